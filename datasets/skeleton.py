@@ -1,0 +1,111 @@
+"""The animal as a list of keypoints and the bones between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Keypoints in the order of the arrays' keypoint axis, and the bones between them.
+
+    Parameters
+    ----------
+    keypoints : names, unique, in the order of the keypoint axis
+    bones : (parent, child) names; need not form a tree (a rigid head may be a triangle) unless `parents` is asked for
+    symmetries : (left, right) names, which swap when an image is flipped
+    root : the keypoint from which a tree is walked; None takes the only keypoint that has bones but no parent
+
+    Raises
+    ------
+    ValueError : a name is unknown or repeated, or a bone joins a keypoint to itself
+    """
+
+    keypoints: tuple[str, ...]
+    bones: tuple[tuple[str, str], ...] = ()
+    symmetries: tuple[tuple[str, str], ...] = ()
+    root: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "keypoints", tuple(str(name) for name in self.keypoints))
+        object.__setattr__(self, "bones", _pairs(self.bones, "bones"))
+        object.__setattr__(self, "symmetries", _pairs(self.symmetries, "symmetries"))
+        repeated = sorted({name for name in self.keypoints if self.keypoints.count(name) > 1})
+        if repeated:
+            raise ValueError(f"skeleton repeats the keypoints {repeated}; every keypoint needs its own name")
+        self._check_known("bones", {end for bone in self.bones for end in bone})
+        self._check_known("symmetries", {side for pair in self.symmetries for side in pair})
+        self._check_known("root", {self.root} if self.root is not None else set())
+        loops = [bone for bone in self.bones if bone[0] == bone[1]]
+        if loops:
+            raise ValueError(f"bone {loops[0]} joins a keypoint to itself; give two different keypoints")
+        sides = [side for pair in self.symmetries for side in pair]
+        if len(set(sides)) != len(sides):
+            raise ValueError(f"symmetries {self.symmetries} name a keypoint twice; each has at most one mirror partner")
+
+    def _check_known(self, what: str, names: set[str]) -> None:
+        unknown = sorted(names - set(self.keypoints))
+        if unknown:
+            raise ValueError(f"{what} name keypoints that do not exist: {unknown}; known: {list(self.keypoints)}")
+
+    @cached_property
+    def bone_indices(self) -> NDArray[np.int64]:
+        """(n_bones, 2) positions of parent and child on the keypoint axis."""
+        index = {name: i for i, name in enumerate(self.keypoints)}
+        return np.array([[index[a], index[b]] for a, b in self.bones], dtype=np.int64).reshape(-1, 2)
+
+    @cached_property
+    def mirror(self) -> NDArray[np.int64]:
+        """(n_keypoints,) for each keypoint the position of its mirror partner, or its own where it has none."""
+        index = {name: i for i, name in enumerate(self.keypoints)}
+        mirror = np.arange(len(self.keypoints))
+        for left, right in self.symmetries:
+            mirror[[index[left], index[right]]] = index[right], index[left]
+        return mirror
+
+    @cached_property
+    def parents(self) -> NDArray[np.int64]:
+        """(n_keypoints,) position of each keypoint's parent, −1 for the root and for keypoints without a parent.
+
+        Raises
+        ------
+        ValueError : the bones are no forest (a keypoint has two parents, or the bones run in a circle)
+        """
+        parents = np.full(len(self.keypoints), -1, dtype=np.int64)
+        for parent, child in self.bone_indices:
+            if parents[child] >= 0:
+                raise ValueError(f"keypoint '{self.keypoints[child]}' has two parents; a tree of bones is needed here")
+            parents[child] = parent
+        for start in range(len(parents)):
+            walked, node = {start}, parents[start]
+            while node >= 0:
+                if node in walked:
+                    raise ValueError(f"the bones run in a circle through '{self.keypoints[node]}'; a tree is needed")
+                walked.add(int(node))
+                node = parents[node]
+        return parents
+
+    @cached_property
+    def root_index(self) -> int:
+        """Position of the root keypoint: `root`, or else the parentless keypoint with the most keypoints below it."""
+        if self.root is not None:
+            return self.keypoints.index(self.root)
+        size = np.zeros(len(self.keypoints))
+        for start in range(len(size)):
+            node = start
+            while self.parents[node] >= 0:
+                node = self.parents[node]
+            size[node] += 1
+        return int(np.argmax(size))
+
+
+def _pairs(pairs, what: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(tuple(str(end) for end in pair) for pair in pairs)
+    wrong = [pair for pair in pairs if len(pair) != 2]
+    if wrong:
+        raise ValueError(f"{what} are pairs of keypoint names, got {wrong[0]}")
+    return pairs

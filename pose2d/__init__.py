@@ -1,0 +1,1 @@
+"""The pose2d part."""
