@@ -1,8 +1,8 @@
 """The labelled datasets that pass between the stages, and the validators at their doors.
 
-``views`` holds what each camera saw (pixels), ``pose`` the animal in 3D (world units), ``kinematics`` what follows from
-it. Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead. Missing
-is NaN. The ``time`` coordinate is in seconds and is the only source of the frame rate: none is ever assumed.
+``views`` holds what each camera saw (pixels), ``pose`` the animal in 3D (world units), ``kinematics`` what follows.
+Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead. Missing is
+NaN. The ``time`` coordinate is in seconds and is the only source of the frame rate: none is ever assumed.
 """
 
 from __future__ import annotations
