@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,9 +104,9 @@ class Skeleton:
         return int(np.argmax(size))
 
 
-def _pairs(pairs, what: str) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(tuple(str(end) for end in pair) for pair in pairs)
-    wrong = [pair for pair in pairs if len(pair) != 2]
+def _pairs(pairs: Iterable, what: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(pairs)
+    wrong = [pair for pair in pairs if isinstance(pair, str) or len(pair) != 2]
     if wrong:
-        raise ValueError(f"{what} are pairs of keypoint names, got {wrong[0]}")
-    return pairs
+        raise ValueError(f"{what} are pairs of keypoint names, got {wrong[0]!r}")
+    return tuple((str(first), str(second)) for first, second in pairs)

@@ -1,0 +1,275 @@
+"""Lens models as plain loops over float64 arrays whose shapes the caller has checked.
+
+A camera is the row `c` of `RigArrays`: `K (n, 3, 3)`, `distortion (n, 14)`, `fisheye (n,)`, `R (n, 3, 3)`, `t (n, 3)`
+and `limit (n,)`, the radius (pinhole: tan of the angle from the optical axis; fisheye: the angle) up to which the lens
+model is one-to-one. Beyond it, and behind the camera, a projection is NaN: the polynomial folds back there and would put a
+point that the camera cannot see in the middle of the image.
+
+Distortion in OpenCV's order: k1 k2 p1 p2 k3 | k4 k5 k6 | s1 s2 s3 s4 | tau_x tau_y; fisheye k1 k2 k3 k4 (Kannala and
+Brandt 2006, the equidistant form of OpenCV).
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+_MAX_ITERATIONS = 50
+_TOLERANCE = 1e-15
+
+
+@njit(cache=True)
+def distort_pinhole(x, y, d):
+    """Distorted normalised coordinates and their Jacobian: (xd, yd, dxd/dx, dxd/dy, dyd/dx, dyd/dy)."""
+    r2 = x * x + y * y
+    top = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
+    bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
+    radial = top / bottom
+    top_slope = d[0] + r2 * (2.0 * d[1] + r2 * 3.0 * d[4])
+    bottom_slope = d[5] + r2 * (2.0 * d[6] + r2 * 3.0 * d[7])
+    slope = 2.0 * (top_slope - radial * bottom_slope) / bottom
+    p1, p2 = d[2], d[3]
+    xd = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) + r2 * (d[8] + r2 * d[9])
+    yd = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y + r2 * (d[10] + r2 * d[11])
+    prism_x = 2.0 * (d[8] + 2.0 * r2 * d[9])
+    prism_y = 2.0 * (d[10] + 2.0 * r2 * d[11])
+    xx = radial + x * x * slope + 2.0 * p1 * y + 6.0 * p2 * x + prism_x * x
+    xy = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y + prism_x * y
+    yx = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y + prism_y * x
+    yy = radial + y * y * slope + 6.0 * p1 * y + 2.0 * p2 * x + prism_y * y
+    if d[12] == 0.0 and d[13] == 0.0:
+        return xd, yd, xx, xy, yx, yy
+    return _tilt(xd, yd, xx, xy, yx, yy, d[12], d[13])
+
+
+@njit(cache=True)
+def _tilt(x, y, xx, xy, yx, yy, tau_x, tau_y):
+    """The tilted sensor (Scheimpflug) after the lens; OpenCV's matTilt, applied to a point and its Jacobian."""
+    cx, sx, cy, sy = math.cos(tau_x), math.sin(tau_x), math.cos(tau_y), math.sin(tau_y)
+    # rotation Ry Rx, then the projection back on the plane z = 1 along the optical axis
+    r00, r01, r02 = cy, sy * sx, -sy * cx
+    r11, r12 = cx, sx
+    r20, r21, r22 = sy, -cy * sx, cy * cx
+    m00, m01, m02 = r22 * r00 - r02 * r20, r22 * r01 - r02 * r21, r22 * r02 - r02 * r22
+    m10, m11, m12 = -r12 * r20, r22 * r11 - r12 * r21, r22 * r12 - r12 * r22
+    u = m00 * x + m01 * y + m02
+    v = m10 * x + m11 * y + m12
+    w = r20 * x + r21 * y + r22
+    u, v = u / w, v / w
+    ux, uy = (m00 - u * r20) / w, (m01 - u * r21) / w
+    vx, vy = (m10 - v * r20) / w, (m11 - v * r21) / w
+    return u, v, ux * xx + uy * yx, ux * xy + uy * yy, vx * xx + vy * yx, vx * xy + vy * yy
+
+
+@njit(cache=True)
+def distort_fisheye(x, y, d):
+    """As `distort_pinhole`, for the equidistant model: theta_d = theta (1 + k1 theta^2 + ... + k4 theta^8)."""
+    r = math.sqrt(x * x + y * y)
+    if r < 1e-9:
+        return x, y, 1.0, 0.0, 0.0, 1.0
+    theta = math.atan(r)
+    q = theta * theta
+    theta_d = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
+    theta_slope = 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
+    scale = theta_d / r
+    slope = (theta_slope / (1.0 + r * r) - scale) / (r * r)
+    return x * scale, y * scale, scale + x * x * slope, x * y * slope, x * y * slope, scale + y * y * slope
+
+
+@njit(cache=True)
+def distort(x, y, d, fisheye):
+    if fisheye:
+        return distort_fisheye(x, y, d)
+    return distort_pinhole(x, y, d)
+
+
+@njit(cache=True)
+def inside(x, y, fisheye, limit):
+    """Whether normalised coordinates lie where the lens model is one-to-one."""
+    r = math.sqrt(x * x + y * y)
+    return (math.atan(r) if fisheye else r) <= limit
+
+
+@njit(cache=True)
+def _undistort_fisheye(xd, yd, d, limit):
+    theta_d = math.sqrt(xd * xd + yd * yd)
+    if theta_d < 1e-12:
+        return xd, yd
+    theta = min(theta_d, limit)
+    low, high = 0.0, limit
+    for _ in range(_MAX_ITERATIONS):
+        q = theta * theta
+        value = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3])))) - theta_d
+        slope = 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
+        if value > 0.0:
+            high = theta
+        else:
+            low = theta
+        new = theta - value / slope if slope > 0.0 else 0.5 * (low + high)
+        if new <= low or new >= high:
+            new = 0.5 * (low + high)
+        step, theta = abs(new - theta), new
+        if step < _TOLERANCE:
+            break
+    q = theta * theta
+    back = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
+    if abs(back - theta_d) > 1e-12 * max(1.0, theta_d) or theta >= 0.5 * math.pi:
+        return math.nan, math.nan
+    scale = math.tan(theta) / theta_d
+    return xd * scale, yd * scale
+
+
+@njit(cache=True)
+def _newton(x, y, xd, yd, d, limit):
+    """Newton on the two-dimensional distortion from the start (x, y); NaN where it leaves the domain or stalls."""
+    for _ in range(_MAX_ITERATIONS):
+        u, v, xx, xy, yx, yy = distort_pinhole(x, y, d)
+        determinant = xx * yy - xy * yx
+        if not determinant > 0.0:
+            return math.nan, math.nan
+        du, dv = xd - u, yd - v
+        dx = (yy * du - xy * dv) / determinant
+        dy = (xx * dv - yx * du) / determinant
+        x, y = x + dx, y + dy
+        if not x * x + y * y <= limit * limit:
+            return math.nan, math.nan
+        if abs(dx) + abs(dy) < _TOLERANCE * (1.0 + abs(x) + abs(y)):
+            break
+    u, v, xx, xy, yx, yy = distort_pinhole(x, y, d)
+    if abs(u - xd) + abs(v - yd) > 1e-12 * (1.0 + abs(xd) + abs(yd)):
+        return math.nan, math.nan
+    return x, y
+
+
+@njit(cache=True)
+def _radial_start(xd, yd, d, limit):
+    """The undistorted point of the radial terms alone, by bisection: a start where Newton from (xd, yd) fails."""
+    rd = math.sqrt(xd * xd + yd * yd)
+    low, high = 0.0, min(limit, 1e3)
+    for _ in range(60):
+        r = 0.5 * (low + high)
+        r2 = r * r
+        top = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
+        bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
+        if r * top / bottom < rd:
+            low = r
+        else:
+            high = r
+    scale = low / rd if rd > 0.0 else 1.0
+    return xd * scale, yd * scale
+
+
+@njit(cache=True)
+def undistort_normalised(xd, yd, d, fisheye, limit):
+    """Ideal normalised coordinates of distorted ones; NaN where no point inside the model's domain maps there."""
+    if not (math.isfinite(xd) and math.isfinite(yd)):
+        return math.nan, math.nan
+    if fisheye:
+        return _undistort_fisheye(xd, yd, d, limit)
+    if xd * xd + yd * yd <= limit * limit:
+        x, y = _newton(xd, yd, xd, yd, d, limit)
+        if not math.isnan(x):
+            return x, y
+    x, y = _radial_start(xd, yd, d, limit)
+    return _newton(x, y, xd, yd, d, limit)
+
+
+@njit(cache=True)
+def project_point(K, d, fisheye, limit, R, t, X):
+    """Pixel (u, v) of one world point; NaN behind the camera or outside the lens model's domain."""
+    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
+    if not z > 0.0:
+        return math.nan, math.nan
+    x = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z
+    y = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z
+    if not inside(x, y, fisheye, limit):
+        return math.nan, math.nan
+    xd, yd, _, _, _, _ = distort(x, y, d, fisheye)
+    return K[0, 0] * xd + K[0, 1] * yd + K[0, 2], K[1, 1] * yd + K[1, 2]
+
+
+@njit(cache=True)
+def project_with_jacobian(K, d, fisheye, limit, R, t, X):
+    """(u, v, du/dX0, du/dX1, du/dX2, dv/dX0, dv/dX1, dv/dX2) of one world point; NaN as in `project_point`."""
+    nan = math.nan
+    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
+    if not z > 0.0:
+        return nan, nan, nan, nan, nan, nan, nan, nan
+    x = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z
+    y = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z
+    if not inside(x, y, fisheye, limit):
+        return nan, nan, nan, nan, nan, nan, nan, nan
+    xd, yd, xx, xy, yx, yy = distort(x, y, d, fisheye)
+    ux, uy = (K[0, 0] * xx + K[0, 1] * yx) / z, (K[0, 0] * xy + K[0, 1] * yy) / z
+    vx, vy = K[1, 1] * yx / z, K[1, 1] * yy / z
+    uz, vz = -(ux * x + uy * y), -(vx * x + vy * y)
+    return (
+        K[0, 0] * xd + K[0, 1] * yd + K[0, 2],
+        K[1, 1] * yd + K[1, 2],
+        ux * R[0, 0] + uy * R[1, 0] + uz * R[2, 0],
+        ux * R[0, 1] + uy * R[1, 1] + uz * R[2, 1],
+        ux * R[0, 2] + uy * R[1, 2] + uz * R[2, 2],
+        vx * R[0, 0] + vy * R[1, 0] + vz * R[2, 0],
+        vx * R[0, 1] + vy * R[1, 1] + vz * R[2, 1],
+        vx * R[0, 2] + vy * R[1, 2] + vz * R[2, 2],
+    )
+
+
+@njit(cache=True)
+def undistort_point(K, d, fisheye, limit, u, v):
+    """Pixel of the distortion-free camera with the same K; NaN outside the lens model's domain."""
+    yd = (v - K[1, 2]) / K[1, 1]
+    xd = (u - K[0, 2] - K[0, 1] * yd) / K[0, 0]
+    x, y = undistort_normalised(xd, yd, d, fisheye, limit)
+    return K[0, 0] * x + K[0, 1] * y + K[0, 2], K[1, 1] * y + K[1, 2]
+
+
+@njit(cache=True)
+def project_points(K, d, fisheye, limit, R, t, points_3d):
+    """(n_points, 3) -> (n_cameras, n_points, 2)."""
+    projected = np.empty((K.shape[0], points_3d.shape[0], 2))
+    for c in range(K.shape[0]):
+        for i in range(points_3d.shape[0]):
+            u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[i])
+            projected[c, i, 0], projected[c, i, 1] = u, v
+    return projected
+
+
+@njit(cache=True)
+def projection_jacobians(K, d, fisheye, limit, R, t, points_3d):
+    """(n_points, 3) -> (n_cameras, n_points, 2, 3), pixels per world unit."""
+    jacobians = np.empty((K.shape[0], points_3d.shape[0], 2, 3))
+    for c in range(K.shape[0]):
+        for i in range(points_3d.shape[0]):
+            row = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[i])
+            jacobians[c, i, 0, 0], jacobians[c, i, 0, 1], jacobians[c, i, 0, 2] = row[2], row[3], row[4]
+            jacobians[c, i, 1, 0], jacobians[c, i, 1, 1], jacobians[c, i, 1, 2] = row[5], row[6], row[7]
+    return jacobians
+
+
+@njit(cache=True)
+def undistort_points(K, d, fisheye, limit, points_2d):
+    """(n_cameras, n_points, 2) -> the same shape."""
+    ideal = np.empty_like(points_2d)
+    for c in range(points_2d.shape[0]):
+        for i in range(points_2d.shape[1]):
+            u, v = undistort_point(K[c], d[c], fisheye[c], limit[c], points_2d[c, i, 0], points_2d[c, i, 1])
+            ideal[c, i, 0], ideal[c, i, 1] = u, v
+    return ideal
+
+
+@njit(cache=True)
+def distort_points(K, d, fisheye, limit, points_2d):
+    """The inverse of `undistort_points`: (n_cameras, n_points, 2) -> the same shape."""
+    seen = np.empty_like(points_2d)
+    for c in range(points_2d.shape[0]):
+        for i in range(points_2d.shape[1]):
+            y = (points_2d[c, i, 1] - K[c, 1, 2]) / K[c, 1, 1]
+            x = (points_2d[c, i, 0] - K[c, 0, 2] - K[c, 0, 1] * y) / K[c, 0, 0]
+            if not inside(x, y, fisheye[c], limit[c]):
+                seen[c, i, 0], seen[c, i, 1] = math.nan, math.nan
+                continue
+            xd, yd, _, _, _, _ = distort(x, y, d[c], fisheye[c])
+            seen[c, i, 0] = K[c, 0, 0] * xd + K[c, 0, 1] * yd + K[c, 0, 2]
+            seen[c, i, 1] = K[c, 1, 1] * yd + K[c, 1, 2]
+    return seen
