@@ -2,8 +2,8 @@
 
 A camera is the row `c` of `RigArrays`: `K (n, 3, 3)`, `distortion (n, 14)`, `fisheye (n,)`, `R (n, 3, 3)`, `t (n, 3)`
 and `limit (n,)`, the radius (pinhole: tan of the angle from the optical axis; fisheye: the angle) up to which the lens
-model is one-to-one. Beyond it, and behind the camera, a projection is NaN: the polynomial folds back there and would put a
-point that the camera cannot see in the middle of the image.
+model is one-to-one. Beyond it, and behind the camera, a projection is NaN: the polynomial folds back there and would
+put a point that the camera cannot see in the middle of the image.
 
 Distortion in OpenCV's order: k1 k2 p1 p2 k3 | k4 k5 k6 | s1 s2 s3 s4 | tau_x tau_y; fisheye k1 k2 k3 k4 (Kannala and
 Brandt 2006, the equidistant form of OpenCV).

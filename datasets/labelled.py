@@ -195,7 +195,7 @@ def check_views(dataset: xr.Dataset) -> xr.Dataset:
     """
     dataset = _check_layout(dataset, _VIEWS, ("position",), SPACE_2D, "views")
     if "confidence" not in dataset:
-        present = np.isfinite(dataset["position"]).all("space")
+        present = dataset["position"].notnull().all("space")
         dataset["confidence"] = present.astype(float).assign_attrs(units="1")
     _check_confidence(dataset, "views")
     return dataset
@@ -246,7 +246,7 @@ def _check_layout(dataset: xr.Dataset, layout: dict, needed: Iterable[str], spac
         position = dataset["position"]
         if np.isinf(position.values).any():
             raise DatasetError(f"{what} 'position' holds infinite values; a missing point is NaN in all coordinates")
-        whole = position.where(np.isfinite(position).all("space"))
+        whole = position.where(position.notnull().all("space"))
         dataset = dataset.assign(position=whole.assign_attrs(position.attrs))
     return dataset
 
