@@ -1,0 +1,194 @@
+"""session.toml, read once at the edge into typed objects.
+
+    [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated)
+    [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool)
+    [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
+    [skeleton]       keypoints, bones, symmetries, root
+    [joints]         name = ["a", "b", "c"], or the tables of joint_angles
+    [calibrate] [train] [predict] [reconstruct] [kinematics] [report]   options of the step's public function
+
+Paths are relative to the session file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..datasets import Skeleton
+
+if TYPE_CHECKING:
+    from ..calibration import CharucoBoard, Checkerboard
+
+STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
+_TABLES = ("session", "cameras", "board", "skeleton", "joints", *STEPS)
+_SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up")
+_CAMERA_KEYS = ("video", "board", "points")
+
+
+class SessionError(ValueError):
+    """A session that cannot run as it is written; the message names the file, the entry and the remedy."""
+
+
+@dataclass(frozen=True)
+class CameraSources:
+    """What one camera brings: each a path, a tuple of image paths (board), or None."""
+
+    video: Path | None = None
+    board: Path | tuple[Path, ...] | None = None
+    points: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """One recording: its files, the animal, and the options of each step.
+
+    `options[step]` are keyword arguments of the step's public function; `rig` is a file of cameras that come from
+    elsewhere, `up` the vertical (three numbers) where the rig does not say.
+    """
+
+    path: Path
+    name: str
+    output: Path
+    unit: str
+    fps: float | None
+    cameras: dict[str, CameraSources]
+    board: Mapping[str, Any] | None
+    skeleton: Skeleton | None
+    joints: Mapping[str, Any]
+    rig: Path | None = None
+    up: tuple[float, ...] | None = None
+    options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def sources(self, kind: str) -> dict[str, Any]:
+        """{camera: source} of one kind ("video", "board" or "points"), of the cameras that have it."""
+        found = {name: getattr(camera, kind) for name, camera in self.cameras.items()}
+        return {name: source for name, source in found.items() if source is not None}
+
+    def make_board(self) -> CharucoBoard | Checkerboard:
+        """The calibration board. Raises SessionError where [board] is absent or does not describe one."""
+        from ..calibration import CharucoBoard, Checkerboard
+
+        if self.board is None:
+            raise SessionError(
+                f"{self.path} has no [board] table; describe the calibration board, or give [session] rig"
+            )
+        values = dict(self.board)
+        kinds = {"charuco": CharucoBoard, "checkerboard": Checkerboard}
+        kind = values.pop("type", "charuco")
+        if kind not in kinds:
+            raise SessionError(f"{self.path}: [board] type is {kind!r}; known: {sorted(kinds)}")
+        try:
+            return kinds[kind](**values)
+        except TypeError as error:
+            raise SessionError(f"{self.path}: [board] does not describe a {kind} board: {error}") from error
+
+
+def read_session(path: str | os.PathLike) -> Session:
+    """Read a session file, or the session.toml of a folder.
+
+    Raises
+    ------
+    SessionError : the file is missing or no TOML, or an entry is unknown, of the wrong type, or names what is not there
+    """
+    path = Path(path)
+    path = path / "session.toml" if path.is_dir() else path
+    if not path.is_file():
+        raise SessionError(f"there is no session file {path}; write one with 'muybridge init {path.parent}'")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SessionError(f"{path} is no valid TOML: {error}") from error
+    _check_names(path, "tables", tables, _TABLES)
+    not_tables = [name for name in tables if not isinstance(tables[name], dict)]
+    if not_tables:
+        raise SessionError(f"{path}: '{not_tables[0]}' must be a table, [{not_tables[0]}]")
+    head = tables.get("session", {})
+    _check_names(path, "entries of [session]", head, _SESSION_KEYS)
+    skeleton = _read_skeleton(path, tables.get("skeleton"))
+    joints = tables.get("joints", {})
+    _check_joints(path, joints, skeleton)
+    return Session(
+        path=path.resolve(),
+        name=str(head.get("name", path.resolve().parent.name)),
+        output=path.resolve().parent / head.get("output", "results"),
+        unit=str(head.get("unit", "mm")),
+        fps=_read_fps(path, head.get("fps")),
+        cameras=_read_cameras(path, tables.get("cameras", {})),
+        board=tables.get("board"),
+        skeleton=skeleton,
+        joints=joints,
+        rig=path.resolve().parent / head["rig"] if "rig" in head else None,
+        up=tuple(head["up"]) if "up" in head else None,
+        options={step: tables.get(step, {}) for step in STEPS},
+    )
+
+
+def _check_names(path: Path, what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
+            raise SessionError(f"{path}: '{name}' is not among the {what}; {hint}")
+
+
+def _read_fps(path: Path, fps: Any) -> float | None:
+    if fps is None:
+        return None
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not fps > 0:
+        raise SessionError(f"{path}: [session] fps is {fps!r}; it must be a positive number of frames per second")
+    return float(fps)
+
+
+def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:
+    if table is None:
+        return None
+    _check_names(path, "entries of [skeleton]", table, ("keypoints", "bones", "symmetries", "root"))
+    if "keypoints" not in table:
+        raise SessionError(f"{path}: [skeleton] lacks 'keypoints', the list of names")
+    try:
+        return Skeleton(**table)
+    except (ValueError, TypeError) as error:
+        raise SessionError(f"{path}: [skeleton] {error}") from error
+
+
+def _check_joints(path: Path, joints: dict, skeleton: Skeleton | None) -> None:
+    """Every three-point joint names known keypoints; the richer kinds are checked by joint_angles itself."""
+    if skeleton is None:
+        return
+    for joint, points in joints.items():
+        if isinstance(points, list):
+            _check_names(path, f"keypoints of the skeleton (joint '{joint}')", map(str, points), skeleton.keypoints)
+
+
+def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:
+    if not tables:
+        raise SessionError(f"{path} names no camera; add a table [cameras.NAME] with 'video', 'board' or 'points'")
+    return {name: _read_camera(path, name, table) for name, table in tables.items()}
+
+
+def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
+    if not isinstance(table, dict):
+        raise SessionError(f"{path}: camera '{name}' must be a table, [cameras.{name}]")
+    _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
+    sources: dict[str, Any] = {}
+    for kind, value in table.items():
+        many = isinstance(value, list)
+        if not all(isinstance(entry, str) for entry in (value if many else [value])) or (many and kind != "board"):
+            raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
+        found = tuple(path.resolve().parent / entry for entry in (value if many else [value]))
+        missing = [entry for entry in found if not entry.exists()]
+        if missing:
+            raise SessionError(f"{path}: the {kind} of camera '{name}', {missing[0]}, does not exist; correct the path")
+        sources[kind] = found if many else found[0]
+    return CameraSources(**sources)

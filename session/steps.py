@@ -1,0 +1,373 @@
+"""The steps of a session: calibrate, train, predict, reconstruct, kinematics, report.
+
+Each reads files, calls one public function, and writes one file; `run_session` walks them in order and leaves out those
+whose outputs are current.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .config import STEPS, Session, SessionError
+from .provenance import Ledger, write_text
+from .recordings import check_same_instants
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..calibration import CameraRig
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the files it reads and writes, whether the session asks for it, and the work itself."""
+
+    name: str
+    asked_for: Callable[[Session], bool]
+    inputs: Callable[[Session], list[Path]]
+    outputs: Callable[[Session], list[Path]]
+    work: Callable[[Session, bool], None]
+
+
+def run_session(
+    session: Session,
+    steps: tuple[str, ...] = STEPS,
+    *,
+    force: bool = False,
+    progress: bool = True,
+    say: Say | None = None,
+) -> dict[str, float]:
+    """Run the steps that the session asks for and whose outputs are not current.
+
+    Parameters
+    ----------
+    steps : names out of `STEPS`, walked in their order
+    force : run them even where nothing has changed
+    say : told one line per step
+
+    Returns
+    -------
+    {step: seconds} of the steps that ran
+
+    Raises
+    ------
+    SessionError, CalibrationError, DatasetError, VideoError : what is wrong, where, and the remedy; the outputs of the
+    steps before stay, and no partial file is left
+    """
+    say = say or (lambda line: None)
+    ledger, seconds = Ledger(session.output / "provenance"), {}
+    for step in (ALL_STEPS[name] for name in STEPS if name in steps):
+        if not step.asked_for(session):
+            continue
+        _check_inputs(session, step)
+        options = _relevant_options(session, step.name)
+        fingerprint = ledger.fingerprint(step.name, step.inputs(session), options)
+        if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
+            say(f"{step.name}: up to date")
+            continue
+        started = time.perf_counter()
+        session.output.mkdir(parents=True, exist_ok=True)
+        step.work(session, progress)
+        seconds[step.name] = time.perf_counter() - started
+        ledger.record(step.name, fingerprint, step.outputs(session), options)
+        say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
+    return seconds
+
+
+def _check_inputs(session: Session, step: Step) -> None:
+    for path in step.inputs(session):
+        if not path.exists():
+            maker = next((other.name for other in ALL_STEPS.values() if path in other.outputs(session)), None)
+            remedy = f"run 'muybridge {maker} {session.path}' first" if maker else "correct the path"
+            raise SessionError(f"step '{step.name}' needs {path}, which does not exist; {remedy}")
+
+
+def _relevant_options(session: Session, step: str) -> dict[str, Any]:
+    """What of the session file a step's output depends on."""
+    options: dict[str, Any] = {"options": session.options.get(step, {})}
+    if step == "calibrate":
+        options |= {"board": session.board, "unit": session.unit, "cameras": list(session.cameras)}
+    if step in ("predict", "reconstruct"):
+        options |= {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
+    if step in ("reconstruct", "report") and session.skeleton is not None:
+        options |= {"keypoints": session.skeleton.keypoints, "bones": session.skeleton.bones}
+    if step == "kinematics":
+        options |= {"joints": session.joints}
+    return options
+
+
+def _call(session: Session, step: str, function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Call a step's public function with the session's options, after their names were checked."""
+    known = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or parameter.default is not inspect.Parameter.empty
+    ]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
+            raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {hint}")
+    return function(*arguments, **options)
+
+
+def _flat(sources: dict[str, Any]) -> list[Path]:
+    return [path for source in sources.values() for path in (source if isinstance(source, tuple) else (source,))]
+
+
+# calibrate
+
+
+def rig_path(session: Session) -> Path:
+    return session.rig or session.output / "rig.toml"
+
+
+def load_rig(session: Session) -> CameraRig:
+    """The session's cameras: calibrated, or from elsewhere; with the session's `up` where it gives one."""
+    from ..calibration import read_rig
+
+    rig = read_rig(rig_path(session))
+    unknown = [name for name in session.cameras if name not in rig.names]
+    if unknown:
+        raise SessionError(f"{rig_path(session)} has no camera '{unknown[0]}'; it has {list(rig.names)}")
+    rig = rig.subset(session.cameras)
+    return rig if session.up is None else replace(rig, up=session.up)
+
+
+def _calibrate(session: Session, progress: bool) -> None:
+    from ..calibration import calibrate, write_rig
+
+    boards = session.sources("board")
+    lacking = [name for name in session.cameras if name not in boards]
+    if lacking:
+        raise SessionError(
+            f"{session.path}: camera '{lacking[0]}' has no 'board' source; add it, or give [session] rig"
+        )
+    check_same_instants({name: path for name, path in boards.items() if isinstance(path, Path)}, "board videos")
+    sources = {
+        name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
+    }
+    options = session.options["calibrate"]
+    calibration = _call(session, "calibrate", calibrate, sources, session.make_board(), progress=progress, **options)
+    rig = replace(calibration.rig, unit=session.unit)
+    write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
+    write_rig(rig, session.output / "rig.toml")
+
+
+# train and predict
+
+
+def detector_path(session: Session) -> Path | None:
+    """The detector that predicts: the one named by [predict] detector, else the trained one, else None."""
+    named = session.options["predict"].get("detector")
+    if named is not None:
+        return session.folder / named
+    return session.output / "detector.safetensors" if _trains(session) else None
+
+
+def _trains(session: Session) -> bool:
+    return "labels" in session.options["train"] and not _has_points(session)
+
+
+def _has_points(session: Session) -> bool:
+    points = session.sources("points")
+    if points and len(points) < len(session.cameras):
+        lacking = next(name for name in session.cameras if name not in points)
+        raise SessionError(
+            f"{session.path}: camera '{lacking}' has no 'points' file while others have; give all or none"
+        )
+    return bool(points)
+
+
+def _train_inputs(session: Session) -> list[Path]:
+    options = session.options["train"]
+    return [session.folder / options[name] for name in ("labels", "weights", "start") if _is_path(options.get(name))]
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value != "imagenet"
+
+
+def _train(session: Session, progress: bool) -> None:
+    from ..pose2d import load_detector, read_labels, train
+
+    options = dict(session.options["train"])
+    labels = read_labels(session.folder / options.pop("labels"))
+    if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
+        different = sorted(set(labels.keypoints) ^ set(session.skeleton.keypoints))
+        raise SessionError(
+            f"{session.path}: the labels and the [skeleton] do not name the same keypoints: {different} are in one only"
+        )
+    if _is_path(options.get("weights")):
+        options["weights"] = session.folder / options["weights"]
+    if "start" in options:
+        options["start"] = load_detector(session.folder / options["start"])
+    detector = _call(session, "train", train, labels, progress=progress, **options)
+    detector.save(session.output / "detector.safetensors")
+
+
+def _predict_inputs(session: Session) -> list[Path]:
+    if _has_points(session):
+        return _flat(session.sources("points"))
+    detector = detector_path(session)
+    if detector is None:
+        raise SessionError(
+            f"{session.path} says neither where 2D points come from nor how to find them: give every camera a 'points'"
+            " file, or [train] labels, or [predict] detector"
+        )
+    return [detector, *_flat(session.sources("video"))]
+
+
+def _predict(session: Session, progress: bool) -> None:
+    from ..datasets import write_dataset
+
+    videos = session.sources("video")
+    check_same_instants(videos, "videos")
+    options = {name: value for name, value in session.options["predict"].items() if name != "detector"}
+    if _has_points(session):
+        from ..formats import read_views
+
+        fps = session.fps or (check_same_instants(videos, "videos") if videos else None)
+        views = _call(session, "predict", read_views, session.sources("points"), fps=fps, **options)
+    else:
+        from ..pose2d import load_detector, predict
+
+        lacking = [name for name in session.cameras if name not in videos]
+        if lacking:
+            raise SessionError(
+                f"{session.path}: camera '{lacking[0]}' has no 'video'; add it to [cameras.{lacking[0]}]"
+            )
+        path = detector_path(session)
+        assert path is not None  # _predict_inputs has refused the other case
+        views = _call(session, "predict", predict, load_detector(path), videos, progress=progress, **options)
+    write_dataset(views, session.output / "views.nc")
+
+
+# reconstruct, kinematics, report
+
+
+def _reconstruct(session: Session, progress: bool) -> None:
+    from ..datasets import read_dataset, write_dataset
+    from ..triangulate import reconstruct
+
+    rig, options = load_rig(session), session.options["reconstruct"]
+    views = read_dataset(session.output / "views.nc")
+    _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
+    pose = _call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
+    if rig.up is not None:
+        pose.attrs["up"] = rig.up.tolist()
+    write_dataset(pose, session.output / "pose.nc")
+
+
+def _check_skeleton_matches(session: Session, keypoints: list[str]) -> None:
+    if session.skeleton is None:
+        return
+    missing = sorted(set(session.skeleton.keypoints) - set(keypoints))
+    if missing:
+        raise SessionError(
+            f"{session.path}: [skeleton] names {missing}, which the 2D points lack; they have {keypoints}"
+        )
+
+
+def _kinematics(session: Session, progress: bool) -> None:
+    from ..datasets import check_pose, read_dataset, write_dataset
+    from ..kinematics import joint_angles, velocity
+
+    pose = check_pose(read_dataset(session.output / "pose.nc"))
+    motion = velocity(pose)
+    if session.joints:
+        angles = _call(session, "kinematics", joint_angles, pose, dict(session.joints), **session.options["kinematics"])
+        motion = motion.merge(angles, combine_attrs="override")
+    write_dataset(motion, session.output / "kinematics.nc")
+
+
+def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
+    """Write the HTML report of what the session's steps have made."""
+    from ..calibration import CalibrationReport
+    from ..datasets import read_dataset
+    from ..report import write_report
+
+    calibration = session.output / "calibration.json"
+    report = CalibrationReport.from_dict(json.loads(calibration.read_text())) if calibration.exists() else None
+    views, pose = read_dataset(session.output / "views.nc"), read_dataset(session.output / "pose.nc")
+    return _call(
+        session,
+        "report",
+        write_report,
+        session.output / "report.html",
+        title=session.name,
+        summary=_summary(session, pose),
+        rig=load_rig(session),
+        calibration_report=report,
+        views=views,
+        pose=pose,
+        kinematics=read_dataset(session.output / "kinematics.nc"),
+        skeleton=session.skeleton,
+        videos=session.sources("video"),
+        errors=errors,
+        **session.options["report"],
+    )
+
+
+def _report(session: Session, progress: bool) -> None:
+    write_session_report(session)
+
+
+def _summary(session: Session, pose: Any) -> dict[str, str]:
+    from ..datasets import fps_of
+
+    n_frames, fps = pose.sizes["time"], fps_of(pose)
+    return {
+        "Session file": str(session.path),
+        "Cameras": ", ".join(session.cameras),
+        "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s)",
+        "Keypoints": str(pose.sizes["keypoint"]),
+        "World unit": str(pose["position"].attrs["units"]),
+        "Method": str(session.options["reconstruct"].get("method", "smooth")),
+    }
+
+
+ALL_STEPS = {
+    step.name: step
+    for step in (
+        Step(
+            "calibrate",
+            lambda s: s.rig is None,
+            lambda s: _flat(s.sources("board")),
+            lambda s: [s.output / "rig.toml", s.output / "calibration.json"],
+            _calibrate,
+        ),
+        Step("train", _trains, _train_inputs, lambda s: [s.output / "detector.safetensors"], _train),
+        Step("predict", lambda s: True, _predict_inputs, lambda s: [s.output / "views.nc"], _predict),
+        Step(
+            "reconstruct",
+            lambda s: True,
+            lambda s: [s.output / "views.nc", rig_path(s)],
+            lambda s: [s.output / "pose.nc"],
+            _reconstruct,
+        ),
+        Step(
+            "kinematics",
+            lambda s: True,
+            lambda s: [s.output / "pose.nc"],
+            lambda s: [s.output / "kinematics.nc"],
+            _kinematics,
+        ),
+        Step(
+            "report",
+            lambda s: True,
+            lambda s: [s.output / "views.nc", s.output / "pose.nc", s.output / "kinematics.nc", rig_path(s)],
+            lambda s: [s.output / "report.html"],
+            _report,
+        ),
+    )
+}
