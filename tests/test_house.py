@@ -1,0 +1,156 @@
+"""The house itself: what is packaged, what may import what, and that the light rooms stay light."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = {
+    "datasets": 0,
+    "formats": 0,
+    "calibration": 1,
+    "pose2d": 1,
+    "triangulate": 2,
+    "kinematics": 2,
+    "report": 3,
+    "session": 4,
+}
+# design.md, section 1: two rooms on one floor do not know each other, but formats may build datasets
+SAME_FLOOR_ALLOWED = {("formats", "datasets")}
+HEAVY = ("torch", "jax", "numba")
+
+
+def packages_listed():
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        return set(tomllib.load(stream)["tool"]["setuptools"]["packages"])
+
+
+def source_files():
+    return [path for part in FLOORS for path in sorted((ROOT / part).rglob("*.py"))]
+
+
+def imports_of(path):
+    """(part, line) of every import of another part of muybridge, relative or absolute."""
+    package = ("muybridge", *path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            target = (*base, *(node.module.split(".") if node.module else ()))
+            targets = [target] if len(target) > 1 else [(*target, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            targets = [tuple(alias.name.split(".")) for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            if target[:1] == ("muybridge",) and len(target) > 1 and target[1] in FLOORS:
+                yield target[1], node.lineno
+
+
+def run_python(code, cwd, *, python=sys.executable, **kwargs):
+    return subprocess.run([python, "-c", code], cwd=cwd, capture_output=True, text=True, check=False, **kwargs)
+
+
+def test_every_folder_with_code_is_packaged():
+    folders = {"muybridge"} | {
+        "muybridge." + ".".join(path.parent.relative_to(ROOT).parts)
+        for part in FLOORS
+        for path in (ROOT / part).rglob("*.py")
+    }
+    assert packages_listed() == folders
+
+
+def test_no_stray_module_lies_in_the_root():
+    assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
+
+
+def test_imports_run_only_down_the_floors():
+    wrong = []
+    for path in source_files():
+        part = path.relative_to(ROOT).parts[0]
+        for target, line in imports_of(path):
+            level = FLOORS[target] < FLOORS[part] or target == part or (part, target) in SAME_FLOOR_ALLOWED
+            if not level:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
+    assert not wrong
+
+
+def test_engines_stay_in_their_rooms():
+    wrong = []
+    for path in source_files():
+        part = path.relative_to(ROOT).parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level and node.module else []
+            for name in {name.split(".")[0] for name in names}:
+                if name == "torch" and part != "pose2d":
+                    wrong.append(f"{path.relative_to(ROOT)} imports torch")
+                if name == "numba" and not path.name.startswith("_kernels"):
+                    wrong.append(f"{path.relative_to(ROOT)} imports numba")
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "statement", ["import muybridge", "from muybridge import triangulate, kinematics, calibration"]
+)
+def test_importing_loads_neither_torch_nor_jax(tmp_path, statement):
+    result = run_python(f"{statement}; import sys; print([m for m in ('torch', 'jax') if m in sys.modules])", tmp_path)
+    assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_the_bare_package_loads_nothing_heavy(tmp_path):
+    code = "import muybridge, sys; print([m for m in ('numpy', 'numba', 'cv2', 'xarray') if m in sys.modules])"
+    assert run_python(code, tmp_path).stdout.strip() == "[]"
+
+
+def test_a_users_own_calibration_module_does_not_collide(tmp_path):
+    (tmp_path / "calibration.py").write_text("mine = True\n")
+    code = "import calibration; from muybridge.calibration import Camera; print(calibration.mine, Camera.__module__)"
+    assert run_python(code, tmp_path).stdout.split() == ["True", "muybridge.calibration.cameras"]
+
+
+def test_it_imports_from_the_repository_root_too():
+    result = run_python("from muybridge import calibration, triangulate, kinematics; print('fine')", ROOT)
+    assert result.stdout.strip() == "fine", result.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel_site(tmp_path_factory):
+    """A folder into which the wheel built from a clean copy of the tree was unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    kept = shutil.ignore_patterns(
+        ".git", "__pycache__", "build", "*.egg-info", ".*cache", ".venv", "venv", "muybridge-demo"
+    )
+    shutil.copytree(ROOT, folder / "tree", ignore=kept)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
+    built = subprocess.run(command, cwd=folder / "tree", capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = folder.glob("*.whl")
+    shutil.unpack_archive(wheel, folder / "site", format="zip")
+    return folder / "site"
+
+
+def test_the_wheel_works_from_outside_the_tree(wheel_site, tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import muybridge.report, muybridge.session.cli;"
+        "from muybridge import calibration, triangulate, kinematics; print(calibration.__file__)"
+    )
+    command = [sys.executable, "-c", code, str(wheel_site)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stdout.startswith(str(wheel_site)), result.stderr
+
+
+def test_the_wheel_holds_the_data_files_and_no_tests(wheel_site):
+    held = {path.relative_to(wheel_site / "muybridge").as_posix() for path in (wheel_site / "muybridge").rglob("*.*")}
+    needed = {
+        path.relative_to(ROOT).as_posix()
+        for part in FLOORS
+        for path in (ROOT / part).rglob("*")
+        if path.suffix in (".html", ".js", ".css", ".toml")
+    } | {"py.typed"}
+    assert needed <= held
+    assert not [name for name in held if name.startswith(("tests/", "examples/", "benchmarks/"))]
