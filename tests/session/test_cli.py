@@ -1,0 +1,112 @@
+"""The command as a user meets it: in a process of its own, judged by exit code and output."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import edit_session, write_video
+
+COMMANDS = (
+    "demo",
+    "init",
+    "check",
+    "calibrate",
+    "train",
+    "predict",
+    "reconstruct",
+    "kinematics",
+    "report",
+    "run",
+    "batch",
+)
+
+
+def muybridge(*arguments, cwd=None):
+    command = [sys.executable, "-m", "muybridge.session.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, stdin=subprocess.DEVNULL)
+
+
+def assert_one_sentence(result, *parts):
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.strip().splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_every_command_has_help():
+    result = muybridge("--help")
+    assert result.returncode == 0
+    for command in COMMANDS:
+        assert f"  {command} " in result.stdout
+    assert muybridge("run", "--help").returncode == 0
+
+
+def test_the_command_loads_no_engine_before_a_step_runs():
+    code = (
+        "import sys, muybridge.session.cli; print([m for m in ('numpy', 'cv2', 'xarray', 'numba') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "[]"
+
+
+def test_check_states_the_facts(small_recording):
+    result = muybridge("check", small_recording)
+    assert result.returncode == 0
+    assert "160x120" in result.stdout
+    assert "unit mm" in result.stdout
+
+
+def test_check_fails_on_a_broken_video(small_recording):
+    (small_recording / "left.mp4").write_bytes(b"")
+    result = muybridge("check", small_recording)
+    assert result.returncode == 1
+    assert "camera 'left'" in result.stderr
+
+
+def test_init_then_check(tmp_path):
+    write_video(tmp_path / "a.mp4", 3)
+    write_video(tmp_path / "b.mp4", 3)
+    assert muybridge("init", tmp_path).returncode == 0
+    assert (tmp_path / "session.toml").exists()
+    assert_one_sentence(muybridge("init", tmp_path), "already exists")
+
+
+@pytest.mark.parametrize("name", ["video", "board"])
+def test_a_missing_file_is_one_sentence(small_recording, name):
+    edit_session(small_recording, f'{name} = "', f'{name} = "gone_')
+    assert_one_sentence(muybridge("run", small_recording), "gone_", "does not exist")
+
+
+def test_videos_without_a_board_are_refused_and_nothing_is_written(small_recording):
+    assert_one_sentence(muybridge("calibrate", small_recording, "-q"), "board")
+    made = [path.name for path in (small_recording / "results").rglob("*") if path.is_file()]
+    assert set(made) <= {"hashes.json"}
+
+
+def test_board_videos_of_different_lengths_are_one_sentence(small_recording):
+    write_video(small_recording / "board_left.mp4", n_frames=5)
+    assert_one_sentence(muybridge("run", small_recording, "-q"), "left 5 frames", "right 12 frames")
+
+
+def test_a_step_whose_input_is_missing_says_which_step_makes_it(small_recording):
+    assert_one_sentence(muybridge("reconstruct", small_recording), "views.nc", "muybridge predict")
+
+
+def test_an_unknown_option_of_a_step_is_named(small_recording):
+    path = small_recording / "session.toml"
+    path.write_text(path.read_text() + "\n[calibrate]\nrobustt = 3\n")
+    assert_one_sentence(muybridge("calibrate", small_recording), "[calibrate] has no option 'robustt'")
+
+
+def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "session.toml").write_text("[cameras")
+    result = muybridge("batch", tmp_path, "-j", "2")
+    assert result.returncode == 1
+    assert "[2/2]" in result.stdout
+    assert "no valid TOML" in result.stdout
+    assert "0 of 2 sessions done, 2 failed" in result.stdout
