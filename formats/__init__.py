@@ -1,1 +1,7 @@
-"""The formats part."""
+"""Other tools' files <-> plain arrays and labelled datasets. Knows no Camera, only names, arrays and numbers."""
+
+from .files import FormatError
+from .rig_dlt import fit_dlt
+from .views import read_views
+
+__all__ = ["FormatError", "fit_dlt", "read_views"]
