@@ -1,0 +1,60 @@
+"""A trajectory's arrays as the variables of a pose dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..calibration import CameraRig
+from ..datasets import pose_dataset
+from ..datasets.arrays import Array
+
+_FIELDS = {
+    "covariance": "covariances_3d",
+    "velocity": "velocities",
+    "velocity_covariance": "velocity_covariances",
+    "acceleration": "accelerations",
+    "acceleration_covariance": "acceleration_covariances",
+    "state": "states",
+}
+
+
+def label_trajectory(
+    trajectory,
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    keypoints: list[str],
+    times: Array,
+) -> xr.Dataset:
+    """Pose dataset of a `Trajectory` (or what extends it): every field that it has and a pose can hold.
+
+    The confidence is the probability that at least two views support the point; a point carried by time and skeleton
+    alone keeps its position, its wide covariance and a confidence near 0.
+    """
+    points_3d = trajectory.points_3d
+    inlier = np.nan_to_num(trajectory.inlier_probability) * np.isfinite(points_2d).all(axis=-1)
+    none = np.prod(1 - inlier, axis=0)
+    one = sum(inlier[c] * np.prod(1 - np.delete(inlier, c, axis=0), axis=0) for c in range(len(inlier)))
+    variables: dict[str, Any] = {name: getattr(trajectory, field, None) for name, field in _FIELDS.items()}
+    pairs = getattr(trajectory, "pairs", None)
+    cross = getattr(trajectory, "cross_covariances", None)
+    if cross is not None and pairs is not None and len(pairs):
+        variables["cross_covariance"] = cross
+        names = [(keypoints[a], keypoints[b]) for a, b in np.asarray(pairs)]
+    else:
+        names = None
+    return pose_dataset(
+        points_3d,
+        keypoints=keypoints,
+        times=times,
+        unit=rig.unit,
+        cameras=rig.names,
+        pairs=names,
+        confidence=np.clip(1 - none - one, 0.0, 1.0) * np.isfinite(points_3d).all(axis=-1),
+        reprojection_error=np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1),
+        n_cameras=(inlier > 0.5).sum(axis=0),
+        **variables,
+    )
