@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -106,18 +107,22 @@ def _relevant_options(session: Session, step: str) -> dict[str, Any]:
 
 
 def _call(session: Session, step: str, function: Callable, *arguments: Any, **options: Any) -> Any:
-    """Call a step's public function with the session's options, after their names were checked."""
-    known = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or parameter.default is not inspect.Parameter.empty
-    ]
+    """Call a step's public function with the session's options; an option that it does not take is named."""
+    parameters = inspect.signature(function).parameters
+    open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for name in options:
-        if name not in known:
+        if name not in known and not open_ended:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
             raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {hint}")
-    return function(*arguments, **options)
+    try:
+        return function(*arguments, **options)
+    except TypeError as error:
+        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if found and found[1] in options:
+            raise SessionError(f"{session.path}: [{step}] has no option '{found[1]}'") from error
+        raise
 
 
 def _flat(sources: dict[str, Any]) -> list[Path]:
@@ -261,7 +266,9 @@ def _reconstruct(session: Session, progress: bool) -> None:
 
     rig, options = load_rig(session), session.options["reconstruct"]
     views = read_dataset(session.output / "views.nc")
-    _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
+    if session.skeleton is not None:
+        _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
+        views = views.sel(keypoint=list(session.skeleton.keypoints))
     pose = _call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
@@ -269,8 +276,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
 
 
 def _check_skeleton_matches(session: Session, keypoints: list[str]) -> None:
-    if session.skeleton is None:
-        return
+    assert session.skeleton is not None
     missing = sorted(set(session.skeleton.keypoints) - set(keypoints))
     if missing:
         raise SessionError(
