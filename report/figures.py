@@ -1,0 +1,138 @@
+"""Matplotlib figures as inline SVG whose colours follow the theme of the page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from .markup import Markup, element, escape
+
+# Colours that stand for variables of the page's style sheet; the figures are drawn in the light theme's values.
+THEME = {
+    "#1d1c1a": "--ink",
+    "#66625b": "--muted",
+    "#d9d5cb": "--grid",
+    "#ffffff": "--paper",
+    "#2a6fc4": "--series-1",
+    "#cf5a22": "--series-2",
+    "#138a5e": "--series-3",
+    "#a77900": "--series-4",
+    "#c2477f": "--series-5",
+    "#5a4bb0": "--series-6",
+    "#2f7f1f": "--series-7",
+    "#c23836": "--series-8",
+}
+SERIES = tuple(colour for colour, name in THEME.items() if name.startswith("--series"))
+INK, MUTED, GRID = "#1d1c1a", "#66625b", "#d9d5cb"
+
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "muybridge",
+    "font.size": 9.5,
+    "axes.prop_cycle": cycler(color=SERIES),
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "lines.linewidth": 1.4,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "path.simplify": True,
+    "path.simplify_threshold": 0.2,
+}  # fmt: skip
+
+
+def plot_figure(
+    draw: Callable[[Axes], object],
+    *,
+    name: str,
+    caption: object = None,
+    size: tuple[float, float] = (5.2, 2.5),
+    over_time: bool = False,
+    projection: str | None = None,
+) -> Markup:
+    """One plot as an HTML figure.
+
+    Parameters
+    ----------
+    draw : takes the axes and draws
+    name : what the plot shows, said to those who cannot see it; also keeps the identifiers of the SVG apart
+    size : inches
+    over_time : the horizontal axis is time in seconds: the player's cursor shows in it, and a click seeks
+    projection : "3d" for three axes
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot(projection=projection)
+        draw(axes)
+        svg = figure_svg(figure, name)
+        boxes = _axes_boxes(figure) if over_time else None
+    return element(
+        "figure",
+        svg,
+        *(() if caption is None else (element("figcaption", caption),)),
+        class_="plot",
+        data_axes=None if boxes is None else str(boxes),
+    )
+
+
+def figure_svg(figure: Figure, name: str) -> Markup:
+    """The figure as an `<svg>` element: no fixed size, no date, theme colours, identifiers of its own."""
+    stream = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var({THEME[m[0]]})" if m[0] in THEME else m[0], text)
+    prefix = re.sub(r"\W+", "-", name.encode("ascii", "ignore").decode()).strip("-") or "figure"
+    text = re.sub(r'(\bid=")', rf"\g<1>{prefix}-", text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
+    label = f'role="img" aria-label="{escape(name)}"'
+    return Markup(re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', lambda _: label, text, count=1).strip())
+
+
+def _axes_boxes(figure: Figure) -> list[list[float]]:
+    """For each axes its left, top, right, bottom in the SVG's units (points) and its limits in seconds."""
+    width, height = 72 * figure.get_size_inches()
+    boxes = []
+    for axes in figure.axes[:1]:  # a colour bar is an axes too, after the plot's own
+        place, (start, end) = axes.get_position(), axes.get_xlim()
+        corners = (place.x0 * width, (1 - place.y1) * height, place.x1 * width, (1 - place.y0) * height)
+        boxes.append([round(float(v), 5) for v in (*corners, start, end)])
+    return boxes
+
+
+def thinned(n: int, limit: int = 1500) -> slice:
+    """Every how many samples one is drawn so that no more than `limit` are."""
+    return slice(None, None, max(1, -(-n // limit)))
+
+
+def colour_of(index: int) -> str:
+    """The colour of the n-th series; the eight repeat."""
+    return SERIES[index % len(SERIES)]
+
+
+def joined(figures: Sequence[Markup]) -> Markup:
+    """Figures side by side where there is room."""
+    return element("div", *figures, class_="plots")

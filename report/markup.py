@@ -1,0 +1,135 @@
+"""Small pieces of HTML: escaped text, tables, figures, sections. Everything that is not a `Markup` is escaped."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Markup(str):
+    """Text that is HTML already and must not be escaped again."""
+
+    __slots__ = ()
+
+
+def escape(value: object) -> Markup:
+    """The value as HTML text; a `Markup` passes unchanged."""
+    return value if isinstance(value, Markup) else Markup(html.escape(str(value), quote=True))
+
+
+def element(tag: str, *children: object, **attributes: object) -> Markup:
+    """`<tag attributes>children</tag>`; trailing underscores of names go, others become hyphens; None is left out."""
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{tag}{written}>{''.join(escape(child) for child in children)}</{tag}>")
+
+
+class Section(NamedTuple):
+    """A titled part of the page that the contents list can point to."""
+
+    anchor: str
+    title: str
+    html: Markup
+
+
+def section(anchor: str, title: str, *children: object) -> Section:
+    """The children under a heading."""
+    heading = element("h2", title, id=f"{anchor}-title")
+    body = element("section", heading, *children, id=anchor, aria_labelledby=f"{anchor}-title")
+    return Section(anchor, title, body)
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number for a table cell: `digits` significant places, never fewer than its integer part; NaN is a dash."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{int(value):,}"
+    if not isinstance(value, (float, np.floating)):
+        return "–" if value is None else str(value)
+    if not np.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
+    return f"{value:,.{min(decimals, 8)}f}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that shows neither a small remainder as 0 nor a near-whole as 100."""
+    if not np.isfinite(share):
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def table(headings: Sequence[object], rows: Iterable[Sequence[object]], caption: object = None) -> Markup:
+    """A table whose first column heads the rows; it scrolls sideways on its own where the screen is narrow.
+
+    A cell may be a `Markup` that starts with `<td` (a cell with its own attributes), else it is formatted and escaped.
+    """
+    head = element("tr", *(element("th", heading, scope="col") for heading in headings))
+    body = Markup("".join(element("tr", _row_head(row[0]), *map(_cell, row[1:])) for row in rows))
+    titled = () if caption is None else (element("caption", caption),)
+    whole = element("table", *titled, element("thead", head), element("tbody", body))
+    label = str(caption) if caption is not None and not isinstance(caption, Markup) else "table"
+    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
+
+
+def _row_head(value: object) -> Markup:
+    return element("th", value if isinstance(value, Markup) else number(value), scope="row")
+
+
+def _cell(value: object) -> Markup:
+    if isinstance(value, Markup) and value.startswith("<td"):
+        return value
+    if isinstance(value, Markup) or (isinstance(value, str) and not value[:1].isdigit()):
+        return element("td", value, class_="text")
+    return element("td", number(value))
+
+
+def frame_table(frame: pd.DataFrame, caption: object = None) -> Markup:
+    """A DataFrame as a table; a plain numbered index is left out."""
+    frame = pd.DataFrame(frame)
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=[str(name or "") for name in frame.index.names])
+    rows = (tuple(_plain(value) for value in row) for row in frame.itertuples(index=False, name=None))
+    return table([str(name).replace("_", " ") for name in frame.columns], rows, caption)
+
+
+def _plain(value: object) -> object:
+    return "–" if value is None or value is pd.NaT or value is pd.NA else value
+
+
+def definitions(pairs: Mapping[str, object], class_: str | None = None) -> Markup:
+    """A list of labels and their values."""
+    return element(
+        "dl",
+        *(element("div", element("dt", label), element("dd", value)) for label, value in pairs.items()),
+        class_=class_,
+    )
+
+
+def embedded_json(anchor: str, content: object) -> Markup:
+    """Data for a script of the page; nothing in it can end the script element."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(f'<script type="application/json" id="{escape(anchor)}">{text}</script>')
+
+
+def read_asset(name: str) -> str:
+    """Text of a file that lies beside this module."""
+    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")

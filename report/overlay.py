@@ -1,0 +1,204 @@
+"""Frames of the videos with what was detected and where the reconstruction falls: the eye's check of a session."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import xarray as xr
+
+from ..datasets import Array, Skeleton
+from .markup import Markup, element, escape
+from .quality import instants_of, quantile, reprojected, reprojection_errors
+
+# Videos are read from their start to the last wanted frame: a seek lands on another frame in many files.
+FIRST_FRAMES = 900
+PICTURE_WIDTH = 480
+JPEG_QUALITY = 78
+
+
+@dataclass(frozen=True, eq=False)
+class Instant:
+    """A frame of the views chosen for the overlay, and why."""
+
+    frame: int
+    time: float
+    reason: str
+
+
+def choose_instants(views: xr.Dataset, pose: xr.Dataset | None, rig) -> list[Instant]:
+    """A typical instant, a bad one, and the worst, by the median error over cameras and keypoints of each frame.
+
+    Without errors: instants at a fifth, a half and four fifths of the recording. Only the first `FIRST_FRAMES` frames
+    are candidates, because the videos are read in sequence.
+    """
+    times = np.asarray(views["time"].values[:FIRST_FRAMES], float)
+    errors = reprojection_errors(views, pose, rig)
+    scores = np.full(len(times), np.nan)
+    if errors is not None:
+        by_frame = errors.transpose("time", ...).values
+        matched = instants_of(errors["time"].values, times)
+        scores = np.array([quantile(by_frame[i], 0.5) if i >= 0 else np.nan for i in matched])
+    known = np.flatnonzero(np.isfinite(scores))
+    if len(known) < 3:
+        by_frame = views["position"].transpose("time", ...).values[: len(times)]
+        seen = np.flatnonzero(np.isfinite(by_frame).reshape(len(times), -1).any(axis=1))
+        frames = seen if len(seen) else np.arange(len(times))
+        picked = [frames[int(share * (len(frames) - 1))] for share in (0.2, 0.5, 0.8)] if len(frames) else []
+        return [Instant(int(f), float(times[f]), "evenly spaced") for f in dict.fromkeys(picked)]
+    order = known[np.argsort(scores[known], kind="stable")]
+    at = {"typical": 0.5, "among the worst 5 %": 0.95, "the worst": 1.0}
+    picked = {int(order[round(share * (len(order) - 1))]): why for why, share in reversed(at.items())}
+    return [Instant(f, float(times[f]), f"{why} (median error {scores[f]:.2f} px)") for f, why in picked.items()][::-1]
+
+
+def overlay_figures(
+    instants: list[Instant], views: xr.Dataset, videos: dict, *, pose: xr.Dataset | None, rig, skeleton: Skeleton | None
+) -> list[tuple[Instant, list[Markup]]]:
+    """For each instant one figure per camera that has a video; a frame that cannot be read says so in its place."""
+    cameras = [str(name) for name in views["view"].values if str(name) in videos]
+    keypoints = [str(name) for name in views["keypoint"].values]
+    times = np.array([instant.time for instant in instants])
+    drawn: list[tuple[Instant, list[Markup]]] = [(instant, []) for instant in instants]
+    for camera in cameras:
+        pictures = read_frames(videos[camera], [instant.frame for instant in instants])
+        expected = None
+        if pose is not None and rig is not None and camera in rig.names:
+            expected = reprojected(pose, rig.subset([camera]), times, keypoints)[..., 0, :, :, :]
+        for row, (instant, figures) in enumerate(drawn):
+            detected = _all_points(views["position"].sel(view=camera).values[..., instant.frame, :, :])
+            points = None if expected is None else _all_points(expected[..., row, :, :])
+            figures.append(_figure(camera, pictures.get(instant.frame), detected, points, keypoints, skeleton))
+    return drawn
+
+
+def read_frames(video: str | os.PathLike, frames: list[int]) -> dict[int, np.ndarray]:
+    """{frame number: (height, width, 3) BGR image}; frames past the end or unreadable are absent."""
+    wanted, found = set(frames), {}
+    capture = cv2.VideoCapture(str(video))
+    try:
+        for frame in range(max(wanted, default=-1) + 1):
+            if not capture.grab():
+                break
+            if frame in wanted:
+                ok, image = capture.retrieve()
+                if ok:
+                    found[frame] = image
+    finally:
+        capture.release()
+    return found
+
+
+def _all_points(points: Array) -> Array:
+    """(n_individuals, n_keypoints, 2) whether or not individuals are told apart."""
+    return points.reshape(-1, *points.shape[-2:])
+
+
+def _figure(
+    camera: str,
+    image: np.ndarray | None,
+    detected: Array,
+    expected: Array | None,
+    keypoints: list[str],
+    skeleton: Skeleton | None,
+) -> Markup:
+    """A picture cropped around the animal under an SVG of the points, with the camera's error in the caption."""
+    if image is None:
+        return element("figure", element("figcaption", f"{camera}: the frame cannot be read from its video"))
+    box = _crop(detected, expected, (image.shape[1], image.shape[0]))
+    left, top, width, height = box
+    picture = _jpeg(image[top : top + height, left : left + width])
+    marks = _marks(detected, expected, keypoints, skeleton, radius=width / 90)
+    # pixel (0, 0) is the centre of the first pixel: the picture begins half a pixel before it
+    view = f"{left - 0.5} {top - 0.5} {width} {height}"
+    label = f"Frame of camera {camera} with detected and reprojected keypoints"
+    svg = (
+        f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}">'
+        f'<image href="{picture}" x="{left - 0.5}" y="{top - 0.5}" width="{width}" height="{height}"/>'
+        f'<g class="drawn" stroke-width="{width / 320:.2f}">{marks}</g></svg>'
+    )
+    return element("figure", Markup(svg), element("figcaption", f"{camera}: {_error_text(detected, expected)}"))
+
+
+def _error_text(detected: Array, expected: Array | None) -> str:
+    n_detected = int(np.isfinite(detected).all(-1).sum())
+    total = detected.shape[0] * detected.shape[1]
+    seen = f"{n_detected} of {total} keypoints detected"
+    if expected is None:
+        return seen
+    gaps = np.linalg.norm(detected - expected, axis=-1)
+    if not np.isfinite(gaps).any():
+        return f"{seen}, none with a reprojection"
+    return f"median {quantile(gaps, 0.5):.2f} px, largest {quantile(gaps, 1.0):.2f} px, {seen}"
+
+
+def _crop(detected: Array, expected: Array | None, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, width, height in whole pixels: 4:3 around the animal, or the whole image where it is unseen.
+
+    The reconstruction places the crop where there is one: a single false detection must not shrink the picture.
+    """
+    limits = np.array(size, float)
+    for points in (expected, detected):
+        if points is None:
+            continue
+        inside = points[np.isfinite(points).all(-1)]
+        inside = inside[((inside >= 0) & (inside < limits)).all(-1)]
+        if len(inside):
+            middle, extent = (inside.max(0) + inside.min(0)) / 2, np.ptp(inside, axis=0)
+            width = max(1.5 * extent[0], 1.5 * extent[1] * 4 / 3, 200.0)
+            break
+    else:
+        middle, width = limits / 2, limits[0]
+    crop = np.minimum(np.ceil([width, width * 3 / 4]), limits).astype(int)
+    corner = np.clip(np.rint(middle - crop / 2), 0, limits - crop).astype(int)
+    return int(corner[0]), int(corner[1]), int(crop[0]), int(crop[1])
+
+
+def _jpeg(image: np.ndarray) -> str:
+    """A data address of the image, no wider than `PICTURE_WIDTH`."""
+    scale = min(1.0, PICTURE_WIDTH / image.shape[1])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(packed.tobytes()).decode("ascii")
+
+
+def _marks(
+    detected: Array, expected: Array | None, keypoints: list[str], skeleton: Skeleton | None, radius: float
+) -> Markup:
+    """Bones and crosses of the reprojection, circles of the detections, and the gaps between them."""
+    index = {name: i for i, name in enumerate(keypoints)}
+    bones = [(index[a], index[b]) for a, b in (skeleton.bones if skeleton else ()) if a in index and b in index]
+    parts = []
+    for one in range(len(detected)):
+        found, hoped = detected[one], expected[one] if expected is not None else np.full_like(detected[one], np.nan)
+        frame = hoped if expected is not None else found
+        parts += [_line("bone", frame[a], frame[b]) for a, b in bones]
+        for name, at, goal in zip(keypoints, found, hoped, strict=True):
+            parts.append(_line("gap", at, goal))
+            parts.append(_cross(goal, 0.7 * radius))
+            if np.isfinite(at).all():
+                gap = np.linalg.norm(at - goal)
+                title = name + (f", {gap:.2f} px" if np.isfinite(gap) else ", no reprojection")
+                parts.append(element("circle", element("title", title), class_="found", cx=f"{at[0]:.2f}",
+                                     cy=f"{at[1]:.2f}", r=f"{radius:.2f}"))  # fmt: skip
+    return Markup("".join(parts))
+
+
+def _line(class_: str, start: Array, end: Array) -> str:
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+        return ""
+    return f'<path class="{class_}" d="M{start[0]:.2f} {start[1]:.2f}L{end[0]:.2f} {end[1]:.2f}"/>'
+
+
+def _cross(at: Array, arm: float) -> str:
+    if not np.isfinite(at).all():
+        return ""
+    x, y = at
+    return (
+        f'<path class="expected" d="M{x - arm:.2f} {y - arm:.2f}L{x + arm:.2f} {y + arm:.2f}'
+        f'M{x - arm:.2f} {y + arm:.2f}L{x + arm:.2f} {y - arm:.2f}"/>'
+    )

@@ -1,0 +1,47 @@
+"use strict";
+// The theme button, the switch of the image overlays, and the time cursor that joins plots and player.
+(() => {
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const name = () => { button.textContent = dark() ? "Light" : "Dark"; };
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    name();
+    document.dispatchEvent(new Event("theme"));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
+  name();
+
+  const overlays = document.getElementById("overlay-switch");
+  if (overlays) overlays.addEventListener("change", () => {
+    document.getElementById("overlay").classList.toggle("bare", !overlays.checked);
+  });
+
+  // every plot over time carries its axes' boxes (in the units of its viewBox) and their time range
+  const cursors = [];
+  for (const figure of document.querySelectorAll("figure[data-axes]")) {
+    const svg = figure.querySelector("svg");
+    for (const [left, top, right, bottom, start, end] of JSON.parse(figure.dataset.axes)) {
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      for (const [key, value] of Object.entries({ class: "cursor", x1: left, x2: left, y1: top, y2: bottom })) line.setAttribute(key, value);
+      svg.append(line);
+      cursors.push({ line, left, right, start, end });
+    }
+    svg.addEventListener("click", (event) => {
+      const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      const hit = JSON.parse(figure.dataset.axes).find(([l, t, r, b]) => at.x >= l && at.x <= r && at.y >= t && at.y <= b);
+      if (hit) document.dispatchEvent(new CustomEvent("seek", { detail: hit[4] + ((at.x - hit[0]) / (hit[2] - hit[0])) * (hit[5] - hit[4]) }));
+    });
+  }
+  const move = (time) => {
+    for (const { line, left, right, start, end } of cursors) {
+      const x = left + ((time - start) / (end - start || 1)) * (right - left);
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+      line.style.display = time >= start && time <= end ? "" : "none";
+    }
+  };
+  document.addEventListener("instant", (event) => move(event.detail));
+  if (!document.getElementById("player")) cursors.forEach(({ line }) => { line.style.display = "none"; });
+})();

@@ -1,0 +1,97 @@
+"""The report: one HTML file that needs neither network nor WebGL, written atomically."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+import xarray as xr
+
+from ..datasets import Skeleton, check_kinematics, check_pose, check_views
+from . import sections
+from .markup import Section, element, escape, read_asset
+from .section_motion import motion_section
+from .section_quality import calibration_section, quality_section
+
+
+def write_report(
+    path: str | os.PathLike,
+    *,
+    title: str,
+    summary: Mapping[str, object],
+    rig=None,
+    calibration_report=None,
+    views: xr.Dataset | None = None,
+    pose: xr.Dataset | None = None,
+    kinematics: xr.Dataset | None = None,
+    skeleton: Skeleton | None = None,
+    videos: Mapping[str, str | os.PathLike] | None = None,
+    errors: pd.DataFrame | None = None,
+) -> Path:
+    """Write what a session found as one HTML file; each part appears where its input is given.
+
+    Parameters
+    ----------
+    path : the file; its folder is made, an old file is replaced only by a complete new one
+    title, summary : the heading, and label -> text of the first section
+    rig : CameraRig; draws the cameras, the vertical and the reprojections
+    calibration_report : CalibrationReport; its table, warnings and plots
+    views, pose, kinematics : the labelled datasets; missing points stay gaps
+    skeleton : bones and sides of the player and of the overlay
+    videos : {camera: path}, for frames under the reprojections; the first 900 frames at most are read
+    errors : table against a known truth, as the demo has it
+
+    Returns
+    -------
+    the path of the written file; the same input gives the same bytes
+
+    Raises
+    ------
+    DatasetError : a dataset is not laid out as its stage writes it
+    """
+    views = None if views is None else check_views(views)
+    pose = None if pose is None else check_pose(pose)
+    kinematics = None if kinematics is None else check_kinematics(kinematics)
+    parts = [
+        sections.summary_section(summary, rig=rig, views=views, pose=pose, calibration_report=calibration_report),
+        sections.truth_section(errors),
+        sections.player_section(pose, skeleton, rig),
+        sections.overlay_section(views, dict(videos or {}), pose=pose, rig=rig, skeleton=skeleton),
+        motion_section(kinematics, pose, skeleton),
+        quality_section(views, pose, rig, skeleton),
+        calibration_section(calibration_report, rig),
+        sections.provenance_section(views=views, pose=pose, kinematics=kinematics),
+    ]
+    return _write(Path(path), _page(title, [part for part in parts if part is not None]))
+
+
+def _page(title: str, parts: list[Section]) -> str:
+    """The whole document around the sections, with a contents list made of their headings."""
+    from .. import __version__
+
+    contents = "".join(element("a", part.title, href=f"#{part.anchor}") for part in parts)
+    return Template(read_asset("page.html")).substitute(
+        title=escape(title),
+        version=escape(__version__),
+        style=read_asset("page.css"),
+        contents=contents,
+        sections="\n".join(part.html for part in parts),
+        script=read_asset("page.js") + read_asset("player.js"),
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    return path

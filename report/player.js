@@ -1,0 +1,424 @@
+"use strict";
+// The 3D player: a skeleton drawn on a plain 2D canvas, without WebGL and without any library.
+(() => {
+  const source = document.getElementById("scene");
+  if (!source) return;
+  const scene = JSON.parse(source.textContent);
+  const byId = (id) => document.getElementById(id);
+  const canvas = byId("stage");
+  const pen = canvas.getContext("2d");
+  const MISSING = -32768;
+  const CHI2_95 = Math.sqrt(5.991);
+
+  // ---------------------------------------------------------------- data
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const positions = new Int16Array(bytes(scene.positions));
+  const times = new Float32Array(bytes(scene.times));
+  const spread = scene.spread ? new Uint16Array(bytes(scene.spread)) : null;
+  const seen = scene.cameras_seen ? new Uint8Array(bytes(scene.cameras_seen)) : null;
+  const nPoints = scene.keypoints.length;
+  const nFrames = scene.n_shown;
+
+  const half = (bits) => {
+    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
+  };
+
+  const pointAt = (frame, i) => {
+    const at = 3 * (frame * nPoints + i);
+    if (positions[at] === MISSING) return null;
+    return [0, 1, 2].map((k) => scene.origin[k] + scene.step * positions[at + k]);
+  };
+
+  const factorAt = (frame, i) => {
+    if (!spread) return null;
+    const row = Math.min(Math.floor(frame / scene.spread_stride), spread.length / (6 * nPoints) - 1);
+    const at = 6 * (row * nPoints + i);
+    const l = [0, 1, 2, 3, 4, 5].map((k) => half(spread[at + k]) * scene.spread_unit);
+    return l.some(Number.isNaN) ? null : [[l[0], l[1], l[3]], [0, l[2], l[4]], [0, 0, l[5]]];
+  };
+
+  // ---------------------------------------------------------------- view
+  const state = { frame: 0, playing: false, clock: 0, yaw: -0.9, pitch: 0.35, distance: 1, target: [0, 0, 0], hovered: -1 };
+  let width = 0, height = 0, basis = null, colours = {}, queued = false, last = 0;
+
+  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  const plus = (a, b, s = 1) => [a[0] + s * b[0], a[1] + s * b[1], a[2] + s * b[2]];
+  const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+  function sample() {
+    const found = [], every = Math.max(1, Math.floor(nFrames / 300));
+    for (let frame = 0; frame < nFrames; frame += every)
+      for (let i = 0; i < nPoints; i++) { const p = pointAt(frame, i); if (p) found.push(p); }
+    return found;
+  }
+  const cloud = sample();
+  const middle = cloud.length ? [0, 1, 2].map((k) => median(cloud.map((p) => p[k]))) : [0, 0, scene.floor.height];
+  const reaches = cloud.map((p) => Math.hypot(...plus(p, middle, -1))).sort((a, b) => a - b);
+  const reach = reaches[Math.floor(0.98 * (reaches.length - 1))] || 4 * scene.floor.step;
+
+  // As near as shows nearly all of the points, each [x, y, z], from the usual direction.
+  function fitView(points) {
+    Object.assign(state, { yaw: -0.9, pitch: 0.3 });
+    state.target = [0, 1, 2].map((k) => (Math.min(...points.map((p) => p[k])) + Math.max(...points.map((p) => p[k]))) / 2);
+    state.distance = 0.5 * reach;
+    const within = (p) => {
+      const v = toView(p), [x, y] = toScreen(v);
+      return v[2] > basis.near && x > 24 && x < width - 24 && y > 24 && y < height - 44;
+    };
+    for (let tries = 0; tries < 60; tries++) {
+      look();
+      if (points.filter(within).length >= 0.98 * points.length) break;
+      state.distance *= 1.12;
+    }
+    byId("player-follow").checked = false;
+    draw();
+  }
+
+  const near = cloud.filter((p) => Math.hypot(...plus(p, middle, -1)) <= 1.05 * reach);
+  const animalView = () => fitView([...near, ...near.map(([x, y]) => [x, y, scene.floor.height]), middle]);
+  const rigView = () => fitView([...scene.cameras.flatMap((camera) => [camera.centre, ...camera.corners]), middle]);
+
+  function look() {
+    const [cy, sy, cp, sp] = [Math.cos(state.yaw), Math.sin(state.yaw), Math.cos(state.pitch), Math.sin(state.pitch)];
+    const back = [cp * cy, cp * sy, sp];
+    basis = {
+      eye: plus(state.target, back, state.distance), right: [-sy, cy, 0],
+      up: [-sp * cy, -sp * sy, cp], forward: back.map((v) => -v),
+      focal: 1.25 * Math.min(width, 1.6 * height), near: 0.02 * state.distance,
+    };
+  }
+
+  const toView = (p) => {
+    const d = plus(p, basis.eye, -1);
+    return [dot(d, basis.right), dot(d, basis.up), dot(d, basis.forward)];
+  };
+  const toScreen = (v) => [width / 2 + (basis.focal * v[0]) / v[2], height / 2 - (basis.focal * v[1]) / v[2]];
+
+  // ---------------------------------------------------------------- drawing
+  function line(a, b) {
+    let u = toView(a), v = toView(b);
+    if (u[2] < basis.near && v[2] < basis.near) return;
+    if (u[2] < basis.near) [u, v] = [v, u];
+    if (v[2] < basis.near) v = plus(u, plus(v, u, -1), (basis.near - u[2]) / (v[2] - u[2]));
+    pen.moveTo(...toScreen(u));
+    pen.lineTo(...toScreen(v));
+  }
+
+  function stroke(colour, thickness, paint, alpha = 1) {
+    pen.beginPath();
+    paint();
+    Object.assign(pen, { strokeStyle: colour, lineWidth: thickness, globalAlpha: alpha, lineCap: "round", lineJoin: "round" });
+    pen.stroke();
+    pen.globalAlpha = 1;
+  }
+
+  function write(text, x, y, colour, align = "left") {
+    Object.assign(pen, { textAlign: align, textBaseline: "middle", lineWidth: 4, lineJoin: "round" });
+    pen.strokeStyle = colours.stage;
+    pen.strokeText(text, x, y);
+    pen.fillStyle = colour;
+    pen.fillText(text, x, y);
+  }
+
+  const rounded = (value) => {
+    const size = Math.abs(value);
+    return value.toLocaleString("en", { maximumFractionDigits: size >= 100 ? 1 : size >= 1 ? 2 : 4, useGrouping: false });
+  };
+
+  function drawFloor() {
+    const { step, low, high, height: z } = scene.floor;
+    stroke(colours.grid, 1, () => {
+      for (let i = low[0]; i <= high[0]; i++) line([i * step, low[1] * step, z], [i * step, high[1] * step, z]);
+      for (let j = low[1]; j <= high[1]; j++) line([low[0] * step, j * step, z], [high[0] * step, j * step, z]);
+    });
+    const corner = [low[0] * step, low[1] * step, z];
+    "xyz".split("").forEach((name, k) => {
+      const end = plus(corner, scene.world[k], 1.2 * step);
+      stroke(colours.muted, 1.5, () => line(corner, end));
+      const v = toView(end);
+      if (v[2] > basis.near) write(name, ...toScreen(plus(v, [0, 0, 0])), colours.muted, "center");
+    });
+    // the scale: one square of the grid at the depth of the target
+    const length = (basis.focal * step) / state.distance;
+    const x = 16, y = height - 18;
+    stroke(colours.muted, 1.5, () => { pen.moveTo(x, y - 4); pen.lineTo(x, y); pen.lineTo(x + length, y); pen.lineTo(x + length, y - 4); });
+    write(`${rounded(step)} ${scene.unit}`, x, y - 14, colours.muted);
+  }
+
+  function drawCameras() {
+    for (const { name, centre, corners } of scene.cameras) {
+      stroke(colours.muted, 1, () => corners.forEach((corner, i) => { line(centre, corner); line(corner, corners[(i + 1) % 4]); }), 0.8);
+      const v = toView(centre);
+      if (v[2] > basis.near) { const [x, y] = toScreen(v); write(name, x + 6, y - 8, colours.muted); }
+    }
+  }
+
+  function drawTrail(i) {
+    const span = 1.0, now = times[state.frame];
+    let before = pointAt(state.frame, i);
+    for (let frame = state.frame - 1; frame >= 0 && now - times[frame] < span; frame--) {
+      const p = pointAt(frame, i);
+      if (before && p) { const [a, b] = [before, p]; stroke(sideColour(i), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / span)); }
+      before = p;
+    }
+  }
+
+  const sideColour = (i) => [colours.middle, colours.left, colours.right][scene.sides[i]];
+
+  // The 95 % region of the drawn position: the covariance through the derivative of the projection.
+  function drawRegion(v, frame, i) {
+    const factor = factorAt(frame, i);
+    if (!factor) return;
+    let xx = 0, xy = 0, yy = 0;
+    for (const column of factor) {
+      const [a, b, c] = [dot(column, basis.right), dot(column, basis.up), dot(column, basis.forward)];
+      const dx = (basis.focal / v[2]) * (a - (c * v[0]) / v[2]), dy = (-basis.focal / v[2]) * (b - (c * v[1]) / v[2]);
+      xx += dx * dx; xy += dx * dy; yy += dy * dy;
+    }
+    const mean = (xx + yy) / 2, gap = Math.hypot((xx - yy) / 2, xy), turn = 0.5 * Math.atan2(2 * xy, xx - yy);
+    const limit = 4 * Math.max(width, height);
+    const major = Math.min(limit, CHI2_95 * Math.sqrt(mean + gap)), minor = Math.min(limit, CHI2_95 * Math.sqrt(Math.max(mean - gap, 0)));
+    pen.beginPath();
+    pen.ellipse(...toScreen(v), Math.max(major, 0.5), Math.max(minor, 0.5), turn, 0, 2 * Math.PI);
+    pen.globalAlpha = 0.22; pen.fillStyle = sideColour(i); pen.fill();
+    pen.globalAlpha = 0.7; pen.strokeStyle = sideColour(i); pen.lineWidth = 1; pen.stroke(); pen.globalAlpha = 1;
+  }
+
+  function drawAnimal(visible) {
+    const shadow = ([x, y]) => [x, y, scene.floor.height];
+    const whole = scene.bones.filter(([a, b]) => visible[a] && visible[b]);
+    stroke(colours.grid, 3, () => whole.forEach(([a, b]) => line(shadow(visible[a].p), shadow(visible[b].p))));
+    const items = whole.map(([a, b]) => ({ z: (visible[a].v[2] + visible[b].v[2]) / 2 + 1e-6, bone: [a, b] }));
+    visible.forEach((at, i) => at && at.v[2] > basis.near && items.push({ z: at.v[2], i }));
+    items.sort((a, b) => b.z - a.z);
+    const size = Math.max(3.2, Math.min(7, (0.016 * basis.focal * reach) / state.distance));
+    for (const item of items) {
+      if (item.bone) {
+        const [a, b] = item.bone;
+        stroke(sideColour(scene.sides[a] === scene.sides[b] || !scene.sides[a] ? b : a), 0.8 * size, () => line(visible[a].p, visible[b].p));
+        continue;
+      }
+      const { v, p } = visible[item.i];
+      if (byId("player-spread").checked) drawRegion(v, state.frame, item.i);
+      const hollow = seen && seen[state.frame * nPoints + item.i] < 2;
+      pen.beginPath();
+      pen.arc(...toScreen(v), size, 0, 2 * Math.PI);
+      pen.fillStyle = hollow ? colours.stage : sideColour(item.i);
+      pen.fill();
+      pen.strokeStyle = hollow ? sideColour(item.i) : colours.stage;
+      pen.lineWidth = hollow ? 1.6 : 1;
+      pen.stroke();
+    }
+  }
+
+  function drawNames(visible) {
+    const taken = [];
+    const clear = (box) => taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+    visible.forEach((at, i) => {
+      if (!at || at.v[2] < basis.near) return;
+      const [x, y] = toScreen(at.v), wide = pen.measureText(scene.keypoints[i]).width;
+      const places = [[9, 0], [-9 - wide, 0], [-wide / 2, -14], [-wide / 2, 14], [9, -14], [9, 14], [-9 - wide, -14], [-9 - wide, 14]];
+      const boxes = places.map(([dx, dy]) => [x + dx, y + dy - 6, x + dx + wide, y + dy + 6]);
+      const box = boxes.find(clear) || boxes[0];
+      taken.push(box);
+      write(scene.keypoints[i], box[0], box[1] + 6, colours.ink);
+    });
+  }
+
+  function describe(visible) {
+    const clock = scene.start + (times[state.frame] || 0);
+    byId("player-time").textContent = nFrames
+      ? `frame ${state.frame * scene.stride} of ${scene.n_frames} · ${clock.toFixed(3)} s` : "no frames";
+    const i = state.hovered;
+    if (i < 0 || !visible[i]) { byId("player-point").textContent = ""; return; }
+    const world = scene.world.map((axis) => rounded(dot(axis, visible[i].p))).join(", ");
+    const factor = factorAt(state.frame, i);
+    const sd = factor ? Math.sqrt(factor.reduce((sum, column) => sum + dot(column, column), 0) / 3) : NaN;
+    const count = seen ? `, ${seen[state.frame * nPoints + i]} cameras` : "";
+    byId("player-point").textContent =
+      `${scene.keypoints[i]}: ${world} ${scene.unit}` + (Number.isNaN(sd) ? "" : ` ± ${rounded(sd)}`) + count;
+    const [x, y] = toScreen(visible[i].v);
+    stroke(colours.ink, 1.5, () => pen.arc(x, y, 10, 0, 2 * Math.PI));
+    if (!byId("player-labels").checked) write(scene.keypoints[i], x + 14, y, colours.ink);
+  }
+
+  function paint() {
+    const ratio = window.devicePixelRatio || 1;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.fillStyle = colours.stage;
+    pen.fillRect(0, 0, width, height);
+    pen.font = `12px ${colours.font}`;
+    const points = scene.keypoints.map((_, i) => (nFrames ? pointAt(state.frame, i) : null));
+    if (byId("player-follow").checked) {
+      const found = points.filter(Boolean);
+      if (found.length) state.target = [0, 1, 2].map((k) => found.reduce((sum, p) => sum + p[k], 0) / found.length);
+    }
+    look();
+    drawFloor();
+    if (byId("player-cameras").checked) drawCameras();
+    const visible = points.map((p) => (p ? { p, v: toView(p) } : null));
+    const trail = Number(byId("player-trail").value);
+    if (trail >= 0 && nFrames) drawTrail(trail);
+    drawAnimal(visible);
+    if (byId("player-labels").checked) drawNames(visible);
+    describe(visible);
+    if (!points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
+    return visible;
+  }
+
+  // ---------------------------------------------------------------- time
+  function draw() {
+    if (!queued) { queued = true; requestAnimationFrame(tick); }
+  }
+
+  function tick(now) {
+    queued = false;
+    if (state.playing) {
+      state.clock += (Math.min(now - last, 200) / 1000) * Number(byId("player-speed").value);
+      if (state.clock > times[nFrames - 1]) state.clock = 0;
+      show(frameAt(state.clock), false);
+      draw();
+    }
+    last = now;
+    paint();
+  }
+
+  function frameAt(time) {
+    let low = 0, high = nFrames - 1;
+    while (low < high) { const mid = (low + high + 1) >> 1; if (times[mid] <= time + 1e-6) low = mid; else high = mid - 1; }
+    return low;
+  }
+
+  function show(frame, chosen = true) {
+    state.frame = Math.max(0, Math.min(nFrames - 1, frame));
+    if (chosen) state.clock = times[state.frame] || 0;
+    byId("player-scrub").value = state.frame;
+    byId("player-scrub").setAttribute("aria-valuetext", `${(scene.start + (times[state.frame] || 0)).toFixed(2)} seconds`);
+    document.dispatchEvent(new CustomEvent("instant", { detail: scene.start + (times[state.frame] || 0) }));
+    draw();
+  }
+
+  function play(on) {
+    state.playing = on && nFrames > 1;
+    if (state.playing && state.frame >= nFrames - 1) state.clock = 0;
+    byId("player-play").textContent = state.playing ? "Pause" : "Play";
+    byId("player-play").setAttribute("aria-pressed", String(state.playing));
+    last = performance.now();
+    draw();
+  }
+
+  // ---------------------------------------------------------------- hands
+  const turn = (dx, dy) => {
+    state.yaw -= dx;
+    state.pitch = Math.max(-1.55, Math.min(1.55, state.pitch + dy));
+    draw();
+  };
+  const zoom = (factor) => { state.distance = Math.max(0.05 * reach, Math.min(60 * reach, state.distance * factor)); draw(); };
+  const slide = (dx, dy) => {
+    const scale = state.distance / basis.focal;
+    state.target = plus(plus(state.target, basis.right, -dx * scale), basis.up, dy * scale);
+    byId("player-follow").checked = false;
+    draw();
+  };
+
+  const fingers = new Map();
+  let armed = false;   // the wheel zooms once the pointer has moved over the picture: scrolling past it stays scrolling
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
+    canvas.focus({ preventScroll: true });
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    armed = true;
+    const before = fingers.get(event.pointerId), now = [event.offsetX, event.offsetY];
+    if (!before) return hover(now);
+    const others = [...fingers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+    const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
+    fingers.set(event.pointerId, now);
+    if (others.length) {
+      const gap = (at) => Math.hypot(at[0] - others[0][0], at[1] - others[0][1]) || 1;
+      zoom(gap(before) / gap(now));
+      slide(dx / 2, dy / 2);
+    } else if (event.shiftKey || event.buttons & 6) slide(dx, dy);
+    else turn(0.008 * dx, 0.008 * dy);
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => fingers.delete(event.pointerId));
+  canvas.addEventListener("pointerleave", () => { armed = false; hover(null); });
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  window.addEventListener("scroll", () => { armed = false; }, { passive: true });
+  canvas.addEventListener("wheel", (event) => {
+    if (!armed && document.activeElement !== canvas) return;
+    event.preventDefault();
+    zoom(Math.exp(0.0015 * Math.max(-200, Math.min(200, event.deltaY))));
+  }, { passive: false });
+
+  function hover(at) {
+    let best = -1, nearest = 14;
+    if (at && basis && nFrames) scene.keypoints.forEach((_, i) => {
+      const p = pointAt(state.frame, i);
+      if (!p) return;
+      const v = toView(p);
+      if (v[2] < basis.near) return;
+      const [x, y] = toScreen(v), distance = Math.hypot(x - at[0], y - at[1]);
+      if (distance < nearest) [best, nearest] = [i, distance];
+    });
+    if (best !== state.hovered) { state.hovered = best; draw(); }
+  }
+
+  const flip = (id) => { byId(id).checked = !byId(id).checked; draw(); };
+  const keys = {
+    " ": () => play(!state.playing), Home: () => show(0), End: () => show(nFrames - 1),
+    ArrowLeft: (event) => show(state.frame - (event.shiftKey ? 10 : 1)),
+    ArrowRight: (event) => show(state.frame + (event.shiftKey ? 10 : 1)),
+    a: () => turn(-0.1, 0), d: () => turn(0.1, 0), w: () => turn(0, 0.1), s: () => turn(0, -0.1),
+    "+": () => zoom(0.85), "=": () => zoom(0.85), "-": () => zoom(1 / 0.85),
+    n: () => flip("player-labels"), u: () => spread && flip("player-spread"), c: () => flip("player-cameras"),
+    f: () => flip("player-follow"), r: () => animalView(), v: () => scene.cameras.length && rigView(),
+  };
+  canvas.addEventListener("keydown", (event) => {
+    const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    action(event);
+  });
+
+  byId("player-play").addEventListener("click", () => play(!state.playing));
+  byId("player-reset").addEventListener("click", animalView);
+  byId("player-rig").addEventListener("click", () => { byId("player-cameras").checked = true; rigView(); });
+  byId("player-scrub").addEventListener("input", (event) => show(Number(event.target.value)));
+  for (const id of ["labels", "spread", "cameras", "follow", "trail"]) byId(`player-${id}`).addEventListener("change", draw);
+  document.addEventListener("seek", (event) => nFrames && show(frameAt(event.detail - scene.start)));
+
+  // ---------------------------------------------------------------- start
+  function dress() {
+    const style = getComputedStyle(canvas), read = (name) => style.getPropertyValue(name).trim();
+    colours = {
+      stage: read("--stage"), ink: read("--ink"), muted: read("--muted"), grid: read("--grid"),
+      middle: read("--middle"), left: read("--left"), right: read("--right"), font: style.fontFamily,
+    };
+    draw();
+  }
+
+  function fit() {
+    const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
+    [width, height] = [box.width, box.height];
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    draw();
+  }
+
+  byId("player-scrub").max = Math.max(0, nFrames - 1);
+  byId("player-play").disabled = nFrames < 2;
+  byId("player-spread-box").hidden = !spread;
+  byId("player-cameras-box").hidden = byId("player-rig").hidden = !scene.cameras.length;
+  scene.keypoints.forEach((name, i) => byId("player-trail").add(new Option(name, i)));
+  new ResizeObserver(fit).observe(canvas);
+  document.addEventListener("theme", dress);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
+  fit();
+  dress();
+  animalView();
+  show(0);
+})();

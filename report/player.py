@@ -1,0 +1,209 @@
+"""What the 3D player of the report draws, packed small: positions, uncertainty, cameras and floor in display axes."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..datasets import Array, Skeleton
+
+POSITION_BYTES = 1_500_000
+SPREAD_BYTES = 900_000
+MISSING = -32768
+FRUSTUM_DEPTH = 0.16
+
+
+def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
+    """The scene as a JSON-able dictionary, in axes whose third points up.
+
+    Parameters
+    ----------
+    pose : position (time, keypoint, space), optionally covariance and n_cameras; individuals become further keypoints
+    skeleton : bones and sides; None draws points only
+    rig : CameraRig drawn around the animal, whose `up` is the vertical; None draws none
+
+    Returns
+    -------
+    dict with base64 arrays, little-endian: `positions` int16 (n_shown, n_points, 3), in steps of `step` from `origin`,
+    −32768 where missing; `times` float32; `spread` float16 (n_spread, n_points, 6), the lower triangle of the Cholesky
+    factor of the covariance in units of `spread_unit`, NaN where unknown; `cameras_seen` uint8
+    """
+    keypoints = [str(name) for name in pose["keypoint"].values]
+    individuals = [f"{name}: " for name in pose["individual"].values] if "individual" in pose.dims else [""]
+    points = _side_by_side(pose["position"])
+    covariances = _side_by_side(pose["covariance"]) if "covariance" in pose else None
+    n_cameras = _side_by_side(pose["n_cameras"]) if "n_cameras" in pose else None
+    up, known = _vertical(rig)
+    axes = _display_axes(up)
+    stride = _stride(len(points), points.shape[1] * 6, POSITION_BYTES)
+    shown = slice(None, None, stride)
+    times = np.asarray(pose["time"].values, float)
+    points = points[shown] @ axes.T
+    origin, step, packed = _quantised(points)
+    size = _scene_size(points)
+    scene = {
+        "keypoints": [individual + name for individual in individuals for name in keypoints],
+        "bones": _bones(keypoints, skeleton, len(individuals)),
+        "sides": _sides(keypoints, skeleton) * len(individuals),
+        "unit": str(pose["position"].attrs.get("units", "")),
+        "stride": stride,
+        "n_frames": len(times),
+        "n_shown": len(points),
+        "times": _base64((times[shown] - (times[0] if len(times) else 0.0)).astype("<f4")),
+        "start": float(times[0]) if len(times) else 0.0,
+        "origin": _rounded(origin),
+        "step": float(step),
+        "positions": _base64(packed),
+        "vertical_known": known,
+        "world": [_rounded(axis) for axis in axes.T],
+        "floor": _floor(points, size),
+        "cameras": _frusta(rig, axes, points, size) if rig is not None else [],
+    }
+    scene |= _spread(covariances, axes, size, stride)
+    if n_cameras is not None:
+        seen = np.nan_to_num(n_cameras[shown], nan=0.0).clip(0, 255).astype(np.uint8)
+        scene["cameras_seen"] = _base64(seen)
+    return scene
+
+
+def _side_by_side(values: xr.DataArray) -> Array:
+    """(n_frames, n_points, ...): the keypoints of all individuals side by side."""
+    array: Array = np.asarray(values.values, dtype=np.float64)
+    return np.concatenate(list(array), axis=1) if "individual" in values.dims else array
+
+
+def _stride(n_frames: int, bytes_per_frame: int, budget: int) -> int:
+    """Every how many frames one is shown, so that all of them fit the budget."""
+    return max(1, int(np.ceil(n_frames * bytes_per_frame / budget)))
+
+
+def _quantised(points: Array) -> tuple[Array, float, np.ndarray]:
+    """Corner, step and int16 counts of steps from it; the step is a 65,000th of the largest extent."""
+    seen = points[np.isfinite(points).all(-1)]
+    if not len(seen):
+        return np.zeros(3), 1.0, np.full(points.shape, MISSING, dtype="<i2")
+    low, high = seen.min(0), seen.max(0)
+    step = float((high - low).max() / 65000) or 1.0
+    origin = (low + high) / 2
+    counts = np.rint((points - origin) / step)
+    return origin, step, np.where(np.isfinite(counts), counts, MISSING).astype("<i2")
+
+
+def _scene_size(points: Array) -> float:
+    """Diagonal of the box that holds the middle 98 % of the points: stray points do not shrink the picture."""
+    seen = points[np.isfinite(points).all(-1)]
+    if not len(seen):
+        return 1.0
+    return float(np.linalg.norm(np.quantile(seen, 0.99, axis=0) - np.quantile(seen, 0.01, axis=0))) or 1.0
+
+
+def _vertical(rig) -> tuple[Array, bool]:
+    """The up direction, and whether it is known; else the mean upward direction of the images, else z."""
+    if rig is None:
+        return np.array([0.0, 0.0, 1.0]), False
+    if rig.up is not None:
+        return np.asarray(rig.up, float) / np.linalg.norm(rig.up), True
+    mean = -np.mean([camera.R[1] for camera in rig.cameras], axis=0)
+    length = np.linalg.norm(mean)
+    return (mean / length, False) if length > 0.2 else (np.array([0.0, 0.0, 1.0]), False)
+
+
+def _display_axes(up: Array) -> Array:
+    """(3, 3) rotation into axes whose third is `up`; the identity where up is z."""
+    start: Array = np.eye(3)[0 if abs(up[0]) < 0.9 else 1]
+    first: Array = start - up * (start @ up)
+    first /= np.linalg.norm(first)
+    return np.stack([first, np.cross(up, first), up])
+
+
+def _floor(points: Array, size: float) -> dict:
+    """A level grid of round steps under the animal (the lowest percentile of heights)."""
+    seen = points[np.isfinite(points).all(-1)]
+    if not len(seen):
+        return {"step": 1.0, "low": [-2, -2], "high": [2, 2], "height": 0.0}
+    step = _round_step(size / 8)
+    low = np.floor(np.quantile(seen[:, :2], 0.005, axis=0) / step - 0.5)
+    high = np.ceil(np.quantile(seen[:, :2], 0.995, axis=0) / step + 0.5)
+    return {
+        "step": step,
+        "low": [int(v) for v in low],
+        "high": [int(v) for v in high],
+        "height": float(np.quantile(seen[:, 2], 0.005)),
+    }
+
+
+def _round_step(length: float) -> float:
+    """The 1, 2 or 5 times a power of ten nearest below or at `length`."""
+    power = 10.0 ** np.floor(np.log10(length))
+    return float(max(m * power for m in (1, 2, 5) if m * power <= length * 1.0001))
+
+
+def _frusta(rig, axes: Array, points: Array, size: float) -> list[dict]:
+    """Centre and the four image corners of each camera at a drawn depth, in display axes."""
+    seen = points[np.isfinite(points).all(-1)]
+    middle = np.median(seen, axis=0) if len(seen) else np.zeros(3)
+    centres = np.array([-camera.R.T @ camera.t for camera in rig.cameras]) @ axes.T
+    depth = FRUSTUM_DEPTH * float(np.median(np.linalg.norm(centres - middle, axis=1))) or size
+    frusta = []
+    for camera, centre in zip(rig.cameras, centres, strict=True):
+        width, height = camera.size
+        corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], float)
+        rays = np.linalg.solve(camera.K, corners.T).T
+        # wide lenses: the corner rays of the pinhole are drawn no wider than 60 degrees from the axis
+        rays[:, :2] *= np.minimum(1.0, 1.7 / np.maximum(np.linalg.norm(rays[:, :2], axis=1), 1e-9))[:, None]
+        ends = centre + depth * (rays @ camera.R) @ axes.T
+        frusta.append({"name": camera.name, "centre": _rounded(centre), "corners": [_rounded(end) for end in ends]})
+    return frusta
+
+
+def _spread(covariances: Array | None, axes: Array, size: float, stride: int) -> dict:
+    """Cholesky factors of the shown frames' covariances as float16, thinned on their own where they are many."""
+    if covariances is None:
+        return {}
+    n_frames, n_points = covariances.shape[:2]
+    thinning = _stride(int(np.ceil(n_frames / stride)), n_points * 12, SPREAD_BYTES)
+    unit = size / 1000
+    turned = axes @ covariances[:: stride * thinning] @ axes.T / unit**2
+    with np.errstate(over="ignore"):
+        packed = _cholesky(turned).astype("<f2")
+    packed[~np.isfinite(packed)] = np.nan
+    return {"spread": _base64(packed.view("<u2")), "spread_unit": unit, "spread_stride": thinning}
+
+
+def _cholesky(covariances: Array) -> Array:
+    """(..., 6) lower triangle row by row; NaN where a covariance is missing or not positive semi-definite."""
+    flat = covariances.reshape(-1, 3, 3)
+    good: NDArray[np.bool_] = np.all(np.isfinite(flat), axis=(-1, -2))
+    values, vectors = np.linalg.eigh(np.where(good[:, None, None], flat, np.eye(3)))
+    smallest, largest = values[:, 0], values[:, 2]
+    good &= (largest > 0) & (smallest > -1e-6 * largest)
+    # the triangle of the QR of a square root: exists for singular covariances too
+    roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+    lower = np.swapaxes(np.linalg.qr(np.swapaxes(roots, -1, -2), mode="r"), -1, -2)
+    triangle = lower[:, [0, 1, 1, 2, 2, 2], [0, 0, 1, 0, 1, 2]]
+    triangle[~good] = np.nan
+    return triangle.reshape(*covariances.shape[:-2], 6)
+
+
+def _bones(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int) -> list[list[int]]:
+    """Bones as pairs of positions among the drawn points; those with an end that the pose lacks are left out."""
+    index = {name: i for i, name in enumerate(keypoints)}
+    pairs = [(index[a], index[b]) for a, b in (skeleton.bones if skeleton else ()) if a in index and b in index]
+    return [[a + i * len(keypoints), b + i * len(keypoints)] for i in range(n_individuals) for a, b in pairs]
+
+
+def _sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]:
+    """0 midline, 1 left, 2 right, by the skeleton's symmetries."""
+    sides = {name: side for pair in (skeleton.symmetries if skeleton else ()) for side, name in enumerate(pair, 1)}
+    return [sides.get(name, 0) for name in keypoints]
+
+
+def _rounded(values: Array) -> list[float]:
+    return [float(f"{value:.7g}") for value in np.asarray(values, float)]
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")

@@ -1,0 +1,122 @@
+"""Plots of the report: each takes arrays, draws into the given axes and returns them. Degrees appear only here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from ..datasets import Array
+
+# clear to blue: readable on light and on dark paper
+_PRESENCE = LinearSegmentedColormap.from_list("presence", [(0.16, 0.44, 0.77, 0.0), (0.16, 0.44, 0.77, 1.0)])
+
+
+def plot_error_shares(errors: Array, names: Sequence[str], ax: Axes) -> Axes:
+    """Share of points with at most a given reprojection error, one line per camera.
+
+    Parameters
+    ----------
+    errors : (n_cameras, ...) pixels; NaN is left out
+    names : of the cameras
+    """
+    widest = 1.0
+    for one, name in zip(np.asarray(errors, float), names, strict=True):
+        values = np.sort(one[np.isfinite(one)])
+        if not len(values):
+            continue
+        shares = np.linspace(0, 1, min(len(values), 300))
+        ax.plot(np.quantile(values, shares), shares, label=name)
+        widest = max(widest, float(np.quantile(values, 0.98)))
+    ax.set(xlim=(0, widest), ylim=(0, 1.02), xlabel="reprojection error (px)", ylabel="share of points")
+    if ax.lines:
+        ax.legend(loc="lower right", fontsize="small", ncols=1 + len(ax.lines) // 7)
+    return ax
+
+
+def plot_presence(shares: Array, times: Array, names: Sequence[str], ax: Axes, *, label: str, top: float = 1.0) -> Axes:
+    """A band per keypoint that darkens with how well it was seen.
+
+    Parameters
+    ----------
+    shares : (n_bins, n_keypoints) what was seen, 0 to `top`; NaN draws as 0
+    times : (n_bins + 1,) seconds, the bins' edges
+    label : what the shade means
+    """
+    extent = (float(times[0]), float(times[-1]), len(names) - 0.5, -0.5)
+    image = ax.imshow(
+        np.nan_to_num(shares).T,
+        aspect="auto",
+        interpolation="nearest",
+        cmap=_PRESENCE,
+        vmin=0,
+        vmax=top,
+        extent=extent,
+    )
+    ax.set_yticks(range(len(names)), list(names), fontsize="small")
+    ax.set_xlabel("time (s)")
+    ax.grid(False)
+    bar = ax.get_figure().colorbar(image, ax=ax, pad=0.015, aspect=30)  # pyright: ignore[reportOptionalMemberAccess]
+    bar.set_label(label)
+    return ax
+
+
+def plot_bone_lengths(lengths: Array, names: Sequence[str], ax: Axes) -> Axes:
+    """Spread of each bone's length around its median: thin 5-95 %, thick 25-75 % of the frames.
+
+    Parameters
+    ----------
+    lengths : (n_frames, n_bones) world units; a bone that is never seen whole stays empty
+    """
+    for row, one in enumerate(np.asarray(lengths, float).T):
+        values = one[np.isfinite(one)]
+        if not len(values) or np.median(values) <= 0:
+            continue
+        low, quarter, three, high = 100 * (np.quantile(values, (0.05, 0.25, 0.75, 0.95)) / np.median(values) - 1)
+        ax.plot((low, high), (row, row), color="C0", linewidth=1.4)
+        ax.plot((quarter, three), (row, row), color="C0", linewidth=5, solid_capstyle="butt")
+    ax.set_yticks(range(len(names)), list(names), fontsize="small")
+    ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="length, % from the median")
+    ax.axvline(0, color="C1", linewidth=0.8)
+    return ax
+
+
+def plot_angle(times: Array, angles: Array, ax: Axes, *, std: Array | None = None, title: str = "") -> Axes:
+    """One joint angle in degrees with its 95 % band.
+
+    Parameters
+    ----------
+    times, angles, std : (n_frames,) seconds, radians, radians; NaN leaves a gap
+    """
+    _with_band(times, np.degrees(angles), None if std is None else np.degrees(std), ax)
+    ax.set(xlabel="time (s)", ylabel="degrees", title=title)
+    return ax
+
+
+def plot_speed(
+    times: Array, speed: Array, ax: Axes, *, unit: str, std: Array | None = None, title: str = "", colour: str = "C2"
+) -> Axes:
+    """One speed over time with its 95 % band where known.
+
+    Parameters
+    ----------
+    times, speed, std : (n_frames,) seconds, `unit`, `unit`; NaN leaves a gap
+    """
+    _with_band(times, speed, std, ax, colour)
+    ax.set(xlabel="time (s)", ylabel=unit, title=title)
+    if np.isfinite(speed).any():
+        ax.set_ylim(bottom=0)
+    return ax
+
+
+def _with_band(times: Array, values: Array, std: Array | None, ax: Axes, colour: str = "C0") -> None:
+    if std is not None and np.isfinite(std).any():
+        ax.fill_between(times, values - 1.96 * std, values + 1.96 * std, color=colour, alpha=0.22, linewidth=0)
+    ax.plot(times, values, color=colour)
+    alone = np.isfinite(values) & ~np.isfinite(np.r_[np.nan, values[:-1]]) & ~np.isfinite(np.r_[values[1:], np.nan])
+    if alone.any():
+        ax.plot(times[alone], values[alone], ".", color=colour, markersize=3)
+    if len(times) > 1:
+        ax.set_xlim(float(times[0]), float(times[-1]))

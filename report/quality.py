@@ -1,0 +1,158 @@
+"""Figures of quality of a reconstruction: where the 3D points fall in the images, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..datasets import Array, Skeleton
+
+# Two times are the same instant when they are closer than this share of the finer of the two frame steps.
+SAME_INSTANT = 0.25
+
+
+def quantile(values: Any, share: float) -> float:
+    """Quantile of the finite values; NaN where there is none."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return float(np.quantile(values, share)) if values.size else float("nan")
+
+
+def instants_of(times: Array, wanted: Array) -> np.ndarray:
+    """(n_wanted,) for each wanted time the index of the frame at that time, −1 where there is none.
+
+    Parameters
+    ----------
+    times : (n_frames,) seconds, increasing
+    wanted : (n_wanted,) seconds, in any order; may be a recording at another frame rate
+    """
+    times, wanted = np.asarray(times, float), np.asarray(wanted, float)
+    if not len(times):
+        return np.full(len(wanted), -1)
+    right = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
+    left = right - 1
+    right = np.minimum(right, len(times) - 1)
+    nearest = np.where(np.abs(times[left] - wanted) <= np.abs(times[right] - wanted), left, right)
+    step = min(float(np.median(np.abs(np.diff(grid)))) if len(grid) > 1 else np.inf for grid in (times, wanted))
+    return np.where(np.abs(times[nearest] - wanted) <= SAME_INSTANT * step, nearest, -1)
+
+
+def reprojected(pose: xr.Dataset, rig, times: Array, keypoints: list[str]) -> Array:
+    """The reconstruction in the pixels of every camera of the rig, at given times and keypoints.
+
+    Returns
+    -------
+    ([n_individuals,] n_cameras, n_times, n_keypoints, 2), pixels of the distorted image; NaN where the pose has no
+    such instant, no such keypoint, or no point
+    """
+    frames = instants_of(pose["time"].values, times)
+    points = pose["position"].reindex(keypoint=keypoints).values[..., frames, :, :]
+    points = np.where((frames >= 0)[:, None, None], points, np.nan)
+    if points.ndim == 4:
+        return np.stack([np.asarray(rig.project(one)) for one in points])
+    return np.asarray(rig.project(points))
+
+
+def reprojection_errors(views: xr.Dataset | None, pose: xr.Dataset | None, rig) -> xr.DataArray | None:
+    """Distance between detection and reprojection, ([individual,] view, time, keypoint), pixels.
+
+    From the detections, the rig and the pose where all are given; else what the pose itself carries; None without both.
+    NaN where a detection or a 3D point is missing.
+    """
+    if views is None or pose is None or rig is None:
+        return pose["reprojection_error"] if pose is not None and "reprojection_error" in pose else None
+    shared = [str(name) for name in views["view"].values if str(name) in rig.names]
+    if not shared:
+        return pose.get("reprojection_error")
+    detected = views["position"].sel(view=shared)
+    keypoints = [str(name) for name in views["keypoint"].values]
+    expected = reprojected(pose, rig.subset(shared), views["time"].values, keypoints)
+    if expected.ndim != detected.ndim:
+        return pose.get("reprojection_error")
+    errors = np.linalg.norm(expected - detected.values, axis=-1)
+    return xr.DataArray(
+        errors, dims=detected.dims[:-1], coords={d: detected[d] for d in detected.dims[:-1]}, attrs={"units": "pixel"}
+    )
+
+
+def camera_table(views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.DataFrame:
+    """One row per camera and one for all: share of missing detections, reprojection error (pixels)."""
+    names = [str(name) for name in (views if views is not None else errors)["view"].values]  # pyright: ignore
+    rows = {}
+    for name in [*names, "all"]:
+        row: dict[str, object] = {}
+        if views is not None:
+            seen = np.isfinite((views if name == "all" else views.sel(view=name))["position"].values).all(-1)
+            row["missing"] = 1.0 - seen.mean() if seen.size else np.nan
+        if errors is not None:
+            has = name == "all" or name in errors["view"].values
+            values = errors.values if name == "all" else errors.sel(view=name).values if has else np.array([])
+            row |= _spread(values)
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.DataFrame:
+    """One row per keypoint and one for all: missing shares, cameras per point, error (px), uncertainty (world unit)."""
+    source = pose if pose is not None else views
+    names = [str(name) for name in source["keypoint"].values] if source is not None else []
+    rows = {}
+    for name in [*names, "all"]:
+        row: dict[str, object] = {}
+        if views is not None:
+            row["missing 2D"] = _missing(_of_keypoint(views["position"], name))
+        if pose is not None:
+            row["missing 3D"] = _missing(_of_keypoint(pose["position"], name))
+            if "n_cameras" in pose:
+                cameras = _of_keypoint(pose["n_cameras"], name)
+                row["cameras"] = float(np.nanmean(cameras)) if np.isfinite(cameras).any() else np.nan
+            if "covariance" in pose:
+                row["sd"] = quantile(point_spread(_of_keypoint(pose["covariance"], name)), 0.5)
+        if errors is not None:
+            row |= _spread(_of_keypoint(errors, name))
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def point_spread(covariances: Array) -> Array:
+    """(...) standard deviation per axis of (..., 3, 3) covariances: root of a third of the trace; NaN stays NaN."""
+    trace = np.trace(np.asarray(covariances, float), axis1=-2, axis2=-1)
+    return np.sqrt(np.where(trace >= 0, trace, np.nan) / 3)
+
+
+def bone_lengths(pose: xr.Dataset, skeleton: Skeleton) -> tuple[Array, list[str]]:
+    """(n_frames, n_bones) lengths, world units, of the bones whose ends the pose has, and their names; NaN if unseen.
+
+    The frames of all individuals follow one another.
+    """
+    known = {str(name) for name in pose["keypoint"].values}
+    bones = [(a, b) for a, b in skeleton.bones if a in known and b in known]
+    position = pose["position"]
+    lengths = [
+        np.linalg.norm(position.sel(keypoint=a).values - position.sel(keypoint=b).values, axis=-1).ravel()
+        for a, b in bones
+    ]
+    names = [f"{a} – {b}" for a, b in bones]
+    return (np.stack(lengths, axis=1) if lengths else np.empty((0, 0))), names
+
+
+def _of_keypoint(values: xr.DataArray, name: str) -> np.ndarray:
+    if name == "all":
+        return np.asarray(values.values, float)
+    known = {str(k) for k in values["keypoint"].values}
+    return np.asarray(values.sel(keypoint=name).values, float) if name in known else np.array([])
+
+
+def _missing(positions: np.ndarray) -> float:
+    return float(1.0 - np.isfinite(positions).all(-1).mean()) if positions.size else float("nan")
+
+
+def _spread(errors: np.ndarray) -> dict[str, float | int]:
+    return {
+        "points": int(np.isfinite(errors).sum()),
+        "median px": quantile(errors, 0.5),
+        "p95 px": quantile(errors, 0.95),
+    }

@@ -1,0 +1,175 @@
+"""The sections of the report: each takes what a stage produced and returns HTML, or None where there is nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..datasets import DatasetError, Skeleton, fps_of
+from . import quality
+from .markup import (
+    Markup,
+    Section,
+    definitions,
+    element,
+    embedded_json,
+    frame_table,
+    number,
+    percent,
+    read_asset,
+    section,
+)
+from .overlay import choose_instants, overlay_figures
+from .player import player_scene
+
+
+def summary_section(summary: Mapping[str, object], *, rig, views, pose, calibration_report) -> Section | None:
+    """The session's own words under a row of key figures."""
+    tiles = _key_figures(rig, views, pose)
+    warnings = _warnings(calibration_report)
+    text = {str(label): value if isinstance(value, Markup) else number(value) for label, value in summary.items()}
+    if not tiles and not text and not warnings:
+        return None
+    return section(
+        "summary",
+        "Summary",
+        definitions(tiles, "tiles") if tiles else Markup(),
+        warnings,
+        definitions(text, "two" if len(text) > 6 else None) if text else Markup(),
+    )
+
+
+def _key_figures(rig, views: xr.Dataset | None, pose: xr.Dataset | None) -> dict[str, object]:
+    source = pose if pose is not None else views
+    tiles: dict[str, object] = {}
+    if rig is not None or views is not None:
+        tiles["Cameras"] = len(rig) if rig is not None else views.sizes["view"]  # pyright: ignore
+    if source is not None:
+        tiles["Frames"] = f"{source.sizes['time']:,}"
+        try:
+            fps = fps_of(source)
+            tiles["Duration"] = f"{number(source.sizes['time'] / fps)} s"
+            tiles["Frame rate"] = f"{fps:.4g} Hz"
+        except DatasetError:
+            pass
+        tiles["Keypoints"] = source.sizes["keypoint"]
+    if pose is not None:
+        present = np.isfinite(pose["position"].values).all(-1)
+        tiles["Reconstructed"] = percent(float(present.mean())) if present.size else "–"
+        errors = quality.reprojection_errors(views, pose, rig)
+        if errors is not None:
+            tiles["Reprojection, median"] = f"{number(quality.quantile(errors.values, 0.5))} px"
+        if "covariance" in pose:
+            sd = quality.quantile(quality.point_spread(pose["covariance"].values), 0.5)
+            tiles["Uncertainty, median"] = f"± {number(sd)} {pose['position'].attrs['units']}"
+    return tiles
+
+
+def _warnings(calibration_report) -> Markup:
+    said = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
+    return element("ul", *(element("li", warning) for warning in said), class_="warnings") if said else Markup()
+
+
+def truth_section(errors: pd.DataFrame | None) -> Section | None:
+    """The table of errors against a known truth."""
+    if errors is None or not len(errors):
+        return None
+    note = element("p", "Every stage compared with the truth from which the recording was made.")
+    return section("truth", "Error against the truth", note, frame_table(errors))
+
+
+def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> Section | None:
+    """The 3D player with its data."""
+    if pose is None:
+        return None
+    scene = player_scene(pose, skeleton, rig)
+    keys = Markup(
+        "Drag turns, wheel or pinch zooms, Shift and drag slides. On the picture: <kbd>Space</kbd> plays, "
+        "<kbd>←</kbd> <kbd>→</kbd> step (with <kbd>Shift</kbd> by ten), "
+        "<kbd>W</kbd> <kbd>A</kbd> <kbd>S</kbd> <kbd>D</kbd> turn, "
+        "<kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>N</kbd> names, <kbd>U</kbd> 95 % regions, <kbd>C</kbd> cameras, "
+        "<kbd>F</kbd> follow, <kbd>R</kbd> the animal, <kbd>V</kbd> the whole rig. "
+        "The scale and each square of the floor are as long as written, at the centre of the view."
+    )
+    notes = [element("p", keys, class_="note")]
+    said = _scene_notes(scene)
+    if said:
+        notes.append(element("p", " ".join(said), class_="note"))
+    return section(
+        "skeleton", "Skeleton in 3D", Markup(read_asset("player.html")), *notes, embedded_json("scene", scene)
+    )
+
+
+def _scene_notes(scene: dict) -> list[str]:
+    said = []
+    if any(scene["sides"]):
+        said.append("Blue is left, orange is right, as the skeleton's symmetries name them.")
+    if "cameras_seen" in scene:
+        said.append("A hollow point was seen by fewer than two cameras: it is inferred.")
+    if scene["stride"] > 1:
+        said.append(
+            f"To keep this file small the player shows every {scene['stride']}th frame"
+            f" ({scene['n_shown']:,} of {scene['n_frames']:,})."
+        )
+    if scene.get("spread_stride", 1) > 1:
+        said.append(f"The 95 % regions are those of every {scene['spread_stride']}th shown frame.")
+    if not scene["vertical_known"]:
+        said.append("The rig does not state the vertical: the floor is a guess, for the eye only.")
+    return said
+
+
+def overlay_section(
+    views: xr.Dataset | None, videos: dict, *, pose: xr.Dataset | None, rig, skeleton: Skeleton | None
+) -> Section | None:
+    """Video frames of every camera with detections and reprojections."""
+    if views is None or not videos or not views.sizes["time"]:
+        return None
+    rows = overlay_figures(
+        choose_instants(views, pose, rig), views, videos, pose=pose, rig=rig, skeleton=skeleton
+    )  # fmt: skip
+    if not any(figures for _, figures in rows):
+        return None
+    switch = Markup('<p><label><input id="overlay-switch" type="checkbox" checked> Show the points</label></p>')
+    key = Markup(
+        '<p class="note"><span class="key" style="border-color:var(--found)"></span>detected in this camera · '
+        '<span class="key" style="border-color:var(--expected)"></span>reconstruction from all cameras, projected back '
+        "(lines and crosses) · a pink line joins the two. Point at a circle for its name and error.</p>"
+    )
+    blocks = []
+    for place, (instant, figures) in enumerate(rows):
+        heading = f"Frame {instant.frame}, {instant.time:.3f} s: {instant.reason}"
+        grid = element("div", *figures, class_="instant")
+        opened = {"open": "open"} if place == 0 else {}
+        blocks.append(element("details", element("summary", heading), grid, **opened))
+    return section("images", "In the images", key, switch, element("div", *blocks, id="overlay"))
+
+
+def provenance_section(**datasets: xr.Dataset | None) -> Section | None:
+    """How each dataset was made: version, step, options, input hashes, as its attributes say."""
+    blocks = []
+    for name, dataset in datasets.items():
+        if dataset is None or not dataset.attrs:
+            continue
+        pairs = {str(key).replace("_", " "): _attribute(value) for key, value in sorted(dataset.attrs.items())}
+        blocks += [element("h3", name), definitions(pairs)]
+    return section("provenance", "Provenance", *blocks) if blocks else None
+
+
+def _attribute(value: object) -> object:
+    """An attribute as text; JSON objects become a line per entry."""
+    if not isinstance(value, str):
+        return number(value) if np.isscalar(value) else str(value)
+    try:
+        content = json.loads(value) if value.startswith("{") else None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        return value
+    if not content:
+        return "none"
+    lines = [element("div", element("code", f"{key} = {json.dumps(one)}")) for key, one in content.items()]
+    return Markup("".join(lines))

@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from muybridge.report import write_report
+from tests.report.session import make_session
+
+
+@pytest.fixture(scope="session")
+def session(ring_rig, skeleton, moving_skeleton, tmp_path_factory) -> dict:
+    """The arguments of `write_report` for 60 frames of a made-up session with videos."""
+    return make_session(ring_rig, skeleton, moving_skeleton[:60], tmp_path_factory.mktemp("videos"))
+
+
+@pytest.fixture(scope="session")
+def report(session, tmp_path_factory):
+    """The written report of that session."""
+    return write_report(tmp_path_factory.mktemp("report") / "report.html", **session)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

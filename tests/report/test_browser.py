@@ -1,0 +1,250 @@
+"""The report as a browser without network and without WebGL shows it."""
+
+import base64
+import json
+import os
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import xarray as xr
+
+from muybridge.report import write_report
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-3d-apis",
+]
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (os.path.exists(CHROMIUM) or shutil.which("chromium")), reason="there is no chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
+        started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens a file; afterwards nothing may have been said, failed or been fetched."""
+    said, fetched, contexts = [], [], []
+
+    def open_file(path, **options):
+        context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(path.as_uri())
+        settle(page)
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert [url for url in fetched if not url.startswith(("file:", "data:"))] == []
+
+
+def settle(page):
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def picture(page):
+    """(height, width, 3) RGB of the canvas."""
+    settle(page)
+    address = page.evaluate("document.getElementById('stage').toDataURL()")
+    packed = np.frombuffer(base64.b64decode(address.partition(",")[2]), np.uint8)
+    return cv2.imdecode(packed, cv2.IMREAD_COLOR)[:, :, ::-1]
+
+
+def drawn(image):
+    """How many pixels differ from the background, taken from a corner."""
+    return int((image != image[2, 2]).any(-1).sum())
+
+
+def colour_count(image, colour):
+    return int((np.abs(image.astype(int) - colour).max(-1) < 12).sum())
+
+
+LEFT_LIGHT, RIGHT_LIGHT, LEFT_DARK = (42, 111, 196), (207, 90, 34), (90, 160, 242)
+
+
+def test_the_skeleton_is_drawn_in_the_colours_of_its_sides(report, open_page):
+    image = picture(open_page(report))
+    assert drawn(image) > 2000
+    assert colour_count(image, LEFT_LIGHT) > 200
+    assert colour_count(image, RIGHT_LIGHT) > 200
+
+
+def test_webgl_is_not_used(report, open_page):
+    page = open_page(report)
+    assert page.evaluate("document.createElement('canvas').getContext('webgl')") is None
+    assert drawn(picture(page)) > 2000
+
+
+def test_playing_moves_the_skeleton_and_pausing_stops_it(report, open_page):
+    page = open_page(report)
+    before = picture(page)
+    page.click("#player-play")
+    page.wait_for_function("document.getElementById('player-scrub').value > 5")
+    page.click("#player-play")
+    after = picture(page)
+    assert (before != after).any()
+    page.wait_for_timeout(60)
+    assert (after == picture(page)).all()
+    assert page.inner_text("#player-play") == "Play"
+
+
+def test_dragging_turns_and_the_wheel_zooms(report, open_page):
+    page = open_page(report)
+    page.locator("#stage").scroll_into_view_if_needed()
+    box = page.locator("#stage").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    start = picture(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 120, y + 30, steps=3)
+    page.mouse.up()
+    turned = picture(page)
+    assert (start != turned).any()
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(50)
+    nearer = picture(page)
+    assert colour_count(nearer, LEFT_LIGHT) > colour_count(turned, LEFT_LIGHT)
+
+
+def test_the_keyboard_reaches_everything(report, open_page):
+    page = open_page(report)
+    page.focus("#stage")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.input_value("#player-scrub") == "11"
+    page.keyboard.press("End")
+    assert page.input_value("#player-scrub") == "59"
+    page.keyboard.press("Home")
+    plain = picture(page)
+    for key in "nuadws+-":
+        page.keyboard.press(key)
+        assert (picture(page) != plain).any(), key
+        plain = picture(page)
+    page.keyboard.press("v")
+    assert (picture(page) != plain).any()
+    page.keyboard.press("Space")
+    assert page.inner_text("#player-play") == "Pause"
+
+
+def test_switches_change_the_picture(report, open_page):
+    page = open_page(report)
+    page.fill("#player-scrub", "45")
+    for box in ("labels", "spread", "follow"):
+        before = picture(page)
+        page.check(f"#player-{box}")
+        assert (picture(page) != before).any(), box
+    before = picture(page)
+    page.select_option("#player-trail", label="left_knee")
+    assert (picture(page) != before).any()
+    page.click("#player-rig")
+    before = picture(page)
+    page.uncheck("#player-cameras")
+    assert drawn(picture(page)) < drawn(before)
+
+
+def test_the_drawn_point_is_the_reconstructed_point(session, report, open_page):
+    """Pointing at a keypoint names it, with its coordinates in the world."""
+    page = open_page(report)
+    image = picture(page)
+    rows, columns = np.nonzero(np.abs(image.astype(int) - RIGHT_LIGHT).max(-1) < 12)
+    page.locator("#stage").scroll_into_view_if_needed()
+    box = page.locator("#stage").bounding_box()
+    found = {}
+    for i in range(0, len(rows), 40):
+        page.mouse.move(box["x"] + float(columns[i]), box["y"] + float(rows[i]))
+        settle(page)
+        name, _, rest = page.inner_text("#player-point").partition(": ")
+        found[name] = rest
+    position = session["pose"]["position"].sel(keypoint="right_knee").values[0]
+    numbers = [float(v) for v in found["right_knee"].split(" mm")[0].split(", ")]
+    np.testing.assert_allclose(numbers, position, atol=0.06)
+    assert "cameras" in found["right_knee"]
+
+
+def test_the_dark_theme_by_preference_and_by_button(report, open_page):
+    dark = open_page(report, color_scheme="dark")
+    assert picture(dark)[2, 2].max() < 60
+    assert colour_count(picture(dark), LEFT_DARK) > 100
+    light = open_page(report)
+    assert picture(light)[2, 2].min() > 200
+    light.click("#theme")
+    assert picture(light)[2, 2].max() < 60
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_the_page_fits_the_screen(report, open_page, width):
+    page = open_page(report, viewport={"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_click_in_a_plot_moves_the_player(report, open_page):
+    page = open_page(report)
+    figure = page.locator("#kinematics figure[data-axes]").first
+    left, top, right, bottom, start, end = json.loads(figure.get_attribute("data-axes"))[0]
+    svg = figure.locator("svg").bounding_box()
+    scale = svg["width"] / float(figure.locator("svg").get_attribute("viewBox").split()[2])
+    figure.locator("svg").click(position={"x": scale * (left + 0.5 * (right - left)), "y": scale * (top + bottom) / 2})
+    middle = 100 * (start + end) / 2
+    assert int(page.input_value("#player-scrub")) == pytest.approx(middle, abs=1)
+    cursor = float(figure.locator(".cursor").get_attribute("x1"))
+    assert cursor == pytest.approx((left + right) / 2, abs=4)
+
+
+def test_overlay_points_can_be_hidden(report, open_page):
+    page = open_page(report)
+    circle = page.locator("#overlay details[open] circle").first
+    assert circle.is_visible()
+    page.uncheck("#overlay-switch")
+    assert not circle.is_visible()
+
+
+def test_every_control_and_picture_has_a_name(report, open_page):
+    page = open_page(report)
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, canvas, svg[role=img], [role=region]')]"
+        ".filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label')))"
+        ".map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("case", ["one frame", "all missing", "two individuals"])
+def test_sparse_recordings_open_without_errors(session, case, open_page, tmp_path):
+    pose, skeleton = session["pose"][["position", "covariance", "n_cameras"]], session["skeleton"]
+    if case == "one frame":
+        pose, skeleton = pose.isel(time=slice(1)), None
+    if case == "all missing":
+        pose = pose.map(lambda v: v.astype(float) * np.nan, keep_attrs=True)
+    if case == "two individuals":
+        pose = xr.concat([pose, pose], dim="individual").assign_coords(individual=["a", "b"])
+    page = open_page(write_report(tmp_path / "r.html", title="t", summary={}, pose=pose, skeleton=skeleton))
+    page.focus("#stage")
+    for key in ("Space", "ArrowRight", "u", "n", "v"):
+        page.keyboard.press(key)
+    assert drawn(picture(page)) > 100

@@ -1,0 +1,75 @@
+import re
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from muybridge.report import plots
+from muybridge.report.figures import THEME, plot_figure, thinned
+
+
+def test_the_colours_of_a_figure_follow_the_theme():
+    text = plot_figure(lambda ax: ax.plot([0, 1], [1, 0], label="a"), name="a line")
+    assert not [colour for colour in THEME if colour in text]
+    assert "var(--series-1)" in text
+
+
+def test_two_figures_share_no_identifier():
+    first, second = (plot_figure(lambda ax: ax.plot([0, 1]), name=name) for name in ("one", "two"))
+    assert not set(re.findall(r'\bid="([^"]+)"', first)) & set(re.findall(r'\bid="([^"]+)"', second))
+
+
+def test_every_reference_of_a_figure_has_its_target():
+    text = plot_figure(lambda ax: ax.plot([0, 1], marker="o"), name="a & b")
+    targets = set(re.findall(r'\bid="([^"]+)"', text))
+    assert {r for pair in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text) for r in pair if r} <= targets
+
+
+def test_the_axes_box_of_a_plot_over_time_frames_its_limits():
+    text = plot_figure(lambda ax: ax.set(xlim=(2, 5)), name="t", over_time=True, size=(4, 2))
+    left, top, right, bottom, start, end = map(float, re.search(r'data-axes="\[\[(.*?)\]\]"', text)[1].split(","))
+    assert 0 < left < right < 288
+    assert 0 < top < bottom < 144
+    assert (start, end) == (2, 5)
+
+
+def test_global_settings_of_matplotlib_stay(monkeypatch):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plot_figure(lambda ax: ax.plot([0, 1]), name="x")
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("n", [0, 1, 1500, 1501, 10**6])
+def test_thinning_keeps_at_most_the_limit(n):
+    assert len(range(n)[thinned(n)]) <= 1500
+
+
+@pytest.fixture
+def ax():
+    return Figure().add_subplot()
+
+
+def test_angles_are_drawn_in_degrees(ax):
+    times = np.arange(5) / 10
+    assert plots.plot_angle(times, np.full(5, np.pi / 2), ax, std=np.full(5, 0.1)) is ax
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), 90)
+    assert len(ax.collections) == 1
+
+
+def test_a_frame_between_gaps_is_drawn_as_a_dot(ax):
+    plots.plot_speed(np.arange(3.0), np.array([np.nan, 4, np.nan]), ax, unit="mm/s")
+    assert ax.lines[1].get_ydata().tolist() == [4]
+
+
+def test_error_shares_end_at_one(ax, rng):
+    plots.plot_error_shares(np.abs(rng.normal(size=(2, 50))), ["a", "b"], ax)
+    assert [line.get_ydata()[-1] for line in ax.lines] == [1, 1]
+
+
+def test_empty_plots_draw_nothing_and_do_not_fail(ax):
+    plots.plot_error_shares(np.full((2, 3), np.nan), ["a", "b"], ax)
+    plots.plot_bone_lengths(np.full((4, 2), np.nan), ["a", "b"], ax)
+    plots.plot_presence(np.full((4, 2), np.nan), np.arange(5.0), ["a", "b"], ax, label="seen")
+    plots.plot_angle(np.arange(2.0), np.full(2, np.nan), ax)

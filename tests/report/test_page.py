@@ -1,0 +1,119 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from muybridge.datasets import DatasetError
+from muybridge.report import page, write_report
+
+OPTIONAL = ("rig", "views", "pose", "kinematics", "skeleton", "videos", "errors")
+
+
+def sections_of(path):
+    return re.findall(r'<section id="([a-z]+)"', path.read_text())
+
+
+def test_the_whole_session_has_every_section(report):
+    expected = ["summary", "truth", "skeleton", "images", "kinematics", "quality", "calibration", "provenance"]
+    assert sections_of(report) == expected
+
+
+def test_a_title_and_a_summary_are_enough(tmp_path):
+    path = write_report(tmp_path / "new" / "report.html", title="Only words", summary={"Animal": "a rat"})
+    assert sections_of(path) == ["summary"]
+    assert "a rat" in path.read_text()
+
+
+@pytest.mark.parametrize("left_out", ["rig", "views", "pose", "skeleton"])
+def test_each_part_is_optional(session, left_out, tmp_path):
+    parts = {name: value for name, value in session.items() if name not in (left_out, "videos", "kinematics")}
+    assert "summary" in sections_of(write_report(tmp_path / "report.html", **parts))
+
+
+@pytest.mark.parametrize("only", OPTIONAL)
+def test_each_part_can_come_alone(session, only, tmp_path):
+    path = write_report(tmp_path / "report.html", title="t", summary={}, **{only: session[only]})
+    assert path.stat().st_size > 1000
+
+
+def test_the_file_refers_to_nothing_outside_itself(report):
+    text = report.read_text()
+    addresses = [a or b for a, b in re.findall(r'(?:src|href)="([^"]+)"|url\(([^)]+)\)', text)]
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert "Content-Security-Policy" in text
+
+
+def test_the_same_session_gives_the_same_bytes(session, report, tmp_path):
+    assert write_report(tmp_path / "again.html", **session).read_bytes() == report.read_bytes()
+
+
+def test_a_thousand_frames_of_twenty_points_stay_below_a_megabyte(tmp_path, rng):
+    from muybridge.datasets import pose_dataset
+
+    points = np.cumsum(rng.normal(0, 2, (1000, 20, 3)), axis=0)
+    covariance = np.broadcast_to(np.eye(3), (1000, 20, 3, 3))
+    pose = pose_dataset(points, keypoints=[f"k{i}" for i in range(20)], times=np.arange(1000) / 120, unit="mm",
+                        covariance=covariance)  # fmt: skip
+    assert write_report(tmp_path / "r.html", title="t", summary={}, pose=pose).stat().st_size < 1e6
+
+
+def test_names_are_escaped(session, tmp_path):
+    evil = "</script><img src=x onerror=alert(1)>&\"'"
+    pose = session["pose"].assign_coords(keypoint=[evil, *session["pose"]["keypoint"].values[1:]])
+    kinematics = session["kinematics"].assign_coords(joint=[evil, "b", "c"])
+    pose.attrs["step"] = evil
+    path = write_report(
+        tmp_path / "report.html", title=evil, summary={evil: evil}, pose=pose, kinematics=kinematics,
+        errors=pd.DataFrame({evil: [evil]}),
+    )  # fmt: skip
+    text = path.read_text()
+    assert "<img src=x" not in text
+    assert text.count("</script>") == 2
+
+
+def test_an_old_report_survives_a_failure(session, tmp_path, monkeypatch):
+    path = write_report(tmp_path / "report.html", title="old", summary={})
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(page.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(path, title="new", summary={})
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_wrong_dataset_is_named(session, tmp_path):
+    with pytest.raises(DatasetError, match="views lacks the variable 'position'"):
+        write_report(tmp_path / "r.html", title="t", summary={}, views=xr.Dataset())
+    assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_few_frames(session, n_frames, tmp_path):
+    parts = dict(session)
+    for name in ("views", "pose", "kinematics"):
+        parts[name] = session[name].isel(time=slice(n_frames))
+    assert "skeleton" in sections_of(write_report(tmp_path / "r.html", **parts))
+
+
+@pytest.mark.filterwarnings("error")
+def test_everything_missing(session, tmp_path):
+    parts = {name: value for name, value in session.items() if name != "videos"}
+    for name in ("views", "pose", "kinematics"):
+        parts[name] = session[name].map(lambda v: v.astype(float) * np.nan, keep_attrs=True)
+    assert "quality" in sections_of(write_report(tmp_path / "r.html", **parts))
+
+
+def test_several_individuals(session, tmp_path):
+    parts = {name: value for name, value in session.items() if name != "videos"}
+    for name in ("views", "pose", "kinematics"):
+        parts[name] = xr.concat([session[name], session[name]], dim="individual").assign_coords(individual=["a", "b"])
+    text = write_report(tmp_path / "r.html", **parts).read_text()
+    assert "b: left_knee" in text
