@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from .files import FormatError
+from .files import FormatError, read_csv
 from .pandas_h5 import is_pandas_table, read_pandas_table
 from .tracks import Track, frames_from_index, table_to_track
 
@@ -32,7 +32,7 @@ def read_deeplabcut_csv(path: Path) -> Track:
     if not keep:
         raise FormatError(f"{path} has no column named x or y in its header row 'coords'")
     try:
-        table = pd.read_csv(path, skiprows=n_header, header=None, names=range(len(header[0])), low_memory=False)
+        table = read_csv(path, skiprows=n_header, header=None, names=range(len(header[0])))
         values = table[keep].to_numpy(dtype=float)
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error

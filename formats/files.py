@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_EXACT_SINCE = (3, 1)  # from this version pandas reads every float to the last bit without being asked
+
 PICKLES = (".pickle", ".pkl", ".npy", ".npz", ".joblib", ".pt")
 
 
@@ -30,6 +32,16 @@ def existing(path: str | os.PathLike) -> Path:
     if not path.exists():
         raise FormatError(f"there is no file {path}")
     return path
+
+
+def read_csv(path: Path, **options):
+    """``pandas.read_csv`` that keeps every bit of the numbers, in all versions of pandas."""
+    import pandas as pd
+
+    version = tuple(int(part) for part in pd.__version__.split(".")[:2])
+    if version < _EXACT_SINCE:
+        options["float_precision"] = "round_trip"
+    return pd.read_csv(path, low_memory=False, **options)
 
 
 @contextmanager
