@@ -1,0 +1,139 @@
+"""The smoother's door: accuracy, honest error bars, robustness and degenerate input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from muybridge.triangulate import smooth, triangulate_ransac
+
+FPS = 100.0
+CHI2_95 = 7.815
+
+
+def seen(rig, points_3d, noise=1.0, outliers=0.05, missing=0.1, seed=0):
+    """Pixels with noise, gross outliers (half of them sure of themselves) and gaps, and their confidence."""
+    rng = np.random.default_rng(seed)
+    points_2d = rig.project(points_3d) + rng.normal(0, noise, (len(rig), *points_3d.shape[:2], 2))
+    wrong = rng.random(points_2d.shape[:-1]) < outliers
+    points_2d[wrong] = rng.uniform(0, 1000, (wrong.sum(), 2))
+    points_2d[rng.random(points_2d.shape[:-1]) < missing] = np.nan
+    sure = rng.beta(8, 1.5, wrong.shape)
+    return points_2d, np.where(wrong & (rng.random(wrong.shape) < 0.5), rng.beta(1.5, 8, wrong.shape), sure), wrong
+
+
+def coverage(points_3d, covariances, truth):
+    d = points_3d - truth
+    return (np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d) < CHI2_95).mean()
+
+
+def test_time_alone_halves_the_error_of_each_frame_and_knows_its_own(ring_rig, moving_skeleton):
+    points_2d, confidence, wrong = seen(ring_rig, moving_skeleton)
+    found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
+    error = np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)
+    single = triangulate_ransac(points_2d, ring_rig, confidence=confidence).points_3d
+    assert np.median(error) < 0.5 * np.nanmedian(np.linalg.norm(single - moving_skeleton, axis=-1))
+    assert 0.92 < coverage(found.points_3d, found.covariances_3d, moving_skeleton) < 0.99
+    here = np.isfinite(found.inlier_probability)
+    assert (found.inlier_probability[here & wrong] < 0.5).mean() > 0.997
+    assert (found.inlier_probability[here & ~wrong] > 0.5).mean() > 0.999
+
+
+def test_velocity_and_acceleration_come_with_their_error_bars(ring_rig, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
+    velocity = np.gradient(moving_skeleton, 1 / FPS, axis=0)[2:-2]
+    assert 0.92 < coverage(found.velocities[2:-2], found.velocity_covariances[2:-2], velocity)
+    acceleration = np.diff(moving_skeleton, 2, axis=0)[1:-1] * FPS**2
+    assert 0.92 < coverage(found.accelerations[2:-2], found.acceleration_covariances[2:-2], acceleration)
+
+
+def test_without_noise_the_truth_comes_back(ring_rig, moving_skeleton):
+    found = smooth(ring_rig.project(moving_skeleton), ring_rig, fps=FPS)
+    np.testing.assert_allclose(found.points_3d, moving_skeleton, atol=0.02)
+
+
+def test_shifting_the_world_shifts_the_answer(ring_rig, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    shift = np.array([300.0, -200.0, 100.0])
+    moved = replace(ring_rig, cameras=tuple(replace(c, t=c.t - c.R @ shift) for c in ring_rig))
+    here = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence).points_3d
+    there = smooth(points_2d, moved, fps=FPS, confidence=confidence).points_3d
+    np.testing.assert_allclose(there - shift, here, atol=5e-3)
+
+
+def test_gaps_and_ends_are_filled_with_error_bars_that_grow(ring_rig, moving_skeleton):
+    points_2d, _, _ = seen(ring_rig, moving_skeleton, outliers=0)
+    points_2d[:, :20, 0] = points_2d[:, 80:100, 1] = points_2d[:, 170:, 2] = np.nan
+    found = smooth(points_2d, ring_rig, fps=FPS)
+    assert np.isfinite(found.points_3d).all()
+    variance = found.covariances_3d.trace(axis1=2, axis2=3)
+    assert variance[0, 0] > variance[10, 0] > variance[30, 0]
+    assert variance[90, 1] > variance[81, 1] > variance[60, 1]
+    assert variance[199, 2] > variance[180, 2] > variance[150, 2]
+    assert coverage(found.points_3d, found.covariances_3d, moving_skeleton) > 0.9
+
+
+def test_a_single_ray_counts(ring_rig, moving_skeleton):
+    points_2d, _, _ = seen(ring_rig, moving_skeleton, outliers=0)
+    points_2d[:, 80:110, 1] = np.nan
+    blind = smooth(points_2d, ring_rig, fps=FPS)
+    points_2d[2, 80:110, 1] = seen(ring_rig, moving_skeleton, outliers=0, missing=0)[0][2, 80:110, 1]
+    one = smooth(points_2d, ring_rig, fps=FPS)
+    pixels = ring_rig.project(one.points_3d)[2, 80:110, 1] - ring_rig.project(moving_skeleton)[2, 80:110, 1]
+    assert np.abs(pixels).max() < 3
+    assert (np.linalg.det(one.covariances_3d[80:110, 1]) < 0.6 * np.linalg.det(blind.covariances_3d[80:110, 1])).all()
+
+
+def test_windows_agree_with_one_piece(ring_rig, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    points_2d, confidence = np.tile(points_2d, (1, 3, 1, 1)), np.tile(confidence, (1, 3, 1))
+    short = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=150)
+    long = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=300)
+    np.testing.assert_allclose(short.points_3d, long.points_3d, atol=1e-3)
+    np.testing.assert_allclose(short.velocities, long.velocities, atol=0.1)
+
+
+def test_same_input_same_output(ring_rig, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    a, b = (smooth(points_2d, ring_rig, fps=FPS, confidence=confidence) for _ in range(2))
+    assert (a.points_3d == b.points_3d).all()
+    assert (a.covariances_3d == b.covariances_3d).all()
+
+
+def test_empty_keypoints_and_frames_stay_where_they_are(ring_rig, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    whole = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, order=3)
+    points_2d[:, :, 4] = np.nan
+    points_2d[:, 50] = np.nan
+    found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, order=3)
+    assert np.isnan(found.points_3d[:, 4]).all()
+    others = np.delete(np.arange(7), 4)
+    assert np.isfinite(found.points_3d[:, others]).all()
+    assert np.median(np.abs(found.points_3d - whole.points_3d)[:, others]) < 0.01
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 2, 3, 5])
+def test_a_few_frames_do_no_harm(ring_rig, moving_skeleton, n_frames):
+    points_2d = ring_rig.project(moving_skeleton[:n_frames])
+    found = smooth(points_2d, ring_rig, fps=FPS)
+    np.testing.assert_allclose(found.points_3d, moving_skeleton[:n_frames], atol=0.2)
+    assert found.velocities.shape == found.points_3d.shape
+
+
+def test_one_camera_gives_no_depth_and_no_crash(ring_rig, moving_skeleton):
+    alone = ring_rig.subset(["cam_0"])
+    found = smooth(alone.project(moving_skeleton), alone, fps=FPS)
+    assert np.isnan(found.points_3d).all()
+
+
+def test_nothing_seen_gives_nothing(ring_rig):
+    found = smooth(np.full((6, 20, 3, 2), np.nan), ring_rig, fps=FPS)
+    assert np.isnan(found.points_3d).all()
+    assert np.isnan(found.inlier_probability).all()
+
+
+@pytest.mark.parametrize(("option", "word"), [({"fps": 0.0}, "fps"), ({"fps": FPS, "order": 7}, "order")])
+def test_wrong_options_are_named(ring_rig, moving_skeleton, option, word):
+    with pytest.raises(ValueError, match=word):
+        smooth(ring_rig.project(moving_skeleton), ring_rig, **option)

@@ -1,0 +1,229 @@
+"""Loops of the smoothers over float64 arrays whose shapes the caller has checked.
+
+A banded symmetric matrix of `n` rows is stored as `band (n, width + 1)` with `band[j, i - j] = matrix[i, j]`, i >= j:
+LAPACK's lower storage when its transpose is read column by column.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..calibration._kernels import project_with_jacobian
+
+
+@njit(cache=True, nogil=True)
+def linearise(K, d, fisheye, limit, R, t, points_2d, prior, sigma, log_outlier, points_3d, spread, inflate):
+    """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`.
+
+    points_2d (C, T, J, 2), prior (C, T, J) of being an inlier, sigma (C, J) px, log_outlier (C,) log density of an
+    outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate` widens the inlier density.
+    Returns information (T, J, 3, 3), vector (T, J, 3) = sum of w Jᵀ(residual + J x), weights (C, T, J), squared (C,
+    T, J): squared residual plus the trace of the projected spread, NaN where the spread exceeds the noise, and the
+    cost: minus the log of the mixture. NaN points or pixels weigh 0.
+    """
+    n_cameras, n_frames, n_keypoints = prior.shape
+    information = np.zeros((n_frames, n_keypoints, 3, 3))
+    vector = np.zeros((n_frames, n_keypoints, 3))
+    weights = np.zeros((n_cameras, n_frames, n_keypoints))
+    squared = np.full((n_cameras, n_frames, n_keypoints), np.nan)
+    cost = 0.0
+    for f in range(n_frames):
+        for k in range(n_keypoints):
+            X = points_3d[f, k]
+            S = spread[f, k]
+            if math.isnan(X[0]):
+                continue
+            for c in range(n_cameras):
+                x, y = points_2d[c, f, k, 0], points_2d[c, f, k, 1]
+                if math.isnan(x) or math.isnan(y):
+                    continue
+                u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
+                if math.isnan(u):
+                    continue
+                s2 = sigma[c, k] * sigma[c, k]
+                ex, ey = x - u, y - v
+                g0 = S[0, 0] * a0 + S[0, 1] * a1 + S[0, 2] * a2
+                g1 = S[1, 0] * a0 + S[1, 1] * a1 + S[1, 2] * a2
+                g2 = S[2, 0] * a0 + S[2, 1] * a1 + S[2, 2] * a2
+                h0 = S[0, 0] * b0 + S[0, 1] * b1 + S[0, 2] * b2
+                h1 = S[1, 0] * b0 + S[1, 1] * b1 + S[1, 2] * b2
+                h2 = S[2, 0] * b0 + S[2, 1] * b1 + S[2, 2] * b2
+                pxx = a0 * g0 + a1 * g1 + a2 * g2
+                pxy = b0 * g0 + b1 * g1 + b2 * g2
+                pyy = b0 * h0 + b1 * h1 + b2 * h2
+                sxx, sxy, syy = s2 + inflate * pxx, inflate * pxy, s2 + inflate * pyy
+                det = sxx * syy - sxy * sxy
+                q = (syy * ex * ex - 2.0 * sxy * ex * ey + sxx * ey * ey) / det
+                p = prior[c, f, k]
+                log_in = math.log(p) - 0.5 * q - 0.5 * math.log(det) - 1.8378770664093453
+                log_out = math.log(1.0 - p) + log_outlier[c]
+                top = max(log_in, log_out)
+                total = top + math.log(math.exp(log_in - top) + math.exp(log_out - top))
+                r = math.exp(log_in - total)
+                cost -= total
+                weights[c, f, k] = r
+                if pxx + pyy < 2.0 * s2:
+                    squared[c, f, k] = ex * ex + ey * ey + pxx + pyy
+                w = r / s2
+                ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
+                ey += b0 * X[0] + b1 * X[1] + b2 * X[2]
+                I = information[f, k]
+                I[0, 0] += w * (a0 * a0 + b0 * b0)
+                I[1, 0] += w * (a0 * a1 + b0 * b1)
+                I[2, 0] += w * (a0 * a2 + b0 * b2)
+                I[1, 1] += w * (a1 * a1 + b1 * b1)
+                I[2, 1] += w * (a1 * a2 + b1 * b2)
+                I[2, 2] += w * (a2 * a2 + b2 * b2)
+                V = vector[f, k]
+                V[0] += w * (a0 * ex + b0 * ey)
+                V[1] += w * (a1 * ex + b1 * ey)
+                V[2] += w * (a2 * ex + b2 * ey)
+            I = information[f, k]
+            I[0, 1], I[0, 2], I[1, 2] = I[1, 0], I[2, 0], I[2, 1]
+    return information, vector, weights, squared, cost
+
+
+@njit(cache=True, nogil=True)
+def cholesky_band(band):
+    """In-place Cholesky factor of a banded matrix; returns the log determinant, NaN if it is not positive definite."""
+    n, width = band.shape[0], band.shape[1] - 1
+    log_det = 0.0
+    for j in range(n):
+        if not band[j, 0] > 0.0:
+            return math.nan
+        pivot = math.sqrt(band[j, 0])
+        log_det += 2.0 * math.log(pivot)
+        last = min(width, n - 1 - j)
+        band[j, 0] = pivot
+        for a in range(1, last + 1):
+            band[j, a] /= pivot
+        for a in range(1, last + 1):
+            value = band[j, a]
+            if value != 0.0:
+                for b in range(a, last + 1):
+                    band[j + a, b - a] -= value * band[j, b]
+    return log_det
+
+
+@njit(cache=True, nogil=True)
+def track_band(information, gram, precision, anchor):
+    """Banded posterior precision of one keypoint: information (T, 3, 3) + precision * gram (T, m + 1) + anchor."""
+    n_frames, order = gram.shape[0], gram.shape[1] - 1
+    band = np.zeros((3 * n_frames, 3 * order + 1))
+    for f in range(n_frames):
+        for a in range(3):
+            for b in range(a, 3):
+                band[3 * f + a, b - a] += information[f, b, a]
+            band[3 * f + a, 0] += anchor + precision * gram[f, 0]
+            for j in range(1, order + 1):
+                band[3 * f + a, 3 * j] += precision * gram[f, j]
+    return band
+
+
+@njit(cache=True, nogil=True)
+def substitute(band, vector):
+    """Solve L Lᵀ x = vector in place, given the factor of `cholesky_band`."""
+    n, width = band.shape[0], band.shape[1] - 1
+    for j in range(n):
+        vector[j] /= band[j, 0]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            vector[j + a] -= band[j, a] * vector[j]
+    for j in range(n - 1, -1, -1):
+        value = vector[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value -= band[j, a] * vector[j + a]
+        vector[j] = value / band[j, 0]
+
+
+@njit(cache=True, nogil=True)
+def track_evidence(information, vector, gram, precision, anchor):
+    """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
+    band = track_band(information, gram, precision, anchor)
+    log_posterior = cholesky_band(band)
+    prior = precision * gram
+    prior[:, 0] += anchor
+    log_prior = cholesky_band(prior)
+    n, width = band.shape[0], band.shape[1] - 1
+    z = vector.copy().reshape(-1)
+    quadratic = 0.0
+    for j in range(n):
+        z[j] /= band[j, 0]
+        quadratic += z[j] * z[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            z[j + a] -= band[j, a] * z[j]
+    return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+
+
+@njit(cache=True, nogil=True)
+def smooth_track(information, vector, gram, precision, anchor):
+    """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint.
+
+    Gaussian observations of information (T, 3, 3) and information times position `vector` (T, 3); prior precision
+    precision * DᵀD + anchor, where gram[t, j] = (DᵀD)[t, t + j]. Covariances by Takahashi's recursion (Erisman and
+    Tinney 1975).
+    """
+    n_frames = information.shape[0]
+    band = track_band(information, gram, precision, anchor)
+    cholesky_band(band)
+    mean = vector.copy()
+    substitute(band, mean.reshape(-1))
+    n, width = band.shape[0], band.shape[1] - 1
+    reach = max(width, 8)
+    inverse = np.zeros((n + reach + 1, reach + 1))
+    for j in range(n - 1, -1, -1):
+        pivot = band[j, 0]
+        last = min(width, n - 1 - j)
+        for i in range(min(reach, n - 1 - j), 0, -1):
+            value = 0.0
+            for a in range(1, last + 1):
+                low, high = (a, i) if a < i else (i, a)
+                value -= band[j, a] * inverse[j + low, high - low]
+            inverse[j, i] = value / pivot
+        value = 1.0 / pivot
+        for a in range(1, last + 1):
+            value -= band[j, a] * inverse[j, a]
+        inverse[j, 0] = value / pivot
+    covariances = np.zeros((n_frames, 3, 3, 3))
+    for f in range(n_frames):
+        for lag in range(3):
+            if f + lag < n_frames:
+                for a in range(3):
+                    for b in range(3):
+                        i, j = 3 * f + a, 3 * (f + lag) + b
+                        low, high = (i, j) if i < j else (j, i)
+                        covariances[f, lag, a, b] = inverse[low, high - low]
+    return mean, covariances
+
+
+@njit(cache=True, nogil=True)
+def joint_band(information, gram, precision, anchor, bones, bone_information):
+    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz).
+
+    information (T, J, 3, 3), gram (T, m + 1), precision (J,), anchor (J,), bones (B, 2) keypoints (a, b) and
+    bone_information (T, B, 3, 3): the precision of x_a - x_b.
+    """
+    n_frames, n_keypoints = information.shape[:2]
+    order = gram.shape[1] - 1
+    block = 3 * n_keypoints
+    band = np.zeros((block * n_frames, block * order + 1))
+    for f in range(n_frames):
+        for k in range(n_keypoints):
+            row = block * f + 3 * k
+            for a in range(3):
+                for b in range(a, 3):
+                    band[row + a, b - a] += information[f, k, b, a]
+                band[row + a, 0] += anchor[k] + precision[k] * gram[f, 0]
+                for j in range(1, order + 1):
+                    band[row + a, block * j] = precision[k] * gram[f, j]
+        for b in range(bones.shape[0]):
+            low, high = min(bones[b, 0], bones[b, 1]), max(bones[b, 0], bones[b, 1])
+            for i in range(3):
+                column = block * f + 3 * low + i
+                for j in range(3):
+                    value = bone_information[f, b, i, j]
+                    band[column, 3 * (high - low) + j - i] -= value
+                    if j >= i:
+                        band[column, j - i] += value
+                        band[block * f + 3 * high + i, j - i] += value
+    return band

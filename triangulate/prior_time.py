@@ -1,0 +1,148 @@
+"""The prior in time: m-th differences of a track are white, one variance per keypoint by maximum evidence."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from ..datasets.arrays import Array
+from . import _kernels_smooth
+
+ORDERS = (1, 2, 3, 4)
+_LOG_RANGE = 30.0
+_FEWEST_FRAMES = 5
+
+
+def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
+    """(n_frames, order + 1) the band of DᵀD: element [t, j] is (DᵀD)[t, t + j], D the matrix of order-th differences.
+
+    With several lengths, stretches that lie apart in time and follow each other in the arrays.
+    """
+    if not isinstance(n_frames, int | np.integer):
+        return np.concatenate([difference_gram(int(length), order) for length in n_frames])
+    gram = np.zeros((n_frames, order + 1))
+    stencil = np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
+    n_rows = n_frames - order
+    for i in range(order + 1):
+        for j in range(order + 1 - i):
+            if n_rows > 0:
+                gram[i : i + n_rows, j] += stencil[i] * stencil[i + j]
+    return gram
+
+
+def run_threads(function: Callable[[int], Any], items: Iterable[int]) -> list:
+    """[function(i) for i in items] on as many threads as there are processors (kernels release the interpreter)."""
+    items = list(items)
+    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    if n_threads < 2 or len(items) < 2:
+        return [function(i) for i in items]
+    with ThreadPoolExecutor(min(n_threads, len(items))) as pool:
+        return list(pool.map(function, items))
+
+
+def tune_precisions(
+    information: Array, vector: Array, gram: Array, anchor: float, start: Array | None = None
+) -> tuple[Array, Array]:
+    """Precision of the order-th differences per keypoint at the maximum of the exact evidence, and that log evidence.
+
+    Parameters
+    ----------
+    information, vector : (n_frames, n_keypoints, 3, 3), (n_frames, n_keypoints, 3) of Gaussian pseudo-observations;
+        zero where there is none
+    gram : (n_frames, order + 1) of `difference_gram`
+    anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
+    start : (n_keypoints,) precisions of an earlier tuning, to search nearby
+
+    Returns
+    -------
+    (n_keypoints,), (n_keypoints,); keypoints with too few frames take the median of the others, or NaN if all have
+    too few
+    """
+    n_keypoints = vector.shape[1]
+    seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, gram.shape[1] + 1)
+    precisions, evidences = np.full(n_keypoints, np.nan), np.zeros(n_keypoints)
+
+    def tune(k: int) -> tuple[float, float]:
+        track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
+        return _maximum_evidence(*track, gram, anchor, None if start is None else float(np.log(start[k])))
+
+    for k, best in zip(np.flatnonzero(seen), run_threads(tune, np.flatnonzero(seen)), strict=True):
+        precisions[k], evidences[k] = best
+    if seen.any():
+        precisions[~seen] = np.exp(np.median(np.log(precisions[seen])))
+    return precisions, evidences
+
+
+def _maximum_evidence(information: Array, vector: Array, gram: Array, anchor: float, start: float | None):
+    """(precision, log evidence) of one track: Brent's method on the logarithm of the precision."""
+
+    def cost(log_precision: float) -> float:
+        evidence = _kernels_smooth.track_evidence(information, vector, gram, float(np.exp(log_precision)), anchor)
+        return -evidence if np.isfinite(evidence) else 1e300
+
+    if start is None:
+        # the observations' own precision is where a track would be all noise: q lies within some decades of it
+        centre = np.log(np.median(information.trace(axis1=1, axis2=2)[information[:, 0, 0] > 0]) / 3)
+        low, high = centre - 0.6 * _LOG_RANGE, centre + 0.4 * _LOG_RANGE
+    else:
+        low, high = start - 1.5, start + 1.5
+    best: Any = minimize_scalar(cost, bounds=(low, high), method="bounded", options={"xatol": 0.05})
+    if start is not None and min(best.x - low, high - best.x) < 0.1:
+        return _maximum_evidence(information, vector, gram, anchor, None)
+    return float(np.exp(best.x)), -float(best.fun)
+
+
+def choose_order(
+    information: Array, vector: Array, lengths: Sequence[int], anchor: float, orders: Sequence[int] = ORDERS
+) -> int:
+    """The order whose maximum evidence, summed over the keypoints, is largest; `lengths` of the arrays' stretches."""
+    orders = [order for order in orders if order < max(lengths)] or [1]
+    grams = [difference_gram(lengths, order) for order in orders]
+    return orders[int(np.argmax([tune_precisions(information, vector, gram, anchor)[1].sum() for gram in grams]))]
+
+
+def smooth_tracks(
+    information: Array, vector: Array, gram: Array, precisions: Array, anchor: float
+) -> tuple[Array, Array]:
+    """Posterior mean (n_frames, n_keypoints, 3) and covariances (n_frames, n_keypoints, 3 lags, 3, 3) of every track.
+
+    Lag 0 is the covariance of a point, lags 1 and 2 its covariance with the same keypoint one and two frames later
+    (zero past the end). Keypoints that were never observed are NaN.
+    """
+    n_frames, n_keypoints = vector.shape[:2]
+    means, covariances = np.full((n_frames, n_keypoints, 3), np.nan), np.full((n_frames, n_keypoints, 3, 3, 3), np.nan)
+
+    def solve(k: int) -> None:
+        precision = precisions[k] if np.isfinite(precisions[k]) else 0.0
+        track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
+        means[:, k], covariances[:, k] = _kernels_smooth.smooth_track(*track, gram, precision, anchor)
+
+    run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
+    return means, covariances
+
+
+def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Frames to learn from, and the lengths of the stretches they form.
+
+    All frames of a short recording; of a longer one, from each quarter the stretch with the most observed points,
+    n_seen (n_frames,).
+    """
+    n_frames = len(n_seen)
+    if n_frames <= budget:
+        return np.arange(n_frames), (n_frames,)
+    length = budget // n_stretches
+    edges = np.linspace(0, n_frames, n_stretches + 1).astype(int)
+    total = np.concatenate([[0], np.cumsum(n_seen)])
+    starts = []
+    for first, end in itertools.pairwise(edges):
+        sums = total[first + length : end + 1] - total[first : end - length + 1]
+        starts.append(first + int(np.argmax(sums)))
+    return np.concatenate([np.arange(start, start + length) for start in starts]), (length,) * n_stretches

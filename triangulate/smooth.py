@@ -1,0 +1,80 @@
+"""Trajectories with error bars: the smoother's door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..calibration import CameraRig
+from ..datasets import Skeleton
+from ..datasets.arrays import Array
+from .inputs import check_confidence, check_points_2d
+from .posterior import Trajectory
+from .prior_time import ORDERS
+from .smooth_windows import Problem, solve_windows
+
+
+def smooth(
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    fps: float,
+    confidence: Array | None = None,
+    skeleton: Skeleton | None = None,
+    order: int | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    n_samples: int = 0,
+    seed: int = 0,
+    window: int | None = None,
+    progress: bool = False,
+) -> Trajectory:
+    """Posterior trajectories from the pixels of all cameras, with nothing to tune.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing
+    fps : frames per second
+    confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
+        0.02-0.98; NaN and 0 leave a pixel out; None: all alike
+    skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
+    order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
+    pairs : names of keypoints whose covariance within a frame is wanted; None: the bones
+    n_samples, seed : whole trajectories to draw from the posterior
+    window : frames solved at once; None: chosen for the memory. Neighbouring windows overlap, so that none shows
+    progress : show a bar on long recordings
+
+    Raises
+    ------
+    ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
+    """
+    problem = _check(points_2d, rig, fps, confidence, skeleton, order)
+    return solve_windows(problem, pairs=pairs, n_samples=n_samples, seed=seed, window=window, progress=progress)
+
+
+def _check(
+    points_2d: Array,
+    rig: CameraRig,
+    fps: float,
+    confidence: Array | None,
+    skeleton: Skeleton | None,
+    order: int | None,
+) -> Problem:
+    points_2d = check_points_2d(points_2d, rig, fewest_views=1)
+    if points_2d.ndim != 4:
+        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
+    half = np.isnan(points_2d[..., 0]) != np.isnan(points_2d[..., 1])
+    confidence = check_confidence(confidence, points_2d, rig)
+    missing = half if confidence is None else half | (confidence == 0)
+    if missing.any():
+        points_2d = np.where(missing[..., None], np.nan, points_2d)
+    if not (np.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
+    if order is not None and order not in ORDERS:
+        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None for the order of largest evidence")
+    if skeleton is not None and len(skeleton.keypoints) != points_2d.shape[2]:
+        raise ValueError(
+            f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
+            " same, in the same order"
+        )
+    return Problem(points_2d, rig, float(fps), confidence, skeleton, order)

@@ -1,0 +1,180 @@
+"""What the smoothers observe: pixels of several cameras, each an inlier or an outlier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..calibration import CameraRig
+from ..calibration.cameras import RigArrays
+from ..datasets.arrays import Array
+from . import _kernels_smooth
+from .consensus import triangulate_ransac
+
+PRIOR_RANGE = (0.02, 0.98)
+_DEFAULT_PRIOR = 0.9
+_NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
+_ANCHOR_EXTENTS = 10.0
+_FINEST = 0.02  # pixels
+_SURPRISE = 30.0  # chi-square of three degrees of freedom: one in a million
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Pixels with their prior inlier probability and noise, in a world whose origin is the recording's centre.
+
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
+    sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
+    log_outlier : (n_cameras,) log density of an outlier: uniform over the image
+    centre : (3,) world units, origin of the points inside the smoothers
+    anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
+    """
+
+    arrays: RigArrays
+    points_2d: Array
+    prior: Array
+    sigma: Array
+    log_outlier: Array
+    centre: Array
+    anchor: float
+
+    def at(self, frames: slice | NDArray[np.int64]) -> Observations:
+        return replace(self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames])
+
+    @property
+    def n_frames(self) -> int:
+        return self.points_2d.shape[1]
+
+    @property
+    def n_keypoints(self) -> int:
+        return self.points_2d.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """Gauss-Newton terms of the observations at some points.
+
+    information (n_frames, n_keypoints, 3, 3) and vector (n_frames, n_keypoints, 3): precision, and precision times
+    position
+    weights : (n_cameras, n_frames, n_keypoints) posterior inlier probabilities, 0 where missing
+    squared : (n_cameras, n_frames, n_keypoints) expected squared residual, pixels squared; NaN where the point is
+        less certain than a pixel
+    cost : minus the log likelihood of the mixture
+    """
+
+    information: Array
+    vector: Array
+    weights: Array
+    squared: Array
+    cost: float
+
+    def only(self, kept: NDArray[np.bool_]) -> Linearised:
+        """Without the terms of the points (n_frames, n_keypoints) that are not kept."""
+        return replace(self, information=self.information * kept[..., None, None], vector=self.vector * kept[..., None])
+
+
+def linearise(
+    observations: Observations, points_3d: Array, spread: Array | None = None, inflate: float = 0.0
+) -> Linearised:
+    """Observations seen from points_3d (n_frames, n_keypoints, 3); their covariances `spread` widen the inliers."""
+    if spread is None:
+        spread = np.zeros((*points_3d.shape, 3))
+    terms = _kernels_smooth.linearise(
+        *observations.arrays,
+        np.ascontiguousarray(observations.points_2d),
+        np.ascontiguousarray(observations.prior),
+        observations.sigma,
+        observations.log_outlier,
+        np.ascontiguousarray(points_3d),
+        np.ascontiguousarray(spread),
+        float(inflate),
+    )
+    return Linearised(*terms)
+
+
+def learn_sigma(observations: Observations, seen: Linearised) -> Array:
+    """(n_cameras, n_keypoints) noise by expectation-maximisation; a keypoint with few inliers borrows from its camera.
+
+    Points that are less certain than a pixel are left out: they would lend their own spread to the noise.
+    """
+    weights = np.where(np.isfinite(seen.squared), seen.weights, 0.0)
+    squared = (weights * np.nan_to_num(seen.squared)).sum(axis=1)
+    count = weights.sum(axis=1)
+    whole = np.maximum(count.sum(axis=1), 1e-9)
+    camera = np.where(whole >= 1, squared.sum(axis=1) / whole / 2, (observations.sigma**2).mean(axis=1))[:, None]
+    variance = (squared / 2 + _NOISE_WEIGHT * camera) / (count + _NOISE_WEIGHT)
+    return np.sqrt(np.maximum(variance, _FINEST**2))
+
+
+def observe(
+    points_2d: Array, rig: CameraRig, confidence: Array | None
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on."""
+    points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None)
+    found = np.isfinite(points_3d[..., 0])
+    centre, extent = np.zeros(3), 1.0
+    if found.any():
+        centre = np.median(points_3d[found], axis=0)
+        extent = float(np.quantile(np.linalg.norm(points_3d[found] - centre, axis=1), 0.95))
+        extent = extent or float(np.linalg.norm(rig.centers - centre, axis=1).mean())
+    arrays = rig.arrays
+    sizes = np.array([camera.size for camera in rig], float)
+    observations = Observations(
+        arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
+        points_2d=points_2d,
+        prior=_prior(points_2d, confidence),
+        sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1),
+        log_outlier=-np.log(sizes.prod(axis=1)),
+        centre=centre,
+        anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
+    )
+    return observations, points_3d - centre, inliers
+
+
+def observe_window(
+    like: Observations, points_2d: Array, rig: CameraRig, confidence: Array | None
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """As `observe`, for other frames of the recording that `like` was learned from."""
+    points_3d, inliers, _ = _locate(points_2d, rig, confidence, like.sigma.mean(axis=1))
+    return replace(like, points_2d=points_2d, prior=_prior(points_2d, confidence)), points_3d - like.centre, inliers
+
+
+def _prior(points_2d: Array, confidence: Array | None) -> Array:
+    return np.full(points_2d.shape[:-1], _DEFAULT_PRIOR) if confidence is None else np.clip(confidence, *PRIOR_RANGE)
+
+
+def _locate(points_2d: Array, rig: CameraRig, confidence: Array | None, sigma: Array | None):
+    """Robust points, their inliers and the noise per camera; NaN points where no keypoint has two views."""
+    n_seen = np.isfinite(points_2d[..., 0]).sum(axis=0)
+    if len(rig) > 1 and (n_seen > 1).any():
+        robust = triangulate_ransac(points_2d, rig, confidence=confidence, sigma=sigma)
+        return robust.points_3d, robust.inliers, robust.sigma
+    nowhere = np.full((*n_seen.shape, 3), np.nan)
+    return nowhere, np.zeros(points_2d.shape[:-1], bool), np.ones(len(rig))
+
+
+def robust_start(observations: Observations, points_3d: Array, inliers: NDArray[np.bool_]) -> Linearised:
+    """The robust points' own inliers as Gaussian pseudo-observations, to start from."""
+    trusted = replace(observations, points_2d=np.where(inliers[..., None], observations.points_2d, np.nan))
+    return linearise(trusted, points_3d)
+
+
+def surprising(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.bool_]:
+    """(n_frames, n_keypoints) pseudo-observations that the rest of their track contradicts.
+
+    The rest is the posterior divided by the observation, of precision C⁻¹ - I, so that an error cannot vouch for
+    itself. With the gradient g = b - I x, the chi-square of the innovation is g'I⁻¹g + g'(C⁻¹ - I)⁻¹g.
+    """
+    flagged = np.zeros(points_3d.shape[:2], bool)
+    known = (seen.information.trace(axis1=2, axis2=3) > 0) & np.isfinite(points_3d[..., 0])
+    posterior, own = spread[known], seen.information[known]
+    rest = posterior @ np.linalg.inv(np.eye(3) * (1 + 1e-9) - own @ posterior)
+    gradient = seen.vector[known] - np.einsum("nij,nj->ni", own, points_3d[known])
+    own = own + 1e-12 * own.trace(axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    residual = np.linalg.solve(own, gradient[..., None])[..., 0]
+    chi2 = np.einsum("ni,ni->n", residual, gradient) + np.einsum("ni,nij,nj->n", gradient, rest, gradient)
+    flagged[known] = chi2 > _SURPRISE
+    return flagged

@@ -1,0 +1,107 @@
+"""The smoother without a skeleton: every keypoint is a track of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.arrays import Array
+from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
+from .smooth_observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
+
+_ORDER_FRAMES = 500
+_SURPRISE_ROUNDS = 2
+_LEARNING_ROUNDS = 2
+_ROUNDS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class TimePrior:
+    """Differences of this order are white, with one precision per keypoint (n_keypoints,)."""
+
+    order: int
+    precisions: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """State of a smoother; points about the observations' centre.
+
+    points_3d (n_frames, n_keypoints, 3), covariances (n_frames, n_keypoints, 3 lags, 3, 3), inlier_probability
+    (n_cameras, n_frames, n_keypoints) where the pixels were last weighed
+    """
+
+    points_3d: Array
+    covariances: Array
+    inlier_probability: Array
+
+    @property
+    def spread(self) -> Array:
+        """(n_frames, n_keypoints, 3, 3)"""
+        return self.covariances[:, :, 0]
+
+
+def learn_time_prior(
+    observations: Observations,
+    start: Array,
+    inliers: NDArray[np.bool_],
+    lengths: Sequence[int],
+    order: int | None,
+) -> tuple[TimePrior, Observations, Tracks]:
+    """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
+
+    First the robust points are smoothed as Gaussian pseudo-observations, and those that the rest of their track
+    contradicts are dropped. Then Gauss-Newton on the exact projections with inlier probabilities, in which single
+    rays count too. `lengths` are those of the stretches that follow each other in the arrays.
+    """
+    anchor, longest = observations.anchor, max(1, max(lengths) - 1)
+    first = robust_start(observations, start, inliers)
+    tracks, prior = _tune_and_smooth(first, lengths, min(order or 2, longest), None, anchor)
+    for _ in range(_SURPRISE_ROUNDS):
+        seen = first.only(~surprising(first, tracks.points_3d, tracks.spread))
+        order = min(order or _order_of_some(seen, lengths, anchor), longest)
+        tracks, prior = _tune_and_smooth(seen, lengths, order, prior if prior.order == order else None, anchor)
+    for _ in range(_LEARNING_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        observations = replace(observations, sigma=learn_sigma(observations, seen))
+        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor)
+    return prior, observations, tracks
+
+
+def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
+    """Tracks of a window of frames under a prior that is known."""
+    gram = difference_gram(observations.n_frames, prior.order)
+    first = robust_start(observations, start, inliers)
+    tracks = _smooth(first, gram, prior, observations.anchor)
+    kept = ~surprising(first, tracks.points_3d, tracks.spread)
+    if not kept.all():
+        tracks = _smooth(first.only(kept), gram, prior, observations.anchor)
+    for _ in range(_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        tracks = _smooth(seen, gram, prior, observations.anchor)
+    return tracks
+
+
+def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
+    """The order of largest evidence, judged on the beginnings of the stretches."""
+    short = [min(length, _ORDER_FRAMES // len(lengths)) for length in lengths]
+    starts = np.cumsum([0, *lengths[:-1]])
+    some = np.concatenate([np.arange(a, a + n) for a, n in zip(starts, short, strict=True)])
+    return choose_order(seen.information[some], seen.vector[some], short, anchor)
+
+
+def _smooth(seen: Linearised, gram: Array, prior: TimePrior, anchor: float) -> Tracks:
+    points_3d, covariances = smooth_tracks(seen.information, seen.vector, gram, prior.precisions, anchor)
+    return Tracks(points_3d, covariances, seen.weights)
+
+
+def _tune_and_smooth(
+    seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float
+) -> tuple[Tracks, TimePrior]:
+    gram = difference_gram(lengths, order)
+    known = None if near is None or not np.isfinite(near.precisions).all() else near.precisions
+    prior = TimePrior(order, tune_precisions(seen.information, seen.vector, gram, anchor, known)[0])
+    return _smooth(seen, gram, prior, anchor), prior
