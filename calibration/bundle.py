@@ -1,0 +1,352 @@
+"""Bundle adjustment over board poses: all cameras, all lenses, and six unknowns per frame.
+
+The normal equations of a board seen by several cameras form a block arrow (Triggs et al. 2000, "Bundle adjustment - a
+modern synthesis", section 6): the frames' 6x6 blocks are eliminated one by one, what remains is as large as the
+cameras' unknowns. Cost is linear in the frames. Jacobians are analytic (`_kernels_bundle.py`);
+outliers are met by iterative reweighting, the scale of the loss being a robust estimate of the noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.arrays import Array
+from . import _kernels_bundle as kernels
+from .rotations import motion_matrix, moved
+
+N_LENS = kernels.N_LENS
+_FRAMES_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Corners as flat arrays, sorted by frame, then camera.
+
+    camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
+    (n_obs, 2). shift_R, shift_t (n_views, 3, 3), (n_views, 3): the board's own motion between the frame's time and the
+    camera's exposure, applied on the board's side.
+    """
+
+    camera: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    pixels: Array
+    shift_R: Array
+    shift_t: Array
+
+    @property
+    def view_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the view of each observation."""
+        return np.repeat(np.arange(len(self.camera)), np.diff(self.starts))
+
+
+@dataclass(frozen=True, eq=False)
+class BundleState:
+    """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t and the board's corners (n_corners, 3)."""
+
+    lens: Array
+    R: Array
+    t: Array
+    frame_R: Array
+    frame_t: Array
+    points: Array
+
+
+@dataclass(frozen=True, eq=False)
+class BundleSpec:
+    """What is estimated.
+
+    lens_of (n_cameras,): the row of `lens` of each camera (shared where cameras are identical); fisheye (n_lenses,);
+    free (n_lenses, 18) the lens unknowns that move; free_pose (n_cameras,) whether a camera's pose moves (one stays);
+    shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
+    printed, `nominal` (n_corners, 3).
+    """
+
+    lens_of: NDArray[np.int64]
+    fisheye: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+    free_pose: NDArray[np.bool_]
+    shape_sigma: float | None = None
+    nominal: Array = field(default_factory=lambda: np.zeros((0, 3)))
+
+    @property
+    def n_lens_free(self) -> int:
+        return int(self.free.sum())
+
+    @property
+    def n_global(self) -> int:
+        """Unknowns that are no frame's own: lenses, camera poses, board shape."""
+        shape = 0 if self.shape_sigma is None else self.nominal.size
+        return self.n_lens_free + 6 * int(self.free_pose.sum()) + shape
+
+    def lens_columns(self, lens: int, union: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each lens unknown of `union`, its column among the global unknowns, −1 where it does not move."""
+        offset = int(self.free[:lens].sum())
+        columns = np.full(N_LENS, -1)
+        columns[self.free[lens]] = offset + np.arange(int(self.free[lens].sum()))
+        return columns[union]
+
+    def pose_columns(self, camera: int) -> NDArray[np.int64]:
+        """Columns of a camera's pose among the global unknowns, or none where it does not move."""
+        if not self.free_pose[camera]:
+            return np.zeros(0, dtype=np.int64)
+        return self.n_lens_free + 6 * int(self.free_pose[:camera].sum()) + np.arange(6)
+
+    @property
+    def shape_start(self) -> int:
+        return self.n_lens_free + 6 * int(self.free_pose.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Cauchy loss of scale `scale` pixels per observation's distance; `keep` (n_obs,) leaves gross outliers out.
+
+    sigma (n_cameras,) px noise of each camera relative to which distances are measured.
+    """
+
+    scale: float
+    keep: NDArray[np.bool_]
+
+    def weights(self, residuals: Array) -> Array:
+        square = (residuals**2).sum(axis=-1) / self.scale**2
+        return np.where(self.keep & np.isfinite(square), 1 / (1 + np.where(np.isfinite(square), square, 0)), 0.0)
+
+    def cost(self, residuals: Array) -> float:
+        """Half the sum of rho; observations behind a camera count as very far."""
+        square = (residuals**2).sum(axis=-1) / self.scale**2
+        square = np.where(np.isfinite(square), square, 1e12)
+        return 0.5 * self.scale**2 * float(np.log1p(square[self.keep]).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class BundleFit:
+    """A minimum: its state, residuals (n_obs, 2) observed minus projected in pixels, whether the steps died out."""
+
+    state: BundleState
+    residuals: Array
+    cost: float
+    converged: bool
+    n_iterations: int
+
+
+def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
+    """Flat arrays of corners (n_cameras, n_frames, n_corners, 2), NaN where unseen, of these frames.
+
+    `Views.frame` counts within `frames`. Views with fewer than 4 corners are the caller's to blank.
+    """
+    part = corners[:, frames].swapaxes(0, 1)
+    seen = np.isfinite(part[..., 0])
+    frame, camera = np.nonzero(seen.any(axis=-1))
+    counts = seen[frame, camera].sum(axis=-1)
+    view, corner = np.nonzero(seen[frame, camera])
+    n_views = len(frame)
+    return Views(
+        camera=camera,
+        frame=frame,
+        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        corner=corner,
+        pixels=part[frame, camera][view, corner],
+        shift_R=np.broadcast_to(np.eye(3), (n_views, 3, 3)).copy(),
+        shift_t=np.zeros((n_views, 3)),
+    )
+
+
+def tilt_matrices(lens: Array) -> Array:
+    """(n_lenses, 3, 3, 3): the tilted sensor's homography (OpenCV's matTilt) and its derivatives by tau_x, tau_y."""
+    flat = _tilt(0.0, 0.0)
+    return np.stack([_tilt(*row[16:18]) if row[16:18].any() else flat for row in lens])
+
+
+def _tilt(tau_x: float, tau_y: float) -> Array:
+    cx, sx, cy, sy = np.cos(tau_x), np.sin(tau_x), np.cos(tau_y), np.sin(tau_y)
+    X, dX = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]]), np.array([[0, 0, 0], [0, -sx, cx], [0, -cx, -sx]])
+    Y, dY = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]), np.array([[-sy, 0, -cy], [0, 0, 0], [cy, 0, -sy]])
+    R = Y @ X
+
+    def onto_plane(M):
+        return np.array([[M[2, 2], 0, -M[0, 2]], [0, M[2, 2], -M[1, 2]], [0, 0, 0]])
+
+    unit = np.diag([0.0, 0, 1])
+    Z = onto_plane(R) + unit
+    return np.stack([Z @ R, *(onto_plane(dR) @ R + Z @ dR for dR in (Y @ dX, dY @ X))])
+
+
+def view_poses(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """Board to camera, (n_views, 3, 3) and (n_views, 3)."""
+    frame_R, frame_t = state.frame_R[views.frame], state.frame_t[views.frame]
+    R, t = state.R[views.camera], state.t[views.camera]
+    at_t = np.einsum("vij,vj->vi", frame_R, views.shift_t) + frame_t
+    return R @ frame_R @ views.shift_R, np.einsum("vij,vj->vi", R, at_t) + t
+
+
+def _lens_arguments(
+    state: BundleState, spec: BundleSpec
+) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_], Array]:
+    tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
+    return state.lens, spec.fisheye, tilted, tilt_matrices(state.lens)
+
+
+def residuals_of(state: BundleState, spec: BundleSpec, views: Views) -> Array:
+    """(n_obs, 2) observed minus projected, pixels; NaN behind a camera."""
+    R, t = view_poses(state, views)
+    lens = spec.lens_of[views.camera]
+    projected = kernels.project_views(
+        *_lens_arguments(state, spec), R, t, state.points, views.starts, lens, views.corner
+    )
+    return views.pixels - projected
+
+
+@dataclass(frozen=True, eq=False)
+class Arrow:
+    """Normal equations of block-arrow form: U (G, G), V (n_frames, 6, 6), W (n_frames, 6, G), and right sides."""
+
+    U: Array
+    V: Array
+    W: Array
+    u: Array
+    v: Array
+
+
+def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights: Array, residuals: Array) -> Arrow:
+    """The weighted normal equations at `state`, frame blocks and all."""
+    n_frames, G = len(state.frame_R), spec.n_global
+    shapes = ((G, G), (n_frames, 6, 6), (n_frames, 6, G), (G,), (n_frames, 6))
+    arrow = Arrow(*(np.zeros(shape) for shape in shapes))
+    union = np.flatnonzero(spec.free.any(axis=0))
+    R, t = view_poses(state, views)
+    lens_arguments, shape = _lens_arguments(state, spec), spec.shape_sigma is not None
+    residuals = np.where(np.isfinite(residuals), residuals, 0.0)
+    bounds = np.searchsorted(views.frame, np.arange(0, n_frames + _FRAMES_AT_ONCE, _FRAMES_AT_ONCE))
+    for first, last in pairwise(bounds):
+        if first == last:
+            continue
+        part, seen = slice(first, last), slice(views.starts[first], views.starts[last])
+        starts = views.starts[first : last + 1] - views.starts[first]
+        local = kernels.view_equations(
+            *lens_arguments, union, R[part], t[part], state.points, starts, spec.lens_of[views.camera[part]],
+            views.corner[seen], weights[seen], residuals[seen], shape,
+        )  # fmt: skip
+        _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local)
+    if spec.shape_sigma is not None:
+        columns = slice(spec.shape_start, G)
+        arrow.U[columns, columns] += np.eye(spec.nominal.size) / spec.shape_sigma**2
+        arrow.u[columns] -= (state.points - spec.nominal).ravel() / spec.shape_sigma**2
+    return arrow
+
+
+def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local) -> None:
+    """Carry the views' local equations over to the unknowns of lenses, cameras, frames and shape."""
+    A, b, B, C, c = local
+    n_free = len(union)
+    motions = motion_matrix(state.R, state.t)
+    for cam in np.unique(camera):
+        rows = np.flatnonzero(camera == cam)
+        frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
+        lens_columns, pose_columns = spec.lens_columns(int(spec.lens_of[cam]), union), spec.pose_columns(cam)
+        moving = np.flatnonzero(lens_columns >= 0)
+        take = np.concatenate([moving, n_free + np.arange(6 if len(pose_columns) else 0)]).astype(np.int64)
+        columns = np.concatenate([lens_columns[moving], pose_columns])
+        motion_rows = M.T @ A_[:, n_free:]
+        arrow.U[np.ix_(columns, columns)] += A_[:, take[:, None], take].sum(axis=0)
+        arrow.u[columns] += b_[:, take].sum(axis=0)
+        arrow.V[frames] += motion_rows[:, :, n_free:] @ M
+        arrow.v[frames] += b_[:, n_free:] @ M
+        arrow.W[frames[:, None], :, columns] += motion_rows[:, :, take].swapaxes(1, 2)
+        if spec.shape_sigma is not None:
+            shape = slice(spec.shape_start, spec.n_global)
+            cross = B[rows][:, take].sum(axis=0)
+            arrow.U[columns, shape] += cross
+            arrow.U[shape, columns] += cross.T
+            arrow.W[frames, :, shape] += M.T @ B[rows][:, n_free:]
+    if spec.shape_sigma is not None:
+        for k in range(len(C)):
+            at = spec.shape_start + 3 * k
+            arrow.U[at : at + 3, at : at + 3] += C[k]
+            arrow.u[at : at + 3] += c[k]
+
+
+def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
+    """Step of the global unknowns (G,) and of the frames (n_frames, 6), by eliminating the frames (Schur complement).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError : the damped equations are singular
+    """
+    G = len(arrow.u)
+    diagonal = np.arange(6)
+    V = arrow.V.copy()
+    V[:, diagonal, diagonal] += damping * V[:, diagonal, diagonal] + 1e-12 * np.maximum(
+        V[:, diagonal, diagonal].max(), 1e-300
+    )
+    U = arrow.U + np.diag(damping * np.diag(arrow.U))
+    L = np.linalg.cholesky(V)
+    Y = np.linalg.solve(L, np.concatenate([arrow.W, arrow.v[..., None]], axis=2))
+    flat = Y[:, :, :G].reshape(6 * len(Y), G)
+    reduced = U - flat.T @ flat
+    right = arrow.u - flat.T @ Y[:, :, G].reshape(-1)
+    scale = 1 / np.sqrt(np.maximum(np.diag(U), 1e-300))
+    if G:
+        factor = np.linalg.cholesky(reduced * scale[:, None] * scale)
+        step = scale * np.linalg.solve(factor.T, np.linalg.solve(factor, scale * right))
+    else:
+        step = np.zeros(0)
+    frames = np.linalg.solve(np.swapaxes(L, 1, 2), (Y[:, :, G] - Y[:, :, :G] @ step)[..., None])[..., 0]
+    return step, np.asarray(frames, dtype=float)
+
+
+def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> BundleState:
+    """The state after a step of all unknowns."""
+    lens = state.lens.copy()
+    lens[spec.free] += step[: spec.n_lens_free]
+    motion = np.zeros((len(state.R), 6))
+    motion[spec.free_pose] = step[spec.n_lens_free : spec.shape_start].reshape(-1, 6)
+    R, t = moved(state.R, state.t, motion)
+    frame_R, frame_t = moved(state.frame_R, state.frame_t, frames)
+    points = state.points + step[spec.shape_start :].reshape(-1, 3) if spec.shape_sigma is not None else state.points
+    return BundleState(lens, R, t, frame_R, frame_t, points)
+
+
+def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
+    prior = 0.0
+    if spec.shape_sigma is not None:
+        prior = 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
+    return loss.cost(residuals) + prior
+
+
+def minimise(
+    state: BundleState,
+    spec: BundleSpec,
+    views: Views,
+    loss: Loss,
+    *,
+    max_iterations: int = 50,
+    tolerance: float = 1e-7,
+) -> BundleFit:
+    """Levenberg-Marquardt to the nearest minimum of the robust cost; ends at a relative gain < `tolerance`."""
+    residuals = residuals_of(state, spec, views)
+    cost, damping, converged, iteration = _total_cost(state, spec, residuals, loss), 1e-4, False, 0
+    for iteration in range(1, max_iterations + 1):  # noqa: B007
+        arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
+        gain = 0.0
+        for _ in range(12):
+            try:
+                trial = apply_step(state, spec, *solve_arrow(arrow, damping))
+            except np.linalg.LinAlgError:
+                damping = max(10 * damping, 1e-6)
+                continue
+            trial_residuals = residuals_of(trial, spec, views)
+            trial_cost = _total_cost(trial, spec, trial_residuals, loss)
+            if trial_cost < cost:
+                gain = (cost - trial_cost) / cost
+                state, residuals, cost, damping = trial, trial_residuals, trial_cost, max(damping / 10, 1e-12)
+                break
+            damping *= 10
+        if gain < tolerance:
+            converged = True
+            break
+    return BundleFit(state, residuals, cost, converged, iteration)

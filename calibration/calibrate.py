@@ -1,0 +1,232 @@
+"""The door: recordings of a board in, a rig with its errors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from ..datasets.arrays import Array
+from .boards import Board
+from .cameras import Camera, CameraRig
+from .checks import MIN_SHARED, check_connected, check_detections, shared_frames
+from .covariance import covariance_table
+from .detection import BoardDetections, detect_boards
+from .errors import CalibrationError
+from .images import Source
+from .initial import board_outline, chain, initial_lens, lens_camera, lens_row, plane_poses, relative_pose
+from .report import CalibrationReport
+from .select import choose_lenses
+from .solve import HeldOut, LensKind, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
+from .summary import make_report
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A calibrated rig and what is known about it.
+
+    rig : the cameras; the world is the first camera's frame until `move_world` changes it
+    report : errors, warnings, decisions
+    covariance : of every parameter, labelled (camera, parameter) on both axes; poses are small motions in the camera's
+        own frame relative to the first camera
+    board_shape : (n_corners, 3) the board's corners as printed or, if it was estimated, as they are, world units
+    frames : (n_poses,) numbers of the frames with a board pose
+    board_R, board_t : (n_poses, 3, 3), (n_poses, 3) board to world
+    detections : what was calibrated from
+    """
+
+    rig: CameraRig
+    report: CalibrationReport
+    covariance: pd.DataFrame
+    board_shape: Array
+    frames: NDArray[np.int64]
+    board_R: Array
+    board_t: Array
+    detections: Mapping[str, BoardDetections]
+
+    def board_points(self, frame: int) -> Array:
+        """(n_corners, 3) the board's corners in the world in a frame. Raises CalibrationError where it was not seen."""
+        at = np.flatnonzero(self.frames == frame)
+        if len(at) == 0:
+            raise CalibrationError(
+                f"no camera saw the board in frame {frame}; frames with the board: {self.frames.tolist()}"
+            )
+        return self.board_shape @ self.board_R[at[0]].T + self.board_t[at[0]]
+
+
+def calibrate(
+    sources: Mapping[str, Source | BoardDetections],
+    board: Board,
+    *,
+    intrinsics: Mapping[str, Camera] | CameraRig | None = None,
+    times: Mapping[str, Sequence[float]] | None = None,
+    lens: LensKind | Mapping[str, LensKind] = "auto",
+    same_lens: Sequence[Sequence[str]] = (),
+    board_shape: bool = False,
+    unit: str = "mm",
+    every: int = 1,
+    cache: bool = True,
+    progress: bool = True,
+) -> Calibration:
+    """Calibrate cameras from recordings of a board that several of them see at the same time.
+
+    Parameters
+    ----------
+    sources : {camera: video, folder, list of images, or BoardDetections}; frames are matched by position
+    intrinsics : cameras whose lenses are known and stay as they are (a rig, or {camera: Camera})
+    times : {camera: (n_frames,) seconds} when each frame was exposed, if the cameras are not synchronous
+    lens : coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 of OpenCV's order, or "fisheye"), one for all or
+        {camera: kind}; "auto" takes the simplest model that predicts held-out boards as well as the best
+    same_lens : groups of cameras with identical lenses, which share one
+    board_shape : estimate the board's corners, too (a printed board is never quite flat)
+    unit : of the board's lengths, and so of the world
+
+    Raises
+    ------
+    CalibrationError : the rig cannot be calibrated or must not be trusted; names camera, cause and remedy
+    """
+    detections = gather_detections(sources, board, every=every, cache=cache, progress=progress)
+    check_detections(detections)
+    problem, rows, kinds = _pose_problem(detections, board, intrinsics, lens, same_lens)
+    # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
+    with threadpool_limits(1):
+        solution, errors = _solve_rig(problem, rows, kinds, lens, board_shape)
+    return _result(solution, errors, detections, unit)
+
+
+def gather_detections(sources, board: Board, *, every: int, cache: bool, progress: bool) -> dict[str, BoardDetections]:
+    """Detections of all cameras in the order given; sources that are detections already pass."""
+    if not isinstance(sources, Mapping):
+        raise CalibrationError(f"sources must be {{camera name: source}}, got {type(sources).__name__}")
+    ready = {str(camera): source for camera, source in sources.items() if isinstance(source, BoardDetections)}
+    for camera, found in ready.items():
+        if found.board != board:
+            raise CalibrationError(f"camera '{camera}': its detections are of a {found.board}, not of the {board}")
+    todo = {str(camera): source for camera, source in sources.items() if not isinstance(source, BoardDetections)}
+    if todo:
+        ready |= detect_boards(todo, board, every=every, cache=cache, progress=progress)
+    return {str(camera): ready[str(camera)] for camera in sources}
+
+
+def stacked_corners(detections: Mapping[str, BoardDetections]) -> Array:
+    """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end."""
+    n_frames = max(found.n_frames for found in detections.values())
+    n_corners = len(next(iter(detections.values())).board.points)
+    corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
+    for c, found in enumerate(detections.values()):
+        corners[c, : found.n_frames] = np.where(found.seen[..., None], found.corners, np.nan)
+    return corners
+
+
+def _pose_problem(detections, board, intrinsics, lens, same_lens) -> tuple[Problem, Array, tuple[LensKind, ...]]:
+    """The problem with its lenses' start rows (n_lenses, 18) and kinds."""
+    names, corners = tuple(detections), stacked_corners(detections)
+    sizes = tuple(found.size for found in detections.values())
+    lens_of = _lens_groups(names, sizes, same_lens)
+    known = _known_lenses(names, sizes, intrinsics)
+    rows, kinds, fixed = [], [], []
+    for index in range(lens_of.max() + 1):
+        members = np.flatnonzero(lens_of == index)
+        given = [known[names[c]] for c in members if names[c] in known]
+        kind = lens[names[members[0]]] if isinstance(lens, Mapping) else lens
+        if given:
+            row, kind = lens_row(given[0].K, given[0].distortion), _kind_of(given[0])
+        else:
+            row, _ = initial_lens(np.concatenate(corners[members]), board.points, sizes[members[0]])
+        rows.append(row)
+        kinds.append(2 if kind == "auto" else kind)
+        fixed.append(bool(given))
+    flipped = np.zeros(len(names), bool)
+    return Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped), np.stack(rows), tuple(kinds)
+
+
+def _lens_groups(names, sizes, same_lens) -> NDArray[np.int64]:
+    group = {name: name for name in names}
+    for members in same_lens:
+        unknown = [name for name in members if name not in group]
+        if unknown:
+            raise CalibrationError(
+                f"same_lens names the camera '{unknown[0]}', which has no source; cameras: {list(names)}"
+            )
+        if len({sizes[names.index(name)] for name in members}) > 1:
+            raise CalibrationError(f"same_lens groups cameras of different image sizes: {list(members)}")
+        for name in members:
+            group[name] = members[0]
+    owners = list(dict.fromkeys(group[name] for name in names))
+    return np.array([owners.index(group[name]) for name in names])
+
+
+def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
+    if intrinsics is None:
+        return {}
+    cameras = {c.name: c for c in intrinsics} if isinstance(intrinsics, CameraRig) else dict(intrinsics)
+    for name, size in zip(names, sizes, strict=True):
+        if name in cameras and cameras[name].size != size:
+            given = cameras[name].size
+            swapped = "; width and height are swapped" if given == size[::-1] else ""
+            raise CalibrationError(
+                f"camera '{name}': the given intrinsics belong to images of {given[0]}x{given[1]} px, the recording has"
+                f" {size[0]}x{size[1]} px{swapped}; give intrinsics of this resolution or leave them to be estimated"
+            )
+    return {name: cameras[name] for name in names if name in cameras}
+
+
+def _kind_of(camera: Camera) -> LensKind:
+    return "fisheye" if camera.model == "fisheye" else len(camera.distortion)
+
+
+def _solve_rig(problem: Problem, rows: Array, kinds, lens, board_shape: bool) -> tuple[Solution, HeldOut]:
+    start = _start(problem, rows, kinds)
+    if lens == "auto" and not problem.fixed.all():
+        solution = choose_lenses(problem, start)
+    else:
+        solution = solve(problem, start)
+    shape_sigma = 0.01 * problem.board.square_length if board_shape else None
+    if shape_sigma:
+        solution = solve(problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
+    return solution, held_out(solution, shape_sigma=shape_sigma)
+
+
+def _start(problem: Problem, rows: Array, kinds):
+    """Camera poses along the chain of pairs that share the board, then the frames'."""
+    candidates = []
+    for c, name in enumerate(problem.names):
+        index = problem.lens_of[c]
+        camera = lens_camera(rows[index], problem.sizes[c], fisheye=kinds[index] == "fisheye", name=name)
+        candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
+    outline, pairs = board_outline(problem.board), {}
+    shared = shared_frames(problem.corners)
+    for a in range(problem.n_cameras):
+        for b in range(a + 1, problem.n_cameras):
+            fit = relative_pose(candidates[a], candidates[b], outline) if shared[a, b] >= MIN_SHARED else None
+            if fit is not None:
+                pairs[a, b] = fit
+    poses = chain(pairs, problem.n_cameras, 0)
+    check_connected(problem.names, shared, set(poses))
+    R, t = (np.stack([poses[c][i] for c in range(problem.n_cameras)]) for i in range(2))
+    return start_frames(problem, rows, kinds, R, t)
+
+
+def _result(solution: Solution, errors: HeldOut, detections, unit: str) -> Calibration:
+    state, problem = solution.state, solution.problem
+    cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
+    rig = CameraRig(cameras, unit=unit)
+    report = make_report(solution, errors, rig, detections)
+    return Calibration(
+        rig=rig,
+        report=report,
+        covariance=covariance_table(solution),
+        board_shape=state.points,
+        frames=solution.frames,
+        board_R=state.frame_R,
+        board_t=state.frame_t,
+        detections=detections,
+    )
+
+
+def with_rig(calibration: Calibration, **changes) -> Calibration:
+    return replace(calibration, **changes)

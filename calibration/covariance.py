@@ -1,0 +1,72 @@
+"""How well every parameter is known: the inverse of the normal matrix, the frames eliminated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.arrays import Array
+from .bundle import Loss, normal_equations
+from .solve import _LOSS_SCALE, Solution
+
+LENS_NAMES = (
+    *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
+    *("k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y"),
+)
+FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
+POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
+
+
+def global_covariance(solution: Solution) -> Array:
+    """(G, G) covariance of the global unknowns: lenses, camera poses (small left motions), board shape.
+
+    The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
+    problem, times the noise's variance, times the loss's inefficiency.
+    """
+    loss = Loss(_LOSS_SCALE * solution.sigma, solution.keep)
+    residuals = solution.fit.residuals
+    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    L = np.linalg.cholesky(arrow.V + 1e-12 * arrow.V.max() * np.eye(6))
+    G = len(arrow.u)
+    Y = np.linalg.solve(L, arrow.W).reshape(6 * len(arrow.V), G)
+    reduced = arrow.U - Y.T @ Y
+    scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
+    inverse = np.linalg.pinv(reduced * scale[:, None] * scale, rcond=1e-14, hermitian=True)
+    return inverse * scale[:, None] * scale * _noise_variance(solution, loss)
+
+
+def _noise_variance(solution: Solution, loss: Loss) -> float:
+    """E[psi^2] / E[psi'] per coordinate, in pixels squared, with the degrees of freedom taken off."""
+    residuals = solution.fit.residuals[solution.keep]
+    weights = loss.weights(solution.fit.residuals)[solution.keep]
+    square = (residuals**2).sum(axis=1) / loss.scale**2
+    # psi = r w(|r|) in two dimensions; the mean of its divergence over the two coordinates
+    slope = float(np.mean(weights - square * weights**2))
+    power = float(np.mean(weights**2 * (residuals**2).sum(axis=1))) / 2
+    unknowns = solution.spec.n_global + 6 * len(solution.frames)
+    freedom = max(2 * len(residuals) - unknowns, 1) / (2 * len(residuals))
+    return power * float(np.mean(weights)) / max(slope, 1e-6) ** 2 / freedom
+
+
+def parameter_names(solution: Solution) -> list[tuple[str, str]]:
+    """(camera, parameter) of each global unknown; a shared lens carries its first camera's name."""
+    problem, spec, names = solution.problem, solution.spec, []
+    for lens, kind in enumerate(solution.kinds):
+        owner = problem.names[int(np.flatnonzero(problem.lens_of == lens)[0])]
+        known = FISHEYE_NAMES if kind == "fisheye" else LENS_NAMES
+        names += [(owner, known[i]) for i in np.flatnonzero(spec.free[lens])]
+    for camera in np.flatnonzero(spec.free_pose):
+        names += [(problem.names[camera], name) for name in POSE_NAMES]
+    if spec.shape_sigma is not None:
+        names += [("board", f"{axis}{i}") for i in range(len(spec.nominal)) for axis in "xyz"]
+    return names
+
+
+def covariance_table(solution: Solution) -> pd.DataFrame:
+    """Covariance of every lens and pose parameter, labelled (camera, parameter) on both axes.
+
+    Poses are small motions (radians, world units) of the camera's own frame relative to the first camera, which stands
+    still; lens parameters in pixels and coefficients.
+    """
+    index = pd.MultiIndex.from_tuples(parameter_names(solution), names=("camera", "parameter"))
+    return pd.DataFrame(global_covariance(solution), index=index, columns=index)

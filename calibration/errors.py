@@ -1,0 +1,5 @@
+"""The one error of this part."""
+
+
+class CalibrationError(ValueError):
+    """A calibration that cannot be made or must not be trusted; the message names camera, cause and remedy."""

@@ -1,0 +1,118 @@
+"""Frames of a source one after the other: a video, a folder of images, a list of images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CalibrationError
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
+Source = str | os.PathLike | Sequence
+Image = NDArray[Any]
+
+
+def natural_key(name: str) -> list:
+    """Sort key under which "frame-2" comes before "frame-10"."""
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def image_files(source: Source, camera: str) -> list[Path] | None:
+    """The image files of a folder or list of paths, in natural order of their names; None for a video or arrays.
+
+    Raises
+    ------
+    CalibrationError : the source does not exist, or a folder holds neither images nor one video
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if not path.exists():
+            raise CalibrationError(f"camera '{camera}': there is no file or folder {path}; check the path")
+        if not path.is_dir():
+            return [path] if path.suffix.lower() in IMAGE_SUFFIXES else None
+        files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."]
+        if not files:
+            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise CalibrationError(f"camera '{camera}': the folder {path} holds no images ({kinds})")
+        return sorted(files, key=lambda file: natural_key(file.name))
+    if len(source) and all(isinstance(item, (str, os.PathLike)) for item in source):
+        files = [Path(item) for item in source]
+        missing = [file for file in files if not file.is_file()]
+        if missing:
+            raise CalibrationError(f"camera '{camera}': there is no image {missing[0]}; check the path")
+        return sorted(files, key=lambda file: natural_key(file.name))
+    if not len(source):
+        raise CalibrationError(f"camera '{camera}': the list of images is empty")
+    return None
+
+
+def count_frames(source: Source, camera: str) -> int | None:
+    """Frames that the source announces, or None where it does not say."""
+    files = image_files(source, camera)
+    if files is not None:
+        return len(files)
+    if not isinstance(source, (str, os.PathLike)):
+        return len(source)
+    capture = cv2.VideoCapture(str(source))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return count if count > 0 else None
+
+
+def gray_frames(source: Source, camera: str) -> Iterator[Image]:
+    """Grey 8-bit frames in order, (height, width). An unreadable image of a list raises, a video just ends.
+
+    Raises
+    ------
+    CalibrationError : a file cannot be read, or a video holds no frame
+    """
+    files = image_files(source, camera)
+    if files is not None:
+        for file in files:
+            image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+            if image is None:
+                raise CalibrationError(f"camera '{camera}': {file} is no readable image; replace or remove it")
+            yield image
+    elif isinstance(source, (str, os.PathLike)):
+        yield from _video_frames(Path(source), camera)
+    else:
+        for number, image in enumerate(source):
+            yield _as_gray(np.asarray(image), camera, number)
+
+
+def _video_frames(path: Path, camera: str) -> Iterator[Image]:
+    if path.stat().st_size == 0:
+        raise CalibrationError(f"camera '{camera}': the video {path} is empty (0 bytes); record or copy it again")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        n_frames = 0
+        while capture.isOpened():
+            read, image = capture.read()
+            if not read:
+                break
+            n_frames += 1
+            yield _as_gray(np.asarray(image), camera, n_frames - 1)
+    finally:
+        capture.release()
+    if n_frames == 0:
+        raise CalibrationError(
+            f"camera '{camera}': no frame of {path} could be read; it is damaged, truncated or no video (OpenCV reads "
+            f"{', '.join(sorted(VIDEO_SUFFIXES))})"
+        )
+
+
+def _as_gray(image: NDArray, camera: str, number: int) -> Image:
+    if image.ndim not in (2, 3) or image.dtype != np.uint8:
+        raise CalibrationError(
+            f"camera '{camera}': image {number} has shape {image.shape} and type {image.dtype}; expected 8-bit"
+            " (height, width) or (height, width, 3)"
+        )
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

@@ -1,0 +1,282 @@
+"""First guesses: lenses from single cameras, board poses from single views, the rig from cameras that share frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.arrays import Array
+from .boards import Board
+from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise
+from .cameras import Camera
+from .rotations import mean_rotation
+
+_MAX_LENS_FRAMES = 40
+_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)
+_SIMPLE = (0, 1, 4, 5)
+
+
+def lens_row(K: Array, distortion: Array) -> Array:
+    """(18,) fx, fy, cx, cy and 14 coefficients."""
+    row = np.zeros(N_LENS)
+    row[:4] = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
+    row[4 : 4 + len(distortion)] = distortion
+    return row
+
+
+def lens_matrix(row: Array) -> Array:
+    """(3, 3) K of a lens row."""
+    return np.array([[row[0], 0, row[2]], [0, row[1], row[3]], [0, 0, 1.0]])
+
+
+def lens_camera(row: Array, size: tuple[int, int], *, fisheye: bool = False, name: str = "lens") -> Camera:
+    """A camera at the origin with this lens."""
+    distortion = row[4:8] if fisheye else row[4:]
+    model = "fisheye" if fisheye else "pinhole"
+    return Camera(name, size, lens_matrix(row), distortion, np.eye(3), np.zeros(3), model)
+
+
+def spread_frames(corners: Array, n: int) -> NDArray[np.int64]:
+    """At most `n` frames of (n_frames, n_corners, 2) whose views of the board differ most, by farthest points."""
+    frames = np.flatnonzero(np.isfinite(corners[..., 0]).sum(axis=-1) >= 6)
+    if len(frames) <= n:
+        return frames
+    part = corners[frames]
+    count = np.isfinite(part[..., 0]).sum(axis=-1)
+    features = np.concatenate([np.nanmean(part, axis=1), np.nanstd(part, axis=1)], axis=-1)
+    chosen = [int(np.argmax(count))]
+    distance = np.linalg.norm(features - features[chosen[0]], axis=-1)
+    while len(chosen) < n:
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(features - features[chosen[-1]], axis=-1))
+    return np.sort(frames[chosen])
+
+
+def focal_from_homographies(corners: Array, points: Array, size: tuple[int, int]) -> float | None:
+    """Focal length, pixels, of square pixels and a central principal point (Zhang 2000, eq. 3-4); None if undefined."""
+    center, equations = 0.5 * (np.array(size, float) - 1), []
+    for view in corners:
+        seen = np.isfinite(view[:, 0])
+        H, _ = cv2.findHomography(points[seen, :2], (view[seen] - center) / size[0], 0)
+        if H is None:
+            continue
+        H = H / np.linalg.norm(H[:, :2])
+        (a, b), (c, d), (e, f) = H[0, :2], H[1, :2], H[2, :2]
+        equations += [(a * b + c * d, e * f), (a * a + c * c - b * b - d * d, e * e - f * f)]
+    if not equations:
+        return None
+    left, right = np.array(equations).T
+    square = -(left * right).sum() / max((left * left).sum(), 1e-300)
+    return float(size[0] / np.sqrt(square)) if square > 0 else None
+
+
+def plane_poses(corners: Array, points: Array, camera: Camera) -> tuple[Array, Array, Array]:
+    """Both poses that a single view of the plane allows, board to camera (Collins and Bartoli 2014, IPPE).
+
+    Parameters
+    ----------
+    corners : (n_frames, n_corners, 2), pixels, NaN where unseen
+
+    Returns
+    -------
+    R (n_frames, 2, 3, 3), t (n_frames, 2, 3), error (n_frames, 2): RMS in pixels; the better one first; NaN where
+    there is none
+    """
+    n = len(corners)
+    R, t, error = np.full((n, 2, 3, 3), np.nan), np.full((n, 2, 3), np.nan), np.full((n, 2), np.nan)
+    ideal = camera.undistort(corners)
+    x = (ideal[..., 0] - camera.K[0, 2]) / camera.K[0, 0]
+    y = (ideal[..., 1] - camera.K[1, 2]) / camera.K[1, 1]
+    flat, focal = np.stack([x, y], axis=-1), abs(camera.K[1, 1])
+    for i in range(n):
+        seen = np.isfinite(flat[i, :, 0])
+        if seen.sum() < 4 or _collinear(points[seen]):
+            continue
+        found, turns, shifts, errors = cv2.solvePnPGeneric(
+            points[seen], flat[i, seen], np.eye(3), None, flags=cv2.SOLVEPNP_IPPE
+        )
+        for k in range(min(found, 2)):
+            R[i, k], t[i, k] = cv2.Rodrigues(turns[k])[0], shifts[k].ravel()
+            error[i, k] = focal * float(np.ravel(errors[k])[0])
+    behind = t[..., 2] <= 0
+    R[behind], t[behind], error[behind] = np.nan, np.nan, np.nan
+    return R, t, error
+
+
+def _collinear(points: Array) -> bool:
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(spread[1] < 1e-3 * spread[0])
+
+
+def fit_lens(
+    corners: Array, points: Array, size: tuple[int, int], *, lens: Array, free: NDArray[np.bool_], fisheye: bool = False
+) -> BundleFit | None:
+    """One camera alone: lens and board poses from (n_frames, n_corners, 2); None where no pose can be found."""
+    try:
+        camera = lens_camera(lens, size, fisheye=fisheye)
+    except ValueError:
+        return None
+    R, t, _ = plane_poses(corners, points, camera)
+    usable = np.flatnonzero(np.isfinite(t[:, 0, 0]))
+    if len(usable) == 0:
+        return None
+    views = make_views(corners[None], usable)
+    state = BundleState(lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points)
+    spec = BundleSpec(np.zeros(1, int), np.array([fisheye]), free[None], np.array([False]))
+    loss = Loss(scale=0.004 * size[0], keep=np.ones(len(views.corner), bool))
+    return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
+
+
+def initial_lens(corners: Array, points: Array, size: tuple[int, int]) -> tuple[Array, float]:
+    """Lens row of a pinhole with k1 and k2, from one camera's corners, and its robust cost per corner.
+
+    Several focal lengths are tried as starts: the closed form is poor where the lens bends much.
+    """
+    chosen = corners[spread_frames(corners, _MAX_LENS_FRAMES)]
+    closed = focal_from_homographies(chosen, points, size)
+    guesses = [factor * size[0] for factor in _FOCAL_GUESSES] + ([closed] if closed else [])
+    free = np.zeros(N_LENS, bool)
+    free[list(_SIMPLE)] = True
+    best, best_cost = None, np.inf
+    for focal in reversed(guesses):
+        lens = lens_row(np.diag([focal, focal, 1.0]), np.zeros(0))
+        lens[2:4] = 0.5 * (np.array(size) - 1)
+        fit = fit_lens(chosen, points, size, lens=lens, free=free)
+        if fit is None or not np.isfinite(fit.state.lens).all() or (fit.state.lens[0, :2] <= 0).any():
+            continue
+        cost = fit.cost / max(len(fit.residuals), 1)
+        if cost < 0.98 * best_cost:
+            best, best_cost = fit.state.lens[0], cost
+        if closed and focal == closed and cost < 0.5:
+            break
+    if best is None:
+        best = lens_row(np.diag([size[0], size[0], 1.0]), np.zeros(0))
+        best[2:4] = 0.5 * (np.array(size) - 1)
+    return best, float(best_cost)
+
+
+@dataclass(frozen=True, eq=False)
+class PairFit:
+    """Relative pose of camera b to camera a, x_a = R x_b + t: its shared frames and its median error (of the depth)."""
+
+    R: Array
+    t: Array
+    n_shared: int
+    error: float
+
+
+def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> PairFit | None:
+    """The relative pose on which most shared frames agree.
+
+    Parameters
+    ----------
+    a, b : R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`, the same frames
+    outline : (n, 3) points of the board with which poses are compared
+    """
+    both = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
+    if len(both) == 0:
+        return None
+    X_a, X_b = _seen_from(a[0][both], a[1][both], outline), _seen_from(b[0][both], b[1][both], outline)
+    proposals = both[np.unique(np.linspace(0, len(both) - 1, 40).astype(int))]
+    best, best_error = None, np.inf
+    for f in proposals:
+        for i in range(2):
+            for j in range(2):
+                R = a[0][f, i] @ b[0][f, j].T
+                t = a[1][f, i] - R @ b[1][f, j]
+                error = np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2)))
+                if error < best_error:
+                    best, best_error = (R, t), error
+    if best is None:
+        return None
+    return _average(best, a, b, both, X_a, X_b, float(best_error))
+
+
+def _average(best: tuple[Array, Array], a, b, both, X_a, X_b, best_error: float) -> PairFit:
+    """Mean over the frames that agree with the best proposal; the proposal itself where averaging does not help."""
+    table = _disagreement(best[0], best[1], X_a, X_b)
+    choice = table.reshape(len(table), -1).argmin(axis=1)
+    near = np.flatnonzero(table.reshape(len(table), -1).min(axis=1) <= 2 * best_error + 1e-12)
+    i, j, f = choice[near] // 2, choice[near] % 2, both[near]
+    turns = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
+    R = mean_rotation(turns)
+    t = np.median(a[1][f, i] - np.einsum("ij,nj->ni", R, b[1][f, j]), axis=0)
+    error = float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2))))
+    if error < best_error:
+        return PairFit(R, t, len(both), error)
+    return PairFit(best[0], best[1], len(both), best_error)
+
+
+def _seen_from(R: Array, t: Array, outline: Array) -> Array:
+    """(n_frames, 2, n_points, 3) the board's points in the camera's frame, both candidate poses."""
+    return np.einsum("fkij,pj->fkpi", R, outline) + t[:, :, None]
+
+
+def _disagreement(R: Array, t: Array, X_a: Array, X_b: Array) -> Array:
+    """(n_frames, 2, 2) RMS distance of the board's points after the relative pose, in units of their depth."""
+    moved = X_b @ R.T + t
+    gap = np.linalg.norm(X_a[:, :, None] - moved[:, None], axis=-1)
+    depth = np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]
+    error = np.sqrt((gap**2).mean(axis=-1)) / depth
+    return np.where(np.isfinite(error), error, np.inf)
+
+
+def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> dict[int, tuple[Array, Array]]:
+    """Poses x_camera = R x_root + t along the strongest pairs (a maximum spanning tree); cameras out of reach lack.
+
+    A pair is strong that shares many frames and agrees on them.
+    """
+    poses = {root: (np.eye(3), np.zeros(3))}
+    while len(poses) < n_cameras:
+        edges = [
+            (pair.n_shared / (pair.error + 1e-3), known, new, pair, known == a)
+            for (a, b), pair in pairs.items()
+            for known, new in ((a, b), (b, a))
+            if known in poses and new not in poses
+        ]
+        if not edges:
+            break
+        _, known, new, pair, forward = max(edges, key=lambda edge: (edge[0], -edge[1], -edge[2]))
+        R, t = (pair.R.T, -pair.R.T @ pair.t) if forward else (pair.R, pair.t)
+        poses[new] = (R @ poses[known][0], R @ poses[known][1] + t)
+    return poses
+
+
+def frame_poses(R: Array, t: Array, candidates: list[tuple[Array, Array]], outline: Array) -> tuple[Array, Array]:
+    """The board's pose in each frame, board to world, on which the views agree best; NaN without a view.
+
+    Parameters
+    ----------
+    R, t : (n_cameras, 3, 3), (n_cameras, 3) of the rig
+    candidates : for each camera the R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`
+    """
+    in_R = np.stack([R[c].T @ candidates[c][0] for c in range(len(R))])
+    in_t = np.stack([np.einsum("ji,fkj->fki", R[c], candidates[c][1] - t[c]) for c in range(len(R))])
+    X = np.einsum("cfkij,pj->cfkpi", in_R, outline) + in_t[..., None, :]
+    n_frames = X.shape[1]
+    best_R, best_t = np.full((n_frames, 3, 3), np.nan), np.full((n_frames, 3), np.nan)
+    for f in range(n_frames):
+        cams, picks = np.nonzero(np.isfinite(X[:, f, :, 0, 0]))
+        if len(cams) == 0:
+            continue
+        gaps = np.linalg.norm(X[cams, f, picks][:, None, None] - X[None, :, f], axis=-1).mean(axis=-1)
+        depth = np.linalg.norm(candidates_t(candidates, f), axis=-1)
+        gaps = np.where(np.isfinite(gaps), gaps, np.inf).min(axis=-1) / np.where(np.isfinite(depth), depth, 1)
+        total = np.where(np.isfinite(gaps), np.minimum(gaps, 0.2), 0).sum(axis=1)
+        winner = int(np.argmin(total))
+        best_R[f], best_t[f] = in_R[cams[winner], f, picks[winner]], in_t[cams[winner], f, picks[winner]]
+    return best_R, best_t
+
+
+def candidates_t(candidates: list[tuple[Array, Array]], f: int) -> Array:
+    """(n_cameras, 3) the better candidate's translation in frame `f`."""
+    return np.stack([t[f, 0] for _, t in candidates])
+
+
+def board_outline(board: Board) -> Array:
+    """(4, 3) the outermost corners of the board."""
+    low, high = board.points.min(axis=0), board.points.max(axis=0)
+    return np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])

@@ -1,0 +1,296 @@
+"""From corners to a rig: start values, bundle adjustment that rejects outliers, and the same with folds held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.arrays import Array
+from .boards import Board
+from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of
+from .cameras import Camera
+from .initial import board_outline, frame_poses, lens_camera, lens_matrix, plane_poses
+
+LensKind = int | str
+LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
+# OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
+_LOSS_SCALE = 3.0
+_GROSS = 10.0
+_RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Corners of all cameras on one clock.
+
+    corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
+    lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
+    shift_R, shift_t (n_cameras, n_frames, 3, 3), (n_cameras, n_frames, 3): the board's own motion up to each exposure.
+    """
+
+    board: Board
+    names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    corners: Array
+    lens_of: NDArray[np.int64]
+    fixed: NDArray[np.bool_]
+    flipped: NDArray[np.bool_]
+    shift_R: Array | None = None
+    shift_t: Array | None = None
+
+    @property
+    def n_cameras(self) -> int:
+        return len(self.names)
+
+    @property
+    def points(self) -> Array:
+        return self.board.points
+
+    def lens_size(self, lens: int) -> tuple[int, int]:
+        return self.sizes[int(np.flatnonzero(self.lens_of == lens)[0])]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Start values: lens rows (n_lenses, 18) with their kinds, camera poses, and board poses of `frames`."""
+
+    lens: Array
+    kinds: tuple[LensKind, ...]
+    R: Array
+    t: Array
+    frames: NDArray[np.int64]
+    frame_R: Array
+    frame_t: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A solved rig: the fit, what was estimated, from which views, which observations were kept, and the noise.
+
+    sigma: standard deviation of one pixel coordinate, robust (from the median).
+    """
+
+    problem: Problem
+    kinds: tuple[LensKind, ...]
+    spec: BundleSpec
+    views: Views
+    frames: NDArray[np.int64]
+    fit: BundleFit
+    keep: NDArray[np.bool_]
+    sigma: float
+
+    @property
+    def state(self) -> BundleState:
+        return self.fit.state
+
+    @property
+    def distances(self) -> Array:
+        """(n_obs,) pixels between observed and projected."""
+        return np.linalg.norm(self.fit.residuals, axis=-1)
+
+    @property
+    def camera_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the camera of each observation."""
+        return self.views.camera[self.views.view_of]
+
+    @property
+    def frame_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the frame number of each observation."""
+        return self.frames[self.views.frame[self.views.view_of]]
+
+
+def free_lens(kind: LensKind) -> NDArray[np.bool_]:
+    """(18,) the unknowns of a lens of this kind: focal lengths, principal point, and the coefficients."""
+    free = np.zeros(N_LENS, bool)
+    free[: 4 + (4 if kind == "fisheye" else int(kind))] = True
+    return free
+
+
+def fisheye_row(row: Array, size: tuple[int, int]) -> Array:
+    """The equidistant lens row nearest to a pinhole's, over the image's own angles."""
+    radius = 0.5 * np.hypot(*size) / row[0]
+    pixels = np.linspace(0.02, 1, 50)[:, None] * np.array([0.5 * np.hypot(*size), 0.0]) + row[2:4]
+    ideal = lens_camera(row, size).undistort(pixels)
+    theta = np.arctan((ideal[:, 0] - row[2]) / row[0])
+    theta_d = np.linspace(0.02, 1, 50) * radius
+    seen = np.isfinite(theta) & (theta > 0)
+    if seen.sum() < 10:
+        theta, seen = theta_d, np.ones(50, bool)
+    powers = theta[seen, None] ** np.array([3, 5])
+    coefficients = np.linalg.lstsq(powers, theta_d[seen] - theta[seen], rcond=None)[0]
+    fisheye = np.zeros(N_LENS)
+    fisheye[:4], fisheye[4:6] = row[:4], coefficients
+    return fisheye
+
+
+def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Array, t: Array) -> Start:
+    """Start values of the frames' poses, given lenses and camera poses."""
+    candidates = []
+    for c in range(problem.n_cameras):
+        camera = lens_camera(lens[problem.lens_of[c]], problem.sizes[c], fisheye=kinds[problem.lens_of[c]] == "fisheye")
+        candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
+    frame_R, frame_t = frame_poses(R, t, candidates, board_outline(problem.board))
+    frames = np.flatnonzero(np.isfinite(frame_t[:, 0]))
+    return Start(lens, tuple(kinds), R, t, frames, frame_R[frames], frame_t[frames])
+
+
+def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | None = None) -> BundleSpec:
+    free = np.stack([free_lens(kind) for kind in kinds])
+    free[problem.fixed] = False
+    free_pose = np.arange(problem.n_cameras) > 0
+    fisheye = np.array([kind == "fisheye" for kind in kinds])
+    return BundleSpec(problem.lens_of, fisheye, free, free_pose, shape_sigma, problem.points)
+
+
+def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
+    views = make_views(problem.corners, frames)
+    if problem.shift_R is None or problem.shift_t is None:
+        return views
+    numbers = frames[views.frame]
+    return replace(
+        views, shift_R=problem.shift_R[views.camera, numbers], shift_t=problem.shift_t[views.camera, numbers]
+    )
+
+
+def robust_sigma(distances: Array) -> float:
+    """Standard deviation of one coordinate from the median distance; gross outliers do not move it."""
+    finite = distances[np.isfinite(distances)]
+    return max(float(np.median(finite)) / _RAYLEIGH, 1e-6) if len(finite) else 1e-6
+
+
+def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False) -> Solution:
+    """Bundle adjustment from `start`, twice reweighted, gross outliers left out.
+
+    `shape_sigma`: standard deviation expected of a corner's displacement, world units; None: the board is as printed.
+    `warm`: the start is near the answer already, the wide first loss is left out.
+    """
+    free = np.stack([free_lens(kind) for kind in start.kinds])
+    lens = np.where(free | problem.fixed[:, None], start.lens, 0.0)
+    views = problem_views(problem, start.frames)
+    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points)
+    keep = np.ones(len(views.corner), bool)
+    spec = make_spec(problem, start.kinds)
+    if not warm:
+        wide = Loss(0.004 * max(size[0] for size in problem.sizes), keep)
+        still = replace(spec, free=np.zeros_like(spec.free))
+        state = minimise(state, still, views, wide, max_iterations=8, tolerance=1e-3).state
+        state = minimise(state, spec, views, wide, max_iterations=40, tolerance=1e-4).state
+    return refine(problem, state, start.kinds, start.frames, views, shape_sigma)
+
+
+def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
+    """The last rounds of `solve`: loss at the scale of the noise, gross outliers out, until the noise is stable."""
+    spec = make_spec(problem, kinds)
+    distances = np.linalg.norm(residuals_of(state, spec, views), axis=-1)
+    sigma, keep, fit = robust_sigma(distances), np.ones(len(views.corner), bool), None
+    for _ in range(6):
+        keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
+        if shape_sigma is not None:
+            spec = make_spec(problem, kinds, shape_sigma / sigma)
+        fit = minimise(state, spec, views, Loss(_LOSS_SCALE * sigma, keep), max_iterations=60)
+        state, distances = fit.state, np.linalg.norm(fit.residuals, axis=-1)
+        last, sigma = sigma, robust_sigma(distances)
+        if abs(sigma / last - 1) < 0.02:
+            break
+    assert fit is not None
+    return Solution(problem, tuple(kinds), spec, views, frames, fit, keep, sigma)
+
+
+def sigma_per_observation(distances: Array, views: Views, sigma: float) -> Array:
+    """(n_obs,) the noise of the observation's camera, at least that of all."""
+    camera = views.camera[views.view_of]
+    own = np.array(
+        [robust_sigma(distances[camera == c]) if (camera == c).any() else sigma for c in range(camera.max() + 1)]
+    )
+    return np.maximum(own, sigma)[camera]
+
+
+def resolved(solution: Solution) -> Start:
+    """The solution as the start of another solve."""
+    state = solution.state
+    return Start(state.lens, solution.kinds, state.R, state.t, solution.frames, state.frame_R, state.frame_t)
+
+
+def frames_of(start: Start, keep: NDArray[np.bool_]) -> Start:
+    """The start with only some of its frames."""
+    return replace(start, frames=start.frames[keep], frame_R=start.frame_R[keep], frame_t=start.frame_t[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Reprojection of held-out boards with frozen cameras.
+
+    residuals (n_obs, 2) pixels, camera, frame (n_obs,); length_error (n,) of adjacent corners after the rigid pose,
+    relative to the square.
+    """
+
+    residuals: Array
+    camera: NDArray[np.int64]
+    frame: NDArray[np.int64]
+
+    @property
+    def distances(self) -> Array:
+        return np.linalg.norm(self.residuals, axis=-1)
+
+
+def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS) -> HeldOut:
+    """Error on boards that the calibration did not see.
+
+    Fold k holds out `frames[k::n_folds]` of the frames that at least two cameras see; the rig is solved from all
+    others, frozen, and each held-out board fitted as a rigid body.
+    """
+    problem, start, views = solution.problem, resolved(solution), solution.views
+    n_views = np.bincount(views.frame, minlength=len(solution.frames))
+    shared = np.flatnonzero(n_views >= min(2, problem.n_cameras))
+    parts = []
+    for k in range(n_folds):
+        test = np.zeros(len(solution.frames), bool)
+        test[shared[k::n_folds]] = True
+        if not test.any() or test.all():
+            continue
+        trained = solve(problem, frames_of(start, ~test), shape_sigma=shape_sigma, warm=True)
+        parts.append(_frozen_errors(trained, frames_of(start, test)))
+    if not parts:
+        return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int))
+    return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _frozen_errors(trained: Solution, test: Start) -> tuple[Array, NDArray, NDArray]:
+    """Residuals, cameras and frames of boards fitted with frozen cameras; gross outliers left out of the fit only."""
+    fit, views = fit_frozen(trained, test)
+    return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]]
+
+
+def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
+    """Poses of the frames of `test` with the cameras of `trained`."""
+    problem, rig = trained.problem, trained.state
+    views = problem_views(problem, test.frames)
+    state = BundleState(rig.lens, rig.R, rig.t, test.frame_R, test.frame_t, rig.points)
+    frozen = {"free": np.zeros_like(trained.spec.free), "free_pose": np.zeros(problem.n_cameras, bool)}
+    spec = replace(trained.spec, **frozen, shape_sigma=None)
+    keep = np.ones(len(views.corner), bool)
+    first = minimise(state, spec, views, Loss(_LOSS_SCALE * trained.sigma, keep), max_iterations=30)
+    distances = np.linalg.norm(first.residuals, axis=-1)
+    keep = distances < _GROSS * sigma_per_observation(distances, views, trained.sigma)
+    return minimise(first.state, spec, views, Loss(1e6, keep), max_iterations=30), views
+
+
+def camera_of_solution(solution: Solution, c: int, R: Array, t: Array) -> Camera:
+    """The camera `c`, its lens from the solution, its pose as given; a flipped video gets K[0, 0] < 0."""
+    problem = solution.problem
+    row, kind, size = solution.state.lens[problem.lens_of[c]], solution.kinds[problem.lens_of[c]], problem.sizes[c]
+    K = lens_matrix(row)
+    if problem.flipped[c]:
+        K[0, 0], K[0, 2] = -K[0, 0], size[0] - 1 - K[0, 2]
+    n = 4 if kind == "fisheye" else next(k for k in (0, 4, 5, 8, 12, 14) if k >= max(int(kind), _used(row)))
+    model = "fisheye" if kind == "fisheye" else "pinhole"
+    return Camera(problem.names[c], size, K, row[4 : 4 + n], R, t, model)
+
+
+def _used(row: Array) -> int:
+    nonzero = np.flatnonzero(row[4:])
+    return int(nonzero[-1]) + 1 if len(nonzero) else 0

@@ -1,0 +1,58 @@
+"""Calibration against rigs with known truth, and against real recordings."""
+
+import numpy as np
+import pytest
+
+from muybridge.calibration import CharucoBoard, Checkerboard, calibrate
+from tests.calibration.synthetic import board_motion, see_board
+from tests.helpers import SHARED, needs_shared
+
+
+def relative(rig):
+    """Camera poses relative to the first."""
+    first = rig[0]
+    return [(c.R @ first.R.T, c.t - c.R @ first.R.T @ first.t) for c in rig]
+
+
+def test_a_noiseless_rig_is_found_exactly(ring_rig):
+    found = calibrate(
+        see_board(ring_rig, *board_motion(25), noise=0.0), see_board.__defaults__[0], lens=5, progress=False
+    )
+    for (R, t), (R_true, t_true) in zip(relative(found.rig), relative(ring_rig), strict=True):
+        np.testing.assert_allclose(R, R_true, atol=1e-6)
+        np.testing.assert_allclose(t, t_true, atol=1e-3)
+    np.testing.assert_allclose([c.K for c in found.rig], [c.K for c in ring_rig], atol=1e-2)
+
+
+def test_the_same_corners_give_the_same_rig_to_the_last_bit(ring_rig):
+    found = see_board(ring_rig, *board_motion(15))
+    board = next(iter(found.values())).board
+    one, two = (calibrate(found, board, lens=4, progress=False) for _ in range(2))
+    for a, b in zip(one.rig, two.rig, strict=True):
+        assert (a.K == b.K).all()
+        assert (a.R == b.R).all()
+        assert (a.t == b.t).all()
+    assert (one.covariance.values == two.covariance.values).all()
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_rat_rig_predicts_held_out_boards_within_its_marks():
+    folder = SHARED / "data" / "rodent_4cam"
+    sources = {c: folder / c / "calibration_images" for c in ("back", "mid", "side", "top")}
+    found = calibrate(sources, CharucoBoard(8, 11, 24.0, 18.75), progress=False)
+    row = found.report.table().loc["all"]
+    assert row.heldout_median_px <= 0.15
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_stereo_rig_has_the_reference_focal_lengths():
+    folder = SHARED / "data" / "stereo_checker"
+    sources = {side: sorted(folder.glob(f"{side}*.jpg")) for side in ("left", "right")}
+    found = calibrate(sources, Checkerboard(9, 6, 1.0), progress=False)
+    focal = np.array([camera.K[0, 0] for camera in found.rig])
+    np.testing.assert_allclose(focal, [533.0, 537.0], rtol=0.005)
+    row = found.report.table().loc["all"]
+    assert row.heldout_median_px <= 0.19
+    assert row.heldout_rms_px <= 0.23
