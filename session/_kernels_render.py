@@ -1,0 +1,284 @@
+"""Ray casting of the demo: round cones (the animal) and one plane with a picture on it (the board).
+
+A pixel's ray is ``centre + t * (Rᵀ (x, y, 1))`` with the pixel's normalised, undistorted coordinates (x, y): the lens is
+exact because each pixel was undistorted once beforehand. Each sub-frame of the exposure looks through its own corner of
+the pixel, so that motion blur and anti-aliasing come from the same samples.
+
+A part is a round cone: the hull of two spheres, a row `ax ay az ra bx by bz rb`. With the unit axis, the length L,
+sin β = (ra - rb) / L and (ρ, s) the distance from the axis and along it, its side is ρ cos β + s sin β = ra.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+_FAR = 1e30
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _prepare(parts):
+    """(n, 14) per part: start, end, radii, unit axis, length, sin β, cos² β."""
+    ready = np.empty((len(parts), 14))
+    for k in range(len(parts)):
+        ax, ay, az = parts[k, 4] - parts[k, 0], parts[k, 5] - parts[k, 1], parts[k, 6] - parts[k, 2]
+        length = math.sqrt(ax * ax + ay * ay + az * az)
+        sin = (parts[k, 3] - parts[k, 7]) / length
+        ready[k, :3], ready[k, 3:6] = parts[k, :3], parts[k, 4:7]
+        ready[k, 6], ready[k, 7] = parts[k, 3], parts[k, 7]
+        ready[k, 8], ready[k, 9], ready[k, 10] = ax / length, ay / length, az / length
+        ready[k, 11], ready[k, 12], ready[k, 13] = length, sin, 1.0 - sin * sin
+    return ready
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ball(od, oo, dd, r):
+    """Nearest entry into a sphere of a ray with o·d = od, o·o = oo, d·d = dd, where o leads from its centre to the eye."""
+    disc = od * od - dd * (oo - r * r)
+    if disc < 0.0:
+        return _FAR
+    t = (-od - math.sqrt(disc)) / dd
+    return t if t > 0.0 else _FAR
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _entry(part, centre, along, square, dx, dy, dz):
+    """Nearest entry of the ray centre + t d into a prepared round cone, `_FAR` where it misses.
+
+    along, square: (centre - start)·axis and |centre - start|², which do not depend on the ray.
+    """
+    ra, rb, length, sin, cos2 = part[6], part[7], part[11], part[12], part[13]
+    dd = dx * dx + dy * dy + dz * dz
+    ds = dx * part[8] + dy * part[9] + dz * part[10]
+    od = dx * (centre[0] - part[0]) + dy * (centre[1] - part[1]) + dz * (centre[2] - part[2])
+    a = cos2 * dd - ds * ds
+    b = cos2 * od - along * ds + ra * sin * ds
+    c = cos2 * square - along * along + 2.0 * ra * sin * along - ra * ra
+    disc = b * b - a * c
+    if disc > 0.0 and a > 1e-12:
+        t = (-b - math.sqrt(disc)) / a
+        s = along + t * ds
+        if t > 0.0 and s > ra * sin and s < length + rb * sin:
+            return t
+    start = _ball(od, square, dd, ra)
+    end = _ball(od - length * ds, square - 2.0 * length * along + length * length, dd, rb)
+    return min(start, end)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _outside(part, px, py, pz):
+    """Signed distance of a point to a prepared round cone, the outward normal, and the place along the axis (0-1)."""
+    qx, qy, qz = px - part[0], py - part[1], pz - part[2]
+    s = qx * part[8] + qy * part[9] + qz * part[10]
+    rho = math.sqrt(max(qx * qx + qy * qy + qz * qz - s * s, 0.0))
+    foot = min(max(s - rho * part[12] / math.sqrt(part[13]), 0.0), part[11])
+    nx, ny, nz = qx - foot * part[8], qy - foot * part[9], qz - foot * part[10]
+    norm = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+    return norm - (part[6] - part[12] * foot), nx / norm, ny / norm, nz / norm, foot / part[11]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def part_depths(parts, boxes, x, y, basis, centre, offset_x, offset_y, top, left, depth, which):
+    """z-buffer of one sub-frame: `depth` and the index `which` of the nearest part in a window of the image.
+
+    basis (3, 3): rows are the camera's axes in the world; boxes (n, 4): top, left, bottom, right of each part's reach.
+    """
+    depth[:] = _FAR
+    which[:] = -1
+    ready = _prepare(parts)
+    for k in range(len(parts)):
+        part = ready[k]
+        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
+        along = ox * part[8] + oy * part[9] + oz * part[10]
+        square = ox * ox + oy * oy + oz * oz
+        for i in range(boxes[k, 0], boxes[k, 2]):
+            for j in range(boxes[k, 1], boxes[k, 3]):
+                px, py = x[i, j] + offset_x, y[i, j] + offset_y
+                dx = basis[0, 0] * px + basis[1, 0] * py + basis[2, 0]
+                dy = basis[0, 1] * px + basis[1, 1] * py + basis[2, 1]
+                dz = basis[0, 2] * px + basis[1, 2] * py + basis[2, 2]
+                t = _entry(part, centre, along, square, dx, dy, dz)
+                if t < depth[i - top, j - left]:
+                    depth[i - top, j - left] = t
+                    which[i - top, j - left] = k
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def hidden_by(parts, centre, points):
+    """(n,) world units of something in front of each point (n, 3), from where its ray first meets a part; 0: nothing."""
+    hidden = np.zeros(len(points))
+    ready = _prepare(parts)
+    for k in range(len(parts)):
+        part = ready[k]
+        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
+        along = ox * part[8] + oy * part[9] + oz * part[10]
+        square = ox * ox + oy * oy + oz * oz
+        for i in range(len(points)):
+            dx, dy, dz = points[i, 0] - centre[0], points[i, 1] - centre[1], points[i, 2] - centre[2]
+            t = _entry(part, centre, along, square, dx, dy, dz)
+            hidden[i] = max(hidden[i], (1.0 - t) * math.sqrt(dx * dx + dy * dy + dz * dz))
+    return hidden
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _step(value, edge, width):
+    """0 below the edge, 1 above it, smooth over `width`."""
+    u = min(max((value - edge) / width + 0.5, 0.0), 1.0)
+    return u * u * (3.0 - 2.0 * u)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_up(volume, x, y, z):
+    """Trilinear value of a periodic volume, whose side is a power of two, at a position in voxels."""
+    mask = volume.shape[0] - 1
+    i, j, k = int(math.floor(x)), int(math.floor(y)), int(math.floor(z))
+    fx, fy, fz = x - i, y - j, z - k
+    i0, j0, k0 = i & mask, j & mask, k & mask
+    i1, j1, k1 = (i + 1) & mask, (j + 1) & mask, (k + 1) & mask
+    low = (volume[i0, j0, k0] * (1 - fx) + volume[i1, j0, k0] * fx) * (1 - fy)
+    low += (volume[i0, j1, k0] * (1 - fx) + volume[i1, j1, k0] * fx) * fy
+    high = (volume[i0, j0, k1] * (1 - fx) + volume[i1, j0, k1] * fx) * (1 - fy)
+    high += (volume[i0, j1, k1] * (1 - fx) + volume[i1, j1, k1] * fx) * fy
+    return low * (1 - fz) + high * fz
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _blended_normal(k, px, py, pz, nx, ny, nz, ready, near):
+    """The normal of part k, blended over the parts that grow together with it, so that joints show no crease."""
+    for m in range(near.shape[1]):
+        j = near[k, m]
+        if j < 0:
+            break
+        gap, mx, my, mz, _ = _outside(ready[j], px, py, pz)
+        weight = max(1.0 - max(gap, 0.0) / 14.0, 0.0) ** 2
+        nx, ny, nz = nx + weight * mx, ny + weight * my, nz + weight * mz
+    norm = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+    return nx / norm, ny / norm, nz / norm
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, colour):
+    """Colour (BGR, 0-255) of the point p on part k.
+
+    The texture is painted on the resting animal: the point's place along and around its part is looked up there, so that
+    spots move with the skin.
+    """
+    part = ready[k]
+    _, nx, ny, nz, along = _outside(part, px, py, pz)
+    sx, sy, sz = _blended_normal(k, px, py, pz, nx, ny, nz, ready, near)
+    # the frame of the part: its axis, its dorsal direction, and their cross product
+    ax, ay, az = part[8], part[9], part[10]
+    ux, uy, uz = dorsal[k, 0], dorsal[k, 1], dorsal[k, 2]
+    up = nx * ux + ny * uy + nz * uz
+    side = nx * (ay * uz - az * uy) + ny * (az * ux - ax * uz) + nz * (ax * uy - ay * ux)
+    front = nx * ax + ny * ay + nz * az
+    radius = part[6] + (part[7] - part[6]) * along
+    u, v, w = radius * up, radius * side, radius * front
+    r = rest[k]
+    qx = r[0, 0] + along * r[1, 0] + u * r[2, 0] + v * r[3, 0] + w * r[4, 0]
+    qy = r[0, 1] + along * r[1, 1] + u * r[2, 1] + v * r[3, 1] + w * r[4, 1]
+    qz = r[0, 2] + along * r[1, 2] + u * r[2, 2] + v * r[3, 2] + w * r[4, 2]
+    spot = 0.0
+    if coat[k, 10] > 0.0 and up > -0.7:
+        spot = _look_up(spots[0], qx / 3.0, qy / 3.0, qz / 3.0) * coat[k, 10] * _step(up, -0.45, 0.5)
+    mask = spots.shape[1] - 1
+    fur = spots[1, int(qx * 0.8) & mask, int(qy * 0.8) & mask, int(qz * 0.8) & mask]
+    belly = 1.0 - _step(up, -0.45, 0.7)
+    end = _step(along, coat[k, 9], 0.12)
+    diffuse = sx * light[0] + sy * light[1] + sz * light[2]
+    bright = 0.34 + 0.22 * sz + 0.62 * max(0.75 * diffuse + 0.25, 0.0)
+    facing = max(-(sx * view[0] + sy * view[1] + sz * view[2]), 0.0)
+    bright *= (0.72 + 0.28 * math.sqrt(facing)) * (0.94 + 0.12 * fur)
+    hx, hy, hz = light[0] - view[0], light[1] - view[1], light[2] - view[2]
+    shine = max((sx * hx + sy * hy + sz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9), 0.0)
+    shine *= shine
+    shine *= shine
+    shine *= shine
+    shine *= shine * shine * coat[k, 11]
+    for c in range(3):
+        base = coat[k, c] + (coat[k, 3 + c] - coat[k, c]) * belly
+        base += (coat[k, 6 + c] - base) * end
+        base *= 1.0 - 0.78 * spot * (1.0 - end)
+        colour[c] = base * bright + shine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_animal(total, depth, which, parts, dorsal, rest, coat, near, spots, light, x, y, basis, centre,
+               offset_x, offset_y, top, left, under):  # fmt: skip
+    """Add one sub-frame to `total` (window, BGR float): the animal where the z-buffer has it, `under` elsewhere."""
+    colour, view = np.empty(3), np.empty(3)
+    ready = _prepare(parts)
+    for i in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            if which[i, j] < 0:
+                for c in range(3):
+                    total[i, j, c] += under[i, j, c]
+                continue
+            px, py = x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y
+            for c in range(3):
+                view[c] = basis[0, c] * px + basis[1, c] * py + basis[2, c]
+            t = depth[i, j]
+            norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
+            hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
+            view /= norm
+            _shade(which[i, j], hx, hy, hz, ready, dorsal, rest, coat, near, spots, light, view, colour)
+            for c in range(3):
+                total[i, j, c] += colour[c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
+    """Multiply a window of the background by the shadow map (n, n) that lies on the floor at `origin`, `cell` wide."""
+    n = shadow.shape[0]
+    for i in range(under.shape[0]):
+        for j in range(under.shape[1]):
+            a = (floor_x[top + i, left + j] - origin[0]) / cell - 0.5
+            b = (floor_y[top + i, left + j] - origin[1]) / cell - 0.5
+            if not (a >= 0.0 and b >= 0.0 and a < n - 1 and b < n - 1):
+                continue
+            p, q = int(a), int(b)
+            fa, fb = a - p, b - q
+            value = (shadow[q, p] * (1 - fa) + shadow[q, p + 1] * fa) * (1 - fb)
+            value += (shadow[q + 1, p] * (1 - fa) + shadow[q + 1, p + 1] * fa) * fb
+            for c in range(3):
+                under[i, j, c] *= 1.0 - value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_board(total, picture, texel, poses, offsets, x, y, basis, centre, light, top, left, under):
+    """Average of samples of a picture on a plane; `under` where a ray misses it.
+
+    picture (rows, columns) grey; texel: its size in world units; poses (n_samples, 4, 3): corner, unit x, unit y, normal
+    in the world; offsets (n_samples, 2) in normalised coordinates. Seen from behind, the board is plain.
+    """
+    rows, columns = picture.shape
+    n = len(poses)
+    for i in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            for k in range(n):
+                px, py = x[top + i, left + j] + offsets[k, 0], y[top + i, left + j] + offsets[k, 1]
+                dx = basis[0, 0] * px + basis[1, 0] * py + basis[2, 0]
+                dy = basis[0, 1] * px + basis[1, 1] * py + basis[2, 1]
+                dz = basis[0, 2] * px + basis[1, 2] * py + basis[2, 2]
+                nx, ny, nz = poses[k, 3, 0], poses[k, 3, 1], poses[k, 3, 2]
+                slope = dx * nx + dy * ny + dz * nz
+                ox, oy, oz = poses[k, 0, 0] - centre[0], poses[k, 0, 1] - centre[1], poses[k, 0, 2] - centre[2]
+                t = (ox * nx + oy * ny + oz * nz) / slope if abs(slope) > 1e-9 else -1.0
+                hx, hy, hz = t * dx - ox, t * dy - oy, t * dz - oz
+                a = (hx * poses[k, 1, 0] + hy * poses[k, 1, 1] + hz * poses[k, 1, 2]) / texel - 0.5
+                b = (hx * poses[k, 2, 0] + hy * poses[k, 2, 1] + hz * poses[k, 2, 2]) / texel - 0.5
+                if t <= 0.0 or not (a >= 0.0 and b >= 0.0 and a < columns - 1 and b < rows - 1):
+                    for c in range(3):
+                        total[i, j, c] += under[i, j, c] / n
+                    continue
+                lit = nx * light[0] + ny * light[1] + nz * light[2]
+                if slope < 0.0:
+                    p, q = int(a), int(b)
+                    fa, fb = a - p, b - q
+                    value = (picture[q, p] * (1 - fa) + picture[q, p + 1] * fa) * (1 - fb)
+                    value += (picture[q + 1, p] * (1 - fa) + picture[q + 1, p + 1] * fa) * fb
+                    bright = 0.62 + 0.38 * max(lit, 0.0)
+                else:
+                    value, bright = 96.0, 0.62 + 0.38 * max(-lit, 0.0)
+                for c in range(3):
+                    total[i, j, c] += value * bright / n
