@@ -1,0 +1,86 @@
+"""Building blocks that several networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvNorm(nn.Module):
+    """Convolution, batch normalisation, activation; the first two become one convolution by `fold`."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        size: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        activation: nn.Module | None = None,
+        eps: float = 1e-5,
+    ):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, size, stride, size // 2, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(n_out, eps=eps)
+        self.activation = activation if activation is not None else nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.conv(x)))
+
+    def fold(self) -> None:
+        """Merge the (evaluation) batch normalisation into the convolution, in place."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = nn.utils.fusion.fuse_conv_bn_eval(self.conv.eval(), self.norm.eval())
+            self.norm = nn.Identity()
+
+
+class SamePad(nn.Module):
+    """TensorFlow's SAME padding before a strided convolution of size 3: the odd pixel is added right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (x.shape[3] % 2, 1, x.shape[2] % 2, 1))
+
+
+class Pyramid(nn.Module):
+    """Feature pyramid: coarse features are enlarged and added to finer ones, down to the finest (Lin 2017)."""
+
+    def __init__(self, channels: tuple[int, ...], width: int):
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(n, width, 1) for n in channels)
+        self.smooth = ConvNorm(width, width, 3)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        x = self.lateral[-1](features[-1])
+        for lateral, finer in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
+            x = lateral(finer) + F.interpolate(x, size=finer.shape[-2:], mode="nearest")
+        return self.smooth(x)
+
+
+def fold_norms(network: nn.Module) -> nn.Module:
+    """Merge every batch normalisation into its convolution (evaluation only), in place; the output stays the same."""
+    for module in network.modules():
+        if isinstance(module, ConvNorm):
+            module.fold()
+    return network
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation of the convolutions, ones and zeros of the normalisations (He 2015, eq. 10)."""
+    for part in module.modules():
+        if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def zero_norms(parts: Iterable[ConvNorm]) -> None:
+    """Let the residual blocks that end with these begin as the identity (Goyal 2017); training starts faster."""
+    for part in parts:
+        part.norm.weight.zero_()  # type: ignore[operator]

@@ -1,0 +1,111 @@
+"""A trained detector: the network and everything needed to use it, in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .networks import PoseNet, build_network
+from .recipe import Recipe
+from .uncertainty import Uncertainty
+
+FORMAT = "muybridge detector 1"
+
+
+class DetectorError(ValueError):
+    """A detector file or its use that cannot be; the message names it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """One network for all cameras.
+
+    Parameters
+    ----------
+    network : in evaluation mode
+    keypoints : names, in the order of the network's maps
+    recipe : how it was trained; `network` names the architecture
+    scale : network pixels per image pixel
+    animal_side : 95th percentile of the larger side of the labelled animal's box, image pixels
+    uncertainty : calibration of confidence and covariance
+    symmetries : (left, right) keypoint names
+    history : loss and held-out error along the training
+    """
+
+    network: PoseNet
+    keypoints: tuple[str, ...]
+    recipe: Recipe
+    scale: float
+    animal_side: float
+    uncertainty: Uncertainty
+    symmetries: tuple[tuple[str, str], ...] = ()
+    history: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write one .safetensors file (weights, and the rest as JSON in its header), atomically."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            "format": FORMAT,
+            "keypoints": list(self.keypoints),
+            "recipe": self.recipe.as_dict(),
+            "scale": self.scale,
+            "animal_side": self.animal_side,
+            "uncertainty": self.uncertainty.as_dict(),
+            "symmetries": [list(pair) for pair in self.symmetries],
+            "history": dict(self.history),
+        }
+        weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+        os.close(handle)
+        try:
+            save_file(weights, partial, metadata={"muybridge": json.dumps(header)})
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
+        return path
+
+
+def load_detector(path: str | os.PathLike) -> Detector:
+    """Read a detector that `Detector.save` wrote.
+
+    Raises
+    ------
+    DetectorError : the file is missing, damaged, or no detector of this library
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DetectorError(f"there is no detector file {path}; train one first")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("muybridge", "null"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise DetectorError(f"{path} cannot be read as a detector ({error}); train or copy it again") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DetectorError(f"{path} is no detector of this library (weights go to train(..., weights=...))")
+    recipe = Recipe.from_options(header["recipe"])
+    network = build_network(recipe.network, len(header["keypoints"]))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DetectorError(f"{path} holds weights that do not fit network {recipe.network!r}: {error}") from error
+    return Detector(
+        network.eval(),
+        tuple(header["keypoints"]),
+        recipe,
+        header["scale"],
+        header["animal_side"],
+        Uncertainty.from_dict(header["uncertainty"]),
+        tuple((a, b) for a, b in header["symmetries"]),
+        header["history"],
+    )

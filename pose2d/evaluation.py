@@ -1,0 +1,88 @@
+"""How far a detector's points lie from labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..datasets import Array
+from .detector import Detector
+from .inference import Engine, Found, detector_engine
+from .labels import LabelError, Labels
+from .video import read_frames
+
+
+def locate(detector: Detector | Engine, labels: Labels) -> Found:
+    """A detector's answer on each labelled picture, shapes (n, n_keypoints, ...), the covariances as claimed."""
+    engine = detector if isinstance(detector, Engine) else detector_engine(detector)
+    found: dict[int, Found] = {}
+    by_video: dict = {}
+    for index, picture in enumerate(labels.pictures):
+        if picture.frame is None:
+            found[index] = engine.look(labels.image(index))
+        else:
+            by_video.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
+    for path, frames in by_video.items():
+        for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
+            if image is not None:
+                found.update({index: engine.look(image) for index in frames.get(number, [])})
+    n_keypoints = engine.network.n_keypoints
+    nothing = Found(np.full((n_keypoints, 2), np.nan), np.zeros(n_keypoints), np.tile(np.eye(2), (n_keypoints, 1, 1)))
+    parts = [found.get(index, nothing) for index in range(len(labels))]
+    return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
+
+
+def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0) -> pd.DataFrame:
+    """Table of errors, one row per keypoint and one for "all".
+
+    Columns: n (labelled points compared), mean, rmse, median, p95 (px), pck5, pck10 (fraction closer than 5 and 10 px).
+    `mean` is the mean Euclidean distance (which DeepLabCut calls RMSE), `rmse` the root of the mean squared distance.
+
+    Parameters
+    ----------
+    min_confidence : points the detector is less sure of are left out
+
+    Raises
+    ------
+    LabelError : no frame, or labels that share no keypoint with the detector
+    """
+    labels = matching_labels(detector, labels)
+    found = locate(detector, labels)
+    errors = np.linalg.norm(found.points - labels.points_2d, axis=-1)
+    std = np.sqrt(np.sqrt(np.clip(np.linalg.det(found.covariances), 1e-12, None)))
+    errors[detector.uncertainty.confidence(found.mass, std) < min_confidence] = np.nan
+    return error_table(errors, detector.keypoints)
+
+
+def matching_labels(detector: Detector, labels: Labels) -> Labels:
+    """The labels with the detector's keypoints in its order. Raises LabelError where nothing can be compared."""
+    if len(labels) == 0:
+        raise LabelError("there are no labelled frames to compare with")
+    unknown = sorted(set(labels.keypoints) - set(detector.keypoints))
+    if unknown:
+        raise LabelError(
+            f"the labels name keypoints {unknown} that the detector does not know: {list(detector.keypoints)}"
+        )
+    return labels.select_keypoints(detector.keypoints)
+
+
+def error_table(errors: Array, keypoints: tuple[str, ...]) -> pd.DataFrame:
+    """The columns of `evaluate` from distances (n, n_keypoints) in pixels, NaN where nothing is compared."""
+    rows = {name: _row(errors[:, k]) for k, name in enumerate(keypoints)}
+    rows["all"] = _row(errors.ravel())
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"n": int}).rename_axis("keypoint")
+
+
+def _row(errors: Array) -> dict[str, float]:
+    errors = errors[np.isfinite(errors)]
+    if len(errors) == 0:
+        return {"n": 0} | dict.fromkeys(("mean", "rmse", "median", "p95", "pck5", "pck10"), np.nan)
+    return {
+        "n": len(errors),
+        "mean": float(errors.mean()),
+        "rmse": float(np.sqrt((errors**2).mean())),
+        "median": float(np.median(errors)),
+        "p95": float(np.percentile(errors, 95)),
+        "pck5": float((errors < 5).mean()),
+        "pck10": float((errors < 10).mean()),
+    }

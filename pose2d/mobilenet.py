@@ -1,0 +1,90 @@
+"""MobileNetV2 (Sandler 2018) with a feature pyramid: the default network on a processor."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .blocks import ConvNorm, Pyramid, SamePad, initialise
+
+# expansion, channels, repeats, stride of the first (Table 2 of the paper)
+BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+TAPS = (2, 5, 12, 16)  # blocks whose outputs the pyramid takes: strides 4, 8, 16, 32
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1x1, filter each channel by 3x3, project by 1x1 without activation; a shortcut where shapes allow."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, expansion: int):
+        super().__init__()
+        hidden = n_in * expansion
+        self.expand = (
+            ConvNorm(n_in, hidden, 1, activation=nn.ReLU6(inplace=True), eps=1e-3) if expansion > 1 else nn.Identity()
+        )
+        self.depthwise = strided(hidden, hidden, stride, groups=hidden)
+        self.project = ConvNorm(hidden, n_out, 1, activation=nn.Identity(), eps=1e-3)
+        self.shortcut = stride == 1 and n_in == n_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.shortcut else y
+
+
+def strided(n_in: int, n_out: int, stride: int, groups: int = 1) -> nn.Module:
+    """A 3x3 convolution with TensorFlow's padding, as the published weights were trained."""
+    block = ConvNorm(n_in, n_out, 3, stride, groups, nn.ReLU6(inplace=True), eps=1e-3)
+    if stride == 1:
+        return block
+    block.conv.padding = (0, 0)
+    return nn.Sequential(SamePad(), block)
+
+
+class MobileNetV2Trunk(nn.Module):
+    """Images in, the four features of strides 4, 8, 16 and 32 out (24, 32, 96 and 320 channels)."""
+
+    channels = (24, 32, 96, 320)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = strided(3, 32, 2)
+        blocks, n_in = [], 32
+        for expansion, n_out, repeats, stride in BLOCKS:
+            for i in range(repeats):
+                blocks.append(InvertedResidual(n_in, n_out, stride if i == 0 else 1, expansion))
+                n_in = n_out
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x, features = self.stem(images), []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in TAPS:
+                features.append(x)
+        return features
+
+
+class MobileNetV2(nn.Module):
+    """Images (n, 3, height, width) in, features (n, 64, height / 4, width / 4) out."""
+
+    stride, width = 4, 64
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = MobileNetV2Trunk()
+        self.pyramid = Pyramid(self.trunk.channels, self.width)
+        initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pyramid(self.trunk(images))
+
+
+class MobileNetV2Classifier(nn.Module):
+    """The published network with its classes, to check that weights load: images in, class scores out."""
+
+    def __init__(self, n_classes: int = 1001):
+        super().__init__()
+        self.trunk = MobileNetV2Trunk()
+        self.last = ConvNorm(320, 1280, 1, activation=nn.ReLU6(inplace=True), eps=1e-3)
+        self.classes = nn.Conv2d(1280, n_classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classes(self.last(self.trunk(images)[-1]).mean((2, 3), keepdim=True)).flatten(1)

@@ -1,0 +1,214 @@
+"""Videos in, 2D keypoints out: every camera decoded in its own thread, memory independent of length."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from ..datasets import Array, frame_times, views_dataset, with_provenance
+from .detector import Detector
+from .grid import window
+from .inference import MULTIPLE, Engine, Found, detector_engine
+from .video import Image, VideoError, VideoInfo, probe_video, read_frames
+
+AHEAD = 4  # decoded frames that wait per camera
+LOST = 0.35  # median mass of the peaks below which the whole frame is searched again
+
+
+def predict(
+    detector: Detector,
+    videos: Mapping[str, str | os.PathLike],
+    *,
+    follow: bool = True,
+    precision: str = "auto",
+    times: Array | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Keypoints of every frame of every camera.
+
+    Parameters
+    ----------
+    videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
+    follow : look at a window around the animal while it is not lost, instead of at the whole frame
+    precision : "fp32", "bf16", or "auto": bf16 where the processor multiplies it in hardware
+    times : (n_frames,) seconds; None: from the videos' frame rate
+    progress : show a bar with frames per second
+
+    Returns
+    -------
+    views dataset: position, confidence (probability of being within `confidence_radius` pixels of the truth, an
+    attribute of the variable), covariance. A damaged frame is NaN with confidence 0 and is counted in the attribute
+    `damaged_frames`.
+
+    Raises
+    ------
+    VideoError : a video is missing, empty or unreadable, or their frame rates differ
+    """
+    infos = {str(name): probe_video(path) for name, path in videos.items()}
+    fps = _common_fps(infos)
+    engine = detector_engine(detector, precision)
+    tracks = {name: Track(engine, info, detector.animal_side if follow else np.inf) for name, info in infos.items()}
+    total = sum(info.n_frames for info in infos.values())
+    with tqdm(total=total, desc="predict", unit="frame", disable=not progress) as bar:
+        for name, image in _interleaved(infos):
+            tracks[name].step(image)
+            bar.update(1)
+    views = _collect(detector, tracks, fps, times)
+    options = {"follow": follow, "precision": precision}
+    return with_provenance(views, "predict", options)
+
+
+@dataclass(eq=False)
+class Track:
+    """One camera: where the animal was last seen, and what was found so far."""
+
+    engine: Engine
+    info: VideoInfo
+    animal_side: float
+    found: list[Found | None] = field(default_factory=list)
+    centre: Array | None = None
+    damaged: int = 0
+
+    def __post_init__(self):
+        self.whole = self.engine.whole_view(self.info.width, self.info.height)
+        side = self.animal_side * 1.4 * self.engine.scale
+        self.side = int(np.ceil(side / MULTIPLE) * MULTIPLE) if np.isfinite(side) else 0
+        if not 0 < self.side**2 < 0.7 * np.prod(self.whole[1]):
+            self.side = 0
+
+    def step(self, image: Image | None) -> None:
+        """Look at the next frame."""
+        if image is None:
+            self.found.append(None)
+            self.damaged += 1
+            return
+        found = None
+        if self.side and self.centre is not None:
+            size = (self.side, self.side)
+            found = self.engine.look(image, (window(self.centre, size, self.engine.scale), size))
+            if np.median(found.mass) < LOST or self._at_edge(found):
+                found = None
+        if found is None:
+            found = self.engine.look(image, self.whole)
+        self.found.append(found)
+        self.centre = self._middle(found)
+
+    def _middle(self, found: Found) -> Array | None:
+        sure = found.mass > 0.3
+        if sure.sum() < max(1, 0.3 * len(sure)):
+            return None
+        points = found.points[sure]
+        return (points.min(0) + points.max(0)) / 2
+
+    def _at_edge(self, found: Found) -> bool:
+        """Whether the animal touches the window's rim, so that part of it may lie outside."""
+        assert self.centre is not None
+        sure = found.points[found.mass > 0.3]
+        reach = (self.side / 2 - 4) / self.engine.scale
+        return bool(len(sure)) and bool((np.abs(sure - self.centre) > reach).any())
+
+
+def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
+    if not infos:
+        raise VideoError("there are no videos to predict on; give {camera name: video file}")
+    rates = {name: info.fps for name, info in infos.items()}
+    if max(rates.values()) - min(rates.values()) > 1e-3 * max(rates.values()):
+        listed = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+        raise VideoError(f"the videos have different frame rates ({listed} per second); they are not synchronous")
+    return float(np.median(list(rates.values())))
+
+
+def _interleaved(infos: Mapping[str, VideoInfo]) -> Iterator[tuple[str, Image | None]]:
+    """Frames of all cameras in turn, each camera decoded ahead by its own thread. A decoder's error is raised here."""
+    stop = threading.Event()
+    queues: dict[str, queue.Queue] = {name: queue.Queue(AHEAD) for name in infos}
+    threads = [
+        threading.Thread(target=_decode, args=(info, queues[name], stop), daemon=True) for name, info in infos.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        waiting = list(infos)
+        while waiting:
+            for name in list(waiting):
+                item = queues[name].get()
+                if isinstance(item, Exception):
+                    raise item
+                if item is _END:
+                    waiting.remove(name)
+                else:
+                    yield name, item[0]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+_END = object()
+
+
+def _decode(info: VideoInfo, frames: queue.Queue, stop: threading.Event) -> None:
+    def put(item) -> bool:
+        while not stop.is_set():
+            try:
+                frames.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    try:
+        with closing(read_frames(info.path)) as reader:
+            for image in reader:
+                if not put((image,)):
+                    return
+        put(_END)
+    except Exception as error:  # noqa: BLE001 (raised again by the consumer)
+        put(error)
+
+
+def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times: Array | None) -> xr.Dataset:
+    n_frames = max(len(track.found) for track in tracks.values())
+    if n_frames == 0:
+        raise VideoError("no frame could be decoded from any of the videos")
+    n_keypoints = len(detector.keypoints)
+    points = np.full((len(tracks), n_frames, n_keypoints, 2), np.nan)
+    mass = np.zeros(points.shape[:-1])
+    covariances = np.full((*points.shape, 2), np.nan)
+    for c, track in enumerate(tracks.values()):
+        for f, found in enumerate(track.found):
+            if found is not None:
+                points[c, f], mass[c, f], covariances[c, f] = found
+    confidence, covariances = calibrated(detector, mass, covariances)
+    if times is None:
+        times = frame_times(n_frames, fps)
+    views = views_dataset(
+        points,
+        cameras=list(tracks),
+        keypoints=detector.keypoints,
+        times=times[:n_frames],
+        confidence=confidence,
+        covariances_2d=covariances,
+    )
+    views["confidence"].attrs["confidence_radius"] = detector.uncertainty.radius
+    views.attrs["fps"] = fps
+    views.attrs["damaged_frames"] = [track.damaged for track in tracks.values()]
+    return views
+
+
+def calibrated(detector: Detector, mass: Array, covariances: Array) -> tuple[Array, Array]:
+    """Confidence (..., n_keypoints) and covariances (..., 2, 2) that were measured to hold; missing: 0 and NaN."""
+    known = np.asarray(np.isfinite(covariances).all((-2, -1)))
+    safe = np.where(known[..., None, None], covariances, np.eye(2))
+    std = np.sqrt(np.sqrt(np.clip(np.linalg.det(safe), 1e-12, None)))
+    confidence = np.where(known, detector.uncertainty.confidence(mass, std), 0.0)
+    scaled = safe * detector.uncertainty.scale(mass, std)[..., None, None]
+    return confidence, np.where(known[..., None, None], scaled, np.nan)

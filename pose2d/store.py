@@ -1,0 +1,68 @@
+"""Labelled pictures in memory, shrunk to what training needs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets import Array
+from .grid import scaling, warp
+from .labels import Labels
+from .video import Image, VideoError, read_frames
+
+BUDGET = 1 << 30  # bytes
+
+
+class PictureStore:
+    """Pictures of labelled frames, each read once; beyond the budget picture files are read again at each use.
+
+    Frames that lie in videos are all kept (shrunk), because each is found only by decoding the video up to it.
+    """
+
+    def __init__(self, labels: Labels, scale: float):
+        self.labels, self.scale = labels, min(1.0, scale)
+        self._kept: dict[int, Image] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._bytes, self._lock = 0, threading.Lock()
+        self._read_videos()
+
+    def picture(self, index: int) -> tuple[Image, Array]:
+        """The shrunk picture and the (2, 3) map from the original's pixels to its pixels."""
+        kept = self._kept.get(index)
+        if kept is None:
+            kept = self._keep(index, self.labels.image(index), BUDGET)
+        return kept, scaling(self.scale)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(width, height) of the original picture, once `picture` has read it."""
+        return self._sizes[index]
+
+    def _keep(self, index: int, image: Image, budget: float) -> Image:
+        height, width = image.shape[:2]
+        if self.scale < 1:
+            image = warp(
+                image, scaling(self.scale), (int(np.ceil(width * self.scale)), int(np.ceil(height * self.scale)))
+            )
+        with self._lock:
+            self._sizes[index] = (width, height)
+            if self._bytes + image.nbytes <= budget:
+                self._kept[index] = image
+                self._bytes += image.nbytes
+        return image
+
+    def _read_videos(self) -> None:
+        wanted: dict[Path, dict[int, list[int]]] = {}
+        for index, picture in enumerate(self.labels.pictures):
+            if picture.frame is not None:
+                wanted.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
+        for path, frames in wanted.items():
+            for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
+                for index in frames.get(number, []):
+                    if image is None:
+                        raise VideoError(f"{path} frame {number} is labelled but cannot be decoded; leave it out")
+                    self._keep(index, image, np.inf)
+            missing = [index for indices in frames.values() for index in indices if index not in self._kept]
+            if missing:
+                raise VideoError(f"{self.labels.pictures[missing[0]]} is labelled but lies beyond the video's end")

@@ -1,0 +1,125 @@
+"""Reading videos and pictures: frames one after another, never a seek, never an assumed frame rate."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+Image = np.ndarray  # (height, width, 3) uint8, RGB
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+class VideoError(ValueError):
+    """A video or picture that cannot be used; the message names the file, the cause and the remedy."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video's header promises; `n_frames` is 0 where the container does not say."""
+
+    path: Path
+    width: int
+    height: int
+    fps: float
+    n_frames: int
+
+
+def natural_key(name: str | os.PathLike) -> list:
+    """Sort key that puts img2 before img10."""
+    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(name))]
+
+
+def probe_video(path: str | os.PathLike) -> VideoInfo:
+    """Size, frame rate and promised number of frames.
+
+    Raises
+    ------
+    VideoError : the file is missing, empty, or no readable video, or its header holds no frame rate
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(f"there is no video {path}")
+    if path.stat().st_size == 0:
+        raise VideoError(f"the video {path} is empty (0 bytes); copy or record it again")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps, n_frames = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if not capture.isOpened() or width <= 0 or height <= 0:
+            raise VideoError(f"{path} cannot be read as a video; check that it plays, or convert it to mp4 (H.264)")
+    finally:
+        capture.release()
+    if not np.isfinite(fps) or fps <= 0:
+        raise VideoError(f"the header of {path} gives no frame rate ({fps}); write the video again with one")
+    return VideoInfo(path, width, height, float(fps), max(n_frames, 0))
+
+
+def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None) -> Generator[Image | None]:
+    """The frames of a video in order, as (height, width, 3) RGB; None where a frame is damaged.
+
+    Frames before `start` are decoded and dropped: seeking is slower than decoding and wrong in many files. After a
+    frame that cannot be decoded the reader goes on as long as the header promises more frames.
+
+    Raises
+    ------
+    VideoError : the video cannot be opened, or a frame's size differs from the first
+    """
+    info = probe_video(path)
+    capture = cv2.VideoCapture(str(path))
+    index, failures = 0, 0
+    try:
+        while stop is None or index < stop:
+            if not capture.grab():
+                failures += 1
+                if index + 1 >= info.n_frames or failures > 100:
+                    break
+                if index >= start:
+                    yield None
+                index += 1
+                continue
+            failures = 0
+            if index >= start:
+                yield _retrieve(capture, info, index)
+            index += 1
+    finally:
+        capture.release()
+
+
+def _retrieve(capture: cv2.VideoCapture, info: VideoInfo, index: int) -> Image | None:
+    good, frame = capture.retrieve()
+    if not good or frame is None:
+        return None
+    if frame.shape[:2] != (info.height, info.width):
+        raise VideoError(
+            f"{info.path} changes its size at frame {index}: {frame.shape[1]}x{frame.shape[0]} after "
+            f"{info.width}x{info.height}; split the recording there"
+        )
+    return as_rgb(frame)
+
+
+def read_picture(path: str | os.PathLike) -> Image:
+    """One picture file as (height, width, 3) RGB; grey is repeated, transparency dropped.
+
+    Raises
+    ------
+    VideoError : the file is missing or no picture
+    """
+    if not Path(path).is_file():
+        raise VideoError(f"there is no picture {path}")
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
+    return as_rgb(picture)
+
+
+def as_rgb(frame: np.ndarray) -> Image:
+    """OpenCV's blue-green-red or grey picture as RGB."""
+    if frame.ndim == 2:
+        return cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
