@@ -1,8 +1,9 @@
-"""Kalman filter and smoother of one coordinate over time: an integrated Wiener process seen in white noise.
+"""Kalman filter and smoother of one coordinate whose acceleration is a stationary, possibly rhythmic, random process.
 
-The state is the position and its derivatives; the highest one is driven by white noise of density `ratio`. Times are in
-units of the usual step and the measurement variance is 1 (times `relative`), which keeps the numbers near one; the
-caller scales the answers. Missing observations are NaN. Every kernel releases the interpreter's lock.
+State: position, velocity, acceleration a and the derivatives of a. The acceleration is a continuous autoregression,
+a^(p) + c[p−1] a^(p−1) + ... + c[0] a = white noise of spectral `density`, with stationary covariance `stationary` of
+(a, ..., a^(p−1)). Variances are in units of the measurement variance; the caller chooses the unit of time so that the
+numbers stay near one. Missing observations are NaN. Every kernel releases the interpreter's lock.
 """
 
 import math
@@ -10,142 +11,218 @@ import math
 import numpy as np
 from numba import njit
 
-DIFFUSE = 1e7  # prior variance of each part of the state, in units of the measurement variance
+UNSURE = 1e4  # prior variance of the first position and velocity over what the first two observations tell of them
+STEADY = 1e-10  # relative change of the predicted variance below which it counts as settled
+TERMS = 20  # of the exponential series
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
+NODES, WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
 @njit(cache=True, nogil=True)
-def transition(step, ratio, F, Q):
-    """Fill F and Q (order, order) of an integrated Wiener process over one step."""
-    order = F.shape[0]
-    factorial = 1.0
-    for gap in range(order):
-        if gap > 0:
-            factorial *= gap
-        for i in range(order - gap):
-            F[i, i + gap] = step**gap / factorial
-    for i in range(order):
-        for j in range(order):
-            ends = 1.0
-            for f in range(2, order - i):
-                ends *= f
-            for f in range(2, order - j):
-                ends *= f
-            power = 2 * order - 1 - i - j
-            Q[i, j] = ratio * step**power / (power * ends)
+def transition(step, c, density, F, Q):
+    """Fill F and Q (2 + p, 2 + p) of the motion over `step`."""
+    n = F.shape[0]
+    column, term = np.zeros(n), np.zeros(n)
+    for j in range(n):
+        _exponential(step, c, j, column, term)
+        for i in range(n):
+            F[i, j] = column[i]
+            Q[i, j] = 0.0
+    for node in range(NODES.shape[0]):
+        _exponential(step * NODES[node], c, n - 1, column, term)
+        weight = density * step * WEIGHTS[node]
+        for i in range(n):
+            for j in range(n):
+                Q[i, j] += weight * column[i] * column[j]
 
 
 @njit(cache=True, nogil=True)
-def filter_series(y, steps, relative, ratio, order, innovations, variances, means, covariances):
-    """One forward pass. y (n,), steps (n,): time since the frame before, relative (n,): measurement variances.
+def _exponential(step, c, j, column, term):
+    """Column j of exp(A step), by its series on parts of the step short enough for it."""
+    n = column.shape[0]
+    size = 1.0
+    for i in range(n):
+        column[i] = 1.0 if i == j else 0.0
+        if i < n - 2:
+            size = max(size, abs(c[i]))
+    parts = max(1, int(math.ceil(step * size)))
+    h = step / parts
+    for _ in range(parts):
+        for i in range(n):
+            term[i] = column[i]
+        for k in range(1, TERMS):
+            last = 0.0
+            for i in range(n - 2):
+                last -= c[i] * term[i + 2]
+            for i in range(n - 1):
+                term[i] = term[i + 1] * h / k
+            term[n - 1] = last * h / k
+            for i in range(n):
+                column[i] += term[i]
 
-    Fills innovations (n,), their variances (n,), and unless they are empty the predicted means (n, order) and
-    covariances (n, order, order). Returns sum of squared normalised innovations, sum of log variances and their
-    number, without the first `order` observations, which only locate the series.
+
+@njit(cache=True, nogil=True)
+def _start(y, steps, stationary, x, P):
+    """The state before the first frame: as wide as stationary acceleration and two observations allow."""
+    gap, t = steps[0], 1
+    if y.shape[0] > 1:
+        gap = steps[1]
+        while t < y.shape[0] - 1 and math.isnan(y[t]):
+            t += 1
+            gap += steps[t]
+        x[1] = (y[t] - y[0]) / gap if math.isfinite(y[t]) else 0.0
+    x[0] = y[0]
+    P[0, 0] = UNSURE
+    P[1, 1] = UNSURE * (2 / gap**2 + stationary[0, 0] * gap**2)
+    for i in range(stationary.shape[0]):
+        for j in range(stationary.shape[0]):
+            P[2 + i, 2 + j] = stationary[i, j]
+
+
+@njit(cache=True, nogil=True)
+def filter_series(y, steps, relative, c, density, stationary, innovations, variances, means, covariances):
+    """One forward pass. y (n,), first one not NaN; steps (n,): time since the frame before; relative (n,): variances.
+
+    Fills innovations (n,) and their variances (n,), and unless they are empty the predicted means (n, 2 + p) and
+    covariances (n, 2 + p, 2 + p). Returns the sum of squared normalised innovations, the sum of log variances and their
+    number, without the first two observations, which only place the series.
     """
-    x, P = np.zeros(order), np.eye(order) * DIFFUSE
-    F, Q = np.zeros((order, order)), np.zeros((order, order))
-    FP, gain = np.zeros((order, order)), np.zeros(order)
-    keep, last_step = means.shape[0] > 0, math.nan
-    squares, logs, seen = 0.0, 0.0, 0
+    n = 2 + c.shape[0]
+    x, P, F, Q = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    FP, gain, new = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    _start(y, steps, stationary, x, P)
+    keep, last_step, settled, S = means.shape[0] > 0, math.nan, 0, 0.0
+    squares, logs, seen, log_S = 0.0, 0.0, 0, 0.0
     for t in range(y.shape[0]):
+        there = math.isfinite(y[t])
+        same = t > 0 and there and steps[t] == last_step and relative[t] == relative[t - 1]
+        if not same:
+            settled = 0
         if t > 0:
             if steps[t] != last_step:
-                transition(steps[t], ratio, F, Q)
+                transition(steps[t], c, density, F, Q)
                 last_step = steps[t]
-            for i in range(order):
-                total = 0.0
-                for k in range(i, order):
-                    total += F[i, k] * x[k]
-                x[i] = total
-                for j in range(order):
-                    total = 0.0
-                    for k in range(i, order):
-                        total += F[i, k] * P[k, j]
-                    FP[i, j] = total
-            for i in range(order):
-                for j in range(i, order):
-                    total = Q[i, j]
-                    for k in range(j, order):
-                        total += FP[i, k] * F[j, k]
-                    P[i, j] = total
-                    P[j, i] = total
+            _predict(F, Q, x, P, FP, new, settled < n)
         if keep:
-            means[t] = x
-            covariances[t] = P
+            for i in range(n):
+                means[t, i] = x[i]
+                for j in range(n):
+                    covariances[t, i, j] = P[i, j]
         innovations[t] = math.nan
-        if math.isfinite(y[t]):
-            S = P[0, 0] + relative[t]
-            innovation = y[t] - x[0]
-            innovations[t], variances[t] = innovation, S
-            for i in range(order):
+        if not there:
+            continue
+        if settled < n:
+            before, S = S, P[0, 0] + relative[t]
+            settled = settled + 1 if same and abs(S - before) < STEADY * S else 0
+            log_S = math.log(S)
+            for i in range(n):
                 gain[i] = P[i, 0] / S
-            for i in range(order):
-                x[i] += gain[i] * innovation
-                for j in range(i, order):
+        innovation = y[t] - x[0]
+        innovations[t], variances[t] = innovation, S
+        for i in range(n):
+            x[i] += gain[i] * innovation
+        if settled < n:
+            for i in range(n):
+                for j in range(i, n):
                     P[i, j] -= gain[i] * gain[j] * S
                     P[j, i] = P[i, j]
-            seen += 1
-            if seen > order:
-                squares += innovation * innovation / S
-                logs += math.log(S)
-    return squares, logs, max(seen - order, 0)
+        seen += 1
+        if seen > 2:
+            squares += innovation * innovation / S
+            logs += log_S
+    return squares, logs, max(seen - 2, 0)
 
 
 @njit(cache=True, nogil=True)
-def smooth_series(steps, ratio, order, innovations, variances, means, covariances, states, state_variances):
-    """Backward pass of Bryson and Frazier over what `filter_series` left: states and their variances, (n, order)."""
-    F, Q = np.zeros((order, order)), np.zeros((order, order))
-    pull, precision = np.zeros(order), np.zeros((order, order))
-    gain, row, product = np.zeros(order), np.zeros(order), np.zeros((order, order))
+def _predict(F, Q, x, P, FP, new, with_covariance):
+    n = x.shape[0]
+    for i in range(n):
+        new[i] = 0.0
+        for k in range(min(i, 2), n):
+            new[i] += F[i, k] * x[k]
+    for i in range(n):
+        x[i] = new[i]
+    if not with_covariance:
+        return
+    for i in range(n):
+        for j in range(n):
+            total = 0.0
+            for k in range(min(i, 2), n):
+                total += F[i, k] * P[k, j]
+            FP[i, j] = total
+    for i in range(n):
+        for j in range(i, n):
+            total = Q[i, j]
+            for k in range(min(j, 2), n):
+                total += FP[i, k] * F[j, k]
+            P[i, j] = total
+            P[j, i] = total
+
+
+@njit(cache=True, nogil=True)
+def smooth_series(steps, c, density, innovations, variances, means, covariances, states, state_variances):
+    """Backward pass of Bryson and Frazier over what `filter_series` left: states and variances, (n, 4).
+
+    Only position, velocity, acceleration and jerk are given back.
+    """
+    n = 2 + c.shape[0]
+    F, Q = np.zeros((n, n)), np.zeros((n, n))
+    pull, precision = np.zeros(n), np.zeros((n, n))
+    gain, row, product = np.zeros(n), np.zeros(n), np.zeros((n, n))
     last_step = math.nan
     for t in range(innovations.shape[0] - 1, -1, -1):
         P, x = covariances[t], means[t]
         if math.isfinite(innovations[t]):
-            S = variances[t]
-            along = 0.0
-            for i in range(order):
-                gain[i] = P[i, 0] / S
-                along += gain[i] * pull[i]
-            for j in range(order):
+            _absorb(innovations[t], variances[t], P, gain, row, pull, precision)
+        for i in range(states.shape[1]):
+            mean, variance = x[i], P[i, i]
+            for k in range(n):
+                mean -= P[i, k] * pull[k]
+                part = 0.0
+                for m in range(n):
+                    part += precision[k, m] * P[m, i]
+                variance -= P[i, k] * part
+            states[t, i], state_variances[t, i] = mean, variance
+        if t == 0:
+            break
+        if steps[t] != last_step:
+            transition(steps[t], c, density, F, Q)
+            last_step = steps[t]
+        for j in range(n):
+            row[j] = 0.0
+            for k in range(n):
+                row[j] += F[k, j] * pull[k]
+            for i in range(n):
                 total = 0.0
-                for i in range(order):
-                    total += gain[i] * precision[i, j]
-                row[j] = total
-            square = 0.0
-            for i in range(order):
-                square += row[i] * gain[i]
-            pull[0] -= along + innovations[t] / S
-            for j in range(order):
-                precision[0, j] -= row[j]
-                precision[j, 0] -= row[j]
-            precision[0, 0] += square + 1.0 / S
-        for i in range(order):
-            total = x[i]
-            for k in range(order):
-                total -= P[i, k] * pull[k]
-            states[t, i] = total
-            total = P[i, i]
-            for k in range(order):
-                for m in range(order):
-                    total -= P[i, k] * precision[k, m] * P[m, i]
-            state_variances[t, i] = total
-        if t > 0:
-            if steps[t] != last_step:
-                transition(steps[t], ratio, F, Q)
-                last_step = steps[t]
-            for j in range(order - 1, -1, -1):
+                for k in range(n):
+                    total += precision[i, k] * F[k, j]
+                product[i, j] = total
+        for i in range(n):
+            pull[i] = row[i]
+            for j in range(i, n):
                 total = 0.0
-                for k in range(j + 1):
-                    total += F[k, j] * pull[k]
-                pull[j] = total
-                for i in range(order):
-                    total = 0.0
-                    for k in range(j + 1):
-                        total += precision[i, k] * F[k, j]
-                    product[i, j] = total
-            for i in range(order):
-                for j in range(order):
-                    total = 0.0
-                    for k in range(i + 1):
-                        total += F[k, i] * product[k, j]
-                    precision[i, j] = total
+                for k in range(n):
+                    total += F[k, i] * product[k, j]
+                precision[i, j] = total
+                precision[j, i] = total
+
+
+@njit(cache=True, nogil=True)
+def _absorb(innovation, S, P, gain, row, pull, precision):
+    n = gain.shape[0]
+    along, square = 0.0, 0.0
+    for i in range(n):
+        gain[i] = P[i, 0] / S
+        along += gain[i] * pull[i]
+    for j in range(n):
+        row[j] = 0.0
+        for i in range(n):
+            row[j] += gain[i] * precision[i, j]
+    for i in range(n):
+        square += row[i] * gain[i]
+    pull[0] -= along + innovation / S
+    for j in range(n):
+        precision[0, j] -= row[j]
+        precision[j, 0] -= row[j]
+    precision[0, 0] += square + 1.0 / S

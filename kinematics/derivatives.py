@@ -91,7 +91,7 @@ def _evidence(pose: xr.Dataset, degree: int) -> tuple[Array, Array]:
     relative = None
     if "covariance" in pose:
         relative = np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
-    motion = smooth_motion(points_of(pose), times_of(pose), relative_variance=relative, order=max(4, degree + 1))
+    motion = smooth_motion(points_of(pose), times_of(pose), relative_variance=relative)
     return motion.states[degree], np.sqrt(motion.variances[degree])
 
 

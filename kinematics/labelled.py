@@ -12,13 +12,15 @@ from ..datasets import Array, DatasetError
 from ._kernels import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED
 from .angles import AnglePlan, PairTable, corrected_three_point_angle, plan_angles, plan_angles_with_std
 from .doors import keypoint_indices, nearest, per_individual, points_of, unit_of
+from .frames import framed_angles
 from .hinges import estimate_axis
 from .joints import Joint, parse_joints
+from .propagate import joint_covariance, propagate
 
 
 @per_individual
 def joint_angles(
-    pose: xr.Dataset, joints: Mapping[str, object], *, std: bool = True, up: Array | None = None
+    pose: xr.Dataset, joints: Mapping[str, object], *, std: bool | str = True, up: Array | None = None
 ) -> xr.Dataset:
     """Angles of the declared joints, each with its standard deviation.
 
@@ -26,7 +28,7 @@ def joint_angles(
     ----------
     pose : `position (time, keypoint, space)`; with `covariance` (and `cross_covariance`) the angles get error bars
     joints : {name: (a, b, c)}, or named kinds; see `joints.py` for how they are declared
-    std : also propagate the covariance where the pose has one
+    std : also propagate the covariance where the pose has one; "unscented" and "sampled" check the first order, slowly
     up : world direction against gravity, for an orientation; None: the pose's attribute `up`
 
     Returns
@@ -43,30 +45,33 @@ def joint_angles(
     _check_keypoints(pose, parsed)
     simple = [joint for joint in parsed if joint.kind in ("angle", "hinge", "dihedral")]
     framed = [joint for joint in parsed if joint not in simple]
-    with_std = std and "covariance" in pose
+    way = {True: "first_order", False: None}.get(std, std) if "covariance" in pose else None
     attributes = {"zero_and_sign": _conventions(parsed), "position_units": unit_of(pose)}
-    names, angles, stds = _simple_angles(pose, simple, with_std, attributes)
+    names, angles, stds = _simple_angles(pose, simple, way, attributes)
     if framed:
-        from .frames import framed_angles
-
-        more = framed_angles(pose, framed, with_std, up)
-        names += more[0]
-        angles = np.concatenate([angles, more[1]], axis=1)
-        stds = np.concatenate([stds, more[2]], axis=1) if with_std else None
-    attributes["angle_std"] = _how(pose, std)
+        more_names, more_angles, more_stds = framed_angles(pose, framed, way, up)
+        names += more_names
+        angles = np.concatenate([angles, more_angles], axis=1)
+        if stds is not None and more_stds is not None:
+            stds = np.concatenate([stds, more_stds], axis=1)
+    attributes["angle_std"] = _how(pose, way)
     variables = {"angle": (("time", "joint"), angles, {"units": "rad"})}
     if stds is not None:
         variables["angle_std"] = (("time", "joint"), stds, {"units": "rad"})
     return xr.Dataset(variables, coords={"time": pose["time"], "joint": names}, attrs=attributes)
 
 
-def _simple_angles(pose: xr.Dataset, joints: list[Joint], with_std: bool, attributes: dict):
+def _simple_angles(
+    pose: xr.Dataset, joints: list[Joint], way: str | None, attributes: dict
+) -> tuple[list[str], Array, Array | None]:
     """Names, angles (n_frames, n_joints) and std or None of everything the kernels know."""
     points = points_of(pose)
     plan = angle_plan(pose, points, joints, attributes)
     stds = None
-    if with_std:
+    if way == "first_order":
         angles, stds = plan_angles_with_std(points, pose["covariance"].values, plan, pair_table(pose))
+    elif way is not None:
+        angles, stds = _checked_std(pose, points, plan, way)
     else:
         angles = plan_angles(points, plan)
     for j, joint in enumerate(joints):
@@ -78,6 +83,19 @@ def _simple_angles(pose: xr.Dataset, joints: list[Joint], with_std: bool, attrib
             angles[:, j] = corrected_three_point_angle(angles[:, j], stds[:, j])
     _warn_coincident(points, angles, plan, joints)
     return [joint.name for joint in joints], angles, stds
+
+
+def _checked_std(pose: xr.Dataset, points: Array, plan: AnglePlan, way: str) -> tuple[Array, Array]:
+    """Angles and standard deviations joint by joint, with sigma points or samples instead of the first order."""
+    columns = []
+    names = [str(name) for name in pose["keypoint"].values]
+    for j in range(len(plan.kinds)):
+        used, places = np.unique(plan.ends[j], return_inverse=True)
+        alone = AnglePlan(plan.kinds[j : j + 1], places.reshape(1, 6), plan.axes[j : j + 1])
+        covariance = joint_covariance(pose, [names[k] for k in used])
+        own_points = np.ascontiguousarray(points[:, used])
+        columns.append(propagate(lambda p, plan=alone: plan_angles(p, plan), own_points, covariance, way=way))
+    return np.concatenate([c[0] for c in columns], axis=1), np.concatenate([c[1] for c in columns], axis=1)
 
 
 def angle_plan(pose: xr.Dataset, points: Array, joints: list[Joint], attributes: dict) -> AnglePlan:
@@ -164,11 +182,9 @@ def _conventions(joints: list[Joint]) -> str:
     return "; ".join(text for kind, text in says.items() if any(joint.kind == kind for joint in joints))
 
 
-def _how(pose: xr.Dataset, std: bool) -> str:
-    if not std:
-        return "not asked for"
-    if "covariance" not in pose:
-        return "none: the pose has no covariance"
+def _how(pose: xr.Dataset, way: str | None) -> str:
+    if way is None:
+        return "not asked for" if "covariance" in pose else "none: the pose has no covariance"
     if "cross_covariance" in pose:
-        return "first order, with the covariances between keypoints where the pose has them"
-    return "first order, keypoints counted as independent: the pose has no cross_covariance"
+        return f"{way}, with the covariances between keypoints where the pose has them"
+    return f"{way}, keypoints counted as independent: the pose has no cross_covariance"

@@ -1,8 +1,11 @@
 """Position, velocity, acceleration and jerk of noisy positions: a Kalman smoother that tunes itself by its evidence.
 
-Each coordinate of each keypoint is an integrated Wiener process (its highest derivative does a random walk) seen in
-white noise. The two unknowns, how freely it moves and how noisy it is, are those under which the recording is most
-probable (Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378): nothing is set by hand, and the answer has error bars.
+Each coordinate of each keypoint moves with an acceleration that is a stationary random process with a memory and,
+where the movement has one, a rhythm (a continuous autoregression with poles −λ ± iω); it is seen in white noise. How
+strong the accelerations are against the noise, λ, ω, and whether the rhythm is a stride's with its overtones, are chosen
+so that the recording is most probable (Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378; Jones 1980, Technometrics
+22, 389): nothing is set by hand, and the answer has error bars. With λ and ω near 0 the model is the integrated random
+walk of most RTS smoothers, which on a gallop does worse (benchmarks/kinematics.py).
 """
 
 from __future__ import annotations
@@ -10,69 +13,78 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
 
 from ..datasets import Array
 from ._kernels_smoother import filter_series, smooth_series
+from .motion_model import EXPECTED, HIGHEST, LOWEST, MEMORY, SPREAD, STRIDE, MotionModel, motion_model
 from .parallel import over_items
 
-ORDER = 3  # position, velocity and a random walk of the acceleration
-TUNING_FRAMES = 20_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
-TUNING_BLOCK = 2_500
-LOG_RATIO = (-14.0, 6.0)  # decades searched for the density, in units of noise variance and usual step
+N_STATES = 4  # position, velocity, acceleration, jerk
+FEWEST = 8  # observations of a keypoint below which nothing is said
+TUNING_FRAMES = 5_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
+TUNING_BLOCK = 1_250
+PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does not grow with the recording
 
 
 class SmoothedMotion(NamedTuple):
-    """States (order, n_frames, n_keypoints, 3) — position and its derivatives by seconds — and their variances."""
+    """States (4, n_frames, n_keypoints, 3) — position, velocity, acceleration, jerk by seconds — and their variances."""
 
     states: Array
     variances: Array
     noise: Array  # (n_keypoints, 3) standard deviation of the measurements, world units
-    density: (
-        Array  # (n_keypoints, 3) spectral density of the highest derivative's noise, world unit^2 / s^(2 order − 1)
-    )
+    rhythm: Array  # (n_keypoints, 3) Hz, the base rate at which the acceleration swings
 
 
-def smooth_motion(
-    points_3d: Array, times: Array, *, relative_variance: Array | None = None, order: int = ORDER
-) -> SmoothedMotion:
-    """Smooth every coordinate of every keypoint with the noise and the freedom that make the recording most probable.
+class Tuning(NamedTuple):
+    """The model of greatest evidence of one series, and the noise's standard deviation under it."""
+
+    model: MotionModel
+    noise: float
+    rate: float  # radians per usual step
+
+
+def smooth_motion(points_3d: Array, times: Array, *, relative_variance: Array | None = None) -> SmoothedMotion:
+    """Smooth every coordinate of every keypoint with the parameters that make the recording most probable.
 
     Parameters
     ----------
     points_3d : (n_frames, n_keypoints, 3), world units; NaN where missing
     times : (n_frames,), seconds, increasing, not necessarily evenly
     relative_variance : (n_frames, n_keypoints), how noisy each point is compared with the others; None: all the same
-    order : number of states; 3: position, velocity, acceleration; 4 adds jerk
 
     Returns
     -------
-    states and variances, NaN before a keypoint's first and after its last observation and where it has too few
-    (2 order + 2); inside gaps they are the smoother's interpolation, whose variance grows with the gap
+    states and variances, NaN before a keypoint's first and after its last observation and where it has fewer than 8;
+    inside gaps they are the smoother's interpolation, whose variance grows with the gap
     """
     n_frames, n_keypoints = points_3d.shape[:2]
-    step = float(np.median(np.diff(times))) if n_frames > 1 else 1.0
-    steps = np.concatenate([[0.0], np.diff(times)]) / step
-    states = np.full((order, n_frames, n_keypoints, 3), np.nan)
+    intervals = np.diff(times)
+    step = float(np.median(intervals)) if n_frames > 1 else 1.0
+    steps = np.concatenate([[1.0], intervals / step])
+    steps[np.abs(steps - 1) < 1e-6] = 1.0  # times written as decimals wobble in the last digits
+    states = np.full((N_STATES, n_frames, n_keypoints, 3), np.nan)
     variances = np.full_like(states, np.nan)
-    noise, density = np.full((2, n_keypoints, 3), np.nan)
-    scales = step ** -np.arange(order)
+    noise, rhythm = np.full((2, n_keypoints, 3), np.nan)
+    scales = step ** -np.arange(N_STATES)[:, None]
 
     def smooth_one(place: tuple[int, int]) -> None:
         k, c = place
-        y = np.where(np.isfinite(points_3d[:, k]).all(axis=-1), points_3d[:, k, c], np.nan)
+        there = np.isfinite(points_3d[:, k]).all(axis=-1)
         relative = np.ones(n_frames) if relative_variance is None else _relative(relative_variance[:, k])
-        y = np.where(np.isfinite(relative), y, np.nan)
+        y = np.where(there & np.isfinite(relative), points_3d[:, k, c], np.nan)
         seen = np.flatnonzero(np.isfinite(y))
-        if len(seen) < 2 * order + 2:
+        if len(seen) < FEWEST:
             return
         span = slice(seen[0], seen[-1] + 1)
-        x, v, sigma, ratio = _smooth_series(y[span], steps[span], relative[span], order)
-        states[:, span, k, c] = x.T * scales[:, None]
-        variances[:, span, k, c] = v.T * scales[:, None] ** 2
-        noise[k, c], density[k, c] = sigma, ratio * sigma**2 / step ** (2 * order - 1)
+        found, spread, tuned = _smooth_series(y[span], steps[span], relative[span])
+        states[:, span, k, c] = found.T * scales
+        variances[:, span, k, c] = spread.T * scales**2
+        noise[k, c] = tuned.noise if tuned else 0.0
+        rhythm[k, c] = tuned.rate / (2 * np.pi * step) if tuned else np.nan
 
     over_items(smooth_one, [(k, c) for k in range(n_keypoints) for c in range(3)])
-    return SmoothedMotion(states, variances, noise, density)
+    return SmoothedMotion(states, variances, noise, rhythm)
 
 
 def _relative(variance: Array) -> Array:
@@ -82,68 +94,106 @@ def _relative(variance: Array) -> Array:
     return known / middle
 
 
-def _smooth_series(y: Array, steps: Array, relative: Array, order: int) -> tuple[Array, Array, float, float]:
-    """States (n, order) and variances of one series in units of its usual step; noise std; tuned ratio."""
-    n, centre = len(y), np.nanmedian(y)
-    y = y - centre
-    scale = max(float(np.nanmax(np.abs(y))), np.finfo(float).tiny)
-    ratio, sigma = tune(y / scale, steps, relative, order)
-    sigma *= scale
-    innovations, variances = np.empty((2, n))
-    means, covariances = np.empty((n, order)), np.empty((n, order, order))
-    unit = y / sigma if sigma > 0 else y
-    filter_series(unit, steps, relative, ratio, order, innovations, variances, means, covariances)
-    states, state_variances = np.empty((n, order)), np.empty((n, order))
-    smooth_series(steps, ratio, order, innovations, variances, means, covariances, states, state_variances)
-    if sigma > 0:
-        states, state_variances = states * sigma, state_variances * sigma**2
+def _smooth_series(y: Array, steps: Array, relative: Array) -> tuple[Array, Array, Tuning | None]:
+    """States (n, 4) and variances of one series in units of its usual step."""
+    n, centre = len(y), y[0]
+    scale = float(np.nanmax(np.abs(y - centre)))
+    if scale == 0:  # it never moves
+        return np.column_stack([np.full(n, centre), np.zeros((n, 3))]), np.zeros((n, N_STATES)), None
+    y, relative = (y - centre) / scale, np.where(np.isfinite(relative), relative, 1.0)
+    tuned = tune(y, steps, relative)
+    states, variances = np.empty((2, n, N_STATES))
+    for start in range(0, n, PIECE):
+        first, last = _observed_from(y, max(start - OVERLAP, 0)), min(start + PIECE + OVERLAP, n)
+        inner = slice(start, min(start + PIECE, n))
+        piece = _smooth_piece(y[first:last] / tuned.noise, steps[first:last], relative[first:last], tuned.model)
+        states[inner], variances[inner] = (part[inner.start - first : inner.stop - first] for part in piece)
+    sigma = tuned.noise * scale
+    states *= sigma
     states[:, 0] += centre
-    return states, np.maximum(state_variances, 0.0), sigma, ratio
+    return states, np.maximum(variances, 0.0) * sigma**2, tuned._replace(noise=sigma)
 
 
-def tune(y: Array, steps: Array, relative: Array, order: int) -> tuple[float, float]:
-    """The ratio (density over noise variance, in usual steps) of greatest evidence, and the noise std under it."""
-    blocks = _blocks(len(y))
-
-    def evidence(log_ratio: float) -> tuple[float, float]:
-        squares = logs = count = 0.0
-        for block in blocks:
-            n = block.stop - block.start
-            scratch = np.empty(n), np.empty(n), np.empty((0, order)), np.empty((0, order, order))
-            s, l, m = filter_series(y[block], steps[block], relative[block], 10.0**log_ratio, order, *scratch)
-            squares, logs, count = squares + s, logs + l, count + m
-        if count == 0 or squares <= 0:
-            return -np.inf, 0.0
-        variance = squares / count
-        return -0.5 * (count * np.log(variance) + logs), np.sqrt(variance)
-
-    best = _maximise(lambda log_ratio: evidence(log_ratio)[0], *LOG_RATIO)
-    return 10.0**best, evidence(best)[1]
+def _observed_from(y: Array, start: int) -> int:
+    """The last observed frame not after `start`."""
+    while not np.isfinite(y[start]):
+        start -= 1
+    return start
 
 
-def _blocks(n: int) -> list[slice]:
+def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -> tuple[Array, Array]:
+    n, size = len(y), 2 + len(model.coefficients)
+    passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
+    states, variances = np.empty((2, n, N_STATES))
+    steps = steps / model.time_unit
+    filter_series(y, steps, relative, *model[1:], *passed)
+    smooth_series(steps, model.coefficients, model.density, *passed, states, variances)
+    units = model.time_unit ** -np.arange(N_STATES)
+    return states * units, variances * units**2
+
+
+def tune(y: Array, steps: Array, relative: Array) -> Tuning:
+    """The model of greatest evidence: with a memory only, or a stride's overtones where those make y more probable."""
+    series = (y, steps, relative)
+    blocks = _blocks(y)
+    memory = [
+        np.log([damping, rate, power])
+        for damping in (0.02, 0.2)
+        for rate in (0.03, 0.1, 0.3, 0.8)
+        for power in (1e-6, 1e-4, 1e-2, 1.0, 1e3)
+    ]
+    best, cost = _search(MEMORY, memory, series, blocks)
+    damping, rate, power = np.exp(best)
+    stride = [
+        np.log([d, r, power])
+        for d in (0.01, 0.05, damping)
+        for r in np.hypot(rate, damping) * np.array([0.3, 0.4, 0.5, 0.65, 0.8, 1.0])
+    ]
+    poles, (other, other_cost) = MEMORY, _search(STRIDE, stride, series, blocks, worth=cost + 10.0)
+    if other_cost < cost:
+        poles, best = STRIDE, other
+    noise = _cost(poles, best, series, blocks)[1]
+    return Tuning(motion_model(poles, best), noise, float(np.exp(best[1])))
+
+
+def _search(
+    poles: tuple[int, ...], starts: list[Array], series: tuple, blocks: list[slice], worth: float = np.inf
+) -> tuple[Array, float]:
+    """Log parameters of least cost, from the best of the starts; not refined if that is no better than `worth`."""
+    first = blocks[:1]
+    start = min(starts, key=lambda logs: _cost(poles, logs, series, first)[0])
+    cost = _cost(poles, start, series, blocks)[0]
+    if not cost < worth:
+        return start, cost
+    simplex = start + np.vstack([np.zeros(3), np.diag([0.7, 0.2 if poles == STRIDE else 0.5, 1.5])])
+    options = {"initial_simplex": simplex, "xatol": 0.03, "fatol": 0.03, "maxfev": 120}
+    found = minimize(lambda logs: _cost(poles, logs, series, blocks)[0], start, method="Nelder-Mead", options=options)
+    return np.clip(found.x, LOWEST, HIGHEST), float(found.fun)
+
+
+def _cost(poles: tuple[int, ...], logs: Array, series: tuple, blocks: list[slice]) -> tuple[float, float]:
+    """Minus the log evidence (noise variance at its best, wide prior on the logs), and that noise's std."""
+    inside = np.clip(logs, LOWEST, HIGHEST)
+    model = motion_model(poles, inside)
+    size = 2 + len(model.coefficients)
+    squares = log_variances = count = 0.0
+    nothing = np.empty((0, size)), np.empty((0, size, size))
+    for block in blocks:
+        y, steps, relative = (part[block] for part in series)
+        found = filter_series(y, steps / model.time_unit, relative, *model[1:], *np.empty((2, len(y))), *nothing)
+        squares, log_variances, count = squares + found[0], log_variances + found[1], count + found[2]
+    variance = max(squares / max(count, 1.0), 1e-24)
+    prior = 0.5 * np.sum(((inside - EXPECTED) / SPREAD) ** 2) + np.sum((logs - inside) ** 2)
+    cost = 0.5 * (count * np.log(variance) + log_variances) + prior
+    return cost if np.isfinite(cost) else np.inf, float(np.sqrt(variance))
+
+
+def _blocks(y: Array) -> list[slice]:
+    """Evenly spaced parts of a series, each starting where it is observed."""
+    n = len(y)
     if n <= TUNING_FRAMES:
         return [slice(0, n)]
-    starts = np.linspace(0, n - TUNING_BLOCK, TUNING_FRAMES // TUNING_BLOCK).astype(int)
-    return [slice(int(start), int(start) + TUNING_BLOCK) for start in starts]
-
-
-def _maximise(function, low: float, high: float, coarse: float = 1.0, fine: float = 0.01) -> float:
-    """Highest point of a function of one number: a coarse scan, then golden sections about its best."""
-    grid = np.arange(low, high + coarse / 2, coarse)
-    values = [function(x) for x in grid]
-    best = int(np.argmax(values))
-    a, b = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    golden = (np.sqrt(5) - 1) / 2
-    c, d = b - golden * (b - a), a + golden * (b - a)
-    fc, fd = function(c), function(d)
-    while b - a > fine:
-        if fc >= fd:
-            b, d, fd = d, c, fc
-            c = b - golden * (b - a)
-            fc = function(c)
-        else:
-            a, c, fc = c, d, fd
-            d = a + golden * (b - a)
-            fd = function(d)
-    return float((a + b) / 2)
+    seen = np.flatnonzero(np.isfinite(y))
+    wanted = np.linspace(0, n - TUNING_BLOCK, TUNING_FRAMES // TUNING_BLOCK)
+    starts = seen[np.minimum(np.searchsorted(seen, wanted), len(seen) - 1)]
+    return [slice(int(start), int(min(start + TUNING_BLOCK, n))) for start in dict.fromkeys(starts)]
