@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -29,9 +30,14 @@ THEME = {
     "#5a4bb0": "--series-6",
     "#2f7f1f": "--series-7",
     "#c23836": "--series-8",
+    "#1f77b4": "--series-1",  # matplotlib's own first colour
+    "#000000": "--ink",
 }
-SERIES = tuple(colour for colour, name in THEME.items() if name.startswith("--series"))
+SERIES = tuple(THEME)[4:12]
 INK, MUTED, GRID = "#1d1c1a", "#66625b", "#d9d5cb"
+
+MANY_POINTS = 400
+WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -58,6 +64,7 @@ _STYLE: Any = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
+    "savefig.dpi": 160,
     "path.simplify": True,
     "path.simplify_threshold": 0.2,
 }  # fmt: skip
@@ -86,15 +93,23 @@ def plot_figure(
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot(projection=projection)
         draw(axes)
+        _rasterise_clouds(axes)
         svg = figure_svg(figure, name)
         boxes = _axes_boxes(figure) if over_time else None
     return element(
         "figure",
         svg,
         *(() if caption is None else (element("figcaption", caption),)),
-        class_="plot",
+        class_="plot wide" if size[0] > WIDE else "plot",
         data_axes=None if boxes is None else str(boxes),
     )
+
+
+def _rasterise_clouds(axes: Axes) -> None:
+    """Turn clouds of many points into pictures: thousands of markers would weigh more than the rest of the report."""
+    for collection in axes.collections:
+        if len(np.atleast_2d(collection.get_offsets())) > MANY_POINTS:  # pyright: ignore[reportArgumentType]
+            collection.set_rasterized(True)
 
 
 def figure_svg(figure: Figure, name: str) -> Markup:
@@ -123,7 +138,7 @@ def _axes_boxes(figure: Figure) -> list[list[float]]:
     return boxes
 
 
-def thinned(n: int, limit: int = 1500) -> slice:
+def thinned(n: int, limit: int = 2500) -> slice:
     """Every how many samples one is drawn so that no more than `limit` are."""
     return slice(None, None, max(1, -(-n // limit)))
 

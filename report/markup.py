@@ -78,26 +78,34 @@ def percent(share: float) -> str:
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], caption: object = None) -> Markup:
     """A table whose first column heads the rows; it scrolls sideways on its own where the screen is narrow.
 
-    A cell may be a `Markup` that starts with `<td` (a cell with its own attributes), else it is formatted and escaped.
+    Columns with a text in them align left, others right. A cell may be a `Markup` that starts with `<td` (a cell with
+    its own attributes), else it is formatted and escaped.
     """
-    head = element("tr", *(element("th", heading, scope="col") for heading in headings))
-    body = Markup("".join(element("tr", _row_head(row[0]), *map(_cell, row[1:])) for row in rows))
+    rows = [tuple(row) for row in rows]
+    kinds = ["text" if any(_is_text(row[k]) for row in rows) else None for k in range(len(headings))]
+    head = element(
+        "tr", *(element("th", *cell, scope="col", class_=kind) for *cell, kind in zip(headings, kinds, strict=True))
+    )
+    body = Markup("".join(_row(row, kinds) for row in rows))
     titled = () if caption is None else (element("caption", caption),)
     whole = element("table", *titled, element("thead", head), element("tbody", body))
     label = str(caption) if caption is not None and not isinstance(caption, Markup) else "table"
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
 
 
-def _row_head(value: object) -> Markup:
-    return element("th", value if isinstance(value, Markup) else number(value), scope="row")
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, Markup) and value not in ("", "–")
 
 
-def _cell(value: object) -> Markup:
-    if isinstance(value, Markup) and value.startswith("<td"):
-        return value
-    if isinstance(value, Markup) or (isinstance(value, str) and not value[:1].isdigit()):
-        return element("td", value, class_="text")
-    return element("td", number(value))
+def _row(row: Sequence[object], kinds: Sequence[str | None]) -> Markup:
+    head = element("th", row[0] if isinstance(row[0], Markup) else number(row[0]), scope="row")
+    return element("tr", head, *(_cell(value, kind) for value, kind in zip(row[1:], kinds[1:], strict=True)))
+
+
+def _cell(value: object, kind: str | None) -> Markup:
+    if isinstance(value, Markup):
+        return value if value.startswith("<td") else element("td", value, class_=kind)
+    return element("td", number(value), class_=kind)
 
 
 def frame_table(frame: pd.DataFrame, caption: object = None) -> Markup:

@@ -12,7 +12,8 @@ import xarray as xr
 
 from ..datasets import Array, Skeleton
 from .markup import Markup, element, escape
-from .quality import instants_of, quantile, reprojected, reprojection_errors
+from .player import keypoint_sides
+from .quality import instants_of, quantile, reprojected
 
 # Videos are read from their start to the last wanted frame: a seek lands on another frame in many files.
 FIRST_FRAMES = 900
@@ -29,14 +30,13 @@ class Instant:
     reason: str
 
 
-def choose_instants(views: xr.Dataset, pose: xr.Dataset | None, rig) -> list[Instant]:
+def choose_instants(views: xr.Dataset, errors: xr.DataArray | None) -> list[Instant]:
     """A typical instant, a bad one, and the worst, by the median error over cameras and keypoints of each frame.
 
     Without errors: instants at a fifth, a half and four fifths of the recording. Only the first `FIRST_FRAMES` frames
     are candidates, because the videos are read in sequence.
     """
     times = np.asarray(views["time"].values[:FIRST_FRAMES], float)
-    errors = reprojection_errors(views, pose, rig)
     scores = np.full(len(times), np.nan)
     if errors is not None:
         by_frame = errors.transpose("time", ...).values
@@ -169,23 +169,29 @@ def _jpeg(image: np.ndarray) -> str:
 def _marks(
     detected: Array, expected: Array | None, keypoints: list[str], skeleton: Skeleton | None, radius: float
 ) -> Markup:
-    """Bones and crosses of the reprojection, circles of the detections, and the gaps between them."""
+    """Bones and crosses of the reprojection, circles of the detections, and the gaps between them, coloured by side."""
     index = {name: i for i, name in enumerate(keypoints)}
     bones = [(index[a], index[b]) for a, b in (skeleton.bones if skeleton else ()) if a in index and b in index]
+    sides = keypoint_sides(keypoints, skeleton)
     parts = []
     for one in range(len(detected)):
         found, hoped = detected[one], expected[one] if expected is not None else np.full_like(detected[one], np.nan)
-        frame = hoped if expected is not None else found
-        parts += [_line("bone", frame[a], frame[b]) for a, b in bones]
-        for name, at, goal in zip(keypoints, found, hoped, strict=True):
-            parts.append(_line("gap", at, goal))
-            parts.append(_cross(goal, 0.7 * radius))
-            if np.isfinite(at).all():
-                gap = np.linalg.norm(at - goal)
-                title = name + (f", {gap:.2f} px" if np.isfinite(gap) else ", no reprojection")
-                parts.append(element("circle", element("title", title), class_="found", cx=f"{at[0]:.2f}",
-                                     cy=f"{at[1]:.2f}", r=f"{radius:.2f}"))  # fmt: skip
+        ends = hoped if expected is not None else found
+        parts += [_line(f"bone side-{sides[b] or sides[a]}", ends[a], ends[b]) for a, b in bones]
+        for name, side, at, goal in zip(keypoints, sides, found, hoped, strict=True):
+            parts += [_line("gap", at, goal), _cross(side, goal, 0.7 * radius), _circle(name, side, at, goal, radius)]
     return Markup("".join(parts))
+
+
+def _circle(name: str, side: int, at: Array, goal: Array, radius: float) -> str:
+    """A detection, with its name and error where the pointer rests."""
+    if not np.isfinite(at).all():
+        return ""
+    gap = np.linalg.norm(at - goal)
+    title = element("title", name + (f", {gap:.2f} px" if np.isfinite(gap) else ", no reprojection"))
+    return element(
+        "circle", title, class_=f"found side-{side}", cx=f"{at[0]:.2f}", cy=f"{at[1]:.2f}", r=f"{radius:.2f}"
+    )
 
 
 def _line(class_: str, start: Array, end: Array) -> str:
@@ -194,11 +200,11 @@ def _line(class_: str, start: Array, end: Array) -> str:
     return f'<path class="{class_}" d="M{start[0]:.2f} {start[1]:.2f}L{end[0]:.2f} {end[1]:.2f}"/>'
 
 
-def _cross(at: Array, arm: float) -> str:
+def _cross(side: int, at: Array, arm: float) -> str:
     if not np.isfinite(at).all():
         return ""
     x, y = at
     return (
-        f'<path class="expected" d="M{x - arm:.2f} {y - arm:.2f}L{x + arm:.2f} {y + arm:.2f}'
+        f'<path class="expected side-{side}" d="M{x - arm:.2f} {y - arm:.2f}L{x + arm:.2f} {y + arm:.2f}'
         f'M{x - arm:.2f} {y + arm:.2f}L{x + arm:.2f} {y - arm:.2f}"/>'
     )

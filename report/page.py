@@ -14,6 +14,7 @@ import xarray as xr
 from ..datasets import Skeleton, check_kinematics, check_pose, check_views
 from . import sections
 from .markup import Section, element, escape, read_asset
+from .quality import reprojection_errors
 from .section_motion import motion_section
 from .section_quality import calibration_section, quality_section
 
@@ -56,13 +57,16 @@ def write_report(
     views = None if views is None else check_views(views)
     pose = None if pose is None else check_pose(pose)
     kinematics = None if kinematics is None else check_kinematics(kinematics)
+    off = reprojection_errors(views, pose, rig)
     parts = [
-        sections.summary_section(summary, rig=rig, views=views, pose=pose, calibration_report=calibration_report),
+        sections.summary_section(
+            summary, rig=rig, views=views, pose=pose, errors=off, calibration_report=calibration_report
+        ),
         sections.truth_section(errors),
         sections.player_section(pose, skeleton, rig),
-        sections.overlay_section(views, dict(videos or {}), pose=pose, rig=rig, skeleton=skeleton),
+        sections.overlay_section(views, dict(videos or {}), pose=pose, rig=rig, errors=off, skeleton=skeleton),
         motion_section(kinematics, pose, skeleton),
-        quality_section(views, pose, rig, skeleton),
+        quality_section(views, pose, off, skeleton),
         calibration_section(calibration_report, rig),
         sections.provenance_section(views=views, pose=pose, kinematics=kinematics),
     ]

@@ -54,7 +54,8 @@
     return found;
   }
   const cloud = sample();
-  const middle = cloud.length ? [0, 1, 2].map((k) => median(cloud.map((p) => p[k]))) : [0, 0, scene.floor.height];
+  const floorMiddle = [0, 1].map((k) => 0.5 * scene.floor.step * (scene.floor.low[k] + scene.floor.high[k]));
+  const middle = cloud.length ? [0, 1, 2].map((k) => median(cloud.map((p) => p[k]))) : [...floorMiddle, scene.floor.height];
   const reaches = cloud.map((p) => Math.hypot(...plus(p, middle, -1))).sort((a, b) => a - b);
   const reach = reaches[Math.floor(0.98 * (reaches.length - 1))] || 4 * scene.floor.step;
 
@@ -106,10 +107,10 @@
     pen.lineTo(...toScreen(v));
   }
 
-  function stroke(colour, thickness, paint, alpha = 1) {
+  function stroke(colour, thickness, paint, alpha = 1, lineCap = "round") {
     pen.beginPath();
     paint();
-    Object.assign(pen, { strokeStyle: colour, lineWidth: thickness, globalAlpha: alpha, lineCap: "round", lineJoin: "round" });
+    Object.assign(pen, { strokeStyle: colour, lineWidth: thickness, globalAlpha: alpha, lineCap, lineJoin: "round" });
     pen.stroke();
     pen.globalAlpha = 1;
   }
@@ -151,7 +152,9 @@
     for (const { name, centre, corners } of scene.cameras) {
       stroke(colours.muted, 1, () => corners.forEach((corner, i) => { line(centre, corner); line(corner, corners[(i + 1) % 4]); }), 0.8);
       const v = toView(centre);
-      if (v[2] > basis.near) { const [x, y] = toScreen(v); write(name, x + 6, y - 8, colours.muted); }
+      if (v[2] < basis.near) continue;
+      const [x, y] = toScreen(v), outside = x + 12 + pen.measureText(name).width > width;
+      write(name, outside ? x - 6 : x + 6, y - 8, colours.muted, outside ? "right" : "left");
     }
   }
 
@@ -160,7 +163,7 @@
     let before = pointAt(state.frame, i);
     for (let frame = state.frame - 1; frame >= 0 && now - times[frame] < span; frame--) {
       const p = pointAt(frame, i);
-      if (before && p) { const [a, b] = [before, p]; stroke(sideColour(i), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / span)); }
+      if (before && p) { const [a, b] = [before, p]; stroke(sideColour(i), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / span), "butt"); }
       before = p;
     }
   }
@@ -230,7 +233,7 @@
   function describe(visible) {
     const clock = scene.start + (times[state.frame] || 0);
     byId("player-time").textContent = nFrames
-      ? `frame ${state.frame * scene.stride} of ${scene.n_frames} · ${clock.toFixed(3)} s` : "no frames";
+      ? `frame ${state.frame * scene.stride} of ${scene.n_frames} · ${clock.toFixed(3)} s` : "";
     const i = state.hovered;
     if (i < 0 || !visible[i]) { byId("player-point").textContent = ""; return; }
     const world = scene.world.map((axis) => rounded(dot(axis, visible[i].p))).join(", ");
@@ -264,7 +267,7 @@
     drawAnimal(visible);
     if (byId("player-labels").checked) drawNames(visible);
     describe(visible);
-    if (!points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
+    if (nPoints && !points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
     return visible;
   }
 
@@ -419,6 +422,7 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
   fit();
   dress();
-  animalView();
+  if (cloud.length || !scene.cameras.length) animalView();
+  else rigView();
   show(0);
 })();

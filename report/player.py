@@ -8,12 +8,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..datasets import Array, Skeleton
+from ..datasets import Array, Skeleton, pose_dataset
 
 POSITION_BYTES = 1_500_000
 SPREAD_BYTES = 900_000
 MISSING = -32768
 FRUSTUM_DEPTH = 0.16
+
+
+def rig_scene(rig) -> dict:
+    """The scene of a rig without an animal."""
+    return player_scene(pose_dataset(np.empty((0, 0, 3)), keypoints=[], times=np.empty(0), unit=rig.unit), None, rig)
 
 
 def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
@@ -43,11 +48,11 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     times = np.asarray(pose["time"].values, float)
     points = points[shown] @ axes.T
     origin, step, packed = _quantised(points)
-    size = _scene_size(points)
+    size = _scene_size(points, rig)
     scene = {
         "keypoints": [individual + name for individual in individuals for name in keypoints],
         "bones": _bones(keypoints, skeleton, len(individuals)),
-        "sides": _sides(keypoints, skeleton) * len(individuals),
+        "sides": keypoint_sides(keypoints, skeleton) * len(individuals),
         "unit": str(pose["position"].attrs.get("units", "")),
         "stride": stride,
         "n_frames": len(times),
@@ -92,12 +97,17 @@ def _quantised(points: Array) -> tuple[Array, float, np.ndarray]:
     return origin, step, np.where(np.isfinite(counts), counts, MISSING).astype("<i2")
 
 
-def _scene_size(points: Array) -> float:
-    """Diagonal of the box that holds the middle 98 % of the points: stray points do not shrink the picture."""
+def _scene_size(points: Array, rig) -> float:
+    """Diagonal of the box that holds the middle 98 % of the points: stray points do not shrink the picture.
+
+    Without points the distance of the first camera from the middle of all, or 1.
+    """
     seen = points[np.isfinite(points).all(-1)]
-    if not len(seen):
-        return 1.0
-    return float(np.linalg.norm(np.quantile(seen, 0.99, axis=0) - np.quantile(seen, 0.01, axis=0))) or 1.0
+    if len(seen):
+        return float(np.linalg.norm(np.quantile(seen, 0.99, axis=0) - np.quantile(seen, 0.01, axis=0))) or 1.0
+    if rig is not None:
+        return float(np.linalg.norm(rig.centers[0] - rig.centers.mean(axis=0))) or 1.0
+    return 1.0
 
 
 def _vertical(rig) -> tuple[Array, bool]:
@@ -120,11 +130,11 @@ def _display_axes(up: Array) -> Array:
 
 
 def _floor(points: Array, size: float) -> dict:
-    """A level grid of round steps under the animal (the lowest percentile of heights)."""
+    """A level grid of round steps under the animal (the lowest percentile of heights), or around the origin."""
+    step = _round_step(size / 8)
     seen = points[np.isfinite(points).all(-1)]
     if not len(seen):
-        return {"step": 1.0, "low": [-2, -2], "high": [2, 2], "height": 0.0}
-    step = _round_step(size / 8)
+        return {"step": step, "low": [-4, -4], "high": [4, 4], "height": 0.0}
     low = np.floor(np.quantile(seen[:, :2], 0.005, axis=0) / step - 0.5)
     high = np.ceil(np.quantile(seen[:, :2], 0.995, axis=0) / step + 0.5)
     return {
@@ -195,7 +205,7 @@ def _bones(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int) 
     return [[a + i * len(keypoints), b + i * len(keypoints)] for i in range(n_individuals) for a, b in pairs]
 
 
-def _sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]:
+def keypoint_sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]:
     """0 midline, 1 left, 2 right, by the skeleton's symmetries."""
     sides = {name: side for pair in (skeleton.symmetries if skeleton else ()) for side, name in enumerate(pair, 1)}
     return [sides.get(name, 0) for name in keypoints]

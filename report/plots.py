@@ -83,20 +83,22 @@ def plot_bone_lengths(lengths: Array, names: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-def plot_angle(times: Array, angles: Array, ax: Axes, *, std: Array | None = None, title: str = "") -> Axes:
+def plot_angle(
+    times: Array, angles: Array, ax: Axes, *, std: Array | None = None, label: str = "", colour: str = "C0"
+) -> Axes:
     """One joint angle in degrees with its 95 % band.
 
     Parameters
     ----------
     times, angles, std : (n_frames,) seconds, radians, radians; NaN leaves a gap
     """
-    _with_band(times, np.degrees(angles), None if std is None else np.degrees(std), ax)
-    ax.set(xlabel="time (s)", ylabel="degrees", title=title)
+    _with_band(times, np.degrees(angles), None if std is None else np.degrees(std), ax, label, colour)
+    ax.set(xlabel="time (s)", ylabel="degrees")
     return ax
 
 
 def plot_speed(
-    times: Array, speed: Array, ax: Axes, *, unit: str, std: Array | None = None, title: str = "", colour: str = "C2"
+    times: Array, speed: Array, ax: Axes, *, unit: str, std: Array | None = None, label: str = "", colour: str = "C0"
 ) -> Axes:
     """One speed over time with its 95 % band where known.
 
@@ -104,17 +106,17 @@ def plot_speed(
     ----------
     times, speed, std : (n_frames,) seconds, `unit`, `unit`; NaN leaves a gap
     """
-    _with_band(times, speed, std, ax, colour)
-    ax.set(xlabel="time (s)", ylabel=unit, title=title)
+    _with_band(times, speed, std, ax, label, colour)
+    ax.set(xlabel="time (s)", ylabel=unit)
     if np.isfinite(speed).any():
         ax.set_ylim(bottom=0)
     return ax
 
 
-def _with_band(times: Array, values: Array, std: Array | None, ax: Axes, colour: str = "C0") -> None:
+def _with_band(times: Array, values: Array, std: Array | None, ax: Axes, label: str, colour: str) -> None:
     if std is not None and np.isfinite(std).any():
-        ax.fill_between(times, values - 1.96 * std, values + 1.96 * std, color=colour, alpha=0.22, linewidth=0)
-    ax.plot(times, values, color=colour)
+        ax.fill_between(times, values - 1.96 * std, values + 1.96 * std, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(times, values, color=colour, label=label)
     alone = np.isfinite(values) & ~np.isfinite(np.r_[np.nan, values[:-1]]) & ~np.isfinite(np.r_[values[1:], np.nan])
     if alone.any():
         ax.plot(times[alone], values[alone], ".", color=colour, markersize=3)

@@ -10,6 +10,8 @@ import xarray as xr
 
 from ..datasets import Array, Skeleton
 
+# Errors of longer recordings come from every n-th frame, so that hours of video need no more memory.
+MAX_FRAMES = 50_000
 # Two times are the same instant when they are closer than this share of the finer of the two frame steps.
 SAME_INSTANT = 0.25
 
@@ -60,10 +62,12 @@ def reprojection_errors(views: xr.Dataset | None, pose: xr.Dataset | None, rig) 
     """Distance between detection and reprojection, ([individual,] view, time, keypoint), pixels.
 
     From the detections, the rig and the pose where all are given; else what the pose itself carries; None without both.
-    NaN where a detection or a 3D point is missing.
+    NaN where a detection or a 3D point is missing. Of long recordings every n-th frame, as the attribute `stride` says.
     """
     if views is None or pose is None or rig is None:
         return pose["reprojection_error"] if pose is not None and "reprojection_error" in pose else None
+    stride = -(-views.sizes["time"] // MAX_FRAMES) or 1
+    views = views.isel(time=slice(None, None, stride))
     shared = [str(name) for name in views["view"].values if str(name) in rig.names]
     if not shared:
         return pose.get("reprojection_error")
@@ -74,7 +78,10 @@ def reprojection_errors(views: xr.Dataset | None, pose: xr.Dataset | None, rig) 
         return pose.get("reprojection_error")
     errors = np.linalg.norm(expected - detected.values, axis=-1)
     return xr.DataArray(
-        errors, dims=detected.dims[:-1], coords={d: detected[d] for d in detected.dims[:-1]}, attrs={"units": "pixel"}
+        errors,
+        dims=detected.dims[:-1],
+        coords={d: detected[d] for d in detected.dims[:-1]},
+        attrs={"units": "pixel", "stride": stride},
     )
 
 
@@ -115,6 +122,12 @@ def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr
             row |= _spread(_of_keypoint(errors, name))
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def median_errors(errors: xr.DataArray, keypoints: list[str]) -> Array:
+    """(n_keypoints, n_cameras) pixels; "all" among the names stands for all keypoints; NaN where none was seen."""
+    by_view = [errors.sel(view=name) for name in errors["view"].values]
+    return np.array([[quantile(_of_keypoint(one, name), 0.5) for one in by_view] for name in keypoints])
 
 
 def point_spread(covariances: Array) -> Array:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from ..datasets import Skeleton
 from . import plots, quality
-from .figures import joined, plot_figure, thinned
+from .figures import INK, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
 
-MAX_SPEED_PLOTS = 6
+MAX_SPEEDS = 10
+
+
+_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
+_LETTERS = (("L", "R"), ("l", "r"))
 
 
 def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> Section | None:
-    """Angles with their bands, speeds, and a table of their ranges."""
-    source = kinematics if kinematics is not None else pose
-    if source is None:
-        return None
+    """Angles with their bands, speeds, and a table of the angles' ranges; left and right share a plot."""
     angles = _angle_figures(kinematics) if kinematics is not None and "angle" in kinematics else []
     speeds = _speed_figures(kinematics, pose, skeleton)
     if not angles and not speeds:
@@ -25,6 +27,10 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     note = (
         "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. A click moves the player to that instant."
     )
+    n_frames = (kinematics if kinematics is not None else pose).sizes["time"]  # pyright: ignore
+    stride = thinned(n_frames).step
+    if stride > 1:
+        note += f" The curves show every {stride}th frame."
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
@@ -40,24 +46,92 @@ def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     return [(f"{name}: ", dataset.sel(individual=name)) for name in dataset["individual"].values]
 
 
+def sides_together(names: list[str]) -> list[tuple[str, ...]]:
+    """The names in their order, a left one followed at once by its right one, by the words or letters in them."""
+    groups, done = [], set()
+    for name in names:
+        if name in done:
+            continue
+        partner = next((other for other in _mirrored(name) if other in names), None)
+        swapped = partner is not None and name in _mirrored(partner, swap=False)
+        group = (name,) if partner is None else (partner, name) if swapped else (name, partner)
+        groups.append(group)
+        done.update(group)
+    return groups
+
+
+def _mirrored(name: str, swap: bool = True) -> list[str]:
+    """What the partner on the other side may be called: from left to right and, with `swap`, from right to left."""
+    found = []
+    for left, right in [*_SIDES, *(pair[::-1] for pair in _SIDES if swap)]:
+        if left in name:
+            found.append(name.replace(left, right))
+    for left, right in [*_LETTERS, *(pair[::-1] for pair in _LETTERS if swap)]:
+        for mark in "_- .":
+            if name.startswith(left + mark):
+                found.append(right + name[len(left) :])
+            if name.endswith(mark + left):
+                found.append(name[: -len(left)] + right)
+    return found
+
+
+def _colours(group: tuple[str, ...]) -> tuple[str, ...]:
+    return (INK,) if len(group) == 1 else SERIES[:2]
+
+
+def _headed(ax: Axes) -> Axes:
+    """The curves' names above the axes, in their colours."""
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderpad=0, handlelength=1.1, columnspacing=1.2)
+    return ax
+
+
 def _angle_figures(kinematics: xr.Dataset) -> list[Markup]:
     figures = []
     for prefix, one in _individuals(kinematics):
         one = one.isel(time=thinned(one.sizes["time"]))
-        for joint in one["joint"].values:
-            angle = one["angle"].sel(joint=joint).values
-            std = one["angle_std"].sel(joint=joint).values if "angle_std" in one else None
-            title = f"{prefix}{joint}"
-            figures.append(
-                plot_figure(
-                    lambda ax, angle=angle, std=std, title=title, times=one["time"].values: plots.plot_angle(
-                        times, angle, ax, std=std, title=title
-                    ),
-                    name=f"angle of {title} over time",
-                    over_time=True,
-                )
-            )
+        times = np.asarray(one["time"].values, float)
+        for group in sides_together([str(name) for name in one["joint"].values]):
+
+            def draw(ax, one=one, times=times, group=group, prefix=prefix):
+                for joint, colour in zip(group, _colours(group), strict=True):
+                    std = one["angle_std"].sel(joint=joint).values if "angle_std" in one else None
+                    angle = one["angle"].sel(joint=joint).values
+                    plots.plot_angle(times, angle, ax, std=std, label=f"{prefix}{joint}", colour=colour)
+                return _headed(ax)
+
+            figures.append(plot_figure(draw, name=f"angle of {prefix}{' and '.join(group)}", over_time=True))
     return figures
+
+
+def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> list[Markup]:
+    """Speeds of the root and of the ends of the skeleton."""
+    source = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
+    if source is None or "keypoint" not in source["velocity"].dims:
+        return []
+    unit = str(source["velocity"].attrs.get("units", ""))
+    figures = []
+    for prefix, one in _individuals(source):
+        one = one.isel(time=thinned(one.sizes["time"]))
+        times = np.asarray(one["time"].values, float)
+        telling = _telling_keypoints([str(name) for name in one["keypoint"].values], skeleton)
+        for group in sides_together(telling):
+
+            def draw(ax, one=one, times=times, group=group, prefix=prefix):
+                for keypoint, colour in zip(group, _colours(group), strict=True):
+                    speed, std = _speed_of(one.sel(keypoint=keypoint))
+                    label = f"{prefix}{keypoint}"
+                    plots.plot_speed(times, speed, ax, unit=unit, std=std, label=label, colour=colour)
+                return _headed(ax)
+
+            figures.append(plot_figure(draw, name=f"speed of {prefix}{' and '.join(group)}", over_time=True))
+    return figures
+
+
+def _speed_of(one: xr.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
+    """Speed of a keypoint and its standard deviation where the velocity's covariance is known."""
+    velocity = one["velocity"].values
+    std = speed_std(velocity, one["velocity_covariance"].values) if "velocity_covariance" in one else None
+    return np.linalg.norm(velocity, axis=-1), std
 
 
 def _angle_table(kinematics) -> Markup:
@@ -74,32 +148,6 @@ def _angle_table(kinematics) -> Markup:
     return table(("joint", "5 %", "median", "95 %", "sd, median", "missing"), rows, "Range of the angles, degrees")
 
 
-def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> list[Markup]:
-    """Speeds of the root and of the ends of the skeleton."""
-    source = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
-    if source is None or "keypoint" not in source["velocity"].dims:
-        return []
-    figures = []
-    for prefix, one in _individuals(source):
-        one = one.isel(time=thinned(one.sizes["time"]))
-        for keypoint in _telling_keypoints([str(name) for name in one["keypoint"].values], skeleton):
-            velocity = one["velocity"].sel(keypoint=keypoint).values
-            std = None
-            if "velocity_covariance" in one:
-                std = speed_std(velocity, one["velocity_covariance"].sel(keypoint=keypoint).values)
-            title, unit = f"{prefix}{keypoint}", str(one["velocity"].attrs.get("units", ""))
-            figures.append(
-                plot_figure(
-                    lambda ax, v=velocity, std=std, title=title, unit=unit, times=one["time"].values: plots.plot_speed(
-                        times, np.linalg.norm(v, axis=-1), ax, unit=unit, std=std, title=title
-                    ),
-                    name=f"speed of {title} over time",
-                    over_time=True,
-                )
-            )
-    return figures
-
-
 def speed_std(velocities: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     """(n_frames,) standard deviation of the speed: that of the velocity along its own direction, to first order."""
     speed = np.linalg.norm(velocities, axis=-1, keepdims=True)
@@ -110,9 +158,9 @@ def speed_std(velocities: np.ndarray, covariances: np.ndarray) -> np.ndarray:
 def _telling_keypoints(keypoints: list[str], skeleton: Skeleton | None) -> list[str]:
     """The root, then the keypoints from which no bone leads on; the first ones without a skeleton."""
     if skeleton is None or not skeleton.bones:
-        return keypoints[:MAX_SPEED_PLOTS]
+        return keypoints[:MAX_SPEEDS]
     starts, ends = {a for a, _ in skeleton.bones}, {b for _, b in skeleton.bones}
     root = skeleton.root or next((name for name in skeleton.keypoints if name in starts - ends), None)
     order = [root, *(name for name in skeleton.keypoints if name in ends - starts)]
     known = [name for name in order if name in keypoints]
-    return known[:MAX_SPEED_PLOTS] or keypoints[:MAX_SPEED_PLOTS]
+    return known[:MAX_SPEEDS] or keypoints[:MAX_SPEEDS]

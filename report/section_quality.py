@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,76 +10,87 @@ import xarray as xr
 
 from ..datasets import Array, Skeleton
 from . import plots, quality
-from .figures import joined, plot_figure
-from .markup import Markup, Section, element, frame_table, number, percent, section, table
+from .figures import plot_figure
+from .markup import Markup, Section, definitions, element, frame_table, number, percent, section, table
 
 N_BINS = 240
 
 
 def quality_section(
-    views: xr.Dataset | None, pose: xr.Dataset | None, rig, skeleton: Skeleton | None
+    views: xr.Dataset | None, pose: xr.Dataset | None, errors: xr.DataArray | None, skeleton: Skeleton | None
 ) -> Section | None:
     """Reprojection errors per camera and keypoint, what is missing, and how constant the bones are."""
     if views is None and pose is None:
         return None
-    errors = quality.reprojection_errors(views, pose, rig)
-    parts: list[Markup] = []
-    unit = str(pose["position"].attrs["units"]) if pose is not None else ""
-    tables = [
-        _table_of(quality.keypoint_table(pose, views, errors).rename(columns={"sd": f"sd, {unit}"}), "Per keypoint")
-    ]
+    beside = []
     if views is not None or errors is not None:
-        tables.append(_table_of(quality.camera_table(views, errors), "Per camera"))
-    if errors is not None:
-        tables.append(_heat_table(errors))
-    parts.append(element("div", *tables, class_="tables"))
-    figures = []
+        cameras = quality.camera_table(views, errors)
+        beside.append(table([""] + [str(c) for c in cameras], _rows_of(cameras), "Per camera"))
     if errors is not None and np.isfinite(errors.values).any():
-        by_camera = errors.transpose("view", ...)
-        names = [str(name) for name in errors["view"].values]
-        figures.append(plot_figure(
-            lambda ax: plots.plot_error_shares(by_camera.values, names, ax),
-            name="share of points by reprojection error", size=(5.2, 3.0),
-            caption="Share of the detections that lie at most so far from the reconstruction.",
-        ))  # fmt: skip
-    if pose is not None and skeleton is not None and skeleton.bones:
-        lengths, names = quality.bone_lengths(pose, skeleton)
-        if np.isfinite(lengths).any():
-            figures.append(plot_figure(
-                lambda ax: plots.plot_bone_lengths(lengths, names, ax),
-                name="spread of bone lengths", size=(5.2, 0.9 + 0.2 * len(names)),
-            caption="Bones do not stretch: thin 5–95 %, thick 25–75 % of the frames.",
-            ))  # fmt: skip
-    if figures:
-        parts.append(joined(figures))
+        beside.append(_error_figure(errors))
+    if errors is not None and errors.attrs.get("stride", 1) > 1:
+        note = f"Reprojection errors are those of every {errors.attrs['stride']}th frame."
+        beside.append(element("p", note, class_="note"))
+    parts = [element("div", *beside, class_="beside"), _keypoint_table(views, pose, errors)]
+    if pose is not None and skeleton is not None:
+        parts.append(_bone_figure(pose, skeleton))
     if pose is not None and pose.sizes["time"] > 1:
         parts.append(_presence_figure(pose))
     return section("quality", "Quality of the reconstruction", *parts)
 
 
-def _table_of(frame: pd.DataFrame, caption: str) -> Markup:
-    """A quality table: shares as percentages."""
-    shown = frame.copy().astype(object)
-    for column in frame.columns:
-        if str(column).startswith("missing"):
-            shown[column] = [Markup(f"<td>{percent(float(v))}</td>") for v in frame[column]]
-    return frame_table(shown, caption)
+def _rows_of(frame: pd.DataFrame) -> list[list[object]]:
+    """Rows of a quality table with shares as percentages."""
+    return [
+        [name, *(_percent_cell(v) if str(c).startswith("missing") else v for c, v in zip(frame, row, strict=True))]
+        for name, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
+    ]
 
 
-def _heat_table(errors: xr.DataArray) -> Markup:
-    """Median reprojection error of each keypoint in each camera; the shade grows with the error."""
-    stacked = errors.transpose("view", "keypoint", ...)
-    medians = np.array([[quality.quantile(cell, 0.5) for cell in row] for row in stacked.values])
-    typical = quality.quantile(medians, 0.5)
-    rows = []
-    for k, keypoint in enumerate(errors["keypoint"].values):
-        cells = []
-        for value in medians[:, k]:
-            shade = 0.7 * min(1.0, value / (4 * typical)) if np.isfinite(value) and typical > 0 else 0.0
-            cells.append(Markup(f'<td style="background:rgba(var(--heat),{shade:.2f})">{number(value)}</td>'))
-        rows.append((str(keypoint), *cells))
-    caption = "Median reprojection error of each keypoint in each camera, px (full shade: four times the typical)"
-    return table(["keypoint", *map(str, errors["view"].values)], rows, caption)
+def _percent_cell(share: float) -> Markup:
+    return element("td", percent(float(share)))
+
+
+def _keypoint_table(views: xr.Dataset | None, pose: xr.Dataset | None, errors: xr.DataArray | None) -> Markup:
+    """What is missing and uncertain of each keypoint, and its median error in each camera, shaded."""
+    frame = quality.keypoint_table(pose, views, errors).drop(columns="points", errors="ignore")
+    if pose is not None:
+        frame = frame.rename(columns={"sd": f"sd, {pose['position'].attrs['units']}"})
+    headings, rows, caption = ["", *map(str, frame)], _rows_of(frame), "Per keypoint"
+    if errors is not None:
+        medians = quality.median_errors(errors, [str(name) for name in frame.index])
+        typical = quality.quantile(medians, 0.5)
+        headings += [str(name) for name in errors["view"].values]
+        rows = [[*row, *(_shaded(value, typical) for value in cells)] for row, cells in zip(rows, medians, strict=True)]
+        caption += "; shaded: the median error in each camera, px, darkest from four times the typical"
+    return table(headings, rows, caption)
+
+
+def _shaded(value: float, typical: float) -> Markup:
+    shade = 0.7 * min(1.0, value / (4 * typical)) if np.isfinite(value) and typical > 0 else 0.0
+    return element("td", number(value), style=f"background:rgba(var(--heat),{shade:.2f})")
+
+
+def _error_figure(errors: xr.DataArray) -> Markup:
+    names = [str(name) for name in errors["view"].values]
+    return plot_figure(
+        lambda ax: plots.plot_error_shares(errors.transpose("view", ...).values, names, ax),
+        name="share of points by reprojection error",
+        size=(5.2, 2.9),
+        caption="Share of the detections that lie at most so far from the reconstruction.",
+    )
+
+
+def _bone_figure(pose: xr.Dataset, skeleton: Skeleton) -> Markup:
+    lengths, names = quality.bone_lengths(pose, skeleton)
+    if not np.isfinite(lengths).any():
+        return Markup()
+    return plot_figure(
+        lambda ax: plots.plot_bone_lengths(lengths, names, ax),
+        name="spread of bone lengths",
+        size=(10.6, 0.9 + 0.19 * len(names)),
+        caption="Bones do not stretch: the spread of each length, thin 5–95 %, thick 25–75 % of frames.",
+    )
 
 
 def _presence_figure(pose: xr.Dataset) -> Markup:
@@ -116,32 +127,48 @@ def calibration_section(calibration_report, rig) -> Section | None:
         return None
     parts: list[Markup] = []
     if calibration_report is not None:
-        warnings = tuple(calibration_report.warnings)
-        said = [element("li", str(warning)) for warning in warnings]
+        said = [element("li", str(warning)) for warning in calibration_report.warnings]
         parts.append(element("ul", *said, class_="warnings") if said else element("p", "No warnings.", class_="fine"))
-        parts.append(frame_table(calibration_report.table(), "Reprojection error of the board"))
-        figures = [
-            plot_figure(draw, name=f"calibration {name}", size=(5.2, 3.2))
-            for name, draw in _report_plots(calibration_report)
-        ]
-        if figures:
-            parts.append(joined(figures))
+        parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error of the board"))
+        facts = {str(k): _fact(v) for k, v in getattr(calibration_report, "facts", {}).items()}
+        parts.append(element("div", definitions(facts), _covisibility(calibration_report), class_="beside"))
+        parts += _calibration_plots(calibration_report)
     if rig is not None:
         parts.append(_camera_rows(rig))
     return section("calibration", "Calibration", *parts)
 
 
-def _report_plots(calibration_report) -> list:
-    """(name, function of an axes) for every plot that the calibration's report offers and that needs only axes."""
-    found = []
-    for name in sorted(dir(calibration_report)):
-        if not name.startswith("plot_"):
-            continue
-        draw = getattr(calibration_report, name)
-        needed = [p for p in inspect.signature(draw).parameters.values() if p.default is p.empty]
-        if callable(draw) and len(needed) == 1:
-            found.append((name.removeprefix("plot_"), draw))
-    return found
+def _measured_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without columns that hold nothing; counts as whole numbers."""
+    frame = frame.dropna(axis="columns", how="all")
+    counts = [name for name in frame.columns if str(name).startswith("n_") and np.isfinite(frame[name]).all()]
+    return frame.astype(dict.fromkeys(counts, int))
+
+
+def _fact(value: object) -> str:
+    return number(value, 4) if isinstance(value, float) else number(value)
+
+
+def _covisibility(calibration_report) -> Markup:
+    if not np.size(getattr(calibration_report, "shared_frames", ())):
+        return Markup()
+    return plot_figure(calibration_report.plot_covisibility, name="frames shared by cameras", size=(5.0, 3.6))
+
+
+def _calibration_plots(calibration_report) -> list[Markup]:
+    """The pictures that the calibration's report offers for each camera, folded."""
+    cameras, parts = list(getattr(calibration_report, "names", ())), []
+    if not any(len(corners) for corners in getattr(calibration_report, "corners", ())):
+        return parts
+    kinds = {"Where each camera saw the board": "plot_coverage", "What the lens models leave over": "plot_residuals"}
+    for heading, method in kinds.items():
+        draw = getattr(calibration_report, method)
+        figures = [
+            plot_figure(partial(draw, camera=camera), name=f"{method} {camera}", size=(3.6, 2.9)) for camera in cameras
+        ]
+        grid = element("div", *figures, class_="plots small")
+        parts.append(element("details", element("summary", heading), grid))
+    return parts
 
 
 def _camera_rows(rig) -> Markup:

@@ -24,12 +24,12 @@ from .markup import (
     section,
 )
 from .overlay import choose_instants, overlay_figures
-from .player import player_scene
+from .player import player_scene, rig_scene
 
 
-def summary_section(summary: Mapping[str, object], *, rig, views, pose, calibration_report) -> Section | None:
+def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
     """The session's own words under a row of key figures."""
-    tiles = _key_figures(rig, views, pose)
+    tiles = _key_figures(rig, views, pose, errors)
     warnings = _warnings(calibration_report)
     text = {str(label): value if isinstance(value, Markup) else number(value) for label, value in summary.items()}
     if not tiles and not text and not warnings:
@@ -43,7 +43,9 @@ def summary_section(summary: Mapping[str, object], *, rig, views, pose, calibrat
     )
 
 
-def _key_figures(rig, views: xr.Dataset | None, pose: xr.Dataset | None) -> dict[str, object]:
+def _key_figures(
+    rig, views: xr.Dataset | None, pose: xr.Dataset | None, errors: xr.DataArray | None
+) -> dict[str, object]:
     source = pose if pose is not None else views
     tiles: dict[str, object] = {}
     if rig is not None or views is not None:
@@ -60,7 +62,6 @@ def _key_figures(rig, views: xr.Dataset | None, pose: xr.Dataset | None) -> dict
     if pose is not None:
         present = np.isfinite(pose["position"].values).all(-1)
         tiles["Reconstructed"] = percent(float(present.mean())) if present.size else "–"
-        errors = quality.reprojection_errors(views, pose, rig)
         if errors is not None:
             tiles["Reprojection, median"] = f"{number(quality.quantile(errors.values, 0.5))} px"
         if "covariance" in pose:
@@ -83,10 +84,11 @@ def truth_section(errors: pd.DataFrame | None) -> Section | None:
 
 
 def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> Section | None:
-    """The 3D player with its data."""
-    if pose is None:
+    """The 3D player with its data; of the cameras alone where there is no reconstruction."""
+    if pose is None and rig is None:
         return None
-    scene = player_scene(pose, skeleton, rig)
+    heading = "Skeleton in 3D" if pose is not None else "Cameras in 3D"
+    scene = rig_scene(rig) if pose is None else player_scene(pose, skeleton, rig)
     keys = Markup(
         "Drag turns, wheel or pinch zooms, Shift and drag slides. On the picture: <kbd>Space</kbd> plays, "
         "<kbd>←</kbd> <kbd>→</kbd> step (with <kbd>Shift</kbd> by ten), "
@@ -99,9 +101,7 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
     said = _scene_notes(scene)
     if said:
         notes.append(element("p", " ".join(said), class_="note"))
-    return section(
-        "skeleton", "Skeleton in 3D", Markup(read_asset("player.html")), *notes, embedded_json("scene", scene)
-    )
+    return section("skeleton", heading, Markup(read_asset("player.html")), *notes, embedded_json("scene", scene))
 
 
 def _scene_notes(scene: dict) -> list[str]:
@@ -123,21 +123,22 @@ def _scene_notes(scene: dict) -> list[str]:
 
 
 def overlay_section(
-    views: xr.Dataset | None, videos: dict, *, pose: xr.Dataset | None, rig, skeleton: Skeleton | None
+    views: xr.Dataset | None, videos: dict, *, pose: xr.Dataset | None, rig, errors, skeleton: Skeleton | None
 ) -> Section | None:
     """Video frames of every camera with detections and reprojections."""
     if views is None or not videos or not views.sizes["time"]:
         return None
     rows = overlay_figures(
-        choose_instants(views, pose, rig), views, videos, pose=pose, rig=rig, skeleton=skeleton
+        choose_instants(views, errors), views, videos, pose=pose, rig=rig, skeleton=skeleton
     )  # fmt: skip
     if not any(figures for _, figures in rows):
         return None
     switch = Markup('<p><label><input id="overlay-switch" type="checkbox" checked> Show the points</label></p>')
     key = Markup(
-        '<p class="note"><span class="key" style="border-color:var(--found)"></span>detected in this camera · '
-        '<span class="key" style="border-color:var(--expected)"></span>reconstruction from all cameras, projected back '
-        "(lines and crosses) · a pink line joins the two. Point at a circle for its name and error.</p>"
+        '<p class="note">Circles: detected in this camera. Lines and crosses: the reconstruction from all cameras, '
+        "projected back; a white line joins a detection to its reprojection. "
+        '<span class="key side-1"></span>left <span class="key side-2"></span>right '
+        '<span class="key side-0"></span>midline. Point at a circle for its name and error.</p>'
     )
     blocks = []
     for place, (instant, figures) in enumerate(rows):

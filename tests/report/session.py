@@ -65,9 +65,9 @@ def make_kinematics(times):
 
 
 def write_videos(rig, skeleton, points, folder, n_frames=60):
-    """{camera: path} of small films in which the skeleton's bones are painted."""
+    """{camera: path} of films of the first three cameras in which the skeleton's bones are painted."""
     videos = {}
-    for camera, track in zip(rig, rig.project(points), strict=True):
+    for camera, track in zip(rig.cameras[:3], rig.project(points)[:3], strict=True):
         path = folder / f"{camera.name}.mp4"
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), FPS, camera.size)
         for frame in track[:n_frames]:

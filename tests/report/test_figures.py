@@ -41,9 +41,9 @@ def test_global_settings_of_matplotlib_stay(monkeypatch):
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("n", [0, 1, 1500, 1501, 10**6])
+@pytest.mark.parametrize("n", [0, 1, 2500, 2501, 10**6])
 def test_thinning_keeps_at_most_the_limit(n):
-    assert len(range(n)[thinned(n)]) <= 1500
+    assert len(range(n)[thinned(n)]) <= 2500
 
 
 @pytest.fixture
@@ -73,3 +73,28 @@ def test_empty_plots_draw_nothing_and_do_not_fail(ax):
     plots.plot_bone_lengths(np.full((4, 2), np.nan), ["a", "b"], ax)
     plots.plot_presence(np.full((4, 2), np.nan), np.arange(5.0), ["a", "b"], ax, label="seen")
     plots.plot_angle(np.arange(2.0), np.full(2, np.nan), ax)
+
+
+def test_left_and_right_share_a_plot():
+    from muybridge.report.section_motion import sides_together
+
+    names = ["back", "right_knee", "left_knee", "L_hip", "R_hip", "paw.r", "paw.l", "left_ear"]
+    assert sides_together(names) == [
+        ("back",), ("left_knee", "right_knee"), ("L_hip", "R_hip"), ("paw.l", "paw.r"), ("left_ear",)
+    ]  # fmt: skip
+
+
+def test_the_deviation_of_a_speed_is_that_along_the_motion(rng):
+    from muybridge.report.section_motion import speed_std
+
+    velocity, root = np.array([300.0, -200, 100]), rng.normal(size=(3, 3))
+    covariance = root @ root.T
+    drawn = np.linalg.norm(rng.multivariate_normal(velocity, covariance, 20_000), axis=-1)
+    assert speed_std(velocity[None], covariance[None])[0] == pytest.approx(drawn.std(), rel=0.03)
+    assert np.isnan(speed_std(np.zeros((1, 3)), covariance[None]))
+
+
+def test_a_dense_cloud_becomes_a_picture(rng):
+    text = plot_figure(lambda ax: ax.scatter(*rng.normal(size=(2, 5000))), name="cloud")
+    assert "data:image/png" in text
+    assert len(text) < 120_000

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from muybridge.report import overlay
+from muybridge.report import overlay, quality
 
 
 def test_frames_are_read_in_sequence(session, skeleton, ring_rig):
@@ -24,14 +24,14 @@ def test_an_unreadable_video_gives_no_frames(tmp_path):
 def test_the_worst_instant_is_found(session, ring_rig):
     views = session["views"].copy(deep=True)
     views["position"][:, 33] += 9
-    chosen = overlay.choose_instants(views, session["pose"], ring_rig)
+    chosen = overlay.choose_instants(views, quality.reprojection_errors(views, session["pose"], ring_rig))
     assert len(chosen) == 3
     assert chosen[-1].frame == 33
     assert "the worst" in chosen[-1].reason
 
 
 def test_instants_without_a_reconstruction_are_spread(session):
-    frames = [instant.frame for instant in overlay.choose_instants(session["views"], None, None)]
+    frames = [instant.frame for instant in overlay.choose_instants(session["views"], None)]
     assert frames == [11, 29, 47]
 
 
