@@ -1,8 +1,8 @@
 """Ray casting of the demo: round cones (the animal) and one plane with a picture on it (the board).
 
-A pixel's ray is ``centre + t * (Rᵀ (x, y, 1))`` with the pixel's normalised, undistorted coordinates (x, y): the lens is
-exact because each pixel was undistorted once beforehand. Each sub-frame of the exposure looks through its own corner of
-the pixel, so that motion blur and anti-aliasing come from the same samples.
+A pixel's ray is ``centre + t * (Rᵀ (x, y, 1))`` with the pixel's normalised, undistorted coordinates (x, y): the lens
+is exact because each pixel was undistorted once beforehand. Each sub-frame of the exposure looks through its own corner
+of the pixel, so that motion blur and anti-aliasing come from the same samples.
 
 A part is a round cone: the hull of two spheres, a row `ax ay az ra bx by bz rb`. With the unit axis, the length L,
 sin β = (ra - rb) / L and (ρ, s) the distance from the axis and along it, its side is ρ cos β + s sin β = ra.
@@ -33,7 +33,7 @@ def _prepare(parts):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _ball(od, oo, dd, r):
-    """Nearest entry into a sphere of a ray with o·d = od, o·o = oo, d·d = dd, where o leads from its centre to the eye."""
+    """Nearest entry of a ray into a sphere: od = o·d, oo = o·o, dd = d·d, where o leads from its centre to the eye."""
     disc = od * od - dd * (oo - r * r)
     if disc < 0.0:
         return _FAR
@@ -105,7 +105,7 @@ def part_depths(parts, boxes, x, y, basis, centre, offset_x, offset_y, top, left
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hidden_by(parts, centre, points):
-    """(n,) world units of something in front of each point (n, 3), from where its ray first meets a part; 0: nothing."""
+    """(n,) how far before each point (n, 3) its ray first meets a part, world units; 0 where nothing is in front."""
     hidden = np.zeros(len(points))
     ready = _prepare(parts)
     for k in range(len(parts)):
@@ -131,7 +131,7 @@ def _step(value, edge, width):
 def _look_up(volume, x, y, z):
     """Trilinear value of a periodic volume, whose side is a power of two, at a position in voxels."""
     mask = volume.shape[0] - 1
-    i, j, k = int(math.floor(x)), int(math.floor(y)), int(math.floor(z))
+    i, j, k = math.floor(x), math.floor(y), math.floor(z)
     fx, fy, fz = x - i, y - j, z - k
     i0, j0, k0 = i & mask, j & mask, k & mask
     i1, j1, k1 = (i + 1) & mask, (j + 1) & mask, (k + 1) & mask
@@ -160,8 +160,8 @@ def _blended_normal(k, px, py, pz, nx, ny, nz, ready, near):
 def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, colour):
     """Colour (BGR, 0-255) of the point p on part k.
 
-    The texture is painted on the resting animal: the point's place along and around its part is looked up there, so that
-    spots move with the skin.
+    The texture is painted on the resting animal: the point's place along and around its part is looked up there, so
+    that spots move with the skin.
     """
     part = ready[k]
     _, nx, ny, nz, along = _outside(part, px, py, pz)
@@ -248,8 +248,8 @@ def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
 def add_board(total, picture, texel, poses, offsets, x, y, basis, centre, light, top, left, under):
     """Average of samples of a picture on a plane; `under` where a ray misses it.
 
-    picture (rows, columns) grey; texel: its size in world units; poses (n_samples, 4, 3): corner, unit x, unit y, normal
-    in the world; offsets (n_samples, 2) in normalised coordinates. Seen from behind, the board is plain.
+    picture (rows, columns) grey; texel: its size in world units; poses (n_samples, 4, 3): corner, unit x, unit y,
+    normal in the world; offsets (n_samples, 2) in normalised coordinates. Seen from behind, the board is plain.
     """
     rows, columns = picture.shape
     n = len(poses)

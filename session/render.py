@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import tomli_w
 import xarray as xr
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..calibration import CameraRig, write_rig
@@ -29,6 +30,7 @@ from .render_animal import DEMO_JOINTS, DEMO_SKELETON, Gallop, Motion, gallop
 from .render_coat import make_coat, parts_of
 from .render_scene import (
     MOMENTS,
+    Image,
     Noise,
     Room,
     View,
@@ -74,9 +76,10 @@ def render_demo(
 ) -> None:
     """Write a whole recording into `folder`, ready for ``muybridge run``.
 
-    Files: ``videos/<camera>.mp4`` and ``boards/<camera>.mp4`` of six cameras, ``labels/<camera>/`` in DeepLabCut's layout,
-    ``session.toml``, and the truth: ``truth.nc`` (a pose, with ``visible (view, time, keypoint)``), ``truth_rig.toml``,
-    ``truth_kinematics.nc``. The labelled instants come from other runs of the animal than the video.
+    Files: ``videos/<camera>.mp4`` and ``boards/<camera>.mp4`` of six cameras, ``labels/<camera>/`` in DeepLabCut's
+    layout, ``session.toml``, and the truth: ``truth.nc`` (a pose, with ``visible (view, time, keypoint)``),
+    ``truth_rig.toml``, ``truth_kinematics.nc``. The labelled instants come from other runs of the animal than the
+    video.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ def _join(films: Sequence[Filmed]) -> Filmed:
     return Filmed(joined, parts, dorsal, tuple(shadow for film in films for shadow in film.shadows))
 
 
-def visible_keypoints(rig: CameraRig, keypoints: Array, parts: Array) -> Array:
+def visible_keypoints(rig: CameraRig, keypoints: Array, parts: Array) -> NDArray[np.bool_]:
     """(n_cameras, n_frames, n_keypoints) whether a human would mark the keypoint in the image.
 
     Parameters
@@ -161,7 +164,7 @@ def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_fr
     """Both videos and the labelled images of one camera; yields after each image."""
     coat, noise, name = make_coat(), Noise(seed + 100 * index), view.camera.name
 
-    def animal(film: Filmed) -> Iterator[Array]:
+    def animal(film: Filmed) -> Iterator[Image]:
         for k, shadow in enumerate(film.shadows):
             yield noise.add(draw_animal(view, coat, film.parts[k], film.dorsal[k], shadow), k)
 
@@ -174,7 +177,7 @@ def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_fr
     )
 
 
-def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Array]:
+def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Image]:
     picture = board.board_picture()
     for k in range(n_frames):
         instants = k / BOARD_FPS + EXPOSURE * ((np.arange(_BOARD_SAMPLES) + 0.5) / _BOARD_SAMPLES - 0.5)
@@ -184,7 +187,7 @@ def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterato
         yield noise.add(draw_board(view, picture, board.TEXEL, poses, shadow), 1000 + k)
 
 
-def _write_video(path: Path, fps: float, images: Iterator[Array]) -> Iterator[None]:
+def _write_video(path: Path, fps: float, images: Iterator[Image]) -> Iterator[None]:
     partial = path.with_name(f".{path.stem}.partial.mp4")
     writer = None
     for image in images:
@@ -199,7 +202,7 @@ def _write_video(path: Path, fps: float, images: Iterator[Array]) -> Iterator[No
         os.replace(partial, path)
 
 
-def _write_labels(folder: Path, view: View, images: Iterator[Array], film: Filmed, seed: int) -> Iterator[None]:
+def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filmed, seed: int) -> Iterator[None]:
     """Images and ``CollectedData_demo.csv`` as DeepLabCut writes them: three header rows, empty where not marked."""
     folder.mkdir(parents=True, exist_ok=True)
     rig = CameraRig((view.camera,))

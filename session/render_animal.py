@@ -8,6 +8,7 @@ stance, in the footfall order of the rotary gallop (hind, hind, flight, fore, fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -29,7 +30,7 @@ def _make_skeleton() -> Skeleton:
     bones = [("neck", "nose"), ("neck", "spine"), ("spine", "tail_base")]
     for leg, names in zip(_LEGS, legs, strict=True):
         bones.append(("neck" if leg.endswith("fore") else "tail_base", names[0]))
-        bones.extend(zip(names[:-1], names[1:], strict=True))
+        bones.extend(pairwise(names))
     return Skeleton(
         keypoints=("nose", "neck", "spine", "tail_base", *(name for leg in legs for name in leg)),
         bones=tuple(bones),
@@ -158,7 +159,7 @@ def _foothold(step: Array, leg: str, run: Gallop) -> Array:
 
 
 def _paw(leg: str, times: Array, run: Gallop) -> tuple[Array, Array]:
-    """The paw's wished position, standing still in stance and swinging to the next foothold, and the leg's own phase."""
+    """Where the paw wants to be, still in stance and swinging to the next foothold, and the leg's own phase."""
     own = times / run.stride + run.phase - TOUCH_DOWN[leg]
     step = np.floor(own)
     own = own - step

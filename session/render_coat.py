@@ -1,7 +1,7 @@
 """The body round the bones: which round cones make the animal, and the colours of its coat.
 
-The left legs wear white stockings and the right legs dark ones, as on a piebald animal: left and right can be told apart
-in any view, as two legs of one colour often cannot.
+The left legs wear white stockings and the right legs dark ones, as on a piebald animal: left and right can be told
+apart in any view, as two legs of one colour often cannot.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
@@ -28,7 +29,7 @@ class Coat:
     names: tuple[str, ...]
     radii: Array
     colours: Array
-    near: Array
+    near: NDArray[np.int64]
     rest: Array
     spots: Array
 
@@ -41,16 +42,21 @@ def _legs() -> list[tuple]:
         f, h = f"{side}_fore", f"{side}_hind"
         fore = [f"{side}_{name}" for name in ("shoulder", "elbow", "wrist", "paw")]
         hind = [f"{side}_{name}" for name in ("hip", "knee", "ankle", "toe")]
+        # fmt: off
         rows += [
-            (f + "_upper", fore[0], fore[1], (28, 17), TAN, TAN, sleeve, 0.72, 0.9, 6, ("chest", "brisket", f + "_lower")),
-            (f + "_lower", fore[1], fore[2], (17, 10.5), sleeve, sleeve, sock, 0.55, 0.5, 6, (f + "_upper", f + "_hand")),
+            (f + "_upper", fore[0], fore[1], (28, 17), TAN, TAN, sleeve, 0.72, 0.9, 6,
+             ("chest", "brisket", f + "_lower")),
+            (f + "_lower", fore[1], fore[2], (17, 10.5), sleeve, sleeve, sock, 0.55, 0.5, 6,
+             (f + "_upper", f + "_hand")),
             (f + "_hand", fore[2], fore[3], (10.5, 10), sock, sock, sock, 2, 0, 6, (f + "_lower", f + "_paw")),
             (f + "_paw", fore[3], fore[3] + "_tip", (10, 8.5), sock, sock, PINK, 0.9, 0, 8, (f + "_hand",)),
-            (h + "_upper", hind[0], hind[1], (41, 19), TAN, CREAM, sleeve, 0.75, 0.9, 6, ("loins", "rump", h + "_lower")),
+            (h + "_upper", hind[0], hind[1], (41, 19), TAN, CREAM, sleeve, 0.75, 0.9, 6,
+             ("loins", "rump", h + "_lower")),
             (h + "_lower", hind[1], hind[2], (19, 9.5), sleeve, sleeve, sock, 0.6, 0.5, 6, (h + "_upper", h + "_foot")),
             (h + "_foot", hind[2], hind[3], (10.5, 10), sock, sock, sock, 2, 0, 6, (h + "_lower", h + "_paw")),
             (h + "_paw", hind[3], hind[3] + "_tip", (10, 8.5), sock, sock, PINK, 0.9, 0, 8, (h + "_foot",)),
-        ]  # fmt: skip
+        ]
+        # fmt: on
     return rows
 
 

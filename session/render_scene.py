@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..calibration import Camera, CameraRig
 from ..datasets.arrays import Array
 from . import _kernels_render as kernels
 from .render_coat import Coat
 
+Float32 = NDArray[np.float32]
+Image = NDArray[np.uint8]  # (height, width, 3), BGR
 SIZE = (1280, 720)
 LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
 NOISE = 1.8  # grey levels, standard deviation
@@ -53,12 +56,12 @@ class View:
     """One camera with what is computed once: each pixel's ray and place on the floor, and the empty room."""
 
     camera: Camera
-    x: Array
-    y: Array
-    floor_x: Array
-    floor_y: Array
-    background: Array
-    empty: Array
+    x: Float32
+    y: Float32
+    floor_x: Float32
+    floor_y: Float32
+    background: Float32
+    empty: Image
 
 
 def make_view(camera: Camera, room: Room) -> View:
@@ -74,11 +77,11 @@ def make_view(camera: Camera, room: Room) -> View:
     background = room.paint(camera.center, rays, floor_x, floor_y)
     # corners a little darker, as behind any lens
     background *= (1 - 0.16 * np.clip(x**2 + y**2, 0, 1) / 0.45)[..., None]
-    as_float32 = [np.ascontiguousarray(a, dtype=np.float32) for a in (x, y, floor_x, floor_y, background)]
-    return View(camera, *as_float32, _to_bytes(background))  # pyright: ignore[reportArgumentType]
+    x, y, floor_x, floor_y, painted = (a.astype(np.float32) for a in (x, y, floor_x, floor_y, background))
+    return View(camera, x, y, floor_x, floor_y, painted, _to_bytes(background))
 
 
-def _to_bytes(image: Array) -> Array:
+def _to_bytes(image: NDArray) -> Image:
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -109,7 +112,7 @@ class Room:
         return np.where(on_floor[..., None], floor, wall)
 
 
-def _coarse_noise(rng: np.random.Generator, n: int, blur_x: float, blur_y: float) -> Array:
+def _coarse_noise(rng: np.random.Generator, n: int, blur_x: float, blur_y: float) -> Float32:
     """(n, n) float32 smooth noise of unit spread: drawn coarsely and enlarged, because a wide blur is slow."""
     shape = max(int(2 * n / blur_y), 2), max(int(2 * n / blur_x), 2)
     coarse = rng.normal(size=shape).astype(np.float32)
@@ -117,7 +120,7 @@ def _coarse_noise(rng: np.random.Generator, n: int, blur_x: float, blur_y: float
     return noise / noise.std()
 
 
-def _make_floor(rng: np.random.Generator) -> Array:
+def _make_floor(rng: np.random.Generator) -> Float32:
     """(n, n, 3) BGR float32: planks outside, a speckled mat inside a painted ring."""
     n = int(2 * Room.radius / _FLOOR_CELL)
     axis = ((np.arange(n) - n / 2) * _FLOOR_CELL).astype(np.float32)
@@ -144,7 +147,7 @@ def _make_floor(rng: np.random.Generator) -> Array:
 class Shadow:
     """Darkness (n, n) of a square of the floor, 0-1; origin is its lowest corner."""
 
-    darkness: Array
+    darkness: Float32
     origin: Array
     cell: float = _SHADOW_CELL
 
@@ -168,7 +171,7 @@ def animal_shadow(parts: Array) -> Shadow:
         pixels = np.round((flat - origin) / _SHADOW_CELL * 16 - 8).astype(int)
         n = len(parts)
         for k in range(n):
-            width = max(int(round((radii[k] + radii[k + n]) / _SHADOW_CELL)), 1)
+            width = max(round(float(radii[k] + radii[k + n]) / _SHADOW_CELL), 1)
             cv2.line(mask, pixels[k].tolist(), pixels[k + n].tolist(), 255, width, cv2.LINE_AA, 4)
         layers.append(cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) * (strength / 255))
     return Shadow(1 - (1 - layers[0]) * (1 - layers[1]), origin)
@@ -195,7 +198,7 @@ def _window(points_2d: Array, margin: Array | float, size: tuple[int, int]) -> t
     return int(top), int(left), int(bottom), int(right)
 
 
-def _join(boxes: Array) -> tuple[int, int, int, int]:
+def _join(boxes: NDArray[np.int64]) -> tuple[int, int, int, int]:
     boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
     if not len(boxes):
         return 0, 0, 0, 0
@@ -203,7 +206,7 @@ def _join(boxes: Array) -> tuple[int, int, int, int]:
     return int(low[0]), int(low[1]), int(high[2]), int(high[3])
 
 
-def part_boxes(camera: Camera, parts: Array) -> Array:
+def part_boxes(camera: Camera, parts: Array) -> NDArray[np.int64]:
     """(n_parts, 4) top, left, bottom, right of the pixels that may show each round cone (n_parts, 8)."""
     boxes = np.zeros((len(parts), 4), dtype=np.int64)
     centres = np.stack([parts[:, :3], parts[:, 4:7]], axis=1)
@@ -216,7 +219,7 @@ def part_boxes(camera: Camera, parts: Array) -> Array:
     return boxes
 
 
-def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Shadow) -> Array:
+def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Shadow) -> Image:
     """(height, width, 3) uint8 without noise.
 
     Parameters
@@ -247,14 +250,14 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
     return image
 
 
-def _narrow(under: Array, corner: tuple[int, int], box: tuple[int, int, int, int]):
+def _narrow(under: Float32, corner: tuple[int, int], box: tuple[int, int, int, int]):
     """The part of a window that begins at `corner` which lies in `box`."""
     top, left, bottom, right = box
     inner = under[top - corner[0] : bottom - corner[0], left - corner[1] : right - corner[1]]
     return top, left, bottom, right, np.ascontiguousarray(inner)
 
 
-def draw_board(view: View, picture: Array, texel: float, poses: Array, shadow: Shadow) -> Array:
+def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow: Shadow) -> Image:
     """(height, width, 3) uint8 without noise, of a picture on a plane.
 
     Parameters
@@ -290,10 +293,11 @@ class Noise:
     def __init__(self, seed: int, size: tuple[int, int] = SIZE):
         rng = np.random.default_rng(seed)
         self._size = size
-        sheet = rng.normal(0, NOISE, (size[1] + 211, size[0] + 307, 1)) + rng.normal(0, 0.5 * NOISE, (1, 1, 3))
-        self._sheet = np.repeat(np.round(sheet[..., :1]), 3, axis=2).astype(np.int16)
+        sheet = np.round(rng.normal(0, NOISE, (size[1] + 211, size[0] + 307, 1))).astype(np.int16)
+        self._sheet = np.repeat(sheet, 3, axis=2)
 
-    def add(self, image: Array, index: int) -> Array:
+    def add(self, image: Image, index: int) -> Image:
         i, j = (index * 89) % 211, (index * 173) % 307
         width, height = self._size
-        return cv2.add(image, self._sheet[i : i + height, j : j + width], dtype=cv2.CV_8U)
+        noisy = cv2.add(image, self._sheet[i : i + height, j : j + width], dtype=cv2.CV_8U)
+        return np.asarray(noisy, dtype=np.uint8)
