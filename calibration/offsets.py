@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from .cameras import Camera, CameraRig
 from .detection import BoardDetections
-from .initial import board_outline, initial_lens, lens_camera, plane_poses, relative_pose
+from .initial import board_outline, initial_lens, lens_camera, plane_poses
 
 MIN_FRAMES = 4
+_MAX_FRAMES, _MAX_PROPOSALS = 120, 24
 _SWEEPS = 20
 
 
@@ -100,14 +101,34 @@ def _pair_costs(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, 
     costs = np.full(2 * max_offset + 1, np.nan)
     for j, k in enumerate(range(-max_offset, max_offset + 1)):
         start, stop = max(0, -k), min(len(b[0]), len(a[0]) - k)
-        if stop - start < MIN_FRAMES:
+        if stop <= start:
             continue
-        pair = relative_pose(
-            (a[0][start + k : stop + k], a[1][start + k : stop + k]), (b[0][start:stop], b[1][start:stop]), outline
+        both = (
+            np.flatnonzero(np.isfinite(a[1][start + k : stop + k, 0, 0]) & np.isfinite(b[1][start:stop, 0, 0])) + start
         )
-        if pair is not None and pair.n_shared >= MIN_FRAMES:
-            costs[j] = pair.error
+        if len(both) >= MIN_FRAMES:
+            both = both[np.unique(np.linspace(0, len(both) - 1, _MAX_FRAMES).astype(int))]
+            costs[j] = _disagreement((a[0][both + k], a[1][both + k]), (b[0][both], b[1][both]), outline)
     return costs
+
+
+def _disagreement(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> float:
+    """Median over frames of how far the board's outline is from where the best constant relative pose puts it.
+
+    Each frame proposes a relative pose for each combination of the two poses that a view of a plane allows
+    (R (n_frames, 2, 3, 3), t (n_frames, 2, 3)); distances are RMS over the outline, in units of its distance.
+    """
+    X_a, X_b = (np.einsum("fkij,pj->fkpi", R, outline) + t[:, :, None] for R, t in (a, b))
+    proposals = np.unique(np.linspace(0, len(a[0]) - 1, _MAX_PROPOSALS).astype(int))
+    i, j, f = (part.ravel() for part in np.meshgrid([0, 1], [0, 1], proposals, indexing="ij"))
+    R = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
+    t = a[1][f, i] - np.einsum("nij,nj->ni", R, b[1][f, j])
+    possible = np.isfinite(t[:, 0])
+    moved = np.einsum("nij,fkpj->nfkpi", R[possible], X_b, optimize=True) + t[possible, None, None, None]
+    gap = ((X_a[None, :, :, None] - moved[:, :, None]) ** 2).sum(axis=-1).mean(axis=-1)
+    error = np.sqrt(gap) / np.abs(X_a[..., 2]).mean(axis=-1)[None, :, :, None]
+    error = np.where(np.isfinite(error), error, np.inf).min(axis=(2, 3))
+    return float(np.median(error, axis=1).min())
 
 
 def _total(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64], max_offset: int) -> float:
