@@ -197,23 +197,23 @@ def smooth_track(information, vector, gram, precision, anchor):
 
 
 @njit(cache=True, nogil=True)
-def joint_band(information, gram, precision, anchor, bones, bone_information):
-    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz).
+def joint_band(information, gram, precision, anchor, bones, bone_information, band):
+    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width + 1).
 
-    information (T, J, 3, 3), gram (T, m + 1), precision (J,), anchor (J,), bones (B, 2) keypoints (a, b) and
+    information (T, J, 3, 3), gram (T, m + 1), precision (J,), anchor a number, bones (B, 2) keypoints (a, b) and
     bone_information (T, B, 3, 3): the precision of x_a - x_b.
     """
     n_frames, n_keypoints = information.shape[:2]
     order = gram.shape[1] - 1
     block = 3 * n_keypoints
-    band = np.zeros((block * n_frames, block * order + 1))
+    band[:] = 0.0
     for f in range(n_frames):
         for k in range(n_keypoints):
             row = block * f + 3 * k
             for a in range(3):
                 for b in range(a, 3):
                     band[row + a, b - a] += information[f, k, b, a]
-                band[row + a, 0] += anchor[k] + precision[k] * gram[f, 0]
+                band[row + a, 0] += anchor + precision[k] * gram[f, 0]
                 for j in range(1, order + 1):
                     band[row + a, block * j] = precision[k] * gram[f, j]
         for b in range(bones.shape[0]):
@@ -226,4 +226,3 @@ def joint_band(information, gram, precision, anchor, bones, bone_information):
                     if j >= i:
                         band[column, j - i] += value
                         band[block * f + 3 * high + i, j - i] += value
-    return band

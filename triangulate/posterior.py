@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 
@@ -29,8 +30,10 @@ class Trajectory:
     process_stds : (n_keypoints,), world units: standard deviation of these differences per frame
     fps : frames per second
     bone_lengths, bone_stds : (n_bones,), world units, learned; empty without a skeleton
-    pairs, cross_covariances : names (a, b), and (n_frames, n_pairs, 3, 3) covariance of a with b in the same frame
+    pairs, cross_covariances : (n_pairs, 2) keypoints (a, b), and (n_frames, n_pairs, 3, 3) covariance of a with b
+        in the same frame, world units squared
     samples : (n_samples, n_frames, n_keypoints, 3), whole trajectories drawn from the posterior
+    converged : whether the Gauss-Newton iterations of every window came to rest
     """
 
     points_3d: Array
@@ -46,9 +49,10 @@ class Trajectory:
     fps: float
     bone_lengths: Array
     bone_stds: Array
-    pairs: tuple[tuple[str, str], ...]
+    pairs: NDArray[np.int64]
     cross_covariances: Array
     samples: Array
+    converged: bool
 
 
 def derivatives(points_3d: Array, covariances: Array, fps: float) -> tuple[Array, Array, Array, Array]:

@@ -63,12 +63,12 @@ def tune_precisions(
 
     Returns
     -------
-    (n_keypoints,), (n_keypoints,); keypoints with too few frames take the median of the others, or NaN if all have
+    (n_keypoints,), (n_keypoints,); keypoints with too few frames take the median of the others, or 0 if all have
     too few
     """
     n_keypoints = vector.shape[1]
     seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, gram.shape[1] + 1)
-    precisions, evidences = np.full(n_keypoints, np.nan), np.zeros(n_keypoints)
+    precisions, evidences = np.zeros(n_keypoints), np.zeros(n_keypoints)
 
     def tune(k: int) -> tuple[float, float]:
         track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
@@ -121,9 +121,8 @@ def smooth_tracks(
     means, covariances = np.full((n_frames, n_keypoints, 3), np.nan), np.full((n_frames, n_keypoints, 3, 3, 3), np.nan)
 
     def solve(k: int) -> None:
-        precision = precisions[k] if np.isfinite(precisions[k]) else 0.0
         track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
-        means[:, k], covariances[:, k] = _kernels_smooth.smooth_track(*track, gram, precision, anchor)
+        means[:, k], covariances[:, k] = _kernels_smooth.smooth_track(*track, gram, precisions[k], anchor)
 
     run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
     return means, covariances

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..calibration import CameraRig
 from ..datasets import Skeleton
@@ -23,7 +24,7 @@ def smooth(
     confidence: Array | None = None,
     skeleton: Skeleton | None = None,
     order: int | None = None,
-    pairs: Sequence[tuple[str, str]] | None = None,
+    pairs: Sequence[tuple[str, str]] | str | None = None,
     n_samples: int = 0,
     seed: int = 0,
     window: int | None = None,
@@ -39,7 +40,9 @@ def smooth(
         0.02-0.98; NaN and 0 leave a pixel out; None: all alike
     skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
     order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
-    pairs : names of keypoints whose covariance within a frame is wanted; None: the bones
+    pairs : names (a, b) of keypoints whose covariance within a frame is wanted, or "all"; None: those up to two
+        bones apart, which is what an angle between bones needs. Without a skeleton keypoints are independent and
+        there are none
     n_samples, seed : whole trajectories to draw from the posterior
     window : frames solved at once; None: chosen for the memory. Neighbouring windows overlap, so that none shows
     progress : show a bar on long recordings
@@ -48,11 +51,12 @@ def smooth(
     ------
     ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
     """
-    problem = _check(points_2d, rig, fps, confidence, skeleton, order)
-    return solve_windows(problem, pairs=pairs, n_samples=n_samples, seed=seed, window=window, progress=progress)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order)
+    chosen = keypoint_pairs(skeleton, pairs)
+    return solve_windows(problem, pairs=chosen, n_samples=n_samples, seed=seed, window=window, progress=progress)
 
 
-def _check(
+def check_problem(
     points_2d: Array,
     rig: CameraRig,
     fps: float,
@@ -78,3 +82,31 @@ def _check(
             " same, in the same order"
         )
     return Problem(points_2d, rig, float(fps), confidence, skeleton, order)
+
+
+def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:
+    """(n_pairs, 2) positions on the keypoint axis of the pairs asked for; see `smooth`.
+
+    Raises
+    ------
+    ValueError : pairs without a skeleton, or a name that it does not have
+    """
+    if skeleton is None:
+        if pairs is not None and len(pairs):
+            raise ValueError("pairs are named by a skeleton and correlated by its bones; give skeleton=Skeleton(...)")
+        return np.zeros((0, 2), np.int64)
+    if isinstance(pairs, str) and pairs != "all":
+        raise ValueError(f"pairs is {pairs!r}; expected names (a, b) of keypoints, 'all' or None")
+    n_keypoints = len(skeleton.keypoints)
+    if pairs is None:
+        near = np.eye(n_keypoints, dtype=int)
+        near[tuple(skeleton.bone_indices.T)] = 1
+        near = near | near.T
+        return np.argwhere(np.triu(near @ near, 1)).reshape(-1, 2)
+    if isinstance(pairs, str):
+        return np.argwhere(np.triu(np.ones((n_keypoints, n_keypoints)), 1)).reshape(-1, 2)
+    unknown = sorted({name for pair in pairs for name in pair} - set(skeleton.keypoints))
+    if unknown:
+        raise ValueError(f"pairs name keypoints that do not exist: {unknown}; known: {list(skeleton.keypoints)}")
+    index = {name: i for i, name in enumerate(skeleton.keypoints)}
+    return np.array([[index[a], index[b]] for a, b in pairs], np.int64).reshape(-1, 2)

@@ -41,8 +41,22 @@ class Observations:
     centre: Array
     anchor: float
 
-    def at(self, frames: slice | NDArray[np.int64]) -> Observations:
-        return replace(self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames])
+    def of(self, keypoints: NDArray[np.bool_]) -> Observations:
+        """The observations of some keypoints, a mask (n_keypoints,)."""
+        if keypoints.all():
+            return self
+        return replace(
+            self,
+            points_2d=self.points_2d[:, :, keypoints],
+            prior=self.prior[:, :, keypoints],
+            sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
+        )
+
+    @property
+    def pixel(self) -> float:
+        """World units that a pixel of noise spans at the centre, on average over the cameras."""
+        distance = np.linalg.norm(self.arrays.t, axis=1)
+        return float(np.mean(distance / np.abs(self.arrays.K[:, 1, 1]) * self.sigma.mean(axis=1)))
 
     @property
     def n_frames(self) -> int:

@@ -38,6 +38,17 @@ class Tracks:
     covariances: Array
     inlier_probability: Array
 
+    def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
+        """The tracks of some keypoints, a mask (n_keypoints,)."""
+        return Tracks(
+            self.points_3d[:, keypoints], self.covariances[:, keypoints], self.inlier_probability[:, :, keypoints]
+        )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n_keypoints,) keypoints that were located at all."""
+        return np.asarray(np.isfinite(self.points_3d[..., 0]).any(axis=0))
+
     @property
     def spread(self) -> Array:
         """(n_frames, n_keypoints, 3, 3)"""
@@ -102,6 +113,6 @@ def _tune_and_smooth(
     seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float
 ) -> tuple[Tracks, TimePrior]:
     gram = difference_gram(lengths, order)
-    known = None if near is None or not np.isfinite(near.precisions).all() else near.precisions
+    known = None if near is None or not near.precisions.all() else near.precisions
     prior = TimePrior(order, tune_precisions(seen.information, seen.vector, gram, anchor, known)[0])
     return _smooth(seen, gram, prior, anchor), prior

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..calibration import CameraRig
@@ -13,13 +14,18 @@ from ..datasets import Skeleton
 from ..datasets.arrays import Array
 from .posterior import Trajectory, derivatives
 from .prior_time import informative_frames
+from .sampling import FrameNoise, draw_noise
 from .smooth_observations import Observations, observe, observe_window
+from .smooth_skeleton import Bones, measure_bones, pair_covariances, smooth_with_bones
 from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
 
 _LEARNING_FRAMES = 2000
 _WINDOW = 4000
+_BAND_BYTES = 200e6
+_FEWEST_WINDOW = 100
 _OVERLAP_RANGE = (100, 1000)
 _DECAY = 34.0  # log of the factor by which a window's edge has faded where the overlap ends: round-off
+_FINEST_BONE = 0.05  # of a pixel's span
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +43,12 @@ class Problem:
     def n_frames(self) -> int:
         return self.points_2d.shape[1]
 
-    def at(self, frames) -> tuple[Array, CameraRig, Array | None]:
-        confidence = None if self.confidence is None else self.confidence[:, frames]
+    @property
+    def n_keypoints(self) -> int:
+        return self.points_2d.shape[2]
+
+    def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None]:
+        confidence = None if self.confidence is None else np.ascontiguousarray(self.confidence[:, frames])
         return np.ascontiguousarray(self.points_2d[:, frames]), self.rig, confidence
 
 
@@ -48,83 +58,169 @@ class Learned:
 
     observations: Observations
     prior: TimePrior
+    bones: Bones | None
     tracks: Tracks | None
 
 
 def learn(problem: Problem) -> Learned:
-    """Noise, order and process variances from the recording's best observed frames."""
+    """Noise, order, process variances and bones from the recording's best observed frames."""
     n_seen = np.isfinite(problem.points_2d[..., 0]).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
     observations, start, inliers = observe(*problem.at(frames))
     prior, observations, tracks = learn_time_prior(observations, start, inliers, lengths, problem.order)
-    return Learned(observations, prior, tracks if len(frames) == problem.n_frames else None)
+    bones = None
+    if problem.skeleton is not None and len(problem.skeleton.bones):
+        bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
+    return Learned(observations, prior, bones, tracks if len(frames) == problem.n_frames else None)
 
 
-def overlap_frames(prior: TimePrior, information: float) -> int:
+def overlap_frames(learned: Learned) -> int:
     """Frames after which an edge is forgotten: the smoother's impulse response decays over (P / I)^(1 / 2m)."""
-    known = prior.precisions[np.isfinite(prior.precisions)]
-    if not len(known):
-        return _OVERLAP_RANGE[0]
-    scale = (known.max() / information) ** (0.5 / prior.order)
-    decay = np.sin(np.pi / (2 * prior.order))
-    return int(np.clip(_DECAY * scale / decay, *_OVERLAP_RANGE))
+    prior = learned.prior
+    strongest = prior.precisions.max(initial=0.0)
+    scale = (strongest * learned.observations.pixel**2) ** (0.5 / prior.order)
+    return int(np.clip(_DECAY * scale / np.sin(np.pi / (2 * prior.order)), *_OVERLAP_RANGE))
+
+
+def window_length(n_keypoints: int, learned: Learned, joint: bool) -> int:
+    """Frames of a window whose band fits the memory meant for it; tracks alone (not joint) need little."""
+    if not joint:
+        return _WINDOW
+    block = 3 * n_keypoints
+    frames = int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
+    return int(np.clip(frames - 2 * overlap_frames(learned), _FEWEST_WINDOW, _WINDOW))
 
 
 def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
     """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
-    for start in range(0, n_frames, length):
+    if n_frames <= length + 2 * overlap:
+        length = n_frames
+    for start in range(0, n_frames, max(length, 1)):
         stop = min(start + length, n_frames)
         yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Posterior of some frames, as `Trajectory`; points about the observations' centre, covariances with lags."""
+
+    points_3d: Array
+    covariances: Array
+    inlier_probability: Array
+    cross_covariances: Array
+    samples: Array
+    converged: bool
+
+
+def solve_window(
+    problem: Problem, learned: Learned, frames: slice, pairs: NDArray[np.int64], noise: FrameNoise | None
+) -> Solution:
+    """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
+    observations, tracks = window_tracks(problem, learned, frames)
+    known = tracks.known
+    if (learned.bones is None and noise is None) or not known.any():
+        samples = np.full((0 if noise is None else len(noise.observed), *tracks.points_3d.shape), np.nan)
+        cross = np.full((len(tracks.points_3d), len(pairs), 3, 3), np.nan)
+        return Solution(tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True)
+    bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
+    some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
+    prior = replace(learned.prior, precisions=learned.prior.precisions[known])
+    joint = smooth_with_bones(observations.of(known), tracks.of(known), prior, bones.among(known), some)
+    return _scatter(joint, tracks, known, pairs)
+
+
+def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
+    """Observations of a window and its tracks, which are those learned on if the window is the whole recording."""
+    if learned.tracks is not None and frames == slice(0, problem.n_frames):
+        return learned.observations, learned.tracks
+    observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
+    return observations, smooth_in_time(observations, start, inliers, learned.prior)
+
+
+def _scatter(joint, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
+    """The joint posterior of the known keypoints among all keypoints."""
+    points_3d, covariances = tracks.points_3d.copy(), tracks.covariances.copy()
+    points_3d[:, known] = joint.points_3d
+    covariances[:, known, 0], covariances[:, known, 1:] = joint.spread(), joint.lagged
+    inlier_probability = tracks.inlier_probability.copy()
+    inlier_probability[:, :, known] = joint.inlier_probability
+    cross = np.full((len(points_3d), len(pairs), 3, 3), np.nan)
+    both = known[pairs].all(axis=1)
+    cross[:, both] = pair_covariances(joint.within, (np.cumsum(known) - 1)[pairs[both]])
+    samples = np.full((len(joint.samples), *points_3d.shape), np.nan)
+    samples[:, :, known] = joint.samples
+    return Solution(points_3d, covariances, inlier_probability, cross, samples, joint.converged)
 
 
 def solve_windows(
     problem: Problem,
     *,
-    pairs: Sequence[tuple[str, str]] | None,
-    n_samples: int,
-    seed: int,
-    window: int | None,
-    progress: bool,
+    pairs: NDArray[np.int64],
+    n_samples: int = 0,
+    seed: int = 0,
+    window: int | None = None,
+    progress: bool = False,
 ) -> Trajectory:
+    """Learn, solve every window and put what each keeps together."""
     learned = learn(problem)
-    n_cameras, n_frames, n_keypoints = problem.points_2d.shape[:3]
-    points_3d = np.full((n_frames, n_keypoints, 3), np.nan)
-    covariances = np.full((n_frames, n_keypoints, 3, 3, 3), np.nan)
-    inlier_probability = np.full((n_cameras, n_frames, n_keypoints), np.nan)
-    scale = (
-        np.linalg.norm(learned.observations.arrays.t, axis=1).mean()
-        / np.abs(learned.observations.arrays.K[:, 1, 1]).mean()
-    )
-    overlap = overlap_frames(learned.prior, 1 / (scale * np.median(learned.observations.sigma)) ** 2)
-    plan = list(windows(n_frames, window or _WINDOW, overlap))
+    n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
+    n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
+    noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
+    whole = _empty(problem, len(pairs), n_samples)
+    length = window or window_length(n_keypoints, learned, joint=learned.bones is not None or n_samples > 0)
+    plan = list(windows(n_frames, length, overlap_frames(learned)))
+    converged = True
     for frames, kept in tqdm(plan, desc="smoothing", unit="window", disable=not progress or len(plan) < 2):
-        if learned.tracks is not None and len(plan) == 1:
-            tracks = learned.tracks
-        else:
-            observed = observe_window(learned.observations, *problem.at(frames))
-            tracks = smooth_in_time(*observed, learned.prior)
+        part = solve_window(problem, learned, frames, pairs, noise)
         inner = slice(kept.start - frames.start, kept.stop - frames.start)
-        points_3d[kept], covariances[kept] = tracks.points_3d[inner], tracks.covariances[inner]
-        inlier_probability[:, kept] = tracks.inlier_probability[:, inner]
-    inlier_probability[np.isnan(problem.points_2d[..., 0])] = np.nan
-    velocities, velocity_covariances, accelerations, acceleration_covariances = derivatives(
-        points_3d, covariances, problem.fps
+        whole.points_3d[kept], whole.covariances[kept] = part.points_3d[inner], part.covariances[inner]
+        whole.inlier_probability[:, kept] = part.inlier_probability[:, inner]
+        whole.cross_covariances[kept] = part.cross_covariances[inner]
+        whole.samples[:, kept] = part.samples[:, inner]
+        converged &= part.converged
+    whole.inlier_probability[np.isnan(problem.points_2d[..., 0])] = np.nan
+    return trajectory_of(problem, learned, replace(whole, converged=converged), pairs)
+
+
+def _empty(problem: Problem, n_pairs: int, n_samples: int) -> Solution:
+    n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
+    return Solution(
+        points_3d=np.full((n_frames, n_keypoints, 3), np.nan),
+        covariances=np.full((n_frames, n_keypoints, 3, 3, 3), np.nan),
+        inlier_probability=np.full(problem.points_2d.shape[:3], np.nan),
+        cross_covariances=np.full((n_frames, n_pairs, 3, 3), np.nan),
+        samples=np.full((n_samples, n_frames, n_keypoints, 3), np.nan),
+        converged=True,
     )
+
+
+def trajectory_of(problem: Problem, learned: Learned, solution: Solution, pairs: NDArray[np.int64]) -> Trajectory:
+    """The solution of a whole recording in the world's coordinates, with its derivatives."""
+    velocities, velocity_covariances, accelerations, acceleration_covariances = derivatives(
+        solution.points_3d, solution.covariances, problem.fps
+    )
+    bones = learned.bones
+    centre = learned.observations.centre
     return Trajectory(
-        points_3d=points_3d + learned.observations.centre,
-        covariances_3d=np.ascontiguousarray(covariances[:, :, 0]),
-        inlier_probability=inlier_probability,
+        points_3d=solution.points_3d + centre,
+        covariances_3d=np.ascontiguousarray(solution.covariances[:, :, 0]),
+        inlier_probability=solution.inlier_probability,
         velocities=velocities,
         velocity_covariances=velocity_covariances,
         accelerations=accelerations,
         acceleration_covariances=acceleration_covariances,
         sigma=learned.observations.sigma,
         order=learned.prior.order,
-        process_stds=learned.prior.precisions**-0.5,
+        process_stds=_inverse_root(learned.prior.precisions),
         fps=problem.fps,
-        bone_lengths=np.zeros(0),
-        bone_stds=np.zeros(0),
-        pairs=(),
-        cross_covariances=np.zeros((n_frames, 0, 3, 3)),
-        samples=np.zeros((0, n_frames, n_keypoints, 3)),
+        bone_lengths=np.zeros(0) if bones is None else bones.lengths,
+        bone_stds=np.zeros(0) if bones is None else bones.stds,
+        pairs=pairs,
+        cross_covariances=solution.cross_covariances,
+        samples=solution.samples + centre,
+        converged=solution.converged,
     )
+
+
+def _inverse_root(precisions: Array) -> Array:
+    return np.divide(1.0, np.sqrt(precisions), out=np.full(len(precisions), np.inf), where=precisions > 0)

@@ -6,25 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.triangulate import smooth, triangulate_ransac
-
-FPS = 100.0
-CHI2_95 = 7.815
-
-
-def seen(rig, points_3d, noise=1.0, outliers=0.05, missing=0.1, seed=0):
-    """Pixels with noise, gross outliers (half of them sure of themselves) and gaps, and their confidence."""
-    rng = np.random.default_rng(seed)
-    points_2d = rig.project(points_3d) + rng.normal(0, noise, (len(rig), *points_3d.shape[:2], 2))
-    wrong = rng.random(points_2d.shape[:-1]) < outliers
-    points_2d[wrong] = rng.uniform(0, 1000, (wrong.sum(), 2))
-    points_2d[rng.random(points_2d.shape[:-1]) < missing] = np.nan
-    sure = rng.beta(8, 1.5, wrong.shape)
-    return points_2d, np.where(wrong & (rng.random(wrong.shape) < 0.5), rng.beta(1.5, 8, wrong.shape), sure), wrong
-
-
-def coverage(points_3d, covariances, truth):
-    d = points_3d - truth
-    return (np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d) < CHI2_95).mean()
+from tests.triangulate.recordings import FPS, coverage, seen
 
 
 def test_time_alone_halves_the_error_of_each_frame_and_knows_its_own(ring_rig, moving_skeleton):
@@ -43,9 +25,9 @@ def test_velocity_and_acceleration_come_with_their_error_bars(ring_rig, moving_s
     points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
     found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
     velocity = np.gradient(moving_skeleton, 1 / FPS, axis=0)[2:-2]
-    assert 0.92 < coverage(found.velocities[2:-2], found.velocity_covariances[2:-2], velocity)
+    assert coverage(found.velocities[2:-2], found.velocity_covariances[2:-2], velocity) > 0.92
     acceleration = np.diff(moving_skeleton, 2, axis=0)[1:-1] * FPS**2
-    assert 0.92 < coverage(found.accelerations[2:-2], found.acceleration_covariances[2:-2], acceleration)
+    assert coverage(found.accelerations[2:-2], found.acceleration_covariances[2:-2], acceleration) > 0.92
 
 
 def test_without_noise_the_truth_comes_back(ring_rig, moving_skeleton):
