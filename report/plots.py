@@ -92,7 +92,14 @@ def plot_angle(
     ----------
     times, angles, std : (n_frames,) seconds, radians, radians; NaN leaves a gap
     """
-    _with_band(times, np.degrees(angles), None if std is None else np.degrees(std), ax, label, colour)
+    degrees = np.degrees(angles)
+    band = np.full_like(degrees, np.nan) if std is None else np.degrees(std)
+    # a signed angle that passes 180 degrees goes on at -180: no line joins the two
+    jumps = np.flatnonzero(np.abs(np.diff(degrees)) > 180) + 1
+    times, degrees, band = (
+        np.insert(v, jumps, w) for v, w in ((times, times[jumps]), (degrees, np.nan), (band, np.nan))
+    )
+    _with_band(times, degrees, band, ax, label, colour)
     ax.set(xlabel="time (s)", ylabel="degrees")
     return ax
 

@@ -20,7 +20,11 @@ _LETTERS = (("L", "R"), ("l", "r"))
 
 def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> Section | None:
     """Angles with their bands, speeds, and a table of the angles' ranges; left and right share a plot."""
-    angles = _angle_figures(kinematics) if kinematics is not None and "angle" in kinematics else []
+    if kinematics is not None and "angle" in kinematics:
+        kinematics = in_radians(kinematics)
+        angles = _angle_figures(kinematics)
+    else:
+        angles = []
     speeds = _speed_figures(kinematics, pose, skeleton)
     if not angles and not speeds:
         return None
@@ -34,9 +38,18 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
+        if said := kinematics.attrs.get("zero_and_sign"):  # pyright: ignore[reportOptionalMemberAccess]
+            parts.append(element("p", str(said), class_="note"))
     if speeds:
         parts += [element("h3", "Speeds"), joined(speeds)]
     return section("kinematics", "Angles and speeds", *parts)
+
+
+def in_radians(kinematics: xr.Dataset) -> xr.Dataset:
+    """The dataset with its angles in radians, by their units."""
+    names = [name for name in ("angle", "angle_std") if name in kinematics]
+    degrees = [name for name in names if str(kinematics[name].attrs.get("units", "")).startswith("deg")]
+    return kinematics.assign({name: np.radians(kinematics[name]) for name in degrees})
 
 
 def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
@@ -128,9 +141,12 @@ def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
 
 
 def _speed_of(one: xr.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
-    """Speed of a keypoint and its standard deviation where the velocity's covariance is known."""
-    velocity = one["velocity"].values
-    std = speed_std(velocity, one["velocity_covariance"].values) if "velocity_covariance" in one else None
+    """Speed of a keypoint and its standard deviation where that of the velocity is known."""
+    velocity, std = one["velocity"].values, None
+    if "velocity_covariance" in one:
+        std = speed_std(velocity, one["velocity_covariance"].values)
+    elif "velocity_std" in one:
+        std = speed_std(velocity, one["velocity_std"].values[:, :, None] ** 2 * np.eye(3))
     return np.linalg.norm(velocity, axis=-1), std
 
 

@@ -80,7 +80,13 @@ def truth_section(errors: pd.DataFrame | None) -> Section | None:
     if errors is None or not len(errors):
         return None
     note = element("p", "Every stage compared with the truth from which the recording was made.")
-    return section("truth", "Error against the truth", note, frame_table(errors))
+    shown = errors.copy()
+    if {"value", "goal"} <= set(shown.columns):
+        known = np.isfinite(shown[["value", "goal"]].to_numpy(float)).all(axis=1)
+        shown["reached"] = np.where(known, np.where(shown["value"] <= shown["goal"], "yes", "no"), "")
+        if not known.any():
+            shown = shown.drop(columns=["goal", "reached"])
+    return section("truth", "Error against the truth", note, frame_table(shown))
 
 
 def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> Section | None:
@@ -97,7 +103,7 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
         "<kbd>F</kbd> follow, <kbd>R</kbd> the animal, <kbd>V</kbd> the whole rig. "
         "The scale and each square of the floor are as long as written, at the centre of the view."
     )
-    notes = [element("p", keys, class_="note")]
+    notes = [element("details", element("summary", "Mouse, touch and keys"), element("p", keys, class_="note"))]
     said = _scene_notes(scene)
     if said:
         notes.append(element("p", " ".join(said), class_="note"))

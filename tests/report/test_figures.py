@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 
 from muybridge.report import plots
@@ -98,3 +99,17 @@ def test_a_dense_cloud_becomes_a_picture(rng):
     text = plot_figure(lambda ax: ax.scatter(*rng.normal(size=(2, 5000))), name="cloud")
     assert "data:image/png" in text
     assert len(text) < 120_000
+
+
+def test_no_line_joins_the_two_ends_of_the_circle(ax):
+    plots.plot_angle(np.arange(4.0), np.radians([170, 179, -179, -170]), ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [170, 179, np.nan, -179, -170])
+
+
+def test_angles_in_degrees_become_radians(session):
+    from muybridge.report.section_motion import in_radians
+
+    kinematics = session["kinematics"]
+    degrees = kinematics.assign(angle=np.degrees(kinematics["angle"]).assign_attrs(units="degree"))
+    xr.testing.assert_allclose(in_radians(degrees)["angle"], kinematics["angle"])
+    xr.testing.assert_identical(in_radians(kinematics), kinematics)

@@ -117,3 +117,15 @@ def test_several_individuals(session, tmp_path):
         parts[name] = xr.concat([session[name], session[name]], dim="individual").assign_coords(individual=["a", "b"])
     text = write_report(tmp_path / "r.html", **parts).read_text()
     assert "b: left_knee" in text
+
+
+def test_goals_are_judged(tmp_path):
+    errors = pd.DataFrame({"quantity": ["a", "b", "c"], "value": [0.5, 2.0, 3.0], "goal": [1.0, 1.0, np.nan]})
+    text = write_report(tmp_path / "r.html", title="t", summary={}, errors=errors).read_text()
+    rows = re.findall(r"<tr>(.*?)</tr>", text)[1:]
+    assert [re.findall(r">([^<]*)</t", row)[-1] for row in rows] == ["yes", "no", ""]
+
+
+def test_a_rig_alone_is_drawn(ring_rig, tmp_path):
+    text = write_report(tmp_path / "r.html", title="t", summary={}, rig=ring_rig).read_text()
+    assert "Cameras in 3D" in text
