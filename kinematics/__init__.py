@@ -1,21 +1,42 @@
 """From posterior 3D points to what papers plot: angles, velocities, body frame and gait, each with its error bar."""
 
 from .angles import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle
+from .body import body_frame, centre_of_mass, path_length, speed_profile
 from .derivatives import acceleration, jerk, velocity
+from .frames import orientation_angles, segment_angles, segment_frame
+from .gaps import interpolate_gaps, median_filter
 from .hinges import estimate_axis
 from .joints import Joint, parse_joints
 from .labelled import joint_angles
+from .propagate import joint_covariance, propagate
+from .segments import angular_acceleration, angular_velocity, angular_velocity_of_rotations
+from .smoother import smooth_motion
 
 __all__ = [
     "Joint",
     "acceleration",
+    "angular_acceleration",
+    "angular_velocity",
+    "angular_velocity_of_rotations",
+    "body_frame",
+    "centre_of_mass",
     "corrected_three_point_angle",
     "dihedral_angle",
     "estimate_axis",
     "hinge_angle",
+    "interpolate_gaps",
     "jerk",
     "joint_angles",
+    "joint_covariance",
+    "median_filter",
+    "orientation_angles",
     "parse_joints",
+    "path_length",
+    "propagate",
+    "segment_angles",
+    "segment_frame",
+    "smooth_motion",
+    "speed_profile",
     "three_point_angle",
     "velocity",
 ]

@@ -65,3 +65,59 @@ def polynomial_rows(values, times, half, polynomial, degree, out, start, stop):
             out[t, c] = solution[degree] * factorial / scale**degree
             if degree == 0:
                 out[t, c] += values[t, c]
+
+
+@njit(cache=True, nogil=True)
+def fill_columns(values, times, longest, out, start, stop):
+    """Copy columns start:stop, with straight lines over gaps inside a series of at most `longest` seconds."""
+    n = values.shape[0]
+    last = np.full(stop - start, -1)
+    for t in range(n):
+        for c in range(start, stop):
+            value = values[t, c]
+            out[t, c] = value
+            if math.isnan(value):
+                continue
+            before = last[c - start]
+            last[c - start] = t
+            if 0 <= before < t - 1 and times[t] - times[before] <= longest:
+                slope = (value - values[before, c]) / (times[t] - times[before])
+                for s in range(before + 1, t):
+                    out[s, c] = values[before, c] + slope * (times[s] - times[before])
+
+
+@njit(cache=True, nogil=True)
+def median_rows(values, half, out, start, stop):
+    """Median of the values within `half` frames, of those that are there; NaN where the frame itself is missing.
+
+    Each column keeps its window sorted: one value leaves and one enters per frame.
+    """
+    n, columns = values.shape
+    window = np.empty((columns, 2 * half + 1))
+    counts = np.zeros(columns, dtype=np.int64)
+    for t in range(start - half, stop + half):
+        for c in range(columns):
+            row, m = window[c], counts[c]
+            leaving = t - 2 * half - 1
+            if leaving >= max(start - half, 0) and leaving < n and not math.isnan(values[leaving, c]):
+                i = 0
+                while row[i] != values[leaving, c]:
+                    i += 1
+                m -= 1
+                while i < m:
+                    row[i] = row[i + 1]
+                    i += 1
+            if 0 <= t < n and not math.isnan(values[t, c]):
+                i = m
+                while i > 0 and row[i - 1] > values[t, c]:
+                    row[i] = row[i - 1]
+                    i -= 1
+                row[i] = values[t, c]
+                m += 1
+            counts[c] = m
+            middle = t - half
+            if middle >= start:
+                if math.isnan(values[middle, c]):
+                    out[middle, c] = math.nan
+                else:
+                    out[middle, c] = row[m // 2] if m % 2 else 0.5 * (row[m // 2 - 1] + row[m // 2])

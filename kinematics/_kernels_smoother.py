@@ -46,7 +46,7 @@ def _exponential(step, c, j, column, term):
         column[i] = 1.0 if i == j else 0.0
         if i < n - 2:
             size = max(size, abs(c[i]))
-    parts = max(1, int(math.ceil(step * size)))
+    parts = max(1, math.ceil(step * size))
     h = step / parts
     for _ in range(parts):
         for i in range(n):

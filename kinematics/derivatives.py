@@ -7,13 +7,15 @@ the field's usual ways, by name.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
 from .doors import nearest, per_individual, points_of, times_of, unit_of
 from .filters import butterworth_derivative, central_difference, local_polynomial
-from .smoother import smooth_motion
+from .smoother import SmoothedMotion, smooth_motion
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
 METHODS = ("auto", "state", "evidence", "central", "savgol", "butterworth")
@@ -58,16 +60,51 @@ def jerk(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset:
     return _derivative(pose, 3, method, options)
 
 
-def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr.Dataset:
+class Motion(NamedTuple):
+    """Positions and their derivatives, (n_frames, n_keypoints, 3) each, their standard deviations or None."""
+
+    values: list[Array]
+    stds: list[Array | None]
+    method: str
+
+
+def motion_of(pose: xr.Dataset, degree: int, method: str, options: dict) -> Motion:
+    """Positions and derivatives up to `degree` by one method, so that they belong together."""
+    method = _choose(pose, degree, method)
+    if method == "evidence":
+        motion = _smoothed(pose, **options)
+        return Motion(list(motion.states[: degree + 1]), [np.sqrt(v) for v in motion.variances[: degree + 1]], method)
+    values: list[Array] = [points_of(pose)]
+    stds: list[Array | None] = [None]
+    for d in range(1, degree + 1):
+        found = _METHODS[method](pose, d, **options)
+        values.append(found[0])
+        stds.append(found[1])
+    return Motion(values, stds, method)
+
+
+def _choose(pose: xr.Dataset, degree: int, method: str) -> str:
+    """The method by name, "auto" resolved.
+
+    Raises
+    ------
+    DatasetError : unknown, or not possible with this pose
+    """
     name = NAMES[degree]
     if method not in METHODS:
         raise DatasetError(f"there is no method '{method}'{nearest(method, METHODS)} for the {name}; known: {METHODS}")
     if method == "auto":
-        method = "state" if name in pose else "evidence"
-    if method == "state" and name not in pose:
-        raise DatasetError(f"the pose carries no '{name}'; reconstruct with method 'smooth', or take another method")
+        method = "state" if "velocity" in pose else "evidence"
+    if method == "state" and "velocity" not in pose:
+        raise DatasetError(f"the pose carries no 'velocity'; reconstruct with method 'smooth', or take another method")
     if method != "state" and pose.sizes["time"] < 2:
         raise DatasetError(f"the {name} needs at least two frames, got {pose.sizes['time']}")
+    return method
+
+
+def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr.Dataset:
+    name = NAMES[degree]
+    method = _choose(pose, degree, method)
     values, std = _METHODS[method](pose, degree, **options)
     unit = f"{unit_of(pose)}/s^{degree}" if degree > 1 else f"{unit_of(pose)}/s"
     dims = ("time", "keypoint", "space")
@@ -79,20 +116,27 @@ def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr
 
 
 def _from_state(pose: xr.Dataset, degree: int) -> tuple[Array, Array | None]:
-    name = NAMES[degree]
-    std = None
-    if f"{name}_covariance" in pose:
-        diagonal = np.diagonal(pose[f"{name}_covariance"].values, axis1=-2, axis2=-1)
-        std = np.sqrt(diagonal)
-    return pose[name].values, std
+    """The pose's own derivative; a higher one than it carries by differences of the highest, without error bars."""
+    carried = max(d for d, name in NAMES.items() if d <= degree and name in pose)
+    name, std = NAMES[carried], None
+    values = pose[name].values
+    if f"{name}_covariance" in pose and carried == degree:
+        std = np.sqrt(np.diagonal(pose[f"{name}_covariance"].values, axis1=-2, axis2=-1))
+    for _ in range(degree - carried):
+        values = central_difference(values, times_of(pose))
+    return values, std
 
 
 def _evidence(pose: xr.Dataset, degree: int) -> tuple[Array, Array]:
+    motion = _smoothed(pose)
+    return motion.states[degree], np.sqrt(motion.variances[degree])
+
+
+def _smoothed(pose: xr.Dataset) -> SmoothedMotion:
     relative = None
     if "covariance" in pose:
         relative = np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
-    motion = smooth_motion(points_of(pose), times_of(pose), relative_variance=relative)
-    return motion.states[degree], np.sqrt(motion.variances[degree])
+    return smooth_motion(points_of(pose), times_of(pose), relative_variance=relative)
 
 
 def _central(pose: xr.Dataset, degree: int) -> tuple[Array, None]:

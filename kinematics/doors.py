@@ -40,7 +40,7 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
         )
     for name, variable in head.data_vars.items():
         if tuple(pose[name].dims) != tuple(variable.dims):
-            pose = pose.assign({name: pose[name].transpose(*variable.dims)})
+            pose = xr.Dataset(pose.assign({name: pose[name].transpose(*variable.dims)}))
     return pose
 
 

@@ -77,7 +77,7 @@ def butterworth_derivative(values: Array, times: Array, cutoff: float, order: in
     if not 0 < cutoff < fps / 2:
         raise DatasetError(f"the cutoff must lie between 0 and half the frame rate, {fps / 2:g} Hz, got {cutoff:g} Hz")
     sections = butter(order, cutoff, fs=fps, output="sos")
-    shortest = 3 * (2 * len(sections) + 1) + 1
+    shortest = 3 * (2 * ((order + 1) // 2) + 1) + 1  # what sosfiltfilt pads
     flat = np.asarray(values, float).reshape(len(values), -1)
     filtered = np.full_like(flat, np.nan)
     for column in range(flat.shape[1]):

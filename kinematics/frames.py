@@ -50,9 +50,9 @@ def segment_angles(proximal: Array, distal: Array) -> Array:
     Returns
     -------
     (..., 3) radians, all 0 where the frames agree: flexion about the proximal z axis (right), positive where the distal
-    end swings forwards; abduction about the floating axis, right-handed about x (forwards): positive where the distal end
-    swings to the left; rotation about the distal y axis (along the bone), right-handed. Flexion and
-    rotation cannot be told apart where abduction is ±π/2.
+    end swings forwards; abduction about the floating axis, right-handed about x (forwards): positive where the distal
+    end swings to the left; rotation about the distal y axis (along the bone), right-handed. Flexion and rotation
+    cannot be told apart where abduction is ±π/2.
 
     Notes
     -----
@@ -89,7 +89,7 @@ def orientation_angles(forward: Array, right: Array, up: Array) -> Array:
 
 
 def horizontal_axes(up: Array) -> tuple[Array, Array]:
-    """Two horizontal directions, right-handed with `up`: the first is the world's x (or y where x is nearly vertical)."""
+    """Two horizontal directions, right-handed with `up`; the first is the world's x (y where x is nearly vertical)."""
     start = np.array([1.0, 0, 0]) if abs(up[0]) < 0.9 else np.array([0, 1.0, 0])
     east = start - (start @ up) * up
     east /= np.linalg.norm(east)
@@ -99,7 +99,7 @@ def horizontal_axes(up: Array) -> tuple[Array, Array]:
 def framed_angles(
     pose: xr.Dataset, joints: list[Joint], way: str | None, up: Array | None
 ) -> tuple[list[str], Array, Array | None]:
-    """Names, angles (n_frames, 3 n_joints) and standard deviations (None where `way` is) of segments and orientations."""
+    """Names, angles (n_frames, 3 n_joints) and std (None where `way` is) of segments and orientations."""
     names: list[str] = []
     angles: list[Array] = []
     stds: list[Array] = []

@@ -45,7 +45,7 @@ def joint_angles(
     _check_keypoints(pose, parsed)
     simple = [joint for joint in parsed if joint.kind in ("angle", "hinge", "dihedral")]
     framed = [joint for joint in parsed if joint not in simple]
-    way = {True: "first_order", False: None}.get(std, std) if "covariance" in pose else None
+    way = None if "covariance" not in pose or std is False else "first_order" if std is True else std
     attributes = {"zero_and_sign": _conventions(parsed), "position_units": unit_of(pose)}
     names, angles, stds = _simple_angles(pose, simple, way, attributes)
     if framed:

@@ -2,7 +2,7 @@
 
 Each coordinate of each keypoint moves with an acceleration that is a stationary random process with a memory and,
 where the movement has one, a rhythm (a continuous autoregression with poles −λ ± iω); it is seen in white noise. How
-strong the accelerations are against the noise, λ, ω, and whether the rhythm is a stride's with its overtones, are chosen
+strong the accelerations are against the noise, λ, ω, and whether the rhythm is a stride's with overtones, are chosen
 so that the recording is most probable (Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378; Jones 1980, Technometrics
 22, 389): nothing is set by hand, and the answer has error bars. With λ and ω near 0 the model is the integrated random
 walk of most RTS smoothers, which on a gallop does worse (benchmarks/kinematics.py).
@@ -28,7 +28,7 @@ PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does
 
 
 class SmoothedMotion(NamedTuple):
-    """States (4, n_frames, n_keypoints, 3) — position, velocity, acceleration, jerk by seconds — and their variances."""
+    """States (4, n_frames, n_keypoints, 3): position, velocity, acceleration, jerk (seconds); and their variances."""
 
     states: Array
     variances: Array
@@ -180,7 +180,8 @@ def _cost(poles: tuple[int, ...], logs: Array, series: tuple, blocks: list[slice
     nothing = np.empty((0, size)), np.empty((0, size, size))
     for block in blocks:
         y, steps, relative = (part[block] for part in series)
-        found = filter_series(y, steps / model.time_unit, relative, *model[1:], *np.empty((2, len(y))), *nothing)
+        scratch = np.empty((2, len(y)))
+        found = filter_series(y, steps / model.time_unit, relative, *model[1:], scratch[0], scratch[1], *nothing)
         squares, log_variances, count = squares + found[0], log_variances + found[1], count + found[2]
     variance = max(squares / max(count, 1.0), 1e-24)
     prior = 0.5 * np.sum(((inside - EXPECTED) / SPREAD) ** 2) + np.sum((logs - inside) ** 2)
