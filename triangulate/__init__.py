@@ -1,25 +1,36 @@
 """Pixels + cameras -> 3D points with honest error bars."""
 
 from ..datasets import Skeleton
+from .candidates import Candidates, triangulate_candidates
 from .consensus import Triangulation, estimate_sigma, triangulate_ransac
 from .dlt import point_covariances, triangulate_dlt
 from .filters import hampel_filter, interpolate_gaps, median_filter
 from .pairs import triangulate_pairs
 from .posterior import Trajectory
 from .reconstruct import reconstruct
+from .regions import Region, mirror_camera, region_camera, split_views
 from .smooth import smooth
+from .swaps import SwapRepair, repair_swaps
 
 __all__ = [
+    "Candidates",
+    "Region",
     "Skeleton",
+    "SwapRepair",
     "Trajectory",
     "Triangulation",
     "estimate_sigma",
     "hampel_filter",
     "interpolate_gaps",
     "median_filter",
+    "mirror_camera",
     "point_covariances",
     "reconstruct",
+    "region_camera",
+    "repair_swaps",
     "smooth",
+    "split_views",
+    "triangulate_candidates",
     "triangulate_dlt",
     "triangulate_pairs",
     "triangulate_ransac",

@@ -1,7 +1,8 @@
 """Robust triangulation of one point after the other: all views, or else every pair of views, then refinement.
 
-Every observation has an energy r² / 2σ², cut off at `cutoff`: the log-odds at which an outlier explains it better
-(MSAC, Torr and Zisserman 2000, with the confidence as prior). A difference of energies is a log posterior ratio.
+Every observation costs its energy r² / 2σ² if that is below its `gate`, else the `price` of an outlier: the log-odds at
+which an outlier explains it better (MSAC, Torr and Zisserman 2000, with the confidence as prior). A difference of costs
+is a log posterior ratio. The gate is the price, but never beyond the threshold, however sure the detector was.
 """
 
 import math
@@ -9,15 +10,16 @@ import math
 import numpy as np
 from numba import njit
 
-from ..calibration._kernels import project_point, project_with_jacobian
-from ._kernels_dlt import BLOCK, undistort_block
+from ..calibration._kernels import distort, project_with_jacobian
+from ._kernels_dlt import BLOCK, solve_block, undistort_block
+from ._kernels_newton import FAR, refine_block
 
 _STEPS = 12  # of Gauss-Newton
-_FAR = 1e6  # energy of a point that a view cannot see
 _SURE = 12.0  # log-odds beyond which a weight is 0 or 1
-_SETTLED = 1e-6  # last step of Gauss-Newton, squared and in standard deviations
+_SETTLED = 1e-4  # last step of Gauss-Newton, squared and in standard deviations: the next would be its square
+_TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshold, and of views without confidence
 _PRIOR = 0.02  # no view is more or less doubtful than this beforehand: detectors are sure of gross errors too
-_LEAST = 2.0  # smallest cut-off, however doubtful a view is beforehand
+_LEAST = 2.0  # smallest price, however doubtful a view is beforehand
 _CHI2_Z = 3.1  # a sum of energies beyond this many standard deviations (0.999) is no agreement
 
 
@@ -43,16 +45,23 @@ def _midpoint(rays, i, j, centers, X):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _energies(K, d, fisheye, limit, R, t, X, seen, uv, precision, cutoff, bound, energy):
-    """Sum of the cut-off energies at X, stopped once above `bound`; the energies into `energy` (n_cameras,)."""
+def _energies(R, t, seen, ideal, lens, precision, price, gate, X, bound, energy):
+    """Sum of the costs at X, stopped once above `bound`; the energies into `energy` (n_cameras,).
+
+    In ideal coordinates, with the lens linear about each observation: exact where it matters and three times faster.
+    """
     total = 0.0
-    for c in range(K.shape[0]):
+    for c in range(seen.shape[0]):
         if not seen[c]:
             continue
-        u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
-        e = 0.5 * precision[c] * ((u - uv[c, 0]) ** 2 + (v - uv[c, 1]) ** 2)
-        energy[c] = e if e == e else _FAR
-        total += min(energy[c], cutoff[c])
+        z = R[c, 2, 0] * X[0] + R[c, 2, 1] * X[1] + R[c, 2, 2] * X[2] + t[c, 2]
+        energy[c] = FAR
+        if z > 0.0:
+            du = (R[c, 0, 0] * X[0] + R[c, 0, 1] * X[1] + R[c, 0, 2] * X[2] + t[c, 0]) / z - ideal[c, 0]
+            dv = (R[c, 1, 0] * X[0] + R[c, 1, 1] * X[1] + R[c, 1, 2] * X[2] + t[c, 1]) / z - ideal[c, 1]
+            a, b = lens[c, 0] * du + lens[c, 1] * dv, lens[c, 2] * du + lens[c, 3] * dv
+            energy[c] = 0.5 * precision[c] * (a * a + b * b)
+        total += energy[c] if energy[c] < gate[c] else price[c]
         if total > bound:
             return total
     return total
@@ -60,7 +69,7 @@ def _energies(K, d, fisheye, limit, R, t, X, seen, uv, precision, cutoff, bound,
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weight(excess):
-    """Posterior probability of an inlier whose energy exceeds its cut-off by `excess`: the redescending weight."""
+    """Posterior probability of an inlier whose energy exceeds its gate by `excess`: the redescending weight."""
     if excess < -_SURE:
         return 1.0
     if excess > _SURE:
@@ -69,10 +78,10 @@ def _weight(excess):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, cutoff, redescend, X, h):
-    """Gauss-Newton from X, in place, on the exact projections; the information (xx, xy, xz, yy, yz, zz) into h.
+def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy):
+    """Gauss-Newton from X, in place, on the exact projections; information (xx, xy, xz, yy, yz, zz) and energies there.
 
-    False if the system is singular or the point leaves every view.
+    False if the system is singular or does not settle.
     """
     for _ in range(_STEPS):
         h[:] = 0.0
@@ -81,12 +90,12 @@ def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, cutoff, redescend, 
             if not seen[c]:
                 continue
             u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
+            energy[c] = FAR
             if u != u:
                 continue
-            ru, rv = uv[c, 0] - u, uv[c, 1] - v
-            w = precision[c]
-            if redescend:
-                w *= _weight(0.5 * precision[c] * (ru * ru + rv * rv) - cutoff[c])
+            ru, rv, w = uv[c, 0] - u, uv[c, 1] - v, precision[c]
+            energy[c] = 0.5 * w * (ru * ru + rv * rv)
+            w *= _weight(energy[c] - gate[c])
             h[0] += w * (a0 * a0 + b0 * b0)
             h[1] += w * (a0 * a1 + b0 * b1)
             h[2] += w * (a0 * a2 + b0 * b2)
@@ -110,49 +119,16 @@ def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, cutoff, redescend, 
         X[2] += s2
         if s0 * g0 + s1 * g1 + s2 * g2 < _SETTLED:
             return True
-    return True
+    return False
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _all_views(R, t, K, x, y, seen, X):
-    """Linear solution of every view of a point, scaled to pixels by the depth at the world's origin, into X (3,)."""
-    h00, h01, h02, h11, h12, h22, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for c in range(K.shape[0]):
-        if not seen[c]:
-            continue
-        w = K[c, 1, 1] * K[c, 1, 1] / (t[c, 0] ** 2 + t[c, 1] ** 2 + t[c, 2] ** 2)
-        for row in range(2):
-            u = x[c] if row == 0 else y[c]
-            a0, a1, a2 = u * R[c, 2, 0] - R[c, row, 0], u * R[c, 2, 1] - R[c, row, 1], u * R[c, 2, 2] - R[c, row, 2]
-            b = t[c, row] - u * t[c, 2]
-            h00 += w * a0 * a0
-            h01 += w * a0 * a1
-            h02 += w * a0 * a2
-            h11 += w * a1 * a1
-            h12 += w * a1 * a2
-            h22 += w * a2 * a2
-            g0 += w * a0 * b
-            g1 += w * a1 * b
-            g2 += w * a2 * b
-    c00, c01, c02 = h11 * h22 - h12 * h12, h02 * h12 - h01 * h22, h01 * h12 - h02 * h11
-    c11, c12, c22 = h00 * h22 - h02 * h02, h01 * h02 - h00 * h12, h00 * h11 - h01 * h01
-    determinant = h00 * c00 + h01 * c01 + h02 * c02
-    scale = (h00 + h11 + h22) / 3.0
-    if not determinant > 1e-12 * scale * scale * scale:
-        return False
-    X[0] = (c00 * g0 + c01 * g1 + c02 * g2) / determinant
-    X[1] = (c01 * g0 + c11 * g1 + c12 * g2) / determinant
-    X[2] = (c02 * g0 + c12 * g1 + c22 * g2) / determinant
-    return True
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _agree(seen, energy, cutoff, n_seen):
+def _agree(seen, energy, gate, n_seen):
     """Whether every view is an inlier and the energies together are no more than noise explains (Wilson-Hilferty)."""
     total = 0.0
     for c in range(seen.shape[0]):
         if seen[c]:
-            if energy[c] >= cutoff[c]:
+            if energy[c] >= gate[c]:
                 return False
             total += energy[c]
     freedom = 2.0 * n_seen - 3.0
@@ -161,41 +137,42 @@ def _agree(seen, energy, cutoff, n_seen):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mask(seen, energy, cutoff):
+def _mask(seen, energy, gate):
     """The inliers as bits."""
     mask = 0
     for c in range(seen.shape[0]):
-        if seen[c] and energy[c] < cutoff[c]:
+        if seen[c] and energy[c] < gate[c]:
             mask |= 1 << (c % 62)
     return mask
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _best_pair(K, d, fisheye, limit, R, t, centers, pairs, seen, uv, rays, precision, cutoff, best, energy, trial):
+def _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price, gate, best, energy):
     """Try the mid-points of the pairs: the best into `best` (3,); returns (its energy, that of the best rival).
 
     A rival is a solution that counts on a view which the best one rejects. A clear majority of views ends the search.
     """
-    n_kept, n_seen = 0, 0
+    rays, trial = np.empty((seen.shape[0], 3)), np.empty(3)
     for c in range(seen.shape[0]):
-        n_seen += seen[c]
+        for k in range(3):
+            rays[c, k] = ideal[c, 0] * R[c, 0, k] + ideal[c, 1] * R[c, 1, k] + R[c, 2, k]
+    n_kept, lowest, at = 0, math.inf, -1
     kept_total, kept_mask = np.empty(pairs.shape[0]), np.empty(pairs.shape[0], np.int64)
-    lowest, at = math.inf, -1
     for p in range(pairs.shape[0]):
         i, j = pairs[p, 0], pairs[p, 1]
         if not (seen[i] and seen[j]) or not _midpoint(rays, i, j, centers, trial):
             continue
         bound = lowest + 2.0 * _SURE
-        total = _energies(K, d, fisheye, limit, R, t, trial, seen, uv, precision, cutoff, bound, energy)
+        total = _energies(R, t, seen, ideal, lens, precision, price, gate, trial, bound, energy)
         if total > bound:
             continue
-        kept_total[n_kept], kept_mask[n_kept] = total, _mask(seen, energy, cutoff)
+        kept_total[n_kept], kept_mask[n_kept] = total, _mask(seen, energy, gate)
         if total < lowest:
             lowest, at = total, n_kept
             best[:] = trial
             n_in = 0
             for c in range(seen.shape[0]):
-                n_in += seen[c] and energy[c] < cutoff[c]
+                n_in += seen[c] and energy[c] < gate[c]
             if 2 * n_in > n_seen + 2:
                 break
         n_kept += 1
@@ -207,58 +184,59 @@ def _best_pair(K, d, fisheye, limit, R, t, centers, pairs, seen, uv, rays, preci
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _solve_point(K, d, fisheye, limit, R, t, centers, pairs, seen, n_seen, x, y, uv, rays, precision, cutoff, X, h,
-                 energy, trial):  # fmt: skip
-    """One point into X, its information into h; returns (found, energy of the best rival)."""
-    if _all_views(R, t, K, x, y, seen, X) and _refine(
-        K, d, fisheye, limit, R, t, seen, uv, precision, cutoff, False, X, h
-    ):
-        _energies(K, d, fisheye, limit, R, t, X, seen, uv, precision, cutoff, math.inf, energy)
-        if _agree(seen, energy, cutoff, n_seen):
-            return True, math.inf
-    if n_seen < 3:
-        return False, math.inf
+def _consensus(
+    K, d, fisheye, limit, R, t, centers, pairs, seen, n_seen, ideal, uv, precision, price, gate, X, h, energy
+):
+    """One point into X from scratch, its information into h; (found, cost of the best rival)."""
+    if n_seen == 2:
+        found = X[0] == X[0] and _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy)
+        return found and _agree(seen, energy, gate, n_seen), math.inf
+    lens = np.empty((K.shape[0], 4))
     for c in range(K.shape[0]):
-        for k in range(3):
-            rays[c, k] = x[c] * R[c, 0, k] + y[c] * R[c, 1, k] + R[c, 2, k]
-    lowest, rival = _best_pair(
-        K, d, fisheye, limit, R, t, centers, pairs, seen, uv, rays, precision, cutoff, X, energy, trial
-    )
+        if seen[c]:
+            _, _, xx, xy, yx, yy = distort(ideal[c, 0], ideal[c, 1], d[c], fisheye[c])
+            lens[c, 0], lens[c, 1] = K[c, 0, 0] * xx + K[c, 0, 1] * yx, K[c, 0, 0] * xy + K[c, 0, 1] * yy
+            lens[c, 2], lens[c, 3] = K[c, 1, 1] * yx, K[c, 1, 1] * yy
+    lowest, rival = _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price, gate, X, energy)
     if lowest == math.inf:
         return False, math.inf
-    return _refine(K, d, fisheye, limit, R, t, seen, uv, precision, cutoff, True, X, h), rival
+    return _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy), rival
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _support(seen, energy, cutoff, base, rival):
+def _support(seen, energy, price, gate, base, rival):
     """(log-odds of the solution against its rival and against chance, number of inliers).
 
-    Agreement by chance: each of the point's three unknowns uses up one coordinate, worth half a cut-off.
+    Agreement by chance: each of the point's three unknowns uses up one coordinate, worth half of `base`, the price that
+    an outlier costs at even odds.
     """
     total, gain, n_in = 0.0, 0.0, 0
     for c in range(seen.shape[0]):
         if seen[c]:
-            total += min(energy[c], cutoff[c])
-            if energy[c] < cutoff[c]:
-                gain += cutoff[c] - energy[c]
+            if energy[c] < gate[c]:
+                total += energy[c]
+                gain += price[c] - energy[c]
                 n_in += 1
+            else:
+                total += price[c]
     return min(gain - 1.5 * base, rival - total), n_in
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _squarest(seen, energy, cutoff, centers, X):
-    """Smallest |cosine| between the rays of two inliers."""
+def _squarest(inliers, at, centers, X, rays):
+    """Smallest |cosine| between the rays of two inliers of point `at`."""
+    n = 0
+    for c in range(inliers.shape[0]):
+        if inliers[c, at]:
+            a, b, e = X[0] - centers[c, 0], X[1] - centers[c, 1], X[2] - centers[c, 2]
+            length = math.sqrt(a * a + b * b + e * e)
+            rays[n, 0], rays[n, 1], rays[n, 2] = a / length, b / length, e / length
+            n += 1
     smallest = 1.0
-    for i in range(seen.shape[0]):
-        if not (seen[i] and energy[i] < cutoff[i]):
-            continue
+    for i in range(n):
         for j in range(i):
-            if seen[j] and energy[j] < cutoff[j]:
-                ij, ii, jj = 0.0, 0.0, 0.0
-                for k in range(3):
-                    a, b = X[k] - centers[i, k], X[k] - centers[j, k]
-                    ij, ii, jj = ij + a * b, ii + a * a, jj + b * b
-                smallest = min(smallest, abs(ij) / math.sqrt(ii * jj))
+            cosine = rays[i, 0] * rays[j, 0] + rays[i, 1] * rays[j, 1] + rays[i, 2] * rays[j, 2]
+            smallest = min(smallest, abs(cosine))
     return smallest
 
 
@@ -282,47 +260,95 @@ def triangulate_robust(
     """Fill [start:stop] of points_3d (n, 3), covariances_3d (n, 3, 3), residuals and inliers (n_cameras, n), support
     and cosine (n,).
 
-    points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns: even odds); `cutoff` (n_cameras,) the energy at
-    which even odds stay even; precision (n_cameras,) is 1/σ²; pairs (n_pairs, 2). A point with less than
+    points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns: typical); `cutoff` (n_cameras,) the energy of
+    the threshold; precision (n_cameras,) is 1/σ²; pairs (n_pairs, 2). A point with less than
     `least_support` (see `_support`) is NaN. `cosine` is the smallest |cosine| between two inliers' rays.
     """
     n_cameras = K.shape[0]
-    xd, yd, step = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    x, y = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK))
-    seen, uv, rays = np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 3))
-    cut, energy = np.empty(n_cameras), np.empty(n_cameras)
-    X, trial, h, base = np.empty(3), np.empty(3), np.empty(6), np.mean(cutoff)
+    xd, yd, change = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    x, y, weight = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK)), np.ones((n_cameras, BLOCK))
+    block_X, block_h, block_energy = np.empty((3, BLOCK)), np.empty((9, BLOCK)), np.empty((n_cameras, BLOCK))
+    rows, g = np.empty((8, BLOCK)), np.empty((3, BLOCK))
+    seen, uv, ideal = np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2))
+    price, gate, energy, rays = cutoff.copy(), cutoff.copy(), np.empty(n_cameras), np.empty((n_cameras, 3))
+    X, h, base = np.empty(3), np.empty(6), np.mean(cutoff) - _TYPICAL
     for at in range(start, stop):
         i = (at - start) % BLOCK
         if i == 0:
             n = min(BLOCK, stop - at)
             for c in range(n_cameras):
-                undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[c], at, n, xd, yd, step, x[c], y[c])
+                undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[c], at, n, xd, yd, change, x[c], y[c])
+                for j in range(n):
+                    weight[c, j] = confidence[c, at + j] if confidence.shape[1] > 0 else 1.0
+                    weight[c, j] = weight[c, j] if x[c, j] == x[c, j] else 0.0
+            solve_block(K, R, t, x, y, weight, n, block_h, block_X)
+            refine_block(K, d, fisheye, limit, R, t, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows,
+                         block_energy, change)  # fmt: skip
         n_seen = 0
         for c in range(n_cameras):
-            seen[c], cut[c] = x[c, i] == x[c, i], cutoff[c]
+            seen[c], energy[c] = weight[c, i] > 0.0, block_energy[c, i]
             if confidence.shape[1] > 0:
-                p = min(max(confidence[c, at], _PRIOR), 1.0 - _PRIOR)
-                seen[c] = seen[c] and confidence[c, at] > 0.0
-                cut[c] = max(cutoff[c] + math.log(p / (1.0 - p)), _LEAST)
+                p = min(max(weight[c, i], _PRIOR), 1.0 - _PRIOR)
+                price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - _TYPICAL, _LEAST)
+                gate[c] = min(price[c], cutoff[c])
             n_seen += seen[c]
-            uv[c, 0], uv[c, 1] = points_2d[c, at, 0], points_2d[c, at, 1]
             residuals[c, at], inliers[c, at] = math.nan, False
         points_3d[at], covariances_3d[at], support[at], cosine[at] = math.nan, math.nan, -math.inf, math.nan
         if n_seen < 2:
             continue
-        found, rival = _solve_point(
-            K, d, fisheye, limit, R, t, centers, pairs, seen, n_seen, x[:, i], y[:, i], uv, rays, precision, cut, X, h,
-            energy, trial,
-        )  # fmt: skip
+        X[:], h[:], rival = block_X[:, i], block_h[:6, i], math.inf
+        found = change[i] < _SETTLED and _agree(seen, energy, gate, n_seen)
+        if not found:
+            for c in range(n_cameras):
+                uv[c, 0], uv[c, 1], ideal[c, 0], ideal[c, 1] = (
+                    points_2d[c, at, 0],
+                    points_2d[c, at, 1],
+                    x[c, i],
+                    y[c, i],
+                )
+            found, rival = _consensus(
+                K,
+                d,
+                fisheye,
+                limit,
+                R,
+                t,
+                centers,
+                pairs,
+                seen,
+                n_seen,
+                ideal,
+                uv,
+                precision,
+                price,
+                gate,
+                X,
+                h,
+                energy,
+            )
         if not found:
             continue
-        _energies(K, d, fisheye, limit, R, t, X, seen, uv, precision, cut, math.inf, energy)
-        odds, n_in = _support(seen, energy, cut, base, rival)
+        odds, n_in = _support(seen, energy, price, gate, base, rival)
         if n_in < 2 or not odds >= least_support:
             continue
-        points_3d[at], support[at], cosine[at] = X, odds, _squarest(seen, energy, cut, centers, X)
-        _invert(h, covariances_3d[at])
         for c in range(n_cameras):
-            if seen[c] and energy[c] < _FAR:
-                residuals[c, at], inliers[c, at] = math.sqrt(2.0 * energy[c] / precision[c]), energy[c] < cut[c]
+            if seen[c] and energy[c] < FAR:
+                residuals[c, at], inliers[c, at] = math.sqrt(2.0 * energy[c] / precision[c]), energy[c] < gate[c]
+        points_3d[at], support[at], cosine[at] = X, odds, _squarest(inliers, at, centers, X, rays)
+        _invert(h, covariances_3d[at])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leverages(K, d, fisheye, limit, R, t, precision, points_3d, covariances_3d):
+    """(n_cameras, n) how much of its own residual each observation takes away: trace(J C Jᵀ) / 2σ²."""
+    h = np.empty((K.shape[0], points_3d.shape[0]))
+    for c in range(K.shape[0]):
+        for i in range(points_3d.shape[0]):
+            _, _, a0, a1, a2, b0, b1, b2 = project_with_jacobian(
+                K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[i]
+            )
+            s = covariances_3d[i]
+            own = s[0, 0] * (a0 * a0 + b0 * b0) + s[1, 1] * (a1 * a1 + b1 * b1) + s[2, 2] * (a2 * a2 + b2 * b2)
+            cross = s[0, 1] * (a0 * a1 + b0 * b1) + s[0, 2] * (a0 * a2 + b0 * b2) + s[1, 2] * (a1 * a2 + b1 * b2)
+            h[c, i] = 0.5 * precision[c] * (own + 2.0 * cross)
+    return h

@@ -113,6 +113,16 @@ def _reject_behind(R, t, x, weight, solution, n):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def solve_block(K, R, t, x, y, weight, n, normal, solution):
+    """Solution (3, n) from ideal coordinates x, y (n_cameras, n): as it is, then scaled by the depths found."""
+    for deep in (False, True):
+        normal[:] = 0.0
+        for c in range(K.shape[0]):
+            _accumulate(R[c], t[c], K[c, 0, 0], K[c, 1, 1], x[c], y[c], weight[c], solution, deep, n, normal)
+        _solve(normal, solution, n)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def triangulate_linear(K, d, fisheye, limit, R, t, points_2d, weights, start, stop, points_3d):
     """Fill points_3d[start:stop] from points_2d (n_cameras, n, 2) and weights (n_cameras, n; or 0 columns: ones)."""
     n_cameras = K.shape[0]
@@ -125,11 +135,7 @@ def triangulate_linear(K, d, fisheye, limit, R, t, points_2d, weights, start, st
             undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[c], first, n, xd, yd, step, x[c], y[c])
             if weights.shape[1] > 0:
                 weight[c, :n] = weights[c, first : first + n]
-        for deep in (False, True):
-            normal[:] = 0.0
-            for c in range(n_cameras):
-                _accumulate(R[c], t[c], K[c, 0, 0], K[c, 1, 1], x[c], y[c], weight[c], solution, deep, n, normal)
-            _solve(normal, solution, n)
+        solve_block(K, R, t, x, y, weight, n, normal, solution)
         for c in range(n_cameras):
             _reject_behind(R[c], t[c], x[c], weight[c], solution, n)
         for i in range(n):

@@ -17,8 +17,8 @@ from .noise import efficient_sigma, robust_sigma, sample_rows
 
 _ALL_PAIRS_UP_TO = 16
 _PAIRS_BEYOND = 160
-_DEFAULT_THRESHOLD = 4.5  # standard deviations
-_COARSE, _FINE = 800, 3000  # points that the noise is estimated from, at first and at last
+DEFAULT_THRESHOLD = 4.5  # standard deviations
+_COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
 _START = 0.02  # first guess of the noise, as a share of the image's width
 _LEAST_SIGMA = 1e-3  # pixels
 
@@ -36,7 +36,7 @@ class Triangulation:
         chance agreement; 0 where there is no point
     ray_angle : (n_frames, n_keypoints), radians: the angle nearest to a right one between two inlier rays
     sigma : (n_cameras,), pixels: standard deviation of an inlier's coordinate, from the recording
-    threshold : (n_cameras,), pixels: residual beyond which a view with even prior odds is an outlier
+    threshold : (n_cameras,), pixels: residual beyond which no view is an inlier
     """
 
     points_3d: Array
@@ -62,7 +62,7 @@ def triangulate_ransac(
     confidence: Array | None = None,
     threshold: float | Array | None = None,
     sigma: float | Array | None = None,
-    min_confidence: float = 0.5,
+    min_confidence: float = 0.9,
 ) -> Triangulation:
     """Robust triangulation by deterministic consensus of camera pairs and refinement on the exact projection.
 
@@ -76,10 +76,10 @@ def triangulate_ransac(
     points_2d : (n_cameras, ..., 2), pixels as the lens shows them, NaN where missing
     confidence : (n_cameras, ...), 0-1: prior probability that a view is right, clipped to 0.02-0.98 (detectors are
         sure of gross errors too); NaN and 0 leave a view out; None: all alike
-    threshold : pixels, a number or one per camera: residual beyond which a view is an outlier at even odds;
-        None: 4.5 `sigma`
+    threshold : pixels, a number or one per camera: residual beyond which a view is an outlier (sooner where its
+        confidence is below 0.8); None: 4.5 `sigma`
     sigma : pixels, a number or one per camera: standard deviation of an inlier's coordinate; None: from the recording
-        (median of the residuals per camera; a third of it where fewer than three views leave nothing to judge by)
+        (see `estimate_sigma`)
     min_confidence : points with a smaller posterior probability become NaN
 
     Returns
@@ -97,8 +97,8 @@ def triangulate_ransac(
     shape = points_2d.shape[1:-1]
     flat = points_2d.reshape(len(rig), -1, 2)
     prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
-    sigma = estimate_sigma(points_2d, rig, confidence=confidence) if sigma is None else _per_camera(sigma, rig, "sigma")
-    threshold = _per_camera(_DEFAULT_THRESHOLD * sigma if threshold is None else threshold, rig, "threshold")
+    sigma = estimate_sigma(points_2d, rig, confidence=confidence) if sigma is None else per_camera(sigma, rig, "sigma")
+    threshold = per_camera(DEFAULT_THRESHOLD * sigma if threshold is None else threshold, rig, "threshold")
     found = _solve(flat, prior, rig, sigma, threshold, min_confidence)
     return Triangulation(
         points_3d=found.points_3d.reshape(*shape, 3),
@@ -143,7 +143,7 @@ def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None
         if np.all(np.abs(sigma - before) < 0.05 * before):
             break
     fine = rows[sample_rows(len(rows), _FINE)]
-    sigma = _one_estimate(flat, prior, rig, sigma, fine, robust_sigma)
+    sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], robust_sigma)
     return _one_estimate(flat, prior, rig, sigma, fine, efficient_sigma)
 
 
@@ -157,11 +157,10 @@ def _judgeable_rows(flat: Array) -> NDArray[np.int64]:
 def _one_estimate(flat: Array, prior: Array, rig: CameraRig, sigma: Array, rows: NDArray[np.int64], estimator) -> Array:
     """The cameras' sigma (n_cameras,) from the residuals of these rows, triangulated with the `sigma` given."""
     flat, prior = flat[:, rows], prior[:, rows] if prior.size else prior
-    found = _solve(flat, prior, rig, sigma, _DEFAULT_THRESHOLD * sigma, 0.5)
-    jacobians = rig.project_jacobian(found.points_3d)
-    moved = np.matmul(jacobians, found.covariances_3d)
-    leverage = (moved * jacobians).sum(axis=(-2, -1)) / (2 * sigma[:, None] ** 2)
-    estimate = estimator(np.where(found.inliers, found.residuals, np.nan), leverage)
+    found = _solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
+    leverage = _kernels_consensus.leverages(*rig.arrays, sigma**-2.0, found.points_3d, found.covariances_3d)
+    two_views = found.inliers.sum(axis=0).max(initial=0) == 2
+    estimate = estimator(np.where(found.inliers, found.residuals, np.nan), leverage, 1 if two_views else 2)
     if np.isnan(estimate).all():
         return sigma
     middle = np.nanmedian(estimate)
@@ -208,7 +207,7 @@ def camera_pairs(n_cameras: int) -> NDArray[np.int64]:
     return pairs[np.random.default_rng(0).permutation(len(pairs))[:_PAIRS_BEYOND]]
 
 
-def _per_camera(values: float | Array, rig: CameraRig, what: str) -> Array:
+def per_camera(values: float | Array, rig: CameraRig, what: str) -> Array:
     values = np.asarray(values, dtype=float)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != len(rig)) or not (values > 0).all():
         raise ValueError(

@@ -41,18 +41,15 @@ def label_trajectory(
     variables: dict[str, Any] = {name: getattr(trajectory, field, None) for name, field in _FIELDS.items()}
     pairs = getattr(trajectory, "pairs", None)
     cross = getattr(trajectory, "cross_covariances", None)
-    if cross is not None and pairs is not None and len(pairs):
+    if cross is not None and pairs:
         variables["cross_covariance"] = cross
-        names = [(keypoints[a], keypoints[b]) for a, b in np.asarray(pairs)]
-    else:
-        names = None
     return pose_dataset(
         points_3d,
         keypoints=keypoints,
         times=times,
         unit=rig.unit,
         cameras=rig.names,
-        pairs=names,
+        pairs=pairs or None,
         confidence=np.clip(1 - none - one, 0.0, 1.0) * np.isfinite(points_3d).all(axis=-1),
         reprojection_error=np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1),
         n_cameras=(inlier > 0.5).sum(axis=0),

@@ -1,14 +1,16 @@
-"""How many pixels an inlier is off, per camera, from the recording itself."""
+"""How many pixels an inlier is off, per camera, from residuals of fitted points."""
 
 from __future__ import annotations
+
+from math import erf, exp, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 
-_RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))  # median length of a vector of two standard normals
-_TRUNCATION = 2.5  # standard deviations, of the final rms
+_TRUNCATION = 2.5  # standard deviations
+_ENOUGH = 50  # residuals within the truncation that a root mean square needs
 
 
 def sample_rows(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
@@ -18,31 +20,43 @@ def sample_rows(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n_rows - 1, n_wanted).astype(np.int64)).astype(np.int64)
 
 
-def robust_sigma(residuals: Array, leverage: Array) -> Array:
-    """Standard deviation of a coordinate per camera from residual lengths (n_cameras, n_points) of fitted points.
+def robust_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
+    """Standard deviation of a coordinate per camera from the median residual, which outliers move least.
 
-    The median is what outliers move least; a residual shrinks by sqrt(1 - leverage) because its own view pulled the
-    point. NaN for a camera without residuals.
+    Parameters
+    ----------
+    residuals : (n_cameras, n_points), pixels; NaN where there is none
+    leverage : the same shape: share of the squared residual that the view's own pull on the point takes away
+    freedom : 2 if residuals point anywhere, 1 if along a line (two views: across the epipolar line)
+
+    Returns
+    -------
+    (n_cameras,), pixels; NaN for a camera without residuals
     """
-    scaled = residuals / np.sqrt(np.clip(1 - leverage, 0.05, 1.0)) / _RAYLEIGH_MEDIAN
-    sigma = np.full(len(scaled), np.nan)
-    for c, row in enumerate(scaled):
+    median = sqrt(2 * np.log(2)) if freedom == 2 else 0.67449  # of the length of such a standard normal vector
+    sigma = np.full(len(residuals), np.nan)
+    for c, row in enumerate(_scaled(residuals, leverage, freedom)):
         row = row[np.isfinite(row)]
         if len(row):
-            sigma[c] = np.median(row)
+            sigma[c] = np.median(row) / median
     return sigma
 
 
-def efficient_sigma(residuals: Array, leverage: Array) -> Array:
-    """The median's sigma made exact: root mean square of the residuals within 2.5 sigma, corrected for the cut."""
-    sigma = robust_sigma(residuals, leverage)
-    scaled = residuals / np.sqrt(np.clip(1 - leverage, 0.05, 1.0))
-    # of r²/2σ² exponential: E[r² | r < aσ] = 2σ² (1 - a²/2 · q / (1 - q)), q = exp(-a²/2)
-    q = np.exp(-0.5 * _TRUNCATION**2)
-    shrink = 1 - 0.5 * _TRUNCATION**2 * q / (1 - q)
-    refined = sigma.copy()
-    for c, row in enumerate(scaled):
-        within = row[row < _TRUNCATION * sigma[c]]
-        if len(within) >= 50:
-            refined[c] = np.sqrt((within**2).mean() / (2 * shrink))
-    return refined
+def efficient_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
+    """As `robust_sigma`, then the root mean square of the residuals within 2.5 sigma, corrected for the cut."""
+    sigma = robust_sigma(residuals, leverage, freedom)
+    a, q = _TRUNCATION, exp(-0.5 * _TRUNCATION**2)
+    # mean square of a standard normal vector shorter than a
+    if freedom == 2:
+        within_square = 2 - a**2 * q / (1 - q)
+    else:
+        within_square = 1 - a * sqrt(2 / pi) * q / erf(a / sqrt(2))
+    for c, row in enumerate(_scaled(residuals, leverage, freedom)):
+        within = row[row < a * sigma[c]]
+        if len(within) >= _ENOUGH:
+            sigma[c] = np.sqrt((within**2).mean() / within_square)
+    return sigma
+
+
+def _scaled(residuals: Array, leverage: Array, freedom: int) -> Array:
+    return residuals / np.sqrt(np.clip((1 - leverage) * 2 / freedom, 0.05, 2.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -185,14 +186,21 @@ def _framewise(
     return pose_dataset(points_3d, keypoints=keypoints, times=times, unit=rig.unit, cameras=rig.names, **variables)
 
 
+def _in_order(skeleton: Skeleton | None, keypoints: list[str]) -> Skeleton | None:
+    """The skeleton with its keypoints in the order of the views."""
+    if skeleton is None:
+        return None
+    unknown = sorted(set(skeleton.keypoints) - set(keypoints))
+    if unknown:
+        raise ValueError(f"the skeleton's keypoints {unknown} are not in the views, which have {keypoints}")
+    return replace(skeleton, keypoints=tuple(keypoints))
+
+
 def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, body, options: dict) -> xr.Dataset:
     """A method with a model of time, skeleton, pose states or body."""
     points_2d, confidence = _arrays(views)
     keypoints = [str(name) for name in views["keypoint"].values]
-    if skeleton is not None and list(skeleton.keypoints) != keypoints:
-        raise ValueError(
-            f"the skeleton's keypoints {list(skeleton.keypoints)} are not the views' {keypoints}, in order"
-        )
+    skeleton = _in_order(skeleton, keypoints)
     shared = {"fps": fps_of(views), "confidence": confidence}
     if method == "smooth":
         from .smooth import smooth
