@@ -21,14 +21,18 @@ class ConvNorm(nn.Module):
         groups: int = 1,
         activation: nn.Module | None = None,
         eps: float = 1e-5,
+        dilation: int = 1,
+        same: bool = False,
     ):
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, size, stride, size // 2, groups=groups, bias=False)
+        padding = 0 if same else dilation * (size // 2)
+        self.pad: nn.Module = SamePad(size) if same else nn.Identity()
+        self.conv = nn.Conv2d(n_in, n_out, size, stride, padding, dilation, groups, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(n_out, eps=eps)
         self.activation = activation if activation is not None else nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.norm(self.conv(x)))
+        return self.activation(self.norm(self.conv(self.pad(x))))
 
     def fold(self) -> None:
         """Merge the (evaluation) batch normalisation into the convolution, in place."""
@@ -38,10 +42,24 @@ class ConvNorm(nn.Module):
 
 
 class SamePad(nn.Module):
-    """TensorFlow's SAME padding before a strided convolution of size 3: the odd pixel is added right and below."""
+    """TensorFlow's SAME padding before a convolution of stride 2: the odd pixel is added right and below.
+
+    Weights that were trained with equal padding on all sides set the buffer `equal` (it is stored with the weights).
+    """
+
+    equal: Tensor
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
+        self.register_buffer("equal", torch.tensor(False))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, (x.shape[3] % 2, 1, x.shape[2] % 2, 1))
+        if bool(self.equal):
+            return F.pad(x, (self.size // 2,) * 4)
+        left, top = ((self.size - 2 + side % 2) // 2 for side in (x.shape[3], x.shape[2]))
+        right, bottom = self.size - 2 + x.shape[3] % 2 - left, self.size - 2 + x.shape[2] % 2 - top
+        return F.pad(x, (left, right, top, bottom))
 
 
 class Pyramid(nn.Module):

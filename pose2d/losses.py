@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from .decoding import find_peaks, neighbours
 from .networks import Maps, PoseNet
+from .recipe import Recipe
 
 STUDENT_DOF = 4.0
 
@@ -33,28 +34,31 @@ def is_inside(points: Tensor, rows: int, columns: int) -> Tensor:
     return (x > -0.5) & (y > -0.5) & (x < columns - 0.5) & (y < rows - 0.5)
 
 
-def pose_loss(network: PoseNet, maps: Maps, points: Tensor, sigma: float) -> Tensor:
+def pose_loss(network: PoseNet, maps: Maps, points: Tensor, recipe: Recipe) -> Tensor:
     """Sum of the location, refinement and spread losses, means over the labelled keypoints.
 
     Parameters
     ----------
-    points : (n, n_keypoints, 2), cells; NaN: not labelled (no loss), outside the grid: the keypoint is absent
-    sigma : width of the location target, cells
+    points : (n, n_keypoints, 2), cells; NaN: not labelled, outside the grid: the keypoint is absent
+    recipe : gives the target's width, the likelihood, and the weight of keypoints without label
     """
+    sigma = recipe.sigma / network.stride
+    location_loss = coin_loss if recipe.likelihood == "bernoulli" else place_loss
     rows, columns = maps.logits.shape[-2:]
     labelled = torch.isfinite(points).all(-1)
+    weights = torch.where(labelled, 1.0, recipe.unlabelled)
     inside = is_inside(points, rows, columns)
     wanted = targets(points, sigma, rows, columns)
-    n_labelled = labelled.sum().clamp_min(1)
-    loss = (location_loss(maps.logits, wanted) * labelled).sum() / n_labelled
+    total = weights.sum().clamp_min(1)
+    loss = (location_loss(maps.logits, wanted) * weights).sum() / total
     if maps.early is not None:
-        loss = loss + 0.5 * (location_loss(maps.early, wanted) * labelled).sum() / n_labelled
+        loss = loss + 0.5 * (location_loss(maps.early, wanted) * weights).sum() / total
     n_inside = inside.sum().clamp_min(1)
     loss = loss + (refinement_loss(network, maps, points) * inside).sum() / n_inside
     return loss + 0.1 * (spread_loss(network, maps, points) * inside).sum() / n_inside
 
 
-def location_loss(logits: Tensor, wanted: Tensor) -> Tensor:
+def place_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     """(n, n_keypoints) cross entropy between the target and the softmax over all cells and "absent" (logit 0).
 
     A softmax over places makes every false peak compete with the true one, however far away and however many
@@ -63,6 +67,17 @@ def location_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     logits = logits.float()
     total = torch.logaddexp(torch.logsumexp(logits.flatten(2), -1), logits.new_zeros(()))
     return total - (wanted * logits).flatten(2).sum(-1)
+
+
+def coin_loss(logits: Tensor, wanted: Tensor) -> Tensor:
+    """(n, n_keypoints) negative log likelihood of independent cells, log(1 + exp f) - y f, with a target of height 1.
+
+    The cells of the target weigh as much together as all others do.
+    """
+    logits, peak = logits.float(), wanted.amax((2, 3), keepdim=True)
+    y = wanted / peak.clamp_min(1e-12)
+    weight = y / y.sum((2, 3), keepdim=True).clamp_min(1.0) + (1 - y) / (1 - y).sum((2, 3), keepdim=True)
+    return 20 * (weight * (F.softplus(logits) - y * logits)).flatten(2).sum(-1)
 
 
 def refinement_loss(network: PoseNet, maps: Maps, points: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, Pyramid, SamePad, initialise
+from .blocks import ConvNorm, Pyramid, initialise
 
 # expansion, channels, repeats, stride of the first (Table 2 of the paper)
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -29,13 +29,9 @@ class InvertedResidual(nn.Module):
         return x + y if self.shortcut else y
 
 
-def strided(n_in: int, n_out: int, stride: int, groups: int = 1) -> nn.Module:
+def strided(n_in: int, n_out: int, stride: int, groups: int = 1) -> ConvNorm:
     """A 3x3 convolution with TensorFlow's padding, as the published weights were trained."""
-    block = ConvNorm(n_in, n_out, 3, stride, groups, nn.ReLU6(inplace=True), eps=1e-3)
-    if stride == 1:
-        return block
-    block.conv.padding = (0, 0)
-    return nn.Sequential(SamePad(), block)
+    return ConvNorm(n_in, n_out, 3, stride, groups, nn.ReLU6(inplace=True), eps=1e-3, same=stride == 2)
 
 
 class MobileNetV2Trunk(nn.Module):

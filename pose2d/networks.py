@@ -8,8 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .efficientnet import EfficientNet
 from .mobilenet import MobileNetV2
+from .resnet import ResNet
 from .small import Small
+from .template import TemplateMatching
+from .unet import UNet
 
 
 class Maps(NamedTuple):
@@ -79,9 +83,16 @@ def read_cells(features: Tensor, cells: Tensor) -> Tensor:
     return features.flatten(2).gather(2, index).float().view(n, width, *cells.shape[1:]).permute(0, 2, 3, 1)
 
 
-_NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "mobilenet_v2": MobileNetV2,
-    "small": Small,
+_NETWORKS: dict[str, Callable[[int], nn.Module]] = {
+    "mobilenet_v2": lambda n: MobileNetV2(),
+    "small": lambda n: Small(),
+    "resnet50": lambda n: ResNet(50, n),
+    "resnet101": lambda n: ResNet(101, n),
+    "resnet50_intermediate": lambda n: ResNet(50, n, intermediate=True),
+    "resnet101_intermediate": lambda n: ResNet(101, n, intermediate=True),
+    "unet": lambda n: UNet(),
+    "efficientnet_b0": lambda n: EfficientNet(),
+    "template": lambda n: TemplateMatching(),
 }
 NETWORKS = tuple(_NETWORKS)
 
@@ -97,4 +108,4 @@ def build_network(name: str, n_keypoints: int, seed: int = 0) -> PoseNet:
         raise ValueError(f"there is no network {name!r}; known: {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PoseNet(_NETWORKS[name](), n_keypoints)
+        return PoseNet(_NETWORKS[name](n_keypoints), n_keypoints)

@@ -55,6 +55,8 @@ class Recipe:
     checks : how often the held-out error is measured along the way
     patience : stop after this many checks without improvement and keep the best; 0: never
     average : decay of the running mean of the weights that is kept; 0: the last weights
+    likelihood : of the locations: "softmax" (a keypoint is in one place) or "bernoulli" (each cell a coin)
+    unlabelled : weight with which a keypoint left unlabelled counts as not visible; 0: it says nothing
     precision : "auto" (bf16 where it is fast), "fp32" or "bf16"
     hard_negatives : fraction of crops that, in the second half, are placed on false peaks found on training frames
 
@@ -77,6 +79,8 @@ class Recipe:
     checks: int = 4
     patience: int = 0
     average: float = 0.98
+    likelihood: str = "softmax"
+    unlabelled: float = 0.3
     precision: str = "auto"
     hard_negatives: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -95,6 +99,8 @@ class Recipe:
             raise ValueError(f"holdout is a fraction below 1, got {self.holdout}")
         if self.holdout_by not in HOLDOUT_KINDS:
             raise ValueError(f"holdout_by must be one of {HOLDOUT_KINDS}, got {self.holdout_by!r}")
+        if self.likelihood not in ("softmax", "bernoulli"):
+            raise ValueError(f'likelihood must be "softmax" or "bernoulli", got {self.likelihood!r}')
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {self.precision!r}')
 
@@ -125,6 +131,7 @@ _PRESETS = {
             rotation=15.0, flip=0.0, blur=0.05, motion=0.05, noise=0.1, jpeg=0.05, resolution=0.0, cutout=0.1
         ),
     ),
+    "template": Recipe(network="template", likelihood="bernoulli", learning_rate=1e-2, weight_decay=1e-2),
 }
 
 

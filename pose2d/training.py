@@ -63,6 +63,9 @@ def train(
     labels, held_out, note = _prepare(labels, held_out, start, recipe)
     scale = start.scale if start is not None and recipe.scale == start.recipe.scale else _scale(labels, recipe)
     network = _network(labels, weights, start, recipe, seed)
+    network.train()
+    if weights is not None or start is not None:
+        _freeze_norms(network)
     trainer = _Trainer(network, labels, held_out, recipe, scale, seed)
     history = trainer.run(progress)
     history["note"] = note
@@ -139,8 +142,10 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
 class _Trainer:
     """State of one training: network, running mean of the weights, optimiser, pictures."""
 
-    def __init__(self, network: PoseNet, labels: Labels, held_out: Labels | None, recipe: Recipe, scale, seed):
-        self.network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    def __init__(
+        self, network: PoseNet, labels: Labels, held_out: Labels | None, recipe: Recipe, scale: float, seed: int
+    ):
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
         self.labels, self.held_out, self.recipe, self.scale, self.seed = labels, held_out, recipe, scale, seed
         self.store = PictureStore(labels, scale * recipe.augmentation.zoom)
@@ -182,7 +187,7 @@ class _Trainer:
             group["lr"] = self.recipe.learning_rate * one_cycle(iteration / self.recipe.iterations, self.recipe.warmup)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             maps = self.network(images)
-        loss = pose_loss(self.network, maps, points, self.recipe.sigma / self.network.stride)
+        loss = pose_loss(self.network, maps, points, self.recipe)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -239,6 +244,14 @@ class _Trainer:
             return None
         found = locate(engine_of(self.averaged, self.scale), self.held_out)
         return float(np.nanmedian(np.linalg.norm(found.points - self.held_out.points_2d, axis=-1)))
+
+
+def _freeze_norms(network: PoseNet) -> None:
+    """Pretrained normalisations keep their statistics: small batches of one scene would spoil them."""
+    trunk = getattr(network.features, "trunk", network.features)
+    for module in trunk.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def one_cycle(progress: float, warmup: float) -> float:

@@ -1,0 +1,91 @@
+"""EfficientNet-B0 (Tan 2019) with a feature pyramid."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .blocks import ConvNorm, Pyramid, initialise
+
+# expansion, channels, repeats, stride of the first, kernel size (Table 1 of the paper)
+STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+TAPS = (1, 2, 4, 6)  # stages whose outputs the pyramid takes: strides 4, 8, 16, 32
+
+
+class SqueezeExcite(nn.Module):
+    """Each channel weighted by what the whole image says (Hu 2018)."""
+
+    def __init__(self, n: int, n_squeezed: int):
+        super().__init__()
+        self.reduce, self.expand = nn.Conv2d(n, n_squeezed, 1), nn.Conv2d(n_squeezed, n, 1)
+        self.activation = nn.SiLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.expand(self.activation(self.reduce(x.mean((2, 3), keepdim=True)))).sigmoid()
+
+
+class MBConv(nn.Module):
+    """MobileNetV2's block with squeeze-and-excitation and SiLU."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int, expansion: int, size: int):
+        super().__init__()
+        hidden = n_in * expansion
+        self.expand = ConvNorm(n_in, hidden, 1, activation=nn.SiLU(inplace=True)) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvNorm(
+            hidden, hidden, size, stride, hidden, nn.SiLU(inplace=True), same=stride == 2
+        )  # fmt: skip
+        self.squeeze = SqueezeExcite(hidden, max(1, n_in // 4))
+        self.project = ConvNorm(hidden, n_out, 1, activation=nn.Identity())
+        self.shortcut = stride == 1 and n_in == n_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.squeeze(self.depthwise(self.expand(x))))
+        return x + y if self.shortcut else y
+
+
+class EfficientNetTrunk(nn.Module):
+    """Images in, features of strides 4, 8, 16 and 32 out (24, 40, 112 and 320 channels)."""
+
+    channels = (24, 40, 112, 320)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = ConvNorm(3, 32, 3, 2, activation=nn.SiLU(inplace=True), same=True)
+        stages, n_in = [], 32
+        for expansion, n_out, repeats, stride, size in STAGES:
+            blocks = []
+            for i in range(repeats):
+                blocks.append(MBConv(n_in, n_out, stride if i == 0 else 1, expansion, size))
+                n_in = n_out
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x, features = self.stem(images), []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in TAPS:
+                features.append(x)
+        return features
+
+
+class EfficientNet(nn.Module):
+    """Images in, features (n, 64, height / 4, width / 4) out."""
+
+    stride, width = 4, 64
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = EfficientNetTrunk()
+        self.pyramid = Pyramid(self.trunk.channels, self.width)
+        initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pyramid(self.trunk(images))

@@ -1,0 +1,92 @@
+"""ResNet-50 and ResNet-101 (He 2016) as DeepLabCut uses them: dilated to stride 16, a deconvolution to stride 8.
+
+Location refinement is the offset head that every network has; intermediate supervision (DeeperCut, Insafutdinov 2016)
+predicts the locations once more from the third stage.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .blocks import ConvNorm, initialise, zero_norms
+
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+
+
+class Bottleneck(nn.Module):
+    """1x1 to fewer channels, 3x3, 1x1 to four times as many, around a shortcut."""
+
+    def __init__(self, n_in: int, width: int, stride: int, dilation: int):
+        super().__init__()
+        n_out = 4 * width
+        self.first = ConvNorm(n_in, width, 1)
+        self.middle = ConvNorm(width, width, 3, stride, dilation=dilation)
+        self.last = ConvNorm(width, n_out, 1, activation=nn.Identity())
+        same = stride == 1 and n_in == n_out
+        self.shortcut = nn.Identity() if same else ConvNorm(n_in, n_out, 1, stride, activation=nn.Identity())
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.last(self.middle(self.first(x))) + self.shortcut(x))
+
+
+class ResNetTrunk(nn.Module):
+    """Images in, the outputs of the third and the fourth stage out (1024 and 2048 channels, both of stride 16)."""
+
+    def __init__(self, depth: int):
+        super().__init__()
+        self.stem = ConvNorm(3, 64, 7, 2)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        stages, n_in = [], 64
+        for i, n_blocks in enumerate(DEPTHS[depth]):
+            width = 64 * 2**i
+            stride, dilation = (1, 1) if i == 0 else (2, 1) if i < 3 else (1, 2)
+            blocks = []
+            for j in range(n_blocks):
+                blocks.append(Bottleneck(n_in, width, stride if j == 0 else 1, dilation))
+                n_in = 4 * width
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.pool(self.stem(images))
+        for stage in list(self.stages)[:3]:
+            x = stage(x)
+        return x, self.stages[3](x)
+
+
+class ResNet(nn.Module):
+    """Images in, features (n, 256, height / 8, width / 8) out, and the intermediate logits where supervised."""
+
+    stride, width = 8, 256
+
+    def __init__(self, depth: int, n_keypoints: int, intermediate: bool = False):
+        super().__init__()
+        self.trunk = ResNetTrunk(depth)
+        self.up = Deconvolution(2048, self.width)
+        self.early = None
+        if intermediate:
+            self.early = nn.Sequential(Deconvolution(1024, 128), nn.Conv2d(128, n_keypoints, 1))
+        initialise(self)
+        zero_norms(part.last for part in self.modules() if isinstance(part, Bottleneck))
+        if self.early is not None:
+            nn.init.constant_(self.early[1].bias, -8.0)  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        third, fourth = self.trunk(images)
+        features = self.up(fourth)
+        if self.early is None or not self.training:
+            return features
+        return features, self.early(third)
+
+
+class Deconvolution(nn.Module):
+    """Twice the size by a transposed convolution, normalised."""
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(n_in, n_out, 4, 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.up(x)).relu()
