@@ -60,6 +60,8 @@ def number(value: object, digits: int = 3) -> str:
         return "–"
     if value == 0:
         return "0"
+    if abs(value) < 1e-5:
+        return f"{value:.0e}"
     decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
     return f"{value:,.{min(decimals, 8)}f}"
 

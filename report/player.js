@@ -329,7 +329,7 @@
   const fingers = new Map();
   let armed = false;   // the wheel zooms once the pointer has moved over the picture: scrolling past it stays scrolling
   canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
+    if (event.isTrusted) canvas.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
     canvas.focus({ preventScroll: true });
   });

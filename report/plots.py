@@ -116,7 +116,7 @@ def plot_speed(
     _with_band(times, speed, std, ax, label, colour)
     ax.set(xlabel="time (s)", ylabel=unit)
     if np.isfinite(speed).any():
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 * max(float(ax.dataLim.y1), 1e-9))
     return ax
 
 

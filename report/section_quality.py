@@ -63,11 +63,11 @@ def _keypoint_table(views: xr.Dataset | None, pose: xr.Dataset | None, errors: x
         headings += [str(name) for name in errors["view"].values]
         rows = [[*row, *(_shaded(value, typical) for value in cells)] for row, cells in zip(rows, medians, strict=True)]
         caption += "; shaded: the median error in each camera, px, darkest from four times the typical"
-    return table(headings, rows, caption)
+    return element("div", table(headings, rows, caption), class_="dense")
 
 
 def _shaded(value: float, typical: float) -> Markup:
-    shade = 0.7 * min(1.0, value / (4 * typical)) if np.isfinite(value) and typical > 0 else 0.0
+    shade = 0.6 * min(1.0, value / (4 * typical)) if np.isfinite(value) and typical > 0 else 0.0
     return element("td", number(value), style=f"background:rgba(var(--heat),{shade:.2f})")
 
 

@@ -161,9 +161,17 @@ def provenance_section(**datasets: xr.Dataset | None) -> Section | None:
     for name, dataset in datasets.items():
         if dataset is None or not dataset.attrs:
             continue
-        pairs = {str(key).replace("_", " "): _attribute(value) for key, value in sorted(dataset.attrs.items())}
+        pairs = {
+            str(key).replace("_", " "): _attribute(value) for key, value in sorted(dataset.attrs.items(), key=_rank)
+        }
         blocks += [element("h3", name), definitions(pairs)]
     return section("provenance", "Provenance", *blocks) if blocks else None
+
+
+def _rank(item: tuple) -> tuple[int, str]:
+    """The step and its options first, the inputs' hashes last."""
+    known = {"step": 0, "muybridge_version": 1, "options": 2, "inputs": 9}
+    return known.get(str(item[0]), 5), str(item[0])
 
 
 def _attribute(value: object) -> object:

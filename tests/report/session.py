@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from muybridge.calibration.report import COLUMNS, CalibrationReport
 from muybridge.datasets import pose_dataset, views_dataset
 
 FPS = 100.0
@@ -41,6 +42,7 @@ def make_session(rig, skeleton, points, folder=None, seed=3):
         "title": "A made-up session",
         "summary": {"Animal": "seven points", "Cameras": "six, 1280 × 1024"},
         "rig": rig,
+        "calibration_report": make_calibration(rig),
         "views": views,
         "pose": pose,
         "kinematics": make_kinematics(times),
@@ -50,6 +52,24 @@ def make_session(rig, skeleton, points, folder=None, seed=3):
     if folder is not None:
         session["videos"] = write_videos(rig, skeleton, points, folder)
     return session
+
+
+def make_calibration(rig, seed=5):
+    """A calibration's report: 600 corners per camera, one warning."""
+    rng = np.random.default_rng(seed)
+    n = len(rig)
+    row = dict.fromkeys(COLUMNS, 0.25) | {"n_frames": 40, "n_corners": 600}
+    return CalibrationReport(
+        cameras=dict.fromkeys((*rig.names, "all"), row),
+        facts={"lens model": "5 coefficients", "noise of a corner (px)": 0.0512},
+        warnings=("camera cam_3 saw the board in 4 % of its image; wave it through the corners",),
+        shared_frames=rng.integers(0, 40, (n, n)),
+        positions=rig.centers,
+        directions=np.stack([camera.R[2] for camera in rig]),
+        corners=tuple(rng.uniform(0, camera.size, (600, 2)) for camera in rig),
+        residuals=tuple(rng.normal(0, 0.2, (600, 2)) for _ in rig),
+        sizes=tuple(camera.size for camera in rig),
+    )
 
 
 def make_kinematics(times):

@@ -132,6 +132,20 @@ def test_dragging_turns_and_the_wheel_zooms(report, open_page):
     assert colour_count(nearer, LEFT_LIGHT) > colour_count(turned, LEFT_LIGHT)
 
 
+def test_two_fingers_zoom(report, open_page):
+    page = open_page(report, has_touch=True)
+    page.locator("#stage").scroll_into_view_if_needed()
+    box = page.locator("#stage").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = colour_count(picture(page), LEFT_LIGHT)
+    fingers = page.context.new_cdp_session(page)
+    for kind, gap in (("touchStart", 60), ("touchMove", 90), ("touchMove", 140)):
+        points = [{"x": x - gap, "y": y, "id": 0}, {"x": x + gap, "y": y, "id": 1}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert colour_count(picture(page), LEFT_LIGHT) > 1.3 * before
+
+
 def test_the_keyboard_reaches_everything(report, open_page):
     page = open_page(report)
     page.focus("#stage")
@@ -248,3 +262,26 @@ def test_sparse_recordings_open_without_errors(session, case, open_page, tmp_pat
     for key in ("Space", "ArrowRight", "u", "n", "v"):
         page.keyboard.press(key)
     assert drawn(picture(page)) > 100
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_their_paper(report, open_page, scheme):
+    page = open_page(report, color_scheme=scheme)
+    names = ["ink", "muted", "accent", "warn", "paper", "card", "warn-paper"]
+    colour = page.evaluate(
+        "(names) => Object.fromEntries(names.map((n) =>"
+        " [n, getComputedStyle(document.documentElement).getPropertyValue('--' + n).trim()]))",
+        names,
+    )
+    light = {name: luminance(value) for name, value in colour.items()}
+    pairs = (("ink", "paper"), ("muted", "paper"), ("muted", "card"), ("accent", "paper"), ("warn", "warn-paper"))
+    for text, paper in pairs:
+        low, high = sorted((light[text], light[paper]))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (text, paper)
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -8,7 +8,7 @@ import xarray as xr
 from muybridge.datasets import DatasetError
 from muybridge.report import page, write_report
 
-OPTIONAL = ("rig", "views", "pose", "kinematics", "skeleton", "videos", "errors")
+OPTIONAL = ("rig", "calibration_report", "views", "pose", "kinematics", "skeleton", "videos", "errors")
 
 
 def sections_of(path):
@@ -28,7 +28,11 @@ def test_a_title_and_a_summary_are_enough(tmp_path):
 
 @pytest.mark.parametrize("left_out", ["rig", "views", "pose", "skeleton"])
 def test_each_part_is_optional(session, left_out, tmp_path):
-    parts = {name: value for name, value in session.items() if name not in (left_out, "videos", "kinematics")}
+    parts = {
+        name: value
+        for name, value in session.items()
+        if name not in (left_out, "videos", "kinematics", "calibration_report")
+    }
     assert "summary" in sections_of(write_report(tmp_path / "report.html", **parts))
 
 
@@ -97,7 +101,7 @@ def test_a_wrong_dataset_is_named(session, tmp_path):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n_frames", [1, 2])
 def test_few_frames(session, n_frames, tmp_path):
-    parts = dict(session)
+    parts = {name: value for name, value in session.items() if name != "calibration_report"}
     for name in ("views", "pose", "kinematics"):
         parts[name] = session[name].isel(time=slice(n_frames))
     assert "skeleton" in sections_of(write_report(tmp_path / "r.html", **parts))
@@ -105,18 +109,23 @@ def test_few_frames(session, n_frames, tmp_path):
 
 @pytest.mark.filterwarnings("error")
 def test_everything_missing(session, tmp_path):
-    parts = {name: value for name, value in session.items() if name != "videos"}
+    parts = {name: value for name, value in session.items() if name not in ("videos", "calibration_report")}
     for name in ("views", "pose", "kinematics"):
         parts[name] = session[name].map(lambda v: v.astype(float) * np.nan, keep_attrs=True)
     assert "quality" in sections_of(write_report(tmp_path / "r.html", **parts))
 
 
 def test_several_individuals(session, tmp_path):
-    parts = {name: value for name, value in session.items() if name != "videos"}
+    parts = {name: value for name, value in session.items() if name not in ("videos", "calibration_report")}
     for name in ("views", "pose", "kinematics"):
         parts[name] = xr.concat([session[name], session[name]], dim="individual").assign_coords(individual=["a", "b"])
     text = write_report(tmp_path / "r.html", **parts).read_text()
     assert "b: left_knee" in text
+
+
+def test_warnings_of_the_calibration_stand_in_the_summary(report):
+    summary = report.read_text().partition('id="skeleton"')[0]
+    assert "camera cam_3 saw the board in 4 % of its image" in summary
 
 
 def test_goals_are_judged(tmp_path):
