@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 _FAR = 1e30
+_BLEND = 14.0  # world units over which parts grow together
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -149,8 +150,15 @@ def _blended_normal(k, px, py, pz, nx, ny, nz, ready, near):
         j = near[k, m]
         if j < 0:
             break
-        gap, mx, my, mz, _ = _outside(ready[j], px, py, pz)
-        weight = max(1.0 - max(gap, 0.0) / 14.0, 0.0) ** 2
+        part = ready[j]
+        qx, qy, qz = px - part[0], py - part[1], pz - part[2]
+        s = qx * part[8] + qy * part[9] + qz * part[10]
+        reach = max(part[6], part[7]) + _BLEND
+        # most are too far away to matter, which is seen without a square root
+        if s < -reach or s > part[11] + reach or qx * qx + qy * qy + qz * qz - s * s > reach * reach:
+            continue
+        gap, mx, my, mz, _ = _outside(part, px, py, pz)
+        weight = max(1.0 - max(gap, 0.0) / _BLEND, 0.0) ** 2
         nx, ny, nz = nx + weight * mx, ny + weight * my, nz + weight * mz
     norm = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
     return nx / norm, ny / norm, nz / norm

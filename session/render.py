@@ -257,7 +257,8 @@ def _write_session(folder: Path, rig: CameraRig) -> None:
             "symmetries": [list(pair) for pair in DEMO_SKELETON.symmetries], "root": DEMO_SKELETON.root,
         },
         "joints": {name: list(joint) for name, joint in DEMO_JOINTS.items()},
-        "train": {"labels": "labels"},
+        # the coat tells left from right: this preset does not mirror pictures
+        "train": {"labels": "labels", "network": "small"},
         "reconstruct": {"method": "smooth"},
     }  # fmt: skip
     (folder / "session.toml").write_text(tomli_w.dumps(session))

@@ -31,7 +31,7 @@ class Coat:
     colours: Array
     near: NDArray[np.int64]
     rest: Array
-    spots: Array
+    spots: NDArray[np.float32]
 
 
 def _legs() -> list[tuple]:
@@ -160,7 +160,7 @@ def make_coat() -> Coat:
     return Coat(names, np.array([row[3] for row in _ROWS], float), colours, near, rest, _make_spots())
 
 
-def _make_spots(n: int = 64, seed: int = 7) -> Array:
+def _make_spots(n: int = 64, seed: int = 7) -> NDArray[np.float32]:
     """(2, n, n, n) periodic volumes: rosettes about 25 mm apart (voxels of 3 mm), and the fine grain of the fur."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), -1).reshape(-1, 3).astype(float)
@@ -174,4 +174,4 @@ def _make_spots(n: int = 64, seed: int = 7) -> Array:
     size = gaussian_filter(rng.normal(size=(n, n, n)), 3, mode="wrap")
     spots = np.clip((2.55 + 0.5 * size / size.std() - distance) / 0.8 + 0.5, 0, 1)
     fur = gaussian_filter(rng.normal(size=(n, n, n)), 0.7, mode="wrap")
-    return np.stack([spots, np.clip(0.5 + 0.2 * fur / fur.std(), 0, 1)])
+    return np.stack([spots, np.clip(0.5 + 0.2 * fur / fur.std(), 0, 1)]).astype(np.float32)

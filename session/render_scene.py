@@ -153,8 +153,14 @@ class Shadow:
 
     @property
     def corners(self) -> Array:
-        side = self.cell * len(self.darkness)
-        ends = [[0, 0, 0], [side, 0, 0], [side, side, 0], [0, side, 0]]
+        """(4, 3) of the rectangle on the floor that holds what is dark."""
+        rows, columns = (np.flatnonzero(self.darkness.max(axis=axis) > 0.004) for axis in (1, 0))
+        if not len(rows):
+            rows = columns = np.zeros(1)
+        (left, right), (low, high) = (
+            (self.cell * (ends[0] - 1), self.cell * (ends[-1] + 2)) for ends in (columns, rows)
+        )
+        ends = [[left, low, 0], [right, low, 0], [right, high, 0], [left, high, 0]]
         return np.array([*self.origin, 0.0]) + np.array(ends)
 
 

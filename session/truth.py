@@ -66,21 +66,18 @@ def compare_with_truth(
 def align_worlds(rig: CameraRig, truth: CameraRig) -> tuple[Array, Array]:
     """Rotation R (3, 3) and shift t (3,) with x_truth ≈ R x + t, from centres and directions of the cameras of both.
 
-    Each camera counts with its centre and with the ends of its three axes, which are as long as the rig is wide, so
-    that places and directions weigh alike (Kabsch 1976 on these points). No scale: a wrong one is an error to be seen.
+    The rotation is that of Kabsch (1976) on the cameras' centres and, seen from each camera, on the ends of its three
+    axes, as long as the rig is wide: places and directions weigh alike. No scale: a wrong one is an error to be seen.
     """
     names = _shared(rig.names, truth.names, "cameras")
     rig, truth = rig.subset(names), truth.subset(names)
     reach = np.linalg.norm(truth.centers - truth.centers.mean(axis=0), axis=1).mean() or 1.0
-    source, target = (_axis_ends(r, reach) for r in (rig, truth))
-    u, _, vt = np.linalg.svd((target - target.mean(axis=0)).T @ (source - source.mean(axis=0)))
+    source, target = (
+        np.concatenate([r.centers - r.centers.mean(axis=0), *(reach * camera.R for camera in r)]) for r in (rig, truth)
+    )
+    u, _, vt = np.linalg.svd(target.T @ source)
     R = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    return R, target.mean(axis=0) - R @ source.mean(axis=0)
-
-
-def _axis_ends(rig: CameraRig, reach: float) -> Array:
-    ends = [np.vstack([camera.center, camera.center + reach * camera.R]) for camera in rig]
-    return np.concatenate(ends)
+    return R, truth.centers.mean(axis=0) - R @ rig.centers.mean(axis=0)
 
 
 def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
