@@ -96,7 +96,7 @@ def _choose(pose: xr.Dataset, degree: int, method: str) -> str:
     if method == "auto":
         method = "state" if "velocity" in pose else "evidence"
     if method == "state" and "velocity" not in pose:
-        raise DatasetError(f"the pose carries no 'velocity'; reconstruct with method 'smooth', or take another method")
+        raise DatasetError("the pose carries no 'velocity'; reconstruct with method 'smooth', or take another method")
     if method != "state" and pose.sizes["time"] < 2:
         raise DatasetError(f"the {name} needs at least two frames, got {pose.sizes['time']}")
     return method

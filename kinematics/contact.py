@@ -1,0 +1,158 @@
+"""When each foot stands and when it swings: a two-state model of its speed and height, then each event to the frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..datasets import Array
+from ._kernels_contact import forward_backward
+
+ITERATIONS = 40
+MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
+STANCE_REACH, SWING_REACH = 10, 6  # frames on either side of an event that say when it happened
+
+
+class Contact(NamedTuple):
+    """Of one foot: probability of stance (n_frames,), and its swings as (n_swings,) lift-offs and touch-downs, seconds.
+
+    The events' standard deviations come from how sharply the positions tell them.
+    """
+
+    probability: Array
+    lift_off: Array
+    touch_down: Array
+    lift_off_std: Array
+    touch_down_std: Array
+
+
+def find_contact(positions: Array, velocities: Array, times: Array, up: Array, noise: float) -> Contact:
+    """Stance and swing of one foot.
+
+    Parameters
+    ----------
+    positions : (n_frames, 3) as measured, relative to the surface the foot stands on; NaN where missing
+    velocities : (n_frames, 3) smooth, relative to the surface
+    times : (n_frames,), seconds
+    up : (3,) unit vector against gravity
+    noise : standard deviation of the positions, world units: no other scale is set by hand
+    """
+    features = _features(positions, velocities, up)
+    probability = stance_probability(features)
+    swings = _swings(probability, positions, noise)
+    off, off_std = _refine([s for s, _ in swings], swings, positions, times, leaving=True)
+    down, down_std = _refine([e for _, e in swings], swings, positions, times, leaving=False)
+    probability[np.isnan(features).any(axis=1)] = np.nan
+    return Contact(probability, off, down, off_std, down_std)
+
+
+def stance_probability(features: Array) -> Array:
+    """Probability of stance at every frame under a hidden Markov model with two Gaussian states, fitted by EM.
+
+    Parameters
+    ----------
+    features : (n_frames, 2) log speed and height over its range; NaN where missing: such frames say nothing
+
+    Returns
+    -------
+    (n_frames,); stance is the state that is slower and lower
+
+    Notes
+    -----
+    Rabiner 1989, Proc. IEEE 77, 257.
+    """
+    there = np.isfinite(features).all(axis=1)
+    if there.sum() < 4:
+        return np.full(len(features), np.nan)
+    seen = features[there]
+    score = (seen - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), 1e-12)
+    slow = score.sum(axis=1) < np.median(score.sum(axis=1))
+    weights = np.zeros(len(features))
+    weights[there] = np.where(slow, 0.9, 0.1)
+    stay = np.array([0.95, 0.95])
+    last = -np.inf
+    for _ in range(ITERATIONS):
+        log_likelihood = np.zeros((len(features), 2))
+        for state, weight in enumerate((there - weights, weights)):
+            log_likelihood[there, state] = _log_gaussian(seen, weight[there])
+        counts, evidence = forward_backward(log_likelihood, stay, weights)
+        stay = np.clip(counts[:, 0] / np.maximum(counts[:, 1], 1e-9), 0.5, 0.999)
+        probability, weights = weights.copy(), weights * there
+        if abs(evidence - last) < 1e-4 * max(1.0, abs(evidence)):
+            break
+        last = evidence
+    return probability
+
+
+def _log_gaussian(values: Array, weights: Array) -> Array:
+    """Log density of each value under the weighted Gaussian of all (full covariance, floored)."""
+    total = max(float(weights.sum()), 1e-9)
+    mean = weights @ values / total
+    centred = values - mean
+    covariance = (centred * weights[:, None]).T @ centred / total + 1e-4 * np.diag(values.var(axis=0) + 1e-12)
+    solved = np.linalg.solve(covariance, centred.T).T
+    return -0.5 * (centred * solved).sum(axis=1) - 0.5 * np.linalg.slogdet(covariance)[1]
+
+
+def _features(positions: Array, velocities: Array, up: Array) -> Array:
+    speed = np.linalg.norm(velocities, axis=1)
+    floor = 1e-3 * np.nanmax(speed, initial=0.0) + 1e-12
+    height = positions @ up
+    known = height[np.isfinite(height)]
+    extent = np.ptp(np.percentile(known, [2, 98])) if len(known) else 1.0
+    with np.errstate(invalid="ignore"):
+        return np.stack([np.log(np.maximum(speed, floor)), height / max(extent, 1e-12)], axis=1)
+
+
+def _swings(probability: Array, positions: Array, noise: float) -> list[tuple[int, int]]:
+    """(first, last + 1) frames of each swing that stands between two stances and goes somewhere."""
+    swinging = probability < 0.5
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], swinging, [False]]).astype(np.int8)))
+    swings: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2):
+        path = positions[max(start - 1, 0) : end + 1]
+        known = path[np.isfinite(path).all(axis=1)]
+        moved = np.linalg.norm(known - known[0], axis=1).max() if len(known) else 0.0
+        if start > 0 and end < len(positions) and moved > MOVED * noise:
+            swings.append((int(start), int(end)))
+    return swings
+
+
+def _refine(
+    rough: list[int], swings: list[tuple[int, int]], positions: Array, times: Array, *, leaving: bool
+) -> tuple[Array, Array]:
+    """Each event where a resting point and a parabola that starts from it fit the positions best; seconds and std."""
+    found, stds = np.full((2, len(rough)), np.nan)
+    for i, at in enumerate(rough):
+        start, end = swings[i]
+        before = swings[i - 1][1] if i > 0 else 0
+        after = swings[i + 1][0] if i + 1 < len(swings) else len(times)
+        inside = max(3, min(SWING_REACH, (end - start) // 2))
+        if leaving:
+            window = slice(max(at - STANCE_REACH, (before + at) // 2, 0), min(at + inside + 1, len(times)))
+        else:
+            window = slice(max(at - inside - 1, 0), min(at + STANCE_REACH, (at + after) // 2 + 1, len(times)))
+        found[i], stds[i] = _turning_point(positions[window], times[window], float(times[at]), leaving)
+    return found, stds
+
+
+def _turning_point(positions: Array, times: Array, near: float, leaving: bool) -> tuple[float, float]:
+    """Time at which a point at rest starts to move along a parabola (or, reversed, comes to rest), and its std."""
+    there = np.isfinite(positions).all(axis=1)
+    if there.sum() < 6:
+        return near, np.nan
+    y, t = positions[there] - positions[there].mean(axis=0), times[there]
+    step = np.median(np.diff(t))
+    candidates = np.arange(max(t[1], near - 6 * step), min(t[-2], near + 6 * step), step / 8)
+    if len(candidates) < 3:
+        return near, np.nan
+    ramp = np.maximum((t - candidates[:, None]) * (1 if leaving else -1) / step, 0.0)
+    design = np.stack([np.ones_like(ramp), ramp, ramp**2], axis=-1)
+    projection = design @ np.linalg.pinv(design, rcond=1e-9)
+    residual = ((y - projection @ y) ** 2).sum(axis=(1, 2))
+    best = int(np.argmin(residual))
+    freedom = max(3 * len(t) - 10, 1)
+    odds = np.exp(-0.5 * (residual - residual[best]) * freedom / max(residual[best], 1e-300))
+    mean = odds @ candidates / odds.sum()
+    return float(candidates[best]), float(np.sqrt(odds @ (candidates - mean) ** 2 / odds.sum() + (step / 8) ** 2 / 12))

@@ -1,0 +1,60 @@
+"""The name of a gait from the phases of its limbs, after Hildebrand (1965, Science 150, 701; 1989, BioScience 39, 766)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+ROLES = ("left_hind", "right_hind", "left_fore", "right_fore")
+CLEAR = 0.17  # largest root-mean-square distance, in strides, from a gait's ideal phases that still bears its name
+
+# touch-downs of right hind, left fore and right fore after the left hind, in strides; asymmetric gaits on either lead
+IDEALS = {
+    "walk": [(0.5, 0.25, 0.75), (0.5, 0.75, 0.25)],  # lateral and diagonal sequence
+    "trot": [(0.5, 0.5, 0.0)],
+    "pace": [(0.5, 0.0, 0.5)],
+    "canter": [(0.3, 0.3, 0.6), (0.7, 0.3, 0.0)],
+    "gallop": [
+        (hind, fore, fore + lead)
+        for hind in (-0.12, 0.12)
+        for lead in (-0.12, 0.12)
+        for fore in (0.5 + hind / 2 - lead / 2,)
+    ],
+}
+
+
+def limb_roles(names: list[str]) -> dict[str, str]:
+    """{role: limb} for limb names such as left_hind, hind_left_paw, LeftFront, RF; empty unless all are recognised."""
+    roles: dict[str, str] = {}
+    for name in names:
+        words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+        side = "left" if words & {"left", "l", "lf", "lh", "fl", "hl"} else ""
+        side = side or ("right" if words & {"right", "r", "rf", "rh", "fr", "hr"} else "")
+        end = "hind" if words & {"hind", "back", "rear", "h", "lh", "rh", "hl", "hr"} else ""
+        end = end or ("fore" if words & {"fore", "front", "f", "lf", "rf", "fl", "fr"} else "")
+        if side and end:
+            roles[f"{side}_{end}"] = name
+    return roles if len(roles) == len(names) else {}
+
+
+def name_gait(phases: Mapping[str, float], duty_factor: float) -> str:
+    """The gait's name from {role: phase}: of four limbs the nearest of the ideals, of two walk or run by duty factor.
+
+    Returns
+    -------
+    "walk", "trot", "pace", "canter", "gallop", "run"; "unclear" where the phases are far from all; "" where a phase or
+    the limbs' roles are not known
+    """
+    if len(phases) == 2:
+        return "walk" if duty_factor > 0.5 else "run"
+    if set(phases) != set(ROLES) or not np.isfinite(list(phases.values())).all():
+        return ""
+    seen = np.array([phases[role] - phases["left_hind"] for role in ROLES[1:]])
+    distances = {}
+    for name, ideals in IDEALS.items():
+        away = (seen - np.array(ideals) + 0.5) % 1.0 - 0.5
+        distances[name] = float(np.sqrt((away**2).mean(axis=1)).min())
+    best = min(distances, key=distances.__getitem__)
+    return best if distances[best] <= CLEAR else "unclear"
