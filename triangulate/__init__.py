@@ -3,29 +3,38 @@
 from ..datasets import Skeleton
 from .candidates import Candidates, triangulate_candidates
 from .consensus import Triangulation, estimate_sigma, triangulate_ransac
+from .diagnosis import Diagnosis, diagnose
 from .dlt import point_covariances, triangulate_dlt
 from .filters import hampel_filter, interpolate_gaps, median_filter
+from .individuals import Association, match_individuals, match_views
 from .pairs import triangulate_pairs
 from .posterior import Trajectory
 from .reconstruct import reconstruct
 from .regions import Region, mirror_camera, region_camera, split_views
 from .smooth import smooth
+from .stream import reconstruct_file
 from .swaps import SwapRepair, repair_swaps
 
 __all__ = [
+    "Association",
     "Candidates",
+    "Diagnosis",
     "Region",
     "Skeleton",
     "SwapRepair",
     "Trajectory",
     "Triangulation",
+    "diagnose",
     "estimate_sigma",
     "hampel_filter",
     "interpolate_gaps",
+    "match_individuals",
+    "match_views",
     "median_filter",
     "mirror_camera",
     "point_covariances",
     "reconstruct",
+    "reconstruct_file",
     "region_camera",
     "repair_swaps",
     "smooth",

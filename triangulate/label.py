@@ -39,9 +39,9 @@ def label_trajectory(
     none = np.prod(1 - inlier, axis=0)
     one = sum(inlier[c] * np.prod(1 - np.delete(inlier, c, axis=0), axis=0) for c in range(len(inlier)))
     variables: dict[str, Any] = {name: getattr(trajectory, field, None) for name, field in _FIELDS.items()}
-    pairs = getattr(trajectory, "pairs", None)
     cross = getattr(trajectory, "cross_covariances", None)
-    if cross is not None and pairs:
+    pairs = [(keypoints[a], keypoints[b]) for a, b in trajectory.pairs] if cross is not None else []
+    if pairs:
         variables["cross_covariance"] = cross
     return pose_dataset(
         points_3d,

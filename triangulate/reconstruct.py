@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +14,7 @@ from ..calibration import CameraRig
 from ..datasets import DatasetError, Skeleton, check_views, fps_of, pose_dataset, with_provenance
 from ..datasets.arrays import Array
 from .consensus import estimate_sigma, triangulate_ransac
+from .diagnosis import diagnose
 from .dlt import point_covariances, triangulate_dlt
 from .filters import interpolate_gaps, median_filter
 from .label import label_trajectory
@@ -69,7 +70,7 @@ def reconstruct(
     """
     if method not in METHODS:
         raise ValueError(f"there is no reconstruction method {method!r}; known: {list(METHODS)}")
-    rig = _matching_rig(views, rig)
+    rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, **options}
     if "individual" in views.dims:
         shared = {"skeleton": skeleton, "prior": prior, "body": body, "window": window, "max_gap": max_gap, **options}
@@ -80,10 +81,21 @@ def reconstruct(
         pose = xr.concat(parts, dim=xr.DataArray(views["individual"].values, dims="individual", name="individual"))
         return with_provenance(pose, "reconstruct", settings, {"rig": rig_hash(rig)})
     if method in _FRAMEWISE:
-        pose = _framewise(views, rig, method, window, max_gap, chunk_frames, options)
+        pieces = list(framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options))
+        pose = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time")
     else:
         pose = _modelled(check_views(views), rig, method, skeleton, prior, body, options)
-    return with_provenance(pose, "reconstruct", settings, {"rig": rig_hash(rig)})
+    return described(pose, views, rig, settings)
+
+
+def described(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, settings: dict) -> xr.Dataset:
+    """The pose with its provenance and the diagnosis of its cameras and keypoints in words, as attributes."""
+    pose = with_provenance(pose, "reconstruct", settings, {"rig": rig_hash(rig)})
+    sample = sampled(views)
+    points_2d, confidence = _arrays(sample)
+    keypoints = [str(name) for name in sample["keypoint"].values]
+    words = diagnose(points_2d, rig, keypoints=keypoints, confidence=confidence).messages
+    return pose.assign_attrs(diagnosis="\n".join(words))
 
 
 def rig_hash(rig: CameraRig) -> str:
@@ -95,7 +107,7 @@ def rig_hash(rig: CameraRig) -> str:
     return digest.hexdigest()
 
 
-def _matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
+def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
     """The rig's cameras in the order of the views."""
     dim = "views" if "views" in getattr(views, "dims", ()) else "view"
     if not isinstance(views, xr.Dataset) or dim not in views.coords:
@@ -153,36 +165,44 @@ def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, o
 _FRAMEWISE: dict[str, Callable[..., dict]] = {"dlt": _dlt, "ransac": _ransac, "median": _ransac, "pairs": _pairs}
 
 
-def _sampling_step(views: xr.Dataset) -> int:
-    """Every how many frames are enough to judge the noise."""
+def sampled(views: xr.Dataset) -> xr.Dataset:
+    """Evenly spread frames, enough to judge the noise and the cameras by: the same for the same recording."""
     n_keypoints = views.sizes.get("keypoint", views.sizes.get("keypoints", 1))
-    return max(1, views.sizes["time"] * n_keypoints // _SAMPLE)
+    step = max(1, views.sizes["time"] * n_keypoints // _SAMPLE)
+    return check_views(views.isel(time=slice(None, None, step)))
+
+
+def framewise_pieces(
+    views: xr.Dataset, rig: CameraRig, method: str, window: int, max_gap: int, chunk_frames: int | None, options: dict
+) -> Iterator[xr.Dataset]:
+    """Poses of consecutive stretches of time, by a method that takes every frame on its own and filters that look
+    no further than the stretches overlap: together they are the answer in one piece."""
+    if method not in _FRAMEWISE:
+        raise ValueError(f"method {method!r} looks at all of time at once; in pieces there are {sorted(_FRAMEWISE)}")
+    if chunk_frames is not None and chunk_frames < 1:
+        raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
+    points_2d, confidence = _arrays(sampled(views))
+    sigma = estimate_sigma(points_2d, rig, confidence=confidence)
+    n_frames = views.sizes["time"]
+    chunk = max(1, n_frames if chunk_frames is None else int(chunk_frames))
+    overlap = (window // 2 if method == "median" else 0) + (max_gap + 1 if max_gap > 0 else 0)
+    for start in range(0, max(n_frames, 1), chunk):
+        stop, low = min(start + chunk, n_frames), max(start - overlap, 0)
+        part = check_views(views.isel(time=slice(low, stop + overlap)))
+        pose = _framewise(part, rig, method, window, max_gap, sigma, options)
+        yield pose.isel(time=slice(start - low, stop - low))
 
 
 def _framewise(
-    views: xr.Dataset, rig: CameraRig, method: str, window: int, max_gap: int, chunk_frames: int | None, options: dict
+    views: xr.Dataset, rig: CameraRig, method: str, window: int, max_gap: int, sigma: Array, options: dict
 ) -> xr.Dataset:
-    """A method that takes every frame on its own, chunk by chunk; filters over time follow on the whole."""
-    n_frames = views.sizes["time"]
-    sample = check_views(views.isel(time=slice(None, None, _sampling_step(views))))
-    points_2d, confidence = _arrays(sample)
-    sigma = estimate_sigma(points_2d, rig, confidence=confidence)
-    chunk = n_frames if not chunk_frames else int(chunk_frames)
-    parts = []
-    for start in range(0, max(n_frames, 1), max(chunk, 1)):
-        part = check_views(views.isel(time=slice(start, start + chunk)))
-        parts.append(_FRAMEWISE[method](*_arrays(part), rig, sigma, options))
-    axis = {"reprojection_error": 1}
-    variables: dict[str, Any] = {
-        name: np.concatenate([part[name] for part in parts], axis.get(name, 0)) for name in parts[0]
-    }
+    variables: dict[str, Any] = _FRAMEWISE[method](*_arrays(views), rig, sigma, options)
+    points_3d, times = variables.pop("position"), np.asarray(views["time"].values, dtype=float)
     if method == "median":
-        variables["position"] = median_filter(variables["position"], window)
-    times = np.asarray(views["time"].values, dtype=float)
+        points_3d = median_filter(points_3d, window)
     if max_gap > 0:
-        variables["position"] = interpolate_gaps(variables["position"], max_gap, times)
-    keypoints = [str(name) for name in sample["keypoint"].values]
-    points_3d = variables.pop("position")
+        points_3d = interpolate_gaps(points_3d, max_gap, times)
+    keypoints = [str(name) for name in views["keypoint"].values]
     return pose_dataset(points_3d, keypoints=keypoints, times=times, unit=rig.unit, cameras=rig.names, **variables)
 
 

@@ -85,7 +85,8 @@ def _find(both: Array, rig: CameraRig, sigma: Array, cost: float) -> NDArray[np.
     """(n_cameras, n_frames) which views swap the two keypoints of (n_cameras, n_frames, 2 sides, 2)."""
     arrays, origin = centred_arrays(rig)
     sides = np.ascontiguousarray(np.moveaxis(both, 2, 0))
-    swapped = np.empty(both.shape[:2], dtype=bool)
+    n_frames = both.shape[1]
+    swapped = np.empty((len(rig), n_frames), dtype=bool)
     fixed = (rig.centers - origin, camera_pairs(len(rig)), sides, sigma**-2.0, 0.5 * DEFAULT_THRESHOLD**2, cost)
-    run_blocks(lambda start, stop: _kernels_swaps.find_swaps(*arrays, *fixed, start, stop, swapped), swapped.shape[1])
+    run_blocks(lambda start, stop: _kernels_swaps.find_swaps(*arrays, *fixed, start, stop, swapped), n_frames)
     return swapped
