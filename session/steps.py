@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._kernels_notice import told_when_compiling
 from .config import STEPS, Session, SessionError
 from .provenance import Ledger, write_text
 from .recordings import check_same_instants
@@ -77,7 +78,8 @@ def run_session(
             continue
         started = time.perf_counter()
         session.output.mkdir(parents=True, exist_ok=True)
-        step.work(session, progress)
+        with told_when_compiling(say):
+            step.work(session, progress)
         seconds[step.name] = time.perf_counter() - started
         ledger.record(step.name, fingerprint, step.outputs(session), options)
         say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
