@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..datasets import Array
 from .blocks import fold_norms
@@ -16,6 +15,9 @@ from .decoding import find_peaks
 from .detector import Detector
 from .grid import apply_affine, invert_affine, scaling, warp
 from .networks import PoseNet
+from .runtimes import Run, make_run
+from .small import Small
+from .template import TemplateMatching
 from .video import Image
 
 MULTIPLE = 32  # sides of the network's input
@@ -40,12 +42,12 @@ class Engine:
     ----------
     network : normalisations merged, evaluation mode, channels last
     scale : network pixels per image pixel
-    bf16 : run the network in bfloat16
+    run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
     """
 
     network: PoseNet
     scale: float
-    bf16: bool = False
+    run: Run
 
     def whole_view(self, width: int, height: int) -> tuple[Array, tuple[int, int]]:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
@@ -60,11 +62,7 @@ class Engine:
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
         with torch.inference_mode():
-            device = next(self.network.parameters()).device
-            images = as_input(torch.from_numpy(inputs).to(device))
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                maps = self.network(images)
-            peaks = find_peaks(self.network, maps)
+            peaks = find_peaks(self.network, self.run(inputs))
         points, mass = peaks.points.cpu().numpy().astype(float), peaks.mass.cpu().numpy().astype(float)
         factors = peaks.factor.cpu().numpy().astype(float)
         return [self._in_pixels(*one) for one in zip(matrices, points, mass, factors, strict=True)]
@@ -78,27 +76,37 @@ class Engine:
         )
 
 
-def as_input(images: Tensor) -> Tensor:
-    """(n, height, width, 3) bytes to (n, 3, height, width) in -1..1, channels last in memory."""
-    return images.permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 127.5).sub_(1.0)
+def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
+    """A folded copy of the network, ready to look at images.
 
-
-def engine_of(network: PoseNet, scale: float, precision: str = "auto") -> Engine:
-    """A folded copy of the network, ready to look at images."""
+    Raises
+    ------
+    ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
+    """
     folded = fold_norms(copy.deepcopy(network).eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for parameter in folded.parameters():
         parameter.requires_grad_(False)
-    return Engine(folded, scale, use_bf16(precision, next(network.parameters()).device))  # type: ignore[arg-type]
+    return Engine(folded, scale, make_run(folded, runtime, use_bf16(network, precision)))
 
 
-def detector_engine(detector: Detector, precision: str = "auto") -> Engine:
-    return engine_of(detector.network, detector.scale, precision)
+def detector_engine(detector: Detector, precision: str = "auto", runtime: str = "torch") -> Engine:
+    return engine_of(detector.network, detector.scale, precision, runtime)
 
 
-def use_bf16(precision: str, device: torch.device) -> bool:
-    """Whether to run in bfloat16: "auto" where the processor multiplies it in hardware."""
-    if precision == "auto":
-        return device.type == "cuda" or (
-            torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        )
-    return precision == "bf16"
+def use_bf16(network: PoseNet, precision: str) -> bool:
+    """Whether to compute in bfloat16; "auto": where the hardware multiplies it and the network gains by it.
+
+    Plain 3x3 convolutions of few channels (`Small`) were measured slower in bfloat16 than in float32.
+
+    Raises
+    ------
+    ValueError : precision is none of "auto", "fp32", "bf16"
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {precision!r}')
+    if precision != "auto":
+        return precision == "bf16"
+    if next(network.parameters()).device.type == "cuda":
+        return True
+    fast = torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return fast and not isinstance(network.features, (Small, TemplateMatching))

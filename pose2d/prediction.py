@@ -29,6 +29,7 @@ def predict(
     *,
     follow: bool = True,
     precision: str = "auto",
+    runtime: str = "auto",
     times: Array | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -39,6 +40,7 @@ def predict(
     videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
     follow : look at a window around the animal while it is not lost, instead of at the whole frame
     precision : "fp32", "bf16", or "auto": bf16 where the processor multiplies it in hardware
+    runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
     times : (n_frames,) seconds; None: from the videos' frame rate
     progress : show a bar with frames per second
 
@@ -54,7 +56,7 @@ def predict(
     """
     infos = {str(name): probe_video(path) for name, path in videos.items()}
     fps = _common_fps(infos)
-    engine = detector_engine(detector, precision)
+    engine = detector_engine(detector, precision, runtime)
     tracks = {name: Track(engine, info, detector.animal_side if follow else np.inf) for name, info in infos.items()}
     total = sum(info.n_frames for info in infos.values())
     with tqdm(total=total, desc="predict", unit="frame", disable=not progress) as bar:
@@ -62,7 +64,7 @@ def predict(
             tracks[name].step(image)
             bar.update(1)
     views = _collect(detector, tracks, fps, times)
-    options = {"follow": follow, "precision": precision}
+    options = {"follow": follow, "precision": precision, "runtime": runtime}
     return with_provenance(views, "predict", options)
 
 

@@ -47,7 +47,7 @@ class Recipe:
     network : one of `networks.NETWORKS`
     iterations, batch : optimiser steps and crops per step
     crop : side of the square training crops, network pixels (a multiple of 32)
-    scale : network pixels per image pixel; "auto" shows the median animal on half of the crop's side and never enlarges
+    scale : network pixels per image pixel; "auto" shows the median animal on 0.65 of the crop's side and never enlarges
     sigma : width of the target around a keypoint, network pixels
     learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
     holdout : fraction of the frames kept out of training to measure error and calibrate uncertainty
@@ -124,11 +124,23 @@ class Recipe:
 _PRESETS = {
     "small": Recipe(
         network="small",
-        iterations=600,
+        iterations=700,
         crop=192,
+        sigma=4.0,
         learning_rate=3e-3,
         augmentation=Augmentation(
-            rotation=15.0, flip=0.0, blur=0.05, motion=0.05, noise=0.1, jpeg=0.05, resolution=0.0, cutout=0.1
+            rotation=10.0,
+            zoom=1.15,
+            shift=0.12,
+            anywhere=0.05,
+            flip=0.0,
+            light=0.2,
+            blur=0.03,
+            motion=0.03,
+            noise=0.05,
+            jpeg=0.03,
+            resolution=0.0,
+            cutout=0.05,
         ),
     ),
     "template": Recipe(network="template", likelihood="bernoulli", learning_rate=1e-2, weight_decay=1e-2),

@@ -21,11 +21,12 @@ from .augment import random_view, spoil
 from .detector import Detector, DetectorError
 from .evaluation import locate
 from .grid import apply_affine, compose, invert_affine, scaling, warp
-from .inference import as_input, engine_of, use_bf16
+from .inference import engine_of, use_bf16
 from .labels import LabelError, Labels
 from .losses import pose_loss
 from .networks import PoseNet, build_network
 from .recipe import Recipe
+from .runtimes import as_input
 from .splits import split_labels
 from .store import PictureStore
 from .uncertainty import fit_uncertainty, uncalibrated
@@ -123,7 +124,7 @@ def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, re
 def _scale(labels: Labels, recipe: Recipe) -> float:
     if recipe.scale != "auto":
         return float(recipe.scale)
-    return float(min(1.0, 0.5 * recipe.crop / animal_side(labels, 50)))
+    return float(min(1.0, 0.65 * recipe.crop / animal_side(labels, 50)))
 
 
 def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, seed: int) -> PoseNet:
@@ -147,12 +148,13 @@ class _Trainer:
     ):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
+        self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
+        self.values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
         self.labels, self.held_out, self.recipe, self.scale, self.seed = labels, held_out, recipe, scale, seed
         self.store = PictureStore(labels, scale * recipe.augmentation.zoom)
-        self.optimiser = torch.optim.AdamW(_parameter_groups(network, recipe.weight_decay), lr=recipe.learning_rate)
-        self.bf16 = recipe.precision == "bf16" or (
-            recipe.precision == "auto" and recipe.network != "small" and use_bf16("auto", torch.device("cpu"))
-        )
+        groups = _parameter_groups(network, recipe.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+        self.bf16 = use_bf16(network, recipe.precision)
 
     def run(self, progress: bool) -> dict[str, Any]:
         recipe, history = self.recipe, {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0}
@@ -199,11 +201,7 @@ class _Trainer:
     def _average(self, iteration: int) -> None:
         """Running mean of the weights, short at first so that the random beginning is forgotten."""
         decay = min(self.recipe.average, iteration / (iteration + 10.0))
-        for mean, value in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+        torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches made by threads a few steps ahead; a batch depends on the seed and its number only."""
