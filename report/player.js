@@ -70,7 +70,7 @@
     };
     for (let tries = 0; tries < 60; tries++) {
       look();
-      if (points.filter(within).length >= 0.98 * points.length) break;
+      if (points.filter(within).length >= 0.985 * points.length) break;
       state.distance *= 1.12;
     }
     byId("player-follow").checked = false;
@@ -79,7 +79,11 @@
 
   const near = cloud.filter((p) => Math.hypot(...plus(p, middle, -1)) <= 1.05 * reach);
   const animalView = () => fitView([...near, ...near.map(([x, y]) => [x, y, scene.floor.height]), middle]);
-  const rigView = () => fitView([...scene.cameras.flatMap((camera) => [camera.centre, ...camera.corners]), middle]);
+  const ground = [0, 1].flatMap((i) => [0, 1].map((j) => {
+    const { step, low, high, height: z } = scene.floor;
+    return [step * [low, high][i][0], step * [low, high][j][1], z];
+  }));
+  const rigView = () => fitView([...scene.cameras.flatMap((camera) => [camera.centre, ...camera.corners]), ...ground, middle]);
 
   function look() {
     const [cy, sy, cp, sp] = [Math.cos(state.yaw), Math.sin(state.yaw), Math.cos(state.pitch), Math.sin(state.pitch)];

@@ -111,14 +111,24 @@ def _scene_size(points: Array, rig) -> float:
 
 
 def _vertical(rig) -> tuple[Array, bool]:
-    """The up direction, and whether it is known; else the mean upward direction of the images, else z."""
+    """The up direction, and whether it is known; else a guess from the cameras, else z."""
     if rig is None:
         return np.array([0.0, 0.0, 1.0]), False
     if rig.up is not None:
         return np.asarray(rig.up, float) / np.linalg.norm(rig.up), True
-    mean = -np.mean([camera.R[1] for camera in rig.cameras], axis=0)
-    length = np.linalg.norm(mean)
-    return (mean / length, False) if length > 0.2 else (np.array([0.0, 0.0, 1.0]), False)
+    return _level_direction(np.stack([camera.R for camera in rig.cameras])), False
+
+
+def _level_direction(rotations: Array) -> Array:
+    """The direction that makes the rows of all images level: cameras are tilted and turned, seldom rolled.
+
+    Of (n_cameras, 3, 3) world-to-camera rotations. The images' own upward directions decide between equals (cameras
+    side by side have parallel rows), and the sign, together with the habit of looking down on animals.
+    """
+    right, up, back = rotations[:, 0], -rotations[:, 1], -rotations[:, 2]
+    _, vectors = np.linalg.eigh(right.T @ right - 1e-3 * up.T @ up)
+    level = vectors[:, 0]
+    return level if level @ (up + 0.7 * back).sum(axis=0) >= 0 else -level
 
 
 def _display_axes(up: Array) -> Array:

@@ -118,8 +118,18 @@ def test_floor_steps_are_round(length):
     assert f"{step:.0e}"[0] in "125"
 
 
-def test_the_vertical_is_guessed_from_upright_cameras(ring_rig):
-    unknown = CameraRig(ring_rig.cameras, unit="mm", up=None)
+@pytest.mark.parametrize("n_cameras", [1, 2, 6])
+def test_the_vertical_is_guessed_from_cameras_without_roll(ring_rig, n_cameras):
+    unknown = CameraRig(ring_rig.cameras[:n_cameras], unit="mm", up=None)
     up, known = player._vertical(unknown)
     assert not known
-    np.testing.assert_allclose(up, [0, 0, 1], atol=0.1)
+    # one camera does not know its own tilt; two or more that look from different sides do
+    np.testing.assert_allclose(up, [0, 0, 1], atol=0.01 if n_cameras > 1 else 0.7)
+
+
+def test_a_camera_from_above_does_not_tip_the_guess():
+    from tests.conftest import look_at
+
+    places = ((900, 0, 10), (0, 800, 300), (1, 0, 900))
+    rotations = np.stack([look_at(place)[0] for place in places])
+    np.testing.assert_allclose(player._level_direction(rotations), [0, 0, 1], atol=0.01)
