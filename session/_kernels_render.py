@@ -192,7 +192,10 @@ def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, c
     mask = spots.shape[1] - 1
     fur = spots[1, int(qx * 0.8) & mask, int(qy * 0.8) & mask, int(qz * 0.8) & mask]
     belly = 1.0 - _step(up, -0.45, 0.7)
-    end = _step(along, coat[k, 9], 0.12)
+    soft = coat[k, 16]
+    last, first = _step(along, coat[k, 9], soft), 1.0 - _step(along, coat[k, 15], soft)
+    if soft < 0.1:
+        spot *= (1.0 - last) * (1.0 - first)
     diffuse = sx * light[0] + sy * light[1] + sz * light[2]
     bright = 0.34 + 0.22 * sz + 0.62 * max(0.75 * diffuse + 0.25, 0.0)
     facing = max(-(sx * view[0] + sy * view[1] + sz * view[2]), 0.0)
@@ -205,8 +208,9 @@ def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, c
     shine *= shine * shine * coat[k, 11]
     for c in range(3):
         base = coat[k, c] + (coat[k, 3 + c] - coat[k, c]) * belly
-        base += (coat[k, 6 + c] - base) * end
-        base *= 1.0 - 0.78 * spot * (1.0 - end)
+        base += (coat[k, 6 + c] - base) * last
+        base += (coat[k, 12 + c] - base) * first
+        base *= 1.0 - 0.78 * spot
         colour[c] = base * bright + shine
 
 

@@ -1,7 +1,7 @@
 """The body round the bones: which round cones make the animal, and the colours of its coat.
 
-The left legs wear white stockings and the right legs dark ones, as on a piebald animal: left and right can be told
-apart in any view, as two legs of one colour often cannot.
+The left legs are white and the right legs dark, as on a piebald animal: left and right can be told apart in any view,
+as two legs of one colour often cannot. Bracelets, patches, a saddle and a collar lie where the keypoints are.
 """
 
 from __future__ import annotations
@@ -17,74 +17,113 @@ from scipy.spatial import cKDTree
 from ..datasets.arrays import Array
 from .render_animal import Gallop, Motion, gallop
 
-# BGR
-TAN, CREAM, DARK, WHITE, PINK = (78, 140, 196), (176, 205, 222), (34, 40, 52), (222, 232, 238), (84, 84, 120)
+Colour = tuple[int, int, int]  # BGR
+TAN: Colour = (78, 140, 196)
+CREAM: Colour = (176, 205, 222)
+BROWN: Colour = (46, 66, 98)
+FAWN: Colour = (132, 178, 214)
+RUST: Colour = (52, 92, 138)
+DARK: Colour = (30, 36, 46)
+WHITE: Colour = (222, 232, 238)
+PINK: Colour = (84, 84, 120)
+COLLAR: Colour = (40, 36, 176)
 N_TAIL = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """A round cone between two landmarks, and what is painted on it.
+
+    radii : at both ends, mm
+    back, belly : colours of the upper and the lower side
+    first, last : (colour, share of the length) of a band at either end, or None
+    spots : 0 plain, 1 all spots
+    soft : width of the bands' edges, share of the length; spots lie on wide-edged patches, not on narrow bands
+    near : parts that grow together with it
+    """
+
+    name: str
+    ends: tuple[str, str]
+    radii: tuple[float, float]
+    back: Colour
+    belly: Colour
+    near: tuple[str, ...] = ()
+    first: tuple[Colour, float] | None = None
+    last: tuple[Colour, float] | None = None
+    spots: float = 0.0
+    shine: float = 6.0
+    soft: float = 0.05
+
+    def row(self) -> list[float]:
+        """As the kernel reads it: back, belly, last, where it begins, spots, shine, first, where it ends, soft."""
+        last, begin = (self.last[0], 1 - self.last[1]) if self.last else (self.back, 2.0)
+        first, end = self.first or (self.back, -1.0)
+        return [*self.back, *self.belly, *last, begin, self.spots, self.shine, *first, end, self.soft]
 
 
 @dataclass(frozen=True, eq=False)
 class Coat:
-    """What does not move. colours (n, 12): back, belly, end (BGR each), where the end begins, spots, shine."""
+    """What does not move: colours (n_parts, 17), near (n_parts, 4), rest (n_parts, 5, 3), spots (2, n, n, n)."""
 
     names: tuple[str, ...]
-    radii: Array
     colours: Array
     near: NDArray[np.int64]
     rest: Array
     spots: NDArray[np.float32]
 
 
-def _legs() -> list[tuple]:
-    """(name, start, end, radii, back, belly, end colour, where it begins, spots, shine, grows together with)."""
-    rows = []
-    for side in ("left", "right"):
-        sock, sleeve = (WHITE, CREAM) if side == "left" else (DARK, (52, 78, 112))
-        f, h = f"{side}_fore", f"{side}_hind"
-        fore = [f"{side}_{name}" for name in ("shoulder", "elbow", "wrist", "paw")]
-        hind = [f"{side}_{name}" for name in ("hip", "knee", "ankle", "toe")]
-        # fmt: off
-        rows += [
-            (f + "_upper", fore[0], fore[1], (28, 17), TAN, TAN, sleeve, 0.72, 0.9, 6,
-             ("chest", "brisket", f + "_lower")),
-            (f + "_lower", fore[1], fore[2], (17, 10.5), sleeve, sleeve, sock, 0.55, 0.5, 6,
-             (f + "_upper", f + "_hand")),
-            (f + "_hand", fore[2], fore[3], (10.5, 10), sock, sock, sock, 2, 0, 6, (f + "_lower", f + "_paw")),
-            (f + "_paw", fore[3], fore[3] + "_tip", (10, 8.5), sock, sock, PINK, 0.9, 0, 8, (f + "_hand",)),
-            (h + "_upper", hind[0], hind[1], (41, 19), TAN, CREAM, sleeve, 0.75, 0.9, 6,
-             ("loins", "rump", h + "_lower")),
-            (h + "_lower", hind[1], hind[2], (19, 9.5), sleeve, sleeve, sock, 0.6, 0.5, 6, (h + "_upper", h + "_foot")),
-            (h + "_foot", hind[2], hind[3], (10.5, 10), sock, sock, sock, 2, 0, 6, (h + "_lower", h + "_paw")),
-            (h + "_paw", hind[3], hind[3] + "_tip", (10, 8.5), sock, sock, PINK, 0.9, 0, 8, (h + "_foot",)),
-        ]
-        # fmt: on
-    return rows
-
-
-def _trunk() -> list[tuple]:
-    rows = [
-        ("chest", "withers_in", "waist_in", (43, 47), TAN, CREAM, TAN, 2, 1, 8, ("brisket", "loins", "neck", "waist")),
-        ("brisket", "breast_in", "sternum_in", (41, 43), TAN, CREAM, CREAM, 2, 0.8, 8, ("chest", "waist", "neck")),
-        ("waist", "sternum_in", "belly_in", (43, 31), TAN, CREAM, CREAM, 2, 0.8, 8, ("brisket", "chest", "loins")),
-        ("loins", "waist_in", "rump_in", (46, 40), TAN, CREAM, TAN, 2, 1, 8, ("chest", "rump", "waist")),
-        ("rump", "rump_in", "tail_in", (40, 24), TAN, CREAM, TAN, 2, 1, 8, ("loins", "tail_0")),
-        ("neck", "withers_in", "poll", (40, 28), TAN, CREAM, TAN, 2, 0.8, 8, ("chest", "brisket", "skull")),
-        ("skull", "poll", "brow", (32, 27), TAN, CREAM, TAN, 2, 0.35, 10, ("neck", "muzzle")),
-        ("muzzle", "brow", "nose_in", (23, 11), TAN, WHITE, (30, 30, 36), 0.93, 0, 24, ("skull",)),
+def _leg(side: str, kind: str) -> list[Part]:
+    """Upper and lower leg, hand or foot, toes. Bracelets lie on the joints, as on many a striped cat."""
+    names = ("shoulder", "elbow", "wrist", "paw") if kind == "fore" else ("hip", "knee", "ankle", "toe")
+    a, b, c, d = (f"{side}_{name}" for name in names)
+    upper, lower, foot, toes = (f"{side}_{kind}_{part}" for part in ("upper", "lower", "foot", "toes"))
+    thick = (28.0, 17.0, 10.5) if kind == "fore" else (38.0, 19.0, 10.5)
+    body = ("chest", "brisket") if kind == "fore" else ("loins", "rump")
+    coat, ring, patch = (WHITE, BROWN, FAWN) if side == "left" else (DARK, WHITE, RUST)
+    paw = PINK if side == "left" else CREAM
+    return [
+        Part(upper, (a, b), (thick[0], thick[1]), TAN, TAN, (*body, lower), (patch, 0.3), (ring, 0.1), 0.7, soft=0.25),
+        Part(lower, (b, c), (thick[1], thick[2]), coat, coat, (upper, foot), (ring, 0.10), (ring, 0.12)),
+        Part(foot, (c, d), (thick[2], 10.0), coat, coat, (lower, toes), (ring, 0.15)),
+        Part(toes, (d, d + "_tip"), (10.0, 8.5), paw, paw, (foot,)),
     ]
+
+
+def _trunk() -> list[Part]:
+    saddle = (DARK, 0.05)
+    return [
+        Part("chest", ("withers_in", "waist_in"), (43, 47), TAN, CREAM, ("brisket", "loins", "neck", "waist"),
+             None, saddle, 1, 8),
+        Part("brisket", ("breast_in", "sternum_in"), (41, 43), TAN, CREAM, ("chest", "waist", "neck"), spots=0.8),
+        Part("waist", ("sternum_in", "belly_in"), (43, 31), TAN, CREAM, ("brisket", "chest", "loins"), spots=0.8),
+        Part("loins", ("waist_in", "rump_in"), (46, 40), TAN, CREAM, ("chest", "rump", "waist"), saddle, None, 1, 8),
+        Part("rump", ("rump_in", "tail_in"), (40, 24), TAN, CREAM, ("loins", "tail_0"), None, (CREAM, 0.2), 1, 8),
+        Part("neck", ("withers_in", "poll"), (40, 28), TAN, CREAM, ("chest", "brisket", "skull"), (COLLAR, 0.3),
+             None, 0.8, 8),
+        Part("skull", ("poll", "brow"), (32, 27), TAN, CREAM, ("neck", "muzzle"), spots=0.35, shine=10),
+        Part("muzzle", ("brow", "nose_in"), (23, 11), TAN, WHITE, ("skull",), None, (DARK, 0.07), 0, 24),
+    ]  # fmt: skip
+
+
+def _head_and_tail() -> list[Part]:
+    parts = []
     for side in ("left", "right"):
-        rows.append(
-            (f"{side}_ear", f"{side}_ear_in", f"{side}_ear_tip", (12, 5), TAN, PINK, DARK, 0.6, 0, 6, ("skull",))
-        )
-        rows.append((f"{side}_eye", f"{side}_eye_in", f"{side}_eye_out", (6.5, 6), DARK, DARK, DARK, 2, 0, 120, ()))
+        ear, eye = f"{side}_ear", f"{side}_eye"
+        parts.append(Part(ear, (ear + "_in", ear + "_tip"), (12, 5), TAN, PINK, ("skull",), last=(DARK, 0.4)))
+        parts.append(Part(eye, (eye + "_in", eye + "_out"), (6.5, 6), DARK, DARK, shine=120))
     for i in range(N_TAIL):
         ring = WHITE if i == N_TAIL - 1 else DARK
         near = tuple(f"tail_{j}" for j in (i - 1, i + 1) if 0 <= j < N_TAIL)
-        rows.append((f"tail_{i}", f"tail_at_{i}", f"tail_at_{i + 1}", (13 - 1.4 * i, 11.6 - 1.4 * i), TAN, CREAM, ring,
-                     0.66, 0.5, 6, near))  # fmt: skip
-    return rows
+        radii = (13 - 1.4 * i, 11.6 - 1.4 * i)
+        ends = (f"tail_at_{i}", f"tail_at_{i + 1}")
+        parts.append(Part(f"tail_{i}", ends, radii, TAN, CREAM, near, last=(ring, 0.34), spots=0.5))
+    return parts
 
 
-_ROWS = _trunk() + _legs()
+_PARTS = (
+    *_trunk(), *_head_and_tail(),
+    *(part for side in ("left", "right") for kind in ("fore", "hind") for part in _leg(side, kind)),
+)  # fmt: skip
 
 
 def _landmarks(motion: Motion) -> dict[str, Array]:
@@ -128,36 +167,43 @@ def _landmarks(motion: Motion) -> dict[str, Array]:
 
 def parts_of(motion: Motion) -> tuple[Array, Array]:
     """Round cones (n_frames, n_parts, 8) and the dorsal direction of each, across its axis (n_frames, n_parts, 3)."""
-    points, parts, dorsal = _landmarks(motion), [], []
-    for name, start, end, radii, *_ in _ROWS:
-        a = points[start] if start in points else motion.point(start)
-        b = points[end] if end in points else motion.point(end)
-        n = len(a)
-        parts.append(np.column_stack([a, np.full(n, radii[0]), b, np.full(n, radii[1])]))
+    points, cones, dorsal = _landmarks(motion), [], []
+    for part in _PARTS:
+        a, b = (points[end] if end in points else motion.point(end) for end in part.ends)
+        sizes = [np.full(len(a), radius) for radius in part.radii]
+        cones.append(np.column_stack([a, sizes[0], b, sizes[1]]))
         axis = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
-        frame = motion.head if name in ("skull", "muzzle") or "ear" in name or "eye" in name else motion.chest
-        frame = motion.loins if name in ("loins", "rump") or "hind" in name or "tail" in name else frame
-        # a leg hangs: its dorsal side is the front
-        up = frame[:, :, 0] if "fore" in name or "hind" in name else frame[:, :, 2]
+        up = _dorsal(part.name, motion)
         up = up - np.sum(up * axis, axis=1, keepdims=True) * axis
         dorsal.append(up / np.linalg.norm(up, axis=1, keepdims=True))
-    return np.stack(parts, axis=1), np.stack(dorsal, axis=1)
+    return np.stack(cones, axis=1), np.stack(dorsal, axis=1)
+
+
+def _dorsal(name: str, motion: Motion) -> Array:
+    if name in ("skull", "muzzle") or "ear" in name or "eye" in name:
+        return motion.head[:, :, 2]
+    # a leg hangs: its dorsal side is the front
+    if "fore" in name:
+        return motion.chest[:, :, 0]
+    if "hind" in name:
+        return motion.loins[:, :, 0]
+    return (motion.loins if name in ("loins", "rump") or "tail" in name else motion.chest)[:, :, 2]
 
 
 @lru_cache(maxsize=1)
 def make_coat() -> Coat:
-    names = tuple(row[0] for row in _ROWS)
+    names = tuple(part.name for part in _PARTS)
     near = np.full((len(names), 4), -1, dtype=np.int64)
-    for k, row in enumerate(_ROWS):
-        near[k, : len(row[10])] = [names.index(other) for other in row[10]]
-    colours = np.array([[*row[4], *row[5], *row[6], row[7], row[8], row[9]] for row in _ROWS], dtype=float)
+    for k, part in enumerate(_PARTS):
+        near[k, : len(part.near)] = [names.index(other) for other in part.near]
+    colours = np.array([part.row() for part in _PARTS], dtype=float)
     parts, dorsal = parts_of(gallop(np.array([0.0]), Gallop(radius=1e6)))
     parts, dorsal = parts[0], dorsal[0]
     along = parts[:, 4:7] - parts[:, :3]
     axis = along / np.linalg.norm(along, axis=1, keepdims=True)
     # the unit `q` of the kernel: start, whole axis, dorsal, across, unit axis of the resting animal
     rest = np.stack([parts[:, :3] + 1e4, along, dorsal, np.cross(axis, dorsal), axis], axis=1)
-    return Coat(names, np.array([row[3] for row in _ROWS], float), colours, near, rest, _make_spots())
+    return Coat(names, colours, near, rest, _make_spots())
 
 
 def _make_spots(n: int = 64, seed: int = 7) -> NDArray[np.float32]:
