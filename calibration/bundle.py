@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from . import _kernels_bundle as kernels
-from .rotations import motion_matrix, moved
+from .rotations import left_jacobian, motion_matrix, moved, rotation_matrix
 
 N_LENS = kernels.N_LENS
 _FRAMES_AT_ONCE = 256
@@ -27,8 +27,9 @@ class Views:
     """Corners as flat arrays, sorted by frame, then camera.
 
     camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
-    (n_obs, 2). shift_R, shift_t (n_views, 3, 3), (n_views, 3): the board's own motion between the frame's time and the
-    camera's exposure, applied on the board's side.
+    (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `late` (n_views,) seconds
+    plus the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
+    translation per second and per second squared.
     """
 
     camera: NDArray[np.int64]
@@ -36,8 +37,8 @@ class Views:
     starts: NDArray[np.int64]
     corner: NDArray[np.int64]
     pixels: Array
-    shift_R: Array
-    shift_t: Array
+    motion: Array
+    late: Array
 
     @property
     def view_of(self) -> NDArray[np.int64]:
@@ -47,7 +48,10 @@ class Views:
 
 @dataclass(frozen=True, eq=False)
 class BundleState:
-    """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t and the board's corners (n_corners, 3)."""
+    """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t, the board's corners, and the cameras' delays.
+
+    points (n_corners, 3), world units; delay (n_cameras,), seconds that a camera exposes later than its times say.
+    """
 
     lens: Array
     R: Array
@@ -55,6 +59,7 @@ class BundleState:
     frame_R: Array
     frame_t: Array
     points: Array
+    delay: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +68,19 @@ class BundleSpec:
 
     lens_of (n_cameras,): the row of `lens` of each camera (shared where cameras are identical); fisheye (n_lenses,);
     free (n_lenses, 18) the lens unknowns that move; free_pose (n_cameras,) whether a camera's pose moves (one stays);
+    free_delay (n_cameras,) whether its delay does (one stays);
     shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
-    printed, `nominal` (n_corners, 3).
+    printed, `nominal` (n_corners, 3). prior (n_lenses, 18) or empty: precision of a belief in 0.
     """
 
     lens_of: NDArray[np.int64]
     fisheye: NDArray[np.bool_]
     free: NDArray[np.bool_]
     free_pose: NDArray[np.bool_]
+    free_delay: NDArray[np.bool_]
     shape_sigma: float | None = None
     nominal: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    prior: Array = field(default_factory=lambda: np.zeros((0, N_LENS)))
 
     @property
     def n_lens_free(self) -> int:
@@ -82,7 +90,7 @@ class BundleSpec:
     def n_global(self) -> int:
         """Unknowns that are no frame's own: lenses, camera poses, board shape."""
         shape = 0 if self.shape_sigma is None else self.nominal.size
-        return self.n_lens_free + 6 * int(self.free_pose.sum()) + shape
+        return self.n_lens_free + 6 * int(self.free_pose.sum()) + int(self.free_delay.sum()) + shape
 
     def lens_columns(self, lens: int, union: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each lens unknown of `union`, its column among the global unknowns, −1 where it does not move."""
@@ -98,8 +106,18 @@ class BundleSpec:
         return self.n_lens_free + 6 * int(self.free_pose[:camera].sum()) + np.arange(6)
 
     @property
-    def shape_start(self) -> int:
+    def delay_start(self) -> int:
         return self.n_lens_free + 6 * int(self.free_pose.sum())
+
+    def delay_columns(self, camera: int) -> NDArray[np.int64]:
+        """Column of a camera's delay among the global unknowns, or none."""
+        if not self.free_delay[camera]:
+            return np.zeros(0, dtype=np.int64)
+        return np.array([self.delay_start + int(self.free_delay[:camera].sum())])
+
+    @property
+    def shape_start(self) -> int:
+        return self.delay_start + int(self.free_delay.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +169,8 @@ def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
         starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         corner=corner,
         pixels=part[frame, camera][view, corner],
-        shift_R=np.broadcast_to(np.eye(3), (n_views, 3, 3)).copy(),
-        shift_t=np.zeros((n_views, 3)),
+        motion=np.zeros((n_views, 2, 6)),
+        late=np.zeros(n_views),
     )
 
 
@@ -178,15 +196,35 @@ def _tilt(tau_x: float, tau_y: float) -> Array:
 
 def view_poses(state: BundleState, views: Views) -> tuple[Array, Array]:
     """Board to camera, (n_views, 3, 3) and (n_views, 3)."""
-    frame_R, frame_t = state.frame_R[views.frame], state.frame_t[views.frame]
+    R, t = _before_motion(state, views)
+    if not views.motion.any():
+        return R, t
+    motion = _board_motion(state, views)[0]
+    return R @ rotation_matrix(motion[:, :3]), np.einsum("vij,vj->vi", R, motion[:, 3:]) + t
+
+
+def _before_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """Board to camera at the frames' own times."""
     R, t = state.R[views.camera], state.t[views.camera]
-    at_t = np.einsum("vij,vj->vi", frame_R, views.shift_t) + frame_t
-    return R @ frame_R @ views.shift_R, np.einsum("vij,vj->vi", R, at_t) + t
+    return R @ state.frame_R[views.frame], np.einsum("vij,vj->vi", R, state.frame_t[views.frame]) + t
 
 
-def _lens_arguments(
-    state: BundleState, spec: BundleSpec
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_], Array]:
+def _board_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """(n_views, 6) the board's motion up to each exposure, and its rate."""
+    late = (views.late + state.delay[views.camera])[:, None]
+    first, second = views.motion[:, 0], views.motion[:, 1]
+    return first * late + second * late**2, first + 2 * second * late
+
+
+def _delay_motion(state: BundleState, views: Views) -> Array:
+    """(n_views, 6) small motion of the board in the camera's frame for each second of delay."""
+    motion, rate = _board_motion(state, views)
+    turn = np.einsum("vij,vj->vi", left_jacobian(motion[:, :3]), rate[:, :3])
+    twist = np.concatenate([turn, rate[:, 3:] - np.cross(turn, motion[:, 3:])], axis=1)
+    return np.einsum("vij,vj->vi", motion_matrix(*_before_motion(state, views)), twist)
+
+
+def _lens_arguments(state: BundleState, spec: BundleSpec) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_], Array]:
     tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
     return state.lens, spec.fisheye, tilted, tilt_matrices(state.lens)
 
@@ -219,6 +257,7 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
     arrow = Arrow(*(np.zeros(shape) for shape in shapes))
     union = np.flatnonzero(spec.free.any(axis=0))
     R, t = view_poses(state, views)
+    delay_motion = _delay_motion(state, views) if spec.free_delay.any() else np.zeros((len(R), 6))
     lens_arguments, shape = _lens_arguments(state, spec), spec.shape_sigma is not None
     residuals = np.where(np.isfinite(residuals), residuals, 0.0)
     bounds = np.searchsorted(views.frame, np.arange(0, n_frames + _FRAMES_AT_ONCE, _FRAMES_AT_ONCE))
@@ -231,7 +270,11 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
             *lens_arguments, union, R[part], t[part], state.points, starts, spec.lens_of[views.camera[part]],
             views.corner[seen], weights[seen], residuals[seen], shape,
         )  # fmt: skip
-        _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local)
+        _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local, delay_motion[part])
+    if len(spec.prior):
+        lens_columns = np.arange(spec.n_lens_free)
+        arrow.U[lens_columns, lens_columns] += spec.prior[spec.free]
+        arrow.u[lens_columns] -= (spec.prior * state.lens)[spec.free]
     if spec.shape_sigma is not None:
         columns = slice(spec.shape_start, G)
         arrow.U[columns, columns] += np.eye(spec.nominal.size) / spec.shape_sigma**2
@@ -239,11 +282,12 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
     return arrow
 
 
-def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local) -> None:
+def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local, delay) -> None:
     """Carry the views' local equations over to the unknowns of lenses, cameras, frames and shape."""
     A, b, B, C, c = local
     n_free = len(union)
     motions = motion_matrix(state.R, state.t)
+    shape_columns = slice(spec.shape_start, spec.n_global)
     for cam in np.unique(camera):
         rows = np.flatnonzero(camera == cam)
         frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
@@ -258,11 +302,23 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
         arrow.v[frames] += b_[:, n_free:] @ M
         arrow.W[frames[:, None], :, columns] += motion_rows[:, :, take].swapaxes(1, 2)
         if spec.shape_sigma is not None:
-            shape = slice(spec.shape_start, spec.n_global)
             cross = B[rows][:, take].sum(axis=0)
-            arrow.U[columns, shape] += cross
-            arrow.U[shape, columns] += cross.T
-            arrow.W[frames, :, shape] += M.T @ B[rows][:, n_free:]
+            arrow.U[columns, shape_columns] += cross
+            arrow.U[shape_columns, columns] += cross.T
+            arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, n_free:]
+        if spec.free_delay[cam]:
+            at, m = spec.delay_columns(cam)[0], delay[rows]
+            pushed = np.einsum("nij,nj->ni", A_[:, n_free:, n_free:], m)
+            arrow.U[at, at] += (m * pushed).sum()
+            arrow.u[at] += (m * b_[:, n_free:]).sum()
+            cross = np.einsum("ni,nij->j", m, A_[:, n_free:][:, :, take])
+            arrow.U[at, columns] += cross
+            arrow.U[columns, at] += cross
+            arrow.W[frames, :, at] += pushed @ M
+            if spec.shape_sigma is not None:
+                cross = np.einsum("ni,nij->j", m, B[rows][:, n_free:])
+                arrow.U[at, shape_columns] += cross
+                arrow.U[shape_columns, at] += cross
     if spec.shape_sigma is not None:
         for k in range(len(C)):
             at = spec.shape_start + 3 * k
@@ -304,17 +360,19 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
     lens = state.lens.copy()
     lens[spec.free] += step[: spec.n_lens_free]
     motion = np.zeros((len(state.R), 6))
-    motion[spec.free_pose] = step[spec.n_lens_free : spec.shape_start].reshape(-1, 6)
+    motion[spec.free_pose] = step[spec.n_lens_free : spec.delay_start].reshape(-1, 6)
+    delay = state.delay.copy()
+    delay[spec.free_delay] += step[spec.delay_start : spec.shape_start]
     R, t = moved(state.R, state.t, motion)
     frame_R, frame_t = moved(state.frame_R, state.frame_t, frames)
     points = state.points + step[spec.shape_start :].reshape(-1, 3) if spec.shape_sigma is not None else state.points
-    return BundleState(lens, R, t, frame_R, frame_t, points)
+    return BundleState(lens, R, t, frame_R, frame_t, points, delay)
 
 
 def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
-    prior = 0.0
+    prior = 0.5 * float((spec.prior * state.lens**2)[spec.free].sum()) if len(spec.prior) else 0.0
     if spec.shape_sigma is not None:
-        prior = 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
+        prior += 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
     return loss.cost(residuals) + prior
 
 

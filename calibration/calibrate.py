@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,18 +11,29 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..datasets.arrays import Array
-from .boards import Board
+from .boards import Board, MarkerBoard
 from .cameras import Camera, CameraRig
-from .checks import MIN_SHARED, check_connected, check_detections, shared_frames
+from .checks import (
+    MIN_SHARED,
+    check_connected,
+    check_detections,
+    check_motion,
+    check_plane,
+    check_quality,
+    shared_frames,
+)
 from .covariance import covariance_table
 from .detection import BoardDetections, detect_boards
+from .diagnosis import refuse_disagreement
 from .errors import CalibrationError
 from .images import Source
-from .initial import board_outline, chain, initial_lens, lens_camera, lens_row, plane_poses, relative_pose
+from .initial import chain, chained_poses, initial_lens, lens_camera, lens_row, pair_fits, plane_poses
+from .mirror import decide_flips, flip_corners
 from .report import CalibrationReport
 from .select import choose_lenses
 from .solve import HeldOut, LensKind, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
 from .summary import make_report
+from .timing import times_table, try_delays, use_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,7 @@ def calibrate(
     *,
     intrinsics: Mapping[str, Camera] | CameraRig | None = None,
     times: Mapping[str, Sequence[float]] | None = None,
+    offsets: Mapping[str, int] | None = None,
     lens: LensKind | Mapping[str, LensKind] = "auto",
     same_lens: Sequence[Sequence[str]] = (),
     board_shape: bool = False,
@@ -78,7 +90,9 @@ def calibrate(
     ----------
     sources : {camera: video, folder, list of images, or BoardDetections}; frames are matched by position
     intrinsics : cameras whose lenses are known and stay as they are (a rig, or {camera: Camera})
-    times : {camera: (n_frames,) seconds} when each frame was exposed, if the cameras are not synchronous
+    times : {camera: (n_frames,) seconds} when each frame was exposed, if the cameras are not synchronous; the board's
+        motion between the exposures is then modelled, and each camera's constant delay estimated
+    offsets : {camera: frames} by which a camera runs late, counted as a correction to the matching by position
     lens : coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 of OpenCV's order, or "fisheye"), one for all or
         {camera: kind}; "auto" takes the simplest model that predicts held-out boards as well as the best
     same_lens : groups of cameras with identical lenses, which share one
@@ -91,11 +105,24 @@ def calibrate(
     """
     detections = gather_detections(sources, board, every=every, cache=cache, progress=progress)
     check_detections(detections)
-    problem, rows, kinds = _pose_problem(detections, board, intrinsics, lens, same_lens)
+    clock = None if times is None else times_table(times, detections, offsets)
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
-        solution, errors = _solve_rig(problem, rows, kinds, lens, board_shape)
-    return _result(solution, errors, detections, unit)
+        problem, rows, kinds, notes = _pose_problem(detections, board, intrinsics, lens, same_lens, offsets)
+        solution = _solve_rig(problem, rows, kinds, lens)
+        check_motion(solution)
+        if clock is not None:
+            solution, timing = use_times(solution, clock)
+            notes += timing
+        warnings = refuse_disagreement(solution)
+        if warnings and clock is None:
+            solution, timing = try_delays(solution)
+            warnings = timing or warnings
+        if board_shape:
+            solution = solve(solution.problem, resolved(solution), shape_sigma=_shape_sigma(board), warm=True)
+        errors = held_out(solution, shape_sigma=_shape_sigma(board) if board_shape else None)
+        warnings += check_quality(solution)
+    return _result(solution, errors, detections, unit, warnings, notes)
 
 
 def gather_detections(sources, board: Board, *, every: int, cache: bool, progress: bool) -> dict[str, BoardDetections]:
@@ -112,19 +139,29 @@ def gather_detections(sources, board: Board, *, every: int, cache: bool, progres
     return {str(camera): ready[str(camera)] for camera in sources}
 
 
-def stacked_corners(detections: Mapping[str, BoardDetections]) -> Array:
-    """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end."""
+def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[str, int] | None = None) -> Array:
+    """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end.
+
+    Views of fewer than 6 corners (4 of single markers) are left out: a plane's pose is poorly known from them.
+    `offsets`: frames by which a camera runs late, which are dropped at its start (added where negative).
+    """
+    first = next(iter(detections.values()))
     n_frames = max(found.n_frames for found in detections.values())
-    n_corners = len(next(iter(detections.values())).board.points)
+    n_corners = len(first.board.points)
+    least = 4 if isinstance(first.board, MarkerBoard) else min(6, n_corners)
     corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
-    for c, found in enumerate(detections.values()):
-        corners[c, : found.n_frames] = np.where(found.seen[..., None], found.corners, np.nan)
+    for c, (name, found) in enumerate(detections.items()):
+        use = found.seen & (found.seen.sum(axis=1, keepdims=True) >= least)
+        late = (offsets or {}).get(name, 0)
+        part = np.where(use[..., None], found.corners, np.nan)[max(late, 0) :]
+        room = corners[c, max(-late, 0) :]
+        room[: len(part)] = part[: len(room)]
     return corners
 
 
-def _pose_problem(detections, board, intrinsics, lens, same_lens) -> tuple[Problem, Array, tuple[LensKind, ...]]:
-    """The problem with its lenses' start rows (n_lenses, 18) and kinds."""
-    names, corners = tuple(detections), stacked_corners(detections)
+def _pose_problem(detections, board, intrinsics, lens, same_lens, offsets=None):
+    """The problem, its lenses' start rows (n_lenses, 18) and kinds, and what was decided about mirrored views."""
+    names, corners = tuple(detections), stacked_corners(detections, offsets)
     sizes = tuple(found.size for found in detections.values())
     lens_of = _lens_groups(names, sizes, same_lens)
     known = _known_lenses(names, sizes, intrinsics)
@@ -133,15 +170,29 @@ def _pose_problem(detections, board, intrinsics, lens, same_lens) -> tuple[Probl
         members = np.flatnonzero(lens_of == index)
         given = [known[names[c]] for c in members if names[c] in known]
         kind = lens[names[members[0]]] if isinstance(lens, Mapping) else lens
+        row, cost = initial_lens(np.concatenate(corners[members]), board.points, sizes[members[0]])
+        check_plane(names[members[0]], cost, corners[members[0]], board)
         if given:
-            row, kind = lens_row(given[0].K, given[0].distortion), _kind_of(given[0])
-        else:
-            row, _ = initial_lens(np.concatenate(corners[members]), board.points, sizes[members[0]])
+            row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])
         rows.append(row)
         kinds.append(2 if kind == "auto" else kind)
         fixed.append(bool(given))
-    flipped = np.zeros(len(names), bool)
-    return Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped), np.stack(rows), tuple(kinds)
+    lenses = np.stack(rows)
+    mirrored = _mirrored_frames(detections, offsets, corners.shape[1])
+    flipped, notes = decide_flips(board, names, sizes, corners, lenses[lens_of], mirrored)
+    for c in np.flatnonzero(flipped):
+        corners[c] = flip_corners(corners[c], sizes[c][0])
+    return Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped), lenses, tuple(kinds), notes
+
+
+def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
+    table = np.zeros((len(detections), n_frames), bool)
+    for c, (name, found) in enumerate(detections.items()):
+        late = (offsets or {}).get(name, 0)
+        part = found.mirrored[max(late, 0) :]
+        room = table[c, max(-late, 0) :]
+        room[: len(part)] = part[: len(room)]
+    return table
 
 
 def _lens_groups(names, sizes, same_lens) -> NDArray[np.int64]:
@@ -179,16 +230,16 @@ def _kind_of(camera: Camera) -> LensKind:
     return "fisheye" if camera.model == "fisheye" else len(camera.distortion)
 
 
-def _solve_rig(problem: Problem, rows: Array, kinds, lens, board_shape: bool) -> tuple[Solution, HeldOut]:
+def _shape_sigma(board: Board) -> float:
+    """How far a corner may lie from where it was meant to be printed: 1 % of a square."""
+    return 0.01 * board.square_length
+
+
+def _solve_rig(problem: Problem, rows: Array, kinds, lens) -> Solution:
     start = _start(problem, rows, kinds)
     if lens == "auto" and not problem.fixed.all():
-        solution = choose_lenses(problem, start)
-    else:
-        solution = solve(problem, start)
-    shape_sigma = 0.01 * problem.board.square_length if board_shape else None
-    if shape_sigma:
-        solution = solve(problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
-    return solution, held_out(solution, shape_sigma=shape_sigma)
+        return choose_lenses(problem, start)
+    return solve(problem, start)
 
 
 def _start(problem: Problem, rows: Array, kinds):
@@ -198,24 +249,17 @@ def _start(problem: Problem, rows: Array, kinds):
         index = problem.lens_of[c]
         camera = lens_camera(rows[index], problem.sizes[c], fisheye=kinds[index] == "fisheye", name=name)
         candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
-    outline, pairs = board_outline(problem.board), {}
-    shared = shared_frames(problem.corners)
-    for a in range(problem.n_cameras):
-        for b in range(a + 1, problem.n_cameras):
-            fit = relative_pose(candidates[a], candidates[b], outline) if shared[a, b] >= MIN_SHARED else None
-            if fit is not None:
-                pairs[a, b] = fit
-    poses = chain(pairs, problem.n_cameras, 0)
-    check_connected(problem.names, shared, set(poses))
-    R, t = (np.stack([poses[c][i] for c in range(problem.n_cameras)]) for i in range(2))
+    reached = chain(pair_fits(candidates, problem.board, MIN_SHARED), problem.n_cameras, 0)
+    check_connected(problem.names, shared_frames(problem.corners), set(reached))
+    R, t = chained_poses(candidates, problem.board)
     return start_frames(problem, rows, kinds, R, t)
 
 
-def _result(solution: Solution, errors: HeldOut, detections, unit: str) -> Calibration:
+def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings, notes) -> Calibration:
     state, problem = solution.state, solution.problem
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
     rig = CameraRig(cameras, unit=unit)
-    report = make_report(solution, errors, rig, detections)
+    report = make_report(solution, errors, rig, warnings, notes)
     return Calibration(
         rig=rig,
         report=report,
@@ -226,7 +270,3 @@ def _result(solution: Solution, errors: HeldOut, detections, unit: str) -> Calib
         board_t=state.frame_t,
         detections=detections,
     )
-
-
-def with_rig(calibration: Calibration, **changes) -> Calibration:
-    return replace(calibration, **changes)

@@ -8,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
+from .boards import Board
+from .covariance import focal_deviation
 from .detection import BoardDetections
 from .errors import CalibrationError
+from .solve import Solution
 
-MIN_FRAMES = 3
+MIN_FRAMES = 5
 MIN_SHARED = 3
+MIN_TILT = 15.0
+_MAX_FOCAL_STD = 0.05
+_MAX_REJECTED = 0.01
 
 
 def check_detections(detections: Mapping[str, BoardDetections]) -> None:
@@ -95,3 +101,68 @@ def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
         groups.append(sorted(group))
         left = [node for node in left if node not in group]
     return groups
+
+
+def check_plane(name: str, cost: float, corners: Array, board: Board) -> None:
+    """Refuse corners that no view of the board explains: the board is not the one described.
+
+    `cost`: robust cost per corner of the single camera's first fit (`initial_lens`), pixels squared.
+    """
+    first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
+    lengths = np.linalg.norm(first - second, axis=-1)
+    square = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
+    error = np.sqrt(2 * cost)
+    if not np.isfinite(cost) or error > max(0.06 * square, 2.0):
+        raise CalibrationError(
+            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px, a square is {square:.0f} px)"
+            "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
+        )
+
+
+def tilt_spread(solution: Solution) -> Array:
+    """(n_cameras,) largest angle between the board's normals as each camera sees them, degrees."""
+    state, views = solution.state, solution.views
+    normals = np.einsum("vij,vj->vi", state.R[views.camera], state.frame_R[views.frame][:, :, 2])
+    spread = np.zeros(solution.problem.n_cameras)
+    for c in range(len(spread)):
+        own = normals[views.camera == c]
+        if len(own) > 1:
+            spread[c] = np.degrees(np.arccos(np.clip((own @ own.T).min(), -1, 1)))
+    return spread
+
+
+def check_motion(solution: Solution) -> None:
+    """Refuse a camera whose lens the board's views do not determine: too little tilt, or an uncertain focal length."""
+    problem, spread = solution.problem, tilt_spread(solution)
+    deviation = focal_deviation(solution)
+    for lens in np.flatnonzero(~problem.fixed):
+        members = np.flatnonzero(problem.lens_of == lens)
+        tilt, name = float(spread[members].max()), problem.names[members[0]]
+        if tilt < MIN_TILT:
+            raise CalibrationError(
+                f"camera '{name}': the focal length is undetermined (within {100 * deviation[lens]:.2g} %): the board's"
+                f" tilt varies by {tilt:.1f} degrees over its frames, {MIN_TILT - tilt:.1f} degrees less than needed;"
+                " tilt the board towards and away from the camera while recording, or give the camera's intrinsics"
+            )
+        if deviation[lens] > _MAX_FOCAL_STD:
+            raise CalibrationError(
+                f"camera '{name}': the focal length is known only within {100 * deviation[lens]:.2g} % (one standard"
+                " deviation); record the board nearer, in more tilts and all over the image, or give the intrinsics"
+            )
+
+
+def check_quality(solution: Solution) -> tuple[str, ...]:
+    """Warnings about a rig that is usable but not as good as it could be."""
+    warnings, problem = [], solution.problem
+    camera_of = solution.camera_of
+    for c, name in enumerate(problem.names):
+        mine = camera_of == c
+        rejected = float(np.mean(~solution.keep[mine])) if mine.any() else 0.0
+        if rejected > _MAX_REJECTED:
+            warnings.append(
+                f"camera '{name}': {100 * rejected:.1f} % of its corners were rejected as gross outliers; look at its"
+                " detections (reflections, a hand over the board, compression)"
+            )
+    if not solution.fit.converged:
+        warnings.append("the bundle adjustment stopped before it converged; more or better spread frames would help")
+    return tuple(warnings)

@@ -57,6 +57,7 @@ def parameter_names(solution: Solution) -> list[tuple[str, str]]:
         names += [(owner, known[i]) for i in np.flatnonzero(spec.free[lens])]
     for camera in np.flatnonzero(spec.free_pose):
         names += [(problem.names[camera], name) for name in POSE_NAMES]
+    names += [(problem.names[camera], "delay") for camera in np.flatnonzero(spec.free_delay)]
     if spec.shape_sigma is not None:
         names += [("board", f"{axis}{i}") for i in range(len(spec.nominal)) for axis in "xyz"]
     return names
@@ -70,3 +71,16 @@ def covariance_table(solution: Solution) -> pd.DataFrame:
     """
     index = pd.MultiIndex.from_tuples(parameter_names(solution), names=("camera", "parameter"))
     return pd.DataFrame(global_covariance(solution), index=index, columns=index)
+
+
+def focal_deviation(solution: Solution) -> Array:
+    """(n_lenses,) standard deviation of the focal length relative to it; 0 where it is known."""
+    spec, deviation = solution.spec, np.zeros(len(solution.kinds))
+    if not spec.n_global:
+        return deviation
+    variance = np.diag(global_covariance(solution))
+    for lens in range(len(deviation)):
+        if spec.free[lens, 0]:
+            at = int(spec.free[:lens].sum())
+            deviation[lens] = np.sqrt(max(variance[at], 0.0)) / abs(solution.state.lens[lens, 0])
+    return deviation

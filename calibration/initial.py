@@ -124,8 +124,11 @@ def fit_lens(
     if len(usable) == 0:
         return None
     views = make_views(corners[None], usable)
-    state = BundleState(lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points)
-    spec = BundleSpec(np.zeros(1, int), np.array([fisheye]), free[None], np.array([False]))
+    state = BundleState(
+        lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points, np.zeros(1)
+    )
+    still = np.array([False])
+    spec = BundleSpec(np.zeros(1, int), np.array([fisheye]), free[None], still, still)
     loss = Loss(scale=0.004 * size[0], keep=np.ones(len(views.corner), bool))
     return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
 
@@ -243,6 +246,24 @@ def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> d
         R, t = (pair.R.T, -pair.R.T @ pair.t) if forward else (pair.R, pair.t)
         poses[new] = (R @ poses[known][0], R @ poses[known][1] + t)
     return poses
+
+
+def pair_fits(poses: list[tuple[Array, Array]], board: Board, least: int = 3) -> dict[tuple[int, int], PairFit]:
+    """The relative poses of all pairs of cameras that share at least `least` frames."""
+    outline, pairs = board_outline(board), {}
+    for a in range(len(poses)):
+        for b in range(a + 1, len(poses)):
+            fit = relative_pose(poses[a], poses[b], outline)
+            if fit is not None and fit.n_shared >= least:
+                pairs[a, b] = fit
+    return pairs
+
+
+def chained_poses(poses: list[tuple[Array, Array]], board: Board) -> tuple[Array, Array]:
+    """Camera poses R (n_cameras, 3, 3), t (n_cameras, 3) in the first camera's frame; out of reach: where it stands."""
+    reached = chain(pair_fits(poses, board), len(poses), 0)
+    R, t = (np.stack([reached.get(c, (np.eye(3), np.zeros(3)))[i] for c in range(len(poses))]) for i in range(2))
+    return R, t
 
 
 def frame_poses(R: Array, t: Array, candidates: list[tuple[Array, Array]], outline: Array) -> tuple[Array, Array]:

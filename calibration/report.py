@@ -27,6 +27,7 @@ class CalibrationReport:
     facts : named single values: lens model, noise in pixels, square length, held-out median and RMS of adjacent
         corners' distance (percent of a square), worst frame, how scale and world were set
     warnings : sentences that name camera, cause and remedy
+    notes : sentences about what was decided or gained
     shared_frames : (n_cameras, n_cameras) frames in which both cameras see the board; diagonal: frames of one camera
     positions, directions : (n_cameras, 3) centres and viewing directions, world units
     corners, residuals, sizes : for plots, per camera: (n, 2) pixels, (n, 2) observed minus projected, (width, height)
@@ -35,6 +36,7 @@ class CalibrationReport:
     cameras: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, float | str]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     shared_frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), int))
     positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
     directions: Array = field(default_factory=lambda: np.zeros((0, 3)))
@@ -56,6 +58,7 @@ class CalibrationReport:
         with pd.option_context("display.width", 200, "display.max_columns", None):
             lines = [self.table().to_string(float_format=lambda value: f"{value:.3g}")]
         lines += [f"{name}: {_number(value)}" for name, value in self.facts.items()]
+        lines += [f"note: {note}" for note in self.notes]
         lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
@@ -65,6 +68,7 @@ class CalibrationReport:
             "cameras": {name: dict(row) for name, row in self.cameras.items()},
             "facts": dict(self.facts),
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
             "shared_frames": self.shared_frames.tolist(),
             "positions": self.positions.tolist(),
             "directions": self.directions.tolist(),
@@ -80,6 +84,7 @@ class CalibrationReport:
             cameras=values["cameras"],
             facts=values["facts"],
             warnings=tuple(values["warnings"]),
+            notes=tuple(values["notes"]),
             shared_frames=np.array(values["shared_frames"], dtype=np.int64),
             positions=np.array(values["positions"], dtype=float).reshape(-1, 3),
             directions=np.array(values["directions"], dtype=float).reshape(-1, 3),

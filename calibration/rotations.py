@@ -29,6 +29,17 @@ def rotation_matrix(vectors: Array) -> Array:
     return np.eye(3) + a * cross + b * cross @ cross
 
 
+def left_jacobian(vectors: Array) -> Array:
+    """(..., 3) -> J (..., 3, 3): rotation_matrix(v + dv) is rotation_matrix(J dv) rotation_matrix(v) to first order."""
+    vectors = np.asarray(vectors, float)
+    angles = np.linalg.norm(vectors, axis=-1)[..., None, None]
+    cross, small = hat(vectors), angles < 1e-4
+    safe = np.where(small, 1.0, angles)
+    a = np.where(small, 0.5 - angles**2 / 24, (1 - np.cos(safe)) / safe**2)
+    b = np.where(small, 1 / 6 - angles**2 / 120, (safe - np.sin(safe)) / safe**3)
+    return np.eye(3) + a * cross + b * cross @ cross
+
+
 def rotation_vector(matrices: Array) -> Array:
     """(..., 3, 3) -> (..., 3), the inverse of `rotation_matrix`, angles in [0, pi]."""
     R = np.asarray(matrices, float)

@@ -15,10 +15,13 @@ _MAX_FRAMES = 60
 
 
 def heldout_score(solution: Solution) -> float:
-    """Mean of the held-out distances with each capped at 5 times their median: the tails heard, not obeyed."""
+    """Geometric mean of the held-out distances' median and root mean square, gross outliers capped at 50 medians."""
     distances = held_out(solution).distances
     distances = np.where(np.isfinite(distances), distances, np.inf)
-    return float(np.minimum(distances, 5 * np.median(distances)).mean()) if len(distances) else np.inf
+    if not len(distances):
+        return np.inf
+    median = np.median(distances)
+    return float(np.sqrt(median * np.sqrt((np.minimum(distances, 50 * median) ** 2).mean())))
 
 
 def choose_lenses(problem: Problem, start: Start) -> Solution:

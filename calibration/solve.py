@@ -18,7 +18,7 @@ LensKind = int | str
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
 # OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
 _LOSS_SCALE = 3.0
-_GROSS = 10.0
+_GROSS = 30.0
 _RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
 N_FOLDS = 5
 
@@ -29,7 +29,8 @@ class Problem:
 
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
-    shift_R, shift_t (n_cameras, n_frames, 3, 3), (n_cameras, n_frames, 3): the board's own motion up to each exposure.
+    motion (n_frames, 2, 6), late (n_cameras, n_frames): the board's own motion and the exposures' times (`timing.py`),
+    None: all cameras expose together; free_delay: whether the cameras' delays are estimated.
     """
 
     board: Board
@@ -39,8 +40,9 @@ class Problem:
     lens_of: NDArray[np.int64]
     fixed: NDArray[np.bool_]
     flipped: NDArray[np.bool_]
-    shift_R: Array | None = None
-    shift_t: Array | None = None
+    motion: Array | None = None
+    late: Array | None = None
+    free_delay: bool = False
 
     @property
     def n_cameras(self) -> int:
@@ -65,6 +67,7 @@ class Start:
     frames: NDArray[np.int64]
     frame_R: Array
     frame_t: Array
+    delay: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,22 +141,34 @@ def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Ar
     return Start(lens, tuple(kinds), R, t, frames, frame_R[frames], frame_t[frames])
 
 
+def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> Array:
+    """(n_lenses, 18) precision of the belief that no radial coefficient moves the image's corner by its radius.
+
+    Only for rational lenses: their numerator and denominator can all but cancel, and would run away together.
+    """
+    prior = np.zeros(lens.shape)
+    for index, kind in enumerate(kinds):
+        if kind in (8, 12, 14):
+            radius = 0.5 * np.hypot(*problem.lens_size(index)) / lens[index, 0]
+            prior[index, [4, 5, 8, 9, 10, 11]] = radius ** np.array([4, 8, 12, 4, 8, 12])
+    return prior
+
+
 def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | None = None) -> BundleSpec:
     free = np.stack([free_lens(kind) for kind in kinds])
     free[problem.fixed] = False
     free_pose = np.arange(problem.n_cameras) > 0
+    free_delay = free_pose & problem.free_delay & (problem.motion is not None)
     fisheye = np.array([kind == "fisheye" for kind in kinds])
-    return BundleSpec(problem.lens_of, fisheye, free, free_pose, shape_sigma, problem.points)
+    return BundleSpec(problem.lens_of, fisheye, free, free_pose, free_delay, shape_sigma, problem.points)
 
 
 def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
     views = make_views(problem.corners, frames)
-    if problem.shift_R is None or problem.shift_t is None:
+    if problem.motion is None or problem.late is None:
         return views
     numbers = frames[views.frame]
-    return replace(
-        views, shift_R=problem.shift_R[views.camera, numbers], shift_t=problem.shift_t[views.camera, numbers]
-    )
+    return replace(views, motion=problem.motion[numbers], late=problem.late[views.camera, numbers])
 
 
 def robust_sigma(distances: Array) -> float:
@@ -171,12 +186,13 @@ def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, w
     free = np.stack([free_lens(kind) for kind in start.kinds])
     lens = np.where(free | problem.fixed[:, None], start.lens, 0.0)
     views = problem_views(problem, start.frames)
-    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points)
+    delay = np.zeros(problem.n_cameras) if start.delay is None else start.delay
+    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points, delay)
     keep = np.ones(len(views.corner), bool)
     spec = make_spec(problem, start.kinds)
     if not warm:
         wide = Loss(0.004 * max(size[0] for size in problem.sizes), keep)
-        still = replace(spec, free=np.zeros_like(spec.free))
+        still = replace(spec, free=np.zeros_like(spec.free), free_delay=np.zeros_like(spec.free_delay))
         state = minimise(state, still, views, wide, max_iterations=8, tolerance=1e-3).state
         state = minimise(state, spec, views, wide, max_iterations=40, tolerance=1e-4).state
     return refine(problem, state, start.kinds, start.frames, views, shape_sigma)
@@ -189,9 +205,9 @@ def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
     sigma, keep, fit = robust_sigma(distances), np.ones(len(views.corner), bool), None
     for _ in range(6):
         keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
-        if shape_sigma is not None:
-            spec = make_spec(problem, kinds, shape_sigma / sigma)
-        fit = minimise(state, spec, views, Loss(_LOSS_SCALE * sigma, keep), max_iterations=60)
+        spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
+        spec = replace(spec, prior=sigma**2 * lens_prior(problem, kinds, state.lens))
+        fit = minimise(state, spec, views, Loss(_LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
         state, distances = fit.state, np.linalg.norm(fit.residuals, axis=-1)
         last, sigma = sigma, robust_sigma(distances)
         if abs(sigma / last - 1) < 0.02:
@@ -212,7 +228,9 @@ def sigma_per_observation(distances: Array, views: Views, sigma: float) -> Array
 def resolved(solution: Solution) -> Start:
     """The solution as the start of another solve."""
     state = solution.state
-    return Start(state.lens, solution.kinds, state.R, state.t, solution.frames, state.frame_R, state.frame_t)
+    return Start(
+        state.lens, solution.kinds, state.R, state.t, solution.frames, state.frame_R, state.frame_t, state.delay
+    )
 
 
 def frames_of(start: Start, keep: NDArray[np.bool_]) -> Start:
@@ -269,9 +287,10 @@ def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
     """Poses of the frames of `test` with the cameras of `trained`."""
     problem, rig = trained.problem, trained.state
     views = problem_views(problem, test.frames)
-    state = BundleState(rig.lens, rig.R, rig.t, test.frame_R, test.frame_t, rig.points)
-    frozen = {"free": np.zeros_like(trained.spec.free), "free_pose": np.zeros(problem.n_cameras, bool)}
-    spec = replace(trained.spec, **frozen, shape_sigma=None)
+    state = BundleState(rig.lens, rig.R, rig.t, test.frame_R, test.frame_t, rig.points, rig.delay)
+    still = np.zeros(problem.n_cameras, bool)
+    nothing = np.zeros_like(trained.spec.free)
+    spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None)
     keep = np.ones(len(views.corner), bool)
     first = minimise(state, spec, views, Loss(_LOSS_SCALE * trained.sigma, keep), max_iterations=30)
     distances = np.linalg.norm(first.residuals, axis=-1)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from ..datasets.arrays import Array
 from .cameras import CameraRig
 from .checks import shared_frames
-from .detection import BoardDetections
 from .report import CalibrationReport
 from .solve import HeldOut, Solution
 
@@ -20,8 +17,8 @@ def make_report(
     solution: Solution,
     errors: HeldOut,
     rig: CameraRig,
-    detections: Mapping[str, BoardDetections],
-    warnings: tuple[str, ...] = (),
+    warnings: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> CalibrationReport:
     """Errors per camera and over all, facts, and what the plots need."""
     problem, rows = solution.problem, {}
@@ -33,6 +30,7 @@ def make_report(
         cameras=rows,
         facts=_facts(solution, errors),
         warnings=warnings,
+        notes=notes,
         shared_frames=shared_frames(problem.corners),
         positions=rig.centers,
         directions=np.stack([camera.R[2] for camera in rig]),

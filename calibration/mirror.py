@@ -1,0 +1,91 @@
+"""Mirrored patterns: a camera behind a two-sided board, or a flipped video.
+
+A single view of a plane cannot tell the two apart: each explains the same pixels with another pose. Over several
+frames only one of them moves rigidly with the other cameras' views.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.arrays import Array
+from .boards import Board
+from .errors import CalibrationError
+from .initial import board_outline, lens_camera, plane_poses, relative_pose
+
+_CLEARLY = 0.6
+_MIN_SHARED = 4
+
+
+def flip_corners(corners: Array, width: int) -> Array:
+    """Corners (..., 2) of the horizontally flipped image."""
+    return np.stack([width - 1 - corners[..., 0], corners[..., 1]], axis=-1)
+
+
+def decide_flips(
+    board: Board,
+    names: tuple[str, ...],
+    sizes: tuple[tuple[int, int], ...],
+    corners: Array,
+    lenses: Array,
+    mirrored: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Which cameras' videos are flipped, (n_cameras,), and sentences that say what was decided.
+
+    Parameters
+    ----------
+    corners : (n_cameras, n_frames, n_corners, 2), pixels as stored
+    lenses : (n_cameras, 18) start values, their principal points in the middle
+    mirrored : (n_cameras, n_frames) frames that show the pattern's mirror image
+
+    Raises
+    ------
+    CalibrationError : a camera sees only the mirrored pattern and no other camera settles why
+    """
+    seen = np.isfinite(corners[..., 0]).any(axis=-1)
+    always = np.any(seen, axis=1) & np.all(mirrored | ~seen, axis=1)
+    flipped, notes, outline = np.zeros(len(names), bool), [], board_outline(board)
+    known = {int(c): _poses(corners[c], board, lenses[c], sizes[c]) for c in np.flatnonzero(~always)}
+    open_ = [int(c) for c in np.flatnonzero(always)]
+    while open_:
+        tried = [_compare(c, board, corners, lenses, sizes, known, outline) for c in open_]
+        clear = [min(errors) / max(max(errors), 1e-12) if np.isfinite(errors).all() else np.inf for errors in tried]
+        best = int(np.argmin(clear))
+        if clear[best] > _CLEARLY:
+            raise CalibrationError(_unresolved(names, open_, bool(known)))
+        c = open_.pop(best)
+        flipped[c] = tried[best][1] < tried[best][0]
+        own = flip_corners(corners[c], sizes[c][0]) if flipped[c] else corners[c]
+        known[c] = _poses(own, board, lenses[c], sizes[c])
+        what = "its video is flipped (K[0, 0] < 0)" if flipped[c] else "it sees the back of the board"
+        notes.append(f"camera '{names[c]}' shows the pattern mirrored: by the other cameras, {what}")
+    return flipped, tuple(notes)
+
+
+def _poses(corners: Array, board: Board, lens: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    return plane_poses(corners, board.points, lens_camera(lens, size))[:2]
+
+
+def _compare(c: int, board, corners, lenses, sizes, known, outline) -> tuple[float, float]:
+    """Disagreement with the known cameras if the camera sees the board's back, and if its video is flipped."""
+    errors = []
+    for own in (corners[c], flip_corners(corners[c], sizes[c][0])):
+        poses = _poses(own, board, lenses[c], sizes[c])
+        fits = [relative_pose(poses, other, outline) for other in known.values()]
+        enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= _MIN_SHARED]
+        errors.append(float(np.median(enough)) if enough else np.inf)
+    return errors[0], errors[1]
+
+
+def _unresolved(names: tuple[str, ...], cameras: list[int], any_plain: bool) -> str:
+    which = ", ".join(f"'{names[c]}'" for c in cameras)
+    why = (
+        "too few frames are shared with cameras that see it plainly"
+        if any_plain
+        else "no camera sees it plainly, so nothing tells a flipped video from the back of the board"
+    )
+    return (
+        f"camera {which} shows the board's pattern mirrored, and {why}; flip the video (or the print), or record the"
+        " board where another camera sees its front at the same time"
+    )
