@@ -8,11 +8,22 @@ from .gaps import interpolate_gaps, median_filter
 from .hinges import estimate_axis
 from .joints import Joint, parse_joints
 from .labelled import joint_angles
+from .plots import (
+    plot_angle,
+    plot_gait,
+    plot_phase,
+    plot_speed,
+    plot_stick_figures,
+    plot_strides,
+    plot_trajectory,
+)
 from .propagate import joint_covariance, propagate
 from .segments import angular_acceleration, angular_velocity, angular_velocity_of_rotations
 from .smoother import smooth_motion
+from .strides import Gait, gait
 
 __all__ = [
+    "Gait",
     "Joint",
     "acceleration",
     "angular_acceleration",
@@ -23,6 +34,7 @@ __all__ = [
     "corrected_three_point_angle",
     "dihedral_angle",
     "estimate_axis",
+    "gait",
     "hinge_angle",
     "interpolate_gaps",
     "jerk",
@@ -32,6 +44,13 @@ __all__ = [
     "orientation_angles",
     "parse_joints",
     "path_length",
+    "plot_angle",
+    "plot_gait",
+    "plot_phase",
+    "plot_speed",
+    "plot_stick_figures",
+    "plot_strides",
+    "plot_trajectory",
     "propagate",
     "segment_angles",
     "segment_frame",

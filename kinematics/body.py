@@ -100,12 +100,12 @@ def _rigid_rotation(points: Array, rough: Array) -> Array:
     """
     if points.shape[1] < 3:
         raise DatasetError(f"a rigid fit needs at least three keypoints, got {points.shape[1]}")
-    whole = np.isfinite(points).all(axis=(1, 2)) & np.isfinite(rough).all(axis=(1, 2))
+    whole = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(rough).all(axis=(1, 2)))
     if not whole.any():
         return np.full_like(rough, np.nan)
     centred = points[whole] - points[whole].mean(axis=1, keepdims=True)
     shape = np.median(np.einsum("tsa,tks->tka", rough[whole], centred), axis=0)
-    there = np.isfinite(points).all(axis=2)
+    there = np.asarray(np.isfinite(points).all(axis=2))
     weights = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
     filled = np.where(there[..., None], points, 0.0)
     centred = (filled - np.einsum("tk,tks->ts", weights, filled)[:, None]) * there[..., None]

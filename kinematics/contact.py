@@ -11,7 +11,14 @@ from ._kernels_contact import forward_backward
 
 ITERATIONS = 40
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
-STANCE_REACH, SWING_REACH = 10, 6  # frames on either side of an event that say when it happened
+SEARCH = 6  # frames around the two-state model's event in which the refined one is looked for
+SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a side that say when an event happened
+ONSETS = (
+    (1, 2),
+    (1, 2, 3),
+    (2, 3),
+    (2, 3, 4),
+)  # powers of time with which a foot may leave its place: with a jerk, or gently
 
 
 class Contact(NamedTuple):
@@ -122,37 +129,54 @@ def _swings(probability: Array, positions: Array, noise: float) -> list[tuple[in
 def _refine(
     rough: list[int], swings: list[tuple[int, int]], positions: Array, times: Array, *, leaving: bool
 ) -> tuple[Array, Array]:
-    """Each event where a resting point and a parabola that starts from it fit the positions best; seconds and std."""
-    found, stds = np.full((2, len(rough)), np.nan)
-    for i, at in enumerate(rough):
-        start, end = swings[i]
+    """Each event where a resting point and a curve that starts from it fit the positions best; seconds and std.
+
+    A foot may leave with a jerk or gently; whichever fits the foot's events better as a whole is taken for all.
+    """
+    windows = [_window(i, at, swings, len(times), leaving) for i, at in enumerate(rough)]
+    fits = []
+    for powers in ONSETS:
+        found = [
+            _turning_point(positions[window], times[window], float(times[at]), leaving, powers)
+            for window, at in zip(windows, rough, strict=True)
+        ]
+        fits.append((np.nansum([misfit for *_, misfit in found]), found))
+    best = min(fits, key=lambda fit: fit[0])[1]
+    return np.array([time for time, *_ in best]), np.array([std for _, std, _ in best])
+
+
+def _window(i: int, at: int, swings: list[tuple[int, int]], n_frames: int, leaving: bool) -> slice:
+    """The frames that say when swing i's lift-off or touch-down was: part of the swing and of the stance beside it."""
+    start, end = swings[i]
+    inside = int(np.clip(SWING_REACH * (end - start), 4, LONGEST_REACH))
+    if leaving:
         before = swings[i - 1][1] if i > 0 else 0
-        after = swings[i + 1][0] if i + 1 < len(swings) else len(times)
-        inside = max(3, min(SWING_REACH, (end - start) // 2))
-        if leaving:
-            window = slice(max(at - STANCE_REACH, (before + at) // 2, 0), min(at + inside + 1, len(times)))
-        else:
-            window = slice(max(at - inside - 1, 0), min(at + STANCE_REACH, (at + after) // 2 + 1, len(times)))
-        found[i], stds[i] = _turning_point(positions[window], times[window], float(times[at]), leaving)
-    return found, stds
+        return slice(max(at - LONGEST_REACH, (before + at) // 2, 0), min(at + inside + 1, n_frames))
+    after = swings[i + 1][0] if i + 1 < len(swings) else n_frames
+    return slice(max(at - inside - 1, 0), min(at + LONGEST_REACH, (at + after) // 2 + 1, n_frames))
 
 
-def _turning_point(positions: Array, times: Array, near: float, leaving: bool) -> tuple[float, float]:
-    """Time at which a point at rest starts to move along a parabola (or, reversed, comes to rest), and its std."""
+def _turning_point(
+    positions: Array, times: Array, near: float, leaving: bool, powers: tuple[int, ...]
+) -> tuple[float, float, float]:
+    """Time at which a point at rest starts to move along a curve (or, reversed, comes to rest), std and misfit."""
     there = np.isfinite(positions).all(axis=1)
     if there.sum() < 6:
-        return near, np.nan
+        return near, np.nan, np.nan
     y, t = positions[there] - positions[there].mean(axis=0), times[there]
     step = np.median(np.diff(t))
-    candidates = np.arange(max(t[1], near - 6 * step), min(t[-2], near + 6 * step), step / 8)
+    candidates = np.arange(max(t[1], near - SEARCH * step), min(t[-2], near + SEARCH * step), step / 8)
     if len(candidates) < 3:
-        return near, np.nan
-    ramp = np.maximum((t - candidates[:, None]) * (1 if leaving else -1) / step, 0.0)
-    design = np.stack([np.ones_like(ramp), ramp, ramp**2], axis=-1)
+        return near, np.nan, np.nan
+    ramp = np.maximum((t - candidates[:, None]) * (1 if leaving else -1) / step, 0.0) / len(t)
+    design = np.stack([np.ones_like(ramp), *(ramp**power for power in powers)], axis=-1)
     projection = design @ np.linalg.pinv(design, rcond=1e-9)
     residual = ((y - projection @ y) ** 2).sum(axis=(1, 2))
     best = int(np.argmin(residual))
-    freedom = max(3 * len(t) - 10, 1)
-    odds = np.exp(-0.5 * (residual - residual[best]) * freedom / max(residual[best], 1e-300))
+    freedom = max(3 * (len(t) - len(powers) - 1) - 1, 1)
+    least = max(float(residual[best]), 1e-300)
+    odds = np.exp(-0.5 * (residual - least) * freedom / least)
     mean = odds @ candidates / odds.sum()
-    return float(candidates[best]), float(np.sqrt(odds @ (candidates - mean) ** 2 / odds.sum() + (step / 8) ** 2 / 12))
+    std = np.sqrt(odds @ (candidates - mean) ** 2 / odds.sum() + (step / 8) ** 2 / 12)
+    misfit = 1.5 * len(t) * np.log(least) + 1.5 * len(powers) * np.log(len(t))  # Bayesian information, halved
+    return float(candidates[best]), float(std), float(misfit)

@@ -28,7 +28,7 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
     if "time" not in pose.dims or pose.sizes["time"] == 0:
         raise DatasetError("the pose holds no frames: its 'time' dimension is missing or empty")
     renamed = {"keypoints": "keypoint", "individuals": "individual", "times": "time"}
-    pose = pose.rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
+    pose = xr.Dataset(pose).rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
     head = check_pose(pose.isel(time=slice(0, 1)))
     times = np.asarray(pose["time"].values)
     backwards = np.flatnonzero(~(np.diff(times) > 0))

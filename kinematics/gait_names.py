@@ -1,4 +1,4 @@
-"""The name of a gait from the phases of its limbs, after Hildebrand (1965, Science 150, 701; 1989, BioScience 39, 766)."""
+"""The name of a gait from the phases of its limbs, after Hildebrand (1989, BioScience 39, 766)."""
 
 from __future__ import annotations
 

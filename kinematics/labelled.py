@@ -55,10 +55,20 @@ def joint_angles(
         if stds is not None and more_stds is not None:
             stds = np.concatenate([stds, more_stds], axis=1)
     attributes["angle_std"] = _how(pose, way)
+    order = _declared_order(parsed, names)
+    if order != sorted(order):  # copying costs
+        names, angles = [names[i] for i in order], angles[:, order]
+        stds = None if stds is None else stds[:, order]
     variables = {"angle": (("time", "joint"), angles, {"units": "rad"})}
     if stds is not None:
         variables["angle_std"] = (("time", "joint"), stds, {"units": "rad"})
     return xr.Dataset(variables, coords={"time": pose["time"], "joint": names}, attrs=attributes)
+
+
+def _declared_order(joints: list[Joint], names: list[str]) -> list[int]:
+    """Places of the angles in the order in which their joints were declared; a framed joint has three in a row."""
+    starts = {joint.name: i for i, joint in enumerate(joints)}
+    return sorted(range(len(names)), key=lambda i: (starts.get(names[i], starts.get(names[i].rsplit("_", 1)[0], 0)), i))
 
 
 def _simple_angles(

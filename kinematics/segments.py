@@ -123,7 +123,7 @@ def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
 def _inverse_inertia(r: Array) -> Array:
     """(n_frames, 3, 3) pseudo-inverses of the points' moments of inertia; NaN where the points coincide."""
     inertia = np.einsum("tpi,tpi->t", r, r)[:, None, None] * np.eye(3) - np.einsum("tpi,tpj->tij", r, r)
-    known = np.nan_to_num(np.trace(inertia, axis1=1, axis2=2)) > 0
+    known = np.asarray(np.trace(inertia, axis1=1, axis2=2) > 0)
     inverse = np.full_like(inertia, np.nan)
     inverse[known] = np.linalg.pinv(inertia[known], rcond=FLAT, hermitian=True)
     return inverse

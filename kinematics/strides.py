@@ -43,7 +43,7 @@ class Gait:
     def summary(self) -> pd.DataFrame:
         """Mean and standard deviation over the strides of each limb."""
         columns = ["duration", "frequency", "duty_factor", "length", "speed", "clearance"]
-        return self.strides.groupby("limb", sort=False)[columns].agg(["mean", "std"])
+        return pd.DataFrame(self.strides.groupby("limb", sort=False)[columns].agg(["mean", "std"]))
 
 
 def gait(
@@ -96,7 +96,7 @@ def gait(
         contacts[limb] = find_contact(on_ground, motion.values[1][:, k] - belt, times, vertical, noise)
         tables.append(_strides(limb, contacts[limb], on_ground, times, vertical))
     strides = pd.concat(tables, ignore_index=True)
-    phases = _phases(strides, names, reference)
+    phases = _phases(strides, contacts, reference)
     strides = _with_phase(strides, phases, roles, reference)
     return Gait(_contact_dataset(contacts, times, unit_of(pose)), strides, phases, reference)
 
@@ -117,7 +117,7 @@ def _strides(limb: str, contact: Contact, positions: Array, times: Array, up: Ar
     rows = []
     for i in range(len(contact.touch_down) - 1):
         down, off, after = contact.touch_down[i], contact.lift_off[i + 1], contact.touch_down[i + 1]
-        end = contact.lift_off[i + 2] if i + 2 < len(contact.lift_off) else after + (off - down)
+        end = contact.lift_off[i + 2] if i + 2 < len(contact.lift_off) else after + 0.6 * (off - down)
         if not down < off < after:
             continue
         here, there = _standing(positions, times, down, off), _standing(positions, times, after, end)
@@ -141,34 +141,39 @@ def _standing(positions: Array, times: Array, start: float, end: float) -> Array
     return positions[np.argmin(np.abs(times - (start + end) / 2))]
 
 
-def _phases(strides: pd.DataFrame, names: list[str], reference: str) -> pd.DataFrame:
-    """Touch-down of each limb within each stride of the reference limb, 0-1; NaN where it has none there."""
+def _phases(strides: pd.DataFrame, contacts: dict[str, Contact], reference: str) -> pd.DataFrame:
+    """Touch-down of each limb in each stride of the reference limb, 0-1; NaN where it has none.
+
+    The touch-down nearest to the limb's mean phase counts, so that one just before the reference's is not lost.
+    """
     own = strides[strides["limb"] == reference]
-    table = pd.DataFrame({"time": own["touch_down"].to_numpy(), "duration": own["duration"].to_numpy()})
-    for limb in names:
-        other = strides[strides["limb"] == limb]
-        downs = np.unique(np.concatenate([other["touch_down"], other["next_touch_down"]]))
-        phase = np.full(len(table), np.nan)
-        for i, (start, duration) in enumerate(zip(table["time"], table["duration"], strict=True)):
-            # half a frame-scale slack keeps a foot that lands together with the reference in this stride
-            inside = downs[(downs >= start - 0.1 * duration) & (downs < start + 0.9 * duration)]
-            if limb == reference:
-                phase[i] = 0.0
-            elif len(inside):
-                phase[i] = (inside[0] - start) / duration % 1.0
-        table[limb] = phase
+    starts, durations = np.asarray(own["touch_down"], float), np.asarray(own["duration"], float)
+    table = pd.DataFrame({"time": starts, "duration": durations})
+    for limb, contact in contacts.items():
+        if limb == reference or not len(starts) or not len(contact.touch_down):
+            table[limb] = 0.0 if limb == reference else np.nan
+            continue
+        downs = contact.touch_down
+        stride = np.clip(np.searchsorted(starts, downs) - 1, 0, len(starts) - 1)
+        turns = np.exp(2j * np.pi * (downs - starts[stride]) / durations[stride])
+        expected = starts + np.angle(turns.mean()) / (2 * np.pi) % 1.0 * durations
+        nearest = downs[np.argmin(np.abs(downs[:, None] - expected), axis=0)]
+        phase = (nearest - starts) / durations % 1.0
+        table[limb] = np.where(np.abs(nearest - expected) < durations / 2, phase, np.nan)
     return table
 
 
 def _with_phase(strides: pd.DataFrame, phases: pd.DataFrame, roles: dict[str, str], reference: str) -> pd.DataFrame:
     """The strides with their phase and the gait of the reference stride they start in."""
     strides = strides.copy()
-    duty = strides["duty_factor"].mean() if len(strides) else np.nan
-    gaits = [name_gait({role: phases[limb][i] for role, limb in roles.items()}, duty) for i in range(len(phases))]
+    duty = float(np.mean(strides["duty_factor"])) if len(strides) else np.nan
+    gaits = [
+        name_gait({role: float(phases[limb].iloc[i]) for role, limb in roles.items()}, duty) for i in range(len(phases))
+    ]
     starts, durations = phases["time"].to_numpy(), phases["duration"].to_numpy()
     for row, (limb, down) in enumerate(zip(strides["limb"], strides["touch_down"], strict=True)):
         stride = np.searchsorted(starts, down + 1e-9) - 1 if len(starts) else -1
-        if 0 <= stride and down < starts[stride] + durations[stride] * 1.05:
+        if stride >= 0 and down < starts[stride] + durations[stride] * 1.05:
             phase = 0.0 if limb == reference else (down - starts[stride]) / durations[stride] % 1.0
             strides.loc[row, "phase"] = phase
             strides.loc[row, "gait"] = gaits[stride]
