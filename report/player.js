@@ -416,6 +416,7 @@
     draw();
   }
 
+  if (times[nFrames - 1] < 2.5) byId("player-speed").value = "0.25";   // a stride or two: slow enough to follow
   byId("player-scrub").max = Math.max(0, nFrames - 1);
   byId("player-play").disabled = nFrames < 2;
   byId("player-spread-box").hidden = !spread;

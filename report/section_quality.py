@@ -130,6 +130,9 @@ def calibration_section(calibration_report, rig) -> Section | None:
         said = [element("li", str(warning)) for warning in calibration_report.warnings]
         parts.append(element("ul", *said, class_="warnings") if said else element("p", "No warnings.", class_="fine"))
         parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error of the board"))
+        notes = [element("li", str(note)) for note in getattr(calibration_report, "notes", ())]
+        if notes:
+            parts.append(element("ul", *notes))
         facts = {str(k): _fact(v) for k, v in getattr(calibration_report, "facts", {}).items()}
         parts.append(element("div", definitions(facts), _covisibility(calibration_report), class_="beside"))
         parts += _calibration_plots(calibration_report)

@@ -50,6 +50,16 @@ def test_the_file_refers_to_nothing_outside_itself(report):
     assert "Content-Security-Policy" in text
 
 
+def test_every_identifier_is_used_once(report):
+    found = re.findall(r'\sid="([^"]+)"', report.read_text())
+    assert len(found) == len(set(found))
+
+
+def test_every_anchor_has_its_target(report):
+    text = report.read_text()
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(re.findall(r'\sid="([^"]+)"', text))
+
+
 def test_the_same_session_gives_the_same_bytes(session, report, tmp_path):
     assert write_report(tmp_path / "again.html", **session).read_bytes() == report.read_bytes()
 
