@@ -10,15 +10,20 @@ from .individuals import Association, match_individuals, match_views
 from .pairs import triangulate_pairs
 from .posterior import Trajectory
 from .reconstruct import reconstruct
+from .refine import Refinement, RefinementReport, refine_rig
 from .regions import Region, mirror_camera, region_camera, split_views
 from .smooth import smooth
 from .stream import reconstruct_file
 from .swaps import SwapRepair, repair_swaps
+from .sync import FrameOffsets, frame_offsets, shift_frames
 
 __all__ = [
     "Association",
     "Candidates",
     "Diagnosis",
+    "FrameOffsets",
+    "Refinement",
+    "RefinementReport",
     "Region",
     "Skeleton",
     "SwapRepair",
@@ -26,6 +31,7 @@ __all__ = [
     "Triangulation",
     "diagnose",
     "estimate_sigma",
+    "frame_offsets",
     "hampel_filter",
     "interpolate_gaps",
     "match_individuals",
@@ -35,8 +41,10 @@ __all__ = [
     "point_covariances",
     "reconstruct",
     "reconstruct_file",
+    "refine_rig",
     "region_camera",
     "repair_swaps",
+    "shift_frames",
     "smooth",
     "split_views",
     "triangulate_candidates",

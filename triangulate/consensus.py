@@ -143,7 +143,11 @@ def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None
         if np.all(np.abs(sigma - before) < 0.05 * before):
             break
     fine = rows[sample_rows(len(rows), _FINE)]
-    sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], robust_sigma)
+    for _ in range(12):
+        before = sigma
+        sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], efficient_sigma)
+        if np.all(np.abs(sigma - before) < 0.05 * before):
+            break
     return _one_estimate(flat, prior, rig, sigma, fine, efficient_sigma)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,7 +90,7 @@ def interpolate_gaps(points_3d: Array, max_gap: int, times: Array | None = None)
         raise ValueError(f"max_gap must not be negative, got {max_gap}")
     if times.shape != (n_frames,) or (np.diff(times) <= 0).any():
         raise ValueError(f"times must be {n_frames} increasing seconds, got shape {times.shape}")
-    filled = points_3d.reshape(n_frames, -1, points_3d.shape[-1]).copy()
+    filled = points_3d.reshape(n_frames, math.prod(points_3d.shape[1:-1]), points_3d.shape[-1]).copy()
     missing = np.asarray(np.isnan(filled).any(axis=-1))
     for k in range(filled.shape[1]):
         present = np.flatnonzero(~missing[:, k])
@@ -104,7 +106,7 @@ def _running(points: Array, window: int, deviations: bool) -> tuple[Array, Array
     if window != int(window) or window < 1 or window % 2 == 0:
         raise ValueError(f"window must be an odd positive number of frames, got {window}")
     points = np.asarray(points, dtype=float)
-    series = np.ascontiguousarray(points.reshape(len(points), -1).T)
+    series = np.ascontiguousarray(points.reshape(len(points), math.prod(points.shape[1:])).T)
     medians = np.empty_like(series)
     spread = np.empty_like(series) if deviations else np.empty((len(series), 0))
     run_blocks(

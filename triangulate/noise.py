@@ -43,18 +43,23 @@ def robust_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
 
 
 def efficient_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
-    """As `robust_sigma`, then the root mean square of the residuals within 2.5 sigma, corrected for the cut."""
+    """As `robust_sigma`, from the sum of squares of the residuals within 2.5 sigma, corrected for the cut.
+
+    The sum over the sum of what is expected (Förstner 1979): repeated with the new sigma as weights it converges to the
+    maximum of the restricted likelihood, however unequal the cameras are.
+    """
     sigma = robust_sigma(residuals, leverage, freedom)
     a, q = _TRUNCATION, exp(-0.5 * _TRUNCATION**2)
-    # mean square of a standard normal vector shorter than a
+    # mean square of a standard normal vector shorter than a, per degree of freedom
     if freedom == 2:
-        within_square = 2 - a**2 * q / (1 - q)
+        kept = 1 - 0.5 * a**2 * q / (1 - q)
     else:
-        within_square = 1 - a * sqrt(2 / pi) * q / erf(a / sqrt(2))
+        kept = 1 - a * sqrt(2 / pi) * q / erf(a / sqrt(2))
+    expected = np.clip(2 * (1 - leverage), 1e-6, 2.0)
     for c, row in enumerate(_scaled(residuals, leverage, freedom)):
-        within = row[row < a * sigma[c]]
-        if len(within) >= _ENOUGH:
-            sigma[c] = np.sqrt((within**2).mean() / within_square)
+        within = row < a * sigma[c]
+        if within.sum() >= _ENOUGH:
+            sigma[c] = np.sqrt((residuals[c, within] ** 2).sum() / (kept * expected[c, within].sum()))
     return sigma
 
 

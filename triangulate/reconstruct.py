@@ -113,6 +113,9 @@ def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
     if not isinstance(views, xr.Dataset) or dim not in views.coords:
         raise DatasetError("views must be an xarray.Dataset with camera names along 'view'")
     names = [str(name) for name in views[dim].values]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DatasetError(f"the views repeat the cameras {repeated}; each camera may appear once")
     unknown = [name for name in names if name not in rig.names]
     if unknown:
         raise DatasetError(

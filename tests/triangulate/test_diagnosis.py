@@ -1,0 +1,56 @@
+"""Which camera disagrees, which keypoint is hopeless."""
+
+import numpy as np
+import pytest
+
+from benchmarks.rings import make_recording
+from muybridge.triangulate import diagnose
+
+NAMES = [f"point_{i}" for i in range(20)]
+
+
+def test_all_is_well_where_all_is_well():
+    recording = make_recording(seed=3, n_frames=100)
+    found = diagnose(recording.points_2d, recording.rig, keypoints=NAMES, confidence=recording.confidence)
+    assert found.messages == ()
+    assert found.cameras.index.tolist() == list(recording.rig.names)
+    np.testing.assert_allclose(found.cameras["sigma_px"], 1.0, rtol=0.1)
+    np.testing.assert_allclose(found.keypoints["sigma_px"], 1.0, rtol=0.3)
+    np.testing.assert_allclose(found.cameras["outlier_share"], 0.05, atol=0.02)
+    assert found.table.shape == (6, 20)
+    assert "All views agree" in str(found)
+
+
+@pytest.mark.parametrize("shift", [(3.0, 0.0), (12.0, -7.0), (0.0, 90.0)])
+def test_a_camera_that_moved_is_named_with_its_shift(shift):
+    recording = make_recording(seed=4, n_frames=150)
+    points_2d = recording.points_2d.copy()
+    points_2d[4] += shift
+    found = diagnose(points_2d, recording.rig, keypoints=NAMES, confidence=recording.confidence)
+    assert len(found.messages) == 1
+    assert "Camera 'cam_4' disagrees" in found.messages[0]
+    assert "as if it had moved" in found.messages[0]
+    row = found.cameras.loc["cam_4"]
+    np.testing.assert_allclose([row["shift_x_px"], row["shift_y_px"]], shift, atol=0.6)
+
+
+def test_a_camera_of_nonsense_and_a_hopeless_keypoint_are_named():
+    recording = make_recording(seed=5, n_frames=150)
+    points_2d, rng = recording.points_2d.copy(), np.random.default_rng(0)
+    points_2d[1] = rng.uniform(0, 1000, points_2d[1].shape)
+    points_2d[:, :, 7] = rng.uniform(0, 1000, points_2d[:, :, 7].shape)
+    words = diagnose(points_2d, recording.rig, keypoints=NAMES).messages
+    assert "Camera 'cam_1' disagrees" in words[0]
+    assert "in all directions" in words[0]
+    assert any("Keypoint 'point_7' is hopeless" in word for word in words)
+    assert len(words) == 2
+
+
+def test_nothing_seen_two_cameras_and_wrong_names():
+    recording = make_recording(n_cameras=2, n_frames=40)
+    found = diagnose(recording.points_2d, recording.rig)
+    assert np.isnan(found.cameras["left_out_px"]).all()
+    nothing = diagnose(np.full((2, 4, 20, 2), np.nan), recording.rig)
+    assert "shares fewer than 30 points" in nothing.messages[0]
+    with pytest.raises(ValueError, match="keypoint names"):
+        diagnose(recording.points_2d, recording.rig, keypoints=["a"])

@@ -1,0 +1,96 @@
+"""Filters over time: equal to their slow definitions, and silent about gaps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from muybridge.triangulate import hampel_filter, interpolate_gaps, median_filter
+
+
+def gappy(seed=0, n_frames=60, missing=0.2):
+    rng = np.random.default_rng(seed)
+    points_3d = rng.normal(0, 10, (n_frames, 3, 3)).cumsum(axis=0)
+    points_3d[rng.random((n_frames, 3)) < missing] = np.nan
+    return points_3d
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 3, 5, 11, 99]))
+def test_the_running_median_equals_that_of_pandas(seed, window):
+    points_3d = gappy(seed)
+    table = pd.DataFrame(points_3d.reshape(60, -1)).rolling(window, center=True, min_periods=1).median()
+    expected = np.where(np.isnan(points_3d), np.nan, table.to_numpy().reshape(points_3d.shape))
+    np.testing.assert_array_equal(median_filter(points_3d, window), expected)
+
+
+def test_hampel_equals_its_definition():
+    points_3d = gappy(3)
+    points_3d[[10, 30], 1] += 500
+    filtered, jumps = hampel_filter(points_3d, 7, n_sigmas=3)
+    for frame, keypoint in np.ndindex(points_3d.shape[:2]):
+        around = points_3d[max(0, frame - 3) : frame + 4, keypoint]
+        if np.isnan(points_3d[frame, keypoint, 0]):
+            assert not jumps[frame, keypoint]
+            continue
+        median = np.nanmedian(around, axis=0)
+        spread = 1.4826 * np.nanmedian(np.abs(around - median), axis=0)
+        jumped = (np.abs(points_3d[frame, keypoint] - median) > 3 * spread).any()
+        assert jumps[frame, keypoint] == jumped
+        np.testing.assert_allclose(filtered[frame, keypoint], median if jumped else points_3d[frame, keypoint])
+    there = np.isfinite(points_3d[[10, 30], 1, 0])
+    assert jumps[[10, 30], 1][there].all()
+
+
+def test_hampel_removes_jumps_and_keeps_the_rest():
+    times = np.arange(200)[:, None, None] / 100
+    smooth = np.sin(times * [1.0, 2.0, 3.0]) * 50
+    jumpy = smooth.copy()
+    jumpy[[50, 120]] += 40
+    filtered, jumps = hampel_filter(jumpy, 9)
+    assert np.flatnonzero(jumps[:, 0]).tolist() == [50, 120]
+    assert np.abs(filtered - smooth).max() < 2
+    missing, _ = hampel_filter(jumpy, 9, replace="nan")
+    assert np.isnan(missing[[50, 120]]).all()
+
+
+def test_medians_neither_fill_nor_widen_gaps():
+    points_3d = gappy(5, missing=0.4)
+    np.testing.assert_array_equal(np.isnan(median_filter(points_3d, 5)), np.isnan(points_3d))
+    assert np.isnan(median_filter(np.full((9, 1, 3), np.nan), 3)).all()
+    assert median_filter(np.empty((0, 2, 3)), 3).shape == (0, 2, 3)
+
+
+def test_short_gaps_are_bridged_and_long_ones_and_ends_are_not():
+    line = np.arange(30.0)[:, None, None] * [1.0, -2.0, 3.0]
+    gaps = line.copy()
+    gaps[[0, 5, 6, 7, 12, 13, 14, 15, 28, 29]] = np.nan
+    filled = interpolate_gaps(gaps, 3)
+    np.testing.assert_allclose(filled[5:8], line[5:8])
+    assert np.isnan(filled[[0, 12, 13, 14, 15, 28, 29]]).all()
+    np.testing.assert_array_equal(interpolate_gaps(gaps, 0), gaps)
+
+
+def test_gaps_are_bridged_in_time_not_in_frames():
+    times = np.array([0.0, 1.0, 4.0])
+    points_3d = np.array([0.0, np.nan, 8.0])[:, None, None] * np.ones(3)
+    np.testing.assert_allclose(interpolate_gaps(points_3d, 1, times)[1], 2.0)
+
+
+@pytest.mark.parametrize("window", [0, 4, -3, 2.5])
+def test_a_window_must_be_odd(window):
+    with pytest.raises(ValueError, match="odd positive number"):
+        median_filter(np.zeros((5, 1, 3)), window)
+
+
+def test_other_impossible_options_are_refused():
+    points_3d = np.zeros((5, 1, 3))
+    with pytest.raises(ValueError, match="replace"):
+        hampel_filter(points_3d, 3, replace="mean")
+    with pytest.raises(ValueError, match="n_sigmas"):
+        hampel_filter(points_3d, 3, n_sigmas=-1)
+    with pytest.raises(ValueError, match="max_gap"):
+        interpolate_gaps(points_3d, -1)
+    with pytest.raises(ValueError, match="increasing"):
+        interpolate_gaps(points_3d, 1, np.zeros(5))

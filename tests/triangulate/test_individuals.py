@@ -1,0 +1,99 @@
+"""Two animals that cross: every track finds its animal."""
+
+import numpy as np
+import pytest
+
+from benchmarks.rings import make_rig, wander
+from muybridge.datasets import DatasetError, views_dataset
+from muybridge.triangulate import individuals, match_individuals, match_views
+
+
+def crossing(n_cameras=4, n_frames=600, n_animals=2, seed=0):
+    """Tracks (n_animals, n_cameras, n_frames, 10, 2) that change animals where they overlap in the image; who is who."""
+    rng, rig = np.random.default_rng(seed), make_rig(n_cameras, seed)
+    truth = np.stack([wander(n_frames, 10, rng) for _ in range(n_animals)])
+    points_2d = np.stack([rig.project(points) for points in truth])
+    points_2d = points_2d + rng.normal(0, 1.0, points_2d.shape)
+    gross = rng.random(points_2d.shape[:-1]) < 0.05
+    points_2d = np.where(gross[..., None], rng.uniform(0, 1, points_2d.shape) * [1280, 1024], points_2d)
+    centre = points_2d.mean(axis=3)
+    points_2d[rng.random(points_2d.shape[:-1]) < 0.1] = np.nan
+    animal = np.empty((n_cameras, n_frames, n_animals), dtype=int)
+    for c in range(n_cameras):
+        now = rng.permutation(n_animals)
+        for frame in range(n_frames):
+            near = np.linalg.norm(centre[0, c, frame] - centre[1, c, frame]) < 80
+            now = rng.permutation(n_animals) if near and rng.random() < 0.2 else now
+            animal[c, frame] = now
+    frames, cameras = np.arange(n_frames), np.arange(n_cameras)[:, None]
+    return rig, np.stack([points_2d[animal[..., k], cameras, frames] for k in range(n_animals)]), animal, truth
+
+
+def right(found, animal):
+    """Share of the frames in which every individual is the same animal in all cameras, and always."""
+    who = np.take_along_axis(animal, found.tracks, axis=2)
+    return (who == who[0, 0]).all(axis=(0, 2)).mean()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"n_cameras": 2, "seed": 6}, {"n_cameras": 3, "n_animals": 3, "seed": 4, "n_frames": 300}]
+)
+def test_crossing_animals_are_told_apart(options):
+    rig, tracks_2d, animal, _ = crossing(**options)
+    assert (np.diff(animal, axis=1) != 0).any()
+    found = match_individuals(tracks_2d, rig)
+    assert right(found, animal) >= 0.99
+    np.testing.assert_array_equal(
+        np.sort(found.tracks, axis=2), np.sort(np.zeros_like(animal) + np.arange(animal.shape[2]))
+    )
+
+
+def test_camera_by_camera_finds_the_same(monkeypatch):
+    rig, tracks_2d, animal, _ = crossing(seed=2, n_frames=300)
+    monkeypatch.setattr(individuals, "_MAX_CELLS", 1)
+    assert right(match_individuals(tracks_2d, rig), animal) >= 0.99
+
+
+def test_the_exact_search_equals_trying_every_sequence():
+    rng, n_states, price = np.random.default_rng(0), 2, 1.5
+    scores = {pair: rng.normal(0, 2, (4, n_states, n_states)) for pair in ((0, 1), (0, 2), (1, 2))}
+    states, _ = individuals._viterbi(scores, 3, n_states, price)
+
+    def total(path):
+        path = np.asarray(path)
+        evidence = sum(pairs[t, path[a, t], path[b, t]] for (a, b), pairs in scores.items() for t in range(4))
+        return evidence - price * (np.diff(path, axis=1) != 0).sum()
+
+    every = [np.array(list(np.binary_repr(i, 12)), dtype=int).reshape(3, 4) for i in range(2**12)]
+    assert total(states) == pytest.approx(max(total(path) for path in every))
+
+
+def test_views_come_back_as_views_with_the_animals_in_order():
+    rig, tracks_2d, animal, truth = crossing(seed=1, n_frames=100)
+    views = views_dataset(
+        tracks_2d, cameras=rig.names, keypoints=[f"k{i}" for i in range(10)], times=np.arange(100) / 100
+    )
+    matched = match_views(views, rig)
+    first = truth[animal[0, 0, 0]]
+    off = np.linalg.norm(matched["position"].values[0] - rig.project(first), axis=-1)
+    assert np.nanmedian(off) < 2
+    assert np.nanpercentile(off, 90) < 4
+    with pytest.raises(DatasetError, match="no 'individual' dimension"):
+        match_views(views.isel(individual=0, drop=True), rig)
+
+
+def test_an_absent_animal_disturbs_nobody():
+    rig, tracks_2d, animal, _ = crossing(seed=3, n_frames=200)
+    gone = tracks_2d.copy()
+    frames, cameras = np.arange(60, 120), np.arange(len(rig))[:, None]
+    second = np.argmax(animal == animal[0, 0, 1], axis=2)
+    gone[second[:, 60:120], cameras, frames] = np.nan
+    assert right(match_individuals(gone, rig), animal) >= 0.99
+
+
+def test_bad_input_is_named():
+    rig, tracks_2d, _, _ = crossing(n_frames=5)
+    with pytest.raises(ValueError, match="tracks_2d has shape"):
+        match_individuals(tracks_2d[0], rig)
+    with pytest.raises(ValueError, match="switch_probability"):
+        match_individuals(tracks_2d, rig, switch_probability=0.0)
