@@ -5,12 +5,12 @@ import pytest
 from muybridge.report import overlay, quality
 
 
-def test_frames_are_read_in_sequence(session, skeleton, ring_rig):
-    name = ring_rig.names[0]
+def test_frames_are_read_in_sequence(session, skeleton, rig):
+    name = rig.names[0]
     found = overlay.read_frames(session["videos"][name], [3, 40, 400])
     assert sorted(found) == [3, 40]
     # the painted animal lies where the cameras see it
-    nose = ring_rig.project(session["pose"]["position"].values[40])[0, 0]
+    nose = rig.project(session["pose"]["position"].values[40])[0, 0]
     blue, _, red = found[40][tuple(np.rint(nose[::-1]).astype(int))].astype(int)
     assert red > blue + 20
 
@@ -21,10 +21,10 @@ def test_an_unreadable_video_gives_no_frames(tmp_path):
     assert overlay.read_frames(broken, [0]) == {}
 
 
-def test_the_worst_instant_is_found(session, ring_rig):
+def test_the_worst_instant_is_found(session, rig):
     views = session["views"].copy(deep=True)
     views["position"][:, 33] += 9
-    chosen = overlay.choose_instants(views, quality.reprojection_errors(views, session["pose"], ring_rig))
+    chosen = overlay.choose_instants(views, quality.reprojection_errors(views, session["pose"], rig))
     assert len(chosen) == 3
     assert chosen[-1].frame == 33
     assert "the worst" in chosen[-1].reason
