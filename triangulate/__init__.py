@@ -10,7 +10,8 @@ from .individuals import Association, match_individuals, match_views
 from .pairs import triangulate_pairs
 from .posterior import Trajectory
 from .reconstruct import reconstruct
-from .refine import Refinement, RefinementReport, refine_rig
+from .refine import Refinement, refine_rig
+from .refine_report import RefinementReport
 from .regions import Region, mirror_camera, region_camera, split_views
 from .smooth import smooth
 from .stream import reconstruct_file

@@ -9,7 +9,7 @@ from muybridge.triangulate import individuals, match_individuals, match_views
 
 
 def crossing(n_cameras=4, n_frames=600, n_animals=2, seed=0):
-    """Tracks (n_animals, n_cameras, n_frames, 10, 2) that change animals where they overlap in the image; who is who."""
+    """Tracks (n_animals, n_cameras, n_frames, 10, 2) whose animals change where they overlap; and who is who."""
     rng, rig = np.random.default_rng(seed), make_rig(n_cameras, seed)
     truth = np.stack([wander(n_frames, 10, rng) for _ in range(n_animals)])
     points_2d = np.stack([rig.project(points) for points in truth])
