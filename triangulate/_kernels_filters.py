@@ -1,27 +1,52 @@
-"""Running medians over series (n_series, n_frames), NaN where missing: a window kept sorted as it slides."""
+"""Running medians, NaN where missing.
+
+Small windows are sorted anew at each frame, many series at once, by a network whose exchanges vectorise; large windows
+are kept sorted as they slide.
+"""
 
 import math
 
 import numpy as np
 from numba import njit
 
+STRIP = 64  # series sorted side by side: their window stays in the first cache
+
+
+@njit(cache=True, nogil=True)
+def _rank(window, n, value):
+    """Number of values below `value`: counting vectorises, and beats a search in windows this small."""
+    below = 0
+    for i in range(n):
+        below += window[i] < value
+    return below
+
 
 @njit(cache=True, nogil=True)
 def _insert(window, n, value):
-    at = n
-    while at > 0 and window[at - 1] > value:
-        window[at] = window[at - 1]
-        at -= 1
+    at = _rank(window, n, value)
+    for i in range(n, at, -1):
+        window[i] = window[i - 1]
     window[at] = value
 
 
 @njit(cache=True, nogil=True)
 def _remove(window, n, value):
-    at = 0
-    while window[at] != value:
-        at += 1
-    for i in range(at, n - 1):
+    for i in range(_rank(window, n, value), n - 1):
         window[i] = window[i + 1]
+
+
+@njit(cache=True, nogil=True)
+def _exchange(window, n, old, new):
+    """Put `new` in the place of `old` and move what lies between."""
+    at, to = _rank(window, n, old), _rank(window, n, new)
+    if to > at:
+        to -= 1
+        for i in range(at, to):
+            window[i] = window[i + 1]
+    else:
+        for i in range(at, to, -1):
+            window[i] = window[i - 1]
+    window[to] = new
 
 
 @njit(cache=True, nogil=True)
@@ -50,12 +75,15 @@ def running_median(series, half, start, stop, medians, deviations):
     for s in range(start, stop):
         n = 0
         for frame in range(-half, n_frames):
-            new, old = frame + half, frame - half - 1
-            if new < n_frames and not math.isnan(series[s, new]):
-                _insert(window, n, series[s, new])
+            new = series[s, frame + half] if frame + half < n_frames else math.nan
+            old = series[s, frame - half - 1] if frame > half else math.nan
+            if new == new and old == old:
+                _exchange(window, n, old, new)
+            elif new == new:
+                _insert(window, n, new)
                 n += 1
-            if old >= 0 and not math.isnan(series[s, old]):
-                _remove(window, n, series[s, old])
+            elif old == old:
+                _remove(window, n, old)
                 n -= 1
             if frame < 0:
                 continue
@@ -66,3 +94,45 @@ def running_median(series, half, start, stop, medians, deviations):
                 deviations[s, frame] = math.nan
                 if not math.isnan(series[s, frame]):
                     deviations[s, frame] = _deviation(window, n, medians[s, frame])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sort_columns(rows, n_rows, n):
+    """Sort every column of rows (n_rows, n) by odd-even transposition."""
+    for turn in range(n_rows):
+        for i in range(turn % 2, n_rows - 1, 2):
+            for s in range(n):
+                a, b = rows[i, s], rows[i + 1, s]
+                rows[i, s] = a if a < b else b
+                rows[i + 1, s] = b if a < b else a
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def small_running_median(values, half, start, stop, medians, deviations):
+    """As `running_median`, for values (n_frames, n_series) and the frames start to stop."""
+    n_frames, n_series = values.shape
+    rows, count = np.empty((2 * half + 1, STRIP)), np.empty(STRIP, np.int64)
+    for first in range(0, n_series, STRIP):
+        n = min(STRIP, n_series - first)
+        for frame in range(start, stop):
+            low, high = max(frame - half, 0), min(frame + half + 1, n_frames)
+            count[:n] = 0
+            for i in range(high - low):
+                for s in range(n):
+                    value = values[low + i, first + s]
+                    count[s] += value == value
+                    rows[i, s] = value if value == value else math.inf
+            for which in range(2 if deviations.shape[1] > 0 else 1):
+                _sort_columns(rows, high - low, n)
+                for s in range(n):
+                    middle = 0.5 * (rows[count[s] // 2, s] + rows[(count[s] - 1) // 2, s]) if count[s] > 0 else math.nan
+                    middle = middle if values[frame, first + s] == values[frame, first + s] else math.nan
+                    if which == 0:
+                        medians[frame, first + s] = middle
+                    else:
+                        deviations[frame, first + s] = middle
+                if which == 0 and deviations.shape[1] > 0:
+                    for i in range(high - low):
+                        for s in range(n):
+                            rows[i, s] = abs(rows[i, s] - medians[frame, first + s])
+                            rows[i, s] = rows[i, s] if rows[i, s] == rows[i, s] else math.inf

@@ -11,6 +11,7 @@ from ..datasets.arrays import Array
 from . import _kernels_filters
 from .inputs import run_blocks
 
+_SMALL_WINDOW = 15  # frames up to which sorting anew is faster than keeping the window sorted
 _GAUSSIAN_MAD = 1.4826  # standard deviations per median absolute deviation
 
 
@@ -106,11 +107,13 @@ def _running(points: Array, window: int, deviations: bool) -> tuple[Array, Array
     if window != int(window) or window < 1 or window % 2 == 0:
         raise ValueError(f"window must be an odd positive number of frames, got {window}")
     points = np.asarray(points, dtype=float)
-    series = np.ascontiguousarray(points.reshape(len(points), math.prod(points.shape[1:])).T)
-    medians = np.empty_like(series)
-    spread = np.empty_like(series) if deviations else np.empty((len(series), 0))
-    run_blocks(
-        lambda start, stop: _kernels_filters.running_median(series, int(window) // 2, start, stop, medians, spread),
-        len(series),
-    )
-    return medians.T.reshape(points.shape), spread.T.reshape(points.shape if deviations else (0,))
+    values, half = np.ascontiguousarray(points.reshape(len(points), math.prod(points.shape[1:]))), int(window) // 2
+    small = window <= _SMALL_WINDOW
+    values = values if small else np.ascontiguousarray(values.T)
+    kernel = _kernels_filters.small_running_median if small else _kernels_filters.running_median
+    medians = np.empty_like(values)
+    spread = np.empty_like(values) if deviations else np.empty((len(values), 0))
+    run_blocks(lambda start, stop: kernel(values, half, start, stop, medians, spread), len(values))
+    if not small:
+        medians, spread = medians.T, spread.T
+    return medians.reshape(points.shape), spread.reshape(points.shape) if deviations else spread

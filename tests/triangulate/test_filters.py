@@ -25,12 +25,13 @@ def test_the_running_median_equals_that_of_pandas(seed, window):
     np.testing.assert_array_equal(median_filter(points_3d, window), expected)
 
 
-def test_hampel_equals_its_definition():
+@pytest.mark.parametrize("half", [3, 10])
+def test_hampel_equals_its_definition(half):
     points_3d = gappy(3)
     points_3d[[10, 30], 1] += 500
-    filtered, jumps = hampel_filter(points_3d, 7, n_sigmas=3)
+    filtered, jumps = hampel_filter(points_3d, 2 * half + 1, n_sigmas=3)
     for frame, keypoint in np.ndindex(points_3d.shape[:2]):
-        around = points_3d[max(0, frame - 3) : frame + 4, keypoint]
+        around = points_3d[max(0, frame - half) : frame + half + 1, keypoint]
         if np.isnan(points_3d[frame, keypoint, 0]):
             assert not jumps[frame, keypoint]
             continue
