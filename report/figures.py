@@ -119,12 +119,21 @@ def figure_svg(figure: Figure, name: str) -> Markup:
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var({THEME[m[0]]})" if m[0] in THEME else m[0], text)
+    text = re.sub(r"#[0-9a-f]{6}\b", lambda match: _themed(match[0]), text)
     prefix = re.sub(r"\W+", "-", name.encode("ascii", "ignore").decode()).strip("-") or "figure"
     text = re.sub(r'(\bid=")', rf"\g<1>{prefix}-", text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = f'role="img" aria-label="{escape(name)}"'
     return Markup(re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', lambda _: label, text, count=1).strip())
+
+
+def _themed(colour: str) -> str:
+    """The colour as a variable of the page; greys as shades between ink and paper."""
+    if colour in THEME:
+        return f"var({THEME[colour]})"
+    if colour[1:3] == colour[3:5] == colour[5:7]:
+        return f"color-mix(in srgb, var(--ink) {100 - 100 * int(colour[1:3], 16) / 255:.0f}%, var(--paper))"
+    return colour
 
 
 def _axes_boxes(figure: Figure) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""Plots of the report: each takes arrays, draws into the given axes and returns them. Degrees appear only here."""
+"""Plots of the report: each takes arrays, draws into the axes and returns them. Those of angles are in kinematics."""
 
 from __future__ import annotations
 
@@ -83,27 +83,6 @@ def plot_bone_lengths(lengths: Array, names: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-def plot_angle(
-    times: Array, angles: Array, ax: Axes, *, std: Array | None = None, label: str = "", colour: str = "C0"
-) -> Axes:
-    """One joint angle in degrees with its 95 % band.
-
-    Parameters
-    ----------
-    times, angles, std : (n_frames,) seconds, radians, radians; NaN leaves a gap
-    """
-    degrees = np.degrees(angles)
-    band = np.full_like(degrees, np.nan) if std is None else np.degrees(std)
-    # a signed angle that passes 180 degrees goes on at -180: no line joins the two
-    jumps = np.flatnonzero(np.abs(np.diff(degrees)) > 180) + 1
-    times, degrees, band = (
-        np.insert(v, jumps, w) for v, w in ((times, times[jumps]), (degrees, np.nan), (band, np.nan))
-    )
-    _with_band(times, degrees, band, ax, label, colour)
-    ax.set(xlabel="time (s)", ylabel="degrees")
-    return ax
-
-
 def plot_speed(
     times: Array, speed: Array, ax: Axes, *, unit: str, std: Array | None = None, label: str = "", colour: str = "C0"
 ) -> Axes:
@@ -113,19 +92,19 @@ def plot_speed(
     ----------
     times, speed, std : (n_frames,) seconds, `unit`, `unit`; NaN leaves a gap
     """
-    _with_band(times, speed, std, ax, label, colour)
+    if std is not None and np.isfinite(std).any():
+        ax.fill_between(times, speed - 1.96 * std, speed + 1.96 * std, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(times, speed, color=colour, label=label)
     ax.set(xlabel="time (s)", ylabel=unit)
     if np.isfinite(speed).any():
         ax.set_ylim(0, 1.05 * max(float(ax.dataLim.y1), 1e-9))
     return ax
 
 
-def _with_band(times: Array, values: Array, std: Array | None, ax: Axes, label: str, colour: str) -> None:
-    if std is not None and np.isfinite(std).any():
-        ax.fill_between(times, values - 1.96 * std, values + 1.96 * std, color=colour, alpha=0.2, linewidth=0)
-    ax.plot(times, values, color=colour, label=label)
-    alone = np.isfinite(values) & ~np.isfinite(np.r_[np.nan, values[:-1]]) & ~np.isfinite(np.r_[values[1:], np.nan])
+def plot_lone_frames(times: Array, values: Array, ax: Axes, *, colour: str = "C0") -> Axes:
+    """Dots at the (n_frames,) values between two gaps, where a line shows nothing."""
+    before, after = np.r_[np.nan, values[:-1]], np.r_[values[1:], np.nan]
+    alone = np.isfinite(values) & ~np.isfinite(before) & ~np.isfinite(after)
     if alone.any():
         ax.plot(times[alone], values[alone], ".", color=colour, markersize=3)
-    if len(times) > 1:
-        ax.set_xlim(float(times[0]), float(times[-1]))
+    return ax

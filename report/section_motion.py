@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..datasets import Skeleton
+from ..kinematics.plots import plot_angle
 from . import plots, quality
 from .figures import INK, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
@@ -52,6 +53,20 @@ def in_radians(kinematics: xr.Dataset) -> xr.Dataset:
     return kinematics.assign({name: np.radians(kinematics[name]) for name in degrees})
 
 
+def split_at_jumps(angles: xr.Dataset) -> xr.Dataset:
+    """The angles (radians) of one joint with a NaN where a signed one passes 180 degrees and goes on at -180.
+
+    No line then joins the two. The instant of the jump stands twice: this is for drawing only.
+    """
+    jumps = np.flatnonzero(np.abs(np.diff(angles["angle"].values[:, 0])) > np.pi) + 1
+    if not len(jumps):
+        return angles
+    rows = np.insert(np.arange(angles.sizes["time"]), jumps, jumps)
+    split = angles.isel(time=rows)
+    split["angle"][jumps + np.arange(len(jumps))] = np.nan
+    return split
+
+
 def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     """(name prefix, dataset of that individual)."""
     if "individual" not in dataset.dims:
@@ -92,9 +107,22 @@ def _colours(group: tuple[str, ...]) -> tuple[str, ...]:
     return (INK,) if len(group) == 1 else SERIES[:2]
 
 
-def _headed(ax: Axes) -> Axes:
-    """The curves' names above the axes, in their colours."""
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2, borderpad=0, handlelength=1.1, columnspacing=1.2)
+def _headed(ax: Axes, names: list[str]) -> Axes:
+    """The curves' names above the axes, in their colours; the whole recording from edge to edge."""
+    curves = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    times = np.asarray(curves[0].get_xdata(), float)
+    if len(times) > 1:
+        ax.set_xlim(times[0], times[-1])
+    ax.legend(
+        curves,
+        names,
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=2,
+        borderpad=0,
+        handlelength=1.1,
+        columnspacing=1.2,
+    )
     return ax
 
 
@@ -107,10 +135,10 @@ def _angle_figures(kinematics: xr.Dataset) -> list[Markup]:
 
             def draw(ax, one=one, times=times, group=group, prefix=prefix):
                 for joint, colour in zip(group, _colours(group), strict=True):
-                    std = one["angle_std"].sel(joint=joint).values if "angle_std" in one else None
-                    angle = one["angle"].sel(joint=joint).values
-                    plots.plot_angle(times, angle, ax, std=std, label=f"{prefix}{joint}", colour=colour)
-                return _headed(ax)
+                    plot_angle(split_at_jumps(one.sel(joint=[joint])), joint, ax, color=colour)
+                    plots.plot_lone_frames(times, np.degrees(one["angle"].sel(joint=joint).values), ax, colour=colour)
+                ax.set_ylabel("degrees")
+                return _headed(ax, [f"{prefix}{joint}" for joint in group])
 
             figures.append(plot_figure(draw, name=f"angle of {prefix}{' and '.join(group)}", over_time=True))
     return figures
@@ -132,9 +160,9 @@ def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
             def draw(ax, one=one, times=times, group=group, prefix=prefix):
                 for keypoint, colour in zip(group, _colours(group), strict=True):
                     speed, std = _speed_of(one.sel(keypoint=keypoint))
-                    label = f"{prefix}{keypoint}"
-                    plots.plot_speed(times, speed, ax, unit=unit, std=std, label=label, colour=colour)
-                return _headed(ax)
+                    plots.plot_speed(times, speed, ax, unit=unit, std=std, label=keypoint, colour=colour)
+                    plots.plot_lone_frames(times, speed, ax, colour=colour)
+                return _headed(ax, [f"{prefix}{keypoint}" for keypoint in group])
 
             figures.append(plot_figure(draw, name=f"speed of {prefix}{' and '.join(group)}", over_time=True))
     return figures

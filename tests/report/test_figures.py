@@ -52,16 +52,18 @@ def ax():
     return Figure().add_subplot()
 
 
-def test_angles_are_drawn_in_degrees(ax):
-    times = np.arange(5) / 10
-    assert plots.plot_angle(times, np.full(5, np.pi / 2), ax, std=np.full(5, 0.1)) is ax
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), 90)
-    assert len(ax.collections) == 1
-
-
 def test_a_frame_between_gaps_is_drawn_as_a_dot(ax):
-    plots.plot_speed(np.arange(3.0), np.array([np.nan, 4, np.nan]), ax, unit="mm/s")
-    assert ax.lines[1].get_ydata().tolist() == [4]
+    plots.plot_lone_frames(np.arange(3.0), np.array([np.nan, 4, np.nan]), ax)
+    assert ax.lines[0].get_ydata().tolist() == [4]
+    plots.plot_lone_frames(np.arange(3.0), np.array([1.0, 4, np.nan]), ax)
+    assert len(ax.lines) == 1
+
+
+def test_the_scale_of_speeds_begins_at_zero_and_holds_all_curves(ax):
+    for top in (3.0, 9.0):
+        plots.plot_speed(np.arange(2.0), np.array([1.0, top]), ax, unit="mm/s", std=np.ones(2))
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 9 + 1.96
 
 
 def test_error_shares_end_at_one(ax, rng):
@@ -73,7 +75,7 @@ def test_empty_plots_draw_nothing_and_do_not_fail(ax):
     plots.plot_error_shares(np.full((2, 3), np.nan), ["a", "b"], ax)
     plots.plot_bone_lengths(np.full((4, 2), np.nan), ["a", "b"], ax)
     plots.plot_presence(np.full((4, 2), np.nan), np.arange(5.0), ["a", "b"], ax, label="seen")
-    plots.plot_angle(np.arange(2.0), np.full(2, np.nan), ax)
+    plots.plot_speed(np.arange(2.0), np.full(2, np.nan), ax, unit="mm/s")
 
 
 def test_left_and_right_share_a_plot():
@@ -101,9 +103,13 @@ def test_a_dense_cloud_becomes_a_picture(rng):
     assert len(text) < 120_000
 
 
-def test_no_line_joins_the_two_ends_of_the_circle(ax):
-    plots.plot_angle(np.arange(4.0), np.radians([170, 179, -179, -170]), ax)
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [170, 179, np.nan, -179, -170])
+def test_no_line_joins_the_two_ends_of_the_circle():
+    from muybridge.report.section_motion import split_at_jumps
+
+    angle = xr.DataArray(np.radians([[170.0], [179], [-179], [-170]]), dims=("time", "joint"))
+    split = split_at_jumps(xr.Dataset({"angle": angle}))
+    np.testing.assert_allclose(np.degrees(split["angle"].values[:, 0]), [170, 179, np.nan, -179, -170])
+    xr.testing.assert_identical(split_at_jumps(xr.Dataset({"angle": angle[:2]})), xr.Dataset({"angle": angle[:2]}))
 
 
 def test_angles_in_degrees_become_radians(session):

@@ -138,6 +138,12 @@ def test_warnings_of_the_calibration_stand_in_the_summary(report):
     assert "camera cam_2 saw the board in 4 % of its image" in summary
 
 
+def test_the_diagnosis_of_the_cameras_stands_in_the_summary(session, tmp_path):
+    pose = session["pose"].assign_attrs(diagnosis="Camera 'a' disagrees.\nKeypoint 'b' is hopeless.")
+    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose).read_text()
+    assert text.partition('id="skeleton"')[0].count("<li>") == 2
+
+
 def test_goals_are_judged(tmp_path):
     errors = pd.DataFrame({"quantity": ["a", "b", "c"], "value": [0.5, 2.0, 3.0], "goal": [1.0, 1.0, np.nan]})
     text = write_report(tmp_path / "r.html", title="t", summary={}, errors=errors).read_text()
