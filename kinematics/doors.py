@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
     if "time" not in pose.dims or pose.sizes["time"] == 0:
         raise DatasetError("the pose holds no frames: its 'time' dimension is missing or empty")
     renamed = {"keypoints": "keypoint", "individuals": "individual", "times": "time"}
-    pose = xr.Dataset(pose).rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
+    pose = pose.rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
     head = check_pose(pose.isel(time=slice(0, 1)))
     times = np.asarray(pose["time"].values)
     backwards = np.flatnonzero(~(np.diff(times) > 0))
@@ -40,8 +41,8 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
         )
     for name, variable in head.data_vars.items():
         if tuple(pose[name].dims) != tuple(variable.dims):
-            pose = xr.Dataset(pose.assign({name: pose[name].transpose(*variable.dims)}))
-    return pose
+            pose = pose.assign({name: pose[name].transpose(*variable.dims)})
+    return cast(xr.Dataset, pose)
 
 
 def per_individual(door: Callable) -> Callable:
@@ -53,8 +54,14 @@ def per_individual(door: Callable) -> Callable:
         if "individual" not in pose.dims:
             return door(pose, *arguments, **options)
         parts = [door(pose.isel(individual=i), *arguments, **options) for i in range(pose.sizes["individual"])]
+        names = pose["individual"]
         return xr.concat(
-            parts, dim="individual", coords="different", compat="equals", join="exact", combine_attrs="drop_conflicts"
+            [part.drop_vars("individual", errors="ignore") for part in parts],
+            dim=names,
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="drop_conflicts",
         )
 
     return for_all

@@ -37,7 +37,8 @@ def segment_frame(distal: Array, proximal: Array, left: Array, right: Array) -> 
     """
     y = unit(np.asarray(proximal, float) - distal)
     x = unit(np.cross(y, np.asarray(right, float) - left))
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    frame = np.stack([x, y, np.cross(x, y)], axis=-1)
+    return np.where(np.isfinite(frame).all(axis=(-1, -2), keepdims=True), frame, np.nan)
 
 
 def segment_angles(proximal: Array, distal: Array) -> Array:

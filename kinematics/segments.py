@@ -108,7 +108,7 @@ def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
     (n_frames, 3) rad/s about the world's axes; one-sided at the ends and beside gaps
     """
     n = len(times)
-    known = np.isfinite(rotations).all(axis=(1, 2))
+    known = np.asarray(np.isfinite(rotations).all(axis=(1, 2)))
     omega = np.full((n, 3), np.nan)
     frames = np.arange(n)
     before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, n - 1)

@@ -24,6 +24,7 @@ N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is said
 TUNING_FRAMES = 5_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
 TUNING_BLOCK = 1_250
+CLEARLY = 5.0  # log evidence by which a stride's overtones must beat a plain memory
 PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does not grow with the recording
 
 
@@ -149,8 +150,8 @@ def tune(y: Array, steps: Array, relative: Array) -> Tuning:
         for d in (0.01, 0.05, damping)
         for r in np.hypot(rate, damping) * np.array([0.3, 0.4, 0.5, 0.65, 0.8, 1.0])
     ]
-    poles, (other, other_cost) = MEMORY, _search(STRIDE, stride, series, blocks, worth=cost + 10.0)
-    if other_cost < cost:
+    poles, (other, other_cost) = MEMORY, _search(STRIDE, stride, series, blocks, worth=cost + CLEARLY)
+    if other_cost < cost - CLEARLY:
         poles, best = STRIDE, other
     noise = _cost(poles, best, series, blocks)[1]
     return Tuning(motion_model(poles, best), noise, float(np.exp(best[1])))

@@ -1,0 +1,66 @@
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from muybridge.datasets import DatasetError, Skeleton
+from muybridge.kinematics import (
+    gait,
+    joint_angles,
+    plot_angle,
+    plot_gait,
+    plot_phase,
+    plot_speed,
+    plot_stick_figures,
+    plot_strides,
+    plot_trajectory,
+    speed_profile,
+)
+from tests.kinematics.synthetic import LIMBS, pose_of, walking
+
+mpl.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(scope="module")
+def animal():
+    times, feet, _ = walking((0, 0.5, 0.5, 0), 0.45, 0.35, 300, 50, duration=2.0)
+    return pose_of(feet, list(LIMBS), times, noise=2.0)
+
+
+@pytest.fixture
+def axes():
+    figure = plt.figure()
+    yield figure.add_subplot()
+    plt.close(figure)
+
+
+def test_every_plot_draws_on_the_ax_it_is_given_and_returns_it(animal, axes):
+    angles = joint_angles(animal, {"one": LIMBS[:3], "two": LIMBS[1:]})
+    steps = gait(animal, {limb: limb for limb in LIMBS}, up=[0, 0, 1])
+    skeleton = Skeleton(LIMBS, [(LIMBS[0], LIMBS[1])])
+    assert plot_angle(angles, "one", axes) is axes
+    assert len(axes.collections) == 1
+    assert np.nanmax(axes.lines[0].get_ydata()) > 10  # degrees
+    assert plot_phase(angles, "one", "two", axes) is axes
+    assert plot_stick_figures(animal, skeleton, axes, spacing=200) is axes
+    assert plot_speed(speed_profile(animal, LIMBS[0]), axes, unit="mm") is axes
+    assert plot_strides(angles["angle"].sel(joint="one"), steps, LIMBS[1], axes) is axes
+    assert plot_gait(steps, axes) is axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(LIMBS)
+
+
+def test_a_trajectory_needs_a_3d_ax(animal, axes):
+    with pytest.raises(ValueError, match="projection='3d'"):
+        plot_trajectory(animal, LIMBS[:2], axes)
+    solid = plt.figure().add_subplot(projection="3d")
+    assert plot_trajectory(animal, LIMBS[:2], solid) is solid
+    plt.close(solid.figure)
+
+
+def test_unknown_joints_and_limbs_are_named(animal, axes):
+    angles = joint_angles(animal, {"knee": LIMBS[:3]})
+    with pytest.raises(DatasetError, match="did you mean 'knee'"):
+        plot_angle(angles, "kne", axes)
+    steps = gait(animal, {limb: limb for limb in LIMBS}, up=[0, 0, 1])
+    with pytest.raises(ValueError, match="no whole stride"):
+        plot_strides(angles["angle"].sel(joint="knee"), steps, "tail", axes)
