@@ -47,7 +47,8 @@ def find_contact(positions: Array, velocities: Array, times: Array, up: Array, n
     """
     features = _features(positions, velocities, up)
     probability = stance_probability(features)
-    swings = _swings(probability, positions, noise)
+    path = np.cumsum(np.nan_to_num(velocities) * np.gradient(times)[:, None], axis=0)
+    swings = _swings(probability, path, noise)
     off, off_std = _refine([s for s, _ in swings], swings, positions, times, leaving=True)
     down, down_std = _refine([e for _, e in swings], swings, positions, times, leaving=False)
     probability[np.isnan(features).any(axis=1)] = np.nan
@@ -112,16 +113,15 @@ def _features(positions: Array, velocities: Array, up: Array) -> Array:
         return np.stack([np.log(np.maximum(speed, floor)), height / max(extent, 1e-12)], axis=1)
 
 
-def _swings(probability: Array, positions: Array, noise: float) -> list[tuple[int, int]]:
-    """(first, last + 1) frames of each swing that stands between two stances and goes somewhere."""
+def _swings(probability: Array, path: Array, noise: float) -> list[tuple[int, int]]:
+    """(first, last + 1) frames of each swing that stands between two stances and goes somewhere on the smooth path."""
     swinging = probability < 0.5
     edges = np.flatnonzero(np.diff(np.concatenate([[False], swinging, [False]]).astype(np.int8)))
     swings: list[tuple[int, int]] = []
     for start, end in edges.reshape(-1, 2):
-        path = positions[max(start - 1, 0) : end + 1]
-        known = path[np.isfinite(path).all(axis=1)]
-        moved = np.linalg.norm(known - known[0], axis=1).max() if len(known) else 0.0
-        if start > 0 and end < len(positions) and moved > MOVED * noise:
+        own = path[max(start - 1, 0) : end + 1]
+        moved = np.linalg.norm(own - own[0], axis=1).max()
+        if start > 0 and end < len(path) and moved > MOVED * noise:
             swings.append((int(start), int(end)))
     return swings
 

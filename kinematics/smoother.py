@@ -167,7 +167,7 @@ def _search(
     if not cost < worth:
         return start, cost
     simplex = start + np.vstack([np.zeros(3), np.diag([0.7, 0.2 if poles == STRIDE else 0.5, 1.5])])
-    options = {"initial_simplex": simplex, "xatol": 0.03, "fatol": 0.03, "maxfev": 120}
+    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 0.05, "maxfev": 100}
     found = minimize(lambda logs: _cost(poles, logs, series, blocks)[0], start, method="Nelder-Mead", options=options)
     return np.clip(found.x, LOWEST, HIGHEST), float(found.fun)
 

@@ -86,7 +86,7 @@ def test_an_animal_at_rest_has_no_strides():
 def test_missing_frames_inside_stances_and_swings_are_bridged():
     pose, events = pose_of_gait("trot", duration=4.0)
     position = pose["position"].copy()
-    position[np.random.default_rng(1).random(position.shape[:2]) < 0.05] = np.nan
+    position.values[np.random.default_rng(1).random(position.shape[:2]) < 0.05] = np.nan
     strides = gait(pose.assign(position=position), FEET).strides
     late = [120 * np.abs(events[row["limb"]][0] - row["touch_down"]).min() for _, row in strides.iterrows()]
     assert (np.array(late) <= 1.0).mean() >= 0.95
