@@ -10,35 +10,63 @@ from typing import TYPE_CHECKING
 
 from .label_files import read_labels
 from .labels import LabelError, Labels, join_labels
+from .recipe import Augmentation, Recipe
 from .video import VideoError, probe_video
 
 if TYPE_CHECKING:
-    from .detector import Detector, load_detector
+    from .corruption import corrupt, corruption_table
+    from .detector import Detector, DetectorError, load_detector
+    from .drawing import draw_pose, label_video, plot_training
     from .evaluation import evaluate
+    from .extraction import extract_frames
     from .prediction import predict
-    from .training import Recipe, train
+    from .suggestion import export_suggestions, pseudo_labels, suggest_frames
+    from .training import train
+    from .weights import WeightsError
 
 _LAZY = {
     "Detector": "detector",
-    "load_detector": "detector",
+    "DetectorError": "detector",
+    "WeightsError": "weights",
+    "corrupt": "corruption",
+    "corruption_table": "corruption",
+    "draw_pose": "drawing",
     "evaluate": "evaluation",
+    "export_suggestions": "suggestion",
+    "extract_frames": "extraction",
+    "label_video": "drawing",
+    "load_detector": "detector",
+    "plot_training": "drawing",
     "predict": "prediction",
-    "Recipe": "recipe",
+    "pseudo_labels": "suggestion",
+    "suggest_frames": "suggestion",
     "train": "training",
 }
 
 __all__ = [
+    "Augmentation",
     "Detector",
+    "DetectorError",
     "LabelError",
     "Labels",
     "Recipe",
     "VideoError",
+    "WeightsError",
+    "corrupt",
+    "corruption_table",
+    "draw_pose",
     "evaluate",
+    "export_suggestions",
+    "extract_frames",
     "join_labels",
+    "label_video",
     "load_detector",
+    "plot_training",
     "predict",
     "probe_video",
+    "pseudo_labels",
     "read_labels",
+    "suggest_frames",
     "train",
 ]
 

@@ -9,26 +9,15 @@ from ..datasets import Array
 from .detector import Detector
 from .inference import Engine, Found, detector_engine
 from .labels import LabelError, Labels
-from .video import read_frames
+from .store import frames_of
 
 
 def locate(detector: Detector | Engine, labels: Labels) -> Found:
     """A detector's answer on each labelled picture, shapes (n, n_keypoints, ...), the covariances as claimed."""
     engine = detector if isinstance(detector, Engine) else detector_engine(detector)
-    found: dict[int, Found] = {}
-    by_video: dict = {}
-    for index, picture in enumerate(labels.pictures):
-        if picture.frame is None:
-            found[index] = engine.look(labels.image(index))
-        else:
-            by_video.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
-    for path, frames in by_video.items():
-        for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
-            if image is not None:
-                found.update({index: engine.look(image) for index in frames.get(number, [])})
-    n_keypoints = engine.network.n_keypoints
-    nothing = Found(np.full((n_keypoints, 2), np.nan), np.zeros(n_keypoints), np.tile(np.eye(2), (n_keypoints, 1, 1)))
-    parts = [found.get(index, nothing) for index in range(len(labels))]
+    in_videos = [i for i, picture in enumerate(labels.pictures) if picture.frame is not None]
+    found = {index: engine.look(image) for index, image in frames_of(labels, in_videos)}
+    parts = [found[i] if i in found else engine.look(labels.image(i)) for i in range(len(labels))]
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
 
 

@@ -125,6 +125,8 @@ def _dlc_labels(path, images, camera, columns, names, values) -> Labels:
     for c, (name, coord) in enumerate(columns):
         if coord in ("x", "y"):
             points[:, keypoints.index(name), ("x", "y").index(coord)] = values[:, c]
+    labelled = np.flatnonzero(np.isfinite(points).all(-1).any(-1))
+    points, names = points[labelled], [names[i] for i in labelled]
     files = [_find_picture(name, path, images) for name in names]
     groups = [file.parent.name for file in files]
     return Labels(

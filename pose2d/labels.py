@@ -101,7 +101,8 @@ class Labels:
 
     def select(self, indices: Iterable) -> Labels:
         """The frames at these positions (or where a boolean mask is true), in this order."""
-        positions = np.arange(len(self))[np.asarray(list(indices))] if len(self) else np.array([], int)
+        wanted = np.asarray(list(indices))
+        positions = np.arange(len(self))[wanted if len(wanted) else np.array([], dtype=int)]
 
         def pick(values: Sequence) -> tuple:
             return tuple(values[i] for i in positions)

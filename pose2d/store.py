@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,16 +54,39 @@ class PictureStore:
         return image
 
     def _read_videos(self) -> None:
-        wanted: dict[Path, dict[int, list[int]]] = {}
-        for index, picture in enumerate(self.labels.pictures):
-            if picture.frame is not None:
-                wanted.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
-        for path, frames in wanted.items():
-            for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
-                for index in frames.get(number, []):
-                    if image is None:
-                        raise VideoError(f"{path} frame {number} is labelled but cannot be decoded; leave it out")
-                    self._keep(index, image, np.inf)
-            missing = [index for indices in frames.values() for index in indices if index not in self._kept]
-            if missing:
-                raise VideoError(f"{self.labels.pictures[missing[0]]} is labelled but lies beyond the video's end")
+        in_videos = [i for i, picture in enumerate(self.labels.pictures) if picture.frame is not None]
+        for index, image in frames_of(self.labels, in_videos):
+            self._keep(index, image, np.inf)
+
+
+def labelled_images(labels: Labels) -> list[Image]:
+    """All pictures of the labels at full size, in memory."""
+    in_videos = [i for i, picture in enumerate(labels.pictures) if picture.frame is not None]
+    decoded = dict(frames_of(labels, in_videos))
+    return [decoded[i] if i in decoded else labels.image(i) for i in range(len(labels))]
+
+
+def frames_of(labels: Labels, indices: Iterable[int]) -> Iterator[tuple[int, Image]]:
+    """Position and picture of labelled frames that lie in videos, each video decoded once.
+
+    Raises
+    ------
+    VideoError : a labelled frame is damaged or lies beyond the video's end
+    """
+    wanted: dict[Path, dict[int, list[int]]] = {}
+    for index in indices:
+        picture = labels.pictures[index]
+        if picture.frame is not None:
+            wanted.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
+    for path, frames in wanted.items():
+        found = set()
+        for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
+            if number not in frames:
+                continue
+            if image is None:
+                raise VideoError(f"{path} frame {number} is labelled but cannot be decoded; leave it out")
+            found.add(number)
+            yield from ((index, image) for index in frames[number])
+        missing = sorted(set(frames) - found)
+        if missing:
+            raise VideoError(f"{path} frame {missing[0]} is labelled but lies beyond the video's end")
