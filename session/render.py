@@ -119,7 +119,7 @@ def _film_labelled(n: int, seed: int) -> Filmed:
     films = []
     for k in range(n):
         run = Gallop(
-            radius=rng.uniform(250, 380), oblong=rng.uniform(0, 0.2), centre=tuple(rng.uniform(-50, 50, 2)),
+            radius=rng.uniform(230, 340), oblong=rng.uniform(0, 0.2), centre=tuple(rng.uniform(-50, 50, 2)),
             turn=2 * np.pi * (k + rng.uniform()) / n, anticlockwise=k % 8 != 7, speed=rng.uniform(1400, 1850),
             stride=rng.uniform(0.33, 0.4), phase=k * 0.618 + rng.uniform(0, 0.1), height=rng.uniform(220, 232),
             flex=rng.uniform(0.26, 0.4), gaze=rng.normal(0, 0.12),

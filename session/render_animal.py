@@ -72,7 +72,7 @@ _LAST_BONE = {
 class Gallop:
     """One run: where, how fast, in which direction. Lengths in mm, times in seconds, angles in radians."""
 
-    radius: float = 310.0
+    radius: float = 270.0
     oblong: float = 0.12
     centre: tuple[float, float] = (0.0, 0.0)
     turn: float = 0.0

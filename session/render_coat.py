@@ -1,7 +1,7 @@
 """The body round the bones: which round cones make the animal, and the colours of its coat.
 
-The left legs are white and the right legs dark, as on a piebald animal: left and right can be told apart in any view,
-as two legs of one colour often cannot. Bracelets, patches, a saddle and a collar lie where the keypoints are.
+The left legs are white and the right legs chestnut, as on a piebald animal: left and right can be told apart in any
+view, as two legs of one colour often cannot. Bracelets, patches, a saddle and a collar lie where the keypoints are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ DARK: Colour = (30, 36, 46)
 WHITE: Colour = (222, 232, 238)
 PINK: Colour = (84, 84, 120)
 COLLAR: Colour = (40, 36, 176)
+ORANGE: Colour = (30, 120, 228)
+CHESTNUT: Colour = (34, 54, 122)
 N_TAIL = 5
+_RINGS = {("left", "fore"): BROWN, ("left", "hind"): ORANGE, ("right", "fore"): WHITE, ("right", "hind"): DARK}
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ def _leg(side: str, kind: str) -> list[Part]:
     upper, lower, foot, toes = (f"{side}_{kind}_{part}" for part in ("upper", "lower", "foot", "toes"))
     thick = (28.0, 17.0, 10.5) if kind == "fore" else (38.0, 19.0, 10.5)
     body = ("chest", "brisket") if kind == "fore" else ("loins", "rump")
-    coat, ring, patch = (WHITE, BROWN, FAWN) if side == "left" else (DARK, WHITE, RUST)
-    paw = PINK if side == "left" else CREAM
+    coat, patch = (WHITE, FAWN) if side == "left" else (CHESTNUT, RUST)
+    ring = _RINGS[side, kind]
+    paw = DARK if kind == "hind" else PINK if side == "left" else CREAM
     return [
         Part(upper, (a, b), (thick[0], thick[1]), TAN, TAN, (*body, lower), (patch, 0.3), (ring, 0.1), 0.7, soft=0.25),
         Part(lower, (b, c), (thick[1], thick[2]), coat, coat, (upper, foot), (ring, 0.10), (ring, 0.12)),
