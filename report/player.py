@@ -42,7 +42,7 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     covariances = _side_by_side(pose["covariance"]) if "covariance" in pose else None
     n_cameras = _side_by_side(pose["n_cameras"]) if "n_cameras" in pose else None
     up, known = _vertical(rig)
-    axes = _display_axes(up)
+    axes = display_axes(up)
     stride = _stride(len(points), points.shape[1] * 6, POSITION_BYTES)
     shown = slice(None, None, stride)
     times = np.asarray(pose["time"].values, float)
@@ -131,7 +131,7 @@ def _level_direction(rotations: Array) -> Array:
     return level if level @ (up + 0.7 * back).sum(axis=0) >= 0 else -level
 
 
-def _display_axes(up: Array) -> Array:
+def display_axes(up: Array) -> Array:
     """(3, 3) rotation into axes whose third is `up`; the identity where up is z."""
     start: Array = np.eye(3)[0 if abs(up[0]) < 0.9 else 1]
     first: Array = start - up * (start @ up)

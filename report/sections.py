@@ -10,9 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets import DatasetError, Skeleton, fps_of
-from ..kinematics.plots import plot_stick_figures
 from . import quality
-from .figures import plot_figure
 from .markup import (
     Markup,
     Section,
@@ -27,8 +25,7 @@ from .markup import (
 )
 from .overlay import choose_instants, overlay_figures
 from .player import player_scene, rig_scene
-
-N_FIGURES = 10
+from .stick_figures import stick_figures
 
 
 def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
@@ -114,37 +111,9 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
     if said:
         notes.append(element("p", " ".join(said), class_="note"))
     player = Markup(read_asset("player.html"))
-    figures = _stick_figures(pose, skeleton, rig) if pose is not None else None
+    figures = stick_figures(pose, skeleton, rig.up) if pose is not None and rig is not None else None
     parts = [player, *notes, embedded_json("scene", scene), *([figures] if figures else [])]
     return section("skeleton", heading, *parts)
-
-
-def _stick_figures(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> Markup | None:
-    """The motion as stick figures, seen along a world axis; None where the vertical is no world axis."""
-    known = {str(name) for name in pose["keypoint"].values}
-    bones = [bone for bone in (skeleton.bones if skeleton else ()) if set(bone) <= known]
-    if not bones or "individual" in pose.dims or rig is None or rig.up is None or np.abs(rig.up).max() < 0.999:
-        return None
-    up = int(np.argmax(np.abs(rig.up)))
-    points = pose["position"].values
-    whole = np.flatnonzero(np.isfinite(points).all(-1).mean(axis=1) > 0.5)
-    if len(whole) < 2:
-        return None
-    extent = np.nanmedian(np.nanmax(points[whole], axis=1) - np.nanmin(points[whole], axis=1), axis=0)
-    along = max((axis for axis in range(3) if axis != up), key=lambda axis: extent[axis])
-
-    def draw(ax):
-        plot_stick_figures(
-            pose.isel(time=whole), Skeleton(tuple(known), tuple(bones)), ax, n_figures=N_FIGURES,
-            horizontal="xyz"[along], vertical="xyz"[up], spacing=1.1 * extent[along],
-        )  # fmt: skip
-        ax.set_axis_off()
-        if rig.up[up] < 0:
-            ax.invert_yaxis()
-
-    caption = f"The recording in {N_FIGURES} stick figures, from pale to dark, each moved beside the one before."
-    size = (10.6, 0.3 + 10.6 * extent[up] / (1.1 * N_FIGURES * max(extent[along], 1e-9)))
-    return plot_figure(draw, name="stick figures", caption=caption, size=(size[0], float(np.clip(size[1], 0.8, 4))))
 
 
 def _scene_notes(scene: dict) -> list[str]:
