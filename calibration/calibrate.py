@@ -17,6 +17,7 @@ from .checks import (
     MIN_SHARED,
     check_connected,
     check_detections,
+    check_given,
     check_motion,
     check_plane,
     check_quality,
@@ -24,11 +25,11 @@ from .checks import (
 )
 from .covariance import covariance_table
 from .detection import BoardDetections, detect_boards
-from .diagnosis import refuse_disagreement
+from .diagnosis import disagreement_warning, refuse_disagreement
 from .errors import CalibrationError
 from .images import Source
 from .initial import chain, chained_poses, initial_lens, lens_camera, lens_row, pair_fits, plane_poses
-from .mirror import decide_flips, flip_corners
+from .mirror import decide_flips, flip_corners, mostly_mirrored
 from .report import CalibrationReport
 from .select import choose_lenses
 from .solve import HeldOut, LensKind, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
@@ -104,7 +105,7 @@ def calibrate(
     CalibrationError : the rig cannot be calibrated or must not be trusted; names camera, cause and remedy
     """
     detections = gather_detections(sources, board, every=every, cache=cache, progress=progress)
-    check_detections(detections)
+    check_detections(detections, sources)
     clock = None if times is None else times_table(times, detections, offsets)
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
@@ -114,7 +115,7 @@ def calibrate(
         if clock is not None:
             solution, timing = use_times(solution, clock)
             notes += timing
-        warnings = refuse_disagreement(solution)
+        warnings = disagreement_warning(solution)
         if warnings and clock is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
@@ -170,9 +171,11 @@ def _pose_problem(detections, board, intrinsics, lens, same_lens, offsets=None):
         members = np.flatnonzero(lens_of == index)
         given = [known[names[c]] for c in members if names[c] in known]
         kind = lens[names[members[0]]] if isinstance(lens, Mapping) else lens
-        row, cost = initial_lens(np.concatenate(corners[members]), board.points, sizes[members[0]])
-        check_plane(names[members[0]], cost, corners[members[0]], board)
+        own = np.concatenate(corners[members])
+        row, cost = initial_lens(own, board.points, sizes[members[0]])
+        check_plane(names[members[0]], cost, own, board)
         if given:
+            check_given(given[0], row, own, board)
             row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])
         rows.append(row)
         kinds.append(2 if kind == "auto" else kind)
@@ -180,6 +183,8 @@ def _pose_problem(detections, board, intrinsics, lens, same_lens, offsets=None):
     lenses = np.stack(rows)
     mirrored = _mirrored_frames(detections, offsets, corners.shape[1])
     flipped, notes = decide_flips(board, names, sizes, corners, lenses[lens_of], mirrored)
+    seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
+    corners[mostly_mirrored(seen, mirrored)[:, None] & ~mirrored] = np.nan
     for c in np.flatnonzero(flipped):
         corners[c] = flip_corners(corners[c], sizes[c][0])
     return Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped), lenses, tuple(kinds), notes
@@ -236,10 +241,14 @@ def _shape_sigma(board: Board) -> float:
 
 
 def _solve_rig(problem: Problem, rows: Array, kinds, lens) -> Solution:
+    """The rig, after a first look with simple lenses has found nothing that must be refused."""
     start = _start(problem, rows, kinds)
+    first = solve(problem, start)
+    refuse_disagreement(first, rows)
+    check_motion(first)
     if lens == "auto" and not problem.fixed.all():
-        return choose_lenses(problem, start)
-    return solve(problem, start)
+        return choose_lenses(problem, resolved(first))
+    return first
 
 
 def _start(problem: Problem, rows: Array, kinds):

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
+from .cameras import Camera
 from .covariance import focal_deviation
 from .detection import BoardDetections
 from .errors import CalibrationError
+from .hints import board_hint
+from .initial import fit_lens, lens_row, spread_frames
 from .solve import Solution
 
 MIN_FRAMES = 5
@@ -21,7 +24,7 @@ _MAX_FOCAL_STD = 0.05
 _MAX_REJECTED = 0.01
 
 
-def check_detections(detections: Mapping[str, BoardDetections]) -> None:
+def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping | None = None) -> None:
     """Every camera saw the board often enough, and no two cameras show the same images. Raises CalibrationError."""
     if not detections:
         raise CalibrationError("no camera was given; pass {camera name: video, folder or list of images}")
@@ -32,21 +35,28 @@ def check_detections(detections: Mapping[str, BoardDetections]) -> None:
                 " many positions (some 20 frames or more)"
             )
         if len(found.frames) < MIN_FRAMES:
-            raise CalibrationError(_too_few(camera, found))
+            source, hint = (sources or {}).get(camera), ""
+            if source is not None and not isinstance(source, BoardDetections) and not len(found.frames):
+                hint = board_hint(source, found.board, camera)
+            raise CalibrationError(_too_few(camera, found, hint))
     _check_identical(detections)
 
 
-def _too_few(camera: str, found: BoardDetections) -> str:
-    n_markers = int(np.asarray(found.n_markers).sum())
-    seen = f"the {found.board} was found in {len(found.frames)} of {found.n_frames} frames"
+def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
+    n_markers, n_frames = int(np.asarray(found.n_markers).sum()), len(found.frames)
+    seen = f"camera '{camera}': the {found.board} was found in {n_frames} of {found.n_frames} frames"
+    if hint:
+        return seen + hint
+    if n_frames:
+        return f"{seen}; at least {MIN_FRAMES} are needed, some 20 in different places and tilts are good: record more"
     if n_markers:
         return (
-            f"camera '{camera}': {seen} although {n_markers} markers were recognised; check the number of squares,"
-            " their sides' order and legacy=True/False, or show more of the board"
+            f"{seen} although {n_markers} markers were recognised; check the number of squares, their sides' order and"
+            " legacy=True/False, or show more of the board"
         )
     return (
-        f"camera '{camera}': {seen}; check that the video shows the board, the board's squares and dictionary, and"
-        " inverted=True for a print with black and white exchanged"
+        f"{seen}; check that the video shows the board, the board's squares and dictionary, and inverted=True for a"
+        " print with black and white exchanged"
     )
 
 
@@ -114,8 +124,28 @@ def check_plane(name: str, cost: float, corners: Array, board: Board) -> None:
     error = np.sqrt(2 * cost)
     if not np.isfinite(cost) or error > max(0.06 * square, 2.0):
         raise CalibrationError(
-            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px, a square is {square:.0f} px)"
+            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
             "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
+        )
+
+
+def check_given(camera: Camera, own: Array, corners: Array, board: Board) -> None:
+    """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
+
+    `own` (18,): the lens row of `initial_lens`; corners (n_frames, n_corners, 2), pixels.
+    """
+    chosen = corners[spread_frames(corners, 40)]
+    row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
+    errors = []
+    for lens, kind in ((row, fisheye), (own, False)):
+        fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
+        errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
+    change = row[:2] / own[:2] - 1
+    if errors[0] > 2 * errors[1] + 0.2 or (errors[0] > 1.2 * errors[1] and np.abs(change).max() > 0.1):
+        raise CalibrationError(
+            f"camera '{camera.name}': the given intrinsics do not fit its views of the board (median error"
+            f" {errors[0]:.2g} px, {errors[1]:.2g} px with a lens of its own, whose focal length is {own[0]:.0f}, not"
+            f" {row[0]:.0f} px); were they made with another lens, zoom or resolution? Leave them to be estimated"
         )
 
 
@@ -132,7 +162,7 @@ def tilt_spread(solution: Solution) -> Array:
 
 
 def check_motion(solution: Solution) -> None:
-    """Refuse a camera whose lens the board's views do not determine: too little tilt, or an uncertain focal length."""
+    """Refuse a lens that the board's views do not determine: too little tilt, or an uncertain focal length."""
     problem, spread = solution.problem, tilt_spread(solution)
     deviation = focal_deviation(solution)
     for lens in np.flatnonzero(~problem.fixed):

@@ -5,28 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
+from .detection import BoardDetections
 from .errors import CalibrationError
 from .initial import PairFit, board_outline, chained_poses, lens_camera, plane_poses, relative_pose
+from .offsets import board_offsets
 from .rotations import rotation_vector
-from .solve import Solution, solve, start_frames
+from .solve import LensKind, Problem, Solution, solve, start_frames
 
 MAX_SHIFT = 5
+_SURE = 2.0
 _CLEARLY = 0.5
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)
 Poses = list[tuple[Array, Array]]
 
 
-def camera_poses(solution: Solution) -> tuple[Poses, Array]:
+def camera_poses(solution: Solution, lenses: Array) -> tuple[Poses, Array]:
     """Each camera's own board poses (both candidates), and its median error alone (n_cameras,), pixels."""
     problem, poses, alone = solution.problem, [], []
     for c in range(problem.n_cameras):
         lens = problem.lens_of[c]
-        camera = lens_camera(solution.state.lens[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
-        R, t, error = plane_poses(problem.corners[c], solution.state.points * [1, 1, 0], camera)
+        camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
+        R, t, error = plane_poses(problem.corners[c], problem.points, camera)
         poses.append((R, t))
         alone.append(float(np.nanmedian(error[:, 0])) if np.isfinite(error[:, 0]).any() else np.nan)
     return poses, np.array(alone)
@@ -46,78 +48,6 @@ def disagreement(solution: Solution, alone: Array) -> Array:
     errors = frame_errors(solution)
     together = np.array([np.nanpercentile(row, 85) if np.isfinite(row).any() else 0.0 for row in errors])
     return together / (np.nan_to_num(alone, nan=np.inf) + 0.15)
-
-
-@dataclass(frozen=True)
-class FrameOffset:
-    """A camera whose frames come late (positive) or early; the disagreement before and after (of depth)."""
-
-    camera: int
-    frames: int
-    error_before: float
-    error_after: float
-
-
-def shifted(poses: tuple[Array, Array], shift: int) -> tuple[Array, Array]:
-    """The poses as if the recording began `shift` frames later; NaN where there is none."""
-    R, t = (np.full_like(part, np.nan) for part in poses)
-    n = len(R)
-    here, there = slice(max(0, -shift), n - max(0, shift)), slice(max(0, shift), n - max(0, -shift))
-    R[here], t[here] = poses[0][there], poses[1][there]
-    return R, t
-
-
-def find_frame_offsets(poses: Poses, board: Board, max_shift: int = MAX_SHIFT) -> list[FrameOffset]:
-    """Cameras that run a constant number of frames late or early, from board poses alone.
-
-    Each pair of cameras is tried at all shifts: at the right one the relative pose is the same in every frame. The
-    cameras' offsets follow from the pairs that are clear; most cameras are taken to be right.
-    """
-    outline, clear = board_outline(board), []
-    for a in range(len(poses)):
-        for b in range(a + 1, len(poses)):
-            fits = {s: relative_pose(poses[a], shifted(poses[b], s), outline) for s in range(-max_shift, max_shift + 1)}
-            best, still, after = _best_shift(fits)
-            if best is not None:
-                clear.append((a, b, best, still, after))
-    if not clear:
-        return []
-    offsets = _consistent(clear, len(poses))
-    return [
-        FrameOffset(int(c), int(offsets[c]), *(float(np.median([p[i] for p in clear if c in p[:2]])) for i in (3, 4)))
-        for c in np.flatnonzero(offsets)
-    ]
-
-
-def _best_shift(fits: dict[int, PairFit | None]) -> tuple[int | None, float, float]:
-    still = fits[0]
-    usable = {s: fit for s, fit in fits.items() if fit is not None and fit.n_shared >= 5}
-    if still is None or not usable:
-        return None, np.nan, np.nan
-    best = min(usable, key=lambda s: (usable[s].error, abs(s)))
-    if best != 0 and usable[best].error > _CLEARLY * still.error:
-        return None, np.nan, np.nan
-    return best, still.error, usable[best].error
-
-
-def _consistent(clear: list[tuple], n: int) -> NDArray[np.int64]:
-    """(n,) offsets that explain most pairs, zero for most cameras: the best of the walks from each camera."""
-    best, best_score = np.zeros(n, dtype=np.int64), (-1, -1)
-    for root in range(n):
-        offset, todo = {root: 0}, [root]
-        while todo:
-            at = todo.pop(0)
-            for a, b, shift, *_ in clear:
-                for known, new, step in ((a, b, shift), (b, a, -shift)):
-                    if known == at and new not in offset:
-                        offset[new] = offset[at] + step
-                        todo.append(new)
-        values = np.array([offset.get(c, 0) for c in range(n)])
-        agree = sum(values[b] - values[a] == shift for a, b, shift, *_ in clear)
-        score = (agree, int((values == 0).sum()))
-        if score > best_score:
-            best, best_score = values, score
-    return best
 
 
 @dataclass(frozen=True)
@@ -202,7 +132,7 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
         flipped=np.append(problem.flipped, problem.flipped[c]),
         late=None if problem.late is None else np.concatenate([problem.late, problem.late[c : c + 1]]),
     )
-    poses, _ = camera_poses(solution)
+    poses, _ = camera_poses(solution, state.lens)
     split = [*poses, _only(poses[c], np.arange(move.frame, len(poses[c][0])))]
     split[c] = _only(poses[c], np.arange(move.frame))
     R, t = chained_poses(split, problem.board)
@@ -210,20 +140,22 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
     return solve(again, replace(start, delay=np.append(state.delay, state.delay[c])))
 
 
-def refuse_disagreement(solution: Solution, threshold: float = 2.5) -> tuple[str, ...]:
-    """Find out why cameras disagree, where they do; a warning where the reason stays open.
+def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.5) -> None:
+    """Find out why cameras disagree, where they do.
+
+    `lenses` (n_lenses, 18): each camera's own lens; a rig that does not fit together bends the lenses to fit.
 
     Raises
     ------
     CalibrationError : a camera runs late or early by whole frames, or moved during the recording
     """
-    poses, alone = camera_poses(solution)
+    if solution.problem.n_cameras < 2:
+        return
+    poses, alone = camera_poses(solution, lenses)
     ratio, names = disagreement(solution, alone), solution.problem.names
-    if solution.problem.n_cameras < 2 or not (ratio > threshold).any():
-        return ()
-    late = [] if solution.problem.free_delay else find_frame_offsets(poses, solution.problem.board)
-    if late:
-        raise CalibrationError(_late_message(late, names))
+    if not (ratio > threshold).any():
+        return
+    _refuse_late(solution.problem, lenses, solution.kinds)
     move = find_camera_move(poses, solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
         raise CalibrationError(
@@ -231,26 +163,43 @@ def refuse_disagreement(solution: Solution, threshold: float = 2.5) -> tuple[str
             f" {move.degrees:.1f} degrees and {move.distance:.3g} world units); calibrate the parts before and after"
             " separately, or record again with the camera fixed"
         )
+
+
+def _refuse_late(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
+    """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
+    parts = zip(problem.names, problem.sizes, problem.corners, strict=True)
+    detections = {name: BoardDetections(problem.board, size, corners) for name, size, corners in parts}
+    own = {}
+    for c, name in enumerate(problem.names):
+        lens = problem.lens_of[c]
+        own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
+    found = board_offsets(detections, intrinsics=own, max_offset=MAX_SHIFT)
+    late = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
+    if late:
+        raise CalibrationError(
+            f"{'; '.join(found.sentences(_SURE))} (found from the board's motion). Pass offsets={late} or cut the"
+            " recordings to match"
+        )
+
+
+def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[str, ...]:
+    """A sentence where the cameras disagree and no one knows why."""
+    if solution.problem.n_cameras < 2:
+        return ()
+    _, alone = camera_poses(solution, solution.state.lens)
+    ratio, names = disagreement(solution, alone), solution.problem.names
     worst = int(np.argmax(ratio))
+    if not ratio[worst] > threshold:
+        return ()
     return (
         f"camera '{names[worst]}' fits the board better alone ({alone[worst]:.2g} px) than together with the others"
-        f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them or pass times),"
-        " or single frames were lost",
+        f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them or pass"
+        " times), or single frames were lost",
     )
 
 
 def _explains(solution: Solution, move: CameraMove, ratio: Array) -> bool:
     """Whether two poses of the camera make the cameras agree."""
     split = split_camera(solution, move)
-    _, alone = camera_poses(split)
+    _, alone = camera_poses(split, split.state.lens)
     return bool(disagreement(split, alone).max() < 0.5 * ratio.max())
-
-
-def _late_message(late: list[FrameOffset], names: tuple[str, ...]) -> str:
-    parts = []
-    for found in late:
-        n, when = abs(found.frames), "late" if found.frames > 0 else "early"
-        parts.append(f"camera '{names[found.camera]}' is {when} by {n} frame{'s' if n > 1 else ''}")
-    shifts = ", ".join(f"{names[found.camera]!r}: {found.frames}" for found in late)
-    what = " and ".join(parts)
-    return f"{what} (found from the board's motion); pass offsets={{{shifts}}} or cut the recordings to match"

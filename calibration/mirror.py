@@ -23,6 +23,14 @@ def flip_corners(corners: Array, width: int) -> Array:
     return np.stack([width - 1 - corners[..., 0], corners[..., 1]], axis=-1)
 
 
+def mostly_mirrored(seen: NDArray[np.bool_], mirrored: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n_cameras,) cameras that show the mirrored pattern in at least 80 % of the frames (n_cameras, n_frames).
+
+    A few plain sights among them are false: grazing views, in which a flipped marker was taken for another one.
+    """
+    return np.any(seen, axis=1) & ((mirrored & seen).sum(axis=1) >= 0.8 * seen.sum(axis=1))
+
+
 def decide_flips(
     board: Board,
     names: tuple[str, ...],
@@ -43,8 +51,9 @@ def decide_flips(
     ------
     CalibrationError : a camera sees only the mirrored pattern and no other camera settles why
     """
-    seen = np.isfinite(corners[..., 0]).any(axis=-1)
-    always = np.any(seen, axis=1) & np.all(mirrored | ~seen, axis=1)
+    seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
+    always = mostly_mirrored(seen, mirrored)
+    corners = np.where((always[:, None] & ~mirrored)[..., None, None], np.nan, corners)
     flipped, notes, outline = np.zeros(len(names), bool), [], board_outline(board)
     known = {int(c): _poses(corners[c], board, lenses[c], sizes[c]) for c in np.flatnonzero(~always)}
     open_ = [int(c) for c in np.flatnonzero(always)]

@@ -1,0 +1,235 @@
+"""Recordings that must not become a rig: each is refused with camera, cause and remedy, or named in the report."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from muybridge.calibration import (
+    CalibrationError,
+    Camera,
+    CameraRig,
+    CharucoBoard,
+    calibrate,
+    detect_board,
+    read_rig,
+)
+from muybridge.calibration.mirror import flip_corners
+from muybridge.calibration.rotations import rotation_matrix
+from tests.calibration.synthetic import BOARD, board_motion, render_board, see_board, small_rig, smooth_motion
+from tests.helpers import SHARED, needs_shared
+
+
+@pytest.fixture(scope="module")
+def images():
+    """{camera: [images]} of a board before three cameras."""
+    return render_board(small_rig(3), *board_motion(12, reach=80.0, seed=3))
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Detections of four cameras, the board anywhere."""
+    return see_board(small_rig(4), *board_motion(24, reach=80.0, seed=3))
+
+
+@pytest.fixture(scope="module")
+def smooth():
+    """Detections of four cameras, the board in steady motion."""
+    return see_board(small_rig(4), *smooth_motion(40))
+
+
+def refuse(sources, board=BOARD, **options):
+    with pytest.raises(CalibrationError) as caught:
+        calibrate(sources, board, progress=False, cache=False, **options)
+    return str(caught.value)
+
+
+def only(found, frames):
+    corners = np.full_like(found.corners, np.nan)
+    corners[frames] = found.corners[frames]
+    return replace(found, corners=corners)
+
+
+def late(found, n):
+    corners = np.full_like(found.corners, np.nan)
+    if n > 0:
+        corners[n:] = found.corners[:-n]
+    else:
+        corners[:n] = found.corners[-n:]
+    return replace(found, corners=corners)
+
+
+@pytest.mark.parametrize(
+    ("board", "remedy"),
+    [
+        (CharucoBoard(6, 7, 40, 30), "sides swapped (squares_x=7, squares_y=6)"),
+        (CharucoBoard(6, 6, 40, 30), "squares_x=7, squares_y=6"),
+        (CharucoBoard(7, 6, 40, 30, dictionary="5X5_1000"), "dictionary='4X4_1000'"),
+        (CharucoBoard(7, 6, 40, 30, legacy=True), "legacy=False"),
+        (CharucoBoard(7, 6, 40, 30, inverted=True), "inverted=False"),
+    ],
+)
+def test_a_wrong_board_is_refused_with_the_one_that_fits(images, board, remedy):
+    message = refuse(images, board)
+    assert "cam_0" in message
+    assert remedy in message
+
+
+def test_a_black_recording_is_named(images):
+    message = refuse({**images, "cam_1": [np.zeros((480, 640), np.uint8)] * 12})
+    assert "cam_1" in message
+    assert "grey" in message
+
+
+def test_a_single_image_is_refused(images):
+    assert "cam_2" in refuse({**images, "cam_2": images["cam_2"][:1]})
+
+
+def test_the_same_recording_twice_is_refused(images):
+    message = refuse({**images, "cam_1": images["cam_0"]})
+    assert "'cam_0' and 'cam_1' show the same images" in message
+
+
+def test_missing_and_empty_videos_are_refused(tmp_path):
+    with pytest.raises(CalibrationError, match=r"front.*no file"):
+        detect_board(tmp_path / "gone.mp4", BOARD, camera="front", progress=False)
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(CalibrationError, match=r"front.*empty"):
+        detect_board(tmp_path / "empty.mp4", BOARD, camera="front", progress=False)
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(CalibrationError, match=r"front.*no frame"):
+        detect_board(tmp_path / "text.mp4", BOARD, camera="front", progress=False)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CalibrationError, match=r"front.*no images"):
+        detect_board(tmp_path / "folder", BOARD, camera="front", progress=False)
+
+
+def test_images_of_two_sizes_are_refused():
+    images = [np.zeros((480, 640), np.uint8), np.zeros((640, 480), np.uint8)]
+    with pytest.raises(CalibrationError, match=r"camera 'front': image 1"):
+        detect_board(images, BOARD, camera="front", progress=False)
+
+
+def test_a_flipped_video_shows_the_mirrored_pattern_at_the_flipped_corners(images):
+    plain = detect_board(images["cam_1"][:4], BOARD, progress=False)
+    flipped = detect_board(
+        [np.ascontiguousarray(image[:, ::-1]) for image in images["cam_1"][:4]], BOARD, progress=False
+    )
+    assert flipped.mirrored.all()
+    assert not plain.mirrored.any()
+    both = flipped.seen & plain.seen
+    assert both.sum() > 100
+    np.testing.assert_allclose(639 - flipped.corners[both][:, 0], plain.corners[both][:, 0], atol=0.2)
+
+
+def test_a_flipped_video_is_recognised_and_gets_a_negative_focal_length(seen):
+    flipped = replace(seen["cam_1"], corners=flip_corners(seen["cam_1"].corners, 640), mirrored=np.ones(24, bool))
+    plain, found = (calibrate(s, BOARD, lens=1, progress=False) for s in (seen, {**seen, "cam_1": flipped}))
+    assert found.rig["cam_1"].mirrored
+    assert any("cam_1" in note and "flipped" in note for note in found.report.notes)
+    points = plain.board_points(int(plain.frames[0]))
+    expected, shown = plain.rig.project(points), found.rig.project(points)
+    np.testing.assert_allclose(639 - shown[1, :, 0], expected[1, :, 0], atol=1e-6)
+    np.testing.assert_allclose(shown[1, :, 1], expected[1, :, 1], atol=1e-6)
+    np.testing.assert_allclose(shown[[0, 2, 3]], expected[[0, 2, 3]], atol=1e-6)
+
+
+def test_the_back_of_a_two_sided_board_is_told_from_a_flipped_video():
+    rig = small_rig(3)
+    R, t = board_motion(14, reach=60.0, seed=2)
+    behind = replace(rig[1], R=rig[1].R @ rotation_matrix(np.array([np.pi, 0, 0])))
+    seen = see_board(CameraRig((rig[0], behind, rig[2])), R, t)
+    sights = {name: replace(found, mirrored=np.full(14, name == "cam_1")) for name, found in seen.items()}
+    found = calibrate(sights, BOARD, lens=1, progress=False)
+    assert not found.rig["cam_1"].mirrored
+    assert any("cam_1" in note and "back" in note for note in found.report.notes)
+
+
+def test_mirrored_views_that_nothing_settles_are_refused(seen):
+    mirrored = {name: replace(found, mirrored=np.ones(24, bool)) for name, found in seen.items()}
+    message = refuse(mirrored)
+    assert "mirrored" in message
+    assert "flip the video" in message
+
+
+def test_groups_that_never_share_a_view_are_named_with_their_counts(seen):
+    first = np.arange(24) < 12
+    parts = {name: only(found, first if i < 2 else ~first) for i, (name, found) in enumerate(seen.items())}
+    message = refuse(parts)
+    assert "cam_0, cam_1 | cam_2, cam_3" in message
+    assert "cam_0-cam_1 12" in message
+    assert "cam_0-cam_2 0" in message
+
+
+def test_three_frames_are_refused(seen):
+    assert "3 of 24 frames" in refuse({name: only(found, [0, 8, 16]) for name, found in seen.items()})
+
+
+def test_a_board_that_never_moved_is_refused_with_the_tilt_that_is_missing(seen):
+    rng = np.random.default_rng(0)
+    still = {}
+    for name, found in seen.items():
+        corners = np.repeat(found.corners[:1], 24, axis=0) + rng.normal(scale=0.1, size=found.corners.shape)
+        still[name] = replace(found, corners=corners)
+    message = refuse(still)
+    assert "focal length is undetermined" in message
+    assert "degrees less than needed" in message
+
+
+@pytest.mark.parametrize(("size", "words"), [((1280, 960), "640x480"), ((480, 640), "swapped")])
+def test_intrinsics_of_another_resolution_are_refused(seen, size, words):
+    given = Camera("cam_0", size, small_rig(4)[0].K, np.zeros(5), np.eye(3), np.zeros(3))
+    message = refuse(seen, intrinsics={"cam_0": given})
+    assert "cam_0" in message
+    assert words in message
+
+
+def test_intrinsics_of_another_lens_are_refused(seen):
+    K = small_rig(4)[0].K * [[1.3], [1.3], [1]]
+    message = refuse(seen, intrinsics={"cam_0": Camera("cam_0", (640, 480), K, np.zeros(5), np.eye(3), np.zeros(3))})
+    assert "cam_0" in message
+    assert "do not fit" in message
+
+
+@pytest.mark.parametrize(("camera", "n"), [("cam_2", 1), ("cam_2", 3), ("cam_0", -3)])
+def test_a_camera_late_or_early_by_frames_is_refused_with_the_number(smooth, camera, n):
+    message = refuse({**smooth, camera: late(smooth[camera], n)})
+    assert f"offsets={{'{camera}': {n}}}" in message
+
+
+def test_the_offsets_asked_for_make_the_rig_whole(smooth):
+    shifted = {**smooth, "cam_2": late(smooth["cam_2"], 3)}
+    found = calibrate(shifted, BOARD, lens=1, offsets={"cam_2": 3}, progress=False)
+    assert found.report.table().loc["all", "p99_px"] < 0.5
+
+
+def test_gross_outliers_do_not_move_the_rig_and_are_reported(smooth):
+    rng, spoiled = np.random.default_rng(0), {}
+    for name, found in smooth.items():
+        corners = found.corners.copy()
+        gross = rng.random(corners.shape[:2]) < 0.03
+        corners[gross] += rng.normal(scale=40, size=(gross.sum(), 2))
+        spoiled[name] = replace(found, corners=corners)
+    clean, rough = (calibrate(sights, BOARD, lens=2, progress=False) for sights in (smooth, spoiled))
+    np.testing.assert_allclose(rough.rig.centers, clean.rig.centers, atol=0.5)
+    assert sum("gross outliers" in warning for warning in rough.report.warnings) == 4
+
+
+def test_a_camera_that_moved_halfway_is_refused(smooth):
+    rig = small_rig(4)
+    turn = rotation_matrix(np.array([0.02, -0.01, 0.03]))
+    moved = replace(rig[1], R=turn @ rig[1].R, t=turn @ rig[1].t + [8, 0, 5])
+    after = see_board(CameraRig((rig[0], moved, *rig.cameras[2:])), *smooth_motion(40))
+    corners = smooth["cam_1"].corners.copy()
+    corners[20:] = after["cam_1"].corners[20:]
+    message = refuse({**smooth, "cam_1": replace(smooth["cam_1"], corners=corners)})
+    assert "'cam_1' moved during the recording" in message
+    assert "near frame 20" in message
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_published_broken_calibration_is_refused_on_its_own_recording(rat_boards):
+    broken = read_rig(SHARED / "data" / "rodent_4cam" / "broken_reference_calibration.toml")
+    message = refuse(rat_boards, next(iter(rat_boards.values())).board, intrinsics=broken)
+    assert "side" in message
