@@ -7,8 +7,11 @@ from .diagnosis import Diagnosis, diagnose
 from .dlt import point_covariances, triangulate_dlt
 from .filters import hampel_filter, interpolate_gaps, median_filter
 from .individuals import Association, match_individuals, match_views
+from .leave_out import leave_one_camera_out
 from .pairs import triangulate_pairs
+from .poses import PoseInference, infer_poses
 from .posterior import Trajectory
+from .prior import PosePrior
 from .reconstruct import reconstruct
 from .refine import Refinement, refine_rig
 from .refine_report import RefinementReport
@@ -23,6 +26,8 @@ __all__ = [
     "Candidates",
     "Diagnosis",
     "FrameOffsets",
+    "PoseInference",
+    "PosePrior",
     "Refinement",
     "RefinementReport",
     "Region",
@@ -34,7 +39,9 @@ __all__ = [
     "estimate_sigma",
     "frame_offsets",
     "hampel_filter",
+    "infer_poses",
     "interpolate_gaps",
+    "leave_one_camera_out",
     "match_individuals",
     "match_views",
     "median_filter",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from ..datasets.arrays import Array
 from .inputs import check_confidence, check_points_2d
 from .posterior import Trajectory
 from .prior_time import ORDERS
-from .smooth_windows import Problem, solve_windows
+from .smooth_windows import Problem, learn, solve_window, solve_windows
 
 
 def smooth(
@@ -52,8 +53,10 @@ def smooth(
     ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
     """
     problem = check_problem(points_2d, rig, fps, confidence, skeleton, order)
-    chosen = keypoint_pairs(skeleton, pairs)
-    return solve_windows(problem, pairs=chosen, n_samples=n_samples, seed=seed, window=window, progress=progress)
+    chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
+    solve = partial(solve_window, problem, learned, chosen)
+    options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
+    return solve_windows(problem, learned, solve, pairs=chosen, **options)[0]
 
 
 def check_problem(

@@ -41,6 +41,9 @@ class Observations:
     centre: Array
     anchor: float
 
+    def at(self, frames: slice) -> Observations:
+        return replace(self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames])
+
     def of(self, keypoints: NDArray[np.bool_]) -> Observations:
         """The observations of some keypoints, a mask (n_keypoints,)."""
         if keypoints.all():

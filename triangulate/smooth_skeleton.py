@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,13 @@ class PairTerms:
     pairs: NDArray[np.int64]
     information: Array
     vector: Array
+
+    def and_also(self, more: PairTerms) -> PairTerms:
+        return PairTerms(
+            np.concatenate([self.pairs, more.pairs]),
+            np.concatenate([self.information, more.information], axis=1),
+            np.concatenate([self.vector, more.vector], axis=1),
+        )
 
 
 def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
@@ -130,57 +139,122 @@ class JointSystem:
         )
 
 
-def smooth_with_bones(
-    observations: Observations, tracks: Tracks, prior: TimePrior, bones: Bones, noise: FrameNoise | None = None
-) -> JointPosterior:
-    """Joint mode by Gauss-Newton on the exact projections, and its covariances; every keypoint of `tracks` must be
-    known.
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Pull on the directions d / |d| of pairs (keypoint, parent): the density exp(natural · d / |d|).
 
-    The inlier densities start as wide as the tracks' own uncertainty and narrow to the pixel noise, so that a
-    single ray is not rejected before the skeleton has brought the point near it. Steps that raise the cost are halved.
+    pairs (n_pairs, 2), natural (n_frames, n_pairs, 3)
+    """
+
+    pairs: NDArray[np.int64]
+    natural: Array
+
+    def terms(self, points_3d: Array) -> PairTerms:
+        """Linearised at points_3d: curvature |natural| / |d|² across d, and the exact gradient."""
+        d = points_3d[:, self.pairs[:, 0]] - points_3d[:, self.pairs[:, 1]]
+        length = np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
+        direction = d / length
+        across = np.eye(3) - direction[..., :, None] * direction[..., None, :]
+        strength = np.linalg.norm(self.natural, axis=-1, keepdims=True) / length**2
+        return PairTerms(
+            self.pairs, strength[..., None] * across, np.einsum("tpij,tpj->tpi", across, self.natural) / length
+        )
+
+    def cost(self, points_3d: Array) -> float:
+        d = points_3d[:, self.pairs[:, 0]] - points_3d[:, self.pairs[:, 1]]
+        return -float((self.natural * d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Where the Gauss-Newton iterations came to rest, and the system of the last of them."""
+
+    points_3d: Array
+    factor: Array
+    seen: Linearised
+    terms: PairTerms
+    converged: bool
+
+
+def find_mode(
+    observations: Observations,
+    points_3d: Array,
+    spread: Array,
+    prior: TimePrior,
+    bones: Bones,
+    pull: Callable[[Array], Directions] | None = None,
+) -> Mode:
+    """Joint mode by Gauss-Newton on the exact projections, from points_3d (n_frames, n_keypoints, 3), none of them
+    NaN.
+
+    The inlier densities start as wide as the points' uncertainty `spread` (n_frames, n_keypoints, 3, 3) and narrow to
+    the pixel noise, so that a single ray is not rejected before the skeleton has brought the point near it. Steps that
+    raise the cost are halved. `pull` gives the directions that the pose states expect at some points (the E-step of
+    an EM iteration).
     """
     system = JointSystem.of(observations, prior)
-    points_3d, spread = tracks.points_3d, tracks.spread
-    converged = False
-    at = seen = linearise(observations, points_3d, spread, _INFLATE[0])
-    terms = bone_terms(bones, points_3d)
-    factor = system.band
+    converged, width = False, _INFLATE[0]
+    seen = linearise(observations, points_3d, spread, width)
     for iteration in range(_MAX_ITERATIONS):
         inflate = _INFLATE[iteration + 1] if iteration + 1 < len(_INFLATE) else 0.0
+        directions = pull(points_3d) if pull is not None else None
         at, terms = seen, bone_terms(bones, points_3d)
+        if directions is not None:
+            terms = terms.and_also(directions.terms(points_3d))
         factor, vector = system.factor(at, terms)
         step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
-        points_3d, seen = _descend(system, observations, bones, points_3d, step, spread, inflate)
-        largest = np.quantile(np.abs(step), 0.999)
-        if largest < _TOLERANCE * observations.pixel and inflate == 0.0:
+        cost = partial(_cost, system, bones, directions)
+        points_3d, seen = _descend(
+            observations, cost, points_3d, step, spread, inflate, seen if inflate == width else None
+        )
+        width = inflate
+        if np.quantile(np.abs(step), 0.999) < _TOLERANCE * observations.pixel and inflate == 0.0:
             converged = True
             break
-    within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
+    return Mode(points_3d, factor, at, terms, converged)
+
+
+def joint_posterior(
+    observations: Observations, mode: Mode, prior: TimePrior, noise: FrameNoise | None = None
+) -> JointPosterior:
+    """Covariances about a mode (Laplace's approximation), inlier probabilities, and draws if there is noise to make
+    them of."""
+    points_3d = mode.points_3d
+    within, lagged = selected_inverse(mode.factor, 3 * observations.n_keypoints)
     samples = np.zeros((0, *points_3d.shape))
     if noise is not None:
-        b = perturb(noise, at.information, prior.precisions, prior.order, observations.anchor, terms)
-        deviations = solve(factor, b.reshape(len(b), -1).T)
-        samples = points_3d + deviations.T.reshape(b.shape)
-    posterior = JointPosterior(points_3d, within, lagged, seen.weights, converged, samples)
+        b = perturb(noise, mode.seen.information, prior.precisions, prior.order, observations.anchor, mode.terms)
+        samples = points_3d + solve(mode.factor, b.reshape(len(b), -1).T).T.reshape(b.shape)
+    posterior = JointPosterior(points_3d, within, lagged, mode.seen.weights, mode.converged, samples)
     return replace(posterior, inlier_probability=linearise(observations, points_3d, posterior.spread(), 1.0).weights)
 
 
-def _descend(system, observations, bones, points_3d, step, spread, inflate) -> tuple[Array, Linearised]:
-    """The step, halved until the cost falls, and the observations seen from there."""
-    before = None
+def _descend(
+    observations: Observations,
+    cost: Callable[[Array, Linearised], float],
+    points_3d: Array,
+    step: Array,
+    spread: Array,
+    inflate: float,
+    seen: Linearised | None,
+) -> tuple[Array, Linearised]:
+    """The step, halved until the cost falls, and the observations seen from there; `seen` from points_3d if known."""
+    trial, seen = points_3d, seen or linearise(observations, points_3d, spread, inflate)
+    before = cost(points_3d, seen)
     for scale in (1.0, 0.5, 0.25):
         trial = points_3d + scale * step
         seen = linearise(observations, trial, spread, inflate)
-        if before is None:
-            before = _cost(system, bones, points_3d, linearise(observations, points_3d, spread, inflate).cost)
-        if _cost(system, bones, trial, seen.cost) <= before + 1e-9 * abs(before):
+        if cost(trial, seen) <= before + 1e-9 * abs(before):
             break
     return trial, seen
 
 
-def _cost(system: JointSystem, bones: Bones, points_3d: Array, observed: float) -> float:
+def _cost(
+    system: JointSystem, bones: Bones, directions: Directions | None, points_3d: Array, seen: Linearised
+) -> float:
     length = np.linalg.norm(points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]], axis=-1)
-    return observed + system.time_cost(points_3d) + 0.5 * float((((length - bones.lengths) / bones.stds) ** 2).sum())
+    cost = seen.cost + system.time_cost(points_3d) + 0.5 * float((((length - bones.lengths) / bones.stds) ** 2).sum())
+    return cost if directions is None else cost + directions.cost(points_3d)
 
 
 def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float) -> Bones:

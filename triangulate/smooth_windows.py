@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from .posterior import Trajectory, derivatives
 from .prior_time import informative_frames
 from .sampling import FrameNoise, draw_noise
 from .smooth_observations import Observations, observe, observe_window
-from .smooth_skeleton import Bones, measure_bones, pair_covariances, smooth_with_bones
+from .smooth_skeleton import Bones, JointPosterior, find_mode, joint_posterior, measure_bones, pair_covariances
 from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
 
 _LEARNING_FRAMES = 2000
@@ -54,12 +54,13 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What holds for a whole recording, and the tracks of the frames it was learned on if these are all."""
+    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all)."""
 
     observations: Observations
     prior: TimePrior
     bones: Bones | None
-    tracks: Tracks | None
+    tracks: Tracks
+    whole: bool
 
 
 def learn(problem: Problem) -> Learned:
@@ -71,7 +72,7 @@ def learn(problem: Problem) -> Learned:
     bones = None
     if problem.skeleton is not None and len(problem.skeleton.bones):
         bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
-    return Learned(observations, prior, bones, tracks if len(frames) == problem.n_frames else None)
+    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames)
 
 
 def overlap_frames(learned: Learned) -> int:
@@ -110,34 +111,69 @@ class Solution:
     cross_covariances: Array
     samples: Array
     converged: bool
+    by_frame: dict[str, Array] = field(default_factory=dict)
 
 
-def solve_window(
-    problem: Problem, learned: Learned, frames: slice, pairs: NDArray[np.int64], noise: FrameNoise | None
-) -> Solution:
-    """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window ready to be solved: what was observed of the keypoints known there, and where they roughly are."""
+
+    observations: Observations
+    tracks: Tracks
+    known: NDArray[np.bool_]
+    prior: TimePrior
+    bones: Bones
+    noise: FrameNoise | None
+
+    @property
+    def spread(self) -> Array:
+        """(n_frames, n_known, 3, 3) covariances of the tracks of the known keypoints."""
+        return self.tracks.spread[:, self.known]
+
+    @property
+    def points_3d(self) -> Array:
+        """(n_frames, n_known, 3) tracks of the known keypoints."""
+        return self.tracks.points_3d[:, self.known]
+
+
+def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None) -> Window:
+    """Track every keypoint of a window by itself: the joint solution starts from there."""
     observations, tracks = window_tracks(problem, learned, frames)
     known = tracks.known
-    if (learned.bones is None and noise is None) or not known.any():
-        samples = np.full((0 if noise is None else len(noise.observed), *tracks.points_3d.shape), np.nan)
-        cross = np.full((len(tracks.points_3d), len(pairs), 3, 3), np.nan)
-        return Solution(tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True)
     bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
     prior = replace(learned.prior, precisions=learned.prior.precisions[known])
-    joint = smooth_with_bones(observations.of(known), tracks.of(known), prior, bones.among(known), some)
-    return _scatter(joint, tracks, known, pairs)
+    return Window(observations.of(known), tracks, known, prior, bones.among(known), some)
+
+
+def solve_window(
+    problem: Problem, learned: Learned, pairs: NDArray[np.int64], frames: slice, noise: FrameNoise | None
+) -> Solution:
+    """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
+    window = open_window(problem, learned, frames, noise)
+    if (learned.bones is None and noise is None) or not window.known.any():
+        return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
+    mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    joint = joint_posterior(window.observations, mode, window.prior, window.noise)
+    return scatter(joint, window.tracks, window.known, pairs)
+
+
+def tracks_alone(tracks: Tracks, n_pairs: int, n_samples: int) -> Solution:
+    """Tracks as the solution of a window without bones."""
+    samples = np.full((n_samples, *tracks.points_3d.shape), np.nan)
+    cross = np.full((len(tracks.points_3d), n_pairs, 3, 3), np.nan)
+    return Solution(tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True)
 
 
 def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
     """Observations of a window and its tracks, which are those learned on if the window is the whole recording."""
-    if learned.tracks is not None and frames == slice(0, problem.n_frames):
+    if learned.whole and frames == slice(0, problem.n_frames):
         return learned.observations, learned.tracks
     observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
     return observations, smooth_in_time(observations, start, inliers, learned.prior)
 
 
-def _scatter(joint, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
+def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
     """The joint posterior of the known keypoints among all keypoints."""
     points_3d, covariances = tracks.points_3d.copy(), tracks.covariances.copy()
     points_3d[:, known] = joint.points_3d
@@ -154,32 +190,36 @@ def _scatter(joint, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.
 
 def solve_windows(
     problem: Problem,
+    learned: Learned,
+    solve: Callable[[slice, FrameNoise | None], Solution],
     *,
     pairs: NDArray[np.int64],
     n_samples: int = 0,
     seed: int = 0,
     window: int | None = None,
     progress: bool = False,
-) -> Trajectory:
-    """Learn, solve every window and put what each keeps together."""
-    learned = learn(problem)
+) -> tuple[Trajectory, dict[str, Array]]:
+    """Solve every window, put together what each keeps, and what the solutions hold `by_frame` besides."""
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
     whole = _empty(problem, len(pairs), n_samples)
     length = window or window_length(n_keypoints, learned, joint=learned.bones is not None or n_samples > 0)
     plan = list(windows(n_frames, length, overlap_frames(learned)))
-    converged = True
+    converged, by_frame = True, {}
     for frames, kept in tqdm(plan, desc="smoothing", unit="window", disable=not progress or len(plan) < 2):
-        part = solve_window(problem, learned, frames, pairs, noise)
+        part = solve(frames, noise)
         inner = slice(kept.start - frames.start, kept.stop - frames.start)
         whole.points_3d[kept], whole.covariances[kept] = part.points_3d[inner], part.covariances[inner]
         whole.inlier_probability[:, kept] = part.inlier_probability[:, inner]
         whole.cross_covariances[kept] = part.cross_covariances[inner]
         whole.samples[:, kept] = part.samples[:, inner]
         converged &= part.converged
+        for name, values in part.by_frame.items():
+            by_frame.setdefault(name, []).append(values[inner])
     whole.inlier_probability[np.isnan(problem.points_2d[..., 0])] = np.nan
-    return trajectory_of(problem, learned, replace(whole, converged=converged), pairs)
+    trajectory = trajectory_of(problem, learned, replace(whole, converged=converged), pairs)
+    return trajectory, {name: np.concatenate(parts) for name, parts in by_frame.items()}
 
 
 def _empty(problem: Problem, n_pairs: int, n_samples: int) -> Solution:

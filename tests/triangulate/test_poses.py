@@ -1,0 +1,120 @@
+"""Pose states in a reconstruction: what they repair, and what they leave alone."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from muybridge.calibration import Camera, CameraRig
+from muybridge.datasets import Skeleton
+from muybridge.triangulate import PosePrior, infer_poses, smooth, triangulate_dlt
+from tests.conftest import make_moving_points
+from tests.helpers import SHARED, needs_shared
+from tests.triangulate.recordings import FPS, coverage, seen
+
+
+def test_a_limb_put_in_the_wrong_place_by_most_views_is_put_right(ring_rig, skeleton):
+    truth = make_moving_points(skeleton, 900)
+    prior = PosePrior.fit(truth[450:], skeleton, 8)
+    truth = truth[:450]
+    points_2d, confidence, _ = seen(ring_rig, truth)
+    stretch, knee, hip = slice(75, 375), 4, 3
+    bone = truth[stretch, knee] - truth[stretch, hip]
+    axis = np.cross(bone, truth[stretch, hip] - truth[stretch, 2])
+    swing = Rotation.from_rotvec(np.deg2rad(60) * axis / np.linalg.norm(axis, axis=1, keepdims=True))
+    wrong = ring_rig.project(truth[stretch, hip] + swing.apply(bone))
+    for camera in (0, 1, 3, 4):
+        missing = np.isnan(points_2d[camera, stretch, knee])
+        points_2d[camera, stretch, knee] = wrong[camera] + np.random.default_rng(camera).normal(
+            0, 1, wrong[camera].shape
+        )
+        points_2d[camera, stretch, knee][missing] = np.nan
+    shared = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    plain, posed = smooth(points_2d, ring_rig, **shared), infer_poses(points_2d, ring_rig, prior=prior, **shared)
+    before, after = (np.linalg.norm(found.points_3d - truth, axis=-1) for found in (plain, posed))
+    assert before[stretch, knee].mean() > 10
+    assert after[stretch, knee].mean() < before[stretch, knee].mean() / 4
+    assert posed.repaired[stretch, knee].mean() > 0.9
+    elsewhere = np.ones(before.shape, bool)
+    elsewhere[stretch, knee] = False
+    assert np.median(after[elsewhere]) < 1.05 * np.median(before[elsewhere])
+    assert posed.repaired[elsewhere].mean() < 0.01
+
+
+def test_where_nothing_is_wrong_nothing_is_repaired(ring_rig, skeleton, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    shared = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    plain, posed = smooth(points_2d, ring_rig, **shared), infer_poses(points_2d, ring_rig, **shared)
+    errors = [np.median(np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)) for found in (plain, posed)]
+    assert errors[1] < 1.05 * errors[0]
+    assert not posed.repaired.any()
+    assert coverage(posed.points_3d, posed.covariances_3d, moving_skeleton) > 0.9
+    assert posed.states.shape == posed.headings.shape == (200,)
+    np.testing.assert_allclose(posed.state_probabilities.sum(axis=1), 1)
+    assert posed.prior.skeleton.keypoints == skeleton.keypoints
+
+
+def test_the_heading_needs_the_vertical(ring_rig, skeleton, moving_skeleton):
+    with pytest.raises(ValueError, match="vertical"):
+        infer_poses(ring_rig.project(moving_skeleton), replace(ring_rig, up=None), fps=FPS, skeleton=skeleton)
+
+
+def test_a_prior_of_another_skeleton_is_refused(ring_rig, skeleton, moving_skeleton):
+    prior = PosePrior.fit(moving_skeleton, skeleton, 2)
+    other = Skeleton(skeleton.keypoints, skeleton.bones[:-1], root="neck")
+    with pytest.raises(ValueError, match="skeleton"):
+        infer_poses(ring_rig.project(moving_skeleton), ring_rig, fps=FPS, skeleton=other, prior=prior)
+
+
+def test_same_input_same_output(ring_rig, skeleton, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton[:80])
+    shared = {"fps": FPS, "confidence": confidence, "skeleton": skeleton, "n_states": 3}
+    a, b = (infer_poses(points_2d, ring_rig, **shared) for _ in range(2))
+    assert (a.points_3d == b.points_3d).all()
+    assert (a.state_probabilities == b.state_probabilities).all()
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 5])
+def test_a_few_frames_and_empty_keypoints_do_no_harm(ring_rig, skeleton, moving_skeleton, n_frames):
+    prior = PosePrior.fit(moving_skeleton, skeleton, 3)
+    points_2d = ring_rig.project(moving_skeleton[:n_frames])
+    points_2d[:, :, 0] = np.nan
+    found = infer_poses(points_2d, ring_rig, fps=FPS, skeleton=skeleton, prior=prior)
+    np.testing.assert_allclose(found.points_3d[:, 1:], moving_skeleton[:n_frames, 1:], atol=0.3)
+    assert np.isnan(found.points_3d[:, 0]).all()
+
+
+def test_nothing_seen_gives_nothing(ring_rig, skeleton, moving_skeleton):
+    prior = PosePrior.fit(moving_skeleton, skeleton, 3)
+    found = infer_poses(np.full((6, 9, 7, 2), np.nan), ring_rig, fps=FPS, skeleton=skeleton, prior=prior)
+    assert np.isnan(found.points_3d).all()
+
+
+@pytest.mark.shared
+@needs_shared
+@pytest.mark.parametrize("name", ["L00_minimal", "L01_noise", "L02_outliers", "L03_missingness"])
+def test_published_fixtures_with_outliers_and_gaps_at_most_half_the_error_of_plain_triangulation(name):
+    with np.load(SHARED / "data" / "gimbal_fixtures" / f"{name}.npz") as file:
+        truth, points_2d, P, parents = (file[key] for key in ("x_true", "y_2d", "camera_proj", "parents"))
+        spec = json.loads(str(file["config_json"]))["dataset_spec"]
+    truth, points_2d = truth[:900], points_2d[:, :900].copy()
+    rig = CameraRig(tuple(_camera(c, p) for c, p in zip(spec["cameras"]["cameras"], P, strict=True)), up=(0, 0, 1))
+    names = spec["skeleton"]["joint_names"]
+    skeleton = Skeleton(tuple(names), tuple((names[p], names[i]) for i, p in enumerate(parents) if p >= 0), root="root")
+    rng = np.random.default_rng(0)
+    wrong = rng.random(points_2d.shape[:-1]) < 0.05
+    points_2d[wrong] = rng.uniform(0, [1280, 720], (wrong.sum(), 2))
+    points_2d[rng.random(points_2d.shape[:-1]) < 0.1] = np.nan
+    found = infer_poses(points_2d, rig, fps=1 / 0.0167, skeleton=skeleton, n_states=spec["states"]["num_states"])
+    errors = [np.linalg.norm(p - truth, axis=-1) for p in (triangulate_dlt(points_2d, rig), found.points_3d)]
+    assert np.nanmean(errors[1]) < 0.5 * np.nanmean(errors[0])
+    assert np.nanmedian(errors[1]) < 0.5 * np.nanmedian(errors[0])
+
+
+def _camera(spec, P):
+    K = np.array(spec["K"])
+    pose = np.linalg.inv(K) @ P
+    pose /= np.cbrt(np.linalg.det(pose[:, :3]))
+    return Camera(spec["name"], tuple(spec["image_size"]), K, [], pose[:, :3], pose[:, 3])

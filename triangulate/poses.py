@@ -1,0 +1,168 @@
+"""Trajectories with pose states (GIMBAL; Zhang et al. 2021), by expectation-maximisation instead of sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..calibration import CameraRig
+from ..datasets import Skeleton
+from ..datasets.arrays import Array
+from .banded import one_blas_thread
+from .poses_repair import repair
+from .poses_window import Poser
+from .posterior import Trajectory
+from .prior import PosePrior
+from .sampling import FrameNoise
+from .smooth import check_problem, keypoint_pairs
+from .smooth_skeleton import find_mode, joint_posterior
+from .smooth_windows import Learned, Problem, Solution, learn, open_window, scatter, solve_windows, tracks_alone
+
+_CLEAR = 0.15  # of a bone's length: uncertainty up to which a point may teach poses
+_POSES_PER_STATE = 40
+
+
+@dataclass(frozen=True, eq=False)
+class PoseInference(Trajectory):
+    """A trajectory with the pose states behind it.
+
+    states : (n_frames,), the most probable state
+    state_probabilities : (n_frames, n_states)
+    headings : (n_frames,), radians about the rig's up: azimuth of the poses' own x axis
+    repaired : (n_frames, n_keypoints), points whose views were overruled: they agree with each other on a place
+        that the poses exclude
+    prior : the pose prior used, given or learned
+    """
+
+    states: NDArray[np.int64]
+    state_probabilities: Array
+    headings: Array
+    repaired: NDArray[np.bool_]
+    prior: PosePrior
+
+
+def infer_poses(
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    fps: float,
+    skeleton: Skeleton,
+    prior: PosePrior | None = None,
+    n_states: int | None = None,
+    confidence: Array | None = None,
+    order: int | None = None,
+    pairs: Sequence[tuple[str, str]] | str | None = None,
+    window: int | None = None,
+    progress: bool = False,
+) -> PoseInference:
+    """Posterior trajectories under a prior of pose states: `smooth` with what the animal's bones usually do.
+
+    The skeleton is at some heading in one of some states; each state expects a direction of every bone (von
+    Mises-Fisher). EM: headings and states in closed form given the points, then the same Gauss-Newton solve as
+    `smooth` with their pull on the directions. Where most views of a keypoint agree on a place that the other bones
+    exclude, and the poses outweigh them, these views are overruled for that stretch.
+
+    Parameters
+    ----------
+    points_2d, fps, confidence, order, pairs, window, progress : as for `smooth`
+    skeleton : its bones form a tree
+    prior : None: learned from the recording's own well observed frames
+    n_states : states to learn where there is no prior; None: one per 40 frames, at most 50
+
+    Raises
+    ------
+    ValueError : the rig has no `up` (the heading needs the vertical), the skeleton is no tree or not the prior's,
+        or as `smooth`
+    """
+    if rig.up is None:
+        raise ValueError(
+            "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
+        )
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order)
+    if not len(skeleton.bones) or (skeleton.parents < 0).all():
+        raise ValueError("pose states need a skeleton with bones; this one has none")
+    if prior is not None and (prior.skeleton.keypoints, set(prior.skeleton.bones)) != (
+        skeleton.keypoints,
+        set(skeleton.bones),
+    ):
+        raise ValueError("the prior's skeleton has other keypoints or bones than the skeleton given")
+    chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
+    if prior is None:
+        prior = learn_prior(learned, skeleton, rig.up, n_states)
+    learned = with_lengths(learned, prior)
+    solve = partial(solve_pose_window, problem, learned, prior, rig.up, chosen)
+    with one_blas_thread():
+        trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
+    gamma = by_frame.get("state_probabilities", np.full((problem.n_frames, prior.n_states), np.nan))
+    common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
+    return PoseInference(
+        **common,
+        states=np.argmax(gamma, axis=1),
+        state_probabilities=gamma,
+        headings=by_frame.get("headings", np.full(problem.n_frames, np.nan)),
+        repaired=np.asarray(by_frame.get("repaired", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool),
+        prior=prior,
+    )
+
+
+def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int | None) -> PosePrior:
+    """Pose prior from the frames that a recording was learned on, without its uncertain points."""
+    points_3d = learned.tracks.points_3d.copy()
+    length = np.nanmedian(learned.bones.lengths) if learned.bones is not None else np.nan
+    uncertain = learned.tracks.spread.trace(axis1=2, axis2=3) > (_CLEAR * length) ** 2
+    points_3d[uncertain] = np.nan
+    if n_states is None:
+        n_states = int(np.clip(len(points_3d) // _POSES_PER_STATE, 1, 50))
+    return PosePrior.fit(points_3d, skeleton, n_states, up=up)
+
+
+def with_lengths(learned: Learned, prior: PosePrior) -> Learned:
+    """Bones that the recording could not measure take the prior's length."""
+    if learned.bones is None:
+        return learned
+    order = [prior.skeleton.bones.index(bone) for bone in prior.skeleton.bones]
+    lengths, stds = prior.bone_lengths[order], prior.bone_stds[order]
+    unknown = ~np.isfinite(learned.bones.lengths)
+    bones = replace(
+        learned.bones,
+        lengths=np.where(unknown, lengths, learned.bones.lengths),
+        stds=np.where(unknown, stds, learned.bones.stds),
+    )
+    return replace(learned, bones=bones)
+
+
+def solve_pose_window(
+    problem: Problem,
+    learned: Learned,
+    prior: PosePrior,
+    up: Array,
+    pairs: NDArray[np.int64],
+    frames: slice,
+    noise: FrameNoise | None,
+) -> Solution:
+    """Mode without states, repair of what the poses exclude, and the mode and covariances with the states' pull."""
+    window = open_window(problem, learned, frames, noise)
+    n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
+    poser = Poser.of(prior, window.known, up)
+    if poser is None:
+        nothing = {
+            "state_probabilities": np.full((n_frames, prior.n_states), np.nan),
+            "headings": np.full(n_frames, np.nan),
+            "repaired": np.zeros((n_frames, n_keypoints), bool),
+        }
+        return replace(tracks_alone(window.tracks, len(pairs), 0), by_frame=nothing)
+    first = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    observations, points_3d, overruled = repair(window, first.points_3d, poser)
+    spread = np.zeros((*points_3d.shape, 3))
+    pull = poser.pull_of(points_3d)
+    mode = find_mode(observations, points_3d, spread, window.prior, window.bones, pull)
+    joint = joint_posterior(observations, mode, window.prior, window.noise)
+    gamma, headings = poser.states(mode.points_3d)
+    repaired = np.zeros((n_frames, n_keypoints), bool)
+    repaired[:, window.known] = overruled
+    by_frame = {"state_probabilities": gamma, "headings": headings, "repaired": repaired}
+    return replace(scatter(joint, window.tracks, window.known, pairs), by_frame=by_frame)
