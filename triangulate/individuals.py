@@ -15,6 +15,7 @@ from ..calibration import CameraRig
 from ..datasets import DatasetError, check_views
 from ..datasets.arrays import Array
 from .consensus import DEFAULT_THRESHOLD, estimate_sigma, triangulate_ransac
+from .epipolar import fundamental_matrix
 from .inputs import check_confidence, check_points_2d
 
 _FIRST_SIGMA = 0.005  # of the image's width, until the associated tracks tell better
@@ -140,15 +141,6 @@ def _pair_scores(moved: Array, rig: CameraRig, sigma: Array, permutations: NDArr
         pairs = sum(matches[:, permutations[:, None, n], permutations[None, :, n]] for n in range(n_tracks))
         scores[a, b] = pairs
     return scores
-
-
-def fundamental_matrix(rig: CameraRig, a: int, b: int) -> Array:
-    """(3, 3) F of undistorted pixels: x_bᵀ F x_a = 0 for two views of one point (Hartley and Zisserman 2003, 9.6)."""
-    first, second = rig[a], rig[b]
-    R = second.R @ first.R.T
-    t = second.t - R @ first.t
-    skew = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])
-    return np.linalg.inv(second.K).T @ skew @ R @ np.linalg.inv(first.K)
 
 
 def _agreement(F: Array, x_a: Array, x_b: Array, sigma_a: float, sigma_b: float) -> Array:

@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from ..calibration import CameraRig
-from ..datasets import DatasetError
-from .reconstruct import described, framewise_pieces, matching_rig
+from ..datasets import DatasetError, Skeleton
+from .framewise import framewise_pieces, needed_symmetries
+from .reconstruct import described, matching_rig
 
 
 def reconstruct_file(
@@ -24,6 +25,8 @@ def reconstruct_file(
     method: str = "ransac",
     window: int = 5,
     max_gap: int = 0,
+    skeleton: Skeleton | None = None,
+    swaps: bool = False,
     chunk_frames: int = 5000,
     **options,
 ) -> Path:
@@ -35,7 +38,7 @@ def reconstruct_file(
     ----------
     source : netCDF file of views, without an `individual` dimension
     destination : netCDF file; written whole or not at all
-    method, window, max_gap, options : as in `reconstruct`
+    method, window, max_gap, skeleton, swaps, options : as in `reconstruct`
 
     Returns
     -------
@@ -57,8 +60,9 @@ def reconstruct_file(
             if "individual" in views.dims:
                 raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
             rig = matching_rig(views, rig)
-            settings = {"method": method, "window": window, "max_gap": max_gap, **options}
-            pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options)
+            settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
+            sides = needed_symmetries(skeleton, views) if swaps else None
+            pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
             _write(pieces, Path(partial), views, rig, settings)
         os.chmod(partial, 0o644)
         os.replace(partial, destination)

@@ -106,6 +106,19 @@ def test_short_gaps_are_filled_without_pretending_to_have_seen(recording, views)
     assert errors(pose["position"].values, recording.truth)[10:12, 4].max() < 8
 
 
+def test_swaps_are_undone_first_in_one_piece_and_in_stretches(recording, views):
+    sides = Skeleton(tuple(NAMES), symmetries=tuple(zip(NAMES[::2], NAMES[1::2], strict=True)))
+    swapped = views.copy(deep=True)
+    swapped["position"][1, 20:60] = swapped["position"].values[1, 20:60][:, sides.mirror]
+    pose = reconstruct(swapped, recording.rig, method="ransac", skeleton=sides, swaps=True)
+    kept = reconstruct(swapped, recording.rig, method="ransac")
+    assert pose["n_cameras"][20:60].mean() > kept["n_cameras"][20:60].mean() + 0.5
+    pieces = reconstruct(swapped, recording.rig, method="ransac", skeleton=sides, swaps=True, chunk_frames=50)
+    xr.testing.assert_identical(pieces, pose)
+    with pytest.raises(ValueError, match="needs a skeleton with symmetries"):
+        reconstruct(swapped, recording.rig, method="ransac", swaps=True)
+
+
 def test_individuals_are_reconstructed_one_by_one(recording, views):
     two = xr.concat([views, views.isel(time=slice(None, None, -1)).assign_coords(time=views["time"])], dim="individual")
     two = two.assign_coords(individual=["ada", "bob"])
