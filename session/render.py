@@ -30,6 +30,7 @@ from .render_animal import DEMO_JOINTS, DEMO_SKELETON, Gallop, Motion, gallop
 from .render_coat import make_coat, parts_of
 from .render_scene import (
     MOMENTS,
+    SIZE,
     Image,
     Noise,
     Room,
@@ -86,7 +87,15 @@ def render_demo(
     seed : of the noise, the labels' jitter and the motions
     n_frames, n_board_frames : length of each video, at 100 and 10 frames per second
     n_labelled : instants labelled in all six views
+
+    Raises
+    ------
+    ValueError : one of the numbers is below 1
+    OSError : a file cannot be written
     """
+    for name, n in (("n_frames", n_frames), ("n_board_frames", n_board_frames), ("n_labelled", n_labelled)):
+        if n < 1:
+            raise ValueError(f"{name} must be at least 1, got {n}")
     folder = Path(folder)
     for name in ("videos", "boards", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -189,17 +198,18 @@ def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterato
 
 def _write_video(path: Path, fps: float, images: Iterator[Image]) -> Iterator[None]:
     partial = path.with_name(f".{path.stem}.partial.mp4")
-    writer = None
-    for image in images:
-        if writer is None:
-            writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), fps, image.shape[1::-1])
-            if not writer.isOpened():
-                raise OSError(f"OpenCV cannot write the video {path}; is the folder writable and the disk not full?")
-        writer.write(image)
-        yield
-    if writer is not None:
+    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
+    try:
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write the video {path}; is the folder writable and the disk not full?")
+        for image in images:
+            writer.write(image)
+            yield
         writer.release()
         os.replace(partial, path)
+    finally:
+        writer.release()
+        partial.unlink(missing_ok=True)
 
 
 def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filmed, seed: int) -> Iterator[None]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import map_coordinates
 
 from muybridge.calibration import Camera, read_rig
 from muybridge.datasets import check_pose, read_dataset
@@ -175,6 +176,19 @@ def test_the_light_casts_the_shadow_away_from_itself():
     np.testing.assert_allclose(darkest, -200 * LIGHT[:2] / LIGHT[2], atol=25)
 
 
+def test_darkening_is_bilinear_on_the_floor_and_nothing_beyond_the_map():
+    rng = np.random.default_rng(2)
+    shadow = rng.uniform(0, 1, (5, 5)).astype(np.float32)
+    floor_x, floor_y = (rng.uniform(-20, 70, (6, 7)).astype(np.float32) for _ in range(2))
+    under = np.full((4, 6, 3), 100.0, np.float32)
+    kernels.darken(under, floor_x, floor_y, shadow, np.array([5.0, -3.0]), 10.0, 2, 1)
+    for i, j in np.ndindex(4, 6):
+        a, b = (floor_x[i + 2, j + 1] - 5) / 10 - 0.5, (floor_y[i + 2, j + 1] + 3) / 10 - 0.5
+        inside = 0 <= a < 4 and 0 <= b < 4
+        expected = map_coordinates(shadow, [[b], [a]], order=1)[0] if inside else 0.0
+        np.testing.assert_allclose(under[i, j], 100 * (1 - expected), rtol=1e-4)
+
+
 def test_every_pixel_lies_inside_its_lens_model():
     for camera in make_rig():
         assert isinstance(camera, Camera)
@@ -233,6 +247,12 @@ def test_the_session_names_files_that_exist_and_keypoints_of_the_labels(demo):
     assert session["skeleton"]["keypoints"] == list(DEMO_SKELETON.keypoints)
     assert (demo / session["train"]["labels"]).is_dir()
     assert len(session["joints"]) >= 8
+
+
+def test_a_number_of_frames_below_one_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="n_labelled must be at least 1, got 0"):
+        render_demo(tmp_path / "new", n_labelled=0)
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_same_seed_gives_the_same_recording(demo, tmp_path):
