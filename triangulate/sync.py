@@ -18,6 +18,8 @@ _LEAST_CONFIDENCE = 0.1
 _MIN_POINTS = 60
 _BLOCKS = (40, 20, 10, 5)
 _GATE = 6.0
+_SEARCH = 6
+_STRONG = 5.0  # standard deviations by which motion must exceed what noise alone would look like
 _LEAST_GAIN = 1.01
 
 
@@ -137,12 +139,15 @@ class _PairCurve:
 
     def root(self, k: int) -> tuple[float, float]:
         """Offset with fractions near k, and its standard deviation; NaN where the motion does not tell."""
-        for _ in range(4):
+        for _ in range(_SEARCH):
             step, std = self._step(k)
-            if not np.isfinite(step) or 0 <= step <= 1:
-                break
+            # a root a little outside the two frames is left where it is: near a whole frame both sides see it so
+            if not np.isfinite(step):
+                return np.nan, np.nan
+            if -0.25 <= step <= 1.25:
+                return k + step, std
             k += int(np.clip(np.floor(step), -2, 2))
-        return (k + step, std) if np.isfinite(step) and abs(step) < 2 else (np.nan, np.nan)
+        return np.nan, np.nan
 
     def _step(self, k: int) -> tuple[float, float]:
         before, here, there, after = (self.at(k + i) for i in (-1, 0, 1, 2))
@@ -155,17 +160,19 @@ class _PairCurve:
         mean = speed.sum(axis=0) / np.maximum(good.sum(axis=0), 1)
         # without its mean per keypoint, the speed does not see what a keypoint's constant bias adds to the residual
         speed = np.where(good, speed - mean, 0.0)
-        slope = float((speed * np.where(good, there - here, 0.0)).sum())
-        if slope <= 0:
-            return np.nan, np.nan
+        slopes = speed * np.where(good, there - here, 0.0)
+        slope = float(slopes.sum())
+        if slope < _STRONG * _spread(slopes - slope * good / good.sum(), _BLOCKS[0]):
+            return np.nan, np.nan  # too little motion: noise divided by noise
         step = -float((speed * np.where(good, here, 0.0)).sum()) / slope
         rest = speed * np.where(good, (1 - step) * here + step * there, 0.0)
-        spread = max(np.sqrt((_block_sums(rest, n) ** 2).sum()) for n in _BLOCKS)
-        return step, float(spread / slope)
+        return step, max(_spread(rest, n) for n in _BLOCKS) / slope
 
 
-def _block_sums(values: Array, n_blocks: int) -> Array:
-    return np.array([block.sum() for block in np.array_split(values, min(n_blocks, len(values)))])
+def _spread(values: Array, n_blocks: int) -> float:
+    """Standard deviation of the sum of values (n_frames, n) with mean 0, from blocks of frames."""
+    blocks = np.array([block.sum() for block in np.array_split(values, min(n_blocks, len(values)))])
+    return float(np.sqrt((blocks**2).sum()))
 
 
 def _reconcile(estimates: Array, pairs: NDArray[np.int64], n_cameras: int) -> tuple[Array, Array]:
