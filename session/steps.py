@@ -294,7 +294,7 @@ def _kinematics(session: Session, progress: bool) -> None:
     motion = velocity(pose)
     if session.joints:
         angles = _call(session, "kinematics", joint_angles, pose, dict(session.joints), **session.options["kinematics"])
-        motion = motion.merge(angles, combine_attrs="override")
+        motion = motion.merge(angles, combine_attrs="drop_conflicts")
     write_dataset(motion, session.output / "kinematics.nc")
 
 
