@@ -49,6 +49,9 @@ def board_poses(times: Array, seed: int = 0) -> Array:
     turn = Rotation.from_rotvec(normal * spin[:, None])
     x, y = turn.apply(right), turn.apply(down)
     corner = centre - 0.5 * SHEET[0] * x - 0.5 * SHEET[1] * y
+    # the hand keeps the lowest corner above the floor
+    lowest = corner[:, 2] + np.minimum(SHEET[0] * x[:, 2], 0) + np.minimum(SHEET[1] * y[:, 2], 0)
+    corner[:, 2] += 20 * np.logaddexp(0, (15 - lowest) / 20)
     return np.stack([corner, x, y, normal], axis=1)
 
 

@@ -162,6 +162,16 @@ def test_board_corners_are_drawn_true_to_a_tenth_of_a_pixel(view):
     assert np.abs(np.median(offset, axis=0)).max() < 0.03
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_board_stays_above_the_floor_and_moves_like_a_hand(seed):
+    times = np.arange(0, 7, 0.01)
+    poses = board.board_poses(times, seed)
+    x, y = poses[:, 1], poses[:, 2]
+    np.testing.assert_allclose(np.cross(x, y), -poses[:, 3], atol=1e-12)
+    assert board.board_corners(poses)[..., 2].min() > 0
+    assert np.linalg.norm(np.diff(poses[:, 0], axis=0), axis=1).max() / 0.01 < 1500  # mm/s
+
+
 def test_a_hidden_point_knows_how_deep_it_lies():
     part = np.array([[0.0, 0.0, 500.0, 50.0, 0.01, 0.0, 500.0, 50.0]])
     points = np.array([[0.0, 0.0, 600.0], [0.0, 0.0, 440.0], [300.0, 0.0, 600.0], [0.0, 0.0, 500.0]])
