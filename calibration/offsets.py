@@ -80,7 +80,7 @@ def board_offsets(
     outline = board_outline(board)
     pairs = np.array(list(combinations(range(len(names)), 2)))
     costs = np.array([_pair_costs(poses[a], poses[b], outline, max_offset) for a, b in pairs])
-    offsets = _agree(costs, pairs, len(names), max_offset)
+    offsets = agree(costs, pairs, len(names), max_offset)
     gain = np.array([_gain(costs, pairs, offsets, camera, max_offset) for camera in range(len(names))])
     return BoardOffsets(names, offsets, _subframe(costs, pairs, offsets, max_offset), gain, costs, pairs)
 
@@ -145,7 +145,7 @@ def _total(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64], m
     return float(picked.mean())
 
 
-def _agree(costs: Array, pairs: NDArray[np.int64], n_cameras: int, max_offset: int) -> NDArray[np.int64]:
+def agree(costs: Array, pairs: NDArray[np.int64], n_cameras: int, max_offset: int) -> NDArray[np.int64]:
     """The offsets with the least total disagreement: coordinate descent from 0 and from pairwise guesses."""
     starts = [np.zeros(n_cameras, dtype=np.int64)]
     for root in range(n_cameras):
