@@ -21,6 +21,9 @@ DEFAULT_THRESHOLD = 4.5  # standard deviations
 _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
 _START = 0.02  # first guess of the noise, as a share of the image's width
 _LEAST_SIGMA = 1e-3  # pixels
+# No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
+# from each side, two similar views would otherwise agree with each other alone and be believed alone.
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +171,7 @@ def _one_estimate(flat: Array, prior: Array, rig: CameraRig, sigma: Array, rows:
     if np.isnan(estimate).all():
         return sigma
     middle = np.nanmedian(estimate)
-    return np.maximum(np.where(np.isnan(estimate), middle, estimate), max(_LEAST_SIGMA, 0.1 * middle))
+    return np.maximum(np.where(np.isnan(estimate), middle, estimate), max(_LEAST_SIGMA, _LEAST_SHARE * middle))
 
 
 class _Solution(NamedTuple):

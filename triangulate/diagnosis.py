@@ -125,8 +125,12 @@ def _left_out(points_2d: Array, rig: CameraRig, confidence: Array | None, camera
     shift = flat[camera, rows] - rig[camera].project(firm)
     length = np.linalg.norm(shift, axis=-1)
     if np.isfinite(length).sum() < _ENOUGH:
-        return np.nan, np.nan, np.nan, float(np.median(found.sigma))
-    return float(np.nanmedian(length)), *map(float, np.nanmedian(shift, axis=0)), float(np.median(found.sigma))
+        return np.nan, np.nan, np.nan, _rms(found.sigma)
+    return float(np.nanmedian(length)), *map(float, np.nanmedian(shift, axis=0)), _rms(found.sigma)
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_], names: list[str]) -> pd.DataFrame:
