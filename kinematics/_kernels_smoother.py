@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 UNSURE = 1e4  # prior variance of the first position and velocity over what the first two observations tell of them
-STEADY = 1e-10  # relative change of the predicted variance below which it counts as settled
+STEADY = 1e-9  # relative change of the predicted variance below which it counts as settled
 TERMS = 20  # of the exponential series
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)

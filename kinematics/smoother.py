@@ -22,8 +22,8 @@ from .parallel import over_items
 
 N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is said
-TUNING_FRAMES = 5_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
-TUNING_BLOCK = 1_250
+TUNING_FRAMES = 4_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
+TUNING_BLOCK = 1_000
 CLEARLY = 5.0  # log evidence by which a stride's overtones must beat a plain memory
 PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does not grow with the recording
 
