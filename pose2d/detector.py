@@ -18,6 +18,7 @@ from .recipe import Recipe
 from .uncertainty import Uncertainty
 
 FORMAT = "muybridge detector 1"
+_LOCATOR = "locator."
 
 
 class DetectorError(ValueError):
@@ -38,6 +39,7 @@ class Detector:
     uncertainty : calibration of confidence and covariance
     symmetries : (left, right) keypoint names
     history : loss and held-out error along the training
+    locator : a detector of the animal's box (`boxes`) that says where in the picture to look; None: everywhere
     """
 
     network: PoseNet
@@ -48,22 +50,18 @@ class Detector:
     uncertainty: Uncertainty
     symmetries: tuple[tuple[str, str], ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
+    locator: Detector | None = None
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write one .safetensors file (weights, and the rest as JSON in its header), atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = {
-            "format": FORMAT,
-            "keypoints": list(self.keypoints),
-            "recipe": self.recipe.as_dict(),
-            "scale": self.scale,
-            "animal_side": self.animal_side,
-            "uncertainty": self.uncertainty.as_dict(),
-            "symmetries": [list(pair) for pair in self.symmetries],
-            "history": dict(self.history),
-        }
+        header = {"format": FORMAT} | _header(self)
         weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
+        if self.locator is not None:
+            header["locator"] = _header(self.locator)
+            found = self.locator.network.state_dict()
+            weights |= {f"{_LOCATOR}{name}": value.contiguous().cpu() for name, value in found.items()}
         handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         os.close(handle)
         try:
@@ -73,6 +71,19 @@ class Detector:
         finally:
             Path(partial).unlink(missing_ok=True)
         return path
+
+
+def _header(detector: Detector) -> dict[str, Any]:
+    """Everything but the weights, for JSON."""
+    return {
+        "keypoints": list(detector.keypoints),
+        "recipe": detector.recipe.as_dict(),
+        "scale": detector.scale,
+        "animal_side": detector.animal_side,
+        "uncertainty": detector.uncertainty.as_dict(),
+        "symmetries": [list(pair) for pair in detector.symmetries],
+        "history": dict(detector.history),
+    }
 
 
 def load_detector(path: str | os.PathLike) -> Detector:
@@ -93,6 +104,15 @@ def load_detector(path: str | os.PathLike) -> Detector:
         raise DetectorError(f"{path} cannot be read as a detector ({error}); train or copy it again") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise DetectorError(f"{path} is no detector of this library (weights go to train(..., weights=...))")
+    locator = None
+    if "locator" in header:
+        part = {name.removeprefix(_LOCATOR): v for name, v in weights.items() if name.startswith(_LOCATOR)}
+        locator = _assemble(header["locator"], part, path, None)
+    own = {name: value for name, value in weights.items() if not name.startswith(_LOCATOR)}
+    return _assemble(header, own, path, locator)
+
+
+def _assemble(header: dict[str, Any], weights: dict[str, Any], path: Path, locator: Detector | None) -> Detector:
     recipe = Recipe.from_options(header["recipe"])
     network = build_network(recipe.network, len(header["keypoints"]))
     try:
@@ -108,4 +128,5 @@ def load_detector(path: str | os.PathLike) -> Detector:
         Uncertainty.from_dict(header["uncertainty"]),
         tuple((a, b) for a, b in header["symmetries"]),
         header["history"],
+        locator,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +11,17 @@ import torch
 
 from ..datasets import Array
 from .blocks import fold_norms
+from .boxes import box_centre
 from .decoding import find_peaks
 from .detector import Detector
-from .grid import apply_affine, invert_affine, scaling, warp
+from .grid import apply_affine, invert_affine, scaling, warp, window
 from .networks import PoseNet
 from .runtimes import Run, make_run
 from .small import Small
 from .template import TemplateMatching
 from .video import Image
 
+SURE = 0.3  # probability mass above which a locator is believed
 MULTIPLE = 32  # sides of the network's input
 
 
@@ -43,11 +45,15 @@ class Engine:
     network : normalisations merged, evaluation mode, channels last
     scale : network pixels per image pixel
     run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
+    locator : finds the animal's box first, so that the network sees a square of `window` pixels; None: the whole image
+    window : side of that square, network pixels
     """
 
     network: PoseNet
     scale: float
     run: Run
+    locator: Engine | None = None
+    window: int = 0
 
     def whole_view(self, width: int, height: int) -> tuple[Array, tuple[int, int]]:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
@@ -56,8 +62,18 @@ class Engine:
 
     def look(self, image: Image, view: tuple[Array, tuple[int, int]] | None = None) -> Found:
         """The keypoints of an image (height, width, 3), seen through a view (the whole image if None)."""
-        matrix, size = view or self.whole_view(image.shape[1], image.shape[0])
+        matrix, size = view or self._first_view(image)
         return self.read(warp(image, matrix, size)[None], [matrix])[0]
+
+    def _first_view(self, image: Image) -> tuple[Array, tuple[int, int]]:
+        """The square around the animal where a locator is sure of it, else the whole image."""
+        whole = self.whole_view(image.shape[1], image.shape[0])
+        if self.locator is None or self.window**2 > 0.7 * whole[1][0] * whole[1][1]:
+            return whole
+        box = self.locator.look(image)
+        if np.median(box.mass) < SURE:
+            return whole
+        return window(box_centre(box.points), (self.window, self.window), self.scale), (self.window, self.window)
 
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
@@ -83,14 +99,19 @@ def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: 
     ------
     ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
     """
-    folded = fold_norms(copy.deepcopy(network).eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folded = fold_norms(copy.deepcopy(network).eval()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for parameter in folded.parameters():
         parameter.requires_grad_(False)
-    return Engine(folded, scale, make_run(folded, runtime, use_bf16(network, precision)))
+    return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)))
 
 
 def detector_engine(detector: Detector, precision: str = "auto", runtime: str = "torch") -> Engine:
-    return engine_of(detector.network, detector.scale, precision, runtime)
+    engine = engine_of(detector.network, detector.scale, precision, runtime)
+    if detector.locator is None:
+        return engine
+    side = int(np.ceil(1.4 * detector.animal_side * detector.scale / MULTIPLE) * MULTIPLE)
+    return replace(engine, locator=detector_engine(detector.locator, precision, runtime), window=side)
 
 
 def use_bf16(network: PoseNet, precision: str) -> bool:

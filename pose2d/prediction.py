@@ -99,7 +99,7 @@ class Track:
             if np.median(found.mass) < LOST or self._at_edge(found):
                 found = None
         if found is None:
-            found = self.engine.look(image, self.whole)
+            found = self.engine.look(image)
         self.found.append(found)
         self.centre = self._middle(found)
 

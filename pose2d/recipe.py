@@ -50,6 +50,7 @@ class Recipe:
     scale : network pixels per image pixel; "auto" shows the median animal on 0.65 of the crop's side and never enlarges
     sigma : width of the target around a keypoint, network pixels
     learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
+    trunk_rate : factor of the learning rate of a pretrainable trunk
     holdout : fraction of the frames kept out of training to measure error and calibrate uncertainty
     holdout_by : "time" (blocks of each recording), "video", "camera" or "random" (neighbouring frames leak)
     checks : how often the held-out error is measured along the way
@@ -59,6 +60,8 @@ class Recipe:
     unlabelled : weight with which a keypoint left unlabelled counts as not visible; 0: it says nothing
     precision : "auto" (bf16 where it is fast), "fp32" or "bf16"
     hard_negatives : fraction of crops that, in the second half, are placed on false peaks found on training frames
+    locator : train a small second network that finds the animal's box in the shrunk picture, so that the network looks
+        at a crop only (for a small animal in a large picture)
 
     Raises
     ------
@@ -74,6 +77,7 @@ class Recipe:
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-3
     warmup: float = 0.15
+    trunk_rate: float = 1.0
     holdout: float = 0.1
     holdout_by: str = "time"
     checks: int = 4
@@ -83,6 +87,7 @@ class Recipe:
     unlabelled: float = 0.3
     precision: str = "auto"
     hard_negatives: float = 0.0
+    locator: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):

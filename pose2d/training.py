@@ -1,34 +1,23 @@
-"""Training a detector: the loop in the open, every random choice from the seed."""
+"""The door to training: labels in, a detector with calibrated confidence and covariance out."""
 
 from __future__ import annotations
 
 import copy
 import os
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import nn
 
-from ..datasets import Array
-from .augment import random_view, spoil
+from .boxes import box_labels
 from .detector import Detector, DetectorError
 from .evaluation import locate
-from .grid import apply_affine, compose, invert_affine, scaling, warp
-from .inference import engine_of, use_bf16
 from .labels import LabelError, Labels
-from .losses import pose_loss
 from .networks import PoseNet, build_network
-from .recipe import Recipe
-from .runtimes import as_input
+from .recipe import Augmentation, Recipe
 from .splits import split_labels
-from .store import PictureStore
+from .trainer import Trainer
 from .uncertainty import fit_uncertainty, uncalibrated
 
 
@@ -41,6 +30,7 @@ def train(
     progress: bool = True,
     held_out: Labels | None = None,
     recipe: Recipe | None = None,
+    checkpoint: str | os.PathLike | None = None,
     **options: Any,
 ) -> Detector:
     """Train one detector for all cameras in `labels`.
@@ -50,6 +40,7 @@ def train(
     weights : None (random), a file of pretrained trunk weights, or "imagenet" (fetched by the ``hub`` extra)
     start : a detector to go on from; its keypoints must be those of the labels
     held_out : frames to measure on; None: split off by the recipe's `holdout` and `holdout_by`
+    checkpoint : file to which the state is saved at each check and from which a killed training goes on exactly
     recipe, options : how to train; options are fields of `Recipe`, such as ``network="small", iterations=300``
 
     Same labels, options, seed, machine and number of threads give the same detector.
@@ -67,18 +58,18 @@ def train(
     network.train()
     if weights is not None or start is not None:
         _freeze_norms(network)
-    trainer = _Trainer(network, labels, held_out, recipe, scale, seed)
-    history = trainer.run(progress)
-    history["note"] = note
+    trainer = Trainer(network, labels, held_out, recipe, scale, seed)
+    trainer.run(progress, checkpoint)
     detector = Detector(
-        network=trainer.averaged.eval(),
+        network=trainer.averaged,
         keypoints=labels.keypoints,
         recipe=recipe,
         scale=scale,
         animal_side=animal_side(labels, 95),
         uncertainty=uncalibrated(len(labels.keypoints), confidence_radius(labels)),
         symmetries=tuple(labels.symmetries or ()),
-        history=history,
+        history=trainer.history | {"note": note},
+        locator=_train_locator(labels, recipe, seed, progress) if recipe.locator else None,
     )
     return calibrate_uncertainty(detector, held_out) if held_out is not None else detector
 
@@ -140,108 +131,16 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
     return network
 
 
-class _Trainer:
-    """State of one training: network, running mean of the weights, optimiser, pictures."""
-
-    def __init__(
-        self, network: PoseNet, labels: Labels, held_out: Labels | None, recipe: Recipe, scale: float, seed: int
-    ):
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = copy.deepcopy(self.network)
-        self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
-        self.values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
-        self.labels, self.held_out, self.recipe, self.scale, self.seed = labels, held_out, recipe, scale, seed
-        self.store = PictureStore(labels, scale * recipe.augmentation.zoom)
-        groups = _parameter_groups(network, recipe.weight_decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-        self.bf16 = use_bf16(network, recipe.precision)
-
-    def run(self, progress: bool) -> dict[str, Any]:
-        recipe, history = self.recipe, {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0}
-        began, running = time.perf_counter(), None
-        checks = {round(recipe.iterations * (i + 1) / recipe.checks) for i in range(recipe.checks)}
-        bar = tqdm(total=recipe.iterations, desc="train", unit="step", disable=not progress)
-        best, best_error, worse = None, np.inf, 0
-        for iteration, (images, points) in enumerate(self._batches(), start=1):
-            loss = self._step(iteration, images, points)
-            running = loss if running is None else 0.95 * running + 0.05 * loss
-            bar.update(1)
-            if iteration in checks:
-                error = self._held_out_error()
-                history["iteration"].append(iteration)
-                history["loss"].append(float(running))
-                history["held_out"].append(error)
-                bar.set_postfix_str(f"loss {running:.2f}" + (f", held-out median {error:.1f} px" if error else ""))
-                if recipe.patience and error is not None:
-                    worse = 0 if error < best_error else worse + 1
-                    if error < best_error:
-                        best, best_error = copy.deepcopy(self.averaged.state_dict()), error
-                    if worse >= recipe.patience:
-                        break
-        bar.close()
-        if best is not None:
-            self.averaged.load_state_dict(best)
-        history["seconds"] = time.perf_counter() - began
-        return history
-
-    def _step(self, iteration: int, images: Tensor, points: Tensor) -> float:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * one_cycle(iteration / self.recipe.iterations, self.recipe.warmup)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            maps = self.network(images)
-        loss = pose_loss(self.network, maps, points, self.recipe)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimiser.step()
-        self._average(iteration)
-        return float(loss.detach())
-
-    @torch.no_grad()
-    def _average(self, iteration: int) -> None:
-        """Running mean of the weights, short at first so that the random beginning is forgotten."""
-        decay = min(self.recipe.average, iteration / (iteration + 10.0))
-        torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
-
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches made by threads a few steps ahead; a batch depends on the seed and its number only."""
-        with ThreadPoolExecutor(2) as pool:
-            ahead = [pool.submit(self._batch, i) for i in range(min(3, self.recipe.iterations))]
-            for i in range(self.recipe.iterations):
-                batch = ahead.pop(0).result()
-                if i + len(ahead) + 1 < self.recipe.iterations:
-                    ahead.append(pool.submit(self._batch, i + len(ahead) + 1))
-                yield batch
-
-    def _batch(self, number: int) -> tuple[Tensor, Tensor]:
-        recipe = self.recipe
-        samples = [self._sample(number * recipe.batch + i) for i in range(recipe.batch)]
-        images = torch.from_numpy(np.stack([image for image, _ in samples]))
-        points = torch.from_numpy(np.stack([cells for _, cells in samples])).float()
-        return as_input(images), points
-
-    def _sample(self, number: int) -> tuple[NDArray[np.uint8], Array]:
-        """Crop number `number`: its picture and its keypoints in cells. Frames are shuffled anew each epoch."""
-        epoch, place = divmod(number, len(self.labels))
-        index = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.labels))[place])
-        rng = np.random.default_rng([self.seed, 2, number])
-        how = self.recipe.augmentation if self.labels.symmetries else replace(self.recipe.augmentation, flip=0.0)
-        image, shrunk = self.store.picture(index)
-        points = self.labels.points_2d[index]
-        size = self.store.size(index)
-        matrix, mirrored = random_view(rng, points, size, self.recipe.crop, self.scale, how)
-        seen = apply_affine(matrix, points)
-        if mirrored:
-            seen = seen[self.labels.mirror]
-        crop = warp(image, compose(matrix, invert_affine(shrunk)), (self.recipe.crop, self.recipe.crop))
-        cells = apply_affine(invert_affine(scaling(self.network.stride)), seen)
-        return spoil(rng, crop, how), cells
-
-    def _held_out_error(self) -> float | None:
-        if self.held_out is None:
-            return None
-        found = locate(engine_of(self.averaged, self.scale), self.held_out)
-        return float(np.nanmedian(np.linalg.norm(found.points - self.held_out.points_2d, axis=-1)))
+def _train_locator(labels: Labels, recipe: Recipe, seed: int, progress: bool) -> Detector:
+    """A small network that finds the animal's box in the whole picture, shrunk to 5 times the animal (see `boxes`)."""
+    boxes = box_labels(labels)
+    scale = min(_scale(labels, recipe), 64.0 / animal_side(labels, 50))
+    how = Augmentation(anywhere=0.5, shift=0.3, flip=0.0, rotation=min(recipe.augmentation.rotation, 15.0))
+    small = Recipe(
+        network="small", iterations=max(1, recipe.iterations // 2), crop=160, scale=scale, sigma=4.0,
+        learning_rate=3e-3, holdout=0.0, checks=1, augmentation=how,
+    )  # fmt: skip
+    return train(boxes, recipe=small, seed=seed, progress=progress)
 
 
 def _freeze_norms(network: PoseNet) -> None:
@@ -250,16 +149,3 @@ def _freeze_norms(network: PoseNet) -> None:
     for module in trunk.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def one_cycle(progress: float, warmup: float) -> float:
-    """Fraction of the peak learning rate: up linearly, down as half a cosine (Smith 2018)."""
-    if progress < warmup:
-        return 0.05 + 0.95 * progress / warmup
-    return 0.5 * (1 + np.cos(np.pi * (progress - warmup) / (1 - warmup))) + 1e-3
-
-
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict]:
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
