@@ -328,3 +328,19 @@ def test_published_calibrations_are_read():
     assert array.unit == config.unit == "m"
     np.testing.assert_array_equal(array["cam_2"].R, config["cam_2"].R)
     assert isinstance(array["cam_0"], Camera)
+
+
+def test_a_toml_of_pose2sim_is_read(tmp_path):
+    (tmp_path / "Calib.toml").write_text(
+        '[cam_01]\nname = "cam_01"\nsize = [ 1088.0, 1920.0]\n'
+        "matrix = [ [ 1681.24, 0.0, 532.97], [ 0.0, 1681.07, 948.13], [ 0.0, 0.0, 1.0]]\n"
+        "distortions = [ -0.046, 0.139, 6.0e-04, 6.9e-04]\nrotation = [ 1.688, 1.048, -0.419]\n"
+        "translation = [ 0.321, 0.956, 2.89]\nfisheye = false\n\n[metadata]\nadjusted = false\nerror = 0.0\n"
+    )
+    camera = read_rig(tmp_path / "Calib.toml", unit="m")["cam_01"]
+    assert camera.size == (1088, 1920)
+    assert camera.model == "pinhole"
+    expected = cv2.projectPoints(
+        POINTS / 1000, np.array([1.688, 1.048, -0.419]), camera.t, camera.K, camera.distortion
+    )[0][:, 0]  # fmt: skip
+    np.testing.assert_allclose(camera.project(POINTS / 1000), expected, atol=1e-9)

@@ -259,3 +259,30 @@ def test_lightning_pose_labels_are_read():
     track = read_track(SHARED / "data" / "mirror_mouse" / "CollectedData.csv")
     assert len(track.keypoints) == 17
     assert np.isfinite(track.points_2d[0, ..., 0]).any(axis=-1).sum() == 90
+
+
+def test_the_fixed_format_of_pandas_is_read(tmp_path, points):
+    """The layout that DataFrame.to_hdf writes by default: levels and labels of the columns, blocks of values."""
+    columns = [("me", k, c) for k in KEYPOINTS for c in ("x", "y", "likelihood")]
+    values = np.concatenate([points, np.full((12, 3, 1), 0.5)], -1).reshape(12, -1)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group = file.create_group("df_with_missing")
+        group.attrs["pandas_type"] = np.bytes_(b"frame")
+        group.attrs["nblocks"], group.attrs["block0_items_nlevels"] = 1, 3
+        for i in range(3):
+            names = sorted({column[i] for column in columns})
+            group[f"block0_items_level{i}"] = np.array(names, "S")
+            group[f"block0_items_label{i}"] = np.array([names.index(column[i]) for column in columns], "i1")
+        group["block0_values"], group["axis1"] = values, np.arange(12)
+    views = read_views({"a": tmp_path / "a.h5"}, fps=50)
+    np.testing.assert_array_equal(views["position"].values[0], points)
+    assert list(views["keypoint"].values) == list(KEYPOINTS)
+
+
+def test_two_scorers_and_half_points_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("scorer,a,a,b,b\nbodyparts,n,n,n,n\ncoords,x,y,x,y\n0,1,2,3,4\n")
+    with pytest.raises(FormatError, match="2 scorers"):
+        read_views({"a": tmp_path / "a.csv"}, fps=1)
+    (tmp_path / "b.csv").write_text("scorer,a,a\nbodyparts,n,n\ncoords,x,likelihood\n0,1,0.5\n")
+    with pytest.raises(FormatError, match="only one of x and y"):
+        read_views({"b": tmp_path / "b.csv"}, fps=1)
