@@ -182,12 +182,12 @@ def _with_phase(strides: pd.DataFrame, phases: pd.DataFrame, roles: dict[str, st
 
 def _contact_dataset(contacts: dict[str, Contact], times: Array, unit: str) -> xr.Dataset:
     probability = np.stack([contact.probability for contact in contacts.values()], axis=1)
-    stance = np.ones(probability.shape, dtype=bool)
+    stance = np.nan_to_num(probability, nan=1.0) > 0.5
     for j, contact in enumerate(contacts.values()):
+        if len(contact.lift_off):  # between the first and the last event those decide
+            stance[(times >= contact.lift_off[0]) & (times < contact.touch_down[-1]), j] = True
         for off, down in zip(contact.lift_off, contact.touch_down, strict=True):
             stance[(times >= off) & (times < down), j] = False
-        if not len(contact.lift_off):
-            stance[:, j] = np.nan_to_num(probability[:, j]) > 0.5
     dims = ("time", "limb")
     return xr.Dataset(
         {
