@@ -13,25 +13,26 @@ from ..calibration._kernels import project_with_jacobian
 
 
 @njit(cache=True, nogil=True)
-def linearise(K, d, fisheye, limit, R, t, points_2d, prior, sigma, log_outlier, points_3d, spread, inflate):
-    """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`.
+def linearise(
+    K, d, fisheye, limit, R, t, points_2d, prior, sigma, log_outlier, points_3d, spread, inflate, start, stop,
+    information, vector, weights, squared,
+):  # fmt: skip
+    """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`, of the frames start to stop.
 
     points_2d (C, T, J, 2), prior (C, T, J) of being an inlier, sigma (C, J) px, log_outlier (C,) log density of an
-    outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate` widens the inlier density.
-    Returns information (T, J, 3, 3), vector (T, J, 3) = sum of w Jᵀ(residual + J x), weights (C, T, J), squared (C,
-    T, J): squared residual plus the trace of the projected spread, NaN where the spread exceeds the noise, and the
-    cost: minus the log of the mixture. NaN points or pixels weigh 0.
+    outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate` widens the inlier density. Fills
+    information (T, J, 3, 3), vector (T, J, 3) = sum of w Jᵀ(residual + J x), weights (C, T, J), squared (C, T, J):
+    squared residual plus the trace of the projected spread, untouched where the spread exceeds the noise. Returns
+    the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
     """
-    n_cameras, n_frames, n_keypoints = prior.shape
-    information = np.zeros((n_frames, n_keypoints, 3, 3))
-    vector = np.zeros((n_frames, n_keypoints, 3))
-    weights = np.zeros((n_cameras, n_frames, n_keypoints))
-    squared = np.full((n_cameras, n_frames, n_keypoints), np.nan)
+    n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
     cost = 0.0
-    for f in range(n_frames):
+    for f in range(start, stop):
         for k in range(n_keypoints):
             X = points_3d[f, k]
             S = spread[f, k]
+            I = information[f, k]
+            V = vector[f, k]
             if math.isnan(X[0]):
                 continue
             for c in range(n_cameras):
@@ -46,42 +47,43 @@ def linearise(K, d, fisheye, limit, R, t, points_2d, prior, sigma, log_outlier, 
                 g0 = S[0, 0] * a0 + S[0, 1] * a1 + S[0, 2] * a2
                 g1 = S[1, 0] * a0 + S[1, 1] * a1 + S[1, 2] * a2
                 g2 = S[2, 0] * a0 + S[2, 1] * a1 + S[2, 2] * a2
-                h0 = S[0, 0] * b0 + S[0, 1] * b1 + S[0, 2] * b2
-                h1 = S[1, 0] * b0 + S[1, 1] * b1 + S[1, 2] * b2
-                h2 = S[2, 0] * b0 + S[2, 1] * b1 + S[2, 2] * b2
                 pxx = a0 * g0 + a1 * g1 + a2 * g2
                 pxy = b0 * g0 + b1 * g1 + b2 * g2
-                pyy = b0 * h0 + b1 * h1 + b2 * h2
+                pyy = (
+                    b0 * (S[0, 0] * b0 + S[0, 1] * b1 + S[0, 2] * b2)
+                    + b1 * (S[1, 0] * b0 + S[1, 1] * b1 + S[1, 2] * b2)
+                    + b2 * (S[2, 0] * b0 + S[2, 1] * b1 + S[2, 2] * b2)
+                )
                 sxx, sxy, syy = s2 + inflate * pxx, inflate * pxy, s2 + inflate * pyy
                 det = sxx * syy - sxy * sxy
-                q = (syy * ex * ex - 2.0 * sxy * ex * ey + sxx * ey * ey) / det
                 p = prior[c, f, k]
-                log_in = math.log(p) - 0.5 * q - 0.5 * math.log(det) - 1.8378770664093453
-                log_out = math.log(1.0 - p) + log_outlier[c]
-                top = max(log_in, log_out)
-                total = top + math.log(math.exp(log_in - top) + math.exp(log_out - top))
-                r = math.exp(log_in - total)
-                cost -= total
+                odds = (
+                    math.log(p / ((1.0 - p) * math.sqrt(det)))
+                    - 0.5 * (syy * ex * ex - 2.0 * sxy * ex * ey + sxx * ey * ey) / det
+                    - 1.8378770664093453
+                    - log_outlier[c]
+                )
+                out = math.log(1.0 - p) + log_outlier[c]
+                small = math.exp(-abs(odds))
+                r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
+                cost -= out + max(odds, 0.0) + math.log(1.0 + small)
                 weights[c, f, k] = r
                 if pxx + pyy < 2.0 * s2:
                     squared[c, f, k] = ex * ex + ey * ey + pxx + pyy
                 w = r / s2
                 ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
                 ey += b0 * X[0] + b1 * X[1] + b2 * X[2]
-                I = information[f, k]
                 I[0, 0] += w * (a0 * a0 + b0 * b0)
                 I[1, 0] += w * (a0 * a1 + b0 * b1)
                 I[2, 0] += w * (a0 * a2 + b0 * b2)
                 I[1, 1] += w * (a1 * a1 + b1 * b1)
                 I[2, 1] += w * (a1 * a2 + b1 * b2)
                 I[2, 2] += w * (a2 * a2 + b2 * b2)
-                V = vector[f, k]
                 V[0] += w * (a0 * ex + b0 * ey)
                 V[1] += w * (a1 * ex + b1 * ey)
                 V[2] += w * (a2 * ex + b2 * ey)
-            I = information[f, k]
             I[0, 1], I[0, 2], I[1, 2] = I[1, 0], I[2, 0], I[2, 1]
-    return information, vector, weights, squared, cost
+    return cost
 
 
 @njit(cache=True, nogil=True)
@@ -197,17 +199,18 @@ def smooth_track(information, vector, gram, precision, anchor):
 
 
 @njit(cache=True, nogil=True)
-def joint_band(information, gram, precision, anchor, bones, bone_information, band):
-    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width + 1).
+def joint_band(information, gram, precision, anchor, bones, bone_information, start, stop, band):
+    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width +
+    1), frames start to stop.
 
     information (T, J, 3, 3), gram (T, m + 1), precision (J,), anchor a number, bones (B, 2) keypoints (a, b) and
     bone_information (T, B, 3, 3): the precision of x_a - x_b.
     """
-    n_frames, n_keypoints = information.shape[:2]
+    n_keypoints = information.shape[1]
     order = gram.shape[1] - 1
     block = 3 * n_keypoints
-    band[:] = 0.0
-    for f in range(n_frames):
+    band[block * start : block * stop] = 0.0
+    for f in range(start, stop):
         for k in range(n_keypoints):
             row = block * f + 3 * k
             for a in range(3):

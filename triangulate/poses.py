@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ..calibration import CameraRig
 from ..datasets import Skeleton
 from ..datasets.arrays import Array
-from .banded import one_blas_thread
 from .poses_repair import repair
 from .poses_window import Poser
 from .posterior import Trajectory
@@ -95,8 +94,7 @@ def infer_poses(
         prior = learn_prior(learned, skeleton, rig.up, n_states)
     learned = with_lengths(learned, prior)
     solve = partial(solve_pose_window, problem, learned, prior, rig.up, chosen)
-    with one_blas_thread():
-        trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
+    trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
     gamma = by_frame.get("state_probabilities", np.full((problem.n_frames, prior.n_states), np.nan))
     common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
     return PoseInference(

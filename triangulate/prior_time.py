@@ -19,6 +19,7 @@ from . import _kernels_smooth
 ORDERS = (1, 2, 3, 4)
 _LOG_RANGE = 30.0
 _FEWEST_FRAMES = 5
+_FRAMES_PER_THREAD = 200
 
 
 def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
@@ -38,10 +39,22 @@ def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
     return gram
 
 
+def n_processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def run_frames(function: Callable[[int, int], Any], n_frames: int) -> list:
+    """[function(start, stop), ...] over all frames, in a part per thread if there are many."""
+    n_parts = n_processors() if n_frames > _FRAMES_PER_THREAD else 1
+    edges = np.linspace(0, n_frames, n_parts + 1).astype(int)
+    return run_threads(lambda part: function(int(edges[part]), int(edges[part + 1])), range(n_parts))
+
+
 def run_threads(function: Callable[[int], Any], items: Iterable[int]) -> list:
     """[function(i) for i in items] on as many threads as there are processors (kernels release the interpreter)."""
     items = list(items)
-    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    n_threads = n_processors()
     if n_threads < 2 or len(items) < 2:
         return [function(i) for i in items]
     with ThreadPoolExecutor(min(n_threads, len(items))) as pool:

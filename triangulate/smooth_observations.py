@@ -12,6 +12,7 @@ from ..calibration.cameras import RigArrays
 from ..datasets.arrays import Array
 from . import _kernels_smooth
 from .consensus import triangulate_ransac
+from .prior_time import run_frames
 
 PRIOR_RANGE = (0.02, 0.98)
 _DEFAULT_PRIOR = 0.9
@@ -99,7 +100,10 @@ def linearise(
     """Observations seen from points_3d (n_frames, n_keypoints, 3); their covariances `spread` widen the inliers."""
     if spread is None:
         spread = np.zeros((*points_3d.shape, 3))
-    terms = _kernels_smooth.linearise(
+    shape = observations.prior.shape
+    information, vector = np.zeros((*shape[1:], 3, 3)), np.zeros((*shape[1:], 3))
+    weights, squared = np.zeros(shape), np.full(shape, np.nan)
+    fixed = (
         *observations.arrays,
         np.ascontiguousarray(observations.points_2d),
         np.ascontiguousarray(observations.prior),
@@ -109,7 +113,11 @@ def linearise(
         np.ascontiguousarray(spread),
         float(inflate),
     )
-    return Linearised(*terms)
+
+    def part(start: int, stop: int) -> float:
+        return _kernels_smooth.linearise(*fixed, start, stop, information, vector, weights, squared)
+
+    return Linearised(information, vector, weights, squared, sum(run_frames(part, shape[1])))
 
 
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from . import _kernels_smooth
 from .banded import factorise, selected_inverse, solve
-from .prior_time import difference_gram
+from .prior_time import difference_gram, run_frames
 from .sampling import FrameNoise, perturb
 from .smooth_observations import Linearised, Observations, linearise
 from .smooth_time import TimePrior, Tracks
@@ -126,9 +126,8 @@ class JointSystem:
         for b, (first, second) in enumerate(terms.pairs):
             vector[:, first] += terms.vector[:, b]
             vector[:, second] -= terms.vector[:, b]
-        _kernels_smooth.joint_band(
-            seen.information, self.gram, self.precisions, self.anchor, terms.pairs, terms.information, self.band
-        )
+        fixed = seen.information, self.gram, self.precisions, self.anchor, terms.pairs, terms.information
+        run_frames(lambda start, stop: _kernels_smooth.joint_band(*fixed, start, stop, self.band), len(self.gram))
         return factorise(self.band), vector
 
     def time_cost(self, points_3d: Array) -> float:
@@ -238,9 +237,13 @@ def _descend(
     inflate: float,
     seen: Linearised | None,
 ) -> tuple[Array, Linearised]:
-    """The step, halved until the cost falls, and the observations seen from there; `seen` from points_3d if known."""
-    trial, seen = points_3d, seen or linearise(observations, points_3d, spread, inflate)
-    before = cost(points_3d, seen)
+    """The step, and the observations seen from there; halved until the cost falls where `seen` from points_3d is
+    given.
+
+    While the inlier densities narrow from step to step, costs cannot be compared.
+    """
+    before = cost(points_3d, seen) if seen is not None else np.inf
+    trial = points_3d
     for scale in (1.0, 0.5, 0.25):
         trial = points_3d + scale * step
         seen = linearise(observations, trial, spread, inflate)

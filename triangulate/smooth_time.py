@@ -12,7 +12,9 @@ from ..datasets.arrays import Array
 from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
 from .smooth_observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
 
-_ORDER_FRAMES = 500
+_ORDER_FRAMES = 400
+_TUNING_FRAMES = 1000
+_PARTS = 4
 _SURPRISE_ROUNDS = 2
 _LEARNING_ROUNDS = 2
 _ROUNDS = 2
@@ -37,6 +39,9 @@ class Tracks:
     points_3d: Array
     covariances: Array
     inlier_probability: Array
+
+    def at(self, frames: slice) -> Tracks:
+        return Tracks(self.points_3d[frames], self.covariances[frames], self.inlier_probability[:, frames])
 
     def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
         """The tracks of some keypoints, a mask (n_keypoints,)."""
@@ -97,11 +102,20 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
 
 
 def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
-    """The order of largest evidence, judged on the beginnings of the stretches."""
-    short = [min(length, _ORDER_FRAMES // len(lengths)) for length in lengths]
-    starts = np.cumsum([0, *lengths[:-1]])
-    some = np.concatenate([np.arange(a, a + n) for a, n in zip(starts, short, strict=True)])
+    """The order of largest evidence, judged on a part of the frames."""
+    some, short = _part_of(lengths, _ORDER_FRAMES)
     return choose_order(seen.information[some], seen.vector[some], short, anchor)
+
+
+def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Frames of shorter stretches spread over the stretches, `budget` in all, and their lengths."""
+    if sum(lengths) <= budget:
+        return np.arange(sum(lengths)), list(lengths)
+    n_parts = -(-_PARTS // len(lengths))
+    ends = np.cumsum(lengths)
+    edges = np.concatenate([np.linspace(end - n, end, n_parts + 1)[:-1] for end, n in zip(ends, lengths, strict=True)])
+    short = budget // len(edges)
+    return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
 
 
 def _smooth(seen: Linearised, gram: Array, prior: TimePrior, anchor: float) -> Tracks:
@@ -114,5 +128,7 @@ def _tune_and_smooth(
 ) -> tuple[Tracks, TimePrior]:
     gram = difference_gram(lengths, order)
     known = None if near is None or not near.precisions.all() else near.precisions
-    prior = TimePrior(order, tune_precisions(seen.information, seen.vector, gram, anchor, known)[0])
+    some, short = _part_of(lengths, _TUNING_FRAMES)
+    part = seen.information[some], seen.vector[some], difference_gram(short, order)
+    prior = TimePrior(order, tune_precisions(*part, anchor, known)[0])
     return _smooth(seen, gram, prior, anchor), prior

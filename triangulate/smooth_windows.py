@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,8 +15,9 @@ from tqdm import tqdm
 from ..calibration import CameraRig
 from ..datasets import Skeleton
 from ..datasets.arrays import Array
+from .banded import one_blas_thread
 from .posterior import Trajectory, derivatives
-from .prior_time import informative_frames
+from .prior_time import informative_frames, n_processors
 from .sampling import FrameNoise, draw_noise
 from .smooth_observations import Observations, observe, observe_window
 from .smooth_skeleton import Bones, JointPosterior, find_mode, joint_posterior, measure_bones, pair_covariances
@@ -21,7 +25,8 @@ from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
 
 _LEARNING_FRAMES = 2000
 _WINDOW = 4000
-_BAND_BYTES = 200e6
+_BAND_BYTES = 110e6
+_MOST_THREADS = 4
 _FEWEST_WINDOW = 100
 _OVERLAP_RANGE = (100, 1000)
 _DECAY = 34.0  # log of the factor by which a window's edge has faded where the overlap ends: round-off
@@ -94,10 +99,9 @@ def window_length(n_keypoints: int, learned: Learned, joint: bool) -> int:
 
 def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
     """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
-    if n_frames <= length + 2 * overlap:
-        length = n_frames
-    for start in range(0, n_frames, max(length, 1)):
-        stop = min(start + length, n_frames)
+    n_windows = 1 if n_frames <= length + 2 * overlap else -(-n_frames // length)
+    edges = np.linspace(0, n_frames, n_windows + 1).astype(int).tolist()
+    for start, stop in itertools.pairwise(edges):
         yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
 
 
@@ -166,9 +170,9 @@ def tracks_alone(tracks: Tracks, n_pairs: int, n_samples: int) -> Solution:
 
 
 def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
-    """Observations of a window and its tracks, which are those learned on if the window is the whole recording."""
-    if learned.whole and frames == slice(0, problem.n_frames):
-        return learned.observations, learned.tracks
+    """Observations of a window and its tracks: those learned on, if these are the whole recording."""
+    if learned.whole:
+        return learned.observations.at(frames), learned.tracks.at(frames)
     observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
     return observations, smooth_in_time(observations, start, inliers, learned.prior)
 
@@ -207,8 +211,10 @@ def solve_windows(
     length = window or window_length(n_keypoints, learned, joint=learned.bones is not None or n_samples > 0)
     plan = list(windows(n_frames, length, overlap_frames(learned)))
     converged, by_frame = True, {}
-    for frames, kept in tqdm(plan, desc="smoothing", unit="window", disable=not progress or len(plan) < 2):
-        part = solve(frames, noise)
+    quiet = not progress or len(plan) < 2
+    for (frames, kept), part in tqdm(
+        _solutions(plan, solve, noise), "smoothing", len(plan), unit="window", disable=quiet
+    ):
         inner = slice(kept.start - frames.start, kept.stop - frames.start)
         whole.points_3d[kept], whole.covariances[kept] = part.points_3d[inner], part.covariances[inner]
         whole.inlier_probability[:, kept] = part.inlier_probability[:, inner]
@@ -220,6 +226,25 @@ def solve_windows(
     whole.inlier_probability[np.isnan(problem.points_2d[..., 0])] = np.nan
     trajectory = trajectory_of(problem, learned, replace(whole, converged=converged), pairs)
     return trajectory, {name: np.concatenate(parts) for name, parts in by_frame.items()}
+
+
+def _solutions(
+    plan: list[tuple[slice, slice]],
+    solve: Callable[[slice, FrameNoise | None], Solution],
+    noise: FrameNoise | None,
+) -> Iterator[tuple[tuple[slice, slice], Solution]]:
+    """Windows with their solutions, in order; only as many at a time as there are processors: memory stays bounded."""
+    n_threads = min(n_processors(), len(plan), _MOST_THREADS)
+    with ThreadPoolExecutor(max(n_threads, 1)) as pool, one_blas_thread():
+        waiting = deque()
+        for window in plan:
+            waiting.append((window, pool.submit(solve, window[0], noise)))
+            if len(waiting) >= n_threads:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
 
 
 def _empty(problem: Problem, n_pairs: int, n_samples: int) -> Solution:
