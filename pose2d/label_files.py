@@ -89,7 +89,7 @@ def _label_files(folder: Path) -> list[Path]:
     return sorted(kept, key=natural_key)
 
 
-# --- DeepLabCut and Lightning Pose ------------------------------------------------------------------------------------
+# DeepLabCut and Lightning Pose
 
 
 def _read_dlc_csv(path: Path, images: Path | None, camera: str | None) -> Labels:
@@ -161,7 +161,7 @@ def _check_pictures(labels: Labels) -> None:
         )
 
 
-# --- h5 ---------------------------------------------------------------------------------------------------------------
+# h5
 
 
 def _read_h5(path: Path, images: Path | None, videos, camera: str | None) -> Labels:
@@ -267,7 +267,7 @@ def _read_sleap(path: Path, file, videos, camera: str | None) -> Labels:
     )
 
 
-# --- COCO -------------------------------------------------------------------------------------------------------------
+# COCO
 
 
 def _read_coco(path: Path, images: Path | None, camera: str | None) -> Labels:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -19,6 +21,7 @@ from .grid import window
 from .inference import MULTIPLE, Engine, Found, detector_engine
 from .video import Image, VideoError, VideoInfo, probe_video, read_frames
 
+SAVE_EVERY = 2000  # instants
 AHEAD = 4  # decoded frames that wait per camera
 LOST = 0.35  # median mass of the peaks below which the whole frame is searched again
 
@@ -31,6 +34,7 @@ def predict(
     precision: str = "auto",
     runtime: str = "auto",
     times: Array | None = None,
+    checkpoint: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Keypoints of every frame of every camera.
@@ -42,6 +46,8 @@ def predict(
     precision : "fp32", "bf16", or "auto": bf16 where the processor multiplies it in hardware
     runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
     times : (n_frames,) seconds; None: from the videos' frame rate
+    checkpoint : file to which what was found is saved every 2,000 instants, so that a killed prediction goes on from
+        there; it is removed at the end
     progress : show a bar with frames per second
 
     Returns
@@ -58,11 +64,19 @@ def predict(
     fps = _common_fps(infos)
     engine = detector_engine(detector, precision, runtime)
     tracks = {name: Track(engine, info, detector.animal_side if follow else np.inf) for name, info in infos.items()}
+    kept = (
+        Checkpoint(Path(checkpoint), _fingerprint(detector, infos, follow, precision, runtime)) if checkpoint else None
+    )
+    first = kept.restore(tracks) if kept else 0
     total = sum(info.n_frames for info in infos.values())
-    with tqdm(total=total, desc="predict", unit="frame", disable=not progress) as bar:
-        for name, image in _interleaved(infos):
+    with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
+        for name, image in _interleaved(infos, first):
+            if kept and name == next(iter(infos)):
+                kept.save_if_due(tracks)
             tracks[name].step(image)
             bar.update(1)
+    if kept:
+        kept.path.unlink(missing_ok=True)
     views = _collect(detector, tracks, fps, times)
     options = {"follow": follow, "precision": precision, "runtime": runtime}
     return with_provenance(views, "predict", options)
@@ -70,12 +84,15 @@ def predict(
 
 @dataclass(eq=False)
 class Track:
-    """One camera: where the animal was last seen, and what was found so far."""
+    """One camera: where the animal was last seen, and what was found so far.
+
+    A row holds (n_keypoints, 7) float32 of one frame: x, y, mass, and the claimed covariance; NaN: damaged.
+    """
 
     engine: Engine
     info: VideoInfo
     animal_side: float
-    found: list[Found | None] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
     centre: Array | None = None
     damaged: int = 0
 
@@ -89,8 +106,7 @@ class Track:
     def step(self, image: Image | None) -> None:
         """Look at the next frame."""
         if image is None:
-            self.found.append(None)
-            self.damaged += 1
+            self.add(np.full((self.engine.network.n_keypoints, 7), np.nan, np.float32))
             return
         found = None
         if self.side and self.centre is not None:
@@ -100,15 +116,19 @@ class Track:
                 found = None
         if found is None:
             found = self.engine.look(image)
-        self.found.append(found)
-        self.centre = self._middle(found)
+        flat = found.covariances.reshape(-1, 4)
+        self.add(np.column_stack([found.points, found.mass, flat]).astype(np.float32))
 
-    def _middle(self, found: Found) -> Array | None:
-        sure = found.mass > 0.3
-        if sure.sum() < max(1, 0.3 * len(sure)):
-            return None
-        points = found.points[sure]
-        return (points.min(0) + points.max(0)) / 2
+    def add(self, row: np.ndarray) -> None:
+        """Keep a frame's row, and where the animal is in it (a damaged frame changes nothing)."""
+        self.rows.append(row)
+        if np.isnan(row).all():
+            self.damaged += 1
+            return
+        sure = row[:, 2] > 0.3
+        few = sure.sum() < max(1, 0.3 * len(sure))
+        points = row[sure, :2].astype(float)
+        self.centre = None if few else (points.min(0) + points.max(0)) / 2
 
     def _at_edge(self, found: Found) -> bool:
         """Whether the animal touches the window's rim, so that part of it may lie outside."""
@@ -128,12 +148,63 @@ def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
     return float(np.median(list(rates.values())))
 
 
-def _interleaved(infos: Mapping[str, VideoInfo]) -> Iterator[tuple[str, Image | None]]:
+@dataclass(eq=False)
+class Checkpoint:
+    """Rows of all cameras in a file that only the same prediction goes on from."""
+
+    path: Path
+    fingerprint: str
+    saved: int = 0
+
+    def restore(self, tracks: Mapping[str, Track]) -> int:
+        """Give each track its saved rows; returns the number of instants (0 where there is nothing to go on from)."""
+        if not self.path.is_file():
+            return 0
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                if str(saved["fingerprint"]) != self.fingerprint:
+                    return 0
+                rows = [saved[f"rows_{c}"] for c in range(len(tracks))]
+        except (OSError, ValueError, KeyError, EOFError):
+            return 0
+        for track, own in zip(tracks.values(), rows, strict=True):
+            for row in own:
+                track.add(row)
+        self.saved = len(rows[0])
+        return self.saved
+
+    def save_if_due(self, tracks: Mapping[str, Track]) -> None:
+        n_done = min(len(track.rows) for track in tracks.values())
+        if n_done < self.saved + SAVE_EVERY:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        with partial.open("wb") as stream:
+            np.savez(stream, fingerprint=np.array(self.fingerprint), **rows)  # type: ignore[arg-type]
+        os.replace(partial, self.path)
+        self.saved = n_done
+
+
+def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
+    """Hash of the weights, the videos (path, size, time of change) and the options."""
+    digest = hashlib.blake2b(digest_size=16)
+    for value in detector.network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    for name, info in infos.items():
+        state = info.path.stat()
+        digest.update(f"{name} {info.path} {state.st_size} {state.st_mtime_ns}".encode())
+    digest.update(repr(options).encode())
+    return digest.hexdigest()
+
+
+def _interleaved(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[tuple[str, Image | None]]:
     """Frames of all cameras in turn, each camera decoded ahead by its own thread. A decoder's error is raised here."""
     stop = threading.Event()
     queues: dict[str, queue.Queue] = {name: queue.Queue(AHEAD) for name in infos}
     threads = [
-        threading.Thread(target=_decode, args=(info, queues[name], stop), daemon=True) for name, info in infos.items()
+        threading.Thread(target=_decode, args=(info, first, queues[name], stop), daemon=True)
+        for name, info in infos.items()
     ]
     for thread in threads:
         thread.start()
@@ -157,7 +228,7 @@ def _interleaved(infos: Mapping[str, VideoInfo]) -> Iterator[tuple[str, Image | 
 _END = object()
 
 
-def _decode(info: VideoInfo, frames: queue.Queue, stop: threading.Event) -> None:
+def _decode(info: VideoInfo, first: int, frames: queue.Queue, stop: threading.Event) -> None:
     def put(item) -> bool:
         while not stop.is_set():
             try:
@@ -168,7 +239,7 @@ def _decode(info: VideoInfo, frames: queue.Queue, stop: threading.Event) -> None
         return False
 
     try:
-        with closing(read_frames(info.path)) as reader:
+        with closing(read_frames(info.path, first)) as reader:
             for image in reader:
                 if not put((image,)):
                     return
@@ -178,18 +249,16 @@ def _decode(info: VideoInfo, frames: queue.Queue, stop: threading.Event) -> None
 
 
 def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times: Array | None) -> xr.Dataset:
-    n_frames = max(len(track.found) for track in tracks.values())
+    n_frames = max(len(track.rows) for track in tracks.values())
     if n_frames == 0:
         raise VideoError("no frame could be decoded from any of the videos")
     n_keypoints = len(detector.keypoints)
-    points = np.full((len(tracks), n_frames, n_keypoints, 2), np.nan)
-    mass = np.zeros(points.shape[:-1])
-    covariances = np.full((*points.shape, 2), np.nan)
+    rows = np.full((len(tracks), n_frames, n_keypoints, 7), np.nan)
     for c, track in enumerate(tracks.values()):
-        for f, found in enumerate(track.found):
-            if found is not None:
-                points[c, f], mass[c, f], covariances[c, f] = found
-    confidence, covariances = calibrated(detector, mass, covariances)
+        if track.rows:
+            rows[c, : len(track.rows)] = track.rows
+    points, claimed = rows[..., :2], rows[..., 3:].reshape(*rows.shape[:-1], 2, 2)
+    confidence, covariances = calibrated(detector, np.nan_to_num(rows[..., 2]), claimed)
     if times is None:
         times = frame_times(n_frames, fps)
     views = views_dataset(

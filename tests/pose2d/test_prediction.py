@@ -1,0 +1,76 @@
+"""Videos are followed by a window, give what the whole frame gives, and a killed prediction goes on."""
+
+import numpy as np
+import pytest
+
+from muybridge.pose2d import predict, prediction
+from tests.pose2d.animals import animal_points, draw_animal
+
+SIZE = (128, 96)
+
+
+@pytest.fixture(scope="module")
+def wide_video(tmp_path_factory):
+    """A small animal that wanders in a wide picture, and where it is."""
+    import cv2
+
+    path = tmp_path_factory.mktemp("wide") / "wide.mp4"
+    points = animal_points(12, SIZE, seed=5)
+    place = np.stack([120 + 8 * np.arange(12), np.full(12, 90)], -1)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20.0, (480, 320))
+    for i in range(12):
+        frame = np.full((320, 480, 3), 115, np.uint8)
+        x, y = place[i]
+        frame[y : y + 96, x : x + 128] = draw_animal(points[i], SIZE, i)
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path, points + place[:, None]
+
+
+def test_following_a_window_finds_the_animal_as_the_whole_frame_does(detector, wide_video):
+    path, truth = wide_video
+    followed = predict(detector, {"a": path}, progress=False)
+    whole = predict(detector, {"a": path}, follow=False, progress=False)
+    errors = [np.linalg.norm(views["position"].values[0] - truth, axis=-1) for views in (followed, whole)]
+    assert np.median(errors[0]) < 1.5
+    assert np.median(errors[0]) < np.median(errors[1]) + 0.3
+    np.testing.assert_allclose(followed["time"], np.arange(12) / 20)
+
+
+def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_animal_is_lost(
+    detector, wide_video, monkeypatch
+):
+    looked = []
+    look = prediction.Engine.look
+    monkeypatch.setattr(
+        prediction.Engine, "look", lambda self, image, view=None: (looked.append(view), look(self, image, view))[1]
+    )
+    predict(detector, {"a": wide_video[0]}, progress=False)
+    whole = [view for view in looked if view is None]
+    assert len(whole) <= 6
+    assert all(view[1][0] * view[1][1] < 0.3 * 480 * 320 for view in looked if view is not None)
+
+
+def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tmp_path, monkeypatch):
+    path, _ = wide_video
+    videos = {"a": path, "b": path}
+    expected = predict(detector, videos, progress=False)
+    monkeypatch.setattr(prediction, "SAVE_EVERY", 4)
+    step, seen = prediction.Track.step, []
+
+    def killed(self, image):
+        seen.append(1)
+        if len(seen) == 17:
+            raise KeyboardInterrupt
+        step(self, image)
+
+    monkeypatch.setattr(prediction.Track, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
+    assert (tmp_path / "part.npz").is_file()
+    monkeypatch.setattr(prediction.Track, "step", lambda self, image: (seen.append(2), step(self, image))[1])
+    resumed = predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
+    assert seen.count(2) == 24 - 2 * 8
+    np.testing.assert_array_equal(resumed["position"].values, expected["position"].values)
+    np.testing.assert_array_equal(resumed["covariance"].values, expected["covariance"].values)
+    assert not (tmp_path / "part.npz").exists()
