@@ -6,6 +6,7 @@ is a log posterior ratio. The gate is the price, but never beyond the threshold,
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -21,6 +22,18 @@ _TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshol
 _PRIOR = 0.02  # no view is more or less doubtful than this beforehand: detectors are sure of gross errors too
 _LEAST = 2.0  # smallest price, however doubtful a view is beforehand
 _CHI2_Z = 3.1  # a sum of energies beyond this many standard deviations (0.999) is no agreement
+
+
+class Views(NamedTuple):
+    """What is known of one point before it is placed, and the energies (n_cameras,) where it is now."""
+
+    seen: np.ndarray  # (n_cameras,) bool
+    uv: np.ndarray  # (n_cameras, 2) pixels
+    ideal: np.ndarray  # (n_cameras, 2) normalised coordinates without distortion
+    precision: np.ndarray  # (n_cameras,) 1 / sigma^2
+    price: np.ndarray  # (n_cameras,)
+    gate: np.ndarray  # (n_cameras,)
+    energy: np.ndarray  # (n_cameras,)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -45,14 +58,14 @@ def _midpoint(rays, i, j, centers, X):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _energies(R, t, seen, ideal, lens, precision, price, gate, X, bound, energy):
-    """Sum of the costs at X, stopped once above `bound`; the energies into `energy` (n_cameras,).
+def _energies(rig, views, lens, X, bound):
+    """Sum of the costs at X, stopped once above `bound`; the energies into `views.energy`.
 
     In ideal coordinates, with the lens linear about each observation: exact where it matters and three times faster.
     """
-    total = 0.0
-    for c in range(seen.shape[0]):
-        if not seen[c]:
+    R, t, ideal, energy, total = rig.R, rig.t, views.ideal, views.energy, 0.0
+    for c in range(R.shape[0]):
+        if not views.seen[c]:
             continue
         z = R[c, 2, 0] * X[0] + R[c, 2, 1] * X[1] + R[c, 2, 2] * X[2] + t[c, 2]
         energy[c] = FAR
@@ -60,8 +73,8 @@ def _energies(R, t, seen, ideal, lens, precision, price, gate, X, bound, energy)
             du = (R[c, 0, 0] * X[0] + R[c, 0, 1] * X[1] + R[c, 0, 2] * X[2] + t[c, 0]) / z - ideal[c, 0]
             dv = (R[c, 1, 0] * X[0] + R[c, 1, 1] * X[1] + R[c, 1, 2] * X[2] + t[c, 1]) / z - ideal[c, 1]
             a, b = lens[c, 0] * du + lens[c, 1] * dv, lens[c, 2] * du + lens[c, 3] * dv
-            energy[c] = 0.5 * precision[c] * (a * a + b * b)
-        total += energy[c] if energy[c] < gate[c] else price[c]
+            energy[c] = 0.5 * views.precision[c] * (a * a + b * b)
+        total += energy[c] if energy[c] < views.gate[c] else views.price[c]
         if total > bound:
             return total
     return total
@@ -78,24 +91,27 @@ def _weight(excess):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy):
+def _refine(rig, views, X, h):
     """Gauss-Newton from X, in place, on the exact projections; information (xx, xy, xz, yy, yz, zz) and energies there.
 
     False if the system is singular or does not settle.
     """
+    uv, energy = views.uv, views.energy
     for _ in range(_STEPS):
         h[:] = 0.0
         g0, g1, g2 = 0.0, 0.0, 0.0
-        for c in range(K.shape[0]):
-            if not seen[c]:
+        for c in range(rig.K.shape[0]):
+            if not views.seen[c]:
                 continue
-            u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
+            u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(
+                rig.K[c], rig.distortion[c], rig.fisheye[c], rig.limit[c], rig.R[c], rig.t[c], X
+            )
             energy[c] = FAR
             if u != u:
                 continue
-            ru, rv, w = uv[c, 0] - u, uv[c, 1] - v, precision[c]
+            ru, rv, w = uv[c, 0] - u, uv[c, 1] - v, views.precision[c]
             energy[c] = 0.5 * w * (ru * ru + rv * rv)
-            w *= _weight(energy[c] - gate[c])
+            w *= _weight(energy[c] - views.gate[c])
             h[0] += w * (a0 * a0 + b0 * b0)
             h[1] += w * (a0 * a1 + b0 * b1)
             h[2] += w * (a0 * a2 + b0 * b2)
@@ -123,35 +139,37 @@ def _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _agree(seen, energy, gate, n_seen):
+def _agree(views, n_seen):
     """Whether every view is an inlier and the energies together are no more than noise explains (Wilson-Hilferty)."""
     total = 0.0
-    for c in range(seen.shape[0]):
-        if seen[c]:
-            if energy[c] >= gate[c]:
+    for c in range(views.seen.shape[0]):
+        if views.seen[c]:
+            if views.energy[c] >= views.gate[c]:
                 return False
-            total += energy[c]
+            total += views.energy[c]
     freedom = 2.0 * n_seen - 3.0
     spread = 2.0 / (9.0 * freedom)
     return 2.0 * total < freedom * (1.0 - spread + _CHI2_Z * math.sqrt(spread)) ** 3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mask(seen, energy, gate):
-    """The inliers as bits."""
-    mask = 0
-    for c in range(seen.shape[0]):
-        if seen[c] and energy[c] < gate[c]:
+def _inliers(views):
+    """(the inliers as bits, their number)."""
+    mask, n_in = 0, 0
+    for c in range(views.seen.shape[0]):
+        if views.seen[c] and views.energy[c] < views.gate[c]:
             mask |= 1 << (c % 62)
-    return mask
+            n_in += 1
+    return mask, n_in
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price, gate, best, energy):
-    """Try the mid-points of the pairs: the best into `best` (3,); returns (its energy, that of the best rival).
+def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
+    """Try the mid-points of the pairs: the best into `best` (3,); returns (its cost, that of the best rival).
 
     A rival is a solution that counts on a view which the best one rejects. A clear majority of views ends the search.
     """
+    R, seen, ideal = rig.R, views.seen, views.ideal
     rays, trial = np.empty((seen.shape[0], 3)), np.empty(3)
     for c in range(seen.shape[0]):
         for k in range(3):
@@ -163,16 +181,14 @@ def _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price
         if not (seen[i] and seen[j]) or not _midpoint(rays, i, j, centers, trial):
             continue
         bound = lowest + 2.0 * _SURE
-        total = _energies(R, t, seen, ideal, lens, precision, price, gate, trial, bound, energy)
+        total = _energies(rig, views, lens, trial, bound)
         if total > bound:
             continue
-        kept_total[n_kept], kept_mask[n_kept] = total, _mask(seen, energy, gate)
+        mask, n_in = _inliers(views)
+        kept_total[n_kept], kept_mask[n_kept] = total, mask
         if total < lowest:
             lowest, at = total, n_kept
             best[:] = trial
-            n_in = 0
-            for c in range(seen.shape[0]):
-                n_in += seen[c] and energy[c] < gate[c]
             if 2 * n_in > n_seen + 2:
                 break
         n_kept += 1
@@ -184,41 +200,39 @@ def _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _consensus(
-    K, d, fisheye, limit, R, t, centers, pairs, seen, n_seen, ideal, uv, precision, price, gate, X, h, energy
-):
+def _consensus(rig, views, centers, pairs, n_seen, X, h):
     """One point into X from scratch, its information into h; (found, cost of the best rival)."""
     if n_seen == 2:
-        found = X[0] == X[0] and _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy)
-        return found and _agree(seen, energy, gate, n_seen), math.inf
-    lens = np.empty((K.shape[0], 4))
+        found = X[0] == X[0] and _refine(rig, views, X, h)
+        return found and _agree(views, n_seen), math.inf
+    K, ideal, lens = rig.K, views.ideal, np.empty((rig.K.shape[0], 4))
     for c in range(K.shape[0]):
-        if seen[c]:
-            _, _, xx, xy, yx, yy = distort(ideal[c, 0], ideal[c, 1], d[c], fisheye[c])
+        if views.seen[c]:
+            _, _, xx, xy, yx, yy = distort(ideal[c, 0], ideal[c, 1], rig.distortion[c], rig.fisheye[c])
             lens[c, 0], lens[c, 1] = K[c, 0, 0] * xx + K[c, 0, 1] * yx, K[c, 0, 0] * xy + K[c, 0, 1] * yy
             lens[c, 2], lens[c, 3] = K[c, 1, 1] * yx, K[c, 1, 1] * yy
-    lowest, rival = _best_pair(R, t, centers, pairs, seen, n_seen, ideal, lens, precision, price, gate, X, energy)
+    lowest, rival = _best_pair(rig, views, lens, centers, pairs, n_seen, X)
     if lowest == math.inf:
         return False, math.inf
-    return _refine(K, d, fisheye, limit, R, t, seen, uv, precision, gate, X, h, energy), rival
+    return _refine(rig, views, X, h), rival
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _support(seen, energy, price, gate, base, rival):
+def _support(views, base, rival):
     """(log-odds of the solution against its rival and against chance, number of inliers).
 
     Agreement by chance: each of the point's three unknowns uses up one coordinate, worth half of `base`, the price that
     an outlier costs at even odds.
     """
     total, gain, n_in = 0.0, 0.0, 0
-    for c in range(seen.shape[0]):
-        if seen[c]:
-            if energy[c] < gate[c]:
-                total += energy[c]
-                gain += price[c] - energy[c]
+    for c in range(views.seen.shape[0]):
+        if views.seen[c]:
+            if views.energy[c] < views.gate[c]:
+                total += views.energy[c]
+                gain += views.price[c] - views.energy[c]
                 n_in += 1
             else:
-                total += price[c]
+                total += views.price[c]
     return min(gain - 1.5 * base, rival - total), n_in
 
 
@@ -253,100 +267,89 @@ def _invert(h, covariance):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def triangulate_robust(
-    K, d, fisheye, limit, R, t, centers, pairs, points_2d, confidence, precision, cutoff, least_support,
-    start, stop, points_3d, covariances_3d, residuals, inliers, support, cosine,
-):  # fmt: skip
-    """Fill [start:stop] of points_3d (n, 3), covariances_3d (n, 3, 3), residuals and inliers (n_cameras, n), support
-    and cosine (n,).
+def _look(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
+    """Fill `views` for point `at`, the i-th of its block; returns how many views saw it."""
+    n_seen = 0
+    for c in range(cutoff.shape[0]):
+        views.seen[c] = weight[c, i] > 0.0
+        n_seen += views.seen[c]
+        views.uv[c, 0], views.uv[c, 1] = points_2d[c, at, 0], points_2d[c, at, 1]
+        views.ideal[c, 0], views.ideal[c, 1] = ideal_x[c, i], ideal_y[c, i]
+        if confident:
+            p = min(max(weight[c, i], _PRIOR), 1.0 - _PRIOR)
+            views.price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - _TYPICAL, _LEAST)
+            views.gate[c] = min(views.price[c], cutoff[c])
+    return n_seen
 
-    points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns: typical); `cutoff` (n_cameras,) the energy of
-    the threshold; precision (n_cameras,) is 1/σ²; pairs (n_pairs, 2). A point with less than
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _report(views, h, X, odds, centers, rays, at, found):
+    """Write a point that was found."""
+    for c in range(views.seen.shape[0]):
+        if views.seen[c] and views.energy[c] < FAR:
+            found.residuals[c, at] = math.sqrt(2.0 * views.energy[c] / views.precision[c])
+            found.inliers[c, at] = views.energy[c] < views.gate[c]
+    found.points_3d[at], found.support[at] = X, odds
+    found.cosine[at] = _squarest(found.inliers, at, centers, X, rays)
+    _invert(h, found.covariances_3d[at])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def triangulate_robust(
+    rig, centers, pairs, points_2d, confidence, precision, cutoff, least_support, start, stop, found
+):
+    """Fill [start:stop] of `found`: points_3d (n, 3), covariances_3d (n, 3, 3), residuals and inliers (n_cameras, n),
+    support and cosine (n,).
+
+    rig is a RigArrays; pairs (n_pairs, 2); points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns:
+    typical); precision (n_cameras,) is 1/σ², `cutoff` (n_cameras,) the energy of the threshold. A point with less than
     `least_support` (see `_support`) is NaN. `cosine` is the smallest |cosine| between two inliers' rays.
     """
-    n_cameras = K.shape[0]
+    n_cameras, confident = rig.K.shape[0], confidence.shape[1] > 0
     xd, yd, change = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     x, y, weight = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK)), np.ones((n_cameras, BLOCK))
     block_X, block_h, block_energy = np.empty((3, BLOCK)), np.empty((9, BLOCK)), np.empty((n_cameras, BLOCK))
-    rows, g = np.empty((8, BLOCK)), np.empty((3, BLOCK))
-    seen, uv, ideal = np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2))
-    price, gate, energy, rays = cutoff.copy(), cutoff.copy(), np.empty(n_cameras), np.empty((n_cameras, 3))
+    rows, g, rays = np.empty((8, BLOCK)), np.empty((3, BLOCK)), np.empty((n_cameras, 3))
+    views = Views(
+        np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2)), precision,
+        cutoff.copy(), cutoff.copy(), np.empty(n_cameras),
+    )  # fmt: skip
     X, h, base = np.empty(3), np.empty(6), np.mean(cutoff) - _TYPICAL
     for at in range(start, stop):
         i = (at - start) % BLOCK
         if i == 0:
             n = min(BLOCK, stop - at)
             for c in range(n_cameras):
-                undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[c], at, n, xd, yd, change, x[c], y[c])
+                undistort_block(rig.K[c], rig.distortion[c], rig.fisheye[c], rig.limit[c], points_2d[c], at, n, xd, yd,
+                                change, x[c], y[c])  # fmt: skip
                 for j in range(n):
-                    weight[c, j] = confidence[c, at + j] if confidence.shape[1] > 0 else 1.0
+                    weight[c, j] = confidence[c, at + j] if confident else 1.0
                     weight[c, j] = weight[c, j] if x[c, j] == x[c, j] else 0.0
-            solve_block(K, R, t, x, y, weight, n, block_h, block_X)
-            refine_block(K, d, fisheye, limit, R, t, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows,
-                         block_energy, change)  # fmt: skip
-        n_seen = 0
-        for c in range(n_cameras):
-            seen[c], energy[c] = weight[c, i] > 0.0, block_energy[c, i]
-            if confidence.shape[1] > 0:
-                p = min(max(weight[c, i], _PRIOR), 1.0 - _PRIOR)
-                price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - _TYPICAL, _LEAST)
-                gate[c] = min(price[c], cutoff[c])
-            n_seen += seen[c]
-            residuals[c, at], inliers[c, at] = math.nan, False
-        points_3d[at], covariances_3d[at], support[at], cosine[at] = math.nan, math.nan, -math.inf, math.nan
+            solve_block(rig.K, rig.R, rig.t, x, y, weight, n, block_h, block_X)
+            refine_block(rig, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows, block_energy, change)
+        found.points_3d[at], found.covariances_3d[at], found.cosine[at] = math.nan, math.nan, math.nan
+        found.residuals[:, at], found.inliers[:, at], found.support[at] = math.nan, False, -math.inf
+        n_seen = _look(views, x, y, points_2d, weight, confident, cutoff, at, i)
         if n_seen < 2:
             continue
-        X[:], h[:], rival = block_X[:, i], block_h[:6, i], math.inf
-        found = change[i] < _SETTLED and _agree(seen, energy, gate, n_seen)
-        if not found:
-            for c in range(n_cameras):
-                uv[c, 0], uv[c, 1], ideal[c, 0], ideal[c, 1] = (
-                    points_2d[c, at, 0],
-                    points_2d[c, at, 1],
-                    x[c, i],
-                    y[c, i],
-                )
-            found, rival = _consensus(
-                K,
-                d,
-                fisheye,
-                limit,
-                R,
-                t,
-                centers,
-                pairs,
-                seen,
-                n_seen,
-                ideal,
-                uv,
-                precision,
-                price,
-                gate,
-                X,
-                h,
-                energy,
-            )
-        if not found:
-            continue
-        odds, n_in = _support(seen, energy, price, gate, base, rival)
-        if n_in < 2 or not odds >= least_support:
-            continue
-        for c in range(n_cameras):
-            if seen[c] and energy[c] < FAR:
-                residuals[c, at], inliers[c, at] = math.sqrt(2.0 * energy[c] / precision[c]), energy[c] < gate[c]
-        points_3d[at], support[at], cosine[at] = X, odds, _squarest(inliers, at, centers, X, rays)
-        _invert(h, covariances_3d[at])
+        X[:], h[:], views.energy[:], rival = block_X[:, i], block_h[:6, i], block_energy[:, i], math.inf
+        agreed = change[i] < _SETTLED and _agree(views, n_seen)
+        if not agreed:
+            agreed, rival = _consensus(rig, views, centers, pairs, n_seen, X, h)
+        if agreed:
+            odds, n_in = _support(views, base, rival)
+            if n_in >= 2 and odds >= least_support:
+                _report(views, h, X, odds, centers, rays, at, found)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def leverages(K, d, fisheye, limit, R, t, precision, points_3d, covariances_3d):
+def leverages(rig, precision, points_3d, covariances_3d):
     """(n_cameras, n) how much of its own residual each observation takes away: trace(J C Jᵀ) / 2σ²."""
-    h = np.empty((K.shape[0], points_3d.shape[0]))
-    for c in range(K.shape[0]):
+    h = np.empty((rig.K.shape[0], points_3d.shape[0]))
+    for c in range(rig.K.shape[0]):
+        K, d, R, t = rig.K[c], rig.distortion[c], rig.R[c], rig.t[c]
         for i in range(points_3d.shape[0]):
-            _, _, a0, a1, a2, b0, b1, b2 = project_with_jacobian(
-                K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[i]
-            )
+            _, _, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K, d, rig.fisheye[c], rig.limit[c], R, t, points_3d[i])
             s = covariances_3d[i]
             own = s[0, 0] * (a0 * a0 + b0 * b0) + s[1, 1] * (a1 * a1 + b1 * b1) + s[2, 2] * (a2 * a2 + b2 * b2)
             cross = s[0, 1] * (a0 * a1 + b0 * b1) + s[0, 2] * (a0 * a2 + b0 * b2) + s[1, 2] * (a1 * a2 + b1 * b2)

@@ -99,14 +99,16 @@ def _step(h, g, X, n, change):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def refine_block(K, d, fisheye, limit, R, t, points_2d, start, n, seen, precision, X, h, g, rows, energy, change):
+def refine_block(rig, points_2d, start, n, seen, precision, X, h, g, rows, energy, change):
     """Refine X (3, n) with every seen view, in place; information h (6, n), energies (n_cameras, n), last change (n,).
 
-    points_2d (n_cameras, n_points, 2), of which n from `start`; seen (n_cameras, n): positive where a view counts.
+    rig is a RigArrays; points_2d (n_cameras, n_points, 2), of which n from `start`; seen (n_cameras, n): positive where
+    a view counts.
     """
     for _ in range(_STEPS):
         h[:], g[:] = 0.0, 0.0
-        for c in range(K.shape[0]):
-            _project_block(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X, n, rows)
+        for c in range(rig.K.shape[0]):
+            d = rig.distortion[c]
+            _project_block(rig.K[c], d, rig.fisheye[c], rig.limit[c], rig.R[c], rig.t[c], X, n, rows)
             _accumulate(rows, points_2d[c, start : start + n], seen[c], precision[c], n, h, g, energy[c])
         _step(h, g, X, n, change)

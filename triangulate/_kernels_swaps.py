@@ -76,20 +76,18 @@ def _two_rays(a, b, center_a, center_b, X):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def find_swaps(
-    K, d, fisheye, limit, R, t, centers, pairs, points_2d, precision, price, swap_cost, start, stop, swapped
-):
-    """Fill swapped (n_cameras, n)[:, start:stop] from points_2d (2 sides, n_cameras, n, 2)."""
-    n_cameras = K.shape[0]
+def find_swaps(rig, centers, pairs, points_2d, precision, price, swap_cost, start, stop, swapped):
+    """Fill swapped (n_cameras, n)[:, start:stop] from points_2d (2 sides, n_cameras, n, 2); rig is a RigArrays."""
+    K, d, R, n_cameras = rig.K, rig.distortion, rig.R, rig.K.shape[0]
     ideal, lens, rays = np.empty((2, n_cameras, 2)), np.empty((2, n_cameras, 4)), np.empty((2, n_cameras, 3))
     xd, yd, step, x, y = np.empty(1), np.empty(1), np.empty(1), np.empty(1), np.empty(1)
     best, trial = np.zeros(n_cameras, np.bool_), np.zeros(n_cameras, np.bool_)
     for at in range(start, stop):
         for side in range(2):
             for c in range(n_cameras):
-                undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[side, c], at, 1, xd, yd, step, x, y)
+                undistort_block(K[c], d[c], rig.fisheye[c], rig.limit[c], points_2d[side, c], at, 1, xd, yd, step, x, y)
                 ideal[side, c, 0], ideal[side, c, 1] = x[0], y[0]
-                _, _, xx, xy, yx, yy = distort(x[0], y[0], d[c], fisheye[c])
+                _, _, xx, xy, yx, yy = distort(x[0], y[0], d[c], rig.fisheye[c])
                 lens[side, c, 0], lens[side, c, 1] = (
                     K[c, 0, 0] * xx + K[c, 0, 1] * yx,
                     K[c, 0, 0] * xy + K[c, 0, 1] * yy,
@@ -97,6 +95,6 @@ def find_swaps(
                 lens[side, c, 2], lens[side, c, 3] = K[c, 1, 1] * yx, K[c, 1, 1] * yy
                 for k in range(3):
                     rays[side, c, k] = x[0] * R[c, 0, k] + y[0] * R[c, 1, k] + R[c, 2, k]
-        _best_swaps(R, t, centers, pairs, rays, precision, price, swap_cost, ideal, lens, best, trial)
+        _best_swaps(R, rig.t, centers, pairs, rays, precision, price, swap_cost, ideal, lens, best, trial)
         for c in range(n_cameras):
             swapped[c, at] = best[c]

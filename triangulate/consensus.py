@@ -165,7 +165,7 @@ def _one_estimate(flat: Array, prior: Array, rig: CameraRig, sigma: Array, rows:
     """The cameras' sigma (n_cameras,) from the residuals of these rows, triangulated with the `sigma` given."""
     flat, prior = flat[:, rows], prior[:, rows] if prior.size else prior
     found = _solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
-    leverage = _kernels_consensus.leverages(*rig.arrays, sigma**-2.0, found.points_3d, found.covariances_3d)
+    leverage = _kernels_consensus.leverages(rig.arrays, sigma**-2.0, found.points_3d, found.covariances_3d)
     two_views = found.inliers.sum(axis=0).max(initial=0) == 2
     estimate = estimator(np.where(found.inliers, found.residuals, np.nan), leverage, 1 if two_views else 2)
     if np.isnan(estimate).all():
@@ -199,7 +199,7 @@ def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: A
     least_support = np.log(least / (1 - least)) if least > 0 else -np.inf
     fixed = (rig.centers - origin, camera_pairs(n_cameras), flat, prior, sigma**-2.0, 0.5 * (threshold / sigma) ** 2)
     run_blocks(
-        lambda start, stop: _kernels_consensus.triangulate_robust(*arrays, *fixed, least_support, start, stop, *found),
+        lambda start, stop: _kernels_consensus.triangulate_robust(arrays, *fixed, least_support, start, stop, found),
         n_points,
     )
     found.points_3d[:] += origin

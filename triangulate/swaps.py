@@ -88,5 +88,5 @@ def _find(both: Array, rig: CameraRig, sigma: Array, cost: float) -> NDArray[np.
     n_frames = both.shape[1]
     swapped = np.empty((len(rig), n_frames), dtype=bool)
     fixed = (rig.centers - origin, camera_pairs(len(rig)), sides, sigma**-2.0, 0.5 * DEFAULT_THRESHOLD**2, cost)
-    run_blocks(lambda start, stop: _kernels_swaps.find_swaps(*arrays, *fixed, start, stop, swapped), n_frames)
+    run_blocks(lambda start, stop: _kernels_swaps.find_swaps(arrays, *fixed, start, stop, swapped), n_frames)
     return swapped

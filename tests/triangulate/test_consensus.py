@@ -212,6 +212,6 @@ def test_leverages_equal_their_definition():
     jacobians = rig.project_jacobian(truth)
     expected = np.einsum("cnij,njk,cnik->cn", jacobians, covariances, jacobians) / (2 * 2.0**2)
     np.testing.assert_allclose(
-        _kernels_consensus.leverages(*rig.arrays, sigma**-2.0, truth, covariances), expected, rtol=1e-9
+        _kernels_consensus.leverages(rig.arrays, sigma**-2.0, truth, covariances), expected, rtol=1e-9
     )
     np.testing.assert_allclose(expected.sum(axis=0), 1.5)
