@@ -28,9 +28,14 @@ WHITE: Colour = (222, 232, 238)
 PINK: Colour = (84, 84, 120)
 COLLAR: Colour = (40, 36, 176)
 ORANGE: Colour = (30, 120, 228)
+ROSE: Colour = (128, 112, 206)
 CHESTNUT: Colour = (34, 54, 122)
 N_TAIL = 5
-_RINGS = {("left", "fore"): BROWN, ("left", "hind"): ORANGE, ("right", "fore"): WHITE, ("right", "hind"): DARK}
+# of each leg, the colours of its bracelets and of its paw
+_MARKS = {
+    ("left", "fore"): (BROWN, DARK), ("left", "hind"): (ORANGE, ORANGE),
+    ("right", "fore"): (WHITE, WHITE), ("right", "hind"): (DARK, ROSE),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,7 @@ def _leg(side: str, kind: str) -> list[Part]:
     thick = (28.0, 17.0, 10.5) if kind == "fore" else (38.0, 19.0, 10.5)
     body = ("chest", "brisket") if kind == "fore" else ("loins", "rump")
     coat, patch = (WHITE, FAWN) if side == "left" else (CHESTNUT, RUST)
-    ring = _RINGS[side, kind]
-    paw = DARK if kind == "hind" else PINK if side == "left" else CREAM
+    ring, paw = _MARKS[side, kind]
     return [
         Part(upper, (a, b), (thick[0], thick[1]), TAN, TAN, (*body, lower), (patch, 0.3), (ring, 0.1), 0.7, soft=0.25),
         Part(lower, (b, c), (thick[1], thick[2]), coat, coat, (upper, foot), (ring, 0.10), (ring, 0.12)),
