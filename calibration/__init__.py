@@ -7,6 +7,15 @@ from .detection import BoardDetections, detect_board
 from .errors import CalibrationError
 from .files import read_rig, write_rig
 from .report import CalibrationReport
+from .uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
+from .world import (
+    move_rig,
+    move_world,
+    up_from_gravity,
+    world_from_board,
+    world_from_plane,
+    world_from_points,
+)
 
 __all__ = [
     "Board",
@@ -21,6 +30,15 @@ __all__ = [
     "MarkerBoard",
     "calibrate",
     "detect_board",
+    "image_uncertainty",
+    "move_rig",
+    "move_world",
+    "projection_covariance",
     "read_rig",
+    "up_from_gravity",
+    "volume_uncertainty",
+    "world_from_board",
+    "world_from_plane",
+    "world_from_points",
     "write_rig",
 ]

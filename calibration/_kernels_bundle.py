@@ -178,3 +178,23 @@ def view_equations(lens, fisheye, tilted, tilt, free, R, t, points, starts, came
             for m in range(k):
                 A[view, k, m] = A[view, m, k]
     return A, b, B, C, c_
+
+
+@njit(cache=True)
+def projection_derivatives(lens, fisheye, tilted, tilt, X):
+    """(n, 2, 24) derivatives of the pixels of camera-frame points X (n, 3) by the lens and a small motion."""
+    J, D = np.zeros((X.shape[0], 2, N_LENS + 6)), np.empty((2, 16))
+    for i in range(X.shape[0]):
+        x, y, z = X[i]
+        a, e = x / z, y / z
+        u, v = lens_derivatives(a, e, lens[4:], fisheye, tilted, tilt, D)
+        J[i, 0, 0], J[i, 1, 1], J[i, 0, 2], J[i, 1, 3] = u, v, 1.0, 1.0
+        for row in range(2):
+            scale = lens[row]
+            for k in range(14):
+                J[i, row, 4 + k] = scale * D[row, 2 + k]
+            gx, gy = scale * D[row, 0] / z, scale * D[row, 1] / z
+            gz = -(gx * a + gy * e)
+            J[i, row, 18], J[i, row, 19], J[i, row, 20] = gz * y - gy * z, gx * z - gz * x, gy * x - gx * y
+            J[i, row, 21], J[i, row, 22], J[i, row, 23] = gx, gy, gz
+    return J

@@ -326,6 +326,15 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
             arrow.u[at : at + 3] += c[k]
 
 
+def solvable(V: Array, damping: float = 1e-12) -> Array:
+    """The frames' blocks with their diagonals raised in proportion; a frame without weight stays where it is."""
+    V = V.copy()
+    diagonal = np.arange(6)
+    V[:, diagonal, diagonal] *= 1 + damping
+    V[:, diagonal, diagonal] += V[:, diagonal, diagonal] <= 0
+    return V
+
+
 def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
     """Step of the global unknowns (G,) and of the frames (n_frames, 6), by eliminating the frames (Schur complement).
 
@@ -334,11 +343,7 @@ def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
     numpy.linalg.LinAlgError : the damped equations are singular
     """
     G = len(arrow.u)
-    diagonal = np.arange(6)
-    V = arrow.V.copy()
-    V[:, diagonal, diagonal] += damping * V[:, diagonal, diagonal] + 1e-12 * np.maximum(
-        V[:, diagonal, diagonal].max(), 1e-300
-    )
+    V = solvable(arrow.V, damping)
     U = arrow.U + np.diag(damping * np.diag(arrow.U))
     L = np.linalg.cholesky(V)
     Y = np.linalg.solve(L, np.concatenate([arrow.W, arrow.v[..., None]], axis=2))

@@ -23,7 +23,7 @@ from .checks import (
     check_quality,
     shared_frames,
 )
-from .covariance import covariance_table
+from .covariance import covariance_table, rig_covariance
 from .detection import BoardDetections, detect_boards
 from .diagnosis import disagreement_warning, refuse_disagreement
 from .errors import CalibrationError
@@ -45,6 +45,8 @@ class Calibration:
     report : errors, warnings, decisions
     covariance : of every parameter, labelled (camera, parameter) on both axes; poses are small motions in the camera's
         own frame relative to the first camera
+    rig_covariance : (n_cameras, 24, n_cameras, 24) of each camera's 18 lens unknowns and its own small motion, in the
+        boards' common world; what `projection_covariance` and `volume_uncertainty` start from
     board_shape : (n_corners, 3) the board's corners as printed or, if it was estimated, as they are, world units
     frames : (n_poses,) numbers of the frames with a board pose
     board_R, board_t : (n_poses, 3, 3), (n_poses, 3) board to world
@@ -54,11 +56,17 @@ class Calibration:
     rig: CameraRig
     report: CalibrationReport
     covariance: pd.DataFrame
+    rig_covariance: Array
     board_shape: Array
     frames: NDArray[np.int64]
     board_R: Array
     board_t: Array
     detections: Mapping[str, BoardDetections]
+
+    @property
+    def board(self) -> Board:
+        """The board that was calibrated with."""
+        return next(iter(self.detections.values())).board
 
     def board_points(self, frame: int) -> Array:
         """(n_corners, 3) the board's corners in the world in a frame. Raises CalibrationError where it was not seen."""
@@ -273,6 +281,7 @@ def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings
         rig=rig,
         report=report,
         covariance=covariance_table(solution),
+        rig_covariance=rig_covariance(solution),
         board_shape=state.points,
         frames=solution.frames,
         board_R=state.frame_R,

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.arrays import Array
-from .bundle import Loss, normal_equations
-from .solve import _LOSS_SCALE, Solution
+from .bundle import N_LENS, Arrow, Loss, normal_equations, solvable
+from .rotations import hat, motion_matrix
+from .solve import LOSS_SCALE, Solution
 
 LENS_NAMES = (
     *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
     *("k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y"),
 )
 FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
+N_CAMERA = N_LENS + 6
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
@@ -23,19 +25,24 @@ def global_covariance(solution: Solution) -> Array:
     The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
     problem, times the noise's variance, times the loss's inefficiency.
     """
-    loss = Loss(_LOSS_SCALE * solution.sigma, solution.keep)
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
     arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
-    L = np.linalg.cholesky(arrow.V + 1e-12 * arrow.V.max() * np.eye(6))
+    return covariance_of(arrow) * noise_variance(solution, loss)
+
+
+def covariance_of(arrow: Arrow) -> Array:
+    """(G, G) inverse of the normal matrix's part for the global unknowns, the frames eliminated."""
+    L = np.linalg.cholesky(solvable(arrow.V))
     G = len(arrow.u)
     Y = np.linalg.solve(L, arrow.W).reshape(6 * len(arrow.V), G)
     reduced = arrow.U - Y.T @ Y
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
     inverse = np.linalg.pinv(reduced * scale[:, None] * scale, rcond=1e-14, hermitian=True)
-    return inverse * scale[:, None] * scale * _noise_variance(solution, loss)
+    return inverse * scale[:, None] * scale
 
 
-def _noise_variance(solution: Solution, loss: Loss) -> float:
+def noise_variance(solution: Solution, loss: Loss) -> float:
     """E[psi^2] / E[psi'] per coordinate, in pixels squared, with the degrees of freedom taken off."""
     residuals = solution.fit.residuals[solution.keep]
     weights = loss.weights(solution.fit.residuals)[solution.keep]
@@ -84,3 +91,44 @@ def focal_deviation(solution: Solution) -> Array:
             at = int(spec.free[:lens].sum())
             deviation[lens] = np.sqrt(max(variance[at], 0.0)) / abs(solution.state.lens[lens, 0])
     return deviation
+
+
+def rig_covariance(solution: Solution) -> Array:
+    """(n_cameras, 24, n_cameras, 24) covariance of lenses and poses in the boards' common world.
+
+    For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
+    """
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    residuals = solution.fit.residuals
+    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
+    covariance = covariance_of(arrow) * noise_variance(solution, loss)
+    n = solution.problem.n_cameras
+    return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
+
+
+def _to_cameras(solution: Solution) -> Array:
+    """(n_cameras * 24, n_global): each camera's own unknowns from the global ones."""
+    spec, n = solution.spec, solution.problem.n_cameras
+    carry = np.zeros((n, N_CAMERA, spec.n_global))
+    for c in range(n):
+        lens = int(spec.lens_of[c])
+        columns = spec.lens_columns(lens, np.arange(N_LENS))
+        moving = np.flatnonzero(columns >= 0)
+        carry[c, moving, columns[moving]] = 1
+        pose = spec.pose_columns(c)
+        carry[c, N_LENS + np.arange(len(pose)), pose] = 1
+    return carry.reshape(n * N_CAMERA, -1)
+
+
+def _to_boards_world(solution: Solution, arrow: Arrow) -> Array:
+    """(n_cameras * 24, n_global): what the boards' common motion adds to each camera's motion."""
+    state, n = solution.state, solution.problem.n_cameras
+    follow = -np.linalg.solve(solvable(arrow.V), arrow.W)
+    points = state.points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
+    J = np.concatenate([-hat(points), np.broadcast_to(np.eye(3), (*points.shape[:2], 3, 3))], axis=-1)
+    weight = np.einsum("fpij,fpik->fjk", J, J)
+    common = np.linalg.solve(weight.sum(axis=0), np.einsum("fij,fjg->ig", weight, follow))
+    added = np.zeros((n, N_CAMERA, arrow.W.shape[2]))
+    added[:, N_LENS:] = motion_matrix(state.R, state.t) @ common
+    return added.reshape(n * N_CAMERA, -1)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from .boards import Board
 from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of
-from .cameras import Camera
+from .cameras import Camera, CameraRig
 from .initial import board_outline, frame_poses, lens_camera, lens_matrix, plane_poses
 
 LensKind = int | str
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
 # OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
-_LOSS_SCALE = 3.0
+LOSS_SCALE = 3.0
 _GROSS = 30.0
 _RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
 N_FOLDS = 5
@@ -207,7 +207,7 @@ def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
         keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
         spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
         spec = replace(spec, prior=sigma**2 * lens_prior(problem, kinds, state.lens))
-        fit = minimise(state, spec, views, Loss(_LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
+        fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
         state, distances = fit.state, np.linalg.norm(fit.residuals, axis=-1)
         last, sigma = sigma, robust_sigma(distances)
         if abs(sigma / last - 1) < 0.02:
@@ -242,16 +242,18 @@ def frames_of(start: Start, keep: NDArray[np.bool_]) -> Start:
 class HeldOut:
     """Reprojection of held-out boards with frozen cameras.
 
-    residuals (n_obs, 2) pixels, camera, frame (n_obs,); length_error (n,) of adjacent corners after the rigid pose,
-    relative to the square.
+    residuals (n_obs, 2) pixels, camera, frame (n_obs,); length_errors (n,) of the distance between neighbouring
+    corners, each triangulated by itself, relative to the board's own distance.
     """
 
     residuals: Array
     camera: NDArray[np.int64]
     frame: NDArray[np.int64]
+    length_errors: Array
 
     @property
     def distances(self) -> Array:
+        """(n_obs,) pixels."""
         return np.linalg.norm(self.residuals, axis=-1)
 
 
@@ -273,14 +275,45 @@ def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: i
         trained = solve(problem, frames_of(start, ~test), shape_sigma=shape_sigma, warm=True)
         parts.append(_frozen_errors(trained, frames_of(start, test)))
     if not parts:
-        return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int))
+        return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _frozen_errors(trained: Solution, test: Start) -> tuple[Array, NDArray, NDArray]:
-    """Residuals, cameras and frames of boards fitted with frozen cameras; gross outliers left out of the fit only."""
+def _frozen_errors(trained: Solution, test: Start) -> tuple[Array, NDArray, NDArray, Array]:
+    """The parts of `HeldOut` of boards fitted with frozen cameras; gross outliers left out of the fit only."""
     fit, views = fit_frozen(trained, test)
-    return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]]
+    lengths = _length_errors(trained, fit.state, test.frames) if trained.problem.motion is None else np.zeros(0)
+    return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]], lengths
+
+
+def _length_errors(trained: Solution, state: BundleState, frames: NDArray[np.int64]) -> Array:
+    """Relative errors of neighbouring corners' distances, the corners triangulated from at least two cameras."""
+    problem, points = trained.problem, state.points
+    cameras = []
+    for c in range(problem.n_cameras):
+        index = problem.lens_of[c]
+        camera = lens_camera(state.lens[index], problem.sizes[c], fisheye=trained.kinds[index] == "fisheye")
+        cameras.append(replace(camera, name=problem.names[c], R=state.R[c], t=state.t[c]))
+    corners = problem.corners[:, frames]
+    X = points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
+    for _ in range(3):
+        X = _closer(CameraRig(tuple(cameras)), corners, X)
+    first, second = problem.board.neighbours.T
+    lengths = np.linalg.norm(X[:, first] - X[:, second], axis=-1)
+    errors = lengths / np.linalg.norm(points[first] - points[second], axis=-1) - 1
+    return errors[np.isfinite(errors)]
+
+
+def _closer(rig: CameraRig, corners: Array, X: Array) -> Array:
+    """One Gauss-Newton step of triangulation: points X (n_frames, n_corners, 3), NaN with fewer than two cameras."""
+    J, r = rig.project_jacobian(X), corners - rig.project(X)
+    seen = np.asarray(np.isfinite(r).all(axis=-1))
+    J, r = np.where(seen[..., None, None], J, 0.0), np.where(seen[..., None], r, 0.0)
+    normal = np.einsum("cfpij,cfpik->fpjk", J, J)
+    enough = seen.sum(axis=0) >= 2
+    normal[~enough] = np.eye(3)
+    step = np.linalg.solve(normal, np.einsum("cfpij,cfpi->fpj", J, r)[..., None])[..., 0]
+    return np.where(enough[..., None], X + step, np.nan)
 
 
 def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
@@ -292,7 +325,7 @@ def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
     nothing = np.zeros_like(trained.spec.free)
     spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None)
     keep = np.ones(len(views.corner), bool)
-    first = minimise(state, spec, views, Loss(_LOSS_SCALE * trained.sigma, keep), max_iterations=30)
+    first = minimise(state, spec, views, Loss(LOSS_SCALE * trained.sigma, keep), max_iterations=30)
     distances = np.linalg.norm(first.residuals, axis=-1)
     keep = distances < _GROSS * sigma_per_observation(distances, views, trained.sigma)
     return minimise(first.state, spec, views, Loss(1e6, keep), max_iterations=30), views

@@ -80,6 +80,17 @@ def _worst_frame(distances: Array, frames) -> tuple[int, float]:
     return int(numbers[np.argmax(rms)]), float(rms.max())
 
 
+def _lengths(errors: Array) -> dict[str, float | str]:
+    """Held-out error of the distance between neighbouring corners, percent of it."""
+    if not len(errors):
+        return {}
+    median, rms = np.median(np.abs(errors)), np.sqrt(np.mean(errors**2))
+    return {
+        "held-out length error, median (%)": 100 * float(median),
+        "held-out length error, RMS (%)": 100 * float(rms),
+    }
+
+
 def _coverage(solution: Solution, c: int) -> float:
     """Percent of the image's cells (10 x 10) that hold a corner."""
     cells = np.floor(_as_seen(solution, c) / np.array(solution.problem.sizes[c]) * _GRID).astype(int)
@@ -95,5 +106,6 @@ def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
         "noise of a corner (px)": solution.sigma,
         "worst frame": f"{worst} ({rms:.2g} px RMS)",
         "scale": f"from the board's stated length {solution.problem.board.square_length:g}",
+        **_lengths(errors.length_errors),
         "converged": "yes" if solution.fit.converged else "no",
     }

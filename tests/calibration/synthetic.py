@@ -21,13 +21,15 @@ def board_motion(n_frames, seed=0, tilt=0.5, reach=150.0):
     return R, rng.uniform(-reach, reach, (n_frames, 3)) * [1, 1, 0.6]
 
 
-def see_board(rig, R, t, board=BOARD, noise=0.1, seed=1, points=None):
+def see_board(rig, R, t, board=BOARD, noise=0.1, seed=1, points=None, gross=0.0):
     """{camera: BoardDetections} of the board at the given poses; corners outside the image are NaN."""
     rng = np.random.default_rng(seed)
     points = board.points if points is None else points
     world = (points - board.points.mean(axis=0)) @ R.swapaxes(1, 2) + t[:, None]
     pixels = rig.project(world)
     pixels = pixels + rng.normal(scale=noise, size=pixels.shape)
+    wrong = rng.random(pixels.shape[:3]) < gross
+    pixels[wrong] += rng.uniform(-40, 40, (wrong.sum(), 2))
     found = {}
     for camera, seen in zip(rig, pixels, strict=True):
         outside = ((seen < 0) | (seen > np.array(camera.size) - 1)).any(axis=-1)
