@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets import Array
 from ._kernels_contact import forward_backward
@@ -49,8 +50,9 @@ def find_contact(positions: Array, velocities: Array, times: Array, up: Array, n
     probability = stance_probability(features)
     path = np.cumsum(np.nan_to_num(velocities) * np.gradient(times)[:, None], axis=0)
     swings = _swings(probability, path, noise)
-    off, off_std = _refine([s for s, _ in swings], swings, positions, times, leaving=True)
-    down, down_std = _refine([e for _, e in swings], swings, positions, times, leaving=False)
+    standing = probability >= 0.5
+    off, off_std = _refine(swings, standing, positions, times, leaving=True)
+    down, down_std = _refine(swings, standing, positions, times, leaving=False)
     probability[np.isnan(features).any(axis=1)] = np.nan
     return Contact(probability, off, down, off_std, down_std)
 
@@ -127,13 +129,14 @@ def _swings(probability: Array, path: Array, noise: float) -> list[tuple[int, in
 
 
 def _refine(
-    rough: list[int], swings: list[tuple[int, int]], positions: Array, times: Array, *, leaving: bool
+    swings: list[tuple[int, int]], standing: NDArray[np.bool_], positions: Array, times: Array, *, leaving: bool
 ) -> tuple[Array, Array]:
     """Each event where a resting point and a curve that starts from it fit the positions best; seconds and std.
 
     A foot may leave with a jerk or gently; whichever fits the foot's events better as a whole is taken for all.
     """
-    windows = [_window(i, at, swings, len(times), leaving) for i, at in enumerate(rough)]
+    rough = [start if leaving else end for start, end in swings]
+    windows = [_window(swing, standing, leaving) for swing in swings]
     fits = []
     for powers in ONSETS:
         found = [
@@ -145,15 +148,17 @@ def _refine(
     return np.array([time for time, *_ in best]), np.array([std for _, std, _ in best])
 
 
-def _window(i: int, at: int, swings: list[tuple[int, int]], n_frames: int, leaving: bool) -> slice:
-    """The frames that say when swing i's lift-off or touch-down was: part of the swing and of the stance beside it."""
-    start, end = swings[i]
+def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool) -> slice:
+    """The frames that say when a swing's lift-off or touch-down was: part of the swing, half the stance beside it."""
+    (start, end), n_frames = swing, len(standing)
     inside = int(np.clip(SWING_REACH * (end - start), 4, LONGEST_REACH))
     if leaving:
-        before = swings[i - 1][1] if i > 0 else 0
-        return slice(max(at - LONGEST_REACH, (before + at) // 2, 0), min(at + inside + 1, n_frames))
-    after = swings[i + 1][0] if i + 1 < len(swings) else n_frames
-    return slice(max(at - inside - 1, 0), min(at + LONGEST_REACH, (at + after) // 2 + 1, n_frames))
+        others = np.flatnonzero(~standing[:start])
+        before = others[-1] + 1 if len(others) else 0
+        return slice(max(start - LONGEST_REACH, (before + start) // 2), min(start + inside + 1, n_frames))
+    others = np.flatnonzero(~standing[end:])
+    after = end + others[0] if len(others) else n_frames
+    return slice(max(end - inside - 1, 0), min(end + LONGEST_REACH, (end + after) // 2 + 1))
 
 
 def _turning_point(

@@ -55,7 +55,7 @@ def per_individual(door: Callable) -> Callable:
             return door(pose, *arguments, **options)
         parts = [door(pose.isel(individual=i), *arguments, **options) for i in range(pose.sizes["individual"])]
         names = pose["individual"]
-        return xr.concat(
+        together = xr.concat(
             [part.drop_vars("individual", errors="ignore") for part in parts],
             dim=names,
             coords="minimal",
@@ -63,6 +63,7 @@ def per_individual(door: Callable) -> Callable:
             join="exact",
             combine_attrs="drop_conflicts",
         )
+        return cast(xr.Dataset, together)
 
     return for_all
 
