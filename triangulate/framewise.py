@@ -18,6 +18,7 @@ from .filters import interpolate_gaps, median_filter
 from .pairs import triangulate_pairs
 from .swaps import repair_swaps
 
+_MEDIAN_WINDOW = 5  # frames
 _SAMPLE = 30_000  # points, evenly spread, that the noise is judged from
 _CONFIDENT = 4.5  # standard deviations within which a view supports a linear solution
 
@@ -75,7 +76,7 @@ def framewise_pieces(
     views: xr.Dataset,
     rig: CameraRig,
     method: str,
-    window: int,
+    window: int | None,
     max_gap: int,
     chunk_frames: int | None,
     options: dict,
@@ -87,7 +88,7 @@ def framewise_pieces(
         raise ValueError(f"method {method!r} looks at all of time at once; in pieces there are {sorted(METHODS)}")
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
-    sigma = noise(views, rig)
+    sigma, window = noise(views, rig), _MEDIAN_WINDOW if window is None else window
     n_frames = views.sizes["time"]
     chunk = max(1, n_frames if chunk_frames is None else int(chunk_frames))
     overlap = (window // 2 if method == "median" else 0) + (max_gap + 1 if max_gap > 0 else 0)

@@ -26,7 +26,7 @@ def reconstruct(
     skeleton: Skeleton | None = None,
     prior=None,
     body=None,
-    window: int = 5,
+    window: int | None = None,
     max_gap: int = 0,
     swaps: bool = False,
     chunk_frames: int | None = None,
@@ -45,7 +45,8 @@ def reconstruct(
     skeleton : for "smooth" (optional), "gimbal" and `swaps`
     prior : a `PosePrior` for "gimbal"; None: learned from the recording
     body : a `Body` or its name for "articulated"
-    window : odd number of frames of the running median of "median"
+    window : frames: of the running median of "median" (odd; None: 5), or solved at once by "smooth" and "gimbal" (None:
+        chosen for the memory)
     max_gap : gaps of at most so many frames are bridged by straight lines ("dlt", "ransac", "median", "pairs");
         their confidence stays 0 and their covariance NaN
     swaps : let each view choose between a keypoint and its mirror partner first (see `repair_swaps`)
@@ -83,7 +84,7 @@ def reconstruct(
         whole = check_views(views)
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
-        pose = _modelled(whole, rig, method, skeleton, prior, body, options)
+        pose = _modelled(whole, rig, method, skeleton, prior, body, {**options, **_given(window=window)})
     return described(pose, views, rig, settings)
 
 
@@ -95,6 +96,10 @@ def described(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, settings: dic
     keypoints = [str(name) for name in sample["keypoint"].values]
     words = diagnose(points_2d, rig, keypoints=keypoints, confidence=confidence).messages
     return pose.assign_attrs(diagnosis="\n".join(words))
+
+
+def _given(**options) -> dict:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def rig_hash(rig: CameraRig) -> str:

@@ -23,7 +23,7 @@ def reconstruct_file(
     destination: str | os.PathLike,
     *,
     method: str = "ransac",
-    window: int = 5,
+    window: int | None = None,
     max_gap: int = 0,
     skeleton: Skeleton | None = None,
     swaps: bool = False,
