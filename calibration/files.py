@@ -24,7 +24,8 @@ def read_rig(
     """Read the cameras of a calibration file.
 
     .toml anipose, Pose2Sim, caliscope; .json plain or an AcinoSet scene (fisheye); .yaml, .yml, .xml OpenCV; .mat
-    Label3D or DANNCE; .xml, .qca.txt Qualisys; .csv, .txt eleven DLT coefficients per camera. No pickle is opened.
+    Label3D or DANNCE; .xml, .qca.txt Qualisys; .csv, .txt eleven DLT coefficients per camera; a folder with one .yaml,
+    .yml, .xml or .mat file per camera (JARVIS, DANNCE). No pickle is opened.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Cameras in OpenCV's YAML and XML (``cv2.FileStorage``): EasyMocap's names, stereo pairs, single cameras."""
+"""Cameras in OpenCV's YAML and XML (``cv2.FileStorage``): EasyMocap's names, stereo pairs, single cameras, JARVIS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def read_opencv(path: Path) -> RigRecord:
     Known layouts: ``names`` with ``K_NAME, dist_NAME, Rot_NAME (or R_NAME, a rotation vector), T_NAME`` and optionally
     ``W_NAME, H_NAME, model_NAME`` (EasyMocap's intri.yml and extri.yml in one file; with only intri.yml given, the
     extri.yml beside it is read too); a stereo pair ``M1 D1 M2 D2 R T`` with the first camera at the origin; one
-    ``camera_matrix`` with ``distortion_coefficients`` and, where given, ``R`` and ``T`` (else at the origin).
+    ``camera_matrix`` with ``distortion_coefficients`` and, where given, ``R`` and ``T`` (else at the origin); one
+    camera of JARVIS, ``intrinsicMatrix, distortionCoefficients, R, T``, whose matrices are transposed.
 
     Raises
     ------
@@ -35,6 +36,10 @@ def read_opencv(path: Path) -> RigRecord:
     elif "camera_matrix" in nodes:
         pose = tuple(key if key in nodes else None for key in ("R", "T"))
         cameras = (_camera(path, nodes, path.stem, ("camera_matrix", "distortion_coefficients", *pose)),)
+    elif "intrinsicMatrix" in nodes:
+        transposed = {key: np.transpose(nodes[key]) for key in ("intrinsicMatrix", "R") if key in nodes}
+        keys = ("intrinsicMatrix", "distortionCoefficients", "R", "T")
+        cameras = (_camera(path, nodes | transposed, path.stem, keys),)
     else:
         raise FormatError(
             f"{path} holds {sorted(nodes)}; expected 'names' with K_, dist_, Rot_, T_ per name, or M1 D1 M2 D2 R T,"

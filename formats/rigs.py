@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def read_rig_record(
     """Read the cameras of a calibration file as names, arrays and numbers.
 
     .toml anipose, Pose2Sim, caliscope; .json plain or an AcinoSet scene; .yaml, .yml, .xml OpenCV; .mat Label3D or
-    DANNCE; .xml, .qca.txt Qualisys; .csv, .txt eleven DLT coefficients per camera.
+    DANNCE; .xml, .qca.txt Qualisys; .csv, .txt eleven DLT coefficients per camera; a folder with one .yaml, .yml, .xml
+    or .mat file per camera (JARVIS, DANNCE), named by the files.
 
     Parameters
     ----------
@@ -52,6 +54,10 @@ def read_rig_record(
     FormatError : the file is missing, of an unknown kind, a pickle, or lacks something
     """
     path = existing(path)
+    if path.is_dir():
+        record = with_names(_read_folder(path), names, str(path))
+        record = with_sizes(record, size, str(path))
+        return record if unit is None else record._replace(unit=unit)
     suffix = path.suffix.lower()
     begins_as_xml = suffix in (".xml", ".txt") and path.read_bytes()[:1024].lstrip().startswith(b"<")
     if suffix == ".toml":
@@ -70,6 +76,22 @@ def read_rig_record(
         raise FormatError(f"{path} is no calibration file that can be read; known: {', '.join(_WRITERS)}, .qca.txt")
     record = with_sizes(with_names(record, names, str(path)), size, str(path))
     return record if unit is None else record._replace(unit=unit)
+
+
+def _read_folder(folder: Path) -> RigRecord:
+    """One camera per file, in natural (number-aware) order."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in (".yaml", ".yml", ".xml", ".mat")]
+    files.sort(key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
+    if not files:
+        raise FormatError(f"{folder} holds no camera files; expected one .yaml, .yml, .xml or .mat per camera")
+    cameras, units = [], set()
+    for file in files:
+        record = read_label3d(file) if file.suffix.lower() == ".mat" else read_opencv(file)
+        if len(record.cameras) != 1:
+            raise FormatError(f"{file} holds {len(record.cameras)} cameras; a folder has one camera per file")
+        cameras.append(record.cameras[0]._replace(name=file.stem))
+        units.add(record.unit)
+    return RigRecord(tuple(cameras), units.pop() if len(units) == 1 else None)
 
 
 def write_rig_record(record: RigRecord, path: str | os.PathLike) -> Path:

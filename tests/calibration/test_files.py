@@ -344,3 +344,26 @@ def test_a_toml_of_pose2sim_is_read(tmp_path):
         POINTS / 1000, np.array([1.688, 1.048, -0.419]), camera.t, camera.K, camera.distortion
     )[0][:, 0]  # fmt: skip
     np.testing.assert_allclose(camera.project(POINTS / 1000), expected, atol=1e-9)
+
+
+def test_a_folder_of_jarvis_is_read_in_natural_order(tmp_path, ring_rig):
+    """Its cameras are [X 1] [R; T] K, as JARVIS multiplies them."""
+    for i, camera in zip((2, 10), ring_rig.cameras[:2], strict=True):
+        storage = cv2.FileStorage(str(tmp_path / f"Cam{i}.yaml"), cv2.FILE_STORAGE_WRITE)
+        for key, value in (("intrinsicMatrix", camera.K.T), ("R", camera.R.T), ("T", camera.t[:, None]),
+                           ("distortionCoefficients", camera.distortion[None])):  # fmt: skip
+            storage.write(key, np.array(value))
+        storage.release()
+    rig = read_rig(tmp_path, size=(1280, 1024))
+    assert rig.names == ("Cam2", "Cam10")
+    np.testing.assert_allclose(rig.project(POINTS), ring_rig.project(POINTS)[:2], atol=1e-9)
+
+
+def test_a_folder_of_dannce_is_read(tmp_path, ring_rig):
+    for camera in ring_rig.cameras[:2]:
+        write_rig(CameraRig((camera,)), tmp_path / f"{camera.name}.mat")
+    rig = read_rig(tmp_path, size=(1280, 1024))
+    np.testing.assert_allclose(rig.project(POINTS), ring_rig.project(POINTS)[:2], atol=1e-9)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="no camera files"):
+        read_rig(tmp_path / "empty")
