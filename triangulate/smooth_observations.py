@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,8 @@ def linearise(
     )
 
     def part(start: int, stop: int) -> float:
-        return _kernels_smooth.linearise(*fixed, start, stop, information, vector, weights, squared)
+        kernel: Any = _kernels_smooth.linearise
+        return kernel(*fixed, start, stop, information, vector, weights, squared)
 
     return Linearised(information, vector, weights, squared, sum(run_frames(part, shape[1])))
 

@@ -20,7 +20,7 @@ from .smooth_time import TimePrior, Tracks
 _MAX_ITERATIONS = 12
 _TOLERANCE = 0.03  # of a pixel's span in the world
 _INFLATE = (1.0, 0.3, 0.1)
-_FINEST_SPREAD = 1e-3  # of a bone's length
+_FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
 _REPEATS = 10.0  # frames over which a smoothed length tells nothing new
 
 

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
+from .filters import median_filter
 from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
 from .smooth_observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
 
 _ORDER_FRAMES = 400
-_TUNING_FRAMES = 1000
+_QUICK_FRAMES = 1000
 _PARTS = 4
+_NEIGHBOURS = 7
+_FAR = 10.0
 _SURPRISE_ROUNDS = 2
 _LEARNING_ROUNDS = 2
 _ROUNDS = 2
@@ -75,15 +78,17 @@ def learn_time_prior(
     """
     anchor, longest = observations.anchor, max(1, max(lengths) - 1)
     first = robust_start(observations, start, inliers)
-    tracks, prior = _tune_and_smooth(first, lengths, min(order or 2, longest), None, anchor)
+    steady = first.only(~_isolated(start, observations.pixel))
+    tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
     for _ in range(_SURPRISE_ROUNDS):
         seen = first.only(~surprising(first, tracks.points_3d, tracks.spread))
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
-        tracks, prior = _tune_and_smooth(seen, lengths, order, prior if prior.order == order else None, anchor)
+        near = prior if prior.order == order else None
+        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
     for _ in range(_LEARNING_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
-        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor)
+        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
     return prior, observations, tracks
 
 
@@ -99,6 +104,13 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         tracks = _smooth(seen, gram, prior, observations.anchor)
     return tracks
+
+
+def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
+    """(n_frames, n_keypoints) points far from the median of their neighbours: one alone can ruin a process variance."""
+    distance = np.linalg.norm(points_3d - median_filter(points_3d, _NEIGHBOURS), axis=-1)
+    usual = [np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 0.0 for d in distance.T]
+    return distance > _FAR * (np.array(usual) + pixel)
 
 
 def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
@@ -124,11 +136,12 @@ def _smooth(seen: Linearised, gram: Array, prior: TimePrior, anchor: float) -> T
 
 
 def _tune_and_smooth(
-    seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float
+    seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float, budget: int
 ) -> tuple[Tracks, TimePrior]:
+    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames."""
     gram = difference_gram(lengths, order)
     known = None if near is None or not near.precisions.all() else near.precisions
-    some, short = _part_of(lengths, _TUNING_FRAMES)
+    some, short = _part_of(lengths, budget)
     part = seen.information[some], seen.vector[some], difference_gram(short, order)
     prior = TimePrior(order, tune_precisions(*part, anchor, known)[0])
     return _smooth(seen, gram, prior, anchor), prior
