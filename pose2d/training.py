@@ -38,7 +38,8 @@ def train(
     Parameters
     ----------
     weights : None (random), a file of pretrained trunk weights, or "imagenet" (fetched by the ``hub`` extra)
-    start : a detector to go on from; its keypoints must be those of the labels
+    start : a detector to go on from, with its recipe but 0.3 times the iterations and the learning rate unless options
+        say otherwise; it must know the labels' keypoints
     held_out : frames to measure on; None: split off by the recipe's `holdout` and `holdout_by`
     checkpoint : file to which the state is saved at each check and from which a killed training goes on exactly
     recipe, options : how to train; options are fields of `Recipe`, such as ``network="small", iterations=300``
@@ -50,7 +51,7 @@ def train(
     LabelError : no labelled keypoint, or keypoints that `start` does not know
     ValueError : an option that does not exist or is out of range
     """
-    base = recipe if recipe is not None else (start.recipe if start is not None else None)
+    base = _gentler(start.recipe) if recipe is None and start is not None else recipe
     recipe = Recipe.from_options(options, base)
     labels, held_out, note = _prepare(labels, held_out, start, recipe)
     scale = start.scale if start is not None and recipe.scale == start.recipe.scale else _scale(labels, recipe)
@@ -95,6 +96,12 @@ def animal_side(labels: Labels, percentile: float) -> float:
 def confidence_radius(labels: Labels) -> float:
     """Pixels: 5, or 3 % of the animal's median side where that is more."""
     return float(max(5.0, round(0.03 * animal_side(labels, 50))))
+
+
+def _gentler(recipe: Recipe) -> Recipe:
+    """What a trained detector goes on with."""
+    iterations = max(1, round(0.3 * recipe.iterations))
+    return replace(recipe, iterations=iterations, learning_rate=0.3 * recipe.learning_rate, warmup=0.05)
 
 
 def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, recipe: Recipe):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .blocks import ConvNorm, SamePad
 from .layouts import PREFIXES, Layout, efficientnet_layouts, mobilenet_layouts, resnet_layouts
 from .mobilenet import MobileNetV2Trunk
+from .resnet import ResNetTrunk
 
 # what weights="imagenet" fetches; the mean and spread that the pictures were normalised with
 HUB = {
@@ -24,6 +25,7 @@ HUB = {
     "efficientnet_b0": "google/efficientnet-b0",
 }
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+EFFICIENTNET_HUB_STD = (0.47853944, 0.4732864, 0.47434163)  # of transformers' google/efficientnet-b0
 
 
 class WeightsError(ValueError):
@@ -98,12 +100,13 @@ def _load_layout(trunk: nn.Module, tensors: dict[str, Tensor], layouts: dict[str
             f"{source} does not fit this network: {len(missing)} of {len(layout)} layers are missing, the first is "
             f"{missing[0]!r} (closest layout: {best}); give weights of the same architecture"
         )
+    from_tensorflow = best == "transformers" and not isinstance(trunk, ResNetTrunk)
     for ours, conv, norm in layout:
-        _fill(trunk.get_submodule(ours), conv, norm, tensors, source)
-    if best != "transformers" and not source.endswith("tf.safetensors"):
+        _fill(trunk.get_submodule(ours), conv, norm, tensors, source, 1e-3 if from_tensorflow else 1e-5)
+    if not from_tensorflow:
         _pad_equally(trunk)
-    if best != "transformers" or not isinstance(trunk, MobileNetV2Trunk):
-        _fold_input(trunk.get_submodule("stem"))
+    if not (from_tensorflow and isinstance(trunk, MobileNetV2Trunk)):  # that one was trained on -1..1
+        _fold_input(trunk.get_submodule("stem"), EFFICIENTNET_HUB_STD if from_tensorflow else STD)
     return best
 
 
@@ -114,8 +117,8 @@ def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _fill(module: nn.Module, conv: str, norm: str | None, tensors: dict[str, Tensor], source: str) -> None:
-    """One convolution and its normalisation."""
+def _fill(module: nn.Module, conv: str, norm: str | None, tensors: dict[str, Tensor], source: str, eps: float) -> None:
+    """One convolution and its normalisation, which was trained with `eps`: the difference goes into the variance."""
     convolution = module.conv if isinstance(module, ConvNorm) else module
     assert isinstance(convolution, nn.Conv2d)
     parts = [(convolution.weight, f"{conv}.weight")]
@@ -131,6 +134,8 @@ def _fill(module: nn.Module, conv: str, norm: str | None, tensors: dict[str, Ten
             found = "missing" if theirs is None else f"of shape {tuple(theirs.shape)}"
             raise WeightsError(f"{source}: {key} is {found}, the network needs shape {tuple(ours.shape)}")
         ours.copy_(theirs)
+    if norm is not None:
+        module.norm.running_var.add_(eps - module.norm.eps)  # type: ignore[union-attr, operator]
 
 
 def _pad_equally(trunk: nn.Module) -> None:
@@ -140,14 +145,14 @@ def _pad_equally(trunk: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _fold_input(stem: nn.Module) -> None:
-    """Let a stem that was trained on (image - MEAN) / STD take images in -1..1, at least away from the border.
+def _fold_input(stem: nn.Module, spread: tuple[float, ...]) -> None:
+    """Let a stem that was trained on (image - MEAN) / spread take images in -1..1, at least away from the border.
 
     The shift goes into the normalisation's running mean: what it subtracts is the constant part of the convolution.
     """
     assert isinstance(stem, ConvNorm)
     assert isinstance(stem.norm, nn.BatchNorm2d)
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    mean, std = torch.tensor(MEAN), torch.tensor(spread)
     constant = (stem.conv.weight.sum((2, 3)) * ((0.5 - mean) / std)).sum(1)
     stem.conv.weight.mul_((0.5 / std)[None, :, None, None])
     stem.norm.running_mean.sub_(constant)  # type: ignore[union-attr]

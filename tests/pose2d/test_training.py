@@ -40,6 +40,13 @@ def test_a_saved_detector_answers_as_before(detector, labels, tmp_path):
     assert evaluate(again, labels.select(range(3))).equals(evaluate(detector, labels.select(range(3))))
 
 
+def test_a_trained_detector_goes_on_with_a_few_new_frames_and_forgets_nothing(detector, labels):
+    again = train(labels.select(range(0, 48, 6)), start=detector, progress=False, iterations=6)
+    assert again.recipe.learning_rate == pytest.approx(0.3 * detector.recipe.learning_rate)
+    assert again.scale == detector.scale
+    assert evaluate(again, labels).loc["all", "median"] < 1.0
+
+
 def test_the_same_seed_gives_the_same_weights(labels):
     short = OPTIONS | {"iterations": 3}
     first, second, other = (train(labels, seed=seed, progress=False, **short) for seed in (0, 0, 1))
