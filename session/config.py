@@ -1,6 +1,7 @@
 """session.toml, read once at the edge into typed objects.
 
-    [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated)
+    [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated),
+                     floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
     [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", *STEPS)
-_SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up")
+_SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points")
 
 
@@ -49,7 +50,8 @@ class Session:
     """One recording: its files, the animal, and the options of each step.
 
     `options[step]` are keyword arguments of the step's public function; `rig` is a file of cameras that come from
-    elsewhere, `up` the vertical (three numbers) where the rig does not say.
+    elsewhere, `up` the vertical (three numbers) where the rig does not say, `floor_frame` the board frame that sets the
+    world.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Session:
     joints: Mapping[str, Any]
     rig: Path | None = None
     up: tuple[float, ...] | None = None
+    floor_frame: int | None = None
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -128,7 +131,8 @@ def read_session(path: str | os.PathLike) -> Session:
         skeleton=skeleton,
         joints=joints,
         rig=path.resolve().parent / head["rig"] if "rig" in head else None,
-        up=tuple(head["up"]) if "up" in head else None,
+        up=_read_up(path, head.get("up")),
+        floor_frame=_read_floor_frame(path, head.get("floor_frame")),
         options={step: tables.get(step, {}) for step in STEPS},
     )
 
@@ -148,6 +152,24 @@ def _read_fps(path: Path, fps: Any) -> float | None:
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not fps > 0:
         raise SessionError(f"{path}: [session] fps is {fps!r}; it must be a positive number of frames per second")
     return float(fps)
+
+
+def _read_up(path: Path, up: Any) -> tuple[float, ...] | None:
+    if up is None:
+        return None
+    if not isinstance(up, list) or len(up) != 3 or not all(isinstance(x, int | float) for x in up) or not any(up):
+        raise SessionError(
+            f"{path}: [session] up is {up!r}; it must be a direction of three numbers, such as [0, 0, 1]"
+        )
+    return tuple(float(x) for x in up)
+
+
+def _read_floor_frame(path: Path, frame: Any) -> int | None:
+    if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
+        raise SessionError(
+            f"{path}: [session] floor_frame is {frame!r}; it must be the number of a board frame, from 0"
+        )
+    return frame
 
 
 def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:

@@ -99,6 +99,7 @@ def _relevant_options(session: Session, step: str) -> dict[str, Any]:
     options: dict[str, Any] = {"options": session.options.get(step, {})}
     if step == "calibrate":
         options |= {"board": session.board, "unit": session.unit, "cameras": list(session.cameras)}
+        options |= {"floor_frame": session.floor_frame}
     if step in ("predict", "reconstruct"):
         options |= {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
     if step in ("reconstruct", "report") and session.skeleton is not None:
@@ -151,7 +152,7 @@ def load_rig(session: Session) -> CameraRig:
 
 
 def _calibrate(session: Session, progress: bool) -> None:
-    from ..calibration import calibrate, write_rig
+    from ..calibration import calibrate, world_from_board, write_rig
 
     boards = session.sources("board")
     lacking = [name for name in session.cameras if name not in boards]
@@ -163,9 +164,11 @@ def _calibrate(session: Session, progress: bool) -> None:
     sources = {
         name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
     }
-    options = session.options["calibrate"]
+    options = {"unit": session.unit, **session.options["calibrate"]}
     calibration = _call(session, "calibrate", calibrate, sources, session.make_board(), progress=progress, **options)
-    rig = replace(calibration.rig, unit=session.unit)
+    if session.floor_frame is not None:
+        calibration = world_from_board(calibration, session.floor_frame)
+    rig = calibration.rig
     write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
     write_rig(rig, session.output / "rig.toml")
 
