@@ -172,7 +172,7 @@ def _fit(points_2d: Array, rig: CameraRig, knocks: dict[int, int], focal: bool, 
     residuals = seen - result.rig.project(result.points_3d)
     inflation = design_effect(residuals, train[known] % n_keypoints, result.sigma)
     if inflation > _CORRELATED:
-        result = adjust(seen, points_3d[known], doubled, focal=focal, inflation=inflation)
+        result = adjust(seen, points_3d[known], doubled, focal=focal, sigma=result.sigma, inflation=inflation)
     new, points_3d = aligned(result.rig, result.points_3d, doubled)
     n_views = np.isfinite(seen[..., 0]).sum(axis=1)
     return _Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)

@@ -40,7 +40,14 @@ class _State:
 
 
 def adjust(
-    points_2d: Array, points_3d: Array, rig: CameraRig, *, focal: bool, inflation: float = 1.0, max_iterations: int = 60
+    points_2d: Array,
+    points_3d: Array,
+    rig: CameraRig,
+    *,
+    focal: bool,
+    sigma: Array | None = None,
+    inflation: float = 1.0,
+    max_iterations: int = 60,
 ) -> BundleResult:
     """Levenberg-Marquardt on all cameras and points under a Cauchy loss whose scale is each camera's own.
 
@@ -53,6 +60,7 @@ def adjust(
     points_2d : (n_cameras, n, 2), pixels, NaN where missing
     points_3d : (n, 3), world units, where to start; a point seen by fewer than two cameras adds nothing
     focal : whether focal lengths move (fx and fy together)
+    sigma : (n_cameras,) px, the noise if it is known; None: starts from the old rig's residuals
     inflation : how many views are worth one independent one (see `design_effect`)
 
     Returns
@@ -63,7 +71,8 @@ def adjust(
         np.stack([c.R for c in rig]), np.stack([c.t for c in rig]), np.zeros(len(rig)), np.array(points_3d, dtype=float)
     )
     distance = float(np.median(np.linalg.norm(points_3d[None] - rig.centers[:, None], axis=-1)))
-    sigma = _scales(_residuals(points_2d, state, rig), np.full(len(rig), np.inf))
+    start = np.full(len(rig), np.inf) if sigma is None else np.asarray(sigma, float)
+    sigma = _scales(_residuals(points_2d, state, rig), start)
     damping, converged, iteration = 1e-4, False, 0
     for iteration in range(1, max_iterations + 1):  # noqa: B007
         residuals = _residuals(points_2d, state, rig)
