@@ -6,6 +6,7 @@ from .cameras import Camera, CameraRig
 from .detection import BoardDetections, detect_board
 from .errors import CalibrationError
 from .files import read_rig, write_rig
+from .offsets import BoardOffsets, board_offsets
 from .report import CalibrationReport
 from .uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .world import (
@@ -20,6 +21,7 @@ from .world import (
 __all__ = [
     "Board",
     "BoardDetections",
+    "BoardOffsets",
     "Calibration",
     "CalibrationError",
     "CalibrationReport",
@@ -28,6 +30,7 @@ __all__ = [
     "CharucoBoard",
     "Checkerboard",
     "MarkerBoard",
+    "board_offsets",
     "calibrate",
     "detect_board",
     "image_uncertainty",

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muybridge.calibration import CameraRig
+from muybridge.calibration import Camera, CameraRig
 from muybridge.calibration.rotations import rotation_matrix, rotation_vector
+from muybridge.formats import read_views
 from muybridge.triangulate import frame_offsets, shift_frames
 from muybridge.triangulate import refine_rig as refine_with_all
 from muybridge.triangulate._kernels_cameras import reduced_equations, sampson_distances
@@ -14,6 +15,7 @@ from muybridge.triangulate.epipolar import epipolar_distances, fundamental_matri
 from muybridge.triangulate.moves import find_moves
 from muybridge.triangulate.refine_bundle import adjust, aligned, design_effect
 from tests.conftest import make_moving_points
+from tests.helpers import SHARED, needs_shared
 
 N_FRAMES, PER_FRAME = 500, 5
 
@@ -53,6 +55,46 @@ def knocked(camera, degrees, distance, seed=1):
 
 def with_camera(rig, name, camera):
     return CameraRig(tuple(camera if c.name == name else c for c in rig), rig.unit, rig.up)
+
+
+def rat_rig():
+    """Rounded result of `calibrate` on rodent_4cam: name, fx fy cx cy, distortion, rotation vector, t."""
+    cameras = []
+    for name, lens, distortion, turn, t in (
+        (
+            "back",
+            [760.374, 762.299, 639.25, 514.125],
+            [-0.36284, 0.19135, -0.00076, -0.00058, -0.05999],
+            [0.0, 0.0, 0.0],
+            [0.0, 0.0, 0.0],
+        ),
+        (
+            "mid",
+            [759.076, 759.461, 652.665, 516.174],
+            [-0.37347, 0.24576, -0.00161, -0.0012, -0.1364],
+            [-0.5733, -1.472512, -2.607071],
+            [-81.409, -231.304, 148.917],
+        ),
+        (
+            "side",
+            [760.591, 764.935, 644.299, 503.401],
+            [-0.36158, 0.18977, -0.00177, -0.00037, -0.05891],
+            [0.099098, 1.843836, 1.625013],
+            [-111.027, -336.022, 273.996],
+        ),
+        (
+            "top",
+            [955.361, 957.155, 648.064, 520.802],
+            [-0.32012, 0.21293, 0.00015, -0.0002, -0.17492],
+            [0.514565, 0.497173, 2.715578],
+            [-88.126, -61.891, 91.021],
+        ),
+    ):
+        K = np.array([[lens[0], 0, lens[2]], [0, lens[1], lens[3]], [0, 0, 1.0]])
+        cameras.append(
+            Camera(name, (1280, 1024), K, np.array(distortion), rotation_matrix(np.array(turn)), np.array(t))
+        )
+    return CameraRig(tuple(cameras))
 
 
 def errors(rig, truth):
@@ -293,3 +335,21 @@ def test_adjustment_without_noise_is_exact(ring_rig, motion):
     rig, _ = aligned(result.rig, result.points_3d, old)
     assert result.converged
     assert errors(rig, ring_rig)[0] < 0.02
+
+
+@needs_shared
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["mid", "top"])
+def test_a_knocked_camera_is_named_on_a_real_rat(name):
+    """The two cameras whose labels agree best; the rig is one calibrated from the recording's ChArUco images."""
+    cameras = ("back", "mid", "side", "top")
+    folder = SHARED / "data" / "rodent_4cam"
+    views = read_views({c: folder / c / f"minimal_{c}_proofread.analysis.h5" for c in cameras}, fps=30)
+    rig = rat_rig()
+    old = with_camera(rig, name, knocked(rig[name], 3.0, 5.0))
+    found = refine_with_all(views["position"].values, old, sync=False)
+    assert any(f"'{name}' no longer stands" in warning for warning in found.report.warnings)
+    table = found.report.table()
+    assert table.loc[name, "epipolar_px_before"] > 15
+    assert table.loc[name, "epipolar_px_after"] < 4
+    assert table["change_px"].idxmax() == name
