@@ -202,7 +202,7 @@ def row(name: str, ours: float, goal: float, peers: dict[str, float]) -> None:
 
 
 def moving_animal(n_frames: int, n_keypoints: int, rng):
-    """(n_frames, n_keypoints, 3) mm at 120 Hz: keypoints that sway at a stride's rate on a wandering body, 2 mm noise."""
+    """(n_frames, n_keypoints, 3) mm at 120 Hz: keypoints swaying at a stride's rate on a wandering body, 2 mm noise."""
     t = np.arange(n_frames)[:, None, None] / 120
     body = 400 * np.sin(t * rng.uniform(0.2, 0.6, (1, 1, 3)) + rng.uniform(0, 6, (1, 1, 3)))
     sway = 30 * np.sin(2 * np.pi * rng.uniform(2, 4, (1, n_keypoints, 1)) * t + rng.uniform(0, 6, (1, n_keypoints, 3)))

@@ -28,6 +28,15 @@ def central_rows(values, times, out, start, stop):
 
 
 @njit(cache=True, nogil=True)
+def length_rows(vectors, out, start, stop):
+    """Euclidean length of vectors (n_frames, n_keypoints, 3) into out (n_frames, n_keypoints)."""
+    for t in range(start, stop):
+        for k in range(vectors.shape[1]):
+            x, y, z = vectors[t, k, 0], vectors[t, k, 1], vectors[t, k, 2]
+            out[t, k] = math.sqrt(x * x + y * y + z * z)
+
+
+@njit(cache=True, nogil=True)
 def polynomial_rows(values, times, half, polynomial, degree, out, start, stop):
     """Derivative `degree` at each frame of the polynomial through the frames within `half`; see `local_polynomial`."""
     n, columns = values.shape

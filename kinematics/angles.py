@@ -109,14 +109,13 @@ def corrected_three_point_angle(angles: Array, std: Array) -> Array:
     """
     angles, std = np.asarray(angles, float), np.asarray(std, float)
     folded = angles < np.pi / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(folded, angles, np.pi - angles) / std
-        true = np.where(
-            std > 0, np.interp(ratio, *_rice_table()) * std, ratio * 0 + np.where(folded, angles, np.pi - angles)
-        )
-        true = np.where(ratio > _RICE_END, np.sqrt(np.maximum(ratio**2 - 1, 0)) * std, true)
-    true = np.where(std == 0, np.where(folded, angles, np.pi - angles), true)
-    return np.where(np.isfinite(angles) & np.isfinite(std), np.where(folded, true, np.pi - true), np.nan)
+    away = np.where(folded, angles, np.pi - angles)
+    known = np.isfinite(angles) & (std > 0)
+    ratio = np.divide(away, std, out=np.zeros_like(away), where=known)
+    far = np.sqrt(np.maximum(ratio**2 - 1, 0))
+    ratio = np.where(ratio > _RICE_END, far, np.interp(ratio, *_rice_table()))
+    true = np.where(std == 0, away, np.where(known, ratio * std, np.nan))
+    return np.where(folded, true, np.pi - true)
 
 
 _RICE_END = 8.0

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..datasets import Array, DatasetError
 from .doors import nearest, per_individual, points_of, times_of, unit_of
-from .filters import butterworth_derivative, central_difference, local_polynomial
+from .filters import butterworth_derivative, central_difference, lengths, local_polynomial
 from .smoother import SmoothedMotion, smooth_motion
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
@@ -44,7 +44,7 @@ def velocity(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset
     DatasetError : an unknown method, "state" of a pose without velocity, fewer than two frames
     """
     result = _derivative(pose, 1, method, options)
-    speed = _norm(result["velocity"].values)
+    speed = lengths(result["velocity"].values)
     return result.assign(speed=(("time", "keypoint"), speed, {"units": f"{unit_of(pose)}/s"}))
 
 
@@ -163,7 +163,3 @@ _METHODS = {
     "savgol": _savgol,
     "butterworth": _butterworth,
 }
-
-
-def _norm(vectors: Array) -> Array:
-    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Array, DatasetError
-from ._kernels_filters import central_rows, polynomial_rows
+from ._kernels_filters import central_rows, length_rows, polynomial_rows
 from .parallel import over_frames
 
 EVEN = 1e-3  # relative spread of the frame intervals that still counts as evenly spaced
@@ -27,6 +27,13 @@ def central_difference(values: Array, times: Array) -> Array:
     out = np.empty_like(flat)
     over_frames(central_rows, len(flat), flat, np.asarray(times, float), out)
     return out.reshape(values.shape)
+
+
+def lengths(vectors: Array) -> Array:
+    """(n_frames, n_keypoints) Euclidean lengths of vectors (n_frames, n_keypoints, 3)."""
+    out = np.empty(vectors.shape[:2])
+    over_frames(length_rows, len(vectors), np.ascontiguousarray(vectors, float), out)
+    return out
 
 
 def local_polynomial(values: Array, times: Array, window: int, polynomial: int, degree: int) -> Array:

@@ -165,6 +165,8 @@ def _check_keypoints(pose: xr.Dataset, joints: list[Joint]) -> None:
 
 def _warn_coincident(points: Array, angles: Array, plan: AnglePlan, joints: list[Joint]) -> None:
     """One warning for all joints with NaN angles although every point is there."""
+    if np.isfinite(angles.sum()):
+        return
     counts = {}
     for j, joint in enumerate(joints):
         missing = np.isnan(angles[:, j])

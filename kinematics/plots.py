@@ -54,7 +54,7 @@ def plot_stick_figures(
 
     Parameters
     ----------
-    horizontal, vertical : world axes to look along; None of the figures is rotated
+    horizontal, vertical : the world axes that the page shows
     spacing : world units between figures, which are then taken to a common place; None: where the animal was
     """
     frames = np.linspace(0, pose.sizes["time"] - 1, n_figures).round().astype(int)
