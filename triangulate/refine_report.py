@@ -66,24 +66,23 @@ def warning_sentences(
                 f"camera '{name}' disagrees with the others by {error:.0f} px even after refinement: it is not this"
                 " recording's camera, or its keypoints are of something else; calibrate it again"
             )
+    for name, n_points in zip(rig.names, values[:, -1], strict=True):
+        if n_points < FEW_POINTS:
+            lines.append(f"camera '{name}' shares only {n_points:.0f} points with the others; its pose is not tested")
     if kept:
         return tuple(lines)
+    blame = " (with two cameras it cannot be told which of them moved)" if len(rig) == 2 else ""
     for c, name in enumerate(rig.names):
         pixels, turned, shifted = values[c, 2:5]
         off = f"{pixels:.1f} px ({turned:.2f} degrees, {shifted:.3g} {rig.unit})"
         if c in knocks:
             lines.append(
-                f"camera '{name}' was knocked at frame {knocks[c]}: its image is off by {off}; use the rig of each"
+                f"camera '{name}' was knocked at frame {knocks[c]}: its image is off by {off}{blame}; use the rig of each"
                 " part, or only the frames on one side"
             )
         elif pixels > max(KNOCKED * noise, 1.0):
-            blame = " (with two cameras it cannot be told which of them moved)" if len(rig) == 2 else ""
             lines.append(
                 f"camera '{name}' no longer stands where it was calibrated: its image is off by {off}{blame}; use the"
                 " refined rig, or calibrate again"
-            )
-        if values[c, -1] < FEW_POINTS:
-            lines.append(
-                f"camera '{name}' shares only {values[c, -1]:.0f} points with the others; its pose is uncertain"
             )
     return tuple(lines)

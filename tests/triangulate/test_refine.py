@@ -227,6 +227,14 @@ def test_a_foreign_rig_is_refused(ring_rig, motion):
         refine_rig(film(ring_rig, motion), turned, moves=False, n_points=500)
 
 
+def test_a_camera_without_points_is_named_and_harms_nothing(ring_rig, motion):
+    shown = film(ring_rig, motion)
+    shown[3] = np.nan
+    found = refine_rig(shown, ring_rig)
+    assert found.report.warnings == ("camera 'cam_3' shares only 0 points with the others; its pose is not tested",)
+    assert found.rig is ring_rig
+
+
 def test_too_few_points_and_wrong_shapes_are_refused(ring_rig):
     nothing = np.full((6, 20, 7, 2), np.nan)
     with pytest.raises(ValueError, match="fewer than 50 points"):
