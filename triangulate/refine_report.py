@@ -77,8 +77,8 @@ def warning_sentences(
         off = f"{pixels:.1f} px ({turned:.2f} degrees, {shifted:.3g} {rig.unit})"
         if c in knocks:
             lines.append(
-                f"camera '{name}' was knocked at frame {knocks[c]}: its image is off by {off}{blame}; use the rig of each"
-                " part, or only the frames on one side"
+                f"camera '{name}' was knocked at frame {knocks[c]}: its image is off by {off}{blame}; use the rig of"
+                " each part, or only the frames on one side"
             )
         elif pixels > max(KNOCKED * noise, 1.0):
             lines.append(
