@@ -43,7 +43,7 @@ def probe_video(path: str | os.PathLike) -> VideoFacts:
         readable, frame = capture.read()
         if not readable:
             raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
-        n_frames = int(round(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        n_frames = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         return VideoFacts(path, max(n_frames, 1), fps if fps > 0 else float("nan"), (frame.shape[1], frame.shape[0]))
     finally:

@@ -66,7 +66,7 @@ def run_session(
     steps before stay, and no partial file is left
     """
     say = say or (lambda line: None)
-    ledger, seconds = Ledger(session.output / "provenance"), {}
+    ledger, seconds = _ledger(session), {}
     for step in (ALL_STEPS[name] for name in STEPS if name in steps):
         if not step.asked_for(session):
             continue
@@ -84,6 +84,10 @@ def run_session(
         ledger.record(step.name, fingerprint, step.outputs(session), options)
         say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
     return seconds
+
+
+def _ledger(session: Session) -> Ledger:
+    return Ledger(session.output / "provenance")
 
 
 def _check_inputs(session: Session, step: Step) -> None:
@@ -221,8 +225,16 @@ def _train(session: Session, progress: bool) -> None:
         options["weights"] = session.folder / options["weights"]
     if "start" in options:
         options["start"] = load_detector(session.folder / options["start"])
-    detector = _call(session, "train", train, labels, progress=progress, **options)
+    checkpoint = _checkpoint(session, "train")
+    detector = _call(session, "train", train, labels, progress=progress, checkpoint=checkpoint, **options)
     detector.save(session.output / "detector.safetensors")
+    checkpoint.unlink(missing_ok=True)
+
+
+def _checkpoint(session: Session, step: str) -> Path:
+    """Where a killed step goes on from; named by its fingerprint, so that no other run meets this state."""
+    fingerprint = _ledger(session).fingerprint(step, ALL_STEPS[step].inputs(session), _relevant_options(session, step))
+    return session.output / f"{step}-{fingerprint[:12]}.checkpoint"
 
 
 def _predict_inputs(session: Session) -> list[Path]:
@@ -258,6 +270,7 @@ def _predict(session: Session, progress: bool) -> None:
             )
         path = detector_path(session)
         assert path is not None  # _predict_inputs has refused the other case
+        options = {"checkpoint": _checkpoint(session, "predict"), **options}
         views = _call(session, "predict", predict, load_detector(path), videos, progress=progress, **options)
     write_dataset(views, session.output / "views.nc")
 
