@@ -28,7 +28,7 @@ from .detection import BoardDetections, detect_boards
 from .diagnosis import disagreement_warning, refuse_disagreement
 from .errors import CalibrationError
 from .images import Source
-from .initial import chain, chained_poses, initial_lens, lens_camera, lens_row, pair_fits, plane_poses
+from .initial import chain, initial_lens, lens_camera, lens_row, pair_fits, plane_poses, poses_of
 from .mirror import decide_flips, flip_corners, mostly_mirrored
 from .report import CalibrationReport
 from .select import choose_lenses
@@ -268,8 +268,7 @@ def _start(problem: Problem, rows: Array, kinds):
         candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
     reached = chain(pair_fits(candidates, problem.board, MIN_SHARED), problem.n_cameras, 0)
     check_connected(problem.names, shared_frames(problem.corners), set(reached))
-    R, t = chained_poses(candidates, problem.board)
-    return start_frames(problem, rows, kinds, R, t)
+    return start_frames(problem, rows, kinds, *poses_of(reached, problem.n_cameras), candidates)
 
 
 def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings, notes) -> Calibration:

@@ -10,7 +10,7 @@ from ..datasets.arrays import Array
 from .boards import Board
 from .detection import BoardDetections
 from .errors import CalibrationError
-from .initial import PairFit, board_outline, chained_poses, lens_camera, plane_poses, relative_pose
+from .initial import PairFit, board_outline, chain, lens_camera, pair_fits, plane_poses, poses_of, relative_pose
 from .offsets import board_offsets
 from .rotations import rotation_vector
 from .solve import LensKind, Problem, Solution, solve, start_frames
@@ -135,8 +135,8 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
     poses, _ = camera_poses(solution, state.lens)
     split = [*poses, _only(poses[c], np.arange(move.frame, len(poses[c][0])))]
     split[c] = _only(poses[c], np.arange(move.frame))
-    R, t = chained_poses(split, problem.board)
-    start = start_frames(again, state.lens, solution.kinds, R, t)
+    R, t = poses_of(chain(pair_fits(split, problem.board), len(split), 0), len(split))
+    start = start_frames(again, state.lens, solution.kinds, R, t, split)
     return solve(again, replace(start, delay=np.append(state.delay, state.delay[c])))
 
 

@@ -17,6 +17,8 @@ from .rotations import mean_rotation
 _MAX_LENS_FRAMES = 40
 _FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)
 _SIMPLE = (0, 1, 4, 5)
+_MAX_PAIR_FRAMES = 60
+_MAX_PROPOSALS = 24
 
 
 def lens_row(K: Array, distortion: Array) -> Array:
@@ -179,26 +181,27 @@ def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array
     a, b : R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`, the same frames
     outline : (n, 3) points of the board with which poses are compared
     """
-    both = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
-    if len(both) == 0:
+    shared = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
+    if len(shared) == 0:
         return None
+    both = shared[np.unique(np.linspace(0, len(shared) - 1, _MAX_PAIR_FRAMES).astype(int))]
     X_a, X_b = _seen_from(a[0][both], a[1][both], outline), _seen_from(b[0][both], b[1][both], outline)
-    proposals = both[np.unique(np.linspace(0, len(both) - 1, 40).astype(int))]
     best, best_error = None, np.inf
-    for f in proposals:
+    for f in both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]:
         for i in range(2):
             for j in range(2):
                 R = a[0][f, i] @ b[0][f, j].T
                 t = a[1][f, i] - R @ b[1][f, j]
-                error = np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2)))
-                if error < best_error:
-                    best, best_error = (R, t), error
+                if np.isfinite(t).all():
+                    error = float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2))))
+                    if error < best_error:
+                        best, best_error = (R, t), error
     if best is None:
         return None
-    return _average(best, a, b, both, X_a, X_b, float(best_error))
+    return _average(best, a, b, both, len(shared), X_a, X_b, best_error)
 
 
-def _average(best: tuple[Array, Array], a, b, both, X_a, X_b, best_error: float) -> PairFit:
+def _average(best: tuple[Array, Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
     """Mean over the frames that agree with the best proposal; the proposal itself where averaging does not help."""
     table = _disagreement(best[0], best[1], X_a, X_b)
     choice = table.reshape(len(table), -1).argmin(axis=1)
@@ -209,8 +212,8 @@ def _average(best: tuple[Array, Array], a, b, both, X_a, X_b, best_error: float)
     t = np.median(a[1][f, i] - np.einsum("ij,nj->ni", R, b[1][f, j]), axis=0)
     error = float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2))))
     if error < best_error:
-        return PairFit(R, t, len(both), error)
-    return PairFit(best[0], best[1], len(both), best_error)
+        return PairFit(R, t, n_shared, error)
+    return PairFit(best[0], best[1], n_shared, best_error)
 
 
 def _seen_from(R: Array, t: Array, outline: Array) -> Array:
@@ -259,10 +262,9 @@ def pair_fits(poses: list[tuple[Array, Array]], board: Board, least: int = 3) ->
     return pairs
 
 
-def chained_poses(poses: list[tuple[Array, Array]], board: Board) -> tuple[Array, Array]:
-    """Camera poses R (n_cameras, 3, 3), t (n_cameras, 3) in the first camera's frame; out of reach: where it stands."""
-    reached = chain(pair_fits(poses, board), len(poses), 0)
-    R, t = (np.stack([reached.get(c, (np.eye(3), np.zeros(3)))[i] for c in range(len(poses))]) for i in range(2))
+def poses_of(reached: dict[int, tuple[Array, Array]], n_cameras: int) -> tuple[Array, Array]:
+    """The poses of `chain` as arrays R (n_cameras, 3, 3), t (n_cameras, 3); cameras out of reach at the root."""
+    R, t = (np.stack([reached.get(c, (np.eye(3), np.zeros(3)))[i] for c in range(n_cameras)]) for i in range(2))
     return R, t
 
 

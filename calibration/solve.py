@@ -12,7 +12,7 @@ from ..datasets.arrays import Array
 from .boards import Board
 from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of
 from .cameras import Camera, CameraRig
-from .initial import board_outline, frame_poses, lens_camera, lens_matrix, plane_poses
+from .initial import board_outline, frame_poses, lens_camera, lens_matrix
 
 LensKind = int | str
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
@@ -130,12 +130,8 @@ def fisheye_row(row: Array, size: tuple[int, int]) -> Array:
     return fisheye
 
 
-def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Array, t: Array) -> Start:
-    """Start values of the frames' poses, given lenses and camera poses."""
-    candidates = []
-    for c in range(problem.n_cameras):
-        camera = lens_camera(lens[problem.lens_of[c]], problem.sizes[c], fisheye=kinds[problem.lens_of[c]] == "fisheye")
-        candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
+def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Array, t: Array, candidates) -> Start:
+    """Start values of the frames' poses, given lenses, camera poses and each camera's own (`plane_poses`)."""
     frame_R, frame_t = frame_poses(R, t, candidates, board_outline(problem.board))
     frames = np.flatnonzero(np.isfinite(frame_t[:, 0]))
     return Start(lens, tuple(kinds), R, t, frames, frame_R[frames], frame_t[frames])
