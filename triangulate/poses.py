@@ -18,6 +18,7 @@ from .posterior import Trajectory
 from .prior import PosePrior
 from .sampling import FrameNoise
 from .smooth import check_problem, keypoint_pairs
+from .smooth_reflect import reflected
 from .smooth_skeleton import find_mode, joint_posterior
 from .smooth_windows import Learned, Problem, Solution, learn, open_window, scatter, solve_windows, tracks_alone
 
@@ -154,6 +155,7 @@ def solve_pose_window(
         }
         return replace(tracks_alone(window.tracks, len(pairs), 0), by_frame=nothing)
     first = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    first = reflected(window.observations, first, window.prior, window.bones)
     observations, points_3d, overruled = repair(window, first.points_3d, poser)
     spread = np.zeros((*points_3d.shape, 3))
     pull = poser.pull_of(points_3d)

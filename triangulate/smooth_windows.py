@@ -20,6 +20,7 @@ from .posterior import Trajectory, derivatives
 from .prior_time import informative_frames, n_processors
 from .sampling import FrameNoise, draw_noise
 from .smooth_observations import Observations, observe, observe_window
+from .smooth_reflect import reflected
 from .smooth_skeleton import Bones, JointPosterior, find_mode, joint_posterior, measure_bones, pair_covariances
 from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
 
@@ -158,6 +159,7 @@ def solve_window(
     if (learned.bones is None and noise is None) or not window.known.any():
         return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
     mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    mode = reflected(window.observations, mode, window.prior, window.bones)
     joint = joint_posterior(window.observations, mode, window.prior, window.noise)
     return scatter(joint, window.tracks, window.known, pairs)
 

@@ -5,6 +5,7 @@ import pytest
 
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import smooth
+from tests.conftest import make_moving_points
 from tests.triangulate.recordings import FPS, coverage, seen
 
 
@@ -118,3 +119,14 @@ def test_one_camera_and_nothing_seen_give_nan(ring_rig, skeleton, moving_skeleto
 def test_a_skeleton_of_other_keypoints_is_refused(ring_rig, moving_skeleton):
     with pytest.raises(ValueError, match="skeleton has 2 keypoints"):
         smooth(ring_rig.project(moving_skeleton), ring_rig, fps=FPS, skeleton=Skeleton(("a", "b"), (("a", "b"),)))
+
+
+def test_a_limb_seen_by_one_camera_is_put_on_the_right_side_of_its_joint(ring_rig, skeleton):
+    truth = make_moving_points(skeleton, 160, seed=3)
+    worst = []
+    for camera in range(3):
+        points_2d, confidence, _ = seen(ring_rig, truth, outliers=0.02, missing=0, seed=camera)
+        points_2d[np.arange(6) != camera, 60:90, 4] = np.nan
+        found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton)
+        worst.append(np.linalg.norm(found.points_3d - truth, axis=-1)[60:90, 4].max())
+    assert max(worst) < 6
