@@ -1,86 +1,133 @@
-"""Videos, read in sequence: what a file holds, its frames, and a clear word when it is broken.
+"""Reading videos and pictures: frames one after another, never a seek, never an assumed frame rate.
 
-Seeking is never used to read (12 frames/s against 700 in sequence, and inexact with some codecs).
+Seeking is slower than decoding (12 frames/s against 700) and inexact with some codecs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+Image = np.ndarray  # (height, width, 3) uint8, RGB
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
 
 
 class VideoError(ValueError):
-    """A video that is missing, empty, truncated or unreadable; the message names the file and the remedy."""
+    """A video or picture that cannot be used; the message names the file, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
-class VideoFacts:
-    """What a video file says of itself: (width, height) in pixels; `fps` is NaN where the file does not say."""
+class VideoInfo:
+    """What a video's header promises; `n_frames` is 0 where the container does not say."""
 
     path: Path
-    n_frames: int
+    width: int
+    height: int
     fps: float
-    size: tuple[int, int]
+    n_frames: int
 
 
-def probe_video(path: str | os.PathLike) -> VideoFacts:
-    """The facts of a video, after its first frame was decoded.
-
-    Raises
-    ------
-    VideoError : the file is missing, empty, or holds no frame that can be decoded
-    """
-    capture, path = _open(path)
-    try:
-        readable, frame = capture.read()
-        if not readable:
-            raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
-        n_frames = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        fps = float(capture.get(cv2.CAP_PROP_FPS))
-        return VideoFacts(path, max(n_frames, 1), fps if fps > 0 else float("nan"), (frame.shape[1], frame.shape[0]))
-    finally:
-        capture.release()
+def natural_key(name: str | os.PathLike) -> list:
+    """Sort key that puts img2 before img10."""
+    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(name))]
 
 
-def read_frames(path: str | os.PathLike) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a video in order, (height, width, 3) BGR.
+def probe_video(path: str | os.PathLike) -> VideoInfo:
+    """Size, frame rate and promised number of frames.
 
     Raises
     ------
-    VideoError : as `probe_video`, or the video ends before the number of frames that its header promises
+    VideoError : the file is missing, empty, or no readable video, or its header holds no frame rate
     """
-    facts = probe_video(path)
-    capture, path = _open(path)
-    n_read = 0
-    try:
-        while True:
-            readable, frame = capture.read()
-            if not readable:
-                break
-            n_read += 1
-            yield frame
-    finally:
-        capture.release()
-    # the header's count is an estimate in some containers: a shortfall of a frame or two is no truncation
-    if n_read < facts.n_frames - max(2, facts.n_frames // 100):
-        raise VideoError(f"{path} ends after {n_read} of {facts.n_frames} frames: it is truncated; copy it again")
-
-
-def _open(path: str | os.PathLike) -> tuple[cv2.VideoCapture, Path]:
     path = Path(path)
     if not path.is_file():
         raise VideoError(f"there is no video {path}; correct the path")
     if path.stat().st_size == 0:
-        raise VideoError(f"the video {path} is empty (0 bytes); copy or export it again")
+        raise VideoError(f"the video {path} is empty (0 bytes); copy or record it again")
     capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise VideoError(f"{path} cannot be opened as a video: it is truncated, or no video; copy or export it again")
-    return capture, path
+    try:
+        width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps, n_frames = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if not capture.isOpened() or width <= 0 or height <= 0:
+            raise VideoError(
+                f"{path} cannot be read as a video: it is truncated, or no video; copy it again, or convert it to mp4"
+            )
+        if not capture.grab():
+            raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
+    finally:
+        capture.release()
+    if not np.isfinite(fps) or fps <= 0:
+        raise VideoError(f"the header of {path} gives no frame rate ({fps}); write the video again with one")
+    return VideoInfo(path, width, height, float(fps), max(n_frames, 0))
+
+
+def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None) -> Generator[Image | None]:
+    """The frames of a video in order, as (height, width, 3) RGB; None where a frame is damaged.
+
+    Frames before `start` are decoded and dropped: seeking is slower than decoding and wrong in many files. After a
+    frame that cannot be decoded the reader goes on as long as the header promises more frames.
+
+    Raises
+    ------
+    VideoError : the video cannot be opened, or a frame's size differs from the first
+    """
+    info = probe_video(path)
+    capture = cv2.VideoCapture(str(path))
+    index, failures = 0, 0
+    try:
+        while stop is None or index < stop:
+            if not capture.grab():
+                failures += 1
+                if index + 1 >= info.n_frames or failures > 100:
+                    break
+                if index >= start:
+                    yield None
+                index += 1
+                continue
+            failures = 0
+            if index >= start:
+                yield _retrieve(capture, info, index)
+            index += 1
+    finally:
+        capture.release()
+
+
+def _retrieve(capture: cv2.VideoCapture, info: VideoInfo, index: int) -> Image | None:
+    good, frame = capture.retrieve()
+    if not good or frame is None:
+        return None
+    if frame.shape[:2] != (info.height, info.width):
+        raise VideoError(
+            f"{info.path} changes its size at frame {index}: {frame.shape[1]}x{frame.shape[0]} after "
+            f"{info.width}x{info.height}; split the recording there"
+        )
+    return as_rgb(frame)
+
+
+def read_picture(path: str | os.PathLike) -> Image:
+    """One picture file as (height, width, 3) RGB; grey is repeated, transparency dropped.
+
+    Raises
+    ------
+    VideoError : the file is missing or no picture
+    """
+    if not Path(path).is_file():
+        raise VideoError(f"there is no picture {path}")
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
+    return as_rgb(picture)
+
+
+def as_rgb(frame: np.ndarray) -> Image:
+    """OpenCV's blue-green-red or grey picture as RGB."""
+    if frame.ndim == 2:
+        return cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..formats.videos import VideoError, probe_video
 from .label_files import read_labels
 from .labels import LabelError, Labels, join_labels
 from .recipe import Augmentation, Recipe
-from .video import VideoError, probe_video
 
 if TYPE_CHECKING:
     from .corruption import corrupt, corruption_table

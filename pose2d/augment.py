@@ -7,9 +7,9 @@ import numpy as np
 from numpy.random import Generator
 
 from ..datasets import Array
+from ..formats.videos import Image
 from .grid import GREY
 from .recipe import Augmentation
-from .video import Image
 
 
 def random_view(

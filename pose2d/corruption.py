@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from ..formats.videos import Image
 from .detector import Detector
 from .evaluation import error_table, matching_labels
 from .inference import detector_engine
 from .labels import Labels
 from .store import labelled_images
-from .video import Image
 
 # one value per severity 1-5
 _BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)  # added to the value channel

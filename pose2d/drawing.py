@@ -13,8 +13,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from ..datasets import Array, check_views, fps_of
+from ..formats.videos import Image, VideoError, probe_video, read_frames
 from .detector import Detector
-from .video import Image, VideoError, probe_video, read_frames
 
 
 def draw_pose(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Array
+from ..formats.videos import VideoError, probe_video, read_frames
 from .projects import write_project
-from .video import VideoError, probe_video, read_frames
 
 Recording = Mapping[str, str | os.PathLike]
 THUMBNAIL = (24, 18)

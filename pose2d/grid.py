@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..datasets import Array
-from .video import Image
+from ..formats.videos import Image
 
 GREY = 127  # what lies outside an image
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..datasets import Array
+from ..formats.videos import Image
 from .blocks import fold_norms
 from .boxes import box_centre
 from .decoding import find_peaks
@@ -19,7 +20,6 @@ from .networks import PoseNet
 from .runtimes import Run, make_run
 from .small import Small
 from .template import TemplateMatching
-from .video import Image
 
 SURE = 0.3  # probability mass above which a locator is believed
 MULTIPLE = 32  # sides of the network's input

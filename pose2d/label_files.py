@@ -14,8 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ..formats.videos import natural_key
 from .labels import LabelError, Labels, Picture, join_labels
-from .video import natural_key
 
 Symmetries = Sequence[tuple[str, str]]
 

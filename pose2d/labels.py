@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Array
-from .video import Image, VideoError, read_frames, read_picture
+from ..formats.videos import Image, VideoError, read_frames, read_picture
 
 
 class LabelError(ValueError):

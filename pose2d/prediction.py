@@ -16,10 +16,10 @@ import xarray as xr
 from tqdm import tqdm
 
 from ..datasets import Array, frame_times, views_dataset, with_provenance
+from ..formats.videos import Image, VideoError, VideoInfo, probe_video, read_frames
 from .detector import Detector
 from .grid import window
 from .inference import MULTIPLE, Engine, Found, detector_engine
-from .video import Image, VideoError, VideoInfo, probe_video, read_frames
 
 SAVE_EVERY = 2000  # instants
 AHEAD = 4  # decoded frames that wait per camera

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ..datasets import Array
+from ..formats.videos import VideoError, read_frames
 from .labels import LabelError
-from .video import VideoError, read_frames
 
 
 def picture_name(frame: int) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets import Array
+from ..formats.videos import Image, VideoError, read_frames
 from .grid import scaling, warp
 from .labels import Labels
-from .video import Image, VideoError, read_frames
 
 BUDGET = 1 << 30  # bytes
 

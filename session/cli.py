@@ -170,6 +170,9 @@ def _options(
 
 def main() -> None:
     """Run a command; what goes wrong comes out as one sentence and exit code 1 (MUYBRIDGE_DEBUG=1 shows where)."""
+    # the decoder's own complaints would stand before our sentence
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     try:
         app()
     except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:

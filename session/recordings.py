@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
             f"the {what} differ in length: {_listed(n_frames, 'frames')}; they are not synchronous: trim them to the"
             " same instants"
         )
-    rates = {name: round(fact.fps, 3) for name, fact in facts.items() if math.isfinite(fact.fps)}
+    rates = {name: round(fact.fps, 3) for name, fact in facts.items()}
     if len(set(rates.values())) > 1:
         raise SessionError(f"the {what} differ in frame rate: {_listed(rates, 'Hz')}; record or convert them alike")
     return next(iter(rates.values()), None)
@@ -58,7 +57,7 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
         if camera.video is not None:
             try:
                 fact = probe_video(camera.video)
-                row = {"frames": fact.n_frames, "fps": round(fact.fps, 3), "size": f"{fact.size[0]}x{fact.size[1]}",
+                row = {"frames": fact.n_frames, "fps": round(fact.fps, 3), "size": f"{fact.width}x{fact.height}",
                        "seconds": round(fact.n_frames / fact.fps, 3)}  # fmt: skip
             except VideoError as error:
                 problems.append(f"camera '{name}': {error}")

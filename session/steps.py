@@ -272,7 +272,19 @@ def _predict(session: Session, progress: bool) -> None:
         assert path is not None  # _predict_inputs has refused the other case
         options = {"checkpoint": _checkpoint(session, "predict"), **options}
         views = _call(session, "predict", predict, load_detector(path), videos, progress=progress, **options)
+        _refuse_truncated(videos, views)
     write_dataset(views, session.output / "views.nc")
+
+
+def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
+    """A few damaged frames are gaps; a tenth of a video is a file that was cut off."""
+    for (name, path), n_damaged in zip(videos.items(), views.attrs["damaged_frames"], strict=True):
+        n_frames = views.sizes["time"]
+        if n_damaged > 0.1 * n_frames:
+            raise SessionError(
+                f"camera '{name}': {n_damaged} of {n_frames} frames of {path} cannot be decoded; it is truncated or"
+                " damaged: copy it again"
+            )
 
 
 # reconstruct, kinematics, report

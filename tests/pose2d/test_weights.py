@@ -6,6 +6,7 @@ import torch
 from matplotlib import get_data_path
 from safetensors.torch import save_file
 
+from muybridge.formats.videos import read_picture
 from muybridge.pose2d import weights as weights_module
 from muybridge.pose2d.efficientnet import EfficientNet
 from muybridge.pose2d.layouts import efficientnet_layouts, mobilenet_layouts, resnet_layouts
@@ -13,7 +14,6 @@ from muybridge.pose2d.mobilenet import MobileNetV2, MobileNetV2Classifier
 from muybridge.pose2d.networks import build_network
 from muybridge.pose2d.resnet import ResNet
 from muybridge.pose2d.runtimes import as_input
-from muybridge.pose2d.video import read_picture
 from muybridge.pose2d.weights import WeightsError, load_weights, read_tensors, set_norm
 from tests.helpers import SHARED, needs_shared
 

@@ -25,7 +25,7 @@ def test_videos_of_different_rates_are_refused(small_recording):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "is empty"), (b"not a video at all" * 50, "cannot be opened as a video")]
+    ("content", "message"), [(b"", "is empty"), (b"not a video at all" * 50, "cannot be read as a video")]
 )
 def test_a_broken_video_names_camera_file_and_remedy(small_recording, content, message):
     (small_recording / "right.mp4").write_bytes(content)
