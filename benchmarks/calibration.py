@@ -7,7 +7,9 @@ Run: python benchmarks/calibration.py [--peers]. aniposelib 0.8 is used where it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import time
 from pathlib import Path
 
@@ -119,7 +121,8 @@ def with_aniposelib(detections):
             own.append(row)
         rows.append(own)
     np.random.seed(0)  # noqa: NPY002, it draws from the global generator
-    group.calibrate_rows(rows, board, verbose=False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        group.calibrate_rows(rows, board, verbose=False)
     rig = [
         Camera(c.name, c.size, c.matrix, c.dist, cv2.Rodrigues(np.asarray(c.rvec))[0], np.asarray(c.tvec).ravel())
         for c in group.cameras
