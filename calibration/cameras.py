@@ -279,7 +279,9 @@ def _points(points: Array, size: int) -> Array:
 
 def _first_root(coefficients: Array) -> float:
     """Smallest positive real root of a polynomial (ascending coefficients), infinity where there is none."""
-    coefficients = np.trim_zeros(np.asarray(coefficients, float), "b")
+    # a coefficient of next to nothing has its root far beyond every image, and would overflow the companion matrix
+    coefficients = np.asarray(coefficients, float)
+    coefficients = np.trim_zeros(np.where(np.abs(coefficients) < 1e-30, 0.0, coefficients), "b")
     if len(coefficients) < 2:
         return np.inf
     roots = np.polynomial.polynomial.polyroots(coefficients)

@@ -96,6 +96,11 @@ def test_distort_after_undistort_is_the_identity_or_nan(k1, k2, p1, p2):
     np.testing.assert_allclose(back[known], pixels[known], atol=1e-8)
 
 
+def test_a_vanishing_coefficient_is_no_coefficient():
+    pixels = np.array([[10.0, 20.0], [900.0, 700.0]])
+    np.testing.assert_allclose(camera([0.0, 2e-311, 0, 0]).undistort(pixels), pixels, atol=1e-9)
+
+
 def test_a_mirrored_view_is_the_flipped_image_of_the_same_camera():
     width = 1280
     lens = camera([-0.3, 0.1, 0.001, -0.002])
