@@ -14,16 +14,17 @@ from ..calibration._kernels import project_with_jacobian
 
 @njit(cache=True, nogil=True)
 def linearise(
-    K, d, fisheye, limit, R, t, points_2d, prior, sigma, log_outlier, points_3d, spread, inflate, start, stop,
+    K, d, fisheye, limit, R, t, points_2d, prior, sigma, scale, log_outlier, points_3d, spread, inflate, start, stop,
     information, vector, weights, squared,
 ):  # fmt: skip
     """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`, of the frames start to stop.
 
-    points_2d (C, T, J, 2), prior (C, T, J) of being an inlier, sigma (C, J) px, log_outlier (C,) log density of an
-    outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate` widens the inlier density. Fills
-    information (T, J, 3, 3), vector (T, J, 3) = sum of w Jᵀ(residual + J x), weights (C, T, J), squared (C, T, J):
-    squared residual plus the trace of the projected spread, untouched where the spread exceeds the noise. Returns
-    the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
+    points_2d (C, T, J, 2), prior (C, T, J) of being an inlier, sigma (C, J) px times scale (C, T, J) the noise of a
+    coordinate, log_outlier (C,) log density of an outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection
+    times `inflate` widens the inlier density. Fills information (T, J, 3, 3), vector (T, J, 3) = sum of
+    w Jᵀ(residual + J x), weights (C, T, J), squared (C, T, J): squared residual plus the trace of the projected
+    spread, over the squared scale, untouched where the spread exceeds the noise. Returns the cost: minus the log of the
+    mixture. NaN points or pixels weigh 0 and leave all as it was.
     """
     n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
     cost = 0.0
@@ -42,7 +43,8 @@ def linearise(
                 u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
                 if math.isnan(u):
                     continue
-                s2 = sigma[c, k] * sigma[c, k]
+                scale2 = scale[c, f, k] * scale[c, f, k]
+                s2 = sigma[c, k] * sigma[c, k] * scale2
                 ex, ey = x - u, y - v
                 g0 = S[0, 0] * a0 + S[0, 1] * a1 + S[0, 2] * a2
                 g1 = S[1, 0] * a0 + S[1, 1] * a1 + S[1, 2] * a2
@@ -69,7 +71,7 @@ def linearise(
                 cost -= out + max(odds, 0.0) + math.log(1.0 + small)
                 weights[c, f, k] = r
                 if pxx + pyy < 2.0 * s2:
-                    squared[c, f, k] = ex * ex + ey * ey + pxx + pyy
+                    squared[c, f, k] = (ex * ex + ey * ey + pxx + pyy) / scale2
                 w = r / s2
                 ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
                 ey += b0 * X[0] + b1 * X[1] + b2 * X[2]

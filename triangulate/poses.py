@@ -54,6 +54,7 @@ def infer_poses(
     prior: PosePrior | None = None,
     n_states: int | None = None,
     confidence: Array | None = None,
+    covariances_2d: Array | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
     window: int | None = None,
@@ -68,7 +69,7 @@ def infer_poses(
 
     Parameters
     ----------
-    points_2d, fps, confidence, order, pairs, window, progress : as for `smooth`
+    points_2d, fps, confidence, covariances_2d, order, pairs, window, progress : as for `smooth`
     skeleton : its bones form a tree
     prior : None: learned from the recording's own well observed frames
     n_states : states to learn where there is no prior; None: one per 40 frames, at most 50
@@ -82,7 +83,7 @@ def infer_poses(
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
         )
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
     if not len(skeleton.bones) or (skeleton.parents < 0).all():
         raise ValueError("pose states need a skeleton with bones; this one has none")
     if prior is not None and (prior.skeleton.keypoints, set(prior.skeleton.bones)) != (

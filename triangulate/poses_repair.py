@@ -138,7 +138,7 @@ def _deviations(observations: Observations, points_3d: Array) -> Array:
     """(n_cameras, n_frames, n_keypoints) pixel residuals in standard deviations; infinite where missing."""
     projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
     residual = np.linalg.norm(projected.reshape(observations.points_2d.shape) - observations.points_2d, axis=-1)
-    return np.where(np.isfinite(residual), residual / observations.sigma[:, None, :], np.inf)
+    return np.where(np.isfinite(residual), residual / (observations.sigma[:, None, :] * observations.scale), np.inf)
 
 
 def _compare(
@@ -147,7 +147,7 @@ def _compare(
     """Suspects in stretches that are better explained there than here."""
     gain = np.clip(poser.log_evidence(there) - poser.log_evidence(here), -_MOST, _MOST)
     seen = np.isfinite(observations.points_2d[..., 0])
-    log_peak = -np.log(2 * np.pi * observations.sigma**2)[:, None, :]
+    log_peak = -np.log(2 * np.pi * (observations.sigma[:, None, :] * observations.scale) ** 2)
     out = np.log(1 - observations.prior) + observations.log_outlier[:, None, None]
     prior = np.log(observations.prior)
     at_here = prior + log_peak - 0.5 * np.minimum(_deviations(observations, here), 1e3) ** 2

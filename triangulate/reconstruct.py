@@ -140,7 +140,9 @@ def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, b
     points_2d, confidence = view_arrays(views)
     keypoints = [str(name) for name in views["keypoint"].values]
     skeleton = _in_order(skeleton, keypoints)
-    shared = {"fps": fps_of(views), "confidence": confidence}
+    shared: dict = {"fps": fps_of(views), "confidence": confidence}
+    if "covariance" in views and method != "articulated":
+        shared["covariances_2d"] = np.asarray(views["covariance"].values, dtype=float)
     if method == "smooth":
         from .smooth import smooth
 

@@ -14,6 +14,7 @@ from ..datasets.arrays import Array
 from .inputs import check_confidence, check_points_2d
 from .posterior import Trajectory
 from .prior_time import ORDERS
+from .smooth_observations import relative_noise
 from .smooth_windows import Problem, learn, solve_window, solve_windows
 
 
@@ -23,6 +24,7 @@ def smooth(
     *,
     fps: float,
     confidence: Array | None = None,
+    covariances_2d: Array | None = None,
     skeleton: Skeleton | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
@@ -39,6 +41,8 @@ def smooth(
     fps : frames per second
     confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
         0.02-0.98; NaN and 0 leave a pixel out; None: all alike
+    covariances_2d : (n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, what a detector claims of each pixel's
+        noise; only its ratio to the median of the camera and keypoint is believed; None: all alike
     skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
     order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
     pairs : names (a, b) of keypoints whose covariance within a frame is wanted, or "all"; None: those up to two
@@ -52,7 +56,7 @@ def smooth(
     ------
     ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
     """
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
     chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
     solve = partial(solve_window, problem, learned, chosen)
     options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
@@ -66,6 +70,7 @@ def check_problem(
     confidence: Array | None,
     skeleton: Skeleton | None,
     order: int | None,
+    covariances_2d: Array | None = None,
 ) -> Problem:
     points_2d = check_points_2d(points_2d, rig, fewest_views=1)
     if points_2d.ndim != 4:
@@ -84,7 +89,12 @@ def check_problem(
             f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
             " same, in the same order"
         )
-    return Problem(points_2d, rig, float(fps), confidence, skeleton, order)
+    if covariances_2d is not None and np.shape(covariances_2d) != (*points_2d.shape, 2):
+        raise ValueError(
+            f"covariances_2d has shape {np.shape(covariances_2d)}; expected {(*points_2d.shape, 2)}, one per pixel"
+        )
+    scale = relative_noise(points_2d, covariances_2d)
+    return Problem(points_2d, rig, float(fps), confidence, skeleton, order, scale)
 
 
 def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration import CameraRig
+from ..calibration._kernels import project_points
 from ..calibration.cameras import RigArrays
 from ..datasets.arrays import Array
 from . import _kernels_smooth
@@ -16,6 +17,8 @@ from .consensus import triangulate_ransac
 from .prior_time import run_frames
 
 PRIOR_RANGE = (0.02, 0.98)
+_SCALES = (0.25, 8.0)
+_LONGEST_MEMORY, _FORGOTTEN, _FEWEST_PRODUCTS = 30, 0.1, 200
 _DEFAULT_PRIOR = 0.9
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
 _ANCHOR_EXTENTS = 10.0
@@ -30,6 +33,7 @@ class Observations:
     points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
     prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
     sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
+    scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where nothing is known of it
     log_outlier : (n_cameras,) log density of an outlier: uniform over the image
     centre : (3,) world units, origin of the points inside the smoothers
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
@@ -39,12 +43,15 @@ class Observations:
     points_2d: Array
     prior: Array
     sigma: Array
+    scale: Array
     log_outlier: Array
     centre: Array
     anchor: float
 
     def at(self, frames: slice) -> Observations:
-        return replace(self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames])
+        return replace(
+            self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames], scale=self.scale[:, frames]
+        )
 
     def of(self, keypoints: NDArray[np.bool_]) -> Observations:
         """The observations of some keypoints, a mask (n_keypoints,)."""
@@ -54,6 +61,7 @@ class Observations:
             self,
             points_2d=self.points_2d[:, :, keypoints],
             prior=self.prior[:, :, keypoints],
+            scale=self.scale[:, :, keypoints],
             sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
         )
 
@@ -109,6 +117,7 @@ def linearise(
         np.ascontiguousarray(observations.points_2d),
         np.ascontiguousarray(observations.prior),
         observations.sigma,
+        np.ascontiguousarray(observations.scale),
         observations.log_outlier,
         np.ascontiguousarray(points_3d),
         np.ascontiguousarray(spread),
@@ -136,8 +145,36 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     return np.sqrt(np.maximum(variance, _FINEST**2))
 
 
+def noise_memory(observations: Observations, weights: Array, points_3d: Array) -> Array:
+    """(n_keypoints,) for how many frames an error lasts: 1 + twice the sum of the residuals' autocorrelations.
+
+    A detector that is wrong in one frame is wrong alike in the next, so that averaging over time gains less than over
+    white noise: where a smoother averages over more frames than an error lasts, its variance is this factor larger
+    (the integrated autocorrelation time: Sokal 1997, eq. 2.14, cut at the first lag below 0.1). White noise: 1.
+    """
+    n_frames, n_keypoints = points_3d.shape[:2]
+    projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
+    residuals = (observations.points_2d - projected.reshape(observations.points_2d.shape)) / observations.scale[
+        ..., None
+    ]
+    residuals = np.where((weights > 0.5)[..., None], residuals / observations.scale[..., None], np.nan)
+    memory, going = np.ones(n_keypoints), np.ones(n_keypoints, bool)
+    for lag in range(1, min(_LONGEST_MEMORY, n_frames // 4) + 1):
+        late, early = residuals[:, lag:], residuals[:, :-lag]
+        both = np.isfinite(late) & np.isfinite(early)
+        product = np.where(both, late * early, 0.0).sum(axis=(0, 1, 3))
+        power = np.where(both, 0.5 * (late**2 + early**2), 0.0).sum(axis=(0, 1, 3))
+        enough = both.sum(axis=(0, 1, 3)) >= _FEWEST_PRODUCTS
+        correlation = np.where(enough, product / np.maximum(power, 1e-300), 0.0)
+        going &= correlation > _FORGOTTEN
+        memory += 2 * np.where(going, correlation, 0.0)
+        if not going.any():
+            break
+    return memory
+
+
 def observe(
-    points_2d: Array, rig: CameraRig, confidence: Array | None
+    points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array
 ) -> tuple[Observations, Array, NDArray[np.bool_]]:
     """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on."""
     points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None)
@@ -154,6 +191,7 @@ def observe(
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
         sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1),
+        scale=scale,
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
@@ -162,11 +200,25 @@ def observe(
 
 
 def observe_window(
-    like: Observations, points_2d: Array, rig: CameraRig, confidence: Array | None
+    like: Observations, points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array
 ) -> tuple[Observations, Array, NDArray[np.bool_]]:
     """As `observe`, for other frames of the recording that `like` was learned from."""
     points_3d, inliers, _ = _locate(points_2d, rig, confidence, like.sigma.mean(axis=1))
-    return replace(like, points_2d=points_2d, prior=_prior(points_2d, confidence)), points_3d - like.centre, inliers
+    window = replace(like, points_2d=points_2d, prior=_prior(points_2d, confidence), scale=scale)
+    return window, points_3d - like.centre, inliers
+
+
+def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
+    """(n_cameras, n_frames, n_keypoints) claimed noise of each pixel over the median claim of its camera and keypoint.
+
+    Only the ratio is believed: how large the noise is, is learned from the residuals. 1 where nothing is claimed.
+    """
+    if covariances_2d is None:
+        return np.ones(points_2d.shape[:-1])
+    claimed = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
+    claimed = np.where(np.isfinite(claimed) & (claimed > 0), claimed, np.nan)
+    middle = np.array([[np.nanmedian(row) if np.isfinite(row).any() else 1.0 for row in own.T] for own in claimed])
+    return np.clip(np.nan_to_num(claimed / middle[:, None, :], nan=1.0), *_SCALES)
 
 
 def _prior(points_2d: Array, confidence: Array | None) -> Array:

@@ -101,9 +101,10 @@ def _local_cost(
     """What of the cost depends on keypoint k in some frames: its pixels, its differences and its bones."""
     seen = observations.points_2d[:, frames, k]
     projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d[frames, k]))
-    deviation = np.linalg.norm(projected - seen, axis=-1) / observations.sigma[:, [k]]
+    sigma = observations.sigma[:, [k]] * observations.scale[:, frames, k]
+    deviation = np.linalg.norm(projected - seen, axis=-1) / sigma
     belief = observations.prior[:, frames, k]
-    inlier = np.log(belief / (2 * np.pi * observations.sigma[:, [k]] ** 2)) - 0.5 * np.minimum(deviation, 1e3) ** 2
+    inlier = np.log(belief / (2 * np.pi * sigma**2)) - 0.5 * np.minimum(deviation, 1e3) ** 2
     outlier = np.log(1 - belief) + observations.log_outlier[:, None]
     known = np.isfinite(inlier)
     cost = -float(np.logaddexp(inlier[known], outlier[known]).sum())

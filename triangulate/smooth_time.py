@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from .filters import median_filter
 from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
-from .smooth_observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
+from .smooth_observations import (
+    Linearised,
+    Observations,
+    learn_sigma,
+    linearise,
+    robust_start,
+    surprising,
+)
 
 _ORDER_FRAMES = 400
 _QUICK_FRAMES = 1000

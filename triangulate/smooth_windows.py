@@ -19,7 +19,7 @@ from .banded import one_blas_thread
 from .posterior import Trajectory, derivatives
 from .prior_time import informative_frames, n_processors
 from .sampling import FrameNoise, draw_noise
-from .smooth_observations import Observations, observe, observe_window
+from .smooth_observations import Observations, noise_memory, observe, observe_window
 from .smooth_reflect import reflected
 from .smooth_skeleton import Bones, JointPosterior, find_mode, joint_posterior, measure_bones, pair_covariances
 from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
@@ -44,6 +44,7 @@ class Problem:
     confidence: Array | None
     skeleton: Skeleton | None
     order: int | None
+    scale: Array
 
     @property
     def n_frames(self) -> int:
@@ -53,20 +54,24 @@ class Problem:
     def n_keypoints(self) -> int:
         return self.points_2d.shape[2]
 
-    def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None]:
+    def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None, Array]:
         confidence = None if self.confidence is None else np.ascontiguousarray(self.confidence[:, frames])
-        return np.ascontiguousarray(self.points_2d[:, frames]), self.rig, confidence
+        return np.ascontiguousarray(self.points_2d[:, frames]), self.rig, confidence, self.scale[:, frames]
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all)."""
+    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
+
+    memory : (n_keypoints,) what the errors' correlation in time multiplies the posterior's variances by
+    """
 
     observations: Observations
     prior: TimePrior
     bones: Bones | None
     tracks: Tracks
     whole: bool
+    memory: Array
 
 
 def learn(problem: Problem) -> Learned:
@@ -78,7 +83,8 @@ def learn(problem: Problem) -> Learned:
     bones = None
     if problem.skeleton is not None and len(problem.skeleton.bones):
         bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
-    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames)
+    memory = noise_memory(observations, tracks.inlier_probability, tracks.points_3d)
+    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, memory)
 
 
 def overlap_frames(learned: Learned) -> int:
@@ -263,14 +269,16 @@ def _empty(problem: Problem, n_pairs: int, n_samples: int) -> Solution:
 
 def trajectory_of(problem: Problem, learned: Learned, solution: Solution, pairs: NDArray[np.int64]) -> Trajectory:
     """The solution of a whole recording in the world's coordinates, with its derivatives."""
+    spread = np.sqrt(learned.memory)
+    covariances = solution.covariances * learned.memory[:, None, None, None]
     velocities, velocity_covariances, accelerations, acceleration_covariances = derivatives(
-        solution.points_3d, solution.covariances, problem.fps
+        solution.points_3d, covariances, problem.fps
     )
     bones = learned.bones
     centre = learned.observations.centre
     return Trajectory(
         points_3d=solution.points_3d + centre,
-        covariances_3d=np.ascontiguousarray(solution.covariances[:, :, 0]),
+        covariances_3d=np.ascontiguousarray(covariances[:, :, 0]),
         inlier_probability=solution.inlier_probability,
         velocities=velocities,
         velocity_covariances=velocity_covariances,
@@ -283,8 +291,8 @@ def trajectory_of(problem: Problem, learned: Learned, solution: Solution, pairs:
         bone_lengths=np.zeros(0) if bones is None else bones.lengths,
         bone_stds=np.zeros(0) if bones is None else bones.stds,
         pairs=pairs,
-        cross_covariances=solution.cross_covariances,
-        samples=solution.samples + centre,
+        cross_covariances=solution.cross_covariances * spread[pairs].prod(axis=1)[:, None, None],
+        samples=solution.points_3d + (solution.samples - solution.points_3d) * spread[:, None] + centre,
         converged=solution.converged,
     )
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from muybridge.formats import videos as video_module
 from muybridge.pose2d import (
     DetectorError,
     LabelError,
@@ -16,7 +17,6 @@ from muybridge.pose2d import (
     probe_video,
     train,
 )
-from muybridge.pose2d import video as video_module
 from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_video
 
 SIZE = (128, 96)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from muybridge.triangulate import smooth, triangulate_ransac
 from tests.triangulate.recordings import FPS, coverage, seen
@@ -119,3 +120,38 @@ def test_nothing_seen_gives_nothing(ring_rig):
 def test_wrong_options_are_named(ring_rig, moving_skeleton, option, word):
     with pytest.raises(ValueError, match=word):
         smooth(ring_rig.project(moving_skeleton), ring_rig, **option)
+
+
+def noisy_views(ring_rig, moving_skeleton, noise):
+    return ring_rig.project(moving_skeleton) + noise
+
+
+def test_pixels_claimed_to_be_noisier_count_less(ring_rig, moving_skeleton):
+    rng = np.random.default_rng(5)
+    scale = np.where(rng.uniform(size=(6, *moving_skeleton.shape[:2])) < 0.5, 0.5, 4.0)
+    points_2d = noisy_views(ring_rig, moving_skeleton, scale[..., None] * rng.normal(size=(*scale.shape, 2)))
+    claims = (3 * scale[..., None, None]) ** 2 * np.eye(2)  # only the ratio is believed, not the size
+    errors = [
+        np.median(
+            np.linalg.norm(smooth(points_2d, ring_rig, fps=100, covariances_2d=c).points_3d - moving_skeleton, axis=-1)
+        )
+        for c in (None, claims)
+    ]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_claims_of_another_shape_are_refused(ring_rig, moving_skeleton):
+    points_2d = ring_rig.project(moving_skeleton)
+    with pytest.raises(ValueError, match="covariances_2d has shape"):
+        smooth(points_2d, ring_rig, fps=100, covariances_2d=np.ones((6, 3, 2, 2)))
+
+
+def test_errors_that_last_for_frames_widen_the_error_bars(ring_rig, moving_skeleton):
+    rng = np.random.default_rng(6)
+    shape = (6, *moving_skeleton.shape[:2], 2)
+    slow = lfilter([np.sqrt(1 - 0.9**2)], [1, -0.9], rng.normal(size=shape), axis=1)
+    for noise, least in ((rng.normal(size=shape), 0.93), (slow, 0.85)):
+        found = smooth(noisy_views(ring_rig, moving_skeleton, noise), ring_rig, fps=100)
+        error = found.points_3d - moving_skeleton
+        z2 = np.einsum("tki,tkij,tkj->tk", error, np.linalg.inv(found.covariances_3d), error)
+        assert least < (z2 < 7.815).mean() < 0.99
