@@ -28,6 +28,9 @@ from .player import player_scene, rig_scene
 from .stick_figures import stick_figures
 
 
+_FEW_WARNINGS = 4
+
+
 def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
     """The session's own words under a row of key figures."""
     tiles = _key_figures(rig, views, pose, errors)
@@ -75,7 +78,15 @@ def _warnings(calibration_report, pose: xr.Dataset | None) -> Markup:
     """What the calibration warns of, and what the reconstruction says about cameras and keypoints that disagree."""
     said = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
     said += [] if pose is None else [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
-    return element("ul", *(element("li", warning) for warning in said), class_="warnings") if said else Markup()
+    shown, rest = (said, []) if len(said) <= _FEW_WARNINGS + 1 else (said[:_FEW_WARNINGS], said[_FEW_WARNINGS:])
+    parts = [_warning_list(shown)] if shown else []
+    if rest:
+        parts.append(element("details", element("summary", f"{len(rest)} more warnings"), _warning_list(rest)))
+    return Markup("".join(parts))
+
+
+def _warning_list(warnings: list[str]) -> Markup:
+    return element("ul", *(element("li", warning) for warning in warnings), class_="warnings")
 
 
 def truth_section(errors: pd.DataFrame | None) -> Section | None:
