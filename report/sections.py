@@ -27,7 +27,6 @@ from .overlay import choose_instants, overlay_figures
 from .player import player_scene, rig_scene
 from .stick_figures import stick_figures
 
-
 _FEW_WARNINGS = 4
 
 
