@@ -41,7 +41,8 @@ def reconstruct(
     rig : cameras of at least the views' names
     method : "dlt" (all views, least squares), "ransac" (robust, per frame), "median" (ransac, then a running median),
         "pairs" (median over camera pairs, as in DeepLabCut 3D), "smooth" (robust, with a prior in time and over the
-        skeleton's bones), "gimbal" (with pose states as well), "articulated" (joint angles of a `body`)
+        skeleton's bones), "gimbal" (with pose states as well), "articulated" (joint angles of a `body`;
+        not built yet)
     skeleton : for "smooth" (optional), "gimbal" and `swaps`
     prior : a `PosePrior` for "gimbal"; None: learned from the recording
     body : a `Body` or its name for "articulated"
@@ -62,7 +63,8 @@ def reconstruct(
     Raises
     ------
     DatasetError : the views are malformed, or name a camera that the rig does not have
-    ValueError : the method is unknown, or lacks the skeleton or body that it needs
+    ValueError : the method is unknown, or lacks the skeleton that it needs
+    NotImplementedError : "articulated"
     """
     if method not in METHODS:
         raise ValueError(f"there is no reconstruction method {method!r}; known: {list(METHODS)}")
@@ -84,7 +86,7 @@ def reconstruct(
         whole = check_views(views)
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
-        pose = _modelled(whole, rig, method, skeleton, prior, body, {**options, **_given(window=window)})
+        pose = _modelled(whole, rig, method, skeleton, prior, {**options, **_given(window=window)})
     return described(pose, views, rig, settings)
 
 
@@ -135,13 +137,13 @@ def _in_order(skeleton: Skeleton | None, keypoints: list[str]) -> Skeleton | Non
     return None if skeleton is None else replace(skeleton, keypoints=known_order(skeleton, keypoints))
 
 
-def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, body, options: dict) -> xr.Dataset:
-    """A method with a model of time, skeleton, pose states or body."""
+def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, options: dict) -> xr.Dataset:
+    """A method with a model of time, skeleton or pose states."""
     points_2d, confidence = view_arrays(views)
     keypoints = [str(name) for name in views["keypoint"].values]
     skeleton = _in_order(skeleton, keypoints)
     shared: dict = {"fps": fps_of(views), "confidence": confidence}
-    if "covariance" in views and method != "articulated":
+    if "covariance" in views:
         shared["covariances_2d"] = np.asarray(views["covariance"].values, dtype=float)
     if method == "smooth":
         from .smooth import smooth
@@ -154,13 +156,6 @@ def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, b
 
         trajectory = infer_poses(points_2d, rig, skeleton=skeleton, prior=prior, **shared, **options)
     else:
-        if body is None:
-            raise ValueError(
-                "method 'articulated' needs a body; give body=read_body(...) or its name, such as 'cheetah'"
-            )
-        from .body import fit_body, read_body
-
-        body = read_body(body) if isinstance(body, str) else body
-        trajectory = fit_body(points_2d, rig, body=body, **shared, **options)
+        raise NotImplementedError("method 'articulated' is not built yet; use 'smooth' with a skeleton, or 'gimbal'")
     times = np.asarray(views["time"].values, dtype=float)
     return label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times)

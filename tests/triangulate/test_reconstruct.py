@@ -140,7 +140,7 @@ def test_bad_requests_are_refused(recording, views, tmp_path):
         reconstruct(views, recording.rig, method="magic")
     with pytest.raises(ValueError, match="needs a skeleton"):
         reconstruct(views, recording.rig, method="gimbal")
-    with pytest.raises(ValueError, match="needs a body"):
+    with pytest.raises(NotImplementedError, match="not built yet"):
         reconstruct(views, recording.rig, method="articulated")
     with pytest.raises(DatasetError, match="camera names"):
         reconstruct(views.drop_vars("view"), recording.rig)
