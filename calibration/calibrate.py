@@ -114,6 +114,12 @@ def calibrate(
     """
     detections = gather_detections(sources, board, every=every, cache=cache, progress=progress)
     check_detections(detections, sources)
+    for what, given in (("times", times), ("offsets", offsets)):
+        unknown = [camera for camera in given or {} if camera not in detections]
+        if unknown:
+            raise CalibrationError(
+                f"{what} name the camera '{unknown[0]}'; the sources' cameras are {list(detections)}"
+            )
     clock = None if times is None else times_table(times, detections, offsets)
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):

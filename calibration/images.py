@@ -102,6 +102,12 @@ def _video_frames(path: Path, camera: str) -> Iterator[Image]:
             yield _as_gray(np.asarray(image), camera, n_frames - 1)
     finally:
         capture.release()
+    promised = count_frames(path, camera) or 0
+    if 0 < n_frames < 0.9 * promised:
+        raise CalibrationError(
+            f"camera '{camera}': only {n_frames} of the {promised} frames of {path} can be decoded; it is truncated or"
+            " damaged: copy it again"
+        )
     if n_frames == 0:
         raise CalibrationError(
             f"camera '{camera}': no frame of {path} could be read; it is damaged, truncated or no video (OpenCV reads "

@@ -51,6 +51,8 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
         raise VideoError(f"there is no video {path}; correct the path")
     if path.stat().st_size == 0:
         raise VideoError(f"the video {path} is empty (0 bytes); copy or record it again")
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{path} may not be read; change its permissions")
     capture = cv2.VideoCapture(str(path))
     try:
         width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))

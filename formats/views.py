@@ -92,7 +92,12 @@ def read_track(path: Source) -> Track:
     if suffix in (".h5", ".hdf5", ".hdf"):
         if not h5py.is_hdf5(path):
             raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
-        return read_sleap(path) if is_sleap_analysis(path) else read_deeplabcut_h5(path)
+        try:
+            return read_sleap(path) if is_sleap_analysis(path) else read_deeplabcut_h5(path)
+        except OSError as error:
+            raise FormatError(
+                f"{path} cannot be read as HDF5 ({error}): it is cut off; copy or make it again"
+            ) from error
     if suffix == ".slp":
         raise FormatError(f"{path} is a SLEAP project; export it as an analysis file (.h5) and read that")
     raise FormatError(f"{path}: 2D points are read from .h5, .csv and {', '.join(_NETCDF)} files, not from '{suffix}'")

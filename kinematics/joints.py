@@ -121,7 +121,7 @@ def _chain(name: str, points: tuple[str, ...]) -> list[Joint]:
 
 def _names(joint: str, table: Mapping, option: str, n: int | None) -> tuple[str, ...]:
     names = table.get(option)
-    if names is None or isinstance(names, str) or (n is not None and len(names) != n):
+    if not isinstance(names, list | tuple) or (n is not None and len(names) != n):
         raise DatasetError(f"joint '{joint}' needs '{option}' with {n or 'its'} keypoint names, got {names!r}")
     names = tuple(str(entry) for entry in names)
     if any(first == second for first, second in pairwise(names)) or (len(names) == 2 == n and names[0] == names[1]):

@@ -53,7 +53,10 @@ def _run_one(session: Path, force: bool) -> Outcome:
     command = [sys.executable, "-m", "muybridge.session.cli", "run", str(session), "--quiet", *(["--force"] * force)]
     finished = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     lines = (finished.stdout + finished.stderr).strip().splitlines()
-    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        return Outcome(session, False, f"cannot write {log} ({error.strerror}); make the folder writable", log)
     if finished.returncode < 0:
         return Outcome(session, False, f"killed by signal {-finished.returncode} (out of memory?)", log)
     return Outcome(session, finished.returncode == 0, lines[-1] if lines else "", log)

@@ -86,14 +86,12 @@ def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet 
 
 
 def _show_calibration(path: Path) -> None:
-    import json
-
-    from ..calibration import CalibrationReport
     from .config import read_session
+    from .steps import read_calibration_report
 
-    report = read_session(path).output / "calibration.json"
-    if report.exists():
-        typer.echo(str(CalibrationReport.from_dict(json.loads(report.read_text()))))
+    found = read_calibration_report(read_session(path))
+    if found is not None:
+        typer.echo(str(found))
 
 
 @app.command()
@@ -179,6 +177,12 @@ def main() -> None:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise
         typer.echo(f"error: {' '.join(str(error).split()) or type(error).__name__}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("MUYBRIDGE_DEBUG"):
+            raise
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        typer.echo(f"error: internal ({said}); run again with MUYBRIDGE_DEBUG=1 and report what it shows", err=True)
         sys.exit(1)
 
 

@@ -14,10 +14,11 @@ Paths are relative to the session file.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
+_BOARD_VALUES = {"dictionary": "name of a dictionary"}
 _CAMERA_KEYS = ("video", "board", "points")
 
 
@@ -88,8 +90,14 @@ class Session:
         values = dict(self.board)
         kinds = {"charuco": CharucoBoard, "checkerboard": Checkerboard}
         kind = values.pop("type", "charuco")
-        if kind not in kinds:
+        if not isinstance(kind, str) or kind not in kinds:
             raise SessionError(f"{self.path}: [board] type is {kind!r}; known: {sorted(kinds)}")
+        _check_names(self.path, f"entries of [board] for a {kind} board", values, [f.name for f in fields(kinds[kind])])
+        for name, value in values.items():
+            if isinstance(value, str) != (name == "dictionary"):
+                raise SessionError(
+                    f"{self.path}: [board] {name} is {value!r}, which is no {_BOARD_VALUES.get(name, 'number')}"
+                )
         try:
             return kinds[kind](**values)
         except TypeError as error:
@@ -109,6 +117,8 @@ def read_session(path: str | os.PathLike) -> Session:
         raise SessionError(f"there is no session file {path}; write one with 'muybridge init {path.parent}'")
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SessionError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SessionError(f"{path} is no valid TOML: {error}") from error
     _check_names(path, "tables", tables, _TABLES)
@@ -117,6 +127,7 @@ def read_session(path: str | os.PathLike) -> Session:
         raise SessionError(f"{path}: '{not_tables[0]}' must be a table, [{not_tables[0]}]")
     head = tables.get("session", {})
     _check_names(path, "entries of [session]", head, _SESSION_KEYS)
+    _check_paths(path, tables)
     skeleton = _read_skeleton(path, tables.get("skeleton"))
     joints = tables.get("joints", {})
     _check_joints(path, joints, skeleton)
@@ -146,10 +157,24 @@ def _check_names(path: Path, what: str, names: Iterable[str], known: Iterable[st
             raise SessionError(f"{path}: '{name}' is not among the {what}; {hint}")
 
 
+def _check_paths(path: Path, tables: dict) -> None:
+    """Entries that name files are texts."""
+    named = {
+        "session": ("output", "rig"),
+        "train": ("labels", "weights", "start"),
+        "predict": ("detector",),
+    }
+    for table, keys in named.items():
+        for key in keys:
+            value = tables.get(table, {}).get(key, "")
+            if not isinstance(value, str):
+                raise SessionError(f"{path}: [{table}] {key} is {value!r}; give a path")
+
+
 def _read_fps(path: Path, fps: Any) -> float | None:
     if fps is None:
         return None
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not fps > 0:
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < math.inf:
         raise SessionError(f"{path}: [session] fps is {fps!r}; it must be a positive number of frames per second")
     return float(fps)
 
@@ -157,7 +182,12 @@ def _read_fps(path: Path, fps: Any) -> float | None:
 def _read_up(path: Path, up: Any) -> tuple[float, ...] | None:
     if up is None:
         return None
-    if not isinstance(up, list) or len(up) != 3 or not all(isinstance(x, int | float) for x in up) or not any(up):
+    if (
+        not isinstance(up, list)
+        or len(up) != 3
+        or not all(isinstance(x, int | float) and math.isfinite(x) for x in up)
+        or not any(up)
+    ):
         raise SessionError(
             f"{path}: [session] up is {up!r}; it must be a direction of three numbers, such as [0, 0, 1]"
         )
@@ -178,6 +208,12 @@ def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:
     _check_names(path, "entries of [skeleton]", table, ("keypoints", "bones", "symmetries", "root"))
     if "keypoints" not in table:
         raise SessionError(f"{path}: [skeleton] lacks 'keypoints', the list of names")
+    keypoints = table["keypoints"]
+    if not isinstance(keypoints, list) or not all(isinstance(name, str) for name in keypoints):
+        raise SessionError(f"{path}: [skeleton] keypoints is {keypoints!r}; it must be a list of names")
+    for what in ("bones", "symmetries"):
+        if not all(isinstance(pair, list) for pair in table.get(what, [])):
+            raise SessionError(f"{path}: [skeleton] {what} must be a list of pairs of keypoint names")
     try:
         return Skeleton(**table)
     except (ValueError, TypeError) as error:

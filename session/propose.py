@@ -13,7 +13,7 @@ from .config import SessionError
 from .provenance import write_text
 
 _BOARD_WORDS = ("board", "calib", "charuco", "checker")
-_POINT_SUFFIXES = (".h5", ".csv", ".slp")
+_POINT_SUFFIXES = (".h5", ".csv")
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 

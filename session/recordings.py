@@ -23,6 +23,8 @@ def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
     for name, path in videos.items():
         if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
             raise SessionError(f"camera '{name}': {path} is no video (known: {', '.join(VIDEO_SUFFIXES)})")
+        if path.is_dir() and what == "videos":
+            raise SessionError(f"camera '{name}': {path} is a folder, no video")
         if path.is_dir():
             continue
         try:
@@ -72,7 +74,28 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
     without_board = [name for name, camera in session.cameras.items() if camera.board is None]
     if session.rig is None and without_board:
         problems.append(f"camera '{without_board[0]}' has no 'board' source and the session names no rig file")
-    return pd.DataFrame.from_dict(rows, orient="index"), problems
+    return pd.DataFrame.from_dict(rows, orient="index"), problems + _missing(session)
+
+
+def _missing(session: Session) -> list[str]:
+    """What the session lacks to run from beginning to end."""
+    problems = []
+    if len(session.cameras) < 2:
+        problems.append("3D needs at least two cameras; add another [cameras.NAME]")
+    points = session.sources("points")
+    if points and len(points) < len(session.cameras):
+        lacking = next(name for name in session.cameras if name not in points)
+        problems.append(f"camera '{lacking}' has no 'points' file while others have; give all or none")
+    if not points and "labels" not in session.options["train"] and "detector" not in session.options["predict"]:
+        problems.append(
+            "2D points have no source: give every camera 'points', or [train] labels, or [predict] detector"
+        )
+    if session.rig is None:
+        try:
+            session.make_board()
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:

@@ -24,9 +24,18 @@ from .recordings import check_same_instants
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..calibration import CameraRig
+    from ..calibration import CalibrationReport, CameraRig
 
 Say = Callable[[str], None]
+_SET_BY_SESSION = {
+    "calibrate": ("sources", "board", "progress", "intrinsics"),
+    "train": ("progress", "checkpoint", "held_out", "recipe"),
+    "predict": ("videos", "progress", "checkpoint", "fps", "times"),
+    "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
+    "kinematics": ("pose", "joints"),
+    "report": ("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
+               "videos", "errors"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ def run_session(
     for step in (ALL_STEPS[name] for name in STEPS if name in steps):
         if not step.asked_for(session):
             continue
+        _check_own_options(session, step.name)
         _check_inputs(session, step)
         options = _relevant_options(session, step.name)
         fingerprint = ledger.fingerprint(step.name, step.inputs(session), options)
@@ -113,9 +123,16 @@ def _relevant_options(session: Session, step: str) -> dict[str, Any]:
     return options
 
 
+def _check_own_options(session: Session, step: str) -> None:
+    """Refuse options that the session itself sets, and a rig's name where the function wants the rig."""
+    for name in session.options[step]:
+        if name in _SET_BY_SESSION[step]:
+            raise SessionError(f"{session.path}: [{step}] '{name}' is set by the session itself; remove it")
+
+
 def _call(session: Session, step: str, function: Callable, *arguments: Any, **options: Any) -> Any:
     """Call a step's public function with the session's options; an option that it does not take is named."""
-    parameters = inspect.signature(function).parameters
+    given, parameters = session.options[step], inspect.signature(function).parameters
     open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     known = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for name in options:
@@ -129,7 +146,11 @@ def _call(session: Session, step: str, function: Callable, *arguments: Any, **op
         found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
         if found and found[1] in options:
             raise SessionError(f"{session.path}: [{step}] has no option '{found[1]}'") from error
-        raise
+        if not given:
+            raise
+        raise SessionError(
+            f"{session.path}: an option of [{step}] has the wrong type: {error}; given: {given}"
+        ) from error
 
 
 def _flat(sources: dict[str, Any]) -> list[Path]:
@@ -326,14 +347,25 @@ def _kinematics(session: Session, progress: bool) -> None:
     write_dataset(motion, session.output / "kinematics.nc")
 
 
+def read_calibration_report(session: Session) -> CalibrationReport | None:
+    """The report that the calibrate step wrote, None where the cameras come from elsewhere."""
+    from ..calibration import CalibrationReport
+
+    path = session.output / "calibration.json"
+    if not path.exists():
+        return None
+    try:
+        return CalibrationReport.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SessionError(f"{path} is damaged; run 'muybridge calibrate --force {session.path}'") from error
+
+
 def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
     """Write the HTML report of what the session's steps have made."""
-    from ..calibration import CalibrationReport
     from ..datasets import read_dataset
     from ..report import write_report
 
-    calibration = session.output / "calibration.json"
-    report = CalibrationReport.from_dict(json.loads(calibration.read_text())) if calibration.exists() else None
+    report = read_calibration_report(session)
     views, pose = read_dataset(session.output / "views.nc"), read_dataset(session.output / "pose.nc")
     return _call(
         session,

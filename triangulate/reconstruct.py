@@ -129,6 +129,9 @@ def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
         )
     if len(names) < 2:
         raise DatasetError(f"3D needs at least two views; the dataset has only {names}")
+    empty = [dim for dim, size in views.sizes.items() if size == 0]
+    if empty:
+        raise DatasetError(f"the views hold nothing along {empty}; there is nothing to reconstruct")
     return rig.subset(names)
 
 

@@ -5,11 +5,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from muybridge.calibration import CalibrationError, CharucoBoard, Checkerboard, MarkerBoard, calibrate, detect_board
+from muybridge.calibration import (
+    CalibrationError,
+    CharucoBoard,
+    Checkerboard,
+    MarkerBoard,
+    calibrate,
+    detect_board,
+    images,
+)
 from muybridge.calibration.cache import load_detections
 from muybridge.calibration.finders import make_finder, opencv_board
 from muybridge.calibration.images import natural_key
 from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
+from tests.helpers import write_video
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +148,11 @@ def write_video(path, pictures):
     for picture in pictures:
         writer.write(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
     writer.release()
+
+
+def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, monkeypatch):
+    video = write_video(tmp_path / "board.mp4", n_frames=5)
+    assert len(list(images.gray_frames(video, "left"))) == 5
+    monkeypatch.setattr(images, "count_frames", lambda source, camera: 12)
+    with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
+        list(images.gray_frames(video, "left"))

@@ -110,3 +110,34 @@ def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tm
     assert "[2/2]" in result.stdout
     assert "no valid TOML" in result.stdout
     assert "0 of 2 sessions done, 2 failed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("entry", "parts"),
+    [
+        ("[calibrate]\nprogress = true", ["[calibrate] 'progress' is set by the session"]),
+        ("[calibrate]\nevery = 'x'", ["[calibrate]", "wrong type"]),
+        ("[predict]\ndetector = 5", ["[predict] detector is 5; give a path"]),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_one_sentence(small_recording, entry, parts):
+    path = small_recording / "session.toml"
+    path.write_text(path.read_text() + "\n" + entry + "\n")
+    assert_one_sentence(muybridge("run", small_recording, "-q"), *parts)
+
+
+def test_check_names_what_a_run_would_lack(small_recording):
+    edit_session(small_recording, "squares_x", "squars_x")
+    edit_session(small_recording, 'labels = "labels"', "")
+    result = muybridge("check", small_recording)
+    assert result.returncode == 1
+    assert "did you mean 'squares_x'" in result.stderr
+    assert "2D points have no source" in result.stderr
+
+
+def test_a_batch_survives_a_log_that_cannot_be_written(small_recording):
+    (small_recording / "session.log").mkdir()
+    result = muybridge("batch", small_recording)
+    assert result.returncode == 1
+    assert "cannot write" in result.stdout
+    assert "0 of 1 sessions done" in result.stdout

@@ -32,6 +32,9 @@ def test_a_list_of_board_images_is_a_source(small_recording):
         ('knee = ["hip"', 'knee = ["hop"', r"'hop' is not among the keypoints .*joint 'knee'.*did you mean 'hip'"),
         ('unit = "mm"', "up = [0, 0]", r"up is \[0, 0\]; it must be a direction of three numbers"),
         ('unit = "mm"', "floor_frame = -1", "floor_frame is -1; it must be the number of a board frame"),
+        ('unit = "mm"', "fps = inf", "fps is inf; it must be a positive number"),
+        ('unit = "mm"', "output = 5", "output is 5; give a path"),
+        ('["hip", "knee", "ankle"]\nbones', '"hip"\nbones', "keypoints is 'hip'; it must be a list of names"),
         ('unit = "mm"', "fps = -30", "fps is -30; it must be a positive number"),
         ('"hip", "knee"], ["knee"', '"hip", "knee"], ["kne"', r"\[skeleton\] bones name keypoints that do not exist"),
         ("[cameras.left]", "[cameras.left", "no valid TOML"),
@@ -59,7 +62,7 @@ def test_a_missing_session_file_says_how_to_write_one(tmp_path):
     ("old", "new", "message"),
     [
         ('type = "charuco"', 'type = "circles"', "type is 'circles'; known"),
-        ("squares_x = 7", "squars_x = 7", "does not describe a charuco board"),
+        ("squares_x = 7", "squars_x = 7", "did you mean 'squares_x'"),
     ],
 )
 def test_a_board_that_cannot_be_is_named(small_recording, old, new, message):

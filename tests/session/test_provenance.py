@@ -28,5 +28,8 @@ def test_a_damaged_record_means_the_step_runs_again(tmp_path):
     ledger = Ledger(tmp_path)
     output = tmp_path / "out.txt"
     output.write_text("x")
-    (tmp_path / "step.json").write_text("{half")
+    for damaged in ("{half", "[1, 2]"):
+        (tmp_path / "step.json").write_text(damaged)
+        (tmp_path / "hashes.json").write_text(damaged)
+        assert not ledger.is_current("step", ledger.fingerprint("step", [output], {}), [output])
     assert not ledger.is_current("step", "anything", [output])
