@@ -18,7 +18,6 @@ from muybridge.calibration.cache import load_detections
 from muybridge.calibration.finders import make_finder, opencv_board
 from muybridge.calibration.images import natural_key
 from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
-from tests.helpers import write_video
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +149,9 @@ def write_video(path, pictures):
     writer.release()
 
 
-def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, monkeypatch):
-    video = write_video(tmp_path / "board.mp4", n_frames=5)
+def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures, monkeypatch):
+    video = tmp_path / "board.avi"
+    write_video(video, pictures)
     assert len(list(images.gray_frames(video, "left"))) == 5
     monkeypatch.setattr(images, "count_frames", lambda source, camera: 12)
     with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
