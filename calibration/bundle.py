@@ -335,28 +335,38 @@ def solvable(V: Array, damping: float = 1e-12) -> Array:
     return V
 
 
+def eliminate(arrow: Arrow, damping: float = 1e-12) -> tuple[Array, Array, Array]:
+    """The global unknowns' own equations, (G, G) and (G,), the frames eliminated (Schur complement).
+
+    Also the Cholesky factors of the frames' blocks (n_frames, 6, 6). A part of the frames at a time: what lies between
+    would be as large as the frames' whole share of the equations.
+    """
+    reduced, right = arrow.U + np.diag(damping * np.diag(arrow.U)), arrow.u.copy()
+    L = np.linalg.cholesky(solvable(arrow.V, damping))
+    for first in range(0, len(L), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        both = np.concatenate([arrow.W[part], arrow.v[part, :, None]], axis=2)
+        Y = np.linalg.solve(L[part], both).reshape(-1, both.shape[2])
+        reduced -= Y[:, :-1].T @ Y[:, :-1]
+        right -= Y[:, :-1].T @ Y[:, -1]
+    return reduced, right, L
+
+
 def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
-    """Step of the global unknowns (G,) and of the frames (n_frames, 6), by eliminating the frames (Schur complement).
+    """Step of the global unknowns (G,) and of the frames (n_frames, 6), by eliminating the frames.
 
     Raises
     ------
     numpy.linalg.LinAlgError : the damped equations are singular
     """
-    G = len(arrow.u)
-    V = solvable(arrow.V, damping)
-    U = arrow.U + np.diag(damping * np.diag(arrow.U))
-    L = np.linalg.cholesky(V)
-    Y = np.linalg.solve(L, np.concatenate([arrow.W, arrow.v[..., None]], axis=2))
-    flat = Y[:, :, :G].reshape(6 * len(Y), G)
-    reduced = U - flat.T @ flat
-    right = arrow.u - flat.T @ Y[:, :, G].reshape(-1)
-    scale = 1 / np.sqrt(np.maximum(np.diag(U), 1e-300))
-    if G:
+    reduced, right, L = eliminate(arrow, damping)
+    step = np.zeros(0)
+    if len(right):
+        scale = 1 / np.sqrt(np.maximum((1 + damping) * np.diag(arrow.U), 1e-300))
         factor = np.linalg.cholesky(reduced * scale[:, None] * scale)
         step = scale * np.linalg.solve(factor.T, np.linalg.solve(factor, scale * right))
-    else:
-        step = np.zeros(0)
-    frames = np.linalg.solve(np.swapaxes(L, 1, 2), (Y[:, :, G] - Y[:, :, :G] @ step)[..., None])[..., 0]
+    rest = (arrow.v - arrow.W @ step)[..., None]
+    frames = np.linalg.solve(np.swapaxes(L, 1, 2), np.linalg.solve(L, rest))[..., 0]
     return step, np.asarray(frames, dtype=float)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -23,7 +23,7 @@ from .checks import (
     check_quality,
     shared_frames,
 )
-from .covariance import covariance_table, rig_covariance
+from .covariance import global_covariance, parameter_names, rig_covariance
 from .detection import BoardDetections, detect_boards
 from .diagnosis import disagreement_warning, refuse_disagreement
 from .errors import CalibrationError
@@ -36,6 +36,9 @@ from .solve import HeldOut, LensKind, Problem, Solution, camera_of_solution, hel
 from .summary import make_report
 from .timing import times_table, try_delays, use_times
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -43,25 +46,37 @@ class Calibration:
 
     rig : the cameras; the world is the first camera's frame until `move_world` changes it
     report : errors, warnings, decisions
-    covariance : of every parameter, labelled (camera, parameter) on both axes; poses are small motions in the camera's
-        own frame relative to the first camera
     rig_covariance : (n_cameras, 24, n_cameras, 24) of each camera's 18 lens unknowns and its own small motion, in the
         boards' common world; what `projection_covariance` and `volume_uncertainty` start from
     board_shape : (n_corners, 3) the board's corners as printed or, if it was estimated, as they are, world units
     frames : (n_poses,) numbers of the frames with a board pose
     board_R, board_t : (n_poses, 3, 3), (n_poses, 3) board to world
     detections : what was calibrated from
+    parameters, parameter_covariance : (n,) names (camera, parameter) and (n, n), what `covariance` labels
     """
 
     rig: CameraRig
     report: CalibrationReport
-    covariance: pd.DataFrame
     rig_covariance: Array
     board_shape: Array
     frames: NDArray[np.int64]
     board_R: Array
     board_t: Array
     detections: Mapping[str, BoardDetections]
+    parameters: tuple[tuple[str, str], ...] = ()
+    parameter_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def covariance(self) -> pd.DataFrame:
+        """Covariance of every lens and pose parameter, labelled (camera, parameter) on both axes.
+
+        Poses are small motions (radians, world units) of the camera's own frame relative to the first camera, which
+        stands still; lens parameters in pixels and coefficients.
+        """
+        import pandas as pd
+
+        index = pd.MultiIndex.from_tuples(self.parameters, names=("camera", "parameter"))
+        return pd.DataFrame(self.parameter_covariance, index=index, columns=index)
 
     @property
     def board(self) -> Board:
@@ -285,11 +300,12 @@ def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings
     return Calibration(
         rig=rig,
         report=report,
-        covariance=covariance_table(solution),
         rig_covariance=rig_covariance(solution),
         board_shape=state.points,
         frames=solution.frames,
         board_R=state.frame_R,
         board_t=state.frame_t,
         detections=detections,
+        parameters=tuple(parameter_names(solution)),
+        parameter_covariance=global_covariance(solution),
     )

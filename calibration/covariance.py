@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from ..datasets.arrays import Array
-from .bundle import N_LENS, Arrow, Loss, normal_equations, solvable
+from .bundle import N_LENS, Arrow, Loss, eliminate, normal_equations, solvable
 from .rotations import hat, motion_matrix
 from .solve import LOSS_SCALE, Solution
 
@@ -33,10 +32,7 @@ def global_covariance(solution: Solution) -> Array:
 
 def covariance_of(arrow: Arrow) -> Array:
     """(G, G) inverse of the normal matrix's part for the global unknowns, the frames eliminated."""
-    L = np.linalg.cholesky(solvable(arrow.V))
-    G = len(arrow.u)
-    Y = np.linalg.solve(L, arrow.W).reshape(6 * len(arrow.V), G)
-    reduced = arrow.U - Y.T @ Y
+    reduced = eliminate(arrow)[0]
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
     inverse = np.linalg.pinv(reduced * scale[:, None] * scale, rcond=1e-14, hermitian=True)
     return inverse * scale[:, None] * scale
@@ -68,16 +64,6 @@ def parameter_names(solution: Solution) -> list[tuple[str, str]]:
     if spec.shape_sigma is not None:
         names += [("board", f"{axis}{i}") for i in range(len(spec.nominal)) for axis in "xyz"]
     return names
-
-
-def covariance_table(solution: Solution) -> pd.DataFrame:
-    """Covariance of every lens and pose parameter, labelled (camera, parameter) on both axes.
-
-    Poses are small motions (radians, world units) of the camera's own frame relative to the first camera, which stands
-    still; lens parameters in pixels and coefficients.
-    """
-    index = pd.MultiIndex.from_tuples(parameter_names(solution), names=("camera", "parameter"))
-    return pd.DataFrame(global_covariance(solution), index=index, columns=index)
 
 
 def focal_deviation(solution: Solution) -> Array:

@@ -10,7 +10,17 @@ from ..datasets.arrays import Array
 from .boards import Board
 from .detection import BoardDetections
 from .errors import CalibrationError
-from .initial import PairFit, board_outline, chain, lens_camera, pair_fits, plane_poses, poses_of, relative_pose
+from .initial import (
+    PairFit,
+    board_outline,
+    chain,
+    lens_camera,
+    pair_fits,
+    plane_poses,
+    poses_of,
+    relative_pose,
+    spread_frames,
+)
 from .offsets import board_offsets
 from .rotations import rotation_vector
 from .solve import LensKind, Problem, Solution, solve, start_frames
@@ -18,28 +28,40 @@ from .solve import LensKind, Problem, Solution, solve, start_frames
 MAX_SHIFT = 5
 _SURE = 2.0
 _CLEARLY = 0.5
+_MAX_FRAMES = 80
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)
 Poses = list[tuple[Array, Array]]
 
 
-def camera_poses(solution: Solution, lenses: Array) -> tuple[Poses, Array]:
-    """Each camera's own board poses (both candidates), and its median error alone (n_cameras,), pixels."""
-    problem, poses, alone = solution.problem, [], []
-    for c in range(problem.n_cameras):
-        lens = problem.lens_of[c]
-        camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
-        R, t, error = plane_poses(problem.corners[c], problem.points, camera)
-        poses.append((R, t))
-        alone.append(float(np.nanmedian(error[:, 0])) if np.isfinite(error[:, 0]).any() else np.nan)
-    return poses, np.array(alone)
+def camera_poses(solution: Solution, lenses: Array) -> Poses:
+    """Each camera's own board poses, both candidates."""
+    return [_own_poses(solution, lenses, c)[:2] for c in range(solution.problem.n_cameras)]
+
+
+def errors_alone(solution: Solution, lenses: Array) -> Array:
+    """(n_cameras,) each camera's median error alone, pixels, over some of its frames."""
+    alone = np.full(solution.problem.n_cameras, np.nan)
+    for c in range(len(alone)):
+        error = _own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
+        alone[c] = np.nanmedian(error) if np.isfinite(error).any() else np.nan
+    return alone
+
+
+def _own_poses(solution: Solution, lenses: Array, c: int, frames: Array | slice = slice(None)):
+    problem, lens = solution.problem, solution.problem.lens_of[c]
+    camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
+    return plane_poses(problem.corners[c][frames], problem.points, camera)
 
 
 def frame_errors(solution: Solution) -> Array:
     """(n_cameras, n_poses) median distance of each view, pixels, NaN where there is none."""
+    views, distances = solution.views, solution.distances
+    distances = np.where(np.isfinite(distances), distances, 1e3)
+    distances = distances[np.lexsort((distances, views.view_of))]
+    first, last = views.starts[:-1], views.starts[1:] - 1
+    middle = 0.5 * (distances[(first + last) // 2] + distances[(first + last + 1) // 2])
     table = np.full((solution.problem.n_cameras, len(solution.frames)), np.nan)
-    for view, (start, end) in enumerate(zip(solution.views.starts[:-1], solution.views.starts[1:], strict=True)):
-        distances = np.where(np.isfinite(solution.distances[start:end]), solution.distances[start:end], 1e3)
-        table[solution.views.camera[view], solution.views.frame[view]] = np.median(distances)
+    table[views.camera, views.frame] = middle
     return table
 
 
@@ -132,7 +154,7 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
         flipped=np.append(problem.flipped, problem.flipped[c]),
         late=None if problem.late is None else np.concatenate([problem.late, problem.late[c : c + 1]]),
     )
-    poses, _ = camera_poses(solution, state.lens)
+    poses = camera_poses(solution, state.lens)
     split = [*poses, _only(poses[c], np.arange(move.frame, len(poses[c][0])))]
     split[c] = _only(poses[c], np.arange(move.frame))
     R, t = poses_of(chain(pair_fits(split, problem.board), len(split), 0), len(split))
@@ -151,12 +173,11 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
     """
     if solution.problem.n_cameras < 2:
         return
-    poses, alone = camera_poses(solution, lenses)
-    ratio, names = disagreement(solution, alone), solution.problem.names
+    ratio, names = disagreement(solution, errors_alone(solution, lenses)), solution.problem.names
     if not (ratio > threshold).any():
         return
     _refuse_late(solution.problem, lenses, solution.kinds)
-    move = find_camera_move(poses, solution.problem.board)
+    move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
         raise CalibrationError(
             f"camera '{names[move.camera]}' moved during the recording, near frame {move.frame} (by about"
@@ -186,7 +207,7 @@ def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[st
     """A sentence where the cameras disagree and no one knows why."""
     if solution.problem.n_cameras < 2:
         return ()
-    _, alone = camera_poses(solution, solution.state.lens)
+    alone = errors_alone(solution, solution.state.lens)
     ratio, names = disagreement(solution, alone), solution.problem.names
     worst = int(np.argmax(ratio))
     if not ratio[worst] > threshold:
@@ -201,5 +222,5 @@ def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[st
 def _explains(solution: Solution, move: CameraMove, ratio: Array) -> bool:
     """Whether two poses of the camera make the cameras agree."""
     split = split_camera(solution, move)
-    _, alone = camera_poses(split, split.state.lens)
+    alone = errors_alone(split, split.state.lens)
     return bool(disagreement(split, alone).max() < 0.5 * ratio.max())

@@ -53,6 +53,8 @@ def decide_flips(
     """
     seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
     always = mostly_mirrored(seen, mirrored)
+    if not always.any():
+        return always, ()
     corners = np.where((always[:, None] & ~mirrored)[..., None, None], np.nan, corners)
     flipped, notes, outline = np.zeros(len(names), bool), [], board_outline(board)
     known = {int(c): _poses(corners[c], board, lenses[c], sizes[c]) for c in np.flatnonzero(~always)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     *("median_px", "rms_px", "p95_px", "p99_px", "worst_frame_px", "heldout_median_px", "heldout_rms_px"),
@@ -51,10 +54,14 @@ class CalibrationReport:
 
     def table(self) -> pd.DataFrame:
         """Rows: cameras and "all"; columns: `COLUMNS`. Pixels are distances between seen and projected corners."""
+        import pandas as pd
+
         rows = [[row[column] for column in COLUMNS] for row in self.cameras.values()]
         return pd.DataFrame(rows, index=list(self.cameras), columns=list(COLUMNS))
 
     def __str__(self) -> str:
+        import pandas as pd
+
         with pd.option_context("display.width", 200, "display.max_columns", None):
             lines = [self.table().to_string(float_format=lambda value: f"{value:.3g}")]
         lines += [f"{name}: {_number(value)}" for name, value in self.facts.items()]

@@ -1,18 +1,25 @@
-"""Ground floor: the skeleton, the labelled datasets and their validators. Imports no other part."""
+"""Ground floor: the skeleton, the labelled datasets and their validators. Imports no other part.
 
-from .arrays import Array
-from .files import content_hash, read_dataset, with_provenance, write_dataset
-from .labelled import (
-    DatasetError,
-    check_kinematics,
-    check_pose,
-    check_views,
-    fps_of,
-    frame_times,
-    pose_dataset,
-    views_dataset,
-)
-from .skeleton import Skeleton
+The names load when they are used: what works on plain arrays alone needs no xarray (60 MB).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .arrays import Array
+    from .files import content_hash, read_dataset, with_provenance, write_dataset
+    from .labelled import (
+        DatasetError,
+        check_kinematics,
+        check_pose,
+        check_views,
+        fps_of,
+        frame_times,
+        pose_dataset,
+        views_dataset,
+    )
+    from .skeleton import Skeleton
 
 __all__ = [
     "Array",
@@ -30,3 +37,15 @@ __all__ = [
     "with_provenance",
     "write_dataset",
 ]
+_FILES = ("content_hash", "read_dataset", "with_provenance", "write_dataset")
+_HOMES = {"Array": ".arrays", "Skeleton": ".skeleton"} | dict.fromkeys(_FILES, ".files")
+
+
+def __getattr__(name: str):
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, ".labelled"), __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,8 +1,26 @@
-"""Other tools' files <-> plain arrays and labelled datasets. Knows no Camera, only names, arrays and numbers."""
+"""Other tools' files <-> plain arrays and labelled datasets. Knows no Camera, only names, arrays and numbers.
 
-from .files import FormatError
-from .pose import read_pose, to_movement, write_pose
-from .rig_dlt import fit_dlt
-from .views import read_views
+The names load when they are used: reading a rig needs neither xarray nor h5py.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .files import FormatError
+    from .pose import read_pose, to_movement, write_pose
+    from .rig_dlt import fit_dlt
+    from .views import read_views
 
 __all__ = ["FormatError", "fit_dlt", "read_pose", "read_views", "to_movement", "write_pose"]
+_HOMES = {"FormatError": ".files", "fit_dlt": ".rig_dlt", "read_views": ".views"}
+
+
+def __getattr__(name: str):
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, ".pose"), __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
