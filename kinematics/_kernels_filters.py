@@ -6,25 +6,27 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def central_rows(values, times, out, start, stop):
     """First derivative of values (n_frames, n_columns) into out; see `filters.central_difference`."""
     n, columns = values.shape
     for t in range(start, stop):
-        before = times[t] - times[t - 1] if t > 0 else 1.0
-        after = times[t + 1] - times[t] if t + 1 < n else 1.0
+        before = times[t] - times[t - 1] if t > 0 else math.nan
+        after = times[t + 1] - times[t] if t + 1 < n else math.nan
+        left, here, right, slopes = values[max(t - 1, 0)], values[t], values[min(t + 1, n - 1)], out[t]
         w_before = after / (before * (before + after))
         w_after = before / (after * (before + after))
+        whole = True
         for c in range(columns):
-            here = values[t, c]
-            fall = here - values[t - 1, c] if t > 0 else math.nan
-            rise = values[t + 1, c] - here if t + 1 < n else math.nan
-            slope = w_before * fall + w_after * rise
-            if math.isnan(slope):
-                slope = fall / before
-                if math.isnan(slope):
-                    slope = rise / after
-            out[t, c] = slope
+            slopes[c] = w_before * (here[c] - left[c]) + w_after * (right[c] - here[c])
+            whole &= slopes[c] == slopes[c]
+        if whole:
+            continue
+        for c in range(columns):  # an end or a gap: one-sided
+            if math.isnan(slopes[c]):
+                slopes[c] = (here[c] - left[c]) / before
+                if math.isnan(slopes[c]):
+                    slopes[c] = (right[c] - here[c]) / after
 
 
 @njit(cache=True, nogil=True)
@@ -99,7 +101,48 @@ def fill_columns(values, times, longest, out, start, stop):
 def median_rows(values, half, out, start, stop):
     """Median of the values within `half` frames, of those that are there; NaN where the frame itself is missing.
 
-    Each column keeps its window sorted: one value leaves and one enters per frame.
+    For short windows: the rows of the window are sorted all at once, column beside column, by compare and exchange,
+    which the processor does on several columns at a time. Missing values count as infinite and are not counted.
+    """
+    n, columns = values.shape
+    window, counts = np.empty((2 * half + 1, columns)), np.empty(columns, dtype=np.int64)
+    for t in range(start, stop):
+        first, last = max(t - half, 0), min(t + half + 1, n)
+        counts[:] = 0
+        for s in range(first, last):
+            _enter(values[s], window[s - first], counts)
+        for end in range(last - first - 1, 0, -1):
+            for i in range(end):
+                _exchange(window[i], window[i + 1])
+        for c in range(columns):
+            m = counts[c]
+            if math.isnan(values[t, c]):
+                out[t, c] = math.nan
+            else:
+                out[t, c] = window[m // 2, c] if m % 2 else 0.5 * (window[m // 2 - 1, c] + window[m // 2, c])
+
+
+@njit(cache=True, nogil=True)
+def _enter(row, out, counts):
+    for c in range(row.shape[0]):
+        there = row[c] == row[c]
+        out[c] = row[c] if there else math.inf
+        counts[c] += 1 if there else 0
+
+
+@njit(cache=True, nogil=True)
+def _exchange(low, high):
+    for c in range(low.shape[0]):
+        a, b = low[c], high[c]
+        low[c] = a if a < b else b
+        high[c] = b if a < b else a
+
+
+@njit(cache=True, nogil=True)
+def long_median_rows(values, half, out, start, stop):
+    """Median of the values within `half` frames, of those that are there; NaN where the frame itself is missing.
+
+    For long windows: each column keeps its window sorted, one value leaves and one enters per frame.
     """
     n, columns = values.shape
     window = np.empty((columns, 2 * half + 1))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Array
-from ._kernels import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED, angle_rows, angle_std_rows
+from ._kernels import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED, angle_rows, std_rows
 from .parallel import over_frames
 
 
@@ -134,7 +134,7 @@ def _rice_table() -> tuple[Array, Array]:
 def plan_angles(points_3d: Array, plan: AnglePlan) -> Array:
     """(n_frames, n_joints) radians of all the plan's angles; `points_3d` (n_frames, n_keypoints, 3)."""
     out = np.empty((len(points_3d), len(plan.kinds)))
-    over_frames(angle_rows, len(points_3d), points_3d, *plan, np.empty((0, 3)), out)
+    over_frames(angle_rows, len(points_3d), points_3d, *plan, out)
     return out
 
 
@@ -155,12 +155,10 @@ def plan_angles_with_std(
     members, shares = _members(plan)
     values = np.empty((len(points_3d), 0, 3, 3)) if cross is None else np.ascontiguousarray(cross.values, float)
     pairs = _pair_rows(members, None if cross is None else cross.indices)
-    out, std = np.empty((2, len(points_3d), len(plan.kinds)))
+    std = np.empty((len(points_3d), len(plan.kinds)))
     covariances_3d = np.ascontiguousarray(covariances_3d, float)
-    over_frames(
-        angle_std_rows, len(points_3d), points_3d, *plan, members, shares, covariances_3d, values, pairs, out, std
-    )
-    return out, std
+    over_frames(std_rows, len(points_3d), points_3d, *plan, members, shares, covariances_3d, values, pairs, std)
+    return plan_angles(points_3d, plan), std
 
 
 def _from_points(points: tuple, kind: int, ends: tuple) -> Array:

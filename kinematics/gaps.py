@@ -6,9 +6,11 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
-from ._kernels_filters import fill_columns, median_rows
+from ._kernels_filters import fill_columns, long_median_rows, median_rows
 from .doors import per_individual, points_of, times_of
 from .parallel import over_frames
+
+SHORT = 9  # frames; up to here sorting every window anew is the faster way
 
 
 @per_individual
@@ -64,5 +66,5 @@ def running_median(values: Array, window: int) -> Array:
         raise DatasetError(f"the median's window must be an odd number of frames, got {window}")
     flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
     out = np.empty_like(flat)
-    over_frames(median_rows, len(flat), flat, window // 2, out)
+    over_frames(median_rows if window <= SHORT else long_median_rows, len(flat), flat, window // 2, out)
     return out.reshape(values.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets import Array
 
@@ -17,13 +18,23 @@ LOWEST, HIGHEST = np.log([1e-3, 1e-3, 1e-12]), np.log([3.0, 2.0, 1e12])
 EXPECTED, SPREAD = np.log([0.1, 0.1, 1.0]), np.log([10.0, 10.0, 1e8])
 
 
+NODES_PER_STEP, N_NODES = 64, 512  # of the table of steps: as fine as this, and up to eight usual steps
+
+
 class MotionModel(NamedTuple):
-    """`time_unit`: usual steps that make one unit of the kernels' time; the rest as the kernels want it."""
+    """`time_unit`: usual steps that make one unit of the kernels' time; the rest as the kernels want it.
+
+    The table of steps (`_kernels_smoother`) is empty at first, and filled by the kernels with the steps they meet.
+    """
 
     time_unit: float
     coefficients: Array  # (p,)
     density: float
     stationary: Array  # (p, p)
+    nodes_F: Array  # (N_NODES, 2 + p, 2 + p)
+    nodes_Q: Array
+    known: NDArray[np.bool_]  # (N_NODES,)
+    spacing: float
 
 
 def motion_model(poles: tuple[int, ...], logs: Array) -> MotionModel:
@@ -36,7 +47,10 @@ def motion_model(poles: tuple[int, ...], logs: Array) -> MotionModel:
     coefficients = np.ascontiguousarray(polynomial[:0:-1])
     stationary, density = _stationary(coefficients)
     power *= unit**4
-    return MotionModel(unit, coefficients, density * power, stationary * power)
+    n = 2 + len(coefficients)
+    nodes = (np.empty((N_NODES, n, n)), np.empty((N_NODES, n, n)), np.zeros(N_NODES, dtype=np.bool_))
+    spacing = 1.0 / (NODES_PER_STEP * unit)
+    return MotionModel(unit, coefficients, density * power, stationary * power, *nodes, spacing)
 
 
 def _stationary(coefficients: Array) -> tuple[Array, float]:

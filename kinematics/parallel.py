@@ -11,13 +11,16 @@ SMALLEST_SHARE = 4096  # frames; below, starting a thread costs more than it sav
 
 
 def over_frames(kernel: Callable, n_frames: int, *arguments) -> None:
-    """Call ``kernel(*arguments, start, stop)`` for contiguous shares of the frames, one per core."""
-    n_shares = max(1, min(_n_cores(), n_frames // SMALLEST_SHARE))
+    """Call ``kernel(*arguments, start, stop)`` for contiguous shares of the frames, four per core.
+
+    Several shares per core, so that a core which other work slows down does fewer of them.
+    """
+    n_shares = 1 if _n_cores() == 1 else max(1, min(4 * _n_cores(), n_frames // SMALLEST_SHARE))
     edges = [n_frames * i // n_shares for i in range(n_shares + 1)]
     if n_shares == 1:
         kernel(*arguments, 0, n_frames)
         return
-    with ThreadPoolExecutor(n_shares) as pool:
+    with ThreadPoolExecutor(min(_n_cores(), n_shares)) as pool:
         for share in [pool.submit(kernel, *arguments, a, b) for a, b in pairwise(edges)]:
             share.result()
 

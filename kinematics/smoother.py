@@ -128,7 +128,7 @@ def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -
     states, variances = np.empty((2, n, N_STATES))
     steps = steps / model.time_unit
     filter_series(y, steps, relative, *model[1:], *passed)
-    smooth_series(steps, model.coefficients, model.density, *passed, states, variances)
+    smooth_series(steps, model.coefficients, model.density, *model[4:], *passed, states, variances)
     units = model.time_unit ** -np.arange(N_STATES)
     return states * units, variances * units**2
 

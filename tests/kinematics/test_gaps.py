@@ -32,7 +32,7 @@ def test_filling_equals_numpys_interpolation_with_uneven_frames():
         np.testing.assert_allclose(found[:, column], twin)
 
 
-@pytest.mark.parametrize("window", [1, 3, 5, 11])
+@pytest.mark.parametrize("window", [1, 3, 5, 9, 11])
 def test_the_running_median_equals_pandas_rolling_median_also_across_shares(window, monkeypatch):
     from muybridge.kinematics import parallel
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.linalg import expm
 
 from muybridge.kinematics import smooth_motion
-from muybridge.kinematics._kernels_smoother import filter_series, smooth_series, transition
+from muybridge.kinematics._kernels_smoother import filter_series, smooth_series, tabled_transition, transition
 from muybridge.kinematics.motion_model import MEMORY, STRIDE, motion_model
 from muybridge.kinematics.smoother import tune
 from tests.kinematics.synthetic import gallop
@@ -63,6 +63,21 @@ def test_the_transition_equals_the_matrix_exponential(poles, step):
 
 
 @pytest.mark.parametrize("poles", [MEMORY, STRIDE])
+@pytest.mark.parametrize("step", [0.3003, 1.0, 1.51, 5.994, 12.3])
+def test_the_table_of_steps_says_what_the_transition_says(poles, step):
+    model = motion_model(poles, np.log([0.1, 0.3, 2.0]))
+    n = 2 + len(model.coefficients)
+    (F, Q), (tabled_F, tabled_Q) = np.empty((2, 2, n, n))
+    transition(step / model.time_unit, model.coefficients, model.density, F, Q)
+    for _ in range(2):  # while the table fills, and from the filled one
+        tabled_transition(step / model.time_unit, *model[1:3], *model[4:], tabled_F, tabled_Q)
+        np.testing.assert_allclose(tabled_F, F, atol=1e-8 * np.abs(F).max())
+        scale = np.sqrt(np.outer(np.diag(Q), np.diag(Q)))
+        np.testing.assert_allclose(tabled_Q / scale, Q / scale, atol=1e-3 if step < 0.5 else 1e-4)
+        np.testing.assert_allclose(tabled_Q, tabled_Q.T, rtol=1e-9, atol=1e-12 * np.abs(Q).max())
+
+
+@pytest.mark.parametrize("poles", [MEMORY, STRIDE])
 def test_the_acceleration_is_stationary(poles):
     model = motion_model(poles, np.log([0.05, 0.2, 3.0]))
     A = drift(model)[2:, 2:]
@@ -85,7 +100,7 @@ def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(p
     passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
     filter_series(y, steps, relative, *model[1:], *passed)
     states, variances = np.empty((2, n, 4))
-    smooth_series(steps, model.coefficients, model.density, *passed, states, variances)
+    smooth_series(steps, model.coefficients, model.density, *model[4:], *passed, states, variances)
     right, right_variances = batch_smoother(y, steps, relative, model, passed[2][0], passed[3][0])
     np.testing.assert_allclose(states, right[:, :4], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(variances, right_variances[:, :4], rtol=1e-5, atol=1e-6)
