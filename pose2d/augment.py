@@ -63,8 +63,11 @@ def spoil(rng: Generator, image: Image, how: Augmentation) -> Image:
 
 
 def _relight(rng: Generator, image: Image, strength: float) -> Image:
-    """Brightness, contrast, gamma and colour balance by one table per channel."""
-    contrast, gamma = np.exp(rng.uniform(-strength, strength, 2))
+    """Brightness, contrast, gamma and colour balance by one table per channel.
+
+    Haze, glare and dim light lower the contrast more often than anything raises it.
+    """
+    contrast, gamma = np.exp(rng.uniform((-3 * strength, -strength), strength))
     brightness = rng.uniform(-strength, strength) * 0.5
     colour = 1 + rng.uniform(-strength, strength, 3) * 0.3
     level = np.linspace(0, 1, 256)[:, None]

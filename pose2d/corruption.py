@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from ..formats.videos import Image
 from .detector import Detector
@@ -111,7 +112,12 @@ KINDS = tuple(_KINDS)
 
 
 def corruption_table(
-    detector: Detector, labels: Labels, *, kinds: Sequence[str] = KINDS, severities: Sequence[int] = (1, 2, 3, 4, 5)
+    detector: Detector,
+    labels: Labels,
+    *,
+    kinds: Sequence[str] = KINDS,
+    severities: Sequence[int] = (1, 2, 3, 4, 5),
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Errors on spoilt pictures: one row per kind and severity, "clean" first.
 
@@ -121,7 +127,8 @@ def corruption_table(
     engine = detector_engine(detector)
     images = labelled_images(labels)
     rows = []
-    for kind, severity in [("clean", 0)] + [(kind, s) for kind in kinds for s in severities]:
+    ways = [("clean", 0)] + [(kind, s) for kind in kinds for s in severities]
+    for kind, severity in tqdm(ways, desc="corruptions", disable=not progress):
         spoilt = images if severity == 0 else [corrupt(image, kind, severity, i) for i, image in enumerate(images)]
         points = np.stack([engine.look(image).points for image in spoilt])
         table = error_table(np.linalg.norm(points - labels.points_2d, axis=-1), detector.keypoints)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,9 +20,9 @@ from ..datasets import Array, frame_times, views_dataset, with_provenance
 from ..formats.videos import Image, VideoError, VideoInfo, probe_video, read_frames
 from .detector import Detector
 from .grid import window
-from .inference import MULTIPLE, Engine, Found, detector_engine
+from .inference import MULTIPLE, SURE, Engine, Found, detector_engine
 
-SAVE_EVERY = 2000  # instants
+SAVE_EVERY = 30.0  # seconds
 AHEAD = 4  # decoded frames that wait per camera
 LOST = 0.35  # median mass of the peaks below which the whole frame is searched again
 
@@ -46,7 +47,7 @@ def predict(
     precision : "fp32", "bf16", or "auto": bf16 where the processor multiplies it in hardware
     runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
     times : (n_frames,) seconds; None: from the videos' frame rate
-    checkpoint : file to which what was found is saved every 2,000 instants, so that a killed prediction goes on from
+    checkpoint : file to which what was found is saved every half minute, so that a killed prediction goes on from
         there; it is removed at the end
     progress : show a bar with frames per second
 
@@ -108,12 +109,7 @@ class Track:
         if image is None:
             self.add(np.full((self.engine.network.n_keypoints, 7), np.nan, np.float32))
             return
-        found = None
-        if self.side and self.centre is not None:
-            size = (self.side, self.side)
-            found = self.engine.look(image, (window(self.centre, size, self.engine.scale), size))
-            if np.median(found.mass) < LOST or self._at_edge(found):
-                found = None
+        found = self._near(image, self.centre) if self.side and self.centre is not None else None
         if found is None:
             found = self.engine.look(image)
         flat = found.covariances.reshape(-1, 4)
@@ -125,17 +121,24 @@ class Track:
         if np.isnan(row).all():
             self.damaged += 1
             return
-        sure = row[:, 2] > 0.3
+        sure = row[:, 2] > SURE
         few = sure.sum() < max(1, 0.3 * len(sure))
         points = row[sure, :2].astype(float)
         self.centre = None if few else (points.min(0) + points.max(0)) / 2
 
-    def _at_edge(self, found: Found) -> bool:
-        """Whether the animal touches the window's rim, so that part of it may lie outside."""
-        assert self.centre is not None
-        sure = found.points[found.mass > 0.3]
-        reach = (self.side / 2 - 4) / self.engine.scale
-        return bool(len(sure)) and bool((np.abs(sure - self.centre) > reach).any())
+    def _near(self, image: Image, centre: Array) -> Found | None:
+        """Look at the window around a place, and once more around what was found if that touches the window's rim, so
+        that part of it may lie outside; None where the animal is not there or still at the rim."""
+        size, reach = (self.side, self.side), (self.side / 2 - 4) / self.engine.scale
+        for _ in range(2):
+            found = self.engine.look(image, (window(centre, size, self.engine.scale), size))
+            if np.median(found.mass) < LOST:
+                return None
+            sure = found.points[found.mass > SURE]
+            if len(sure) == 0 or (np.abs(sure - centre) <= reach).all():
+                return found
+            centre = (sure.min(0) + sure.max(0)) / 2
+        return None
 
 
 def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
@@ -155,6 +158,7 @@ class Checkpoint:
     path: Path
     fingerprint: str
     saved: int = 0
+    saved_at: float = field(default_factory=time.monotonic)
 
     def restore(self, tracks: Mapping[str, Track]) -> int:
         """Give each track its saved rows; returns the number of instants (0 where there is nothing to go on from)."""
@@ -175,7 +179,7 @@ class Checkpoint:
 
     def save_if_due(self, tracks: Mapping[str, Track]) -> None:
         n_done = min(len(track.rows) for track in tracks.values())
-        if n_done < self.saved + SAVE_EVERY:
+        if n_done == self.saved or time.monotonic() - self.saved_at < SAVE_EVERY:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
@@ -183,7 +187,7 @@ class Checkpoint:
         with partial.open("wb") as stream:
             np.savez(stream, fingerprint=np.array(self.fingerprint), **rows)  # type: ignore[arg-type]
         os.replace(partial, self.path)
-        self.saved = n_done
+        self.saved, self.saved_at = n_done, time.monotonic()
 
 
 def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:

@@ -95,6 +95,56 @@ def _show_calibration(path: Path) -> None:
 
 
 @app.command()
+def extract(
+    session: SessionPath = Path(),
+    n: Annotated[int, typer.Option("-n", min=1, help="instants; every camera gives its picture of each")] = 20,
+    to: Annotated[
+        Path | None, typer.Option(help="folder of the project", show_default="labels beside the file")
+    ] = None,
+    method: Annotated[str, typer.Option(help="kmeans (pictures that differ) or uniform (evenly in time)")] = "kmeans",
+) -> None:
+    """Choose the first frames to label; writes a DeepLabCut project that any labeller opens."""
+    from .config import read_session
+    from .labelling import extract_session
+
+    loaded = read_session(session)
+    folder = extract_session(loaded, n, to or loaded.folder / "labels", method=method)
+    typer.echo(f"wrote {folder}: label its pictures, then name it under [train] labels")
+
+
+@app.command()
+def suggest(
+    session: SessionPath = Path(),
+    n: Annotated[int, typer.Option("-n", min=1, help="pictures, over all cameras")] = 20,
+    to: Annotated[Path | None, typer.Option(help="folder of the project", show_default="labels-next")] = None,
+) -> None:
+    """Choose the frames to label next, where cameras disagree in 3D; writes them with labels to correct."""
+    from .config import read_session
+    from .labelling import suggest_session
+
+    loaded = read_session(session)
+    folder = to or loaded.folder / "labels-next"
+    typer.echo(suggest_session(loaded, n, folder).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    typer.echo(f"wrote {folder}: correct its labels, then add it to the list [train] labels")
+
+
+@app.command()
+def corruption(
+    session: SessionPath = Path(),
+    labels: Annotated[
+        Path | None, typer.Option(help="labelled frames to spoil", show_default="those that training held out")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Errors of the detector on spoilt pictures: light, blur, motion, noise, jpeg, resolution (Horse-C)."""
+    from .config import read_session
+    from .labelling import corruption_session
+
+    table = corruption_session(read_session(session), labels, progress=not quiet)
+    typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+@app.command()
 def train(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
     """Labelled frames of all cameras -> one detector."""
     _run_steps(session, ("train",), force, quiet)

@@ -6,7 +6,8 @@
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
-    [calibrate] [train] [predict] [reconstruct] [kinematics] [report]   options of the step's public function
+    [train]          labels = a folder or file, or a list of them, and the options of train
+    [calibrate] [predict] [reconstruct] [kinematics] [report]   options of the step's public function
 
 Paths are relative to the session file.
 """
@@ -161,9 +162,12 @@ def _check_paths(path: Path, tables: dict) -> None:
     """Entries that name files are texts."""
     named = {
         "session": ("output", "rig"),
-        "train": ("labels", "weights", "start"),
+        "train": ("weights", "start"),
         "predict": ("detector",),
     }
+    labels = tables.get("train", {}).get("labels", "")
+    if not all(isinstance(entry, str) for entry in (labels if isinstance(labels, list) else [labels])):
+        raise SessionError(f"{path}: [train] labels is {labels!r}; give a path, or a list of paths")
     for table, keys in named.items():
         for key in keys:
             value = tables.get(table, {}).get(key, "")

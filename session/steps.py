@@ -223,9 +223,16 @@ def _has_points(session: Session) -> bool:
     return bool(points)
 
 
+def label_folders(session: Session) -> list[Path]:
+    """Where the labelled frames lie: one folder or file, several, or none."""
+    labels = session.options["train"].get("labels", [])
+    return [session.folder / entry for entry in (labels if isinstance(labels, list) else [labels])]
+
+
 def _train_inputs(session: Session) -> list[Path]:
     options = session.options["train"]
-    return [session.folder / options[name] for name in ("labels", "weights", "start") if _is_path(options.get(name))]
+    others = [session.folder / options[name] for name in ("weights", "start") if _is_path(options.get(name))]
+    return label_folders(session) + others
 
 
 def _is_path(value: Any) -> bool:
@@ -233,10 +240,10 @@ def _is_path(value: Any) -> bool:
 
 
 def _train(session: Session, progress: bool) -> None:
-    from ..pose2d import load_detector, read_labels, train
+    from ..pose2d import join_labels, load_detector, read_labels, train
 
-    options = dict(session.options["train"])
-    labels = read_labels(session.folder / options.pop("labels"))
+    options = {name: value for name, value in session.options["train"].items() if name != "labels"}
+    labels = join_labels([read_labels(folder) for folder in label_folders(session)])
     if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
         different = sorted(set(labels.keypoints) ^ set(session.skeleton.keypoints))
         raise SessionError(

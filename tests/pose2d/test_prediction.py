@@ -55,7 +55,7 @@ def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tm
     path, _ = wide_video
     videos = {"a": path, "b": path}
     expected = predict(detector, videos, progress=False)
-    monkeypatch.setattr(prediction, "SAVE_EVERY", 4)
+    monkeypatch.setattr(prediction, "SAVE_EVERY", 0.0)
     step, seen = prediction.Track.step, []
 
     def killed(self, image):

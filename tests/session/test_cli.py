@@ -19,6 +19,9 @@ COMMANDS = (
     "report",
     "run",
     "batch",
+    "extract",
+    "suggest",
+    "corruption",
 )
 
 
