@@ -57,9 +57,12 @@ class PoseNet(nn.Module):
 
     def forward(self, images: Tensor) -> Maps:
         x = self.features(images)
-        if isinstance(x, tuple):
-            return Maps(self.logits(x[0]), *x)
-        return Maps(self.logits(x), x)
+        return self.maps_of(*x) if isinstance(x, tuple) else self.maps_of(x)
+
+    def maps_of(self, features: Tensor, early: Tensor | None = None) -> Maps:
+        """The maps read from features, in float32: in bfloat16 neighbouring cells of a peak would tie."""
+        with torch.autocast(features.device.type, enabled=False):
+            return Maps(self.logits(features.float()), features, early)
 
     def offsets_at(self, features: Tensor, cells: Tensor) -> Tensor:
         """(n, n_keypoints, m, 2) x, y from cell centres to the keypoint (cells), at flat cells (n, n_keypoints, m)."""

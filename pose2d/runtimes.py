@@ -1,4 +1,4 @@
-"""What runs a network: torch, OpenVINO or ONNX Runtime. Pictures in, logits and features out."""
+"""What runs a network: torch, OpenVINO or ONNX Runtime. Pictures in, maps out."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def _torch(network: PoseNet, bf16: bool) -> Run:
 
 
 class _Exported(nn.Module):
-    """The network with its picture conversion inside and plain tuples out, as exporters want it."""
+    """The network's features with the picture conversion inside; its head stays here, in float32."""
 
     def __init__(self, network: PoseNet):
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.network(as_input(pictures))
-        return maps.logits, maps.features
+    def forward(self, pictures: Tensor) -> Tensor:
+        features = self.network.features(as_input(pictures))
+        return features[0] if isinstance(features, tuple) else features
 
 
 def _openvino(network: PoseNet, bf16: bool) -> Run:
@@ -84,8 +84,8 @@ def _openvino(network: PoseNet, bf16: bool) -> Run:
             with torch.no_grad():
                 model = openvino.convert_model(exported, example_input=example, input=[tuple(pictures.shape)])
             compiled[pictures.shape] = core.compile_model(model, "CPU", options)
-        answer = compiled[pictures.shape](pictures)
-        return Maps(torch.from_numpy(answer[0].copy()), torch.from_numpy(answer[1].copy()))
+        answer = compiled[pictures.shape](pictures, share_outputs=False)
+        return network.maps_of(torch.from_numpy(answer[0]))
 
     return run
 
@@ -98,8 +98,8 @@ def _onnx(network: PoseNet) -> Run:
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in sessions:
             sessions[pictures.shape] = _onnx_session(onnxruntime, exported, torch.from_numpy(pictures))
-        logits, features = sessions[pictures.shape].run(None, {"pictures": pictures})
-        return Maps(torch.from_numpy(logits), torch.from_numpy(features))
+        (features,) = sessions[pictures.shape].run(None, {"pictures": pictures})
+        return network.maps_of(torch.from_numpy(features))
 
     return run
 
@@ -109,8 +109,9 @@ def _onnx_session(onnxruntime, exported: nn.Module, example: Tensor):
     options.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        names = ["logits", "features"]
-        torch.onnx.export(exported, (example,), str(path), input_names=["pictures"], output_names=names, dynamo=False)
+        torch.onnx.export(
+            exported, (example,), str(path), input_names=["pictures"], output_names=["features"], dynamo=False
+        )
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
