@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from .poses_states import (
     weigh_states,
 )
 from .prior import PosePrior
-from .smooth_skeleton import Directions
+from .smooth_skeleton import Directions, Pull
 
 _STRAY = 0.02  # prior probability that a bone does not follow the pose, and points anywhere
 _FRESH = 0.2  # share of a frame's pose that its neighbours do not show already: frames are no independent poses
@@ -74,15 +73,15 @@ class Poser:
         gamma = responsibilities(evidence.log_evidence, self.model)[0]
         return gamma, mean_headings(gamma, evidence)
 
-    def pull_of(self, points_3d: Array) -> Callable[[Array], Directions]:
+    def pull_of(self, points_3d: Array) -> Pull:
         """The E-step as a function of the points; bones that do not follow the pose at points_3d have no say in it."""
         weights = self.judge(points_3d).weights
 
-        def pull(points_3d: Array) -> Directions:
-            evidence = weigh_states(self.directions(points_3d), self.model, weights)
+        def pull(points_3d: Array, frames: slice = slice(None)) -> Directions:
+            evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
             gamma = responsibilities(evidence.log_evidence, self.model)[0]
             natural = expected_directions(gamma, evidence, self.model) @ self.rotation
-            return Directions(self.pairs, _FRESH * weights[..., None] * natural)
+            return Directions(self.pairs, _FRESH * weights[frames, :, None] * natural)
 
         return pull
 

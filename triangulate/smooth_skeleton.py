@@ -2,73 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from ..datasets.arrays import Array
 from . import _kernels_smooth
 from .banded import factorise, selected_inverse, solve
 from .prior_time import difference_gram, run_frames
 from .sampling import FrameNoise, perturb
+from .smooth_bones import Bones, PairTerms, bone_terms
 from .smooth_observations import Linearised, Observations, linearise
-from .smooth_time import TimePrior, Tracks
+from .smooth_time import TimePrior
 
-_MAX_ITERATIONS = 12
+_MORE_ITERATIONS = 20
 _TOLERANCE = 0.03  # of a pixel's span in the world
+_SETTLED = 0.999  # share that must have come to rest
 _INFLATE = (1.0, 0.3, 0.1)
-_FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
-_REPEATS = 10.0  # frames over which a smoothed length tells nothing new
+_STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)
+_HELD = 1e8  # precision of a point that stays where it is, in pixels
 
-
-@dataclass(frozen=True, eq=False)
-class Bones:
-    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian: lengths and stds (n_bones,), world units."""
-
-    pairs: NDArray[np.int64]
-    lengths: Array
-    stds: Array
-
-    def usable(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(n_bones,) bones of known length between known keypoints."""
-        return known[self.pairs].all(axis=1) & np.isfinite(self.lengths)
-
-    def among(self, known: NDArray[np.bool_]) -> Bones:
-        """Bones between keypoints that are known (n_keypoints,), numbered among these."""
-        index = np.cumsum(known) - 1
-        kept = self.usable(known)
-        return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept])
-
-
-@dataclass(frozen=True, eq=False)
-class PairTerms:
-    """Gaussian terms on the differences x_a - x_b of pairs (a, b) of keypoints (n_pairs, 2).
-
-    information (n_frames, n_pairs, 3, 3), and vector (n_frames, n_pairs, 3): precision times target
-    """
-
-    pairs: NDArray[np.int64]
-    information: Array
-    vector: Array
-
-    def and_also(self, more: PairTerms) -> PairTerms:
-        return PairTerms(
-            np.concatenate([self.pairs, more.pairs]),
-            np.concatenate([self.information, more.information], axis=1),
-            np.concatenate([self.vector, more.vector], axis=1),
-        )
-
-
-def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
-    """The bones' lengths, linearised at points_3d (n_frames, n_keypoints, 3): |d| ~ N(length, std²) along d / |d|."""
-    d = points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]]
-    direction = d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
-    weight = bones.stds**-2
-    information = weight[:, None, None] * direction[..., :, None] * direction[..., None, :]
-    return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
+Pull = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +79,13 @@ class JointSystem:
         band = np.empty((block * n_frames, block * (gram.shape[1] - 1) + 1))
         return cls(gram, prior.precisions, observations.anchor, prior.order, band)
 
+    def part(self, n_frames: int) -> JointSystem:
+        """The system of fewer frames, in the same room."""
+        order = min(self.order, max(1, len(self.gram) - 1))
+        gram = difference_gram(n_frames, order)
+        gram = np.pad(gram, ((0, 0), (0, self.gram.shape[1] - gram.shape[1])))
+        return replace(self, gram=gram, band=self.band[: 3 * len(self.precisions) * n_frames])
+
     def factor(self, seen: Linearised, terms: PairTerms) -> tuple[Array, Array]:
         """Factor of the posterior precision, in place, and precision times mode (n_frames, n_keypoints, 3)."""
         vector = seen.vector.copy()
@@ -165,14 +131,30 @@ class Directions:
 
 
 @dataclass(frozen=True, eq=False)
+class Doubt:
+    """Another place where keypoint `k` may be in some frames: how far from the mode (n, 3), and its probability."""
+
+    k: int
+    frames: slice
+    away: Array
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
 class Mode:
-    """Where the Gauss-Newton iterations came to rest, and the system of the last of them."""
+    """Where the Gauss-Newton iterations came to rest.
+
+    seen, terms : what was observed and tied there; factor : that of their system, None where it is not computed yet;
+    doubts : other modes, which differ in one keypoint each
+    """
 
     points_3d: Array
-    factor: Array
     seen: Linearised
     terms: PairTerms
+    system: JointSystem
+    factor: Array | None
     converged: bool
+    doubts: tuple[Doubt, ...] = ()
 
 
 def find_mode(
@@ -181,51 +163,125 @@ def find_mode(
     spread: Array,
     prior: TimePrior,
     bones: Bones,
-    pull: Callable[[Array], Directions] | None = None,
+    pull: Pull | None = None,
 ) -> Mode:
     """Joint mode by Gauss-Newton on the exact projections, from points_3d (n_frames, n_keypoints, 3), none of them
     NaN.
 
     The inlier densities start as wide as the points' uncertainty `spread` (n_frames, n_keypoints, 3, 3) and narrow to
-    the pixel noise, so that a single ray is not rejected before the skeleton has brought the point near it. Steps that
-    raise the cost are halved. `pull` gives the directions that the pose states expect at some points (the E-step of
-    an EM iteration).
+    the pixel noise, so that a single ray is not rejected before the skeleton has brought the point near it. Then only
+    the frames that still move are solved on (`settle`). `pull` gives the directions that the pose states expect at
+    some points (the E-step of an EM iteration).
     """
     system = JointSystem.of(observations, prior)
-    converged, width = False, _INFLATE[0]
-    seen = linearise(observations, points_3d, spread, width)
-    for iteration in range(_MAX_ITERATIONS):
-        inflate = _INFLATE[iteration + 1] if iteration + 1 < len(_INFLATE) else 0.0
+    width, tolerance = _INFLATE[0], _TOLERANCE * observations.pixel
+    seen, step = linearise(observations, points_3d, spread, width), np.zeros_like(points_3d)
+    for inflate in (*_INFLATE[1:], 0.0, 0.0):
         directions = pull(points_3d) if pull is not None else None
-        at, terms = seen, bone_terms(bones, points_3d)
-        if directions is not None:
-            terms = terms.and_also(directions.terms(points_3d))
+        at, terms = seen, _terms(bones, directions, points_3d)
         factor, vector = system.factor(at, terms)
         step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
         cost = partial(_cost, system, bones, directions)
-        points_3d, seen = _descend(
-            observations, cost, points_3d, step, spread, inflate, seen if inflate == width else None
-        )
+        before = seen if inflate == width else None
+        points_3d, seen = _descend(observations, cost, points_3d, step, spread, inflate, before)
         width = inflate
-        if np.quantile(np.abs(step), 0.999) < _TOLERANCE * observations.pixel and inflate == 0.0:
-            converged = True
+        if inflate == 0.0 and np.quantile(np.abs(step), _SETTLED) < tolerance:
+            return Mode(points_3d, at, terms, system, factor, True)
+    return settle(observations, points_3d, np.abs(step).max(axis=(1, 2)) > tolerance, prior, bones, pull, system)
+
+
+def settle(
+    observations: Observations,
+    points_3d: Array,
+    moving: NDArray[np.bool_],
+    prior: TimePrior,
+    bones: Bones,
+    pull: Pull | None = None,
+    system: JointSystem | None = None,
+) -> Mode:
+    """The mode near points_3d where only some frames (n_frames,) still move: the others hold the ends of each stretch.
+
+    `system` lends its room. Converged if all but a thousandth of the frames came to rest.
+    """
+    system = system or JointSystem.of(observations, prior)
+    margin, tolerance = 4 * prior.memory(observations.pixel), _TOLERANCE * observations.pixel
+    points_3d = points_3d.copy()
+    for _ in range(_MORE_ITERATIONS):
+        if not moving.any():
             break
-    return Mode(points_3d, factor, at, terms, converged)
+        still = np.zeros_like(moving)
+        for frames in stretches(moving, margin):
+            part = observations.at(frames)
+            own = (lambda points, frames=frames: pull(points, frames)) if pull is not None else None
+            ends = frames.start > 0, frames.stop < len(moving)
+            step = _step_between(part, points_3d[frames], system.part(part.n_frames), bones, own, ends)
+            points_3d[frames] += step
+            still[frames] = np.abs(step).max(axis=(1, 2)) > tolerance
+        moving = still
+    directions = pull(points_3d) if pull is not None else None
+    seen, terms = linearise(observations, points_3d), _terms(bones, directions, points_3d)
+    return Mode(points_3d, seen, terms, system, None, bool(moving.mean() <= 1 - _SETTLED))
+
+
+def stretches(moving: NDArray[np.bool_], margin: int) -> Iterator[slice]:
+    """Runs of frames with those up to `margin` away, joined where they meet."""
+    near = binary_dilation(moving, np.ones(2 * margin + 1, bool))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
+    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        yield slice(start, stop)
+
+
+def _step_between(
+    observations: Observations,
+    points_3d: Array,
+    system: JointSystem,
+    bones: Bones,
+    pull: Pull | None,
+    ends: tuple[bool, bool],
+) -> Array:
+    """A Gauss-Newton step of some frames whose first and last ones stay where they are, if these are `ends`."""
+    directions = pull(points_3d) if pull is not None else None
+    seen = linearise(observations, points_3d)
+    hold = seen.information, seen.vector
+    for frames in itertools.compress((slice(0, system.order), slice(-system.order, None)), ends):
+        hold[0][frames] += _HELD / observations.pixel**2 * np.eye(3)
+        hold[1][frames] += _HELD / observations.pixel**2 * points_3d[frames]
+    factor, vector = system.factor(seen, _terms(bones, directions, points_3d))
+    step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
+    cost = partial(_cost, system, bones, directions)
+    return _descend(observations, cost, points_3d, step, np.zeros((*step.shape, 3)), 0.0, seen)[0] - points_3d
+
+
+def _terms(bones: Bones, directions: Directions | None, points_3d: Array) -> PairTerms:
+    terms = bone_terms(bones, points_3d)
+    return terms if directions is None else terms.and_also(directions.terms(points_3d))
 
 
 def joint_posterior(
     observations: Observations, mode: Mode, prior: TimePrior, noise: FrameNoise | None = None
 ) -> JointPosterior:
-    """Covariances about a mode (Laplace's approximation), inlier probabilities, and draws if there is noise to make
-    them of."""
+    """Covariances about a mode (Laplace's approximation, widened by its doubts), inlier probabilities, and draws if
+    there is noise to make them of."""
     points_3d = mode.points_3d
-    within, lagged = selected_inverse(mode.factor, 3 * observations.n_keypoints)
+    factor = mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0]
+    within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
+    _widen(within, lagged, mode.doubts)
     samples = np.zeros((0, *points_3d.shape))
     if noise is not None:
         b = perturb(noise, mode.seen.information, prior.precisions, prior.order, observations.anchor, mode.terms)
-        samples = points_3d + solve(mode.factor, b.reshape(len(b), -1).T).T.reshape(b.shape)
+        samples = points_3d + solve(factor, b.reshape(len(b), -1).T).T.reshape(b.shape)
     posterior = JointPosterior(points_3d, within, lagged, mode.seen.weights, mode.converged, samples)
     return replace(posterior, inlier_probability=linearise(observations, points_3d, posterior.spread(), 1.0).weights)
+
+
+def _widen(within: Array, lagged: Array, doubts: tuple[Doubt, ...]) -> None:
+    """Add the second moment of the other modes about this one, in place: share times away away'."""
+    for doubt in doubts:
+        frames, rows, d = doubt.frames, slice(3 * doubt.k, 3 * doubt.k + 3), doubt.away
+        within[frames, rows, rows] += doubt.share * d[:, :, None] * d[:, None, :]
+        for lag in (1, 2):
+            pair = d[:-lag, :, None] * d[lag:, None, :]
+            lagged[frames, doubt.k, lag - 1][: len(pair)] += doubt.share * pair
 
 
 def _descend(
@@ -237,19 +293,18 @@ def _descend(
     inflate: float,
     seen: Linearised | None,
 ) -> tuple[Array, Linearised]:
-    """The step, and the observations seen from there; halved until the cost falls where `seen` from points_3d is
-    given.
+    """The step, and the observations seen from there; shortened until the cost falls where `seen` from points_3d is
+    given, and none if it never does.
 
     While the inlier densities narrow from step to step, costs cannot be compared.
     """
     before = cost(points_3d, seen) if seen is not None else np.inf
-    trial = points_3d
-    for scale in (1.0, 0.5, 0.25):
+    for scale in _STEPS:
         trial = points_3d + scale * step
-        seen = linearise(observations, trial, spread, inflate)
-        if cost(trial, seen) <= before + 1e-9 * abs(before):
-            break
-    return trial, seen
+        there = linearise(observations, trial, spread, inflate)
+        if cost(trial, there) <= before + 1e-9 * abs(before):
+            return trial, there
+    return points_3d, seen or linearise(observations, points_3d, spread, inflate)
 
 
 def _cost(
@@ -258,47 +313,3 @@ def _cost(
     length = np.linalg.norm(points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]], axis=-1)
     cost = seen.cost + system.time_cost(points_3d) + 0.5 * float((((length - bones.lengths) / bones.stds) ** 2).sum())
     return cost if directions is None else cost + directions.cost(points_3d)
-
-
-def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float) -> Bones:
-    """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
-
-    A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
-    is smaller than `finest` (world units); bones of which an end was never located have NaN.
-    """
-    d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
-    observed = np.linalg.norm(d, axis=-1)
-    direction = d / np.maximum(observed[..., None], 1e-12)
-    both = tracks.spread[:, pairs[:, 0]] + tracks.spread[:, pairs[:, 1]]
-    noise = np.einsum("tbi,tbij,tbj->tb", direction, both, direction)
-    # a distance of uncertain points is too long by half the variance across it, over the length
-    across = both.trace(axis1=2, axis2=3) - noise
-    observed = observed - 0.5 * across / np.maximum(observed, 1e-12)
-    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest) for b in range(len(pairs))]
-    lengths, stds = np.array(fits).reshape(-1, 2).T
-    return Bones(pairs, lengths, stds)
-
-
-def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[float, float]:
-    """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std.
-
-    Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
-    """
-    good = np.isfinite(values) & np.isfinite(variances)
-    if not good.any():
-        return np.nan, np.nan
-    good &= variances <= 4 * np.median(variances[good])
-    values, variances = values[good], variances[good]
-    centre = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - centre)))
-    kept = np.abs(values - centre) <= 5 * np.maximum(spread, np.sqrt(variances))
-    values, variances = values[kept], variances[kept]
-    low = max(finest, _FINEST_SPREAD * centre)
-    grid = np.geomspace(low, max(2 * low, centre), 80)
-    total = grid[:, None] ** 2 + variances
-    means = (values / total).sum(axis=1) / (1 / total).sum(axis=1)
-    likelihood = -0.5 * (np.log(total) + (values - means[:, None]) ** 2 / total).sum(axis=1)
-    best = int(np.argmax(likelihood))
-    # the mean itself is known no better than this: smoothed values repeat themselves over some frames
-    doubt = _REPEATS / (1 / total[best]).sum()
-    return float(means[best]), float(np.hypot(grid[best], np.sqrt(doubt)))

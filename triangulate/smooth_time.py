@@ -26,6 +26,7 @@ _PARTS = 4
 _NEIGHBOURS = 7
 _FAR = 10.0
 _SURPRISE_ROUNDS = 2
+_MEMORY_RANGE = (2, 50)
 _LEARNING_ROUNDS = 2
 _ROUNDS = 2
 
@@ -36,6 +37,14 @@ class TimePrior:
 
     order: int
     precisions: Array
+
+    def memory(self, pixel: float) -> int:
+        """Frames over which the stiffest track forgets by a factor e: its response decays over (P / I)^(1 / 2m).
+
+        `pixel` is the noise of a point, world units.
+        """
+        scale = (self.precisions.max(initial=0.0) * pixel**2) ** (0.5 / self.order)
+        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_MEMORY_RANGE))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,10 @@ from .banded import one_blas_thread
 from .posterior import Trajectory, derivatives
 from .prior_time import informative_frames, n_processors
 from .sampling import FrameNoise, draw_noise
+from .smooth_bones import Bones, measure_bones
 from .smooth_observations import Observations, noise_memory, observe, observe_window
 from .smooth_reflect import reflected
-from .smooth_skeleton import Bones, JointPosterior, find_mode, joint_posterior, measure_bones, pair_covariances
+from .smooth_skeleton import JointPosterior, find_mode, joint_posterior, pair_covariances
 from .smooth_time import TimePrior, Tracks, learn_time_prior, smooth_in_time
 
 _LEARNING_FRAMES = 2000
@@ -30,7 +31,7 @@ _BAND_BYTES = 110e6
 _MOST_THREADS = 4
 _FEWEST_WINDOW = 100
 _OVERLAP_RANGE = (100, 1000)
-_DECAY = 34.0  # log of the factor by which a window's edge has faded where the overlap ends: round-off
+_DECAY = 18  # log of the factor by which a window's edge has faded where the overlap ends
 _FINEST_BONE = 0.05  # of a pixel's span
 
 
@@ -88,11 +89,8 @@ def learn(problem: Problem) -> Learned:
 
 
 def overlap_frames(learned: Learned) -> int:
-    """Frames after which an edge is forgotten: the smoother's impulse response decays over (P / I)^(1 / 2m)."""
-    prior = learned.prior
-    strongest = prior.precisions.max(initial=0.0)
-    scale = (strongest * learned.observations.pixel**2) ** (0.5 / prior.order)
-    return int(np.clip(_DECAY * scale / np.sin(np.pi / (2 * prior.order)), *_OVERLAP_RANGE))
+    """Frames after which a window's edge is forgotten."""
+    return int(np.clip(_DECAY * learned.prior.memory(learned.observations.pixel), *_OVERLAP_RANGE))
 
 
 def window_length(n_keypoints: int, learned: Learned, joint: bool) -> int:
