@@ -11,9 +11,10 @@ import numpy as np
 from ..datasets import Array
 from ..formats.videos import Image, VideoError, read_frames
 from .grid import scaling, warp
-from .labels import Labels
+from .labels import LabelError, Labels
 
 BUDGET = 1 << 30  # bytes
+BORDER = 0.05  # of a picture's side: how far outside a label of a hidden part may be guessed
 
 
 class PictureStore:
@@ -42,6 +43,7 @@ class PictureStore:
 
     def _keep(self, index: int, image: Image, budget: float) -> Image:
         height, width = image.shape[:2]
+        _check_inside(self.labels, index, (width, height))
         if self.scale < 1:
             image = warp(
                 image, scaling(self.scale), (int(np.ceil(width * self.scale)), int(np.ceil(height * self.scale)))
@@ -57,6 +59,18 @@ class PictureStore:
         in_videos = [i for i, picture in enumerate(self.labels.pictures) if picture.frame is not None]
         for index, image in frames_of(self.labels, in_videos):
             self._keep(index, image, np.inf)
+
+
+def _check_inside(labels: Labels, index: int, size: tuple[int, int]) -> None:
+    """Refuse labels far outside their picture: it is not the picture that was labelled, or not at that size."""
+    points, sides = labels.points_2d[index], np.array(size)
+    outside = ((points < -BORDER * sides) | (points > (1 + BORDER) * sides)).any(-1)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise LabelError(
+            f"'{labels.keypoints[k]}' is labelled at ({points[k, 0]:.0f}, {points[k, 1]:.0f}) px, outside its picture"
+            f" {labels.pictures[index]} of {size[0]}x{size[1]}; give the picture at the size at which it was labelled"
+        )
 
 
 def labelled_images(labels: Labels) -> list[Image]:

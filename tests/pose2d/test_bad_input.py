@@ -132,3 +132,9 @@ def test_pictures_of_other_sizes_are_found_alike(detector, labels, tmp_path):
     wide = cv2.copyMakeBorder(image, 32, 0, 64, 0, cv2.BORDER_REPLICATE)
     moved = engine.look(wide).points - engine.look(image).points
     np.testing.assert_allclose(np.median(moved, axis=0), [64, 32], atol=0.5)
+
+
+def test_pictures_of_another_size_than_was_labelled_are_refused(labels):
+    enlarged = replace(labels, points_2d=labels.points_2d * 4)
+    with pytest.raises(LabelError, match=r"outside its picture .* of \d+x\d+; give the picture at the size"):
+        train(enlarged, progress=False, **OPTIONS)
