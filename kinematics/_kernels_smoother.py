@@ -70,8 +70,8 @@ def _exponential(step, c, j, column, term):
 @njit(cache=True, nogil=True)
 def tabled_transition(step, c, density, nodes_F, nodes_Q, known, spacing, F, Q):
     """As `transition`, from the table where it reaches."""
-    n, place = F.shape[0], step / spacing
-    left = int(math.floor(place + 1e-6))
+    place = step / spacing
+    left = math.floor(place + 1e-6)
     s = place - left
     if left + 1 >= known.shape[0]:
         transition(step, c, density, F, Q)
