@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ..calibration._kernels import project_with_jacobian
+from ..calibration._kernels import project_point, project_with_jacobian
 
 
 @njit(cache=True, nogil=True)
@@ -174,29 +174,31 @@ def smooth_track(information, vector, gram, precision, anchor):
     substitute(band, mean.reshape(-1))
     n, width = band.shape[0], band.shape[1] - 1
     reach = max(width, 8)
-    inverse = np.zeros((n + reach + 1, reach + 1))
+    inverse = np.zeros((n + reach, 2 * reach + 1))  # [j, reach + i - j] both above and below the diagonal
+    column = np.empty(reach + 1)
     for j in range(n - 1, -1, -1):
+        column[:] = 0.0
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value = band[j, a]
+            row = inverse[j + a, reach - a :]
+            for i in range(1, reach + 1):
+                column[i] -= value * row[i]
         pivot = band[j, 0]
-        last = min(width, n - 1 - j)
-        for i in range(min(reach, n - 1 - j), 0, -1):
-            value = 0.0
-            for a in range(1, last + 1):
-                low, high = (a, i) if a < i else (i, a)
-                value -= band[j, a] * inverse[j + low, high - low]
-            inverse[j, i] = value / pivot
         value = 1.0 / pivot
-        for a in range(1, last + 1):
-            value -= band[j, a] * inverse[j, a]
-        inverse[j, 0] = value / pivot
+        for i in range(1, reach + 1):
+            column[i] /= pivot
+            inverse[j, reach + i] = column[i]
+            inverse[j + i, reach - i] = column[i]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value -= band[j, a] * column[a]
+        inverse[j, reach] = value / pivot
     covariances = np.zeros((n_frames, 3, 3, 3))
     for f in range(n_frames):
         for lag in range(3):
             if f + lag < n_frames:
                 for a in range(3):
                     for b in range(3):
-                        i, j = 3 * f + a, 3 * (f + lag) + b
-                        low, high = (i, j) if i < j else (j, i)
-                        covariances[f, lag, a, b] = inverse[low, high - low]
+                        covariances[f, lag, a, b] = inverse[3 * f + a, reach + 3 * lag + b - a]
     return mean, covariances
 
 
@@ -231,3 +233,70 @@ def joint_band(information, gram, precision, anchor, bones, bone_information, st
                     if j >= i:
                         band[column, j - i] += value
                         band[block * f + 3 * high + i, j - i] += value
+
+
+@njit(cache=True, nogil=True)
+def surprise(information, vector, points_3d, spread, start, stop, chi2):
+    """How much the rest of its track contradicts a pseudo-observation, frames start to stop, into chi2 (T, J); 0
+    where there is none.
+
+    The rest is the posterior divided by the observation, of precision C⁻¹ - I. With the gradient g = b - I x, the
+    chi-square of the innovation is g'I⁻¹g + g'(C⁻¹ - I)⁻¹g, and (C⁻¹ - I)⁻¹ = (1 - C I)⁻¹ C.
+    """
+    own, rest, g = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
+    for f in range(start, stop):
+        for k in range(points_3d.shape[1]):
+            I, C, X = information[f, k], spread[f, k], points_3d[f, k]
+            trace = I[0, 0] + I[1, 1] + I[2, 2]
+            chi2[f, k] = 0.0
+            if not trace > 0.0 or math.isnan(X[0]):
+                continue
+            for i in range(3):
+                g[i] = vector[f, k, i] - (I[i, 0] * X[0] + I[i, 1] * X[1] + I[i, 2] * X[2])
+                for j in range(3):
+                    own[i, j] = I[i, j]
+                    rest[i, j] = -(C[i, 0] * I[0, j] + C[i, 1] * I[1, j] + C[i, 2] * I[2, j])
+                own[i, i] += 1e-12 * trace
+                rest[i, i] += 1.0 + 1e-9
+            a0, a1, a2 = solve_3x3(own, g[0], g[1], g[2])
+            c0 = C[0, 0] * g[0] + C[0, 1] * g[1] + C[0, 2] * g[2]
+            c1 = C[1, 0] * g[0] + C[1, 1] * g[1] + C[1, 2] * g[2]
+            c2 = C[2, 0] * g[0] + C[2, 1] * g[1] + C[2, 2] * g[2]
+            b0, b1, b2 = solve_3x3(rest, c0, c1, c2)
+            chi2[f, k] = g[0] * (a0 + b0) + g[1] * (a1 + b1) + g[2] * (a2 + b2)
+
+
+@njit(cache=True, nogil=True)
+def solve_3x3(A, b0, b1, b2):
+    """Solution of A x = b by cofactors."""
+    c00 = A[1, 1] * A[2, 2] - A[1, 2] * A[2, 1]
+    c01 = A[1, 2] * A[2, 0] - A[1, 0] * A[2, 2]
+    c02 = A[1, 0] * A[2, 1] - A[1, 1] * A[2, 0]
+    det = A[0, 0] * c00 + A[0, 1] * c01 + A[0, 2] * c02
+    x = (c00 * b0 + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b1 + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b2) / det
+    y = (c01 * b0 + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b1 + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b2) / det
+    z = (c02 * b0 + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b1 + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b2) / det
+    return x, y, z
+
+
+@njit(cache=True, nogil=True)
+def lagged_products(K, d, fisheye, limit, R, t, points_2d, weights, scale, points_3d, k, n_lags, sums):
+    """Sums over cameras and frames of keypoint k's scaled residuals times those `lag` frames later, for lags up to
+    n_lags, of inliers (weight above 1/2): products, half the squares of both, and how many, into sums (n_lags, 3)."""
+    n_frames = points_3d.shape[0]
+    residuals = np.empty((n_frames, 2))
+    for c in range(points_2d.shape[0]):
+        for f in range(n_frames):
+            residuals[f] = math.nan
+            x, y = points_2d[c, f, k, 0], points_2d[c, f, k, 1]
+            if weights[c, f, k] > 0.5 and not math.isnan(x):
+                u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[f, k])
+                residuals[f, 0], residuals[f, 1] = (x - u) / scale[c, f, k], (y - v) / scale[c, f, k]
+        for lag in range(1, n_lags + 1):
+            for f in range(n_frames - lag):
+                if not (math.isnan(residuals[f, 0]) or math.isnan(residuals[f + lag, 0])):
+                    for i in range(2):
+                        early, late = residuals[f, i], residuals[f + lag, i]
+                        sums[lag - 1, 0] += early * late
+                        sums[lag - 1, 1] += 0.5 * (early * early + late * late)
+                        sums[lag - 1, 2] += 1.0

@@ -19,6 +19,8 @@ from . import _kernels_smooth
 ORDERS = (1, 2, 3, 4)
 _LOG_RANGE = 30.0
 _FEWEST_FRAMES = 5
+_STEP, _MOVES = 0.5, 4  # of the logarithm of the precision
+_COARSE = 0.5
 _FRAMES_PER_THREAD = 200
 
 
@@ -62,7 +64,12 @@ def run_threads(function: Callable[[int], Any], items: Iterable[int]) -> list:
 
 
 def tune_precisions(
-    information: Array, vector: Array, gram: Array, anchor: float, start: Array | None = None
+    information: Array,
+    vector: Array,
+    gram: Array,
+    anchor: float,
+    start: Array | None = None,
+    tolerance: float = 0.05,
 ) -> tuple[Array, Array]:
     """Precision of the order-th differences per keypoint at the maximum of the exact evidence, and that log evidence.
 
@@ -72,7 +79,8 @@ def tune_precisions(
         zero where there is none
     gram : (n_frames, order + 1) of `difference_gram`
     anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
-    start : (n_keypoints,) precisions of an earlier tuning, to search nearby
+    start : (n_keypoints,) precisions of an earlier tuning, to search nearby; the evidence is NaN then
+    tolerance : of the logarithm of the precision
 
     Returns
     -------
@@ -85,7 +93,7 @@ def tune_precisions(
 
     def tune(k: int) -> tuple[float, float]:
         track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
-        return _maximum_evidence(*track, gram, anchor, None if start is None else float(np.log(start[k])))
+        return _maximum_evidence(*track, gram, anchor, None if start is None else float(np.log(start[k])), tolerance)
 
     for k, best in zip(np.flatnonzero(seen), run_threads(tune, np.flatnonzero(seen)), strict=True):
         precisions[k], evidences[k] = best
@@ -94,23 +102,39 @@ def tune_precisions(
     return precisions, evidences
 
 
-def _maximum_evidence(information: Array, vector: Array, gram: Array, anchor: float, start: float | None):
-    """(precision, log evidence) of one track: Brent's method on the logarithm of the precision."""
+def _maximum_evidence(
+    information: Array, vector: Array, gram: Array, anchor: float, start: float | None, tolerance: float
+) -> tuple[float, float]:
+    """(precision, log evidence) of one track: Brent's method on the logarithm of the precision, or near a start the
+    parabola through three values, and no evidence."""
 
     def cost(log_precision: float) -> float:
         evidence = _kernels_smooth.track_evidence(information, vector, gram, float(np.exp(log_precision)), anchor)
         return -evidence if np.isfinite(evidence) else 1e300
 
-    if start is None:
-        # the observations' own precision is where a track would be all noise: q lies within some decades of it
-        centre = np.log(np.median(information.trace(axis1=1, axis2=2)[information[:, 0, 0] > 0]) / 3)
-        low, high = centre - 0.6 * _LOG_RANGE, centre + 0.4 * _LOG_RANGE
-    else:
-        low, high = start - 1.5, start + 1.5
-    best: Any = minimize_scalar(cost, bounds=(low, high), method="bounded", options={"xatol": 0.05})
-    if start is not None and min(best.x - low, high - best.x) < 0.1:
-        return _maximum_evidence(information, vector, gram, anchor, None)
+    if start is not None:
+        found = _vertex(cost, start)
+        if found is not None:
+            return float(np.exp(found)), np.nan
+    # the observations' own precision is where a track would be all noise: q lies within some decades of it
+    centre = np.log(np.median(information.trace(axis1=1, axis2=2)[information[:, 0, 0] > 0]) / 3)
+    bounds = centre - 0.6 * _LOG_RANGE, centre + 0.4 * _LOG_RANGE
+    best: Any = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": tolerance})
     return float(np.exp(best.x)), -float(best.fun)
+
+
+def _vertex(cost: Callable[[float], float], start: float) -> float | None:
+    """Where the parabola through three costs is lowest, moved along while that is outside; None if it leads away."""
+    for _ in range(_MOVES):
+        low, middle, high = cost(start - _STEP), cost(start), cost(start + _STEP)
+        curvature = low - 2 * middle + high
+        if not 0 < curvature < 1e290:
+            return None
+        move = 0.5 * _STEP * (low - high) / curvature
+        start += float(np.clip(move, -3 * _STEP, 3 * _STEP))
+        if abs(move) <= _STEP:
+            return start
+    return None
 
 
 def choose_order(
@@ -119,7 +143,8 @@ def choose_order(
     """The order whose maximum evidence, summed over the keypoints, is largest; `lengths` of the arrays' stretches."""
     orders = [order for order in orders if order < max(lengths)] or [1]
     grams = [difference_gram(lengths, order) for order in orders]
-    return orders[int(np.argmax([tune_precisions(information, vector, gram, anchor)[1].sum() for gram in grams]))]
+    evidences = [tune_precisions(information, vector, gram, anchor, tolerance=_COARSE)[1].sum() for gram in grams]
+    return orders[int(np.argmax(evidences))]
 
 
 def smooth_tracks(

@@ -11,6 +11,7 @@ from ..datasets.arrays import Array
 from .smooth_time import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
+_GRID = 15
 _REPEATS = 10.0  # frames over which a smoothed length tells nothing new
 
 
@@ -95,11 +96,18 @@ def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[fl
     kept = np.abs(values - centre) <= 5 * np.maximum(spread, np.sqrt(variances))
     values, variances = values[kept], variances[kept]
     low = max(finest, _FINEST_SPREAD * centre)
-    grid = np.geomspace(low, max(2 * low, centre), 80)
-    total = grid[:, None] ** 2 + variances
-    means = (values / total).sum(axis=1) / (1 / total).sum(axis=1)
-    likelihood = -0.5 * (np.log(total) + (values - means[:, None]) ** 2 / total).sum(axis=1)
+    coarse = np.geomspace(low, max(2 * low, centre), _GRID)
+    best = int(np.argmax(_likelihood(coarse, values, variances)[0]))
+    fine = np.geomspace(coarse[max(best - 1, 0)], coarse[min(best + 1, _GRID - 1)], _GRID)
+    likelihood, means, weights = _likelihood(fine, values, variances)
     best = int(np.argmax(likelihood))
     # the mean itself is known no better than this: smoothed values repeat themselves over some frames
-    doubt = _REPEATS / (1 / total[best]).sum()
-    return float(means[best]), float(np.hypot(grid[best], np.sqrt(doubt)))
+    return float(means[best]), float(np.hypot(fine[best], np.sqrt(_REPEATS / weights[best])))
+
+
+def _likelihood(stds: Array, values: Array, variances: Array) -> tuple[Array, Array, Array]:
+    """Of values of known noise about a common mean, for each std of their own: log likelihood, mean, its precision."""
+    precisions = 1 / (stds[:, None] ** 2 + variances)
+    weights = precisions.sum(axis=1)
+    means = precisions @ values / weights
+    return 0.5 * (np.log(precisions) - precisions * (values - means[:, None]) ** 2).sum(axis=1), means, weights

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration import CameraRig
-from ..calibration._kernels import project_points
 from ..calibration.cameras import RigArrays
 from ..datasets.arrays import Array
 from . import _kernels_smooth
 from .consensus import triangulate_ransac
-from .prior_time import run_frames
+from .prior_time import run_frames, run_threads
 
 PRIOR_RANGE = (0.02, 0.98)
 _SCALES = (0.25, 8.0)
-_LONGEST_MEMORY, _FORGOTTEN, _FEWEST_PRODUCTS = 30, 0.1, 200
+_FIRST_LAGS, _LONGEST_MEMORY, _FORGOTTEN, _FEWEST_PRODUCTS = 2, 30, 0.1, 200
 _DEFAULT_PRIOR = 0.9
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
 _ANCHOR_EXTENTS = 10.0
@@ -153,24 +152,30 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
     (the integrated autocorrelation time: Sokal 1997, eq. 2.14, cut at the first lag below 0.1). White noise: 1.
     """
     n_frames, n_keypoints = points_3d.shape[:2]
-    projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
-    residuals = (observations.points_2d - projected.reshape(observations.points_2d.shape)) / observations.scale[
-        ..., None
-    ]
-    residuals = np.where((weights > 0.5)[..., None], residuals / observations.scale[..., None], np.nan)
-    memory, going = np.ones(n_keypoints), np.ones(n_keypoints, bool)
-    for lag in range(1, min(_LONGEST_MEMORY, n_frames // 4) + 1):
-        late, early = residuals[:, lag:], residuals[:, :-lag]
-        both = np.isfinite(late) & np.isfinite(early)
-        product = np.where(both, late * early, 0.0).sum(axis=(0, 1, 3))
-        power = np.where(both, 0.5 * (late**2 + early**2), 0.0).sum(axis=(0, 1, 3))
-        enough = both.sum(axis=(0, 1, 3)) >= _FEWEST_PRODUCTS
-        correlation = np.where(enough, product / np.maximum(power, 1e-300), 0.0)
-        going &= correlation > _FORGOTTEN
-        memory += 2 * np.where(going, correlation, 0.0)
-        if not going.any():
-            break
-    return memory
+    n_lags = min(_LONGEST_MEMORY, n_frames // 4)
+    fixed = (
+        *observations.arrays,
+        np.ascontiguousarray(observations.points_2d),
+        np.ascontiguousarray(weights),
+        np.ascontiguousarray(observations.scale),
+        np.ascontiguousarray(points_3d),
+    )
+
+    def memory(k: int) -> float:
+        kernel: Any = _kernels_smooth.lagged_products
+        for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors are forgotten at once
+            sums = np.zeros((count, 3))
+            kernel(*fixed, k, count, sums)
+            known = sums[:, 2] >= _FEWEST_PRODUCTS
+            correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
+            lasting = np.cumprod(correlation > _FORGOTTEN)
+            if not lasting.all():
+                break
+        return 1 + 2 * float((correlation * lasting).sum())
+
+    if n_lags < 1:
+        return np.ones(n_keypoints)
+    return np.array(run_threads(memory, range(n_keypoints)))
 
 
 def observe(
@@ -244,16 +249,10 @@ def robust_start(observations: Observations, points_3d: Array, inliers: NDArray[
 def surprising(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.bool_]:
     """(n_frames, n_keypoints) pseudo-observations that the rest of their track contradicts.
 
-    The rest is the posterior divided by the observation, of precision C⁻¹ - I, so that an error cannot vouch for
-    itself. With the gradient g = b - I x, the chi-square of the innovation is g'I⁻¹g + g'(C⁻¹ - I)⁻¹g.
+    The rest is the posterior divided by the observation, so that an error cannot vouch for itself.
     """
-    flagged = np.zeros(points_3d.shape[:2], bool)
-    known = (seen.information.trace(axis1=2, axis2=3) > 0) & np.isfinite(points_3d[..., 0])
-    posterior, own = spread[known], seen.information[known]
-    rest = posterior @ np.linalg.inv(np.eye(3) * (1 + 1e-9) - own @ posterior)
-    gradient = seen.vector[known] - np.einsum("nij,nj->ni", own, points_3d[known])
-    own = own + 1e-12 * own.trace(axis1=1, axis2=2)[:, None, None] * np.eye(3)
-    residual = np.linalg.solve(own, gradient[..., None])[..., 0]
-    chi2 = np.einsum("ni,ni->n", residual, gradient) + np.einsum("ni,nij,nj->n", gradient, rest, gradient)
-    flagged[known] = chi2 > _SURPRISE
-    return flagged
+    chi2 = np.empty(points_3d.shape[:2])
+    fixed = seen.information, seen.vector, np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
+    kernel: Any = _kernels_smooth.surprise
+    run_frames(lambda start, stop: kernel(*fixed, start, stop, chi2), len(points_3d))
+    return chi2 > _SURPRISE

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .filters import median_filter
+from .noise import sample_rows
 from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
 from .smooth_observations import (
     Linearised,
@@ -20,8 +21,8 @@ from .smooth_observations import (
     surprising,
 )
 
-_ORDER_FRAMES = 400
-_QUICK_FRAMES = 1000
+_ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10
+_QUICK_FRAMES = 600
 _PARTS = 4
 _NEIGHBOURS = 7
 _FAR = 10.0
@@ -130,9 +131,12 @@ def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
 
 
 def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
-    """The order of largest evidence, judged on a part of the frames."""
+    """The order of largest evidence, judged on a part of the frames and keypoints."""
     some, short = _part_of(lengths, _ORDER_FRAMES)
-    return choose_order(seen.information[some], seen.vector[some], short, anchor)
+    information, vector = seen.information[some], seen.vector[some]
+    known = np.flatnonzero(information.any(axis=(0, 2, 3)))
+    few = known[sample_rows(len(known), _ORDER_KEYPOINTS)]
+    return choose_order(information[:, few], vector[:, few], short, anchor)
 
 
 def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
