@@ -1,15 +1,18 @@
-"""Calibration beside aniposelib and plain OpenCV, on the rat rig's ChArUco images, in one run.
+"""Calibration beside aniposelib, caliscope and plain OpenCV: accuracy on held-out boards, time, memory, honesty.
 
-Held out: fold k of 5 leaves out frames[k::5]; cameras are frozen and the board fitted as a rigid body (pixels).
-Run: python benchmarks/calibration.py [--peers]. aniposelib 0.8 is used where it is installed.
+    python benchmarks/calibration.py [--peers] [--only accuracy detection scale uncertainty]
+
+Held out: fold k of 5 leaves out frames[k::5] of those that two cameras see; cameras are frozen and each held-out board
+fitted as a rigid body (pixels); lengths are those between neighbouring corners, each triangulated by itself (percent
+of a square). Peers run where they are installed. Everything but the peers takes about a minute.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
-import io
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,21 +20,33 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from muybridge.calibration import Camera, CameraRig, CharucoBoard, calibrate
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.calibration_peers import their_board, with_aniposelib, with_caliscope, with_opencv
+from benchmarks.calibration_rigs import z_scores
+from benchmarks.calibration_worker import clock, n_seen, timed
+from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, Checkerboard, calibrate
 from muybridge.calibration.bundle import BundleSpec, BundleState, Loss, make_views, minimise
 from muybridge.calibration.calibrate import stacked_corners
-from muybridge.calibration.detection import BoardDetections, detect_boards
+from muybridge.calibration.detection import detect_board, detect_boards
 from muybridge.calibration.finders import opencv_board
 from muybridge.calibration.images import image_files
 from muybridge.calibration.initial import board_outline, frame_poses, lens_row, plane_poses
+from muybridge.calibration.solve import closer
 
-RAT = Path(__file__).resolve().parents[2] / "shared" / "data" / "rodent_4cam"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+RAT, WEBCAMS, STEREO = (
+    DATA / "rodent_4cam",
+    DATA / "charuco_4cam" / "calibration" / "extrinsic",
+    DATA / "stereo_checker",
+)
 CAMERAS = ("back", "mid", "side", "top")
 BOARD = CharucoBoard(8, 11, 24.0, 18.75)
+PARTS = ("accuracy", "detection", "scale", "uncertainty")
 
 
-def frozen_errors(rig: CameraRig, corners: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distances (n_obs,) of boards fitted to corners (n_cameras, n_frames, n_corners, 2) with the rig as it is."""
+def frozen_errors(rig: CameraRig, corners: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (n_obs,) px of boards fitted to (n_cameras, n_frames, n_corners, 2) with the rig as it is; lengths."""
     R, t = np.stack([camera.R for camera in rig]), np.stack([camera.t for camera in rig])
     alone = [Camera(c.name, c.size, c.K, c.distortion, np.eye(3), np.zeros(3), c.model) for c in rig]
     candidates = [plane_poses(part, BOARD.points, camera)[:2] for part, camera in zip(corners, alone, strict=True)]
@@ -44,30 +59,47 @@ def frozen_errors(rig: CameraRig, corners: np.ndarray, points: np.ndarray) -> np
     spec = BundleSpec(np.arange(n), still, np.zeros((n, 18), bool), still, still)
     keep = np.ones(len(views.corner), bool)
     near = minimise(state, spec, views, Loss(1.0, keep)).state
-    return np.linalg.norm(minimise(near, spec, views, Loss(1e6, keep)).residuals, axis=-1)
+    fit = minimise(near, spec, views, Loss(1e6, keep))
+    X = points @ fit.state.frame_R.swapaxes(1, 2) + fit.state.frame_t[:, None]
+    for _ in range(3):
+        X = closer(rig, corners[:, frames], X)
+    first, second = BOARD.neighbours.T
+    lengths = np.linalg.norm(X[:, first] - X[:, second], axis=-1)
+    wrong = np.abs(lengths / np.linalg.norm(points[first] - points[second], axis=-1) - 1)
+    return np.linalg.norm(fit.residuals, axis=-1), wrong[np.isfinite(wrong)]
 
 
-def folds(detections: dict[str, BoardDetections], calibrator) -> tuple[np.ndarray, float]:
-    """Held-out distances of a calibrator {camera: detections} -> (rig, board points), and its time on all frames."""
-    start = time.perf_counter()
+def folds(detections: dict[str, BoardDetections], calibrator) -> dict[str, float]:
+    """A row of the accuracy table for a calibrator {camera: detections} -> (rig, board points)."""
+    module, spent = sys.modules[calibrate.__module__], []
+    own, module.held_out = module.held_out, timed(module.held_out, spent)
+    start = clock()
     calibrator(detections)
-    seconds = time.perf_counter() - start
-    corners, errors = stacked_corners(detections), []
+    seconds = clock() - start
+    module.held_out = own
+    corners, errors, lengths = stacked_corners(detections), [], []
     shared = np.flatnonzero(np.isfinite(corners[..., 0]).any(axis=-1).sum(axis=0) >= 2)
     for k in range(5):
         test = np.zeros(corners.shape[1], bool)
         test[shared[k::5]] = True
         train = {}
         for name, found in detections.items():
-            part = np.where(test[:, None, None], np.nan, found.corners)
-            train[name] = BoardDetections(BOARD, found.size, part)
-        errors.append(frozen_errors(*_frozen(calibrator(train), corners[:, test])))
-    return np.concatenate(errors), seconds
+            train[name] = BoardDetections(BOARD, found.size, np.where(test[:, None, None], np.nan, found.corners))
+        rig, points = calibrator(train)
+        parts = frozen_errors(rig, corners[:, test], points)
+        errors.append(parts[0])
+        lengths.append(parts[1])
+    return row(np.concatenate(errors), np.concatenate(lengths), (seconds - sum(spent))[0], seconds[0])
 
 
-def _frozen(result, corners):
-    rig, points = result
-    return rig, corners, points
+def row(errors: np.ndarray, lengths: np.ndarray, seconds: float, with_folds: float) -> dict[str, float]:
+    return {
+        "median_px": np.median(errors),
+        "rms_px": np.sqrt(np.mean(errors**2)),
+        "length_median_%": 100 * np.median(lengths),
+        "seconds": seconds,
+        "with_folds": with_folds,
+    }
 
 
 def with_muybridge(shape: bool):
@@ -78,59 +110,58 @@ def with_muybridge(shape: bool):
     return run
 
 
-def with_opencv(detections):
-    """calibrateCamera of each camera, then a chain of the median relative poses to the first."""
-    names, cameras, poses = list(detections), [], []
-    for found in detections.values():
-        frames = [f for f in found.frames if found.seen[f].sum() >= 6]
-        objects = [BOARD.points[found.seen[f]].astype(np.float32) for f in frames]
-        pixels = [found.corners[f][found.seen[f]].astype(np.float32) for f in frames]
-        _, K, d, turns, shifts = cv2.calibrateCamera(objects, pixels, found.size, None, None)
-        cameras.append((K, d.ravel()))
-        matrices = [cv2.Rodrigues(turn)[0] for turn in turns]
-        poses.append({f: (R, s.ravel()) for f, R, s in zip(frames, matrices, shifts, strict=True)})
-    rig = []
-    for c, name in enumerate(names):
-        both = sorted(set(poses[0]) & set(poses[c]))
-        turns = np.stack([poses[c][f][0] @ poses[0][f][0].T for f in both])
-        U, _, V = np.linalg.svd(turns.mean(axis=0))
-        R = U @ V
-        t = np.median([poses[c][f][1] - R @ poses[0][f][1] for f in both], axis=0)
-        rig.append(Camera(name, detections[name].size, cameras[c][0], cameras[c][1], R, t))
-    return CameraRig(tuple(rig)), BOARD.points
+def accuracy(peers: list[str]) -> None:
+    """rodent_4cam beside the peers; then muybridge's own report on the two other sets."""
+    detections = rat_boards()
+    methods = {"muybridge": with_muybridge(False), "muybridge, board shape": with_muybridge(True)}
+    methods["OpenCV, pairs to the first"] = with_opencv
+    methods |= {name: with_peer for name, with_peer in PEERS.items() if name in peers}
+    with_muybridge(True)(detections)  # compiles
+    table(f"rodent_4cam, held out; seconds of one calibration from {n_seen(detections)} corners, lens fixed",
+          {name: folds(detections, method) for name, method in methods.items()}, 3)  # fmt: skip
+    rows = {"rodent_4cam": from_report(detections, BOARD)}
+    rows |= webcams()
+    sides = {side: sorted(STEREO.glob(f"{side}*.jpg")) for side in ("left", "right")}
+    squares = Checkerboard(9, 6, 1.0)
+    sights = detect_boards(sides, squares, progress=False)
+    rows["stereo_checker"] = from_report(sights, squares)
+    table("muybridge's own report, lens chosen by itself (seconds with the choice and 5 folds)", rows, 3)
+    focal = [camera.K[0, 0] for camera in calibrate(sights, squares, progress=False).rig]
+    off = [100 * (f / reference - 1) for f, reference in zip(focal, (533.0, 537.0), strict=True)]
+    print(f"stereo_checker focal lengths off the reference by {off[0]:+.2f} % and {off[1]:+.2f} %\n")
 
 
-def with_aniposelib(detections):
-    from aniposelib.boards import CharucoBoard as TheirBoard
-    from aniposelib.cameras import CameraGroup
-
-    board = TheirBoard(BOARD.squares_x, BOARD.squares_y, BOARD.square_length, BOARD.marker_length, 4, 1000)
-    group = CameraGroup.from_names(list(detections))
-    rows = []
-    for camera, found in zip(group.cameras, detections.values(), strict=True):
-        camera.set_size(found.size)
-        own = []
-        for f in found.frames:
-            ids = np.flatnonzero(found.seen[f]).reshape(-1, 1)
-            row = {
-                "framenum": (0, int(f)),
-                "corners": found.corners[f, ids.ravel()][:, None].astype(np.float32),
-                "ids": ids,
-            }
-            row["filled"] = board.fill_points(row["corners"], row["ids"])
-            own.append(row)
-        rows.append(own)
-    np.random.seed(0)  # noqa: NPY002, it draws from the global generator
-    with contextlib.redirect_stdout(io.StringIO()):
-        group.calibrate_rows(rows, board, verbose=False)
-    rig = [
-        Camera(c.name, c.size, c.matrix, c.dist, cv2.Rodrigues(np.asarray(c.rvec))[0], np.asarray(c.tvec).ravel())
-        for c in group.cameras
-    ]
-    return CameraRig(tuple(rig)), BOARD.points
+def webcams() -> dict[str, dict]:
+    """charuco_4cam: exposures taken as simultaneous, with delays found by itself, with the timestamps."""
+    module, board = sys.modules[calibrate.__module__], CharucoBoard(4, 5, 54.0, 40.5, inverted=True)
+    stamps = pd.read_csv(WEBCAMS / "timestamps.csv")
+    times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
+    found = {camera: detect_board(WEBCAMS / f"{camera}.mp4", board, progress=False) for camera in times}
+    rows, own = {}, module.try_delays
+    module.try_delays = lambda solution: (solution, ())
+    try:
+        rows["charuco_4cam, as if simultaneous"] = from_report(found, board)
+    finally:
+        module.try_delays = own
+    rows["charuco_4cam, delays found (default)"] = from_report(found, board)
+    rows["charuco_4cam, timestamps and delays"] = from_report(found, board, times=times)
+    return rows
 
 
-def detection_table(peers: bool) -> pd.DataFrame:
+def from_report(detections, board, **options) -> dict[str, float | str]:
+    start = time.perf_counter()
+    report = calibrate(detections, board, progress=False, **options).report
+    seconds, all_ = time.perf_counter() - start, report.table().loc["all"]
+    return {
+        "median_px": all_.heldout_median_px,
+        "rms_px": all_.heldout_rms_px,
+        "length_median_%": report.facts.get("held-out length error, median (%)", np.nan),
+        "seconds": seconds,
+        "lens": report.facts["lens model"],
+    }
+
+
+def detection(peers: list[str]) -> None:
     """Milliseconds per frame and corners found, on the same decoded images, one thread at a time."""
     images = [
         cv2.imread(str(f), 0) for c in CAMERAS for f in (image_files(RAT / c / "calibration_images", c) or [])[::4]
@@ -139,10 +170,8 @@ def detection_table(peers: bool) -> pd.DataFrame:
         "muybridge": _counter(opencv_board(BOARD)),
         "OpenCV, whole dictionary": _counter(opencv_board(BOARD, cut=False)),
     }
-    if peers:
-        from aniposelib.boards import CharucoBoard as TheirBoard
-
-        theirs = TheirBoard(BOARD.squares_x, BOARD.squares_y, BOARD.square_length, BOARD.marker_length, 4, 1000)
+    if "aniposelib" in peers:
+        theirs = their_board(BOARD)
         finders["aniposelib"] = lambda image: len(theirs.detect_image(image)[1])
     rows = {}
     for name, count in finders.items():
@@ -150,7 +179,7 @@ def detection_table(peers: bool) -> pd.DataFrame:
         start = time.perf_counter()
         n = sum(count(image) for image in images)
         rows[name] = {"ms_per_frame": 1e3 * (time.perf_counter() - start) / len(images), "corners": n}
-    return pd.DataFrame(rows).T
+    table(f"detection, {len(images)} frames of rodent_4cam", rows, 1)
 
 
 def _counter(board):
@@ -163,27 +192,56 @@ def _counter(board):
     return count
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", action="store_true", help="run aniposelib, too (minutes)")
-    peers = parser.parse_args().peers and importlib.util.find_spec("aniposelib") is not None
-    print(detection_table(peers).round(1).to_string())
-    sources = {camera: RAT / camera / "calibration_images" for camera in CAMERAS}
-    detections = detect_boards(sources, BOARD, progress=False)
-    methods = {
-        "muybridge": with_muybridge(False),
-        "muybridge, board shape": with_muybridge(True),
-        "OpenCV": with_opencv,
-    }
-    if peers:
-        methods["aniposelib"] = with_aniposelib
-    with_muybridge(False)(detections)  # compiles
+def scale() -> None:
+    """Time and peak memory of whole calibrations from corners, each in a process of its own; lens model fixed."""
     rows = {}
-    for name, method in methods.items():
-        errors, seconds = folds(detections, method)
-        rms = np.sqrt(np.mean(errors**2))
-        rows[name] = {"heldout_median_px": np.median(errors), "heldout_rms_px": rms, "seconds_from_corners": seconds}
-    print(pd.DataFrame(rows).T.round(3).to_string())
+    for what in ("rodent", "4x50", "12x250", "12x500", "12x1000"):
+        out = subprocess.run(
+            [sys.executable, Path(__file__).with_name("calibration_worker.py"), what],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        keys = ("corners", "seconds", "cpu_s", "with_folds", "its_cpu_s", "imports_MB", "kernels_MB", "peak_MB")
+        rows[what] = dict(zip(keys, map(float, out), strict=True))
+    table(
+        "whole calibrations from corners, cameras x frames, lens fixed; seconds without and with 5 folds held out",
+        rows,
+        2,
+    )
+
+
+def uncertainty() -> None:
+    """How many of all parameters lie within two claimed standard deviations of the truth."""
+    rows = {}
+    for name, gross in (("Gaussian noise", 0.0), ("1 % gross outliers", 0.01), ("3 % gross outliers", 0.03)):
+        scores = np.concatenate([z_scores(seed, gross) for seed in range(24)])
+        rows[name] = {"parameters": scores.size, "|z|<2_%": 100 * np.mean(np.abs(scores) < 2)}
+        rows[name] |= {"|z|<3_%": 100 * np.mean(np.abs(scores) < 3), "z_rms": np.sqrt(np.mean(scores**2))}
+    table("claimed against true errors, 24 synthetic rigs (a normal: 95.4 %, 99.7 %, 1)", rows, 2)
+
+
+def rat_boards() -> dict[str, BoardDetections]:
+    return detect_boards({c: RAT / c / "calibration_images" for c in CAMERAS}, BOARD, progress=False)
+
+
+def table(title: str, rows: dict[str, dict], digits: int) -> None:
+    print(f"{title}\n{pd.DataFrame.from_dict(rows, orient='index').round(digits).to_string()}\n", flush=True)
+
+
+PEERS = {"aniposelib": with_aniposelib, "caliscope": with_caliscope}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", action="store_true", help="run the other tools, too (two minutes)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    options = parser.parse_args()
+    peers = [name for name in PEERS if options.peers and importlib.util.find_spec(name) is not None]
+    parts = {"accuracy": lambda: accuracy(peers), "detection": lambda: detection(peers)}
+    parts |= {"scale": scale, "uncertainty": uncertainty}
+    for name in options.only:
+        parts[name]()
 
 
 if __name__ == "__main__":

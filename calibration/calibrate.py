@@ -201,8 +201,8 @@ def _pose_problem(detections, board, intrinsics, lens, same_lens, offsets=None):
         given = [known[names[c]] for c in members if names[c] in known]
         kind = lens[names[members[0]]] if isinstance(lens, Mapping) else lens
         own = np.concatenate(corners[members])
-        row, cost = initial_lens(own, board.points, sizes[members[0]])
-        check_plane(names[members[0]], cost, own, board)
+        row, error = initial_lens(own, board.points, sizes[members[0]])
+        check_plane(names[members[0]], error, own, board)
         if given:
             check_given(given[0], row, own, board)
             row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])

@@ -113,16 +113,15 @@ def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
     return groups
 
 
-def check_plane(name: str, cost: float, corners: Array, board: Board) -> None:
+def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
     """Refuse corners that no view of the board explains: the board is not the one described.
 
-    `cost`: robust cost per corner of the single camera's first fit (`initial_lens`), pixels squared.
+    `error`: distance, pixels, within which 75 % of the corners lie in the single camera's first fit (`initial_lens`).
     """
     first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
     lengths = np.linalg.norm(first - second, axis=-1)
     square = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
-    error = np.sqrt(2 * cost)
-    if not np.isfinite(cost) or error > max(0.06 * square, 2.0):
+    if not np.isfinite(error) or error > max(0.06 * square, 2.0):
         raise CalibrationError(
             f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
             "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"

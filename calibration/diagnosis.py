@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
@@ -47,7 +48,7 @@ def errors_alone(solution: Solution, lenses: Array) -> Array:
     return alone
 
 
-def _own_poses(solution: Solution, lenses: Array, c: int, frames: Array | slice = slice(None)):
+def _own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
     problem, lens = solution.problem, solution.problem.lens_of[c]
     camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
     return plane_poses(problem.corners[c][frames], problem.points, camera)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
-from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise
+from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise, squares
 from .cameras import Camera
 from .rotations import mean_rotation
 
@@ -136,7 +136,7 @@ def fit_lens(
 
 
 def initial_lens(corners: Array, points: Array, size: tuple[int, int]) -> tuple[Array, float]:
-    """Lens row of a pinhole with k1 and k2, from one camera's corners, and its robust cost per corner.
+    """Lens row of a pinhole with k1 and k2, from one camera's corners, and the distance, pixels, of 75 % of them.
 
     Several focal lengths are tried as starts: the closed form is poor where the lens bends much.
     """
@@ -145,7 +145,7 @@ def initial_lens(corners: Array, points: Array, size: tuple[int, int]) -> tuple[
     guesses = [factor * size[0] for factor in _FOCAL_GUESSES] + ([closed] if closed else [])
     free = np.zeros(N_LENS, bool)
     free[list(_SIMPLE)] = True
-    best, best_cost = None, np.inf
+    best, best_cost, error = None, np.inf, np.inf
     for focal in reversed(guesses):
         lens = lens_row(np.diag([focal, focal, 1.0]), np.zeros(0))
         lens[2:4] = 0.5 * (np.array(size) - 1)
@@ -155,12 +155,14 @@ def initial_lens(corners: Array, points: Array, size: tuple[int, int]) -> tuple[
         cost = fit.cost / max(len(fit.residuals), 1)
         if cost < 0.98 * best_cost:
             best, best_cost = fit.state.lens[0], cost
+            # a share of gross outliers moves no quantile, and no view of another board fits three corners of four
+            error = float(np.nanpercentile(np.sqrt(squares(fit.residuals)), 75))
         if closed and focal == closed and cost < 0.5:
             break
     if best is None:
         best = lens_row(np.diag([size[0], size[0], 1.0]), np.zeros(0))
         best[2:4] = 0.5 * (np.array(size) - 1)
-    return best, float(best_cost)
+    return best, error
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
-from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of
+from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of, squares
 from .cameras import Camera, CameraRig
 from .initial import board_outline, frame_poses, lens_camera, lens_matrix
 
@@ -93,7 +93,7 @@ class Solution:
     @property
     def distances(self) -> Array:
         """(n_obs,) pixels between observed and projected."""
-        return np.linalg.norm(self.fit.residuals, axis=-1)
+        return np.sqrt(squares(self.fit.residuals))
 
     @property
     def camera_of(self) -> NDArray[np.int64]:
@@ -197,14 +197,14 @@ def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, w
 def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
     """The last rounds of `solve`: loss at the scale of the noise, gross outliers out, until the noise is stable."""
     spec = make_spec(problem, kinds)
-    distances = np.linalg.norm(residuals_of(state, spec, views), axis=-1)
+    distances = np.sqrt(squares(residuals_of(state, spec, views)))
     sigma, keep, fit = robust_sigma(distances), np.ones(len(views.corner), bool), None
     for _ in range(6):
         keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
         spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
         spec = replace(spec, prior=sigma**2 * lens_prior(problem, kinds, state.lens))
         fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
-        state, distances = fit.state, np.linalg.norm(fit.residuals, axis=-1)
+        state, distances = fit.state, np.sqrt(squares(fit.residuals))
         last, sigma = sigma, robust_sigma(distances)
         if abs(sigma / last - 1) < 0.02:
             break
@@ -250,7 +250,7 @@ class HeldOut:
     @property
     def distances(self) -> Array:
         """(n_obs,) pixels."""
-        return np.linalg.norm(self.residuals, axis=-1)
+        return np.sqrt(squares(self.residuals))
 
 
 def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS) -> HeldOut:
@@ -268,15 +268,15 @@ def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: i
         test[shared[k::n_folds]] = True
         if not test.any() or test.all():
             continue
-        trained = solve(problem, frames_of(start, ~test), shape_sigma=shape_sigma, warm=True)
-        parts.append(_frozen_errors(trained, frames_of(start, test)))
+        parts.append(_fold(problem, frames_of(start, ~test), frames_of(start, test), shape_sigma))
     if not parts:
         return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _frozen_errors(trained: Solution, test: Start) -> tuple[Array, NDArray, NDArray, Array]:
+def _fold(problem: Problem, train: Start, test: Start, shape_sigma) -> tuple[Array, NDArray, NDArray, Array]:
     """The parts of `HeldOut` of boards fitted with frozen cameras; gross outliers left out of the fit only."""
+    trained = solve(problem, train, shape_sigma=shape_sigma, warm=True)
     fit, views = fit_frozen(trained, test)
     lengths = _length_errors(trained, fit.state, test.frames) if trained.problem.motion is None else np.zeros(0)
     return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]], lengths
@@ -293,14 +293,14 @@ def _length_errors(trained: Solution, state: BundleState, frames: NDArray[np.int
     corners = problem.corners[:, frames]
     X = points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
     for _ in range(3):
-        X = _closer(CameraRig(tuple(cameras)), corners, X)
+        X = closer(CameraRig(tuple(cameras)), corners, X)
     first, second = problem.board.neighbours.T
     lengths = np.linalg.norm(X[:, first] - X[:, second], axis=-1)
     errors = lengths / np.linalg.norm(points[first] - points[second], axis=-1) - 1
     return errors[np.isfinite(errors)]
 
 
-def _closer(rig: CameraRig, corners: Array, X: Array) -> Array:
+def closer(rig: CameraRig, corners: Array, X: Array) -> Array:
     """One Gauss-Newton step of triangulation: points X (n_frames, n_corners, 3), NaN with fewer than two cameras."""
     J, r = rig.project_jacobian(X), corners - rig.project(X)
     seen = np.asarray(np.isfinite(r).all(axis=-1))
@@ -322,7 +322,7 @@ def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
     spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None)
     keep = np.ones(len(views.corner), bool)
     first = minimise(state, spec, views, Loss(LOSS_SCALE * trained.sigma, keep), max_iterations=30)
-    distances = np.linalg.norm(first.residuals, axis=-1)
+    distances = np.sqrt(squares(first.residuals))
     keep = distances < _GROSS * sigma_per_observation(distances, views, trained.sigma)
     return minimise(first.state, spec, views, Loss(1e6, keep), max_iterations=30), views
 

@@ -1,0 +1,61 @@
+"""Synthetic rigs before a waved board, with known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, calibrate
+from muybridge.calibration.rotations import rotation_matrix, rotation_vector
+
+
+def ring_of_cameras(n: int, lens: tuple[float, ...] = (-0.2, 0.05, 0.0, 0.0, 0.0)) -> CameraRig:
+    """Cameras of 1280 x 1024 px on a circle of 900 mm, 700 mm up, that look at the origin."""
+    cameras = []
+    for i in range(n):
+        angle = 2 * np.pi * i / n
+        place = np.array([900 * np.cos(angle), 900 * np.sin(angle), 700.0])
+        forward = -place / np.linalg.norm(place)
+        right = np.cross(forward, [0.0, 0.0, 1.0]) / np.linalg.norm(np.cross(forward, [0.0, 0.0, 1.0]))
+        R = np.stack([right, np.cross(forward, right), forward])
+        K = np.array([[1000.0 + 5 * i, 0, 639.5], [0, 1000.0 + 5 * i, 511.5], [0, 0, 1]])
+        cameras.append(Camera(f"cam_{i}", (1280, 1024), K, np.array(lens), R, -R @ place))
+    return CameraRig(tuple(cameras))
+
+
+def board_poses(n_frames: int, seed: int = 0, tilt: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Board to world: R (n_frames, 3, 3), t (n_frames, 3); face up, tilted at random, moved within 150 mm."""
+    rng = np.random.default_rng(seed)
+    turn = np.column_stack([np.zeros((n_frames, 2)), rng.uniform(-np.pi, np.pi, n_frames)])
+    R = rotation_matrix(rng.normal(scale=tilt, size=(n_frames, 3)) * [1, 1, 0])
+    R = R @ rotation_matrix(np.array([np.pi, 0, 0])) @ rotation_matrix(turn)
+    return R, rng.uniform(-150, 150, (n_frames, 3)) * [1, 1, 0.6]
+
+
+def see(rig: CameraRig, board: CharucoBoard, R, t, seed: int, noise=0.2, gross=0.0) -> dict[str, BoardDetections]:
+    """{camera: detections} with noise (px) and a share of gross outliers of up to 40 px; NaN outside the image."""
+    rng = np.random.default_rng(seed)
+    pixels = rig.project((board.points - board.points.mean(axis=0)) @ R.swapaxes(1, 2) + t[:, None])
+    pixels += rng.normal(scale=noise, size=pixels.shape)
+    wrong = rng.random(pixels.shape[:3]) < gross
+    pixels[wrong] += rng.uniform(-40, 40, (wrong.sum(), 2))
+    found = {}
+    for camera, seen in zip(rig, pixels, strict=True):
+        outside = ((seen < 0) | (seen > np.array(camera.size) - 1)).any(axis=-1)
+        found[camera.name] = BoardDetections(board, camera.size, np.where(outside[..., None], np.nan, seen))
+    return found
+
+
+def z_scores(seed: int, gross: float) -> np.ndarray:
+    """Errors of all lens and pose parameters of one rig, in claimed standard deviations."""
+    rig, board = ring_of_cameras(4, (-0.2, 0.05)), CharucoBoard(7, 6, 40.0, 30.0)
+    seen = see(rig, board, *board_poses(20, seed), seed=seed + 100, gross=gross)
+    found = calibrate(seen, board, lens=2, progress=False)
+    errors = [np.concatenate([_lens(a) - _lens(b) for a, b in zip(found.rig, rig, strict=True)])]
+    for camera, true in zip(found.rig.cameras[1:], rig.cameras[1:], strict=True):
+        R, t = true.R @ rig[0].R.T, true.t - true.R @ rig[0].R.T @ rig[0].t
+        errors.append(np.concatenate([rotation_vector(camera.R @ R.T), camera.t - camera.R @ R.T @ t]))
+    return np.concatenate(errors) / np.sqrt(np.diag(found.parameter_covariance))
+
+
+def _lens(camera: Camera) -> np.ndarray:
+    return np.concatenate([camera.K[[0, 1, 0, 1], [0, 1, 2, 2]], camera.distortion[:2]])
