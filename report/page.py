@@ -15,6 +15,7 @@ from ..datasets import Skeleton, check_kinematics, check_pose, check_views
 from . import sections
 from .markup import Section, element, escape, read_asset
 from .quality import reprojection_errors
+from .section_gait import gait_section
 from .section_motion import motion_section
 from .section_quality import calibration_section, quality_section
 
@@ -32,6 +33,7 @@ def write_report(
     skeleton: Skeleton | None = None,
     videos: Mapping[str, str | os.PathLike] | None = None,
     errors: pd.DataFrame | None = None,
+    strides: pd.DataFrame | None = None,
 ) -> Path:
     """Write what a session found as one HTML file; each part appears where its input is given.
 
@@ -45,6 +47,7 @@ def write_report(
     skeleton : bones and sides of the player and of the overlay
     videos : {camera: path}, for frames under the reprojections; the first 900 frames at most are read
     errors : table against a known truth, as the demo has it
+    strides : table of `gait`, one row per stride; the gait diagram needs `stance` in `kinematics`
 
     Returns
     -------
@@ -66,6 +69,7 @@ def write_report(
         sections.player_section(pose, skeleton, rig),
         sections.overlay_section(views, dict(videos or {}), pose=pose, rig=rig, errors=off, skeleton=skeleton),
         motion_section(kinematics, pose, skeleton),
+        gait_section(kinematics, strides),
         quality_section(views, pose, off, skeleton),
         calibration_section(calibration_report, rig),
         sections.provenance_section(views=views, pose=pose, kinematics=kinematics),

@@ -5,6 +5,7 @@
     [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
+    [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them, and the options of train
     [calibrate] [predict] [reconstruct] [kinematics] [report]   options of the step's public function
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..calibration import CharucoBoard, Checkerboard
 
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
-_TABLES = ("session", "cameras", "board", "skeleton", "joints", *STEPS)
+_TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
 _BOARD_VALUES = {"dictionary": "name of a dictionary"}
 _CAMERA_KEYS = ("video", "board", "points")
@@ -53,8 +54,8 @@ class Session:
     """One recording: its files, the animal, and the options of each step.
 
     `options[step]` are keyword arguments of the step's public function; `rig` is a file of cameras that come from
-    elsewhere, `up` the vertical (three numbers) where the rig does not say, `floor_frame` the board frame that sets the
-    world.
+    elsewhere, `limbs` names each limb's foot keypoint, `up` the vertical (three numbers) where the rig does not say,
+    `floor_frame` the board frame that sets the world.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Session:
     board: Mapping[str, Any] | None
     skeleton: Skeleton | None
     joints: Mapping[str, Any]
+    limbs: Mapping[str, str] = field(default_factory=dict)
     rig: Path | None = None
     up: tuple[float, ...] | None = None
     floor_frame: int | None = None
@@ -132,6 +134,8 @@ def read_session(path: str | os.PathLike) -> Session:
     skeleton = _read_skeleton(path, tables.get("skeleton"))
     joints = tables.get("joints", {})
     _check_joints(path, joints, skeleton)
+    limbs = tables.get("gait", {})
+    _check_limbs(path, limbs, skeleton)
     return Session(
         path=path.resolve(),
         name=str(head.get("name", path.resolve().parent.name)),
@@ -142,6 +146,7 @@ def read_session(path: str | os.PathLike) -> Session:
         board=tables.get("board"),
         skeleton=skeleton,
         joints=joints,
+        limbs=limbs,
         rig=path.resolve().parent / head["rig"] if "rig" in head else None,
         up=_read_up(path, head.get("up")),
         floor_frame=_read_floor_frame(path, head.get("floor_frame")),
@@ -231,6 +236,14 @@ def _check_joints(path: Path, joints: dict, skeleton: Skeleton | None) -> None:
     for joint, points in joints.items():
         if isinstance(points, list):
             _check_names(path, f"keypoints of the skeleton (joint '{joint}')", map(str, points), skeleton.keypoints)
+
+
+def _check_limbs(path: Path, limbs: dict, skeleton: Skeleton | None) -> None:
+    for limb, foot in limbs.items():
+        if not isinstance(foot, str):
+            raise SessionError(f"{path}: [gait] {limb} is {foot!r}; give the name of its foot's keypoint")
+        if skeleton is not None:
+            _check_names(path, f"keypoints of the skeleton (limb '{limb}')", [foot], skeleton.keypoints)
 
 
 def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:

@@ -26,7 +26,7 @@ from ..datasets import frame_times, pose_dataset, write_dataset
 from ..datasets.arrays import Array
 from . import _kernels_render as kernels
 from . import render_board as board
-from .render_animal import DEMO_JOINTS, DEMO_SKELETON, Gallop, Motion, gallop
+from .render_animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, Motion, gallop, stance_of
 from .render_coat import make_coat, parts_of
 from .render_scene import (
     MOMENTS,
@@ -48,6 +48,7 @@ BOARD_FPS = 10.0
 EXPOSURE = 0.0024  # seconds
 LABEL_JITTER = 0.5  # pixels, standard deviation of a careful human
 _BOARD_SAMPLES = 8
+N_FLOOR = 3  # first frames of the board videos, in which the board lies on the floor
 SCORER = "demo"
 # how far from the skin towards the camera a keypoint may lie before a human no longer marks it, mm: where it lies below
 # the skin, and a thin leg in front of it
@@ -189,11 +190,19 @@ def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_fr
 def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Image]:
     picture = board.board_picture()
     for k in range(n_frames):
+        if k < N_FLOOR:
+            poses = board.floor_pose()
+            yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+            continue
         instants = k / BOARD_FPS + EXPOSURE * ((np.arange(_BOARD_SAMPLES) + 0.5) / _BOARD_SAMPLES - 0.5)
         poses = board.board_poses(instants, seed)
-        sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * board.SHEET
-        shadow = plane_shadow(poses[0, 0] + sides @ poses[0, 1:3])
-        yield noise.add(draw_board(view, picture, board.TEXEL, poses, shadow), 1000 + k)
+        yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+
+
+def _outline(poses: Array) -> Array:
+    """(4, 3) corners of the sheet at the first of its poses."""
+    sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * board.SHEET
+    return poses[0, 0] + sides @ poses[0, 1:3]
 
 
 def _write_video(path: Path, fps: float, images: Iterator[Image]) -> Iterator[None]:
@@ -248,15 +257,18 @@ def _write_truth(folder: Path, rig: CameraRig, times: Array, film: Filmed) -> No
     write_dataset(truth, folder / "truth.nc")
     write_rig(rig, folder / "truth_rig.toml")
     angles = xr.Dataset(
-        {"angle": (("time", "joint"), joint_angles_of(keypoints), {"units": "rad"})},
-        coords={"time": ("time", times, {"units": "s"}), "joint": list(DEMO_JOINTS)},
+        {
+            "angle": (("time", "joint"), joint_angles_of(keypoints), {"units": "rad"}),
+            "stance": (("time", "limb"), stance_of(film.motion.phase).astype(np.int8), {"units": "1"}),
+        },
+        coords={"time": ("time", times, {"units": "s"}), "joint": list(DEMO_JOINTS), "limb": list(DEMO_LIMBS)},
     )
     write_dataset(angles, folder / "truth_kinematics.nc")
 
 
 def _write_session(folder: Path, rig: CameraRig) -> None:
     session = {
-        "session": {"name": "demo", "output": "results", "unit": "mm"},
+        "session": {"name": "demo", "output": "results", "unit": "mm", "floor_frame": N_FLOOR // 2},
         "cameras": {name: {"video": f"videos/{name}.mp4", "board": f"boards/{name}.mp4"} for name in rig.names},
         "board": {
             "type": "charuco", "squares_x": board.SQUARES_X, "squares_y": board.SQUARES_Y,
@@ -267,6 +279,7 @@ def _write_session(folder: Path, rig: CameraRig) -> None:
             "symmetries": [list(pair) for pair in DEMO_SKELETON.symmetries], "root": DEMO_SKELETON.root,
         },
         "joints": {name: list(joint) for name, joint in DEMO_JOINTS.items()},
+        "gait": dict(DEMO_LIMBS),
         # the coat tells left from right: this preset does not mirror pictures
         "train": {"labels": "labels", "network": "small"},
         "reconstruct": {"method": "smooth"},

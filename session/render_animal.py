@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from ..datasets import Skeleton
@@ -68,6 +69,10 @@ _LAST_BONE = {
 }
 
 
+# limb -> the keypoint of its foot
+DEMO_LIMBS = {leg: _leg_keypoints(leg)[-1] for leg in TOUCH_DOWN}
+
+
 @dataclass(frozen=True)
 class Gallop:
     """One run: where, how fast, in which direction. Lengths in mm, times in seconds, angles in radians."""
@@ -113,6 +118,11 @@ def gallop(times: Array, run: Gallop) -> Motion:
         points.update(zip(_leg_keypoints(leg), _leg(leg, times, run, base, frame), strict=True))
     keypoints = np.stack([points[name] for name in DEMO_SKELETON.keypoints], axis=1)
     return Motion(keypoints, head, chest, loins, phase)
+
+
+def stance_of(phase: Array) -> NDArray[np.bool_]:
+    """(n_frames, 4) whether each of `DEMO_LIMBS` stands, from the phase (n_frames,) of the gallop."""
+    return (phase[:, None] - np.array([TOUCH_DOWN[leg] for leg in DEMO_LIMBS])) % 1 < DUTY
 
 
 def _path(length: Array, run: Gallop) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""The board of the demo: a ChArUco sheet carried through the volume by a hand that turns it to every camera."""
+"""The board of the demo: a ChArUco sheet, first on the floor, then carried by a hand that turns it to every camera."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ DICTIONARY = "4X4_100"
 SQUARES_X, SQUARES_Y, SQUARE, MARKER = 8, 6, 70.0, 54.0  # mm
 MARGIN = 25.0
 TEXEL = 0.5
+THICKNESS = 1.0
 SHEET = (SQUARES_X * SQUARE + 2 * MARGIN, SQUARES_Y * SQUARE + 2 * MARGIN)
 _BLACK, _PAPER = 24.0, 216.0
 
@@ -53,6 +54,13 @@ def board_poses(times: Array, seed: int = 0) -> Array:
     lowest = corner[:, 2] + np.minimum(SHEET[0] * x[:, 2], 0) + np.minimum(SHEET[1] * y[:, 2], 0)
     corner[:, 2] += 20 * np.logaddexp(0, (15 - lowest) / 20)
     return np.stack([corner, x, y, normal], axis=1)
+
+
+def floor_pose() -> Array:
+    """(1, 4, 3) as `board_poses`: the sheet lies on the floor, in the middle of the volume."""
+    x, y, normal = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
+    corner = np.array([0, 0, THICKNESS]) - 0.5 * SHEET[0] * x - 0.5 * SHEET[1] * y
+    return np.stack([corner, x, y, normal])[None]
 
 
 def board_corners(poses: Array) -> Array:

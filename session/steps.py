@@ -34,7 +34,7 @@ _SET_BY_SESSION = {
     "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
     "kinematics": ("pose", "joints"),
     "report": ("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
-               "videos", "errors"),
+               "videos", "errors", "strides"),
 }  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _relevant_options(session: Session, step: str) -> dict[str, Any]:
     if step in ("reconstruct", "report") and session.skeleton is not None:
         options |= {"keypoints": session.skeleton.keypoints, "bones": session.skeleton.bones}
     if step == "kinematics":
-        options |= {"joints": session.joints}
+        options |= {"joints": session.joints, "limbs": session.limbs}
     return options
 
 
@@ -344,14 +344,33 @@ def _check_skeleton_matches(session: Session, keypoints: list[str]) -> None:
 
 def _kinematics(session: Session, progress: bool) -> None:
     from ..datasets import check_pose, read_dataset, write_dataset
-    from ..kinematics import joint_angles, velocity
+    from ..kinematics import gait, joint_angles, velocity
 
     pose = check_pose(read_dataset(session.output / "pose.nc"))
     motion = velocity(pose)
     if session.joints:
         angles = _call(session, "kinematics", joint_angles, pose, dict(session.joints), **session.options["kinematics"])
         motion = motion.merge(angles, combine_attrs="drop_conflicts")
+    if session.limbs:
+        if "up" not in pose.attrs:
+            raise SessionError(
+                f"{session.path}: [gait] needs the vertical; give [session] floor_frame (a frame in which the board"
+                " lies on the floor) or up = [x, y, z]"
+            )
+        found = gait(pose, session.limbs)
+        motion = motion.merge(found.contact, combine_attrs="drop_conflicts")
+        write_text(_strides_path(session), found.strides.to_csv(index=False))
     write_dataset(motion, session.output / "kinematics.nc")
+
+
+def _strides_path(session: Session) -> Path:
+    return session.output / "strides.csv"
+
+
+def _read_strides(session: Session) -> pd.DataFrame | None:
+    import pandas as pd
+
+    return pd.read_csv(_strides_path(session)) if session.limbs and _strides_path(session).is_file() else None
 
 
 def read_calibration_report(session: Session) -> CalibrationReport | None:
@@ -389,6 +408,7 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
         skeleton=session.skeleton,
         videos=session.sources("video"),
         errors=errors,
+        strides=_read_strides(session),
         **session.options["report"],
     )
 
@@ -434,7 +454,7 @@ ALL_STEPS = {
             "kinematics",
             lambda s: True,
             lambda s: [s.output / "pose.nc"],
-            lambda s: [s.output / "kinematics.nc"],
+            lambda s: [s.output / "kinematics.nc", *([_strides_path(s)] if s.limbs else [])],
             _kinematics,
         ),
         Step(

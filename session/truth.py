@@ -59,7 +59,10 @@ def compare_with_truth(
             raise DatasetError("a pose is compared in the world of its cameras; give the rig with it")
         rows += _pose_rows(pose, truth, *align_worlds(rig, read_rig(folder / "truth_rig.toml")))
     if kinematics is not None:
-        rows += _angle_rows(kinematics, read_dataset(folder / "truth_kinematics.nc"))
+        true = read_dataset(folder / "truth_kinematics.nc")
+        rows += _angle_rows(kinematics, true)
+        if "stance" in kinematics and "stance" in true:
+            rows += _stance_rows(kinematics, true)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -162,6 +165,13 @@ def _angle_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
         inside = _inside_region(error[..., None], kinematics["angle_std"].values[..., None, None] ** 2)
         rows.append(("95 % intervals hold the truth", 100 * _share(inside[found]), "%", np.nan))
     return [("kinematics", *row) for row in rows]
+
+
+def _stance_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
+    limbs = _shared(map(str, kinematics["limb"].values), map(str, truth["limb"].values), "limbs")
+    kinematics, truth = _matched(kinematics.sel(limb=limbs), truth.sel(limb=limbs))
+    right = kinematics["stance"].values.astype(bool) == truth["stance"].values.astype(bool)
+    return [("kinematics", "stance or swing, right", 100 * _share(right), "%", np.nan)]
 
 
 def _spread(error: Array) -> list[tuple[str, float]]:

@@ -154,3 +154,19 @@ def test_goals_are_judged(tmp_path):
 def test_a_rig_alone_is_drawn(rig, tmp_path):
     text = write_report(tmp_path / "r.html", title="t", summary={}, rig=rig).read_text()
     assert "Cameras in 3D" in text
+
+
+def test_strides_and_stances_are_drawn_as_a_gait(tmp_path):
+    times = np.arange(60) / 100
+    stance = np.stack([np.sin(20 * times) > 0, np.sin(20 * times) < 0], axis=1)
+    moving = xr.Dataset(
+        {"stance": (("time", "limb"), stance, {"units": "1"})},
+        coords={"time": ("time", times, {"units": "s"}), "limb": ["left_hind", "right_hind"]},
+    )
+    strides = pd.DataFrame({"limb": ["left_hind"] * 2, "frequency": [3.0, 3.2], "duty_factor": 0.5, "length": 410.0,
+                            "speed": 1300.0, "clearance": 40.0, "phase": 0.0, "gait": ["", "trot"]})  # fmt: skip
+    path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving, strides=strides)
+    assert "gait" in sections_of(path)
+    assert "trot" in path.read_text()
+    path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving)
+    assert "No whole stride" in path.read_text()

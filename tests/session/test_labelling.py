@@ -10,6 +10,7 @@ from muybridge.datasets import frame_times, pose_dataset, views_dataset, write_d
 from muybridge.pose2d import LabelError, read_labels
 from muybridge.session.config import SessionError, read_session
 from muybridge.session.labelling import corruption_session, extract_session, suggest_session
+from muybridge.session.steps import run_session
 from tests.helpers import edit_session, write_video
 
 N_FRAMES, WRONG = 12, (3, 9)
@@ -82,3 +83,14 @@ def test_labels_may_be_a_list_of_folders(small_recording):
     edit_session(small_recording, '["labels", "labels-next"]', "[1]")
     with pytest.raises(SessionError, match="list of paths"):
         read_session(small_recording)
+
+
+def test_the_gait_needs_the_vertical_and_known_feet(reconstructed):
+    folder, _ = reconstructed
+    with (folder / "session.toml").open("a") as stream:
+        stream.write('\n[gait]\nleft_hind = "left_knee"\n')
+    with pytest.raises(SessionError, match=r"\[gait\] needs the vertical; give \[session\] floor_frame"):
+        run_session(read_session(folder), ("kinematics",), progress=False)
+    edit_session(folder, '"left_knee"\n', '"left_kne"\n')
+    with pytest.raises(SessionError, match="did you mean 'left_knee'"):
+        read_session(folder)

@@ -269,3 +269,13 @@ def test_the_same_seed_gives_the_same_recording(demo, tmp_path):
     render_demo(tmp_path, n_frames=2, n_board_frames=1, n_labelled=2, progress=False)
     for file in sorted(p for p in demo.rglob("*") if p.suffix in (".csv", ".jpg", ".toml", ".mp4")):
         assert (tmp_path / file.relative_to(demo)).read_bytes() == file.read_bytes(), file.name
+
+
+def test_the_board_begins_level_on_the_floor_and_is_seen_by_every_camera():
+    pose = board.floor_pose()
+    np.testing.assert_allclose(np.cross(pose[0, 1], pose[0, 2]), -pose[0, 3])
+    corners = board.board_corners(pose)[0]
+    np.testing.assert_allclose(corners[:, 2], board.THICKNESS)
+    rig = make_rig()
+    pixels = rig.project(corners)
+    assert ((pixels > 0) & (pixels < rig[0].size)).all()

@@ -162,3 +162,13 @@ def test_nothing_given_is_an_empty_table(truth):
     table = compare_with_truth(truth[0])
     assert list(table.columns) == ["stage", "quantity", "value", "unit", "goal"]
     assert len(table) == 0
+
+
+def test_stances_are_counted_frame_by_frame(truth):
+    folder, _, angles = truth
+    stands = xr.DataArray(np.ones((N, 2), np.int8), dims=("time", "limb"), coords={"limb": ["left", "right"]})
+    true = angles.assign(stance=stands.assign_attrs(units="1"))
+    write_dataset(true, folder / "truth_kinematics.nc")
+    found = true.copy(deep=True)
+    found["stance"][:10, 0] = 0
+    assert value(compare_with_truth(folder, kinematics=found), "kinematics", "stance or swing") == 100 * 70 / 80

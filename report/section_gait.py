@@ -1,0 +1,44 @@
+"""The gait of the report: which foot stands when, and a table of the strides."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from ..kinematics import Gait, plot_gait
+from .figures import joined, plot_figure
+from .markup import Markup, Section, element, section, table
+
+_COLUMNS = {
+    "frequency": "frequency, Hz",
+    "duty_factor": "duty factor",
+    "length": "length",
+    "speed": "speed",
+    "clearance": "clearance",
+    "phase": "phase",
+}
+
+
+def gait_section(kinematics: xr.Dataset | None, strides: pd.DataFrame | None) -> Section | None:
+    """The gait diagram, and each limb's strides in numbers."""
+    parts: list[Markup] = []
+    if kinematics is not None and "stance" in kinematics:
+        found = Gait(kinematics, strides if strides is not None else pd.DataFrame(), pd.DataFrame(), "")
+        parts.append(joined([plot_figure(lambda ax: plot_gait(found, ax), name="gait diagram", over_time=True)]))
+        parts.append(
+            element("p", "A bar while the foot stands; a two-state model of its height and speed.", class_="note")
+        )
+    if strides is not None and len(strides):
+        rows = [_row(str(limb), own) for limb, own in strides.groupby("limb", sort=False)]
+        caption = "Strides, mean of each limb; lengths and speeds in world units, phase in the reference limb's stride"
+        parts.append(table(("limb", "strides", *_COLUMNS.values(), "gait"), rows, caption))
+    elif parts:
+        parts.append(element("p", "No whole stride lies in the recording.", class_="note"))
+    return section("gait", "Gait", *parts) if parts else None
+
+
+def _row(limb: str, strides: pd.DataFrame) -> tuple:
+    named = strides["gait"].dropna()
+    named = named[named != ""]
+    gait = str(named.mode().iloc[0]) if len(named) else ""
+    return (limb, len(strides), *(float(strides[column].mean()) for column in _COLUMNS), gait)
