@@ -41,4 +41,4 @@ def _row(limb: str, strides: pd.DataFrame) -> tuple:
     named = strides["gait"].dropna()
     named = named[named != ""]
     gait = str(named.mode().iloc[0]) if len(named) else ""
-    return (limb, len(strides), *(float(strides[column].mean()) for column in _COLUMNS), gait)
+    return (limb, len(strides), *(float(strides[column].to_numpy(float).mean()) for column in _COLUMNS), gait)
