@@ -1,14 +1,15 @@
 """Kalman filter and smoother of one coordinate whose acceleration is a stationary, possibly rhythmic, random process.
 
-State: position, velocity, acceleration a and the derivatives of a. The acceleration is a continuous autoregression,
-a^(p) + c[p−1] a^(p−1) + ... + c[0] a = white noise of spectral `density`, with stationary covariance `stationary` of
-(a, ..., a^(p−1)). Variances are in units of the measurement variance; the caller chooses the unit of time so that the
-numbers stay near one. Missing observations are NaN. Every kernel releases the interpreter's lock.
+State x (n,): position, velocity, acceleration, jerk and what else the acceleration's process remembers; dx = A x dt +
+noise of spectral density G, A and G (n, n), and rows 2 to n of A do not look at position and velocity. `stationary`
+(n − 2, n − 2) is the covariance of the states from the acceleration on. Variances are in units of the measurement
+variance; the caller chooses the unit of time so that the numbers stay near one. Missing observations are NaN. Every
+kernel releases the interpreter's lock.
 
 Recordings with uneven frames need the motion over thousands of different steps: it is worked out at the nodes of a
 grid of steps, when one is first needed, and interpolated between them (cubic, with the exact slopes F' = A F and
-Q' = A Q + Q Aᵀ + density e eᵀ); a model's table of nodes is the arrays `nodes_F`, `nodes_Q` (n_nodes, 2 + p, 2 + p) and
-`known` (n_nodes,), and `spacing`, its steps' distance. The error is below 1e-4 of the noise that a step adds.
+Q' = A Q + Q Aᵀ + G); a model's table of nodes is the arrays `nodes_F`, `nodes_Q` (n_nodes, n, n) and `known` (n_nodes,),
+and `spacing`, its steps' distance. The error is below 1e-4 of the noise that a step adds.
 """
 
 import math
@@ -20,99 +21,84 @@ UNSURE = 1e4  # prior variance of the first position and velocity over what the 
 STEADY = 1e-9  # relative change of the predicted variance below which it counts as settled
 TERMS = 20  # of the exponential series
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
-NODES, WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def transition(step, A, G, F, Q):
+    """Fill F and Q (n, n) of the motion over `step`: F = exp(A step), Q = ∫ exp(A s) G exp(A s)ᵀ ds.
 
-@njit(cache=True, nogil=True)
-def transition(step, c, density, F, Q):
-    """Fill F and Q (2 + p, 2 + p) of the motion over `step`."""
-    n = F.shape[0]
-    column, term = np.zeros(n), np.zeros(n)
-    for j in range(n):
-        _exponential(step, c, j, column, term)
-        for i in range(n):
-            F[i, j] = column[i]
-            Q[i, j] = 0.0
-    for node in range(NODES.shape[0]):
-        _exponential(step * NODES[node], c, n - 1, column, term)
-        weight = density * step * WEIGHTS[node]
-        for i in range(n):
-            for j in range(n):
-                Q[i, j] += weight * column[i] * column[j]
-
-
-@njit(cache=True, nogil=True)
-def _exponential(step, c, j, column, term):
-    """Column j of exp(A step), by its series on parts of the step short enough for it."""
-    n = column.shape[0]
-    size = 1.0
+    Both by their series on a part of the step short enough for it, which is then doubled.
+    """
+    n, size = A.shape[0], 0.0
     for i in range(n):
-        column[i] = 1.0 if i == j else 0.0
-        if i < n - 2:
-            size = max(size, abs(c[i]))
-    parts = max(1, math.ceil(step * size))
-    h = step / parts
-    for _ in range(parts):
-        for i in range(n):
-            term[i] = column[i]
-        for k in range(1, TERMS):
-            last = 0.0
-            for i in range(n - 2):
-                last -= c[i] * term[i + 2]
-            for i in range(n - 1):
-                term[i] = term[i + 1] * h / k
-            term[n - 1] = last * h / k
-            for i in range(n):
-                column[i] += term[i]
+        size = max(size, np.abs(A[i]).sum())
+    doublings = max(0, math.ceil(math.log2(step * size + 1e-300)))
+    h = step / 2.0**doublings
+    term_F, term_Q = np.eye(n), G * h
+    F[:], Q[:] = term_F, term_Q
+    for k in range(1, TERMS):
+        term_F = _times(A, term_F, h / k)
+        half = _times(A, term_Q, h / (k + 1))
+        term_Q = half + half.T
+        F += term_F
+        Q += term_Q
+    for _ in range(doublings):
+        Q += _times(F, _times(F, Q, 1.0).T.copy(), 1.0)
+        F[:] = _times(F, F, 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _times(A, M, scale):
+    """scale A M, for A with many zeros."""
+    n = A.shape[0]
+    out = np.zeros((n, n))
+    for i in range(n):
+        for k in range(n):
+            a = scale * A[i, k]
+            if a != 0.0:
+                for j in range(n):
+                    out[i, j] += a * M[k, j]
+    return out
 
 
 @njit(cache=True, nogil=True)
-def tabled_transition(step, c, density, nodes_F, nodes_Q, known, spacing, F, Q):
+def tabled_transition(step, A, G, nodes_F, nodes_Q, known, spacing, F, Q):
     """As `transition`, from the table where it reaches."""
     place = step / spacing
     left = math.floor(place + 1e-6)
     s = place - left
     if left + 1 >= known.shape[0]:
-        transition(step, c, density, F, Q)
+        transition(step, A, G, F, Q)
         return
     between = s > 1e-6
     for node in range(left, left + 2 if between else left + 1):
         if not known[node]:
-            transition(node * spacing, c, density, nodes_F[node], nodes_Q[node])
+            transition(node * spacing, A, G, nodes_F[node], nodes_Q[node])
             known[node] = True
     if not between:
         F[:], Q[:] = nodes_F[left], nodes_Q[left]
         return
     rest = 1.0 - s
-    _blend(nodes_F[left], nodes_Q[left], c, density, rest * rest * (1 + 2 * s), spacing * s * rest * rest, F, Q, False)
-    _blend(
-        nodes_F[left + 1], nodes_Q[left + 1], c, density, s * s * (1 + 2 * rest), -spacing * s * s * rest, F, Q, True
-    )
+    F[:] = 0.0
+    Q[:] = 0.0
+    _add_blend(nodes_F[left], nodes_Q[left], A, G, rest * rest * (1 + 2 * s), spacing * s * rest * rest, F, Q)
+    _add_blend(nodes_F[left + 1], nodes_Q[left + 1], A, G, s * s * (1 + 2 * rest), -spacing * s * s * rest, F, Q)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blend(NF, NQ, c, density, value, slope, F, Q, add):
-    """F, Q = (or +=) value N + slope dN/dstep for N = NF, NQ."""
+def _add_blend(NF, NQ, A, G, value, slope, F, Q):
+    """F, Q += value N + slope dN/dstep for N = NF, NQ."""
     n = F.shape[0]
     for i in range(n):
         for j in range(n):
-            rise_F, rise_Q = 0.0, 0.0
-            if i < n - 1:
-                rise_F, rise_Q = NF[i + 1, j], NQ[i + 1, j]
-            else:
-                for k in range(2, n):
-                    rise_F -= c[k - 2] * NF[k, j]
-                    rise_Q -= c[k - 2] * NQ[k, j]
-            row_F, row_Q = value * NF[i, j] + slope * rise_F, value * NQ[i, j] + slope * rise_Q
-            F[i, j] = F[i, j] + row_F if add else row_F
-            Q[i, j] = Q[i, j] + row_Q if add else row_Q
-    for i in range(n):  # the transposed part of A Q + Q Aᵀ
-        for j in range(n - 1):
-            Q[i, j] += slope * NQ[i, j + 1]
-        for k in range(2, n):
-            Q[i, n - 1] -= slope * c[k - 2] * NQ[i, k]
-    Q[n - 1, n - 1] += slope * density
+            F[i, j] += value * NF[i, j]
+            Q[i, j] += value * NQ[i, j] + slope * G[i, j]
+        for k in range(n):
+            a = slope * A[i, k]
+            if a != 0.0:
+                for j in range(n):
+                    F[i, j] += a * NF[k, j]
+                    Q[i, j] += a * NQ[k, j]
+                    Q[j, i] += a * NQ[k, j]
 
 
 @njit(cache=True, nogil=True)
@@ -135,16 +121,16 @@ def _start(y, steps, stationary, x, P):
 
 @njit(cache=True, nogil=True)
 def filter_series(
-    y, steps, relative, c, density, stationary, nodes_F, nodes_Q, known, spacing,
+    y, steps, relative, A, G, stationary, nodes_F, nodes_Q, known, spacing,
     innovations, variances, means, covariances,
 ):  # fmt: skip
     """One forward pass. y (n,), first one not NaN; steps (n,): time since the frame before; relative (n,): variances.
 
-    Fills innovations (n,) and their variances (n,), and unless they are empty the predicted means (n, 2 + p) and
-    covariances (n, 2 + p, 2 + p). Returns the sum of squared normalised innovations, the sum of log variances and their
+    Fills innovations (n,) and their variances (n,), and unless they are empty the predicted means (n, n_states)
+    and covariances (n, n_states, n_states). Returns the sum of squared normalised innovations, the sum of log variances and their
     number, without the first two observations, which only place the series.
     """
-    n = 2 + c.shape[0]
+    n = A.shape[0]
     x, P, F, Q = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     FP, gain, new = np.zeros((n, n)), np.zeros(n), np.zeros(n)
     _start(y, steps, stationary, x, P)
@@ -157,7 +143,7 @@ def filter_series(
             settled = 0
         if t > 0:
             if steps[t] != last_step:
-                tabled_transition(steps[t], c, density, nodes_F, nodes_Q, known, spacing, F, Q)
+                tabled_transition(steps[t], A, G, nodes_F, nodes_Q, known, spacing, F, Q)
                 last_step = steps[t]
             _predict(F, Q, x, P, FP, new, settled < n)
         if keep:
@@ -218,14 +204,14 @@ def _predict(F, Q, x, P, FP, new, with_covariance):
 
 @njit(cache=True, nogil=True)
 def smooth_series(
-    steps, c, density, nodes_F, nodes_Q, known, spacing,
+    steps, A, G, nodes_F, nodes_Q, known, spacing,
     innovations, variances, means, covariances, states, state_variances,
 ):  # fmt: skip
     """Backward pass of Bryson and Frazier over what `filter_series` left: states and variances, (n, 4).
 
     Only position, velocity, acceleration and jerk are given back.
     """
-    n = 2 + c.shape[0]
+    n = A.shape[0]
     F, Q = np.zeros((n, n)), np.zeros((n, n))
     pull, precision = np.zeros(n), np.zeros((n, n))
     gain, row, product = np.zeros(n), np.zeros(n), np.zeros((n, n))
@@ -246,7 +232,7 @@ def smooth_series(
         if t == 0:
             break
         if steps[t] != last_step:
-            tabled_transition(steps[t], c, density, nodes_F, nodes_Q, known, spacing, F, Q)
+            tabled_transition(steps[t], A, G, nodes_F, nodes_Q, known, spacing, F, Q)
             last_step = steps[t]
         for j in range(n):
             row[j] = 0.0

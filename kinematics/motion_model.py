@@ -1,4 +1,4 @@
-"""What a coordinate's acceleration may be like: two families of continuous autoregressions, in the kernels' units."""
+"""What a coordinate's acceleration may be like: a memory, or a stride's rhythm with overtones; in the kernels' units."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from numpy.typing import NDArray
 
 from ..datasets import Array
 
-# multiples of the base rate at which pairs of poles −λ ± i k ω stand
-MEMORY = (1, 1)  # a doubled pair: a memory, and where there is one, a single rhythm
-STRIDE = (1, 2, 3)  # a stride's rhythm with its two overtones
-# damping λ and rate ω in radians per usual step, and acceleration variance in noise variances per step^4: log bounds
+# damping λ and rate ω in radians per usual step, and acceleration variances in noise variances per step^4: log bounds
 LOWEST, HIGHEST = np.log([1e-3, 1e-3, 1e-12]), np.log([3.0, 2.0, 1e12])
 # a wide prior, a decade either way, so that a series too short or too still to tell stays near ordinary movement
 EXPECTED, SPREAD = np.log([0.1, 0.1, 1.0]), np.log([10.0, 10.0, 1e8])
-
-
+OVERTONES = (1, 2, 3)  # multiples of the stride's rate
 NODES_PER_STEP, N_NODES = 64, 512  # of the table of steps: as fine as this, and up to eight usual steps
 
 
@@ -28,29 +24,76 @@ class MotionModel(NamedTuple):
     """
 
     time_unit: float
-    coefficients: Array  # (p,)
-    density: float
-    stationary: Array  # (p, p)
-    nodes_F: Array  # (N_NODES, 2 + p, 2 + p)
+    drift: Array  # (n_states, n_states): A
+    diffusion: Array  # (n_states, n_states): G
+    stationary: Array  # (n_states − 2, n_states − 2)
+    nodes_F: Array  # (N_NODES, n_states, n_states)
     nodes_Q: Array
     known: NDArray[np.bool_]  # (N_NODES,)
     spacing: float
 
 
-def motion_model(poles: tuple[int, ...], logs: Array) -> MotionModel:
-    """The model of log damping, log rate and log acceleration variance."""
+def clipped(logs: Array) -> Array:
+    """Log parameters inside their bounds; all beyond the second are log variances."""
+    which = np.minimum(np.arange(len(logs)), 2)
+    return np.clip(logs, LOWEST[which], HIGHEST[which])
+
+
+def log_prior(logs: Array) -> float:
+    which = np.minimum(np.arange(len(logs)), 2)
+    return float(-0.5 * np.sum(((logs - EXPECTED[which]) / SPREAD[which]) ** 2))
+
+
+def memory_model(logs: Array) -> MotionModel:
+    """Acceleration with a memory and, where there is one, a single rhythm: log damping, log rate, log variance.
+
+    A continuous autoregression with the doubled poles −λ ± iω; states: position, velocity, acceleration and its
+    three derivatives.
+    """
     damping, rate, power = np.exp(logs)
-    unit = 1.0 / (damping + np.mean(poles) * rate)
-    polynomial = np.ones(1)
-    for k in poles:
-        polynomial = np.convolve(polynomial, [1.0, 2 * damping * unit, unit**2 * (damping**2 + (k * rate) ** 2)])
-    coefficients = np.ascontiguousarray(polynomial[:0:-1])
-    stationary, density = _stationary(coefficients)
-    power *= unit**4
-    n = 2 + len(coefficients)
-    nodes = (np.empty((N_NODES, n, n)), np.empty((N_NODES, n, n)), np.zeros(N_NODES, dtype=np.bool_))
-    spacing = 1.0 / (NODES_PER_STEP * unit)
-    return MotionModel(unit, coefficients, density * power, stationary * power, *nodes, spacing)
+    unit = 1.0 / (damping + rate)
+    pair = [1.0, 2 * damping * unit, unit**2 * (damping**2 + rate**2)]
+    coefficients = np.convolve(pair, pair)[:0:-1]
+    drift, diffusion = np.diag(np.ones(5), 1), np.zeros((6, 6))
+    drift[5, 2:] = -coefficients
+    covariance, density = _stationary(coefficients)
+    diffusion[5, 5] = density * power * unit**4
+    return _model(unit, drift, diffusion, covariance * power * unit**4)
+
+
+def stride_model(logs: Array) -> MotionModel:
+    """Acceleration that is a stride's rhythm and its overtones, each of its own strength.
+
+    The sum of independent oscillators a'' = −2λ a' − (λ² + k²ω²) a + noise; logs: damping λ, rate ω, variances of rhythm
+    and overtones. States: position, velocity, acceleration, jerk (the sums), and a, a' of the overtones. (One
+    autoregression with all the poles would fix how strong an overtone is against the base: on a gallop in 20 mm of noise
+    its 95 % intervals held 72-91 %. A slow wander beside the rhythm changed nothing.)
+    """
+    damping, rate = np.exp(logs[:2])
+    unit = 1.0 / (damping + np.mean(OVERTONES) * rate)
+    powers = np.exp(logs[2:]) * unit**4
+    stiffness = unit**2 * (damping**2 + (rate * np.array(OVERTONES)) ** 2)
+    friction = 2 * damping * unit
+    n = 2 + 2 * len(powers)
+    drift, diffusion, covariance = np.zeros((3, n, n))
+    drift[0, 1] = 1.0
+    drift[1, 2::2] = 1.0
+    for k, power in enumerate(powers):
+        a = 2 + 2 * k
+        drift[a, a + 1], drift[a + 1, a], drift[a + 1, a + 1] = 1.0, -stiffness[k], -friction
+        diffusion[a + 1, a + 1] = 2 * friction * stiffness[k] * power
+        covariance[a, a], covariance[a + 1, a + 1] = power, stiffness[k] * power
+    total = np.eye(n)  # from a, a' of the first to the sums
+    total[2, 2::2] = total[3, 3::2] = 1.0
+    drift = total @ drift @ np.linalg.inv(total)
+    return _model(unit, drift, total @ diffusion @ total.T, (total @ covariance @ total.T)[2:, 2:])
+
+
+def _model(unit: float, drift: Array, diffusion: Array, stationary: Array) -> MotionModel:
+    nodes = np.empty((2, N_NODES, *drift.shape))
+    known, spacing = np.zeros(N_NODES, dtype=np.bool_), 1.0 / (NODES_PER_STEP * unit)
+    drift, diffusion, stationary = (np.ascontiguousarray(part) for part in (drift, diffusion, stationary))
+    return MotionModel(unit, drift, diffusion, stationary, nodes[0], nodes[1], known, spacing)
 
 
 def _stationary(coefficients: Array) -> tuple[Array, float]:

@@ -10,6 +10,7 @@ walk of most RTS smoothers, which on a gallop does worse (benchmarks/kinematics.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,18 @@ from scipy.optimize import minimize
 
 from ..datasets import Array
 from ._kernels_smoother import filter_series, smooth_series
-from .motion_model import EXPECTED, HIGHEST, LOWEST, MEMORY, SPREAD, STRIDE, MotionModel, motion_model
+from .motion_model import OVERTONES, MotionModel, clipped, log_prior, memory_model, stride_model
 from .parallel import over_items
 
 N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is said
-TUNING_FRAMES = 4_000  # frames that speak for a series' evidence; a longer one is heard in evenly spaced blocks
-TUNING_BLOCK = 1_000
+TUNING_FRAMES = (
+    4_000  # that speak for a series' evidence, a quarter of it where frames are uneven, which cost eight times as much;
+)
+TUNING_BLOCK = 500  # a longer series is heard in evenly spaced blocks of so many
 CLEARLY = 5.0  # log evidence by which a stride's overtones must beat a plain memory
+WORTH = 30.0  # how far behind the memory a stride's first guess may lie and still be refined
+Maker = Callable[[Array], MotionModel]
 PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does not grow with the recording
 
 
@@ -123,12 +128,12 @@ def _observed_from(y: Array, start: int) -> int:
 
 
 def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -> tuple[Array, Array]:
-    n, size = len(y), 2 + len(model.coefficients)
+    n, size = len(y), len(model.drift)
     passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
     states, variances = np.empty((2, n, N_STATES))
     steps = steps / model.time_unit
     filter_series(y, steps, relative, *model[1:], *passed)
-    smooth_series(steps, model.coefficients, model.density, *model[4:], *passed, states, variances)
+    smooth_series(steps, model.drift, model.diffusion, *model[4:], *passed, states, variances)
     units = model.time_unit ** -np.arange(N_STATES)
     return states * units, variances * units**2
 
@@ -136,47 +141,49 @@ def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -
 def tune(y: Array, steps: Array, relative: Array) -> Tuning:
     """The model of greatest evidence: with a memory only, or a stride's overtones where those make y more probable."""
     series = (y, steps, relative)
-    blocks = _blocks(y)
+    blocks = _blocks(y, TUNING_FRAMES if np.ptp(steps) < 1e-6 else TUNING_FRAMES // 4)
     memory = [
         np.log([damping, rate, power])
         for damping in (0.02, 0.2)
         for rate in (0.03, 0.1, 0.3, 0.8)
         for power in (1e-6, 1e-4, 1e-2, 1.0, 1e3)
     ]
-    best, cost = _search(MEMORY, memory, series, blocks)
+    make, (best, cost) = memory_model, _search(memory_model, memory, series, blocks)
     damping, rate, power = np.exp(best)
     stride = [
-        np.log([d, r, power])
-        for d in (0.01, 0.05, damping)
-        for r in np.hypot(rate, damping) * np.array([0.3, 0.4, 0.5, 0.65, 0.8, 1.0])
+        np.log([d, r, *(power / k for k in OVERTONES)])
+        for d in (0.01, 0.04)
+        for r in np.hypot(rate, damping) * np.geomspace(0.25, 1.1, 16)
     ]
-    poles, (other, other_cost) = MEMORY, _search(STRIDE, stride, series, blocks, worth=cost + CLEARLY)
+    other, other_cost = _search(stride_model, stride, series, blocks, worth=cost + WORTH)
     if other_cost < cost - CLEARLY:
-        poles, best = STRIDE, other
-    noise = _cost(poles, best, series, blocks)[1]
-    return Tuning(motion_model(poles, best), noise, float(np.exp(best[1])))
+        make, best = stride_model, other
+    noise = _cost(make, best, series, blocks)[1]
+    return Tuning(make(best), noise, float(np.exp(best[1])))
 
 
 def _search(
-    poles: tuple[int, ...], starts: list[Array], series: tuple, blocks: list[slice], worth: float = np.inf
+    make: Maker, starts: list[Array], series: tuple, blocks: list[slice], worth: float = np.inf
 ) -> tuple[Array, float]:
     """Log parameters of least cost, from the best of the starts; not refined if that is no better than `worth`."""
     first = blocks[:1]
-    start = min(starts, key=lambda logs: _cost(poles, logs, series, first)[0])
-    cost = _cost(poles, start, series, blocks)[0]
+    start = min(starts, key=lambda logs: _cost(make, logs, series, first)[0])
+    cost = _cost(make, start, series, blocks)[0]
     if not cost < worth:
         return start, cost
-    simplex = start + np.vstack([np.zeros(3), np.diag([0.7, 0.2 if poles == STRIDE else 0.5, 1.5])])
-    options = {"initial_simplex": simplex, "xatol": 0.05, "fatol": 0.05, "maxfev": 100}
-    found = minimize(lambda logs: _cost(poles, logs, series, blocks)[0], start, method="Nelder-Mead", options=options)
-    return np.clip(found.x, LOWEST, HIGHEST), float(found.fun)
+    n = len(start)
+    strides = [0.7, 0.2, 1.5, 1.5, 1.5] if make is stride_model else [0.7, 0.5, 1.5]
+    simplex = start + np.vstack([np.zeros(n), np.diag(strides)])
+    options = {"initial_simplex": simplex, "xatol": 0.1, "fatol": 0.1, "maxfev": 100 if n == 3 else 250}
+    found = minimize(lambda logs: _cost(make, logs, series, blocks)[0], start, method="Nelder-Mead", options=options)
+    return clipped(found.x), float(found.fun)
 
 
-def _cost(poles: tuple[int, ...], logs: Array, series: tuple, blocks: list[slice]) -> tuple[float, float]:
+def _cost(make: Maker, logs: Array, series: tuple, blocks: list[slice]) -> tuple[float, float]:
     """Minus the log evidence (noise variance at its best, wide prior on the logs), and that noise's std."""
-    inside = np.clip(logs, LOWEST, HIGHEST)
-    model = motion_model(poles, inside)
-    size = 2 + len(model.coefficients)
+    inside = clipped(logs)
+    model = make(inside)
+    size = len(model.drift)
     squares = log_variances = count = 0.0
     nothing = np.empty((0, size)), np.empty((0, size, size))
     for block in blocks:
@@ -185,17 +192,16 @@ def _cost(poles: tuple[int, ...], logs: Array, series: tuple, blocks: list[slice
         found = filter_series(y, steps / model.time_unit, relative, *model[1:], scratch[0], scratch[1], *nothing)
         squares, log_variances, count = squares + found[0], log_variances + found[1], count + found[2]
     variance = max(squares / max(count, 1.0), 1e-24)
-    prior = 0.5 * np.sum(((inside - EXPECTED) / SPREAD) ** 2) + np.sum((logs - inside) ** 2)
-    cost = 0.5 * (count * np.log(variance) + log_variances) + prior
+    cost = 0.5 * (count * np.log(variance) + log_variances) - log_prior(inside) + np.sum((logs - inside) ** 2)
     return cost if np.isfinite(cost) else np.inf, float(np.sqrt(variance))
 
 
-def _blocks(y: Array) -> list[slice]:
-    """Evenly spaced parts of a series, each starting where it is observed."""
+def _blocks(y: Array, n_tuning: int) -> list[slice]:
+    """Evenly spaced parts of a series, `n_tuning` frames together, each starting where it is observed."""
     n = len(y)
-    if n <= TUNING_FRAMES:
+    if n <= n_tuning:
         return [slice(0, n)]
     seen = np.flatnonzero(np.isfinite(y))
-    wanted = np.linspace(0, n - TUNING_BLOCK, TUNING_FRAMES // TUNING_BLOCK)
+    wanted = np.linspace(0, n - TUNING_BLOCK, n_tuning // TUNING_BLOCK)
     starts = seen[np.minimum(np.searchsorted(seen, wanted), len(seen) - 1)]
     return [slice(int(start), int(min(start + TUNING_BLOCK, n))) for start in dict.fromkeys(starts)]

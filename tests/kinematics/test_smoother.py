@@ -4,31 +4,27 @@ from scipy.linalg import expm
 
 from muybridge.kinematics import smooth_motion
 from muybridge.kinematics._kernels_smoother import filter_series, smooth_series, tabled_transition, transition
-from muybridge.kinematics.motion_model import MEMORY, STRIDE, motion_model
+from muybridge.kinematics.motion_model import memory_model, stride_model
 from muybridge.kinematics.smoother import tune
 from tests.kinematics.synthetic import gallop
 
 
-def drift(model):
-    """The model's matrix A of dx = A x dt + noise on the last state."""
-    n = 2 + len(model.coefficients)
-    A = np.diag(np.ones(n - 1), 1)
-    A[-1, 2:] = -model.coefficients
-    return A
+def made_by(make, values):
+    """A model of (damping, rate, variance); a stride's overtones get a third less variance each."""
+    variances = [values[2]] if make is memory_model else [values[2], values[2] * 2 / 3, values[2] / 3]
+    return make(np.log([*values[:2], *variances]))
 
 
-def noise_of_step(A, density, step):
+def noise_of_step(A, G, step):
     """Process noise over a step by van Loan's matrix exponential."""
     n = len(A)
-    source = np.zeros((n, n))
-    source[-1, -1] = density
-    E = expm(np.block([[-A, source], [np.zeros((n, n)), A.T]]) * step)
+    E = expm(np.block([[-A, G], [np.zeros((n, n)), A.T]]) * step)
     return E[n:, n:].T @ E[:n, n:]
 
 
 def batch_smoother(y, steps, relative, model, first_mean, first_covariance):
     """All states at once: the Gaussian conditional on the observations, without any recursion."""
-    A, n = drift(model), 2 + len(model.coefficients)
+    A, n = model.drift, len(model.drift)
     size = n * len(y)
     mean, covariance = np.zeros(size), np.zeros((size, size))
     mean[:n], covariance[:n, :n] = first_mean, first_covariance
@@ -38,7 +34,7 @@ def batch_smoother(y, steps, relative, model, first_mean, first_covariance):
         mean[now] = F @ mean[before]
         covariance[now, : n * t] = F @ covariance[before, : n * t]
         covariance[: n * t, now] = covariance[now, : n * t].T
-        covariance[now, now] = F @ covariance[before, before] @ F.T + noise_of_step(A, model.density, steps[t])
+        covariance[now, now] = F @ covariance[before, before] @ F.T + noise_of_step(A, model.diffusion, steps[t])
     seen = np.flatnonzero(np.isfinite(y))
     H = np.zeros((len(seen), size))
     H[np.arange(len(seen)), n * seen] = 1
@@ -49,26 +45,26 @@ def batch_smoother(y, steps, relative, model, first_mean, first_covariance):
     return after.reshape(-1, n), variance.reshape(-1, n)
 
 
-@pytest.mark.parametrize("poles", [MEMORY, STRIDE])
+@pytest.mark.parametrize("make", [memory_model, stride_model])
 @pytest.mark.parametrize("step", [0.3, 1.0, 7.0])
-def test_the_transition_equals_the_matrix_exponential(poles, step):
-    model = motion_model(poles, np.log([0.1, 0.3, 2.0]))
-    n = 2 + len(model.coefficients)
+def test_the_transition_equals_the_matrix_exponential(make, step):
+    model = made_by(make, [0.1, 0.3, 2.0])
+    n = len(model.drift)
     F, Q = np.empty((2, n, n))
-    transition(step / model.time_unit, model.coefficients, model.density, F, Q)
-    A = drift(model)
+    transition(step / model.time_unit, model.drift, model.diffusion, F, Q)
+    A = model.drift
     np.testing.assert_allclose(F, expm(A * step / model.time_unit), rtol=1e-9, atol=1e-9)
-    twin = noise_of_step(A, model.density, step / model.time_unit)
+    twin = noise_of_step(A, model.diffusion, step / model.time_unit)
     np.testing.assert_allclose(Q, twin, atol=1e-7 * np.abs(twin).max())
 
 
-@pytest.mark.parametrize("poles", [MEMORY, STRIDE])
+@pytest.mark.parametrize("make", [memory_model, stride_model])
 @pytest.mark.parametrize("step", [0.3003, 1.0, 1.51, 5.994, 12.3])
-def test_the_table_of_steps_says_what_the_transition_says(poles, step):
-    model = motion_model(poles, np.log([0.1, 0.3, 2.0]))
-    n = 2 + len(model.coefficients)
+def test_the_table_of_steps_says_what_the_transition_says(make, step):
+    model = made_by(make, [0.1, 0.3, 2.0])
+    n = len(model.drift)
     (F, Q), (tabled_F, tabled_Q) = np.empty((2, 2, n, n))
-    transition(step / model.time_unit, model.coefficients, model.density, F, Q)
+    transition(step / model.time_unit, model.drift, model.diffusion, F, Q)
     for _ in range(2):  # while the table fills, and from the filled one
         tabled_transition(step / model.time_unit, *model[1:3], *model[4:], tabled_F, tabled_Q)
         np.testing.assert_allclose(tabled_F, F, atol=1e-8 * np.abs(F).max())
@@ -77,22 +73,21 @@ def test_the_table_of_steps_says_what_the_transition_says(poles, step):
         np.testing.assert_allclose(tabled_Q, tabled_Q.T, rtol=1e-9, atol=1e-12 * np.abs(Q).max())
 
 
-@pytest.mark.parametrize("poles", [MEMORY, STRIDE])
-def test_the_acceleration_is_stationary(poles):
-    model = motion_model(poles, np.log([0.05, 0.2, 3.0]))
-    A = drift(model)[2:, 2:]
-    source = np.zeros_like(A)
-    source[-1, -1] = model.density
+@pytest.mark.parametrize("make", [memory_model, stride_model])
+def test_the_acceleration_is_stationary(make):
+    model = made_by(make, [0.05, 0.2, 3.0])
+    A, source = model.drift[2:, 2:], model.diffusion[2:, 2:]
     balance = A @ model.stationary + model.stationary @ A.T + source
     np.testing.assert_allclose(balance, 0, atol=1e-9 * np.abs(source).max())
-    assert model.stationary[0, 0] * model.time_unit**-4 == pytest.approx(3.0)
+    powers = 3.0 if make is memory_model else 3.0 + 2.0 + 1.0
+    assert model.stationary[0, 0] * model.time_unit**-4 == pytest.approx(powers)
 
 
-@pytest.mark.parametrize("poles", [MEMORY, STRIDE])
-def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(poles):
+@pytest.mark.parametrize("make", [memory_model, stride_model])
+def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(make):
     rng = np.random.default_rng(0)
-    model = motion_model(poles, np.log([0.2, 0.3, 1.0]))
-    n, size = 25, 2 + len(model.coefficients)
+    model = made_by(make, [0.2, 0.3, 1.0])
+    n, size = 25, len(model.drift)
     y = np.cumsum(rng.normal(size=n)) * 3
     y[[4, 5, 6, 15]] = np.nan
     steps = rng.choice([0.5, 1.0, 1.0, 2.0], n) / model.time_unit
@@ -100,7 +95,7 @@ def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(p
     passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
     filter_series(y, steps, relative, *model[1:], *passed)
     states, variances = np.empty((2, n, 4))
-    smooth_series(steps, model.coefficients, model.density, *model[4:], *passed, states, variances)
+    smooth_series(steps, model.drift, model.diffusion, *model[4:], *passed, states, variances)
     right, right_variances = batch_smoother(y, steps, relative, model, passed[2][0], passed[3][0])
     np.testing.assert_allclose(states, right[:, :4], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(variances, right_variances[:, :4], rtol=1e-5, atol=1e-6)
@@ -109,7 +104,7 @@ def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(p
 def test_settling_changes_nothing():
     """Where the gain has settled the covariance is not updated; an unsettled pass must say the same."""
     rng = np.random.default_rng(1)
-    model = motion_model(MEMORY, np.log([0.2, 0.4, 3.0]))
+    model = memory_model(np.log([0.2, 0.4, 3.0]))
     y = gallop(rng)[1] / 0.005
     even = np.ones(300) / model.time_unit
     nearly = even * (1 + 1e-12 * (np.arange(300) % 2))  # never twice the same step, so never settled
@@ -209,6 +204,6 @@ def test_a_stride_has_overtones_and_a_random_path_has_none():
     rng = np.random.default_rng(9)
     ones = np.ones(400)
     _, x, _ = gallop(rng, duration=400 / 120)
-    assert len(tune((x - x[0]) / 50, ones, ones).model.coefficients) == 6
+    assert len(tune((x - x[0]) / 50, ones, ones).model.drift) == 8
     path = np.cumsum(np.cumsum(rng.standard_normal(400))) * 0.01 + rng.standard_normal(400)
-    assert len(tune(path - path[0], ones, ones).model.coefficients) == 4
+    assert len(tune(path - path[0], ones, ones).model.drift) == 6
