@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..formats.videos import VIDEO_SUFFIXES, VideoError, probe_video
+from .checks import foreseen_problems
 from .config import Session, SessionError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _missing(session: Session) -> list[str]:
             session.make_board()
         except ValueError as error:
             problems.append(str(error))
-    return problems
+    return problems + foreseen_problems(session)
 
 
 def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:

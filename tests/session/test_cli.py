@@ -144,3 +144,27 @@ def test_a_batch_survives_a_log_that_cannot_be_written(small_recording):
     assert result.returncode == 1
     assert "cannot write" in result.stdout
     assert "0 of 1 sessions done" in result.stdout
+
+
+def test_check_foresees_wrong_options_and_a_floor_frame_beyond_the_end(small_recording):
+    text = (small_recording / "session.toml").read_text() + "\n[report]\ntitel = 'x'\n"
+    text = text.replace('unit = "mm"', 'unit = "mm"\nfloor_frame = 500')
+    text = text.replace('labels = "labels"', 'labels = "labels"\niteration = 3')
+    (small_recording / "session.toml").write_text(text)
+    result = muybridge("check", small_recording)
+    assert result.returncode == 1
+    for part in (
+        "[report] has no option 'titel'; did you mean 'title'?",
+        "did you mean 'iterations'?",
+        "end with frame 11",
+    ):
+        assert part in result.stderr
+
+
+def test_check_compares_the_points_with_the_video(small_recording):
+    rows = [["scorer", *["me"] * 3], ["bodyparts", *["hip"] * 3], ["coords", "x", "y", "likelihood"]]
+    rows += [[str(i), "5", "6", "0.9"] for i in range(15)]
+    (small_recording / "left.csv").write_text("\n".join(",".join(row) for row in rows))
+    edit_session(small_recording, 'video = "left.mp4"', 'video = "left.mp4"\npoints = "left.csv"')
+    result = muybridge("check", small_recording)
+    assert "left.csv has points of 15 frames, its video has 12" in result.stderr
