@@ -8,8 +8,8 @@ kernel releases the interpreter's lock.
 
 Recordings with uneven frames need the motion over thousands of different steps: it is worked out at the nodes of a
 grid of steps, when one is first needed, and interpolated between them (cubic, with the exact slopes F' = A F and
-Q' = A Q + Q Aᵀ + G); a model's table of nodes is the arrays `nodes_F`, `nodes_Q` (n_nodes, n, n) and `known` (n_nodes,),
-and `spacing`, its steps' distance. The error is below 1e-4 of the noise that a step adds.
+Q' = A Q + Q Aᵀ + G); a model's table of nodes is the arrays `nodes_F`, `nodes_Q` (n_nodes, n, n) and `known`
+(n_nodes,), and `spacing`, its steps' distance. The error is below 1e-4 of the noise that a step adds.
 """
 
 import math
@@ -28,36 +28,53 @@ def transition(step, A, G, F, Q):
 
     Both by their series on a part of the step short enough for it, which is then doubled.
     """
-    n, size = A.shape[0], 0.0
+    n, h, doublings = A.shape[0], step, 0
     for i in range(n):
-        size = max(size, np.abs(A[i]).sum())
-    doublings = max(0, math.ceil(math.log2(step * size + 1e-300)))
-    h = step / 2.0**doublings
-    term_F, term_Q = np.eye(n), G * h
-    F[:], Q[:] = term_F, term_Q
+        size = 0.0
+        for j in range(n):
+            size += abs(A[i, j])
+        while h * size > 1.0:
+            h, doublings = 0.5 * h, doublings + 1
+    term_F, term_Q, product = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            term_F[i, j], term_Q[i, j] = 1.0 if i == j else 0.0, h * G[i, j]
+            F[i, j], Q[i, j] = term_F[i, j], term_Q[i, j]
     for k in range(1, TERMS):
-        term_F = _times(A, term_F, h / k)
-        half = _times(A, term_Q, h / (k + 1))
-        term_Q = half + half.T
-        F += term_F
-        Q += term_Q
+        _times(A, term_F, h / k, product)
+        for i in range(n):
+            for j in range(n):
+                term_F[i, j] = product[i, j]
+                F[i, j] += product[i, j]
+        _times(A, term_Q, h / (k + 1), product)
+        for i in range(n):
+            for j in range(n):
+                term_Q[i, j] = product[i, j] + product[j, i]
+                Q[i, j] += term_Q[i, j]
     for _ in range(doublings):
-        Q += _times(F, _times(F, Q, 1.0).T.copy(), 1.0)
-        F[:] = _times(F, F, 1.0)
+        _times(F, Q, 1.0, product)
+        for i in range(n):
+            for j in range(n):
+                for k in range(n):
+                    Q[i, j] += product[i, k] * F[j, k]
+        _times(F, F, 1.0, product)
+        for i in range(n):
+            for j in range(n):
+                F[i, j] = product[i, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _times(A, M, scale):
-    """scale A M, for A with many zeros."""
+def _times(A, M, scale, out):
+    """out = scale A M, for A with many zeros."""
     n = A.shape[0]
-    out = np.zeros((n, n))
     for i in range(n):
+        for j in range(n):
+            out[i, j] = 0.0
         for k in range(n):
             a = scale * A[i, k]
             if a != 0.0:
                 for j in range(n):
                     out[i, j] += a * M[k, j]
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -74,12 +91,12 @@ def tabled_transition(step, A, G, nodes_F, nodes_Q, known, spacing, F, Q):
         if not known[node]:
             transition(node * spacing, A, G, nodes_F[node], nodes_Q[node])
             known[node] = True
+    for i in range(F.shape[0]):
+        for j in range(F.shape[0]):
+            F[i, j], Q[i, j] = (0.0, 0.0) if between else (nodes_F[left, i, j], nodes_Q[left, i, j])
     if not between:
-        F[:], Q[:] = nodes_F[left], nodes_Q[left]
         return
     rest = 1.0 - s
-    F[:] = 0.0
-    Q[:] = 0.0
     _add_blend(nodes_F[left], nodes_Q[left], A, G, rest * rest * (1 + 2 * s), spacing * s * rest * rest, F, Q)
     _add_blend(nodes_F[left + 1], nodes_Q[left + 1], A, G, s * s * (1 + 2 * rest), -spacing * s * s * rest, F, Q)
 
@@ -127,8 +144,8 @@ def filter_series(
     """One forward pass. y (n,), first one not NaN; steps (n,): time since the frame before; relative (n,): variances.
 
     Fills innovations (n,) and their variances (n,), and unless they are empty the predicted means (n, n_states)
-    and covariances (n, n_states, n_states). Returns the sum of squared normalised innovations, the sum of log variances and their
-    number, without the first two observations, which only place the series.
+    and covariances (n, n_states, n_states). Returns the sum of squared normalised innovations, the sum of log
+    variances and their number, without the first two observations, which only place the series.
     """
     n = A.shape[0]
     x, P, F, Q = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))

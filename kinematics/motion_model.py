@@ -1,4 +1,4 @@
-"""What a coordinate's acceleration may be like: a memory, or a stride's rhythm with overtones; in the kernels' units."""
+"""What a coordinate's acceleration may be like, in the kernels' units: a memory, or a stride's rhythm and overtones."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def memory_model(logs: Array) -> MotionModel:
 def stride_model(logs: Array) -> MotionModel:
     """Acceleration that is a stride's rhythm and its overtones, each of its own strength.
 
-    The sum of independent oscillators a'' = −2λ a' − (λ² + k²ω²) a + noise; logs: damping λ, rate ω, variances of rhythm
-    and overtones. States: position, velocity, acceleration, jerk (the sums), and a, a' of the overtones. (One
-    autoregression with all the poles would fix how strong an overtone is against the base: on a gallop in 20 mm of noise
-    its 95 % intervals held 72-91 %. A slow wander beside the rhythm changed nothing.)
+    The sum of independent oscillators a'' = −2λ a' − (λ² + k²ω²) a + noise; logs: damping λ, rate ω, variances of
+    rhythm and overtones. States: position, velocity, acceleration, jerk (the sums), and a, a' of the overtones. (One
+    autoregression with all the poles would fix how strong an overtone is against the base: on a gallop in 20 mm of
+    noise its 95 % intervals held 72-91 %. A slow wander beside the rhythm changed nothing.)
     """
     damping, rate = np.exp(logs[:2])
     unit = 1.0 / (damping + np.mean(OVERTONES) * rate)
