@@ -8,6 +8,7 @@ NaN. The ``time`` coordinate is in seconds and is the only source of the frame r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import numpy as np
 import xarray as xr
@@ -53,7 +54,7 @@ def frame_times(n_frames: int, fps: float) -> Array:
     ------
     DatasetError : `fps` is not a positive number
     """
-    if fps is None or not np.isfinite(fps) or fps <= 0:
+    if not isinstance(fps, Real) or not np.isfinite(fps) or fps <= 0:
         raise DatasetError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
     return np.arange(n_frames) / float(fps)
 

@@ -24,6 +24,8 @@ def existing(path: str | os.PathLike) -> Path:
     ------
     FormatError : there is no such file, or it is a pickle (which would execute code when opened)
     """
+    if not isinstance(path, str | os.PathLike):
+        raise FormatError(f"a file is given by its path, got {type(path).__name__}: {path!r:.80}")
     path = Path(path)
     if path.suffix.lower() in PICKLES:
         raise FormatError(

@@ -136,3 +136,9 @@ def test_kinematics_need_units():
     )
     with pytest.raises(DatasetError, match=r"\['angle'\] have no 'units'"):
         check_kinematics(angles)
+
+
+@pytest.mark.parametrize("fps", ["30", None, 0, float("nan"), [30]])
+def test_a_frame_rate_that_is_no_positive_number_is_refused(fps):
+    with pytest.raises(DatasetError, match="positive number of frames per second"):
+        frame_times(3, fps)

@@ -286,3 +286,9 @@ def test_two_scorers_and_half_points_are_refused(tmp_path):
     (tmp_path / "b.csv").write_text("scorer,a,a\nbodyparts,n,n\ncoords,x,likelihood\n0,1,0.5\n")
     with pytest.raises(FormatError, match="only one of x and y"):
         read_views({"b": tmp_path / "b.csv"}, fps=1)
+
+
+@pytest.mark.parametrize("sources", [["a.csv"], {"left": 3}, None])
+def test_sources_that_are_no_paths_are_one_sentence(sources):
+    with pytest.raises(FormatError, match="given by its path"):
+        read_views(sources, fps=30.0)
