@@ -1,11 +1,14 @@
 """The detector against labels: error, calibration, robustness and speed, on fixed seeds.
 
-    python benchmarks/pose2d.py openfield [--seeds 3] [--minutes 4|8|15]  pretrained and from scratch, 80/20 at random
+    python benchmarks/pose2d.py openfield [--seeds 3] [--minutes 4|8|15] [--trunk imagenet|scratch] [--save FOLDER]
+                                                             pretrained and from scratch, 80/20 at random
     python benchmarks/pose2d.py networks [--iterations 300]  the lectures' comparison: one data set, one budget
     python benchmarks/pose2d.py mirror                       mirror mouse, held out in time
     python benchmarks/pose2d.py rat                          rat: three cameras to the fourth, and blocks of time
+    python benchmarks/pose2d.py rat3d                        what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py corruption [--detector FILE] Horse-C kinds and severities on openfield
-    python benchmarks/pose2d.py speed                        pictures per second of networks and runtimes
+    python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
+                                                             detector also how far its points move
     python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together: frames/s and memory
 
     The recordings of ../shared/data are needed. `--json FILE` saves the rows. Minutes to hours: run on an idle machine.
@@ -28,6 +31,8 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
+from muybridge.calibration import CharucoBoard, calibrate
+from muybridge.datasets import frame_times, views_dataset
 from muybridge.pose2d import (
     Labels,
     corruption_table,
@@ -42,6 +47,8 @@ from muybridge.pose2d.inference import detector_engine, engine_of
 from muybridge.pose2d.networks import build_network
 from muybridge.pose2d.prediction import calibrated
 from muybridge.pose2d.splits import split_labels
+from muybridge.pose2d.training import calibrate_uncertainty
+from muybridge.triangulate import reconstruct, triangulate_ransac
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 IMAGENET = SHARED / "weights" / "mobilenet_v2_imagenet.npz"
@@ -59,6 +66,8 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--trunk", choices=("imagenet", "scratch"))
+    parser.add_argument("--save", type=Path, help="folder for the trained detectors")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -79,8 +88,11 @@ def openfield(arguments) -> pd.DataFrame:
     for seed in range(arguments.seeds):
         trained, tested, _ = split_labels(labels, 0.2, "random", seed)
         for name, weights in (("imagenet", IMAGENET), ("scratch", None)):
+            if arguments.trunk not in (None, name):
+                continue
             options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
-            rows.append({"trunk": name, "seed": seed} | measure(trained, tested, weights, seed, options))
+            path = arguments.save / f"openfield_{name}_{arguments.minutes}min_{seed}" if arguments.save else None
+            rows.append({"trunk": name, "seed": seed} | measure(trained, tested, weights, seed, options, path))
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
     columns = ["mean", "rmse", "median", "pck5", "train_mean", "train_s"]
@@ -137,11 +149,44 @@ def rat(arguments) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure(trained: Labels, tested: Labels, weights, seed: int, options: dict) -> dict[str, float]:
+def rat3d(arguments) -> pd.DataFrame:
+    """A block of time is held out; its 3D points from the detector's against those from the proofread labels (mm)."""
+    labels = read_labels(SHARED / "data" / "rodent_4cam")
+    trained, tested, _ = split_labels(labels, 0.25, "time")
+    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": BUDGETS[arguments.minutes]}
+    detector = train(trained, weights=IMAGENET, progress=False, **options, holdout=0.12)
+    boards = {name: SHARED / "data" / "rodent_4cam" / name / "calibration_images" for name in tested.camera_names}
+    rig = calibrate(boards, CharucoBoard(8, 11, 24.0, 18.75), progress=False).rig
+    found, names = locate(detector, tested), list(tested.camera_names)
+    confidence, covariances = calibrated(detector, found.mass, found.covariances)
+    by_view = [np.flatnonzero(np.array(tested.cameras) == name) for name in names]
+    views = views_dataset(
+        np.stack([found.points[own] for own in by_view]), cameras=names, keypoints=detector.keypoints,
+        times=frame_times(len(by_view[0]), 30.0), confidence=np.stack([confidence[own] for own in by_view]),
+        covariances_2d=np.stack([covariances[own] for own in by_view]),
+    )  # fmt: skip
+    truth = triangulate_ransac(np.stack([tested.points_2d[own] for own in by_view]), rig).points_3d
+    rows = []
+    for method in ("ransac", "smooth"):
+        for claim, used in (("with", views), ("without", views.drop_vars("covariance"))):
+            pose = reconstruct(used, rig, method=method)
+            error = np.linalg.norm(pose["position"].values - truth, axis=-1)
+            error = error[np.isfinite(error)]
+            spread = {"median mm": np.median(error), "mean mm": error.mean(), "p95 mm": np.quantile(error, 0.95)}
+            rows.append({"method": method, "covariance": claim, "n": len(error)} | spread)
+    return pd.DataFrame(rows)
+
+
+def measure(
+    trained: Labels, tested: Labels, weights, seed: int, options: dict, save: Path | None = None
+) -> dict[str, float]:
     """Train, then errors on training and test frames, with all points and with the sure ones; time and calibration."""
     began = time.perf_counter()
     detector = train(trained, weights=weights, seed=seed, progress=False, **options)
     seconds = time.perf_counter() - began
+    if save is not None:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        detector.save(save.with_suffix(".safetensors"))
     table, own = evaluate(detector, tested).loc["all"], evaluate(detector, trained).loc["all"]
     sure = evaluate(detector, tested, min_confidence=0.6).loc["all"]
     engine, image = detector_engine(detector), tested.image(0)
@@ -157,7 +202,18 @@ def measure(trained: Labels, tested: Labels, weights, seed: int, options: dict) 
 
 
 def coverage(detector, tested: Labels) -> dict[str, float]:
-    """Fraction of errors inside the 90 % ellipse, rank correlation with the error, and how well confidence is met."""
+    """Fraction of errors inside the 90 % ellipse, rank correlation with the error, and how well confidence is met.
+
+    Where training held nothing out, each half of the test frames is calibrated on the other.
+    """
+    if detector.uncertainty.n_held_out:
+        return claims_met(detector, tested)
+    halves = [tested.select(np.arange(len(tested)) % 2 == k) for k in (0, 1)]
+    both = [claims_met(calibrate_uncertainty(detector, halves[1 - k]), halves[k]) for k in (0, 1)]
+    return {name: float(np.mean([one[name] for one in both])) for name in both[0]}
+
+
+def claims_met(detector, tested: Labels) -> dict[str, float]:
     found = locate(detector, tested)
     errors = found.points - tested.points_2d
     confidence, covariances = calibrated(detector, found.mass, found.covariances)
@@ -190,10 +246,15 @@ def corruption(arguments) -> pd.DataFrame:
 
 def speed(arguments) -> pd.DataFrame:
     """640x480, one picture at a time, the best of three rounds of ten."""
-    image = read_labels(SHARED / "data" / "openfield").image(0)
+    labels = read_labels(SHARED / "data" / "openfield")
+    image, pictures = labels.image(0), [labels.image(i) for i in range(0, len(labels), 3)]
+    networks = {name: build_network(name, 4).eval() for name in ("small", "mobilenet_v2", "resnet50")}
+    exact = None
+    if arguments.detector:
+        networks = {"detector": load_detector(arguments.detector).network}
+        exact = places(engine_of(networks["detector"], 1.0, "fp32", "torch"), pictures)
     rows = []
-    for network in ("small", "mobilenet_v2", "resnet50"):
-        net = build_network(network, 4).eval()
+    for network, net in networks.items():
         for runtime in ("torch", "openvino", "onnx"):
             for precision in ("fp32", "bf16"):
                 if runtime == "onnx" and precision == "bf16":
@@ -206,8 +267,16 @@ def speed(arguments) -> pd.DataFrame:
                 rows.append(
                     {"network": network, "runtime": runtime, "precision": precision, "images/s": rate(engine, image)}
                 )
+                if exact is not None:
+                    moved = np.linalg.norm(places(engine, pictures) - exact, axis=-1)
+                    quantiles = np.quantile(moved, (0.5, 0.99))
+                    rows[-1] |= {"moved, median px": quantiles[0], "moved, 99 % px": quantiles[1]}
                 print(rows[-1], file=sys.stderr)
     return pd.DataFrame(rows)
+
+
+def places(engine, pictures) -> np.ndarray:
+    return np.stack([engine.look(picture).points for picture in pictures])
 
 
 def rate(engine, image: np.ndarray, n: int = 10) -> float:
@@ -245,6 +314,7 @@ TABLES = {
     "networks": networks,
     "mirror": mirror,
     "rat": rat,
+    "rat3d": rat3d,
     "corruption": corruption,
     "speed": speed,
     "videos": videos,
