@@ -27,11 +27,12 @@ from benchmarks.calibration_rigs import z_scores
 from benchmarks.calibration_worker import clock, n_seen, timed
 from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, Checkerboard, calibrate
 from muybridge.calibration.bundle import BundleSpec, BundleState, Loss, make_views, minimise
-from muybridge.calibration.calibrate import stacked_corners
 from muybridge.calibration.detection import detect_board, detect_boards
 from muybridge.calibration.finders import opencv_board
 from muybridge.calibration.images import image_files
-from muybridge.calibration.initial import board_outline, frame_poses, lens_row, plane_poses
+from muybridge.calibration.initial import board_outline, frame_poses, plane_poses
+from muybridge.calibration.lenses import lens_row
+from muybridge.calibration.problem import stacked_corners
 from muybridge.calibration.solve import closer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -53,7 +53,8 @@ def gain(session, labels, seed: int) -> list[dict]:
     after = train(join_labels([others, taught]), start=before, seed=seed, progress=False)
     more = train(others, start=before, seed=seed, progress=False)
     return [
-        {"camera": hidden, "seed": seed, "labels": name, "pseudo": len(taught)} | evaluate(net, own).loc["all"].to_dict()
+        {"camera": hidden, "seed": seed, "labels": name, "pseudo": len(taught)}
+        | evaluate(net, own).loc["all"].to_dict()
         for name, net in (("of the others", before), ("of the others, trained on", more), ("and pseudo-labels", after))
     ]
 

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..datasets.arrays import Array
-from .boards import Board, MarkerBoard
+from .boards import Board
 from .cameras import Camera, CameraRig
 from .checks import (
     MIN_SHARED,
     check_connected,
     check_detections,
-    check_given,
     check_motion,
-    check_plane,
     check_quality,
     shared_frames,
 )
@@ -28,11 +26,12 @@ from .detection import BoardDetections, detect_boards
 from .diagnosis import disagreement_warning, refuse_disagreement
 from .errors import CalibrationError
 from .images import Source
-from .initial import chain, initial_lens, lens_camera, lens_row, pair_fits, plane_poses, poses_of
-from .mirror import decide_flips, flip_corners, mostly_mirrored
+from .initial import chain, pair_fits, plane_poses, poses_of
+from .lenses import LensKind, lens_camera
+from .problem import make_problem
 from .report import CalibrationReport
 from .select import choose_lenses
-from .solve import HeldOut, LensKind, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
+from .solve import HeldOut, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
 from .summary import make_report
 from .timing import times_table, try_delays, use_times
 
@@ -118,7 +117,8 @@ def calibrate(
         motion between the exposures is then modelled, and each camera's constant delay estimated
     offsets : {camera: frames} by which a camera runs late, counted as a correction to the matching by position
     lens : coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 of OpenCV's order, or "fisheye"), one for all or
-        {camera: kind}; "auto" takes the simplest model that predicts held-out boards as well as the best
+        {camera: kind}; "auto" takes the simplest model that predicts held-out boards as well as the best (12, 14 and
+        fisheye only where 8 earns its coefficients or the lens is wide)
     same_lens : groups of cameras with identical lenses, which share one
     board_shape : estimate the board's corners, too (a printed board is never quite flat)
     unit : of the board's lengths, and so of the world
@@ -138,8 +138,8 @@ def calibrate(
     clock = None if times is None else times_table(times, detections, offsets)
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
-        problem, rows, kinds, notes = _pose_problem(detections, board, intrinsics, lens, same_lens, offsets)
-        solution = _solve_rig(problem, rows, kinds, lens)
+        problem, rows, kinds, notes = make_problem(detections, board, intrinsics, lens, same_lens, offsets)
+        solution = _solve_rig(problem, rows, kinds)
         check_motion(solution)
         if clock is not None:
             solution, timing = use_times(solution, clock)
@@ -169,113 +169,18 @@ def gather_detections(sources, board: Board, *, every: int, cache: bool, progres
     return {str(camera): ready[str(camera)] for camera in sources}
 
 
-def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[str, int] | None = None) -> Array:
-    """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end.
-
-    Views of fewer than 6 corners (4 of single markers) are left out: a plane's pose is poorly known from them.
-    `offsets`: frames by which a camera runs late, which are dropped at its start (added where negative).
-    """
-    first = next(iter(detections.values()))
-    n_frames = max(found.n_frames for found in detections.values())
-    n_corners = len(first.board.points)
-    least = 4 if isinstance(first.board, MarkerBoard) else min(6, n_corners)
-    corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
-    for c, (name, found) in enumerate(detections.items()):
-        use = found.seen & (found.seen.sum(axis=1, keepdims=True) >= least)
-        late = (offsets or {}).get(name, 0)
-        part = np.where(use[..., None], found.corners, np.nan)[max(late, 0) :]
-        room = corners[c, max(-late, 0) :]
-        room[: len(part)] = part[: len(room)]
-    return corners
-
-
-def _pose_problem(detections, board, intrinsics, lens, same_lens, offsets=None):
-    """The problem, its lenses' start rows (n_lenses, 18) and kinds, and what was decided about mirrored views."""
-    names, corners = tuple(detections), stacked_corners(detections, offsets)
-    sizes = tuple(found.size for found in detections.values())
-    lens_of = _lens_groups(names, sizes, same_lens)
-    known = _known_lenses(names, sizes, intrinsics)
-    rows, kinds, fixed = [], [], []
-    for index in range(lens_of.max() + 1):
-        members = np.flatnonzero(lens_of == index)
-        given = [known[names[c]] for c in members if names[c] in known]
-        kind = lens[names[members[0]]] if isinstance(lens, Mapping) else lens
-        own = np.concatenate(corners[members])
-        row, error = initial_lens(own, board.points, sizes[members[0]])
-        check_plane(names[members[0]], error, own, board)
-        if given:
-            check_given(given[0], row, own, board)
-            row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])
-        rows.append(row)
-        kinds.append(2 if kind == "auto" else kind)
-        fixed.append(bool(given))
-    lenses = np.stack(rows)
-    mirrored = _mirrored_frames(detections, offsets, corners.shape[1])
-    flipped, notes = decide_flips(board, names, sizes, corners, lenses[lens_of], mirrored)
-    seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
-    corners[mostly_mirrored(seen, mirrored)[:, None] & ~mirrored] = np.nan
-    for c in np.flatnonzero(flipped):
-        corners[c] = flip_corners(corners[c], sizes[c][0])
-    return Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped), lenses, tuple(kinds), notes
-
-
-def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
-    table = np.zeros((len(detections), n_frames), bool)
-    for c, (name, found) in enumerate(detections.items()):
-        late = (offsets or {}).get(name, 0)
-        part = found.mirrored[max(late, 0) :]
-        room = table[c, max(-late, 0) :]
-        room[: len(part)] = part[: len(room)]
-    return table
-
-
-def _lens_groups(names, sizes, same_lens) -> NDArray[np.int64]:
-    group = {name: name for name in names}
-    for members in same_lens:
-        unknown = [name for name in members if name not in group]
-        if unknown:
-            raise CalibrationError(
-                f"same_lens names the camera '{unknown[0]}', which has no source; cameras: {list(names)}"
-            )
-        if len({sizes[names.index(name)] for name in members}) > 1:
-            raise CalibrationError(f"same_lens groups cameras of different image sizes: {list(members)}")
-        for name in members:
-            group[name] = members[0]
-    owners = list(dict.fromkeys(group[name] for name in names))
-    return np.array([owners.index(group[name]) for name in names])
-
-
-def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
-    if intrinsics is None:
-        return {}
-    cameras = {c.name: c for c in intrinsics} if isinstance(intrinsics, CameraRig) else dict(intrinsics)
-    for name, size in zip(names, sizes, strict=True):
-        if name in cameras and cameras[name].size != size:
-            given = cameras[name].size
-            swapped = "; width and height are swapped" if given == size[::-1] else ""
-            raise CalibrationError(
-                f"camera '{name}': the given intrinsics belong to images of {given[0]}x{given[1]} px, the recording has"
-                f" {size[0]}x{size[1]} px{swapped}; give intrinsics of this resolution or leave them to be estimated"
-            )
-    return {name: cameras[name] for name in names if name in cameras}
-
-
-def _kind_of(camera: Camera) -> LensKind:
-    return "fisheye" if camera.model == "fisheye" else len(camera.distortion)
-
-
 def _shape_sigma(board: Board) -> float:
     """How far a corner may lie from where it was meant to be printed: 1 % of a square."""
     return 0.01 * board.square_length
 
 
-def _solve_rig(problem: Problem, rows: Array, kinds, lens) -> Solution:
+def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
     """The rig, after a first look with simple lenses has found nothing that must be refused."""
     start = _start(problem, rows, kinds)
     first = solve(problem, start)
     refuse_disagreement(first, rows)
     check_motion(first)
-    if lens == "auto" and not problem.fixed.all():
+    if problem.auto.any():
         return choose_lenses(problem, resolved(first))
     return first
 

@@ -14,7 +14,8 @@ from .covariance import focal_deviation
 from .detection import BoardDetections
 from .errors import CalibrationError
 from .hints import board_hint
-from .initial import fit_lens, lens_row, spread_frames
+from .initial import spread_frames
+from .lenses import fit_lens, lens_row
 from .solve import Solution
 
 MIN_FRAMES = 5
@@ -128,15 +129,15 @@ def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
         )
 
 
-def check_given(camera: Camera, own: Array, corners: Array, board: Board) -> None:
+def check_given(camera: Camera, own: Array, own_fisheye: bool, corners: Array, board: Board) -> None:
     """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
 
-    `own` (18,): the lens row of `initial_lens`; corners (n_frames, n_corners, 2), pixels.
+    `own` (18,): the lens row of `start_lens`; corners (n_frames, n_corners, 2), pixels.
     """
     chosen = corners[spread_frames(corners, 40)]
     row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
     errors = []
-    for lens, kind in ((row, fisheye), (own, False)):
+    for lens, kind in ((row, fisheye), (own, own_fisheye)):
         fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
         errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
     change = row[:2] / own[:2] - 1

@@ -15,16 +15,16 @@ from .initial import (
     PairFit,
     board_outline,
     chain,
-    lens_camera,
     pair_fits,
     plane_poses,
     poses_of,
     relative_pose,
     spread_frames,
 )
+from .lenses import LensKind, lens_camera
 from .offsets import board_offsets
 from .rotations import rotation_vector
-from .solve import LensKind, Problem, Solution, solve, start_frames
+from .solve import Problem, Solution, solve, start_frames
 
 MAX_SHIFT = 5
 _SURE = 2.0

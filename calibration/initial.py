@@ -1,8 +1,10 @@
-"""First guesses: lenses from single cameras, board poses from single views, the rig from cameras that share frames."""
+"""First guesses: board poses from single views, the rig from cameras that share frames."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -10,35 +12,12 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
-from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise, squares
 from .cameras import Camera
 from .rotations import mean_rotation
 
-_MAX_LENS_FRAMES = 40
-_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)
-_SIMPLE = (0, 1, 4, 5)
 _MAX_PAIR_FRAMES = 60
 _MAX_PROPOSALS = 24
-
-
-def lens_row(K: Array, distortion: Array) -> Array:
-    """(18,) fx, fy, cx, cy and 14 coefficients."""
-    row = np.zeros(N_LENS)
-    row[:4] = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
-    row[4 : 4 + len(distortion)] = distortion
-    return row
-
-
-def lens_matrix(row: Array) -> Array:
-    """(3, 3) K of a lens row."""
-    return np.array([[row[0], 0, row[2]], [0, row[1], row[3]], [0, 0, 1.0]])
-
-
-def lens_camera(row: Array, size: tuple[int, int], *, fisheye: bool = False, name: str = "lens") -> Camera:
-    """A camera at the origin with this lens."""
-    distortion = row[4:8] if fisheye else row[4:]
-    model = "fisheye" if fisheye else "pinhole"
-    return Camera(name, size, lens_matrix(row), distortion, np.eye(3), np.zeros(3), model)
+_OTHER_TRACE = 1 + 2 * np.cos(np.radians(20))
 
 
 def spread_frames(corners: Array, n: int) -> NDArray[np.int64]:
@@ -55,24 +34,6 @@ def spread_frames(corners: Array, n: int) -> NDArray[np.int64]:
         chosen.append(int(np.argmax(distance)))
         distance = np.minimum(distance, np.linalg.norm(features - features[chosen[-1]], axis=-1))
     return np.sort(frames[chosen])
-
-
-def focal_from_homographies(corners: Array, points: Array, size: tuple[int, int]) -> float | None:
-    """Focal length, pixels, of square pixels and a central principal point (Zhang 2000, eq. 3-4); None if undefined."""
-    center, equations = 0.5 * (np.array(size, float) - 1), []
-    for view in corners:
-        seen = np.isfinite(view[:, 0])
-        H, _ = cv2.findHomography(points[seen, :2], (view[seen] - center) / size[0], 0)
-        if H is None:
-            continue
-        H = H / np.linalg.norm(H[:, :2])
-        (a, b), (c, d), (e, f) = H[0, :2], H[1, :2], H[2, :2]
-        equations += [(a * b + c * d, e * f), (a * a + c * c - b * b - d * d, e * e - f * f)]
-    if not equations:
-        return None
-    left, right = np.array(equations).T
-    square = -(left * right).sum() / max((left * left).sum(), 1e-300)
-    return float(size[0] / np.sqrt(square)) if square > 0 else None
 
 
 def plane_poses(corners: Array, points: Array, camera: Camera) -> tuple[Array, Array, Array]:
@@ -113,66 +74,18 @@ def _collinear(points: Array) -> bool:
     return bool(spread[1] < 1e-3 * spread[0])
 
 
-def fit_lens(
-    corners: Array, points: Array, size: tuple[int, int], *, lens: Array, free: NDArray[np.bool_], fisheye: bool = False
-) -> BundleFit | None:
-    """One camera alone: lens and board poses from (n_frames, n_corners, 2); None where no pose can be found."""
-    try:
-        camera = lens_camera(lens, size, fisheye=fisheye)
-    except ValueError:
-        return None
-    R, t, _ = plane_poses(corners, points, camera)
-    usable = np.flatnonzero(np.isfinite(t[:, 0, 0]))
-    if len(usable) == 0:
-        return None
-    views = make_views(corners[None], usable)
-    state = BundleState(
-        lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points, np.zeros(1)
-    )
-    still = np.array([False])
-    spec = BundleSpec(np.zeros(1, int), np.array([fisheye]), free[None], still, still)
-    loss = Loss(scale=0.004 * size[0], keep=np.ones(len(views.corner), bool))
-    return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
-
-
-def initial_lens(corners: Array, points: Array, size: tuple[int, int]) -> tuple[Array, float]:
-    """Lens row of a pinhole with k1 and k2, from one camera's corners, and the distance, pixels, of 75 % of them.
-
-    Several focal lengths are tried as starts: the closed form is poor where the lens bends much.
-    """
-    chosen = corners[spread_frames(corners, _MAX_LENS_FRAMES)]
-    closed = focal_from_homographies(chosen, points, size)
-    guesses = [factor * size[0] for factor in _FOCAL_GUESSES] + ([closed] if closed else [])
-    free = np.zeros(N_LENS, bool)
-    free[list(_SIMPLE)] = True
-    best, best_cost, error = None, np.inf, np.inf
-    for focal in reversed(guesses):
-        lens = lens_row(np.diag([focal, focal, 1.0]), np.zeros(0))
-        lens[2:4] = 0.5 * (np.array(size) - 1)
-        fit = fit_lens(chosen, points, size, lens=lens, free=free)
-        if fit is None or not np.isfinite(fit.state.lens).all() or (fit.state.lens[0, :2] <= 0).any():
-            continue
-        cost = fit.cost / max(len(fit.residuals), 1)
-        if cost < 0.98 * best_cost:
-            best, best_cost = fit.state.lens[0], cost
-            # a share of gross outliers moves no quantile, and no view of another board fits three corners of four
-            error = float(np.nanpercentile(np.sqrt(squares(fit.residuals)), 75))
-        if closed and focal == closed and cost < 0.5:
-            break
-    if best is None:
-        best = lens_row(np.diag([size[0], size[0], 1.0]), np.zeros(0))
-        best[2:4] = 0.5 * (np.array(size) - 1)
-    return best, error
-
-
 @dataclass(frozen=True, eq=False)
 class PairFit:
-    """Relative pose of camera b to camera a, x_a = R x_b + t: its shared frames and its median error (of the depth)."""
+    """Relative pose of camera b to camera a, x_a = R x_b + t: its shared frames and its median error (of the depth).
+
+    rival: the least error of a pose turned by more than 20 degrees from it.
+    """
 
     R: Array
     t: Array
     n_shared: int
     error: float
+    rival: float = np.inf
 
 
 def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> PairFit | None:
@@ -180,7 +93,7 @@ def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array
 
     Parameters
     ----------
-    a, b : R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`, the same frames
+    a, b : candidates R (n_frames, n, 3, 3) and t (n_frames, n, 3), as of `plane_poses`, the same frames
     outline : (n, 3) points of the board with which poses are compared
     """
     shared = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
@@ -188,27 +101,33 @@ def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array
         return None
     both = shared[np.unique(np.linspace(0, len(shared) - 1, _MAX_PAIR_FRAMES).astype(int))]
     X_a, X_b = _seen_from(a[0][both], a[1][both], outline), _seen_from(b[0][both], b[1][both], outline)
-    best, best_error = None, np.inf
-    for f in both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]:
-        for i in range(2):
-            for j in range(2):
-                R = a[0][f, i] @ b[0][f, j].T
-                t = a[1][f, i] - R @ b[1][f, j]
-                if np.isfinite(t).all():
-                    error = float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2))))
-                    if error < best_error:
-                        best, best_error = (R, t), error
-    if best is None:
+    tried = [
+        (float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2)))), R, t) for R, t in _proposals(a, b, both)
+    ]
+    if not tried:
         return None
-    return _average(best, a, b, both, len(shared), X_a, X_b, best_error)
+    best_error, *best = min(tried, key=lambda trial: trial[0])
+    fit = _average(best, a, b, both, len(shared), X_a, X_b, best_error)
+    others = [error for error, R, _ in tried if np.trace(R.T @ fit.R) < _OTHER_TRACE]
+    return replace(fit, rival=min(others, default=np.inf))
 
 
-def _average(best: tuple[Array, Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
+def _proposals(a, b, both: NDArray[np.int64]) -> Iterator[tuple[Array, Array]]:
+    """The relative pose that each combination of candidates in some of the frames proposes."""
+    for f in both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]:
+        for i, j in product(range(a[0].shape[1]), range(b[0].shape[1])):
+            R = a[0][f, i] @ b[0][f, j].T
+            t = a[1][f, i] - R @ b[1][f, j]
+            if np.isfinite(t).all():
+                yield R, t
+
+
+def _average(best: list[Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
     """Mean over the frames that agree with the best proposal; the proposal itself where averaging does not help."""
     table = _disagreement(best[0], best[1], X_a, X_b)
     choice = table.reshape(len(table), -1).argmin(axis=1)
     near = np.flatnonzero(table.reshape(len(table), -1).min(axis=1) <= 2 * best_error + 1e-12)
-    i, j, f = choice[near] // 2, choice[near] % 2, both[near]
+    i, j, f = *np.divmod(choice[near], table.shape[2]), both[near]
     turns = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
     R = mean_rotation(turns)
     t = np.median(a[1][f, i] - np.einsum("ij,nj->ni", R, b[1][f, j]), axis=0)
@@ -219,12 +138,12 @@ def _average(best: tuple[Array, Array], a, b, both, n_shared: int, X_a, X_b, bes
 
 
 def _seen_from(R: Array, t: Array, outline: Array) -> Array:
-    """(n_frames, 2, n_points, 3) the board's points in the camera's frame, both candidate poses."""
+    """(n_frames, n, n_points, 3) the board's points in the camera's frame, all candidate poses."""
     return np.einsum("fkij,pj->fkpi", R, outline) + t[:, :, None]
 
 
 def _disagreement(R: Array, t: Array, X_a: Array, X_b: Array) -> Array:
-    """(n_frames, 2, 2) RMS distance of the board's points after the relative pose, in units of their depth."""
+    """(n_frames, n, n) RMS distance of the board's points after the relative pose, in units of their depth."""
     moved = X_b @ R.T + t
     gap = np.linalg.norm(X_a[:, :, None] - moved[:, None], axis=-1)
     depth = np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]

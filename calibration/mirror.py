@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
+from .cameras import Camera
 from .errors import CalibrationError
-from .initial import board_outline, lens_camera, plane_poses, relative_pose
+from .initial import board_outline, plane_poses, relative_pose
 
 _CLEARLY = 0.6
 _MIN_SHARED = 4
@@ -33,18 +34,16 @@ def mostly_mirrored(seen: NDArray[np.bool_], mirrored: NDArray[np.bool_]) -> NDA
 
 def decide_flips(
     board: Board,
-    names: tuple[str, ...],
-    sizes: tuple[tuple[int, int], ...],
+    cameras: list[Camera],
     corners: Array,
-    lenses: Array,
     mirrored: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Which cameras' videos are flipped, (n_cameras,), and sentences that say what was decided.
 
     Parameters
     ----------
+    cameras : their first lenses, the principal points in the middle
     corners : (n_cameras, n_frames, n_corners, 2), pixels as stored
-    lenses : (n_cameras, 18) start values, their principal points in the middle
     mirrored : (n_cameras, n_frames) frames that show the pattern's mirror image
 
     Raises
@@ -56,40 +55,40 @@ def decide_flips(
     if not always.any():
         return always, ()
     corners = np.where((always[:, None] & ~mirrored)[..., None, None], np.nan, corners)
-    flipped, notes, outline = np.zeros(len(names), bool), [], board_outline(board)
-    known = {int(c): _poses(corners[c], board, lenses[c], sizes[c]) for c in np.flatnonzero(~always)}
+    names, flipped, notes = [camera.name for camera in cameras], np.zeros(len(cameras), bool), []
+    known = {int(c): _poses(corners[c], board, cameras[c]) for c in np.flatnonzero(~always)}
     open_ = [int(c) for c in np.flatnonzero(always)]
     while open_:
-        tried = [_compare(c, board, corners, lenses, sizes, known, outline) for c in open_]
+        tried = [_compare(corners[c], board, cameras[c], known) for c in open_]
         clear = [min(errors) / max(max(errors), 1e-12) if np.isfinite(errors).all() else np.inf for errors in tried]
         best = int(np.argmin(clear))
         if clear[best] > _CLEARLY:
             raise CalibrationError(_unresolved(names, open_, bool(known)))
         c = open_.pop(best)
         flipped[c] = tried[best][1] < tried[best][0]
-        own = flip_corners(corners[c], sizes[c][0]) if flipped[c] else corners[c]
-        known[c] = _poses(own, board, lenses[c], sizes[c])
+        own = flip_corners(corners[c], cameras[c].size[0]) if flipped[c] else corners[c]
+        known[c] = _poses(own, board, cameras[c])
         what = "its video is flipped (K[0, 0] < 0)" if flipped[c] else "it sees the back of the board"
         notes.append(f"camera '{names[c]}' shows the pattern mirrored: by the other cameras, {what}")
     return flipped, tuple(notes)
 
 
-def _poses(corners: Array, board: Board, lens: Array, size: tuple[int, int]) -> tuple[Array, Array]:
-    return plane_poses(corners, board.points, lens_camera(lens, size))[:2]
+def _poses(corners: Array, board: Board, camera: Camera) -> tuple[Array, Array]:
+    return plane_poses(corners, board.points, camera)[:2]
 
 
-def _compare(c: int, board, corners, lenses, sizes, known, outline) -> tuple[float, float]:
+def _compare(corners: Array, board: Board, camera: Camera, known) -> tuple[float, float]:
     """Disagreement with the known cameras if the camera sees the board's back, and if its video is flipped."""
-    errors = []
-    for own in (corners[c], flip_corners(corners[c], sizes[c][0])):
-        poses = _poses(own, board, lenses[c], sizes[c])
+    errors, outline = [], board_outline(board)
+    for own in (corners, flip_corners(corners, camera.size[0])):
+        poses = _poses(own, board, camera)
         fits = [relative_pose(poses, other, outline) for other in known.values()]
         enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= _MIN_SHARED]
         errors.append(float(np.median(enough)) if enough else np.inf)
     return errors[0], errors[1]
 
 
-def _unresolved(names: tuple[str, ...], cameras: list[int], any_plain: bool) -> str:
+def _unresolved(names: list[str], cameras: list[int], any_plain: bool) -> str:
     which = ", ".join(f"'{names[c]}'" for c in cameras)
     why = (
         "too few frames are shared with cameras that see it plainly"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from .cameras import Camera, CameraRig
 from .detection import BoardDetections
-from .initial import board_outline, initial_lens, lens_camera, plane_poses
+from .initial import board_outline, plane_poses
+from .lenses import start_camera
 
 MIN_FRAMES = 4
 _MAX_FRAMES, _MAX_PROPOSALS = 120, 24
@@ -91,7 +92,7 @@ def _poses(name: str, found: BoardDetections, intrinsics) -> tuple[Array, Array]
     corners = np.where(found.seen[..., None], found.corners, np.nan)
     camera = known.get(name)
     if camera is None:
-        camera = lens_camera(initial_lens(corners, found.board.points, found.size)[0], found.size, name=name)
+        camera = start_camera(corners, found.board.points, found.size, name)
     R, t, _ = plane_poses(corners, found.board.points, camera)
     return R, t
 

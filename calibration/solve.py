@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from .boards import Board
-from .bundle import N_LENS, BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of, squares
+from .bundle import BundleFit, BundleSpec, BundleState, Loss, Views, make_views, minimise, residuals_of, squares
 from .cameras import Camera, CameraRig
-from .initial import board_outline, frame_poses, lens_camera, lens_matrix
+from .initial import board_outline, frame_poses
+from .lenses import LensKind, free_lens, lens_camera, lens_matrix
 
-LensKind = int | str
-LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
-# OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
 LOSS_SCALE = 3.0
 _GROSS = 30.0
 _RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
@@ -29,6 +27,7 @@ class Problem:
 
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
+    auto (n_lenses,) lenses whose model is to be chosen;
     motion (n_frames, 2, 6), late (n_cameras, n_frames): the board's own motion and the exposures' times (`timing.py`),
     None: all cameras expose together; free_delay: whether the cameras' delays are estimated.
     """
@@ -40,6 +39,7 @@ class Problem:
     lens_of: NDArray[np.int64]
     fixed: NDArray[np.bool_]
     flipped: NDArray[np.bool_]
+    auto: NDArray[np.bool_]
     motion: Array | None = None
     late: Array | None = None
     free_delay: bool = False
@@ -104,30 +104,6 @@ class Solution:
     def frame_of(self) -> NDArray[np.int64]:
         """(n_obs,) the frame number of each observation."""
         return self.frames[self.views.frame[self.views.view_of]]
-
-
-def free_lens(kind: LensKind) -> NDArray[np.bool_]:
-    """(18,) the unknowns of a lens of this kind: focal lengths, principal point, and the coefficients."""
-    free = np.zeros(N_LENS, bool)
-    free[: 4 + (4 if kind == "fisheye" else int(kind))] = True
-    return free
-
-
-def fisheye_row(row: Array, size: tuple[int, int]) -> Array:
-    """The equidistant lens row nearest to a pinhole's, over the image's own angles."""
-    radius = 0.5 * np.hypot(*size) / row[0]
-    pixels = np.linspace(0.02, 1, 50)[:, None] * np.array([0.5 * np.hypot(*size), 0.0]) + row[2:4]
-    ideal = lens_camera(row, size).undistort(pixels)
-    theta = np.arctan((ideal[:, 0] - row[2]) / row[0])
-    theta_d = np.linspace(0.02, 1, 50) * radius
-    seen = np.isfinite(theta) & (theta > 0)
-    if seen.sum() < 10:
-        theta, seen = theta_d, np.ones(50, bool)
-    powers = theta[seen, None] ** np.array([3, 5])
-    coefficients = np.linalg.lstsq(powers, theta_d[seen] - theta[seen], rcond=None)[0]
-    fisheye = np.zeros(N_LENS)
-    fisheye[:4], fisheye[4:6] = row[:4], coefficients
-    return fisheye
 
 
 def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Array, t: Array, candidates) -> Start:

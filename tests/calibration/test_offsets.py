@@ -84,7 +84,7 @@ def test_twelve_of_twelve_shifts_of_a_real_board_are_found():
     import cv2
 
     from muybridge.calibration.detection import detect_boards
-    from muybridge.calibration.initial import initial_lens, lens_camera
+    from muybridge.calibration.lenses import start_camera
 
     board = CharucoBoard(8, 11, 24.0, 18.75)
     cameras = ("back", "mid", "side", "top")
@@ -92,9 +92,7 @@ def test_twelve_of_twelve_shifts_of_a_real_board_are_found():
     sources = {c: sorted((folder / c / "calibration_images").glob("*.jpg"), key=_number) for c in cameras}
     images = {c: [cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in paths] for c, paths in sources.items()}
     detections = detect_boards(images, board, cache=False, progress=False)
-    lenses = {
-        c: lens_camera(initial_lens(d.corners, board.points, d.size)[0], d.size, name=c) for c, d in detections.items()
-    }
+    lenses = {c: start_camera(d.corners, board.points, d.size, c) for c, d in detections.items()}
     for i, camera in enumerate(cameras):
         for k in (-2, 1, 3):
             late = {**detections, camera: shifted(detections[camera], k)}
