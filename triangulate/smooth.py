@@ -75,11 +75,7 @@ def check_problem(
     points_2d = check_points_2d(points_2d, rig, fewest_views=1)
     if points_2d.ndim != 4:
         raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
-    half = np.isnan(points_2d[..., 0]) != np.isnan(points_2d[..., 1])
     confidence = check_confidence(confidence, points_2d, rig)
-    missing = half if confidence is None else half | (confidence == 0)
-    if missing.any():
-        points_2d = np.where(missing[..., None], np.nan, points_2d)
     if not (np.isfinite(fps) and fps > 0):
         raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
     if order is not None and order not in ORDERS:

@@ -163,15 +163,17 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
 
     def memory(k: int) -> float:
         kernel: Any = _kernels_smooth.lagged_products
+        total = 0.0
         for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors are forgotten at once
             sums = np.zeros((count, 3))
             kernel(*fixed, k, count, sums)
             known = sums[:, 2] >= _FEWEST_PRODUCTS
             correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
             lasting = np.cumprod(correlation > _FORGOTTEN)
+            total = float((correlation * lasting).sum())
             if not lasting.all():
                 break
-        return 1 + 2 * float((correlation * lasting).sum())
+        return 1 + 2 * total
 
     if n_lags < 1:
         return np.ones(n_keypoints)
@@ -219,7 +221,7 @@ def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
     Only the ratio is believed: how large the noise is, is learned from the residuals. 1 where nothing is claimed.
     """
     if covariances_2d is None:
-        return np.ones(points_2d.shape[:-1])
+        return np.broadcast_to(1.0, points_2d.shape[:-1])
     claimed = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
     claimed = np.where(np.isfinite(claimed) & (claimed > 0), claimed, np.nan)
     middle = np.array([[np.nanmedian(row) if np.isfinite(row).any() else 1.0 for row in own.T] for own in claimed])

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,12 @@ _FEWEST_WINDOW = 100
 _OVERLAP_RANGE = (100, 1000)
 _DECAY = 18  # log of the factor by which a window's edge has faded where the overlap ends
 _FINEST_BONE = 0.05  # of a pixel's span
+_DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
+_BY_FRAME = (
+    "points_3d", "covariances_3d", "inlier_probability", *_DERIVATIVES, "cross_covariances", "samples",
+)  # fmt: skip
+_TIME_AXIS = {"inlier_probability": 1, "samples": 1}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +64,16 @@ class Problem:
         return self.points_2d.shape[2]
 
     def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None, Array]:
+        """Pixels with NaN where missing, rig, confidence and scale of some frames: a copy of no more than these."""
         confidence = None if self.confidence is None else np.ascontiguousarray(self.confidence[:, frames])
-        return np.ascontiguousarray(self.points_2d[:, frames]), self.rig, confidence, self.scale[:, frames]
+        points_2d = self.points_2d[:, frames].copy()
+        points_2d[self.missing(frames)] = np.nan
+        return points_2d, self.rig, confidence, self.scale[:, frames]
+
+    def missing(self, frames: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.bool_]:
+        """(n_cameras, n_frames, n_keypoints) pixels that are not there: a coordinate is NaN, or the confidence 0."""
+        missing = np.asarray(np.isnan(self.points_2d[:, frames]).any(axis=-1))
+        return missing if self.confidence is None else missing | np.asarray(self.confidence[:, frames] == 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +93,7 @@ class Learned:
 
 def learn(problem: Problem) -> Learned:
     """Noise, order, process variances and bones from the recording's best observed frames."""
-    n_seen = np.isfinite(problem.points_2d[..., 0]).sum(axis=(0, 2))
+    n_seen = (~problem.missing()).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
     observations, start, inliers = observe(*problem.at(frames))
     prior, observations, tracks = learn_time_prior(observations, start, inliers, lengths, problem.order)
@@ -213,38 +229,60 @@ def solve_windows(
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
-    whole = _empty(problem, len(pairs), n_samples)
     length = window or window_length(n_keypoints, learned, joint=learned.bones is not None or n_samples > 0)
     plan = list(windows(n_frames, length, overlap_frames(learned)))
-    converged, by_frame = True, {}
+    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
     quiet = not progress or len(plan) < 2
-    for (frames, kept), part in tqdm(
-        _solutions(plan, solve, noise), "smoothing", len(plan), unit="window", disable=quiet
-    ):
-        inner = slice(kept.start - frames.start, kept.stop - frames.start)
-        whole.points_3d[kept], whole.covariances[kept] = part.points_3d[inner], part.covariances[inner]
-        whole.inlier_probability[:, kept] = part.inlier_probability[:, inner]
-        whole.cross_covariances[kept] = part.cross_covariances[inner]
-        whole.samples[:, kept] = part.samples[:, inner]
-        converged &= part.converged
-        for name, values in part.by_frame.items():
-            by_frame.setdefault(name, []).append(values[inner])
-    whole.inlier_probability[np.isnan(problem.points_2d[..., 0])] = np.nan
-    trajectory = trajectory_of(problem, learned, replace(whole, converged=converged), pairs)
-    return trajectory, {name: np.concatenate(parts) for name, parts in by_frame.items()}
+    whole, converged = {}, True
+    for (_, kept), (part, settled) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
+        for name, values in part.items():
+            axis = _TIME_AXIS.get(name, 0)
+            if name not in whole:
+                shape = (*values.shape[:axis], n_frames, *values.shape[axis + 1 :])
+                whole[name] = np.empty(shape, values.dtype)
+            whole[name][(slice(None),) * axis + (kept,)] = values
+        converged &= settled
+    own = {name: whole.pop(name) for name in _BY_FRAME}
+    return Trajectory(**own, **_constants(problem, learned, pairs), converged=converged), whole
+
+
+def _solved_part(
+    problem: Problem,
+    learned: Learned,
+    pairs: NDArray[np.int64],
+    solve: Callable[[slice, FrameNoise | None], Solution],
+    frames: slice,
+    kept: slice,
+    noise: FrameNoise | None,
+) -> tuple[dict[str, Array], bool]:
+    """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept."""
+    part = solve(frames, noise)
+    spread, centre = np.sqrt(learned.memory), learned.observations.centre
+    covariances = part.covariances * learned.memory[:, None, None, None]
+    arrays = {
+        "points_3d": part.points_3d + centre,
+        "covariances_3d": covariances[:, :, 0],
+        "inlier_probability": np.where(problem.missing(frames), np.nan, part.inlier_probability),
+        **dict(zip(_DERIVATIVES, derivatives(part.points_3d, covariances, problem.fps), strict=True)),
+        "cross_covariances": part.cross_covariances * spread[pairs].prod(axis=1)[:, None, None],
+        "samples": part.points_3d + (part.samples - part.points_3d) * spread[:, None] + centre,
+        **part.by_frame,
+    }
+    inner = slice(kept.start - frames.start, kept.stop - frames.start)
+    return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
 
 
 def _solutions(
     plan: list[tuple[slice, slice]],
-    solve: Callable[[slice, FrameNoise | None], Solution],
+    solve: Callable[[slice, slice, FrameNoise | None], T],
     noise: FrameNoise | None,
-) -> Iterator[tuple[tuple[slice, slice], Solution]]:
+) -> Iterator[tuple[tuple[slice, slice], T]]:
     """Windows with their solutions, in order; only as many at a time as there are processors: memory stays bounded."""
     n_threads = min(n_processors(), len(plan), _MOST_THREADS)
     with ThreadPoolExecutor(max(n_threads, 1)) as pool, one_blas_thread():
         waiting = deque()
         for window in plan:
-            waiting.append((window, pool.submit(solve, window[0], noise)))
+            waiting.append((window, pool.submit(solve, *window, noise)))
             if len(waiting) >= n_threads:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -253,46 +291,18 @@ def _solutions(
             yield done, future.result()
 
 
-def _empty(problem: Problem, n_pairs: int, n_samples: int) -> Solution:
-    n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
-    return Solution(
-        points_3d=np.full((n_frames, n_keypoints, 3), np.nan),
-        covariances=np.full((n_frames, n_keypoints, 3, 3, 3), np.nan),
-        inlier_probability=np.full(problem.points_2d.shape[:3], np.nan),
-        cross_covariances=np.full((n_frames, n_pairs, 3, 3), np.nan),
-        samples=np.full((n_samples, n_frames, n_keypoints, 3), np.nan),
-        converged=True,
-    )
-
-
-def trajectory_of(problem: Problem, learned: Learned, solution: Solution, pairs: NDArray[np.int64]) -> Trajectory:
-    """The solution of a whole recording in the world's coordinates, with its derivatives."""
-    spread = np.sqrt(learned.memory)
-    covariances = solution.covariances * learned.memory[:, None, None, None]
-    velocities, velocity_covariances, accelerations, acceleration_covariances = derivatives(
-        solution.points_3d, covariances, problem.fps
-    )
+def _constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:
+    """What of a trajectory does not depend on time."""
     bones = learned.bones
-    centre = learned.observations.centre
-    return Trajectory(
-        points_3d=solution.points_3d + centre,
-        covariances_3d=np.ascontiguousarray(covariances[:, :, 0]),
-        inlier_probability=solution.inlier_probability,
-        velocities=velocities,
-        velocity_covariances=velocity_covariances,
-        accelerations=accelerations,
-        acceleration_covariances=acceleration_covariances,
-        sigma=learned.observations.sigma,
-        order=learned.prior.order,
-        process_stds=_inverse_root(learned.prior.precisions),
-        fps=problem.fps,
-        bone_lengths=np.zeros(0) if bones is None else bones.lengths,
-        bone_stds=np.zeros(0) if bones is None else bones.stds,
-        pairs=pairs,
-        cross_covariances=solution.cross_covariances * spread[pairs].prod(axis=1)[:, None, None],
-        samples=solution.points_3d + (solution.samples - solution.points_3d) * spread[:, None] + centre,
-        converged=solution.converged,
-    )
+    return {
+        "sigma": learned.observations.sigma,
+        "order": learned.prior.order,
+        "process_stds": _inverse_root(learned.prior.precisions),
+        "fps": problem.fps,
+        "bone_lengths": np.zeros(0) if bones is None else bones.lengths,
+        "bone_stds": np.zeros(0) if bones is None else bones.stds,
+        "pairs": pairs,
+    }
 
 
 def _inverse_root(precisions: Array) -> Array:
