@@ -80,8 +80,9 @@ def settle_checkerboards(
     orders = turned_orders(board)
     corners = _reordered(board, corners, flipped)
     turned = np.take_along_axis(corners, orders[turns][..., None], axis=2)
-    n = int((turns > 0).sum())
-    notes += (f"the {board} looks the same after a turn: {n} views were turned to agree with the other cameras",)
+    if turns.any():
+        n = int((turns > 0).sum())
+        notes += (f"the {board} looks the same after a turn: {n} views were turned to agree with the other cameras",)
     return turned, flipped, notes
 
 
@@ -108,12 +109,9 @@ def _pairs(board: Checkerboard, first: list[Poses], second: list[Poses]) -> dict
 
 
 def _disagree(pairs: dict[tuple[int, int], PairFit], n_cameras: int) -> bool:
-    """Whether some camera fits no other one."""
-    least = np.full(n_cameras, np.inf)
-    for pair, fit in pairs.items():
-        for c in pair:
-            least[c] = min(least[c], fit.error)
-    return bool((least[np.isfinite(least)] > _SUSPICIOUS).any())
+    """Whether the pairs that see the same world leave out a camera that all pairs together reach."""
+    good = {pair: fit for pair, fit in pairs.items() if fit.error < _SUSPICIOUS}
+    return len(chain(good, n_cameras, 0)) < len(chain(pairs, n_cameras, 0))
 
 
 def _find_flips(board, cameras, corners, plain, pairs):
