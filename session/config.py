@@ -8,7 +8,8 @@
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them, and the options of train
-    [calibrate] [predict] [reconstruct] [kinematics] [report]   options of the step's public function
+    [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate
+    [predict] [reconstruct] [kinematics] [report]   options of the step's public function
 
 Paths are relative to the session file.
 """
@@ -167,6 +168,7 @@ def _check_paths(path: Path, tables: dict) -> None:
     """Entries that name files are texts."""
     named = {
         "session": ("output", "rig"),
+        "calibrate": ("intrinsics",),
         "train": ("weights", "start"),
         "predict": ("detector",),
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 _SET_BY_SESSION = {
-    "calibrate": ("sources", "board", "progress", "intrinsics"),
+    "calibrate": ("sources", "board", "progress"),
     "train": ("progress", "checkpoint", "held_out", "recipe"),
     "predict": ("videos", "progress", "checkpoint", "fps", "times"),
     "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
@@ -176,8 +176,14 @@ def load_rig(session: Session) -> CameraRig:
     return rig if session.up is None else replace(rig, up=session.up)
 
 
+def _known_lenses(session: Session) -> list[Path]:
+    """The rig file whose lenses are kept, if the session names one."""
+    named = session.options["calibrate"].get("intrinsics")
+    return [] if named is None else [session.folder / named]
+
+
 def _calibrate(session: Session, progress: bool) -> None:
-    from ..calibration import calibrate, world_from_board, write_rig
+    from ..calibration import calibrate, read_rig, world_from_board, write_rig
 
     boards = session.sources("board")
     lacking = [name for name in session.cameras if name not in boards]
@@ -190,6 +196,8 @@ def _calibrate(session: Session, progress: bool) -> None:
         name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
     }
     options = {"unit": session.unit, **session.options["calibrate"]}
+    if "intrinsics" in options:
+        options["intrinsics"] = read_rig(session.folder / options["intrinsics"])
     calibration = _call(session, "calibrate", calibrate, sources, session.make_board(), progress=progress, **options)
     if session.floor_frame is not None:
         calibration = world_from_board(calibration, session.floor_frame)
@@ -437,7 +445,7 @@ ALL_STEPS = {
         Step(
             "calibrate",
             lambda s: s.rig is None,
-            lambda s: _flat(s.sources("board")),
+            lambda s: _flat(s.sources("board")) + _known_lenses(s),
             lambda s: [s.output / "rig.toml", s.output / "calibration.json"],
             _calibrate,
         ),

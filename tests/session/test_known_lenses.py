@@ -1,0 +1,72 @@
+"""[calibrate] intrinsics: a rig file whose lenses stay as they are."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from muybridge.calibration import CameraRig, read_rig, write_rig
+from muybridge.session import SessionError, read_session, run_session
+from tests.calibration.synthetic import board_motion, render_board, small_rig
+
+SESSION = """
+[session]
+name = "lenses"
+
+[cameras.cam_0]
+board = "cam_0"
+
+[cameras.cam_1]
+board = "cam_1"
+
+[board]
+type = "charuco"
+squares_x = 7
+squares_y = 6
+square_length = 40.0
+marker_length = 30.0
+
+[calibrate]
+intrinsics = "lenses.toml"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rig = small_rig(2)
+    for name, images in render_board(rig, *board_motion(10, reach=60.0, seed=3)).items():
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            cv2.imwrite(str(tmp_path / name / f"{i}.png"), image)
+    spare = replace(rig[0], name="spare")
+    write_rig(CameraRig((*rig, spare)), tmp_path / "lenses.toml")
+    (tmp_path / "session.toml").write_text(SESSION)
+    return tmp_path
+
+
+def test_the_lenses_of_a_rig_file_stay_and_only_the_poses_are_estimated(folder):
+    session = read_session(folder)
+    assert list(run_session(session, ("calibrate",), progress=False)) == ["calibrate"]
+    found = read_rig(session.output / "rig.toml")
+    assert found.names == ("cam_0", "cam_1")
+    for camera, true in zip(found, small_rig(2), strict=True):
+        np.testing.assert_array_equal(camera.K, true.K)
+    apart = np.linalg.norm(found.centers[1] - found.centers[0])
+    np.testing.assert_allclose(apart, np.linalg.norm(np.diff(small_rig(2).centers, axis=0)), rtol=0.01)
+    assert run_session(session, ("calibrate",), progress=False) == {}
+    write_rig(small_rig(2), folder / "lenses.toml")
+    assert list(run_session(session, ("calibrate",), progress=False)) == ["calibrate"]
+
+
+def test_a_missing_rig_file_is_named(folder):
+    (folder / "lenses.toml").unlink()
+    with pytest.raises(SessionError, match=r"step 'calibrate' needs .*lenses.toml"):
+        run_session(read_session(folder), ("calibrate",), progress=False)
+
+
+def test_intrinsics_that_are_no_path_are_refused(folder):
+    path = folder / "session.toml"
+    path.write_text(path.read_text().replace('"lenses.toml"', "[1, 2]"))
+    with pytest.raises(SessionError, match=r"\[calibrate\] intrinsics is \[1, 2\]; give a path"):
+        read_session(folder)
