@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..formats.videos import PICTURE_SUFFIXES, VideoError, natural_key, probe_video, read_frames
 from .errors import CalibrationError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
+IMAGE_SUFFIXES = frozenset({*PICTURE_SUFFIXES, ".pgm", ".ppm", ".webp"})
 Source = str | os.PathLike | Sequence
 Image = NDArray[Any]
-
-
-def natural_key(name: str) -> list:
-    """Sort key under which "frame-2" comes before "frame-10"."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def image_files(source: Source, camera: str) -> list[Path] | None:
@@ -68,7 +62,7 @@ def count_frames(source: Source, camera: str) -> int | None:
 
 
 def gray_frames(source: Source, camera: str) -> Iterator[Image]:
-    """Grey 8-bit frames in order, (height, width). An unreadable image of a list raises, a video just ends.
+    """Grey 8-bit frames in order, (height, width). An unreadable image raises, a damaged frame of a video is black.
 
     Raises
     ------
@@ -89,29 +83,22 @@ def gray_frames(source: Source, camera: str) -> Iterator[Image]:
 
 
 def _video_frames(path: Path, camera: str) -> Iterator[Image]:
-    if path.stat().st_size == 0:
-        raise CalibrationError(f"camera '{camera}': the video {path} is empty (0 bytes); record or copy it again")
-    capture = cv2.VideoCapture(str(path))
+    """The frames in grey; one that cannot be decoded is black, so that the others keep their numbers."""
+    n_frames, n_damaged = 0, 0
     try:
-        n_frames = 0
-        while capture.isOpened():
-            read, image = capture.read()
-            if not read:
-                break
+        info = probe_video(path)
+        black = np.zeros((info.height, info.width), np.uint8)
+        for frame in read_frames(path):
             n_frames += 1
-            yield _as_gray(np.asarray(image), camera, n_frames - 1)
-    finally:
-        capture.release()
-    promised = count_frames(path, camera) or 0
-    if 0 < n_frames < 0.9 * promised:
+            n_damaged += frame is None
+            yield black if frame is None else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    except VideoError as error:
+        raise CalibrationError(f"camera '{camera}': {error}") from error
+    promised, n_good = max(info.n_frames, n_frames), n_frames - n_damaged
+    if n_good < 0.9 * promised:
         raise CalibrationError(
-            f"camera '{camera}': only {n_frames} of the {promised} frames of {path} can be decoded; it is truncated or"
+            f"camera '{camera}': only {n_good} of the {promised} frames of {path} can be decoded; it is truncated or"
             " damaged: copy it again"
-        )
-    if n_frames == 0:
-        raise CalibrationError(
-            f"camera '{camera}': no frame of {path} could be read; it is damaged, truncated or no video (OpenCV reads "
-            f"{', '.join(sorted(VIDEO_SUFFIXES))})"
         )
 
 

@@ -97,7 +97,7 @@ def test_missing_and_empty_videos_are_refused(tmp_path):
     with pytest.raises(CalibrationError, match=r"front.*empty"):
         detect_board(tmp_path / "empty.mp4", BOARD, camera="front", progress=False)
     (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(CalibrationError, match=r"front.*no frame"):
+    with pytest.raises(CalibrationError, match=r"front.*cannot be read as a video"):
         detect_board(tmp_path / "text.mp4", BOARD, camera="front", progress=False)
     (tmp_path / "folder").mkdir()
     with pytest.raises(CalibrationError, match=r"front.*no images"):

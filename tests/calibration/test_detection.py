@@ -1,5 +1,7 @@
 """Boards in images: found where they are, in any print, and kept beside their source."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from muybridge.calibration import (
 from muybridge.calibration.cache import load_detections
 from muybridge.calibration.finders import make_finder, opencv_board
 from muybridge.calibration.images import natural_key
+from muybridge.formats import videos
 from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
 
 
@@ -153,6 +156,20 @@ def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures,
     video = tmp_path / "board.avi"
     write_video(video, pictures)
     assert len(list(images.gray_frames(video, "left"))) == 5
-    monkeypatch.setattr(images, "count_frames", lambda source, camera: 12)
+    promise = replace(videos.probe_video(video), n_frames=12)
+    for module in (images, videos):
+        monkeypatch.setattr(module, "probe_video", lambda path: promise)
     with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
         list(images.gray_frames(video, "left"))
+
+
+def test_a_damaged_frame_keeps_its_number(tmp_path, pictures, monkeypatch):
+    video = tmp_path / "board.avi"
+    write_video(video, pictures * 3)
+    whole = detect_board(video, BOARD, cache=False, progress=False)
+    retrieve, number = videos._retrieve, iter(range(99))
+    monkeypatch.setattr(videos, "_retrieve", lambda *arguments: None if next(number) == 2 else retrieve(*arguments))
+    found = detect_board(video, BOARD, cache=False, progress=False)
+    assert found.n_frames == 15
+    assert np.isnan(found.corners[2]).all()
+    assert_allclose(np.delete(found.corners, 2, axis=0), np.delete(whole.corners, 2, axis=0))
