@@ -16,6 +16,7 @@ from .reconstruct import reconstruct
 from .refine import Refinement, refine_rig
 from .refine_report import RefinementReport
 from .regions import Region, mirror_camera, region_camera, split_views
+from .sampler import PoseSamples, sample_poses
 from .smooth import smooth
 from .stream import reconstruct_file
 from .swaps import SwapRepair, repair_swaps
@@ -28,6 +29,7 @@ __all__ = [
     "FrameOffsets",
     "PoseInference",
     "PosePrior",
+    "PoseSamples",
     "Refinement",
     "RefinementReport",
     "Region",
@@ -52,6 +54,7 @@ __all__ = [
     "refine_rig",
     "region_camera",
     "repair_swaps",
+    "sample_poses",
     "shift_frames",
     "smooth",
     "split_views",

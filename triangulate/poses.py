@@ -18,9 +18,20 @@ from .posterior import Trajectory
 from .prior import PosePrior
 from .sampling import FrameNoise
 from .smooth import check_problem, keypoint_pairs
+from .smooth_observations import Observations
 from .smooth_reflect import reflected
-from .smooth_skeleton import find_mode, joint_posterior
-from .smooth_windows import Learned, Problem, Solution, learn, open_window, scatter, solve_windows, tracks_alone
+from .smooth_skeleton import Mode, find_mode, joint_posterior
+from .smooth_windows import (
+    Learned,
+    Problem,
+    Solution,
+    Window,
+    learn,
+    open_window,
+    scatter,
+    solve_windows,
+    tracks_alone,
+)
 
 _CLEAR = 0.15  # of a bone's length: uncertainty up to which a point may teach poses
 _POSES_PER_STATE = 40
@@ -65,7 +76,8 @@ def infer_poses(
     The skeleton is at some heading in one of some states; each state expects a direction of every bone (von
     Mises-Fisher). EM: headings and states in closed form given the points, then the same Gauss-Newton solve as
     `smooth` with their pull on the directions. Where most views of a keypoint agree on a place that the other bones
-    exclude, and the poses outweigh them, these views are overruled for that stretch.
+    exclude, and the poses outweigh them, these views are overruled for that stretch. `sample_poses` draws from the
+    same posterior by Markov chains, instead of the Gaussian about its mode.
 
     Parameters
     ----------
@@ -79,6 +91,34 @@ def infer_poses(
     ValueError : the rig has no `up` (the heading needs the vertical), the skeleton is no tree or not the prior's,
         or as `smooth`
     """
+    problem = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
+    chosen = keypoint_pairs(skeleton, pairs)
+    learned, prior = learn_poses(problem, prior, n_states)
+    solve = partial(solve_pose_window, problem, learned, prior, chosen)
+    trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
+    gamma = by_frame.get("state_probabilities", np.full((problem.n_frames, prior.n_states), np.nan))
+    common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
+    return PoseInference(
+        **common,
+        states=np.argmax(gamma, axis=1),
+        state_probabilities=gamma,
+        headings=by_frame.get("headings", np.full(problem.n_frames, np.nan)),
+        repaired=np.asarray(by_frame.get("repaired", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool),
+        prior=prior,
+    )
+
+
+def check_pose_problem(
+    points_2d: Array,
+    rig: CameraRig,
+    fps: float,
+    skeleton: Skeleton,
+    prior: PosePrior | None,
+    confidence: Array | None,
+    order: int | None,
+    covariances_2d: Array | None,
+) -> Problem:
+    """A checked request to infer poses; see `infer_poses` for what is refused."""
     if rig.up is None:
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
@@ -91,22 +131,18 @@ def infer_poses(
         set(skeleton.bones),
     ):
         raise ValueError("the prior's skeleton has other keypoints or bones than the skeleton given")
-    chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
+    return problem
+
+
+def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None) -> tuple[Learned, PosePrior]:
+    """What holds for the whole recording, and the prior given or learned from it."""
+    skeleton, up = problem.skeleton, problem.rig.up
+    if skeleton is None or up is None:
+        raise ValueError("poses need a skeleton and the vertical")
+    learned = learn(problem)
     if prior is None:
-        prior = learn_prior(learned, skeleton, rig.up, n_states)
-    learned = with_lengths(learned, prior)
-    solve = partial(solve_pose_window, problem, learned, prior, rig.up, chosen)
-    trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
-    gamma = by_frame.get("state_probabilities", np.full((problem.n_frames, prior.n_states), np.nan))
-    common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
-    return PoseInference(
-        **common,
-        states=np.argmax(gamma, axis=1),
-        state_probabilities=gamma,
-        headings=by_frame.get("headings", np.full(problem.n_frames, np.nan)),
-        repaired=np.asarray(by_frame.get("repaired", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool),
-        prior=prior,
-    )
+        prior = learn_prior(learned, skeleton, up, n_states)
+    return with_lengths(learned, prior), prior
 
 
 def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int | None) -> PosePrior:
@@ -139,15 +175,14 @@ def solve_pose_window(
     problem: Problem,
     learned: Learned,
     prior: PosePrior,
-    up: Array,
     pairs: NDArray[np.int64],
     frames: slice,
     noise: FrameNoise | None,
 ) -> Solution:
     """Mode without states, repair of what the poses exclude, and the mode and covariances with the states' pull."""
-    window = open_window(problem, learned, frames, noise)
+    window = open_window(problem, learned, frames, noise, jumps=True)
     n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
-    poser = Poser.of(prior, window.known, up)
+    poser = None if problem.rig.up is None else Poser.of(prior, window.known, problem.rig.up)
     if poser is None:
         nothing = {
             "state_probabilities": np.full((n_frames, prior.n_states), np.nan),
@@ -155,15 +190,34 @@ def solve_pose_window(
             "repaired": np.zeros((n_frames, n_keypoints), bool),
         }
         return replace(tracks_alone(window.tracks, len(pairs), 0), by_frame=nothing)
+    found = pose_mode(window, poser)
+    mode = found.mode
+    joint = joint_posterior(found.observations, mode, window.prior, window.noise)
+    gamma, headings = poser.states(mode.points_3d)
+    repaired = np.zeros((n_frames, n_keypoints), bool)
+    repaired[:, window.known] = found.overruled
+    by_frame = {"state_probabilities": gamma, "headings": headings, "repaired": repaired}
+    return replace(scatter(joint, window.tracks, window.known, pairs), by_frame=by_frame)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseMode:
+    """Where a window's poses come to rest: observations without the views that are overruled (n_frames, n_known),
+    and the mode under the pull of the poser's states, judged at points_3d."""
+
+    observations: Observations
+    overruled: NDArray[np.bool_]
+    points_3d: Array
+    mode: Mode
+
+
+def pose_mode(window: Window, poser: Poser) -> PoseMode:
+    """Mode without states, repair of what the poses exclude, and the mode with the states' pull."""
     first = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
     first = reflected(window.observations, first, window.prior, window.bones)
     observations, points_3d, overruled = repair(window, first.points_3d, poser)
     spread = np.zeros((*points_3d.shape, 3))
     pull = poser.pull_of(points_3d)
     mode = find_mode(observations, points_3d, spread, window.prior, window.bones, pull)
-    joint = joint_posterior(observations, mode, window.prior, window.noise)
-    gamma, headings = poser.states(mode.points_3d)
-    repaired = np.zeros((n_frames, n_keypoints), bool)
-    repaired[:, window.known] = overruled
-    by_frame = {"state_probabilities": gamma, "headings": headings, "repaired": repaired}
-    return replace(scatter(joint, window.tracks, window.known, pairs), by_frame=by_frame)
+    doubts = tuple(doubt for doubt in first.doubts if not overruled[doubt.frames, doubt.k].any())
+    return PoseMode(observations, overruled, points_3d, replace(mode, doubts=doubts))

@@ -1,0 +1,271 @@
+"""Loops of the exact sampler and its diagnostics over float64 arrays whose shapes the caller has checked."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..calibration._kernels import project_point
+
+_SURE = 37.0  # log odds at which the other side is below round-off
+
+
+@njit(cache=True, nogil=True)
+def shortenings(origin, away, bones, lengths, shorter):
+    """How much each bone must shorten along its direction u at the origin to keep its length, into shorter (T, B).
+
+    l - (l² - r²)^½ where the ways `away` (T, J, 3) of its two ends differ by r across u; at most l. Bones (B, 2).
+    """
+    u, d = np.empty(3), np.empty(3)
+    for f in range(origin.shape[0]):
+        for b in range(len(bones)):
+            i, j = bones[b, 0], bones[b, 1]
+            size, along, squared = 0.0, 0.0, 0.0
+            for a in range(3):
+                u[a], d[a] = origin[f, j, a] - origin[f, i, a], away[f, j, a] - away[f, i, a]
+                size += u[a] * u[a]
+                along += u[a] * d[a]
+            for a in range(3):
+                squared += (d[a] - along * u[a] / max(size, 1e-300)) ** 2
+            length = lengths[b]
+            shorter[f, b] = length
+            if squared < length * length:
+                shorter[f, b] = squared / (length + math.sqrt(length * length - squared))
+
+
+@njit(cache=True, nogil=True)
+def bend(origin, away, bones, shorter, points_3d):
+    """Positions (T, J, 3) at straight ways `away` from the origin, each bone shortened by shorter (T, B).
+
+    Bones (B, 2) of (parent, child), parents first; what hangs on a bone moves along. As a bone's shortening depends on
+    its ends' difference across it alone, and acts along it, this is a shear: volumes stay as they are.
+    """
+    n_frames, n_keypoints = origin.shape[:2]
+    shift = np.zeros((n_keypoints, 3))
+    for f in range(n_frames):
+        shift[:] = 0.0
+        for b in range(len(bones)):
+            i, j = bones[b, 0], bones[b, 1]
+            size = 0.0
+            for a in range(3):
+                size += (origin[f, j, a] - origin[f, i, a]) ** 2
+            for a in range(3):
+                u = (origin[f, j, a] - origin[f, i, a]) / max(math.sqrt(size), 1e-300)
+                shift[j, a] = shift[i, a] - shorter[f, b] * u
+        for k in range(n_keypoints):
+            for a in range(3):
+                points_3d[f, k, a] = origin[f, k, a] + away[f, k, a] + shift[k, a]
+
+
+@njit(cache=True, nogil=True)
+def local_log_weights(
+    K, d, fisheye, limit, R, t, points_2d, odds, inverse, anchor, slope, origin, information, pairs, pair_information,
+    bones, lengths, stds, points_3d, away, log_weights, inlier,
+):  # fmt: skip
+    """Log of target over proposal, frame by frame, without the time prior and the pose states.
+
+    The mixture over a pixel's outlier density, with odds (C, T, J) the log odds of an inlier that is hit exactly (NaN
+    where there is no pixel) and inverse (C, T, J) 1 / px²; bones (B, 2) with lengths and stds (B,); plus the
+    quadratic of the proposal in `away` (T, J, 3): information (T, J, 3, 3), pair_information (T, P, 3, 3) of pairs
+    (P, 2), and anchor; minus slope (T, J, 3) times the way from the origin (T, J, 3). A point that a camera cannot
+    show makes its pixel an outlier. Fills log_weights (T,) and inlier (C, T, J).
+    """
+    n_cameras, n_frames, n_keypoints = odds.shape
+    for f in range(n_frames):
+        total = 0.0
+        for k in range(n_keypoints):
+            X = points_3d[f, k]
+            for c in range(n_cameras):
+                if math.isnan(odds[c, f, k]):
+                    continue
+                u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
+                inlier[c, f, k] = 0.0
+                if math.isnan(u):
+                    continue
+                x, y = points_2d[c, f, k, 0] - u, points_2d[c, f, k, 1] - v
+                at = odds[c, f, k] - 0.5 * inverse[c, f, k] * (x * x + y * y)
+                if at > _SURE:
+                    total += at
+                    inlier[c, f, k] = 1.0
+                elif at > -_SURE:
+                    total += max(at, 0.0) + math.log1p(math.exp(-abs(at)))
+                    inlier[c, f, k] = 1.0 / (1.0 + math.exp(-at))
+            for a in range(3):
+                total += 0.5 * anchor * (away[f, k, a] ** 2 - X[a] ** 2) - slope[f, k, a] * (X[a] - origin[f, k, a])
+                for b in range(3):
+                    total += 0.5 * away[f, k, a] * information[f, k, a, b] * away[f, k, b]
+        for p in range(pairs.shape[0]):
+            i, j = pairs[p, 0], pairs[p, 1]
+            for a in range(3):
+                for b in range(3):
+                    both = (away[f, i, a] - away[f, j, a]) * (away[f, i, b] - away[f, j, b])
+                    total += 0.5 * pair_information[f, p, a, b] * both
+        for b in range(bones.shape[0]):
+            squared = 0.0
+            for a in range(3):
+                squared += (points_3d[f, bones[b, 0], a] - points_3d[f, bones[b, 1], a]) ** 2
+            total -= 0.5 * ((math.sqrt(squared) - lengths[b]) / stds[b]) ** 2
+        log_weights[f] = total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def draw_band(factor, vector, noise):
+    """Solve L y = vector and Lᵀ x = y + noise in place: x ~ N(H⁻¹ vector, H⁻¹) of H = L Lᵀ, given white noise (n,)."""
+    n, width = factor.shape[0], factor.shape[1] - 1
+    for j in range(n):
+        value = vector[j] / factor[j, 0]
+        vector[j] = value
+        if value != 0.0:
+            for a in range(1, min(width, n - 1 - j) + 1):
+                vector[j + a] -= factor[j, a] * value
+    for j in range(n - 1, -1, -1):
+        value = vector[j] + noise[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value -= factor[j, a] * vector[j + a]
+        vector[j] = value / factor[j, 0]
+
+
+@njit(cache=True, nogil=True)
+def _advance(message, log_evidence, transitions, step):
+    """message (S,) times exp(log_evidence) in place, then one transition further if `step`; returns the log scale."""
+    top = log_evidence.max()
+    total = 0.0
+    for s in range(len(message)):
+        message[s] *= math.exp(log_evidence[s] - top)
+        total += message[s]
+    if not total > 0.0:
+        return -np.inf
+    moved = message / total
+    message[:] = moved @ transitions if step else moved
+    return top + math.log(total)
+
+
+@njit(cache=True, nogil=True)
+def accept_blocks(
+    log_evidence, proposed_evidence, log_weights, proposed_weights, log_steps, proposed_steps, reach, transitions,
+    probabilities, share, blocks, log_uniform, accepted,
+):  # fmt: skip
+    """Metropolis decisions of blocks of frames (n_blocks, 2), one after the other, the states summed over.
+
+    log_evidence and proposed_evidence (T, S) of the directions in every state, log_weights and proposed_weights (T,)
+    the rest, log_steps and proposed_steps (T,) the differences of a frame and the `reach` frames after it; the
+    states' evidence counts with the power `share`. Blocks are at least `reach` frames apart. What lies before a block
+    is as decided, what lies after it as it was. Fills accepted (n_blocks,).
+    """
+    n_frames, n_states = log_evidence.shape
+    after = np.ones((n_frames, n_states))
+    if n_states > 1:
+        for t in range(n_frames - 2, -1, -1):
+            likely = np.exp(log_evidence[t + 1] - log_evidence[t + 1].max()) * after[t + 1]
+            after[t] = transitions @ (likely / likely.sum())
+    message = probabilities.copy()
+    t = 0
+    for b in range(len(blocks)):
+        start, stop = blocks[b]
+        while t < start:
+            _advance(message, log_evidence[t], transitions, True)
+            t += 1
+        other = message.copy()
+        gain, change = 0.0, 0.0
+        for f in range(max(0, start - reach), stop):
+            change += proposed_steps[f] - log_steps[f]
+        for f in range(start, stop):
+            step = f < stop - 1
+            gain += _advance(other, proposed_evidence[f], transitions, step)
+            gain -= _advance(message, log_evidence[f], transitions, step)
+            change += proposed_weights[f] - log_weights[f]
+        gain += math.log((other * after[stop - 1]).sum()) - math.log((message * after[stop - 1]).sum())
+        accepted[b] = log_uniform[b] < change + share * gain
+        if accepted[b]:
+            message[:] = other
+        message[:] = message @ transitions
+        t = stop
+
+
+@njit(cache=True, nogil=True)
+def draw_states(log_evidence, transitions, probabilities, uniform, states):
+    """States (T,) by forward filtering and backward sampling, from uniform numbers (T,)."""
+    n_frames, n_states = log_evidence.shape
+    filtered = np.empty((n_frames, n_states))
+    message = probabilities.copy()
+    for t in range(n_frames):
+        _advance(message, log_evidence[t], transitions, False)
+        filtered[t] = message
+        message[:] = filtered[t] @ transitions
+    for t in range(n_frames - 1, -1, -1):
+        likely = filtered[t] if t == n_frames - 1 else filtered[t] * transitions[:, states[t + 1]]
+        left = uniform[t] * likely.sum()
+        states[t] = n_states - 1
+        for s in range(n_states):
+            left -= likely[s]
+            if left < 0.0:
+                states[t] = s
+                break
+
+
+@njit(cache=True, nogil=True)
+def normal_scores(values, table):
+    """Rank-normalised values (n,): table[2 r - 2] is the normal score of rank r, of ties the one of their mean rank."""
+    n = len(values)
+    order = np.argsort(values)
+    scores = np.empty(n)
+    i = 0
+    while i < n:
+        j = i
+        while j + 1 < n and values[order[j + 1]] == values[order[i]]:
+            j += 1
+        for a in range(i, j + 1):
+            scores[order[a]] = table[i + j]
+        i = j + 1
+    return scores
+
+
+@njit(cache=True, nogil=True)
+def mixing(chains):
+    """R-hat and effective sample size of chains (M, n): Vehtari et al. (2021), equations 1-4 and 10-13.
+
+    Autocorrelations are summed by Geyer's initial monotone sequence.
+    """
+    n_chains, n = chains.shape
+    means, centred = np.empty(n_chains), np.empty((n_chains, n))
+    within = 0.0
+    for m in range(n_chains):
+        means[m] = chains[m].mean()
+        centred[m] = chains[m] - means[m]
+        within += (centred[m] ** 2).sum() / (n - 1) / n_chains
+    between = ((means - means.mean()) ** 2).sum() / (n_chains - 1)
+    if not within > 0.0:
+        return math.nan, math.nan
+    total = (n - 1) / n * within + between
+    r_hat = math.sqrt(total / within)
+    time, last, lag = -1.0, math.inf, 0
+    pair = np.ones(2)
+    while lag + 1 < n:
+        for g in range(2):
+            covariance = 0.0
+            for m in range(n_chains):
+                for i in range(n - lag - g):
+                    covariance += centred[m, i] * centred[m, i + lag + g]
+            pair[g] = 1.0 if lag + g == 0 else 1.0 - (within - covariance / (n * n_chains)) / total
+        if pair.sum() < 0.0:
+            time += max(pair[0], 0.0)
+            break
+        last = min(last, pair.sum())
+        time += 2.0 * last
+        lag += 2
+    size = n_chains * n
+    return r_hat, size / max(time, 1.0 / math.log10(size))
+
+
+@njit(cache=True, nogil=True)
+def mixing_of_all(draws, table, r_hat, effective):
+    """R-hat (the larger one of the values and their folding) and bulk effective sample size of draws (Q, M, n)."""
+    n_quantities, n_chains, n = draws.shape
+    for q in range(n_quantities):
+        values = draws[q].ravel()
+        if math.isnan(values[0]):
+            continue
+        bulk = normal_scores(values, table).reshape(n_chains, n)
+        folded = normal_scores(np.abs(values - np.median(values)), table).reshape(n_chains, n)
+        r_hat[q], effective[q] = mixing(bulk)
+        r_hat[q] = max(r_hat[q], mixing(folded)[0])
