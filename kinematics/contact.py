@@ -5,21 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..datasets import Array
 from ._kernels_contact import forward_backward
+from .events import refine_events
 
 ITERATIONS = 40
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
-SEARCH = 6  # frames around the two-state model's event in which the refined one is looked for
-SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a side that say when an event happened
-ONSETS = (
-    (1, 2),
-    (1, 2, 3),
-    (2, 3),
-    (2, 3, 4),
-)  # powers of time with which a foot may leave its place: with a jerk, or gently
 
 
 class Contact(NamedTuple):
@@ -51,8 +43,8 @@ def find_contact(positions: Array, velocities: Array, times: Array, up: Array, n
     path = np.cumsum(np.nan_to_num(velocities) * np.gradient(times)[:, None], axis=0)
     swings = _swings(probability, path, noise)
     standing = probability >= 0.5
-    off, off_std = _refine(swings, standing, positions, times, leaving=True)
-    down, down_std = _refine(swings, standing, positions, times, leaving=False)
+    off, off_std = refine_events(swings, standing, positions, times, up, leaving=True)
+    down, down_std = refine_events(swings, standing, positions, times, up, leaving=False)
     probability[np.isnan(features).any(axis=1)] = np.nan
     return Contact(probability, off, down, off_std, down_std)
 
@@ -126,62 +118,3 @@ def _swings(probability: Array, path: Array, noise: float) -> list[tuple[int, in
         if start > 0 and end < len(path) and moved > MOVED * noise:
             swings.append((int(start), int(end)))
     return swings
-
-
-def _refine(
-    swings: list[tuple[int, int]], standing: NDArray[np.bool_], positions: Array, times: Array, *, leaving: bool
-) -> tuple[Array, Array]:
-    """Each event where a resting point and a curve that starts from it fit the positions best; seconds and std.
-
-    A foot may leave with a jerk or gently; whichever fits the foot's events better as a whole is taken for all.
-    """
-    rough = [start if leaving else end for start, end in swings]
-    windows = [_window(swing, standing, leaving) for swing in swings]
-    fits = []
-    for powers in ONSETS:
-        found = [
-            _turning_point(positions[window], times[window], float(times[at]), leaving, powers)
-            for window, at in zip(windows, rough, strict=True)
-        ]
-        fits.append((np.nansum([misfit for *_, misfit in found]), found))
-    best = min(fits, key=lambda fit: fit[0])[1]
-    return np.array([time for time, *_ in best]), np.array([std for _, std, _ in best])
-
-
-def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool) -> slice:
-    """The frames that say when a swing's lift-off or touch-down was: part of the swing, half the stance beside it."""
-    (start, end), n_frames = swing, len(standing)
-    inside = int(np.clip(SWING_REACH * (end - start), 4, LONGEST_REACH))
-    if leaving:
-        others = np.flatnonzero(~standing[:start])
-        before = others[-1] + 1 if len(others) else 0
-        return slice(max(start - LONGEST_REACH, (before + start) // 2), min(start + inside + 1, n_frames))
-    others = np.flatnonzero(~standing[end:])
-    after = end + others[0] if len(others) else n_frames
-    return slice(max(end - inside - 1, 0), min(end + LONGEST_REACH, (end + after) // 2 + 1))
-
-
-def _turning_point(
-    positions: Array, times: Array, near: float, leaving: bool, powers: tuple[int, ...]
-) -> tuple[float, float, float]:
-    """Time at which a point at rest starts to move along a curve (or, reversed, comes to rest), std and misfit."""
-    there = np.isfinite(positions).all(axis=1)
-    if there.sum() < 6:
-        return near, np.nan, np.nan
-    y, t = positions[there] - positions[there].mean(axis=0), times[there]
-    step = np.median(np.diff(t))
-    candidates = np.arange(max(t[1], near - SEARCH * step), min(t[-2], near + SEARCH * step), step / 8)
-    if len(candidates) < 3:
-        return near, np.nan, np.nan
-    ramp = np.maximum((t - candidates[:, None]) * (1 if leaving else -1) / step, 0.0) / len(t)
-    design = np.stack([np.ones_like(ramp), *(ramp**power for power in powers)], axis=-1)
-    projection = design @ np.linalg.pinv(design, rcond=1e-9)
-    residual = ((y - projection @ y) ** 2).sum(axis=(1, 2))
-    best = int(np.argmin(residual))
-    freedom = max(3 * (len(t) - len(powers) - 1) - 1, 1)
-    least = max(float(residual[best]), 1e-300)
-    odds = np.exp(-0.5 * (residual - least) * freedom / least)
-    mean = odds @ candidates / odds.sum()
-    std = np.sqrt(odds @ (candidates - mean) ** 2 / odds.sum() + (step / 8) ** 2 / 12)
-    misfit = 1.5 * len(t) * np.log(least) + 1.5 * len(powers) * np.log(len(t))  # Bayesian information, halved
-    return float(candidates[best]), float(std), float(misfit)
