@@ -174,7 +174,7 @@ def posterior_time(recording) -> str:
     points_2d, confidence, _, _, rig, skeleton = recording
     problem = check_problem(points_2d, rig, FPS, confidence, skeleton, None)
     learned = smooth_windows.learn(problem)
-    length = smooth_windows.window_length(problem.n_keypoints, learned, True)
+    length = smooth_windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
     plan = list(smooth_windows.windows(problem.n_frames, length, smooth_windows.overlap_frames(learned)))
     factors = []
     for frames, _ in plan:

@@ -111,6 +111,19 @@ def cholesky_band(band):
 
 
 @njit(cache=True, nogil=True)
+def weighted_gram(stencil, rows):
+    """The band (T, m + 1) of Dᵀ diag(rows) D, of which D has the stencil (m + 1) in every row; the last m rows are
+    none."""
+    n_frames, width = len(rows), len(stencil)
+    gram = np.zeros((n_frames, width))
+    for f in range(n_frames - width + 1):
+        for i in range(width):
+            for j in range(width - i):
+                gram[f + i, j] += rows[f] * stencil[i] * stencil[i + j]
+    return gram
+
+
+@njit(cache=True, nogil=True)
 def track_band(information, gram, precision, anchor):
     """Banded posterior precision of one keypoint: information (T, 3, 3) + precision * gram (T, m + 1) + anchor."""
     n_frames, order = gram.shape[0], gram.shape[1] - 1
@@ -160,8 +173,9 @@ def track_evidence(information, vector, gram, precision, anchor):
 
 
 @njit(cache=True, nogil=True)
-def smooth_track(information, vector, gram, precision, anchor):
-    """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint.
+def smooth_track(information, vector, gram, precision, anchor, stencil):
+    """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint, and of its
+    differences (weights `stencil`) the square of the mean and the variance of a coordinate (T, 2).
 
     Gaussian observations of information (T, 3, 3) and information times position `vector` (T, 3); prior precision
     precision * DᵀD + anchor, where gram[t, j] = (DᵀD)[t, t + j]. Covariances by Takahashi's recursion (Erisman and
@@ -199,19 +213,28 @@ def smooth_track(information, vector, gram, precision, anchor):
                 for a in range(3):
                     for b in range(3):
                         covariances[f, lag, a, b] = inverse[3 * f + a, reach + 3 * lag + b - a]
-    return mean, covariances
+    differences = np.zeros((n_frames, 2))
+    for f in range(n_frames - len(stencil) + 1):
+        for a in range(3):
+            total = 0.0
+            for i in range(len(stencil)):
+                total += stencil[i] * mean[f + i, a]
+                for j in range(len(stencil)):
+                    differences[f, 1] += stencil[i] * stencil[j] * inverse[3 * (f + i) + a, reach + 3 * (j - i)] / 3.0
+            differences[f, 0] += total * total
+    return mean, covariances, differences
 
 
 @njit(cache=True, nogil=True)
-def joint_band(information, gram, precision, anchor, bones, bone_information, start, stop, band):
+def joint_band(information, gram, anchor, bones, bone_information, start, stop, band):
     """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width +
     1), frames start to stop.
 
-    information (T, J, 3, 3), gram (T, m + 1), precision (J,), anchor a number, bones (B, 2) keypoints (a, b) and
-    bone_information (T, B, 3, 3): the precision of x_a - x_b.
+    information (T, J, 3, 3), gram (T, J, m + 1) with the tracks' precisions, anchor a number, bones (B, 2) keypoints
+    (a, b) and bone_information (T, B, 3, 3): the precision of x_a - x_b.
     """
     n_keypoints = information.shape[1]
-    order = gram.shape[1] - 1
+    order = gram.shape[2] - 1
     block = 3 * n_keypoints
     band[block * start : block * stop] = 0.0
     for f in range(start, stop):
@@ -220,9 +243,9 @@ def joint_band(information, gram, precision, anchor, bones, bone_information, st
             for a in range(3):
                 for b in range(a, 3):
                     band[row + a, b - a] += information[f, k, b, a]
-                band[row + a, 0] += anchor + precision[k] * gram[f, 0]
+                band[row + a, 0] += anchor + gram[f, k, 0]
                 for j in range(1, order + 1):
-                    band[row + a, block * j] = precision[k] * gram[f, j]
+                    band[row + a, block * j] = gram[f, k, j]
         for b in range(bones.shape[0]):
             low, high = min(bones[b, 0], bones[b, 1]), max(bones[b, 0], bones[b, 1])
             for i in range(3):

@@ -45,10 +45,10 @@ def repair(window: Window, points_3d: Array, poser: Poser) -> tuple[Observations
             break
         tried |= suspects
         frames = _around(suspects, overlap=_REACH)
-        part, here = observations.at(frames), points_3d[frames]
+        part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
         without = _without_agreeing(part, here, suspects[frames])
         start, width = _moved(here, judgement.at(frames), poser, suspects[frames])
-        there = find_mode(without, start, width, window.prior, window.bones, poser.pull_of(start)).points_3d
+        there = find_mode(without, start, width, prior, window.bones, poser.pull_of(start)).points_3d
         accepted = np.zeros_like(suspects)
         accepted[frames] = _compare(part, poser, here, there, suspects[frames])
         observations = _without_agreeing(observations, points_3d, accepted)

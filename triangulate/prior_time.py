@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
 from ..datasets.arrays import Array
@@ -21,6 +22,7 @@ _LOG_RANGE = 30.0
 _FEWEST_FRAMES = 5
 _STEP, _MOVES = 0.5, 4  # of the logarithm of the precision
 _COARSE = 0.5
+_JUMP = 10.0  # log odds against a jump at some frame, of some size
 _FRAMES_PER_THREAD = 200
 
 
@@ -31,14 +33,55 @@ def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
     """
     if not isinstance(n_frames, int | np.integer):
         return np.concatenate([difference_gram(int(length), order) for length in n_frames])
-    gram = np.zeros((n_frames, order + 1))
-    stencil = np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
-    n_rows = n_frames - order
-    for i in range(order + 1):
-        for j in range(order + 1 - i):
-            if n_rows > 0:
-                gram[i : i + n_rows, j] += stencil[i] * stencil[i + j]
-    return gram
+    return _kernels_smooth.weighted_gram(stencil(order), np.ones(int(n_frames)))
+
+
+def stencil(order: int) -> Array:
+    """(order + 1,) weights of a difference."""
+    return np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
+
+
+def even_jumps(lengths: Sequence[int], order: int) -> Array:
+    """(n_frames,) what is added to the variance of the difference that begins at each frame: nothing, and infinity
+    where a stretch ends before it does."""
+    return np.concatenate([np.where(np.arange(n) < n - order, 0.0, np.inf) for n in lengths])
+
+
+def row_precisions(precisions: Array, jumps: Array) -> Array:
+    """(n_frames, n_keypoints) precision of the difference that begins at each frame, from `even_jumps` or more."""
+    return 1 / (1 / np.maximum(precisions, 1e-300) + jumps[:, None])
+
+
+def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) -> Array:
+    """`jumps`, with more where the body moved as if pushed: where all keypoints' differences say so together.
+
+    A track's smoothed disturbance u = P Dx has the variance N = P - P² Var(Dx) if the prior is right, and
+    a further variance a of that difference changes the log evidence by -log(1 + a N) / 2 + a u² / (1 + a N) / 2 per
+    coordinate, exactly (auxiliary residuals: Harvey and Koopman 1992; de Jong and Penzer 1998). The largest of some
+    neighbouring gains is taken, if it pays for its own prior probability.
+
+    Parameters
+    ----------
+    differences : (n_frames, n_keypoints, 2) of `smooth_tracks`
+    """
+    rows = row_precisions(precisions, jumps)
+    known = np.isfinite(differences[..., 0]) & (rows > 0)
+    squares = np.where(known, rows**2 * differences[..., 0], 0.0)
+    spread = np.where(known, np.maximum(rows - rows**2 * differences[..., 1], 0.0), 0.0)
+    excess = (squares / np.maximum(spread, 1e-300)).sum(axis=1, where=spread > 1e-9 * rows)
+    suspects = np.flatnonzero(excess > 3 * known.sum(axis=1) + 2 * _JUMP)
+    if not len(suspects):
+        return jumps
+    size = 1 / np.median(precisions[precisions > 0])
+    grid = size * np.geomspace(1e-2, 1e6, 50)
+    n, u = spread[suspects, :, None], squares[suspects, :, None]
+    gains = (-1.5 * np.log1p(grid * n) + 0.5 * grid * u / (1 + grid * n)).sum(axis=1)
+    gain = np.zeros(len(jumps))
+    gain[suspects] = gains.max(axis=1)
+    peaks = (gain >= maximum_filter1d(gain, 2 * order + 3)) & (gain > _JUMP)
+    more = np.zeros(len(jumps))
+    more[suspects] = grid[gains.argmax(axis=1)]
+    return jumps + np.where(peaks, more, 0.0)
 
 
 def n_processors() -> int:
@@ -66,7 +109,8 @@ def run_threads(function: Callable[[int], Any], items: Iterable[int]) -> list:
 def tune_precisions(
     information: Array,
     vector: Array,
-    gram: Array,
+    order: int,
+    jumps: Array,
     anchor: float,
     start: Array | None = None,
     tolerance: float = 0.05,
@@ -77,7 +121,7 @@ def tune_precisions(
     ----------
     information, vector : (n_frames, n_keypoints, 3, 3), (n_frames, n_keypoints, 3) of Gaussian pseudo-observations;
         zero where there is none
-    gram : (n_frames, order + 1) of `difference_gram`
+    jumps : (n_frames,) of `even_jumps` or `find_jumps`
     anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
     start : (n_keypoints,) precisions of an earlier tuning, to search nearby; the evidence is NaN then
     tolerance : of the logarithm of the precision
@@ -88,12 +132,14 @@ def tune_precisions(
     too few
     """
     n_keypoints = vector.shape[1]
-    seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, gram.shape[1] + 1)
+    seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, order + 2)
     precisions, evidences = np.zeros(n_keypoints), np.zeros(n_keypoints)
 
     def tune(k: int) -> tuple[float, float]:
         track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
-        return _maximum_evidence(*track, gram, anchor, None if start is None else float(np.log(start[k])), tolerance)
+        return _maximum_evidence(
+            *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance
+        )
 
     for k, best in zip(np.flatnonzero(seen), run_threads(tune, np.flatnonzero(seen)), strict=True):
         precisions[k], evidences[k] = best
@@ -103,13 +149,16 @@ def tune_precisions(
 
 
 def _maximum_evidence(
-    information: Array, vector: Array, gram: Array, anchor: float, start: float | None, tolerance: float
+    information: Array, vector: Array, order: int, jumps: Array, anchor: float, start: float | None, tolerance: float
 ) -> tuple[float, float]:
     """(precision, log evidence) of one track: Brent's method on the logarithm of the precision, or near a start the
     parabola through three values, and no evidence."""
 
+    weights = stencil(order)
+
     def cost(log_precision: float) -> float:
-        evidence = _kernels_smooth.track_evidence(information, vector, gram, float(np.exp(log_precision)), anchor)
+        gram = _kernels_smooth.weighted_gram(weights, 1 / (np.exp(-log_precision) + jumps))
+        evidence = _kernels_smooth.track_evidence(information, vector, gram, 1.0, anchor)
         return -evidence if np.isfinite(evidence) else 1e300
 
     if start is not None:
@@ -142,28 +191,37 @@ def choose_order(
 ) -> int:
     """The order whose maximum evidence, summed over the keypoints, is largest; `lengths` of the arrays' stretches."""
     orders = [order for order in orders if order < max(lengths)] or [1]
-    grams = [difference_gram(lengths, order) for order in orders]
-    evidences = [tune_precisions(information, vector, gram, anchor, tolerance=_COARSE)[1].sum() for gram in grams]
-    return orders[int(np.argmax(evidences))]
+
+    def evidence(order: int) -> float:
+        jumps = even_jumps(lengths, order)
+        return tune_precisions(information, vector, order, jumps, anchor, tolerance=_COARSE)[1].sum()
+
+    return orders[int(np.argmax([evidence(order) for order in orders]))]
 
 
 def smooth_tracks(
-    information: Array, vector: Array, gram: Array, precisions: Array, anchor: float
-) -> tuple[Array, Array]:
-    """Posterior mean (n_frames, n_keypoints, 3) and covariances (n_frames, n_keypoints, 3 lags, 3, 3) of every track.
+    information: Array, vector: Array, order: int, jumps: Array, precisions: Array, anchor: float
+) -> tuple[Array, Array, Array]:
+    """Posterior mean (n_frames, n_keypoints, 3) and covariances (n_frames, n_keypoints, 3 lags, 3, 3) of every track,
+    and of its differences the square of the mean and the variance of a coordinate (n_frames, n_keypoints, 2).
 
     Lag 0 is the covariance of a point, lags 1 and 2 its covariance with the same keypoint one and two frames later
     (zero past the end). Keypoints that were never observed are NaN.
     """
     n_frames, n_keypoints = vector.shape[:2]
     means, covariances = np.full((n_frames, n_keypoints, 3), np.nan), np.full((n_frames, n_keypoints, 3, 3, 3), np.nan)
+    differences, weights = np.full((n_frames, n_keypoints, 2), np.nan), stencil(order)
+    rows = row_precisions(precisions, jumps)
 
     def solve(k: int) -> None:
         track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
-        means[:, k], covariances[:, k] = _kernels_smooth.smooth_track(*track, gram, precisions[k], anchor)
+        gram = _kernels_smooth.weighted_gram(weights, np.ascontiguousarray(rows[:, k]))
+        means[:, k], covariances[:, k], differences[:, k] = _kernels_smooth.smooth_track(
+            *track, gram, 1.0, anchor, weights
+        )
 
     run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
-    return means, covariances
+    return means, covariances, differences
 
 
 def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:

@@ -43,12 +43,16 @@ def draw_noise(n_samples: int, n_frames: int, n_keypoints: int, n_pairs: int, se
     return FrameNoise(*(rng.normal(size=(*shape, n, 3)) for n in (n_keypoints, n_keypoints, n_keypoints, n_pairs)))
 
 
-def perturb(noise: FrameNoise, information: Array, precisions: Array, order: int, anchor: float, terms=None) -> Array:
-    """Draws (n_samples, n_frames, n_keypoints, 3) of N(0, H), H the matrix of `joint_band` with the pairs' terms."""
+def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anchor: float, terms=None) -> Array:
+    """Draws (n_samples, n_frames, n_keypoints, 3) of N(0, H), H the matrix of `joint_band` with the pairs' terms.
+
+    rows : (n_frames, n_keypoints) precisions of the differences that begin at each frame
+    """
     b = _root_times(information, noise.observed) + np.sqrt(anchor) * noise.anchored
     n_frames = information.shape[0]
     order = min(order, max(1, n_frames - 1))
-    scaled = np.sqrt(precisions)[:, None] * noise.differences[:, : max(n_frames - order, 0)]
+    n_rows = max(n_frames - order, 0)
+    scaled = np.sqrt(rows)[:n_rows, :, None] * noise.differences[:, :n_rows]
     for i in range(order + 1):
         b[:, i : i + scaled.shape[1]] += (-1) ** (order - i) * comb(order, i) * scaled
     if terms is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..datasets.arrays import Array
 from . import _kernels_smooth
-from .prior_time import difference_gram
+from .prior_time import stencil
 from .smooth_bones import Bones
 from .smooth_observations import Linearised, Observations, linearise
 from .smooth_skeleton import Doubt, Mode, settle
@@ -79,8 +79,8 @@ def _distinct(sides: list[tuple[Array, float]], close: float) -> list[tuple[Arra
 class Track:
     """One keypoint in a stretch of frames, all others where they are: observations, its bones and its time prior.
 
-    ends : (n_frames, n_bones, 3) the bones' other ends; gram : of `difference_gram`; held : (n_frames,) precision that
-    keeps the ends of the stretch where they are
+    ends : (n_frames, n_bones, 3) the bones' other ends; gram, rows : those of its time prior; held : (n_frames,)
+    precision that keeps the ends of the stretch where they are
     """
 
     observations: Observations
@@ -88,7 +88,7 @@ class Track:
     lengths: Array
     stds: Array
     gram: Array
-    precision: float
+    rows: Array
     held: Array
     points_3d: Array
 
@@ -104,9 +104,10 @@ class Track:
         held[n_frames - order * (frames.stop < len(points_3d)) :] = _HELD / observations.pixel**2
         ends = points_3d[frames][:, others]
         part = observations.at(frames).of(alone)
-        gram, precision = difference_gram(n_frames, order), float(prior.precisions[k])
+        rows = np.ascontiguousarray(prior.rows(len(points_3d))[frames, k])
+        gram = _kernels_smooth.weighted_gram(stencil(order), rows)
         here = points_3d[frames, k].copy()
-        return cls(part, ends, bones.lengths[touching], bones.stds[touching], gram, precision, held, here)
+        return cls(part, ends, bones.lengths[touching], bones.stds[touching], gram, rows, held, here)
 
     def starts(self, near: slice, tries: list[tuple[slice, Array]]) -> Iterator[Array]:
         """The track as it is, and with some of its frames elsewhere; `near` are its frames in the window."""
@@ -138,11 +139,11 @@ class Track:
         return linearise(self.observations, points_3d[:, None])
 
     def _cost(self, points_3d: Array, seen: Linearised) -> float:
-        differences = np.diff(points_3d, self.gram.shape[1] - 1, axis=0)
+        squares = (np.diff(points_3d, self.gram.shape[1] - 1, axis=0) ** 2).sum(axis=1)
         lengths = np.linalg.norm(points_3d[:, None] - self.ends, axis=-1)
         away = points_3d - self.points_3d
         return seen.cost + 0.5 * float(
-            self.precision * (differences**2).sum()
+            (self.rows[: len(squares)] * squares).sum()
             + self.observations.anchor * (points_3d**2).sum()
             + (((lengths - self.lengths) / self.stds) ** 2).sum()
             + (self.held[:, None] * away**2).sum()
@@ -157,7 +158,7 @@ class Track:
         pulled = direction * (self.lengths[:, None] + (direction * self.ends).sum(axis=-1, keepdims=True))
         vector = seen.vector[:, 0] + np.einsum("b,tbi->ti", weight, pulled) + self.held[:, None] * self.points_3d
         information = seen.information[:, 0] + tied + self.held[:, None, None] * np.eye(3)
-        band = _kernels_smooth.track_band(information, self.gram, self.precision, self.observations.anchor)
+        band = _kernels_smooth.track_band(information, self.gram, 1.0, self.observations.anchor)
         log_determinant = _kernels_smooth.cholesky_band(band)
         mean = vector.reshape(-1)
         _kernels_smooth.substitute(band, mean)

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 from ..datasets.arrays import Array
 from . import _kernels_smooth
 from .banded import factorise, selected_inverse, solve
-from .prior_time import difference_gram, run_frames
+from .prior_time import difference_gram, run_frames, stencil
 from .sampling import FrameNoise, perturb
 from .smooth_bones import Bones, PairTerms, bone_terms
 from .smooth_observations import Linearised, Observations, linearise
@@ -62,29 +62,35 @@ def pair_covariances(within: Array, pairs: NDArray[np.int64]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class JointSystem:
-    """The banded system of one window: its time prior and room for its matrix, used again at every iteration."""
+    """The banded system of one window: its time prior and room for its matrix, used again at every iteration.
+
+    gram : (n_frames, order + 1) of `difference_gram`, which the tracks' precisions scale, or (n_frames, n_keypoints,
+    order + 1) with them, where `rows` (n_frames, n_keypoints) are the precisions of each difference
+    """
 
     gram: Array
     precisions: Array
     anchor: float
     order: int
     band: Array
+    rows: Array | None = None
 
     @classmethod
     def of(cls, observations: Observations, prior: TimePrior) -> JointSystem:
         n_frames, n_keypoints = observations.n_frames, observations.n_keypoints
-        gram = difference_gram(n_frames, min(prior.order, max(1, n_frames - 1)))
-        gram = np.pad(gram, ((0, 0), (0, max(0, 3 - gram.shape[1]))))  # the posterior's lags need two frames of band
+        order = min(prior.order, max(1, n_frames - 1))
+        rows = None if prior.jumps is None else prior.rows(n_frames)
+        gram = _gram(n_frames, order, max(order, 2), rows)  # the posterior's lags need two frames of band
         block = 3 * n_keypoints
-        band = np.empty((block * n_frames, block * (gram.shape[1] - 1) + 1))
-        return cls(gram, prior.precisions, observations.anchor, prior.order, band)
+        band = np.empty((block * n_frames, block * max(order, 2) + 1))
+        return cls(gram, prior.precisions, observations.anchor, order, band, rows)
 
-    def part(self, n_frames: int) -> JointSystem:
-        """The system of fewer frames, in the same room."""
-        order = min(self.order, max(1, len(self.gram) - 1))
-        gram = difference_gram(n_frames, order)
-        gram = np.pad(gram, ((0, 0), (0, self.gram.shape[1] - gram.shape[1])))
-        return replace(self, gram=gram, band=self.band[: 3 * len(self.precisions) * n_frames])
+    def part(self, frames: slice) -> JointSystem:
+        """The system of some of the frames, in the same room."""
+        n_frames = frames.stop - frames.start
+        rows = None if self.rows is None else self.rows[frames]
+        gram = _gram(n_frames, self.order, self.gram.shape[-1] - 1, rows)
+        return replace(self, gram=gram, rows=rows, band=self.band[: 3 * len(self.precisions) * n_frames])
 
     def factor(self, seen: Linearised, terms: PairTerms) -> tuple[Array, Array]:
         """Factor of the posterior precision, in place, and precision times mode (n_frames, n_keypoints, 3)."""
@@ -92,16 +98,27 @@ class JointSystem:
         for b, (first, second) in enumerate(terms.pairs):
             vector[:, first] += terms.vector[:, b]
             vector[:, second] -= terms.vector[:, b]
-        fixed = seen.information, self.gram, self.precisions, self.anchor, terms.pairs, terms.information
-        run_frames(lambda start, stop: _kernels_smooth.joint_band(*fixed, start, stop, self.band), len(self.gram))
+        gram = self.gram if self.gram.ndim == 3 else self.gram[:, None] * self.precisions[:, None]
+        fixed = seen.information, gram, self.anchor, terms.pairs, terms.information
+        run_frames(lambda start, stop: _kernels_smooth.joint_band(*fixed, start, stop, self.band), len(gram))
         return factorise(self.band), vector
 
     def time_cost(self, points_3d: Array) -> float:
         """Minus the log of the time prior, up to a constant."""
-        differences = np.diff(points_3d, min(self.order, max(1, len(points_3d) - 1)), axis=0)
-        return 0.5 * float(
-            (self.precisions * (differences**2).sum(axis=(0, 2))).sum() + self.anchor * (points_3d**2).sum()
-        )
+        squares = (np.diff(points_3d, self.order, axis=0) ** 2).sum(axis=2)
+        weights = self.precisions if self.rows is None else self.rows[: len(squares)]
+        return 0.5 * float((weights * squares).sum() + self.anchor * (points_3d**2).sum())
+
+
+def _gram(n_frames: int, order: int, width: int, rows: Array | None) -> Array:
+    """(n_frames, width + 1) of `difference_gram`, or (n_frames, n_keypoints, width + 1) with the precisions `rows`
+    (n_frames, n_keypoints) of every difference."""
+    if rows is None:
+        gram = difference_gram(n_frames, order)
+    else:
+        grams = [_kernels_smooth.weighted_gram(stencil(order), np.ascontiguousarray(row)) for row in rows.T]
+        gram = np.stack(grams, axis=1)
+    return np.pad(gram, [(0, 0)] * (gram.ndim - 1) + [(0, width - order)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +231,7 @@ def settle(
             part = observations.at(frames)
             own = (lambda points, frames=frames: pull(points, frames)) if pull is not None else None
             ends = frames.start > 0, frames.stop < len(moving)
-            step = _step_between(part, points_3d[frames], system.part(part.n_frames), bones, own, ends)
+            step = _step_between(part, points_3d[frames], system.part(frames), bones, own, ends)
             points_3d[frames] += step
             still[frames] = np.abs(step).max(axis=(1, 2)) > tolerance
         moving = still
@@ -268,7 +285,8 @@ def joint_posterior(
     _widen(within, lagged, mode.doubts)
     samples = np.zeros((0, *points_3d.shape))
     if noise is not None:
-        b = perturb(noise, mode.seen.information, prior.precisions, prior.order, observations.anchor, mode.terms)
+        rows = prior.rows(observations.n_frames)
+        b = perturb(noise, mode.seen.information, rows, prior.order, observations.anchor, mode.terms)
         samples = points_3d + solve(factor, b.reshape(len(b), -1).T).T.reshape(b.shape)
     posterior = JointPosterior(points_3d, within, lagged, mode.seen.weights, mode.converged, samples)
     return replace(posterior, inlier_probability=linearise(observations, points_3d, posterior.spread(), 1.0).weights)

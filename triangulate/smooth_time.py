@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..datasets.arrays import Array
 from .filters import median_filter
 from .noise import sample_rows
-from .prior_time import choose_order, difference_gram, smooth_tracks, tune_precisions
+from .prior_time import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
 from .smooth_observations import (
     Linearised,
     Observations,
@@ -29,15 +29,29 @@ _FAR = 10.0
 _SURPRISE_ROUNDS = 2
 _MEMORY_RANGE = (2, 50)
 _LEARNING_ROUNDS = 2
-_ROUNDS = 2
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class TimePrior:
-    """Differences of this order are white, with one precision per keypoint (n_keypoints,)."""
+    """Differences of this order are white, with one precision per keypoint (n_keypoints,).
+
+    jumps : (n_frames,) what is added to the variance of the difference that begins at a frame; None: nothing
+    """
 
     order: int
     precisions: Array
+    jumps: Array | None = None
+
+    def at(self, frames: slice) -> TimePrior:
+        return self if self.jumps is None else replace(self, jumps=self.jumps[frames])
+
+    def rows(self, n_frames: int) -> Array:
+        """(n_frames, n_keypoints) precision of the difference that begins at each frame."""
+        jumps = np.zeros(n_frames) if self.jumps is None else self.jumps
+        if len(jumps) != n_frames:
+            raise ValueError(f"the prior knows jumps of {len(jumps)} frames, the window has {n_frames}")
+        return row_precisions(self.precisions, jumps)
 
     def memory(self, pixel: float) -> int:
         """Frames over which the stiffest track forgets by a factor e: its response decays over (P / I)^(1 / 2m).
@@ -53,20 +67,33 @@ class Tracks:
     """State of a smoother; points about the observations' centre.
 
     points_3d (n_frames, n_keypoints, 3), covariances (n_frames, n_keypoints, 3 lags, 3, 3), inlier_probability
-    (n_cameras, n_frames, n_keypoints) where the pixels were last weighed
+    (n_cameras, n_frames, n_keypoints) where the pixels were last weighed; differences (n_frames, n_keypoints, 2) as of
+    `smooth_tracks`, and the jumps (n_frames,) of the prior
     """
 
     points_3d: Array
     covariances: Array
     inlier_probability: Array
+    differences: Array
+    jumps: Array
 
     def at(self, frames: slice) -> Tracks:
-        return Tracks(self.points_3d[frames], self.covariances[frames], self.inlier_probability[:, frames])
+        return Tracks(
+            self.points_3d[frames],
+            self.covariances[frames],
+            self.inlier_probability[:, frames],
+            self.differences[frames],
+            self.jumps[frames],
+        )
 
     def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
         """The tracks of some keypoints, a mask (n_keypoints,)."""
         return Tracks(
-            self.points_3d[:, keypoints], self.covariances[:, keypoints], self.inlier_probability[:, :, keypoints]
+            self.points_3d[:, keypoints],
+            self.covariances[:, keypoints],
+            self.inlier_probability[:, :, keypoints],
+            self.differences[:, keypoints],
+            self.jumps,
         )
 
     @property
@@ -102,24 +129,29 @@ def learn_time_prior(
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
         near = prior if prior.order == order else None
         tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
-    for _ in range(_LEARNING_ROUNDS):
+    for number in range(_LEARNING_ROUNDS + 1):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
+        jumps = find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order) if number else tracks.jumps
+        if number == _LEARNING_ROUNDS and (jumps == tracks.jumps).all():
+            break
+        prior = replace(prior, jumps=jumps)
         tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
-    return prior, observations, tracks
+    return replace(prior, jumps=None), observations, tracks
 
 
 def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
-    """Tracks of a window of frames under a prior that is known."""
-    gram = difference_gram(observations.n_frames, prior.order)
+    """Tracks of a window of frames under a prior that is known but for its jumps."""
+    prior = replace(prior, jumps=even_jumps([observations.n_frames], prior.order))
     first = robust_start(observations, start, inliers)
-    tracks = _smooth(first, gram, prior, observations.anchor)
+    tracks = _smooth(first, prior, observations.anchor)
     kept = ~surprising(first, tracks.points_3d, tracks.spread)
     if not kept.all():
-        tracks = _smooth(first.only(kept), gram, prior, observations.anchor)
+        tracks = _smooth(first.only(kept), prior, observations.anchor)
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
-        tracks = _smooth(seen, gram, prior, observations.anchor)
+        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
+        tracks = _smooth(seen, prior, observations.anchor)
     return tracks
 
 
@@ -150,18 +182,20 @@ def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], li
     return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
 
 
-def _smooth(seen: Linearised, gram: Array, prior: TimePrior, anchor: float) -> Tracks:
-    points_3d, covariances = smooth_tracks(seen.information, seen.vector, gram, prior.precisions, anchor)
-    return Tracks(points_3d, covariances, seen.weights)
+def _smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
+    jumps = prior.jumps if prior.jumps is not None else even_jumps([len(seen.vector)], prior.order)
+    solved = smooth_tracks(seen.information, seen.vector, prior.order, jumps, prior.precisions, anchor)
+    return Tracks(*solved[:2], seen.weights, solved[2], jumps)
 
 
 def _tune_and_smooth(
     seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float, budget: int
 ) -> tuple[Tracks, TimePrior]:
     """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames."""
-    gram = difference_gram(lengths, order)
     known = None if near is None or not near.precisions.all() else near.precisions
+    jumps = even_jumps(lengths, order) if near is None or near.jumps is None else near.jumps
     some, short = _part_of(lengths, budget)
-    part = seen.information[some], seen.vector[some], difference_gram(short, order)
-    prior = TimePrior(order, tune_precisions(*part, anchor, known)[0])
-    return _smooth(seen, gram, prior, anchor), prior
+    inside = jumps if len(some) == len(jumps) else even_jumps(short, order)
+    precisions, _ = tune_precisions(seen.information[some], seen.vector[some], order, inside, anchor, known)
+    prior = TimePrior(order, precisions, jumps)
+    return _smooth(seen, prior, anchor), prior

@@ -33,7 +33,7 @@ _BAND_BYTES = 110e6
 _MOST_THREADS = 4
 _FEWEST_WINDOW = 100
 _OVERLAP_RANGE = (100, 1000)
-_DECAY = 18  # log of the factor by which a window's edge has faded where the overlap ends
+_DECAY = 12  # log of the factor by which a window's edge has faded where the overlap ends
 _FINEST_BONE = 0.05  # of a pixel's span
 _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
 _BY_FRAME = (
@@ -109,18 +109,26 @@ def overlap_frames(learned: Learned) -> int:
     return int(np.clip(_DECAY * learned.prior.memory(learned.observations.pixel), *_OVERLAP_RANGE))
 
 
-def window_length(n_keypoints: int, learned: Learned, joint: bool) -> int:
-    """Frames of a window whose band fits the memory meant for it; tracks alone (not joint) need little."""
+def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
+    """Frames that a window keeps, such that its band fits the memory meant for it; tracks alone need little.
+
+    An even number of windows if they are few: so many threads solve them.
+    """
     if not joint:
         return _WINDOW
-    block = 3 * n_keypoints
-    frames = int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
-    return int(np.clip(frames - 2 * overlap_frames(learned), _FEWEST_WINDOW, _WINDOW))
+    block, overlap = 3 * n_keypoints, overlap_frames(learned)
+    most = int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
+    if n_frames <= most:
+        return most
+    if n_frames <= 2 * (most - overlap):
+        return -(-n_frames // 2)
+    n_windows = -(-n_frames // int(np.clip(most - 2 * overlap, _FEWEST_WINDOW, _WINDOW)))
+    return -(-n_frames // (n_windows + n_windows % 2))
 
 
 def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
     """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
-    n_windows = 1 if n_frames <= length + 2 * overlap else -(-n_frames // length)
+    n_windows = 1 if n_frames <= length else -(-n_frames // length)
     edges = np.linspace(0, n_frames, n_windows + 1).astype(int).tolist()
     for start, stop in itertools.pairwise(edges):
         yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
@@ -161,13 +169,19 @@ class Window:
         return self.tracks.points_3d[:, self.known]
 
 
-def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None) -> Window:
-    """Track every keypoint of a window by itself: the joint solution starts from there."""
+def open_window(
+    problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None, *, jumps: bool = False
+) -> Window:
+    """Track every keypoint of a window by itself: the joint solution starts from there.
+
+    jumps : whether the time prior knows those that the tracks show
+    """
     observations, tracks = window_tracks(problem, learned, frames)
     known = tracks.known
     bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
-    prior = replace(learned.prior, precisions=learned.prior.precisions[known])
+    precisions = learned.prior.precisions[known]
+    prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps if jumps else None)
     return Window(observations.of(known), tracks, known, prior, bones.among(known), some)
 
 
@@ -175,7 +189,7 @@ def solve_window(
     problem: Problem, learned: Learned, pairs: NDArray[np.int64], frames: slice, noise: FrameNoise | None
 ) -> Solution:
     """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
-    window = open_window(problem, learned, frames, noise)
+    window = open_window(problem, learned, frames, noise, jumps=True)
     if (learned.bones is None and noise is None) or not window.known.any():
         return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
     mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
@@ -229,7 +243,7 @@ def solve_windows(
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
-    length = window or window_length(n_keypoints, learned, joint=learned.bones is not None or n_samples > 0)
+    length = window or window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
     plan = list(windows(n_frames, length, overlap_frames(learned)))
     solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
     quiet = not progress or len(plan) < 2

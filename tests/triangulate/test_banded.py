@@ -65,10 +65,12 @@ def test_the_track_kernels_equal_dense_algebra():
     matrix = np.kron(gram_dense, np.eye(3))
     for f in range(n_frames):
         matrix[3 * f : 3 * f + 3, 3 * f : 3 * f + 3] += information[f]
-    from muybridge.triangulate.prior_time import difference_gram
+    from muybridge.triangulate.prior_time import difference_gram, stencil
 
     gram = difference_gram(n_frames, order)
-    mean, covariances = _kernels_smooth.smooth_track(information, vector, gram, precision, anchor)
+    mean, covariances, squares = _kernels_smooth.smooth_track(
+        information, vector, gram, precision, anchor, stencil(order)
+    )
     expected = np.linalg.solve(matrix, vector.reshape(-1))
     np.testing.assert_allclose(mean.reshape(-1), expected, rtol=1e-8)
     inverse = np.linalg.inv(matrix).reshape(n_frames, 3, n_frames, 3)
@@ -76,6 +78,9 @@ def test_the_track_kernels_equal_dense_algebra():
         for lag in range(3):
             wanted = inverse[f, :, f + lag] if f + lag < n_frames else np.zeros((3, 3))
             np.testing.assert_allclose(covariances[f, lag], wanted, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(squares[: n_frames - order, 0], (np.diff(mean, order, axis=0) ** 2).sum(axis=1))
+    spread = np.einsum("rt,tiui,su->rs", differences, inverse, differences).diagonal() / 3
+    np.testing.assert_allclose(squares[: n_frames - order, 1], spread, rtol=1e-6)
     evidence = _kernels_smooth.track_evidence(information, vector, gram, precision, anchor)
     dense = (
         1.5 * np.linalg.slogdet(gram_dense)[1]
