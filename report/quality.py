@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,22 @@ def camera_table(views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.Da
             row |= _spread(values)
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def left_out_table(pose: xr.Dataset | None) -> pd.DataFrame | None:
+    """One row per camera and one for all: pixel error where the point was made without that camera, per method.
+
+    From the attribute `left_out` of the pose, records of (method, camera, median_px, p95_px, ...); None without it.
+    """
+    if pose is None or "left_out" not in pose.attrs:
+        return None
+    records = pd.DataFrame(json.loads(str(pose.attrs["left_out"])))
+    columns = {
+        f"{method}, {word}": rows.set_index("camera")[column]
+        for method, rows in records.groupby("method", sort=False)
+        for word, column in (("median px", "median_px"), ("p95 px", "p95_px"))
+    }
+    return pd.DataFrame(columns).reindex([str(name) for name in dict.fromkeys(records["camera"])])
 
 
 def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.DataFrame:

@@ -28,6 +28,10 @@ def quality_section(
         beside.append(table([""] + [str(c) for c in cameras], _rows_of(cameras), "Per camera"))
     if errors is not None and np.isfinite(errors.values).any():
         beside.append(_error_figure(errors))
+    left_out = quality.left_out_table(pose)
+    if left_out is not None:
+        caption = "A camera left out, predicted from the others: what a point is worth, without knowing the truth"
+        beside.append(table(["", *map(str, left_out)], _rows_of(left_out), caption))
     if errors is not None and errors.attrs.get("stride", 1) > 1:
         note = f"Reprojection errors are those of every {errors.attrs['stride']}th frame."
         beside.append(element("p", note, class_="note"))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..calibration import CalibrationReport, CameraRig
 
 Say = Callable[[str], None]
+_LEFT_OUT_FRAMES = 200
 _SET_BY_SESSION = {
     "calibrate": ("sources", "board", "progress"),
     "train": ("progress", "checkpoint", "held_out", "recipe"),
@@ -336,9 +337,23 @@ def _reconstruct(session: Session, progress: bool) -> None:
         _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
         views = views.sel(keypoint=list(session.skeleton.keypoints))
     pose = _call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
+    pose.attrs |= _left_out(session, views, rig)
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
+
+
+def _left_out(session: Session, views: Any, rig: Any) -> dict[str, str]:
+    """How well the method and plain robust triangulation predict a camera that they are not shown, for the report."""
+    from ..triangulate import predict_left_out
+
+    if views.sizes["view"] < 3 or "individual" in views.dims:
+        return {}
+    options = {"skeleton": session.skeleton, **session.options["reconstruct"]}
+    method = options.pop("method", "smooth")
+    methods = list(dict.fromkeys(["ransac", method]))
+    table = _call(session, "reconstruct", predict_left_out, views, rig, methods, n_frames=_LEFT_OUT_FRAMES, **options)
+    return {"left_out": table.reset_index().to_json(orient="records")}
 
 
 def _check_skeleton_matches(session: Session, keypoints: list[str]) -> None:

@@ -7,7 +7,7 @@ from .diagnosis import Diagnosis, diagnose
 from .dlt import point_covariances, triangulate_dlt
 from .filters import hampel_filter, interpolate_gaps, median_filter
 from .individuals import Association, match_individuals, match_views
-from .leave_out import leave_one_camera_out
+from .leave_out import leave_one_camera_out, predict_left_out
 from .pairs import triangulate_pairs
 from .poses import PoseInference, infer_poses
 from .posterior import Trajectory
@@ -49,6 +49,7 @@ __all__ = [
     "median_filter",
     "mirror_camera",
     "point_covariances",
+    "predict_left_out",
     "reconstruct",
     "reconstruct_file",
     "refine_rig",

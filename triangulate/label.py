@@ -31,6 +31,9 @@ def label_trajectory(
 ) -> xr.Dataset:
     """Pose dataset of a `Trajectory` (or what extends it): every field that it has and a pose can hold.
 
+    Of a `PoseInference` also state_probability (time, pose_state), heading (time), radians about up, and repaired
+    (time, keypoint), 1 where the poses overruled the views.
+
     The confidence is the probability that at least two views support the point; a point carried by time and skeleton
     alone keeps its position, its wide covariance and a confidence near 0.
     """
@@ -43,7 +46,7 @@ def label_trajectory(
     pairs = [(keypoints[a], keypoints[b]) for a, b in trajectory.pairs] if cross is not None else []
     if pairs:
         variables["cross_covariance"] = cross
-    return pose_dataset(
+    pose = pose_dataset(
         points_3d,
         keypoints=keypoints,
         times=times,
@@ -54,4 +57,17 @@ def label_trajectory(
         reprojection_error=np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1),
         n_cameras=(inlier > 0.5).sum(axis=0),
         **variables,
+    )
+    return _with_states(pose, trajectory)
+
+
+def _with_states(pose: xr.Dataset, trajectory) -> xr.Dataset:
+    """The pose with what a `PoseInference` says of the animal as a whole, and of points that it overruled."""
+    probabilities = getattr(trajectory, "state_probabilities", None)
+    if probabilities is None:
+        return pose
+    return pose.assign_coords(pose_state=np.arange(probabilities.shape[1])).assign(
+        state_probability=(("time", "pose_state"), probabilities, {"units": "1"}),
+        heading=("time", trajectory.headings, {"units": "rad"}),
+        repaired=(("time", "keypoint"), trajectory.repaired.astype(np.int8), {"units": "1"}),
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from ..calibration import CameraRig
+from ..datasets import check_views
 from ..datasets.arrays import Array
+from . import framewise
+from .framewise import view_arrays
+from .prior_time import informative_frames
+from .reconstruct import matching_rig, reconstruct
 
 Method = Callable[[Array, CameraRig, Array | None], Array]
+_FRAMEWISE = ("skeleton", "swaps", "window", "max_gap")
 
 
 def leave_one_camera_out(
@@ -55,6 +62,55 @@ def leave_one_camera_out(
         labelled = [*zip(rig.names, errors, strict=True), ("all", np.concatenate(errors))]
         rows += [{"method": name, "camera": camera, **_summary(error, threshold)} for camera, error in labelled]
     return pd.DataFrame(rows).set_index(["method", "camera"])
+
+
+def predict_left_out(
+    views: xr.Dataset,
+    rig: CameraRig,
+    methods: str | Sequence[str] = ("ransac", "smooth"),
+    *,
+    n_frames: int = 300,
+    **options,
+) -> pd.DataFrame:
+    """`leave_one_camera_out` of a recording for any methods of `reconstruct`, judged where most was seen in a row.
+
+    Parameters
+    ----------
+    views : as for `reconstruct`, without an individual dimension
+    methods : names of methods
+    n_frames : frames to judge by, the best observed ones in a row
+    options : for `reconstruct`, such as the skeleton; a method is not given those that it does not use
+
+    Returns
+    -------
+    table by (method, camera) and (method, "all") as of `leave_one_camera_out`
+
+    Raises
+    ------
+    DatasetError, ValueError : as `reconstruct` and `leave_one_camera_out`
+    """
+    rig = matching_rig(views, rig)
+    views = check_views(views)
+    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
+    part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])
+
+    def method(name: str) -> Method:
+        own = _options_of(name, options)
+        return lambda _, rest, __: _positions(reconstruct(part.sel(view=list(rest.names)), rest, method=name, **own))
+
+    names = [methods] if isinstance(methods, str) else list(methods)
+    points_2d, confidence = view_arrays(part)
+    return leave_one_camera_out(points_2d, rig, {name: method(name) for name in names}, confidence=confidence)
+
+
+def _options_of(method: str, options: dict) -> dict:
+    unused = {"prior"} if method != "gimbal" else set()
+    kept = set(_FRAMEWISE) if method in framewise.METHODS else set(options)
+    return {name: value for name, value in options.items() if name in kept - unused}
+
+
+def _positions(pose: xr.Dataset) -> Array:
+    return np.asarray(pose["position"].values, dtype=float)
 
 
 def _errors_in(camera: int, points_2d: Array, rig: CameraRig, method: Method, confidence: Array | None) -> Array:

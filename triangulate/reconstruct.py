@@ -15,7 +15,7 @@ from .diagnosis import diagnose
 from .framewise import framewise_pieces, known_order, needed_symmetries, noise, sampled, unswapped, view_arrays
 from .label import label_trajectory
 
-METHODS = ("dlt", "ransac", "median", "pairs", "smooth", "gimbal", "articulated")
+METHODS = (*framewise.METHODS, "smooth", "gimbal")
 
 
 def reconstruct(
@@ -41,11 +41,10 @@ def reconstruct(
     rig : cameras of at least the views' names
     method : "dlt" (all views, least squares), "ransac" (robust, per frame), "median" (ransac, then a running median),
         "pairs" (median over camera pairs, as in DeepLabCut 3D), "smooth" (robust, with a prior in time and over the
-        skeleton's bones), "gimbal" (with pose states as well), "articulated" (joint angles of a `body`;
-        not built yet)
+        skeleton's bones), "gimbal" (with pose states as well)
     skeleton : for "smooth" (optional), "gimbal" and `swaps`
     prior : a `PosePrior` for "gimbal"; None: learned from the recording
-    body : a `Body` or its name for "articulated"
+    body : for the method "articulated", which is not built yet
     window : frames: of the running median of "median" (odd; None: 5), or solved at once by "smooth" and "gimbal" (None:
         chosen for the memory)
     max_gap : gaps of at most so many frames are bridged by straight lines ("dlt", "ransac", "median", "pairs");
@@ -57,17 +56,17 @@ def reconstruct(
     Returns
     -------
     pose dataset: position, covariance, confidence (posterior probability that the point is supported),
-    reprojection_error per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance, state);
-    its attributes say how it was made
+    reprojection_error per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance; of
+    "gimbal" state, state_probability, heading and repaired, see `PoseInference`); its attributes say how it was made
 
     Raises
     ------
     DatasetError : the views are malformed, or name a camera that the rig does not have
-    ValueError : the method is unknown, or lacks the skeleton that it needs
+    ValueError : the method is unknown, lacks the skeleton that it needs, or does not use an option given
+    TypeError : the rig is no CameraRig
     NotImplementedError : "articulated"
     """
-    if method not in METHODS:
-        raise ValueError(f"there is no reconstruction method {method!r}; known: {list(METHODS)}")
+    _check_request(rig, method, prior, body, max_gap, chunk_frames)
     rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
     if "individual" in views.dims:
@@ -88,6 +87,28 @@ def reconstruct(
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
         pose = _modelled(whole, rig, method, skeleton, prior, {**options, **_given(window=window)})
     return described(pose, views, rig, settings)
+
+
+def _check_request(rig, method: str, prior, body, max_gap: int, chunk_frames: int | None) -> None:
+    if not isinstance(rig, CameraRig):
+        raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
+    if method == "articulated" or body is not None:
+        raise NotImplementedError("method 'articulated' is not built yet; use 'smooth' with a skeleton, or 'gimbal'")
+    if method not in METHODS:
+        raise ValueError(f"there is no reconstruction method {method!r}; known: {list(METHODS)}")
+    if prior is not None and method != "gimbal":
+        raise ValueError(f"method {method!r} knows no pose states, so that a prior has no use; 'gimbal' does")
+    if method in framewise.METHODS:
+        return
+    by_frame = ", ".join(map(repr, framewise.METHODS))
+    if max_gap:
+        raise ValueError(
+            f"method {method!r} bridges every gap by itself, with error bars that grow; max_gap is for {by_frame}"
+        )
+    if chunk_frames is not None:
+        raise ValueError(
+            f"method {method!r} looks at all of time at once; window bounds its memory, chunk_frames is for {by_frame}"
+        )
 
 
 def described(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, settings: dict) -> xr.Dataset:
@@ -152,13 +173,11 @@ def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, o
         from .smooth import smooth
 
         trajectory = smooth(points_2d, rig, skeleton=skeleton, **shared, **options)
-    elif method == "gimbal":
+    else:
         if skeleton is None:
             raise ValueError("method 'gimbal' needs a skeleton; give skeleton=Skeleton(keypoints, bones)")
         from .poses import infer_poses
 
         trajectory = infer_poses(points_2d, rig, skeleton=skeleton, prior=prior, **shared, **options)
-    else:
-        raise NotImplementedError("method 'articulated' is not built yet; use 'smooth' with a skeleton, or 'gimbal'")
     times = np.asarray(views["time"].values, dtype=float)
     return label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times)

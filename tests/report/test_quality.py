@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,16 @@ def test_rigid_bones_have_one_length(moving_skeleton, skeleton, session):
     lengths, names = quality.bone_lengths(pose, skeleton)
     assert names[0] == "neck – nose"
     assert np.ptp(lengths, axis=0).max() < 1e-9
+
+
+def test_the_left_out_table_has_a_row_per_camera_and_the_methods_side_by_side(session):
+    assert quality.left_out_table(session["pose"]) is None
+    records = [
+        {"method": m, "camera": c, "n": 9, "median_px": v, "p95_px": 3 * v}
+        for m, v in (("ransac", 2.0), ("smooth", 1.0))
+        for c in ("cam_0", "all")
+    ]
+    table = quality.left_out_table(session["pose"].assign_attrs(left_out=json.dumps(records)))
+    assert list(table.index) == ["cam_0", "all"]
+    assert table.loc["all", "smooth, median px"] == 1.0
+    assert table.loc["cam_0", "ransac, p95 px"] == 6.0

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from muybridge.triangulate import leave_one_camera_out, smooth, triangulate_dlt, triangulate_ransac
+from muybridge.datasets import DatasetError, views_dataset
+from muybridge.triangulate import (
+    leave_one_camera_out,
+    predict_left_out,
+    smooth,
+    triangulate_dlt,
+    triangulate_ransac,
+)
 from tests.triangulate.recordings import FPS, seen
 
 
@@ -26,3 +33,23 @@ def test_two_cameras_cannot_judge(ring_rig, moving_skeleton):
     pair = ring_rig.subset(["cam_0", "cam_1"])
     with pytest.raises(ValueError, match="three"):
         leave_one_camera_out(pair.project(moving_skeleton), pair, {"dlt": lambda y, rig, c: triangulate_dlt(y, rig)})
+
+
+def test_one_line_ranks_the_methods_of_a_recording(ring_rig, skeleton, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton[:90])
+    views = views_dataset(
+        points_2d,
+        cameras=ring_rig.names,
+        keypoints=skeleton.keypoints,
+        times=np.arange(90) / FPS,
+        confidence=confidence,
+    )
+    table = predict_left_out(views, ring_rig, ["dlt", "ransac", "smooth"], skeleton=skeleton, n_frames=60)
+    median = table.xs("all", level="camera")["median_px"]
+    assert median["smooth"] < median["ransac"] < median["dlt"]
+    assert table.xs("all", level="camera")["n"].max() <= 60 * 7 * 6
+    assert set(table.loc["smooth"].index) == {*ring_rig.names, "all"}
+    with pytest.raises(ValueError, match="three"):
+        predict_left_out(views.isel(view=[0, 1]), ring_rig, "dlt")
+    with pytest.raises(DatasetError, match="does not have"):
+        predict_left_out(views.assign_coords(view=list("abcdef")), ring_rig)

@@ -92,6 +92,33 @@ def test_nothing_seen_gives_nothing(ring_rig, skeleton, moving_skeleton):
     assert np.isnan(found.points_3d).all()
 
 
+def test_no_frames_and_empty_frames_do_no_harm(ring_rig, skeleton, moving_skeleton):
+    prior = PosePrior.fit(moving_skeleton, skeleton, 3)
+    shared = {"fps": FPS, "skeleton": skeleton, "prior": prior}
+    assert infer_poses(np.zeros((6, 0, 7, 2)), ring_rig, **shared).points_3d.shape == (0, 7, 3)
+    points_2d = ring_rig.project(moving_skeleton[:60])
+    points_2d[:, 20:25] = np.nan
+    found = infer_poses(points_2d, ring_rig, **shared)
+    np.testing.assert_allclose(found.points_3d, moving_skeleton[:60], atol=1.0)
+    assert np.isfinite(found.covariances_3d).all()
+
+
+def test_one_camera_gives_nothing_and_no_crash(ring_rig, skeleton, moving_skeleton):
+    alone = ring_rig.subset(["cam_0"])
+    prior = PosePrior.fit(moving_skeleton, skeleton, 3)
+    found = infer_poses(alone.project(moving_skeleton[:30]), alone, fps=FPS, skeleton=skeleton, prior=prior)
+    assert np.isnan(found.points_3d).all()
+    assert not found.repaired.any()
+
+
+def test_keypoints_outside_the_skeleton_are_tracked_by_themselves(ring_rig, skeleton, moving_skeleton):
+    part = Skeleton(skeleton.keypoints, skeleton.bones[:4], root="neck")
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton[:100])
+    found = infer_poses(points_2d, ring_rig, fps=FPS, skeleton=part, n_states=2, confidence=confidence)
+    error = np.linalg.norm(found.points_3d - moving_skeleton[:100], axis=-1)
+    assert (np.median(error, axis=0) < 0.8).all()
+
+
 @pytest.mark.shared
 @needs_shared
 @pytest.mark.parametrize("name", ["L00_minimal", "L01_noise", "L02_outliers", "L03_missingness"])

@@ -1,6 +1,7 @@
 """The labelled door: names, methods, stretches of time, provenance."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,9 +136,42 @@ def test_the_diagnosis_names_a_moved_camera(recording, views):
     assert reconstruct(views, recording.rig, method="ransac").attrs["diagnosis"] == ""
 
 
+def test_pose_states_come_with_heading_and_what_was_repaired(recording, views, tmp_path):
+    bones = tuple((NAMES[i], NAMES[i + 1]) for i in range(19))
+    short = views.isel(time=slice(0, 60))
+    rig = replace(recording.rig, up=np.array([0.0, 0.0, 1.0]))
+    pose = reconstruct(short, rig, method="gimbal", skeleton=Skeleton(tuple(NAMES), bones), n_states=3)
+    assert pose["state"].dims == pose["heading"].dims == ("time",)
+    assert pose["heading"].attrs["units"] == "rad"
+    np.testing.assert_allclose(pose["state_probability"].sum("pose_state"), 1)
+    np.testing.assert_array_equal(pose["state_probability"].argmax("pose_state"), pose["state"])
+    assert set(np.unique(pose["repaired"])) <= {0, 1}
+    back = read_dataset(write_dataset(pose, tmp_path / "pose.nc"))
+    xr.testing.assert_allclose(check_pose(back), check_pose(pose))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "smooth", "max_gap": 3}, "max_gap is for"),
+        ({"method": "gimbal", "chunk_frames": 100}, "chunk_frames is for"),
+        ({"method": "dlt", "prior": object()}, "'gimbal' does"),
+    ],
+)
+def test_options_that_a_method_does_not_use_are_refused(recording, views, options, words):
+    with pytest.raises(ValueError, match=words):
+        reconstruct(views, recording.rig, **options)
+
+
+def test_a_rig_that_is_none_is_named(views):
+    with pytest.raises(TypeError, match="rig is NoneType, not a CameraRig"):
+        reconstruct(views, None)
+
+
 def test_bad_requests_are_refused(recording, views, tmp_path):
-    with pytest.raises(ValueError, match="no reconstruction method 'magic'"):
+    with pytest.raises(ValueError, match="no reconstruction method 'magic'") as refused:
         reconstruct(views, recording.rig, method="magic")
+    assert "articulated" not in str(refused.value)
     with pytest.raises(ValueError, match="needs a skeleton"):
         reconstruct(views, recording.rig, method="gimbal")
     with pytest.raises(NotImplementedError, match="not built yet"):
