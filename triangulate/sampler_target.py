@@ -24,7 +24,7 @@ from ..datasets.arrays import Array
 from . import _kernels_sampler
 from .poses_states import StateModel, weigh_states
 from .poses_window import Poser
-from .prior_time import difference_gram
+from .prior_time import stencil
 from .smooth_bones import Bones, PairTerms, bone_terms
 from .smooth_observations import Linearised, Observations, linearise
 from .smooth_skeleton import JointSystem, Pull
@@ -131,18 +131,14 @@ class Target:
         """
         shorter = np.stack([self._shorter(away) for away in ways])
         straight = (shorter**2).mean(axis=0) / self.bones.stds**2
-        changes = (np.diff(shorter, self.order, axis=1) ** 2).mean(axis=0) * self._hanging
+        changes = (np.diff(shorter, self.order, axis=1) ** 2).mean(axis=0)
+        hanging = self.rows.copy()
+        for parent, child in self.bones.pairs[::-1]:
+            hanging[:, parent] += hanging[:, child]
+        changes = changes * hanging[: len(changes), self.bones.pairs[:, 1]]
         changes = np.pad(changes, ((0, self.n_frames - len(changes)), (0, 0)), mode="edge" if len(changes) else "empty")
         straight, changes = (uniform_filter1d(x, _NEAR, axis=0, mode="nearest") for x in (straight, changes))
         return replace(self, bent=straight / np.maximum(straight + changes, 1e-300))
-
-    @property
-    def _hanging(self) -> Array:
-        """(n_bones,) precision of the differences of all keypoints that hang on a bone."""
-        precisions = self.prior.precisions.copy()
-        for parent, child in self.bones.pairs[::-1]:
-            precisions[parent] += precisions[child]
-        return precisions[self.bones.pairs[:, 1]]
 
     @property
     def n_frames(self) -> int:
@@ -162,23 +158,27 @@ class Target:
         return min(self.prior.order, max(1, self.n_frames - 1))
 
     @cached_property
-    def gram(self) -> Array:
-        """(n_frames, order + 1) band of the squared difference matrix."""
-        return difference_gram(self.n_frames, self.order)
+    def rows(self) -> Array:
+        """(n_frames, n_keypoints) precision of the difference that begins at each frame, 0 past the last one."""
+        rows = self.prior.rows(self.n_frames).copy()
+        rows[max(0, self.n_frames - self.order) :] = 0.0
+        return rows
 
-    def couple(self, gram: Array, away: Array) -> Array:
-        """Precision of the time prior, or of a part of its gram, times `away` (n_frames, n_keypoints, 3)."""
-        product = gram[:, 0, None, None] * away
-        for j in range(1, gram.shape[1]):
-            product[:-j] += gram[:-j, j, None, None] * away[j:]
-            product[j:] += gram[:-j, j, None, None] * away[:-j]
-        return product * self.prior.precisions[:, None]
+    @cached_property
+    def gram(self) -> Array:
+        """(n_frames, n_keypoints, order + 1) band of the time prior's precision, without the anchor."""
+        weights, gram = stencil(self.order), np.zeros((*self.rows.shape, self.order + 1))
+        count = max(0, self.n_frames - self.order)
+        for i in range(self.order + 1):
+            for j in range(self.order + 1 - i):
+                gram[i : i + count, :, j] += weights[i] * weights[i + j] * self.rows[:count]
+        return gram
 
     def factor(self, gram: Array) -> Array:
         """Banded Cholesky factor of the proposal's precision, with the time prior's gram given."""
         system = JointSystem.of(self.observations, self.prior)
-        wide = np.zeros_like(system.gram)
-        wide[:, : gram.shape[1]] = gram
+        wide = np.zeros((*gram.shape[:2], system.gram.shape[-1]))
+        wide[..., : gram.shape[2]] = gram
         return replace(system, gram=wide).factor(self.seen, self.terms)[0]
 
     def at(self, away: Array) -> Place:
@@ -204,7 +204,7 @@ class Target:
         origin, which belongs to frames."""
         straight = np.diff(away, self.order, axis=0)
         bent = np.diff(points_3d - self.origin - away, self.order, axis=0)
-        steps = -((bent * (straight + 0.5 * bent)).sum(axis=2) * self.prior.precisions).sum(axis=1)
+        steps = -((bent * (straight + 0.5 * bent)).sum(axis=2) * self.rows[: len(bent)]).sum(axis=1)
         return np.pad(steps, (0, self.n_frames - len(steps)))
 
     @cached_property
@@ -220,7 +220,7 @@ class Target:
             np.ascontiguousarray(odds),
             np.ascontiguousarray(1 / variance),
             observations.anchor,
-            self.couple(self.gram, self.origin),
+            couple(self.gram, self.origin),
             self.origin,
             self.seen.information,
             self.terms.pairs,
@@ -240,3 +240,13 @@ def _parents_first(bones: Bones) -> Bones:
         order += ready
         waiting = [b for b in waiting if b not in ready]
     return Bones(bones.pairs[order], bones.lengths[order], bones.stds[order])
+
+
+def couple(gram: Array, away: Array) -> Array:
+    """Precision of the time prior, or of a part of its gram (n_frames, n_keypoints, order + 1), times `away`
+    (n_frames, n_keypoints, 3)."""
+    product = gram[:, :, :1] * away
+    for j in range(1, gram.shape[2]):
+        product[:-j] += gram[:-j, :, j, None] * away[j:]
+        product[j:] += gram[:-j, :, j, None] * away[:-j]
+    return product
