@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets import Array
 from ._kernels_contact import forward_backward
-from .events import refine_events
+from .events import Foot, refine_events
 
 ITERATIONS = 40
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
@@ -27,26 +27,30 @@ class Contact(NamedTuple):
     touch_down_std: Array
 
 
-def find_contact(positions: Array, velocities: Array, times: Array, up: Array, noise: float) -> Contact:
-    """Stance and swing of one foot.
+def find_contacts(positions: list[Array], velocities: list[Array], times: Array, up: Array, noise: list[float]):
+    """Stance and swing of each foot of an animal, a list of `Contact`.
 
     Parameters
     ----------
-    positions : (n_frames, 3) as measured, relative to the surface the foot stands on; NaN where missing
-    velocities : (n_frames, 3) smooth, relative to the surface
+    positions : of each foot (n_frames, 3) as measured, relative to the surface it stands on; NaN where missing
+    velocities : likewise, smooth, relative to the surface
     times : (n_frames,), seconds
     up : (3,) unit vector against gravity
-    noise : standard deviation of the positions, world units: no other scale is set by hand
+    noise : of each foot the standard deviation of the positions, world units: no other scale is set by hand
     """
-    features = _features(positions, velocities, up)
-    probability = stance_probability(features)
-    path = np.cumsum(np.nan_to_num(velocities) * np.gradient(times)[:, None], axis=0)
-    swings = _swings(probability, path, noise)
-    standing = probability >= 0.5
-    off, off_std = refine_events(swings, standing, positions, times, up, leaving=True)
-    down, down_std = refine_events(swings, standing, positions, times, up, leaving=False)
-    probability[np.isnan(features).any(axis=1)] = np.nan
-    return Contact(probability, off, down, off_std, down_std)
+    feet, probabilities = [], []
+    for own, moving, sigma in zip(positions, velocities, noise, strict=True):
+        features = _features(own, moving, up)
+        probability = stance_probability(features)
+        path = np.cumsum(np.nan_to_num(moving) * np.gradient(times)[:, None], axis=0)
+        feet.append(Foot(_swings(probability, path, sigma), probability >= 0.5, own))
+        probabilities.append(np.where(np.isnan(features).any(axis=1), np.nan, probability))
+    off = refine_events(feet, times, up, leaving=True)
+    down = refine_events(feet, times, up, leaving=False)
+    return [
+        Contact(probability, lift, land, lift_std, land_std)
+        for probability, (lift, lift_std), (land, land_std) in zip(probabilities, off, down, strict=True)
+    ]
 
 
 def stance_probability(features: Array) -> Array:

@@ -19,12 +19,22 @@ from ..datasets import Array
 SEARCH = 6  # frames around the two-state model's event in which the refined one is looked for
 FINE = 8  # candidates per frame
 SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a side that say when an event happened
-GROUP = 24  # consecutive strides that may share a shape
+FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
 ROUNDS = 8
+VIGOUR = 0.1  # by how much strides of one foot differ
+PROMISING = 50.0  # how far behind the best a kind's quick fit may lie (log evidence) and still be refined
 # powers of time with which a foot may leave its place: with a jerk, or gently; one by one, or all strides alike, and
 # then along the ground otherwise than upwards
 ALONE = ((1, 2), (1, 2, 3), (2, 3), (2, 3, 4))
 SHARED = ((1, 2, 3), (2, 3, 4), (3, 4, 5))
+
+
+class Foot(NamedTuple):
+    """Swings as (first, last + 1) frames, standing (n_frames,) of the two-state model, positions (n_frames, 3)."""
+
+    swings: list[tuple[int, int]]
+    standing: NDArray[np.bool_]
+    positions: Array
 
 
 class Window(NamedTuple):
@@ -42,51 +52,73 @@ class Events(NamedTuple):
     misfit: float
 
 
-def refine_events(
-    swings: list[tuple[int, int]], standing: NDArray[np.bool_], positions: Array, times: Array, up: Array, leaving: bool
-) -> tuple[Array, Array]:
-    """Lift-offs (or touch-downs) of the swings (first, last + 1 frames) and their standard deviations, seconds.
+def refine_events(feet: list[Foot], times: Array, up: Array, *, leaving: bool) -> list[tuple[Array, Array]]:
+    """Of every foot the lift-offs (or touch-downs) of its swings and their standard deviations, seconds.
 
-    Parameters
-    ----------
-    standing : (n_frames,) of the two-state model
-    positions : (n_frames, 3) as measured; NaN where missing
-    times : (n_frames,), seconds
+    All feet decide together how gently they begin: one animal's feet do it alike.
     """
-    rough = np.array([times[start if leaving else end] for start, end in swings], dtype=float)
     step, sign = float(np.median(np.diff(times))), 1.0 if leaving else -1.0
-    std = np.full(len(swings), np.nan)
-    frames = _stride_frames(swings, standing, positions, up)
-    for first in range(0, len(swings), GROUP):
-        group = range(first, min(first + GROUP, len(swings)))
-        windows = []
-        for i in group:
-            window = _window(swings[i], standing, leaving)
-            there = np.flatnonzero(np.isfinite(positions[window]).all(axis=1)) + window.start
-            windows.append(Window(sign * (times[there] - rough[i]) / step, positions[there] @ frames[i].T))
-        seen = [len(window.elapsed) >= 6 and np.ptp(window.elapsed) > 3 for window in windows]
-        whole = [
-            ok and window.elapsed[0] <= -4 < 3 <= window.elapsed[-1] for ok, window in zip(seen, windows, strict=True)
+    events = [np.array([times[start if leaving else end] for start, end in foot.swings], float) for foot in feet]
+    stds = [np.full(len(foot.swings), np.nan) for foot in feet]
+    windows = [_windows(foot, times, up, leaving, sign / step) for foot in feet]
+    for first in range(0, max((len(foot.swings) for foot in feet), default=0), GROUP):
+        sets, lone = [], []
+        for f, own in enumerate(windows):
+            at = np.arange(first, min(first + GROUP, len(own)))
+            seen = [i for i in at if len(own[i].elapsed) >= 6 and np.ptp(own[i].elapsed) > 3]
+            whole = [i for i in seen if own[i].elapsed.min() <= -4 and own[i].elapsed.max() >= 3]
+            alike = whole if len(whole) >= FEWEST else []
+            sets += [(f, alike)] if alike else []
+            lone += [(f, [i]) for i in seen if i not in alike]
+        for together in ([sets, True], [lone, False]):
+            chosen, shared = together
+            if not chosen:
+                continue
+            found = _best_fits([[windows[f][i] for i in at] for f, at in chosen], shared=shared)
+            for (f, at), fit in zip(chosen, found, strict=True):
+                events[f][at] += sign * step * fit.late
+                stds[f][at] = step * fit.std
+    return list(zip(events, stds, strict=True))
+
+
+def _windows(foot: Foot, times: Array, up: Array, leaving: bool, per_second: float) -> list[Window]:
+    windows = []
+    for swing, frame in zip(foot.swings, _stride_frames(foot, up), strict=True):
+        window = _window(swing, foot.standing, leaving)
+        there = np.flatnonzero(np.isfinite(foot.positions[window]).all(axis=1)) + window.start
+        elapsed = per_second * (times[there] - times[swing[0] if leaving else swing[1]])
+        windows.append(Window(elapsed, foot.positions[there] @ frame.T))
+    return windows
+
+
+def _best_fits(sets: list[list[Window]], *, shared: bool) -> list[Events]:
+    """For each set of events the mean over the kinds of fit, each kind counted by its evidence over all sets."""
+    kinds = [[_each_alone(windows, powers) for windows in sets] for powers in ALONE]
+    if shared:
+        starts = [min(fits, key=lambda fit: fit.misfit).late for fits in zip(*kinds, strict=True)]
+        powers = [(along, up) for along in SHARED for up in SHARED]
+        quick = [
+            [_all_together(windows, *p, start, rounds=2) for windows, start in zip(sets, starts, strict=True)]
+            for p in powers
         ]
-        for chosen in (np.flatnonzero(whole), np.flatnonzero(np.array(seen) & ~np.array(whole))):
-            if len(chosen):
-                found = _best_fit([windows[k] for k in chosen])
-                at = first + chosen
-                rough[at] += sign * step * found.late
-                std[at] = step * found.std
-    return rough, std
-
-
-def _best_fit(windows: list[Window]) -> Events:
-    """The fits of all kinds, each counted by its evidence."""
-    fits = [_each_alone(windows, powers) for powers in ALONE]
-    if len(windows) >= 4:
-        start = min(fits, key=lambda events: events.misfit).late
-        fits += [_all_together(windows, along, up, start) for along in SHARED for up in SHARED]
-    weights = np.exp(min(events.misfit for events in fits) - np.array([events.misfit for events in fits]))
+        least = min(_misfit(fits) for fits in quick) + PROMISING
+        for p, fits in zip(powers, quick, strict=True):
+            if _misfit(fits) < least:
+                pairs = zip(sets, fits, strict=True)
+                kinds.append([_all_together(windows, *p, fit.late) for windows, fit in pairs])
+    misfits = np.array([_misfit(fits) for fits in kinds])
+    weights = np.exp(misfits.min() - misfits)
     weights /= weights.sum()
-    late = np.sum([w * events.late for w, events in zip(weights, fits, strict=True)], axis=0)
-    square = [w * (events.std**2 + (events.late - late) ** 2) for w, events in zip(weights, fits, strict=True)]
+    return [_mixture(weights, fits) for fits in zip(*kinds, strict=True)]
+
+
+def _misfit(fits: list[Events]) -> float:
+    return sum(fit.misfit for fit in fits)
+
+
+def _mixture(weights: Array, fits: tuple[Events, ...]) -> Events:
+    late = np.sum([w * fit.late for w, fit in zip(weights, fits, strict=True)], axis=0)
+    square = [w * (fit.std**2 + (fit.late - late) ** 2) for w, fit in zip(weights, fits, strict=True)]
     return Events(late, np.sqrt(np.sum(square, axis=0)), 0.0)
 
 
@@ -103,11 +135,9 @@ def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool) 
     return slice(max(end - inside - 1, 0), min(end + LONGEST_REACH, (end + after) // 2 + 1))
 
 
-def _stride_frames(
-    swings: list[tuple[int, int]], standing: NDArray[np.bool_], positions: Array, up: Array
-) -> list[Array]:
+def _stride_frames(foot: Foot, up: Array) -> list[Array]:
     """(3, 3) rows per swing: forwards over the stride's length and its mean, sideways, up; so that strides compare."""
-    steps = []
+    steps, (swings, standing, positions) = [], foot
     for start, end in swings:
         before, after = positions[max(start - 10, 0) : start], positions[end : end + 10]
         before = before[standing[max(start - 10, 0) : start]]
@@ -151,30 +181,38 @@ def _each_alone(windows: list[Window], powers: tuple[int, ...]) -> Events:
     return Events(late, std, _information(squares, n_values, (3 * len(powers) + 4) * len(windows)))
 
 
-def _all_together(windows: list[Window], along: tuple[int, ...], up: tuple[int, ...], late: Array) -> Events:
-    """All events by one curve: by turns its shape with a shift of all events, and each event's own time."""
+def _all_together(
+    windows: list[Window], along: tuple[int, ...], up: tuple[int, ...], late: Array, rounds: int = ROUNDS
+) -> Events:
+    """All events by one curve: by turns its shape with a shift of all events, and each event's own time and vigour.
+
+    A stride may be more or less vigorous than the others: its curve is the common one times a factor near 1.
+    """
     elapsed, values, there = _padded(windows)
-    n, freedom = len(windows), 3 * int(there.sum()) - 4 * len(windows) - 3 * len(along)
-    late, std, shift_std = np.clip(late, -SEARCH, SEARCH), np.zeros(n), 0.0
-    for turn in range(ROUNDS):
-        before = late
-        shifts = np.arange(-2 * FINE, 2 * FINE + 1) / FINE * (1.0 if turn < 2 else 0.5)
-        fits = [_shape(elapsed - late[:, None] - shift, values, there, along, up) for shift in shifts]
-        squares = np.array([fit[0] for fit in fits])
+    n, freedom = len(windows), 3 * int(there.sum()) - 5 * len(windows) - 3 * len(along)
+    late, std, factors, shift_std = np.clip(late, -SEARCH, SEARCH), np.zeros(n), np.ones(n), 0.0
+    steps = np.arange(-2 * FINE, 2 * FINE + 1) / FINE
+    for turn in range(rounds):
+        before, shifts = late, steps * (1.0 if turn < 2 else 0.5)
+        squares, fits = _shapes(elapsed - late[:, None] - shifts[:, None, None], values, there, factors, along, up)
         shift, shift_std = _peak(shifts, squares, freedom)
-        curves = fits[int(np.argmin(squares))][1]
+        curves = [(powers, shapes[np.argmin(squares)]) for powers, shapes in fits]
         noise = max(float(squares.min()) / max(freedom, 1), 1e-300)
-        around = late[:, None] + shift + np.arange(-2 * FINE, 2 * FINE + 1) / FINE
-        residual = (
-            (values[:, None] - _curve(elapsed[:, None] - around[..., None], there[:, None], curves)) ** 2
-        ) * there[:, None, :, None]
-        residual = residual.sum(axis=(2, 3))
+        around = late[:, None] + shift + steps
+        curve = _curve(elapsed[:, None] - around[..., None], there[:, None], curves) * there[:, None, :, None]
+        prior = noise / VIGOUR**2
+        size, fit = (curve**2).sum(axis=(2, 3)) + prior, (values[:, None] * curve).sum(axis=(2, 3)) + prior
+        residual = (values**2).sum(axis=(1, 2))[:, None] + prior - fit**2 / size
         peaks = [_peak(candidates, row, row.min() / noise) for candidates, row in zip(around, residual, strict=True)]
         late, std = np.array(peaks).T
+        best = residual.argmin(axis=1)
+        factors = fit[np.arange(n), best] / size[np.arange(n), best]
         if turn > 1 and np.abs(late - before).max() < 1.5 / FINE:
             break
-    squares = _shape(elapsed - late[:, None], values, there, along, up)[0]
-    return Events(late, np.hypot(std, shift_std), _information(squares, 3 * int(there.sum()), 4 * n + 3 * len(along)))
+    squares = float(_shapes((elapsed - late[:, None])[None], values, there, factors, along, up)[0][0])
+    unlikely = 0.5 * float(np.sum((factors - 1) ** 2)) / VIGOUR**2
+    misfit = _information(squares, 3 * int(there.sum()), 4 * n + 3 * len(along)) + unlikely
+    return Events(late, np.hypot(std, shift_std), misfit)
 
 
 def _padded(windows: list[Window]) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -192,17 +230,21 @@ def _padded(windows: list[Window]) -> tuple[Array, Array, NDArray[np.bool_]]:
     return elapsed, values, there
 
 
-def _shape(elapsed: Array, values: Array, there: NDArray[np.bool_], along: tuple, up: tuple) -> tuple[float, list]:
-    """Squared error of the best common curve, and its powers and coefficients along the ground and upwards."""
-    total, curves = 0.0, []
+def _shapes(
+    elapsed: Array, values: Array, there: NDArray[np.bool_], factors: Array, along: tuple, up: tuple
+) -> tuple[Array, list[tuple[tuple[int, ...], Array]]]:
+    """Of elapsed (n_shifts, n, m): squared errors of the best common curves, and along the ground and upwards their
+    powers and coefficients (n_shifts, n_powers, n_axes)."""
+    total, curves = np.zeros(len(elapsed)), []
     for powers, axes in ((along, slice(0, 2)), (up, slice(2, 3))):
-        design = _powers(elapsed, there, powers)[there]
-        y = values[..., axes][there]
-        normal = design.T @ design
-        shape = np.linalg.solve(normal + 1e-12 * np.trace(normal) * np.eye(len(powers)), design.T @ y)
-        total += float(((y - design @ shape) ** 2).sum())
-        curves.append((powers, shape))
-    return total, curves
+        design = _powers(elapsed, there, powers) * (there * factors[:, None])[..., None]
+        design, y = design.reshape(len(elapsed), there.size, len(powers)), values[..., axes].reshape(there.size, -1)
+        normal, right = design.swapaxes(1, 2) @ design, design.swapaxes(1, 2) @ y
+        ridge = 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(len(powers))
+        shapes = np.linalg.solve(normal + ridge, right)
+        total += (y**2).sum() - (shapes * (2 * right - normal @ shapes)).sum(axis=(1, 2))
+        curves.append((powers, shapes))
+    return np.maximum(total, 1e-300), curves
 
 
 def _curve(elapsed: Array, there: NDArray[np.bool_], curves: list) -> Array:

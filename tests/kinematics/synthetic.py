@@ -28,7 +28,17 @@ def pose_of(points, names=None, times=None, fps=120.0, noise=None, **variables):
     return pose_dataset(points, keypoints=names, times=times, unit="mm", **variables)
 
 
-def walking(phases, duty, period, length, height, fps=120.0, duration=6.0, noise=2.0, seed=0):
+def jerked(share):
+    """Share of the way and of the clearance of a foot that leaves the ground at full speed."""
+    return share, np.sin(np.pi * share)
+
+
+def gentle(share):
+    """Of one that leaves it, and comes down, with no speed: forwards by the least jerk, upwards by a half cosine."""
+    return share**3 * (10 - 15 * share + 6 * share**2), np.sin(np.pi * share) ** 2
+
+
+def walking(phases, duty, period, length, height, fps=120.0, duration=6.0, noise=2.0, seed=0, shape=jerked):
     """Feet (n_frames, 4, 3) in mm that stand still and swing in an arc, and the true events {limb: (downs, offs)}."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(duration * fps)) / fps
@@ -36,7 +46,8 @@ def walking(phases, duty, period, length, height, fps=120.0, duration=6.0, noise
     for i, (limb, phase) in enumerate(zip(LIMBS, phases, strict=True)):
         turns = t / period - phase + 10
         swing = np.clip((turns % 1.0 - duty) / (1 - duty), 0, 1)
-        foot = np.stack([(np.floor(turns) + swing) * length, np.full(len(t), 50.0 * i), height * np.sin(np.pi * swing)])
+        forward, up = shape(swing)
+        foot = np.stack([(np.floor(turns) + forward) * length, np.full(len(t), 50.0 * i), height * up])
         feet.append(foot.T + noise * rng.standard_normal((len(t), 3)))
         downs = (np.arange(-12, int(duration / period) + 3) + phase) * period
         events[limb] = (downs, downs + duty * period)

@@ -5,7 +5,7 @@ from muybridge.datasets import DatasetError
 from muybridge.kinematics import gait
 from muybridge.kinematics._kernels_contact import forward_backward
 from muybridge.kinematics.gait_names import IDEALS, limb_roles, name_gait
-from tests.kinematics.synthetic import LIMBS, pose_of, walking
+from tests.kinematics.synthetic import LIMBS, gentle, pose_of, walking
 
 FEET = {limb: limb for limb in LIMBS}
 GAITS = {  # duty factor, stride period (s), stride length and foot clearance (mm)
@@ -44,6 +44,22 @@ def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
     assert strides["length"].mean() == pytest.approx(length, rel=0.01)
     assert strides["speed"].mean() == pytest.approx(length / period, rel=0.01)
     assert strides["clearance"].mean() == pytest.approx(height, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["trot", "gallop"])
+def test_feet_that_leave_the_ground_without_speed_are_found_to_the_frame(name):
+    pose, events = pose_of_gait(name, noise=2.0, duration=4.0, shape=gentle)
+    strides = gait(pose, FEET).strides
+    late, z = [], []
+    for limb in LIMBS:
+        own = strides[strides["limb"] == limb]
+        for column, right in zip(("touch_down", "lift_off"), events[limb], strict=True):
+            apart = own[column].to_numpy()[:, None] - right
+            error = apart[np.arange(len(apart)), np.abs(apart).argmin(axis=1)]
+            late.append(120 * np.abs(error))
+            z.append(error / own[f"{column}_std"])
+    assert (np.concatenate(late) <= 1.0).mean() >= 0.95
+    assert 0.4 < np.sqrt(np.mean(np.square(np.concatenate(z)))) < 2.0
 
 
 def test_phases_are_those_of_the_limbs():
