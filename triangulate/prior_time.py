@@ -135,8 +135,10 @@ def tune_precisions(
     seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, order + 2)
     precisions, evidences = np.zeros(n_keypoints), np.zeros(n_keypoints)
 
+    by_track = np.ascontiguousarray(information.swapaxes(0, 1)), np.ascontiguousarray(vector.swapaxes(0, 1))
+
     def tune(k: int) -> tuple[float, float]:
-        track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
+        track = by_track[0][k], by_track[1][k]
         return _maximum_evidence(
             *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance
         )
@@ -208,20 +210,20 @@ def smooth_tracks(
     Lag 0 is the covariance of a point, lags 1 and 2 its covariance with the same keypoint one and two frames later
     (zero past the end). Keypoints that were never observed are NaN.
     """
-    n_frames, n_keypoints = vector.shape[:2]
-    means, covariances = np.full((n_frames, n_keypoints, 3), np.nan), np.full((n_frames, n_keypoints, 3, 3, 3), np.nan)
-    differences, weights = np.full((n_frames, n_keypoints, 2), np.nan), stencil(order)
-    rows = row_precisions(precisions, jumps)
+    by_track = np.ascontiguousarray(information.swapaxes(0, 1)), np.ascontiguousarray(vector.swapaxes(0, 1))
+    rows, weights = np.ascontiguousarray(row_precisions(precisions, jumps).T), stencil(order)
+    means, covariances, differences = (
+        np.full((*vector.shape[1::-1], *shape), np.nan) for shape in ((3,), (3, 3, 3), (2,))
+    )
 
     def solve(k: int) -> None:
-        track = np.ascontiguousarray(information[:, k]), np.ascontiguousarray(vector[:, k])
-        gram = _kernels_smooth.weighted_gram(weights, np.ascontiguousarray(rows[:, k]))
-        means[:, k], covariances[:, k], differences[:, k] = _kernels_smooth.smooth_track(
-            *track, gram, 1.0, anchor, weights
+        gram = _kernels_smooth.weighted_gram(weights, rows[k])
+        means[k], covariances[k], differences[k] = _kernels_smooth.smooth_track(
+            by_track[0][k], by_track[1][k], gram, 1.0, anchor, weights
         )
 
     run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
-    return means, covariances, differences
+    return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)
 
 
 def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:

@@ -25,6 +25,7 @@ _TOLERANCE = 0.03  # of a pixel's span in the world
 _SETTLED = 0.999  # share that must have come to rest
 _INFLATE = (1.0, 0.3, 0.1)
 _STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)
+_GAIN = 1e-3  # least fall of the cost, minus a log probability, that is worth a step
 _HELD = 1e8  # precision of a point that stays where it is, in pixels
 
 Pull = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
@@ -312,17 +313,23 @@ def _descend(
     seen: Linearised | None,
 ) -> tuple[Array, Linearised]:
     """The step, and the observations seen from there; shortened until the cost falls where `seen` from points_3d is
-    given, and none if it never does.
+    given, and none if it hardly does.
 
     While the inlier densities narrow from step to step, costs cannot be compared.
     """
-    before = cost(points_3d, seen) if seen is not None else np.inf
+    least = cost(points_3d, seen) - _GAIN if seen is not None else np.inf
+    best = None
     for scale in _STEPS:
         trial = points_3d + scale * step
         there = linearise(observations, trial, spread, inflate)
-        if cost(trial, there) <= before + 1e-9 * abs(before):
-            return trial, there
-    return points_3d, seen or linearise(observations, points_3d, spread, inflate)
+        value = cost(trial, there)
+        if value <= least:
+            best, least = (trial, there), value
+            if scale == 1.0:
+                break
+        elif best is not None:  # a shortened step is shortened on while that helps: it may leap to and fro
+            break
+    return best or (points_3d, seen or linearise(observations, points_3d, spread, inflate))
 
 
 def _cost(

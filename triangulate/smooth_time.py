@@ -129,13 +129,10 @@ def learn_time_prior(
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
         near = prior if prior.order == order else None
         tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
-    for number in range(_LEARNING_ROUNDS + 1):
+    for _ in range(_LEARNING_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
-        jumps = find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order) if number else tracks.jumps
-        if number == _LEARNING_ROUNDS and (jumps == tracks.jumps).all():
-            break
-        prior = replace(prior, jumps=jumps)
+        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
         tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
     return replace(prior, jumps=None), observations, tracks
 
