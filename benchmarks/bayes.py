@@ -98,20 +98,20 @@ def row(method: str, points_3d, covariances, truth, left, seconds: float, found=
             values[f"p95, {n_views} view"] = np.nanquantile(hidden, 0.95)
     if covariances is not None:
         inside = within(points_3d, covariances, truth)
-        values["in 95 %"] = inside.mean()
-        if (left == 1).any():
-            values["in 95 %, 1 view"] = inside[left == 1].mean()
+        values["in 95 %"] = np.nanmean(inside)
+        if np.isfinite(inside[left == 1]).any():
+            values["in 95 %, 1 view"] = np.nanmean(inside[left == 1])
     if found is not None:
         velocity = 0.5 * FPS * (truth[2:] - truth[:-2])
-        values["velocity"] = within(found.velocities[1:-1], found.velocity_covariances[1:-1], velocity).mean()
+        values["velocity"] = np.nanmean(within(found.velocities[1:-1], found.velocity_covariances[1:-1], velocity))
     return values
 
 
 def within(values, covariances, truth) -> np.ndarray:
-    """Whether the truth lies in the 95 % region; not where there is nothing."""
-    d = np.nan_to_num(values - truth, nan=np.inf)
-    with np.errstate(invalid="ignore"):
-        return np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d) < CHI2_95
+    """1 where the truth lies in the 95 % region, 0 where not, NaN where there is no value."""
+    d = values - truth
+    square = np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d)
+    return np.where(np.isfinite(square), square < CHI2_95, np.nan)
 
 
 def compare(recording) -> pd.DataFrame:

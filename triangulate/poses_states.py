@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ive, logsumexp
+from scipy.special import i0e, i1e, logsumexp
 
 from ..datasets.arrays import Array
 from .banded import one_blas_thread
@@ -81,9 +81,9 @@ def weigh_states(directions: Array, model: StateModel, weights: Array | None = N
     B = d[..., 1] @ nx - d[..., 0] @ ny
     C = d[..., 2] @ nz
     R = np.hypot(A, B)
-    i0 = ive(0, R)
+    i0 = i0e(R)
     log_evidence = weights @ log_normaliser(model.concentrations).T + C + np.log(i0) + R
-    mean = ive(1, R) / (i0 * np.maximum(R, 1e-12))
+    mean = i1e(R) / (i0 * np.maximum(R, 1e-12))
     return Evidence(log_evidence, mean * A, mean * B)
 
 
