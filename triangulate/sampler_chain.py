@@ -19,7 +19,7 @@ from ..datasets.arrays import Array
 from . import _kernels_sampler
 from .sampler_target import Place, Target, couple
 
-_KEEP = -0.3
+_KEEP = (-0.3, -0.3, 0.7)  # of successive sweeps; a large one goes on where the Gaussian fits badly
 _VARIANCE = 0.3  # of a block's log weight: acceptance about 0.7
 _LONGEST = 250  # frames of a block
 _SHORTEST = 16
@@ -155,7 +155,7 @@ def run_chain(
     for i in range(n_warmup + n_samples):
         accepted = np.zeros(target.n_frames)
         for partition in partitions:
-            place, moved = sweep(target, partition, place, _KEEP, rng)
+            place, moved = sweep(target, partition, place, _KEEP[i % len(_KEEP)], rng)
             for start, stop in partition.blocks[moved]:
                 accepted[start:stop] += 1
         tick()
