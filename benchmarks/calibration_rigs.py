@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, calibrate
+from muybridge.calibration import (
+    BoardDetections,
+    Calibration,
+    Camera,
+    CameraRig,
+    CharucoBoard,
+    calibrate,
+    projection_covariance,
+)
 from muybridge.calibration.rotations import rotation_matrix, rotation_vector
 
 
@@ -45,16 +53,35 @@ def see(rig: CameraRig, board: CharucoBoard, R, t, seed: int, noise=0.2, gross=0
     return found
 
 
-def z_scores(seed: int, gross: float) -> np.ndarray:
-    """Errors of all lens and pose parameters of one rig, in claimed standard deviations."""
+def honesty(seed: int, gross: float) -> tuple[np.ndarray, np.ndarray]:
+    """What a calibration of one rig claims against the truth.
+
+    Errors of all lens and pose parameters, in claimed standard deviations; squared errors (n_cameras, n_points) of
+    where points of the volume appear, relative to the claimed covariance (chi-squared of 2 degrees of freedom).
+    """
     rig, board = ring_of_cameras(4, (-0.2, 0.05)), CharucoBoard(7, 6, 40.0, 30.0)
-    seen = see(rig, board, *board_poses(20, seed), seed=seed + 100, gross=gross)
-    found = calibrate(seen, board, lens=2, progress=False)
+    R, t = board_poses(20, seed)
+    found = calibrate(see(rig, board, R, t, seed=seed + 100, gross=gross), board, lens=2, progress=False)
     errors = [np.concatenate([_lens(a) - _lens(b) for a, b in zip(found.rig, rig, strict=True)])]
     for camera, true in zip(found.rig.cameras[1:], rig.cameras[1:], strict=True):
-        R, t = true.R @ rig[0].R.T, true.t - true.R @ rig[0].R.T @ rig[0].t
-        errors.append(np.concatenate([rotation_vector(camera.R @ R.T), camera.t - camera.R @ R.T @ t]))
-    return np.concatenate(errors) / np.sqrt(np.diag(found.parameter_covariance))
+        R_true, t_true = true.R @ rig[0].R.T, true.t - true.R @ rig[0].R.T @ rig[0].t
+        errors.append(np.concatenate([rotation_vector(camera.R @ R_true.T), camera.t - camera.R @ R_true.T @ t_true]))
+    z = np.concatenate(errors) / np.sqrt(np.diag(found.parameter_covariance))
+    points = np.random.default_rng(seed).uniform(-150, 150, (12, 3))
+    turn, shift = _boards_world(found, board, R, t)
+    off = found.rig.project(points @ turn.T + shift) - rig.project(points)
+    claimed = projection_covariance(found, points @ turn.T + shift)
+    return z, np.einsum("cpi,cpij,cpj->cp", off, np.linalg.inv(claimed), off)
+
+
+def _boards_world(found: Calibration, board: CharucoBoard, R, t) -> tuple[np.ndarray, np.ndarray]:
+    """The motion that carries all true boards together onto the found ones: the world in which points stand still."""
+    true = (board.points - board.points.mean(axis=0)) @ R[found.frames].swapaxes(1, 2) + t[found.frames][:, None]
+    seen = board.points @ found.board_R.swapaxes(1, 2) + found.board_t[:, None]
+    true, seen = true.reshape(-1, 3), seen.reshape(-1, 3)
+    U, _, V = np.linalg.svd((seen - seen.mean(axis=0)).T @ (true - true.mean(axis=0)))
+    turn = U @ np.diag([1, 1, np.linalg.det(U @ V)]) @ V
+    return turn, seen.mean(axis=0) - turn @ true.mean(axis=0)
 
 
 def _lens(camera: Camera) -> np.ndarray:

@@ -2,7 +2,7 @@
 
     python benchmarks/refinement.py [--quick]
 
-Per recording: frame offsets put into one camera (how many are found, z-scores of all), knocks of one camera before the
+Real boards: frame offsets put into one camera (how many are found). Per recording: frame offsets put into one camera (how many are found, z-scores of all), knocks of one camera before the
 recording (largest error left in any camera) and during it (the frame found). Random numbers are fixed.
 """
 
@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from muybridge.calibration import Camera, CameraRig
+from muybridge.calibration import Camera, CameraRig, CharucoBoard, board_offsets
+from muybridge.calibration.detection import detect_boards
 from muybridge.calibration.rotations import rotation_matrix, rotation_vector
 from muybridge.triangulate import frame_offsets, refine_rig
 
@@ -67,6 +68,20 @@ def offsets_table(name: str, cameras: range) -> None:
     print(f"{name:5s} frame offsets: {found} of {3 * len(cameras)}, z RMS {np.sqrt(np.mean(np.square(z))):.2f}")
 
 
+def boards_table() -> None:
+    """Frame offsets put into the board images of the rat rig, one camera at a time; needs no calibrated rig."""
+    board, found = CharucoBoard(8, 11, 24.0, 18.75), 0
+    sources = {c: DATA.parent / "rodent_4cam" / c / "calibration_images" for c in ("back", "mid", "side", "top")}
+    seen = detect_boards(sources, board, progress=False)
+    for i, name in enumerate(seen):
+        for k in (-2, 1, 3):
+            corners = np.full_like(seen[name].corners, np.nan)
+            corners[max(k, 0) : len(corners) + min(k, 0)] = seen[name].corners[max(-k, 0) : len(corners) - max(k, 0)]
+            moved = board_offsets({**seen, name: replace(seen[name], corners=corners)}, max_offset=3)
+            found += bool(np.array_equal(moved.offsets, np.eye(len(seen), dtype=int)[i] * k))
+    print(f"real boards (rodent_4cam, {len(corners)} images a camera) frame offsets: {found} of 12")
+
+
 def knocks_table(name: str, cameras: range) -> None:
     rig, points_2d, confidence, truth = load(name)
     rng = np.random.default_rng(0)
@@ -97,6 +112,7 @@ def knocks_table(name: str, cameras: range) -> None:
 
 if __name__ == "__main__":
     cameras = range(1) if "--quick" in sys.argv else range(4)
+    boards_table()
     for name in ("base", "hard"):
         offsets_table(name, cameras)
         knocks_table(name, cameras)

@@ -37,7 +37,7 @@ def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping
             )
         if len(found.frames) < MIN_FRAMES:
             source, hint = (sources or {}).get(camera), ""
-            if source is not None and not isinstance(source, BoardDetections) and not len(found.frames):
+            if source is not None and not isinstance(source, BoardDetections):
                 hint = board_hint(source, found.board, camera)
             raise CalibrationError(_too_few(camera, found, hint))
     _check_identical(detections)

@@ -44,7 +44,7 @@ def make_finder(board: Board) -> Finder:
     return finder
 
 
-def _cut_dictionary(name: str, ids: NDArray[np.int64]) -> cv2.aruco.Dictionary:
+def cut_dictionary(name: str, ids: NDArray[np.int64]) -> cv2.aruco.Dictionary:
     """The dictionary of these markers only: matching against all 1000 codes takes most of a detection's time."""
     whole = cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
     return cv2.aruco.Dictionary(np.ascontiguousarray(whole.bytesList[ids]), whole.markerSize, whole.maxCorrectionBits)
@@ -54,7 +54,7 @@ def opencv_board(board: CharucoBoard, cut: bool = True) -> cv2.aruco.CharucoBoar
     """The board as OpenCV's object, with the dictionary cut to its own markers or whole."""
     dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
     if cut:
-        dictionary = _cut_dictionary(board.dictionary, np.arange(board.n_markers))
+        dictionary = cut_dictionary(board.dictionary, np.arange(board.n_markers))
     made = cv2.aruco.CharucoBoard(
         (board.squares_x, board.squares_y), float(board.square_length), float(board.marker_length), dictionary
     )
@@ -79,7 +79,7 @@ def _charuco_finder(board: CharucoBoard) -> Callable[[Image], tuple[Array, int]]
 def _marker_finder(board: MarkerBoard) -> Callable[[Image], tuple[Array, int]]:
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    detector = cv2.aruco.ArucoDetector(_cut_dictionary(board.dictionary, np.array(board.ids)), parameters)
+    detector = cv2.aruco.ArucoDetector(cut_dictionary(board.dictionary, np.array(board.ids)), parameters)
 
     def find(image: Image) -> tuple[Array, int]:
         found, ids, _ = detector.detectMarkers(image)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from muybridge.calibration import (
     Camera,
     CameraRig,
     CharucoBoard,
+    Checkerboard,
     calibrate,
     detect_board,
     read_rig,
@@ -67,12 +69,32 @@ def late(found, n):
         (CharucoBoard(7, 6, 40, 30, dictionary="5X5_1000"), "dictionary='4X4_1000'"),
         (CharucoBoard(7, 6, 40, 30, legacy=True), "legacy=False"),
         (CharucoBoard(7, 6, 40, 30, inverted=True), "inverted=False"),
+        (CharucoBoard(9, 7, 40, 30), "squares_x=7, squares_y=6 (or more rows)"),
+        (CharucoBoard(8, 8, 40, 30, dictionary="6X6_250"), "dictionary='4X4_1000' and with squares_x=7, squares_y=6"),
     ],
 )
 def test_a_wrong_board_is_refused_with_the_one_that_fits(images, board, remedy):
-    message = refuse(images, board)
+    message = refuse({name: part[:4] for name, part in images.items()}, board)
     assert "cam_0" in message
     assert remedy in message
+    for word in ("dictionary=", "inverted=", "legacy=", "squares_x="):
+        assert (word in remedy) == (word in message)
+
+
+def test_the_right_board_seen_too_rarely_is_not_called_another(images):
+    blank = np.full_like(images["cam_0"][0], 128)
+    blank[:, :200] = 90
+    message = refuse({**images, "cam_0": [blank] * 10 + images["cam_0"][:2]})
+    assert "in 2 of 12 frames" in message
+    assert "the images" not in message
+
+
+def test_a_checkerboard_of_other_counts_is_named():
+    squares = np.kron(np.indices((6, 9)).sum(axis=0) % 2, np.ones((40, 40))) * 200 + 30
+    drawn = np.pad(squares, 60, constant_values=230).astype(np.uint8)
+    message = refuse({"front": [drawn] * 6}, Checkerboard(6, 4, 30.0))
+    assert "camera 'front'" in message
+    assert "corners_x=8, corners_y=5" in message
 
 
 def test_a_black_recording_is_named(images):
@@ -83,6 +105,23 @@ def test_a_black_recording_is_named(images):
 
 def test_a_single_image_is_refused(images):
     assert "cam_2" in refuse({**images, "cam_2": images["cam_2"][:1]})
+
+
+def test_a_video_of_one_frame_is_refused(images, tmp_path):
+    path = tmp_path / "short.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
+    writer.write(cv2.cvtColor(images["cam_2"][0], cv2.COLOR_GRAY2BGR))
+    writer.release()
+    message = refuse({**images, "cam_2": path})
+    assert "'cam_2'" in message
+    assert "1 frame; record the board in many positions" in message
+
+
+def test_a_camera_that_never_saw_the_board_is_named(seen):
+    nothing = replace(seen["cam_3"], corners=np.full_like(seen["cam_3"].corners, np.nan))
+    message = refuse({**seen, "cam_3": nothing})
+    assert "'cam_3'" in message
+    assert "in 0 of 24 frames; check that the video shows the board" in message
 
 
 def test_the_same_recording_twice_is_refused(images):
