@@ -13,6 +13,7 @@ from .derivatives import motion_of, velocity
 from .doors import checked, keypoint_indices, per_individual, points_of, times_of, unit_of, up_of
 from .frames import ORIENTATION_ANGLES, orientation_angles, unit
 from .propagate import joint_covariance, propagate
+from .rigid import rigid_angle_std, rigid_rotation
 
 
 @per_individual
@@ -43,7 +44,7 @@ def body_frame(
     -------
     `origin (time, space)`; `rotation (time, space, axis)`, the body's axes (forward, left, up) as columns;
     `egocentric (time, keypoint, axis)` the points from the origin along those axes; `heading`, `pitch`, `roll (time)`
-    in radians (signs: `orientation_angles`), with `_std` where the pose has a covariance and there is no rigid fit;
+    in radians (signs: `orientation_angles`), with `_std` where the pose has a covariance;
     `turning_rate (time)` in rad/s, positive counter-clockwise seen from above. NaN where a needed keypoint is missing.
 
     Raises
@@ -56,11 +57,14 @@ def body_frame(
     used = points[:, keypoint_indices(pose, names)]
     rotation = _axes(used, vertical)
     if rigid is not None:
-        rotation = _rigid_rotation(points[:, keypoint_indices(pose, rigid)], rotation)
+        rotation = rigid_rotation(points[:, keypoint_indices(pose, rigid)], rotation)
     at = points[:, keypoint_indices(pose, [origin])[0]] if origin else used[:, :2].mean(axis=1)
     egocentric = np.einsum("tsa,tks->tka", rotation, points - at[:, None])
     angles, stds = orientation_angles(rotation[..., 0], -rotation[..., 1], vertical), None
-    if rigid is None and "covariance" in pose:
+    if rigid is not None and "covariance" in pose:
+        own = points[:, keypoint_indices(pose, rigid)]
+        stds = rigid_angle_std(own, joint_covariance(pose, rigid), rotation, vertical)
+    elif "covariance" in pose:
         _, stds = propagate(lambda p: _angles(p, vertical), used, joint_covariance(pose, names))
     rate, rate_std = _turning_rate(pose, back, front, vertical, method)
     length = {"units": unit_of(pose)}
@@ -91,29 +95,6 @@ def _axes(points: Array, up: Array) -> Array:
 def _angles(points: Array, up: Array) -> Array:
     axes = _axes(points, up)
     return orientation_angles(axes[..., 0], -axes[..., 1], up)
-
-
-def _rigid_rotation(points: Array, rough: Array) -> Array:
-    """Rotations of the best rigid fit (Kabsch 1976, Acta Cryst. A32, 922) of the points to their median body shape.
-
-    A frame needs three of the points; `rough` (n_frames, 3, 3) tells the shape's axes where it is known.
-    """
-    if points.shape[1] < 3:
-        raise DatasetError(f"a rigid fit needs at least three keypoints, got {points.shape[1]}")
-    whole = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(rough).all(axis=(1, 2)))
-    if not whole.any():
-        return np.full_like(rough, np.nan)
-    centred = points[whole] - points[whole].mean(axis=1, keepdims=True)
-    shape = np.median(np.einsum("tsa,tks->tka", rough[whole], centred), axis=0)
-    there = np.asarray(np.isfinite(points).all(axis=2))
-    weights = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
-    filled = np.where(there[..., None], points, 0.0)
-    centred = (filled - np.einsum("tk,tks->ts", weights, filled)[:, None]) * there[..., None]
-    body = shape - np.einsum("tk,ka->ta", weights, shape)[:, None]
-    u, _, vt = np.linalg.svd(np.einsum("tks,tka->tsa", centred, body))
-    sign = np.linalg.det(u @ vt)
-    u[..., 2] *= sign[:, None]
-    return np.where((there.sum(axis=1) >= 3)[:, None, None], u @ vt, np.nan)
 
 
 def _turning_rate(pose: xr.Dataset, back: str, front: str, up: Array, method: str) -> tuple[Array, Array | None]:

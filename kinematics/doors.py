@@ -39,10 +39,22 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
             f"pose 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s;"
             " sort the frames and drop repeated ones"
         )
+    _refuse_infinite(pose["position"])
     for name, variable in head.data_vars.items():
         if tuple(pose[name].dims) != tuple(variable.dims):
             pose = pose.assign({name: pose[name].transpose(*variable.dims)})
     return cast(xr.Dataset, pose)
+
+
+def _refuse_infinite(position: xr.DataArray) -> None:
+    infinite = np.isinf(position.values)
+    if infinite.any():
+        at = dict(zip(position.dims, np.argwhere(infinite)[0], strict=True))
+        raise DatasetError(
+            f"pose 'position' holds {int(infinite.sum())} infinite values, the first of keypoint"
+            f" '{position['keypoint'].values[at['keypoint']]}' at frame {at['time']}; a missing point is NaN in all"
+            " coordinates"
+        )
 
 
 def per_individual(door: Callable) -> Callable:

@@ -84,7 +84,7 @@ def rigid_angular_velocity(points_3d: Array, velocities: Array) -> Array:
     on which all the points lie. NaN where a value is missing or the points coincide.
     """
     r = points_3d - points_3d.mean(axis=1, keepdims=True)
-    return np.einsum("tij,tj->ti", _inverse_inertia(r), np.cross(r, velocities).sum(axis=1))
+    return np.einsum("tij,tj->ti", inverse_inertia(r), np.cross(r, velocities).sum(axis=1))
 
 
 def rigid_angular_acceleration(points_3d: Array, accelerations: Array, angular_velocities: Array) -> Array:
@@ -92,7 +92,7 @@ def rigid_angular_acceleration(points_3d: Array, accelerations: Array, angular_v
     r = points_3d - points_3d.mean(axis=1, keepdims=True)
     omega = angular_velocities[:, None, :]
     centripetal = np.cross(omega, np.cross(omega, r))
-    return np.einsum("tij,tj->ti", _inverse_inertia(r), np.cross(r, accelerations - centripetal).sum(axis=1))
+    return np.einsum("tij,tj->ti", inverse_inertia(r), np.cross(r, accelerations - centripetal).sum(axis=1))
 
 
 def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
@@ -120,7 +120,7 @@ def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
     return omega
 
 
-def _inverse_inertia(r: Array) -> Array:
+def inverse_inertia(r: Array) -> Array:
     """(n_frames, 3, 3) pseudo-inverses of the points' moments of inertia; NaN where the points coincide."""
     inertia = np.einsum("tpi,tpi->t", r, r)[:, None, None] * np.eye(3) - np.einsum("tpi,tpj->tij", r, r)
     known = np.asarray(np.trace(inertia, axis1=1, axis2=2) > 0)
@@ -137,5 +137,5 @@ def _std(points_3d: Array, stds: Array | None, at: list[int]) -> Array | None:
     cross = np.zeros((*r.shape, 3))  # v -> r × v
     cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -r[..., 2], r[..., 1], -r[..., 0]
     cross -= cross.swapaxes(-1, -2)
-    effect = np.einsum("tij,tpjk->tpik", _inverse_inertia(r), cross)
+    effect = np.einsum("tij,tpjk->tpik", inverse_inertia(r), cross)
     return np.sqrt(np.einsum("tpik,tpk->ti", effect**2, stds[:, at] ** 2))

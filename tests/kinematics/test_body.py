@@ -4,6 +4,8 @@ from scipy.spatial.transform import Rotation
 
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import body_frame, centre_of_mass, path_length, speed_profile, velocity
+from muybridge.kinematics.frames import orientation_angles
+from muybridge.kinematics.rigid import rigid_rotation
 from tests.kinematics.synthetic import pose_of
 
 NAMES = ["tail", "neck", "left", "right", "top"]
@@ -39,13 +41,36 @@ def test_heading_pitch_roll_and_egocentric_points_are_those_of_the_body(rigid):
     )
 
 
-def test_error_bars_of_the_body_frame_hold():
-    pose, angles, rate = turning_body(noise=2.0)
-    out = body_frame(pose, "tail", "neck", lateral=("left", "right"))
+@pytest.mark.parametrize("rigid", [None, NAMES])
+def test_error_bars_of_the_body_frame_hold(rigid):
+    pose, angles, rate = turning_body(noise=2.0, n_frames=1000)
+    out = body_frame(pose, "tail", "neck", lateral=("left", "right"), rigid=rigid)
     for name, right in zip(("heading", "pitch", "roll"), angles, strict=True):
         assert 0.92 < (off(out[name].values, right) < 1.96 * out[f"{name}_std"].values).mean() < 0.98
     error = (out["turning_rate"].values - rate) / out["turning_rate_std"].values
     assert np.median(np.abs(error)) < 2
+
+
+def test_error_bars_of_a_rigid_fit_are_those_of_sampled_points_also_without_one_of_them():
+    rng = np.random.default_rng(3)
+    pose, _, _ = turning_body(n_frames=12)
+    points, names = pose["position"].values.copy(), ["tail", "neck", "left", "right", "top"]
+    points[6:, 4] = np.nan
+    root = rng.standard_normal((12, 5, 3, 3))
+    covariance = root @ root.swapaxes(-1, -2) + 0.1 * np.eye(3)
+    pose = pose.assign(position=pose["position"].copy(data=points), covariance=pose["covariance"].copy(data=covariance))
+    claimed = body_frame(pose, "tail", "neck", lateral=("left", "right"), rigid=names)
+    shape = rigid_rotation(points, claimed["rotation"].values)
+    noise = np.einsum("tkij,nkj->ntki", np.linalg.cholesky(covariance), rng.standard_normal((4000, 5, 3)))
+    many = (points[None] + noise).reshape(-1, 5, 3)
+    clean = np.concatenate([points, many])  # the shape, a median, comes from the clean frames
+    rough = np.concatenate([claimed["rotation"].values, np.full((len(many), 3, 3), np.nan)])
+    turned = rigid_rotation(clean, rough)[12:].reshape(4000, 12, 3, 3)
+    np.testing.assert_allclose(rigid_rotation(clean, rough)[:12], shape, atol=1e-9)
+    angles = orientation_angles(turned[..., 0], -turned[..., 1], np.array([0, 0, 1.0]))
+    for i, name in enumerate(("heading", "pitch", "roll")):
+        spread = np.std(np.unwrap(angles[..., i], axis=0), axis=0)
+        np.testing.assert_allclose(claimed[f"{name}_std"], spread, rtol=0.06)
 
 
 def test_a_rigid_fit_is_steadier_than_three_points_and_bridges_a_missing_one():
