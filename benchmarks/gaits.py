@@ -92,7 +92,7 @@ def attainable_std(name: str, swing: str, noise: float, fps: float, n_strides: i
 
 
 def accuracy_of_gait(quick: bool) -> None:
-    noises = (2.0,) if quick else (1.0, 2.0, 5.0)
+    noises = (2.0,) if quick else (1.0, 2.0)
     print("\nGait events at 120 Hz: share within a frame | in claimed 95 % intervals | least std possible (frames)")
     print(f"{'noise mm, swing':<30}" + "".join(f"{name:>21}" for name in GAITS))
     for noise in noises:
@@ -100,7 +100,7 @@ def accuracy_of_gait(quick: bool) -> None:
         for swing in SWINGS:
             row = ""
             for name in GAITS:
-                errors, stds, found, named = event_errors(name, swing, noise, 120.0, seed=101)
+                errors, stds, found, named = event_errors(name, swing, noise, 120.0, seed=202)
                 everything.append((np.mean(np.abs(errors) <= 1), found, named))
                 inside = np.mean(np.abs(errors) < 1.96 * stds)
                 bound = attainable_std(name, swing, noise, 120.0)

@@ -19,14 +19,16 @@ BAND = 1.96  # standard deviations on either side: 95 %
 
 
 def plot_angle(angles: xr.Dataset, joint: str, ax: Axes, *, color: str | None = None) -> Axes:
-    """One joint's angle over time with its 95 % band."""
+    """One joint's angle over time with its 95 % band; several on one `ax` get a legend."""
     value, std = _joint(angles, joint)
-    times = angles["time"].values
+    times, others = angles["time"].values, bool(ax.lines)
     (line,) = ax.plot(times, value, lw=1, color=color, label=joint)
     if std is not None:
         ax.fill_between(times, value - BAND * std, value + BAND * std, color=line.get_color(), alpha=0.25, lw=0)
     ax.set_xlabel("time (s)")
-    ax.set_ylabel(f"{joint} (°)")
+    ax.set_ylabel("angle (°)" if others else f"{joint} (°)")
+    if others:
+        ax.legend(frameon=False, fontsize="small")
     return ax
 
 
@@ -34,7 +36,8 @@ def plot_phase(angles: xr.Dataset, first: str, second: str, ax: Axes) -> Axes:
     """One joint's angle against another's (an angle-angle diagram), coloured by time."""
     x, y = _joint(angles, first)[0], _joint(angles, second)[0]
     ax.plot(x, y, lw=0.5, color="0.7", zorder=1)
-    ax.scatter(x, y, c=angles["time"].values, s=6, cmap="viridis", zorder=2)
+    dots = ax.scatter(x, y, c=angles["time"].values, s=6, cmap="viridis", zorder=2)
+    ax.figure.colorbar(dots, ax=ax, label="time (s)")
     ax.set_xlabel(f"{first} (°)")
     ax.set_ylabel(f"{second} (°)")
     return ax
@@ -80,8 +83,12 @@ def plot_trajectory(pose: xr.Dataset, keypoints: Sequence[str], ax: Axes) -> Axe
         raise ValueError("a trajectory needs a 3D axes: make it with plt.subplot(projection='3d')")
     for name in keypoints:
         ax.plot(*pose["position"].sel(keypoint=name).values.T, lw=1, label=name)
+    from matplotlib.ticker import MaxNLocator
+
     for axis in "xyz":
         getattr(ax, f"set_{axis}label")(f"{axis} ({unit_of(pose)})")
+        getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(4))
+    ax.set_aspect("equal", adjustable="datalim")  # else a straight path looks like a wild one
     ax.legend(frameon=False, fontsize="small")
     return ax
 
@@ -108,7 +115,9 @@ def plot_strides(values: xr.DataArray, gait: Gait, limb: str, ax: Axes, *, n_poi
     ax.plot(100 * share, curves.T, color="0.85", lw=0.5)
     (line,) = ax.plot(100 * share, mean, lw=1.8)
     ax.fill_between(100 * share, mean - std, mean + std, color=line.get_color(), alpha=0.3, lw=0)
-    ax.axvline(100 * float(np.mean(own["duty_factor"])), color="0.4", ls=":", lw=1)
+    lift_off = 100 * float(np.mean(own["duty_factor"]))
+    ax.axvline(lift_off, color="0.4", ls=":", lw=1)
+    ax.text(lift_off, 1.01, "lift-off", color="0.4", fontsize="small", ha="center", transform=ax.get_xaxis_transform())
     ax.set_xlabel(f"stride of {limb} (%)")
     ax.set_ylabel(f"{values.coords['joint'].item() if 'joint' in values.coords else values.name} ({unit})")
     return ax
