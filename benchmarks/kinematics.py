@@ -146,9 +146,7 @@ def hand_tuned(t, x, fps):
 
 
 def accuracy_of_velocity() -> None:
-    print(
-        "\nVelocity of the gallop, RMSE (m/s), whole series | without 0.1 s at either end, 25 draws at 120 Hz, 10 elsewhere"
-    )
+    print("\nVelocity of the gallop, RMSE (m/s), whole | without 0.1 s at either end, 25 draws at 120 Hz, 10 elsewhere")
     names = ("evidence", "butterworth", "savgol", "central", "6 Hz")
     print(f"{'noise mm':>9}{'fps':>5}" + "".join(f"{name:>17}" for name in names) + f"{'ratio':>8}{'coverage':>10}")
     for fps in (60.0, 120.0, 240.0):
