@@ -72,10 +72,30 @@ def polynomial_rows(values, times, half, polynomial, degree, out, start, stop):
             for i in range(size):
                 for j in range(size):
                     normal[i, j] = moments[i + j]
-            solution = np.linalg.solve(normal, right)
-            out[t, c] = solution[degree] * factorial / scale**degree
+            if not _solve(normal, right):
+                continue
+            out[t, c] = right[degree] * factorial / scale**degree
             if degree == 0:
                 out[t, c] += values[t, c]
+
+
+@njit(cache=True, nogil=True)
+def _solve(M, b):
+    """b becomes the solution of the symmetric positive M x = b; False where M is singular, as across a long pause."""
+    n = M.shape[0]
+    for k in range(n):
+        if not M[k, k] > 1e-14 * M[0, 0]:
+            return False
+        for i in range(k + 1, n):
+            factor = M[i, k] / M[k, k]
+            for j in range(k, n):
+                M[i, j] -= factor * M[k, j]
+            b[i] -= factor * b[k]
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            b[k] -= M[k, j] * b[j]
+        b[k] /= M[k, k]
+    return True
 
 
 @njit(cache=True, nogil=True)

@@ -76,6 +76,14 @@ def test_local_polynomials_are_savitzky_golay_and_exact_on_cubics(degree):
     np.testing.assert_allclose(local_polynomial(cubic(t)[0][:, 0], t, 9, 3, degree), values, atol=1e-3)
 
 
+def test_a_polynomial_across_a_long_pause_is_missing_and_nothing_else():
+    t = np.arange(60) / 100
+    t[30:] += 1e4
+    out = velocity(pose_of(cubic(t)[0] * 1e-3, times=t), method="savgol")["velocity"].values[:, 0, 0]
+    assert np.isnan(out[25:35]).any()
+    assert np.isfinite(np.delete(out, np.arange(25, 35))).all()
+
+
 def test_butterworth_needs_a_cutoff_and_even_frames():
     pose = pose_of(np.random.default_rng(6).normal(size=(60, 1, 3)))
     assert velocity(pose, method="butterworth", cutoff=12)["velocity"].shape == (60, 1, 3)
