@@ -20,7 +20,8 @@ class Trajectory:
 
     points_3d : (n_frames, n_keypoints, 3), world units: posterior mode; gaps are filled, with the covariance that this
         deserves; NaN for a keypoint that was never located
-    covariances_3d : (n_frames, n_keypoints, 3, 3), world units squared
+    covariances_3d : (n_frames, n_keypoints, 3, 3), world units squared; where a keypoint may as well be somewhere else
+        (before or behind its neighbour on a single ray), the second moment of both places about the one given
     inlier_probability : (n_cameras, n_frames, n_keypoints), posterior probability that the pixel shows the
         keypoint; NaN where there is no pixel
     velocities, velocity_covariances : world units per second; three-frame differences of the same posterior state

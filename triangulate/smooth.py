@@ -35,6 +35,9 @@ def smooth(
 ) -> Trajectory:
     """Posterior trajectories from the pixels of all cameras, with nothing to tune.
 
+    Each pixel is right or an outlier, differences in time are white but for moments at which the whole body is pushed,
+    bones keep their length but for a spread of their own; all of it is learned from the recording.
+
     Parameters
     ----------
     points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing
