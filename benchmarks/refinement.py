@@ -2,9 +2,9 @@
 
     python benchmarks/refinement.py [--quick]
 
-Real boards: frame offsets put into one camera (how many are found). Per recording: the same from keypoints (and z-scores
-of all), knocks of one camera before the recording (largest error left in any camera) and during it (the frame found).
-Random numbers are fixed.
+Real boards: frame offsets put into one camera (how many are found). Per recording: the same from keypoints, with the
+z-scores of all, knocks of one camera before the recording (largest error left in any camera) and during it (the frame
+found). Random numbers are fixed.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
 import cv2
 import numpy as np
@@ -17,6 +15,7 @@ from .rotations import mean_rotation
 
 _MAX_PAIR_FRAMES = 60
 _MAX_PROPOSALS = 24
+_PROPOSALS_AT_ONCE = 48
 _OTHER_TRACE = 1 + 2 * np.cos(np.radians(20))
 
 
@@ -70,8 +69,11 @@ def plane_poses(corners: Array, points: Array, camera: Camera) -> tuple[Array, A
 
 
 def _collinear(points: Array) -> bool:
-    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    return bool(spread[1] < 1e-3 * spread[0])
+    """Whether points of the plane z = 0 are a thousand times longer spread one way than the other."""
+    x, y, _ = (points - points.mean(axis=0)).T
+    middle, product = 0.5 * (x @ x + y @ y), (x @ x) * (y @ y) - (x @ y) ** 2
+    root = np.sqrt(max(middle**2 - product, 0.0))
+    return bool(middle - root < 1e-6 * (middle + root))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,28 +103,41 @@ def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array
         return None
     both = shared[np.unique(np.linspace(0, len(shared) - 1, _MAX_PAIR_FRAMES).astype(int))]
     X_a, X_b = _seen_from(a[0][both], a[1][both], outline), _seen_from(b[0][both], b[1][both], outline)
-    tried = [
-        (float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2)))), R, t) for R, t in _proposals(a, b, both)
-    ]
-    if not tried:
+    R, t = _proposals(a, b, both)
+    if not len(R):
         return None
-    best_error, *best = min(tried, key=lambda trial: trial[0])
-    fit = _average(best, a, b, both, len(shared), X_a, X_b, best_error)
-    others = [error for error, R, _ in tried if np.trace(R.T @ fit.R) < _OTHER_TRACE]
-    return replace(fit, rival=min(others, default=np.inf))
+    parts = range(0, len(R), _PROPOSALS_AT_ONCE)
+    errors = np.concatenate([_errors(R[i : i + parts.step], t[i : i + parts.step], X_a, X_b) for i in parts])
+    best = int(np.argmin(errors))
+    fit = _average((R[best], t[best]), a, b, both, len(shared), X_a, X_b, float(errors[best]))
+    others = errors[np.einsum("nij,ij->n", R, fit.R) < _OTHER_TRACE]
+    return replace(fit, rival=float(others.min(initial=np.inf)))
 
 
-def _proposals(a, b, both: NDArray[np.int64]) -> Iterator[tuple[Array, Array]]:
-    """The relative pose that each combination of candidates in some of the frames proposes."""
-    for f in both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]:
-        for i, j in product(range(a[0].shape[1]), range(b[0].shape[1])):
-            R = a[0][f, i] @ b[0][f, j].T
-            t = a[1][f, i] - R @ b[1][f, j]
-            if np.isfinite(t).all():
-                yield R, t
+def _proposals(a, b, both: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The relative poses (n, 3, 3), (n, 3) that each combination of candidates in some of the frames proposes."""
+    frames = both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]
+    f, i, j = (
+        part.ravel() for part in np.meshgrid(frames, *map(np.arange, (a[0].shape[1], b[0].shape[1])), indexing="ij")
+    )
+    R = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
+    t = a[1][f, i] - np.einsum("nij,nj->ni", R, b[1][f, j])
+    possible = np.isfinite(t[:, 0])
+    return R[possible], t[possible]
 
 
-def _average(best: list[Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
+def _errors(R: Array, t: Array, X_a: Array, X_b: Array) -> Array:
+    """(n,) median over the frames of `_disagreement` of relative poses R (n, 3, 3), t (n, 3)."""
+    n_frames, n_b, n_points = X_b.shape[:3]
+    moved = (X_b.reshape(-1, 3) @ R.swapaxes(1, 2) + t[:, None]).reshape(len(R), n_frames, 1, n_b, n_points, 3)
+    gap = moved - X_a[None, :, :, None]
+    square = np.einsum("nfabpi,nfabpi->nfab", gap, gap) / n_points
+    depth = np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]
+    error = np.sqrt(square) / depth
+    return np.median(np.where(np.isfinite(error), error, np.inf).min(axis=(2, 3)), axis=1)
+
+
+def _average(best: tuple[Array, Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
     """Mean over the frames that agree with the best proposal; the proposal itself where averaging does not help."""
     table = _disagreement(best[0], best[1], X_a, X_b)
     choice = table.reshape(len(table), -1).argmin(axis=1)
