@@ -204,10 +204,10 @@ def draw_states(log_evidence, transitions, probabilities, uniform, states):
 
 
 @njit(cache=True, nogil=True)
-def normal_scores(values, table):
-    """Rank-normalised values (n,): table[2 r - 2] is the normal score of rank r, of ties the one of their mean rank."""
+def normal_scores(values, order, table):
+    """Rank-normalised values (n,) with the order that sorts them: table[2 r - 2] is the normal score of rank r, of
+    ties the one of their mean rank."""
     n = len(values)
-    order = np.argsort(values)
     scores = np.empty(n)
     i = 0
     while i < n:
@@ -258,14 +258,10 @@ def mixing(chains):
 
 
 @njit(cache=True, nogil=True)
-def mixing_of_all(draws, table, r_hat, effective):
-    """R-hat (the larger one of the values and their folding) and bulk effective sample size of draws (Q, M, n)."""
-    n_quantities, n_chains, n = draws.shape
+def mixing_of_all(draws, order, n_chains, table, r_hat, effective):
+    """R-hat and effective sample size of the normal scores of draws (Q, n_chains * n), sorted by order; of no NaN."""
+    n_quantities, size = draws.shape
     for q in range(n_quantities):
-        values = draws[q].ravel()
-        if math.isnan(values[0]):
-            continue
-        bulk = normal_scores(values, table).reshape(n_chains, n)
-        folded = normal_scores(np.abs(values - np.median(values)), table).reshape(n_chains, n)
-        r_hat[q], effective[q] = mixing(bulk)
-        r_hat[q] = max(r_hat[q], mixing(folded)[0])
+        if not math.isnan(draws[q, 0]):
+            scores = normal_scores(draws[q], order[q], table).reshape((n_chains, size // n_chains))
+            r_hat[q], effective[q] = mixing(scores)

@@ -11,7 +11,7 @@ from ..datasets.arrays import Array
 from . import _kernels_sampler
 from .prior_time import run_threads
 
-_PARTS = 8
+_AT_ONCE = 1000  # quantities
 FEWEST_DRAWS = 8
 
 
@@ -40,12 +40,20 @@ def rank_normalised(draws: Array) -> tuple[Array, Array]:
     table = ndtri((ranks - 0.375) / (2 * n_chains * half + 0.25))
     n_quantities = halves.shape[2]
     r_hat, effective = np.full(n_quantities, np.nan), np.full(n_quantities, np.nan)
-    edges = np.linspace(0, n_quantities, _PARTS + 1).astype(int)
-    kernel: Any = _kernels_sampler.mixing_of_all
 
-    def part(i: int) -> None:
-        own = slice(edges[i], edges[i + 1])
-        kernel(np.ascontiguousarray(np.moveaxis(halves[:, :, own], 2, 0)), table, r_hat[own], effective[own])
+    def judge(start: int) -> None:
+        own = slice(start, start + _AT_ONCE)
+        values = np.moveaxis(halves[:, :, own], 2, 0).reshape(-1, 2 * n_chains * half)
+        r_hat[own], effective[own] = _mixing(values, 2 * n_chains, table)
+        folded = np.abs(values - np.median(values, axis=1, keepdims=True))
+        r_hat[own] = np.maximum(r_hat[own], _mixing(folded, 2 * n_chains, table)[0])
 
-    run_threads(part, range(_PARTS))
+    run_threads(judge, range(0, n_quantities, _AT_ONCE))
     return r_hat.reshape(shape), effective.reshape(shape)
+
+
+def _mixing(values: Array, n_chains: int, table: Array) -> tuple[Array, Array]:
+    r_hat, effective = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    kernel: Any = _kernels_sampler.mixing_of_all
+    kernel(np.ascontiguousarray(values), np.argsort(values, axis=1), n_chains, table, r_hat, effective)
+    return r_hat, effective

