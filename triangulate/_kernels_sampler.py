@@ -126,18 +126,43 @@ def draw_band(factor, vector, noise):
 
 
 @njit(cache=True, nogil=True)
-def _advance(message, log_evidence, transitions, step):
+def _advance(message, log_evidence, transitions, step, room):
     """message (S,) times exp(log_evidence) in place, then one transition further if `step`; returns the log scale."""
-    top = log_evidence.max()
-    total = 0.0
-    for s in range(len(message)):
-        message[s] *= math.exp(log_evidence[s] - top)
-        total += message[s]
+    n_states = len(message)
+    top, total = -math.inf, 0.0
+    for s in range(n_states):
+        top = max(top, log_evidence[s])
+    for s in range(n_states):
+        room[s] = message[s] * math.exp(log_evidence[s] - top)
+        total += room[s]
     if not total > 0.0:
-        return -np.inf
-    moved = message / total
-    message[:] = moved @ transitions if step else moved
+        return -math.inf
+    for s in range(n_states):
+        room[s] /= total
+        message[s] = 0.0 if step else room[s]
+    if step:
+        for s in range(n_states):
+            for r in range(n_states):
+                message[r] += room[s] * transitions[s, r]
     return top + math.log(total)
+
+
+@njit(cache=True, nogil=True)
+def _behind(log_evidence, transitions, room, after):
+    """Likelihood of all later frames given the state of a frame, up to a factor per frame, into after (T, S)."""
+    n_frames, n_states = log_evidence.shape
+    after[n_frames - 1] = 1.0
+    for t in range(n_frames - 2, -1, -1):
+        top, total = -math.inf, 0.0
+        for s in range(n_states):
+            top = max(top, log_evidence[t + 1, s])
+        for s in range(n_states):
+            room[s] = math.exp(log_evidence[t + 1, s] - top) * after[t + 1, s]
+            total += room[s]
+        for s in range(n_states):
+            after[t, s] = 0.0
+            for r in range(n_states):
+                after[t, s] += transitions[s, r] * room[r] / total
 
 
 @njit(cache=True, nogil=True)
@@ -153,32 +178,35 @@ def accept_blocks(
     is as decided, what lies after it as it was. Fills accepted (n_blocks,).
     """
     n_frames, n_states = log_evidence.shape
-    after = np.ones((n_frames, n_states))
-    if n_states > 1:
-        for t in range(n_frames - 2, -1, -1):
-            likely = np.exp(log_evidence[t + 1] - log_evidence[t + 1].max()) * after[t + 1]
-            after[t] = transitions @ (likely / likely.sum())
-    message = probabilities.copy()
+    after, room = np.empty((n_frames, n_states)), np.empty(n_states)
+    _behind(log_evidence, transitions, room, after)
+    message, other = probabilities.copy(), np.empty(n_states)
     t = 0
     for b in range(len(blocks)):
-        start, stop = blocks[b]
+        start, stop = blocks[b, 0], blocks[b, 1]
         while t < start:
-            _advance(message, log_evidence[t], transitions, True)
+            _advance(message, log_evidence[t], transitions, True, room)
             t += 1
-        other = message.copy()
-        gain, change = 0.0, 0.0
+        gain, change, now, then = 0.0, 0.0, 0.0, 0.0
         for f in range(max(0, start - reach), stop):
             change += proposed_steps[f] - log_steps[f]
+        for s in range(n_states):
+            other[s] = message[s]
         for f in range(start, stop):
-            step = f < stop - 1
-            gain += _advance(other, proposed_evidence[f], transitions, step)
-            gain -= _advance(message, log_evidence[f], transitions, step)
             change += proposed_weights[f] - log_weights[f]
-        gain += math.log((other * after[stop - 1]).sum()) - math.log((message * after[stop - 1]).sum())
+            gain += _advance(other, proposed_evidence[f], transitions, f < stop - 1, room)
+            gain -= _advance(message, log_evidence[f], transitions, f < stop - 1, room)
+        for s in range(n_states):
+            now += message[s] * after[stop - 1, s]
+            then += other[s] * after[stop - 1, s]
+        gain += math.log(then) - math.log(now)
         accepted[b] = log_uniform[b] < change + share * gain
-        if accepted[b]:
-            message[:] = other
-        message[:] = message @ transitions
+        for s in range(n_states):
+            room[s] = other[s] if accepted[b] else message[s]
+            message[s] = 0.0
+        for s in range(n_states):
+            for r in range(n_states):
+                message[r] += room[s] * transitions[s, r]
         t = stop
 
 
@@ -186,15 +214,20 @@ def accept_blocks(
 def draw_states(log_evidence, transitions, probabilities, uniform, states):
     """States (T,) by forward filtering and backward sampling, from uniform numbers (T,)."""
     n_frames, n_states = log_evidence.shape
-    filtered = np.empty((n_frames, n_states))
+    filtered, room, likely = np.empty((n_frames, n_states)), np.empty(n_states), np.empty(n_states)
     message = probabilities.copy()
     for t in range(n_frames):
-        _advance(message, log_evidence[t], transitions, False)
-        filtered[t] = message
-        message[:] = filtered[t] @ transitions
+        _advance(message, log_evidence[t], transitions, True, room)
+        for s in range(n_states):
+            filtered[t, s] = room[s]
     for t in range(n_frames - 1, -1, -1):
-        likely = filtered[t] if t == n_frames - 1 else filtered[t] * transitions[:, states[t + 1]]
-        left = uniform[t] * likely.sum()
+        total = 0.0
+        for s in range(n_states):
+            likely[s] = filtered[t, s]
+            if t < n_frames - 1:
+                likely[s] *= transitions[s, states[t + 1]]
+            total += likely[s]
+        left = uniform[t] * total
         states[t] = n_states - 1
         for s in range(n_states):
             left -= likely[s]
