@@ -1,6 +1,6 @@
 """Kinematics against truth: accuracy, coverage and speed, beside the peers' formulas in the same run.
 
-    python benchmarks/kinematics.py [--quick]
+    python benchmarks/kinematics.py [--quick] [angles] [velocity] [turning] [gait] [speed]
 
 The peers' formulas are written out below as published (anipose 1.0 `compute_angles`, pose2sim 0.10 `points_to_angles`
 and its 6 Hz Butterworth default, movement 0.x on xarray), so nothing of theirs needs installing. Times are the best of
@@ -261,8 +261,13 @@ def speed() -> None:
 
 
 if __name__ == "__main__":
-    accuracy_of_angles()
-    accuracy_of_velocity()
-    accuracy_of_angular_velocity()
-    accuracy_of_gait(QUICK)
-    speed()
+    parts = {
+        "angles": accuracy_of_angles,
+        "velocity": accuracy_of_velocity,
+        "turning": accuracy_of_angular_velocity,
+        "gait": lambda: accuracy_of_gait(QUICK),
+        "speed": speed,
+    }
+    wanted = [name for name in sys.argv[1:] if name in parts]
+    for name in wanted or parts:
+        parts[name]()

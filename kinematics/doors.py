@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, check_pose
+from ._kernels_filters import infinite_rows
+from .parallel import over_frames
 
 
 def checked(pose: xr.Dataset) -> xr.Dataset:
@@ -47,7 +49,13 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
 
 
 def _refuse_infinite(position: xr.DataArray) -> None:
-    infinite = np.isinf(position.values)
+    values, found = position.values, np.zeros(1)
+    if values.dtype == np.float64 and values.flags.c_contiguous:  # the usual case, on all cores
+        flat = values.reshape(len(values), -1)
+        over_frames(infinite_rows, len(flat), flat, found)
+        if not found[0]:
+            return
+    infinite = np.isinf(values)
     if infinite.any():
         at = dict(zip(position.dims, np.argwhere(infinite)[0], strict=True))
         raise DatasetError(

@@ -23,9 +23,8 @@ from .parallel import over_items
 
 N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is said
-TUNING_FRAMES = (
-    4_000  # that speak for a series' evidence, a quarter of it where frames are uneven, which cost eight times as much;
-)
+# frames that speak for a series' evidence, half as many uneven ones, which cost eight times as much
+TUNING_FRAMES = 2_000
 TUNING_BLOCK = 500  # a longer series is heard in evenly spaced blocks of so many
 CLEARLY = 5.0  # log evidence by which a stride's overtones must beat a plain memory
 WORTH = 30.0  # how far behind the memory a stride's first guess may lie and still be refined
@@ -141,7 +140,7 @@ def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -
 def tune(y: Array, steps: Array, relative: Array) -> Tuning:
     """The model of greatest evidence: with a memory only, or a stride's overtones where those make y more probable."""
     series = (y, steps, relative)
-    blocks = _blocks(y, TUNING_FRAMES if np.ptp(steps) < 1e-6 else TUNING_FRAMES // 4)
+    blocks = _blocks(y, TUNING_FRAMES if np.ptp(steps) < 1e-6 else TUNING_FRAMES // 2)
     memory = [
         np.log([damping, rate, power])
         for damping in (0.02, 0.2)
