@@ -166,6 +166,8 @@ def _compare(
 
 def _jump(before: Array, after: Array) -> Array:
     """(n_frames, n_keypoints) log odds against going from one path to the other at a frame, by an unusual step."""
+    if len(before) < 2:
+        return np.full(before.shape[:2], _SWITCH)
     steps = np.diff(before, axis=0)
     usual = np.maximum((steps**2).mean(axis=(0, 2)), 1e-12)
     step = after[1:] - before[:-1]

@@ -24,6 +24,7 @@ _MORE_ITERATIONS = 20
 _TOLERANCE = 0.03  # of a pixel's span in the world
 _SETTLED = 0.999  # share that must have come to rest
 _INFLATE = (1.0, 0.3, 0.1)
+_SHORTEST = 1e-2  # of the longest bone: closer points have no direction to pull at
 _STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)
 _GAIN = 1e-3  # least fall of the cost, minus a log probability, that is worth a step
 _HELD = 1e8  # precision of a point that stays where it is, in pixels
@@ -135,7 +136,8 @@ class Directions:
     def terms(self, points_3d: Array) -> PairTerms:
         """Linearised at points_3d: curvature |natural| / |d|² across d, and the exact gradient."""
         d = points_3d[:, self.pairs[:, 0]] - points_3d[:, self.pairs[:, 1]]
-        length = np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
+        length = np.linalg.norm(d, axis=-1, keepdims=True)
+        length = np.maximum(length, max(_SHORTEST * length.max(initial=0.0), 1e-12))
         direction = d / length
         across = np.eye(3) - direction[..., :, None] * direction[..., None, :]
         strength = np.linalg.norm(self.natural, axis=-1, keepdims=True) / length**2
