@@ -22,6 +22,7 @@ SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a
 FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
 ROUNDS = 8
 VIGOUR = 0.1  # by how much strides of one foot differ
+DOUBT = 3.0  # strides differ in more ways than the curves know: a kind's log evidence counts for a third
 PROMISING = 50.0  # how far behind the best a kind's quick fit may lie (log evidence) and still be refined
 # powers of time with which a foot may leave its place: with a jerk, or gently; one by one, or all strides alike, and
 # then along the ground otherwise than upwards
@@ -107,7 +108,7 @@ def _best_fits(sets: list[list[Window]], *, shared: bool) -> list[Events]:
                 pairs = zip(sets, fits, strict=True)
                 kinds.append([_all_together(windows, *p, fit.late) for windows, fit in pairs])
     misfits = np.array([_misfit(fits) for fits in kinds])
-    weights = np.exp(misfits.min() - misfits)
+    weights = np.exp((misfits.min() - misfits) / DOUBT)
     weights /= weights.sum()
     return [_mixture(weights, fits) for fits in zip(*kinds, strict=True)]
 

@@ -68,10 +68,10 @@ def gait(
 
     Notes
     -----
-    Events are found to the frame (120 Hz, 2 mm of noise, 98-100 % of them) where a foot starts and stops with a speed
+    Events are found to the frame (120 Hz, 2 mm of noise, nearly all of them) where a foot starts and stops with a speed
     or an acceleration. One whose way grows with the third power of time stays within the noise for two to four frames:
-    which of them is the first then hangs on the shape of the curve, and no method can tell it to the frame from ten
-    slow strides (walk: 63-98 %; trot: 88-100 %; `benchmarks/kinematics.py`); the standard deviations say so.
+    which of them is the first then hangs on the shape of the curve, and ten slow strides do not tell it to the frame
+    (`python benchmarks/kinematics.py gait`: 70-90 % of a walk's); the standard deviations say so.
 
     Raises
     ------

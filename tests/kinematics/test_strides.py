@@ -59,7 +59,7 @@ def test_feet_that_leave_the_ground_without_speed_are_found_to_the_frame(name):
             late.append(120 * np.abs(error))
             z.append(error / own[f"{column}_std"])
     assert (np.concatenate(late) <= 1.0).mean() >= 0.95
-    assert 0.4 < np.sqrt(np.mean(np.square(np.concatenate(z)))) < 2.0
+    assert 0.2 < np.sqrt(np.mean(np.square(np.concatenate(z)))) < 1.5
 
 
 def test_phases_are_those_of_the_limbs():
