@@ -91,8 +91,8 @@ def attainable_std(name: str, swing: str, noise: float, fps: float, n_strides: i
     return float(noise * np.sqrt(np.diag(np.linalg.inv(informed)).mean()))
 
 
-def accuracy_of_gait(quick: bool) -> None:
-    noises = (2.0,) if quick else (1.0, 2.0)
+def accuracy_of_gait(full: bool) -> None:
+    noises = (1.0, 2.0, 5.0) if full else (2.0,)
     print("\nGait events at 120 Hz: share within a frame | in claimed 95 % intervals | least std possible (frames)")
     print(f"{'noise mm, swing':<30}" + "".join(f"{name:>21}" for name in GAITS))
     for noise in noises:
