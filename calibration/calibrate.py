@@ -29,6 +29,7 @@ from .images import Source
 from .initial import chain, pair_fits, plane_poses, poses_of
 from .lenses import LensKind, lens_camera
 from .problem import make_problem
+from .repair import repaired
 from .report import CalibrationReport
 from .select import choose_lenses
 from .solve import HeldOut, Problem, Solution, camera_of_solution, held_out, resolved, solve, start_frames
@@ -177,7 +178,7 @@ def _shape_sigma(board: Board) -> float:
 def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
     """The rig, after a first look with simple lenses has found nothing that must be refused."""
     start = _start(problem, rows, kinds)
-    first = solve(problem, start)
+    first = repaired(solve(problem, start))
     refuse_disagreement(first, rows)
     check_motion(first)
     if problem.auto.any():

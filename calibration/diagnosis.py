@@ -36,19 +36,20 @@ Poses = list[tuple[Array, Array]]
 
 def camera_poses(solution: Solution, lenses: Array) -> Poses:
     """Each camera's own board poses, both candidates."""
-    return [_own_poses(solution, lenses, c)[:2] for c in range(solution.problem.n_cameras)]
+    return [own_poses(solution, lenses, c)[:2] for c in range(solution.problem.n_cameras)]
 
 
 def errors_alone(solution: Solution, lenses: Array) -> Array:
     """(n_cameras,) each camera's median error alone, pixels, over some of its frames."""
     alone = np.full(solution.problem.n_cameras, np.nan)
     for c in range(len(alone)):
-        error = _own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
+        error = own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
         alone[c] = np.nanmedian(error) if np.isfinite(error).any() else np.nan
     return alone
 
 
-def _own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
+def own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
+    """`plane_poses` of one camera with its lens out of `lenses` (n_lenses, 18), in some frames."""
     problem, lens = solution.problem, solution.problem.lens_of[c]
     camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
     return plane_poses(problem.corners[c][frames], problem.points, camera)
