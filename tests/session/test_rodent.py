@@ -1,5 +1,6 @@
 """The real recording of examples/: four cameras, a rat, boards on images, 2D points from SLEAP."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,3 +61,10 @@ def test_a_second_run_has_nothing_to_do(rat):
     lines = []
     assert run_session(rat, progress=False, say=lines.append) == {}
     assert all(line.endswith("up to date") for line in lines)
+
+
+def test_the_report_says_how_well_a_camera_left_out_is_predicted(rat):
+    records = json.loads(read_dataset(rat.output / "pose.nc").attrs["left_out"])
+    assert {record["method"] for record in records} == {"ransac", "smooth"}
+    assert {record["camera"] for record in records} == {*rat.cameras, "all"}
+    assert "A camera left out" in (rat.output / "report.html").read_text(encoding="utf-8")
