@@ -19,7 +19,7 @@ from . import _kernels_bundle as kernels
 from .rotations import left_jacobian, motion_matrix, moved, rotation_matrix
 
 N_LENS = kernels.N_LENS
-_FRAMES_AT_ONCE = 128
+_FRAMES_AT_ONCE = 96
 
 
 @dataclass(frozen=True, eq=False)
