@@ -14,7 +14,6 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from muybridge.datasets import read_dataset
 from muybridge.pose2d import evaluate, join_labels, predict, pseudo_labels, read_labels, train
 from muybridge.session import read_session
 from muybridge.session.steps import load_rig
