@@ -55,19 +55,16 @@ def spoil(rng: Generator, image: Image, how: Augmentation) -> Image:
     )
     drawn = rng.random(len(chances))
     if how.light > 0:
-        image = _relight(rng, image, how.light)
+        image = _relight(rng, image, how.light, how.haze)
     for (chance, change), draw in zip(chances, drawn, strict=True):
         if draw < chance:
             image = change(rng, image)
     return image
 
 
-def _relight(rng: Generator, image: Image, strength: float) -> Image:
-    """Brightness, contrast, gamma and colour balance by one table per channel.
-
-    Haze, glare and dim light lower the contrast more often than anything raises it.
-    """
-    contrast, gamma = np.exp(rng.uniform((-3 * strength, -strength), strength))
+def _relight(rng: Generator, image: Image, strength: float, haze: float) -> Image:
+    """Brightness, contrast (lowered by up to exp(haze)), gamma and colour balance by one table per channel."""
+    contrast, gamma = np.exp(rng.uniform((-haze, -strength), strength))
     brightness = rng.uniform(-strength, strength) * 0.5
     colour = 1 + rng.uniform(-strength, strength, 3) * 0.3
     level = np.linspace(0, 1, 256)[:, None]

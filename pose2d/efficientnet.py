@@ -67,6 +67,9 @@ class EfficientNetTrunk(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
 
+    def early(self) -> list[nn.Module]:
+        return [self.stem, self.stages[0]]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         x, features = self.stem(images), []
         for i, stage in enumerate(self.stages):

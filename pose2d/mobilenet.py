@@ -49,6 +49,10 @@ class MobileNetV2Trunk(nn.Module):
                 n_in = n_out
         self.blocks = nn.ModuleList(blocks)
 
+    def early(self) -> list[nn.Module]:
+        """What sees the picture at strides 2 and 4 first: edges and blobs, the same for any animal."""
+        return [self.stem, *self.blocks[:2]]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         x, features = self.stem(images), []
         for i, block in enumerate(self.blocks):

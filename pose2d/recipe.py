@@ -14,7 +14,8 @@ class Augmentation:
 
     rotation (degrees, uniform in ±), zoom (factor, log-uniform in 1/zoom..zoom), shift (of the crop, in crop sides),
     anywhere (probability of a crop that ignores the animal), flip (only where left/right names are known),
-    light (strength of brightness, contrast, gamma and colour changes), and probabilities of the degradations.
+    light (strength of brightness, contrast, gamma and colour changes), haze (log of the factor by which glare or dim
+    light may lower the contrast), and probabilities of the degradations.
     """
 
     rotation: float = 25.0
@@ -23,6 +24,7 @@ class Augmentation:
     anywhere: float = 0.1
     flip: float = 0.5
     light: float = 0.3
+    haze: float = 0.9
     blur: float = 0.1
     motion: float = 0.1
     noise: float = 0.15
@@ -51,6 +53,7 @@ class Recipe:
     sigma : width of the target around a keypoint, network pixels
     learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
     trunk_rate : factor of the learning rate of a pretrainable trunk
+    freeze : leave the first layers of a pretrained trunk as they are (edges and blobs); a third faster
     holdout : fraction of the frames kept out of training to measure error and calibrate uncertainty
     holdout_by : "time" (blocks of each recording), "video", "camera" or "random" (neighbouring frames leak)
     checks : how often the held-out error is measured along the way
@@ -78,6 +81,7 @@ class Recipe:
     weight_decay: float = 1e-3
     warmup: float = 0.15
     trunk_rate: float = 1.0
+    freeze: bool = True
     holdout: float = 0.1
     holdout_by: str = "time"
     checks: int = 4
@@ -140,6 +144,7 @@ _PRESETS = {
             anywhere=0.05,
             flip=0.0,
             light=0.2,
+            haze=0.2,
             blur=0.03,
             motion=0.03,
             noise=0.05,

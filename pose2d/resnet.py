@@ -48,6 +48,9 @@ class ResNetTrunk(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
 
+    def early(self) -> list[nn.Module]:
+        return [self.stem, self.stages[0]]
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         x = self.pool(self.stem(images))
         for stage in list(self.stages)[:3]:

@@ -178,7 +178,7 @@ def parameter_groups(network: PoseNet, recipe: Recipe) -> list[dict]:
     trunk = getattr(network.features, "trunk", None)
     slow = {id(p) for p in trunk.parameters()} if trunk is not None else set()
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in network.parameters():
+    for parameter in (p for p in network.parameters() if p.requires_grad):
         groups.setdefault((id(parameter) in slow, parameter.ndim > 1), []).append(parameter)
     return [
         {

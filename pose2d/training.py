@@ -59,6 +59,8 @@ def train(
     network.train()
     if weights is not None or start is not None:
         _freeze_norms(network)
+        if recipe.freeze:
+            _freeze_early(network)
     trainer = Trainer(network, labels, held_out, recipe, scale, seed)
     trainer.run(progress, checkpoint)
     detector = Detector(
@@ -129,7 +131,7 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
     if start is not None:
         if start.recipe.network != recipe.network:
             raise DetectorError(f"start= is a {start.recipe.network!r} network, the options ask for {recipe.network!r}")
-        return copy.deepcopy(start.network)
+        return copy.deepcopy(start.network).requires_grad_(True)
     network = build_network(recipe.network, len(labels.keypoints), seed)
     if weights is not None:
         from .weights import load_weights
@@ -148,6 +150,14 @@ def _train_locator(labels: Labels, recipe: Recipe, seed: int, progress: bool) ->
         learning_rate=3e-3, holdout=0.0, checks=1, augmentation=how,
     )  # fmt: skip
     return train(boxes, recipe=small, seed=seed, progress=progress)
+
+
+def _freeze_early(network: PoseNet) -> None:
+    """The first layers of a pretrained trunk keep their weights, so that no gradient is carried through them, where
+    pictures are largest."""
+    trunk = getattr(network.features, "trunk", None)
+    for part in trunk.early() if trunk is not None else ():
+        part.requires_grad_(False)
 
 
 def _freeze_norms(network: PoseNet) -> None:
