@@ -61,7 +61,7 @@ class Recipe:
     average : decay of the running mean of the weights that is kept; 0: the last weights
     likelihood : of the locations: "softmax" (a keypoint is in one place) or "bernoulli" (each cell a coin)
     unlabelled : weight with which a keypoint left unlabelled counts as not visible; 0: it says nothing
-    precision : "auto" (bf16 where it is fast), "fp32" or "bf16"
+    precision : of training: "auto" (bf16 where it is faster), "fp32" or "bf16"
     hard_negatives : fraction of crops that, in the second half, are placed on false peaks found on training frames
     locator : train a small second network that finds the animal's box in the shrunk picture, so that the network looks
         at a crop only (for a small animal in a large picture)
