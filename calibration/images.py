@@ -86,7 +86,7 @@ def _video_frames(path: Path, camera: str) -> Iterator[Image]:
     """The frames in grey; one that cannot be decoded is black, so that the others keep their numbers."""
     n_frames, n_damaged = 0, 0
     try:
-        info = probe_video(path)
+        info = probe_video(path, rate_needed=False)
         black = np.zeros((info.height, info.width), np.uint8)
         for frame in read_frames(path):
             n_frames += 1

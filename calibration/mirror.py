@@ -42,7 +42,7 @@ def decide_flips(
 
     Parameters
     ----------
-    cameras : their first lenses, the principal points in the middle
+    cameras : their first lenses; where these are guessed, the principal points lie in the middle
     corners : (n_cameras, n_frames, n_corners, 2), pixels as stored
     mirrored : (n_cameras, n_frames) frames that show the pattern's mirror image
 

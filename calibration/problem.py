@@ -77,6 +77,8 @@ def make_problem(detections, board: Board, intrinsics, lens, same_lens, offsets=
         corners[mostly_mirrored(seen, mirrored)[:, None] & ~mirrored] = np.nan
     for c in np.flatnonzero(flipped):
         corners[c] = flip_corners(corners[c], sizes[c][0])
+        if names[c] in known and known[names[c]].mirrored:  # its principal point was stated in the flipped picture
+            lenses[lens_of[c], 2] = sizes[c][0] - 1 - known[names[c]].K[0, 2]
     problem = Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped, np.array(auto))
     return problem, lenses, tuple(kinds), notes
 

@@ -50,7 +50,7 @@ def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, HeldO
     best, best_errors, best_score = None, None, np.inf
     pinholes = problem.auto & np.array([kind != "fisheye" for kind in part.kinds])
     for n in (*CANDIDATES, *RICHER):
-        if n in RICHER and best is not None and CANDIDATES[-1] not in best.kinds:
+        if n in RICHER and best is not None and not _chosen(best, pinholes) & {CANDIDATES[-1], *RICHER}:
             break
         kinds = tuple(n if free else kind for kind, free in zip(part.kinds, pinholes, strict=True))
         solution = solve(problem, replace(part if best is None else resolved(best), kinds=kinds), warm=best is not None)
@@ -63,6 +63,11 @@ def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, HeldO
     assert best is not None
     assert best_errors is not None
     return best, best_errors
+
+
+def _chosen(best: Solution, free: NDArray[np.bool_]) -> set:
+    """Kinds of the lenses whose kind was open."""
+    return {kind for kind, is_free in zip(best.kinds, free, strict=True) if is_free}
 
 
 def _choose_fisheyes(problem: Problem, best: Solution, errors: HeldOut) -> Solution:

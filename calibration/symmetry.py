@@ -55,16 +55,16 @@ def settle_checkerboards(
 
     Parameters
     ----------
-    cameras : their first lenses, the principal points in the middle
+    cameras : their first lenses; where these are guessed, the principal points lie in the middle
     corners : (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen
 
     Returns
     -------
-    corners as stored (a flipped camera's still are), flipped (n_cameras,), notes
+    corners in one order over all cameras (a flipped camera's pixels not yet flipped back), flipped (n_cameras,), notes
 
     Raises
     ------
-    CalibrationError : the board's turn cannot be told from its motion, or one of two cameras is mirrored
+    CalibrationError : the board's turn cannot be told from its motion, or half of the cameras mirror the other half
     """
     flipped = np.zeros(len(cameras), bool)
     if len(cameras) < 2:
@@ -122,9 +122,12 @@ def _find_flips(board, cameras, corners, plain, pairs):
         for camera, own in zip(cameras, corners, strict=True)
     ]
     across = _pairs(board, plain, mirrored)
-    signs = _agreeing_signs(pairs, across, len(cameras))
-    chosen = {pair: (across if signs[pair[0]] != signs[pair[1]] else pairs)[pair] for pair in pairs}
-    before, after = (np.median([fit.error for fit in table.values()]) for table in (pairs, chosen))
+    both = {pair: fit for pair, fit in pairs.items() if pair in across}
+    if not both:
+        return np.zeros(len(cameras), bool), plain, pairs, ()
+    signs = _agreeing_signs(both, across, len(cameras))
+    chosen = {pair: (across if signs[pair[0]] != signs[pair[1]] else both)[pair] for pair in both}
+    before, after = (np.median([fit.error for fit in table.values()]) for table in (both, chosen))
     if not signs.any() or not (after < _CLEARLY * before or not _disagree(chosen, len(cameras))):
         return np.zeros(len(cameras), bool), plain, pairs, ()
     if 2 * signs.sum() == len(signs):

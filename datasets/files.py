@@ -54,11 +54,15 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     return dataset
 
 
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
 def content_hash(path: str | os.PathLike) -> str:
     """Hash of a file's content (of every file's name and content below it, for a folder; hidden files do not count)."""
     path, digest = Path(path), hashlib.blake2b(digest_size=16)
     # a hidden file is no input: the board's corners are kept in one, beside the images
-    files = sorted(p for p in path.rglob("[!.]*") if p.is_file()) if path.is_dir() else [path]
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path)) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode())

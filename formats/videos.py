@@ -39,8 +39,12 @@ def natural_key(name: str | os.PathLike) -> list:
     return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(name))]
 
 
-def probe_video(path: str | os.PathLike) -> VideoInfo:
+def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoInfo:
     """Size, frame rate and promised number of frames.
+
+    Parameters
+    ----------
+    rate_needed : False: a header without a frame rate gives an `fps` of NaN instead of an error
 
     Raises
     ------
@@ -66,6 +70,8 @@ def probe_video(path: str | os.PathLike) -> VideoInfo:
     finally:
         capture.release()
     if not np.isfinite(fps) or fps <= 0:
+        if not rate_needed:
+            return VideoInfo(path, width, height, float("nan"), max(n_frames, 0))
         raise VideoError(f"the header of {path} gives no frame rate ({fps}); write the video again with one")
     return VideoInfo(path, width, height, float(fps), max(n_frames, 0))
 
@@ -80,7 +86,7 @@ def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None
     ------
     VideoError : the video cannot be opened, or a frame's size differs from the first
     """
-    info = probe_video(path)
+    info = probe_video(path, rate_needed=False)
     capture = cv2.VideoCapture(str(path))
     index, failures = 0, 0
     try:

@@ -27,7 +27,9 @@ class Contact(NamedTuple):
     touch_down_std: Array
 
 
-def find_contacts(positions: list[Array], velocities: list[Array], times: Array, up: Array, noise: list[float]):
+def find_contacts(
+    positions: list[Array], velocities: list[Array], times: Array, up: Array, noise: list[float]
+) -> list[Contact]:
     """Stance and swing of each foot of an animal, a list of `Contact`.
 
     Parameters

@@ -46,7 +46,7 @@ class Window(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Seconds since the rough events in frames and their standard deviations, and how badly they fit."""
+    """Frames from the rough events, growing into the swing, their standard deviations, and how badly they fit."""
 
     late: Array
     std: Array
@@ -71,8 +71,7 @@ def refine_events(feet: list[Foot], times: Array, up: Array, *, leaving: bool) -
             alike = whole if len(whole) >= FEWEST else []
             sets += [(f, alike)] if alike else []
             lone += [(f, [i]) for i in seen if i not in alike]
-        for together in ([sets, True], [lone, False]):
-            chosen, shared = together
+        for chosen, shared in ((sets, True), (lone, False)):
             if not chosen:
                 continue
             found = _best_fits([[windows[f][i] for i in at] for f, at in chosen], shared=shared)
@@ -150,11 +149,18 @@ def _stride_frames(foot: Foot, up: Array) -> list[Array]:
     frames = []
     for step, length in zip(steps, lengths, strict=True):
         if not length > 0.5 * usual:
-            frames.append(np.eye(3))
+            frames.append(_any_frame(up))
             continue
         forward = step / length
         frames.append(np.stack([forward * usual / length, np.cross(up, forward), up]))
     return frames
+
+
+def _any_frame(up: Array) -> Array:
+    """(3, 3) orthonormal rows of which the last is `up`."""
+    side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    side /= np.linalg.norm(side)
+    return np.stack([np.cross(side, up), side, up])
 
 
 def _mean(points: Array) -> Array:

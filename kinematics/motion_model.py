@@ -40,6 +40,7 @@ def clipped(logs: Array) -> Array:
 
 
 def log_prior(logs: Array) -> float:
+    """Log density of the logs of the strengths before the data are seen, up to a constant."""
     which = np.minimum(np.arange(len(logs)), 2)
     return float(-0.5 * np.sum(((logs - EXPECTED[which]) / SPREAD[which]) ** 2))
 

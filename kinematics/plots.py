@@ -79,12 +79,12 @@ def plot_stick_figures(
 
 def plot_trajectory(pose: xr.Dataset, keypoints: Sequence[str], ax: Axes) -> Axes:
     """Paths of keypoints in space; `ax` has a 3D projection."""
+    from matplotlib.ticker import MaxNLocator
+
     if not hasattr(ax, "set_zlabel"):
         raise ValueError("a trajectory needs a 3D axes: make it with plt.subplot(projection='3d')")
     for name in keypoints:
         ax.plot(*pose["position"].sel(keypoint=name).values.T, lw=1, label=name)
-    from matplotlib.ticker import MaxNLocator
-
     for axis in "xyz":
         getattr(ax, f"set_{axis}label")(f"{axis} ({unit_of(pose)})")
         getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(4))

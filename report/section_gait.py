@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -41,4 +42,19 @@ def _row(limb: str, strides: pd.DataFrame) -> tuple:
     named = strides["gait"].dropna()
     named = named[named != ""]
     gait = str(named.mode().iloc[0]) if len(named) else ""
-    return (limb, len(strides), *(float(strides[column].to_numpy(float).mean()) for column in _COLUMNS), gait)
+    return (
+        limb,
+        len(strides),
+        *(_mean(strides[column].to_numpy(float), column == "phase") for column in _COLUMNS),
+        gait,
+    )
+
+
+def _mean(values: np.ndarray, circular: bool) -> float:
+    """Mean of what is known; of phases (0-1) the circular one, since 0.98 and 0.02 lie about 0. NaN of nothing."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan")
+    if not circular:
+        return float(values.mean())
+    return float(np.angle(np.exp(2j * np.pi * values).mean()) / (2 * np.pi) % 1)

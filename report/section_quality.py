@@ -32,6 +32,9 @@ def quality_section(
     if left_out is not None:
         caption = "A camera left out, predicted from the others: what a point is worth, without knowing the truth"
         beside.append(table(["", *map(str, left_out)], _rows_of(left_out), caption))
+    if pose is not None and "left_out_failed" in pose.attrs:
+        note = f"No camera could be left out to judge by: {pose.attrs['left_out_failed']}"
+        beside.append(element("p", note, class_="note"))
     if errors is not None and errors.attrs.get("stride", 1) > 1:
         note = f"Reprojection errors are those of every {errors.attrs['stride']}th frame."
         beside.append(element("p", note, class_="note"))

@@ -9,57 +9,84 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..formats.videos import VideoError, probe_video
+from .calls import SET_BY_SESSION
 from .config import STEPS, Session
 
 
 def foreseen_problems(session: Session) -> list[str]:
-    return option_problems(session) + floor_problems(session) + points_problems(session)
+    """One sentence per thing that would stop a run, or a later step of it."""
+    return option_problems(session) + floor_problems(session) + points_problems(session) + gait_problems(session)
 
 
 def option_problems(session: Session) -> list[str]:
     """Options that a step's function does not take; each names the nearest that it does."""
     problems = []
     for step in STEPS:
-        known = _known_options(step) if session.options[step] else []
+        known = _known_options(session, step) if session.options[step] else None
         for name in session.options[step]:
-            if known and name not in known:
+            if name in SET_BY_SESSION[step]:
+                problems.append(f"[{step}] '{name}' is set by the session itself; remove it")
+            elif known is not None and name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+                hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
                 problems.append(f"[{step}] has no option '{name}'; {hint}")
     return problems
 
 
-def _known_options(step: str) -> list[str]:
-    """Names that a step takes; empty where its function hands unknown ones on, or is not installed."""
-    function, extra = _function(step), {"train": ["labels"], "predict": ["detector"]}.get(step, [])
-    if function is None:
-        return []
-    parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY] + extra
+def _known_options(session: Session, step: str) -> list[str] | None:
+    """Names that a session may give a step; None where its function is not installed."""
+    functions = _functions(session, step)
+    if not functions:
+        return None
+    extra = {"train": ["labels"], "predict": ["detector"], "calibrate": ["intrinsics"], "reconstruct": ["method"]}
+    parameters = [p for function in functions for p in inspect.signature(function).parameters.values()]
+    names = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY] + extra.get(step, [])
     if step == "train":
         from ..pose2d import Recipe
 
-        return names + list(inspect.signature(Recipe).parameters)
-    return [] if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters) else names
+        names += list(inspect.signature(Recipe).parameters)
+    return [name for name in dict.fromkeys(names) if name not in SET_BY_SESSION[step]]
 
 
-def _function(step: str) -> Callable | None:
+def _functions(session: Session, step: str) -> list[Callable]:
+    """The functions that a step's options go to; none where the extra is missing."""
     try:
+        if step == "reconstruct":
+            return _reconstructing(session)
         if step == "calibrate":
             from ..calibration import calibrate as function
         elif step == "train":
             from ..pose2d import train as function
+        elif step == "predict" and session.sources("points"):
+            from ..formats import read_views as function
         elif step == "predict":
             from ..pose2d import predict as function
         elif step == "kinematics":
             from ..kinematics import joint_angles as function
-        elif step == "report":
-            from ..report import write_report as function
         else:
-            from ..triangulate import reconstruct as function
+            from ..report import write_report as function
     except ModuleNotFoundError:
-        return None
-    return function
+        return []
+    return [function]
+
+
+def _reconstructing(session: Session) -> list[Callable]:
+    """`reconstruct`, and the function of its method, which takes what `reconstruct` hands on."""
+    from .. import triangulate
+
+    method = session.options["reconstruct"].get("method", "smooth")
+    own = {"dlt": "triangulate_dlt", "ransac": "triangulate_ransac", "median": "triangulate_ransac",
+           "pairs": "triangulate_pairs", "smooth": "smooth", "gimbal": "infer_poses"}.get(str(method))  # fmt: skip
+    return [triangulate.reconstruct] + ([getattr(triangulate, own)] if own else [])
+
+
+def gait_problems(session: Session) -> list[str]:
+    """Feet without a vertical, where the session calibrates its own cameras (a rig file may carry one)."""
+    if not session.limbs or session.rig is not None or session.up is not None or session.floor_frame is not None:
+        return []
+    return [
+        "[gait] needs the vertical; give [session] floor_frame (a frame in which the board lies on the floor) or up"
+    ]
 
 
 def floor_problems(session: Session) -> list[str]:

@@ -63,7 +63,8 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     # a point that the cameras place but this one did not find is worth a label, too
     disagreement[np.isfinite(seen).all(-1) & np.isnan(disagreement)] = np.inf
     chosen = suggest_frames(views, {"3D disagreement": disagreement}, n=n)
-    proposals = views.assign(position=views["position"].copy(data=np.where(np.isfinite(seen), seen, views["position"])))
+    placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
+    proposals = views.assign(position=views["position"].copy(data=np.where(placed, seen, views["position"])))
     bones = session.skeleton.bones if session.skeleton is not None else ()
     export_suggestions(chosen, videos, folder, proposals, bones=bones, scorer=scorer)
     return chosen
@@ -124,11 +125,14 @@ def _made(session: Session, name: str) -> xr.Dataset:
 
 
 def _projected(session: Session, views: xr.Dataset, pose: xr.Dataset) -> np.ndarray:
-    """(n_views, n_frames, n_keypoints, 2) the 3D points in each camera's picture."""
+    """(n_views, n_frames, n_keypoints, 2) the 3D points in each camera's picture, NaN where outside of it."""
     rig = load_rig(session).subset([str(name) for name in views["view"].values])
     if pose.sizes["time"] != views.sizes["time"]:
         raise SessionError(
             f"{session.output}: views.nc has {views.sizes['time']} frames and pose.nc {pose.sizes['time']};"
             f" run 'muybridge reconstruct {session.path}'"
         )
-    return rig.project(pose["position"].values)
+    seen = rig.project(pose["position"].values)
+    sizes = np.array([camera.size for camera in rig])[:, None, None]
+    seen[~((seen >= 0) & (seen <= sizes - 1)).all(axis=-1)] = np.nan
+    return seen

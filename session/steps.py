@@ -6,10 +6,7 @@ whose outputs are current.
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._kernels_notice import told_when_compiling
+from .calls import call, check_own_options, left_out
 from .config import STEPS, Session, SessionError
 from .provenance import Ledger, write_text
 from .recordings import check_same_instants
@@ -27,16 +25,6 @@ if TYPE_CHECKING:
     from ..calibration import CalibrationReport, CameraRig
 
 Say = Callable[[str], None]
-_LEFT_OUT_FRAMES = 200
-_SET_BY_SESSION = {
-    "calibrate": ("sources", "board", "progress"),
-    "train": ("progress", "checkpoint", "held_out", "recipe"),
-    "predict": ("videos", "progress", "checkpoint", "fps", "times"),
-    "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
-    "kinematics": ("pose", "joints"),
-    "report": ("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
-               "videos", "errors", "strides"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ def run_session(
     for step in (ALL_STEPS[name] for name in STEPS if name in steps):
         if not step.asked_for(session):
             continue
-        _check_own_options(session, step.name)
+        check_own_options(session, step.name)
         _check_inputs(session, step)
         options = _relevant_options(session, step.name)
         fingerprint = ledger.fingerprint(step.name, step.inputs(session), options)
@@ -122,36 +110,6 @@ def _relevant_options(session: Session, step: str) -> dict[str, Any]:
     if step == "kinematics":
         options |= {"joints": session.joints, "limbs": session.limbs}
     return options
-
-
-def _check_own_options(session: Session, step: str) -> None:
-    """Refuse options that the session itself sets, and a rig's name where the function wants the rig."""
-    for name in session.options[step]:
-        if name in _SET_BY_SESSION[step]:
-            raise SessionError(f"{session.path}: [{step}] '{name}' is set by the session itself; remove it")
-
-
-def _call(session: Session, step: str, function: Callable, *arguments: Any, **options: Any) -> Any:
-    """Call a step's public function with the session's options; an option that it does not take is named."""
-    given, parameters = session.options[step], inspect.signature(function).parameters
-    open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    known = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for name in options:
-        if name not in known and not open_ended:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
-            raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {hint}")
-    try:
-        return function(*arguments, **options)
-    except TypeError as error:
-        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        if found and found[1] in options:
-            raise SessionError(f"{session.path}: [{step}] has no option '{found[1]}'") from error
-        if not given:
-            raise
-        raise SessionError(
-            f"{session.path}: an option of [{step}] has the wrong type: {error}; given: {given}"
-        ) from error
 
 
 def _flat(sources: dict[str, Any]) -> list[Path]:
@@ -199,7 +157,7 @@ def _calibrate(session: Session, progress: bool) -> None:
     options = {"unit": session.unit, **session.options["calibrate"]}
     if "intrinsics" in options:
         options["intrinsics"] = read_rig(session.folder / options["intrinsics"])
-    calibration = _call(session, "calibrate", calibrate, sources, session.make_board(), progress=progress, **options)
+    calibration = call(session, "calibrate", calibrate, sources, session.make_board(), progress=progress, **options)
     if session.floor_frame is not None:
         calibration = world_from_board(calibration, session.floor_frame)
     rig = calibration.rig
@@ -263,7 +221,7 @@ def _train(session: Session, progress: bool) -> None:
     if "start" in options:
         options["start"] = load_detector(session.folder / options["start"])
     checkpoint = _checkpoint(session, "train")
-    detector = _call(session, "train", train, labels, progress=progress, checkpoint=checkpoint, **options)
+    detector = call(session, "train", train, labels, progress=progress, checkpoint=checkpoint, **options)
     detector.save(session.output / "detector.safetensors")
     checkpoint.unlink(missing_ok=True)
 
@@ -296,7 +254,7 @@ def _predict(session: Session, progress: bool) -> None:
         from ..formats import read_views
 
         fps = session.fps or (check_same_instants(videos, "videos") if videos else None)
-        views = _call(session, "predict", read_views, session.sources("points"), fps=fps, **options)
+        views = call(session, "predict", read_views, session.sources("points"), fps=fps, **options)
     else:
         from ..pose2d import load_detector, predict
 
@@ -308,7 +266,7 @@ def _predict(session: Session, progress: bool) -> None:
         path = detector_path(session)
         assert path is not None  # _predict_inputs has refused the other case
         options = {"checkpoint": _checkpoint(session, "predict"), **options}
-        views = _call(session, "predict", predict, load_detector(path), videos, progress=progress, **options)
+        views = call(session, "predict", predict, load_detector(path), videos, progress=progress, **options)
         _refuse_truncated(videos, views)
     write_dataset(views, session.output / "views.nc")
 
@@ -336,24 +294,11 @@ def _reconstruct(session: Session, progress: bool) -> None:
     if session.skeleton is not None:
         _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
         views = views.sel(keypoint=list(session.skeleton.keypoints))
-    pose = _call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
-    pose.attrs |= _left_out(session, views, rig)
+    pose = call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
+    pose.attrs |= left_out(session, views, rig)
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
-
-
-def _left_out(session: Session, views: Any, rig: Any) -> dict[str, str]:
-    """How well the method and plain robust triangulation predict a camera that they are not shown, for the report."""
-    from ..triangulate import predict_left_out
-
-    if views.sizes["view"] < 3 or "individual" in views.dims:
-        return {}
-    options = {"skeleton": session.skeleton, **session.options["reconstruct"]}
-    method = options.pop("method", "smooth")
-    methods = list(dict.fromkeys(["ransac", method]))
-    table = _call(session, "reconstruct", predict_left_out, views, rig, methods, n_frames=_LEFT_OUT_FRAMES, **options)
-    return {"left_out": table.reset_index().to_json(orient="records")}
 
 
 def _check_skeleton_matches(session: Session, keypoints: list[str]) -> None:
@@ -372,7 +317,7 @@ def _kinematics(session: Session, progress: bool) -> None:
     pose = check_pose(read_dataset(session.output / "pose.nc"))
     motion = velocity(pose)
     if session.joints:
-        angles = _call(session, "kinematics", joint_angles, pose, dict(session.joints), **session.options["kinematics"])
+        angles = call(session, "kinematics", joint_angles, pose, dict(session.joints), **session.options["kinematics"])
         motion = motion.merge(angles, combine_attrs="drop_conflicts")
     if session.limbs:
         if "up" not in pose.attrs:
@@ -416,7 +361,7 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
 
     report = read_calibration_report(session)
     views, pose = read_dataset(session.output / "views.nc"), read_dataset(session.output / "pose.nc")
-    return _call(
+    return call(
         session,
         "report",
         write_report,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,11 @@ import xarray as xr
 from ..calibration import CameraRig
 from ..datasets import check_views
 from ..datasets.arrays import Array
-from . import framewise
 from .framewise import view_arrays
 from .prior_time import informative_frames
 from .reconstruct import matching_rig, reconstruct
 
 Method = Callable[[Array, CameraRig, Array | None], Array]
-_FRAMEWISE = ("skeleton", "swaps", "window", "max_gap")
 
 
 def leave_one_camera_out(
@@ -67,7 +66,7 @@ def leave_one_camera_out(
 def predict_left_out(
     views: xr.Dataset,
     rig: CameraRig,
-    methods: str | Sequence[str] = ("ransac", "smooth"),
+    methods: str | Sequence[str] | Mapping[str, Mapping[str, Any]] = ("ransac", "smooth"),
     *,
     n_frames: int = 300,
     **options,
@@ -77,9 +76,9 @@ def predict_left_out(
     Parameters
     ----------
     views : as for `reconstruct`, without an individual dimension
-    methods : names of methods
+    methods : names of methods; or {name: its own options for `reconstruct`}
     n_frames : frames to judge by, the best observed ones in a row
-    options : for `reconstruct`, such as the skeleton; a method is not given those that it does not use
+    options : for `reconstruct`, given to every method, such as the skeleton
 
     Returns
     -------
@@ -94,19 +93,15 @@ def predict_left_out(
     seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
     part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])
 
-    def method(name: str) -> Method:
-        own = _options_of(name, options)
+    def method(name: str, own: Mapping[str, Any]) -> Method:
+        own = {**options, **own}
         return lambda _, rest, __: _positions(reconstruct(part.sel(view=list(rest.names)), rest, method=name, **own))
 
-    names = [methods] if isinstance(methods, str) else list(methods)
+    if not isinstance(methods, Mapping):
+        methods = {name: {} for name in ([methods] if isinstance(methods, str) else methods)}
     points_2d, confidence = view_arrays(part)
-    return leave_one_camera_out(points_2d, rig, {name: method(name) for name in names}, confidence=confidence)
-
-
-def _options_of(method: str, options: dict) -> dict:
-    unused = {"prior"} if method != "gimbal" else set()
-    kept = set(_FRAMEWISE) if method in framewise.METHODS else set(options)
-    return {name: value for name, value in options.items() if name in kept - unused}
+    made = {name: method(name, own) for name, own in methods.items()}
+    return leave_one_camera_out(points_2d, rig, made, confidence=confidence)
 
 
 def _positions(pose: xr.Dataset) -> Array:

@@ -22,7 +22,7 @@ from .prior import PosePrior
 from .smooth_skeleton import Directions, Pull
 
 _STRAY = 0.02  # prior probability that a bone does not follow the pose, and points anywhere
-_FRESH = 0.2  # share of a frame's pose that its neighbours do not show already: frames are no independent poses
+FRESH = 0.2  # share of a frame's pose that its neighbours do not show already: frames are no independent poses
 _LOG_UNIFORM = -np.log(4 * np.pi)
 
 
@@ -81,7 +81,7 @@ class Poser:
             evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
             gamma = responsibilities(evidence.log_evidence, self.model)[0]
             natural = expected_directions(gamma, evidence, self.model) @ self.rotation
-            return Directions(self.pairs, _FRESH * weights[frames, :, None] * natural)
+            return Directions(self.pairs, FRESH * weights[frames, :, None] * natural)
 
         return pull
 

@@ -16,8 +16,7 @@ from ..datasets import Skeleton
 from ..datasets.arrays import Array
 from .banded import one_blas_thread
 from .poses import check_pose_problem, learn_poses, pose_mode
-from .poses_window import _FRESH as FRESH
-from .poses_window import Poser
+from .poses_window import FRESH, Poser
 from .prior import PosePrior
 from .prior_time import run_threads
 from .sampler_chain import gaussian_draws, plan, run_chain

@@ -23,7 +23,6 @@ _KEEP = (-0.3, -0.3, 0.7)  # of successive sweeps; a large one goes on where the
 _VARIANCE = 0.3  # of a block's log weight: acceptance about 0.7
 _LONGEST = 250  # frames of a block
 _SHORTEST = 16
-_PILOTS = 12
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,11 +126,13 @@ class Track:
             step = solved - points_3d
             for scale in (1.0, 0.5, 0.25):
                 trial = points_3d + scale * step
-                seen = self._seen(trial)
-                trial_cost = self._cost(trial, seen)
+                trial_seen = self._seen(trial)
+                trial_cost = self._cost(trial, trial_seen)
                 if trial_cost <= cost:
                     break
-            points_3d, cost = trial, trial_cost
+            else:
+                break
+            points_3d, cost, seen = trial, trial_cost, trial_seen
             if np.abs(step).max() < _TOLERANCE * self.observations.pixel:
                 break
         return points_3d, cost + 0.5 * log_determinant

@@ -173,6 +173,17 @@ def test_a_flipped_video_is_recognised_and_gets_a_negative_focal_length(seen):
     np.testing.assert_allclose(shown[[0, 2, 3]], expected[[0, 2, 3]], atol=1e-6)
 
 
+def test_a_known_lens_of_a_flipped_video_is_kept_as_it_was_stated(seen):
+    flipped = replace(seen["cam_1"], corners=flip_corners(seen["cam_1"].corners, 640), mirrored=np.ones(24, bool))
+    sights = {**seen, "cam_1": flipped}
+    stated = calibrate(sights, BOARD, lens=1, progress=False).rig["cam_1"]
+    K = stated.K.copy()
+    K[0, 2] += 3.0  # so that the middle of the picture would show
+    found = calibrate(sights, BOARD, lens=1, intrinsics={"cam_1": replace(stated, K=K)}, progress=False)
+    np.testing.assert_allclose(found.rig["cam_1"].K, K, atol=1e-9)
+    assert found.rig["cam_1"].mirrored
+
+
 def test_the_back_of_a_two_sided_board_is_told_from_a_flipped_video():
     rig = small_rig(3)
     R, t = board_motion(14, reach=60.0, seed=2)

@@ -158,7 +158,7 @@ def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures,
     assert len(list(images.gray_frames(video, "left"))) == 5
     promise = replace(videos.probe_video(video), n_frames=12)
     for module in (images, videos):
-        monkeypatch.setattr(module, "probe_video", lambda path: promise)
+        monkeypatch.setattr(module, "probe_video", lambda path, **_: promise)
     with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
         list(images.gray_frames(video, "left"))
 

@@ -170,3 +170,11 @@ def test_strides_and_stances_are_drawn_as_a_gait(tmp_path):
     assert "trot" in path.read_text()
     path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving)
     assert "No whole stride" in path.read_text()
+
+
+def test_phases_about_zero_have_a_mean_about_zero_and_unknown_ones_do_not_count():
+    from muybridge.report.section_gait import _mean
+
+    assert abs((_mean(np.array([0.98, 0.04, np.nan]), True) + 0.5) % 1 - 0.5) == pytest.approx(0.01)
+    assert _mean(np.array([1.0, np.nan, 3.0]), False) == 2.0
+    assert np.isnan(_mean(np.array([np.nan]), True))

@@ -147,14 +147,15 @@ def test_a_batch_survives_a_log_that_cannot_be_written(small_recording):
 
 
 def test_check_foresees_wrong_options_and_a_floor_frame_beyond_the_end(small_recording):
-    text = (small_recording / "session.toml").read_text() + "\n[report]\ntitel = 'x'\n"
+    text = (small_recording / "session.toml").read_text() + "\n[report]\nstride = 'x'\n[reconstruct]\nmax_gp = 3\n"
     text = text.replace('unit = "mm"', 'unit = "mm"\nfloor_frame = 500')
     text = text.replace('labels = "labels"', 'labels = "labels"\niteration = 3')
     (small_recording / "session.toml").write_text(text)
     result = muybridge("check", small_recording)
     assert result.returncode == 1
     for part in (
-        "[report] has no option 'titel'; did you mean 'title'?",
+        "[report] has no option 'stride'; known: none",
+        "[reconstruct] has no option 'max_gp'; did you mean 'max_gap'?",
         "did you mean 'iterations'?",
         "end with frame 11",
     ):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import CameraRig, write_rig
-from muybridge.datasets import frame_times, pose_dataset, views_dataset, write_dataset
+from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset, write_dataset
 from muybridge.pose2d import LabelError, read_labels
 from muybridge.session.config import SessionError, read_session
 from muybridge.session.labelling import corruption_session, extract_session, suggest_session
@@ -94,3 +94,15 @@ def test_the_gait_needs_the_vertical_and_known_feet(reconstructed):
     edit_session(folder, '"left_knee"\n', '"left_kne"\n')
     with pytest.raises(SessionError, match="did you mean 'left_knee'"):
         read_session(folder)
+
+
+def test_a_point_beyond_a_pictures_border_is_neither_missed_nor_proposed(reconstructed):
+    folder, _ = reconstructed
+    path = folder / "results" / "pose.nc"
+    pose = read_dataset(path)
+    pose["position"][:, 0] += [0.0, 0.0, 900.0]  # the nose, above all pictures
+    write_dataset(pose, path)
+    suggest_session(read_session(folder), 3, folder / "next")
+    written = read_labels(folder / "next")
+    assert np.isnan(written.points_2d[:, 0]).all()
+    assert np.isfinite(written.points_2d[:, 1:]).all()

@@ -1,0 +1,71 @@
+"""A step's public function called with the session's options; what it does not take is named."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .config import Session, SessionError
+
+LEFT_OUT_FRAMES = 200
+SET_BY_SESSION = {
+    "calibrate": ("sources", "board", "progress"),
+    "train": ("progress", "checkpoint", "held_out", "recipe"),
+    "predict": ("videos", "progress", "checkpoint", "fps", "times"),
+    "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
+    "kinematics": ("pose", "joints"),
+    "report": ("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
+               "videos", "errors", "strides"),
+}  # fmt: skip
+
+
+def check_own_options(session: Session, step: str) -> None:
+    """Refuse options that the session itself sets, and a rig's name where the function wants the rig."""
+    for name in session.options[step]:
+        if name in SET_BY_SESSION[step]:
+            raise SessionError(f"{session.path}: [{step}] '{name}' is set by the session itself; remove it")
+
+
+def call(session: Session, step: str, function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Call a step's public function with the session's options; an option that it does not take is named."""
+    given, parameters = session.options[step], inspect.signature(function).parameters
+    open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in known and not open_ended:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
+            raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {hint}")
+    try:
+        return function(*arguments, **options)
+    except TypeError as error:
+        found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if found and found[1] in options:
+            raise SessionError(f"{session.path}: [{step}] has no option '{found[1]}'") from error
+        if not given:
+            raise
+        raise SessionError(
+            f"{session.path}: an option of [{step}] has the wrong type: {error}; given: {given}"
+        ) from error
+
+
+def left_out(session: Session, views: Any, rig: Any) -> dict[str, str]:
+    """How well the method and plain robust triangulation predict a camera that they are not shown, for the report.
+
+    An attribute of the pose: `left_out`, the table's records, or `left_out_failed`, why there is none.
+    """
+    from ..triangulate import predict_left_out
+
+    if views.sizes["view"] < 3 or "individual" in views.dims:
+        return {}
+    own = dict(session.options["reconstruct"])
+    method = own.pop("method", "smooth")
+    methods = {"ransac": {}} | {method: own}
+    try:
+        table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)
+    except ValueError as error:  # the pose itself is made: a rig of one camera less may be too little
+        return {"left_out_failed": str(error)}
+    return {"left_out": str(table.reset_index().to_json(orient="records"))}
