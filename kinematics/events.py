@@ -159,8 +159,8 @@ def _stride_frames(foot: Foot, up: Array) -> list[Array]:
 def _any_frame(up: Array) -> Array:
     """(3, 3) orthonormal rows of which the last is `up`."""
     side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
-    side /= np.linalg.norm(side)
-    return np.stack([np.cross(side, up), side, up])
+    side = side / np.linalg.norm(side)
+    return np.array([np.cross(side, up), side, up], dtype=float)
 
 
 def _mean(points: Array) -> Array:

@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from scipy.linalg import cython_lapack, lapack
 from threadpoolctl import ThreadpoolController
 
 from ..datasets.arrays import Array
-
-_ROOM = 8  # frames that the recursion's matrix grows by before it is moved back
+from . import _kernels_banded
 
 
 class _OneThread:
@@ -110,46 +108,8 @@ def selected_inverse(factor: Array, block: int) -> tuple[Array, Array]:
     within : (n_frames, block, block)
     lagged : (n_frames, block / 3, 2, 3, 3), zero past the end
     """
-    n, width = factor.shape[0], factor.shape[1] - 1
-    n_frames, n_keypoints = n // block, block // 3
-    within, lagged = np.empty((n_frames, block, block)), np.zeros((n_frames, n_keypoints, 2, 3, 3))
-    step = factor.strides[0] - factor.strides[1]  # from matrix[i, j] to matrix[i, j + 1] in band storage
-    inside = np.triu(np.ones((block, block)))
-    matrix, corner = _fresh_corner(np.zeros((0, 0)), width, block)
+    n_frames = len(factor) // block
+    within, lagged = np.empty((n_frames, block, block)), np.zeros((n_frames, block // 3, 2, 3, 3))
     with one_blas_thread():
-        for f in range(n_frames - 1, -1, -1):
-            rows = min(width, n - (f + 1) * block)
-            column = as_strided(factor[f * block :], (block + rows, block), (factor.strides[1], step))
-            inverse = lapack.dtrtri(np.asfortranarray(np.tril(column[:block])), lower=1)[0]
-            below = np.array(column[block:])
-            if rows == width:
-                below[-block:] *= inside  # beyond the band lie the next columns' values
-            gain = below @ inverse
-            after = slice(corner, corner + rows)
-            cross = -(matrix[after, after] @ gain)
-            own = inverse.T @ inverse - gain.T @ cross
-            within[f] = 0.5 * (own + own.T)
-            _diagonal_blocks(cross, block, lagged[f])
-            if corner < block:
-                matrix, corner = _fresh_corner(matrix[: corner + rows, : corner + rows][corner:, corner:], width, block)
-                after = slice(corner, corner + rows)
-            here = slice(corner - block, corner)
-            matrix[here, here], matrix[after, here], matrix[here, after] = within[f], cross, cross.T
-            corner -= block
+        _kernels_banded.selected_inverse(np.ascontiguousarray(factor), block, within, lagged)
     return within, lagged
-
-
-def _fresh_corner(known: Array, width: int, block: int) -> tuple[Array, int]:
-    """A matrix with room for more frames before the known one, and where the known one begins."""
-    corner = _ROOM * block
-    matrix = np.zeros((corner + width, corner + width))
-    matrix[corner : corner + len(known), corner : corner + len(known)] = known
-    return matrix, corner
-
-
-def _diagonal_blocks(cross: Array, block: int, out: Array) -> None:
-    """The covariance of each keypoint at this frame with itself at the next two, into out (n_keypoints, 2, 3, 3)."""
-    k = np.arange(block // 3)
-    for lag in range(min(2, len(cross) // block)):
-        frame = cross[lag * block : (lag + 1) * block].reshape(block // 3, 3, block // 3, 3)
-        out[:, lag] = frame[k, :, k, :].swapaxes(-1, -2)
