@@ -52,8 +52,8 @@ from muybridge.triangulate import reconstruct, triangulate_ransac
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 IMAGENET = SHARED / "weights" / "mobilenet_v2_imagenet.npz"
-# crops of 256 px at full resolution; iterations that fit the minutes on two idle cores (3.8 a second)
-BUDGETS = {4: 850, 8: 1750, 15: 3300}
+# crops of 256 px at full resolution; iterations that fit the minutes on two idle cores (3.5 a second)
+BUDGETS = {4: 820, 8: 1680, 15: 3200}
 OPENFIELD = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "scale": 1.0, "sigma": 5.0, "holdout": 0.0}
 OPENFIELD_LOOK = {"rotation": 180.0, "zoom": 1.25, "flip": 0.5}
 
