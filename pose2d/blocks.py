@@ -34,8 +34,7 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.pad(x)
         if isinstance(self.norm, nn.BatchNorm2d) and not self.norm.training:
-            # a normalisation at fixed statistics is a scale and a shift: merged into the weights on the fly, it costs
-            # nothing, and training a pretrained trunk is a sixth faster
+            # a normalisation at fixed statistics is a scale and a shift: merged into the weights, it costs no pass
             scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)  # type: ignore[operator]
             shift = self.norm.bias - self.norm.running_mean * scale  # type: ignore[operator]
             return self.activation(self.conv._conv_forward(x, self.conv.weight * scale[:, None, None, None], shift))

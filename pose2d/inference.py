@@ -118,7 +118,7 @@ def use_bf16(network: PoseNet, precision: str, training: bool = False) -> bool:
     """Whether to compute in bfloat16; "auto": where the hardware multiplies it and the network gains by it.
 
     Plain 3x3 convolutions of few channels (`Small`) were measured slower in bfloat16 than in float32; so were the
-    gradients of any network (0.31 against 0.24 s a step) on processors that multiply vectors but no tiles (AMX).
+    gradients of MobileNetV2 on a processor that multiplies vectors but no tiles (AMX).
 
     Raises
     ------

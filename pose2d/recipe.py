@@ -53,7 +53,7 @@ class Recipe:
     sigma : width of the target around a keypoint, network pixels
     learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
     trunk_rate : factor of the learning rate of a pretrainable trunk
-    freeze : leave the first layers of a pretrained trunk as they are (edges and blobs); a third faster
+    freeze : leave the first layers of a pretrained trunk as they are (edges and blobs): faster
     holdout : fraction of the frames kept out of training to measure error and calibrate uncertainty
     holdout_by : "time" (blocks of each recording), "video", "camera" or "random" (neighbouring frames leak)
     checks : how often the held-out error is measured along the way

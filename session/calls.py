@@ -10,7 +10,6 @@ from typing import Any
 
 from .config import Session, SessionError
 
-LEFT_OUT_FRAMES = 200
 SET_BY_SESSION = {
     "calibrate": ("sources", "board", "progress"),
     "train": ("progress", "checkpoint", "held_out", "recipe"),
@@ -50,22 +49,3 @@ def call(session: Session, step: str, function: Callable, *arguments: Any, **opt
         raise SessionError(
             f"{session.path}: an option of [{step}] has the wrong type: {error}; given: {given}"
         ) from error
-
-
-def left_out(session: Session, views: Any, rig: Any) -> dict[str, str]:
-    """How well the method and plain robust triangulation predict a camera that they are not shown, for the report.
-
-    An attribute of the pose: `left_out`, the table's records, or `left_out_failed`, why there is none.
-    """
-    from ..triangulate import predict_left_out
-
-    if views.sizes["view"] < 3 or "individual" in views.dims:
-        return {}
-    own = dict(session.options["reconstruct"])
-    method = own.pop("method", "smooth")
-    methods = {"ransac": {}} | {method: own}
-    try:
-        table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)
-    except ValueError as error:  # the pose itself is made: a rig of one camera less may be too little
-        return {"left_out_failed": str(error)}
-    return {"left_out": str(table.reset_index().to_json(orient="records"))}

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._kernels_notice import told_when_compiling
-from .calls import call, check_own_options, left_out
+from .calls import call, check_own_options
 from .config import STEPS, Session, SessionError
+from .left_out import left_out
 from .provenance import Ledger, write_text
 from .recordings import check_same_instants
 

@@ -180,7 +180,7 @@ def solve_pose_window(
     noise: FrameNoise | None,
 ) -> Solution:
     """Mode without states, repair of what the poses exclude, and the mode and covariances with the states' pull."""
-    window = open_window(problem, learned, frames, noise, jumps=True)
+    window = open_window(problem, learned, frames, noise)
     n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
     poser = None if problem.rig.up is None else Poser.of(prior, window.known, problem.rig.up)
     if poser is None:

@@ -156,7 +156,7 @@ def sample_poses(
         )
     problem = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d)
     learned, prior = learn_poses(problem, prior, n_states)
-    window = open_window(problem, learned, slice(0, problem.n_frames), None, jumps=True)
+    window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
     repaired = np.zeros((problem.n_frames, problem.n_keypoints), bool)
     inlier = np.full(problem.points_2d.shape[:3], np.nan)

@@ -169,19 +169,14 @@ class Window:
         return self.tracks.points_3d[:, self.known]
 
 
-def open_window(
-    problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None, *, jumps: bool = False
-) -> Window:
-    """Track every keypoint of a window by itself: the joint solution starts from there.
-
-    jumps : whether the time prior knows those that the tracks show
-    """
+def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None) -> Window:
+    """Track every keypoint of a window by itself: the joint solution starts from there."""
     observations, tracks = window_tracks(problem, learned, frames)
     known = tracks.known
     bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
     precisions = learned.prior.precisions[known]
-    prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps if jumps else None)
+    prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps)
     return Window(observations.of(known), tracks, known, prior, bones.among(known), some)
 
 
@@ -189,7 +184,7 @@ def solve_window(
     problem: Problem, learned: Learned, pairs: NDArray[np.int64], frames: slice, noise: FrameNoise | None
 ) -> Solution:
     """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
-    window = open_window(problem, learned, frames, noise, jumps=True)
+    window = open_window(problem, learned, frames, noise)
     if (learned.bones is None and noise is None) or not window.known.any():
         return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
     mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
