@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable
 from typing import Any
 
-from .config import Session, SessionError
+from .config import Session, SessionError, nearest_hint
 
 SET_BY_SESSION = {
     "calibrate": ("sources", "board", "progress"),
@@ -35,9 +34,7 @@ def call(session: Session, step: str, function: Callable, *arguments: Any, **opt
     known = [name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     for name in options:
         if name not in known and not open_ended:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
-            raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {hint}")
+            raise SessionError(f"{session.path}: [{step}] has no option '{name}'; {nearest_hint(name, known)}")
     try:
         return function(*arguments, **options)
     except TypeError as error:

@@ -3,14 +3,13 @@ points of another length than the videos."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
 
 from ..formats.videos import VideoError, probe_video
 from .calls import SET_BY_SESSION
-from .config import STEPS, Session
+from .config import STEPS, Session, nearest_hint
 
 
 def foreseen_problems(session: Session) -> list[str]:
@@ -27,9 +26,7 @@ def option_problems(session: Session) -> list[str]:
             if name in SET_BY_SESSION[step]:
                 problems.append(f"[{step}] '{name}' is set by the session itself; remove it")
             elif known is not None and name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
-                problems.append(f"[{step}] has no option '{name}'; {hint}")
+                problems.append(f"[{step}] has no option '{name}'; {nearest_hint(name, known)}")
     return problems
 
 

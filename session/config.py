@@ -159,9 +159,13 @@ def _check_names(path: Path, what: str, names: Iterable[str], known: Iterable[st
     known = list(known)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {known}"
-            raise SessionError(f"{path}: '{name}' is not among the {what}; {hint}")
+            raise SessionError(f"{path}: '{name}' is not among the {what}; {nearest_hint(name, known)}")
+
+
+def nearest_hint(name: str, known: list[str]) -> str:
+    """What may have been meant by an unknown name."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {known}"
 
 
 def _check_paths(path: Path, tables: dict) -> None:

@@ -154,7 +154,7 @@ def test_check_foresees_wrong_options_and_a_floor_frame_beyond_the_end(small_rec
     result = muybridge("check", small_recording)
     assert result.returncode == 1
     for part in (
-        "[report] has no option 'stride'; known: none",
+        "[report] has no option 'stride'; known: []",
         "[reconstruct] has no option 'max_gp'; did you mean 'max_gap'?",
         "did you mean 'iterations'?",
         "end with frame 11",
