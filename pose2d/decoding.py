@@ -16,12 +16,14 @@ RADIUS = 2  # cells around a peak that count as the same peak
 class Peaks(NamedTuple):
     """The strongest peak of each keypoint; coordinates and lengths in cells.
 
+    cell : (n, n_keypoints) flat position of the largest logit
     points : (n, n_keypoints, 2) x, y
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
     factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the covariance that the network claims
     width : (n, n_keypoints) standard deviation of the probability around the peak
     """
 
+    cell: Tensor
     points: Tensor
     mass: Tensor
     factor: Tensor
@@ -47,7 +49,8 @@ def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
     points = (weights * places).sum(2)
     width = ((weights * (places - points[:, :, None]) ** 2).sum((2, 3)) / 2).sqrt()
     mass = (torch.logsumexp(near, -1) - total).exp()
-    return Peaks(points, mass, cholesky_factor(network.spread_at(maps.features, best)), width)
+    factor = cholesky_factor(network.spread_at(maps.features, best, mass, width))
+    return Peaks(best, points, mass, factor, width)
 
 
 def neighbours(row: Tensor, column: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:

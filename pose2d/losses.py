@@ -99,9 +99,9 @@ def spread_loss(network: PoseNet, maps: Maps, points: Tensor) -> Tensor:
     The residual is a constant here: the spread learns how wrong the points are, it cannot make them worse.
     """
     with torch.no_grad():
-        residual = torch.nan_to_num(points) - find_peaks(network, maps).points
-        best = maps.logits.flatten(2).argmax(-1)
-    spread = network.spread_at(maps.features, best)
+        peaks = find_peaks(network, maps)
+        residual = torch.nan_to_num(points) - peaks.points
+    spread = network.spread_at(maps.features, peaks.cell, peaks.mass, peaks.width)
     log_diagonal = spread[..., :2].clamp(-6, 6)
     u = residual[..., 0] * torch.exp(-log_diagonal[..., 0])
     v = (residual[..., 1] - spread[..., 2] * u) * torch.exp(-log_diagonal[..., 1])

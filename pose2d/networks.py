@@ -47,7 +47,7 @@ class PoseNet(nn.Module):
         # some 4,000 cells together weigh about as much as "absent"
         self.offset_weight = nn.Parameter(0.01 * torch.randn(n_keypoints, 2, width))
         self.offset_bias = nn.Parameter(torch.zeros(n_keypoints, 2))
-        self.spread_hidden = nn.Linear(width, 32)
+        self.spread_hidden = nn.Linear(width + 2, 32)
         self.spread_weight = nn.Parameter(0.01 * torch.randn(n_keypoints, 3, 32))
         self.spread_bias = nn.Parameter(torch.zeros(n_keypoints, 3))
 
@@ -70,13 +70,18 @@ class PoseNet(nn.Module):
             torch.einsum("nkmw,kcw->nkmc", read_cells(features, cells), self.offset_weight) + self.offset_bias[:, None]
         )
 
-    def spread_at(self, features: Tensor, cells: Tensor) -> Tensor:
+    def spread_at(self, features: Tensor, cells: Tensor, mass: Tensor, width: Tensor) -> Tensor:
         """(n, n_keypoints, 3) logs of the diagonal, and the lower entry, of the covariance's Cholesky factor in cells.
 
-        cells : (n, n_keypoints) flat positions. Sees features without passing gradients back.
+        Sees the features, and how sharp the peak is, without passing gradients back.
+
+        cells : (n, n_keypoints) flat positions of the peaks
+        mass, width : (n, n_keypoints) probability around them and its standard deviation (cells), see `decoding.Peaks`
         """
-        hidden = self.spread_hidden(read_cells(features.detach(), cells[..., None])[:, :, 0]).relu()
-        return torch.einsum("nkh,kch->nkc", hidden, self.spread_weight) + self.spread_bias
+        mass = mass.clamp(1e-4, 1 - 1e-4)
+        sharpness = torch.stack([torch.log(mass / (1 - mass)) / 4, torch.log(width.clamp_min(1e-2))], -1)
+        seen = torch.cat([read_cells(features, cells[..., None])[:, :, 0], sharpness], -1).detach()
+        return torch.einsum("nkh,kch->nkc", self.spread_hidden(seen).relu(), self.spread_weight) + self.spread_bias
 
 
 def read_cells(features: Tensor, cells: Tensor) -> Tensor:

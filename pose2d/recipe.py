@@ -49,7 +49,8 @@ class Recipe:
     network : one of `networks.NETWORKS`
     iterations, batch : optimiser steps and crops per step
     crop : side of the square training crops, network pixels (a multiple of 32)
-    scale : network pixels per image pixel; "auto" shows the median animal on 0.65 of the crop's side and never enlarges
+    scale : network pixels per image pixel; "auto" shows the median animal on 0.65 of the crop's side, enlarging it
+        by 1.5 at most: what is small in the picture is found more exactly in an enlarged one
     sigma : width of the target around a keypoint, network pixels
     learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
     trunk_rate : factor of the learning rate of a pretrainable trunk

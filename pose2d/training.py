@@ -124,7 +124,7 @@ def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, re
 def _scale(labels: Labels, recipe: Recipe) -> float:
     if recipe.scale != "auto":
         return float(recipe.scale)
-    return float(min(1.0, 0.65 * recipe.crop / animal_side(labels, 50)))
+    return float(min(1.5, 0.65 * recipe.crop / animal_side(labels, 50)))
 
 
 def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, seed: int) -> PoseNet:
