@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .networks import Maps, PoseNet
+from .networks import Maps, PoseNet, peak_inputs
 
 RADIUS = 2  # cells around a peak that count as the same peak
 
@@ -16,18 +16,16 @@ RADIUS = 2  # cells around a peak that count as the same peak
 class Peaks(NamedTuple):
     """The strongest peak of each keypoint; coordinates and lengths in cells.
 
-    cell : (n, n_keypoints) flat position of the largest logit
     points : (n, n_keypoints, 2) x, y
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
     factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the covariance that the network claims
-    width : (n, n_keypoints) standard deviation of the probability around the peak
+    seen : (n, n_keypoints, width + 2) what the factor was read from (`networks.peak_inputs`)
     """
 
-    cell: Tensor
     points: Tensor
     mass: Tensor
     factor: Tensor
-    width: Tensor
+    seen: Tensor
 
 
 def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
@@ -49,8 +47,8 @@ def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
     points = (weights * places).sum(2)
     width = ((weights * (places - points[:, :, None]) ** 2).sum((2, 3)) / 2).sqrt()
     mass = (torch.logsumexp(near, -1) - total).exp()
-    factor = cholesky_factor(network.spread_at(maps.features, best, mass, width))
-    return Peaks(best, points, mass, factor, width)
+    seen = peak_inputs(maps.features, best, mass, width)
+    return Peaks(points, mass, cholesky_factor(network.spread_at(seen)), seen)
 
 
 def neighbours(row: Tensor, column: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:

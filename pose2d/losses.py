@@ -6,11 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .decoding import find_peaks, neighbours
+from .decoding import neighbours
 from .networks import Maps, PoseNet
 from .recipe import Recipe
-
-STUDENT_DOF = 4.0
 
 
 def targets(points: Tensor, sigma: float, rows: int, columns: int) -> Tensor:
@@ -35,7 +33,7 @@ def is_inside(points: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def pose_loss(network: PoseNet, maps: Maps, points: Tensor, recipe: Recipe) -> Tensor:
-    """Sum of the location, refinement and spread losses, means over the labelled keypoints.
+    """Sum of the location and refinement losses, means over the labelled keypoints.
 
     Parameters
     ----------
@@ -54,8 +52,7 @@ def pose_loss(network: PoseNet, maps: Maps, points: Tensor, recipe: Recipe) -> T
     if maps.early is not None:
         loss = loss + 0.5 * (location_loss(maps.early, wanted) * weights).sum() / total
     n_inside = inside.sum().clamp_min(1)
-    loss = loss + (refinement_loss(network, maps, points) * inside).sum() / n_inside
-    return loss + 0.1 * (spread_loss(network, maps, points) * inside).sum() / n_inside
+    return loss + (refinement_loss(network, maps, points) * inside).sum() / n_inside
 
 
 def place_loss(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -91,19 +88,3 @@ def refinement_loss(network: PoseNet, maps: Maps, points: Tensor) -> Tensor:
     distance = F.smooth_l1_loss(network.offsets_at(maps.features, cells), wanted, reduction="none", beta=0.5).sum(-1)
     weights = inside * torch.exp(-0.5 * (wanted**2).sum(-1))
     return (distance * weights).sum(-1) / weights.sum(-1).clamp_min(1e-6)
-
-
-def spread_loss(network: PoseNet, maps: Maps, points: Tensor) -> Tensor:
-    """(n, n_keypoints) negative log likelihood of the decoded residual under a bivariate Student t.
-
-    The residual is a constant here: the spread learns how wrong the points are, it cannot make them worse.
-    """
-    with torch.no_grad():
-        peaks = find_peaks(network, maps)
-        residual = torch.nan_to_num(points) - peaks.points
-    spread = network.spread_at(maps.features, peaks.cell, peaks.mass, peaks.width)
-    log_diagonal = spread[..., :2].clamp(-6, 6)
-    u = residual[..., 0] * torch.exp(-log_diagonal[..., 0])
-    v = (residual[..., 1] - spread[..., 2] * u) * torch.exp(-log_diagonal[..., 1])
-    tail = 0.5 * (STUDENT_DOF + 2) * torch.log1p((u**2 + v**2) / STUDENT_DOF)
-    return log_diagonal.sum(-1) + tail

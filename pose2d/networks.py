@@ -70,18 +70,23 @@ class PoseNet(nn.Module):
             torch.einsum("nkmw,kcw->nkmc", read_cells(features, cells), self.offset_weight) + self.offset_bias[:, None]
         )
 
-    def spread_at(self, features: Tensor, cells: Tensor, mass: Tensor, width: Tensor) -> Tensor:
+    def spread_at(self, seen: Tensor) -> Tensor:
         """(n, n_keypoints, 3) logs of the diagonal, and the lower entry, of the covariance's Cholesky factor in cells.
 
-        Sees the features, and how sharp the peak is, without passing gradients back.
-
-        cells : (n, n_keypoints) flat positions of the peaks
-        mass, width : (n, n_keypoints) probability around them and its standard deviation (cells), see `decoding.Peaks`
+        seen : (n, n_keypoints, width + 2), see `peak_inputs`
         """
-        mass = mass.clamp(1e-4, 1 - 1e-4)
-        sharpness = torch.stack([torch.log(mass / (1 - mass)) / 4, torch.log(width.clamp_min(1e-2))], -1)
-        seen = torch.cat([read_cells(features, cells[..., None])[:, :, 0], sharpness], -1).detach()
         return torch.einsum("nkh,kch->nkc", self.spread_hidden(seen).relu(), self.spread_weight) + self.spread_bias
+
+
+def peak_inputs(features: Tensor, cells: Tensor, mass: Tensor, width: Tensor) -> Tensor:
+    """(n, n_keypoints, width + 2) what the spread is read from: the features at each peak, and how sharp it is.
+
+    cells : (n, n_keypoints) flat positions of the peaks
+    mass, width : (n, n_keypoints) probability around them and its standard deviation (cells), see `decoding.Peaks`
+    """
+    mass = mass.clamp(1e-4, 1 - 1e-4)
+    sharpness = torch.stack([torch.log(mass / (1 - mass)) / 4, torch.log(width.clamp_min(1e-2))], -1)
+    return torch.cat([read_cells(features, cells[..., None])[:, :, 0], sharpness], -1)
 
 
 def read_cells(features: Tensor, cells: Tensor) -> Tensor:

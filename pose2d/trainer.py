@@ -24,6 +24,7 @@ from .losses import pose_loss
 from .networks import PoseNet
 from .recipe import Recipe
 from .runtimes import as_input
+from .spread import Residuals
 
 
 class Trainer:
@@ -42,6 +43,7 @@ class Trainer:
         groups = parameter_groups(network, recipe)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
         self.bf16 = use_bf16(network, recipe.precision, training=True)
+        self.residuals = Residuals()
         self.done = 0
         self.history: dict[str, Any] = {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0, "running": None}
         self.best: dict[str, Tensor] | None = None
@@ -69,6 +71,7 @@ class Trainer:
         if self.best is not None:
             self.averaged.load_state_dict(self.best)
         self.averaged.to("cpu").eval()
+        self.residuals.fit(self.averaged, 2 * self.done, self.seed)
 
     def _step(self, images: Tensor, points: Tensor) -> None:
         self.done += 1
@@ -77,7 +80,10 @@ class Trainer:
             group["lr"] = group["peak"] * rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             maps = self.network(as_input(images.to(self.device)))
-        loss = pose_loss(self.network, maps, points.to(self.device), self.recipe)
+        points = points.to(self.device)
+        loss = pose_loss(self.network, maps, points, self.recipe)
+        if self.done > self.recipe.iterations / 2:
+            self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -126,6 +132,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "history": json.dumps(self.history),
             "done": self.done,
+            "residuals": self.residuals.state(),
             "false_peaks": torch.from_numpy(self.crops.false_peaks),
             "false_from": self.crops.false_from,
         }
@@ -154,6 +161,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.best = state["best"] or None
         self.history, self.done = json.loads(state["history"]), int(state["done"])
+        self.residuals.restore(state["residuals"])
         self.crops.false_peaks = state["false_peaks"].cpu().numpy()
         self.crops.false_from = int(state["false_from"])
 

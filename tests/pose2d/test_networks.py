@@ -23,7 +23,7 @@ def test_maps_have_the_networks_stride_and_a_loss_reaches_every_parameter(name):
     points = torch.tensor([[[2.0, 3.0], [5.0, 1.0], [float("nan")] * 2]] * 2)
     pose_loss(network, maps, points, Recipe.from_options({"network": name})).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None]
-    assert without == []
+    assert all(n.startswith("spread_") for n in without), without  # fitted at the end, see test_uncertainty
     assert (maps.early is not None) == name.endswith("intermediate")
 
 

@@ -1,8 +1,12 @@
 """Calibrated confidence and covariance mean what they say."""
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
+from muybridge.pose2d.decoding import cholesky_factor
+from muybridge.pose2d.networks import build_network
+from muybridge.pose2d.spread import Residuals
 from muybridge.pose2d.uncertainty import Uncertainty, fit_uncertainty, uncalibrated
 
 
@@ -71,3 +75,37 @@ def test_it_survives_being_written_as_json():
     after = Uncertainty.from_dict(json.loads(json.dumps(before.as_dict())))
     assert after.radius == before.radius
     np.testing.assert_array_equal(after.temperature, before.temperature)
+
+
+def test_the_spread_head_learns_covariances_from_residuals_that_obey_what_the_network_saw():
+    """The scale follows one feature, the direction another, 3 % of the errors are far false peaks."""
+    network, random = build_network("small", 2), torch.Generator().manual_seed(0)
+    n_seen = network.spread_hidden.in_features
+
+    def draw(n):
+        seen = torch.rand(n, 2, n_seen, generator=random)
+        factor = torch.zeros(n, 2, 2, 2)
+        factor[..., 0, 0] = torch.exp(2 * seen[..., 0] - 1)
+        factor[..., 1, 1] = 0.5 * factor[..., 0, 0]
+        factor[..., 1, 0] = seen[..., 1] - 0.5
+        # a Student t of four degrees of freedom, which is what the head is fitted to
+        normal = torch.randn(n, 2, 2, generator=random)
+        chi2 = (torch.randn(n, 2, 4, generator=random) ** 2).sum(-1, keepdim=True)
+        return seen, factor, (factor @ (normal / (chi2 / 4).sqrt())[..., None])[..., 0]
+
+    residuals = Residuals()
+    for _ in range(300):
+        seen, _, errors = draw(8)
+        errors[torch.rand(8, 2, generator=random) < 0.03] = 40.0
+        errors[torch.rand(8, 2, generator=random) < 0.1] = torch.nan
+        residuals.seen.append(seen)
+        residuals.errors.append(errors)
+    residuals.fit(network, 1500, seed=0)
+    seen, factor, _ = draw(500)
+    with torch.no_grad():
+        learned = cholesky_factor(network.spread_at(seen))
+    for row, column in ((0, 0), (1, 1)):
+        ratio = (learned[..., row, column] / factor[..., row, column]).log()
+        assert abs(float(ratio.mean())) < 0.15
+        assert float(ratio.std()) < 0.2
+    assert spearmanr(learned[..., 1, 0].ravel(), factor[..., 1, 0].ravel())[0] > 0.8
