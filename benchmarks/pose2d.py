@@ -1,18 +1,18 @@
 """The detector against labels: error, calibration, robustness and speed, on fixed seeds.
 
     python benchmarks/pose2d.py openfield [--seed 0] [--seeds 3] [--minutes 4|8|15] [--trunk imagenet|scratch]
-                                                             [--save FOLDER]
                                                              pretrained and from scratch, 80/20 at random
     python benchmarks/pose2d.py networks [--iterations 300]  the lectures' comparison: one data set, one budget
     python benchmarks/pose2d.py mirror                       mirror mouse, held out in time
-    python benchmarks/pose2d.py rat                          rat: three cameras to the fourth, and blocks of time
-    python benchmarks/pose2d.py rat3d                        what the claimed covariances gain in 3D on the rat
+    python benchmarks/pose2d.py rat [--held-out time]        rat: three cameras to the fourth, and blocks of time
+    python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py corruption [--detector FILE] Horse-C kinds and severities on openfield
     python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
                                                              detector also how far its points move
     python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together: frames/s and memory
 
-    The recordings of ../shared/data are needed. `--json FILE` saves the rows. Minutes to hours: run on an idle machine.
+    The recordings of ../shared/data are needed. `--json FILE` saves the rows. `--save FOLDER` keeps the detectors; one
+    that lies there already is measured and not trained again. Minutes to hours: run on an idle machine.
 
 The random split is the published protocol for openfield and is named as such: its frames are of one recording, so
 neighbours of test frames are trained on. "mean" is the mean Euclidean error (which DeepLabCut prints as RMSE).
@@ -25,16 +25,19 @@ import json
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from scipy.stats import spearmanr
 
 from muybridge.calibration import CharucoBoard, calibrate
 from muybridge.datasets import frame_times, views_dataset
 from muybridge.pose2d import (
+    Detector,
     Labels,
     corruption_table,
     evaluate,
@@ -66,6 +69,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=int, default=4, choices=BUDGETS)
     parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--held-out", choices=("time",), help="of the rat: this only")
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trunk", choices=("imagenet", "scratch"))
@@ -93,7 +97,7 @@ def openfield(arguments) -> pd.DataFrame:
             if arguments.trunk not in (None, name):
                 continue
             options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
-            path = arguments.save / f"openfield_{name}_{arguments.minutes}min_{seed}" if arguments.save else None
+            path = saved(arguments, f"openfield_{name}_{arguments.minutes}min_{seed}")
             rows.append({"trunk": name, "seed": seed} | measure(trained, tested, weights, seed, options, path))
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
@@ -133,7 +137,8 @@ def mirror(arguments) -> pd.DataFrame:
     trained, tested, note = split_labels(labels, 0.2, "time")
     look = {"flip": 0.0, "rotation": 10.0}  # a flip would also change the mirror's side
     options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": look, "holdout": 0.12}
-    return pd.DataFrame([{"split": note} | measure(trained, tested, IMAGENET, 0, options)])
+    path = saved(arguments, "mirror")
+    return pd.DataFrame([{"split": note} | measure(trained, tested, IMAGENET, 0, options, path)])
 
 
 def rat(arguments) -> pd.DataFrame:
@@ -142,53 +147,62 @@ def rat(arguments) -> pd.DataFrame:
     options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": BUDGETS[arguments.minutes]}
     options |= {"holdout": 0.12}
     rows, cameras = [], np.array(labels.cameras)
-    for camera in labels.camera_names:
+    for camera in labels.camera_names if arguments.held_out is None else ():
         trained, tested = labels.select(cameras != camera), labels.select(cameras == camera)
-        rows.append({"held out": f"camera {camera}"} | measure(trained, tested, IMAGENET, 0, options))
+        path = saved(arguments, f"rat_without_{camera}")
+        rows.append({"held out": f"camera {camera}"} | measure(trained, tested, IMAGENET, 0, options, path))
         print(rows[-1], file=sys.stderr)
     trained, tested, _ = split_labels(labels, 0.25, "time")
-    rows.append({"held out": "time block, all cameras"} | measure(trained, tested, IMAGENET, 0, options))
+    path = saved(arguments, "rat")
+    rows.append({"held out": "time block, all cameras"} | measure(trained, tested, IMAGENET, 0, options, path))
     return pd.DataFrame(rows)
 
 
 def rat3d(arguments) -> pd.DataFrame:
-    """A block of time is held out; its 3D points from the detector's against those from the proofread labels (mm)."""
+    """Four blocks of time, each found by a detector trained on the others: 3D points from the detector's pixels against
+    those from the proofread labels (mm), with the claimed covariances and without."""
     labels = read_labels(SHARED / "data" / "rodent_4cam")
-    trained, tested, _ = split_labels(labels, 0.25, "time")
-    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": BUDGETS[arguments.minutes]}
-    detector = train(trained, weights=IMAGENET, progress=False, **options, holdout=0.12)
-    boards = {name: SHARED / "data" / "rodent_4cam" / name / "calibration_images" for name in tested.camera_names}
+    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": arguments.iterations, "holdout": 0.12}
+    boards = {name: SHARED / "data" / "rodent_4cam" / name / "calibration_images" for name in labels.camera_names}
     rig = calibrate(boards, CharucoBoard(8, 11, 24.0, 18.75), progress=False).rig
+    instants, rows = np.array(labels.instants), []
+    for fold, block in enumerate(np.array_split(np.unique(instants), 4)):
+        trained, tested = (labels.select(np.isin(instants, block) == held) for held in (False, True))
+        detector = made(trained, IMAGENET, 0, options, saved(arguments, f"rat_fold_{fold}"))
+        views, truth = seen_by_all(detector, tested), lifted(tested, rig)
+        for method in ("ransac", "smooth"):
+            for claim, used in (("with", views), ("without", views.drop_vars("covariance"))):
+                error = np.linalg.norm(reconstruct(used, rig, method=method)["position"].values - truth, axis=-1)
+                rows.append(pd.DataFrame({"method": method, "covariance": claim, "block": fold, "mm": error.ravel()}))
+    points = pd.concat(rows).dropna()
+    of_blocks = points.groupby(["method", "covariance", "block"])["mm"].mean().unstack().add_prefix("mean, block ")
+    spread = points.groupby(["method", "covariance"])["mm"].agg(["count", "median", "mean", lambda v: v.quantile(0.95)])
+    return spread.set_axis(["n", "median mm", "mean mm", "p95 mm"], axis=1).join(of_blocks).reset_index()
+
+
+def seen_by_all(detector: Detector, tested: Labels) -> xr.Dataset:
+    """The views that a detector makes of labelled pictures of the same instants in all cameras."""
     found, names = locate(detector, tested), list(tested.camera_names)
     confidence, covariances = calibrated(detector, found.mass, found.covariances)
     by_view = [np.flatnonzero(np.array(tested.cameras) == name) for name in names]
-    views = views_dataset(
+    return views_dataset(
         np.stack([found.points[own] for own in by_view]), cameras=names, keypoints=detector.keypoints,
         times=frame_times(len(by_view[0]), 30.0), confidence=np.stack([confidence[own] for own in by_view]),
         covariances_2d=np.stack([covariances[own] for own in by_view]),
     )  # fmt: skip
-    truth = triangulate_ransac(np.stack([tested.points_2d[own] for own in by_view]), rig).points_3d
-    rows = []
-    for method in ("ransac", "smooth"):
-        for claim, used in (("with", views), ("without", views.drop_vars("covariance"))):
-            pose = reconstruct(used, rig, method=method)
-            error = np.linalg.norm(pose["position"].values - truth, axis=-1)
-            error = error[np.isfinite(error)]
-            spread = {"median mm": np.median(error), "mean mm": error.mean(), "p95 mm": np.quantile(error, 0.95)}
-            rows.append({"method": method, "covariance": claim, "n": len(error)} | spread)
-    return pd.DataFrame(rows)
+
+
+def lifted(labels: Labels, rig) -> np.ndarray:
+    """(n_frames, n_keypoints, 3) points from labels of all cameras."""
+    by_view = [np.flatnonzero(np.array(labels.cameras) == name) for name in labels.camera_names]
+    return triangulate_ransac(np.stack([labels.points_2d[own] for own in by_view]), rig).points_3d
 
 
 def measure(
     trained: Labels, tested: Labels, weights, seed: int, options: dict, save: Path | None = None
 ) -> dict[str, float]:
     """Train, then errors on training and test frames, with all points and with the sure ones; time and calibration."""
-    began = time.perf_counter()
-    detector = train(trained, weights=weights, seed=seed, progress=False, **options)
-    seconds = time.perf_counter() - began
-    if save is not None:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        detector.save(save.with_suffix(".safetensors"))
+    detector = made(trained, weights, seed, options, save)
     table, own = evaluate(detector, tested).loc["all"], evaluate(detector, trained).loc["all"]
     sure = evaluate(detector, tested, min_confidence=0.6).loc["all"]
     engine, image = detector_engine(detector), tested.image(0)
@@ -199,8 +213,26 @@ def measure(
     return {
         "mean": table["mean"], "rmse": table["rmse"], "median": table["median"], "p95": table["p95"],
         "pck5": table["pck5"], "pck10": table["pck10"], "mean (sure)": sure["mean"], "sure": sure["n"] / table["n"],
-        "train_mean": own["mean"], "train_s": seconds, "ms_per_image": (time.perf_counter() - began) * 100,
+        "train_mean": own["mean"], "train_s": detector.history["seconds"],
+        "ms_per_image": (time.perf_counter() - began) * 100,
     } | coverage(detector, tested)  # fmt: skip
+
+
+def saved(arguments, name: str) -> Path | None:
+    return arguments.save / f"{name}.safetensors" if arguments.save else None
+
+
+def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) -> Detector:
+    """A detector trained here, or the one that lies there already; its history says how long training took."""
+    if save is not None and save.is_file():
+        return load_detector(save)
+    began = time.perf_counter()
+    detector = train(trained, weights=weights, seed=seed, progress=False, **options)
+    whole = dict(detector.history) | {"seconds": time.perf_counter() - began}  # loading and calibration, too
+    detector = replace(detector, history=whole)
+    if save is not None:
+        detector.save(save)
+    return detector
 
 
 def coverage(detector, tested: Labels) -> dict[str, float]:

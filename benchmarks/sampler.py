@@ -1,6 +1,6 @@
 """Exact posterior sampling beside the Gaussian about the mode: speed, mixing, error, coverage and calibration.
 
-    python benchmarks/sampler.py [--frames 500 2000] [--samples 100] [--hard] [--worlds 100]
+    python benchmarks/sampler.py [--frames 500 2000] [--samples 100] [--hard] [--worlds 100] [--seeds 0]
 
 Ring recordings of ../shared/data with a prior of 20 states learned from their truth. A draw is a sweep in which every
 block of frames is decided twice; its time is what sampling takes longer than `infer_poses`, over the draws of all
@@ -73,9 +73,10 @@ def compare(name: str, n_frames: int, n_samples: int) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def calibration(n_worlds: int, n_draws: int = 31, thin: int = 10, n_bins: int = 16) -> pd.DataFrame:
-    """Chi-square and p-value of the rank histogram of every quantity."""
-    found = ranks(World.make(), n_worlds, n_draws, thin)
+def calibration(n_worlds: int, seeds: list[int], n_draws: int = 31, thin: int = 10, n_bins: int = 16) -> pd.DataFrame:
+    """Chi-square and p-value of the rank histogram of every quantity, over the worlds of all seeds."""
+    parts = [ranks(World.make(), n_worlds, n_draws, thin, seed) for seed in seeds]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows = {name: (*flatness(rank, n_draws, n_bins), rank.mean() / n_draws) for name, rank in found.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["chi-square", "p", "mean rank, 0.5"])
 
@@ -86,14 +87,16 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=50, help="per chain, of four")
     parser.add_argument("--hard", action="store_true", help="the recording with stretches of one and two views, too")
     parser.add_argument("--worlds", type=int, default=100, help="of the calibration; 0 for none")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0], help="of the calibration; each draws its worlds")
     arguments = parser.parse_args()
     pd.set_option("display.width", 250, "display.max_columns", 30, "display.precision", 3)
     for name in ("base", "hard") if arguments.hard else ("base",):
         for n_frames in arguments.frames:
             print(f"\n{name}, {n_frames} frames\n{compare(name, n_frames, arguments.samples).T}", flush=True)
     if arguments.worlds:
-        table, seconds = timed(lambda: calibration(arguments.worlds))
-        print(f"\ncalibration, {arguments.worlds} worlds, 16 bins of ranks, {seconds:.0f} s\n{table}")
+        table, seconds = timed(lambda: calibration(arguments.worlds, arguments.seeds))
+        print(f"\ncalibration, {arguments.worlds} worlds of each seed {arguments.seeds}, {seconds:.0f} s")
+        print(table)
 
 
 if __name__ == "__main__":

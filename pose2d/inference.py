@@ -23,6 +23,7 @@ from .template import TemplateMatching
 
 SURE = 0.3  # probability mass above which a locator is believed
 MULTIPLE = 32  # sides of the network's input
+View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
 
 
 class Found(NamedTuple):
@@ -55,17 +56,17 @@ class Engine:
     locator: Engine | None = None
     window: int = 0
 
-    def whole_view(self, width: int, height: int) -> tuple[Array, tuple[int, int]]:
+    def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
         size = tuple(max(MULTIPLE, int(np.ceil(side * self.scale / MULTIPLE)) * MULTIPLE) for side in (width, height))
         return scaling(self.scale), (size[0], size[1])
 
-    def look(self, image: Image, view: tuple[Array, tuple[int, int]] | None = None) -> Found:
+    def look(self, image: Image, view: View | None = None) -> Found:
         """The keypoints of an image (height, width, 3), seen through a view (the whole image if None)."""
         matrix, size = view or self._first_view(image)
         return self.read(warp(image, matrix, size)[None], [matrix])[0]
 
-    def _first_view(self, image: Image) -> tuple[Array, tuple[int, int]]:
+    def _first_view(self, image: Image) -> View:
         """The square around the animal where a locator is sure of it, else the whole image."""
         whole = self.whole_view(image.shape[1], image.shape[0])
         if self.locator is None or self.window**2 > 0.7 * whole[1][0] * whole[1][1]:

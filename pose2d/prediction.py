@@ -19,8 +19,8 @@ from tqdm import tqdm
 from ..datasets import Array, frame_times, views_dataset, with_provenance
 from ..formats.videos import Image, VideoError, VideoInfo, probe_video, read_frames
 from .detector import Detector
-from .grid import window
-from .inference import MULTIPLE, SURE, Engine, Found, detector_engine
+from .grid import warp, window
+from .inference import MULTIPLE, SURE, Engine, Found, View, detector_engine
 
 SAVE_EVERY = 30.0  # seconds
 AHEAD = 4  # decoded frames that wait per camera
@@ -71,11 +71,14 @@ def predict(
     first = kept.restore(tracks) if kept else 0
     total = sum(info.n_frames for info in infos.values())
     with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
-        for name, image in _interleaved(infos, first):
-            if kept and name == next(iter(infos)):
+        together = _has_room(engine) and runtime in ("auto", "torch")
+        for images in _instants(infos, first):
+            if kept:
                 kept.save_if_due(tracks)
-            tracks[name].step(image)
-            bar.update(1)
+            seen = _look_together(engine, tracks, images) if together else {}
+            for name, image in images.items():
+                tracks[name].step(image, seen.get(name))
+            bar.update(len(images))
     if kept:
         kept.path.unlink(missing_ok=True)
     views = _collect(detector, tracks, fps, times)
@@ -104,12 +107,19 @@ class Track:
         if not 0 < self.side**2 < 0.7 * np.prod(self.whole[1]):
             self.side = 0
 
-    def step(self, image: Image | None) -> None:
-        """Look at the next frame."""
+    def first_view(self) -> View | None:
+        """Where to look first: at a window around the animal, else at the whole image (None: where a locator says)."""
+        if self.side and self.centre is not None:
+            return self._window(self.centre)
+        return self.whole if self.engine.locator is None else None
+
+    def step(self, image: Image | None, seen: Found | None = None) -> None:
+        """Look at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
             self.add(np.full((self.engine.network.n_keypoints, 7), np.nan, np.float32))
             return
-        found = self._near(image, self.centre) if self.side and self.centre is not None else None
+        near = self.side and self.centre is not None
+        found = self._near(image, self.centre, seen) if near else seen  # type: ignore[arg-type]
         if found is None:
             found = self.engine.look(image)
         flat = found.covariances.reshape(-1, 4)
@@ -126,19 +136,43 @@ class Track:
         points = row[sure, :2].astype(float)
         self.centre = None if few else (points.min(0) + points.max(0)) / 2
 
-    def _near(self, image: Image, centre: Array) -> Found | None:
+    def _window(self, centre: Array) -> View:
+        size = (self.side, self.side)
+        return window(centre, size, self.engine.scale), size
+
+    def _near(self, image: Image, centre: Array, found: Found | None) -> Found | None:
         """Look at the window around a place, and once more around what was found if that touches the window's rim, so
         that part of it may lie outside; None where the animal is not there or still at the rim."""
-        size, reach = (self.side, self.side), (self.side / 2 - 4) / self.engine.scale
+        reach = (self.side / 2 - 4) / self.engine.scale
         for _ in range(2):
-            found = self.engine.look(image, (window(centre, size, self.engine.scale), size))
+            if found is None:
+                found = self.engine.look(image, self._window(centre))
             if np.median(found.mass) < LOST:
                 return None
             sure = found.points[found.mass > SURE]
             if len(sure) == 0 or (np.abs(sure - centre) <= reach).all():
                 return found
-            centre = (sure.min(0) + sure.max(0)) / 2
+            centre, found = (sure.min(0) + sure.max(0)) / 2, None
         return None
+
+
+def _has_room(engine: Engine) -> bool:
+    """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
+    return next(engine.network.parameters()).device.type == "cuda"
+
+
+def _look_together(engine: Engine, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+    """What the first views of the cameras of one instant show, each size in one batch."""
+    by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
+    for name, image in images.items():
+        view = tracks[name].first_view()
+        if image is not None and view is not None:
+            by_size.setdefault(view[1], []).append((name, view[0], warp(image, *view)))
+    seen: dict[str, Found] = {}
+    for batch in by_size.values():
+        names, matrices, inputs = zip(*batch, strict=True)
+        seen |= zip(names, engine.read(np.stack(inputs), list(matrices)), strict=True)
+    return seen
 
 
 def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
@@ -202,8 +236,8 @@ def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -
     return digest.hexdigest()
 
 
-def _interleaved(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[tuple[str, Image | None]]:
-    """Frames of all cameras in turn, each camera decoded ahead by its own thread. A decoder's error is raised here."""
+def _instants(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[dict[str, Image | None]]:
+    """The frames of each instant, each camera decoded ahead by its own thread. A decoder's error is raised here."""
     stop = threading.Event()
     queues: dict[str, queue.Queue] = {name: queue.Queue(AHEAD) for name in infos}
     threads = [
@@ -215,14 +249,13 @@ def _interleaved(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[tup
     try:
         waiting = list(infos)
         while waiting:
-            for name in list(waiting):
-                item = queues[name].get()
+            items = {name: queues[name].get() for name in waiting}
+            for item in items.values():
                 if isinstance(item, Exception):
                     raise item
-                if item is _END:
-                    waiting.remove(name)
-                else:
-                    yield name, item[0]
+            waiting = [name for name in waiting if items[name] is not _END]
+            if waiting:
+                yield {name: items[name][0] for name in waiting}
     finally:
         stop.set()
         for thread in threads:

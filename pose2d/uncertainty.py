@@ -128,12 +128,19 @@ def _fit_log_variance(features: Array, distance2: Array, dof: float = 4.0) -> Ar
 
 
 def _temperatures(distance2: Array, known: NDArray[np.bool_], strength: float = 20.0) -> Array:
-    """(n_keypoints,) factors that bring the 90 % quantile of squared distances to that of chi squared with 2 dof."""
-    whole = max(float(np.quantile(distance2[known], 0.9)), 1e-6)
+    """(n_keypoints,) factors that bring the 90 % quantile of squared distances to that of chi squared with 2 dof.
+
+    So that 90 % of the errors of *new* frames lie inside, the quantile of n frames is taken at 0.9 (n + 1) / n, as in
+    split conformal prediction (Lei et al. 2018, eq. 4), at 0.95 at most. Frames count, not points: the errors of one
+    frame go together.
+    """
+    n_frames = max(int(known.any(1).sum()), 1)
+    level = min(0.9 * (n_frames + 1) / n_frames, 0.95)
+    whole = max(float(np.quantile(distance2[known], level)), 1e-6)
     temperatures = []
     for k in range(known.shape[1]):
         own = distance2[known[:, k], k]
-        quantile = max(float(np.quantile(own, 0.9)), 1e-6) if len(own) else whole
+        quantile = max(float(np.quantile(own, level)), 1e-6) if len(own) else whole
         weight = len(own) / (len(own) + strength)
         temperatures.append(np.exp(weight * np.log(quantile) + (1 - weight) * np.log(whole)))
     return np.array(temperatures) / chi2.ppf(0.9, 2)

@@ -45,7 +45,7 @@ def smooth(
     confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
         0.02-0.98; NaN and 0 leave a pixel out; None: all alike
     covariances_2d : (n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, what a detector claims of each pixel's
-        noise; only its ratio to the median of the camera and keypoint is believed; None: all alike
+        noise; only its ratio to the median of the camera is believed; None: all alike
     skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
     order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
     pairs : names (a, b) of keypoints whose covariance within a frame is wanted, or "all"; None: those up to two

@@ -216,16 +216,17 @@ def observe_window(
 
 
 def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
-    """(n_cameras, n_frames, n_keypoints) claimed noise of each pixel over the median claim of its camera and keypoint.
+    """(n_cameras, n_frames, n_keypoints) claimed noise of each pixel over the median claim of its camera.
 
-    Only the ratio is believed: how large the noise is, is learned from the residuals. 1 where nothing is claimed.
+    Only ratios within a camera are believed, between keypoints and frames: how large the noise of a camera is, is
+    learned from its residuals (and from there on that of a keypoint, where it has many). 1 where nothing is claimed.
     """
     if covariances_2d is None:
         return np.broadcast_to(1.0, points_2d.shape[:-1])
     claimed = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
     claimed = np.where(np.isfinite(claimed) & (claimed > 0), claimed, np.nan)
-    middle = np.array([[np.nanmedian(row) if np.isfinite(row).any() else 1.0 for row in own.T] for own in claimed])
-    return np.clip(np.nan_to_num(claimed / middle[:, None, :], nan=1.0), *_SCALES)
+    middle = np.array([np.nanmedian(own) if np.isfinite(own).any() else 1.0 for own in claimed])
+    return np.clip(np.nan_to_num(claimed / middle[:, None, None], nan=1.0), *_SCALES)
 
 
 def _prior(points_2d: Array, confidence: Array | None) -> Array:

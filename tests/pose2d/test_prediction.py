@@ -1,5 +1,6 @@
 """Videos are followed by a window, give what the whole frame gives, and a killed prediction goes on."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,14 +12,15 @@ SIZE = (128, 96)
 
 @pytest.fixture(scope="module")
 def wide_video(tmp_path_factory):
-    """A small animal that wanders in a wide picture, and where it is."""
-    import cv2
+    return film(tmp_path_factory.mktemp("wide") / "wide.mp4", 12)
 
-    path = tmp_path_factory.mktemp("wide") / "wide.mp4"
-    points = animal_points(12, SIZE, seed=5)
-    place = np.stack([120 + 8 * np.arange(12), np.full(12, 90)], -1)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20.0, (480, 320))
-    for i in range(12):
+
+def film(path, n_frames):
+    """A small animal that wanders in a wide picture: the video, and where it is."""
+    points = animal_points(12, SIZE, seed=5)[:n_frames]
+    place = np.stack([120 + 8 * np.arange(n_frames), np.full(n_frames, 90)], -1)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 20.0, (480, 320))
+    for i in range(n_frames):
         frame = np.full((320, 480, 3), 115, np.uint8)
         x, y = place[i]
         frame[y : y + 96, x : x + 128] = draw_animal(points[i], SIZE, i)
@@ -58,19 +60,40 @@ def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tm
     monkeypatch.setattr(prediction, "SAVE_EVERY", 0.0)
     step, seen = prediction.Track.step, []
 
-    def killed(self, image):
+    def killed(self, *frame):
         seen.append(1)
         if len(seen) == 17:
             raise KeyboardInterrupt
-        step(self, image)
+        step(self, *frame)
 
     monkeypatch.setattr(prediction.Track, "step", killed)
     with pytest.raises(KeyboardInterrupt):
         predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
     assert (tmp_path / "part.npz").is_file()
-    monkeypatch.setattr(prediction.Track, "step", lambda self, image: (seen.append(2), step(self, image))[1])
+    monkeypatch.setattr(prediction.Track, "step", lambda self, *frame: (seen.append(2), step(self, *frame))[1])
     resumed = predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
     assert seen.count(2) == 24 - 2 * 8
     np.testing.assert_array_equal(resumed["position"].values, expected["position"].values)
     np.testing.assert_array_equal(resumed["covariance"].values, expected["covariance"].values)
     assert not (tmp_path / "part.npz").exists()
+
+
+def test_cameras_looked_at_together_give_what_each_gives_alone(detector, wide_video, tmp_path, monkeypatch):
+    """As on a GPU: one batch per instant and size; a video may be shorter than the others."""
+    path, _ = wide_video
+    short, _ = film(tmp_path / "short.mp4", 7)
+    videos = {"a": path, "b": short, "c": path}
+    alone = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
+    batches = []
+    read = prediction.Engine.read
+    monkeypatch.setattr(
+        prediction.Engine,
+        "read",
+        lambda self, inputs, views: (batches.append(len(inputs)), read(self, inputs, views))[1],
+    )
+    monkeypatch.setattr(prediction, "_has_room", lambda engine: True)
+    together = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
+    np.testing.assert_allclose(together["position"].values, alone["position"].values, atol=1e-2)
+    np.testing.assert_allclose(together["confidence"].values, alone["confidence"].values, atol=1e-3)
+    assert batches.count(3) >= 6
+    assert np.isnan(together["position"].sel(view="b").values[7:]).all()

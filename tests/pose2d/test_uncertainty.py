@@ -36,6 +36,18 @@ def test_ninety_percent_ellipses_hold_ninety_percent_of_new_errors():
     assert spearmanr(std_of(covariances).ravel(), np.linalg.norm(errors, axis=-1).ravel())[0] > 0.45
 
 
+def test_ellipses_fitted_to_a_dozen_frames_hold_ninety_percent_of_new_errors_all_the_same():
+    rng = np.random.default_rng(4)
+    inside = []
+    for _ in range(40):
+        fitted = fit_uncertainty(*make_claims(12, rng), radius=5.0)
+        errors, mass, claimed = make_claims(200, rng)
+        covariances = claimed * fitted.scale(mass, std_of(claimed))[..., None, None]
+        distance2 = np.einsum("...i,...ij,...j", errors, np.linalg.inv(covariances), errors)
+        inside.append((distance2 < 4.605).mean())
+    assert 0.88 < np.mean(inside) < 0.95
+
+
 def test_confidence_is_the_probability_of_being_within_the_radius():
     rng = np.random.default_rng(1)
     errors, mass, claimed = make_claims(400, rng)

@@ -140,6 +140,21 @@ def test_pixels_claimed_to_be_noisier_count_less(ring_rig, moving_skeleton):
     assert errors[1] < 0.7 * errors[0]
 
 
+def test_a_keypoint_claimed_to_be_badly_seen_by_some_cameras_all_the_time_counts_less_there(ring_rig, moving_skeleton):
+    """Errors that last as long as the recording: residuals of a few cameras hardly tell whose they are."""
+    few = moving_skeleton[:40]
+    errors = np.zeros(2)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        scale = np.where(rng.uniform(size=(6, 1, few.shape[1])) < 0.4, 6.0, 1.0) * np.ones((6, len(few), 1))
+        noise = rng.normal(size=(6, 1, few.shape[1], 2)) + 0.1 * rng.normal(size=(*scale.shape, 2))
+        points_2d = noisy_views(ring_rig, few, scale[..., None] * noise)
+        for i, claims in enumerate((None, scale[..., None, None] ** 2 * np.eye(2))):
+            found = smooth(points_2d, ring_rig, fps=100, covariances_2d=claims).points_3d
+            errors[i] += np.nanmean(np.linalg.norm(found - few, axis=-1))
+    assert errors[1] < 0.85 * errors[0], errors
+
+
 def test_claims_of_another_shape_are_refused(ring_rig, moving_skeleton):
     points_2d = ring_rig.project(moving_skeleton)
     with pytest.raises(ValueError, match="covariances_2d has shape"):
