@@ -9,7 +9,8 @@
     python benchmarks/pose2d.py corruption [--detector FILE] Horse-C kinds and severities on openfield
     python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
                                                              detector also how far its points move
-    python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together: frames/s and memory
+    python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together, or the open field's with a
+                                                             detector of its keypoints: frames/s and memory
 
     The recordings of ../shared/data are needed. `--json FILE` saves the rows. `--save FOLDER` keeps the detectors; one
     that lies there already is measured and not trained again. Minutes to hours: run on an idle machine.
@@ -279,14 +280,15 @@ def corruption(arguments) -> pd.DataFrame:
 
 
 def speed(arguments) -> pd.DataFrame:
-    """640x480, one picture at a time, the best of three rounds of ten."""
+    """640x480 network pixels, one picture at a time, best of three rounds of ten; points at the detector's scale."""
     labels = read_labels(SHARED / "data" / "openfield")
     image, pictures = labels.image(0), [labels.image(i) for i in range(0, len(labels), 3)]
     networks = {name: build_network(name, 4).eval() for name in ("small", "mobilenet_v2", "resnet50")}
-    exact = None
+    exact, scale = None, 1.0
     if arguments.detector:
-        networks = {"detector": load_detector(arguments.detector).network}
-        exact = places(engine_of(networks["detector"], 1.0, "fp32", "torch"), pictures)
+        detector = load_detector(arguments.detector)
+        networks, scale = {"detector": detector.network}, detector.scale
+        exact = places(engine_of(detector.network, scale, "fp32", "torch"), pictures)
     rows = []
     for network, net in networks.items():
         for runtime in ("torch", "openvino", "onnx"):
@@ -302,7 +304,7 @@ def speed(arguments) -> pd.DataFrame:
                     {"network": network, "runtime": runtime, "precision": precision, "images/s": rate(engine, image)}
                 )
                 if exact is not None:
-                    moved = np.linalg.norm(places(engine, pictures) - exact, axis=-1)
+                    moved = np.linalg.norm(places(replace(engine, scale=scale), pictures) - exact, axis=-1)
                     quantiles = np.quantile(moved, (0.5, 0.99))
                     rows[-1] |= {"moved, median px": quantiles[0], "moved, 99 % px": quantiles[1]}
                 print(rows[-1], file=sys.stderr)
@@ -325,21 +327,30 @@ def rate(engine, image: np.ndarray, n: int = 10) -> float:
 
 
 def videos(arguments) -> pd.DataFrame:
-    """Four 1280x1024 videos together, decoding included; a detector of random weights unless one is given."""
+    """Videos from file to views, decoding included: four of 1280x1024 together, or one of 640x480."""
     sources = {path.parent.name: path for path in sorted((SHARED / "data" / "rodent_4cam").glob("*/minimal_*.mp4"))}
     if arguments.detector:
         detector = load_detector(arguments.detector)
     else:
         labels = read_labels(SHARED / "data" / "rodent_4cam")
         detector = train(labels, weights=IMAGENET, progress=False, iterations=60, crop=256)
+    ways: list[tuple[str, bool]] = [("torch", True), ("openvino", True), ("torch", False)]
+    if "snout" in detector.keypoints:
+        sources = {"top": next((SHARED / "data" / "openfield" / "videos").glob("*.mp4"))}
+        ways = ways[:2]
     rows = []
-    for follow in (True, False):
+    for runtime, follow in ways:
         began = time.perf_counter()
-        views = predict(detector, sources, follow=follow, progress=False)
+        try:
+            views = predict(detector, sources, follow=follow, runtime=runtime, progress=False)
+        except ModuleNotFoundError as error:
+            print(error, file=sys.stderr)
+            continue
         seconds = time.perf_counter() - began
         frames = views.sizes["view"] * views.sizes["time"]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        rows.append({"follow": follow, "camera-frames/s": frames / seconds, "peak GB (with training)": peak})
+        rows.append({"runtime": runtime, "window": follow, "camera-frames/s": frames / seconds, "peak GB so far": peak})
+        print(rows[-1], file=sys.stderr)
     return pd.DataFrame(rows)
 
 

@@ -115,11 +115,11 @@ def detector_engine(detector: Detector, precision: str = "auto", runtime: str = 
     return replace(engine, locator=detector_engine(detector.locator, precision, runtime), window=side)
 
 
-def use_bf16(network: PoseNet, precision: str, training: bool = False) -> bool:
-    """Whether to compute in bfloat16; "auto": where the hardware multiplies it and the network gains by it.
+def use_bf16(network: PoseNet, precision: str) -> bool:
+    """Whether to compute in bfloat16; "auto": where the hardware multiplies tiles of it (AMX, GPUs).
 
-    Plain 3x3 convolutions of few channels (`Small`) were measured slower in bfloat16 than in float32; so were the
-    gradients of MobileNetV2 on a processor that multiplies vectors but no tiles (AMX).
+    On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth slower than in
+    float32, in torch and in OpenVINO; so are plain 3x3 convolutions of few channels (`Small`) on any processor.
 
     Raises
     ------
@@ -131,7 +131,5 @@ def use_bf16(network: PoseNet, precision: str, training: bool = False) -> bool:
         return precision == "bf16"
     if next(network.parameters()).device.type == "cuda":
         return True
-    fast = torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    if training:
-        fast = fast and bool(torch.cpu._is_amx_tile_supported())
+    fast = torch.backends.mkldnn.is_available() and bool(torch.cpu._is_amx_tile_supported())
     return fast and not isinstance(network.features, (Small, TemplateMatching))

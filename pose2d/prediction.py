@@ -44,7 +44,7 @@ def predict(
     ----------
     videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
     follow : look at a window around the animal while it is not lost, instead of at the whole frame
-    precision : "fp32", "bf16", or "auto": bf16 where the processor multiplies it in hardware
+    precision : "fp32", "bf16", or "auto": bf16 where the processor or GPU multiplies tiles of it
     runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
     times : (n_frames,) seconds; None: from the videos' frame rate
     checkpoint : file to which what was found is saved every half minute, so that a killed prediction goes on from

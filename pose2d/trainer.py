@@ -42,7 +42,7 @@ class Trainer:
         self.crops = Crops(labels, recipe, scale, network.stride, seed)
         groups = parameter_groups(network, recipe)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-        self.bf16 = use_bf16(network, recipe.precision, training=True)
+        self.bf16 = use_bf16(network, recipe.precision)
         self.residuals = Residuals()
         self.done = 0
         self.history: dict[str, Any] = {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0, "running": None}
