@@ -45,7 +45,7 @@ def gain(session, labels, seed: int) -> list[dict]:
     pose = reconstruct(views.sel(view=seeing), rig.subset(seeing), skeleton=session.skeleton)
     views = views.sel(keypoint=pose["keypoint"].values)
     proposals = views.assign(position=views["position"].copy(data=rig.project(pose["position"].values)))
-    error = np.nanmax(pose["reprojection_error"].where(pose["inlier"]).values, axis=0) if "inlier" in pose else None
+    error = np.nanmedian(pose["reprojection_error"].values, axis=0)
     taught = pseudo_labels(
         proposals.sel(view=[hidden]), videos, pose["n_cameras"].values, max_error=8.0, error=error, every=4
     )

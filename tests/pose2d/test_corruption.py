@@ -18,6 +18,17 @@ def test_a_corruption_keeps_the_format_repeats_itself_and_grows(kind):
     np.testing.assert_array_equal(spoilt[1], corrupt(image, kind, 3, seed=3))
 
 
+@pytest.mark.parametrize("kind", ["defocus", "motion", "resolution"])
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_a_blur_leaves_things_where_they_are(kind, severity):
+    image = np.zeros((120, 120, 3), np.uint8)
+    image[40:80, 40:80] = 255
+    light = corrupt(image, kind, severity, seed=1)[..., 0].astype(float)
+    rows, columns = np.mgrid[:120, :120]
+    centre = [(light * at).sum() / light.sum() for at in (columns, rows)]
+    np.testing.assert_allclose(centre, [59.5, 59.5], atol=0.35)
+
+
 def test_unknown_kinds_and_severities_are_refused():
     image = np.zeros((8, 8, 3), np.uint8)
     with pytest.raises(ValueError, match=r"no corruption 'rain'.*noise"):
