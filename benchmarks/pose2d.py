@@ -51,6 +51,7 @@ from muybridge.pose2d.evaluation import locate
 from muybridge.pose2d.inference import detector_engine, engine_of
 from muybridge.pose2d.networks import build_network
 from muybridge.pose2d.prediction import calibrated
+from muybridge.pose2d.recipe import Recipe
 from muybridge.pose2d.splits import split_labels
 from muybridge.pose2d.training import calibrate_uncertainty
 from muybridge.triangulate import reconstruct, triangulate_ransac
@@ -131,7 +132,8 @@ def networks(arguments) -> pd.DataFrame:
         options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations} | own | {"network": network}
         if network == "template":
             options |= {"likelihood": "bernoulli", "learning_rate": 1e-2}
-        detector = made(trained, weights, 0, options, None)
+        path = saved(arguments, f"networks_{len(rows)}_{network}")
+        detector = made(trained, weights, 0, options, path)
         error, own_error = (evaluate(detector, part).loc["all"] for part in (tested, trained.select(third)))
         errors = {"mean": error["mean"], "median": error["median"], "pck5": error["pck5"], "train": own_error["mean"]}
         times = {"train_s": detector.history["seconds"], "ms_per_image": milliseconds(detector, tested)}
@@ -190,20 +192,27 @@ def rat3d(arguments) -> pd.DataFrame:
 
 def seen_by_all(detector: Detector, tested: Labels) -> xr.Dataset:
     """The views that a detector makes of labelled pictures of the same instants in all cameras."""
-    found, names = locate(detector, tested), list(tested.camera_names)
+    found = locate(detector, tested)
     confidence, covariances = calibrated(detector, found.mass, found.covariances)
-    by_view = [np.flatnonzero(np.array(tested.cameras) == name) for name in names]
+    points_2d = by_camera(tested, found.points)
     return views_dataset(
-        np.stack([found.points[own] for own in by_view]), cameras=names, keypoints=detector.keypoints,
-        times=frame_times(len(by_view[0]), 30.0), confidence=np.stack([confidence[own] for own in by_view]),
-        covariances_2d=np.stack([covariances[own] for own in by_view]),
-    )  # fmt: skip
+        points_2d,
+        cameras=list(tested.camera_names),
+        keypoints=detector.keypoints,
+        times=frame_times(points_2d.shape[1], 30.0),
+        confidence=by_camera(tested, confidence),
+        covariances_2d=by_camera(tested, covariances),
+    )
 
 
 def lifted(labels: Labels, rig) -> np.ndarray:
     """(n_frames, n_keypoints, 3) points from labels of all cameras."""
-    by_view = [np.flatnonzero(np.array(labels.cameras) == name) for name in labels.camera_names]
-    return triangulate_ransac(np.stack([labels.points_2d[own] for own in by_view]), rig).points_3d
+    return triangulate_ransac(by_camera(labels, labels.points_2d), rig).points_3d
+
+
+def by_camera(labels: Labels, values: np.ndarray) -> np.ndarray:
+    """(n_cameras, n_frames, ...) from one value per picture; every camera has the same instants."""
+    return np.stack([values[np.array(labels.cameras) == name] for name in labels.camera_names])
 
 
 def measure(
@@ -234,7 +243,10 @@ def saved(arguments, name: str) -> Path | None:
 def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) -> Detector:
     """A detector trained here, or the one that lies there already; its history says how long training took."""
     if save is not None and save.is_file():
-        return load_detector(save)
+        there = load_detector(save)
+        if there.recipe != Recipe.from_options(options):
+            sys.exit(f"{save} was trained with other options than this table's; delete it or give another --save")
+        return there
     began = time.perf_counter()
     detector = train(trained, weights=weights, seed=seed, progress=False, **options)
     whole = dict(detector.history) | {"seconds": time.perf_counter() - began}  # loading and calibration, too

@@ -118,8 +118,8 @@ def detector_engine(detector: Detector, precision: str = "auto", runtime: str = 
 def use_bf16(network: PoseNet, precision: str) -> bool:
     """Whether to compute in bfloat16; "auto": where the hardware multiplies tiles of it (AMX, GPUs).
 
-    On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth slower than in
-    float32, in torch and in OpenVINO; so are plain 3x3 convolutions of few channels (`Small`) on any processor.
+    On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth to a third slower
+    than in float32, in torch and in OpenVINO; so are plain 3x3 convolutions of few channels (`Small`) on any processor.
 
     Raises
     ------

@@ -109,7 +109,7 @@ class Track:
 
     def first_view(self) -> View | None:
         """Where to look first: at a window around the animal, else at the whole image (None: where a locator says)."""
-        if self.side and self.centre is not None:
+        if self.centre is not None and self.side:
             return self._window(self.centre)
         return self.whole if self.engine.locator is None else None
 
@@ -118,8 +118,8 @@ class Track:
         if image is None:
             self.add(np.full((self.engine.network.n_keypoints, 7), np.nan, np.float32))
             return
-        near = self.side and self.centre is not None
-        found = self._near(image, self.centre, seen) if near else seen  # type: ignore[arg-type]
+        centre = self.centre if self.side else None
+        found = seen if centre is None else self._near(image, centre, seen)
         if found is None:
             found = self.engine.look(image)
         flat = found.covariances.reshape(-1, 4)

@@ -13,14 +13,14 @@ from .networks import Maps, PoseNet
 
 STUDENT_DOF = 4.0
 KEPT = 400  # batches
-STEPS, CROPS, RATE = 1500, 64, 3e-3
+STEPS, CROPS, RATE = 1500, 64, 3e-3  # of Adam: at most, in each, learning rate at first
 
 
 class Residuals:
     """What the network saw at its peaks, and how far they lay from the labels (cells), in the latest batches.
 
-    The spread is fitted to these at the end, in a second or two, and not along with the other heads: while the points
-    still move it would chase errors that the finished network no longer makes.
+    The spread is fitted to these at the end and not along with the other heads: while the points still move it would
+    chase errors that the finished network no longer makes.
     """
 
     def __init__(self):
@@ -35,16 +35,17 @@ class Residuals:
         self.seen.append(peaks.seen.cpu())
         self.errors.append(torch.where(inside[..., None], points - peaks.points, torch.nan).cpu())
 
-    def fit(self, network: PoseNet, steps: int, seed: int) -> None:
-        """Fit the spread head of a network on the processor to all that was noted, by at most `STEPS` steps of Adam."""
-        if not self.seen:
+    def fit(self, network: PoseNet, n_batches: int, seed: int) -> None:
+        """Fit the spread head of a network on the processor to the last half of `n_batches`, as far as it is kept."""
+        if n_batches == 0:
             return
-        seen, errors = torch.cat(list(self.seen)), torch.cat(list(self.errors))
+        late = -(-n_batches // 2)
+        seen, errors = torch.cat(list(self.seen)[-late:]), torch.cat(list(self.errors)[-late:])
         known = torch.isfinite(errors).all(-1)
         errors, random = torch.nan_to_num(errors), torch.Generator().manual_seed(seed)
         head = [*network.spread_hidden.parameters(), network.spread_weight, network.spread_bias]
         optimiser = torch.optim.AdamW(head, lr=RATE, weight_decay=1e-3)
-        steps = min(steps, STEPS)
+        steps = min(2 * n_batches, STEPS)
         for i in range(steps):
             optimiser.param_groups[0]["lr"] = RATE * (1 - i / steps)
             batch = torch.randint(len(seen), (CROPS,), generator=random)

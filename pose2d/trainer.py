@@ -71,7 +71,7 @@ class Trainer:
         if self.best is not None:
             self.averaged.load_state_dict(self.best)
         self.averaged.to("cpu").eval()
-        self.residuals.fit(self.averaged, 2 * self.done, self.seed)
+        self.residuals.fit(self.averaged, self.done, self.seed)
 
     def _step(self, images: Tensor, points: Tensor) -> None:
         self.done += 1
@@ -82,8 +82,7 @@ class Trainer:
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
         loss = pose_loss(self.network, maps, points, self.recipe)
-        if self.done > self.recipe.iterations / 2:
-            self.residuals.note(self.network, maps, points)
+        self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

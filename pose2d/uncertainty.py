@@ -131,8 +131,8 @@ def _temperatures(distance2: Array, known: NDArray[np.bool_], strength: float = 
     """(n_keypoints,) factors that bring the 90 % quantile of squared distances to that of chi squared with 2 dof.
 
     So that 90 % of the errors of *new* frames lie inside, the quantile of n frames is taken at 0.9 (n + 1) / n, as in
-    split conformal prediction (Lei et al. 2018, eq. 4), at 0.95 at most. Frames count, not points: the errors of one
-    frame go together.
+    split conformal prediction (Lei et al. 2018, algorithm 2), at 0.95 at most. Frames count, not points: the errors of
+    one frame go together.
     """
     n_frames = max(int(known.any(1).sum()), 1)
     level = min(0.9 * (n_frames + 1) / n_frames, 0.95)

@@ -76,3 +76,4 @@ def test_patience_keeps_the_best_weights(labels):
     errors = detector.history["held_out"]
     assert len(errors) <= 8
     assert detector.history["iteration"] == list(range(1, len(errors) + 1))
+    assert detector.network.spread_bias.abs().sum() > 0  # fitted, however early training stopped
