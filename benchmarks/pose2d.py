@@ -48,12 +48,13 @@ from muybridge.pose2d import (
     train,
 )
 from muybridge.pose2d.evaluation import locate
-from muybridge.pose2d.inference import detector_engine, engine_of
+from muybridge.pose2d.inference import Found, engine_of
 from muybridge.pose2d.networks import build_network
 from muybridge.pose2d.prediction import calibrated
 from muybridge.pose2d.recipe import Recipe
+from muybridge.pose2d.search import finder_of
 from muybridge.pose2d.splits import split_labels
-from muybridge.pose2d.training import calibrate_uncertainty
+from muybridge.pose2d.uncertainty import fit_uncertainty
 from muybridge.triangulate import reconstruct, triangulate_ransac
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trunk", choices=("imagenet", "scratch"))
+    parser.add_argument("--looks", type=int, default=1, help="of the open field: ways to look at a picture")
     parser.add_argument("--save", type=Path, help="folder for the trained detectors")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -100,7 +102,9 @@ def openfield(arguments) -> pd.DataFrame:
                 continue
             options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
             path = saved(arguments, f"openfield_{name}_{arguments.minutes}min_{seed}")
-            rows.append({"trunk": name, "seed": seed} | measure(trained, tested, weights, seed, options, path))
+            detector = made(trained, weights, seed, options, path)
+            detector = replace(detector, recipe=replace(detector.recipe, looks=arguments.looks))
+            rows.append({"trunk": name, "seed": seed} | measure(detector, trained, tested))
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
     columns = ["mean", "rmse", "median", "pck5", "train_mean", "train_s"]
@@ -148,7 +152,8 @@ def mirror(arguments) -> pd.DataFrame:
     look = {"flip": 0.0, "rotation": 10.0}  # a flip would also change the mirror's side
     options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": look, "holdout": 0.12}
     path = saved(arguments, "mirror")
-    return pd.DataFrame([{"split": note} | measure(trained, tested, IMAGENET, 0, options, path)])
+    detector = made(trained, IMAGENET, 0, options, path)
+    return pd.DataFrame([{"split": note} | measure(detector, trained, tested)])
 
 
 def rat(arguments) -> pd.DataFrame:
@@ -160,11 +165,13 @@ def rat(arguments) -> pd.DataFrame:
     for camera in labels.camera_names if arguments.held_out is None else ():
         trained, tested = labels.select(cameras != camera), labels.select(cameras == camera)
         path = saved(arguments, f"rat_without_{camera}")
-        rows.append({"held out": f"camera {camera}"} | measure(trained, tested, IMAGENET, 0, options, path))
+        detector = made(trained, IMAGENET, 0, options, path)
+        rows.append({"held out": f"camera {camera}"} | measure(detector, trained, tested))
         print(rows[-1], file=sys.stderr)
     trained, tested, _ = split_labels(labels, 0.25, "time")
     path = saved(arguments, "rat")
-    rows.append({"held out": "time block, all cameras"} | measure(trained, tested, IMAGENET, 0, options, path))
+    detector = made(trained, IMAGENET, 0, options, path)
+    rows.append({"held out": "time block, all cameras"} | measure(detector, trained, tested))
     return pd.DataFrame(rows)
 
 
@@ -193,7 +200,7 @@ def rat3d(arguments) -> pd.DataFrame:
 def seen_by_all(detector: Detector, tested: Labels) -> xr.Dataset:
     """The views that a detector makes of labelled pictures of the same instants in all cameras."""
     found = locate(detector, tested)
-    confidence, covariances = calibrated(detector, found.mass, found.covariances)
+    confidence, covariances = calibrated(detector.uncertainty, found)
     points_2d = by_camera(tested, found.points)
     return views_dataset(
         points_2d,
@@ -215,11 +222,8 @@ def by_camera(labels: Labels, values: np.ndarray) -> np.ndarray:
     return np.stack([values[np.array(labels.cameras) == name] for name in labels.camera_names])
 
 
-def measure(
-    trained: Labels, tested: Labels, weights, seed: int, options: dict, save: Path | None = None
-) -> dict[str, float]:
-    """Train, then errors on training and test frames, with all points and with the sure ones; time and calibration."""
-    detector = made(trained, weights, seed, options, save)
+def measure(detector: Detector, trained: Labels, tested: Labels) -> dict[str, float]:
+    """Errors on training and test frames, with all points and with the sure ones; time and calibration."""
     table, own = evaluate(detector, tested).loc["all"], evaluate(detector, trained).loc["all"]
     sure = evaluate(detector, tested, min_confidence=0.6).loc["all"]
     return {
@@ -232,8 +236,8 @@ def measure(
 
 def milliseconds(detector: Detector, tested: Labels) -> float:
     """Of a whole picture, decoded already."""
-    engine, image = detector_engine(detector), tested.image(0)
-    return 1000 / rate(engine, image, 5)
+    finder, image = finder_of(detector), tested.image(0)
+    return 1000 / rate(finder.find, image, 5)
 
 
 def saved(arguments, name: str) -> Path | None:
@@ -256,29 +260,42 @@ def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) 
     return detector
 
 
-def coverage(detector, tested: Labels) -> dict[str, float]:
+FOLDS, ROUNDS = 10, 4
+
+
+def coverage(detector: Detector, tested: Labels) -> dict[str, float]:
     """Fraction of errors inside the 90 % ellipse, rank correlation with the error, and how well confidence is met.
 
-    Where training held nothing out, each half of the test frames is calibrated on the other.
+    Where training held nothing out, each tenth of the test frames is calibrated on the other nine, in four random
+    orders.
     """
-    if detector.uncertainty.n_held_out:
-        return claims_met(detector, tested)
-    halves = [tested.select(np.arange(len(tested)) % 2 == k) for k in (0, 1)]
-    both = [claims_met(calibrate_uncertainty(detector, halves[1 - k]), halves[k]) for k in (0, 1)]
-    return {name: float(np.mean([one[name] for one in both])) for name in both[0]}
-
-
-def claims_met(detector, tested: Labels) -> dict[str, float]:
     found = locate(detector, tested)
     errors = found.points - tested.points_2d
-    confidence, covariances = calibrated(detector, found.mass, found.covariances)
+    if detector.uncertainty.n_held_out:
+        return claims_met(errors, *calibrated(detector.uncertainty, found), detector.uncertainty.radius)
+    rows, random = [], np.random.default_rng(0)
+    for _ in range(ROUNDS):
+        confidence, covariances = np.empty_like(found.mass), np.empty_like(found.covariances)
+        for fold in np.array_split(random.permutation(len(tested)), FOLDS):
+            rest = np.setdiff1d(np.arange(len(tested)), fold)
+            fitted = fit_uncertainty(errors[rest], frames_at(found, rest), detector.uncertainty.radius)
+            confidence[fold], covariances[fold] = calibrated(fitted, frames_at(found, fold))
+        rows.append(claims_met(errors, confidence, covariances, detector.uncertainty.radius))
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def frames_at(found: Found, indices: np.ndarray) -> Found:
+    return Found(*(values[indices] for values in found))
+
+
+def claims_met(errors: np.ndarray, confidence: np.ndarray, covariances: np.ndarray, radius: float) -> dict[str, float]:
     known = np.isfinite(errors).all(-1)
     distance2 = np.einsum("ni,nij,nj->n", errors[known], np.linalg.inv(covariances[known]), errors[known])
     length = np.linalg.norm(errors[known], axis=-1)
     return {
         "ellipse90": float((distance2 < 4.605).mean()),
         "rank": float(spearmanr(np.linalg.det(covariances[known]) ** 0.25, length)[0]),
-        "confidence - hits": float(confidence[known].mean() - (length < detector.uncertainty.radius).mean()),
+        "confidence - hits": float(confidence[known].mean() - (length < radius).mean()),
     }
 
 
@@ -321,7 +338,7 @@ def speed(arguments) -> pd.DataFrame:
                     print(error, file=sys.stderr)
                     continue
                 rows.append(
-                    {"network": network, "runtime": runtime, "precision": precision, "images/s": rate(engine, image)}
+                    {"network": network, "runtime": runtime, "precision": precision, "images/s": rate(engine.look, image)}
                 )
                 if exact is not None:
                     moved = np.linalg.norm(places(replace(engine, scale=scale), pictures) - exact, axis=-1)
@@ -335,13 +352,13 @@ def places(engine, pictures) -> np.ndarray:
     return np.stack([engine.look(picture).points for picture in pictures])
 
 
-def rate(engine, image: np.ndarray, n: int = 10) -> float:
-    engine.look(image)
+def rate(look, image: np.ndarray, n: int = 10) -> float:
+    look(image)
     times = []
     for _ in range(3):
         began = time.perf_counter()
         for _ in range(n):
-            engine.look(image)
+            look(image)
         times.append(time.perf_counter() - began)
     return n / min(times)
 

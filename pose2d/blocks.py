@@ -79,7 +79,7 @@ class Pyramid(nn.Module):
     def forward(self, features: list[Tensor]) -> Tensor:
         x = self.lateral[-1](features[-1])
         for lateral, finer in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
-            x = lateral(finer) + F.interpolate(x, size=finer.shape[-2:], mode="nearest")
+            x = lateral(finer).add_(F.interpolate(x, size=finer.shape[-2:], mode="nearest"))
         return self.smooth(x)
 
 

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from ..formats.videos import Image
 from .detector import Detector
 from .evaluation import error_table, matching_labels
-from .inference import detector_engine
 from .labels import Labels
+from .search import finder_of
 from .store import labelled_images
 
 # one value per severity 1-5
@@ -128,13 +128,13 @@ def corruption_table(
     Columns: kind, severity (0: clean), mean, median, pck5 as in `evaluate`, and cost: mean over the clean mean.
     """
     labels = matching_labels(detector, labels)
-    engine = detector_engine(detector)
+    finder = finder_of(detector)
     images = labelled_images(labels)
     rows = []
     ways = [("clean", 0)] + [(kind, s) for kind in kinds for s in severities]
     for kind, severity in tqdm(ways, desc="corruptions", disable=not progress):
         spoilt = images if severity == 0 else [corrupt(image, kind, severity, i) for i, image in enumerate(images)]
-        points = np.stack([engine.look(image).points for image in spoilt])
+        points = np.stack([finder.find(image).points for image in spoilt])
         table = error_table(np.linalg.norm(points - labels.points_2d, axis=-1), detector.keypoints)
         rows.append({"kind": kind, "severity": severity} | table.loc["all", ["mean", "median", "pck5"]].to_dict())
     result = pd.DataFrame(rows)

@@ -18,12 +18,16 @@ class Peaks(NamedTuple):
 
     points : (n, n_keypoints, 2) x, y
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
+    evidence : (n, n_keypoints) log-odds of being there to being absent; it goes on growing where the mass is nearly 1
+    width : (n, n_keypoints) standard deviation of the places for which those cells vote
     factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the covariance that the network claims
     seen : (n, n_keypoints, width + 2) what the factor was read from (`networks.peak_inputs`)
     """
 
     points: Tensor
     mass: Tensor
+    evidence: Tensor
+    width: Tensor
     factor: Tensor
     seen: Tensor
 
@@ -46,9 +50,10 @@ def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
     places = torch.stack([near_columns, near_rows], -1) + network.offsets_at(maps.features, cells)
     points = (weights * places).sum(2)
     width = ((weights * (places - points[:, :, None]) ** 2).sum((2, 3)) / 2).sqrt()
-    mass = (torch.logsumexp(near, -1) - total).exp()
+    evidence = torch.logsumexp(near, -1)
+    mass = (evidence - total).exp()
     seen = peak_inputs(maps.features, best, mass, width)
-    return Peaks(points, mass, cholesky_factor(network.spread_at(seen)), seen)
+    return Peaks(points, mass, evidence, width, cholesky_factor(network.spread_at(seen)), seen)
 
 
 def neighbours(row: Tensor, column: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:

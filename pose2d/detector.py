@@ -17,7 +17,7 @@ from .networks import PoseNet, build_network
 from .recipe import Recipe
 from .uncertainty import Uncertainty
 
-FORMAT = "muybridge detector 1"
+FORMAT = "muybridge detector 2"
 _LOCATOR = "locator."
 
 

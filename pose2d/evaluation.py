@@ -7,17 +7,17 @@ import pandas as pd
 
 from ..datasets import Array
 from .detector import Detector
-from .inference import Engine, Found, detector_engine
+from .inference import Found
 from .labels import LabelError, Labels
-from .store import frames_of
+from .search import Finder, finder_of
+from .store import images_of
 
 
-def locate(detector: Detector | Engine, labels: Labels) -> Found:
+def locate(detector: Detector | Finder, labels: Labels) -> Found:
     """A detector's answer on each labelled picture, shapes (n, n_keypoints, ...), the covariances as claimed."""
-    engine = detector if isinstance(detector, Engine) else detector_engine(detector)
-    in_videos = [i for i, picture in enumerate(labels.pictures) if picture.frame is not None]
-    found = {index: engine.look(image) for index, image in frames_of(labels, in_videos)}
-    parts = [found[i] if i in found else engine.look(labels.image(i)) for i in range(len(labels))]
+    finder = detector if isinstance(detector, Finder) else finder_of(detector)
+    found = {index: finder.find(image) for index, image in images_of(labels)}
+    parts = [found[i] for i in range(len(labels))]
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
 
 
@@ -38,8 +38,7 @@ def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0)
     labels = matching_labels(detector, labels)
     found = locate(detector, labels)
     errors = np.linalg.norm(found.points - labels.points_2d, axis=-1)
-    std = np.sqrt(np.sqrt(np.clip(np.linalg.det(found.covariances), 1e-12, None)))
-    errors[detector.uncertainty.confidence(found.mass, std) < min_confidence] = np.nan
+    errors[detector.uncertainty.confidence(found) < min_confidence] = np.nan
     return error_table(errors, detector.keypoints)
 
 

@@ -28,6 +28,21 @@ def window(centre: Array, size: tuple[int, int], scale: float) -> Array:
     return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], dtype=float)
 
 
+def turned(view: tuple[Array, tuple[int, int]], angle: float, mirrored: bool) -> tuple[Array, tuple[int, int]]:
+    """A view (map and size) turned by so many degrees about its middle, then mirrored left to right or not.
+
+    By quarter turns the whole view stays to be seen; by others its corners are cut off.
+    """
+    matrix, (width, height) = view
+    turn = np.deg2rad(angle)
+    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    size = (height, width) if round(angle) % 180 == 90 else (width, height)
+    if mirrored:
+        linear = np.diag([-1.0, 1.0]) @ linear
+    shift = (np.array(size) - 1) / 2 - linear @ ((np.array([width, height]) - 1) / 2)
+    return compose(np.column_stack([linear, shift]), matrix), size
+
+
 def apply_affine(matrix: Array, points: Array) -> Array:
     """(..., 2) points moved by a (2, 3) map; NaN stays NaN."""
     return points @ matrix[:, :2].T + matrix[:, 2]
@@ -49,6 +64,8 @@ def warp(image: Image, matrix: Array, size: tuple[int, int]) -> Image:
 
     An image that shrinks by two or more is averaged over whole pixels first: bilinear sampling alone would skip some.
     """
+    if image.shape[1::-1] == size and np.array_equal(matrix, np.eye(2, 3)):
+        return image
     shrink = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     factor = int(np.floor(0.5 / shrink * 1.001)) if shrink < 0.5 else 1
     if factor > 1:

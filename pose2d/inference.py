@@ -1,9 +1,9 @@
-"""A network at work on one image at a time: whole frames, or a window around the animal."""
+"""A network at work on images: whole ones, or what is seen of them through a view."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +12,13 @@ import torch
 from ..datasets import Array
 from ..formats.videos import Image
 from .blocks import fold_norms
-from .boxes import box_centre
 from .decoding import find_peaks
-from .detector import Detector
-from .grid import apply_affine, invert_affine, scaling, warp, window
+from .grid import apply_affine, invert_affine, scaling, warp
 from .networks import PoseNet
 from .runtimes import Run, make_run
 from .small import Small
 from .template import TemplateMatching
 
-SURE = 0.3  # probability mass above which a locator is believed
 MULTIPLE = 32  # sides of the network's input
 View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
 
@@ -29,12 +26,18 @@ View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the networ
 class Found(NamedTuple):
     """Keypoints of one image, in its pixels.
 
-    points : (n_keypoints, 2); mass : (n_keypoints,); covariances : (n_keypoints, 2, 2) as the network claims
+    points : (n_keypoints, 2)
+    mass : (n_keypoints,) probability around the peak
+    covariances : (n_keypoints, 2, 2) as the network claims
+    evidence : (n_keypoints,) log-odds of the peak to "absent"
+    width : (n_keypoints,) standard deviation of what the cells of the peak, and several looks, say
     """
 
     points: Array
     mass: Array
     covariances: Array
+    evidence: Array
+    width: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +49,11 @@ class Engine:
     network : normalisations merged, evaluation mode, channels last
     scale : network pixels per image pixel
     run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
-    locator : finds the animal's box first, so that the network sees a square of `window` pixels; None: the whole image
-    window : side of that square, network pixels
     """
 
     network: PoseNet
     scale: float
     run: Run
-    locator: Engine | None = None
-    window: int = 0
 
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
@@ -63,33 +62,25 @@ class Engine:
 
     def look(self, image: Image, view: View | None = None) -> Found:
         """The keypoints of an image (height, width, 3), seen through a view (the whole image if None)."""
-        matrix, size = view or self._first_view(image)
+        matrix, size = view or self.whole_view(image.shape[1], image.shape[0])
         return self.read(warp(image, matrix, size)[None], [matrix])[0]
-
-    def _first_view(self, image: Image) -> View:
-        """The square around the animal where a locator is sure of it, else the whole image."""
-        whole = self.whole_view(image.shape[1], image.shape[0])
-        if self.locator is None or self.window**2 > 0.7 * whole[1][0] * whole[1][1]:
-            return whole
-        box = self.locator.look(image)
-        if np.median(box.mass) < SURE:
-            return whole
-        return window(box_centre(box.points), (self.window, self.window), self.scale), (self.window, self.window)
 
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
         with torch.inference_mode():
             peaks = find_peaks(self.network, self.run(inputs))
-        points, mass = peaks.points.cpu().numpy().astype(float), peaks.mass.cpu().numpy().astype(float)
-        factors = peaks.factor.cpu().numpy().astype(float)
-        return [self._in_pixels(*one) for one in zip(matrices, points, mass, factors, strict=True)]
+        parts = (peaks.points, peaks.mass, peaks.factor, peaks.evidence, peaks.width)
+        values = (part.cpu().numpy().astype(float) for part in parts)
+        return [self._in_pixels(matrix, Found(*one)) for matrix, *one in zip(matrices, *values, strict=True)]
 
-    def _in_pixels(self, matrix: Array, points: Array, mass: Array, factors: Array) -> Found:
-        stride = self.network.stride
-        back = invert_affine(matrix)
-        factors = back[:, :2] @ factors * stride
-        return Found(
-            apply_affine(back, apply_affine(scaling(stride), points)), mass, factors @ factors.transpose(0, 2, 1)
+    def _in_pixels(self, matrix: Array, found: Found) -> Found:
+        """In pixels what is in cells, with Cholesky factors in place of covariances."""
+        stride, back = self.network.stride, invert_affine(matrix)
+        factors = back[:, :2] @ found.covariances * stride
+        return found._replace(
+            points=apply_affine(back, apply_affine(scaling(stride), found.points)),
+            covariances=factors @ factors.transpose(0, 2, 1),
+            width=found.width * stride * np.sqrt(abs(np.linalg.det(back[:, :2]))),
         )
 
 
@@ -105,14 +96,6 @@ def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: 
     for parameter in folded.parameters():
         parameter.requires_grad_(False)
     return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)))
-
-
-def detector_engine(detector: Detector, precision: str = "auto", runtime: str = "torch") -> Engine:
-    engine = engine_of(detector.network, detector.scale, precision, runtime)
-    if detector.locator is None:
-        return engine
-    side = int(np.ceil(1.4 * detector.animal_side * detector.scale / MULTIPLE) * MULTIPLE)
-    return replace(engine, locator=detector_engine(detector.locator, precision, runtime), window=side)
 
 
 def use_bf16(network: PoseNet, precision: str) -> bool:

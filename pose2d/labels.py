@@ -93,11 +93,7 @@ class Labels:
     @property
     def mirror(self) -> NDArray[np.int64]:
         """(n_keypoints,) for each keypoint the position of its mirror partner, or its own."""
-        index = {name: i for i, name in enumerate(self.keypoints)}
-        mirror = np.arange(len(self.keypoints))
-        for left, right in self.symmetries or ():
-            mirror[[index[left], index[right]]] = index[right], index[left]
-        return mirror
+        return mirror_partners(self.keypoints, self.symmetries or ())
 
     def select(self, indices: Iterable) -> Labels:
         """The frames at these positions (or where a boolean mask is true), in this order."""
@@ -135,6 +131,15 @@ class Labels:
             if image is not None:
                 return image
         raise VideoError(f"{picture} cannot be decoded; leave it out of the labels")
+
+
+def mirror_partners(keypoints: Sequence[str], symmetries: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
+    """(n_keypoints,) for each keypoint the position of its partner among (left, right) names, or its own."""
+    index = {name: i for i, name in enumerate(keypoints)}
+    mirror = np.arange(len(index))
+    for left, right in symmetries:
+        mirror[[index[left], index[right]]] = index[right], index[left]
+    return mirror
 
 
 def join_labels(parts: Sequence[Labels]) -> Labels:

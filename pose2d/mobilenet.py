@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .blocks import ConvNorm, Pyramid, initialise
@@ -26,7 +27,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.project(self.depthwise(self.expand(x)))
-        return x + y if self.shortcut else y
+        return y.add_(x) if self.shortcut else y
 
 
 def strided(n_in: int, n_out: int, stride: int, groups: int = 1) -> ConvNorm:
@@ -53,13 +54,26 @@ class MobileNetV2Trunk(nn.Module):
         """What sees the picture at strides 2 and 4 first: edges and blobs, the same for any animal."""
         return [self.stem, *self.blocks[:2]]
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        x, features = self.stem(images), []
-        for i, block in enumerate(self.blocks):
+    def begin(self, images: Tensor) -> Tensor:
+        """The stem and the first block, always in float32.
+
+        The 256 levels of a picture and the edges between them do not fit bfloat16: rounded here, points move five times
+        as far as by rounding everything that follows.
+        """
+        with torch.autocast(images.device.type, enabled=False):
+            return self.blocks[0](self.stem(images))
+
+    def finish(self, x: Tensor) -> list[Tensor]:
+        """The other blocks."""
+        features = []
+        for i, block in enumerate(list(self.blocks)[1:], 1):
             x = block(x)
             if i in TAPS:
                 features.append(x)
         return features
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return self.finish(self.begin(images))
 
 
 class MobileNetV2(nn.Module):
@@ -73,8 +87,15 @@ class MobileNetV2(nn.Module):
         self.pyramid = Pyramid(self.trunk.channels, self.width)
         initialise(self)
 
+    def begin(self, images: Tensor) -> Tensor:
+        """What is computed in float32 whatever the precision."""
+        return self.trunk.begin(images)
+
+    def finish(self, x: Tensor) -> Tensor:
+        return self.pyramid(self.trunk.finish(x))
+
     def forward(self, images: Tensor) -> Tensor:
-        return self.pyramid(self.trunk(images))
+        return self.finish(self.begin(images))
 
 
 class MobileNetV2Classifier(nn.Module):

@@ -62,7 +62,10 @@ class PoseNet(nn.Module):
     def maps_of(self, features: Tensor, early: Tensor | None = None) -> Maps:
         """The maps read from features, in float32: in bfloat16 neighbouring cells of a peak would tie."""
         with torch.autocast(features.device.type, enabled=False):
-            return Maps(self.logits(features.float()), features, early)
+            weight, bias = self.logits.weight.flatten(1), self.logits.bias
+            # a 1x1 convolution as a product of matrices: the same in either layout, without copying from one to another
+            logits = weight @ features.float().flatten(2) + bias[:, None]  # type: ignore[index]
+            return Maps(logits.unflatten(2, features.shape[2:]), features, early)
 
     def offsets_at(self, features: Tensor, cells: Tensor) -> Tensor:
         """(n, n_keypoints, m, 2) x, y from cell centres to the keypoint (cells), at flat cells (n, n_keypoints, m)."""

@@ -19,12 +19,13 @@ from tqdm import tqdm
 from ..datasets import Array, frame_times, views_dataset, with_provenance
 from ..formats.videos import Image, VideoError, VideoInfo, probe_video, read_frames
 from .detector import Detector
-from .grid import warp, window
-from .inference import MULTIPLE, SURE, Engine, Found, View, detector_engine
+from .grid import warp
+from .inference import Found, View
+from .search import Finder, centre_of, finder_of
+from .uncertainty import Uncertainty
 
 SAVE_EVERY = 30.0  # seconds
 AHEAD = 4  # decoded frames that wait per camera
-LOST = 0.35  # median mass of the peaks below which the whole frame is searched again
 
 
 def predict(
@@ -63,19 +64,19 @@ def predict(
     """
     infos = {str(name): probe_video(path) for name, path in videos.items()}
     fps = _common_fps(infos)
-    engine = detector_engine(detector, precision, runtime)
-    tracks = {name: Track(engine, info, detector.animal_side if follow else np.inf) for name, info in infos.items()}
+    finder = finder_of(detector, precision, runtime, follow)
+    tracks = {name: Track(finder, info) for name, info in infos.items()}
     kept = (
         Checkpoint(Path(checkpoint), _fingerprint(detector, infos, follow, precision, runtime)) if checkpoint else None
     )
     first = kept.restore(tracks) if kept else 0
     total = sum(info.n_frames for info in infos.values())
     with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
-        together = _has_room(engine) and runtime in ("auto", "torch")
+        together = _has_room(finder) and runtime in ("auto", "torch")
         for images in _instants(infos, first):
             if kept:
                 kept.save_if_due(tracks)
-            seen = _look_together(engine, tracks, images) if together else {}
+            seen = _look_together(finder, tracks, images) if together else {}
             for name, image in images.items():
                 tracks[name].step(image, seen.get(name))
             bar.update(len(images))
@@ -90,40 +91,31 @@ def predict(
 class Track:
     """One camera: where the animal was last seen, and what was found so far.
 
-    A row holds (n_keypoints, 7) float32 of one frame: x, y, mass, and the claimed covariance; NaN: damaged.
+    A row holds (n_keypoints, 9) float32 of one frame, see `_as_row`; NaN: damaged.
     """
 
-    engine: Engine
+    finder: Finder
     info: VideoInfo
-    animal_side: float
     rows: list[np.ndarray] = field(default_factory=list)
     centre: Array | None = None
     damaged: int = 0
 
     def __post_init__(self):
-        self.whole = self.engine.whole_view(self.info.width, self.info.height)
-        side = self.animal_side * 1.4 * self.engine.scale
-        self.side = int(np.ceil(side / MULTIPLE) * MULTIPLE) if np.isfinite(side) else 0
-        if not 0 < self.side**2 < 0.7 * np.prod(self.whole[1]):
-            self.side = 0
+        self.side = self.finder.window_side(self.info.width, self.info.height)
 
     def first_view(self) -> View | None:
-        """Where to look first: at a window around the animal, else at the whole image (None: where a locator says)."""
-        if self.centre is not None and self.side:
-            return self._window(self.centre)
-        return self.whole if self.engine.locator is None else None
+        """The window where the animal was seen last; None: it has to be found."""
+        return None if self.centre is None or not self.side else self.finder.window_at(self.centre, self.side)
 
     def step(self, image: Image | None, seen: Found | None = None) -> None:
         """Look at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
-            self.add(np.full((self.engine.network.n_keypoints, 7), np.nan, np.float32))
+            self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
             return
-        centre = self.centre if self.side else None
-        found = seen if centre is None else self._near(image, centre, seen)
+        found = self.finder.near(image, self.centre, seen) if self.centre is not None and self.side else None
         if found is None:
-            found = self.engine.look(image)
-        flat = found.covariances.reshape(-1, 4)
-        self.add(np.column_stack([found.points, found.mass, flat]).astype(np.float32))
+            found = self.finder.find(image)
+        self.add(_as_row(found))
 
     def add(self, row: np.ndarray) -> None:
         """Keep a frame's row, and where the animal is in it (a damaged frame changes nothing)."""
@@ -131,38 +123,16 @@ class Track:
         if np.isnan(row).all():
             self.damaged += 1
             return
-        sure = row[:, 2] > SURE
-        few = sure.sum() < max(1, 0.3 * len(sure))
-        points = row[sure, :2].astype(float)
-        self.centre = None if few else (points.min(0) + points.max(0)) / 2
-
-    def _window(self, centre: Array) -> View:
-        size = (self.side, self.side)
-        return window(centre, size, self.engine.scale), size
-
-    def _near(self, image: Image, centre: Array, found: Found | None) -> Found | None:
-        """Look at the window around a place, and once more around what was found if that touches the window's rim, so
-        that part of it may lie outside; None where the animal is not there or still at the rim."""
-        reach = (self.side / 2 - 4) / self.engine.scale
-        for _ in range(2):
-            if found is None:
-                found = self.engine.look(image, self._window(centre))
-            if np.median(found.mass) < LOST:
-                return None
-            sure = found.points[found.mass > SURE]
-            if len(sure) == 0 or (np.abs(sure - centre) <= reach).all():
-                return found
-            centre, found = (sure.min(0) + sure.max(0)) / 2, None
-        return None
+        self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
 
 
-def _has_room(engine: Engine) -> bool:
+def _has_room(finder: Finder) -> bool:
     """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
-    return next(engine.network.parameters()).device.type == "cuda"
+    return next(finder.engine.network.parameters()).device.type == "cuda"
 
 
-def _look_together(engine: Engine, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
-    """What the first views of the cameras of one instant show, each size in one batch."""
+def _look_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+    """What the windows of the cameras of one instant show, each size in one batch."""
     by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
     for name, image in images.items():
         view = tracks[name].first_view()
@@ -171,7 +141,7 @@ def _look_together(engine: Engine, tracks: Mapping[str, Track], images: Mapping[
     seen: dict[str, Found] = {}
     for batch in by_size.values():
         names, matrices, inputs = zip(*batch, strict=True)
-        seen |= zip(names, engine.read(np.stack(inputs), list(matrices)), strict=True)
+        seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
     return seen
 
 
@@ -290,16 +260,16 @@ def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times:
     if n_frames == 0:
         raise VideoError("no frame could be decoded from any of the videos")
     n_keypoints = len(detector.keypoints)
-    rows = np.full((len(tracks), n_frames, n_keypoints, 7), np.nan)
+    rows = np.full((len(tracks), n_frames, n_keypoints, 9), np.nan)
     for c, track in enumerate(tracks.values()):
         if track.rows:
             rows[c, : len(track.rows)] = track.rows
-    points, claimed = rows[..., :2], rows[..., 3:].reshape(*rows.shape[:-1], 2, 2)
-    confidence, covariances = calibrated(detector, np.nan_to_num(rows[..., 2]), claimed)
+    found = _of_rows(rows)
+    confidence, covariances = calibrated(detector.uncertainty, found)
     if times is None:
         times = frame_times(n_frames, fps)
     views = views_dataset(
-        points,
+        found.points,
         cameras=list(tracks),
         keypoints=detector.keypoints,
         times=times[:n_frames],
@@ -312,11 +282,23 @@ def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times:
     return views
 
 
-def calibrated(detector: Detector, mass: Array, covariances: Array) -> tuple[Array, Array]:
+def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
     """Confidence (..., n_keypoints) and covariances (..., 2, 2) that were measured to hold; missing: 0 and NaN."""
-    known = np.asarray(np.isfinite(covariances).all((-2, -1)))
-    safe = np.where(known[..., None, None], covariances, np.eye(2))
-    std = np.sqrt(np.sqrt(np.clip(np.linalg.det(safe), 1e-12, None)))
-    confidence = np.where(known, detector.uncertainty.confidence(mass, std), 0.0)
-    scaled = safe * detector.uncertainty.scale(mass, std)[..., None, None]
+    known = np.asarray(np.isfinite(found.covariances).all((-2, -1)))
+    safe = np.where(known[..., None, None], found.covariances, np.eye(2))
+    found = Found(*(np.nan_to_num(values) for values in found))._replace(covariances=safe)
+    confidence = np.where(known, uncertainty.confidence(found), 0.0)
+    scaled = safe * uncertainty.scale(found)[..., None, None]
     return confidence, np.where(known[..., None, None], scaled, np.nan)
+
+
+def _as_row(found: Found) -> np.ndarray:
+    """(n_keypoints, 9) float32: x, y, mass, evidence, width, and the claimed covariance."""
+    flat = found.covariances.reshape(-1, 4)
+    return np.column_stack([found.points, found.mass, found.evidence, found.width, flat]).astype(np.float32)
+
+
+def _of_rows(rows: Array) -> Found:
+    """What (..., n_keypoints, 9) rows hold."""
+    covariances = rows[..., 5:].reshape(*rows.shape[:-1], 2, 2)
+    return Found(rows[..., :2], rows[..., 2], covariances, rows[..., 3], rows[..., 4])

@@ -64,6 +64,8 @@ class Recipe:
     unlabelled : weight with which a keypoint left unlabelled counts as not visible; 0: it says nothing
     precision : of training: "auto" (bf16 where it is faster), "fp32" or "bf16"
     hard_negatives : fraction of crops that, in the second half, are placed on false peaks found on training frames
+    looks : in how many ways each window is looked at in prediction, turned and mirrored as training turned and mirrored
+        its pictures; their median is closer (see benchmarks/README.md), each look costs as much as the first
     locator : train a small second network that finds the animal's box in the shrunk picture, so that the network looks
         at a crop only (for a small animal in a large picture)
 
@@ -92,13 +94,14 @@ class Recipe:
     unlabelled: float = 0.3
     precision: str = "auto"
     hard_negatives: float = 0.0
+    looks: int = 1
     locator: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
         if isinstance(self.augmentation, dict):
             object.__setattr__(self, "augmentation", _from_options(Augmentation, self.augmentation))
-        for name in ("iterations", "batch", "crop", "checks"):
+        for name in ("iterations", "batch", "crop", "checks", "looks"):
             if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)}")
         if self.crop % 32:

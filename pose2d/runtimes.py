@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .fusion import fuse_convolutions, keep_freed_memory
 from .networks import Maps, PoseNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
@@ -24,7 +25,7 @@ class RuntimeMissingError(ModuleNotFoundError):
 
 def as_input(images: Tensor) -> Tensor:
     """(n, height, width, 3) bytes to (n, 3, height, width) in -1..1, channels last in memory."""
-    return images.permute(0, 3, 1, 2).to(torch.float32).mul(1 / 127.5).sub(1.0)
+    return (images.permute(0, 3, 1, 2) * (1 / 127.5)).sub_(1.0)
 
 
 def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
@@ -50,6 +51,10 @@ def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
 
 def _torch(network: PoseNet, bf16: bool) -> Run:
     device = next(network.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
+        if not bf16:
+            fuse_convolutions(network)
 
     def run(pictures: np.ndarray) -> Maps:
         images = as_input(torch.from_numpy(pictures).to(device))
@@ -60,32 +65,68 @@ def _torch(network: PoseNet, bf16: bool) -> Run:
 
 
 class _Exported(nn.Module):
-    """The network's features with the picture conversion inside; its head stays here, in float32."""
+    """Pictures in, the network's features and logits out."""
 
     def __init__(self, network: PoseNet):
         super().__init__()
         self.network = network
 
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.network(as_input(pictures))
+        return maps.features, maps.logits
+
+
+class _Begin(nn.Module):
+    """Pictures in, the output of the layers that want float32 out (the picture as numbers, where there are none)."""
+
+    def __init__(self, network: PoseNet):
+        super().__init__()
+        self.features = network.features
+
     def forward(self, pictures: Tensor) -> Tensor:
-        features = self.network.features(as_input(pictures))
-        return features[0] if isinstance(features, tuple) else features
+        images = as_input(pictures)
+        return self.features.begin(images) if hasattr(self.features, "begin") else images  # type: ignore[operator]
+
+
+class _Finish(nn.Module):
+    """What `_Begin` left undone, but for the head."""
+
+    def __init__(self, network: PoseNet):
+        super().__init__()
+        self.features = network.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features.finish(x) if hasattr(self.features, "finish") else self.features(x)  # type: ignore[operator]
 
 
 def _openvino(network: PoseNet, bf16: bool) -> Run:
-    """One compiled model per input size: sizes that are known in advance run fastest."""
+    """One compiled model per input size (sizes known in advance run fastest); two for bfloat16, the head outside."""
     openvino = _import("openvino", "openvino")
-    exported, core, compiled = _Exported(network).eval(), openvino.Core(), {}
-    options: dict = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "PERFORMANCE_HINT": "LATENCY"}
-    options["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
+    core, compiled = openvino.Core(), {}
+    parts = [(_Begin(network), "f32"), (_Finish(network), "bf16")] if bf16 else [(_Exported(network), "f32")]
+
+    def compile_part(part: nn.Module, precision: str, example: Tensor):
+        model = openvino.convert_model(part.eval(), example_input=example, input=[tuple(example.shape)])
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        return core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": torch.get_num_threads()})
+
+    def compile_at(pictures: np.ndarray) -> list:
+        models, example = [], torch.from_numpy(pictures)
+        with torch.no_grad():
+            for part, precision in parts:
+                models.append(compile_part(part, precision, example))
+                example = part(example)
+        return models
 
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in compiled:
-            example = torch.from_numpy(pictures)
-            with torch.no_grad():
-                model = openvino.convert_model(exported, example_input=example, input=[tuple(pictures.shape)])
-            compiled[pictures.shape] = core.compile_model(model, "CPU", options)
-        answer = compiled[pictures.shape](pictures, share_outputs=False)
-        return network.maps_of(torch.from_numpy(answer[0]))
+            compiled[pictures.shape] = compile_at(pictures)
+        values: list = [pictures]
+        for model in compiled[pictures.shape]:
+            # read before the next call, which overwrites them
+            values = list(model(values[0], share_inputs=True, share_outputs=True).values())
+        outputs = [torch.from_numpy(value) for value in values]
+        return network.maps_of(*outputs) if bf16 else Maps(outputs[1], outputs[0])
 
     return run
 
@@ -98,8 +139,8 @@ def _onnx(network: PoseNet) -> Run:
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in sessions:
             sessions[pictures.shape] = _onnx_session(onnxruntime, exported, torch.from_numpy(pictures))
-        (features,) = sessions[pictures.shape].run(None, {"pictures": pictures})
-        return network.maps_of(torch.from_numpy(features))
+        features, logits = sessions[pictures.shape].run(None, {"pictures": pictures})
+        return Maps(torch.from_numpy(logits), torch.from_numpy(features))
 
     return run
 
@@ -110,7 +151,7 @@ def _onnx_session(onnxruntime, exported: nn.Module, example: Tensor):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
-            exported, (example,), str(path), input_names=["pictures"], output_names=["features"], dynamo=False
+            exported, (example,), str(path), input_names=["pictures"], output_names=["features", "logits"], dynamo=False
         )
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 

@@ -75,9 +75,15 @@ def _check_inside(labels: Labels, index: int, size: tuple[int, int]) -> None:
 
 def labelled_images(labels: Labels) -> list[Image]:
     """All pictures of the labels at full size, in memory."""
+    images = dict(images_of(labels))
+    return [images[i] for i in range(len(labels))]
+
+
+def images_of(labels: Labels) -> Iterator[tuple[int, Image]]:
+    """Position and picture of all labelled frames, one after the other: the picture files, then the videos' frames."""
     in_videos = [i for i, picture in enumerate(labels.pictures) if picture.frame is not None]
-    decoded = dict(frames_of(labels, in_videos))
-    return [decoded[i] if i in decoded else labels.image(i) for i in range(len(labels))]
+    yield from ((i, labels.image(i)) for i, picture in enumerate(labels.pictures) if picture.frame is None)
+    yield from frames_of(labels, in_videos)
 
 
 def frames_of(labels: Labels, indices: Iterable[int]) -> Iterator[tuple[int, Image]]:

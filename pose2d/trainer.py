@@ -24,6 +24,7 @@ from .losses import pose_loss
 from .networks import PoseNet
 from .recipe import Recipe
 from .runtimes import as_input
+from .search import Finder
 from .spread import Residuals
 
 
@@ -99,9 +100,9 @@ class Trainer:
 
     def _check(self) -> str:
         """Measure on the held-out frames, look for hard negatives at half time, and say it in a few words."""
-        engine, error, said = engine_of(self.averaged, self.scale), None, ""
+        finder, error, said = Finder(engine_of(self.averaged, self.scale)), None, ""
         if self.held_out is not None:
-            found = locate(engine, self.held_out).points
+            found = locate(finder, self.held_out).points
             error = float(np.nanmedian(np.linalg.norm(found - self.held_out.points_2d, axis=-1)))
             said = f", held-out median {error:.1f} px"
         earlier = [e for e in self.history["held_out"] if e is not None]
@@ -111,7 +112,7 @@ class Trainer:
         self.history["loss"].append(self.history["running"])
         self.history["held_out"].append(error)
         if self.recipe.hard_negatives and self.done >= self.recipe.iterations / 2 and not len(self.crops.false_peaks):
-            self.crops.remember_false_peaks(locate(engine, self.labels).points, self.done)
+            self.crops.remember_false_peaks(locate(finder, self.labels).points, self.done)
         return f"loss {self.history['running']:.2f}{said}"
 
     def _exhausted(self) -> bool:

@@ -126,11 +126,11 @@ def test_no_videos_is_said(detector):
 
 def test_pictures_of_other_sizes_are_found_alike(detector, labels, tmp_path):
     """Sizes may be mixed: a picture with a wide margin gives the same points, moved by the margin."""
-    from muybridge.pose2d.inference import detector_engine
+    from muybridge.pose2d.search import finder_of
 
-    engine, image = detector_engine(detector, "fp32"), draw_animal(labels.points_2d[3], SIZE, 3)
+    finder, image = finder_of(detector, "fp32"), draw_animal(labels.points_2d[3], SIZE, 3)
     wide = cv2.copyMakeBorder(image, 32, 0, 64, 0, cv2.BORDER_REPLICATE)
-    moved = engine.look(wide).points - engine.look(image).points
+    moved = finder.find(wide).points - finder.find(image).points
     np.testing.assert_allclose(np.median(moved, axis=0), [64, 32], atol=0.5)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from muybridge.pose2d.blocks import SamePad, fold_norms
+from muybridge.pose2d.fusion import SIZES, FusedConv, fuse_convolutions
 from muybridge.pose2d.losses import coin_loss, pose_loss
 from muybridge.pose2d.networks import NETWORKS, build_network
 from muybridge.pose2d.recipe import Recipe
@@ -39,6 +40,41 @@ def test_folded_normalisations_change_nothing(name):
         image = torch.rand(1, 3, 64, 64)
         folded = fold_norms(copy.deepcopy(network))
         torch.testing.assert_close(folded(image).logits, network(image).logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["small", "mobilenet_v2", "efficientnet_b0", "resnet50", "unet"])
+def test_fused_convolutions_change_nothing_at_any_size(name):
+    folded = fold_norms(build_network(name, 2).eval())
+    fused = copy.deepcopy(folded)
+    fuse_convolutions(fused)
+    assert any(isinstance(part, FusedConv) for part in fused.modules())
+    sides = [(64, 64), (32, 96)] if name == "unet" else [(64, 64), (32, 96), (75, 53)]  # the U-Net halves whole sides
+    with torch.inference_mode():
+        for height, width in sides:
+            image = torch.rand(2, 3, height, width)
+            torch.testing.assert_close(fused(image).logits, folded(image).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_fused_convolutions_take_more_sizes_than_they_keep_weights_for():
+    folded = fold_norms(build_network("mobilenet_v2", 2).eval())
+    fused = copy.deepcopy(folded)
+    fuse_convolutions(fused)
+    with torch.inference_mode():
+        for i in range(SIZES + 2):
+            image = torch.rand(1, 3, 32, 32 * (i + 1))
+            torch.testing.assert_close(fused(image).logits, folded(image).logits, atol=1e-4, rtol=1e-4)
+    assert max(len(part.packed) for part in fused.modules() if isinstance(part, FusedConv)) == SIZES
+
+
+def test_the_first_layers_of_mobilenet_stay_in_float32():
+    network = fold_norms(build_network("mobilenet_v2", 2).eval())
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        begun = network.features.begin(image)
+        finished = network.features.finish(begun)
+    assert begun.dtype == torch.float32
+    assert finished.dtype == torch.bfloat16
+    assert begun.equal(network.features.trunk.blocks[0](network.features.trunk.stem(image)))
 
 
 def test_weights_depend_on_the_seed_and_leave_the_global_random_state_alone():

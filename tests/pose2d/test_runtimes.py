@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from muybridge.pose2d.inference import detector_engine
 from muybridge.pose2d.runtimes import RuntimeMissingError, make_run
+from muybridge.pose2d.search import finder_of
 from tests.pose2d.animals import draw_animal
 
 
@@ -12,15 +12,15 @@ from tests.pose2d.animals import draw_animal
 def test_other_runtimes_give_torchs_points(detector, labels, runtime):
     pytest.importorskip("openvino" if runtime == "openvino" else "onnxruntime")
     pictures = [draw_animal(labels.points_2d[i], (128, 96), i) for i in range(4)]
-    torch_engine, other = detector_engine(detector, "fp32"), detector_engine(detector, "fp32", runtime)
+    by_torch, other = finder_of(detector, "fp32"), finder_of(detector, "fp32", runtime)
     for picture in pictures:
-        np.testing.assert_allclose(other.look(picture).points, torch_engine.look(picture).points, atol=0.1)
+        np.testing.assert_allclose(other.find(picture).points, by_torch.find(picture).points, atol=0.1)
 
 
 def test_bfloat16_moves_points_by_little(detector, labels):
-    exact, fast = detector_engine(detector, "fp32"), detector_engine(detector, "bf16")
+    exact, fast = finder_of(detector, "fp32"), finder_of(detector, "bf16")
     pictures = [draw_animal(labels.points_2d[i], (128, 96), i) for i in range(8)]
-    moved = np.linalg.norm([fast.look(p).points - exact.look(p).points for p in pictures], axis=-1)
+    moved = np.linalg.norm([fast.find(p).points - exact.find(p).points for p in pictures], axis=-1)
     assert np.median(moved) <= 0.1
     assert np.quantile(moved, 0.9) <= 0.5
 
@@ -29,7 +29,7 @@ def test_an_unknown_runtime_or_precision_is_refused(detector, monkeypatch):
     with pytest.raises(ValueError, match="no runtime 'tensorrt'"):
         make_run(detector.network, "tensorrt", False)
     with pytest.raises(ValueError, match="precision must be"):
-        detector_engine(detector, "int8")
+        finder_of(detector, "int8")
     import muybridge.pose2d.runtimes as runtimes
 
     def absent(name):

@@ -6,8 +6,8 @@ import pytest
 from muybridge.pose2d import DetectorError, load_detector, train
 from muybridge.pose2d.boxes import box_labels
 from muybridge.pose2d.crops import Crops
-from muybridge.pose2d.inference import detector_engine
 from muybridge.pose2d.recipe import Recipe
+from muybridge.pose2d.search import finder_of
 from muybridge.pose2d.trainer import Trainer, one_cycle
 from tests.pose2d.animals import OPTIONS, draw_animal
 
@@ -61,11 +61,11 @@ def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing():
 def test_a_locator_looks_at_the_animal_only_and_is_saved_with_the_detector(labels, tmp_path):
     detector = train(labels, progress=False, **(OPTIONS | {"iterations": 2, "locator": True}))
     path = detector.save(tmp_path / "two_stages.safetensors")
-    engine = detector_engine(load_detector(path), "fp32")
-    assert engine.locator is not None
+    finder = finder_of(load_detector(path), "fp32")
+    assert finder.locator is not None
     wide = np.full((400, 600, 3), 110, np.uint8)
     wide[200:296, 300:428] = draw_animal(labels.points_2d[0], (128, 96))
-    engine.look(wide)  # two iterations find nothing: the answer must still come, from the whole picture
+    finder.find(wide)  # two iterations find nothing: the answer must still come, from the whole picture
     boxes = box_labels(labels)
     np.testing.assert_allclose(boxes.points_2d[:, 0], boxes.points_2d[:, 1:].mean(1))
 

@@ -5,6 +5,7 @@ import torch
 from scipy.stats import spearmanr
 
 from muybridge.pose2d.decoding import cholesky_factor
+from muybridge.pose2d.inference import Found
 from muybridge.pose2d.networks import build_network
 from muybridge.pose2d.spread import Residuals
 from muybridge.pose2d.uncertainty import Uncertainty, fit_uncertainty, uncalibrated
@@ -18,7 +19,14 @@ def make_claims(n, rng, overconfidence=9.0):
     lost = rng.random((n, 3)) < 0.05
     errors[lost] = rng.uniform(-300, 300, (lost.sum(), 2))
     mass = np.where(lost, rng.uniform(0.1, 0.6, (n, 3)), rng.uniform(0.7, 0.99, (n, 3)))
-    return errors, mass, true / overconfidence
+    # a peak's width and evidence follow the size of its errors as loosely as they do in a network
+    width = scale * np.exp(rng.normal(0, 0.3, (n, 3)))
+    evidence = np.where(lost, 1.0, 6.0) - np.log(scale) + rng.normal(0, 1, (n, 3))
+    return errors, Found(np.zeros((n, 3, 2)), mass, true / overconfidence, evidence, width)
+
+
+def scaled(fitted, found):
+    return found.covariances * fitted.scale(found)[..., None, None]
 
 
 def std_of(covariances):
@@ -27,10 +35,10 @@ def std_of(covariances):
 
 def test_ninety_percent_ellipses_hold_ninety_percent_of_new_errors():
     rng = np.random.default_rng(0)
-    errors, mass, claimed = make_claims(300, rng)
-    fitted = fit_uncertainty(errors, mass, claimed, radius=5.0)
-    errors, mass, claimed = make_claims(2000, rng)
-    covariances = claimed * fitted.scale(mass, std_of(claimed))[..., None, None]
+    errors, found = make_claims(300, rng)
+    fitted = fit_uncertainty(errors, found, radius=5.0)
+    errors, found = make_claims(2000, rng)
+    covariances = scaled(fitted, found)
     distance2 = np.einsum("...i,...ij,...j", errors, np.linalg.inv(covariances), errors)
     assert 0.85 < (distance2 < 4.605).mean() < 0.95
     assert spearmanr(std_of(covariances).ravel(), np.linalg.norm(errors, axis=-1).ravel())[0] > 0.45
@@ -41,8 +49,8 @@ def test_ellipses_fitted_to_a_dozen_frames_hold_ninety_percent_of_new_errors_all
     inside = []
     for _ in range(40):
         fitted = fit_uncertainty(*make_claims(12, rng), radius=5.0)
-        errors, mass, claimed = make_claims(200, rng)
-        covariances = claimed * fitted.scale(mass, std_of(claimed))[..., None, None]
+        errors, found = make_claims(200, rng)
+        covariances = scaled(fitted, found)
         distance2 = np.einsum("...i,...ij,...j", errors, np.linalg.inv(covariances), errors)
         inside.append((distance2 < 4.605).mean())
     assert 0.88 < np.mean(inside) < 0.95
@@ -50,10 +58,10 @@ def test_ellipses_fitted_to_a_dozen_frames_hold_ninety_percent_of_new_errors_all
 
 def test_confidence_is_the_probability_of_being_within_the_radius():
     rng = np.random.default_rng(1)
-    errors, mass, claimed = make_claims(400, rng)
-    fitted = fit_uncertainty(errors, mass, claimed, radius=3.0)
-    errors, mass, claimed = make_claims(4000, rng)
-    confidence = fitted.confidence(mass, std_of(claimed))
+    errors, found = make_claims(400, rng)
+    fitted = fit_uncertainty(errors, found, radius=3.0)
+    errors, found = make_claims(4000, rng)
+    confidence = fitted.confidence(found)
     hit = np.linalg.norm(errors, axis=-1) < 3.0
     for low in (0.1, 0.3, 0.5, 0.7):
         within = (confidence >= low) & (confidence < low + 0.2)
@@ -63,21 +71,20 @@ def test_confidence_is_the_probability_of_being_within_the_radius():
 
 def test_few_labels_leave_the_claims_as_they_are():
     rng = np.random.default_rng(2)
-    errors, mass, claimed = make_claims(5, rng)
-    fitted = fit_uncertainty(errors, mass, claimed, radius=5.0)
+    errors, found = make_claims(5, rng)
+    fitted = fit_uncertainty(errors, found, radius=5.0)
     assert fitted.n_held_out == 0
-    np.testing.assert_allclose(fitted.confidence(mass, std_of(claimed)), mass, atol=1e-6)
-    np.testing.assert_array_equal(fitted.scale(mass, std_of(claimed)), 1.0)
+    np.testing.assert_allclose(fitted.confidence(found), found.mass, atol=1e-6)
+    np.testing.assert_array_equal(fitted.scale(found), 1.0)
 
 
 def test_missing_labels_count_for_nothing():
     rng = np.random.default_rng(3)
-    errors, mass, claimed = make_claims(100, rng)
+    errors, found = make_claims(100, rng)
     with_gaps = np.concatenate([errors, np.full((50, 3, 2), np.nan)])
-    same = fit_uncertainty(
-        with_gaps, np.concatenate([mass, mass[:50]]), np.concatenate([claimed, claimed[:50]]), radius=5.0
-    )
-    np.testing.assert_allclose(same.temperature, fit_uncertainty(errors, mass, claimed, 5.0).temperature)
+    longer = Found(*(np.concatenate([values, values[:50]]) for values in found))
+    same = fit_uncertainty(with_gaps, longer, radius=5.0)
+    np.testing.assert_allclose(same.temperature, fit_uncertainty(errors, found, 5.0).temperature)
 
 
 def test_it_survives_being_written_as_json():
