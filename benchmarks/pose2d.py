@@ -338,7 +338,12 @@ def speed(arguments) -> pd.DataFrame:
                     print(error, file=sys.stderr)
                     continue
                 rows.append(
-                    {"network": network, "runtime": runtime, "precision": precision, "images/s": rate(engine.look, image)}
+                    {
+                        "network": network,
+                        "runtime": runtime,
+                        "precision": precision,
+                        "images/s": rate(engine.look, image),
+                    }
                 )
                 if exact is not None:
                     moved = np.linalg.norm(places(replace(engine, scale=scale), pictures) - exact, axis=-1)

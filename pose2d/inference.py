@@ -15,11 +15,10 @@ from .blocks import fold_norms
 from .decoding import find_peaks
 from .grid import apply_affine, invert_affine, scaling, warp
 from .networks import PoseNet
-from .runtimes import Run, make_run
+from .runtimes import SIDE, Run, make_run
 from .small import Small
 from .template import TemplateMatching
 
-MULTIPLE = 32  # sides of the network's input
 View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
 
 
@@ -57,7 +56,7 @@ class Engine:
 
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
-        size = tuple(max(MULTIPLE, int(np.ceil(side * self.scale / MULTIPLE)) * MULTIPLE) for side in (width, height))
+        size = tuple(max(SIDE, int(np.ceil(side * self.scale / SIDE)) * SIDE) for side in (width, height))
         return scaling(self.scale), (size[0], size[1])
 
     def look(self, image: Image, view: View | None = None) -> Found:

@@ -16,6 +16,7 @@ from .fusion import fuse_convolutions, keep_freed_memory
 from .networks import Maps, PoseNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
+SIDE = 32  # all sides of the network's input are multiples of this
 Run = Callable[[np.ndarray], Maps]
 
 
@@ -104,27 +105,29 @@ def _openvino(network: PoseNet, bf16: bool) -> Run:
     openvino = _import("openvino", "openvino")
     core, compiled = openvino.Core(), {}
     parts = [(_Begin(network), "f32"), (_Finish(network), "bf16")] if bf16 else [(_Exported(network), "f32")]
+    with torch.no_grad():
+        models, example = [], torch.zeros(1, 2 * SIDE, 3 * SIDE, 3, dtype=torch.uint8)
+        for part, _ in parts:
+            models.append(openvino.convert_model(part.eval(), example_input=example))
+            example = part(example) if bf16 else example
 
-    def compile_part(part: nn.Module, precision: str, example: Tensor):
-        model = openvino.convert_model(part.eval(), example_input=example, input=[tuple(example.shape)])
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        return core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": torch.get_num_threads()})
-
-    def compile_at(pictures: np.ndarray) -> list:
-        models, example = [], torch.from_numpy(pictures)
-        with torch.no_grad():
-            for part, precision in parts:
-                models.append(compile_part(part, precision, example))
-                example = part(example)
-        return models
+    def compile_at(size: tuple[int, ...]) -> list:
+        steps = []
+        for model, (_, precision) in zip(models, parts, strict=True):
+            model = model.clone()
+            model.reshape({model.input(0): list(size)})
+            options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+            steps.append(core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}))
+            size = tuple(model.output(0).shape)
+        return steps
 
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in compiled:
-            compiled[pictures.shape] = compile_at(pictures)
+            compiled[pictures.shape] = compile_at(pictures.shape)
         values: list = [pictures]
-        for model in compiled[pictures.shape]:
+        for step in compiled[pictures.shape]:
             # read before the next call, which overwrites them
-            values = list(model(values[0], share_inputs=True, share_outputs=True).values())
+            values = list(step(values[0], share_inputs=True, share_outputs=True).values())
         outputs = [torch.from_numpy(value) for value in values]
         return network.maps_of(*outputs) if bf16 else Maps(outputs[1], outputs[0])
 

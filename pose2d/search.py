@@ -13,13 +13,14 @@ from ..formats.videos import Image
 from .boxes import box_centre
 from .detector import Detector
 from .grid import turned, window
-from .inference import MULTIPLE, Engine, Found, View, engine_of
+from .inference import Engine, Found, View, engine_of
 from .labels import mirror_partners
 from .recipe import Recipe
+from .runtimes import SIDE
 
 SURE = 0.3  # probability mass above which a peak is believed
 LOST = 0.35  # median mass of the peaks below which the whole picture is searched
-AROUND = 1.4  # side of the window, in sides of the animal
+AROUND = 1.35  # side of the window, in sides of the animal
 
 
 class Look(NamedTuple):
@@ -96,7 +97,7 @@ class Finder:
         side = AROUND * self.animal_side * self.engine.scale
         if not np.isfinite(side):
             return 0
-        side = int(np.ceil(side / MULTIPLE) * MULTIPLE)
+        side = int(np.ceil(side / SIDE) * SIDE)
         return side if side**2 < 0.7 * np.prod(self.engine.whole_view(width, height)[1]) else 0
 
     def window_at(self, centre: Array, side: int) -> View:
