@@ -319,7 +319,7 @@ def corruption(arguments) -> pd.DataFrame:
 def speed(arguments) -> pd.DataFrame:
     """640x480 network pixels, one picture at a time, best of three rounds of ten; points at the detector's scale."""
     labels = read_labels(SHARED / "data" / "openfield")
-    image, pictures = labels.image(0), [labels.image(i) for i in range(0, len(labels), 3)]
+    image, pictures = labels.image(0), [labels.image(i) for i in range(len(labels))]
     networks = {name: build_network(name, 4).eval() for name in ("small", "mobilenet_v2", "resnet50")}
     exact, scale = None, 1.0
     if arguments.detector:

@@ -61,3 +61,22 @@ def test_a_target_outside_the_grid_or_missing_is_empty_and_inside_sums_to_one():
     points = torch.tensor([[[5.0, 5.0], [-3.0, 5.0], [float("nan"), float("nan")]]])
     sums = targets(points, 1.0, 12, 16).sum((2, 3))[0]
     torch.testing.assert_close(sums, torch.tensor([1.0, 0.0, 0.0]))
+
+
+def test_a_place_does_not_jump_when_rounding_makes_a_neighbour_the_largest_cell():
+    network = build_network("small", 1).eval()
+    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
+    features = torch.zeros(1, network.features.width, 24, 32)
+    found, plain = [], []
+    for nudge in (-1e-4, 1e-4):
+        # a peak of the width of the targets between two cells: their order depends on the nudge
+        logits = 5 - 0.32 * (columns - 14.5) ** 2 - 0.32 * (rows - 10) ** 2
+        logits[10, 14], logits[10, 15] = 5.0, 5.0 + nudge
+        with torch.no_grad():
+            found.append(find_peaks(network, Maps(logits[None, None], features)).points[0, 0])
+        middle = int(logits.argmax()) % 32
+        near = logits[8:13, middle - 2 : middle + 3].exp()
+        plain.append(float((near * columns[8:13, middle - 2 : middle + 3]).sum() / near.sum()))
+    jump = float(torch.linalg.norm(found[1] - found[0]))
+    assert jump < 0.4 * abs(plain[1] - plain[0])
+    np.testing.assert_allclose(found[0], [14.5, 10], atol=0.05)
