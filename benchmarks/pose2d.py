@@ -6,7 +6,7 @@
     python benchmarks/pose2d.py mirror                       mirror mouse, held out in time
     python benchmarks/pose2d.py rat [--held-out time]        rat: three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
-    python benchmarks/pose2d.py corruption [--detector FILE] Horse-C kinds and severities on openfield
+    python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
     python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
                                                              detector also how far its points move
     python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together, or the open field's with a
@@ -303,13 +303,14 @@ def claims_met(errors: np.ndarray, confidence: np.ndarray, covariances: np.ndarr
 
 
 def corruption(arguments) -> pd.DataFrame:
+    """On the test frames of `--seed`, which must be the seed of a given detector."""
     labels = read_labels(SHARED / "data" / "openfield")
-    trained, tested, _ = split_labels(labels, 0.2, "random", 0)
+    trained, tested, _ = split_labels(labels, 0.2, "random", arguments.seed)
     if arguments.detector:
         detector = load_detector(arguments.detector)
     else:
         options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
-        detector = train(trained, weights=IMAGENET, progress=False, **options)
+        detector = train(trained, weights=IMAGENET, seed=arguments.seed, progress=False, **options)
     return corruption_table(detector, tested)
 
 
