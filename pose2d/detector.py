@@ -102,7 +102,9 @@ def load_detector(path: str | os.PathLike) -> Detector:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise DetectorError(f"{path} cannot be read as a detector ({error}); train or copy it again") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if isinstance(header, dict) and header.get("format") != FORMAT:
+        raise DetectorError(f"{path} is a detector of another version of this library; train it again")
+    if not isinstance(header, dict):
         raise DetectorError(f"{path} is no detector of this library (weights go to train(..., weights=...))")
     locator = None
     if "locator" in header:

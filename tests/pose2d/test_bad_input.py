@@ -138,3 +138,11 @@ def test_pictures_of_another_size_than_was_labelled_are_refused(labels):
     enlarged = replace(labels, points_2d=labels.points_2d * 4)
     with pytest.raises(LabelError, match=r"outside its picture .* of \d+x\d+; give the picture at the size"):
         train(enlarged, progress=False, **OPTIONS)
+
+
+def test_a_detector_of_another_version_is_refused(detector, tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("muybridge.pose2d.detector.FORMAT", "muybridge detector 1")
+        path = detector.save(tmp_path / "old.safetensors")
+    with pytest.raises(DetectorError, match=r"old.safetensors is a detector of another version .* train it again"):
+        load_detector(path)
