@@ -320,12 +320,13 @@ def corruption(arguments) -> pd.DataFrame:
 def speed(arguments) -> pd.DataFrame:
     """640x480 network pixels, one picture at a time, best of three rounds of ten; points at the detector's scale."""
     labels = read_labels(SHARED / "data" / "openfield")
-    image, pictures = labels.image(0), [labels.image(i) for i in range(len(labels))]
+    image, pictures = labels.image(0), []
     networks = {name: build_network(name, 4).eval() for name in ("small", "mobilenet_v2", "resnet50")}
     exact, scale = None, 1.0
     if arguments.detector:
         detector = load_detector(arguments.detector)
         networks, scale = {"detector": detector.network}, detector.scale
+        pictures = [labels.image(i) for i in range(len(labels))]
         exact = places(engine_of(detector.network, scale, "fp32", "torch"), pictures)
     rows = []
     for network, net in networks.items():

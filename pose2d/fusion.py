@@ -28,8 +28,8 @@ _FUSED: dict[type[nn.Module], tuple[str, list]] = {
 def keep_freed_memory() -> None:
     """Let glibc keep what a network has freed for its next picture; elsewhere nothing happens.
 
-    Otherwise every layer's output of some megabytes is given back to the system and asked for anew, page by page: a
-    quarter to a third of the time of a MobileNetV2. The process stays as large as it was at its largest.
+    Otherwise every layer's output of some megabytes is given back to the system and asked for anew, page by page: about
+    a quarter of the time of a MobileNetV2. The process stays as large as it was at its largest.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -107,14 +107,14 @@ class Track:
 
     def first_view(self) -> View | None:
         """The window where the animal was seen last; None: it has to be found."""
-        return None if self.centre is None or not self.side else self.finder.window_at(self.centre, self.side)
+        return None if self.centre is None else self.finder.window_at(self.centre, self.side)
 
     def step(self, image: Image | None, seen: Found | None = None) -> None:
         """Look at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
             self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
             return
-        found = self.finder.near(image, self.centre, seen) if self.centre is not None and self.side else None
+        found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
         if found is None:
             found = self.finder.find(image)
         self.add(_as_row(found))
@@ -125,7 +125,8 @@ class Track:
         if np.isnan(row).all():
             self.damaged += 1
             return
-        self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
+        if self.side:
+            self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
 
 
 def _has_room(finder: Finder) -> bool:

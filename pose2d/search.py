@@ -52,15 +52,13 @@ class Finder:
     def find(self, image: Image) -> Found:
         """The keypoints of a picture (height, width, 3) in which the animal may be anywhere."""
         height, width = image.shape[:2]
-        whole, has_window = self.engine.whole_view(width, height), self.window_side(width, height) > 0
-        centre = self._boxed(image) if has_window else None
-        found = self.near(image, centre) if centre is not None else None
-        if found is not None:
-            return found
-        if len(self.looks) == 1 or not has_window:
+        whole, first = self.engine.whole_view(width, height), None
+        if not self.window_side(width, height):
             return self.through(image, whole)
-        first = self.engine.look(image, whole)
-        centre = centre_of(first.points, first.mass, self.animal_side)
+        centre = self._boxed(image)
+        if centre is None and len(self.looks) > 1:
+            first = self.engine.look(image, whole)
+            centre = centre_of(first.points, first.mass, self.animal_side)
         found = self.near(image, centre) if centre is not None else None
         return found or self.through(image, whole, first)
 
