@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from .blocks import fold_norms
 from .decoding import find_peaks
 from .grid import apply_affine, invert_affine, scaling, warp
 from .networks import PoseNet
-from .runtimes import SIDE, Run, make_run
+from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
 from .small import Small
 from .template import TemplateMatching
 
@@ -48,11 +49,13 @@ class Engine:
     network : normalisations merged, evaluation mode, channels last
     scale : network pixels per image pixel
     run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
+    in_torch : whether `run` is torch's own
     """
 
     network: PoseNet
     scale: float
     run: Run
+    in_torch: bool = True
 
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded to what the network needs."""
@@ -66,7 +69,7 @@ class Engine:
 
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
-        with torch.inference_mode():
+        with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
             peaks = find_peaks(self.network, self.run(inputs))
         parts = (peaks.points, peaks.mass, peaks.factor, peaks.evidence, peaks.width)
         values = (part.cpu().numpy().astype(float) for part in parts)
@@ -94,7 +97,8 @@ def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: 
     folded = fold_norms(copy.deepcopy(network).eval()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for parameter in folded.parameters():
         parameter.requires_grad_(False)
-    return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)))
+    runtime = choose_runtime(folded, runtime)
+    return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)), runtime == "torch")
 
 
 def use_bf16(network: PoseNet, precision: str) -> bool:

@@ -67,7 +67,7 @@ class Recipe:
     looks : in how many ways each window is looked at in prediction, turned and mirrored as training turned and mirrored
         its pictures; their median is closer (see benchmarks/README.md), each look costs as much as the first
     locator : train a small second network that finds the animal's box in the shrunk picture, so that the network looks
-        at a crop only (for a small animal in a large picture)
+        at a window only; "auto": where that window is less than a third of the picture and the network not small itself
 
     Raises
     ------
@@ -95,7 +95,7 @@ class Recipe:
     precision: str = "auto"
     hard_negatives: float = 0.0
     looks: int = 1
-    locator: bool = False
+    locator: bool | str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
@@ -114,6 +114,8 @@ class Recipe:
             raise ValueError(f"holdout_by must be one of {HOLDOUT_KINDS}, got {self.holdout_by!r}")
         if self.likelihood not in ("softmax", "bernoulli"):
             raise ValueError(f'likelihood must be "softmax" or "bernoulli", got {self.likelihood!r}')
+        if self.locator not in (True, False, "auto"):
+            raise ValueError(f'locator must be true, false or "auto", got {self.locator!r}')
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {self.precision!r}')
 

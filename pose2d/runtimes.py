@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,27 +25,49 @@ class RuntimeMissingError(ModuleNotFoundError):
     """The chosen runtime is not installed; the message says how to install it."""
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch's other threads asleep: awake they wait for work busily, on cores that another runtime needs."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
 def as_input(images: Tensor) -> Tensor:
     """(n, height, width, 3) bytes to (n, 3, height, width) in -1..1, channels last in memory."""
     return (images.permute(0, 3, 1, 2) * (1 / 127.5)).sub_(1.0)
 
 
-def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
-    """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps.
+def choose_runtime(network: PoseNet, runtime: str) -> str:
+    """What runs a network: "auto" is OpenVINO where it is installed and the network is on the processor, else torch.
 
-    runtime : "torch", "openvino", "onnx", or "auto": OpenVINO where it is installed and the network is on the
-        processor, else torch
+    Raises
+    ------
+    ValueError : the runtime is not known
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"there is no runtime {runtime!r}; known: {', '.join(RUNTIMES)}")
+    if runtime != "auto":
+        return runtime
+    on_processor = next(network.parameters()).device.type == "cpu"
+    return "openvino" if on_processor and find_spec("openvino") else "torch"
+
+
+def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
+    """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps, in as many threads as torch
+    has now.
+
+    runtime : see `choose_runtime`
 
     Raises
     ------
     ValueError : the runtime is not known
     RuntimeMissingError : it is not installed
     """
-    if runtime not in RUNTIMES:
-        raise ValueError(f"there is no runtime {runtime!r}; known: {', '.join(RUNTIMES)}")
-    on_processor = next(network.parameters()).device.type == "cpu"
-    if runtime == "auto":
-        runtime = "openvino" if on_processor and find_spec("openvino") else "torch"
+    runtime = choose_runtime(network, runtime)
     if runtime == "openvino":
         return _openvino(network, bf16)
     return _onnx(network) if runtime == "onnx" else _torch(network, bf16)
@@ -103,12 +126,14 @@ class _Finish(nn.Module):
 def _openvino(network: PoseNet, bf16: bool) -> Run:
     """One compiled model per input size (sizes known in advance run fastest); two for bfloat16, the head outside."""
     openvino = _import("openvino", "openvino")
-    core, compiled = openvino.Core(), {}
+    core, compiled, n_threads = openvino.Core(), {}, torch.get_num_threads()
     parts = [(_Begin(network), "f32"), (_Finish(network), "bf16")] if bf16 else [(_Exported(network), "f32")]
     with torch.no_grad():
         models, example = [], torch.zeros(1, 2 * SIDE, 3 * SIDE, 3, dtype=torch.uint8)
         for part, _ in parts:
-            models.append(openvino.convert_model(part.eval(), example_input=example))
+            # traced here: OpenVINO's own way to trace takes half as long again
+            traced = torch.jit.freeze(torch.jit.trace(part.eval(), example, check_trace=False))
+            models.append(openvino.convert_model(traced, example_input=example))
             example = part(example) if bf16 else example
 
     def compile_at(size: tuple[int, ...]) -> list:
@@ -117,7 +142,7 @@ def _openvino(network: PoseNet, bf16: bool) -> Run:
             model = model.clone()
             model.reshape({model.input(0): list(size)})
             options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-            steps.append(core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}))
+            steps.append(core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": n_threads}))
             size = tuple(model.output(0).shape)
         return steps
 
@@ -137,20 +162,20 @@ def _openvino(network: PoseNet, bf16: bool) -> Run:
 def _onnx(network: PoseNet) -> Run:
     onnxruntime = _import("onnxruntime", "onnxruntime")
     _import("onnx", "onnx")
-    exported, sessions = _Exported(network).eval(), {}
+    exported, sessions, n_threads = _Exported(network).eval(), {}, torch.get_num_threads()
 
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in sessions:
-            sessions[pictures.shape] = _onnx_session(onnxruntime, exported, torch.from_numpy(pictures))
+            sessions[pictures.shape] = _onnx_session(onnxruntime, exported, torch.from_numpy(pictures), n_threads)
         features, logits = sessions[pictures.shape].run(None, {"pictures": pictures})
         return Maps(torch.from_numpy(logits), torch.from_numpy(features))
 
     return run
 
 
-def _onnx_session(onnxruntime, exported: nn.Module, example: Tensor):
+def _onnx_session(onnxruntime, exported: nn.Module, example: Tensor, n_threads: int):
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = n_threads
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(

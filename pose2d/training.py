@@ -16,6 +16,7 @@ from .evaluation import locate
 from .labels import LabelError, Labels
 from .networks import PoseNet, build_network
 from .recipe import Augmentation, Recipe
+from .search import AROUND
 from .splits import split_labels
 from .trainer import Trainer
 from .uncertainty import fit_uncertainty, uncalibrated
@@ -72,8 +73,9 @@ def train(
         uncertainty=uncalibrated(len(labels.keypoints), confidence_radius(labels)),
         symmetries=tuple(labels.symmetries or ()),
         history=trainer.history | {"note": note},
-        locator=_train_locator(labels, recipe, seed, progress) if recipe.locator else None,
     )
+    if recipe.locator is True or (recipe.locator == "auto" and _is_small(detector, labels)):
+        detector = replace(detector, locator=_train_locator(labels, recipe, seed, progress))
     return calibrate_uncertainty(detector, held_out) if held_out is not None else detector
 
 
@@ -140,13 +142,24 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
     return network
 
 
+def _is_small(detector: Detector, labels: Labels) -> bool:
+    """Whether a look for the animal in the shrunk picture saves most of the work: the window around it covers less than
+    a third of a picture (the first of each camera, in the median), and the network is not a small one itself."""
+    if detector.recipe.network in ("small", "template"):
+        return False
+    firsts = {camera: index for index, camera in reversed(list(enumerate(labels.cameras)))}
+    areas = [np.prod(labels.image(index).shape[:2]) for index in firsts.values()]
+    return bool(3 * (AROUND * detector.animal_side) ** 2 < np.median(areas))
+
+
 def _train_locator(labels: Labels, recipe: Recipe, seed: int, progress: bool) -> Detector:
-    """A small network that finds the animal's box in the whole picture, shrunk to 5 times the animal (see `boxes`)."""
+    """A small network that finds the animal's box in the whole picture, shrunk until the median animal is 32 pixels
+    (see `boxes`). It needs little training: a place within a fifth of the animal will do."""
     boxes = box_labels(labels)
-    scale = min(_scale(labels, recipe), 64.0 / animal_side(labels, 50))
+    scale = min(_scale(labels, recipe), 32.0 / animal_side(labels, 50))
     how = Augmentation(anywhere=0.5, shift=0.3, flip=0.0, rotation=min(recipe.augmentation.rotation, 15.0))
     small = Recipe(
-        network="small", iterations=max(1, recipe.iterations // 2), crop=160, scale=scale, sigma=4.0,
+        network="small", iterations=min(200, 2 * recipe.iterations), crop=128, scale=scale, sigma=4.0,
         learning_rate=3e-3, holdout=0.0, checks=1, augmentation=how,
     )  # fmt: skip
     return train(boxes, recipe=small, seed=seed, progress=progress)
