@@ -57,8 +57,9 @@ def choose_runtime(network: PoseNet, runtime: str) -> str:
 
 
 def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
-    """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps, in as many threads as torch
-    has now.
+    """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps.
+
+    It computes in as many threads as torch has when it is made.
 
     runtime : see `choose_runtime`
 
