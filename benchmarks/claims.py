@@ -1,4 +1,4 @@
-"""What a detector's claimed covariance of each pixel gains in 3D, on a finished demo.
+"""What a detector claims of each pixel, on a finished demo: whether it holds, and what it gains in 3D.
 
 muybridge demo FOLDER && python benchmarks/claims.py FOLDER
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
+from muybridge.calibration import read_rig
 from muybridge.datasets import read_dataset
 from muybridge.kinematics import joint_angles
 from muybridge.session import read_session
@@ -18,6 +21,20 @@ from muybridge.triangulate import reconstruct
 
 session = read_session(sys.argv[1])
 rig, views = load_rig(session), read_dataset(session.output / "views.nc")
+
+truth = read_dataset(session.folder / "truth.nc").sel(keypoint=views["keypoint"])
+order = ("view", "time", "keypoint")
+shown = read_rig(session.folder / "truth_rig.toml").project(truth["position"].transpose("time", "keypoint", ...).values)
+offsets = views["position"].transpose(*order, "space").values - shown
+covariances = views["covariance"].transpose(*order, ...).values
+seen = truth["visible"].transpose(*order).values.astype(bool) & np.isfinite(offsets).all(-1)
+offsets, covariances = offsets[seen], covariances[seen]
+inside = np.einsum("ni,nij,nj->n", offsets, np.linalg.inv(covariances), offsets) < 4.605
+rank = spearmanr(np.linalg.det(covariances) ** 0.25, np.linalg.norm(offsets, axis=-1))[0]
+print(
+    f"{len(offsets)} visible points: 90 % ellipses hold {inside.mean():.3f}, rank correlation with the error {rank:.2f}"
+)
+
 columns = {}
 for name, used in (("with", views), ("without", views.drop_vars("covariance"))):
     pose = reconstruct(used, rig, skeleton=session.skeleton)

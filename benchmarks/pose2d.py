@@ -7,6 +7,11 @@
     python benchmarks/pose2d.py rat [--held-out time]        rat: three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
+    python benchmarks/pose2d.py agreement --seed 10 --detector FILE --other FILE
+                                                             how far two detectors of one split of the open field lie
+                                                             from its labels and from each other
+    python benchmarks/pose2d.py pictures --detector FILE     single pictures of the open field per second: the animal
+                                                             found first, or whole, beside a ResNet-50
     python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
                                                              detector also how far its points move
     python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together, or the open field's with a
@@ -26,6 +31,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +80,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--held-out", choices=("time",), help="of the rat: this only")
     parser.add_argument("--detector", type=Path)
+    parser.add_argument("--other", type=Path, help="of agreement: the second detector")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trunk", choices=("imagenet", "scratch"))
     parser.add_argument("--looks", type=int, default=1, help="of the open field: ways to look at a picture")
@@ -299,6 +306,31 @@ def claims_met(errors: np.ndarray, confidence: np.ndarray, covariances: np.ndarr
     }
 
 
+def agreement(arguments) -> pd.DataFrame:
+    """Two detectors, trained on the same frames of the open field from different weights, on frames that neither saw.
+
+    Where both lie at the same place far from the label, the label is the likelier error, and no claim can foresee it.
+    """
+    labels = read_labels(SHARED / "data" / "openfield")
+    _, tested, _ = split_labels(labels, 0.2, "random", arguments.seed)
+    one, other = (locate(load_detector(path), tested).points for path in (arguments.detector, arguments.other))
+    known = np.isfinite(tested.points_2d).all(-1)
+    a, b = ((points - tested.points_2d)[known] for points in (one, other))
+    from_label, from_other = np.linalg.norm(a, axis=-1), np.linalg.norm(a - b, axis=-1)
+    far = (from_label > 5) & (np.linalg.norm(b, axis=-1) > 5)
+    row = {
+        "points": len(a),
+        "to label, mean px": from_label.mean(),
+        "other to label": np.linalg.norm(b, axis=-1).mean(),
+        "to each other": from_other.mean(),
+        "correlation of residuals": np.corrcoef(a.ravel(), b.ravel())[0, 1],
+        "rank of disagreement with error": spearmanr(from_other, from_label)[0],
+        "both farther than 5 px": far.sum(),
+        "of these within 3 px of each other": (far & (from_other < 3)).sum(),
+    }
+    return pd.DataFrame([row])
+
+
 # robustness
 
 
@@ -355,6 +387,41 @@ def speed(arguments) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def pictures(arguments) -> pd.DataFrame:
+    """Each test picture (640x480) for itself, the animal anywhere in it. All ways take turns, five rounds; medians."""
+    detector = load_detector(arguments.detector)
+    _, tested, _ = split_labels(read_labels(SHARED / "data" / "openfield"), 0.2, "random", arguments.seed)
+    images = [tested.image(i) for i in range(len(tested))]
+    resnet = build_network("resnet50", 4).eval()
+    looks: dict[tuple[str, str], Callable] = {}
+    for runtime in ("torch", "openvino"):
+        try:
+            whole = engine_of(detector.network, 1.0, "fp32", runtime)
+            looks["animal found first, then its window at the detector's scale", runtime] = finder_of(
+                detector, "fp32", runtime
+            ).find
+            looks["whole picture", runtime] = whole.look
+            looks["whole picture, ResNet-50", runtime] = engine_of(resnet, 1.0, "fp32", runtime).look
+        except ModuleNotFoundError as error:
+            print(error, file=sys.stderr)
+    rates = {way: [] for way in looks}
+    for look in looks.values():
+        look(images[0])
+    for _ in range(5):
+        for way, look in looks.items():
+            some = images[:3] if "ResNet" in way[0] else images
+            began = time.perf_counter()
+            for image in some:
+                look(image)
+            rates[way].append(len(some) / (time.perf_counter() - began))
+    rows = []
+    for way, values in rates.items():
+        resnets = np.array(rates["whole picture, ResNet-50", way[1]])
+        row = {"way": way[0], "runtime": way[1], "pictures/s": np.median(values), "least": min(values)}
+        rows.append(row | {"most": max(values), "times ResNet-50": np.median(values / resnets)})
+    return pd.DataFrame(rows)
+
+
 def places(engine, pictures) -> np.ndarray:
     return np.stack([engine.look(picture).points for picture in pictures])
 
@@ -404,7 +471,9 @@ TABLES = {
     "mirror": mirror,
     "rat": rat,
     "rat3d": rat3d,
+    "agreement": agreement,
     "corruption": corruption,
+    "pictures": pictures,
     "speed": speed,
     "videos": videos,
 }

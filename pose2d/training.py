@@ -16,7 +16,7 @@ from .evaluation import locate
 from .labels import LabelError, Labels
 from .networks import PoseNet, build_network
 from .recipe import Augmentation, Recipe
-from .search import AROUND
+from .search import finder_of
 from .splits import split_labels
 from .trainer import Trainer
 from .uncertainty import fit_uncertainty, uncalibrated
@@ -147,9 +147,13 @@ def _is_small(detector: Detector, labels: Labels) -> bool:
     a third of a picture (the first of each camera, in the median), and the network is not a small one itself."""
     if detector.recipe.network in ("small", "template"):
         return False
+    finder, shares = finder_of(detector, "fp32"), []
     firsts = {camera: index for index, camera in reversed(list(enumerate(labels.cameras)))}
-    areas = [np.prod(labels.image(index).shape[:2]) for index in firsts.values()]
-    return bool(3 * (AROUND * detector.animal_side) ** 2 < np.median(areas))
+    for index in firsts.values():
+        height, width = labels.image(index).shape[:2]
+        side = finder.window_side(width, height)
+        shares.append(side**2 / np.prod(finder.engine.whole_view(width, height)[1]) if side else 1.0)
+    return bool(np.median(shares) < 1 / 3)
 
 
 def _train_locator(labels: Labels, recipe: Recipe, seed: int, progress: bool) -> Detector:

@@ -1,5 +1,7 @@
 """The animal is found in a wide picture, and looked at once or several times."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,8 @@ from muybridge.pose2d.grid import apply_affine, scaling, turned
 from muybridge.pose2d.inference import Engine, Found
 from muybridge.pose2d.labels import mirror_partners
 from muybridge.pose2d.recipe import Augmentation, Recipe
-from muybridge.pose2d.search import Look, centre_of, finder_of, looks_of, together
+from muybridge.pose2d.search import Finder, Look, centre_of, finder_of, looks_of, together
+from muybridge.pose2d.training import _is_small, _train_locator
 from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_project
 
 WIDE = (320, 240)  # nearly ten times the animal's side
@@ -122,3 +125,45 @@ def test_a_peak_far_from_the_others_does_not_move_the_window():
 
 def test_mirror_partners():
     assert mirror_partners(("nose", "l", "r"), [("l", "r")]).tolist() == [0, 2, 1]
+
+
+@pytest.fixture(scope="module")
+def two_stages(many_looks, wide_labels):
+    recipe = replace(many_looks.recipe, looks=1, locator=True)
+    locator = _train_locator(wide_labels, replace(recipe, iterations=40), seed=0, progress=False)
+    return replace(many_looks, recipe=recipe, locator=locator)
+
+
+def test_the_locator_leads_to_the_animal_and_spares_the_whole_picture(two_stages, pictures, monkeypatch):
+    images, truth = pictures
+    finder = finder_of(two_stages, "fp32")
+    sizes, read = [], Engine.read
+
+    def noted(self, inputs, views):
+        if self is finder.engine:
+            sizes.append(inputs.size)
+        return read(self, inputs, views)
+
+    monkeypatch.setattr(Engine, "read", noted)
+    errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert np.median(errors) < 2
+    assert sum(sizes) < 0.5 * sum(image.size for image in images)
+
+
+def test_a_locator_that_is_surely_wrong_costs_time_and_nothing_else(two_stages, pictures, monkeypatch):
+    images, truth = pictures
+    finder = finder_of(two_stages, "fp32")
+    monkeypatch.setattr(Finder, "_boxed", lambda self, image: np.array([-200.0, -200.0]))
+    errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert np.median(errors) < 2
+
+
+def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(two_stages, wide_labels, labels):
+    def wants(network, shown):
+        return _is_small(replace(two_stages, recipe=replace(two_stages.recipe, network=network)), shown)
+
+    assert wants("mobilenet_v2", wide_labels)
+    assert not wants("small", wide_labels)
+    assert not wants("mobilenet_v2", labels)
+    with pytest.raises(ValueError, match="locator must be true, false"):
+        Recipe(locator="sometimes")
