@@ -7,11 +7,31 @@ Distortion in OpenCV's order, the fisheye model equidistant (Kannala and Brandt 
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 N_LENS = 18
+
+
+class Lenses(NamedTuple):
+    """The lenses of the cameras, as far as projection asks."""
+
+    lens: np.ndarray  # (n_lenses, 18) fx, fy, cx, cy and 14 coefficients
+    fisheye: np.ndarray  # (n_lenses,) bool
+    tilted: np.ndarray  # (n_lenses,) bool, whether `tilt` is used
+    tilt: np.ndarray  # (n_lenses, 3, 3, 3) the tilted sensor's homography and its derivatives by tau_x and tau_y
+
+
+class PosedViews(NamedTuple):
+    """Views of the board, each with the board's pose in it and the corners it saw."""
+
+    R: np.ndarray  # (n_views, 3, 3) board to camera
+    t: np.ndarray  # (n_views, 3), world units
+    lens_of: np.ndarray  # (n_views,) row of the view's camera in `Lenses`
+    starts: np.ndarray  # (n_views + 1,) the observations of view v are starts[v] : starts[v + 1]
+    corner: np.ndarray  # (n_observations,) row in the board's points
 
 
 @njit(cache=True)
@@ -90,16 +110,14 @@ def _tilt_derivatives(x, y, tilt, D):
 
 
 @njit(cache=True)
-def project_views(lens, fisheye, tilted, tilt, R, t, points, starts, camera, corner):
-    """Pixels (n_observations, 2) of the board's corners; NaN where a corner lies behind the camera.
-
-    `lens (n_cameras, 18)`, `R (n_views, 3, 3)`, `t (n_views, 3)` board to camera; observations of view v are
-    `starts[v]:starts[v + 1]`, `corner (n_observations,)` their rows in `points`.
-    """
+def project_views(lenses, views, points):
+    """Pixels (n_observations, 2) of the board's corners, at `points` (n_corners, 3) on it; NaN behind the camera."""
+    lens, fisheye, tilted, tilt = lenses
+    R, t, lens_of, starts, corner = views
     pixels = np.empty((corner.shape[0], 2))
     D = np.empty((2, 16))
     for view in range(starts.shape[0] - 1):
-        c = camera[view]
+        c = lens_of[view]
         for i in range(starts[view], starts[view + 1]):
             p = points[corner[i]]
             X = R[view, 0, 0] * p[0] + R[view, 0, 1] * p[1] + R[view, 0, 2] * p[2] + t[view, 0]
@@ -115,13 +133,15 @@ def project_views(lens, fisheye, tilted, tilt, R, t, points, starts, camera, cor
 
 
 @njit(cache=True)
-def view_equations(lens, fisheye, tilted, tilt, free, R, t, points, starts, camera, corner, weights, residuals, shape):
+def view_equations(lenses, views, points, free, weights, residuals, shape):
     """Normal equations of every view: A (n_views, P, P), P = n_free + 6, and b (n_views, P), both weighted.
 
-    `residuals` (n_observations, 2) observed minus projected, pixels; `weights (n_observations,)` multiply their
+    `points` (n_corners, 3) on the board; `residuals` (n_observations, 2) observed minus projected, pixels; `weights (n_observations,)` multiply their
     squares; a weight of 0 leaves an observation out. With `shape`, also the products with the corners' own positions:
     B (n_views, P, 3 n_corners), C (n_corners, 3, 3), c (n_corners, 3).
     """
+    lens, fisheye, tilted, tilt = lenses
+    R, t, lens_of, starts, corner = views
     n_views, n_free = starts.shape[0] - 1, free.shape[0]
     P = n_free + 6
     A, b = np.zeros((n_views, P, P)), np.zeros((n_views, P))
@@ -129,7 +149,7 @@ def view_equations(lens, fisheye, tilted, tilt, free, R, t, points, starts, came
     B, C, c_ = np.zeros((n_views, P, 3 * n_shape)), np.zeros((n_shape, 3, 3)), np.zeros((n_shape, 3))
     D, J, S = np.empty((2, 16)), np.zeros((2, P)), np.zeros((2, 3))
     for view in range(n_views):
-        c = camera[view]
+        c = lens_of[view]
         fx, fy = lens[c, 0], lens[c, 1]
         for i in range(starts[view], starts[view + 1]):
             w = weights[i]

@@ -229,19 +229,16 @@ def _delay_motion(state: BundleState, views: Views) -> Array:
     return np.einsum("vij,vj->vi", motion_matrix(*_before_motion(state, views)), twist)
 
 
-def _lens_arguments(state: BundleState, spec: BundleSpec) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_], Array]:
+def _lenses(state: BundleState, spec: BundleSpec) -> kernels.Lenses:
     tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
-    return state.lens, spec.fisheye, tilted, tilt_matrices(state.lens)
+    return kernels.Lenses(state.lens, spec.fisheye, tilted, tilt_matrices(state.lens))
 
 
 def residuals_of(state: BundleState, spec: BundleSpec, views: Views) -> Array:
     """(n_obs, 2) observed minus projected, pixels; NaN behind a camera."""
     R, t = view_poses(state, views)
-    lens = spec.lens_of[views.camera]
-    projected = kernels.project_views(
-        *_lens_arguments(state, spec), R, t, state.points, views.starts, lens, views.corner
-    )
-    return views.pixels - projected
+    posed = kernels.PosedViews(R, t, spec.lens_of[views.camera], views.starts, views.corner)
+    return views.pixels - kernels.project_views(_lenses(state, spec), posed, state.points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +260,7 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
     union = np.flatnonzero(spec.free.any(axis=0))
     R, t = view_poses(state, views)
     delay_motion = _delay_motion(state, views) if spec.free_delay.any() else np.zeros((len(R), 6))
-    lens_arguments, shape = _lens_arguments(state, spec), spec.shape_sigma is not None
+    lenses, shape = _lenses(state, spec), spec.shape_sigma is not None
     residuals = np.where(np.isfinite(residuals), residuals, 0.0)
     bounds = np.searchsorted(views.frame, np.arange(0, n_frames + _FRAMES_AT_ONCE, _FRAMES_AT_ONCE))
     for first, last in pairwise(bounds):
@@ -271,10 +268,8 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
             continue
         part, seen = slice(first, last), slice(views.starts[first], views.starts[last])
         starts = views.starts[first : last + 1] - views.starts[first]
-        local = kernels.view_equations(
-            *lens_arguments, union, R[part], t[part], state.points, starts, spec.lens_of[views.camera[part]],
-            views.corner[seen], weights[seen], residuals[seen], shape,
-        )  # fmt: skip
+        posed = kernels.PosedViews(R[part], t[part], spec.lens_of[views.camera[part]], starts, views.corner[seen])
+        local = kernels.view_equations(lenses, posed, state.points, union, weights[seen], residuals[seen], shape)
         _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local, delay_motion[part])
     if len(spec.prior):
         lens_columns = np.arange(spec.n_lens_free)

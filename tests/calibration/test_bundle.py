@@ -127,11 +127,11 @@ def test_the_kernel_projects_as_the_camera_does(model, n):
     K = np.array([[lens[0, 0], 0, lens[0, 2]], [0, lens[0, 1], lens[0, 3]], [0, 0, 1]])
     camera = Camera("one", (640, 480), K, lens[0, 4 : 4 + n], np.eye(3), np.zeros(3), model)
     points = np.random.default_rng(0).uniform(-0.3, 0.3, (20, 3)) + np.array([0, 0, 1.0])
-    pixels = kernels.project_views(
-        lens, np.array([model == "fisheye"]), np.array([n == 14]), tilt_matrices(lens),
-        np.eye(3)[None], np.zeros((1, 3)),
-        points, np.array([0, 20]), np.zeros(1, np.int64), np.arange(20),
-    )  # fmt: skip
+    lenses = kernels.Lenses(lens, np.array([model == "fisheye"]), np.array([n == 14]), tilt_matrices(lens))
+    views = kernels.PosedViews(
+        np.eye(3)[None], np.zeros((1, 3)), np.zeros(1, np.int64), np.array([0, 20]), np.arange(20)
+    )
+    pixels = kernels.project_views(lenses, views, points)
     np.testing.assert_allclose(pixels, camera.project(points), atol=1e-9)
 
 
