@@ -136,9 +136,10 @@ def project_views(lenses, views, points):
 def view_equations(lenses, views, points, free, weights, residuals, shape):
     """Normal equations of every view: A (n_views, P, P), P = n_free + 6, and b (n_views, P), both weighted.
 
-    `points` (n_corners, 3) on the board; `residuals` (n_observations, 2) observed minus projected, pixels; `weights (n_observations,)` multiply their
-    squares; a weight of 0 leaves an observation out. With `shape`, also the products with the corners' own positions:
-    B (n_views, P, 3 n_corners), C (n_corners, 3, 3), c (n_corners, 3).
+    `points` (n_corners, 3) on the board; `free` (n_free,) the lens unknowns; `residuals` (n_observations, 2) observed
+    minus projected, pixels; `weights` (n_observations,) multiply their squares; a weight of 0 leaves an observation
+    out. With `shape`, also the products with the corners' own positions: B (n_views, P, 3 n_corners),
+    C (n_corners, 3, 3), c (n_corners, 3).
     """
     lens, fisheye, tilted, tilt = lenses
     R, t, lens_of, starts, corner = views
