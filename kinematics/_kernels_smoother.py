@@ -8,11 +8,12 @@ kernel releases the interpreter's lock.
 
 Recordings with uneven frames need the motion over thousands of different steps: it is worked out at the nodes of a
 grid of steps, when one is first needed, and interpolated between them (cubic, with the exact slopes F' = A F and
-Q' = A Q + Q Aᵀ + G); a model's table of nodes is the arrays `nodes_F`, `nodes_Q` (n_nodes, n, n) and `known`
-(n_nodes,), and `spacing`, its steps' distance. The error is below 1e-4 of the noise that a step adds.
+Q' = A Q + Q Aᵀ + G). The error is below 1e-4 of the noise that a step adds. `model` is a `MotionModel`: A, G, the
+stationary covariance and the table of nodes.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,6 +21,15 @@ from numba import njit
 UNSURE = 1e4  # prior variance of the first position and velocity over what the first two observations tell of them
 STEADY = 1e-9  # relative change of the predicted variance below which it counts as settled
 TERMS = 20  # of the exponential series
+
+
+class ForwardPass(NamedTuple):
+    """What one forward pass over a series leaves; means and covariances of 0 rows are not kept."""
+
+    innovations: np.ndarray  # (n,) observed minus predicted, NaN where nothing was seen
+    variances: np.ndarray  # (n,) of the innovations
+    means: np.ndarray  # (n or 0, n_states) predicted
+    covariances: np.ndarray  # (n or 0, n_states, n_states) predicted
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -78,8 +88,10 @@ def _times(A, M, scale, out):
 
 
 @njit(cache=True, nogil=True)
-def tabled_transition(step, A, G, nodes_F, nodes_Q, known, spacing, F, Q):
-    """As `transition`, from the table where it reaches."""
+def tabled_transition(step, model, F, Q):
+    """As `transition`, from the model's table where it reaches."""
+    A, G = model.drift, model.diffusion
+    nodes_F, nodes_Q, known, spacing = model.nodes_F, model.nodes_Q, model.known, model.spacing
     place = step / spacing
     left = math.floor(place + 1e-6)
     s = place - left
@@ -137,20 +149,17 @@ def _start(y, steps, stationary, x, P):
 
 
 @njit(cache=True, nogil=True)
-def filter_series(
-    y, steps, relative, A, G, stationary, nodes_F, nodes_Q, known, spacing,
-    innovations, variances, means, covariances,
-):  # fmt: skip
+def filter_series(y, steps, relative, model, passed):
     """One forward pass. y (n,), first one not NaN; steps (n,): time since the frame before; relative (n,): variances.
 
-    Fills innovations (n,) and their variances (n,), and unless they are empty the predicted means (n, n_states)
-    and covariances (n, n_states, n_states). Returns the sum of squared normalised innovations, the sum of log
-    variances and their number, without the first two observations, which only place the series.
+    Fills `passed`, a ForwardPass. Returns the sum of squared normalised innovations, the sum of log variances and
+    their number, without the first two observations, which only place the series.
     """
-    n = A.shape[0]
+    innovations, variances, means, covariances = passed
+    n = model.drift.shape[0]
     x, P, F, Q = np.zeros(n), np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
     FP, gain, new = np.zeros((n, n)), np.zeros(n), np.zeros(n)
-    _start(y, steps, stationary, x, P)
+    _start(y, steps, model.stationary, x, P)
     keep, last_step, settled, S = means.shape[0] > 0, math.nan, 0, 0.0
     squares, logs, seen, log_S = 0.0, 0.0, 0, 0.0
     for t in range(y.shape[0]):
@@ -160,7 +169,7 @@ def filter_series(
             settled = 0
         if t > 0:
             if steps[t] != last_step:
-                tabled_transition(steps[t], A, G, nodes_F, nodes_Q, known, spacing, F, Q)
+                tabled_transition(steps[t], model, F, Q)
                 last_step = steps[t]
             _predict(F, Q, x, P, FP, new, settled < n)
         if keep:
@@ -220,15 +229,13 @@ def _predict(F, Q, x, P, FP, new, with_covariance):
 
 
 @njit(cache=True, nogil=True)
-def smooth_series(
-    steps, A, G, nodes_F, nodes_Q, known, spacing,
-    innovations, variances, means, covariances, states, state_variances,
-):  # fmt: skip
+def smooth_series(steps, model, passed, states, state_variances):
     """Backward pass of Bryson and Frazier over what `filter_series` left: states and variances, (n, 4).
 
     Only position, velocity, acceleration and jerk are given back.
     """
-    n = A.shape[0]
+    innovations, variances, means, covariances = passed
+    n = model.drift.shape[0]
     F, Q = np.zeros((n, n)), np.zeros((n, n))
     pull, precision = np.zeros(n), np.zeros((n, n))
     gain, row, product = np.zeros(n), np.zeros(n), np.zeros((n, n))
@@ -249,7 +256,7 @@ def smooth_series(
         if t == 0:
             break
         if steps[t] != last_step:
-            tabled_transition(steps[t], A, G, nodes_F, nodes_Q, known, spacing, F, Q)
+            tabled_transition(steps[t], model, F, Q)
             last_step = steps[t]
         for j in range(n):
             row[j] = 0.0

@@ -28,9 +28,9 @@ class MotionModel(NamedTuple):
     diffusion: Array  # (n_states, n_states): G
     stationary: Array  # (n_states − 2, n_states − 2)
     nodes_F: Array  # (N_NODES, n_states, n_states)
-    nodes_Q: Array
+    nodes_Q: Array  # as nodes_F
     known: NDArray[np.bool_]  # (N_NODES,)
-    spacing: float
+    spacing: float  # between the steps of two nodes
 
 
 def clipped(logs: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ..datasets import Array
-from ._kernels_smoother import filter_series, smooth_series
+from ._kernels_smoother import ForwardPass, filter_series, smooth_series
 from .motion_model import OVERTONES, MotionModel, clipped, log_prior, memory_model, stride_model
 from .parallel import over_items
 
@@ -128,11 +128,11 @@ def _observed_from(y: Array, start: int) -> int:
 
 def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -> tuple[Array, Array]:
     n, size = len(y), len(model.drift)
-    passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
+    passed = ForwardPass(np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
     states, variances = np.empty((2, n, N_STATES))
     steps = steps / model.time_unit
-    filter_series(y, steps, relative, *model[1:], *passed)
-    smooth_series(steps, model.drift, model.diffusion, *model[4:], *passed, states, variances)
+    filter_series(y, steps, relative, model, passed)
+    smooth_series(steps, model, passed, states, variances)
     units = model.time_unit ** -np.arange(N_STATES)
     return states * units, variances * units**2
 
@@ -187,8 +187,9 @@ def _cost(make: Maker, logs: Array, series: tuple, blocks: list[slice]) -> tuple
     nothing = np.empty((0, size)), np.empty((0, size, size))
     for block in blocks:
         y, steps, relative = (part[block] for part in series)
-        scratch = np.empty((2, len(y)))
-        found = filter_series(y, steps / model.time_unit, relative, *model[1:], scratch[0], scratch[1], *nothing)
+        innovations, spread = np.empty((2, len(y)))
+        passed = ForwardPass(innovations, spread, *nothing)
+        found = filter_series(y, steps / model.time_unit, relative, model, passed)
         squares, log_variances, count = squares + found[0], log_variances + found[1], count + found[2]
     variance = max(squares / max(count, 1.0), 1e-24)
     cost = 0.5 * (count * np.log(variance) + log_variances) - log_prior(inside) + np.sum((logs - inside) ** 2)

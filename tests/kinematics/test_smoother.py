@@ -3,7 +3,13 @@ import pytest
 from scipy.linalg import expm
 
 from muybridge.kinematics import smooth_motion
-from muybridge.kinematics._kernels_smoother import filter_series, smooth_series, tabled_transition, transition
+from muybridge.kinematics._kernels_smoother import (
+    ForwardPass,
+    filter_series,
+    smooth_series,
+    tabled_transition,
+    transition,
+)
 from muybridge.kinematics.motion_model import memory_model, stride_model
 from muybridge.kinematics.smoother import tune
 from tests.kinematics.synthetic import gallop
@@ -66,7 +72,7 @@ def test_the_table_of_steps_says_what_the_transition_says(make, step):
     (F, Q), (tabled_F, tabled_Q) = np.empty((2, 2, n, n))
     transition(step / model.time_unit, model.drift, model.diffusion, F, Q)
     for _ in range(2):  # while the table fills, and from the filled one
-        tabled_transition(step / model.time_unit, *model[1:3], *model[4:], tabled_F, tabled_Q)
+        tabled_transition(step / model.time_unit, model, tabled_F, tabled_Q)
         np.testing.assert_allclose(tabled_F, F, atol=1e-8 * np.abs(F).max())
         scale = np.sqrt(np.outer(np.diag(Q), np.diag(Q)))
         np.testing.assert_allclose(tabled_Q / scale, Q / scale, atol=1e-3 if step < 0.5 else 1e-4)
@@ -92,11 +98,11 @@ def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(m
     y[[4, 5, 6, 15]] = np.nan
     steps = rng.choice([0.5, 1.0, 1.0, 2.0], n) / model.time_unit
     relative = rng.choice([1.0, 4.0], n)
-    passed = (np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
-    filter_series(y, steps, relative, *model[1:], *passed)
+    passed = ForwardPass(np.empty(n), np.empty(n), np.empty((n, size)), np.empty((n, size, size)))
+    filter_series(y, steps, relative, model, passed)
     states, variances = np.empty((2, n, 4))
-    smooth_series(steps, model.drift, model.diffusion, *model[4:], *passed, states, variances)
-    right, right_variances = batch_smoother(y, steps, relative, model, passed[2][0], passed[3][0])
+    smooth_series(steps, model, passed, states, variances)
+    right, right_variances = batch_smoother(y, steps, relative, model, passed.means[0], passed.covariances[0])
     np.testing.assert_allclose(states, right[:, :4], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(variances, right_variances[:, :4], rtol=1e-5, atol=1e-6)
 
@@ -108,12 +114,8 @@ def test_settling_changes_nothing():
     y = gallop(rng)[1] / 0.005
     even = np.ones(300) / model.time_unit
     nearly = even * (1 + 1e-12 * (np.arange(300) % 2))  # never twice the same step, so never settled
-    found = [
-        filter_series(
-            y - y[0], steps, np.ones(300), *model[1:], *np.empty((2, 300)), np.empty((0, 6)), np.empty((0, 6, 6))
-        )
-        for steps in (even, nearly)
-    ]
+    passed = ForwardPass(*np.empty((2, 300)), np.empty((0, 6)), np.empty((0, 6, 6)))
+    found = [filter_series(y - y[0], steps, np.ones(300), model, passed) for steps in (even, nearly)]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-8)
 
 
