@@ -140,7 +140,8 @@ def networks(arguments) -> pd.DataFrame:
     ]
     rows, third = [], np.arange(len(trained)) % 3 == 0
     for name, network, weights, own in runs:
-        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations} | own | {"network": network}
+        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations, "locator": False} | own
+        options |= {"network": network}
         if network == "template":
             options |= {"likelihood": "bernoulli", "learning_rate": 1e-2}
         path = saved(arguments, f"networks_{len(rows)}_{network}")

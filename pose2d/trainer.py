@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .boxes import BOX_KEYPOINTS
 from .crops import Crops
 from .detector import DetectorError
 from .evaluation import locate
@@ -57,7 +58,8 @@ class Trainer:
         if path is not None and path.exists():
             self.resume(path)
         before = self.history["seconds"]
-        bar = tqdm(total=recipe.iterations, initial=self.done, desc="train", unit="step", disable=not progress)
+        what = "train the locator" if self.labels.keypoints == BOX_KEYPOINTS else "train"
+        bar = tqdm(total=recipe.iterations, initial=self.done, desc=what, unit="step", disable=not progress)
         for images, points in self.crops.batches(self.done):
             self._step(images, points)
             bar.update(1)

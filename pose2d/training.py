@@ -49,7 +49,7 @@ def train(
 
     Raises
     ------
-    LabelError : no labelled keypoint, or keypoints that `start` does not know
+    LabelError : no labelled keypoint, keypoints that `start` does not know, or a locator without two keypoints
     ValueError : an option that does not exist or is out of range
     """
     base = _gentler(start.recipe) if recipe is None and start is not None else recipe
@@ -75,7 +75,8 @@ def train(
         history=trainer.history | {"note": note},
     )
     if recipe.locator is True or (recipe.locator == "auto" and _is_small(detector, labels)):
-        detector = replace(detector, locator=_train_locator(labels, recipe, seed, progress))
+        before = None if start is None else start.locator
+        detector = replace(detector, locator=_train_locator(labels, recipe, before, seed, progress))
     return calibrate_uncertainty(detector, held_out) if held_out is not None else detector
 
 
@@ -145,7 +146,7 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
 def _is_small(detector: Detector, labels: Labels) -> bool:
     """Whether a look for the animal in the shrunk picture saves most of the work: the window around it covers less than
     a third of a picture (the first of each camera, in the median), and the network is not a small one itself."""
-    if detector.recipe.network in ("small", "template"):
+    if detector.recipe.network in ("small", "template") or not _has_boxes(labels):
         return False
     finder, shares = finder_of(detector, "fp32"), []
     firsts = {camera: index for index, camera in reversed(list(enumerate(labels.cameras)))}
@@ -156,10 +157,20 @@ def _is_small(detector: Detector, labels: Labels) -> bool:
     return bool(np.median(shares) < 1 / 3)
 
 
-def _train_locator(labels: Labels, recipe: Recipe, seed: int, progress: bool) -> Detector:
+def _has_boxes(labels: Labels) -> bool:
+    return bool(np.isfinite(box_labels(labels).points_2d).any())
+
+
+def _train_locator(labels: Labels, recipe: Recipe, start: Detector | None, seed: int, progress: bool) -> Detector:
     """A small network that finds the animal's box in the whole picture, shrunk until the median animal is 32 pixels
     (see `boxes`). It needs little training: a place within a fifth of the animal will do."""
+    if not _has_boxes(labels):
+        raise LabelError(
+            "a locator learns the box of an animal, but no frame has two labelled keypoints; set locator=False"
+        )
     boxes = box_labels(labels)
+    if start is not None:
+        return train(boxes, start=start, seed=seed, progress=progress)
     scale = min(_scale(labels, recipe), 32.0 / animal_side(labels, 50))
     how = Augmentation(anywhere=0.5, shift=0.3, flip=0.0, rotation=min(recipe.augmentation.rotation, 15.0))
     small = Recipe(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muybridge.pose2d import read_labels, train
+from muybridge.pose2d import LabelError, read_labels, train
 from muybridge.pose2d.grid import apply_affine, scaling, turned
 from muybridge.pose2d.inference import Engine, Found
 from muybridge.pose2d.labels import mirror_partners
@@ -130,7 +130,7 @@ def test_mirror_partners():
 @pytest.fixture(scope="module")
 def two_stages(many_looks, wide_labels):
     recipe = replace(many_looks.recipe, looks=1, locator=True)
-    locator = _train_locator(wide_labels, replace(recipe, iterations=40), seed=0, progress=False)
+    locator = _train_locator(wide_labels, replace(recipe, iterations=40), None, seed=0, progress=False)
     return replace(many_looks, recipe=recipe, locator=locator)
 
 
@@ -165,5 +165,16 @@ def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(t
     assert wants("mobilenet_v2", wide_labels)
     assert not wants("small", wide_labels)
     assert not wants("mobilenet_v2", labels)
+    assert not wants("mobilenet_v2", wide_labels.select_keypoints(("nose",)))
     with pytest.raises(ValueError, match="locator must be true, false"):
         Recipe(locator="sometimes")
+    with pytest.raises(LabelError, match="no frame has two labelled keypoints"):
+        train(wide_labels.select_keypoints(("nose",)), progress=False, **OPTIONS | {"iterations": 1, "locator": True})
+
+
+def test_going_on_with_a_few_frames_keeps_what_the_locator_knows(two_stages, wide_labels, pictures):
+    images, truth = pictures
+    taught = train(wide_labels.select([0, 1, 2]), start=two_stages, progress=False, iterations=1, holdout=0.0)
+    centres = [finder_of(taught, "fp32").locator.find(image).points[0] for image in images]
+    middles = (truth.min(1) + truth.max(1)) / 2
+    assert np.median(np.linalg.norm(centres - middles, axis=-1)) < 5
