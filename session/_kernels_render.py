@@ -9,12 +9,38 @@ sin β = (ra - rb) / L and (ρ, s) the distance from the axis and along it, its 
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 _FAR = 1e30
 _BLEND = 14.0  # world units over which parts grow together
+
+
+class Rays(NamedTuple):
+    """The rays of a window of a camera's image."""
+
+    x: np.ndarray  # (height, width) normalised, undistorted coordinates of each pixel of the whole image
+    y: np.ndarray  # (height, width)
+    basis: np.ndarray  # (3, 3) rows are the camera's axes in the world
+    centre: np.ndarray  # (3,) of the camera, world units
+    top: int  # row and column of the image where the window begins
+    left: int
+
+
+class Nearest(NamedTuple):
+    """The z-buffer of a window: what each ray meets first."""
+
+    depth: np.ndarray  # (rows, columns) along the camera's axis, world units
+    which: np.ndarray  # (rows, columns) index of the part, -1 where there is none
+
+
+class Body(NamedTuple):
+    """The animal's parts at one instant."""
+
+    parts: np.ndarray  # (n_parts, 8) round cones; (n_parts, 14) once prepared
+    dorsal: np.ndarray  # (n_parts, 3) unit direction across the axis that is up on the resting animal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -79,11 +105,14 @@ def _outside(part, px, py, pz):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def part_depths(parts, boxes, x, y, basis, centre, offset_x, offset_y, top, left, depth, which):
-    """z-buffer of one sub-frame: `depth` and the index `which` of the nearest part in a window of the image.
+def part_depths(parts, boxes, rays, offset, nearest):
+    """Fill the z-buffer `nearest` of one sub-frame, which looks `offset` (2,) beside each pixel's centre.
 
-    basis (3, 3): rows are the camera's axes in the world; boxes (n, 4): top, left, bottom, right of each part's reach.
+    boxes (n_parts, 4): top, left, bottom, right of each part's reach, in the whole image.
     """
+    x, y, basis, centre, top, left = rays
+    depth, which = nearest
+    offset_x, offset_y = offset[0], offset[1]
     depth[:] = _FAR
     which[:] = -1
     ready = _prepare(parts)
@@ -144,8 +173,10 @@ def _look_up(volume, x, y, z):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blended_normal(k, px, py, pz, nx, ny, nz, ready, near):
+def _blended_normal(k, point, normal, ready, near):
     """The normal of part k, blended over the parts that grow together with it, so that joints show no crease."""
+    px, py, pz = point
+    nx, ny, nz = normal
     for m in range(near.shape[1]):
         j = near[k, m]
         if j < 0:
@@ -165,15 +196,17 @@ def _blended_normal(k, px, py, pz, nx, ny, nz, ready, near):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, colour):
-    """Colour (BGR, 0-255) of the point p on part k.
+def _shade(k, point, body, coat, light, view, colour):
+    """Colour (BGR, 0-255) of a point on part k of a body whose parts are prepared.
 
     The texture is painted on the resting animal: the point's place along and around its part is looked up there, so
     that spots move with the skin.
     """
+    ready, dorsal = body
+    colours, near, rest, spots = coat.colours, coat.near, coat.rest, coat.spots
     part = ready[k]
-    _, nx, ny, nz, along = _outside(part, px, py, pz)
-    sx, sy, sz = _blended_normal(k, px, py, pz, nx, ny, nz, ready, near)
+    _, nx, ny, nz, along = _outside(part, point[0], point[1], point[2])
+    sx, sy, sz = _blended_normal(k, point, (nx, ny, nz), ready, near)
     # the frame of the part: its axis, its dorsal direction, and their cross product
     ax, ay, az = part[8], part[9], part[10]
     ux, uy, uz = dorsal[k, 0], dorsal[k, 1], dorsal[k, 2]
@@ -187,13 +220,13 @@ def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, c
     qy = r[0, 1] + along * r[1, 1] + u * r[2, 1] + v * r[3, 1] + w * r[4, 1]
     qz = r[0, 2] + along * r[1, 2] + u * r[2, 2] + v * r[3, 2] + w * r[4, 2]
     spot = 0.0
-    if coat[k, 10] > 0.0 and up > -0.7:
-        spot = _look_up(spots[0], qx / 3.0, qy / 3.0, qz / 3.0) * coat[k, 10] * _step(up, -0.45, 0.5)
+    if colours[k, 10] > 0.0 and up > -0.7:
+        spot = _look_up(spots[0], qx / 3.0, qy / 3.0, qz / 3.0) * colours[k, 10] * _step(up, -0.45, 0.5)
     mask = spots.shape[1] - 1
     fur = spots[1, int(qx * 0.8) & mask, int(qy * 0.8) & mask, int(qz * 0.8) & mask]
     belly = 1.0 - _step(up, -0.45, 0.7)
-    soft = coat[k, 16]
-    last, first = _step(along, coat[k, 9], soft), 1.0 - _step(along, coat[k, 15], soft)
+    soft = colours[k, 16]
+    last, first = _step(along, colours[k, 9], soft), 1.0 - _step(along, colours[k, 15], soft)
     if soft < 0.1:
         spot *= (1.0 - last) * (1.0 - first)
     diffuse = sx * light[0] + sy * light[1] + sz * light[2]
@@ -205,21 +238,26 @@ def _shade(k, px, py, pz, ready, dorsal, rest, coat, near, spots, light, view, c
     shine *= shine
     shine *= shine
     shine *= shine
-    shine *= shine * shine * coat[k, 11]
+    shine *= shine * shine * colours[k, 11]
     for c in range(3):
-        base = coat[k, c] + (coat[k, 3 + c] - coat[k, c]) * belly
-        base += (coat[k, 6 + c] - base) * last
-        base += (coat[k, 12 + c] - base) * first
+        base = colours[k, c] + (colours[k, 3 + c] - colours[k, c]) * belly
+        base += (colours[k, 6 + c] - base) * last
+        base += (colours[k, 12 + c] - base) * first
         base *= 1.0 - 0.78 * spot
         colour[c] = base * bright + shine
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_animal(total, depth, which, parts, dorsal, rest, coat, near, spots, light, x, y, basis, centre,
-               offset_x, offset_y, top, left, under):  # fmt: skip
-    """Add one sub-frame to `total` (window, BGR float): the animal where the z-buffer has it, `under` elsewhere."""
+def add_animal(total, under, body, coat, light, rays, offset, nearest):
+    """Add one sub-frame to `total` (window, BGR float): the animal where the z-buffer has it, `under` elsewhere.
+
+    coat is a `render_coat.Coat`; light (3,) the unit direction towards the light; offset as for `part_depths`.
+    """
+    x, y, basis, centre, top, left = rays
+    depth, which = nearest
+    offset_x, offset_y = offset[0], offset[1]
     colour, view = np.empty(3), np.empty(3)
-    ready = _prepare(parts)
+    body = Body(_prepare(body.parts), body.dorsal)
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
             if which[i, j] < 0:
@@ -233,7 +271,7 @@ def add_animal(total, depth, which, parts, dorsal, rest, coat, near, spots, ligh
             norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
             hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
             view /= norm
-            _shade(which[i, j], hx, hy, hz, ready, dorsal, rest, coat, near, spots, light, view, colour)
+            _shade(which[i, j], (hx, hy, hz), body, coat, light, view, colour)
             for c in range(3):
                 total[i, j, c] += colour[c]
 
@@ -257,12 +295,13 @@ def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_board(total, picture, texel, poses, offsets, x, y, basis, centre, light, top, left, under):
+def add_board(total, under, picture, texel, poses, light, rays, offsets):
     """Average of samples of a picture on a plane; `under` where a ray misses it.
 
     picture (rows, columns) grey; texel: its size in world units; poses (n_samples, 4, 3): corner, unit x, unit y,
     normal in the world; offsets (n_samples, 2) in normalised coordinates. Seen from behind, the board is plain.
     """
+    x, y, basis, centre, top, left = rays
     rows, columns = picture.shape
     n = len(poses)
     for i in range(total.shape[0]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,15 +70,13 @@ class Part:
         return [*self.back, *self.belly, *last, begin, self.spots, self.shine, *first, end, self.soft]
 
 
-@dataclass(frozen=True, eq=False)
-class Coat:
-    """What does not move: colours (n_parts, 17), near (n_parts, 4), rest (n_parts, 5, 3), spots (2, n, n, n)."""
+class Coat(NamedTuple):
+    """What does not move: the parts' colours, and the resting animal on which the texture is painted."""
 
-    names: tuple[str, ...]
-    colours: Array
-    near: NDArray[np.int64]
-    rest: Array
-    spots: NDArray[np.float32]
+    colours: Array  # (n_parts, 17) as `Part.row`
+    near: NDArray[np.int64]  # (n_parts, 4) the parts that grow together with each, then -1
+    rest: Array  # (n_parts, 5, 3) start, whole axis, dorsal, across, unit axis
+    spots: NDArray[np.float32]  # (2, n, n, n) periodic: rosettes, and the fur's grain
 
 
 def _leg(side: str, kind: str) -> list[Part]:
@@ -211,7 +210,7 @@ def make_coat() -> Coat:
     axis = along / np.linalg.norm(along, axis=1, keepdims=True)
     # the unit `q` of the kernel: start, whole axis, dorsal, across, unit axis of the resting animal
     rest = np.stack([parts[:, :3] + 1e4, along, dorsal, np.cross(axis, dorsal), axis], axis=1)
-    return Coat(names, colours, near, rest, _make_spots())
+    return Coat(colours, near, rest, _make_spots())
 
 
 def _make_spots(n: int = 64, seed: int = 7) -> NDArray[np.float32]:

@@ -63,6 +63,10 @@ class View:
     background: Float32
     empty: Image
 
+    def rays(self, top: int, left: int) -> kernels.Rays:
+        """Of the window that begins there."""
+        return kernels.Rays(self.x, self.y, self.camera.R, self.camera.center, top, left)
+
 
 def make_view(camera: Camera, room: Room) -> View:
     width, height = camera.size
@@ -244,14 +248,11 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
     image[top:bottom, left:right] = _to_bytes(under)
     top, left, bottom, right, inner = _narrow(under, (top, left), _join(boxes.reshape(-1, 4)))
     total = np.zeros_like(inner)
-    depth, which = np.empty(inner.shape[:2]), np.empty(inner.shape[:2], dtype=np.int64)
-    for k, (du, dv) in enumerate(CORNERS):
-        offset = du / camera.K[0, 0], dv / camera.K[1, 1]
-        kernels.part_depths(
-            parts[k], boxes[k], view.x, view.y, camera.R, camera.center, *offset, top, left, depth, which
-        )
-        kernels.add_animal(total, depth, which, parts[k], dorsal[k], coat.rest, coat.colours, coat.near, coat.spots,
-                           LIGHT, view.x, view.y, camera.R, camera.center, *offset, top, left, inner)  # fmt: skip
+    nearest = kernels.Nearest(np.empty(inner.shape[:2]), np.empty(inner.shape[:2], dtype=np.int64))
+    rays = view.rays(top, left)
+    for k, offset in enumerate(CORNERS / [camera.K[0, 0], camera.K[1, 1]]):
+        kernels.part_depths(parts[k], boxes[k], rays, offset, nearest)
+        kernels.add_animal(total, inner, kernels.Body(parts[k], dorsal[k]), coat, LIGHT, rays, offset, nearest)
     image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
     return image
 
@@ -287,8 +288,7 @@ def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow:
     # low-discrepancy corners (the plastic number's sequence), centred so that nothing shifts
     corner = (np.arange(len(poses))[:, None] * [0.754877666, 0.569840291] + 0.5) % 1.0
     offsets = (corner - corner.mean(axis=0)) / [camera.K[0, 0], camera.K[1, 1]]
-    kernels.add_board(total, picture, texel, poses, offsets, view.x, view.y, camera.R, camera.center, LIGHT, top, left,
-                      inner)  # fmt: skip
+    kernels.add_board(total, inner, picture, texel, poses, LIGHT, view.rays(top, left), offsets)
     image[top:bottom, left:right] = _to_bytes(total)
     return image
 
