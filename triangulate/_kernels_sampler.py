@@ -1,6 +1,7 @@
 """Loops of the exact sampler and its diagnostics over float64 arrays whose shapes the caller has checked."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -8,6 +9,49 @@ from numba import njit
 from ..calibration._kernels import project_point
 
 _SURE = 37.0  # log odds at which the other side is below round-off
+
+
+class PixelOdds(NamedTuple):
+    """What was seen of J keypoints in T frames by C cameras, and how sure an exact hit is no outlier."""
+
+    points_2d: np.ndarray  # (C, T, J, 2)
+    odds: np.ndarray  # (C, T, J) log odds of an inlier that is hit exactly, NaN where there is no pixel
+    inverse: np.ndarray  # (C, T, J) 1 / px², of the noise
+
+
+class Quadratic(NamedTuple):
+    """The proposal's Gaussian about its origin, without the differences in time."""
+
+    origin: np.ndarray  # (T, J, 3)
+    slope: np.ndarray  # (T, J, 3) of the time prior at the origin
+    anchor: float  # precision about 0 of every coordinate
+    information: np.ndarray  # (T, J, 3, 3) of the pixels
+    pairs: np.ndarray  # (P, 2) keypoints
+    pair_information: np.ndarray  # (T, P, 3, 3) of the pairs' differences
+
+
+class BoneLengths(NamedTuple):
+    """Bones whose length is Gaussian."""
+
+    pairs: np.ndarray  # (B, 2) keypoints
+    lengths: np.ndarray  # (B,) world units
+    stds: np.ndarray  # (B,) world units
+
+
+class Weights(NamedTuple):
+    """Log of target over proposal at some positions of T frames, the directions in each of S states apart."""
+
+    log_evidence: np.ndarray  # (T, S) of the directions
+    log_weights: np.ndarray  # (T,) of pixels, bones and anchor
+    log_steps: np.ndarray  # (T,) of the differences of a frame and the `reach` frames after it
+
+
+class StateChain(NamedTuple):
+    """The Markov chain of the states, and how much it counts."""
+
+    transitions: np.ndarray  # (S, S)
+    probabilities: np.ndarray  # (S,) of the first state
+    share: float  # power with which the states' evidence counts
 
 
 @njit(cache=True, nogil=True)
@@ -58,18 +102,17 @@ def bend(origin, away, bones, shorter, points_3d):
 
 
 @njit(cache=True, nogil=True)
-def local_log_weights(
-    K, d, fisheye, limit, R, t, points_2d, odds, inverse, anchor, slope, origin, information, pairs, pair_information,
-    bones, lengths, stds, points_3d, away, log_weights, inlier,
-):  # fmt: skip
+def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log_weights, inlier):
     """Log of target over proposal, frame by frame, without the time prior and the pose states.
 
-    The mixture over a pixel's outlier density, with odds (C, T, J) the log odds of an inlier that is hit exactly (NaN
-    where there is no pixel) and inverse (C, T, J) 1 / px²; bones (B, 2) with lengths and stds (B,); plus the
-    quadratic of the proposal in `away` (T, J, 3): information (T, J, 3, 3), pair_information (T, P, 3, 3) of pairs
-    (P, 2), and anchor; minus slope (T, J, 3) times the way from the origin (T, J, 3). A point that a camera cannot
-    show makes its pixel an outlier. Fills log_weights (T,) and inlier (C, T, J).
+    The mixture over a pixel's outlier density, and the bones' lengths; plus the quadratic of the proposal in `away`
+    (T, J, 3), minus its slope times the way of points_3d (T, J, 3) from the origin. A point that a camera cannot show
+    makes its pixel an outlier. rig is a RigArrays. Fills log_weights (T,) and inlier (C, T, J).
     """
+    K, d, fisheye, limit, R, t = rig
+    points_2d, odds, inverse = pixels
+    origin, slope, anchor, information, pairs, pair_information = quadratic
+    bones, lengths, stds = bone_lengths
     n_cameras, n_frames, n_keypoints = odds.shape
     for f in range(n_frames):
         total = 0.0
@@ -166,17 +209,16 @@ def _behind(log_evidence, transitions, room, after):
 
 
 @njit(cache=True, nogil=True)
-def accept_blocks(
-    log_evidence, proposed_evidence, log_weights, proposed_weights, log_steps, proposed_steps, reach, transitions,
-    probabilities, share, blocks, log_uniform, accepted,
-):  # fmt: skip
+def accept_blocks(here, there, states, reach, blocks, log_uniform, accepted):
     """Metropolis decisions of blocks of frames (n_blocks, 2), one after the other, the states summed over.
 
-    log_evidence and proposed_evidence (T, S) of the directions in every state, log_weights and proposed_weights (T,)
-    the rest, log_steps and proposed_steps (T,) the differences of a frame and the `reach` frames after it; the
-    states' evidence counts with the power `share`. Blocks are at least `reach` frames apart. What lies before a block
-    is as decided, what lies after it as it was. Fills accepted (n_blocks,).
+    here and there are the Weights of the positions as they are and as proposed, states a StateChain. Blocks are at
+    least `reach` frames apart. What lies before a block is as decided, what lies after it as it was. log_uniform
+    (n_blocks,) of random numbers. Fills accepted (n_blocks,).
     """
+    log_evidence, log_weights, log_steps = here
+    proposed_evidence, proposed_weights, proposed_steps = there
+    transitions, probabilities, share = states
     n_frames, n_states = log_evidence.shape
     after, room = np.empty((n_frames, n_states)), np.empty(n_states)
     _behind(log_evidence, transitions, room, after)

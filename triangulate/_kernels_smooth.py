@@ -5,6 +5,7 @@ LAPACK's lower storage when its transpose is read column by column.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,20 +13,36 @@ from numba import njit
 from ..calibration._kernels import project_point, project_with_jacobian
 
 
+class Pixels(NamedTuple):
+    """What was seen of J keypoints in T frames by C cameras: pixels, each an inlier or an outlier."""
+
+    points_2d: np.ndarray  # (C, T, J, 2), NaN where missing
+    prior: np.ndarray  # (C, T, J) probability of being an inlier
+    sigma: np.ndarray  # (C, J) px, the noise of a coordinate where scale is 1
+    scale: np.ndarray  # (C, T, J)
+    log_outlier: np.ndarray  # (C,) log density of an outlier
+
+
+class Terms(NamedTuple):
+    """Gauss-Newton terms of the inliers at some points, and how much of an inlier each pixel is."""
+
+    information: np.ndarray  # (T, J, 3, 3)
+    vector: np.ndarray  # (T, J, 3) sum of w Jᵀ(residual + J x)
+    weights: np.ndarray  # (C, T, J) posterior probability of being an inlier
+    squared: np.ndarray  # (C, T, J) squared residual plus the trace of the projected spread, over the squared scale
+
+
 @njit(cache=True, nogil=True)
-def linearise(
-    K, d, fisheye, limit, R, t, points_2d, prior, sigma, scale, log_outlier, points_3d, spread, inflate, start, stop,
-    information, vector, weights, squared,
-):  # fmt: skip
+def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
     """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`, of the frames start to stop.
 
-    points_2d (C, T, J, 2), prior (C, T, J) of being an inlier, sigma (C, J) px times scale (C, T, J) the noise of a
-    coordinate, log_outlier (C,) log density of an outlier, points_3d (T, J, 3), spread (T, J, 3, 3) whose projection
-    times `inflate` widens the inlier density. Fills information (T, J, 3, 3), vector (T, J, 3) = sum of
-    w Jᵀ(residual + J x), weights (C, T, J), squared (C, T, J): squared residual plus the trace of the projected
-    spread, over the squared scale, untouched where the spread exceeds the noise. Returns the cost: minus the log of the
-    mixture. NaN points or pixels weigh 0 and leave all as it was.
+    rig is a RigArrays, pixels are Pixels; points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate`
+    widens the inlier density. Adds to the zeros of `terms`; its `squared` stays untouched where the spread exceeds the
+    noise. Returns the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
     """
+    K, d, fisheye, limit, R, t = rig
+    points_2d, prior, sigma, scale, log_outlier = pixels
+    information, vector, weights, squared = terms
     n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
     cost = 0.0
     for f in range(start, stop):
@@ -303,10 +320,14 @@ def solve_3x3(A, b0, b1, b2):
 
 
 @njit(cache=True, nogil=True)
-def lagged_products(K, d, fisheye, limit, R, t, points_2d, weights, scale, points_3d, k, n_lags, sums):
+def lagged_products(rig, points_2d, weights, scale, points_3d, k, sums):
     """Sums over cameras and frames of keypoint k's scaled residuals times those `lag` frames later, for lags up to
-    n_lags, of inliers (weight above 1/2): products, half the squares of both, and how many, into sums (n_lags, 3)."""
-    n_frames = points_3d.shape[0]
+    n_lags, of inliers (weight above 1/2): products, half the squares of both, and how many, into sums (n_lags, 3).
+
+    rig is a RigArrays; points_2d (C, T, J, 2), weights and scale (C, T, J), points_3d (T, J, 3).
+    """
+    K, d, fisheye, limit, R, t = rig
+    n_frames, n_lags = points_3d.shape[0], sums.shape[0]
     residuals = np.empty((n_frames, 2))
     for c in range(points_2d.shape[0]):
         for f in range(n_frames):

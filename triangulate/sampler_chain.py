@@ -121,23 +121,15 @@ def sweep(
     """Every block proposed and decided once; also (n_blocks,) which moved."""
     there = target.at(partition.propose(target, here.away, keep, rng.normal(size=here.away.shape)))
     accepted = np.zeros(len(partition.blocks), bool)
-    states = target.states
+    states = _kernels_sampler.StateChain(target.states.transitions, target.states.probabilities, target.share)
+    log_uniform = np.log(rng.random(len(accepted)))
     kernel: Any = _kernels_sampler.accept_blocks
-    kernel(
-        *(part for pair in zip(_weights(here), _weights(there), strict=True) for part in pair),
-        target.order,
-        states.transitions,
-        states.probabilities,
-        target.share,
-        partition.blocks,
-        np.log(rng.random(len(accepted))),
-        accepted,
-    )
+    kernel(_weights(here), _weights(there), states, target.order, partition.blocks, log_uniform, accepted)
     return here.moved(there, partition.blocks[accepted], target.order), accepted
 
 
-def _weights(place: Place) -> tuple[Array, Array, Array]:
-    return place.log_evidence, place.log_weights, place.log_steps
+def _weights(place: Place) -> _kernels_sampler.Weights:
+    return _kernels_sampler.Weights(place.log_evidence, place.log_weights, place.log_steps)
 
 
 def run_chain(

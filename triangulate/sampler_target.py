@@ -215,19 +215,21 @@ class Target:
         odds = odds - observations.log_outlier[:, None, None]
         odds[np.isnan(observations.points_2d[..., 0])] = np.nan
         return (
-            *observations.arrays,
-            np.ascontiguousarray(observations.points_2d),
-            np.ascontiguousarray(odds),
-            np.ascontiguousarray(1 / variance),
-            observations.anchor,
-            couple(self.gram, self.origin),
-            self.origin,
-            self.seen.information,
-            self.terms.pairs,
-            np.ascontiguousarray(self.terms.information),
-            self.bones.pairs,
-            self.bones.lengths,
-            self.bones.stds,
+            observations.arrays,
+            _kernels_sampler.PixelOdds(
+                np.ascontiguousarray(observations.points_2d),
+                np.ascontiguousarray(odds),
+                np.ascontiguousarray(1 / variance),
+            ),
+            _kernels_sampler.Quadratic(
+                origin=self.origin,
+                slope=couple(self.gram, self.origin),
+                anchor=observations.anchor,
+                information=self.seen.information,
+                pairs=self.terms.pairs,
+                pair_information=np.ascontiguousarray(self.terms.information),
+            ),
+            _kernels_sampler.BoneLengths(self.bones.pairs, self.bones.lengths, self.bones.stds),
         )
 
 

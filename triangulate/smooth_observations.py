@@ -109,25 +109,26 @@ def linearise(
     if spread is None:
         spread = np.zeros((*points_3d.shape, 3))
     shape = observations.prior.shape
-    information, vector = np.zeros((*shape[1:], 3, 3)), np.zeros((*shape[1:], 3))
-    weights, squared = np.zeros(shape), np.full(shape, np.nan)
-    fixed = (
-        *observations.arrays,
+    terms = _kernels_smooth.Terms(
+        information=np.zeros((*shape[1:], 3, 3)),
+        vector=np.zeros((*shape[1:], 3)),
+        weights=np.zeros(shape),
+        squared=np.full(shape, np.nan),
+    )
+    pixels = _kernels_smooth.Pixels(
         np.ascontiguousarray(observations.points_2d),
         np.ascontiguousarray(observations.prior),
         observations.sigma,
         np.ascontiguousarray(observations.scale),
         observations.log_outlier,
-        np.ascontiguousarray(points_3d),
-        np.ascontiguousarray(spread),
-        float(inflate),
     )
+    points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
 
     def part(start: int, stop: int) -> float:
         kernel: Any = _kernels_smooth.linearise
-        return kernel(*fixed, start, stop, information, vector, weights, squared)
+        return kernel(observations.arrays, pixels, points_3d, spread, float(inflate), start, stop, terms)
 
-    return Linearised(information, vector, weights, squared, sum(run_frames(part, shape[1])))
+    return Linearised(*terms, cost=sum(run_frames(part, shape[1])))
 
 
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:
@@ -154,7 +155,7 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
     n_frames, n_keypoints = points_3d.shape[:2]
     n_lags = min(_LONGEST_MEMORY, n_frames // 4)
     fixed = (
-        *observations.arrays,
+        observations.arrays,
         np.ascontiguousarray(observations.points_2d),
         np.ascontiguousarray(weights),
         np.ascontiguousarray(observations.scale),
@@ -166,7 +167,7 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
         total = 0.0
         for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors are forgotten at once
             sums = np.zeros((count, 3))
-            kernel(*fixed, k, count, sums)
+            kernel(*fixed, k, sums)
             known = sums[:, 2] >= _FEWEST_PRODUCTS
             correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
             lasting = np.cumprod(correlation > _FORGOTTEN)

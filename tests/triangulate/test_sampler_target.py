@@ -120,8 +120,9 @@ def test_blocks_are_decided_as_by_the_whole_density(problem):
     model: Any = target.states
     kernel: Any = _kernels_sampler.accept_blocks
     kernel(
-        here.log_evidence, there.log_evidence, here.log_weights, there.log_weights, here.log_steps, there.log_steps,
-        ORDER, model.transitions, model.probabilities, 0.7, blocks, log_uniform, accepted,
+        *(_kernels_sampler.Weights(place.log_evidence, place.log_weights, place.log_steps) for place in (here, there)),
+        _kernels_sampler.StateChain(model.transitions, model.probabilities, 0.7),
+        ORDER, blocks, log_uniform, accepted,
     )  # fmt: skip
 
     def whole(place):
