@@ -200,8 +200,9 @@ class Checkpoint:
 def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
     """Hash of the weights, the videos (path, size, time of change) and the options."""
     digest = hashlib.blake2b(b"rows of 9", digest_size=16)
-    for value in detector.network.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
+    for network in (part.network for part in (detector, detector.locator) if part is not None):
+        for value in network.state_dict().values():
+            digest.update(value.cpu().numpy().tobytes())
     for name, info in infos.items():
         state = info.path.stat()
         digest.update(f"{name} {info.path} {state.st_size} {state.st_mtime_ns}".encode())
