@@ -1,10 +1,11 @@
 """The detector against labels: error, calibration, robustness and speed, on fixed seeds.
 
     python benchmarks/pose2d.py openfield [--seed 0] [--seeds 3] [--minutes 4|8|15] [--trunk imagenet|scratch]
-                                                             pretrained and from scratch, 80/20 at random
+                                             [--looks 4]     pretrained and from scratch, 80/20 at random
     python benchmarks/pose2d.py networks [--iterations 300]  the lectures' comparison: one data set, one budget
-    python benchmarks/pose2d.py mirror                       mirror mouse, held out in time
-    python benchmarks/pose2d.py rat [--held-out time]        rat: three cameras to the fourth, and blocks of time
+    python benchmarks/pose2d.py mirror [--looks 4]           mirror mouse, held out in time
+    python benchmarks/pose2d.py rat [--held-out time] [--looks 4]
+                                                             three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
     python benchmarks/pose2d.py agreement --seed 10 --detector FILE --other FILE
@@ -60,6 +61,7 @@ from muybridge.pose2d.prediction import calibrated
 from muybridge.pose2d.recipe import Recipe
 from muybridge.pose2d.search import finder_of
 from muybridge.pose2d.splits import split_labels
+from muybridge.pose2d.training import calibrate_uncertainty
 from muybridge.pose2d.uncertainty import fit_uncertainty
 from muybridge.triangulate import reconstruct, triangulate_ransac
 
@@ -83,7 +85,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, help="of agreement: the second detector")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trunk", choices=("imagenet", "scratch"))
-    parser.add_argument("--looks", type=int, default=1, help="of the open field: ways to look at a picture")
+    parser.add_argument("--looks", type=int, default=1, help="ways to look at a picture (openfield, mirror, rat)")
     parser.add_argument("--save", type=Path, help="folder for the trained detectors")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -109,8 +111,7 @@ def openfield(arguments) -> pd.DataFrame:
                 continue
             options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
             path = saved(arguments, f"openfield_{name}_{arguments.minutes}min_{seed}")
-            detector = made(trained, weights, seed, options, path)
-            detector = replace(detector, recipe=replace(detector.recipe, looks=arguments.looks))
+            detector = looking(made(trained, weights, seed, options, path), trained, arguments.looks)
             rows.append({"trunk": name, "seed": seed} | measure(detector, trained, tested))
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
@@ -160,7 +161,7 @@ def mirror(arguments) -> pd.DataFrame:
     look = {"flip": 0.0, "rotation": 10.0}  # a flip would also change the mirror's side
     options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": look, "holdout": 0.12}
     path = saved(arguments, "mirror")
-    detector = made(trained, IMAGENET, 0, options, path)
+    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
     return pd.DataFrame([{"split": note} | measure(detector, trained, tested)])
 
 
@@ -173,12 +174,12 @@ def rat(arguments) -> pd.DataFrame:
     for camera in labels.camera_names if arguments.held_out is None else ():
         trained, tested = labels.select(cameras != camera), labels.select(cameras == camera)
         path = saved(arguments, f"rat_without_{camera}")
-        detector = made(trained, IMAGENET, 0, options, path)
+        detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
         rows.append({"held out": f"camera {camera}"} | measure(detector, trained, tested))
         print(rows[-1], file=sys.stderr)
     trained, tested, _ = split_labels(labels, 0.25, "time")
     path = saved(arguments, "rat")
-    detector = made(trained, IMAGENET, 0, options, path)
+    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
     rows.append({"held out": "time block, all cameras"} | measure(detector, trained, tested))
     return pd.DataFrame(rows)
 
@@ -243,7 +244,7 @@ def measure(detector: Detector, trained: Labels, tested: Labels) -> dict[str, fl
 
 
 def milliseconds(detector: Detector, tested: Labels) -> float:
-    """Of a whole picture, decoded already."""
+    """Of a picture, decoded already, of which nothing is known."""
     finder, image = finder_of(detector), tested.image(0)
     return 1000 / rate(finder.find, image, 5)
 
@@ -266,6 +267,16 @@ def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) 
     if save is not None:
         detector.save(save)
     return detector
+
+
+def looking(detector: Detector, trained: Labels, looks: int) -> Detector:
+    """The detector as training with this number of looks would have made it: the same weights, calibrated anew on what
+    training had held out."""
+    recipe = replace(detector.recipe, looks=looks)
+    if looks == detector.recipe.looks or not recipe.holdout:
+        return replace(detector, recipe=recipe)
+    _, held_out, _ = split_labels(trained, recipe.holdout, recipe.holdout_by)
+    return calibrate_uncertainty(replace(detector, recipe=recipe), held_out)
 
 
 FOLDS, ROUNDS = 10, 4
@@ -312,6 +323,8 @@ def agreement(arguments) -> pd.DataFrame:
 
     Where both lie at the same place far from the label, the label is the likelier error, and no claim can foresee it.
     """
+    if not (arguments.detector and arguments.other):
+        sys.exit("agreement compares two detectors of one split: give --detector FILE and --other FILE")
     labels = read_labels(SHARED / "data" / "openfield")
     _, tested, _ = split_labels(labels, 0.2, "random", arguments.seed)
     one, other = (locate(load_detector(path), tested).points for path in (arguments.detector, arguments.other))
@@ -390,6 +403,8 @@ def speed(arguments) -> pd.DataFrame:
 
 def pictures(arguments) -> pd.DataFrame:
     """Each test picture (640x480) for itself, the animal anywhere in it. All ways take turns, five rounds; medians."""
+    if not arguments.detector:
+        sys.exit("pictures needs a detector of the open field: give --detector FILE")
     detector = load_detector(arguments.detector)
     _, tested, _ = split_labels(read_labels(SHARED / "data" / "openfield"), 0.2, "random", arguments.seed)
     images = [tested.image(i) for i in range(len(tested))]

@@ -114,7 +114,7 @@ class Recipe:
             raise ValueError(f"holdout_by must be one of {HOLDOUT_KINDS}, got {self.holdout_by!r}")
         if self.likelihood not in ("softmax", "bernoulli"):
             raise ValueError(f'likelihood must be "softmax" or "bernoulli", got {self.likelihood!r}')
-        if self.locator not in (True, False, "auto"):
+        if not (isinstance(self.locator, bool) or self.locator == "auto"):
             raise ValueError(f'locator must be true, false or "auto", got {self.locator!r}')
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {self.precision!r}')

@@ -27,7 +27,10 @@ class RuntimeMissingError(ModuleNotFoundError):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep torch's other threads asleep: awake they wait for work busily, on cores that another runtime needs."""
+    """Keep torch's other threads asleep: awake they wait for work busily, on cores that another runtime needs.
+
+    The number is of the whole process: not for several Python threads at once.
+    """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

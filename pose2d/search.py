@@ -56,10 +56,11 @@ class Finder:
         if not self.window_side(width, height):
             return self.through(image, whole)
         centre = self._boxed(image)
-        if centre is None and len(self.looks) > 1:
+        found = self.near(image, centre) if centre is not None else None
+        if found is None and len(self.looks) > 1:
             first = self.engine.look(image, whole)
             centre = centre_of(first.points, first.mass, self.animal_side)
-        found = self.near(image, centre) if centre is not None else None
+            found = self.near(image, centre) if centre is not None else None
         return found or self.through(image, whole, first)
 
     def near(self, image: Image, centre: Array, seen: Found | None = None) -> Found | None:

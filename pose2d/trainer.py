@@ -60,7 +60,7 @@ class Trainer:
         before = self.history["seconds"]
         what = "train the locator" if self.labels.keypoints == BOX_KEYPOINTS else "train"
         bar = tqdm(total=recipe.iterations, initial=self.done, desc=what, unit="step", disable=not progress)
-        for images, points in self.crops.batches(self.done):
+        for images, points in () if self._exhausted() else self.crops.batches(self.done):
             self._step(images, points)
             bar.update(1)
             if self.done in checks:

@@ -55,6 +55,11 @@ def train(
     base = _gentler(start.recipe) if recipe is None and start is not None else recipe
     recipe = Recipe.from_options(options, base)
     labels, held_out, note = _prepare(labels, held_out, start, recipe)
+    locator = start.locator if start is not None and recipe.locator else None
+    if recipe.locator is True and locator is None and not _has_boxes(labels):
+        raise LabelError(
+            "a locator learns the box of an animal, but no frame has two labelled keypoints; set locator=False"
+        )
     scale = start.scale if start is not None and recipe.scale == start.recipe.scale else _scale(labels, recipe)
     network = _network(labels, weights, start, recipe, seed)
     network.train()
@@ -73,10 +78,12 @@ def train(
         uncertainty=uncalibrated(len(labels.keypoints), confidence_radius(labels)),
         symmetries=tuple(labels.symmetries or ()),
         history=trainer.history | {"note": note},
+        locator=locator,
     )
-    if recipe.locator is True or (recipe.locator == "auto" and _is_small(detector, labels)):
-        before = None if start is None else start.locator
-        detector = replace(detector, locator=_train_locator(labels, recipe, before, seed, progress))
+    del trainer  # with the pictures it holds
+    wanted = recipe.locator is True or locator is not None or (recipe.locator == "auto" and _is_small(detector, labels))
+    if wanted and _has_boxes(labels):
+        detector = replace(detector, locator=_train_locator(labels, recipe, locator, seed, progress))
     return calibrate_uncertainty(detector, held_out) if held_out is not None else detector
 
 
@@ -146,7 +153,7 @@ def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, se
 def _is_small(detector: Detector, labels: Labels) -> bool:
     """Whether a look for the animal in the shrunk picture saves most of the work: the window around it covers less than
     a third of a picture (the first of each camera, in the median), and the network is not a small one itself."""
-    if detector.recipe.network in ("small", "template") or not _has_boxes(labels):
+    if detector.recipe.network in ("small", "template"):
         return False
     finder, shares = finder_of(detector, "fp32"), []
     firsts = {camera: index for index, camera in reversed(list(enumerate(labels.cameras)))}
@@ -164,13 +171,9 @@ def _has_boxes(labels: Labels) -> bool:
 def _train_locator(labels: Labels, recipe: Recipe, start: Detector | None, seed: int, progress: bool) -> Detector:
     """A small network that finds the animal's box in the whole picture, shrunk until the median animal is 32 pixels
     (see `boxes`). It needs little training: a place within a fifth of the animal will do."""
-    if not _has_boxes(labels):
-        raise LabelError(
-            "a locator learns the box of an animal, but no frame has two labelled keypoints; set locator=False"
-        )
     boxes = box_labels(labels)
     if start is not None:
-        return train(boxes, start=start, seed=seed, progress=progress)
+        return train(boxes, start=start, seed=seed, progress=progress, iterations=60, learning_rate=1e-3)
     scale = min(_scale(labels, recipe), 32.0 / animal_side(labels, 50))
     how = Augmentation(anywhere=0.5, shift=0.3, flip=0.0, rotation=min(recipe.augmentation.rotation, 15.0))
     small = Recipe(

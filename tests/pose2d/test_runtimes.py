@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from muybridge.pose2d.runtimes import RuntimeMissingError, make_run
+from muybridge.pose2d.runtimes import RuntimeMissingError, make_run, one_thread
 from muybridge.pose2d.search import finder_of
 from tests.pose2d.animals import draw_animal
 
@@ -38,3 +39,17 @@ def test_an_unknown_runtime_or_precision_is_refused(detector, monkeypatch):
     monkeypatch.setattr(runtimes, "import_module", absent)
     with pytest.raises(RuntimeMissingError, match=r"pip install 'muybridge\[fast\]'"):
         make_run(detector.network, "openvino", False)
+
+
+def test_torchs_number_of_threads_comes_back_after_an_error():
+    def fail_alone():
+        with one_thread():
+            assert torch.get_num_threads() == 1
+            raise KeyError
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with pytest.raises(KeyError):
+        fail_alone()
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

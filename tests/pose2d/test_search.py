@@ -165,11 +165,18 @@ def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(t
     assert wants("mobilenet_v2", wide_labels)
     assert not wants("small", wide_labels)
     assert not wants("mobilenet_v2", labels)
-    assert not wants("mobilenet_v2", wide_labels.select_keypoints(("nose",)))
+    with pytest.raises(ValueError, match="locator must be true, false"):
+        Recipe(locator=1)
     with pytest.raises(ValueError, match="locator must be true, false"):
         Recipe(locator="sometimes")
     with pytest.raises(LabelError, match="no frame has two labelled keypoints"):
         train(wide_labels.select_keypoints(("nose",)), progress=False, **OPTIONS | {"iterations": 1, "locator": True})
+
+
+def test_by_default_training_adds_a_locator_where_an_animal_has_a_box(wide_labels):
+    options = OPTIONS | {"network": "mobilenet_v2", "iterations": 1, "holdout": 0.0}
+    assert train(wide_labels, progress=False, **options).locator is not None
+    assert train(wide_labels.select_keypoints(("nose",)), progress=False, **options).locator is None
 
 
 def test_going_on_with_a_few_frames_keeps_what_the_locator_knows(two_stages, wide_labels, pictures):
