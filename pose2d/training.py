@@ -156,8 +156,7 @@ def _is_small(detector: Detector, labels: Labels) -> bool:
     if detector.recipe.network in ("small", "template"):
         return False
     finder, shares = finder_of(detector, "fp32"), []
-    firsts = {camera: index for index, camera in reversed(list(enumerate(labels.cameras)))}
-    for index in firsts.values():
+    for index in np.unique(labels.cameras, return_index=True)[1]:
         height, width = labels.image(index).shape[:2]
         side = finder.window_side(width, height)
         shares.append(side**2 / np.prod(finder.engine.whole_view(width, height)[1]) if side else 1.0)

@@ -150,7 +150,7 @@ def test_the_locator_leads_to_the_animal_and_spares_the_whole_picture(two_stages
     assert sum(sizes) < 0.5 * sum(image.size for image in images)
 
 
-def test_a_locator_that_is_surely_wrong_costs_time_and_nothing_else(two_stages, pictures, monkeypatch):
+def test_a_locator_that_points_outside_the_picture_costs_time_and_nothing_else(two_stages, pictures, monkeypatch):
     images, truth = pictures
     finder = finder_of(two_stages, "fp32")
     monkeypatch.setattr(Finder, "_boxed", lambda self, image: np.array([-200.0, -200.0]))
