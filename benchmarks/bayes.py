@@ -165,20 +165,20 @@ def compare_peers(recording, eks_frames: int = 200) -> None:
 
 def posterior_time(recording) -> str:
     """Seconds of the covariances alone: all but them done before, and after."""
-    from muybridge.triangulate import smooth_windows
-    from muybridge.triangulate.banded import one_blas_thread, selected_inverse
-    from muybridge.triangulate.prior_time import run_threads
-    from muybridge.triangulate.smooth import check_problem
-    from muybridge.triangulate.smooth_skeleton import find_mode
+    from muybridge.numerics.banded import one_blas_thread, selected_inverse
+    from muybridge.numerics.threads import run_threads
+    from muybridge.triangulate.smoothing import windows
+    from muybridge.triangulate.smoothing.joint_mode import find_mode
+    from muybridge.triangulate.smoothing.smoother import check_problem
 
     points_2d, confidence, _, _, rig, skeleton = recording
     problem = check_problem(points_2d, rig, FPS, confidence, skeleton, None)
-    learned = smooth_windows.learn(problem)
-    length = smooth_windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
-    plan = list(smooth_windows.windows(problem.n_frames, length, smooth_windows.overlap_frames(learned)))
+    learned = windows.learn(problem)
+    length = windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
+    plan = list(windows.windows(problem.n_frames, length, windows.overlap_frames(learned)))
     factors = []
     for frames, _ in plan:
-        window = smooth_windows.open_window(problem, learned, frames, None)
+        window = windows.open_window(problem, learned, frames, None)
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         factors.append(mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0])
     block = 3 * problem.n_keypoints

@@ -26,14 +26,14 @@ from benchmarks.calibration_peers import their_board, with_aniposelib, with_cali
 from benchmarks.calibration_rigs import honesty
 from benchmarks.calibration_worker import clock, n_seen, timed
 from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, Checkerboard, calibrate
-from muybridge.calibration.bundle import BundleSpec, BundleState, Loss, make_views, minimise
-from muybridge.calibration.detection import detect_board, detect_boards
-from muybridge.calibration.finders import opencv_board
-from muybridge.calibration.images import image_files
-from muybridge.calibration.initial import board_outline, frame_poses, plane_poses
-from muybridge.calibration.lenses import lens_row
-from muybridge.calibration.problem import stacked_corners
-from muybridge.calibration.solve import closer
+from muybridge.calibration.boards.corner_finders import opencv_board
+from muybridge.calibration.boards.detection import detect_board, detect_boards
+from muybridge.calibration.boards.image_sources import image_files
+from muybridge.calibration.solver.bundle_adjustment import BundleSpec, BundleState, Loss, make_views, minimise
+from muybridge.calibration.solver.initial_lenses import lens_row
+from muybridge.calibration.solver.initial_poses import board_outline, frame_poses, plane_poses
+from muybridge.calibration.solver.problem_setup import stacked_corners
+from muybridge.calibration.solver.robust_solution import closer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RAT, WEBCAMS, STEREO = (

@@ -13,7 +13,7 @@ from muybridge.calibration import (
     calibrate,
     projection_covariance,
 )
-from muybridge.calibration.rotations import rotation_matrix, rotation_vector
+from muybridge.cameras.rotations import rotation_matrix, rotation_vector
 
 
 def ring_of_cameras(n: int, lens: tuple[float, ...] = (-0.2, 0.05, 0.0, 0.0, 0.0)) -> CameraRig:

@@ -39,7 +39,7 @@ def main(what: str) -> None:
 
 def _corners(what: str) -> tuple[dict[str, BoardDetections], int]:
     if what == "rodent":
-        from muybridge.calibration.detection import detect_boards
+        from muybridge.calibration.boards.detection import detect_boards
 
         sources = {c: RAT / c / "calibration_images" for c in ("back", "mid", "side", "top")}
         return detect_boards(sources, CharucoBoard(8, 11, 24.0, 18.75), progress=False), 8

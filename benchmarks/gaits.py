@@ -6,7 +6,7 @@ import numpy as np
 
 from muybridge.datasets import pose_dataset
 from muybridge.kinematics import gait
-from muybridge.kinematics.gait_names import IDEALS
+from muybridge.kinematics.gait_analysis.gait_names import IDEALS
 
 LIMBS = ("left_hind", "right_hind", "left_fore", "right_fore")
 GAITS = {  # duty factor, stride period (s), stride length and foot clearance (mm)

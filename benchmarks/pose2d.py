@@ -44,25 +44,16 @@ from scipy.stats import spearmanr
 
 from muybridge.calibration import CharucoBoard, calibrate
 from muybridge.datasets import frame_times, views_dataset
-from muybridge.pose2d import (
-    Detector,
-    Labels,
-    corruption_table,
-    evaluate,
-    load_detector,
-    predict,
-    read_labels,
-    train,
-)
-from muybridge.pose2d.evaluation import locate
-from muybridge.pose2d.inference import Found, engine_of
-from muybridge.pose2d.networks import build_network
-from muybridge.pose2d.prediction import calibrated
-from muybridge.pose2d.recipe import Recipe
-from muybridge.pose2d.search import finder_of
-from muybridge.pose2d.splits import split_labels
-from muybridge.pose2d.training import calibrate_uncertainty
-from muybridge.pose2d.uncertainty import fit_uncertainty
+from muybridge.pose2d import Detector, Labels, corruption_table, evaluate, load_detector, predict, read_labels, train
+from muybridge.pose2d.inference.animal_search import finder_of
+from muybridge.pose2d.inference.engine import Found, engine_of
+from muybridge.pose2d.inference.evaluation import locate
+from muybridge.pose2d.inference.uncertainty import fit_uncertainty
+from muybridge.pose2d.inference.video_prediction import calibrated
+from muybridge.pose2d.networks.registry import build_network
+from muybridge.pose2d.training.splits import split_labels
+from muybridge.pose2d.training.train_detector import calibrate_uncertainty
+from muybridge.pose2d.training_config import Recipe
 from muybridge.triangulate import reconstruct, triangulate_ransac
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

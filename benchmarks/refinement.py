@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from muybridge.calibration import Camera, CameraRig, CharucoBoard, board_offsets
-from muybridge.calibration.detection import detect_boards
-from muybridge.calibration.rotations import rotation_matrix, rotation_vector
+from muybridge.calibration.boards.detection import detect_boards
+from muybridge.cameras.rotations import rotation_matrix, rotation_vector
 from muybridge.triangulate import frame_offsets, refine_rig
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "synthetic_ring"

@@ -15,14 +15,14 @@ from scipy.stats import chi2
 
 from benchmarks.rings import make_rig
 from muybridge.calibration import CameraRig
-from muybridge.triangulate.poses_states import StateModel
-from muybridge.triangulate.poses_window import Poser
-from muybridge.triangulate.sampler import draw_chains
-from muybridge.triangulate.sampler_target import Poses, Target
-from muybridge.triangulate.smooth_bones import Bones
-from muybridge.triangulate.smooth_observations import Observations, observe_window
-from muybridge.triangulate.smooth_skeleton import find_mode
-from muybridge.triangulate.smooth_time import TimePrior, smooth_in_time
+from muybridge.triangulate.pose_states.state_model import StateModel
+from muybridge.triangulate.pose_states.window_states import Poser
+from muybridge.triangulate.sampling.posterior_samples import draw_chains
+from muybridge.triangulate.sampling.target_density import Poses, Target
+from muybridge.triangulate.smoothing.bone_lengths import Bones
+from muybridge.triangulate.smoothing.independent_tracks import TimePrior, smooth_in_time
+from muybridge.triangulate.smoothing.joint_mode import find_mode
+from muybridge.triangulate.smoothing.observations import Observations, observe_window
 
 PAIRS = np.array([[0, 1], [1, 2], [1, 3]])  # bones (parent, child) of four keypoints: root, spine, head, arm
 LENGTHS, STDS = np.array([40.0, 30.0, 35.0]), np.array([4.0, 3.0, 3.0])

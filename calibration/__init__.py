@@ -1,22 +1,15 @@
 """Board images -> cameras. Camera and CameraRig live here."""
 
-from .boards import Board, CharucoBoard, Checkerboard, MarkerBoard
-from .calibrate import Calibration, calibrate
-from .cameras import Camera, CameraRig
-from .detection import BoardDetections, detect_board
+from ..cameras.camera import Camera, CameraRig
+from ..cameras.rig_files import read_rig, write_rig
+from .boards.detection import BoardDetections, detect_board
+from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .errors import CalibrationError
-from .files import read_rig, write_rig
-from .offsets import BoardOffsets, board_offsets
-from .report import CalibrationReport
-from .uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
-from .world import (
-    move_rig,
-    move_world,
-    up_from_gravity,
-    world_from_board,
-    world_from_plane,
-    world_from_points,
-)
+from .quality.projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
+from .quality.report import CalibrationReport
+from .solver.frame_offsets import BoardOffsets, board_offsets
+from .workflow import Calibration, calibrate
+from .world import move_rig, move_world, up_from_gravity, world_from_board, world_from_plane, world_from_points
 
 __all__ = [
     "Board",

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..datasets.arrays import Array
-from .boards import MarkerBoard
-from .calibrate import Calibration
-from .cameras import CameraRig
+from ..cameras.camera import CameraRig
+from ..numerics.arrays import Array
+from .boards.patterns import MarkerBoard
 from .errors import CalibrationError
+from .workflow import Calibration
 
 
 def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None) -> CameraRig:

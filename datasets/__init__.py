@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .arrays import Array
-    from .files import content_hash, read_dataset, with_provenance, write_dataset
-    from .labelled import (
+    from ..numerics.arrays import Array
+    from .netcdf import content_hash, read_dataset, with_provenance, write_dataset
+    from .skeleton import Skeleton
+    from .validators import (
         DatasetError,
         check_kinematics,
         check_pose,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         pose_dataset,
         views_dataset,
     )
-    from .skeleton import Skeleton
 
 __all__ = [
     "Array",
@@ -38,13 +38,13 @@ __all__ = [
     "write_dataset",
 ]
 _FILES = ("content_hash", "read_dataset", "with_provenance", "write_dataset")
-_HOMES = {"Array": ".arrays", "Skeleton": ".skeleton"} | dict.fromkeys(_FILES, ".files")
+_HOMES = {"Array": "..numerics.arrays", "Skeleton": ".skeleton"} | dict.fromkeys(_FILES, ".netcdf")
 
 
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, ".labelled"), __name__), name)
+    return getattr(import_module(_HOMES.get(name, ".validators"), __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .files import FormatError
-    from .pose import read_pose, to_movement, write_pose
-    from .rig_dlt import fit_dlt
-    from .views import read_views
+    from .poses.reading import read_pose, to_movement, write_pose
+    from .predictions.reading import read_views
+    from .rigs.dlt_coefficients import fit_dlt
 
 __all__ = ["FormatError", "fit_dlt", "read_pose", "read_views", "to_movement", "write_pose"]
-_HOMES = {"FormatError": ".files", "fit_dlt": ".rig_dlt", "read_views": ".views"}
+_HOMES = {"FormatError": ".files", "fit_dlt": ".rigs.dlt_coefficients", "read_views": ".predictions.reading"}
 
 
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, ".pose"), __name__), name)
+    return getattr(import_module(_HOMES.get(name, ".poses.reading"), __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -1,26 +1,18 @@
 """From posterior 3D points to what papers plot: angles, velocities, body frame and gait, each with its error bar."""
 
-from .angles import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle
-from .body import body_frame, centre_of_mass, path_length, speed_profile
+from ..timeseries.state_space import smooth_motion
+from .angles.formulas import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle
+from .angles.hinge_axes import estimate_axis
+from .angles.joint_angle_dataset import joint_angles
+from .angles.joint_definitions import Joint, parse_joints
+from .angles.segment_frames import orientation_angles, segment_angles, segment_frame
+from .body.body_motion import body_frame, centre_of_mass, path_length, speed_profile
+from .body.segment_rotation import angular_acceleration, angular_velocity, angular_velocity_of_rotations
 from .derivatives import acceleration, jerk, velocity
-from .frames import orientation_angles, segment_angles, segment_frame
+from .error_propagation import joint_covariance, propagate
+from .gait_analysis.strides import Gait, gait
 from .gaps import interpolate_gaps, median_filter
-from .hinges import estimate_axis
-from .joints import Joint, parse_joints
-from .labelled import joint_angles
-from .plots import (
-    plot_angle,
-    plot_gait,
-    plot_phase,
-    plot_speed,
-    plot_stick_figures,
-    plot_strides,
-    plot_trajectory,
-)
-from .propagate import joint_covariance, propagate
-from .segments import angular_acceleration, angular_velocity, angular_velocity_of_rotations
-from .smoother import smooth_motion
-from .strides import Gait, gait
+from .plots import plot_angle, plot_gait, plot_phase, plot_speed, plot_stick_figures, plot_strides, plot_trajectory
 
 __all__ = [
     "Gait",

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
-from .doors import nearest, per_individual, points_of, times_of, unit_of
-from .filters import butterworth_derivative, central_difference, lengths, local_polynomial
-from .smoother import SmoothedMotion, smooth_motion
+from ..timeseries.derivative_filters import butterworth_derivative, central_difference, lengths, local_polynomial
+from ..timeseries.state_space import SmoothedMotion, smooth_motion
+from .pose_access import nearest, per_individual, points_of, times_of, unit_of
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
 METHODS = ("auto", "state", "evidence", "central", "savgol", "butterworth")

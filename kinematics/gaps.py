@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
-from ._kernels_filters import fill_columns, long_median_rows, median_rows
-from .doors import per_individual, points_of, times_of
-from .parallel import over_frames
+from ..numerics.threads import over_frames
+from ..timeseries._kernels_filters import fill_columns, long_median_rows, median_rows
+from .pose_access import per_individual, points_of, times_of
 
 SHORT = 9  # frames; up to here sorting every window anew is the faster way
 

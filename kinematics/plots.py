@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, Skeleton
-from .doors import nearest, unit_of
-from .strides import Gait
+from .gait_analysis.strides import Gait
+from .pose_access import nearest, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

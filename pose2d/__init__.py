@@ -8,39 +8,39 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..formats.videos import VideoError, probe_video
-from .label_files import read_labels
-from .labels import LabelError, Labels, join_labels
-from .recipe import Augmentation, Recipe
+from ..formats.labels.labelled_frames import LabelError, Labels, join_labels
+from ..formats.labels.reading import read_labels
+from ..formats.video.reading import VideoError, probe_video
+from .training_config import Augmentation, Recipe
 
 if TYPE_CHECKING:
-    from .corruption import corrupt, corruption_table
+    from .active_learning.frame_extraction import extract_frames
+    from .active_learning.frame_suggestion import export_suggestions, pseudo_labels, suggest_frames
     from .detector import Detector, DetectorError, load_detector
-    from .drawing import draw_pose, label_video, plot_training
-    from .evaluation import evaluate
-    from .extraction import extract_frames
-    from .prediction import predict
-    from .suggestion import export_suggestions, pseudo_labels, suggest_frames
-    from .training import train
-    from .weights import WeightsError
+    from .inference.corruption import corrupt, corruption_table
+    from .inference.drawing import draw_pose, label_video, plot_training
+    from .inference.evaluation import evaluate
+    from .inference.video_prediction import predict
+    from .networks.pretrained_weights import WeightsError
+    from .training.train_detector import train
 
 _LAZY = {
     "Detector": "detector",
     "DetectorError": "detector",
-    "WeightsError": "weights",
-    "corrupt": "corruption",
-    "corruption_table": "corruption",
-    "draw_pose": "drawing",
-    "evaluate": "evaluation",
-    "export_suggestions": "suggestion",
-    "extract_frames": "extraction",
-    "label_video": "drawing",
+    "WeightsError": "networks.pretrained_weights",
+    "corrupt": "inference.corruption",
+    "corruption_table": "inference.corruption",
+    "draw_pose": "inference.drawing",
+    "evaluate": "inference.evaluation",
+    "export_suggestions": "active_learning.frame_suggestion",
+    "extract_frames": "active_learning.frame_extraction",
+    "label_video": "inference.drawing",
     "load_detector": "detector",
-    "plot_training": "drawing",
-    "predict": "prediction",
-    "pseudo_labels": "suggestion",
-    "suggest_frames": "suggestion",
-    "train": "training",
+    "plot_training": "inference.drawing",
+    "predict": "inference.video_prediction",
+    "pseudo_labels": "active_learning.frame_suggestion",
+    "suggest_frames": "active_learning.frame_suggestion",
+    "train": "training.train_detector",
 }
 
 __all__ = [

@@ -13,9 +13,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .networks import PoseNet, build_network
-from .recipe import Recipe
-from .uncertainty import Uncertainty
+from .inference.uncertainty import Uncertainty
+from .networks.registry import PoseNet, build_network
+from .training_config import Recipe
 
 FORMAT = "muybridge detector 2"
 _LOCATOR = "locator."

@@ -50,7 +50,8 @@ def run_batch(sessions: Iterable[Path], *, n_jobs: int = 1, force: bool = False)
 
 def _run_one(session: Path, force: bool) -> Outcome:
     log = session.parent / f"{session.stem}.log"
-    command = [sys.executable, "-m", "muybridge.session.cli", "run", str(session), "--quiet", *(["--force"] * force)]
+    command = [sys.executable, "-m", "muybridge.session.command_line", "run", str(session), "--quiet"]
+    command += ["--force"] * force
     finished = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     lines = (finished.stdout + finished.stderr).strip().splitlines()
     try:

@@ -13,17 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._kernels_notice import told_when_compiling
-from .calls import call, check_own_options
+from ._kernels_compile_notice import told_when_compiling
 from .config import STEPS, Session, SessionError
 from .left_out import left_out
 from .provenance import Ledger, write_text
-from .recordings import check_same_instants
+from .recording_facts import check_same_instants
+from .step_options import call, check_own_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..calibration import CalibrationReport, CameraRig
+    from ..calibration import CalibrationReport
+    from ..cameras import CameraRig
 
 Say = Callable[[str], None]
 
@@ -126,7 +127,7 @@ def rig_path(session: Session) -> Path:
 
 def load_rig(session: Session) -> CameraRig:
     """The session's cameras: calibrated, or from elsewhere; with the session's `up` where it gives one."""
-    from ..calibration import read_rig
+    from ..cameras import read_rig
 
     rig = read_rig(rig_path(session))
     unknown = [name for name in session.cameras if name not in rig.names]
@@ -143,7 +144,8 @@ def _known_lenses(session: Session) -> list[Path]:
 
 
 def _calibrate(session: Session, progress: bool) -> None:
-    from ..calibration import calibrate, read_rig, world_from_board, write_rig
+    from ..calibration import calibrate, world_from_board
+    from ..cameras import read_rig, write_rig
 
     boards = session.sources("board")
     lacking = [name for name in session.cameras if name not in boards]

@@ -1,26 +1,26 @@
 """Pixels + cameras -> 3D points with honest error bars."""
 
+from ..cameras.regions import Region, mirror_camera, region_camera, split_views
 from ..datasets import Skeleton
-from .candidates import Candidates, triangulate_candidates
-from .consensus import Triangulation, estimate_sigma, triangulate_ransac
-from .diagnosis import Diagnosis, diagnose
-from .dlt import point_covariances, triangulate_dlt
-from .filters import hampel_filter, interpolate_gaps, median_filter
+from ..timeseries.medians import hampel_filter, interpolate_gaps, median_filter
+from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
-from .leave_out import leave_one_camera_out, predict_left_out
-from .pairs import triangulate_pairs
-from .poses import PoseInference, infer_poses
-from .posterior import Trajectory
-from .prior import PosePrior
-from .reconstruct import reconstruct
-from .refine import Refinement, refine_rig
-from .refine_report import RefinementReport
-from .regions import Region, mirror_camera, region_camera, split_views
-from .sampler import PoseSamples, sample_poses
-from .smooth import smooth
-from .stream import reconstruct_file
-from .swaps import SwapRepair, repair_swaps
-from .sync import FrameOffsets, frame_offsets, shift_frames
+from .left_out_camera import leave_one_camera_out, predict_left_out
+from .points.candidates import Candidates, triangulate_candidates
+from .points.consensus import Triangulation, estimate_sigma, triangulate_ransac
+from .points.diagnosis import Diagnosis, diagnose
+from .points.dlt import point_covariances, triangulate_dlt
+from .points.pairs import triangulate_pairs
+from .points.swaps import SwapRepair, repair_swaps
+from .pose_states.pose_inference import PoseInference, infer_poses
+from .pose_states.pose_prior import PosePrior
+from .reconstruction import reconstruct
+from .rig_refinement.frame_offsets import FrameOffsets, frame_offsets, shift_frames
+from .rig_refinement.refinement import Refinement, refine_rig
+from .rig_refinement.report import RefinementReport
+from .sampling.posterior_samples import PoseSamples, sample_poses
+from .smoothing.smoother import smooth
+from .smoothing.trajectory import Trajectory
 
 __all__ = [
     "Association",

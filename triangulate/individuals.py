@@ -11,12 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..calibration import CameraRig
+from ..cameras import CameraRig
+from ..cameras.epipolar import fundamental_matrix
 from ..datasets import DatasetError, check_views
-from ..datasets.arrays import Array
-from .consensus import DEFAULT_THRESHOLD, estimate_sigma, triangulate_ransac
-from .epipolar import fundamental_matrix
-from .inputs import check_confidence, check_points_2d
+from ..numerics.arrays import Array
+from .points.consensus import DEFAULT_THRESHOLD, estimate_sigma, triangulate_ransac
+from .points.input_checks import check_confidence, check_points_2d
 
 _FIRST_SIGMA = 0.005  # of the image's width, until the associated tracks tell better
 _MAX_CELLS = 50_000_000  # frames times joint permutations up to which the search is exact (half a gigabyte)

@@ -3,7 +3,7 @@
 import pytest
 
 from muybridge.calibration import CharucoBoard
-from muybridge.calibration.detection import detect_boards
+from muybridge.calibration.boards.detection import detect_boards
 from tests.helpers import SHARED
 
 

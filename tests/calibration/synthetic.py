@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard
-from muybridge.calibration.finders import opencv_board
-from muybridge.calibration.rotations import rotation_matrix
+from muybridge.calibration.boards.corner_finders import opencv_board
+from muybridge.cameras.rotations import rotation_matrix
 
 BOARD = CharucoBoard(7, 6, 40.0, 30.0)
 

@@ -16,8 +16,8 @@ from muybridge.calibration import (
     detect_board,
     read_rig,
 )
-from muybridge.calibration.mirror import flip_corners
-from muybridge.calibration.rotations import rotation_matrix
+from muybridge.calibration.solver.mirrored_patterns import flip_corners
+from muybridge.cameras.rotations import rotation_matrix
 from tests.calibration.synthetic import BOARD, board_motion, render_board, see_board, small_rig, smooth_motion
 from tests.helpers import SHARED, needs_shared
 

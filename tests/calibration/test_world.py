@@ -12,7 +12,7 @@ from muybridge.calibration import (
     world_from_plane,
     world_from_points,
 )
-from muybridge.calibration.rotations import rotation_matrix
+from muybridge.cameras.rotations import rotation_matrix
 from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
 
 

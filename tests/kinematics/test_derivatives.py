@@ -4,7 +4,7 @@ from scipy.signal import savgol_filter
 
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import acceleration, jerk, velocity
-from muybridge.kinematics.filters import central_difference, local_polynomial
+from muybridge.timeseries.derivative_filters import central_difference, local_polynomial
 from tests.kinematics.synthetic import gallop, pose_of
 
 

@@ -6,17 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from muybridge.formats import videos as video_module
-from muybridge.pose2d import (
-    DetectorError,
-    LabelError,
-    VideoError,
-    evaluate,
-    load_detector,
-    predict,
-    probe_video,
-    train,
-)
+from muybridge.formats.video import reading as video_module
+from muybridge.pose2d import DetectorError, LabelError, VideoError, evaluate, load_detector, predict, probe_video, train
 from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_video
 
 SIZE = (128, 96)
@@ -126,7 +117,7 @@ def test_no_videos_is_said(detector):
 
 def test_pictures_of_other_sizes_are_found_alike(detector, labels, tmp_path):
     """Sizes may be mixed: a picture with a wide margin gives the same points, moved by the margin."""
-    from muybridge.pose2d.search import finder_of
+    from muybridge.pose2d.inference.animal_search import finder_of
 
     finder, image = finder_of(detector, "fp32"), draw_animal(labels.points_2d[3], SIZE, 3)
     wide = cv2.copyMakeBorder(image, 32, 0, 64, 0, cv2.BORDER_REPLICATE)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from muybridge.calibration.report import COLUMNS, CalibrationReport
+from muybridge.calibration.quality.report import COLUMNS, CalibrationReport
 from muybridge.datasets import pose_dataset, views_dataset
 
 FPS = 100.0

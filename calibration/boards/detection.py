@@ -1,0 +1,183 @@
+"""Board corners of a whole source, frame by frame, with a cache beside the source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ...numerics.arrays import Array
+from ..errors import CalibrationError
+from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
+from .detection_cache import load_detections, save_detections
+from .image_sources import Image, Source, count_frames, gray_frames, image_files
+from .patterns import Board, Checkerboard
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDetections:
+    """The board's corners as one camera saw them.
+
+    Parameters
+    ----------
+    board : what was looked for
+    size : (width, height) of the images, pixels
+    corners : (n_frames, n_corners, 2), pixels, NaN where a corner was not seen
+    mirrored : (n_frames,) whether the frame shows the pattern's mirror image; None: nowhere
+    n_markers : (n_frames,) ArUco markers recognised, for diagnosis; None: unknown
+    source : where the images came from, for messages
+
+    Raises
+    ------
+    ValueError : shapes do not fit the board
+    """
+
+    board: Board
+    size: tuple[int, int]
+    corners: Array
+    mirrored: NDArray[np.bool_] | None = None
+    n_markers: NDArray[np.int64] | None = None
+    source: str = ""
+    frame_names: tuple[str, ...] = field(default=())
+
+    def __post_init__(self):
+        corners = np.array(self.corners, dtype=float)
+        if corners.ndim != 3 or corners.shape[1:] != (len(self.board.points), 2):
+            raise ValueError(
+                f"corners have shape {corners.shape}; the {self.board} needs (n_frames, {len(self.board.points)}, 2)"
+            )
+        corners[~np.isfinite(corners).all(axis=-1)] = np.nan
+        n_frames = len(corners)
+        mirrored = np.zeros(n_frames, bool) if self.mirrored is None else np.array(self.mirrored, bool)
+        n_markers = np.zeros(n_frames, int) if self.n_markers is None else np.array(self.n_markers, int)
+        if len(mirrored) != n_frames or len(n_markers) != n_frames:
+            raise ValueError(f"mirrored and n_markers need one entry for each of the {n_frames} frames")
+        object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
+        for name, values in (("corners", corners), ("mirrored", mirrored), ("n_markers", n_markers)):
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.corners)
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """(n_frames, n_corners) whether a corner was seen; frames with fewer than 4 corners count as unseen."""
+        seen = np.isfinite(self.corners[..., 0])
+        return seen & (seen.sum(axis=1, keepdims=True) >= MIN_CORNERS)
+
+    @cached_property
+    def frames(self) -> NDArray[np.int64]:
+        """Numbers of the frames with at least 4 corners."""
+        return np.flatnonzero(self.seen.any(axis=1))
+
+
+def detect_board(
+    source: Source,
+    board: Board,
+    *,
+    camera: str = "camera",
+    every: int = 1,
+    cache: bool = True,
+    progress: bool = True,
+) -> BoardDetections:
+    """Find the board in every frame of a source.
+
+    Parameters
+    ----------
+    source : path of a video or of a folder of images, or a list of images (paths or 8-bit arrays)
+    every : look at every n-th frame; the others count as frames without the board (videos are still read in sequence)
+    camera : the name that messages use
+    cache : keep the result beside the source, under the hash of its content and of the settings; a folder that cannot
+        be written to keeps none
+
+    Raises
+    ------
+    CalibrationError : the source is missing, empty or unreadable, or its images differ in size
+    """
+    return detect_boards({camera: source}, board, every=every, cache=cache, progress=progress)[camera]
+
+
+def detect_boards(
+    sources: Mapping[str, Source],
+    board: Board,
+    *,
+    every: int = 1,
+    cache: bool = True,
+    progress: bool = True,
+) -> dict[str, BoardDetections]:
+    """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""
+    if every < 1:
+        raise CalibrationError(f"every={every}: give 1 to look at every frame, n to look at every n-th")
+    totals = [count_frames(source, camera) for camera, source in sources.items()]
+    known = sum(n for n in totals if n is not None) if all(n is not None for n in totals) else None
+    workers = max(1, min(len(sources), os.cpu_count() or 1))
+    with (
+        tqdm(total=known, desc="board detection", unit="frame", disable=not progress) as bar,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        jobs = [pool.submit(_detect, source, board, camera, every, cache, bar) for camera, source in sources.items()]
+        return {camera: job.result() for camera, job in zip(sources, jobs, strict=True)}
+
+
+def _detect(source: Source, board: Board, camera: str, every: int, cache: bool, bar: tqdm) -> BoardDetections:
+    if cache:
+        arrays = load_detections(source, board, every)
+        if arrays is not None:
+            bar.update(len(arrays["corners"]))
+            return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
+    finder, sights, sizes, mirrored = make_finder(board), [], [], False
+    for number, image in enumerate(gray_frames(source, camera)):
+        sizes.append(image.shape[::-1])
+        if sizes[-1] != sizes[0]:
+            raise CalibrationError(
+                f"camera '{camera}': image {number} of {_describe(source)} is {sizes[-1]} px, the first {sizes[0]} px;"
+                " give images of one camera and one resolution"
+            )
+        if number % every == 0:
+            sights.append(_look(finder, image, mirrored, isinstance(board, Checkerboard)))
+            mirrored = sights[-1].mirrored if np.isfinite(sights[-1].corners).any() else mirrored
+        else:
+            sights.append(Sight(np.full((len(board.points), 2), np.nan), 0, False))
+        bar.update(1)
+    arrays = {
+        "size": sizes[0],
+        "corners": np.stack([sight.corners for sight in sights]),
+        "mirrored": np.array([sight.mirrored for sight in sights]),
+        "n_markers": np.array([sight.n_markers for sight in sights]),
+    }
+    if cache:
+        save_detections(source, board, every, arrays)
+    return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
+
+
+def _look(finder: Finder, image: Image, mirrored: bool, symmetric: bool) -> Sight:
+    """The board as it was last seen, plain or mirrored, and the other way where nothing is found that way."""
+    sight = finder(image, mirrored)
+    if symmetric or np.isfinite(sight.corners).any():
+        return sight
+    other = finder(image, not mirrored)
+    return other if np.isfinite(other.corners).any() else sight
+
+
+def _describe(source: Source) -> str:
+    return str(source) if isinstance(source, (str, os.PathLike)) else f"list of {len(source)} images"
+
+
+def _names(source: Source, camera: str) -> tuple[str, ...]:
+    files = image_files(source, camera)
+    return () if files is None else tuple(file.name for file in files)
+
+
+def common_frame_count(detections: Iterable[BoardDetections]) -> int:
+    return max(d.n_frames for d in detections)

@@ -1,0 +1,69 @@
+"""Detections kept beside their source: found again only while its content and the settings are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .image_sources import Source, image_files
+from .patterns import Board
+
+_VERSION = 1
+_FIELDS = ("size", "corners", "mirrored", "n_markers")
+
+
+def load_detections(source: Source, board: Board, every: int) -> dict | None:
+    """Arrays of a `BoardDetections` from the cache, or None where there is none that fits."""
+    path = _cache_path(source)
+    if path is None or not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["key"]) != _key(source, board, every):
+                return None
+            arrays = {name: stored[name] for name in _FIELDS}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return {**arrays, "size": tuple(int(side) for side in arrays["size"])}
+
+
+def save_detections(source: Source, board: Board, every: int, arrays: dict) -> None:
+    """Keep the arrays beside the source, atomically; does nothing where the folder cannot be written to."""
+    path = _cache_path(source)
+    # the mode bits, too: a user with all rights must not litter a folder that was made read-only
+    if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
+        return
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".partial.npz")
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, key=np.array(_key(source, board, every)), **arrays)
+        os.replace(partial, path)
+    except OSError:
+        return
+
+
+def _cache_path(source: Source) -> Path | None:
+    """Hidden file beside a video, inside a folder of images, beside the first of a list; None for arrays."""
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        return path / ".board_corners.npz" if path.is_dir() else path.with_name(f".{path.name}.board_corners.npz")
+    files = image_files(source, "")
+    return None if files is None else files[0].with_name(".board_corners_of_list.npz")
+
+
+def _key(source: Source, board: Board, every: int) -> str:
+    """Hash of everything the detections depend on: file contents, board, settings, versions."""
+    digest = hashlib.blake2b(f"{_VERSION} {cv2.__version__} {board!r} {every}".encode(), digest_size=16)
+    files = image_files(source, "")
+    for file in files if files is not None else [Path(os.fspath(source))]:  # type: ignore[arg-type]
+        digest.update(f"{file.name} {file.stat().st_size} ".encode())
+        with open(file, "rb") as content:
+            while chunk := content.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

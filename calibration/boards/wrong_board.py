@@ -1,0 +1,209 @@
+"""Which board is it then? What a few images show when the board described is not found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ...numerics.arrays import Array
+from ..errors import CalibrationError
+from .corner_finders import cut_dictionary, make_finder, opencv_board
+from .image_sources import Image, Source, gray_frames
+from .patterns import DICTIONARIES, Board, CharucoBoard, Checkerboard
+
+_FAMILIES = (
+    *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL"),
+    *("APRILTAG_36h11", "APRILTAG_25h9", "APRILTAG_16h5", "ARUCO_MIP_36h12"),
+)
+_MAX_IMAGES = 4
+_ENOUGH = 8  # markers over all images: single ones are found in noise, too
+_PLENTY = 6  # markers per image that leave no doubt
+_MAX_SIDE = 20
+_MAX_MARKERS = _MAX_SIDE * _MAX_SIDE // 2
+
+
+class Markers(NamedTuple):
+    """Markers found in some images: for each image their ids (n,) and corners (n, 4, 2)."""
+
+    family: str
+    inverted: bool
+    ids: list
+    corners: list
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.ids))
+
+
+def board_hint(source: Source, board: Board, camera: str) -> str:
+    """A sentence saying what board a source seems to show, empty where nothing better is found."""
+    images = sample_images(source, camera)
+    if not images:
+        return ""
+    if all(image.max() - image.min() < 10 for image in images):
+        return "; its images are of one uniform grey: was the lens covered, or the light off?"
+    if isinstance(board, Checkerboard):
+        return _checkerboard_hint(images, board)
+    return _charuco_hint(images, board) if isinstance(board, CharucoBoard) else ""
+
+
+def sample_images(source: Source, camera: str) -> list[Image]:
+    """A few images spread over the first hundreds of frames; none where the source cannot be read again."""
+    images: list[Image] = []
+    try:
+        for number, image in enumerate(gray_frames(source, camera)):
+            if number % 10 == 0 or number < 4:
+                images.append(image)
+            if number > 600:
+                break
+    except CalibrationError:
+        return []
+    keep = np.unique(np.linspace(0, len(images) - 1, _MAX_IMAGES).astype(int)) if images else []
+    return [images[i] for i in keep]
+
+
+def _charuco_hint(images: list[Image], board: CharucoBoard) -> str:
+    """What differs from the board described, told from the markers' numbers and where they lie on the plane."""
+    best = _most_markers(images, board)
+    if best.count < _ENOUGH:
+        return ""
+    layout = _layout(best, board)
+    if layout is None:
+        known = f"markers of the dictionary '{best.family}'" + (", black and white exchanged" if best.inverted else "")
+        return (
+            f"; the images do show {known}, but not laid out as a ChArUco board"
+            if not _same_family(best.family, board)
+            else ""
+        )
+    differences = _differences(board, best, layout)
+    if not differences:
+        return ""
+    if _n_found(images, layout) < _ENOUGH:
+        return f"; the images seem to show this board {' and '.join(differences)}"
+    return f"; the images do show this board {' and '.join(differences)}"
+
+
+def _most_markers(images: list[Image], board: CharucoBoard) -> Markers:
+    """Of all families, plain and inverted, the one of which most markers are seen; the board's own if it is plain."""
+    families = sorted(_FAMILIES, key=lambda name: not _same_family(name, board))
+    found = []
+    for kind in product(families, (board.inverted, not board.inverted)):
+        found.append(_find_markers(images, *kind))
+        if found[-1].count >= _PLENTY * len(images):
+            break
+    return max(found, key=lambda markers: markers.count)
+
+
+def _same_family(family: str, board: CharucoBoard) -> bool:
+    """Whether the board's dictionary is the family's or its beginning."""
+    mine = board.dictionary
+    return family == mine or (family[1] == "X" and family.split("_")[0] == mine.split("_")[0])
+
+
+def _find_markers(images: list[Image], family: str, inverted: bool) -> Markers:
+    n = min(len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[family]).bytesList), _MAX_MARKERS)
+    detector = cv2.aruco.ArucoDetector(cut_dictionary(family, np.arange(n)))
+    ids, corners = [], []
+    for image in images:
+        found, numbers, _ = detector.detectMarkers(255 - image if inverted else image)
+        ids.append(np.zeros(0, int) if numbers is None else np.asarray(numbers, int).ravel())
+        corners.append(np.asarray(found, float).reshape(-1, 4, 2))
+    return Markers(family, inverted, ids, corners)
+
+
+def _layout(markers: Markers, board: CharucoBoard) -> CharucoBoard | None:
+    """The board whose markers lie as they are seen: the width from their places, the height from the largest number."""
+    tried = []
+    for nx, odd, legacy in product(range(2, _MAX_SIDE), (0, 1), (board.legacy, not board.legacy)):
+        ny = _height(markers, nx, odd)
+        if ny <= _MAX_SIDE and (not legacy or ny % 2 == 0):
+            try:
+                other = replace(
+                    board,
+                    squares_x=nx,
+                    squares_y=ny,
+                    dictionary=markers.family,
+                    inverted=markers.inverted,
+                    legacy=legacy,
+                )
+            except ValueError:
+                continue
+            tried.append((_n_in_place(markers, other), other))
+    best, layout = max(tried, key=lambda trial: (trial[0], -trial[1].n_markers), default=(0, None))
+    return layout if best >= max(_ENOUGH, 0.7 * markers.count) else None
+
+
+def _height(markers: Markers, nx: int, odd: int) -> int:
+    """The least number of rows, odd or even, that holds the markers seen in at least two images."""
+    numbers, counts = np.unique(np.concatenate(markers.ids), return_counts=True)
+    sure = numbers[counts >= min(2, counts.max())]
+    ny = max(2, int(np.ceil(2 * (sure.max() + 1) / nx - 1e-9)))
+    ny += nx * ny // 2 <= sure.max()
+    return ny + (ny % 2 != odd)
+
+
+def _n_in_place(markers: Markers, board: CharucoBoard) -> int:
+    """Markers that one homography per image puts where the board has them."""
+    made, total = opencv_board(board), 0
+    places = dict(zip(np.asarray(made.getIds()).ravel().tolist(), made.getObjPoints(), strict=True))
+    for ids, corners in zip(markers.ids, markers.corners, strict=True):
+        known = [i for i, number in enumerate(ids) if int(number) in places]
+        if len(known) < 2:
+            continue
+        plane = np.concatenate([np.asarray(places[int(ids[i])])[:, :2] for i in known]).astype(float)
+        total += _n_explained(plane, corners[known].reshape(-1, 2)) // 4
+    return total
+
+
+def _n_explained(plane: Array, pixels: Array) -> int:
+    """Points (n, 2) of the plane that one homography puts within a sixth of a marker's side of where they are seen."""
+    H, _ = cv2.findHomography(plane, pixels, 0)
+    if H is None:
+        return 0
+    put = cv2.perspectiveTransform(plane[:, None], H)[:, 0]
+    side = np.linalg.norm(pixels[1::4] - pixels[::4], axis=1)
+    return int((np.linalg.norm(put - pixels, axis=1) < np.median(side) / 6).sum())
+
+
+def _differences(board: CharucoBoard, markers: Markers, layout: CharucoBoard) -> list[str]:
+    words = []
+    if not _same_family(markers.family, board):
+        words.append(f"with dictionary={markers.family!r}")
+    if markers.inverted != board.inverted:
+        words.append(f"with inverted={markers.inverted}")
+    sides = f"squares_x={layout.squares_x}, squares_y={layout.squares_y}"
+    if layout.squares_x != board.squares_x:
+        if (layout.squares_y, layout.squares_x) == (board.squares_x, board.squares_y):
+            words.append(f"with the sides swapped ({sides})")
+        else:
+            words.append(f"with {sides} (or more rows)")
+    elif layout.squares_y > board.squares_y:
+        words.append(f"with {sides} (or more rows)")
+    if layout.legacy != board.legacy:
+        words.append(f"with legacy={layout.legacy}")
+    return words
+
+
+def _n_found(images: list[Image], board: CharucoBoard) -> int:
+    finder = make_finder(board)
+    return sum(int(np.isfinite(finder(image, False).corners[:, 0]).sum()) for image in images)
+
+
+def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
+    """The largest grid that at least two images show."""
+    flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
+    grids = []
+    for image in images:
+        found, _, grid = cv2.findChessboardCornersSBWithMeta(image, (3, 3), flags)
+        if found:
+            grids.append(tuple(sorted(grid.shape, reverse=True)))
+    sure = {grid for grid in grids if grids.count(grid) >= min(2, len(images))}
+    own = tuple(sorted(board.corner_grid, reverse=True))
+    if not sure or own in sure:
+        return ""
+    nx, ny = max(sure, key=lambda grid: (grid[0] * grid[1], grid))
+    return f"; the images seem to show a checkerboard of corners_x={nx}, corners_y={ny} inner corners (or a part of it)"

@@ -1,0 +1,3 @@
+"""What a calibration is worth: checks, causes of disagreement, the report, projection uncertainty.
+
+Imports calibration.boards, calibration.solver and the floors below calibration."""

@@ -1,0 +1,198 @@
+"""What must hold before and after a calibration; each refusal names camera, cause and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.camera import Camera
+from ...numerics.arrays import Array
+from ..boards.detection import BoardDetections
+from ..boards.patterns import Board
+from ..boards.wrong_board import board_hint
+from ..errors import CalibrationError
+from ..solver.covariance import focal_deviation
+from ..solver.initial_lenses import fit_lens, lens_row
+from ..solver.initial_poses import spread_frames
+from ..solver.robust_solution import Solution
+
+MIN_FRAMES = 5
+MIN_SHARED = 3
+MIN_TILT = 15.0
+_MAX_FOCAL_STD = 0.05
+_MAX_REJECTED = 0.01
+
+
+def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping | None = None) -> None:
+    """Every camera saw the board often enough, and no two cameras show the same images. Raises CalibrationError."""
+    if not detections:
+        raise CalibrationError("no camera was given; pass {camera name: video, folder or list of images}")
+    for camera, found in detections.items():
+        if found.n_frames < 2:
+            raise CalibrationError(
+                f"camera '{camera}': {found.source or 'the source'} holds {found.n_frames} frame; record the board in"
+                " many positions (some 20 frames or more)"
+            )
+        if len(found.frames) < MIN_FRAMES:
+            source, hint = (sources or {}).get(camera), ""
+            if source is not None and not isinstance(source, BoardDetections):
+                hint = board_hint(source, found.board, camera)
+            raise CalibrationError(_too_few(camera, found, hint))
+    _check_identical(detections)
+
+
+def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
+    n_markers, n_frames = int(np.asarray(found.n_markers).sum()), len(found.frames)
+    seen = f"camera '{camera}': the {found.board} was found in {n_frames} of {found.n_frames} frames"
+    if hint:
+        return seen + hint
+    if n_frames:
+        return f"{seen}; at least {MIN_FRAMES} are needed, some 20 in different places and tilts are good: record more"
+    if n_markers:
+        return (
+            f"{seen} although {n_markers} markers were recognised; check the number of squares, their sides' order and"
+            " legacy=True/False, or show more of the board"
+        )
+    return (
+        f"{seen}; check that the video shows the board, the board's squares and dictionary, and inverted=True for a"
+        " print with black and white exchanged"
+    )
+
+
+def _check_identical(detections: Mapping[str, BoardDetections]) -> None:
+    names = list(detections)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            one, two = detections[a], detections[b]
+            n = min(one.n_frames, two.n_frames)
+            both = one.seen[:n] & two.seen[:n]
+            if one.size != two.size or both.sum() < 0.5 * min(one.seen[:n].sum(), two.seen[:n].sum()):
+                continue
+            gaps = np.linalg.norm(one.corners[:n][both] - two.corners[:n][both], axis=-1)
+            if len(gaps) and np.median(gaps) < 0.01:
+                raise CalibrationError(
+                    f"cameras '{a}' and '{b}' show the same images (corners agree within {np.median(gaps):.1g} px);"
+                    f" one recording was given twice; give each camera its own ({one.source}, {two.source})"
+                )
+
+
+def shared_frames(corners: Array) -> NDArray[np.int64]:
+    """(n_cameras, n_cameras) frames in which both cameras see the board, from (n_cameras, n_frames, n_corners, 2)."""
+    seen = np.isfinite(corners[..., 0]).any(axis=-1).astype(np.int64)
+    return np.dot(seen, seen.T)
+
+
+def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: set[int]) -> None:
+    """Refuse a rig that falls into groups which never share the board."""
+    missing = [i for i in range(len(names)) if i not in reached]
+    if not missing:
+        return
+    groups = _groups(shared >= MIN_SHARED)
+    counts = "; ".join(
+        f"{names[a]}-{names[b]} {shared[a, b]}" for a in range(len(names)) for b in range(a + 1, len(names))
+    )
+    parts = " | ".join(", ".join(names[i] for i in group) for group in groups)
+    raise CalibrationError(
+        f"the cameras fall into {len(groups)} groups that never see the board together (at least {MIN_SHARED}"
+        f" frames are needed): {parts}. Frames shared by each pair: {counts}. Record the board where both groups see it"
+    )
+
+
+def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
+    left, groups = list(range(len(linked))), []
+    while left:
+        group, todo = set(), [left[0]]
+        while todo:
+            node = todo.pop()
+            if node not in group:
+                group.add(node)
+                todo += [int(k) for k in np.flatnonzero(linked[node])]
+        groups.append(sorted(group))
+        left = [node for node in left if node not in group]
+    return groups
+
+
+def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
+    """Refuse corners that no view of the board explains: the board is not the one described.
+
+    `error`: distance, pixels, within which 75 % of the corners lie in the single camera's first fit (`initial_lens`).
+    """
+    first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
+    lengths = np.linalg.norm(first - second, axis=-1)
+    square = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
+    if not np.isfinite(error) or error > max(0.06 * square, 2.0):
+        raise CalibrationError(
+            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
+            "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
+        )
+
+
+def check_given(camera: Camera, own: Array, own_fisheye: bool, corners: Array, board: Board) -> None:
+    """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
+
+    `own` (18,): the lens row of `start_lens`; corners (n_frames, n_corners, 2), pixels.
+    """
+    chosen = corners[spread_frames(corners, 40)]
+    row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
+    errors = []
+    for lens, kind in ((row, fisheye), (own, own_fisheye)):
+        fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
+        errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
+    change = row[:2] / own[:2] - 1
+    if errors[0] > 2 * errors[1] + 0.2 or (errors[0] > 1.2 * errors[1] and np.abs(change).max() > 0.1):
+        raise CalibrationError(
+            f"camera '{camera.name}': the given intrinsics do not fit its views of the board (median error"
+            f" {errors[0]:.2g} px, {errors[1]:.2g} px with a lens of its own, whose focal length is {own[0]:.0f}, not"
+            f" {row[0]:.0f} px); were they made with another lens, zoom or resolution? Leave them to be estimated"
+        )
+
+
+def tilt_spread(solution: Solution) -> Array:
+    """(n_cameras,) largest angle between the board's normals as each camera sees them, degrees."""
+    state, views = solution.state, solution.views
+    normals = np.einsum("vij,vj->vi", state.R[views.camera], state.frame_R[views.frame][:, :, 2])
+    spread = np.zeros(solution.problem.n_cameras)
+    for c in range(len(spread)):
+        own = normals[views.camera == c]
+        if len(own) > 1:
+            spread[c] = np.degrees(np.arccos(np.clip((own @ own.T).min(), -1, 1)))
+    return spread
+
+
+def check_motion(solution: Solution) -> None:
+    """Refuse a lens that the board's views do not determine: too little tilt, or an uncertain focal length."""
+    problem, spread = solution.problem, tilt_spread(solution)
+    deviation = focal_deviation(solution)
+    for lens in np.flatnonzero(~problem.fixed):
+        members = np.flatnonzero(problem.lens_of == lens)
+        tilt, name = float(spread[members].max()), problem.names[members[0]]
+        if tilt < MIN_TILT:
+            raise CalibrationError(
+                f"camera '{name}': the focal length is undetermined (within {100 * deviation[lens]:.2g} %): the board's"
+                f" tilt varies by {tilt:.1f} degrees over its frames, {MIN_TILT - tilt:.1f} degrees less than needed;"
+                " tilt the board towards and away from the camera while recording, or give the camera's intrinsics"
+            )
+        if deviation[lens] > _MAX_FOCAL_STD:
+            raise CalibrationError(
+                f"camera '{name}': the focal length is known only within {100 * deviation[lens]:.2g} % (one standard"
+                " deviation); record the board nearer, in more tilts and all over the image, or give the intrinsics"
+            )
+
+
+def check_quality(solution: Solution) -> tuple[str, ...]:
+    """Warnings about a rig that is usable but not as good as it could be."""
+    warnings, problem = [], solution.problem
+    camera_of = solution.camera_of
+    for c, name in enumerate(problem.names):
+        mine = camera_of == c
+        rejected = float(np.mean(~solution.keep[mine])) if mine.any() else 0.0
+        if rejected > _MAX_REJECTED:
+            warnings.append(
+                f"camera '{name}': {100 * rejected:.1f} % of its corners were rejected as gross outliers; look at its"
+                " detections (reflections, a hand over the board, compression)"
+            )
+    if not solution.fit.converged:
+        warnings.append("the bundle adjustment stopped before it converged; more or better spread frames would help")
+    return tuple(warnings)

@@ -1,0 +1,228 @@
+"""Why cameras disagree: a camera late by whole frames, a camera that moved, a lens that does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.rotations import rotation_vector
+from ...numerics.arrays import Array
+from ..boards.detection import BoardDetections
+from ..boards.patterns import Board
+from ..errors import CalibrationError
+from ..solver.frame_offsets import board_offsets
+from ..solver.initial_lenses import LensKind, lens_camera
+from ..solver.initial_poses import (
+    PairFit,
+    board_outline,
+    chain,
+    pair_fits,
+    plane_poses,
+    poses_of,
+    relative_pose,
+    spread_frames,
+)
+from ..solver.robust_solution import Problem, Solution, solve, start_frames
+
+MAX_SHIFT = 5
+_SURE = 2.0
+_CLEARLY = 0.5
+_MAX_FRAMES = 80
+_SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)
+Poses = list[tuple[Array, Array]]
+
+
+def camera_poses(solution: Solution, lenses: Array) -> Poses:
+    """Each camera's own board poses, both candidates."""
+    return [own_poses(solution, lenses, c)[:2] for c in range(solution.problem.n_cameras)]
+
+
+def errors_alone(solution: Solution, lenses: Array) -> Array:
+    """(n_cameras,) each camera's median error alone, pixels, over some of its frames."""
+    alone = np.full(solution.problem.n_cameras, np.nan)
+    for c in range(len(alone)):
+        error = own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
+        alone[c] = np.nanmedian(error) if np.isfinite(error).any() else np.nan
+    return alone
+
+
+def own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
+    """`plane_poses` of one camera with its lens out of `lenses` (n_lenses, 18), in some frames."""
+    problem, lens = solution.problem, solution.problem.lens_of[c]
+    camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
+    return plane_poses(problem.corners[c][frames], problem.points, camera)
+
+
+def frame_errors(solution: Solution) -> Array:
+    """(n_cameras, n_poses) median distance of each view, pixels, NaN where there is none."""
+    views, distances = solution.views, solution.distances
+    distances = np.where(np.isfinite(distances), distances, 1e3)
+    distances = distances[np.lexsort((distances, views.view_of))]
+    first, last = views.starts[:-1], views.starts[1:] - 1
+    middle = 0.5 * (distances[(first + last) // 2] + distances[(first + last + 1) // 2])
+    table = np.full((solution.problem.n_cameras, len(solution.frames)), np.nan)
+    table[views.camera, views.frame] = middle
+    return table
+
+
+def disagreement(solution: Solution, alone: Array) -> Array:
+    """(n_cameras,) how many times larger the views' errors are in the rig than alone (85th percentile)."""
+    errors = frame_errors(solution)
+    together = np.array([np.nanpercentile(row, 85) if np.isfinite(row).any() else 0.0 for row in errors])
+    return together / (np.nan_to_num(alone, nan=np.inf) + 0.15)
+
+
+@dataclass(frozen=True)
+class CameraMove:
+    """A camera that moved between two frames: by how many degrees and world units."""
+
+    camera: int
+    frame: int
+    degrees: float
+    distance: float
+
+
+def find_camera_move(poses: Poses, board: Board) -> CameraMove | None:
+    """The camera whose pose relative to the others differs before and after some frame, from board poses alone."""
+    outline, n = board_outline(board), len(poses)
+    broken = []
+    for a in range(n):
+        for b in range(a + 1, n):
+            found = _broken_pair(poses[a], poses[b], outline)
+            if found is not None:
+                broken.append((a, b, *found))
+    if not broken:
+        return None
+    counts = np.bincount([c for a, b, *_ in broken for c in (a, b)], minlength=n)
+    camera = int(np.argmax(counts))
+    mine = [entry for entry in broken if camera in entry[:2]]
+    _, _, frame, degrees, distance = min(mine, key=lambda entry: entry[2])
+    return CameraMove(camera, frame, degrees, distance)
+
+
+def _broken_pair(a, b, outline: Array) -> tuple[int, float, float] | None:
+    both = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
+    whole = relative_pose(a, b, outline)
+    if whole is None or len(both) < 10:
+        return None
+    worst = _frames_error(whole, a, b, both, outline)
+    best = None
+    for part in _SPLITS:
+        at = int(part * len(both))
+        if min(at, len(both) - at) < 4:
+            continue
+        first, second = (relative_pose(_only(a, part), _only(b, part), outline) for part in (both[:at], both[at:]))
+        if first is None or second is None:
+            continue
+        errors = [_frames_error(first, a, b, both[:at], outline), _frames_error(second, a, b, both[at:], outline)]
+        error = np.concatenate(errors)
+        if best is None or np.percentile(error, 80) < best[0]:
+            turn = np.degrees(np.linalg.norm(rotation_vector(first.R.T @ second.R)))
+            step = float(np.linalg.norm(first.t - second.t))
+            best = (float(np.percentile(error, 80)), int(both[at]), float(turn), step)
+    if best is None or best[0] > _CLEARLY * np.percentile(worst, 80):
+        return None
+    return best[1:]
+
+
+def _only(poses, frames):
+    R, t = (np.full_like(part, np.nan) for part in poses)
+    R[frames], t[frames] = poses[0][frames], poses[1][frames]
+    return R, t
+
+
+def _frames_error(fit: PairFit, a, b, frames, outline: Array) -> Array:
+    """(n_frames,) disagreement of each frame with a relative pose, in units of depth."""
+    X_a = np.einsum("fkij,pj->fkpi", a[0][frames], outline) + a[1][frames][:, :, None]
+    X_b = np.einsum("fkij,pj->fkpi", b[0][frames], outline) + b[1][frames][:, :, None]
+    gap = np.linalg.norm(X_a[:, :, None] - (X_b @ fit.R.T + fit.t)[:, None], axis=-1).mean(axis=-1)
+    depth = np.abs(X_a[:, 0, :, 2]).mean(axis=-1)
+    return np.where(np.isfinite(gap), gap, np.inf).min(axis=(1, 2)) / depth
+
+
+def split_camera(solution: Solution, move: CameraMove) -> Solution:
+    """The rig solved again with the camera taken for two of one lens, one before and one after it moved."""
+    problem, c, state = solution.problem, move.camera, solution.state
+    corners = np.concatenate([problem.corners, problem.corners[c : c + 1]])
+    corners[c, move.frame :], corners[-1, : move.frame] = np.nan, np.nan
+    again = replace(
+        problem,
+        names=(*problem.names, f"{problem.names[c]} after frame {move.frame}"),
+        sizes=(*problem.sizes, problem.sizes[c]),
+        corners=corners,
+        lens_of=np.append(problem.lens_of, problem.lens_of[c]),
+        flipped=np.append(problem.flipped, problem.flipped[c]),
+        late=None if problem.late is None else np.concatenate([problem.late, problem.late[c : c + 1]]),
+    )
+    poses = camera_poses(solution, state.lens)
+    split = [*poses, _only(poses[c], np.arange(move.frame, len(poses[c][0])))]
+    split[c] = _only(poses[c], np.arange(move.frame))
+    R, t = poses_of(chain(pair_fits(split, problem.board), len(split), 0), len(split))
+    start = start_frames(again, state.lens, solution.kinds, R, t, split)
+    return solve(again, replace(start, delay=np.append(state.delay, state.delay[c])))
+
+
+def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.5) -> None:
+    """Find out why cameras disagree, where they do.
+
+    `lenses` (n_lenses, 18): each camera's own lens; a rig that does not fit together bends the lenses to fit.
+
+    Raises
+    ------
+    CalibrationError : a camera runs late or early by whole frames, or moved during the recording
+    """
+    if solution.problem.n_cameras < 2:
+        return
+    ratio, names = disagreement(solution, errors_alone(solution, lenses)), solution.problem.names
+    if not (ratio > threshold).any():
+        return
+    _refuse_late(solution.problem, lenses, solution.kinds)
+    move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
+    if move is not None and _explains(solution, move, ratio):
+        raise CalibrationError(
+            f"camera '{names[move.camera]}' moved during the recording, near frame {move.frame} (by about"
+            f" {move.degrees:.1f} degrees and {move.distance:.3g} world units); calibrate the parts before and after"
+            " separately, or record again with the camera fixed"
+        )
+
+
+def _refuse_late(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
+    """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
+    parts = zip(problem.names, problem.sizes, problem.corners, strict=True)
+    detections = {name: BoardDetections(problem.board, size, corners) for name, size, corners in parts}
+    own = {}
+    for c, name in enumerate(problem.names):
+        lens = problem.lens_of[c]
+        own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
+    found = board_offsets(detections, intrinsics=own, max_offset=MAX_SHIFT)
+    late = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
+    if late:
+        raise CalibrationError(
+            f"{'; '.join(found.sentences(_SURE))} (found from the board's motion). Pass offsets={late} or cut the"
+            " recordings to match"
+        )
+
+
+def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[str, ...]:
+    """A sentence where the cameras disagree and no one knows why."""
+    if solution.problem.n_cameras < 2:
+        return ()
+    alone = errors_alone(solution, solution.state.lens)
+    ratio, names = disagreement(solution, alone), solution.problem.names
+    worst = int(np.argmax(ratio))
+    if not ratio[worst] > threshold:
+        return ()
+    return (
+        f"camera '{names[worst]}' fits the board better alone ({alone[worst]:.2g} px) than together with the others"
+        f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them or pass"
+        " times), or single frames were lost",
+    )
+
+
+def _explains(solution: Solution, move: CameraMove, ratio: Array) -> bool:
+    """Whether two poses of the camera make the cameras agree."""
+    split = split_camera(solution, move)
+    alone = errors_alone(split, split.state.lens)
+    return bool(disagreement(split, alone).max() < 0.5 * ratio.max())

@@ -1,0 +1,87 @@
+"""How sure the rig is of where things are: in the image (pixels) and in the working volume (world units).
+
+After mrcal (Kogan, "Projection uncertainty"): the world in which a point stands still is that of all the boards
+together, not that of one camera; the cameras' covariance is carried over to that world first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from ..solver import _kernels_bundle as kernels
+from ..solver.bundle_adjustment import tilt_matrices
+from ..solver.covariance import N_CAMERA
+from ..workflow import Calibration
+
+
+def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
+    """Covariance of where world points appear, from the calibration's own uncertainty alone.
+
+    Parameters
+    ----------
+    points_3d : (n_points, 3), world units
+
+    Returns
+    -------
+    (n_cameras, n_points, 2, 2), pixels squared; NaN behind a camera
+    """
+    J = _jacobians(calibration, np.asarray(points_3d, float))
+    n = len(J)
+    own = calibration.rig_covariance[np.arange(n), :, np.arange(n)]
+    return np.einsum("cpij,cjk,cplk->cpil", J, own, J)
+
+
+def image_uncertainty(calibration: Calibration, camera: str, distance: float, grid: tuple[int, int] = (16, 12)):
+    """Standard deviation of projection over a camera's image, for points at a distance.
+
+    Returns
+    -------
+    pixels (rows, columns, 2), deviation (rows, columns) pixels (root of the covariance's largest eigenvalue), NaN
+    outside the lens model's domain
+    """
+    one = calibration.rig[camera]
+    x, y = (np.linspace(0, side - 1, n) for side, n in zip(one.size, grid, strict=True))
+    pixels = np.stack(np.meshgrid(x, y), axis=-1)
+    points = one.center + distance * one.rays(pixels.reshape(-1, 2))
+    covariance = projection_covariance(calibration, points)[calibration.rig.names.index(camera)]
+    finite = np.asarray(np.isfinite(covariance).all(axis=(1, 2)))
+    largest = np.full(len(points), np.nan)
+    largest[finite] = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance[finite])[:, -1], 0))
+    return pixels, largest.reshape(grid[1], grid[0])
+
+
+def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
+    """Covariance (n_points, 3, 3), world units squared, that the calibration alone gives a triangulated point.
+
+    For points seen by all cameras in front of which they lie (least squares over the pixels); NaN where fewer than two.
+    """
+    J = _jacobians(calibration, np.asarray(points_3d, float))
+    seen = np.asarray(np.isfinite(J).all(axis=(2, 3)))
+    J = np.where(seen[..., None, None], J, 0.0)
+    R = np.stack([camera.R for camera in calibration.rig])
+    by_point = J[..., -3:] @ R[:, None]
+    normal = np.einsum("cpij,cpik->pjk", by_point, by_point)
+    enough = seen.sum(axis=0) >= 2
+    inverse = np.full_like(normal, np.nan)
+    inverse[enough] = np.linalg.inv(normal[enough])
+    pull = np.einsum("pij,cpkj,cpkl->picl", inverse, by_point, J)
+    flat = pull.reshape(len(pull), 3, -1)
+    size = calibration.rig_covariance.shape[0] * N_CAMERA
+    return flat @ calibration.rig_covariance.reshape(size, size) @ flat.swapaxes(1, 2)
+
+
+def _jacobians(calibration: Calibration, points_3d: Array) -> Array:
+    """(n_cameras, n_points, 2, 24) derivatives of the pixels by each camera's lens and motion; NaN behind a camera."""
+    rows = []
+    for camera in calibration.rig:
+        X = points_3d @ camera.R.T + camera.t
+        lens = np.zeros((1, kernels.N_LENS))
+        lens[0, :4] = abs(camera.K[0, 0]), camera.K[1, 1], camera.K[0, 2], camera.K[1, 2]
+        lens[0, 4 : 4 + len(camera.distortion)] = camera.distortion
+        visible = np.asarray(np.isfinite(camera.project(points_3d)).all(axis=-1))
+        X = np.where(visible[:, None], X, np.nan)
+        J = kernels.projection_derivatives(lens[0], camera.model == "fisheye", True, tilt_matrices(lens)[0], X)
+        J[:, 0] *= -1.0 if camera.mirrored else 1.0
+        rows.append(np.where(visible[:, None, None], J, np.nan))
+    return np.stack(rows)

@@ -1,0 +1,135 @@
+"""What a calibration says about itself: errors, warnings, decisions. Prints as a table, plots, goes to JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("median_px", "rms_px", "p95_px", "p99_px", "worst_frame_px", "heldout_median_px", "heldout_rms_px"),
+    *("n_frames", "n_corners", "coverage_percent", "rejected_percent"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationReport:
+    """Quality of a calibration.
+
+    Parameters
+    ----------
+    cameras : {camera or "all": {column: value}}, the columns of `COLUMNS`; pixels are distances in the image
+    facts : named single values: lens model, noise in pixels, square length, held-out median and RMS of adjacent
+        corners' distance (percent of a square), worst frame, how scale and world were set
+    warnings : sentences that name camera, cause and remedy
+    notes : sentences about what was decided or gained
+    shared_frames : (n_cameras, n_cameras) frames in which both cameras see the board; diagonal: frames of one camera
+    positions, directions : (n_cameras, 3) centres and viewing directions, world units
+    corners, residuals, sizes : for plots, per camera: (n, 2) pixels, (n, 2) observed minus projected, (width, height)
+    """
+
+    cameras: Mapping[str, Mapping[str, float]]
+    facts: Mapping[str, float | str]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    shared_frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), int))
+    positions: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    directions: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    corners: tuple[Array, ...] = ()
+    residuals: tuple[Array, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Camera names, in the rig's order."""
+        return tuple(name for name in self.cameras if name != "all")
+
+    def table(self) -> pd.DataFrame:
+        """Rows: cameras and "all"; columns: `COLUMNS`. Pixels are distances between seen and projected corners."""
+        import pandas as pd
+
+        rows = [[row[column] for column in COLUMNS] for row in self.cameras.values()]
+        return pd.DataFrame(rows, index=list(self.cameras), columns=list(COLUMNS))
+
+    def __str__(self) -> str:
+        import pandas as pd
+
+        with pd.option_context("display.width", 200, "display.max_columns", None):
+            lines = [self.table().to_string(float_format=lambda value: f"{value:.3g}")]
+        lines += [f"{name}: {_number(value)}" for name, value in self.facts.items()]
+        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict:
+        """Plain lists, numbers and texts, for JSON; `from_dict` reads them back."""
+        return {
+            "cameras": {name: dict(row) for name, row in self.cameras.items()},
+            "facts": dict(self.facts),
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+            "shared_frames": self.shared_frames.tolist(),
+            "positions": self.positions.tolist(),
+            "directions": self.directions.tolist(),
+            "corners": [np.round(part, 2).tolist() for part in self.corners],
+            "residuals": [np.round(part, 4).tolist() for part in self.residuals],
+            "sizes": [list(size) for size in self.sizes],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> CalibrationReport:
+        """The report written by `as_dict`."""
+        return cls(
+            cameras=values["cameras"],
+            facts=values["facts"],
+            warnings=tuple(values["warnings"]),
+            notes=tuple(values["notes"]),
+            shared_frames=np.array(values["shared_frames"], dtype=np.int64),
+            positions=np.array(values["positions"], dtype=float).reshape(-1, 3),
+            directions=np.array(values["directions"], dtype=float).reshape(-1, 3),
+            corners=tuple(np.array(part, dtype=float).reshape(-1, 2) for part in values["corners"]),
+            residuals=tuple(np.array(part, dtype=float).reshape(-1, 2) for part in values["residuals"]),
+            sizes=tuple((int(width), int(height)) for width, height in values["sizes"]),
+        )
+
+    def plot_coverage(self, ax, camera: str):
+        """Where in the image the camera saw corners."""
+        from .plots import plot_coverage
+
+        return plot_coverage(ax, self.corners[self._index(camera)], self.sizes[self._index(camera)], camera)
+
+    def plot_residuals(self, ax, camera: str):
+        """Residuals averaged over a grid of the image, as arrows."""
+        from .plots import plot_residuals
+
+        at = self._index(camera)
+        return plot_residuals(ax, self.corners[at], self.residuals[at], self.sizes[at], camera)
+
+    def plot_layout(self, ax):
+        """Cameras and their viewing directions in 3D; `ax` is a 3D axis."""
+        from .plots import plot_layout
+
+        return plot_layout(ax, self.positions, self.directions, self.names)
+
+    def plot_covisibility(self, ax):
+        """Frames that each pair of cameras shares, as a graph."""
+        from .plots import plot_covisibility
+
+        return plot_covisibility(ax, self.shared_frames, self.names)
+
+    def _index(self, camera: str) -> int:
+        if camera not in self.names:
+            raise ValueError(f"the report has no camera '{camera}'; it has {list(self.names)}")
+        return self.names.index(camera)
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,0 +1,111 @@
+"""The report's numbers from a solution and its held-out errors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...cameras.camera import CameraRig
+from ...numerics.arrays import Array
+from ..solver.robust_solution import HeldOut, Solution
+from .checks import shared_frames
+from .report import CalibrationReport
+
+_GRID = 10
+
+
+def make_report(
+    solution: Solution,
+    errors: HeldOut,
+    rig: CameraRig,
+    warnings: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> CalibrationReport:
+    """Errors per camera and over all, facts, and what the plots need."""
+    problem, rows = solution.problem, {}
+    for c, name in enumerate(problem.names):
+        rows[name] = _row(solution, errors, c)
+    rows["all"] = _row(solution, errors, None)
+    camera_of = solution.camera_of
+    return CalibrationReport(
+        cameras=rows,
+        facts=_facts(solution, errors),
+        warnings=warnings,
+        notes=notes,
+        shared_frames=shared_frames(problem.corners),
+        positions=rig.centers,
+        directions=np.stack([camera.R[2] for camera in rig]),
+        corners=tuple(_as_seen(solution, c) for c in range(problem.n_cameras)),
+        residuals=tuple(solution.fit.residuals[(camera_of == c) & solution.keep] for c in range(problem.n_cameras)),
+        sizes=problem.sizes,
+    )
+
+
+def _as_seen(solution: Solution, c: int) -> Array:
+    """(n, 2) the kept corners of a camera."""
+    return solution.views.pixels[(solution.camera_of == c) & solution.keep]
+
+
+def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]:
+    mine = np.ones(len(solution.keep), bool) if c is None else solution.camera_of == c
+    held = errors.distances if c is None else errors.distances[errors.camera == c]
+    distances, frames = solution.distances[mine], solution.frame_of[mine]
+    finite = distances[np.isfinite(distances)]
+    return {
+        **_quantiles(finite),
+        "worst_frame_px": _worst_frame(distances, frames)[1],
+        "heldout_median_px": float(np.median(held)) if len(held) else np.nan,
+        "heldout_rms_px": float(np.sqrt(np.nanmean(held**2))) if len(held) else np.nan,
+        "n_frames": len(np.unique(frames)),
+        "n_corners": len(finite),
+        "coverage_percent": np.nan if c is None else _coverage(solution, c),
+        "rejected_percent": 100 * float(np.mean(~solution.keep[mine])) if mine.any() else 0.0,
+    }
+
+
+def _quantiles(distances: Array) -> dict[str, float]:
+    if not len(distances):
+        return dict.fromkeys(("median_px", "rms_px", "p95_px", "p99_px"), np.nan)
+    median, p95, p99 = np.percentile(distances, [50, 95, 99])
+    rms = np.sqrt(np.mean(distances**2))
+    return {"median_px": float(median), "rms_px": float(rms), "p95_px": float(p95), "p99_px": float(p99)}
+
+
+def _worst_frame(distances: Array, frames) -> tuple[int, float]:
+    """Frame with the largest RMS, and that RMS."""
+    numbers, index = np.unique(frames, return_inverse=True)
+    if not len(numbers):
+        return -1, np.nan
+    squares = np.where(np.isfinite(distances), distances, 0.0) ** 2
+    rms = np.sqrt(np.bincount(index, squares) / np.bincount(index))
+    return int(numbers[np.argmax(rms)]), float(rms.max())
+
+
+def _lengths(errors: Array) -> dict[str, float | str]:
+    """Held-out error of the distance between neighbouring corners, percent of it."""
+    if not len(errors):
+        return {}
+    median, rms = np.median(np.abs(errors)), np.sqrt(np.mean(errors**2))
+    return {
+        "held-out length error, median (%)": 100 * float(median),
+        "held-out length error, RMS (%)": 100 * float(rms),
+    }
+
+
+def _coverage(solution: Solution, c: int) -> float:
+    """Percent of the image's cells (10 x 10) that hold a corner."""
+    cells = np.floor(_as_seen(solution, c) / np.array(solution.problem.sizes[c]) * _GRID).astype(int)
+    cells = np.clip(cells, 0, _GRID - 1)
+    return 100 * len(np.unique(cells, axis=0)) / _GRID**2
+
+
+def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
+    worst, rms = _worst_frame(solution.distances, solution.frame_of)
+    kinds = {str(kind) for kind in solution.kinds}
+    return {
+        "lens model": ", ".join(sorted(kinds)) + (" coefficients" if kinds != {"fisheye"} else ""),
+        "noise of a corner (px)": solution.sigma,
+        "worst frame": f"{worst} ({rms:.2g} px RMS)",
+        "scale": f"from the board's stated length {solution.problem.board.square_length:g}",
+        **_lengths(errors.length_errors),
+        "converged": "yes" if solution.fit.converged else "no",
+    }

@@ -1,0 +1,426 @@
+"""Bundle adjustment over board poses: all cameras, all lenses, and six unknowns per frame.
+
+The normal equations of a board seen by several cameras form a block arrow (Triggs et al. 2000, "Bundle adjustment - a
+modern synthesis", section 6): the frames' 6x6 blocks are eliminated one by one, what remains is as large as the
+cameras' unknowns. Cost is linear in the frames. Jacobians are analytic (`_kernels_bundle.py`);
+outliers are met by iterative reweighting, the scale of the loss being a robust estimate of the noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.rotations import left_jacobian, motion_matrix, moved, rotation_matrix
+from ...numerics.arrays import Array
+from . import _kernels_bundle as kernels
+
+N_LENS = kernels.N_LENS
+_FRAMES_AT_ONCE = 96
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Corners as flat arrays, sorted by frame, then camera.
+
+    camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
+    (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `late` (n_views,) seconds
+    plus the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
+    translation per second and per second squared.
+    """
+
+    camera: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    pixels: Array
+    motion: Array
+    late: Array
+
+    @property
+    def view_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the view of each observation."""
+        return np.repeat(np.arange(len(self.camera)), np.diff(self.starts))
+
+
+@dataclass(frozen=True, eq=False)
+class BundleState:
+    """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t, the board's corners, and the cameras' delays.
+
+    points (n_corners, 3), world units; delay (n_cameras,), seconds that a camera exposes later than its times say.
+    """
+
+    lens: Array
+    R: Array
+    t: Array
+    frame_R: Array
+    frame_t: Array
+    points: Array
+    delay: Array
+
+
+@dataclass(frozen=True, eq=False)
+class BundleSpec:
+    """What is estimated.
+
+    lens_of (n_cameras,): the row of `lens` of each camera (shared where cameras are identical); fisheye (n_lenses,);
+    free (n_lenses, 18) the lens unknowns that move; free_pose (n_cameras,) whether a camera's pose moves (one stays);
+    free_delay (n_cameras,) whether its delay does (one stays);
+    shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
+    printed, `nominal` (n_corners, 3). prior (n_lenses, 18) or empty: precision of a belief in 0.
+    """
+
+    lens_of: NDArray[np.int64]
+    fisheye: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+    free_pose: NDArray[np.bool_]
+    free_delay: NDArray[np.bool_]
+    shape_sigma: float | None = None
+    nominal: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    prior: Array = field(default_factory=lambda: np.zeros((0, N_LENS)))
+
+    @property
+    def n_lens_free(self) -> int:
+        return int(self.free.sum())
+
+    @property
+    def n_global(self) -> int:
+        """Unknowns that are no frame's own: lenses, camera poses, board shape."""
+        shape = 0 if self.shape_sigma is None else self.nominal.size
+        return self.n_lens_free + 6 * int(self.free_pose.sum()) + int(self.free_delay.sum()) + shape
+
+    def lens_columns(self, lens: int, union: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each lens unknown of `union`, its column among the global unknowns, −1 where it does not move."""
+        offset = int(self.free[:lens].sum())
+        columns = np.full(N_LENS, -1)
+        columns[self.free[lens]] = offset + np.arange(int(self.free[lens].sum()))
+        return columns[union]
+
+    def pose_columns(self, camera: int) -> NDArray[np.int64]:
+        """Columns of a camera's pose among the global unknowns, or none where it does not move."""
+        if not self.free_pose[camera]:
+            return np.zeros(0, dtype=np.int64)
+        return self.n_lens_free + 6 * int(self.free_pose[:camera].sum()) + np.arange(6)
+
+    @property
+    def delay_start(self) -> int:
+        return self.n_lens_free + 6 * int(self.free_pose.sum())
+
+    def delay_columns(self, camera: int) -> NDArray[np.int64]:
+        """Column of a camera's delay among the global unknowns, or none."""
+        if not self.free_delay[camera]:
+            return np.zeros(0, dtype=np.int64)
+        return np.array([self.delay_start + int(self.free_delay[:camera].sum())])
+
+    @property
+    def shape_start(self) -> int:
+        return self.delay_start + int(self.free_delay.sum())
+
+
+def squares(residuals: Array) -> Array:
+    """(n_obs,) squared lengths of (n_obs, 2); numpy sums such short rows ten times slower."""
+    return residuals[:, 0] ** 2 + residuals[:, 1] ** 2
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """Cauchy loss of scale `scale` pixels per observation's distance; `keep` (n_obs,) leaves gross outliers out.
+
+    sigma (n_cameras,) px noise of each camera relative to which distances are measured.
+    """
+
+    scale: float
+    keep: NDArray[np.bool_]
+
+    def weights(self, residuals: Array) -> Array:
+        square = squares(residuals) / self.scale**2
+        return np.where(self.keep & np.isfinite(square), 1 / (1 + np.where(np.isfinite(square), square, 0)), 0.0)
+
+    def cost(self, residuals: Array) -> float:
+        """Half the sum of rho; observations behind a camera count as very far."""
+        square = squares(residuals) / self.scale**2
+        square = np.where(np.isfinite(square), square, 1e12)
+        return 0.5 * self.scale**2 * float(np.log1p(square[self.keep]).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class BundleFit:
+    """A minimum: its state, residuals (n_obs, 2) observed minus projected in pixels, whether the steps died out."""
+
+    state: BundleState
+    residuals: Array
+    cost: float
+    converged: bool
+    n_iterations: int
+
+
+def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
+    """Flat arrays of corners (n_cameras, n_frames, n_corners, 2), NaN where unseen, of these frames.
+
+    `Views.frame` counts within `frames`. Views with fewer than 4 corners are the caller's to blank.
+    """
+    part = corners[:, frames].swapaxes(0, 1)
+    seen = np.isfinite(part[..., 0])
+    frame, camera = np.nonzero(seen.any(axis=-1))
+    counts = seen[frame, camera].sum(axis=-1)
+    view, corner = np.nonzero(seen[frame, camera])
+    n_views = len(frame)
+    return Views(
+        camera=camera,
+        frame=frame,
+        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        corner=corner,
+        pixels=part[frame, camera][view, corner],
+        motion=np.zeros((n_views, 2, 6)),
+        late=np.zeros(n_views),
+    )
+
+
+def tilt_matrices(lens: Array) -> Array:
+    """(n_lenses, 3, 3, 3): the tilted sensor's homography (OpenCV's matTilt) and its derivatives by tau_x, tau_y."""
+    flat = _tilt(0.0, 0.0)
+    return np.stack([_tilt(*row[16:18]) if row[16:18].any() else flat for row in lens])
+
+
+def _tilt(tau_x: float, tau_y: float) -> Array:
+    cx, sx, cy, sy = np.cos(tau_x), np.sin(tau_x), np.cos(tau_y), np.sin(tau_y)
+    X, dX = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]]), np.array([[0, 0, 0], [0, -sx, cx], [0, -cx, -sx]])
+    Y, dY = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]), np.array([[-sy, 0, -cy], [0, 0, 0], [cy, 0, -sy]])
+    R = Y @ X
+
+    def onto_plane(M):
+        return np.array([[M[2, 2], 0, -M[0, 2]], [0, M[2, 2], -M[1, 2]], [0, 0, 0]])
+
+    unit = np.diag([0.0, 0, 1])
+    Z = onto_plane(R) + unit
+    return np.stack([Z @ R, *(onto_plane(dR) @ R + Z @ dR for dR in (Y @ dX, dY @ X))])
+
+
+def view_poses(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """Board to camera, (n_views, 3, 3) and (n_views, 3)."""
+    R, t = _before_motion(state, views)
+    if not views.motion.any():
+        return R, t
+    motion = _board_motion(state, views)[0]
+    return R @ rotation_matrix(motion[:, :3]), np.einsum("vij,vj->vi", R, motion[:, 3:]) + t
+
+
+def _before_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """Board to camera at the frames' own times."""
+    R, t = state.R[views.camera], state.t[views.camera]
+    return R @ state.frame_R[views.frame], np.einsum("vij,vj->vi", R, state.frame_t[views.frame]) + t
+
+
+def _board_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
+    """(n_views, 6) the board's motion up to each exposure, and its rate."""
+    late = (views.late + state.delay[views.camera])[:, None]
+    first, second = views.motion[:, 0], views.motion[:, 1]
+    return first * late + second * late**2, first + 2 * second * late
+
+
+def _delay_motion(state: BundleState, views: Views) -> Array:
+    """(n_views, 6) small motion of the board in the camera's frame for each second of delay."""
+    motion, rate = _board_motion(state, views)
+    turn = np.einsum("vij,vj->vi", left_jacobian(motion[:, :3]), rate[:, :3])
+    twist = np.concatenate([turn, rate[:, 3:] - np.cross(turn, motion[:, 3:])], axis=1)
+    return np.einsum("vij,vj->vi", motion_matrix(*_before_motion(state, views)), twist)
+
+
+def _lenses(state: BundleState, spec: BundleSpec) -> kernels.Lenses:
+    tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
+    return kernels.Lenses(state.lens, spec.fisheye, tilted, tilt_matrices(state.lens))
+
+
+def residuals_of(state: BundleState, spec: BundleSpec, views: Views) -> Array:
+    """(n_obs, 2) observed minus projected, pixels; NaN behind a camera."""
+    R, t = view_poses(state, views)
+    posed = kernels.PosedViews(R, t, spec.lens_of[views.camera], views.starts, views.corner)
+    return views.pixels - kernels.project_views(_lenses(state, spec), posed, state.points)
+
+
+@dataclass(frozen=True, eq=False)
+class Arrow:
+    """Normal equations of block-arrow form: U (G, G), V (n_frames, 6, 6), W (n_frames, 6, G), and right sides."""
+
+    U: Array
+    V: Array
+    W: Array
+    u: Array
+    v: Array
+
+
+def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights: Array, residuals: Array) -> Arrow:
+    """The weighted normal equations at `state`, frame blocks and all."""
+    n_frames, G = len(state.frame_R), spec.n_global
+    shapes = ((G, G), (n_frames, 6, 6), (n_frames, 6, G), (G,), (n_frames, 6))
+    arrow = Arrow(*(np.zeros(shape) for shape in shapes))
+    union = np.flatnonzero(spec.free.any(axis=0))
+    R, t = view_poses(state, views)
+    delay_motion = _delay_motion(state, views) if spec.free_delay.any() else np.zeros((len(R), 6))
+    lenses, shape = _lenses(state, spec), spec.shape_sigma is not None
+    residuals = np.where(np.isfinite(residuals), residuals, 0.0)
+    bounds = np.searchsorted(views.frame, np.arange(0, n_frames + _FRAMES_AT_ONCE, _FRAMES_AT_ONCE))
+    for first, last in pairwise(bounds):
+        if first == last:
+            continue
+        part, seen = slice(first, last), slice(views.starts[first], views.starts[last])
+        starts = views.starts[first : last + 1] - views.starts[first]
+        posed = kernels.PosedViews(R[part], t[part], spec.lens_of[views.camera[part]], starts, views.corner[seen])
+        local = kernels.view_equations(lenses, posed, state.points, union, weights[seen], residuals[seen], shape)
+        _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local, delay_motion[part])
+    if len(spec.prior):
+        lens_columns = np.arange(spec.n_lens_free)
+        arrow.U[lens_columns, lens_columns] += spec.prior[spec.free]
+        arrow.u[lens_columns] -= (spec.prior * state.lens)[spec.free]
+    if spec.shape_sigma is not None:
+        columns = slice(spec.shape_start, G)
+        arrow.U[columns, columns] += np.eye(spec.nominal.size) / spec.shape_sigma**2
+        arrow.u[columns] -= (state.points - spec.nominal).ravel() / spec.shape_sigma**2
+    return arrow
+
+
+def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local, delay) -> None:
+    """Carry the views' local equations over to the unknowns of lenses, cameras, frames and shape."""
+    A, b, B, C, c = local
+    n_free = len(union)
+    motions = motion_matrix(state.R, state.t)
+    shape_columns = slice(spec.shape_start, spec.n_global)
+    for cam in np.unique(camera):
+        rows = np.flatnonzero(camera == cam)
+        frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
+        lens_columns, pose_columns = spec.lens_columns(int(spec.lens_of[cam]), union), spec.pose_columns(cam)
+        moving = np.flatnonzero(lens_columns >= 0)
+        take = np.concatenate([moving, n_free + np.arange(6 if len(pose_columns) else 0)]).astype(np.int64)
+        columns = np.concatenate([lens_columns[moving], pose_columns])
+        motion_rows = M.T @ A_[:, n_free:]
+        arrow.U[np.ix_(columns, columns)] += A_[:, take[:, None], take].sum(axis=0)
+        arrow.u[columns] += b_[:, take].sum(axis=0)
+        arrow.V[frames] += motion_rows[:, :, n_free:] @ M
+        arrow.v[frames] += b_[:, n_free:] @ M
+        arrow.W[frames[:, None], :, columns] += motion_rows[:, :, take].swapaxes(1, 2)
+        if spec.shape_sigma is not None:
+            cross = B[rows][:, take].sum(axis=0)
+            arrow.U[columns, shape_columns] += cross
+            arrow.U[shape_columns, columns] += cross.T
+            arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, n_free:]
+        if spec.free_delay[cam]:
+            at, m = spec.delay_columns(cam)[0], delay[rows]
+            pushed = np.einsum("nij,nj->ni", A_[:, n_free:, n_free:], m)
+            arrow.U[at, at] += (m * pushed).sum()
+            arrow.u[at] += (m * b_[:, n_free:]).sum()
+            cross = np.einsum("ni,nij->j", m, A_[:, n_free:][:, :, take])
+            arrow.U[at, columns] += cross
+            arrow.U[columns, at] += cross
+            arrow.W[frames, :, at] += pushed @ M
+            if spec.shape_sigma is not None:
+                cross = np.einsum("ni,nij->j", m, B[rows][:, n_free:])
+                arrow.U[at, shape_columns] += cross
+                arrow.U[shape_columns, at] += cross
+    if spec.shape_sigma is not None:
+        for k in range(len(C)):
+            at = spec.shape_start + 3 * k
+            arrow.U[at : at + 3, at : at + 3] += C[k]
+            arrow.u[at : at + 3] += c[k]
+
+
+def solvable(V: Array, damping: float = 1e-12) -> Array:
+    """The frames' blocks with their diagonals raised in proportion; a frame without weight stays where it is."""
+    V = V.copy()
+    diagonal = np.arange(6)
+    V[:, diagonal, diagonal] *= 1 + damping
+    V[:, diagonal, diagonal] += V[:, diagonal, diagonal] <= 0
+    return V
+
+
+def eliminate(arrow: Arrow, damping: float = 1e-12) -> tuple[Array, Array, NDArray]:
+    """The global unknowns' own equations, (G, G) and (G,), the frames eliminated (Schur complement).
+
+    Also the Cholesky factors of the frames' blocks (n_frames, 6, 6). A part of the frames at a time: what lies between
+    would be as large as the frames' whole share of the equations.
+    """
+    reduced, right = arrow.U + np.diag(damping * np.diag(arrow.U)), arrow.u.copy()
+    L = np.linalg.cholesky(solvable(arrow.V, damping))
+    for first in range(0, len(L), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        both = np.concatenate([arrow.W[part], arrow.v[part, :, None]], axis=2)
+        Y = np.linalg.solve(L[part], both).reshape(-1, both.shape[2])
+        reduced -= Y[:, :-1].T @ Y[:, :-1]
+        right -= Y[:, :-1].T @ Y[:, -1]
+    return reduced, right, L
+
+
+def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
+    """Step of the global unknowns (G,) and of the frames (n_frames, 6), by eliminating the frames.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError : the damped equations are singular
+    """
+    reduced, right, L = eliminate(arrow, damping)
+    step = np.zeros(0)
+    if len(right):
+        scale = 1 / np.sqrt(np.maximum((1 + damping) * np.diag(arrow.U), 1e-300))
+        factor = np.linalg.cholesky(reduced * scale[:, None] * scale)
+        step = scale * np.linalg.solve(factor.T, np.linalg.solve(factor, scale * right))
+    rest = (arrow.v - arrow.W @ step)[..., None]
+    frames = np.linalg.solve(np.swapaxes(L, 1, 2), np.linalg.solve(L, rest))[..., 0]
+    return step, np.asarray(frames, dtype=float)
+
+
+def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> BundleState:
+    """The state after a step of all unknowns."""
+    lens = state.lens.copy()
+    lens[spec.free] += step[: spec.n_lens_free]
+    motion = np.zeros((len(state.R), 6))
+    motion[spec.free_pose] = step[spec.n_lens_free : spec.delay_start].reshape(-1, 6)
+    delay = state.delay.copy()
+    delay[spec.free_delay] += step[spec.delay_start : spec.shape_start]
+    R, t = moved(state.R, state.t, motion)
+    frame_R, frame_t = moved(state.frame_R, state.frame_t, frames)
+    points = state.points + step[spec.shape_start :].reshape(-1, 3) if spec.shape_sigma is not None else state.points
+    return BundleState(lens, R, t, frame_R, frame_t, points, delay)
+
+
+def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
+    prior = 0.5 * float((spec.prior * state.lens**2)[spec.free].sum()) if len(spec.prior) else 0.0
+    if spec.shape_sigma is not None:
+        prior += 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
+    return loss.cost(residuals) + prior
+
+
+def minimise(
+    state: BundleState,
+    spec: BundleSpec,
+    views: Views,
+    loss: Loss,
+    *,
+    max_iterations: int = 50,
+    tolerance: float = 1e-7,
+) -> BundleFit:
+    """Levenberg-Marquardt to the nearest minimum of the robust cost; ends at a relative gain < `tolerance`."""
+    residuals = residuals_of(state, spec, views)
+    cost, damping, converged, iteration = _total_cost(state, spec, residuals, loss), 1e-4, False, 0
+    for iteration in range(1, max_iterations + 1):  # noqa: B007
+        arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
+        gain = 0.0
+        for _ in range(12):
+            try:
+                trial = apply_step(state, spec, *solve_arrow(arrow, damping))
+            except np.linalg.LinAlgError:
+                damping = max(10 * damping, 1e-6)
+                continue
+            trial_residuals = residuals_of(trial, spec, views)
+            trial_cost = _total_cost(trial, spec, trial_residuals, loss)
+            if trial_cost < cost:
+                gain = (cost - trial_cost) / cost
+                state, residuals, cost, damping = trial, trial_residuals, trial_cost, max(damping / 10, 1e-12)
+                break
+            damping *= 10
+        del arrow  # the largest array of all: not twice at a time
+        if gain < tolerance:
+            converged = True
+            break
+    return BundleFit(state, residuals, cost, converged, iteration)

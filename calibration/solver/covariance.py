@@ -1,0 +1,120 @@
+"""How well every parameter is known: the inverse of the normal matrix, the frames eliminated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...cameras.rotations import hat, motion_matrix
+from ...numerics.arrays import Array
+from .bundle_adjustment import N_LENS, Arrow, Loss, eliminate, normal_equations, solvable
+from .robust_solution import LOSS_SCALE, Solution
+
+LENS_NAMES = (
+    *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
+    *("k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y"),
+)
+FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
+N_CAMERA = N_LENS + 6
+POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
+
+
+def global_covariance(solution: Solution) -> Array:
+    """(G, G) covariance of the global unknowns: lenses, camera poses (small left motions), board shape.
+
+    The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
+    problem, times the noise's variance, times the loss's inefficiency.
+    """
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    residuals = solution.fit.residuals
+    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    return covariance_of(arrow) * noise_variance(solution, loss)
+
+
+def covariance_of(arrow: Arrow) -> Array:
+    """(G, G) inverse of the normal matrix's part for the global unknowns, the frames eliminated."""
+    reduced = eliminate(arrow)[0]
+    scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
+    inverse = np.linalg.pinv(reduced * scale[:, None] * scale, rcond=1e-14, hermitian=True)
+    return inverse * scale[:, None] * scale
+
+
+def noise_variance(solution: Solution, loss: Loss) -> float:
+    """E[psi^2] / E[psi'] per coordinate, in pixels squared, with the degrees of freedom taken off."""
+    residuals = solution.fit.residuals[solution.keep]
+    weights = loss.weights(solution.fit.residuals)[solution.keep]
+    square = (residuals**2).sum(axis=1) / loss.scale**2
+    # psi = r w(|r|) in two dimensions; the mean of its divergence over the two coordinates
+    slope = float(np.mean(weights - square * weights**2))
+    power = float(np.mean(weights**2 * (residuals**2).sum(axis=1))) / 2
+    unknowns = solution.spec.n_global + 6 * len(solution.frames)
+    freedom = max(2 * len(residuals) - unknowns, 1) / (2 * len(residuals))
+    return power * float(np.mean(weights)) / max(slope, 1e-6) ** 2 / freedom
+
+
+def parameter_names(solution: Solution) -> list[tuple[str, str]]:
+    """(camera, parameter) of each global unknown; a shared lens carries its first camera's name."""
+    problem, spec, names = solution.problem, solution.spec, []
+    for lens, kind in enumerate(solution.kinds):
+        owner = problem.names[int(np.flatnonzero(problem.lens_of == lens)[0])]
+        known = FISHEYE_NAMES if kind == "fisheye" else LENS_NAMES
+        names += [(owner, known[i]) for i in np.flatnonzero(spec.free[lens])]
+    for camera in np.flatnonzero(spec.free_pose):
+        names += [(problem.names[camera], name) for name in POSE_NAMES]
+    names += [(problem.names[camera], "delay") for camera in np.flatnonzero(spec.free_delay)]
+    if spec.shape_sigma is not None:
+        names += [("board", f"{axis}{i}") for i in range(len(spec.nominal)) for axis in "xyz"]
+    return names
+
+
+def focal_deviation(solution: Solution) -> Array:
+    """(n_lenses,) standard deviation of the focal length relative to it; 0 where it is known."""
+    spec, deviation = solution.spec, np.zeros(len(solution.kinds))
+    if not spec.n_global:
+        return deviation
+    variance = np.diag(global_covariance(solution))
+    for lens in range(len(deviation)):
+        if spec.free[lens, 0]:
+            at = int(spec.free[:lens].sum())
+            deviation[lens] = np.sqrt(max(variance[at], 0.0)) / abs(solution.state.lens[lens, 0])
+    return deviation
+
+
+def rig_covariance(solution: Solution) -> Array:
+    """(n_cameras, 24, n_cameras, 24) covariance of lenses and poses in the boards' common world.
+
+    For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
+    """
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    residuals = solution.fit.residuals
+    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
+    covariance = covariance_of(arrow) * noise_variance(solution, loss)
+    n = solution.problem.n_cameras
+    return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
+
+
+def _to_cameras(solution: Solution) -> Array:
+    """(n_cameras * 24, n_global): each camera's own unknowns from the global ones."""
+    spec, n = solution.spec, solution.problem.n_cameras
+    carry = np.zeros((n, N_CAMERA, spec.n_global))
+    for c in range(n):
+        lens = int(spec.lens_of[c])
+        columns = spec.lens_columns(lens, np.arange(N_LENS))
+        moving = np.flatnonzero(columns >= 0)
+        carry[c, moving, columns[moving]] = 1
+        pose = spec.pose_columns(c)
+        carry[c, N_LENS + np.arange(len(pose)), pose] = 1
+    return carry.reshape(n * N_CAMERA, -1)
+
+
+def _to_boards_world(solution: Solution, arrow: Arrow) -> Array:
+    """(n_cameras * 24, n_global): what the boards' common motion adds to each camera's motion."""
+    state, n = solution.state, solution.problem.n_cameras
+    follow = -np.linalg.solve(solvable(arrow.V), arrow.W)
+    points = state.points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
+    J = np.concatenate([-hat(points), np.broadcast_to(np.eye(3), (*points.shape[:2], 3, 3))], axis=-1)
+    weight = np.einsum("fpij,fpik->fjk", J, J)
+    common = np.linalg.solve(weight.sum(axis=0), np.einsum("fij,fjg->ig", weight, follow))
+    added = np.zeros((n, N_CAMERA, arrow.W.shape[2]))
+    added[:, N_LENS:] = motion_matrix(state.R, state.t) @ common
+    return added.reshape(n * N_CAMERA, -1)

@@ -1,0 +1,140 @@
+"""From detections to the problem to be solved: corners on one clock, lenses to start from, mirrored views settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.camera import Camera, CameraRig
+from ...numerics.arrays import Array
+from ..boards.detection import BoardDetections
+from ..boards.patterns import Board, Checkerboard, MarkerBoard
+from ..errors import CalibrationError
+from ..quality.checks import check_given, check_plane
+from .checkerboard_orientation import settle_checkerboards
+from .initial_lenses import LENS_KINDS, LensKind, lens_camera, lens_row, start_lens
+from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored
+from .robust_solution import Problem
+
+
+def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[str, int] | None = None) -> Array:
+    """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end.
+
+    Views of fewer than 6 corners (4 of single markers) are left out: a plane's pose is poorly known from them.
+    `offsets`: frames by which a camera runs late, which are dropped at its start (added where negative).
+    """
+    first = next(iter(detections.values()))
+    n_frames = max(found.n_frames for found in detections.values())
+    n_corners = len(first.board.points)
+    least = 4 if isinstance(first.board, MarkerBoard) else min(6, n_corners)
+    corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
+    for c, (name, found) in enumerate(detections.items()):
+        use = found.seen & (found.seen.sum(axis=1, keepdims=True) >= least)
+        late = (offsets or {}).get(name, 0)
+        part = np.where(use[..., None], found.corners, np.nan)[max(late, 0) :]
+        room = corners[c, max(-late, 0) :]
+        room[: len(part)] = part[: len(room)]
+    return corners
+
+
+def make_problem(detections, board: Board, intrinsics, lens, same_lens, offsets=None):
+    """The problem, its lenses' start rows (n_lenses, 18) and kinds, and what was decided about mirrored views.
+
+    Arguments as those of `calibrate`. Raises CalibrationError as it does.
+    """
+    names, corners = tuple(detections), stacked_corners(detections, offsets)
+    sizes = tuple(found.size for found in detections.values())
+    lens_of = _lens_groups(names, sizes, same_lens)
+    kind_of = _asked_kinds(names, lens)
+    known = _known_lenses(names, sizes, intrinsics)
+    rows, kinds, fixed, auto = [], [], [], []
+    for index in range(lens_of.max() + 1):
+        members = np.flatnonzero(lens_of == index)
+        given = [known[names[c]] for c in members if names[c] in known]
+        own, size = np.concatenate(corners[members]), sizes[members[0]]
+        row, kind, error = start_lens(own, board.points, size, kind_of[names[members[0]]])
+        check_plane(names[members[0]], error, own, board)
+        if given:
+            check_given(given[0], row, kind == "fisheye", own, board)
+            row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])
+        rows.append(row)
+        kinds.append(kind)
+        fixed.append(bool(given))
+        auto.append(not given and kind_of[names[members[0]]] == "auto")
+    lenses = np.stack(rows)
+    cameras = [
+        lens_camera(lenses[index], size, fisheye=kinds[index] == "fisheye", name=name)
+        for name, size, index in zip(names, sizes, lens_of, strict=True)
+    ]
+    if isinstance(board, Checkerboard):
+        corners, flipped, notes = settle_checkerboards(board, cameras, corners)
+    else:
+        mirrored = _mirrored_frames(detections, offsets, corners.shape[1])
+        flipped, notes = decide_flips(board, cameras, corners, mirrored)
+        seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
+        corners[mostly_mirrored(seen, mirrored)[:, None] & ~mirrored] = np.nan
+    for c in np.flatnonzero(flipped):
+        corners[c] = flip_corners(corners[c], sizes[c][0])
+        if names[c] in known and known[names[c]].mirrored:  # its principal point was stated in the flipped picture
+            lenses[lens_of[c], 2] = sizes[c][0] - 1 - known[names[c]].K[0, 2]
+    problem = Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped, np.array(auto))
+    return problem, lenses, tuple(kinds), notes
+
+
+def _asked_kinds(names: tuple[str, ...], lens: LensKind | Mapping[str, LensKind]) -> dict[str, LensKind]:
+    """{camera: lens kind} as asked for, checked."""
+    kinds = dict(lens) if isinstance(lens, Mapping) else dict.fromkeys(names, lens)
+    for name in names:
+        if kinds.get(name) not in (*LENS_KINDS, "auto"):
+            raise CalibrationError(
+                f'camera \'{name}\': the lens model {kinds.get(name)!r} is unknown; choose "auto", "fisheye" or the'
+                f" number of coefficients {LENS_KINDS[:-1]}"
+            )
+    return kinds
+
+
+def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
+    table = np.zeros((len(detections), n_frames), bool)
+    for c, (name, found) in enumerate(detections.items()):
+        late = (offsets or {}).get(name, 0)
+        part = found.mirrored[max(late, 0) :]
+        room = table[c, max(-late, 0) :]
+        room[: len(part)] = part[: len(room)]
+    return table
+
+
+def _lens_groups(names, sizes, same_lens) -> NDArray[np.int64]:
+    group = {name: name for name in names}
+    for members in same_lens:
+        unknown = [name for name in members if name not in group]
+        if unknown:
+            raise CalibrationError(
+                f"same_lens names the camera '{unknown[0]}', which has no source; cameras: {list(names)}"
+            )
+        if len({sizes[names.index(name)] for name in members}) > 1:
+            raise CalibrationError(f"same_lens groups cameras of different image sizes: {list(members)}")
+        for name in members:
+            group[name] = members[0]
+    owners = list(dict.fromkeys(group[name] for name in names))
+    return np.array([owners.index(group[name]) for name in names])
+
+
+def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
+    if intrinsics is None:
+        return {}
+    cameras = {c.name: c for c in intrinsics} if isinstance(intrinsics, CameraRig) else dict(intrinsics)
+    for name, size in zip(names, sizes, strict=True):
+        if name in cameras and cameras[name].size != size:
+            given = cameras[name].size
+            swapped = "; width and height are swapped" if given == size[::-1] else ""
+            raise CalibrationError(
+                f"camera '{name}': the given intrinsics belong to images of {given[0]}x{given[1]} px, the recording has"
+                f" {size[0]}x{size[1]} px{swapped}; give intrinsics of this resolution or leave them to be estimated"
+            )
+    return {name: cameras[name] for name in names if name in cameras}
+
+
+def _kind_of(camera: Camera) -> LensKind:
+    return "fisheye" if camera.model == "fisheye" else len(camera.distortion)

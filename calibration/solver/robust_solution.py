@@ -1,0 +1,330 @@
+"""From corners to a rig: start values, bundle adjustment that rejects outliers, and the same with folds held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.camera import Camera, CameraRig
+from ...numerics.arrays import Array
+from ..boards.patterns import Board
+from .bundle_adjustment import (
+    BundleFit,
+    BundleSpec,
+    BundleState,
+    Loss,
+    Views,
+    make_views,
+    minimise,
+    residuals_of,
+    squares,
+)
+from .initial_lenses import LensKind, free_lens, lens_camera, lens_matrix
+from .initial_poses import board_outline, frame_poses
+
+LOSS_SCALE = 3.0
+_GROSS = 30.0
+_RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Corners of all cameras on one clock.
+
+    corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
+    lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
+    auto (n_lenses,) lenses whose model is to be chosen;
+    motion (n_frames, 2, 6), late (n_cameras, n_frames): the board's own motion and the exposures' times (`timing.py`),
+    None: all cameras expose together; free_delay: whether the cameras' delays are estimated.
+    """
+
+    board: Board
+    names: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    corners: Array
+    lens_of: NDArray[np.int64]
+    fixed: NDArray[np.bool_]
+    flipped: NDArray[np.bool_]
+    auto: NDArray[np.bool_]
+    motion: Array | None = None
+    late: Array | None = None
+    free_delay: bool = False
+
+    @property
+    def n_cameras(self) -> int:
+        return len(self.names)
+
+    @property
+    def points(self) -> Array:
+        return self.board.points
+
+    def lens_size(self, lens: int) -> tuple[int, int]:
+        return self.sizes[int(np.flatnonzero(self.lens_of == lens)[0])]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Start values: lens rows (n_lenses, 18) with their kinds, camera poses, and board poses of `frames`."""
+
+    lens: Array
+    kinds: tuple[LensKind, ...]
+    R: Array
+    t: Array
+    frames: NDArray[np.int64]
+    frame_R: Array
+    frame_t: Array
+    delay: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A solved rig: the fit, what was estimated, from which views, which observations were kept, and the noise.
+
+    sigma: standard deviation of one pixel coordinate, robust (from the median).
+    """
+
+    problem: Problem
+    kinds: tuple[LensKind, ...]
+    spec: BundleSpec
+    views: Views
+    frames: NDArray[np.int64]
+    fit: BundleFit
+    keep: NDArray[np.bool_]
+    sigma: float
+
+    @property
+    def state(self) -> BundleState:
+        return self.fit.state
+
+    @property
+    def distances(self) -> Array:
+        """(n_obs,) pixels between observed and projected."""
+        return np.sqrt(squares(self.fit.residuals))
+
+    @property
+    def camera_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the camera of each observation."""
+        return self.views.camera[self.views.view_of]
+
+    @property
+    def frame_of(self) -> NDArray[np.int64]:
+        """(n_obs,) the frame number of each observation."""
+        return self.frames[self.views.frame[self.views.view_of]]
+
+
+def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Array, t: Array, candidates) -> Start:
+    """Start values of the frames' poses, given lenses, camera poses and each camera's own (`plane_poses`)."""
+    frame_R, frame_t = frame_poses(R, t, candidates, board_outline(problem.board))
+    frames = np.flatnonzero(np.isfinite(frame_t[:, 0]))
+    return Start(lens, tuple(kinds), R, t, frames, frame_R[frames], frame_t[frames])
+
+
+def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> Array:
+    """(n_lenses, 18) precision of the belief that no radial coefficient moves the image's corner by its radius.
+
+    Only for rational lenses: their numerator and denominator can all but cancel, and would run away together.
+    """
+    prior = np.zeros(lens.shape)
+    for index, kind in enumerate(kinds):
+        if kind in (8, 12, 14):
+            radius = 0.5 * np.hypot(*problem.lens_size(index)) / lens[index, 0]
+            prior[index, [4, 5, 8, 9, 10, 11]] = radius ** np.array([4, 8, 12, 4, 8, 12])
+    return prior
+
+
+def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | None = None) -> BundleSpec:
+    free = np.stack([free_lens(kind) for kind in kinds])
+    free[problem.fixed] = False
+    free_pose = np.arange(problem.n_cameras) > 0
+    free_delay = free_pose & problem.free_delay & (problem.motion is not None)
+    fisheye = np.array([kind == "fisheye" for kind in kinds])
+    return BundleSpec(problem.lens_of, fisheye, free, free_pose, free_delay, shape_sigma, problem.points)
+
+
+def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
+    views = make_views(problem.corners, frames)
+    if problem.motion is None or problem.late is None:
+        return views
+    numbers = frames[views.frame]
+    return replace(views, motion=problem.motion[numbers], late=problem.late[views.camera, numbers])
+
+
+def robust_sigma(distances: Array) -> float:
+    """Standard deviation of one coordinate from the median distance; gross outliers do not move it."""
+    finite = distances[np.isfinite(distances)]
+    return max(float(np.median(finite)) / _RAYLEIGH, 1e-6) if len(finite) else 1e-6
+
+
+def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False) -> Solution:
+    """Bundle adjustment from `start`, twice reweighted, gross outliers left out.
+
+    `shape_sigma`: standard deviation expected of a corner's displacement, world units; None: the board is as printed.
+    `warm`: the start is near the answer already, the wide first loss is left out.
+    """
+    free = np.stack([free_lens(kind) for kind in start.kinds])
+    lens = np.where(free | problem.fixed[:, None], start.lens, 0.0)
+    views = problem_views(problem, start.frames)
+    delay = np.zeros(problem.n_cameras) if start.delay is None else start.delay
+    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points, delay)
+    keep = np.ones(len(views.corner), bool)
+    spec = make_spec(problem, start.kinds)
+    if not warm:
+        wide = Loss(0.004 * max(size[0] for size in problem.sizes), keep)
+        still = replace(spec, free=np.zeros_like(spec.free), free_delay=np.zeros_like(spec.free_delay))
+        state = minimise(state, still, views, wide, max_iterations=8, tolerance=1e-3).state
+        state = minimise(state, spec, views, wide, max_iterations=40, tolerance=1e-4).state
+    return refine(problem, state, start.kinds, start.frames, views, shape_sigma)
+
+
+def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
+    """The last rounds of `solve`: loss at the scale of the noise, gross outliers out, until the noise is stable."""
+    spec = make_spec(problem, kinds)
+    distances = np.sqrt(squares(residuals_of(state, spec, views)))
+    sigma, keep, fit = robust_sigma(distances), np.ones(len(views.corner), bool), None
+    for _ in range(6):
+        keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
+        spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
+        spec = replace(spec, prior=sigma**2 * lens_prior(problem, kinds, state.lens))
+        fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
+        state, distances = fit.state, np.sqrt(squares(fit.residuals))
+        last, sigma = sigma, robust_sigma(distances)
+        if abs(sigma / last - 1) < 0.02:
+            break
+    assert fit is not None
+    return Solution(problem, tuple(kinds), spec, views, frames, fit, keep, sigma)
+
+
+def sigma_per_observation(distances: Array, views: Views, sigma: float) -> Array:
+    """(n_obs,) the noise of the observation's camera, at least that of all."""
+    camera = views.camera[views.view_of]
+    own = np.array(
+        [robust_sigma(distances[camera == c]) if (camera == c).any() else sigma for c in range(camera.max() + 1)]
+    )
+    return np.maximum(own, sigma)[camera]
+
+
+def resolved(solution: Solution) -> Start:
+    """The solution as the start of another solve."""
+    state = solution.state
+    return Start(
+        state.lens, solution.kinds, state.R, state.t, solution.frames, state.frame_R, state.frame_t, state.delay
+    )
+
+
+def frames_of(start: Start, keep: NDArray[np.bool_]) -> Start:
+    """The start with only some of its frames."""
+    return replace(start, frames=start.frames[keep], frame_R=start.frame_R[keep], frame_t=start.frame_t[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Reprojection of held-out boards with frozen cameras.
+
+    residuals (n_obs, 2) pixels, camera, frame (n_obs,); length_errors (n,) of the distance between neighbouring
+    corners, each triangulated by itself, relative to the board's own distance.
+    """
+
+    residuals: Array
+    camera: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    length_errors: Array
+
+    @property
+    def distances(self) -> Array:
+        """(n_obs,) pixels."""
+        return np.sqrt(squares(self.residuals))
+
+
+def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS) -> HeldOut:
+    """Error on boards that the calibration did not see.
+
+    Fold k holds out `frames[k::n_folds]` of the frames that at least two cameras see; the rig is solved from all
+    others, frozen, and each held-out board fitted as a rigid body.
+    """
+    problem, start, views = solution.problem, resolved(solution), solution.views
+    n_views = np.bincount(views.frame, minlength=len(solution.frames))
+    shared = np.flatnonzero(n_views >= min(2, problem.n_cameras))
+    parts = []
+    for k in range(n_folds):
+        test = np.zeros(len(solution.frames), bool)
+        test[shared[k::n_folds]] = True
+        if not test.any() or test.all():
+            continue
+        parts.append(_fold(problem, frames_of(start, ~test), frames_of(start, test), shape_sigma))
+    if not parts:
+        return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+    return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _fold(problem: Problem, train: Start, test: Start, shape_sigma) -> tuple[Array, NDArray, NDArray, Array]:
+    """The parts of `HeldOut` of boards fitted with frozen cameras; gross outliers left out of the fit only."""
+    trained = solve(problem, train, shape_sigma=shape_sigma, warm=True)
+    fit, views = fit_frozen(trained, test)
+    lengths = _length_errors(trained, fit.state, test.frames) if trained.problem.motion is None else np.zeros(0)
+    return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]], lengths
+
+
+def _length_errors(trained: Solution, state: BundleState, frames: NDArray[np.int64]) -> Array:
+    """Relative errors of neighbouring corners' distances, the corners triangulated from at least two cameras."""
+    problem, points = trained.problem, state.points
+    cameras = []
+    for c in range(problem.n_cameras):
+        index = problem.lens_of[c]
+        camera = lens_camera(state.lens[index], problem.sizes[c], fisheye=trained.kinds[index] == "fisheye")
+        cameras.append(replace(camera, name=problem.names[c], R=state.R[c], t=state.t[c]))
+    corners = problem.corners[:, frames]
+    X = points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
+    for _ in range(3):
+        X = closer(CameraRig(tuple(cameras)), corners, X)
+    first, second = problem.board.neighbours.T
+    lengths = np.linalg.norm(X[:, first] - X[:, second], axis=-1)
+    errors = lengths / np.linalg.norm(points[first] - points[second], axis=-1) - 1
+    return errors[np.isfinite(errors)]
+
+
+def closer(rig: CameraRig, corners: Array, X: Array) -> Array:
+    """One Gauss-Newton step of triangulation: points X (n_frames, n_corners, 3), NaN with fewer than two cameras."""
+    J, r = rig.project_jacobian(X), corners - rig.project(X)
+    seen = np.asarray(np.isfinite(r).all(axis=-1))
+    J, r = np.where(seen[..., None, None], J, 0.0), np.where(seen[..., None], r, 0.0)
+    normal = np.einsum("cfpij,cfpik->fpjk", J, J)
+    enough = seen.sum(axis=0) >= 2
+    normal[~enough] = np.eye(3)
+    step = np.linalg.solve(normal, np.einsum("cfpij,cfpi->fpj", J, r)[..., None])[..., 0]
+    return np.where(enough[..., None], X + step, np.nan)
+
+
+def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
+    """Poses of the frames of `test` with the cameras of `trained`."""
+    problem, rig = trained.problem, trained.state
+    views = problem_views(problem, test.frames)
+    state = BundleState(rig.lens, rig.R, rig.t, test.frame_R, test.frame_t, rig.points, rig.delay)
+    still = np.zeros(problem.n_cameras, bool)
+    nothing = np.zeros_like(trained.spec.free)
+    spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None)
+    keep = np.ones(len(views.corner), bool)
+    first = minimise(state, spec, views, Loss(LOSS_SCALE * trained.sigma, keep), max_iterations=30)
+    distances = np.sqrt(squares(first.residuals))
+    keep = distances < _GROSS * sigma_per_observation(distances, views, trained.sigma)
+    return minimise(first.state, spec, views, Loss(1e6, keep), max_iterations=30), views
+
+
+def camera_of_solution(solution: Solution, c: int, R: Array, t: Array) -> Camera:
+    """The camera `c`, its lens from the solution, its pose as given; a flipped video gets K[0, 0] < 0."""
+    problem = solution.problem
+    row, kind, size = solution.state.lens[problem.lens_of[c]], solution.kinds[problem.lens_of[c]], problem.sizes[c]
+    K = lens_matrix(row)
+    if problem.flipped[c]:
+        K[0, 0], K[0, 2] = -K[0, 0], size[0] - 1 - K[0, 2]
+    n = 4 if kind == "fisheye" else next(k for k in (0, 4, 5, 8, 12, 14) if k >= max(int(kind), _used(row)))
+    model = "fisheye" if kind == "fisheye" else "pinhole"
+    return Camera(problem.names[c], size, K, row[4 : 4 + n], R, t, model)
+
+
+def _used(row: Array) -> int:
+    nonzero = np.flatnonzero(row[4:])
+    return int(nonzero[-1]) + 1 if len(nonzero) else 0

@@ -1,0 +1,18 @@
+"""Cameras and rigs: projection, lens models, rotations, epipolar geometry, regions of an image.
+
+Imports datasets, formats and numerics."""
+
+from .camera import Camera, CameraRig
+from .regions import Region, mirror_camera, region_camera, split_views
+from .rig_files import read_rig, write_rig
+
+__all__ = [
+    "Camera",
+    "CameraRig",
+    "Region",
+    "mirror_camera",
+    "read_rig",
+    "region_camera",
+    "split_views",
+    "write_rig",
+]

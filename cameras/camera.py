@@ -1,0 +1,308 @@
+"""Cameras and rigs: where they stand, and how their lenses bend the world.
+
+The world goes through a camera as ``x_camera = R @ x_world + t``; the camera looks along +z, x points right and y down
+in the image. Pixel (0, 0) is the centre of the first pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..numerics.arrays import Array
+from . import _kernels_lenses
+
+PINHOLE_LENGTHS = (0, 4, 5, 8, 12, 14)
+FISHEYE_LENGTH = 4
+
+
+class RigArrays(NamedTuple):
+    """A rig as the arrays that kernels take; `distortion` is padded to 14, `limit` bounds the lens model's domain."""
+
+    K: Array
+    distortion: Array
+    fisheye: NDArray[np.bool_]
+    limit: Array
+    R: Array
+    t: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """One camera: size, lens and pose.
+
+    Parameters
+    ----------
+    name : unique within a rig
+    size : (width, height), pixels
+    K : (3, 3), pixels; upper triangular; K[0, 0] < 0 in a mirrored view (p2 changes sign with it)
+    distortion : 0-14 values in OpenCV's order, padded with zeros to 4, 5, 8, 12 or 14; model "fisheye": up to 4
+    R, t : (3, 3), (3,) world units, with x_camera = R @ x_world + t
+    model : "pinhole" (Brown-Conrady with OpenCV's rational, prism and tilt terms) or "fisheye" (equidistant)
+
+    Raises
+    ------
+    ValueError : a value is not finite, of the wrong shape, R is no rotation, or the model is unknown
+    """
+
+    name: str
+    size: tuple[int, int]
+    K: Array
+    distortion: Array
+    R: Array
+    t: Array
+    model: str = "pinhole"
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", str(self.name))
+        width, height = (int(side) for side in self.size)
+        if width <= 0 or height <= 0:
+            raise ValueError(f"camera '{self.name}' has size {self.size}; width and height must be positive pixels")
+        object.__setattr__(self, "size", (width, height))
+        for field, shape in (("K", (3, 3)), ("R", (3, 3)), ("t", (3,))):
+            self._freeze(field, np.array(getattr(self, field), dtype=float).reshape(np.shape(getattr(self, field))))
+            if getattr(self, field).shape != shape:
+                raise ValueError(
+                    f"camera '{self.name}': {field} has shape {getattr(self, field).shape}, expected {shape}"
+                )
+        if self.model not in ("pinhole", "fisheye"):
+            raise ValueError(f"camera '{self.name}' has the lens model {self.model!r}; known: 'pinhole', 'fisheye'")
+        self._freeze("distortion", self._padded(np.array(self.distortion, dtype=float).reshape(-1)))
+        for field in ("K", "distortion", "R", "t"):
+            if not np.isfinite(getattr(self, field)).all():
+                raise ValueError(f"camera '{self.name}': {field} holds values that are not finite")
+        self._check_matrices()
+
+    def _freeze(self, field: str, values: Array) -> None:
+        values = np.ascontiguousarray(values)
+        values.setflags(write=False)
+        object.__setattr__(self, field, values)
+
+    def _padded(self, distortion: Array) -> Array:
+        lengths = (FISHEYE_LENGTH,) if self.model == "fisheye" else PINHOLE_LENGTHS
+        if len(distortion) > lengths[-1]:
+            raise ValueError(
+                f"camera '{self.name}' has {len(distortion)} distortion coefficients; a {self.model} lens takes at most"
+                f" {lengths[-1]}"
+            )
+        length = next(n for n in lengths if n >= len(distortion))
+        return np.concatenate([distortion, np.zeros(length - len(distortion))])
+
+    def _check_matrices(self) -> None:
+        K, R = self.K, self.R
+        if K[0, 0] == 0 or K[1, 1] <= 0 or (K[[1, 2, 2], [0, 0, 1]] != 0).any() or K[2, 2] != 1:
+            raise ValueError(
+                f"camera '{self.name}': K must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with fy > 0, got {K.tolist()}"
+            )
+        error = np.abs(R @ R.T - np.eye(3)).max()
+        if error > 1e-6 or np.linalg.det(R) < 0:
+            raise ValueError(
+                f"camera '{self.name}': R is no rotation (R Rᵀ differs from 1 by {error:.1e}, determinant"
+                f" {np.linalg.det(R):.3f}); a mirrored view is stated by K[0, 0] < 0, not by R"
+            )
+
+    @cached_property
+    def center(self) -> Array:
+        """(3,) the camera's centre in the world."""
+        return -self.R.T @ self.t
+
+    @cached_property
+    def projection_matrix(self) -> Array:
+        """(3, 4) K [R | t], of the distortion-free camera."""
+        return self.K @ np.column_stack([self.R, self.t])
+
+    @property
+    def mirrored(self) -> bool:
+        return bool(self.K[0, 0] < 0)
+
+    @cached_property
+    def domain_limit(self) -> float:
+        """Radius (tangent of the angle from the axis; fisheye: the angle) up to which the lens is one-to-one."""
+        return _fisheye_limit(self.distortion) if self.model == "fisheye" else _pinhole_limit(self.distortion)
+
+    @cached_property
+    def _rig(self) -> CameraRig:
+        return CameraRig((self,))
+
+    def project(self, points_3d: Array) -> Array:
+        """(..., 3) world units -> (..., 2) pixels; NaN behind the camera or outside the lens model's domain."""
+        return self._rig.project(points_3d)[0]
+
+    def project_jacobian(self, points_3d: Array) -> Array:
+        """(..., 3) world units -> (..., 2, 3), pixels per world unit; NaN where the projection is."""
+        return self._rig.project_jacobian(points_3d)[0]
+
+    def undistort(self, points_2d: Array) -> Array:
+        """(..., 2) pixels -> (..., 2) pixels of the distortion-free camera with the same K; NaN outside the domain."""
+        return self._rig.undistort(np.asarray(points_2d)[None])[0]
+
+    def distort(self, points_2d: Array) -> Array:
+        """(..., 2) pixels of the distortion-free camera -> (..., 2) pixels as the lens shows them."""
+        return self._rig.distort(np.asarray(points_2d)[None])[0]
+
+    def rays(self, points_2d: Array) -> Array:
+        """(..., 2) pixels -> (..., 3) unit directions in the world from `center` through the pixels."""
+        ideal = self.undistort(points_2d)
+        homogeneous = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
+        directions = homogeneous @ np.linalg.inv(self.K).T @ self.R
+        return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class CameraRig:
+    """Cameras in the order of the arrays' camera axis, in one world.
+
+    Parameters
+    ----------
+    cameras : at least one, with different names
+    unit : the world unit, such as "mm"
+    up : (3,) world direction against gravity, or None where unknown: what needs the vertical refuses None
+
+    Raises
+    ------
+    ValueError : no camera, a repeated name, or `up` is no direction
+    """
+
+    cameras: tuple[Camera, ...]
+    unit: str = "mm"
+    up: Array | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "cameras", tuple(self.cameras))
+        if not self.cameras:
+            raise ValueError("a rig needs at least one camera")
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"the rig has several cameras named {repeated}; names must differ")
+        if self.up is not None:
+            up = np.array(self.up, dtype=float)
+            if up.shape != (3,) or not np.isfinite(up).all() or not np.linalg.norm(up) > 0:
+                raise ValueError(f"up must be a direction of three numbers, got {self.up!r}")
+            up /= np.linalg.norm(up)
+            up.setflags(write=False)
+            object.__setattr__(self, "up", up)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(camera.name for camera in self.cameras)
+
+    def __len__(self) -> int:
+        return len(self.cameras)
+
+    def __iter__(self) -> Iterator[Camera]:
+        return iter(self.cameras)
+
+    def __getitem__(self, name: str | int) -> Camera:
+        if isinstance(name, int | np.integer):
+            return self.cameras[name]
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        raise KeyError(f"the rig has no camera '{name}'; it has {list(self.names)}")
+
+    def subset(self, names: Iterable[str]) -> CameraRig:
+        """The rig of these cameras, in the order given."""
+        return replace(self, cameras=tuple(self[name] for name in names))
+
+    @cached_property
+    def arrays(self) -> RigArrays:
+        """The rig as contiguous arrays for kernels."""
+        distortion = np.zeros((len(self), 14))
+        for row, camera in zip(distortion, self.cameras, strict=True):
+            row[: len(camera.distortion)] = camera.distortion
+        return RigArrays(
+            K=np.stack([camera.K for camera in self.cameras]),
+            distortion=distortion,
+            fisheye=np.array([camera.model == "fisheye" for camera in self.cameras]),
+            limit=np.array([camera.domain_limit for camera in self.cameras]),
+            R=np.stack([camera.R for camera in self.cameras]),
+            t=np.stack([camera.t for camera in self.cameras]),
+        )
+
+    @cached_property
+    def projection_matrices(self) -> Array:
+        """(n_cameras, 3, 4) K [R | t], of the distortion-free cameras."""
+        return np.stack([camera.projection_matrix for camera in self.cameras])
+
+    @cached_property
+    def centers(self) -> Array:
+        """(n_cameras, 3) the cameras' centres, world units."""
+        return np.stack([camera.center for camera in self.cameras])
+
+    def project(self, points_3d: Array) -> Array:
+        """(..., 3) world units -> (n_cameras, ..., 2) pixels.
+
+        NaN where the point is missing, behind the camera, or outside the lens model's domain.
+        """
+        points_3d = _points(points_3d, 3)
+        projected = _kernels_lenses.project_points(*self.arrays, points_3d.reshape(-1, 3))
+        return projected.reshape(len(self), *points_3d.shape[:-1], 2)
+
+    def project_jacobian(self, points_3d: Array) -> Array:
+        """(..., 3) world units -> (n_cameras, ..., 2, 3), pixels per world unit; NaN where the projection is."""
+        points_3d = _points(points_3d, 3)
+        jacobians = _kernels_lenses.projection_jacobians(*self.arrays, points_3d.reshape(-1, 3))
+        return jacobians.reshape(len(self), *points_3d.shape[:-1], 2, 3)
+
+    def undistort(self, points_2d: Array) -> Array:
+        """(n_cameras, ..., 2) pixels -> the same shape: pixels of the distortion-free cameras with the same K.
+
+        Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
+        """
+        return self._map_pixels(_kernels_lenses.undistort_points, points_2d)
+
+    def distort(self, points_2d: Array) -> Array:
+        """(n_cameras, ..., 2) pixels of the distortion-free cameras -> pixels as the lenses show them."""
+        return self._map_pixels(_kernels_lenses.distort_points, points_2d)
+
+    def _map_pixels(self, kernel, points_2d: Array) -> Array:
+        points_2d = _points(points_2d, 2)
+        if points_2d.ndim < 2 or points_2d.shape[0] != len(self):
+            raise ValueError(
+                f"points of shape {points_2d.shape} do not fit the rig: the first axis must be its {len(self)} cameras"
+            )
+        flat = np.ascontiguousarray(points_2d.reshape(len(self), -1, 2))
+        return kernel(*self.arrays[:4], flat).reshape(points_2d.shape)
+
+
+def _points(points: Array, size: int) -> Array:
+    points = np.ascontiguousarray(points, dtype=float)
+    if points.ndim == 0 or points.shape[-1] != size:
+        raise ValueError(f"points of shape {points.shape} need {size} coordinates on the last axis")
+    return points
+
+
+def _first_root(coefficients: Array) -> float:
+    """Smallest positive real root of a polynomial (ascending coefficients), infinity where there is none."""
+    # a coefficient of next to nothing has its root far beyond every image, and would overflow the companion matrix
+    coefficients = np.asarray(coefficients, float)
+    coefficients = np.trim_zeros(np.where(np.abs(coefficients) < 1e-30, 0.0, coefficients), "b")
+    if len(coefficients) < 2:
+        return np.inf
+    roots = np.polynomial.polynomial.polyroots(coefficients)
+    real = roots.real[(np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))) & (roots.real > 0)]
+    return float(real.min()) if len(real) else np.inf
+
+
+def _pinhole_limit(distortion: Array) -> float:
+    """Radius at which r * radial(r) stops growing, or its denominator vanishes (tangential terms are small there)."""
+    k1, k2, _, _, k3, k4, k5, k6 = np.concatenate([distortion, np.zeros(14)])[:8]
+    polynomial = np.polynomial.polynomial
+    top, bottom = np.array([1, k1, k2, k3]), np.array([1, k4, k5, k6])
+    # in u = r²: d/dr (r N/D) ∝ (N + 2u N') D − 2u N D'
+    two_u = np.array([0.0, 2.0])
+    grows = polynomial.polymul(polynomial.polyadd(top, polynomial.polymul(two_u, polynomial.polyder(top))), bottom)
+    shrinks = polynomial.polymul(polynomial.polymul(two_u, top), polynomial.polyder(bottom))
+    return float(np.sqrt(min(_first_root(polynomial.polysub(grows, shrinks)), _first_root(bottom))))
+
+
+def _fisheye_limit(distortion: Array) -> float:
+    """Angle at which theta_d stops growing, at most 90 degrees."""
+    k1, k2, k3, k4 = distortion
+    turn = np.sqrt(_first_root(np.array([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4])))
+    return float(min(turn, np.pi / 2))

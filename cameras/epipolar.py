@@ -1,0 +1,51 @@
+"""How well pairs of cameras agree before anything is triangulated: the epipolar constraint, in pixels."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..numerics.arrays import Array
+from . import _kernels_epipolar
+from .camera import CameraRig
+
+
+def fundamental_matrix(rig: CameraRig, one: int, other: int) -> Array:
+    """(3, 3) F of the distortion-free cameras: other' F one = 0 for pixels of the same point.
+
+    Hartley and Zisserman 2003, eq. 9.1.
+    """
+    a, b = rig[one], rig[other]
+    R = b.R @ a.R.T
+    t = b.t - R @ a.t
+    cross = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])
+    F = np.linalg.inv(b.K).T @ cross @ R @ np.linalg.inv(a.K)
+    return F / np.linalg.norm(F)
+
+
+def camera_pair_indices(n_cameras: int) -> NDArray[np.int64]:
+    """(n_pairs, 2)"""
+    return np.array(list(combinations(range(n_cameras), 2)), dtype=np.int64).reshape(-1, 2)
+
+
+def epipolar_distances(ideal: Array, rig: CameraRig, pairs: NDArray[np.int64] | None = None) -> Array:
+    """Signed first-order distance from the epipolar constraint of every pair of cameras.
+
+    Parameters
+    ----------
+    ideal : (n_cameras, ..., 2), pixels without distortion (`rig.undistort`), NaN where missing
+    pairs : (n_pairs, 2) positions of cameras; None: all
+
+    Returns
+    -------
+    (n_pairs, ...), pixels; NaN where one of the two misses the point
+    """
+    pairs = camera_pair_indices(len(rig)) if pairs is None else pairs
+    shape = ideal.shape[1:-1]
+    flat = ideal.reshape(len(rig), -1, 2)
+    matrices = [fundamental_matrix(rig, int(a), int(b)) for a, b in pairs]
+    distances = _kernels_epipolar.sampson_distances
+    found = [distances(F, flat[a], flat[b]) for F, (a, b) in zip(matrices, pairs, strict=True)]
+    return np.stack(found).reshape(len(pairs), *shape)

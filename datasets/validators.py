@@ -1,0 +1,287 @@
+"""The labelled datasets that pass between the stages, and the validators at their doors.
+
+``views`` holds what each camera saw (pixels), ``pose`` the animal in 3D (world units), ``kinematics`` what follows.
+Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead. Missing is
+NaN. The ``time`` coordinate is in seconds and is the only source of the frame rate: none is ever assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from numbers import Real
+
+import numpy as np
+import xarray as xr
+
+from ..numerics.arrays import Array
+
+SPACE_2D = ("x", "y")
+SPACE_3D = ("x", "y", "z")
+_PLURALS = {"views": "view", "keypoints": "keypoint", "individuals": "individual", "times": "time"}
+_VIEWS = {
+    "position": ("view", "time", "keypoint", "space"),
+    "confidence": ("view", "time", "keypoint"),
+    "covariance": ("view", "time", "keypoint", "space", "space_"),
+}
+_POSE = {
+    "position": ("time", "keypoint", "space"),
+    "covariance": ("time", "keypoint", "space", "space_"),
+    "confidence": ("time", "keypoint"),
+    "reprojection_error": ("view", "time", "keypoint"),
+    "n_cameras": ("time", "keypoint"),
+    "velocity": ("time", "keypoint", "space"),
+    "velocity_covariance": ("time", "keypoint", "space", "space_"),
+    "acceleration": ("time", "keypoint", "space"),
+    "acceleration_covariance": ("time", "keypoint", "space", "space_"),
+    "cross_covariance": ("time", "pair", "space", "space_"),
+    "state": ("time",),
+}
+_KINEMATICS = {
+    "angle": ("time", "joint"),
+    "angle_std": ("time", "joint"),
+    "velocity": ("time", "keypoint", "space"),
+}
+
+
+class DatasetError(ValueError):
+    """A dataset at a door lacks something, or holds something that cannot be; the message names it."""
+
+
+def frame_times(n_frames: int, fps: float) -> Array:
+    """(n_frames,) seconds of evenly spaced frames, the first at 0.
+
+    Raises
+    ------
+    DatasetError : `fps` is not a positive number
+    """
+    if not isinstance(fps, Real) or not np.isfinite(fps) or fps <= 0:
+        raise DatasetError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
+    return np.arange(n_frames) / float(fps)
+
+
+def fps_of(dataset: xr.Dataset) -> float:
+    """Frames per second of a dataset: one over the median step of its ``time`` coordinate.
+
+    Raises
+    ------
+    DatasetError : no time coordinate or fewer than two frames, and no `fps` attribute
+    """
+    if "time" in dataset.coords and dataset.sizes["time"] > 1:
+        return float(1.0 / np.median(np.diff(np.asarray(dataset["time"].values, dtype=float))))
+    if "fps" in dataset.attrs:
+        return float(dataset.attrs["fps"])
+    raise DatasetError(
+        "the frame rate is unknown: give the dataset a 'time' coordinate in seconds (it is never assumed)"
+    )
+
+
+def views_dataset(
+    points_2d: Array,
+    *,
+    cameras: Sequence[str],
+    keypoints: Sequence[str],
+    times: Array,
+    confidence: Array | None = None,
+    covariances_2d: Array | None = None,
+) -> xr.Dataset:
+    """Label what the cameras saw.
+
+    Parameters
+    ----------
+    points_2d : ([n_individuals,] n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    times : (n_frames,), seconds
+    confidence : the shape of `points_2d` without the last axis, 0-1; None: 1 where a point is present, 0 elsewhere
+    covariances_2d : (..., 2, 2), pixels squared
+
+    Raises
+    ------
+    DatasetError : shapes, names or values do not fit together
+    """
+    points_2d = np.asarray(points_2d, dtype=float)
+    if confidence is None:
+        confidence = np.isfinite(points_2d).all(axis=-1).astype(float)
+    variables = {"position": points_2d, "confidence": confidence, "covariance": covariances_2d}
+    units = {"position": "pixel", "confidence": "1", "covariance": "pixel^2"}
+    coords = {
+        "view": list(cameras),
+        "time": np.asarray(times, float),
+        "keypoint": list(keypoints),
+        "space": list(SPACE_2D),
+    }
+    return check_views(_assemble(variables, _VIEWS, units, coords))
+
+
+def pose_dataset(
+    points_3d: Array,
+    *,
+    keypoints: Sequence[str],
+    times: Array,
+    unit: str,
+    cameras: Sequence[str] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    **variables: Array | None,
+) -> xr.Dataset:
+    """Label a reconstruction.
+
+    Parameters
+    ----------
+    points_3d : ([n_individuals,] n_frames, n_keypoints, 3), world units, NaN where missing
+    times : (n_frames,), seconds
+    unit : the world unit, such as "mm"
+    cameras : names of the ``view`` dimension; needed with `reprojection_error`
+    pairs : the keypoints of each row of `cross_covariance`, named "a|b" on the ``pair`` dimension
+    variables : any of covariance, confidence, reprojection_error, n_cameras, velocity, velocity_covariance,
+        acceleration, acceleration_covariance, cross_covariance, state; None is left out
+
+    Raises
+    ------
+    DatasetError : shapes, names or values do not fit together, or a variable is unknown
+    """
+    unknown = sorted(set(variables) - set(_POSE))
+    if unknown:
+        raise DatasetError(f"a pose has no variables {unknown}; known: {sorted(_POSE)}")
+    units = {
+        "position": unit,
+        "covariance": f"{unit}^2",
+        "cross_covariance": f"{unit}^2",
+        "reprojection_error": "pixel",
+        "velocity": f"{unit}/s",
+        "velocity_covariance": f"{unit}^2/s^2",
+        "acceleration": f"{unit}/s^2",
+        "acceleration_covariance": f"{unit}^2/s^4",
+    }
+    coords: dict = {"time": np.asarray(times, float), "keypoint": list(keypoints), "space": list(SPACE_3D)}
+    if cameras is not None:
+        coords["view"] = list(cameras)
+    if pairs is not None:
+        coords["pair"] = [f"{a}|{b}" for a, b in pairs]
+    return check_pose(_assemble({"position": points_3d, **variables}, _POSE, units, coords))
+
+
+def _assemble(variables: dict, layout: dict, units: dict, coords: dict) -> xr.Dataset:
+    """One Dataset of the arrays that are not None; a surplus leading axis is ``individual``."""
+    labelled = {}
+    for name, values in variables.items():
+        if values is None:
+            continue
+        values, dims = np.asarray(values), layout[name]
+        if values.ndim == len(dims) + 1:
+            dims = ("individual", *dims)
+            coords = {"individual": [f"individual_{i}" for i in range(values.shape[0])], **coords}
+        if values.ndim != len(dims):
+            raise DatasetError(f"'{name}' has shape {values.shape}, expected the axes ({', '.join(dims)})")
+        for dim, size in zip(dims, values.shape, strict=True):
+            expected = len(coords[dim.rstrip("_")]) if dim.rstrip("_") in coords else None
+            if expected is not None and size != expected:
+                raise DatasetError(
+                    f"'{name}' has {size} entries along '{dim}' where {expected} are named; its shape is {values.shape}"
+                )
+            if expected is None:
+                raise DatasetError(f"'{name}' needs names for its '{dim}' axis")
+        labelled[name] = (dims, values, {"units": units.get(name, "1")})
+    used = {dim for dims, _, _ in labelled.values() for dim in dims}
+    coords = {dim: values for dim, values in coords.items() if dim in used}
+    if "space_" in used:
+        coords["space_"] = coords["space"]
+    dataset = xr.Dataset({name: xr.Variable(*parts) for name, parts in labelled.items()}, coords=coords)
+    if "time" in dataset.coords:
+        dataset["time"].attrs["units"] = "s"
+    return dataset
+
+
+def check_views(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with its dimensions in the library's order, after everything that must hold was checked.
+
+    A point with one NaN coordinate becomes missing in both. Raises DatasetError naming what is wrong.
+    """
+    dataset = _check_layout(dataset, _VIEWS, ("position",), SPACE_2D, "views")
+    if "confidence" not in dataset:
+        present = dataset["position"].notnull().all("space")
+        dataset["confidence"] = present.astype(float).assign_attrs(units="1")
+    _check_confidence(dataset, "views")
+    return dataset
+
+
+def check_pose(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with its dimensions in the library's order, after everything that must hold was checked.
+
+    A point with one NaN coordinate becomes missing in all. Raises DatasetError naming what is wrong.
+    """
+    dataset = _check_layout(dataset, _POSE, ("position",), SPACE_3D, "pose")
+    if "units" not in dataset["position"].attrs:
+        raise DatasetError("pose 'position' has no 'units' attribute; set it to the world unit, such as 'mm'")
+    _check_confidence(dataset, "pose")
+    return dataset
+
+
+def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset after its dimensions, times and units were checked. Raises DatasetError naming what is wrong."""
+    dataset = _check_layout(dataset, _KINEMATICS, (), SPACE_3D, "kinematics")
+    without = sorted(str(name) for name, values in dataset.data_vars.items() if "units" not in values.attrs)
+    if without:
+        raise DatasetError(f"kinematics variables {without} have no 'units' attribute")
+    return dataset
+
+
+def _check_layout(dataset: xr.Dataset, layout: dict, needed: Iterable[str], space: tuple, what: str) -> xr.Dataset:
+    if not isinstance(dataset, xr.Dataset):
+        raise DatasetError(f"{what} must be an xarray.Dataset, got {type(dataset).__name__}")
+    dataset = dataset.rename({old: new for old, new in _PLURALS.items() if old in dataset.dims and new not in dataset})
+    for name in needed:
+        if name not in dataset:
+            raise DatasetError(f"{what} lacks the variable '{name}'; it has {sorted(map(str, dataset.data_vars))}")
+    for name, dims in layout.items():
+        if name not in dataset:
+            continue
+        missing = set(dims) - set(dataset[name].dims)
+        extra = set(dataset[name].dims) - set(dims) - {"individual"}
+        if missing or extra:
+            raise DatasetError(
+                f"{what} '{name}' has dimensions {tuple(map(str, dataset[name].dims))}, expected {dims}"
+                " (an 'individual' dimension may lead)"
+            )
+    _check_coordinates(dataset, space, what)
+    dataset = dataset.transpose("individual", "view", "time", "pair", "keypoint", "joint", "space", "space_", ...,
+                                missing_dims="ignore")  # fmt: skip
+    if "position" in dataset:
+        position = dataset["position"]
+        if np.isinf(position.values).any():
+            raise DatasetError(f"{what} 'position' holds infinite values; a missing point is NaN in all coordinates")
+        whole = position.where(position.notnull().all("space"))
+        dataset = dataset.assign(position=whole.assign_attrs(position.attrs))
+    return dataset
+
+
+def _check_coordinates(dataset: xr.Dataset, space: tuple, what: str) -> None:
+    for dim in ("view", "keypoint", "individual", "joint", "pair"):
+        if dim not in dataset.dims:
+            continue
+        if dim not in dataset.coords:
+            raise DatasetError(f"{what} has no names along '{dim}'; give it a coordinate")
+        names = [str(name) for name in dataset[dim].values]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise DatasetError(f"{what} repeats the names {repeated} along '{dim}'")
+    if "space" in dataset.coords and tuple(map(str, dataset["space"].values)) != space:
+        raise DatasetError(f"{what} 'space' is {list(dataset['space'].values)}, expected {list(space)}")
+    if "time" in dataset.dims:
+        if "time" not in dataset.coords:
+            raise DatasetError(f"{what} has no 'time' coordinate; give seconds (the frame rate is never assumed)")
+        times = np.asarray(dataset["time"].values)
+        if not np.issubdtype(times.dtype, np.number) or not np.isfinite(times).all():
+            raise DatasetError(f"{what} 'time' must be finite seconds, got values of type {times.dtype}")
+        backwards = np.flatnonzero(np.diff(times) <= 0)
+        if len(backwards):
+            at = backwards[0]
+            raise DatasetError(
+                f"{what} 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s"
+            )
+
+
+def _check_confidence(dataset: xr.Dataset, what: str) -> None:
+    if "confidence" not in dataset:
+        return
+    values = dataset["confidence"].values
+    outside = np.isfinite(values) & ((values < 0) | (values > 1))
+    if outside.any():
+        raise DatasetError(f"{what} 'confidence' holds {values[outside][0]:g}; it is a probability between 0 and 1")

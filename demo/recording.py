@@ -1,0 +1,287 @@
+"""The demo's recording: a rig, a board and a galloping animal rendered to the files that a real session has.
+
+Everything is drawn from a known truth, which is kept beside the session (`truth.nc`, `truth_rig.toml`,
+`truth_kinematics.nc`) and which no step of the session reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+import pandas as pd
+import tomli_w
+import xarray as xr
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..cameras import CameraRig, write_rig
+from ..datasets import frame_times, pose_dataset, write_dataset
+from ..numerics.arrays import Array
+from . import _kernels_render as kernels
+from . import board as board
+from .animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, Motion, gallop, stance_of
+from .coat import make_coat, parts_of
+from .scene import (
+    MOMENTS,
+    SIZE,
+    Image,
+    Noise,
+    Room,
+    View,
+    animal_shadow,
+    draw_animal,
+    draw_board,
+    make_rig,
+    make_view,
+    plane_shadow,
+)
+
+FPS = 100.0
+BOARD_FPS = 10.0
+EXPOSURE = 0.0024  # seconds
+LABEL_JITTER = 0.5  # pixels, standard deviation of a careful human
+_BOARD_SAMPLES = 8
+N_FLOOR = 3  # first frames of the board videos, in which the board lies on the floor
+SCORER = "demo"
+# how far from the skin towards the camera a keypoint may lie before a human no longer marks it, mm: where it lies below
+# the skin, and a thin leg in front of it
+_DEPTHS = {"nose": 10, "neck": 8, "spine": 8, "tail_base": 10, "shoulder": 34, "elbow": 18, "wrist": 12, "paw": 11,
+           "hip": 44, "knee": 20, "ankle": 12, "toe": 11}  # fmt: skip
+_GUESSED = 40.0
+
+
+@dataclass(frozen=True, eq=False)
+class Filmed:
+    """The animal at some instants: what is drawn, and the truth."""
+
+    motion: Motion
+    parts: Array
+    dorsal: Array
+    shadows: tuple
+
+
+def render_demo(
+    folder: str | os.PathLike,
+    *,
+    seed: int = 0,
+    n_frames: int = 130,
+    n_board_frames: int = 70,
+    n_labelled: int = 40,
+    progress: bool = True,
+) -> None:
+    """Write a whole recording into `folder`, ready for ``muybridge run``.
+
+    Files: ``videos/<camera>.mp4`` and ``boards/<camera>.mp4`` of six cameras, ``labels/<camera>/`` in DeepLabCut's
+    layout, ``session.toml``, and the truth: ``truth.nc`` (a pose, with ``visible (view, time, keypoint)``),
+    ``truth_rig.toml``, ``truth_kinematics.nc``. The labelled instants come from other runs of the animal than the
+    video.
+
+    Parameters
+    ----------
+    seed : of the noise, the labels' jitter and the motions
+    n_frames, n_board_frames : length of each video, at 100 and 10 frames per second
+    n_labelled : instants labelled in all six views
+
+    Raises
+    ------
+    ValueError : one of the numbers is below 1
+    OSError : a file cannot be written
+    """
+    for name, n in (("n_frames", n_frames), ("n_board_frames", n_board_frames), ("n_labelled", n_labelled)):
+        if n < 1:
+            raise ValueError(f"{name} must be at least 1, got {n}")
+    folder = Path(folder)
+    for name in ("videos", "boards", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    rig = make_rig()
+    times = frame_times(n_frames, FPS)
+    films = {"video": _film(times, _main_run(seed)), "labels": _film_labelled(n_labelled, seed)}
+    _write_truth(folder, rig, times, films["video"])
+    _write_session(folder, rig)
+    room, lock = Room(seed), Lock()
+    total = len(rig) * (n_frames + n_board_frames + n_labelled)
+    with tqdm(total=total, desc="rendering", unit="image", disable=not progress) as bar:
+
+        def render(index: int) -> None:
+            for _ in _render_camera(folder, index, make_view(rig[index], room), films, n_board_frames, seed):
+                with lock:
+                    bar.update()
+
+        with ThreadPoolExecutor(max_workers=min(len(rig), os.cpu_count() or 1)) as pool:
+            list(pool.map(render, range(len(rig))))
+
+
+def _main_run(seed: int) -> Gallop:
+    rng = np.random.default_rng([seed, 1])
+    return Gallop(turn=rng.uniform(0, 2 * np.pi), phase=rng.uniform())
+
+
+def _film_labelled(n: int, seed: int) -> Filmed:
+    """Instants of several other runs: other curves, speeds and heights, one in eight clockwise."""
+    rng = np.random.default_rng([seed, 2])
+    films = []
+    for k in range(n):
+        run = Gallop(
+            radius=rng.uniform(230, 340), oblong=rng.uniform(0, 0.2), centre=tuple(rng.uniform(-50, 50, 2)),
+            turn=2 * np.pi * (k + rng.uniform()) / n, anticlockwise=k % 8 != 7, speed=rng.uniform(1400, 1850),
+            stride=rng.uniform(0.33, 0.4), phase=k * 0.618 + rng.uniform(0, 0.1), height=rng.uniform(220, 232),
+            flex=rng.uniform(0.26, 0.4), gaze=rng.normal(0, 0.12),
+        )  # fmt: skip
+        films.append(_film(np.array([0.0]), run))
+    return _join(films)
+
+
+def _film(times: Array, run: Gallop) -> Filmed:
+    """The animal at the middle of each exposure, and its parts at the moments of the exposure."""
+    instants = times[:, None] + EXPOSURE * MOMENTS
+    parts, dorsal = parts_of(gallop(instants.ravel(), run))
+    parts, dorsal = parts.reshape(len(times), len(MOMENTS), -1, 8), dorsal.reshape(len(times), len(MOMENTS), -1, 3)
+    motion = gallop(times, run)
+    return Filmed(motion, parts, dorsal, tuple(animal_shadow(p) for p in parts[:, 1]))
+
+
+def _join(films: Sequence[Filmed]) -> Filmed:
+    motions = [film.motion for film in films]
+    joined = Motion(*(np.concatenate([getattr(m, name) for m in motions]) for name in Motion.__dataclass_fields__))
+    parts, dorsal = (np.concatenate([getattr(film, name) for film in films]) for name in ("parts", "dorsal"))
+    return Filmed(joined, parts, dorsal, tuple(shadow for film in films for shadow in film.shadows))
+
+
+def visible_keypoints(rig: CameraRig, keypoints: Array, parts: Array) -> NDArray[np.bool_]:
+    """(n_cameras, n_frames, n_keypoints) whether a human would mark the keypoint in the image.
+
+    Parameters
+    ----------
+    keypoints : (n_frames, n_keypoints, 3)
+    parts : (n_frames, n_parts, 8)
+    """
+    depths = np.array([_DEPTHS[name.removeprefix("left_").removeprefix("right_")] for name in DEMO_SKELETON.keypoints])
+    hidden = np.array([[kernels.hidden_by(p, camera.center, k) for k, p in zip(keypoints, parts, strict=True)]
+                       for camera in rig])  # fmt: skip
+    pixels = rig.project(keypoints)
+    size = np.array([camera.size for camera in rig])[:, None, None]
+    return (hidden < 1.3 * depths + _GUESSED) & ((pixels > 0) & (pixels < size - 1)).all(axis=-1)
+
+
+def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_frames: int, seed: int) -> Iterator[None]:
+    """Both videos and the labelled images of one camera; yields after each image."""
+    coat, noise, name = make_coat(), Noise(seed + 100 * index), view.camera.name
+
+    def animal(film: Filmed) -> Iterator[Image]:
+        for k, shadow in enumerate(film.shadows):
+            yield noise.add(draw_animal(view, coat, film.parts[k], film.dorsal[k], shadow), k)
+
+    yield from _write_video(folder / "videos" / f"{name}.mp4", FPS, animal(films["video"]))
+    yield from _write_video(
+        folder / "boards" / f"{name}.mp4", BOARD_FPS, _board_images(view, noise, n_board_frames, seed)
+    )
+    yield from _write_labels(
+        folder / "labels" / name, view, animal(films["labels"]), films["labels"], seed + 100 * index
+    )
+
+
+def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Image]:
+    picture = board.board_picture()
+    for k in range(n_frames):
+        if k < N_FLOOR:
+            poses = board.floor_pose()
+            yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+            continue
+        instants = k / BOARD_FPS + EXPOSURE * ((np.arange(_BOARD_SAMPLES) + 0.5) / _BOARD_SAMPLES - 0.5)
+        poses = board.board_poses(instants, seed)
+        yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+
+
+def _outline(poses: Array) -> Array:
+    """(4, 3) corners of the sheet at the first of its poses."""
+    sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * board.SHEET
+    return poses[0, 0] + sides @ poses[0, 1:3]
+
+
+def _write_video(path: Path, fps: float, images: Iterator[Image]) -> Iterator[None]:
+    partial = path.with_name(f".{path.stem}.partial.mp4")
+    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
+    try:
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write the video {path}; is the folder writable and the disk not full?")
+        for image in images:
+            writer.write(image)
+            yield
+        writer.release()
+        os.replace(partial, path)
+    finally:
+        writer.release()
+        partial.unlink(missing_ok=True)
+
+
+def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filmed, seed: int) -> Iterator[None]:
+    """Images and ``CollectedData_demo.csv`` as DeepLabCut writes them: three header rows, empty where not marked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rig = CameraRig((view.camera,))
+    keypoints, names = film.motion.keypoints, DEMO_SKELETON.keypoints
+    jitter = np.random.default_rng([seed, 3]).normal(0, LABEL_JITTER, (*keypoints.shape[:2], 2))
+    marked = rig.project(keypoints)[0] + jitter
+    marked[~visible_keypoints(rig, keypoints, film.parts[:, 1])[0]] = np.nan
+    files = []
+    for k, image in enumerate(images):
+        files.append(f"labeled-data/{view.camera.name}/img{k:04d}.jpg")
+        cv2.imwrite(str(folder / Path(files[-1]).name), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        yield
+    columns = pd.MultiIndex.from_product([[SCORER], names, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
+    table = pd.DataFrame(marked.reshape(len(files), -1), index=pd.Index(files), columns=columns)
+    table.to_csv(folder / f"CollectedData_{SCORER}.csv", float_format="%.3f")
+
+
+def joint_angles_of(keypoints: Array) -> Array:
+    """(n_frames, n_joints) radians between the two bones of each joint of the demo, from the positions alone."""
+    index = {name: i for i, name in enumerate(DEMO_SKELETON.keypoints)}
+    a, b, c = (keypoints[:, [index[joint[k]] for joint in DEMO_JOINTS.values()]] for k in range(3))
+    first, second = a - b, c - b
+    across = np.linalg.norm(np.cross(first, second), axis=-1)
+    return np.arctan2(across, np.sum(first * second, axis=-1))
+
+
+def _write_truth(folder: Path, rig: CameraRig, times: Array, film: Filmed) -> None:
+    names, keypoints = DEMO_SKELETON.keypoints, film.motion.keypoints
+    visible = visible_keypoints(rig, keypoints, film.parts[:, 1])
+    truth = pose_dataset(keypoints, keypoints=names, times=times, unit=rig.unit)
+    truth = truth.assign_coords(view=list(rig.names))
+    truth["visible"] = (("view", "time", "keypoint"), visible.astype(np.int8), {"units": "1"})
+    write_dataset(truth, folder / "truth.nc")
+    write_rig(rig, folder / "truth_rig.toml")
+    angles = xr.Dataset(
+        {
+            "angle": (("time", "joint"), joint_angles_of(keypoints), {"units": "rad"}),
+            "stance": (("time", "limb"), stance_of(film.motion.phase).astype(np.int8), {"units": "1"}),
+        },
+        coords={"time": ("time", times, {"units": "s"}), "joint": list(DEMO_JOINTS), "limb": list(DEMO_LIMBS)},
+    )
+    write_dataset(angles, folder / "truth_kinematics.nc")
+
+
+def _write_session(folder: Path, rig: CameraRig) -> None:
+    session = {
+        "session": {"name": "demo", "output": "results", "unit": "mm", "floor_frame": N_FLOOR // 2},
+        "cameras": {name: {"video": f"videos/{name}.mp4", "board": f"boards/{name}.mp4"} for name in rig.names},
+        "board": {
+            "type": "charuco", "squares_x": board.SQUARES_X, "squares_y": board.SQUARES_Y,
+            "square_length": board.SQUARE, "marker_length": board.MARKER, "dictionary": board.DICTIONARY,
+        },
+        "skeleton": {
+            "keypoints": list(DEMO_SKELETON.keypoints), "bones": [list(bone) for bone in DEMO_SKELETON.bones],
+            "symmetries": [list(pair) for pair in DEMO_SKELETON.symmetries], "root": DEMO_SKELETON.root,
+        },
+        "joints": {name: list(joint) for name, joint in DEMO_JOINTS.items()},
+        "gait": dict(DEMO_LIMBS),
+        # the coat tells left from right: this preset does not mirror pictures
+        "train": {"labels": "labels", "network": "small"},
+        "reconstruct": {"method": "smooth"},
+    }  # fmt: skip
+    (folder / "session.toml").write_text(tomli_w.dumps(session))

@@ -1,0 +1,309 @@
+"""The room of the demo: six cameras, floor and walls, light, shadows, noise, and how one frame is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cameras import Camera, CameraRig
+from ..numerics.arrays import Array
+from . import _kernels_render as kernels
+from .coat import Coat
+
+Float32 = NDArray[np.float32]
+Image = NDArray[np.uint8]  # (height, width, 3), BGR
+SIZE = (1280, 720)
+LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
+NOISE = 1.8  # grey levels, standard deviation
+# the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
+# both are centred, so that the middle of the exposure is what the picture shows
+MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
+CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
+ARENA = 600.0  # mm, radius of the painted ring
+_FLOOR_CELL = 2.5
+_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240
+_CAMERAS = {
+    #        azimuth, distance, height (mm), aim (mm), focal, aspect, principal point, distortion
+    "north": (90, 1420, 700, (20, -10, 60), 1180, 1.0015, (648, 352), (-0.21, 0.060, 0.0006, -0.0004)),
+    "northwest": (152, 1480, 1010, (-10, 20, 40), 1275, 0.9990, (633, 366), (-0.28, 0.110, -0.0005, 0.0007, -0.020)),
+    "southwest": (211, 1400, 640, (0, 0, 70), 1130, 1.0008, (655, 371), (-0.17, 0.035, 0.0003, 0.0005)),
+    "south": (268, 1530, 900, (-20, 0, 50), 1340, 1.0000, (629, 349), (-0.31, 0.140, 0.0004, -0.0008, -0.030)),
+    "southeast": (328, 1390, 760, (10, 10, 60), 1155, 0.9985, (644, 358), (-0.12, 0.020, -0.0007, 0.0002)),
+    "northeast": (34, 1500, 1340, (0, -20, 40), 1300, 1.0020, (637, 363), (0.06, -0.050, 0.0005, 0.0003)),
+}  # fmt: skip
+
+
+def make_rig() -> CameraRig:
+    """Six pinhole cameras of 1280x720 with different lenses around the volume; millimetres, z up."""
+    cameras = []
+    for name, (azimuth, distance, height, aim, focal, aspect, principal, distortion) in _CAMERAS.items():
+        angle = np.radians(azimuth)
+        position = np.array([distance * np.cos(angle), distance * np.sin(angle), height])
+        forward = (np.array(aim) - position) / np.linalg.norm(np.array(aim) - position)
+        right = np.cross(forward, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        R = np.stack([right, np.cross(forward, right), forward])
+        K = np.array([[focal, 0, principal[0]], [0, focal * aspect, principal[1]], [0, 0, 1.0]])
+        cameras.append(Camera(name, SIZE, K, np.array(distortion), R, -R @ position))
+    return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One camera with what is computed once: each pixel's ray and place on the floor, and the empty room."""
+
+    camera: Camera
+    x: Float32
+    y: Float32
+    floor_x: Float32
+    floor_y: Float32
+    background: Float32
+    empty: Image
+
+    def rays(self, top: int, left: int) -> kernels.Rays:
+        """Of the window that begins there."""
+        return kernels.Rays(self.x, self.y, self.camera.R, self.camera.center, top, left)
+
+
+def make_view(camera: Camera, room: Room) -> View:
+    width, height = camera.size
+    u, v = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
+    ideal = camera.undistort(np.stack([u, v], -1))
+    y = (ideal[..., 1] - camera.K[1, 2]) / camera.K[1, 1]
+    x = (ideal[..., 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0]
+    rays = np.stack([x, y, np.ones_like(x)], -1) @ camera.R
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(rays[..., 2] < -1e-6, -camera.center[2] / rays[..., 2], np.inf)
+    floor_x, floor_y = camera.center[0] + t * rays[..., 0], camera.center[1] + t * rays[..., 1]
+    background = room.paint(camera.center, rays, floor_x, floor_y)
+    # corners a little darker, as behind any lens
+    background *= (1 - 0.16 * np.clip(x**2 + y**2, 0, 1) / 0.45)[..., None]
+    x, y, floor_x, floor_y, painted = (a.astype(np.float32) for a in (x, y, floor_x, floor_y, background))
+    return View(camera, x, y, floor_x, floor_y, painted, _to_bytes(background))
+
+
+def _to_bytes(image: NDArray) -> Image:
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+
+
+class Room:
+    """A round room: a floor of planks with a grey arena in it, and a plain curved wall."""
+
+    radius = 2300.0
+
+    def __init__(self, seed: int = 0):
+        self._floor = _make_floor(np.random.default_rng(seed))
+
+    def paint(self, centre: Array, rays: Array, floor_x: Array, floor_y: Array) -> Array:
+        """(height, width, 3) BGR of the empty room."""
+        cell = _FLOOR_CELL
+        size = self._floor.shape[0]
+        on_floor = np.hypot(floor_x, floor_y) < self.radius
+        maps = [np.where(on_floor, a / cell + size / 2, 0).astype(np.float32) for a in (floor_x, floor_y)]
+        floor = cv2.remap(self._floor, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        # where the ray meets the wall
+        a = rays[..., 0] ** 2 + rays[..., 1] ** 2
+        b = centre[0] * rays[..., 0] + centre[1] * rays[..., 1]
+        t = (-b + np.sqrt(b * b - a * (centre[0] ** 2 + centre[1] ** 2 - self.radius**2))) / a
+        hit = centre + t[..., None] * rays
+        azimuth, height = np.arctan2(hit[..., 1], hit[..., 0]), hit[..., 2]
+        folds = 0.5 + 0.5 * np.sin(46 * azimuth + 1.3 * np.sin(9 * azimuth))
+        bright = 62 + 26 * folds * np.clip(height / 900, 0.25, 1) + 18 * np.clip(height / 1500, 0, 1)
+        wall = bright[..., None] * np.array([1.06, 1.0, 0.92])
+        return np.where(on_floor[..., None], floor, wall)
+
+
+def _coarse_noise(rng: np.random.Generator, n: int, blur_x: float, blur_y: float) -> Float32:
+    """(n, n) float32 smooth noise of unit spread: drawn coarsely and enlarged, because a wide blur is slow."""
+    shape = max(int(2 * n / blur_y), 2), max(int(2 * n / blur_x), 2)
+    coarse = rng.normal(size=shape).astype(np.float32)
+    noise = cv2.resize(coarse, (n, n), interpolation=cv2.INTER_CUBIC)
+    return noise / noise.std()
+
+
+def _make_floor(rng: np.random.Generator) -> Float32:
+    """(n, n, 3) BGR float32: planks outside, a speckled mat inside a painted ring."""
+    n = int(2 * Room.radius / _FLOOR_CELL)
+    axis = ((np.arange(n) - n / 2) * _FLOOR_CELL).astype(np.float32)
+    x, y = axis[None, :], axis[:, None]
+    plank = np.floor((axis + Room.radius) / 140).astype(int)
+    tone = rng.uniform(0.86, 1.08, (plank.max() + 1, 4)).astype(np.float32)
+    shift = rng.uniform(0, 1400, plank.max() + 1)[plank]
+    piece = np.floor((x + shift[:, None]) / 1400).astype(int) % 4
+    bright = tone[plank[:, None], piece] * (1 + 0.05 * _coarse_noise(rng, n, 100, 3))
+    bright[np.abs((axis + Room.radius) % 140 - 70) > 68] *= 0.72
+    planks = bright[..., None] * np.array([88, 118, 148], dtype=np.float32)
+    mat = 128 + 6 * _coarse_noise(rng, n, 6, 6) + 5 * _coarse_noise(rng, n, 60, 60)
+    mat = mat[..., None] * np.array([1.0, 1.02, 0.98], dtype=np.float32)
+    from_centre = np.hypot(x, y)
+    inside = np.clip((ARENA - from_centre) / 4 + 0.5, 0, 1)[..., None]
+    ring = np.clip((16 - np.abs(from_centre - ARENA)) / 4 + 0.5, 0, 1)[..., None]
+    floor = planks * (1 - inside) + mat * inside
+    floor = floor * (1 - ring) + np.array([196, 204, 206], dtype=np.float32) * ring
+    light = 1.08 - 0.28 * np.clip(from_centre / Room.radius, 0, 1) ** 1.5
+    return np.ascontiguousarray(floor * light[..., None], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Shadow:
+    """Darkness (n, n) of a square of the floor, 0-1; origin is its lowest corner."""
+
+    darkness: Float32
+    origin: Array
+    cell: float = _SHADOW_CELL
+
+    @property
+    def corners(self) -> Array:
+        """(4, 3) of the rectangle on the floor that holds what is dark."""
+        rows, columns = (np.flatnonzero(self.darkness.max(axis=axis) > 0.004) for axis in (1, 0))
+        if not len(rows):
+            rows = columns = np.zeros(1)
+        (left, right), (low, high) = (
+            (self.cell * (ends[0] - 1), self.cell * (ends[-1] + 2)) for ends in (columns, rows)
+        )
+        ends = [[left, low, 0], [right, low, 0], [right, high, 0], [left, high, 0]]
+        return np.array([*self.origin, 0.0]) + np.array(ends)
+
+
+def animal_shadow(parts: Array) -> Shadow:
+    """Of round cones (n, 8): a soft shadow along the light, and the darkness under the body where no sky is seen."""
+    ends = np.concatenate([parts[:, :3], parts[:, 4:7]])
+    radii = np.concatenate([parts[:, 3], parts[:, 7]])
+    cast = ends[:, :2] - ends[:, 2:] * LIGHT[:2] / LIGHT[2]
+    middle = 0.5 * (cast.min(axis=0) + cast.max(axis=0))
+    origin = middle - 0.5 * _SHADOW_CELL * _SHADOW_SIZE
+    layers = []
+    for flat, blur, strength in ((cast, 1.6, 0.50), (ends[:, :2], 7.0, 0.34)):
+        mask = np.zeros((_SHADOW_SIZE, _SHADOW_SIZE), np.uint8)
+        pixels = np.round((flat - origin) / _SHADOW_CELL * 16 - 8).astype(int)
+        n = len(parts)
+        for k in range(n):
+            width = max(round(float(radii[k] + radii[k + n]) / _SHADOW_CELL), 1)
+            cv2.line(mask, pixels[k].tolist(), pixels[k + n].tolist(), 255, width, cv2.LINE_AA, 4)
+        layers.append(cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) * (strength / 255))
+    return Shadow(1 - (1 - layers[0]) * (1 - layers[1]), origin)
+
+
+def plane_shadow(corners: Array) -> Shadow:
+    """Of a board with the given corners (4, 3), soft because it is carried high."""
+    cast = corners[:, :2] - corners[:, 2:] * LIGHT[:2] / LIGHT[2]
+    origin = cast.mean(axis=0) - 0.5 * _SHADOW_CELL * _SHADOW_SIZE
+    mask = np.zeros((_SHADOW_SIZE, _SHADOW_SIZE), np.uint8)
+    cv2.fillConvexPoly(mask, np.round((cast - origin) / _SHADOW_CELL).astype(np.int32), 255, cv2.LINE_AA)
+    return Shadow(cv2.GaussianBlur(mask, (0, 0), 9).astype(np.float32) * (0.42 / 255), origin)
+
+
+def _window(points_2d: Array, margin: Array | float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right) that holds the points, cut at the image."""
+    if not np.isfinite(points_2d).all():
+        return 0, 0, size[1], size[0]
+    low, high = (points_2d - np.reshape(margin, (-1, 1))), (points_2d + np.reshape(margin, (-1, 1)))
+    left, top = np.floor(low.min(axis=0)).astype(int)
+    right, bottom = np.ceil(high.max(axis=0)).astype(int) + 1
+    top, bottom = np.clip([top, bottom], 0, size[1])
+    left, right = np.clip([left, right], 0, size[0])
+    return int(top), int(left), int(bottom), int(right)
+
+
+def _join(boxes: NDArray[np.int64]) -> tuple[int, int, int, int]:
+    boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
+    if not len(boxes):
+        return 0, 0, 0, 0
+    low, high = boxes.min(axis=0), boxes.max(axis=0)
+    return int(low[0]), int(low[1]), int(high[2]), int(high[3])
+
+
+def part_boxes(camera: Camera, parts: Array) -> NDArray[np.int64]:
+    """(n_parts, 4) top, left, bottom, right of the pixels that may show each round cone (n_parts, 8)."""
+    boxes = np.zeros((len(parts), 4), dtype=np.int64)
+    centres = np.stack([parts[:, :3], parts[:, 4:7]], axis=1)
+    radii = np.stack([parts[:, 3], parts[:, 7]], axis=1)
+    pixels = camera.project(centres)
+    depth = (centres @ camera.R.T + camera.t)[..., 2]
+    reach = 1.25 * camera.K[0, 0] * radii / np.maximum(depth - radii, 1.0) + 2.0
+    for k in range(len(parts)):
+        boxes[k] = _window(pixels[k], reach[k], camera.size)
+    return boxes
+
+
+def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Shadow) -> Image:
+    """(height, width, 3) uint8 without noise.
+
+    Parameters
+    ----------
+    parts, dorsal : (3, n_parts, 8), (3, n_parts, 3), the animal at the moments of the exposure
+    """
+    camera = view.camera
+    boxes = np.stack([part_boxes(camera, instant) for instant in parts])
+    ground = _window(camera.project(shadow.corners), 2.0, camera.size)
+    top, left, bottom, right = _join(np.concatenate([boxes.reshape(-1, 4), [ground]]))
+    image = view.empty.copy()
+    if bottom <= top:
+        return image
+    under = view.background[top:bottom, left:right].copy()
+    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
+    image[top:bottom, left:right] = _to_bytes(under)
+    top, left, bottom, right, inner = _narrow(under, (top, left), _join(boxes.reshape(-1, 4)))
+    total = np.zeros_like(inner)
+    nearest = kernels.Nearest(np.empty(inner.shape[:2]), np.empty(inner.shape[:2], dtype=np.int64))
+    rays = view.rays(top, left)
+    for k, offset in enumerate(CORNERS / [camera.K[0, 0], camera.K[1, 1]]):
+        kernels.part_depths(parts[k], boxes[k], rays, offset, nearest)
+        kernels.add_animal(total, inner, kernels.Body(parts[k], dorsal[k]), coat, LIGHT, rays, offset, nearest)
+    image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
+    return image
+
+
+def _narrow(under: Float32, corner: tuple[int, int], box: tuple[int, int, int, int]):
+    """The part of a window that begins at `corner` which lies in `box`."""
+    top, left, bottom, right = box
+    inner = under[top - corner[0] : bottom - corner[0], left - corner[1] : right - corner[1]]
+    return top, left, bottom, right, np.ascontiguousarray(inner)
+
+
+def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow: Shadow) -> Image:
+    """(height, width, 3) uint8 without noise, of a picture on a plane.
+
+    Parameters
+    ----------
+    picture : (rows, columns) float32 grey values
+    texel : size of its pixels, world units
+    poses : (n_samples, 4, 3) corner, x direction, y direction and normal at instants of the exposure
+    """
+    camera = view.camera
+    sides = np.array([[0, 0], [picture.shape[1], 0], [picture.shape[1], picture.shape[0]], [0, picture.shape[0]]])
+    corners = poses[:, 0, None] + texel * np.einsum("cs,nsk->nck", sides, poses[:, 1:3])
+    board = _window(camera.project(corners.reshape(-1, 3)), 3.0, camera.size)
+    ground = _window(camera.project(shadow.corners), 2.0, camera.size)
+    top, left, bottom, right = _join(np.array([board, ground]))
+    image = view.empty.copy()
+    under = view.background[top:bottom, left:right].copy()
+    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
+    image[top:bottom, left:right] = _to_bytes(under)
+    top, left, bottom, right, inner = _narrow(under, (top, left), board)
+    total = np.zeros_like(inner)
+    # low-discrepancy corners (the plastic number's sequence), centred so that nothing shifts
+    corner = (np.arange(len(poses))[:, None] * [0.754877666, 0.569840291] + 0.5) % 1.0
+    offsets = (corner - corner.mean(axis=0)) / [camera.K[0, 0], camera.K[1, 1]]
+    kernels.add_board(total, inner, picture, texel, poses, LIGHT, view.rays(top, left), offsets)
+    image[top:bottom, left:right] = _to_bytes(total)
+    return image
+
+
+class Noise:
+    """Sensor noise: one large sheet of it, laid over each frame at another place."""
+
+    def __init__(self, seed: int, size: tuple[int, int] = SIZE):
+        rng = np.random.default_rng(seed)
+        self._size = size
+        sheet = np.round(rng.normal(0, NOISE, (size[1] + 211, size[0] + 307, 1))).astype(np.int16)
+        self._sheet = np.repeat(sheet, 3, axis=2)
+
+    def add(self, image: Image, index: int) -> Image:
+        i, j = (index * 89) % 211, (index * 173) % 307
+        width, height = self._size
+        noisy = cv2.add(image, self._sheet[i : i + height, j : j + width], dtype=cv2.CV_8U)
+        return np.asarray(noisy, dtype=np.uint8)

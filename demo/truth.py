@@ -1,0 +1,239 @@
+"""Every stage of a rendered session against the known truth, one row per quantity."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..cameras import CameraRig, read_rig
+from ..datasets import DatasetError, read_dataset
+from ..numerics.arrays import Array
+from .animal import BODY_LENGTH
+
+COLUMNS = ("stage", "quantity", "value", "unit", "goal")
+# squared Mahalanobis distance within which 95 % of errors lie, by the number of coordinates
+_CHI2_95 = {1: 3.841, 2: 5.991, 3: 7.815}
+Row = tuple[str, str, float, str, float]
+
+
+def compare_with_truth(
+    folder: str | os.PathLike,
+    *,
+    rig: CameraRig | None = None,
+    views: xr.Dataset | None = None,
+    pose: xr.Dataset | None = None,
+    kinematics: xr.Dataset | None = None,
+) -> pd.DataFrame:
+    """Errors of the stages that are given, against `truth.nc`, `truth_rig.toml` and `truth_kinematics.nc` in `folder`.
+
+    The world of a calibrated rig is free: it is laid on the truth's by the rotation and shift (no scale) that fit the
+    cameras' places and directions best, before anything is measured in millimetres. A detector's error counts where the
+    truth says that the keypoint can be seen; points that a stage left out count as not found, not as error.
+
+    Parameters
+    ----------
+    pose : in the world of `rig`, which must be given with it
+
+    Returns
+    -------
+    columns stage, quantity, value, unit, goal (NaN where none is set); a goal bounds the value from above
+
+    Raises
+    ------
+    DatasetError : the truth is missing, or names, times or units do not fit it
+    """
+    folder = Path(folder)
+    truth = read_dataset(folder / "truth.nc")
+    rows: list[Row] = []
+    if rig is not None:
+        rows += _camera_rows(rig, read_rig(folder / "truth_rig.toml"))
+    if views is not None:
+        rows += _detector_rows(views, truth, read_rig(folder / "truth_rig.toml"))
+    if pose is not None:
+        if rig is None:
+            raise DatasetError("a pose is compared in the world of its cameras; give the rig with it")
+        rows += _pose_rows(pose, truth, *align_worlds(rig, read_rig(folder / "truth_rig.toml")))
+    if kinematics is not None:
+        true = read_dataset(folder / "truth_kinematics.nc")
+        rows += _angle_rows(kinematics, true)
+        if "stance" in kinematics and "stance" in true:
+            rows += _stance_rows(kinematics, true)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def align_worlds(rig: CameraRig, truth: CameraRig) -> tuple[Array, Array]:
+    """Rotation R (3, 3) and shift t (3,) with x_truth ≈ R x + t, from centres and directions of the cameras of both.
+
+    The rotation is that of Kabsch (1976) on the cameras' centres and, seen from each camera, on the ends of its three
+    axes, as long as the rig is wide: places and directions weigh alike. No scale: a wrong one is an error to be seen.
+    """
+    names = _shared(rig.names, truth.names, "cameras")
+    rig, truth = rig.subset(names), truth.subset(names)
+    reach = np.linalg.norm(truth.centers - truth.centers.mean(axis=0), axis=1).mean() or 1.0
+    source, target = (
+        np.concatenate([r.centers - r.centers.mean(axis=0), *(reach * camera.R for camera in r)]) for r in (rig, truth)
+    )
+    u, _, vt = np.linalg.svd(target.T @ source)
+    R = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    return R, truth.centers.mean(axis=0) - R @ rig.centers.mean(axis=0)
+
+
+def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
+    R, t = align_worlds(rig, truth)
+    names = _shared(rig.names, truth.names, "cameras")
+    rig, truth = rig.subset(names), truth.subset(names)
+    offset = np.linalg.norm(rig.centers @ R.T + t - truth.centers, axis=1)
+    turn = [_angle_of(ours.R @ R.T @ theirs.R.T) for ours, theirs in zip(rig, truth, strict=True)]
+    focal = [100 * np.abs(ours.K[[0, 1], [0, 1]] / theirs.K[[0, 1], [0, 1]] - 1).max()
+             for ours, theirs in zip(rig, truth, strict=True)]  # fmt: skip
+    rows = [
+        ("camera centre, median", float(np.median(offset)), truth.unit, 1.0),
+        ("camera centre, worst", float(offset.max()), truth.unit, np.nan),
+        ("camera direction, worst", float(np.degrees(max(turn))), "deg", np.nan),
+        ("focal length, median", float(np.median(focal)), "%", np.nan),
+        ("focal length, worst", float(np.max(focal)), "%", 0.3),
+    ]
+    if len(names) > 1:
+        sizes = [np.linalg.norm(r.centers - r.centers.mean(axis=0)) for r in (rig, truth)]
+        rows.append(("scale of the rig", float(100 * abs(sizes[0] / sizes[1] - 1)), "%", np.nan))
+    return [("calibrate", *row) for row in rows]
+
+
+def _angle_of(R: Array) -> float:
+    """Angle of a rotation matrix, radians; exact for small ones, unlike the arccosine of the trace."""
+    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
+    return float(np.arctan2(np.linalg.norm(axis), np.trace(R) - 1))
+
+
+def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list[Row]:
+    views = _one_animal(views)
+    cameras = _shared(map(str, views["view"].values), rig.names, "cameras")
+    views, truth = _matched(views.sel(view=cameras), truth.sel(view=cameras))
+    seen = truth["visible"].values.astype(bool)
+    offset = views["position"].values - rig.subset(cameras).project(truth["position"].values)
+    found = _complete(offset)
+    error = np.linalg.norm(offset, axis=-1)[seen & found]
+    rows = [(f"keypoint, {name}", value, "px", np.nan) for name, value in _spread(error)]
+    rows.append(("visible keypoints found", 100 * _share(found[seen]), "%", np.nan))
+    if "covariance" in views:
+        inside = _inside_region(offset, views["covariance"].values)
+        rows.append(("95 % regions hold the truth", 100 * _share(inside[seen & found]), "%", np.nan))
+    return [("predict", *row) for row in rows]
+
+
+def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[Row]:
+    pose, truth = _matched(_one_animal(pose), truth)
+    unit = str(truth["position"].attrs["units"])
+    if pose["position"].attrs.get("units") != unit:
+        raise DatasetError(f"the pose is in {pose['position'].attrs.get('units')!r}, the truth in {unit!r}")
+    offset = pose["position"].values @ R.T + t - truth["position"].values
+    found = _complete(offset)
+    rows: list[tuple[str, float, str, float]] = []
+    for name, value in _spread(np.linalg.norm(offset, axis=-1)[found]):
+        rows.append((f"3D point, {name}", value, unit, np.nan))
+        rows.append((f"3D point, {name}", 100 * value / BODY_LENGTH, "% of body", 1.0 if name == "median" else np.nan))
+    rows.append(("points reconstructed", 100 * _share(found), "%", np.nan))
+    if "covariance" in pose:
+        inside = _inside_region(offset, R @ pose["covariance"].values @ R.T)
+        rows.append(("95 % regions hold the truth", 100 * _share(inside[found]), "%", np.nan))
+    return [("reconstruct", *row) for row in rows]
+
+
+def _angle_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
+    kinematics = _one_animal(kinematics)
+    joints = _shared(map(str, kinematics["joint"].values), map(str, truth["joint"].values), "joints")
+    kinematics, truth = _matched(kinematics.sel(joint=joints), truth.sel(joint=joints))
+    error = kinematics["angle"].values - truth["angle"].values
+    if kinematics["angle"].attrs.get("units", "rad").startswith("deg"):
+        raise DatasetError("the angles are in degrees; a kinematics dataset holds radians")
+    found = np.isfinite(error)
+    rmse = np.degrees([_root_mean_square(column[ok]) for column, ok in zip(error.T, found.T, strict=True)])
+    worst = int(np.nanargmax(rmse)) if np.isfinite(rmse).any() else 0
+    middle = _spread(np.degrees(np.abs(error[found])))[0][1]
+    rows = [
+        ("joint angle, RMSE", float(np.degrees(_root_mean_square(error[found]))), "deg", 6.0),
+        ("joint angle, median", middle, "deg", np.nan),
+        (f"joint angle, RMSE of the worst ({joints[worst]})", float(rmse[worst]), "deg", np.nan),
+        ("angles computed", 100 * _share(found), "%", np.nan),
+    ]
+    if "angle_std" in kinematics:
+        inside = _inside_region(error[..., None], kinematics["angle_std"].values[..., None, None] ** 2)
+        rows.append(("95 % intervals hold the truth", 100 * _share(inside[found]), "%", np.nan))
+    return [("kinematics", *row) for row in rows]
+
+
+def _stance_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
+    limbs = _shared(map(str, kinematics["limb"].values), map(str, truth["limb"].values), "limbs")
+    kinematics, truth = _matched(kinematics.sel(limb=limbs), truth.sel(limb=limbs))
+    right = kinematics["stance"].values.astype(bool) == truth["stance"].values.astype(bool)
+    return [("kinematics", "stance or swing, right", 100 * _share(right), "%", np.nan)]
+
+
+def _spread(error: Array) -> list[tuple[str, float]]:
+    """Median, mean and 95th percentile; NaN of nothing."""
+    if not len(error):
+        return [("median", np.nan), ("mean", np.nan), ("p95", np.nan)]
+    return [("median", float(np.median(error))), ("mean", float(np.mean(error))),
+            ("p95", float(np.percentile(error, 95)))]  # fmt: skip
+
+
+def _root_mean_square(error: Array) -> float:
+    return float(np.sqrt(np.mean(error**2))) if len(error) else np.nan
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(np.mean(flags)) if flags.size else np.nan
+
+
+def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:
+    """(...) whether offsets (..., n) lie in the 95 % regions of covariances (..., n, n); False where either is NaN."""
+    n = offset.shape[-1]
+    usable = _complete(offset) & _complete(covariance.reshape(*offset.shape[:-1], n * n))
+    usable[usable] = np.linalg.det(covariance[usable]) > 0
+    distance = np.full(offset.shape[:-1], np.inf)
+    solved = np.linalg.solve(covariance[usable], offset[usable][..., None])[..., 0]
+    distance[usable] = np.sum(offset[usable] * solved, axis=-1)
+    return distance < _CHI2_95[n]
+
+
+def _complete(values: Array) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values).all(axis=-1))
+
+
+def _one_animal(dataset: xr.Dataset) -> xr.Dataset:
+    if "individual" not in dataset.dims:
+        return dataset
+    if dataset.sizes["individual"] != 1:
+        raise DatasetError(f"the truth is of one animal, the dataset holds {dataset.sizes['individual']} individuals")
+    return dataset.isel(individual=0, drop=True)
+
+
+def _matched(dataset: xr.Dataset, truth: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Both at the frames and keypoints of the truth; a frame of the truth takes the nearest within half a step."""
+    if "keypoint" in truth.dims and "keypoint" in dataset.dims:
+        names = _shared(map(str, truth["keypoint"].values), map(str, dataset["keypoint"].values), "keypoints")
+        dataset, truth = dataset.sel(keypoint=names), truth.sel(keypoint=names)
+    ours, theirs = dataset["time"].values, truth["time"].values
+    step = np.median(np.diff(theirs)) if len(theirs) > 1 else np.inf
+    nearest = np.abs(ours[:, None] - theirs[None, :]).argmin(axis=0)
+    close = np.abs(ours[nearest] - theirs) < 0.5 * step
+    if not close.any():
+        raise DatasetError(
+            f"no frame lies at a time of the truth ({theirs[0]:.3f} to {theirs[-1]:.3f} s); the dataset's times are"
+            f" {ours[0]:.3f} to {ours[-1]:.3f} s"
+        )
+    return dataset.isel(time=nearest[close]), truth.isel(time=np.flatnonzero(close))
+
+
+def _shared(ours, theirs, what: str) -> list[str]:
+    """Names in both, in the order of the first. Raises DatasetError where there are none."""
+    ours, theirs = list(ours), list(theirs)
+    shared = [name for name in ours if name in theirs]
+    if not shared:
+        raise DatasetError(f"the {what} {ours} are none of the truth's {theirs}")
+    return shared

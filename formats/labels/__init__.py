@@ -1,0 +1,1 @@
+"""Labelled frames: reading what labelling tools write, writing projects to label."""

@@ -1,0 +1,106 @@
+"""Writing what a labeller opens: a DeepLabCut-style project of pictures and (empty or proposed) labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ...datasets import Array
+from ..video.reading import VideoError, read_frames
+from .labelled_frames import LabelError
+
+
+def picture_name(frame: int) -> str:
+    return f"img{frame:06d}.png"
+
+
+def write_project(
+    folder: str | os.PathLike,
+    pictures: Mapping[str, tuple[str | os.PathLike, Sequence[int]]],
+    keypoints: Sequence[str] = (),
+    *,
+    proposals: Mapping[str, Array] | None = None,
+    bones: Sequence[tuple[str, str]] = (),
+    scorer: str = "me",
+) -> Path:
+    """Write ``config.yaml`` and ``labeled-data/<name>/img000123.png`` with ``CollectedData_<scorer>.csv``.
+
+    Parameters
+    ----------
+    folder : made if absent; label files that are there already are never overwritten
+    pictures : {name of the labelled folder: (video, frame numbers)}
+    keypoints : names for the labeller; without them no label file is written
+    proposals : {name: (n_frames, n_keypoints, 2)} pixels, NaN where nothing is proposed; None: empty cells
+    bones : pairs of keypoints, drawn by labellers that can
+
+    Returns
+    -------
+    the folder, which any labeller of DeepLabCut projects and `read_labels` open
+
+    Raises
+    ------
+    LabelError : labels of `scorer` exist already for one of the names
+    VideoError : a frame cannot be decoded
+    """
+    folder = Path(folder)
+    paths = {name: folder / "labeled-data" / name / f"CollectedData_{scorer}.csv" for name in pictures}
+    existing = [path for path in paths.values() if path.exists()]
+    if existing:
+        raise LabelError(f"{existing[0]} exists already; its labels are kept: choose another folder or scorer")
+    for name, (video, frames) in pictures.items():
+        write_pictures(video, frames, paths[name].parent)
+        if len(keypoints):
+            names = [f"labeled-data/{name}/{picture_name(frame)}" for frame in frames]
+            points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
+            write_label_csv(paths[name], names, points, keypoints, scorer)
+    videos = {name: str(video) for name, (video, _) in pictures.items()}
+    (folder / "config.yaml").write_text(_config(folder, videos, keypoints, bones, scorer))
+    return folder
+
+
+def write_pictures(video: str | os.PathLike, frames: Iterable[int], folder: Path) -> None:
+    """Some frames of a video as png files. Raises VideoError naming a frame that cannot be decoded."""
+    wanted = set(frames)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(read_frames(video, 0, max(wanted, default=-1) + 1)):
+        if number in wanted and image is not None:
+            cv2.imwrite(str(folder / picture_name(number)), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            wanted.discard(number)
+    if wanted:
+        raise VideoError(f"frames {sorted(wanted)} of {video} cannot be decoded; leave them out")
+
+
+def write_label_csv(path: Path, names: Sequence[str], points_2d: Array, keypoints: Sequence[str], scorer: str) -> None:
+    """A DeepLabCut label file; a missing keypoint is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["scorer", *[scorer] * 2 * len(keypoints)])
+        writer.writerow(["bodyparts", *[name for name in keypoints for _ in "xy"]])
+        writer.writerow(["coords", *["x", "y"] * len(keypoints)])
+        for name, row in zip(names, points_2d.reshape(len(names), -1), strict=True):
+            writer.writerow([name, *["" if np.isnan(value) else f"{value:.3f}" for value in row]])
+
+
+def _config(folder: Path, videos: Mapping[str, str], keypoints, bones, scorer: str) -> str:
+    """The few entries of DeepLabCut's config.yaml that labellers read. JSON strings are valid YAML."""
+    lines = [
+        f"Task: {json.dumps(folder.name)}",
+        f"scorer: {json.dumps(scorer)}",
+        "multianimalproject: false",
+        "identity:",
+        f"project_path: {json.dumps(str(folder.resolve()))}",
+        "video_sets:" if videos else "video_sets: {}",
+    ]
+    for video in videos.values():
+        lines += [f"  {json.dumps(str(Path(video).resolve()))}:", "    crop: 0, 0, 0, 0"]
+    lines += ["bodyparts:"] + [f"- {json.dumps(name)}" for name in keypoints]
+    lines += ["skeleton:"] + [f"- [{json.dumps(a)}, {json.dumps(b)}]" for a, b in bones]
+    lines += ["dotsize: 6", "pcutoff: 0.6", "skeleton_color: black", "colormap: rainbow"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,208 @@
+"""Labelled frames: which picture, which camera, where each keypoint is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Array
+from ..video.reading import Image, VideoError, read_frames, read_picture
+
+
+class LabelError(ValueError):
+    """Labels that cannot be used; the message names the file, the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where the pixels of one labelled frame are: a picture file, or a frame of a video."""
+
+    path: Path
+    frame: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.frame is None else f"{self.path} frame {self.frame}"
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labelled frames of one or several cameras.
+
+    Parameters
+    ----------
+    pictures : one per labelled frame; image sizes may differ
+    points_2d : (n, n_keypoints, 2), pixels of the picture, the centre of the first pixel is (0, 0); NaN: not labelled
+    keypoints : names, in the order of the keypoint axis
+    cameras : (n,) camera of each frame
+    groups : (n,) recording each frame comes from (a labelled folder, a video)
+    instants : (n,) running number of the frame within its recording; frames of several cameras with the same number
+        show the same moment, and always stay together in a split
+    symmetries : (left, right) names that change places when a picture is flipped; None: read them from the names
+
+    Raises
+    ------
+    LabelError : lengths differ, a name is repeated, a coordinate is infinite, or a symmetry names no keypoint
+    """
+
+    pictures: tuple[Picture, ...]
+    points_2d: Array
+    keypoints: tuple[str, ...]
+    cameras: tuple[str, ...]
+    groups: tuple[str, ...]
+    instants: tuple[int, ...]
+    symmetries: tuple[tuple[str, str], ...] | None = None
+
+    def __post_init__(self):
+        points = np.array(self.points_2d, dtype=float)
+        if points.shape != (len(self.pictures), len(self.keypoints), 2):
+            raise LabelError(
+                f"labels hold points of shape {points.shape} for {len(self.pictures)} pictures and "
+                f"{len(self.keypoints)} keypoints"
+            )
+        for what in ("cameras", "groups", "instants"):
+            if len(getattr(self, what)) != len(self.pictures):
+                raise LabelError(f"labels name {len(getattr(self, what))} {what} for {len(self.pictures)} pictures")
+        repeated = sorted({name for name in self.keypoints if self.keypoints.count(name) > 1})
+        if repeated:
+            raise LabelError(f"labels repeat the keypoints {repeated}; every keypoint needs its own name")
+        if np.isinf(points).any():
+            raise LabelError("labels hold infinite coordinates; leave a missing keypoint empty")
+        points[~np.isfinite(points).all(axis=-1)] = np.nan
+        points.flags.writeable = False
+        object.__setattr__(self, "points_2d", points)
+        if self.symmetries is None:
+            object.__setattr__(self, "symmetries", symmetries_from_names(self.keypoints))
+        unknown = sorted({side for pair in self.symmetries or () for side in pair} - set(self.keypoints))
+        if unknown:
+            raise LabelError(f"symmetries name keypoints that do not exist: {unknown}; known: {list(self.keypoints)}")
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @cached_property
+    def camera_names(self) -> tuple[str, ...]:
+        """The different cameras, in order of first appearance."""
+        return tuple(dict.fromkeys(self.cameras))
+
+    @property
+    def mirror(self) -> NDArray[np.int64]:
+        """(n_keypoints,) for each keypoint the position of its mirror partner, or its own."""
+        return mirror_partners(self.keypoints, self.symmetries or ())
+
+    def select(self, indices: Iterable) -> Labels:
+        """The frames at these positions (or where a boolean mask is true), in this order."""
+        wanted = np.asarray(list(indices))
+        positions = np.arange(len(self))[wanted if len(wanted) else np.array([], dtype=int)]
+
+        def pick(values: Sequence) -> tuple:
+            return tuple(values[i] for i in positions)
+
+        return replace(
+            self,
+            pictures=pick(self.pictures),
+            points_2d=self.points_2d[positions],
+            cameras=pick(self.cameras),
+            groups=pick(self.groups),
+            instants=pick(self.instants),
+        )
+
+    def select_keypoints(self, keypoints: Sequence[str]) -> Labels:
+        """The same frames with these keypoints, in this order; a keypoint without labels becomes NaN."""
+        index = {name: i for i, name in enumerate(self.keypoints)}
+        points = np.full((len(self), len(keypoints), 2), np.nan)
+        for k, name in enumerate(keypoints):
+            if name in index:
+                points[:, k] = self.points_2d[:, index[name]]
+        kept = tuple(pair for pair in self.symmetries or () if set(pair) <= set(keypoints))
+        return replace(self, points_2d=points, keypoints=tuple(keypoints), symmetries=kept)
+
+    def image(self, index: int) -> Image:
+        """(height, width, 3) RGB pixels of one frame. Raises VideoError naming the file that cannot be read."""
+        picture = self.pictures[index]
+        if picture.frame is None:
+            return read_picture(picture.path)
+        for image in read_frames(picture.path, picture.frame, picture.frame + 1):
+            if image is not None:
+                return image
+        raise VideoError(f"{picture} cannot be decoded; leave it out of the labels")
+
+
+def mirror_partners(keypoints: Sequence[str], symmetries: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
+    """(n_keypoints,) for each keypoint the position of its partner among (left, right) names, or its own."""
+    index = {name: i for i, name in enumerate(keypoints)}
+    mirror = np.arange(len(index))
+    for left, right in symmetries:
+        mirror[[index[left], index[right]]] = index[right], index[left]
+    return mirror
+
+
+def join_labels(parts: Sequence[Labels]) -> Labels:
+    """Several sets of labels as one; keypoints that one of them lacks are missing (NaN) there.
+
+    Raises
+    ------
+    LabelError : nothing to join
+    """
+    if not parts:
+        raise LabelError("there are no labels to join")
+    keypoints = tuple(dict.fromkeys(name for part in parts for name in part.keypoints))
+    symmetries = tuple(dict.fromkeys(pair for part in parts for pair in part.symmetries or ()))
+    parts = [part.select_keypoints(keypoints) for part in parts]
+
+    def chain(name: str) -> tuple:
+        return tuple(value for part in parts for value in getattr(part, name))
+
+    points = np.concatenate([part.points_2d for part in parts])
+    return Labels(
+        chain("pictures"), points, keypoints, chain("cameras"), chain("groups"), chain("instants"), symmetries
+    )
+
+
+_SIDES = (("left", "right"), ("l", "r"))
+
+
+def symmetries_from_names(keypoints: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs whose names differ only in left/right: leftear, ear_left, Ear_L, LHip, paw1LH next to paw4RH.
+
+    A single letter counts as a side only as its own word (``Ear_L``, ``earL``, ``L_ear``) and never as part of one
+    (``tail``); a numbering beside the side (``paw1LH``) is ignored when the pair stays unique.
+    """
+    pairs: list[tuple[str, str]] = []
+    for with_numbers in (True, False):
+        paired = {name for pair in pairs for name in pair}
+        sided = {name: _side_and_rest(name, with_numbers) for name in keypoints if name not in paired}
+        for name, (side, rest) in sided.items():
+            left = [other for other, value in sided.items() if value == (0, rest)]
+            right = [other for other, value in sided.items() if value == (1, rest)]
+            if side == 0 and len(left) == len(right) == 1:
+                pairs.append((name, right[0]))
+    return tuple(pairs)
+
+
+def _side_and_rest(name: str, with_numbers: bool) -> tuple[int | None, str]:
+    """0 (left), 1 (right) or None, and the name without its side."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    words = re.sub(r"([LR])([HF])(?=_|$)", r"\1_\2", words)  # paw1LH: left hind
+    parts = [part for part in re.split(r"[_\-. ]+|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", words) if part]
+    parts = [split for part in parts for split in _split_side(part)]
+    for left, right in _SIDES:
+        for side, word in enumerate((left, right)):
+            lowered = [part.lower() for part in parts]
+            if lowered.count(word) == 1:
+                return side, "_".join(p for p in lowered if p != word and (with_numbers or not p.isdigit()))
+    return None, name
+
+
+def _split_side(part: str) -> list[str]:
+    """leftear -> left, ear; hipright -> hip, right; LHip -> L, Hip."""
+    if match := re.fullmatch(r"(left|right)(.+)|(.+?)(left|right)", part, flags=re.IGNORECASE):
+        return [piece for piece in match.groups() if piece]
+    if match := re.fullmatch(r"([LR])([A-Z][a-z].*)", part):
+        return list(match.groups())
+    return [part]

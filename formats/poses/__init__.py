@@ -1,0 +1,1 @@
+"""3D poses on disk."""

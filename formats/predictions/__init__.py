@@ -1,0 +1,1 @@
+"""2D points that pose-estimation tools predicted, as one labelled dataset."""

@@ -1,0 +1,222 @@
+"""2D points of all cameras, from whichever tool's files, as one labelled dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from ...datasets import check_views, frame_times, read_dataset, views_dataset, with_provenance
+from ...datasets.validators import DatasetError
+from ...numerics.arrays import Array
+from ..files import FormatError, existing
+from .deeplabcut import read_deeplabcut_csv, read_deeplabcut_h5
+from .sleap import is_sleap_analysis, read_sleap
+from .tracks import Track, make_track
+
+Source = str | os.PathLike
+_NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
+
+
+def read_views(
+    sources: Mapping[str, Source] | Source,
+    *,
+    fps: float | None = None,
+    times: Array | None = None,
+    keypoints: Sequence[str] | None = None,
+    pad: bool = False,
+) -> xr.Dataset:
+    """Read what each camera saw: SLEAP analysis .h5, DeepLabCut .csv or .h5, Lightning Pose .csv, anipose .h5, netCDF.
+
+    Parameters
+    ----------
+    sources : {camera: file}, in the order wanted; or one netCDF file that holds all views
+    fps : frames per second; these files do not hold it (netCDF does), and it is never assumed
+    times : (n_frames,) seconds, instead of `fps`
+    keypoints : names to keep, in this order; None: all of the first camera's, which every camera must have
+    pad : fill up shorter recordings with missing frames at their end; otherwise different lengths are refused
+
+    Returns
+    -------
+    views: position (pixels; NaN where missing), confidence (0-1; 0 where missing, 1 where a file has none)
+
+    Raises
+    ------
+    FormatError : a file is missing, cut off or of an unknown kind; cameras differ in length, keypoints or
+        individuals (named); the frame rate is unknown
+    """
+    if not isinstance(sources, Mapping):
+        return _whole_file(existing(sources), fps, times, keypoints)
+    if not sources:
+        raise FormatError("no cameras were given: sources is {camera: file}")
+    tracks = {str(camera): read_track(path) for camera, path in sources.items()}
+    tracks = _same_keypoints(tracks, keypoints)
+    individuals = _same_individuals(tracks)
+    tracks = _same_length(tracks, sources, pad)
+    times = _times(tracks, fps, times)
+    points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
+    confidence = None
+    if any(track.confidence is not None for track in tracks.values()):
+        confidence = np.stack([_confidence(track) for track in tracks.values()], axis=1)
+    if individuals is None:
+        points_2d, confidence = points_2d[0], None if confidence is None else confidence[0]
+    views = views_dataset(
+        points_2d,
+        cameras=list(tracks),
+        keypoints=next(iter(tracks.values())).keypoints,
+        times=times,
+        confidence=confidence,
+    )
+    if individuals is not None:
+        views = views.assign_coords(individual=list(individuals))
+    return with_provenance(views, "read_views", {"sources": {c: str(p) for c, p in sources.items()}, "fps": fps})
+
+
+def read_track(path: Source) -> Track:
+    """Read one camera's file; its kind is found from what it holds.
+
+    Raises
+    ------
+    FormatError : missing, unreadable, or of an unknown kind
+    """
+    path = existing(path)
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        return read_deeplabcut_csv(path)
+    if suffix in _NETCDF:
+        return _netcdf_track(path)
+    if suffix in (".h5", ".hdf5", ".hdf"):
+        if not h5py.is_hdf5(path):
+            raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
+        try:
+            return read_sleap(path) if is_sleap_analysis(path) else read_deeplabcut_h5(path)
+        except OSError as error:
+            raise FormatError(
+                f"{path} cannot be read as HDF5 ({error}): it is cut off; copy or make it again"
+            ) from error
+    if suffix == ".slp":
+        raise FormatError(f"{path} is a SLEAP project; export it as an analysis file (.h5) and read that")
+    raise FormatError(f"{path}: 2D points are read from .h5, .csv and {', '.join(_NETCDF)} files, not from '{suffix}'")
+
+
+def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
+    if path.suffix.lower() not in _NETCDF:
+        raise FormatError(f"{path} holds one camera; give {{camera name: file}}")
+    views = check_views(read_dataset(path))
+    if keypoints is not None:
+        views = views.sel(keypoint=list(_known(keypoints, tuple(map(str, views["keypoint"].values)), str(path))))
+    if times is not None or fps is not None:
+        views = views.assign_coords(time=frame_times(views.sizes["time"], fps) if times is None else times)  # type: ignore[arg-type]
+        views["time"].attrs["units"] = "s"
+    return check_views(views)
+
+
+def _netcdf_track(path: Path) -> Track:
+    """One camera in netCDF: a views file with a single view, or a 2D poses file of `movement`."""
+    dataset = read_dataset(path)
+    names = {"keypoints": "keypoint", "individuals": "individual", "views": "view"}
+    dataset = dataset.rename({old: new for old, new in names.items() if old in dataset.dims})
+    if "position" not in dataset or not {"time", "keypoint", "space"} <= set(dataset["position"].dims):
+        raise FormatError(
+            f"{path} holds no 'position' over time, keypoint and space; it has {sorted(map(str, dataset.data_vars))}"
+        )
+    if dataset.sizes.get("view", 1) != 1:
+        raise FormatError(f"{path} holds {dataset.sizes['view']} views where one camera's file is expected")
+    dataset = dataset.squeeze("view", drop=True) if "view" in dataset.dims else dataset
+    individuals = tuple(map(str, dataset["individual"].values)) if "individual" in dataset.dims else None
+    dataset = dataset if individuals else dataset.expand_dims("individual")
+    order = ("individual", "time", "keypoint")
+    confidence = dataset["confidence"].transpose(*order).values if "confidence" in dataset else None
+    seconds = dataset["time"].attrs.get("units", dataset.attrs.get("time_unit")) in ("s", "seconds")
+    return make_track(
+        dataset["keypoint"].values,
+        dataset["position"].sel(space=["x", "y"]).transpose(*order, "space").values,
+        confidence,
+        individuals if individuals is not None and len(individuals) > 1 else None,
+        np.asarray(dataset["time"].values, float) if seconds else None,
+    )
+
+
+def _known(wanted: Sequence[str], names: tuple[str, ...], where: str) -> tuple[str, ...]:
+    lacking = [name for name in wanted if name not in names]
+    if lacking:
+        raise FormatError(f"{where} lacks the keypoints {lacking}; it has {list(names)}")
+    return tuple(wanted)
+
+
+def _same_keypoints(tracks: dict[str, Track], keypoints: Sequence[str] | None) -> dict[str, Track]:
+    """Every camera with the same keypoints in the same order."""
+    first, reference = next(iter(tracks.items()))
+    wanted = tuple(keypoints) if keypoints is not None else reference.keypoints
+    ordered = {}
+    for camera, track in tracks.items():
+        _known(wanted, track.keypoints, f"camera '{camera}'")
+        surplus = [name for name in track.keypoints if name not in wanted]
+        if keypoints is None and surplus:
+            raise FormatError(
+                f"camera '{camera}' has the keypoints {surplus}, which camera '{first}' lacks; give keypoints=[...]"
+            )
+        index = [track.keypoints.index(name) for name in wanted]
+        confidence = None if track.confidence is None else track.confidence[:, :, index]
+        ordered[camera] = track._replace(
+            keypoints=wanted, points_2d=track.points_2d[:, :, index], confidence=confidence
+        )
+    return ordered
+
+
+def _same_individuals(tracks: dict[str, Track]) -> tuple[str, ...] | None:
+    first, reference = next(iter(tracks.items()))
+    for camera, track in tracks.items():
+        if track.individuals != reference.individuals:
+            raise FormatError(
+                f"camera '{camera}' has the individuals {track.individuals or 'of one animal'} and camera '{first}'"
+                f" {reference.individuals or 'of one animal'}; they must have the same names in the same order"
+            )
+    return reference.individuals
+
+
+def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], pad: bool) -> dict[str, Track]:
+    lengths = {camera: track.points_2d.shape[1] for camera, track in tracks.items()}
+    longest = max(lengths.values())
+    if longest == 0:
+        raise FormatError(f"there is not a single frame in {', '.join(str(path) for path in sources.values())}")
+    if len(set(lengths.values())) > 1 and not pad:
+        listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
+        raise FormatError(
+            f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"
+            " only the end is missing, give pad=True"
+        )
+    padded = {}
+    for camera, track in tracks.items():
+        after = longest - lengths[camera]
+        points_2d = np.pad(track.points_2d, ((0, 0), (0, after), (0, 0), (0, 0)), constant_values=np.nan)
+        confidence = None if track.confidence is None else np.pad(track.confidence, ((0, 0), (0, after), (0, 0)))
+        padded[camera] = track._replace(points_2d=points_2d, confidence=confidence)
+    return padded
+
+
+def _times(tracks: dict[str, Track], fps: float | None, times: Array | None) -> Array:
+    n_frames = next(iter(tracks.values())).points_2d.shape[1]
+    if times is not None:
+        if np.shape(times) != (n_frames,):
+            raise FormatError(f"times has shape {np.shape(times)}, but the recording has {n_frames} frames")
+        return np.asarray(times, float)
+    if fps is not None:
+        try:
+            return frame_times(n_frames, fps)
+        except DatasetError as error:
+            raise FormatError(str(error)) from error
+    held = [track.times for track in tracks.values() if track.times is not None and len(track.times) == n_frames]
+    if held:
+        return held[0]
+    raise FormatError("the frame rate is not in these files and is never assumed: give fps=... (frames per second)")
+
+
+def _confidence(track: Track) -> Array:
+    if track.confidence is not None:
+        return track.confidence
+    return np.isfinite(track.points_2d[..., 0]).astype(float)

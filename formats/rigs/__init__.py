@@ -1,0 +1,1 @@
+"""Calibration files of other tools, read into and written from plain records."""

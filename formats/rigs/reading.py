@@ -1,0 +1,109 @@
+"""Which reader and which writer a calibration file needs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..files import FormatError, existing
+from .dlt_coefficients import read_dlt, write_dlt
+from .json_files import read_json, write_json
+from .label3d import read_label3d, write_label3d
+from .opencv import read_opencv, write_opencv
+from .qualisys import read_qualisys
+from .records import RigRecord, Sizes, with_names, with_sizes
+from .toml_files import read_toml, write_toml
+
+_WRITERS = {
+    ".toml": write_toml,
+    ".json": write_json,
+    ".yaml": write_opencv,
+    ".yml": write_opencv,
+    ".xml": write_opencv,
+    ".mat": write_label3d,
+    ".csv": write_dlt,
+    ".txt": write_dlt,
+}
+
+
+def read_rig_record(
+    path: str | os.PathLike,
+    *,
+    size: Sizes | None = None,
+    names: Sequence[str] | None = None,
+    unit: str | None = None,
+    origin: str | None = None,
+) -> RigRecord:
+    """Read the cameras of a calibration file as names, arrays and numbers.
+
+    .toml anipose, Pose2Sim, caliscope; .json plain or an AcinoSet scene; .yaml, .yml, .xml OpenCV; .mat Label3D or
+    DANNCE; .xml, .qca.txt Qualisys; .csv, .txt eleven DLT coefficients per camera; a folder with one .yaml, .yml, .xml
+    or .mat file per camera (JARVIS, DANNCE), named by the files.
+
+    Parameters
+    ----------
+    size : (width, height) pixels for all cameras or per name; needed where the format has no place for it
+    names : new names in the file's order
+    unit : world unit; overrides the file's
+    origin : DLT coefficients only: where pixel rows are counted from, "top" or "bottom"; None: found out
+
+    Raises
+    ------
+    FormatError : the file is missing, of an unknown kind, a pickle, or lacks something
+    """
+    path = existing(path)
+    if path.is_dir():
+        record = with_names(_read_folder(path), names, str(path))
+        record = with_sizes(record, size, str(path))
+        return record if unit is None else record._replace(unit=unit)
+    suffix = path.suffix.lower()
+    begins_as_xml = suffix in (".xml", ".txt") and path.read_bytes()[:1024].lstrip().startswith(b"<")
+    if suffix == ".toml":
+        record = read_toml(path)
+    elif suffix == ".json":
+        record = read_json(path)
+    elif begins_as_xml and b"<opencv_storage" not in path.read_bytes()[:1024]:
+        record = read_qualisys(path)
+    elif suffix in (".yaml", ".yml", ".xml"):
+        record = read_opencv(path)
+    elif suffix == ".mat":
+        record = read_label3d(path)
+    elif suffix in (".csv", ".txt"):
+        record = read_dlt(path, size=size, names=names, origin=origin)
+    else:
+        raise FormatError(f"{path} is no calibration file that can be read; known: {', '.join(_WRITERS)}, .qca.txt")
+    record = with_sizes(with_names(record, names, str(path)), size, str(path))
+    return record if unit is None else record._replace(unit=unit)
+
+
+def _read_folder(folder: Path) -> RigRecord:
+    """One camera per file, in natural (number-aware) order."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in (".yaml", ".yml", ".xml", ".mat")]
+    files.sort(key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
+    if not files:
+        raise FormatError(f"{folder} holds no camera files; expected one .yaml, .yml, .xml or .mat per camera")
+    cameras, units = [], set()
+    for file in files:
+        record = read_label3d(file) if file.suffix.lower() == ".mat" else read_opencv(file)
+        if len(record.cameras) != 1:
+            raise FormatError(f"{file} holds {len(record.cameras)} cameras; a folder has one camera per file")
+        cameras.append(record.cameras[0]._replace(name=file.stem))
+        units.add(record.unit)
+    return RigRecord(tuple(cameras), units.pop() if len(units) == 1 else None)
+
+
+def write_rig_record(record: RigRecord, path: str | os.PathLike) -> Path:
+    """Write cameras in the format of the suffix (.txt and .csv: DLT coefficients), atomically.
+
+    Raises
+    ------
+    FormatError : the suffix is unknown, or the format cannot hold what the record says
+    """
+    path = Path(path)
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise FormatError(f"cameras cannot be written as '{path.suffix}' ({path}); known: {', '.join(_WRITERS)}")
+    writer(record, path)
+    return path

@@ -1,0 +1,1 @@
+"""Tables on disk: CSV and pandas' HDF5, read without pickle."""

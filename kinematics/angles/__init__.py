@@ -1,0 +1,3 @@
+"""Joint angles from points, with their standard deviations.
+
+Imports kinematics.error_propagation, kinematics.pose_access and the floors below kinematics."""

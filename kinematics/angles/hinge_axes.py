@@ -1,0 +1,72 @@
+"""The axis of a hinge, from the movement of the two bones it joins."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ...datasets import Array
+
+TRUSTED_SHARE = 0.8  # of the bending that a single axis must explain before the angle is given without a warning
+
+
+def estimate_axis(
+    a: Array, b: Array, c: Array, *, frame: Array | None = None, name: str = "hinge"
+) -> tuple[Array, float]:
+    """The axis about which b-c bends against a-b: the principal direction of the cross products of the two bones.
+
+    Frames count by the squared sine of their bend, so straight limbs, whose normal is noise, hardly speak.
+
+    Parameters
+    ----------
+    a, b, c : (n_frames, 3); NaN where missing
+    frame : (n_frames, 3, 3) three points (rows) of the proximal segment, in which the axis stands still; None: in the
+        world (an animal on a treadmill, or one that runs straight)
+
+    Returns
+    -------
+    axis : (1, 3), or with `frame` (n_frames, 3): unit vectors in the world, turned so that the joint's mean bend is
+        positive; NaN where nothing can be said
+    share : of the bending that lies along the axis, 0.33-1; below 0.8 a warning says so
+    """
+    normals = np.cross(b - a, c - b)
+    rotations = None if frame is None else triad(frame)
+    if rotations is not None:
+        normals = np.einsum("tji,tj->ti", rotations, normals)
+    whole = normals[np.isfinite(normals).all(axis=-1)]
+    scatter = whole.T @ whole
+    total = float(np.trace(scatter))
+    if not total > 0:
+        return np.full((1, 3), np.nan), np.nan
+    values, vectors = np.linalg.eigh(scatter)
+    share, axis = float(values[-1] / total), vectors[:, -1]
+    axis = axis * (1.0 if (whole @ axis).sum() >= 0 else -1.0)
+    if share < TRUSTED_SHARE:
+        warnings.warn(
+            f"the axis of hinge '{name}' explains only {share:.0%} of its bending: the axis turns with the body (name"
+            " three keypoints of the proximal segment as 'frame', or two as 'axis') or the joint is no hinge",
+            stacklevel=6,
+        )
+    if rotations is None:
+        return axis[None], share
+    return np.ascontiguousarray(rotations @ axis), share
+
+
+def triad(points: Array) -> Array:
+    """Right-handed frames of three points: first axis from point 0 to 1, third across the triangle.
+
+    Parameters
+    ----------
+    points : (..., 3 points, 3); NaN where missing
+
+    Returns
+    -------
+    (..., 3, 3) rotations, the axes as columns; NaN where a point is missing or the three lie on a line
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = points[..., 1, :] - points[..., 0, :]
+        x = x / np.linalg.norm(x, axis=-1, keepdims=True)
+        z = np.cross(x, points[..., 2, :] - points[..., 0, :])
+        z = z / np.linalg.norm(z, axis=-1, keepdims=True)
+        return np.stack([x, np.cross(z, x), z], axis=-1)

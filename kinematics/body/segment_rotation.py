@@ -1,0 +1,141 @@
+"""Angular velocity and acceleration of segments, from the velocities of their points: never from Euler angles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from scipy.spatial.transform import Rotation
+
+from ...datasets import Array, DatasetError
+from ..derivatives import motion_of
+from ..pose_access import keypoint_indices, per_individual, unit_of
+
+FLAT = 1e-6  # share of the largest moment of inertia below which points count as lying on a line
+
+
+@per_individual
+def angular_velocity(
+    pose: xr.Dataset, segments: Mapping[str, Sequence[str]], *, method: str = "auto", **options
+) -> xr.Dataset:
+    """Angular velocity of segments given by two or more keypoints, with its standard deviation.
+
+    Parameters
+    ----------
+    segments : {name: keypoints}; of two keypoints (or several on a line) the turn about the line itself cannot be seen
+        and is taken as 0
+    method : as in `velocity`
+
+    Returns
+    -------
+    `angular_velocity (time, segment, space)` in rad/s about the world's axes, `angular_velocity_std` where the method
+    gives the velocities' own. NaN where a keypoint's velocity is.
+
+    Raises
+    ------
+    DatasetError : unknown keypoints, or a segment of fewer than two
+    """
+    return _turning(pose, segments, method, options, 1)
+
+
+@per_individual
+def angular_acceleration(
+    pose: xr.Dataset, segments: Mapping[str, Sequence[str]], *, method: str = "auto", **options
+) -> xr.Dataset:
+    """Angular acceleration of segments, rad/s²; as `angular_velocity`."""
+    return _turning(pose, segments, method, options, 2)
+
+
+def _turning(pose: xr.Dataset, segments: Mapping, method: str, options: dict, degree: int) -> xr.Dataset:
+    name = {1: "angular_velocity", 2: "angular_acceleration"}[degree]
+    if not isinstance(segments, Mapping) or not segments:
+        raise DatasetError(f"segments are declared as {{name: [keypoints]}}, got {segments!r}")
+    motion = motion_of(pose, degree, method, options)
+    values, stds = [], []
+    for segment, keypoints in segments.items():
+        if isinstance(keypoints, str) or len(set(keypoints)) < 2:
+            raise DatasetError(f"segment '{segment}' needs at least two keypoints, got {keypoints!r}")
+        at = keypoint_indices(pose, keypoints)
+        points, velocities = motion.values[0][:, at], motion.values[1][:, at]
+        turning = rigid_angular_velocity(points, velocities)
+        if degree == 2:
+            turning = rigid_angular_acceleration(points, motion.values[2][:, at], turning)
+        values.append(turning)
+        stds.append(_std(points, motion.stds[degree], at))
+    dims, unit = ("time", "segment", "space"), "rad/s" if degree == 1 else "rad/s^2"
+    variables = {name: (dims, np.stack(values, axis=1), {"units": unit})}
+    if motion.stds[degree] is not None:
+        variables[f"{name}_std"] = (dims, np.stack(stds, axis=1), {"units": unit})
+    coords = {"time": pose["time"], "segment": list(segments), "space": ["x", "y", "z"]}
+    return xr.Dataset(variables, coords=coords, attrs={"method": motion.method, "position_units": unit_of(pose)})
+
+
+def rigid_angular_velocity(points_3d: Array, velocities: Array) -> Array:
+    """The angular velocity of the rigid motion nearest to the points' velocities, in the least-squares sense.
+
+    Parameters
+    ----------
+    points_3d, velocities : (n_frames, n_points, 3); NaN where missing
+
+    Returns
+    -------
+    (n_frames, 3) rad/s: ω = I⁺ Σ r × v, r from the points' mean, I = Σ |r|² 1 − r rᵀ; I⁺ leaves out a turn about a line
+    on which all the points lie. NaN where a value is missing or the points coincide.
+    """
+    r = points_3d - points_3d.mean(axis=1, keepdims=True)
+    return np.einsum("tij,tj->ti", inverse_inertia(r), np.cross(r, velocities).sum(axis=1))
+
+
+def rigid_angular_acceleration(points_3d: Array, accelerations: Array, angular_velocities: Array) -> Array:
+    """(n_frames, 3) rad/s²: as `rigid_angular_velocity`, of the accelerations without their centripetal part."""
+    r = points_3d - points_3d.mean(axis=1, keepdims=True)
+    omega = angular_velocities[:, None, :]
+    centripetal = np.cross(omega, np.cross(omega, r))
+    return np.einsum("tij,tj->ti", inverse_inertia(r), np.cross(r, accelerations - centripetal).sum(axis=1))
+
+
+def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
+    """Angular velocity of frames that are already known, from the rotation between each one's neighbours.
+
+    Parameters
+    ----------
+    rotations : (n_frames, 3, 3), axes as columns; NaN where missing
+    times : (n_frames,), seconds
+
+    Returns
+    -------
+    (n_frames, 3) rad/s about the world's axes; one-sided at the ends and beside gaps
+    """
+    n = len(times)
+    known = np.asarray(np.isfinite(rotations).all(axis=(1, 2)))
+    omega = np.full((n, 3), np.nan)
+    frames = np.arange(n)
+    before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, n - 1)
+    before, after = np.where(known[before], before, frames), np.where(known[after], after, frames)
+    usable = known & (after > before)
+    a, b = before[usable], after[usable]
+    turn = Rotation.from_matrix(rotations[b] @ rotations[a].swapaxes(-1, -2)).as_rotvec()
+    omega[usable] = turn / (times[b] - times[a])[:, None]
+    return omega
+
+
+def inverse_inertia(r: Array) -> Array:
+    """(n_frames, 3, 3) pseudo-inverses of the points' moments of inertia; NaN where the points coincide."""
+    inertia = np.einsum("tpi,tpi->t", r, r)[:, None, None] * np.eye(3) - np.einsum("tpi,tpj->tij", r, r)
+    known = np.asarray(np.trace(inertia, axis1=1, axis2=2) > 0)
+    inverse = np.full_like(inertia, np.nan)
+    inverse[known] = np.linalg.pinv(inertia[known], rcond=FLAT, hermitian=True)
+    return inverse
+
+
+def _std(points_3d: Array, stds: Array | None, at: list[int]) -> Array | None:
+    """First order, from the standard deviations (n_frames, n_keypoints, 3) of the derivatives."""
+    if stds is None:
+        return None
+    r = points_3d - points_3d.mean(axis=1, keepdims=True)
+    cross = np.zeros((*r.shape, 3))  # v -> r × v
+    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -r[..., 2], r[..., 1], -r[..., 0]
+    cross -= cross.swapaxes(-1, -2)
+    effect = np.einsum("tij,tpjk->tpik", inverse_inertia(r), cross)
+    return np.sqrt(np.einsum("tpik,tpk->ti", effect**2, stds[:, at] ** 2))

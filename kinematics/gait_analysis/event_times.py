@@ -1,0 +1,283 @@
+"""When exactly a foot leaves the ground or comes down: where a curve that starts from a resting point fits best.
+
+A foot that leaves with a jerk tells it in every single stride. One that leaves gently, with its speed growing as the
+second power of time, moves by less than the noise for some frames, and no single stride can tell; then a dozen strides
+together do, each with its own time and resting place and all with one shape (a self-modelling regression: Lawton,
+Sylvestre & Maggio 1972, Technometrics 14, 513). Which of the two, and how gently, the data say (Schwarz' information
+criterion).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Array
+
+SEARCH = 6  # frames around the two-state model's event in which the refined one is looked for
+FINE = 8  # candidates per frame
+SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a side that say when an event happened
+FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
+ROUNDS = 8
+VIGOUR = 0.1  # by how much strides of one foot differ
+DOUBT = 3.0  # strides differ in more ways than the curves know: a kind's log evidence counts for a third
+PROMISING = 50.0  # how far behind the best a kind's quick fit may lie (log evidence) and still be refined
+# powers of time with which a foot may leave its place: with a jerk, or gently; one by one, or all strides alike, and
+# then along the ground otherwise than upwards
+ALONE = ((1, 2), (1, 2, 3), (2, 3), (2, 3, 4))
+SHARED = ((1, 2, 3), (2, 3, 4), (3, 4, 5))
+
+
+class Foot(NamedTuple):
+    """Swings as (first, last + 1) frames, standing (n_frames,) of the two-state model, positions (n_frames, 3)."""
+
+    swings: list[tuple[int, int]]
+    standing: NDArray[np.bool_]
+    positions: Array
+
+
+class Window(NamedTuple):
+    """The frames about one event: time since the rough event in frames, growing into the swing; positions (m, 3)."""
+
+    elapsed: Array
+    positions: Array
+
+
+class Events(NamedTuple):
+    """Frames from the rough events, growing into the swing, their standard deviations, and how badly they fit."""
+
+    late: Array
+    std: Array
+    misfit: float
+
+
+def refine_events(feet: list[Foot], times: Array, up: Array, *, leaving: bool) -> list[tuple[Array, Array]]:
+    """Of every foot the lift-offs (or touch-downs) of its swings and their standard deviations, seconds.
+
+    All feet decide together how gently they begin: one animal's feet do it alike.
+    """
+    step, sign = float(np.median(np.diff(times))), 1.0 if leaving else -1.0
+    events = [np.array([times[start if leaving else end] for start, end in foot.swings], float) for foot in feet]
+    stds = [np.full(len(foot.swings), np.nan) for foot in feet]
+    windows = [_windows(foot, times, up, leaving, sign / step) for foot in feet]
+    for first in range(0, max((len(foot.swings) for foot in feet), default=0), GROUP):
+        sets, lone = [], []
+        for f, own in enumerate(windows):
+            at = np.arange(first, min(first + GROUP, len(own)))
+            seen = [i for i in at if len(own[i].elapsed) >= 6 and np.ptp(own[i].elapsed) > 3]
+            whole = [i for i in seen if own[i].elapsed.min() <= -4 and own[i].elapsed.max() >= 3]
+            alike = whole if len(whole) >= FEWEST else []
+            sets += [(f, alike)] if alike else []
+            lone += [(f, [i]) for i in seen if i not in alike]
+        for chosen, shared in ((sets, True), (lone, False)):
+            if not chosen:
+                continue
+            found = _best_fits([[windows[f][i] for i in at] for f, at in chosen], shared=shared)
+            for (f, at), fit in zip(chosen, found, strict=True):
+                events[f][at] += sign * step * fit.late
+                stds[f][at] = step * fit.std
+    return list(zip(events, stds, strict=True))
+
+
+def _windows(foot: Foot, times: Array, up: Array, leaving: bool, per_second: float) -> list[Window]:
+    windows = []
+    for swing, frame in zip(foot.swings, _stride_frames(foot, up), strict=True):
+        window = _window(swing, foot.standing, leaving)
+        there = np.flatnonzero(np.isfinite(foot.positions[window]).all(axis=1)) + window.start
+        elapsed = per_second * (times[there] - times[swing[0] if leaving else swing[1]])
+        windows.append(Window(elapsed, foot.positions[there] @ frame.T))
+    return windows
+
+
+def _best_fits(sets: list[list[Window]], *, shared: bool) -> list[Events]:
+    """For each set of events the mean over the kinds of fit, each kind counted by its evidence over all sets."""
+    kinds = [[_each_alone(windows, powers) for windows in sets] for powers in ALONE]
+    if shared:
+        starts = [min(fits, key=lambda fit: fit.misfit).late for fits in zip(*kinds, strict=True)]
+        powers = [(along, up) for along in SHARED for up in SHARED]
+        quick = [
+            [_all_together(windows, *p, start, rounds=2) for windows, start in zip(sets, starts, strict=True)]
+            for p in powers
+        ]
+        least = min(_misfit(fits) for fits in quick) + PROMISING
+        for p, fits in zip(powers, quick, strict=True):
+            if _misfit(fits) < least:
+                pairs = zip(sets, fits, strict=True)
+                kinds.append([_all_together(windows, *p, fit.late) for windows, fit in pairs])
+    misfits = np.array([_misfit(fits) for fits in kinds])
+    weights = np.exp((misfits.min() - misfits) / DOUBT)
+    weights /= weights.sum()
+    return [_mixture(weights, fits) for fits in zip(*kinds, strict=True)]
+
+
+def _misfit(fits: list[Events]) -> float:
+    return sum(fit.misfit for fit in fits)
+
+
+def _mixture(weights: Array, fits: tuple[Events, ...]) -> Events:
+    late = np.sum([w * fit.late for w, fit in zip(weights, fits, strict=True)], axis=0)
+    square = [w * (fit.std**2 + (fit.late - late) ** 2) for w, fit in zip(weights, fits, strict=True)]
+    return Events(late, np.sqrt(np.sum(square, axis=0)), 0.0)
+
+
+def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool) -> slice:
+    """The frames that say when a swing's lift-off or touch-down was: part of the swing, half the stance beside it."""
+    (start, end), n_frames = swing, len(standing)
+    inside = int(np.clip(SWING_REACH * (end - start), 4, LONGEST_REACH))
+    if leaving:
+        others = np.flatnonzero(~standing[:start])
+        before = others[-1] + 1 if len(others) else 0
+        return slice(max(start - LONGEST_REACH, (before + start) // 2), min(start + inside + 1, n_frames))
+    others = np.flatnonzero(~standing[end:])
+    after = end + others[0] if len(others) else n_frames
+    return slice(max(end - inside - 1, 0), min(end + LONGEST_REACH, (end + after) // 2 + 1))
+
+
+def _stride_frames(foot: Foot, up: Array) -> list[Array]:
+    """(3, 3) rows per swing: forwards over the stride's length and its mean, sideways, up; so that strides compare."""
+    steps, (swings, standing, positions) = [], foot
+    for start, end in swings:
+        before, after = positions[max(start - 10, 0) : start], positions[end : end + 10]
+        before = before[standing[max(start - 10, 0) : start]]
+        after = after[standing[end : end + 10]]
+        step = _mean(after) - _mean(before)
+        steps.append(step - (step @ up) * up)
+    lengths = np.linalg.norm(steps, axis=1) if steps else np.zeros(0)
+    usual = np.nanmedian(lengths) if np.isfinite(lengths).any() else 0.0
+    frames = []
+    for step, length in zip(steps, lengths, strict=True):
+        if not length > 0.5 * usual:
+            frames.append(_any_frame(up))
+            continue
+        forward = step / length
+        frames.append(np.stack([forward * usual / length, np.cross(up, forward), up]))
+    return frames
+
+
+def _any_frame(up: Array) -> Array:
+    """(3, 3) orthonormal rows of which the last is `up`."""
+    side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    side = side / np.linalg.norm(side)
+    return np.array([np.cross(side, up), side, up], dtype=float)
+
+
+def _mean(points: Array) -> Array:
+    points = points[np.isfinite(points).all(axis=1)]
+    return points.mean(axis=0) if len(points) else np.full(3, np.nan)
+
+
+def _candidates(window: Window, about: float = 0.0) -> Array:
+    low, high = max(window.elapsed.min() + 1, about - SEARCH), min(window.elapsed.max() - 1, about + SEARCH)
+    return np.arange(low, max(high, low) + 0.5 / FINE, 1 / FINE)
+
+
+def _each_alone(windows: list[Window], powers: tuple[int, ...]) -> Events:
+    """Every event by its own curve."""
+    late, std, squares, n_values = np.zeros(len(windows)), np.zeros(len(windows)), 0.0, 0
+    for i, (elapsed, y) in enumerate(windows):
+        candidates = _candidates(windows[i])
+        ramp = np.maximum(elapsed - candidates[:, None], 0.0) / len(elapsed)
+        design = np.stack([np.ones_like(ramp), *(ramp**power for power in powers)], axis=-1)
+        y = y - y.mean(axis=0)
+        residual = ((y - design @ (np.linalg.pinv(design, rcond=1e-9) @ y)) ** 2).sum(axis=(1, 2))
+        freedom = 3 * (len(elapsed) - len(powers) - 1) - 1
+        late[i], std[i] = _peak(candidates, residual, freedom)
+        squares, n_values = squares + float(residual.min()), n_values + y.size
+    return Events(late, std, _information(squares, n_values, (3 * len(powers) + 4) * len(windows)))
+
+
+def _all_together(
+    windows: list[Window], along: tuple[int, ...], up: tuple[int, ...], late: Array, rounds: int = ROUNDS
+) -> Events:
+    """All events by one curve: by turns its shape with a shift of all events, and each event's own time and vigour.
+
+    A stride may be more or less vigorous than the others: its curve is the common one times a factor near 1.
+    """
+    elapsed, values, there = _padded(windows)
+    n, freedom = len(windows), 3 * int(there.sum()) - 5 * len(windows) - 3 * len(along)
+    late, std, factors, shift_std = np.clip(late, -SEARCH, SEARCH), np.zeros(n), np.ones(n), 0.0
+    steps = np.arange(-2 * FINE, 2 * FINE + 1) / FINE
+    for turn in range(rounds):
+        before, shifts = late, steps * (1.0 if turn < 2 else 0.5)
+        squares, fits = _shapes(elapsed - late[:, None] - shifts[:, None, None], values, there, factors, along, up)
+        shift, shift_std = _peak(shifts, squares, freedom)
+        curves = [(powers, shapes[np.argmin(squares)]) for powers, shapes in fits]
+        noise = max(float(squares.min()) / max(freedom, 1), 1e-300)
+        around = late[:, None] + shift + steps
+        curve = _curve(elapsed[:, None] - around[..., None], there[:, None], curves) * there[:, None, :, None]
+        prior = noise / VIGOUR**2
+        size, fit = (curve**2).sum(axis=(2, 3)) + prior, (values[:, None] * curve).sum(axis=(2, 3)) + prior
+        residual = (values**2).sum(axis=(1, 2))[:, None] + prior - fit**2 / size
+        peaks = [_peak(candidates, row, row.min() / noise) for candidates, row in zip(around, residual, strict=True)]
+        late, std = np.array(peaks).T
+        best = residual.argmin(axis=1)
+        factors = fit[np.arange(n), best] / size[np.arange(n), best]
+        if turn > 1 and np.abs(late - before).max() < 1.5 / FINE:
+            break
+    squares = float(_shapes((elapsed - late[:, None])[None], values, there, factors, along, up)[0][0])
+    unlikely = 0.5 * float(np.sum((factors - 1) ** 2)) / VIGOUR**2
+    misfit = _information(squares, 3 * int(there.sum()), 4 * n + 3 * len(along)) + unlikely
+    return Events(late, np.hypot(std, shift_std), misfit)
+
+
+def _padded(windows: list[Window]) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Elapsed (n, m), positions about each window's mean (n, m, 3), and which are there."""
+    longest = max(len(window.elapsed) for window in windows)
+    elapsed, values = np.zeros((len(windows), longest)), np.zeros((len(windows), longest, 3))
+    there = np.zeros((len(windows), longest), dtype=bool)
+    for i, window in enumerate(windows):
+        m = len(window.elapsed)
+        elapsed[i, :m], values[i, :m], there[i, :m] = (
+            window.elapsed,
+            window.positions - window.positions.mean(axis=0),
+            True,
+        )
+    return elapsed, values, there
+
+
+def _shapes(
+    elapsed: Array, values: Array, there: NDArray[np.bool_], factors: Array, along: tuple, up: tuple
+) -> tuple[Array, list[tuple[tuple[int, ...], Array]]]:
+    """Of elapsed (n_shifts, n, m): squared errors of the best common curves, and along the ground and upwards their
+    powers and coefficients (n_shifts, n_powers, n_axes)."""
+    total, curves = np.zeros(len(elapsed)), []
+    for powers, axes in ((along, slice(0, 2)), (up, slice(2, 3))):
+        design = _powers(elapsed, there, powers) * (there * factors[:, None])[..., None]
+        design, y = design.reshape(len(elapsed), there.size, len(powers)), values[..., axes].reshape(there.size, -1)
+        normal, right = design.swapaxes(1, 2) @ design, design.swapaxes(1, 2) @ y
+        ridge = 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(len(powers))
+        shapes = np.linalg.solve(normal + ridge, right)
+        total += (y**2).sum() - (shapes * (2 * right - normal @ shapes)).sum(axis=(1, 2))
+        curves.append((powers, shapes))
+    return np.maximum(total, 1e-300), curves
+
+
+def _curve(elapsed: Array, there: NDArray[np.bool_], curves: list) -> Array:
+    return np.concatenate([_powers(elapsed, there, powers) @ shape for powers, shape in curves], axis=-1)
+
+
+def _powers(elapsed: Array, there: NDArray[np.bool_], powers: tuple[int, ...]) -> Array:
+    """Powers of the time since the event, (..., m, n_powers), about their mean over each window."""
+    ramp = np.where(there, np.maximum(elapsed, 0.0) / LONGEST_REACH, 0.0)
+    first = ramp ** powers[0]
+    columns = [first]
+    for _ in powers[1:]:
+        columns.append(columns[-1] * ramp)
+    stacked = np.stack(columns, axis=-1)
+    return stacked - stacked.sum(axis=-2, keepdims=True) / there.sum(axis=-1)[..., None, None]
+
+
+def _peak(candidates: Array, residual: Array, freedom: float) -> tuple[float, float]:
+    """The candidate of least squared error and its standard deviation, from how sharply the error tells it."""
+    least = max(float(residual.min()), 1e-300)
+    odds = np.exp(-0.5 * (residual - least) * max(freedom, 1) / least)
+    mean = odds @ candidates / odds.sum()
+    variance = odds @ (candidates - mean) ** 2 / odds.sum() + 1 / (12 * FINE**2)
+    return float(candidates[np.argmin(residual)]), float(np.sqrt(variance))
+
+
+def _information(squares: float, n_values: int, n_parameters: int) -> float:
+    """Schwarz' information criterion, halved, of least squares with unknown noise."""
+    return 0.5 * n_values * np.log(max(squares, 1e-300) / n_values) + 0.5 * n_parameters * np.log(n_values)

@@ -1,0 +1,145 @@
+"""What every labelled door of this part does first: check the pose, find its arrays, tell individuals apart."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import numpy as np
+import xarray as xr
+
+from ..datasets import Array, DatasetError, check_pose
+from ..numerics.threads import over_frames
+from ..timeseries._kernels_filters import infinite_rows
+
+
+def checked(pose: xr.Dataset) -> xr.Dataset:
+    """The pose with its dimensions in the library's order; unlike `check_pose` it copies no array.
+
+    A point with one NaN coordinate is left as it is: every function here treats it as missing.
+
+    Raises
+    ------
+    DatasetError : what `check_pose` refuses, naming it
+    """
+    if not isinstance(pose, xr.Dataset):
+        raise DatasetError(f"a pose is an xarray.Dataset, got {type(pose).__name__}; pose_dataset makes one")
+    if "position" in pose and "units" not in pose["position"].attrs:
+        raise DatasetError("pose 'position' has no 'units' attribute; set it to the world unit, such as 'mm'")
+    if "time" not in pose.dims or pose.sizes["time"] == 0:
+        raise DatasetError("the pose holds no frames: its 'time' dimension is missing or empty")
+    renamed = {"keypoints": "keypoint", "individuals": "individual", "times": "time"}
+    pose = pose.rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
+    head = check_pose(pose.isel(time=slice(0, 1)))
+    times = np.asarray(pose["time"].values)
+    backwards = np.flatnonzero(~(np.diff(times) > 0))
+    if len(backwards):
+        at = backwards[0]
+        raise DatasetError(
+            f"pose 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s;"
+            " sort the frames and drop repeated ones"
+        )
+    _refuse_infinite(pose["position"])
+    for name, variable in head.data_vars.items():
+        if tuple(pose[name].dims) != tuple(variable.dims):
+            pose = pose.assign({name: pose[name].transpose(*variable.dims)})
+    return cast(xr.Dataset, pose)
+
+
+def _refuse_infinite(position: xr.DataArray) -> None:
+    values, found = position.values, np.zeros(1)
+    if values.dtype == np.float64 and values.flags.c_contiguous:  # the usual case, on all cores
+        flat = values.reshape(len(values), -1)
+        over_frames(infinite_rows, len(flat), flat, found)
+        if not found[0]:
+            return
+    infinite = np.isinf(values)
+    if infinite.any():
+        at = dict(zip(position.dims, np.argwhere(infinite)[0], strict=True))
+        raise DatasetError(
+            f"pose 'position' holds {int(infinite.sum())} infinite values, the first of keypoint"
+            f" '{position['keypoint'].values[at['keypoint']]}' at frame {at['time']}; a missing point is NaN in all"
+            " coordinates"
+        )
+
+
+def per_individual(door: Callable) -> Callable:
+    """A door for one animal becomes a door for several: called for each `individual`, results stacked."""
+
+    @functools.wraps(door)
+    def for_all(pose: xr.Dataset, *arguments, **options) -> xr.Dataset:
+        pose = checked(pose)
+        if "individual" not in pose.dims:
+            return door(pose, *arguments, **options)
+        parts = [door(pose.isel(individual=i), *arguments, **options) for i in range(pose.sizes["individual"])]
+        names = pose["individual"]
+        together = xr.concat(
+            [part.drop_vars("individual", errors="ignore") for part in parts],
+            dim=names,
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="drop_conflicts",
+        )
+        return cast(xr.Dataset, together)
+
+    return for_all
+
+
+def points_of(pose: xr.Dataset, keypoints: Iterable[str] | None = None) -> Array:
+    """(n_frames, n_keypoints, 3) world units, contiguous; all keypoints or the named ones, in that order."""
+    values = np.ascontiguousarray(pose["position"].values, dtype=float)
+    return values if keypoints is None else values[:, keypoint_indices(pose, keypoints)]
+
+
+def keypoint_indices(pose: xr.Dataset, keypoints: Iterable[str]) -> list[int]:
+    """Positions of the named keypoints on the keypoint axis.
+
+    Raises
+    ------
+    DatasetError : a name is unknown; the message suggests the nearest
+    """
+    known = {str(name): i for i, name in enumerate(pose["keypoint"].values)}
+    keypoints = [str(name) for name in keypoints]
+    for name in keypoints:
+        if name not in known:
+            raise DatasetError(f"there is no keypoint '{name}'{nearest(name, known)}; known: {list(known)}")
+    return [known[name] for name in keypoints]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """', did you mean X?' for the most similar known name, else nothing."""
+    known = [str(other) for other in known]
+    lowered = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    return f", did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def times_of(pose: xr.Dataset) -> Array:
+    """(n_frames,) seconds."""
+    return np.asarray(pose["time"].values, dtype=float)
+
+
+def unit_of(pose: xr.Dataset) -> str:
+    return str(pose["position"].attrs["units"])
+
+
+def up_of(pose: xr.Dataset, up: Array | None, what: str) -> Array:
+    """(3,) unit vector against gravity: the argument, else the pose's attribute `up`.
+
+    Raises
+    ------
+    DatasetError : neither is given, or it is no direction
+    """
+    given = up if up is not None else pose.attrs.get("up")
+    if given is None:
+        raise DatasetError(
+            f"{what} needs the vertical: give up=(x, y, z), or set it on the rig (CameraRig(..., up=...)) so that the"
+            " pose carries it"
+        )
+    vector = np.asarray(given, dtype=float)
+    if vector.shape != (3,) or not np.isfinite(vector).all() or not np.linalg.norm(vector) > 0:
+        raise DatasetError(f"up must be a direction of three numbers, got {given!r}")
+    return vector / np.linalg.norm(vector)

@@ -1,0 +1,116 @@
+"""The first frames to label: spread over time, or over what the pictures look like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Array
+from ...formats.labels.deeplabcut_project import write_project
+from ...formats.video.reading import VideoError, probe_video, read_frames
+
+Recording = Mapping[str, str | os.PathLike]
+THUMBNAIL = (24, 18)
+MAX_CANDIDATES = 600
+
+
+def extract_frames(
+    videos: Recording | Sequence[Recording],
+    n: int,
+    folder: str | os.PathLike = "labels",
+    *,
+    keypoints: Sequence[str] = (),
+    method: str = "kmeans",
+    bones: Sequence[tuple[str, str]] = (),
+    scorer: str = "me",
+    seed: int = 0,
+) -> Path:
+    """Choose frames to label and write a DeepLabCut-style project that any labeller opens.
+
+    Parameters
+    ----------
+    videos : {camera name: video} of one recording, or several such recordings; all cameras give the same instants
+    n : instants in total, shared evenly by the recordings
+    folder : of the project; `read_labels(folder)` reads it once it is labelled
+    keypoints : names to label, written to ``config.yaml`` and to empty label files
+    method : "uniform" (evenly in time) or "kmeans" (one instant of each cluster of down-sampled pictures)
+
+    Returns
+    -------
+    the folder. With several recordings the labelled folders are ``<recording number>_<camera>``
+
+    Raises
+    ------
+    ValueError : `n` or `method` make no sense
+    VideoError : a video cannot be read or has fewer frames than asked for
+    """
+    recordings = [videos] if isinstance(videos, Mapping) else list(videos)
+    if method not in ("uniform", "kmeans"):
+        raise ValueError(f'method must be "uniform" or "kmeans", got {method!r}')
+    if n < len(recordings) or not recordings:
+        raise ValueError(f"n must be at least one instant for each of the {len(recordings)} recordings, got {n}")
+    pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}
+    for r, recording in enumerate(recordings):
+        share = n // len(recordings) + (r < n % len(recordings))
+        chosen = _choose(recording, share, method, seed + r)
+        for camera, video in recording.items():
+            name = camera if len(recordings) == 1 else f"{r}_{camera}"
+            pictures[name] = (video, chosen.tolist())
+    return write_project(folder, pictures, keypoints, bones=bones, scorer=scorer)
+
+
+def _choose(recording: Recording, n: int, method: str, seed: int) -> NDArray[np.int64]:
+    """(n,) sorted frame numbers that every camera of a recording has."""
+    promised = min(probe_video(path).n_frames for path in recording.values())
+    step = max(1, promised // MAX_CANDIDATES)
+    thumbnails = [_thumbnails(path, step) for path in recording.values()]
+    shared = sorted(set.intersection(*(set(one) for one in thumbnails)))
+    if len(shared) < n:
+        raise VideoError(f"{n} frames are asked for, but the cameras {list(recording)} share only {len(shared)}")
+    if method == "uniform":
+        picked = np.linspace(0, len(shared) - 1, n + 2)[1:-1] if n < len(shared) - 1 else np.arange(n)
+        return np.array(shared)[np.unique(np.rint(picked).astype(int))]
+    features = np.stack([np.concatenate([one[frame] for one in thumbnails]) for frame in shared])
+    return np.array(shared)[np.sort(representatives(features, n, seed))]
+
+
+def _thumbnails(path: str | os.PathLike, step: int) -> dict[int, Array]:
+    """Every `step`-th decodable frame as a small grey picture."""
+    small = {}
+    for number, image in enumerate(read_frames(path)):
+        if number % step == 0 and image is not None:
+            tiny = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), THUMBNAIL, interpolation=cv2.INTER_AREA)
+            small[number] = tiny.astype(float).ravel()
+    return small
+
+
+def representatives(features: Array, n: int, seed: int = 0, n_rounds: int = 20) -> NDArray[np.int64]:
+    """(n,) rows nearest to the centres of n clusters: k-means (Lloyd 1982) from k-means++ (Arthur 2007).
+
+    features : (n_rows, n_features)
+    """
+    rng = np.random.default_rng(seed)
+    centres = features[[rng.integers(len(features))]]
+    for _ in range(n - 1):
+        nearest = _squared_distances(features, centres).min(1)
+        weights = nearest / nearest.sum() if nearest.sum() > 0 else np.full(len(features), 1 / len(features))
+        centres = np.vstack([centres, features[rng.choice(len(features), p=weights)]])
+    for _ in range(n_rounds):
+        member = _squared_distances(features, centres).argmin(1)
+        for k in np.unique(member):
+            centres[k] = features[member == k].mean(0)
+    distances, chosen = _squared_distances(features, centres), []
+    for k in range(n):  # an empty or doubled cluster takes the next best row that is free
+        chosen.append(next(int(row) for row in np.argsort(distances[:, k], kind="stable") if row not in chosen))
+    return np.array(chosen)
+
+
+def _squared_distances(rows: Array, centres: Array) -> Array:
+    """(n_rows, n_centres); the expanded square may round below zero."""
+    squared = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
+    return np.clip(squared, 0, None)

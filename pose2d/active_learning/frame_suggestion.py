@@ -1,0 +1,205 @@
+"""The way back: frames worth labelling next, and labels that several cameras agree on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from ...datasets import Array, check_views
+from ...formats.labels.deeplabcut_project import write_project
+from ...formats.labels.labelled_frames import LabelError, Labels, Picture
+
+Scores = xr.DataArray | Array | Mapping[str, "xr.DataArray | Array"]
+
+
+def suggest_frames(
+    views: xr.Dataset,
+    scores: Scores | None = None,
+    *,
+    n: int = 20,
+    features: Array | None = None,
+    min_gap: int = 5,
+    pool: float = 5.0,
+) -> pd.DataFrame:
+    """Pictures whose labels would teach the detector most, worst first.
+
+    Parameters
+    ----------
+    views : what the detector found
+    scores : how bad each picture is: an array (view, time) or (view, time, keypoint), such as the reprojection error of
+        a pose, or several by name; by rank, each weighs twice as much as the detector's own `doubts` together
+    n : pictures to suggest
+    features : (n_views, n_frames, n_features) what a picture shows; None: the shape and place of the found pose
+    min_gap : frames between two suggestions of one camera
+    pool : the n * pool worst pictures are spread by k-centres
+
+    Returns
+    -------
+    table with view, frame, time, score (0-1, mean rank), one row per suggestion
+
+    Raises
+    ------
+    ValueError : a score's shape does not fit, or fewer than one picture is asked for
+    """
+    views = check_views(views)
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    names = [str(view) for view in views["view"].values]
+    badness = _mean_rank(views, doubts(views))
+    if given := _named(scores):
+        badness = (badness + 2 * len(given) * _mean_rank(views, given)) / (1 + 2 * len(given))
+    features = pose_features(views) if features is None else np.asarray(features, float)
+    chosen = _spread(badness, features, n, min_gap, pool)
+    times = views["time"].values
+    rows = [(names[v], f, float(times[f]), float(badness[v, f])) for v, f in chosen]
+    return pd.DataFrame(rows, columns=["view", "frame", "time", "score"])
+
+
+def doubts(views: xr.Dataset) -> dict[str, Array]:
+    """What the detector itself makes suspicious, each (n_views, n_frames, n_keypoints): low confidence, large
+    covariance, and jumps (distance from the mean of the neighbouring frames, pixels)."""
+    position = views["position"].values
+    jump = np.full(position.shape[:-1], np.nan)
+    if position.shape[1] > 2:
+        jump[:, 1:-1] = np.linalg.norm(position[:, 1:-1] - (position[:, :-2] + position[:, 2:]) / 2, axis=-1)
+    found = {"doubt": 1 - views["confidence"].values, "jump": jump}
+    if "covariance" in views:
+        found["spread"] = np.sqrt(np.clip(np.linalg.det(views["covariance"].values), 0, None))
+    return found
+
+
+def _named(scores: Scores | None) -> dict[str, Array]:
+    if scores is None:
+        return {}
+    return dict(scores) if isinstance(scores, Mapping) else {"score": scores}  # type: ignore[arg-type]
+
+
+def _mean_rank(views: xr.Dataset, scores: Mapping[str, xr.DataArray | Array]) -> Array:
+    """(n_views, n_frames) mean over the scores of the fraction of pictures that are better."""
+    shape, ranks = (views.sizes["view"], views.sizes["time"]), []
+    for name, values in scores.items():
+        if isinstance(values, xr.DataArray):
+            values = values.transpose("view", "time", ..., missing_dims="ignore").values
+        values = np.asarray(values, dtype=float)
+        if values.shape[:2] != shape or values.ndim > 3:
+            raise ValueError(f"the score {name!r} has shape {values.shape}, expected (view, time) = {shape} first")
+        if values.ndim == 3:  # a bad keypoint among ten decides, the very worst of many does not
+            values = np.quantile(np.nan_to_num(values, nan=-1e300), 0.9, axis=-1, method="higher")
+        ranks.append(rankdata(np.nan_to_num(values, nan=-np.inf), method="average").reshape(shape) / values.size)
+    return np.mean(ranks, axis=0)
+
+
+def pose_features(views: xr.Dataset) -> Array:
+    """(n_views, n_frames, 2 n_keypoints + 2) shape of the found pose in units of its size, and where it is."""
+    position = np.array(views["position"].values)
+    empty = np.isnan(position).all(axis=(-2, -1))
+    position[empty] = 0.0
+    centre = np.nanmedian(position, axis=2)
+    shape = position - centre[:, :, None]
+    size = np.nanmedian(np.linalg.norm(shape, axis=-1)) + 1e-9
+    shape = np.nan_to_num(shape / size).reshape(*shape.shape[:2], -1) / np.sqrt(shape.shape[2])
+    return np.concatenate([shape, 0.25 * centre / size], axis=-1)
+
+
+def _spread(badness: Array, features: Array, n: int, min_gap: int, pool: float) -> list[tuple[int, int]]:
+    """Greedy k-centres (Gonzalez 1985) among the worst pictures: far from those chosen, and bad; cameras share."""
+    n_views, n_frames = badness.shape
+    order = np.argsort(-badness.ravel(), kind="stable")[: max(n, int(np.ceil(n * pool)))]
+    candidates = [(int(i // n_frames), int(i % n_frames)) for i in order]
+    limit = int(np.ceil(n / n_views)) + 1
+    chosen: list[tuple[int, int]] = []
+    distance = np.full(len(candidates), np.inf)
+    free = np.ones(len(candidates), dtype=bool)
+    while len(chosen) < n and free.any():
+        reach = np.where(np.isfinite(distance), distance, 1.0)
+        gain = np.where(free, reach * np.array([badness[c] for c in candidates]), -np.inf)
+        view, frame = candidates[int(np.argmax(gain))]
+        chosen.append((view, frame))
+        step = np.array([np.linalg.norm(features[c] - features[view, frame]) for c in candidates])
+        distance = np.minimum(distance, step)
+        crowded = {v for v in range(n_views) if sum(c[0] == v for c in chosen) >= limit}
+        free &= np.array([v not in crowded and not (v == view and abs(f - frame) < min_gap) for v, f in candidates])
+    return chosen
+
+
+def export_suggestions(
+    suggestions: pd.DataFrame,
+    videos: Mapping[str, str | os.PathLike],
+    folder: str | os.PathLike,
+    proposals: xr.Dataset,
+    *,
+    bones: Sequence[tuple[str, str]] = (),
+    scorer: str = "me",
+) -> Path:
+    """Write the suggested pictures as a DeepLabCut project whose labels are filled in, to be corrected.
+
+    Parameters
+    ----------
+    suggestions : of `suggest_frames`
+    proposals : a views dataset with the proposed positions: 3D points projected into each view, or the detector's own
+
+    Raises
+    ------
+    LabelError : labels exist there already; VideoError : a frame cannot be decoded
+    """
+    proposals = check_views(proposals)
+    pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}
+    points: dict[str, Array] = {}
+    for view, rows in suggestions.groupby("view", sort=False):
+        frames = sorted(int(frame) for frame in rows["frame"])
+        pictures[str(view)] = (videos[str(view)], frames)
+        points[str(view)] = proposals["position"].sel(view=view).values[frames]
+    keypoints = [str(name) for name in proposals["keypoint"].values]
+    return write_project(folder, pictures, keypoints, proposals=points, bones=bones, scorer=scorer)
+
+
+def pseudo_labels(
+    proposals: xr.Dataset,
+    videos: Mapping[str, str | os.PathLike],
+    support: Array,
+    *,
+    min_views: int = 3,
+    max_error: float | None = None,
+    error: Array | None = None,
+    every: int = 1,
+) -> Labels:
+    """Labels that several cameras agree on: projected 3D points where at least `min_views` support them.
+
+    Parameters
+    ----------
+    proposals : views dataset of the projected 3D points
+    support : (n_frames, n_keypoints) cameras that agree, such as `n_cameras` of a pose
+    error : (n_frames, n_keypoints) or (n_views, n_frames, n_keypoints) reprojection error, compared with `max_error`
+    every : take each `every`-th frame
+
+    Raises
+    ------
+    LabelError : no point has enough support
+    """
+    proposals = check_views(proposals)
+    keep: NDArray[np.bool_] = np.asarray(support) >= min_views
+    if max_error is not None and error is not None:
+        error = np.asarray(error, float)
+        keep = keep & ((np.nanmax(error, 0) if error.ndim == 3 else error) <= max_error)
+    points = np.where(keep[None, ..., None], proposals["position"].values, np.nan)
+    names = [str(view) for view in proposals["view"].values]
+    rows = [
+        (v, f) for v in range(len(names)) for f in range(0, points.shape[1], every) if np.isfinite(points[v, f]).any()
+    ]
+    if not rows:
+        raise LabelError(f"no point is supported by {min_views} cameras; lower min_views or label more frames")
+    return Labels(
+        pictures=tuple(Picture(Path(videos[names[v]]), f) for v, f in rows),
+        points_2d=np.stack([points[v, f] for v, f in rows]),
+        keypoints=tuple(str(name) for name in proposals["keypoint"].values),
+        cameras=tuple(names[v] for v, _ in rows),
+        groups=tuple(names[v] for v, _ in rows),
+        instants=tuple(f for _, f in rows),
+    )

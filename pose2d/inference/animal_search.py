@@ -1,0 +1,163 @@
+"""Where in a picture the network looks: at all of it to find the animal, then around it, once or several times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Array
+from ...formats.labels.labelled_frames import mirror_partners
+from ...formats.video.reading import Image
+from ..detector import Detector
+from ..training_config import Recipe
+from .animal_boxes import box_centre
+from .engine import Engine, Found, View, engine_of
+from .image_transforms import turned, window
+from .runtimes import SIDE
+
+SURE = 0.3  # probability mass above which a peak is believed
+LOST = 0.35  # median mass of the peaks below which the whole picture is searched
+AROUND = 1.35  # side of the window, in sides of the animal
+
+
+class Look(NamedTuple):
+    """One way to see a window: turned by so many degrees about its middle, then mirrored or not."""
+
+    angle: float = 0.0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """An engine that knows where to look.
+
+    Parameters
+    ----------
+    engine : the detector's network
+    animal_side : larger side of the animal's box, image pixels; inf: always look at whole pictures
+    locator : finds the animal's box in the shrunk picture, so that the whole need not be looked at closely
+    looks : ways in which what is found is looked at; their answers are put together
+    mirror : (n_keypoints,) position of each keypoint's mirror partner
+    """
+
+    engine: Engine
+    animal_side: float = np.inf
+    locator: Finder | None = None
+    looks: tuple[Look, ...] = (Look(),)
+    mirror: NDArray[np.int64] | None = None
+
+    def find(self, image: Image) -> Found:
+        """The keypoints of a picture (height, width, 3) in which the animal may be anywhere."""
+        height, width = image.shape[:2]
+        whole, first = self.engine.whole_view(width, height), None
+        if not self.window_side(width, height):
+            return self.through(image, whole)
+        centre = self._boxed(image)
+        found = self.near(image, centre) if centre is not None else None
+        if found is None and len(self.looks) > 1:
+            first = self.engine.look(image, whole)
+            centre = centre_of(first.points, first.mass, self.animal_side)
+            found = self.near(image, centre) if centre is not None else None
+        return found or self.through(image, whole, first)
+
+    def near(self, image: Image, centre: Array, seen: Found | None = None) -> Found | None:
+        """Look at the window around a place (image pixels), and once more around what was found if that touches the
+        window's rim, so that part of it may lie outside; None where the animal is not there or still at the rim.
+
+        seen : what the straight look at that window showed, where that is known already
+        """
+        side = self.window_side(image.shape[1], image.shape[0])
+        reach = (side / 2 - 4) / self.engine.scale
+        for _ in range(2):
+            view = self.window_at(centre, side)
+            if seen is None:
+                seen = self.engine.look(image, view)
+            if np.median(seen.mass) < LOST:
+                return None
+            sure = seen.points[seen.mass > SURE]
+            if len(sure) == 0 or (np.abs(sure - centre) <= reach).all():
+                return self.through(image, view, seen)
+            centre, seen = (sure.min(0) + sure.max(0)) / 2, None
+        return None
+
+    def through(self, image: Image, view: View, seen: Found | None = None) -> Found:
+        """What all looks through a view show together; `seen`: what the straight one showed, where that is known."""
+        founds = [self.engine.look(image, view) if seen is None else seen]
+        for look in self.looks[1:]:
+            found = self.engine.look(image, turned(view, look.angle, look.mirrored))
+            founds.append(Found(*(v[self.mirror] for v in found)) if look.mirrored else found)
+        return together(founds)
+
+    def window_side(self, width: int, height: int) -> int:
+        """Side of the window around the animal, network pixels; 0 where the whole picture costs hardly more."""
+        side = AROUND * self.animal_side * self.engine.scale
+        if not np.isfinite(side):
+            return 0
+        side = int(np.ceil(side / SIDE) * SIDE)
+        return side if side**2 < 0.7 * np.prod(self.engine.whole_view(width, height)[1]) else 0
+
+    def window_at(self, centre: Array, side: int) -> View:
+        return window(centre, (side, side), self.engine.scale), (side, side)
+
+    def _boxed(self, image: Image) -> Array | None:
+        """Where the locator says that the animal is; None: there is no locator, or it is not sure."""
+        if self.locator is None:
+            return None
+        box = self.locator.find(image)
+        return None if np.median(box.mass) < SURE else box_centre(box.points)
+
+
+def centre_of(points: Array, mass: Array, animal_side: float) -> Array | None:
+    """(2,) middle of the box around the sure points that can belong to one animal; None with few of them."""
+    sure = points[mass > SURE]
+    if len(sure) < max(1, 0.3 * len(mass)):
+        return None
+    near = sure[np.abs(sure - np.median(sure, axis=0)).max(-1) <= animal_side]
+    return None if len(near) == 0 else (near.min(0) + near.max(0)) / 2
+
+
+def together(founds: list[Found]) -> Found:
+    """One answer from several looks at the same animal: the median place, means of the rest, and the variance between
+    the looks added to that of each (the law of total variance)."""
+    if len(founds) == 1:
+        return founds[0]
+    every = Found(*(np.stack(values) for values in zip(*founds, strict=True)))
+    middle = np.median(every.points, axis=0)
+    apart = every.points - middle
+    between = np.einsum("lki,lkj->kij", apart, apart) / len(founds)
+    width = np.sqrt((every.width**2).mean(0) + np.trace(between, axis1=1, axis2=2) / 2)
+    return Found(middle, every.mass.mean(0), every.covariances.mean(0) + between, every.evidence.mean(0), width)
+
+
+def looks_of(recipe: Recipe, can_mirror: bool) -> tuple[Look, ...]:
+    """The recipe's number of looks, the first one straight: turned as far as training turned its pictures, every other
+    one mirrored where training mirrored some."""
+    mirrors = can_mirror and recipe.augmentation.flip > 0
+    n_angles = -(-recipe.looks // 2) if mirrors else recipe.looks
+    reach = recipe.augmentation.rotation
+    if reach >= 180:
+        angles = np.arange(n_angles) * 360 / n_angles
+    else:  # 0, then outwards on alternating sides, up to half way
+        steps = (np.arange(n_angles) + 1) // 2 * (-1.0) ** np.arange(n_angles)
+        angles = 0.5 * reach * steps / max(1, n_angles // 2)
+    looks = [Look(float(angle), mirrored) for angle in angles for mirrored in ((False, True) if mirrors else (False,))]
+    return tuple(looks[: recipe.looks])
+
+
+def finder_of(detector: Detector, precision: str = "auto", runtime: str = "torch", follow: bool = True) -> Finder:
+    """A detector ready to find its animal in pictures; follow=False: by whole pictures only.
+
+    Raises
+    ------
+    ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
+    """
+    return Finder(
+        engine_of(detector.network, detector.scale, precision, runtime),
+        detector.animal_side if follow else np.inf,
+        None if detector.locator is None else finder_of(detector.locator, precision, runtime, False),
+        looks_of(detector.recipe, bool(detector.symmetries)),
+        mirror_partners(detector.keypoints, detector.symmetries),
+    )

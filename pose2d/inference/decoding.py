@@ -1,0 +1,90 @@
+"""From a network's maps to sub-pixel points, their probability and their covariance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..networks.registry import Maps, PoseNet, peak_inputs
+
+RADIUS = 2  # cells around a peak that count as the same peak
+REACH = 2.5  # cells from the place itself beyond which none has a say in it
+
+
+class Peaks(NamedTuple):
+    """The strongest peak of each keypoint; coordinates and lengths in cells.
+
+    points : (n, n_keypoints, 2) x, y
+    mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
+    evidence : (n, n_keypoints) log-odds of being there to being absent; it goes on growing where the mass is nearly 1
+    width : (n, n_keypoints) standard deviation of the places for which its cells vote
+    factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the covariance that the network claims
+    seen : (n, n_keypoints, width + 2) what the factor was read from (`networks.peak_inputs`)
+    """
+
+    points: Tensor
+    mass: Tensor
+    evidence: Tensor
+    width: Tensor
+    factor: Tensor
+    seen: Tensor
+
+
+def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
+    """The most probable cell of each keypoint, refined by the offsets of its neighbours weighted by probability.
+
+    The place is the mean of (cell centre + offset), the location refinement of DeeperCut (eq. 7) averaged instead of
+    read at one cell: first over the 5x5 cells around the largest logit, then twice over the cells within `REACH` of the
+    place found, the farther the less. So it does not jump where rounding makes a neighbour the largest cell.
+    """
+    logits = maps.logits.float()
+    rows, columns = logits.shape[-2:]
+    flat = logits.flatten(2)
+    total = torch.logaddexp(torch.logsumexp(flat, -1), flat.new_zeros(()))
+    best = flat.argmax(-1)
+    near_rows, near_columns, inside = neighbours(best // columns, best % columns, rows, columns, RADIUS + 1)
+    cells = near_rows.clamp(0, rows - 1) * columns + near_columns.clamp(0, columns - 1)
+    near = flat.gather(2, cells).masked_fill(~inside, -torch.inf)
+    centres = torch.stack([near_columns, near_rows], -1)
+    places = centres + network.offsets_at(maps.features, cells)
+    peak = torch.stack([best % columns, best // columns], -1)
+    same = (centres - peak[:, :, None]).abs().amax(-1) <= RADIUS
+    evidence = torch.logsumexp(near.masked_fill(~same, -torch.inf), -1)
+    likely = F.softmax(near, -1)
+    points = _weighted_mean(places, likely * same)
+    for _ in range(2):
+        away = (centres - points[:, :, None]).square().sum(-1) / REACH**2
+        weights = likely * (1 - away).clamp_min(0).square()
+        points = _weighted_mean(places, weights)
+    width = (_weighted_mean((places - points[:, :, None]) ** 2, weights).sum(-1) / 2).sqrt()
+    mass = (evidence - total).exp()
+    seen = peak_inputs(maps.features, best, mass, width)
+    return Peaks(points, mass, evidence, width, cholesky_factor(network.spread_at(seen)), seen)
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """(n, n_keypoints, 2) mean over cells of values (n, n_keypoints, m, 2) with weights (n, n_keypoints, m)."""
+    return (weights[..., None] * values).sum(2) / weights.sum(2, keepdim=True).clamp_min(1e-12)
+
+
+def neighbours(
+    row: Tensor, column: Tensor, rows: int, columns: int, radius: int = RADIUS
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows and columns (n, n_keypoints, m) of the cells around some, and whether they lie on the grid."""
+    around = torch.arange(-radius, radius + 1, device=row.device)
+    down, across = torch.meshgrid(around, around, indexing="ij")
+    near_rows, near_columns = row[..., None] + down.flatten(), column[..., None] + across.flatten()
+    inside = (near_rows >= 0) & (near_rows < rows) & (near_columns >= 0) & (near_columns < columns)
+    return near_rows, near_columns, inside
+
+
+def cholesky_factor(spread: Tensor) -> Tensor:
+    """(..., 2, 2) lower factors from (..., 3) logarithms of the diagonal and the lower entry."""
+    diagonal = spread[..., :2].clamp(-6, 6).exp()
+    factor = spread.new_zeros((*spread.shape[:-1], 2, 2))
+    factor[..., 0, 0], factor[..., 1, 1] = diagonal[..., 0], diagonal[..., 1]
+    factor[..., 1, 0] = spread[..., 2]
+    return factor

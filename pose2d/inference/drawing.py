@@ -1,0 +1,129 @@
+"""Labelled videos and training curves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from ...datasets import Array, check_views, fps_of
+from ...formats.video.reading import Image, VideoError, probe_video, read_frames
+from ..detector import Detector
+
+
+def draw_pose(
+    image: Image,
+    points_2d: Array,
+    confidence: Array | None = None,
+    *,
+    bones: Sequence[tuple[int, int]] = (),
+    covariances_2d: Array | None = None,
+    radius: float | None = None,
+    min_confidence: float = 0.1,
+) -> Image:
+    """A copy of the picture with keypoints, bones and 90 % ellipses; unsure points are faint.
+
+    Parameters
+    ----------
+    image : (height, width, 3) RGB
+    points_2d : (n_keypoints, 2) pixels, NaN is left out
+    confidence, covariances_2d : (n_keypoints,), (n_keypoints, 2, 2)
+    bones : pairs of positions on the keypoint axis
+    radius : of the dots, pixels; None: by the size of the picture
+    """
+    confidence = np.ones(len(points_2d)) if confidence is None else confidence
+    radius = max(2.0, 0.004 * max(image.shape[:2])) if radius is None else radius
+    shown = np.isfinite(points_2d).all(-1) & (confidence >= min_confidence)
+    colours = colormaps["hsv"](np.linspace(0, 0.9, len(points_2d)))[:, :3] * 255
+    drawn = image.copy()
+    for a, b in bones:
+        if shown[a] and shown[b]:
+            ends = [np.rint(points_2d[i] * 16).astype(int).tolist() for i in (a, b)]
+            shade = (0.5 + 0.5 * min(confidence[a], confidence[b])) * np.array([235, 235, 235])
+            cv2.line(drawn, ends[0], ends[1], shade.tolist(), max(1, round(radius / 2)), cv2.LINE_AA, 4)
+    for k in np.flatnonzero(shown):
+        centre = np.rint(points_2d[k] * 16).astype(int).tolist()
+        colour = (0.35 + 0.65 * confidence[k]) * colours[k]
+        if covariances_2d is not None and np.isfinite(covariances_2d[k]).all():
+            _draw_ellipse(drawn, points_2d[k], covariances_2d[k], colour)
+        cv2.circle(drawn, centre, round(radius * 16), colour.tolist(), -1, cv2.LINE_AA, 4)
+    return drawn
+
+
+def _draw_ellipse(image: Image, centre: Array, covariance: Array, colour: Array) -> None:
+    """The region that holds 90 % of a Gaussian."""
+    variances, axes = np.linalg.eigh(covariance)
+    sides = np.sqrt(np.clip(variances, 0, 1e6) * 4.605)
+    angle = float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))
+    middle = (round(float(centre[0]) * 16), round(float(centre[1]) * 16))
+    size = (round(float(sides[1]) * 16), round(float(sides[0]) * 16))
+    cv2.ellipse(image, middle, size, angle, 0, 360, colour.tolist(), 1, cv2.LINE_AA, 4)
+
+
+def label_video(
+    views: xr.Dataset,
+    view: str,
+    video: str | os.PathLike,
+    path: str | os.PathLike,
+    *,
+    bones: Sequence[tuple[str, str]] = (),
+    ellipses: bool = False,
+    min_confidence: float = 0.1,
+) -> Path:
+    """Write a video with the keypoints of one camera drawn on every frame; frames stay in step, damaged ones are black.
+
+    bones : pairs of keypoint names
+
+    Raises
+    ------
+    VideoError : the video cannot be read or written
+    """
+    views = check_views(views).sel(view=view)
+    names = [str(name) for name in views["keypoint"].values]
+    pairs = [(names.index(a), names.index(b)) for a, b in bones]
+    info, path = probe_video(video), Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter_fourcc(*"mp4v"), fps_of(views), (info.width, info.height))
+    if not writer.isOpened():
+        raise VideoError(f"{path} cannot be written as a video; give a name that ends in .mp4")
+    covariances = views["covariance"].values if ellipses and "covariance" in views else None
+    try:
+        for frame, image in enumerate(read_frames(video, 0, views.sizes["time"])):
+            if image is None:
+                image = np.zeros((info.height, info.width, 3), np.uint8)
+            else:
+                spread = covariances[frame] if covariances is not None else None
+                image = draw_pose(
+                    image, views["position"].values[frame], views["confidence"].values[frame],
+                    bones=pairs, covariances_2d=spread, min_confidence=min_confidence,
+                )  # fmt: skip
+            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        writer.release()
+        os.replace(partial, path)
+    finally:
+        writer.release()
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def plot_training(detector: Detector, ax: Axes) -> Axes:
+    """Loss and held-out median error along the training; draws on `ax` and returns it."""
+    history = detector.history
+    ax.plot(history["iteration"], history["loss"], marker="o", color="tab:blue", label="training loss")
+    ax.set_xlabel("iteration")
+    ax.set_ylabel("loss")
+    if any(error is not None for error in history["held_out"]):
+        errors = [np.nan if error is None else error for error in history["held_out"]]
+        other = ax.twinx()
+        other.plot(history["iteration"], errors, marker="s", color="tab:orange")
+        other.set_ylabel("held-out median error (px)", color="tab:orange")
+        other.set_ylim(bottom=0)
+    ax.legend(loc="upper right")
+    return ax

@@ -1,0 +1,121 @@
+"""A network at work on images: whole ones, or what is seen of them through a view."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ...datasets import Array
+from ...formats.video.reading import Image
+from ..networks.blocks import fold_norms
+from ..networks.registry import PoseNet
+from ..networks.small_resnet import Small
+from ..networks.template_matching import TemplateMatching
+from .decoding import find_peaks
+from .image_transforms import apply_affine, invert_affine, scaling, warp
+from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
+
+View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
+
+
+class Found(NamedTuple):
+    """Keypoints of one image, in its pixels.
+
+    points : (n_keypoints, 2)
+    mass : (n_keypoints,) probability around the peak
+    covariances : (n_keypoints, 2, 2) as the network claims
+    evidence : (n_keypoints,) log-odds of the peak to "absent"
+    width : (n_keypoints,) standard deviation of what the cells of the peak, and several looks, say
+    """
+
+    points: Array
+    mass: Array
+    covariances: Array
+    evidence: Array
+    width: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A folded copy of a network that looks at images.
+
+    Parameters
+    ----------
+    network : normalisations merged, evaluation mode, channels last
+    scale : network pixels per image pixel
+    run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
+    in_torch : whether `run` is torch's own
+    """
+
+    network: PoseNet
+    scale: float
+    run: Run
+    in_torch: bool = True
+
+    def whole_view(self, width: int, height: int) -> View:
+        """Map and input size (width, height) that show a whole image, padded to what the network needs."""
+        size = tuple(max(SIDE, int(np.ceil(side * self.scale / SIDE)) * SIDE) for side in (width, height))
+        return scaling(self.scale), (size[0], size[1])
+
+    def look(self, image: Image, view: View | None = None) -> Found:
+        """The keypoints of an image (height, width, 3), seen through a view (the whole image if None)."""
+        matrix, size = view or self.whole_view(image.shape[1], image.shape[0])
+        return self.read(warp(image, matrix, size)[None], [matrix])[0]
+
+    def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
+        """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
+        with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
+            peaks = find_peaks(self.network, self.run(inputs))
+        parts = (peaks.points, peaks.mass, peaks.factor, peaks.evidence, peaks.width)
+        values = (part.cpu().numpy().astype(float) for part in parts)
+        return [self._in_pixels(matrix, Found(*one)) for matrix, *one in zip(matrices, *values, strict=True)]
+
+    def _in_pixels(self, matrix: Array, found: Found) -> Found:
+        """In pixels what is in cells, with Cholesky factors in place of covariances."""
+        stride, back = self.network.stride, invert_affine(matrix)
+        factors = back[:, :2] @ found.covariances * stride
+        return found._replace(
+            points=apply_affine(back, apply_affine(scaling(stride), found.points)),
+            covariances=factors @ factors.transpose(0, 2, 1),
+            width=found.width * stride * np.sqrt(abs(np.linalg.det(back[:, :2]))),
+        )
+
+
+def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
+    """A folded copy of the network, ready to look at images.
+
+    Raises
+    ------
+    ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folded = fold_norms(copy.deepcopy(network).eval()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for parameter in folded.parameters():
+        parameter.requires_grad_(False)
+    runtime = choose_runtime(folded, runtime)
+    return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)), runtime == "torch")
+
+
+def use_bf16(network: PoseNet, precision: str) -> bool:
+    """Whether to compute in bfloat16; "auto": where the hardware multiplies tiles of it (AMX, GPUs).
+
+    On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth to a third slower
+    than in float32, in torch and in OpenVINO; so are plain 3x3 convolutions of few channels (`Small`) on any processor.
+
+    Raises
+    ------
+    ValueError : precision is none of "auto", "fp32", "bf16"
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {precision!r}')
+    if precision != "auto":
+        return precision == "bf16"
+    if next(network.parameters()).device.type == "cuda":
+        return True
+    fast = torch.backends.mkldnn.is_available() and bool(torch.cpu._is_amx_tile_supported())
+    return fast and not isinstance(network.features, (Small, TemplateMatching))

@@ -1,0 +1,76 @@
+"""How far a detector's points lie from labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ...datasets import Array
+from ...formats.labels.labelled_frames import LabelError, Labels
+from ..detector import Detector
+from .animal_search import Finder, finder_of
+from .engine import Found
+from .labelled_pictures import images_of
+
+
+def locate(detector: Detector | Finder, labels: Labels) -> Found:
+    """A detector's answer on each labelled picture, shapes (n, n_keypoints, ...), the covariances as claimed."""
+    finder = detector if isinstance(detector, Finder) else finder_of(detector)
+    found = {index: finder.find(image) for index, image in images_of(labels)}
+    parts = [found[i] for i in range(len(labels))]
+    return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
+
+
+def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0) -> pd.DataFrame:
+    """Table of errors, one row per keypoint and one for "all".
+
+    Columns: n (labelled points compared), mean, rmse, median, p95 (px), pck5, pck10 (fraction closer than 5 and 10 px).
+    `mean` is the mean Euclidean distance (which DeepLabCut calls RMSE), `rmse` the root of the mean squared distance.
+
+    Parameters
+    ----------
+    min_confidence : points the detector is less sure of are left out
+
+    Raises
+    ------
+    LabelError : no frame, or labels that share no keypoint with the detector
+    """
+    labels = matching_labels(detector, labels)
+    found = locate(detector, labels)
+    errors = np.linalg.norm(found.points - labels.points_2d, axis=-1)
+    errors[detector.uncertainty.confidence(found) < min_confidence] = np.nan
+    return error_table(errors, detector.keypoints)
+
+
+def matching_labels(detector: Detector, labels: Labels) -> Labels:
+    """The labels with the detector's keypoints in its order. Raises LabelError where nothing can be compared."""
+    if len(labels) == 0:
+        raise LabelError("there are no labelled frames to compare with")
+    unknown = sorted(set(labels.keypoints) - set(detector.keypoints))
+    if unknown:
+        raise LabelError(
+            f"the labels name keypoints {unknown} that the detector does not know: {list(detector.keypoints)}"
+        )
+    return labels.select_keypoints(detector.keypoints)
+
+
+def error_table(errors: Array, keypoints: tuple[str, ...]) -> pd.DataFrame:
+    """The columns of `evaluate` from distances (n, n_keypoints) in pixels, NaN where nothing is compared."""
+    rows = {name: _row(errors[:, k]) for k, name in enumerate(keypoints)}
+    rows["all"] = _row(errors.ravel())
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"n": int}).rename_axis("keypoint")
+
+
+def _row(errors: Array) -> dict[str, float]:
+    errors = errors[np.isfinite(errors)]
+    if len(errors) == 0:
+        return {"n": 0} | dict.fromkeys(("mean", "rmse", "median", "p95", "pck5", "pck10"), np.nan)
+    return {
+        "n": len(errors),
+        "mean": float(errors.mean()),
+        "rmse": float(np.sqrt((errors**2).mean())),
+        "median": float(np.median(errors)),
+        "p95": float(np.percentile(errors, 95)),
+        "pck5": float((errors < 5).mean()),
+        "pck10": float((errors < 10).mean()),
+    }

@@ -1,0 +1,195 @@
+"""What runs a network: torch, OpenVINO or ONNX Runtime. Pictures in, maps out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..networks.fused_convolutions import fuse_convolutions, keep_freed_memory
+from ..networks.registry import Maps, PoseNet
+
+RUNTIMES = ("auto", "torch", "openvino", "onnx")
+SIDE = 32  # all sides of the network's input are multiples of this
+Run = Callable[[np.ndarray], Maps]
+
+
+class RuntimeMissingError(ModuleNotFoundError):
+    """The chosen runtime is not installed; the message says how to install it."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch's other threads asleep: awake they wait for work busily, on cores that another runtime needs.
+
+    The number is of the whole process: not for several Python threads at once.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def as_input(images: Tensor) -> Tensor:
+    """(n, height, width, 3) bytes to (n, 3, height, width) in -1..1, channels last in memory."""
+    return (images.permute(0, 3, 1, 2) * (1 / 127.5)).sub_(1.0)
+
+
+def choose_runtime(network: PoseNet, runtime: str) -> str:
+    """What runs a network: "auto" is OpenVINO where it is installed and the network is on the processor, else torch.
+
+    Raises
+    ------
+    ValueError : the runtime is not known
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"there is no runtime {runtime!r}; known: {', '.join(RUNTIMES)}")
+    if runtime != "auto":
+        return runtime
+    on_processor = next(network.parameters()).device.type == "cpu"
+    return "openvino" if on_processor and find_spec("openvino") else "torch"
+
+
+def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
+    """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps.
+
+    It computes in as many threads as torch has when it is made.
+
+    runtime : see `choose_runtime`
+
+    Raises
+    ------
+    ValueError : the runtime is not known
+    RuntimeMissingError : it is not installed
+    """
+    runtime = choose_runtime(network, runtime)
+    if runtime == "openvino":
+        return _openvino(network, bf16)
+    return _onnx(network) if runtime == "onnx" else _torch(network, bf16)
+
+
+def _torch(network: PoseNet, bf16: bool) -> Run:
+    device = next(network.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
+        if not bf16:
+            fuse_convolutions(network)
+
+    def run(pictures: np.ndarray) -> Maps:
+        images = as_input(torch.from_numpy(pictures).to(device))
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            return network(images)
+
+    return run
+
+
+class _Exported(nn.Module):
+    """Pictures in, the network's features and logits out."""
+
+    def __init__(self, network: PoseNet):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.network(as_input(pictures))
+        return maps.features, maps.logits
+
+
+class _Begin(nn.Module):
+    """Pictures in, the output of the layers that want float32 out (the picture as numbers, where there are none)."""
+
+    def __init__(self, network: PoseNet):
+        super().__init__()
+        self.features = network.features
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        images = as_input(pictures)
+        return self.features.begin(images) if hasattr(self.features, "begin") else images  # type: ignore[operator]
+
+
+class _Finish(nn.Module):
+    """What `_Begin` left undone, but for the head."""
+
+    def __init__(self, network: PoseNet):
+        super().__init__()
+        self.features = network.features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features.finish(x) if hasattr(self.features, "finish") else self.features(x)  # type: ignore[operator]
+
+
+def _openvino(network: PoseNet, bf16: bool) -> Run:
+    """One compiled model per input size (sizes known in advance run fastest); two for bfloat16, the head outside."""
+    openvino = _import("openvino", "openvino")
+    core, compiled, n_threads = openvino.Core(), {}, torch.get_num_threads()
+    parts = [(_Begin(network), "f32"), (_Finish(network), "bf16")] if bf16 else [(_Exported(network), "f32")]
+    with torch.no_grad():
+        models, example = [], torch.zeros(1, 2 * SIDE, 3 * SIDE, 3, dtype=torch.uint8)
+        for part, _ in parts:
+            # traced here: OpenVINO's own way to trace takes half as long again
+            traced = torch.jit.freeze(torch.jit.trace(part.eval(), example, check_trace=False))
+            models.append(openvino.convert_model(traced, example_input=example))
+            example = part(example) if bf16 else example
+
+    def compile_at(size: tuple[int, ...]) -> list:
+        steps = []
+        for model, (_, precision) in zip(models, parts, strict=True):
+            model = model.clone()
+            model.reshape({model.input(0): list(size)})
+            options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+            steps.append(core.compile_model(model, "CPU", options | {"INFERENCE_NUM_THREADS": n_threads}))
+            size = tuple(model.output(0).shape)
+        return steps
+
+    def run(pictures: np.ndarray) -> Maps:
+        if pictures.shape not in compiled:
+            compiled[pictures.shape] = compile_at(pictures.shape)
+        values: list = [pictures]
+        for step in compiled[pictures.shape]:
+            # read before the next call, which overwrites them
+            values = list(step(values[0], share_inputs=True, share_outputs=True).values())
+        outputs = [torch.from_numpy(value) for value in values]
+        return network.maps_of(*outputs) if bf16 else Maps(outputs[1], outputs[0])
+
+    return run
+
+
+def _onnx(network: PoseNet) -> Run:
+    onnxruntime = _import("onnxruntime", "onnxruntime")
+    _import("onnx", "onnx")
+    exported, sessions, n_threads = _Exported(network).eval(), {}, torch.get_num_threads()
+
+    def run(pictures: np.ndarray) -> Maps:
+        if pictures.shape not in sessions:
+            sessions[pictures.shape] = _onnx_session(onnxruntime, exported, torch.from_numpy(pictures), n_threads)
+        features, logits = sessions[pictures.shape].run(None, {"pictures": pictures})
+        return Maps(torch.from_numpy(logits), torch.from_numpy(features))
+
+    return run
+
+
+def _onnx_session(onnxruntime, exported: nn.Module, example: Tensor, n_threads: int):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            exported, (example,), str(path), input_names=["pictures"], output_names=["features", "logits"], dynamo=False
+        )
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def _import(module: str, package: str):
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise RuntimeMissingError(f"{package} is not installed: pip install 'muybridge[fast]'") from error

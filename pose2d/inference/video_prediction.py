@@ -1,0 +1,308 @@
+"""Videos in, 2D keypoints out: every camera decoded in its own thread, memory independent of length."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from ...datasets import Array, frame_times, views_dataset, with_provenance
+from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
+from ..detector import Detector
+from .animal_search import Finder, centre_of, finder_of
+from .engine import Found, View
+from .image_transforms import warp
+from .uncertainty import Uncertainty
+
+SAVE_EVERY = 30.0  # seconds
+AHEAD = 4  # decoded frames that wait per camera
+
+
+def predict(
+    detector: Detector,
+    videos: Mapping[str, str | os.PathLike],
+    *,
+    follow: bool = True,
+    precision: str = "auto",
+    runtime: str = "auto",
+    times: Array | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Keypoints of every frame of every camera.
+
+    Parameters
+    ----------
+    videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
+    follow : look at a window around the animal while it is not lost, instead of at the whole frame
+    precision : "fp32", "bf16", or "auto": bf16 where the processor or GPU multiplies tiles of it
+    runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
+    times : (n_frames,) seconds; None: from the videos' frame rate
+    checkpoint : file to which what was found is saved every half minute, so that a killed prediction goes on from
+        there; it is removed at the end
+    progress : show a bar with frames per second
+
+    Returns
+    -------
+    views dataset: position, confidence (probability of being within `confidence_radius` pixels of the truth, an
+    attribute of the variable), covariance. A damaged frame is NaN with confidence 0 and is counted in the attribute
+    `damaged_frames`.
+
+    Raises
+    ------
+    VideoError : a video is missing, empty or unreadable, or their frame rates differ
+    """
+    infos = {str(name): probe_video(path) for name, path in videos.items()}
+    fps = _common_fps(infos)
+    finder = finder_of(detector, precision, runtime, follow)
+    tracks = {name: Track(finder, info) for name, info in infos.items()}
+    kept = (
+        Checkpoint(Path(checkpoint), _fingerprint(detector, infos, follow, precision, runtime, detector.recipe.looks))
+        if checkpoint
+        else None
+    )
+    first = kept.restore(tracks) if kept else 0
+    total = sum(info.n_frames for info in infos.values())
+    with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
+        together = _has_room(finder) and runtime in ("auto", "torch")
+        for images in _instants(infos, first):
+            if kept:
+                kept.save_if_due(tracks)
+            seen = _look_together(finder, tracks, images) if together else {}
+            for name, image in images.items():
+                tracks[name].step(image, seen.get(name))
+            bar.update(len(images))
+    if kept:
+        kept.path.unlink(missing_ok=True)
+    views = _collect(detector, tracks, fps, times)
+    options = {"follow": follow, "precision": precision, "runtime": runtime}
+    return with_provenance(views, "predict", options)
+
+
+@dataclass(eq=False)
+class Track:
+    """One camera: where the animal was last seen, and what was found so far.
+
+    A row holds (n_keypoints, 9) float32 of one frame, see `_as_row`; NaN: damaged.
+    """
+
+    finder: Finder
+    info: VideoInfo
+    rows: list[np.ndarray] = field(default_factory=list)
+    centre: Array | None = None
+    damaged: int = 0
+
+    def __post_init__(self):
+        self.side = self.finder.window_side(self.info.width, self.info.height)
+
+    def first_view(self) -> View | None:
+        """The window where the animal was seen last; None: it has to be found."""
+        return None if self.centre is None else self.finder.window_at(self.centre, self.side)
+
+    def step(self, image: Image | None, seen: Found | None = None) -> None:
+        """Look at the next frame; `seen`: what the first view showed, where that is known already."""
+        if image is None:
+            self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
+            return
+        found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
+        if found is None:
+            found = self.finder.find(image)
+        self.add(_as_row(found))
+
+    def add(self, row: np.ndarray) -> None:
+        """Keep a frame's row, and where the animal is in it (a damaged frame changes nothing)."""
+        self.rows.append(row)
+        if np.isnan(row).all():
+            self.damaged += 1
+            return
+        if self.side:
+            self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
+
+
+def _has_room(finder: Finder) -> bool:
+    """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
+    return next(finder.engine.network.parameters()).device.type == "cuda"
+
+
+def _look_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+    """What the windows of the cameras of one instant show, each size in one batch."""
+    by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
+    for name, image in images.items():
+        view = tracks[name].first_view()
+        if image is not None and view is not None:
+            by_size.setdefault(view[1], []).append((name, view[0], warp(image, *view)))
+    seen: dict[str, Found] = {}
+    for batch in by_size.values():
+        names, matrices, inputs = zip(*batch, strict=True)
+        seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
+    return seen
+
+
+def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
+    if not infos:
+        raise VideoError("there are no videos to predict on; give {camera name: video file}")
+    rates = {name: info.fps for name, info in infos.items()}
+    if max(rates.values()) - min(rates.values()) > 1e-3 * max(rates.values()):
+        listed = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+        raise VideoError(f"the videos have different frame rates ({listed} per second); they are not synchronous")
+    return float(np.median(list(rates.values())))
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """Rows of all cameras in a file that only the same prediction goes on from."""
+
+    path: Path
+    fingerprint: str
+    saved: int = 0
+    saved_at: float = field(default_factory=time.monotonic)
+
+    def restore(self, tracks: Mapping[str, Track]) -> int:
+        """Give each track its saved rows; returns the number of instants (0 where there is nothing to go on from)."""
+        if not self.path.is_file():
+            return 0
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                if str(saved["fingerprint"]) != self.fingerprint:
+                    return 0
+                rows = [saved[f"rows_{c}"] for c in range(len(tracks))]
+        except (OSError, ValueError, KeyError, EOFError):
+            return 0
+        for track, own in zip(tracks.values(), rows, strict=True):
+            for row in own:
+                track.add(row)
+        self.saved = len(rows[0])
+        return self.saved
+
+    def save_if_due(self, tracks: Mapping[str, Track]) -> None:
+        n_done = min(len(track.rows) for track in tracks.values())
+        if n_done == self.saved or time.monotonic() - self.saved_at < SAVE_EVERY:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        with partial.open("wb") as stream:
+            np.savez(stream, fingerprint=np.array(self.fingerprint), **rows)  # type: ignore[arg-type]
+        os.replace(partial, self.path)
+        self.saved, self.saved_at = n_done, time.monotonic()
+
+
+def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
+    """Hash of the weights, the videos (path, size, time of change) and the options."""
+    digest = hashlib.blake2b(b"rows of 9", digest_size=16)
+    for network in (part.network for part in (detector, detector.locator) if part is not None):
+        for value in network.state_dict().values():
+            digest.update(value.cpu().numpy().tobytes())
+    for name, info in infos.items():
+        state = info.path.stat()
+        digest.update(f"{name} {info.path} {state.st_size} {state.st_mtime_ns}".encode())
+    digest.update(repr(options).encode())
+    return digest.hexdigest()
+
+
+def _instants(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[dict[str, Image | None]]:
+    """The frames of each instant, each camera decoded ahead by its own thread. A decoder's error is raised here."""
+    stop = threading.Event()
+    queues: dict[str, queue.Queue] = {name: queue.Queue(AHEAD) for name in infos}
+    threads = [
+        threading.Thread(target=_decode, args=(info, first, queues[name], stop), daemon=True)
+        for name, info in infos.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        waiting = list(infos)
+        while waiting:
+            items = {name: queues[name].get() for name in waiting}
+            for item in items.values():
+                if isinstance(item, Exception):
+                    raise item
+            waiting = [name for name in waiting if items[name] is not _END]
+            if waiting:
+                yield {name: items[name][0] for name in waiting}
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+_END = object()
+
+
+def _decode(info: VideoInfo, first: int, frames: queue.Queue, stop: threading.Event) -> None:
+    def put(item) -> bool:
+        while not stop.is_set():
+            try:
+                frames.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    try:
+        with closing(read_frames(info.path, first)) as reader:
+            for image in reader:
+                if not put((image,)):
+                    return
+        put(_END)
+    except Exception as error:  # noqa: BLE001 (raised again by the consumer)
+        put(error)
+
+
+def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times: Array | None) -> xr.Dataset:
+    n_frames = max(len(track.rows) for track in tracks.values())
+    if n_frames == 0:
+        raise VideoError("no frame could be decoded from any of the videos")
+    n_keypoints = len(detector.keypoints)
+    rows = np.full((len(tracks), n_frames, n_keypoints, 9), np.nan)
+    for c, track in enumerate(tracks.values()):
+        if track.rows:
+            rows[c, : len(track.rows)] = track.rows
+    found = _of_rows(rows)
+    confidence, covariances = calibrated(detector.uncertainty, found)
+    if times is None:
+        times = frame_times(n_frames, fps)
+    views = views_dataset(
+        found.points,
+        cameras=list(tracks),
+        keypoints=detector.keypoints,
+        times=times[:n_frames],
+        confidence=confidence,
+        covariances_2d=covariances,
+    )
+    views["confidence"].attrs["confidence_radius"] = detector.uncertainty.radius
+    views.attrs["fps"] = fps
+    views.attrs["damaged_frames"] = [track.damaged for track in tracks.values()]
+    return views
+
+
+def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
+    """Confidence (..., n_keypoints) and covariances (..., 2, 2) that were measured to hold; missing: 0 and NaN."""
+    known = np.asarray(np.isfinite(found.covariances).all((-2, -1)))
+    safe = np.where(known[..., None, None], found.covariances, np.eye(2))
+    found = Found(*(np.nan_to_num(values) for values in found))._replace(covariances=safe)
+    confidence = np.where(known, uncertainty.confidence(found), 0.0)
+    scaled = safe * uncertainty.scale(found)[..., None, None]
+    return confidence, np.where(known[..., None, None], scaled, np.nan)
+
+
+def _as_row(found: Found) -> np.ndarray:
+    """(n_keypoints, 9) float32: x, y, mass, evidence, width, and the claimed covariance."""
+    flat = found.covariances.reshape(-1, 4)
+    return np.column_stack([found.points, found.mass, found.evidence, found.width, flat]).astype(np.float32)
+
+
+def _of_rows(rows: Array) -> Found:
+    """What (..., n_keypoints, 9) rows hold."""
+    covariances = rows[..., 5:].reshape(*rows.shape[:-1], 2, 2)
+    return Found(rows[..., :2], rows[..., 2], covariances, rows[..., 3], rows[..., 4])

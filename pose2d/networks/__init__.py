@@ -1,0 +1,3 @@
+"""Network architectures and their pretrained weights: images in, maps per keypoint out.
+
+Imports no other room of pose2d."""

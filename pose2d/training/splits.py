@@ -1,0 +1,73 @@
+"""Which labelled frames are kept out of training, so that what is measured on them means something."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...formats.labels.labelled_frames import LabelError, Labels
+
+
+def split_labels(labels: Labels, fraction: float, by: str = "time", seed: int = 0) -> tuple[Labels, Labels | None, str]:
+    """Training frames, held-out frames (None if there are too few), and a sentence on how they were split.
+
+    by : "time": one block of neighbouring instants of every recording; "video": whole recordings; "camera": whole
+        cameras; "random": any frames (neighbouring frames of one recording look alike: the error is flattered).
+        Views of one instant stay together except for "camera".
+
+    Raises
+    ------
+    LabelError : "video" or "camera" with only one of them
+    """
+    if fraction <= 0 or len(labels) < 8:
+        return labels, None, f"no frames were held out of {len(labels)}: nothing is calibrated"
+    held = {"time": _by_time, "video": _by_group, "camera": _by_camera, "random": _by_random}[by](
+        labels, fraction, seed
+    )
+    if not held.any() or held.all():
+        raise LabelError(f"{len(labels)} frames cannot be split by {by!r} with a fraction of {fraction}")
+    return labels.select(~held), labels.select(held), f"{held.sum()} of {len(labels)} frames were held out by {by}"
+
+
+def _recordings(labels: Labels) -> NDArray:
+    """(n,) recording of each frame without its camera: views of one moment share it when their numbers agree."""
+    counts = {group: len({c for c, g in zip(labels.cameras, labels.groups, strict=True) if g == group})
+              for group in labels.groups}  # fmt: skip
+    same = set(labels.groups) == set(labels.cameras) or max(counts.values()) > 1
+    return np.array(["all" if same else group for group in labels.groups])
+
+
+def _by_time(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
+    held, instants, recordings = np.zeros(len(labels), bool), np.array(labels.instants), _recordings(labels)
+    for recording in np.unique(recordings):
+        own = np.unique(instants[recordings == recording])
+        n_held = round(fraction * len(own))
+        if n_held:  # from the middle of the second half: neither the first nor the last moments
+            first = min(int(0.6 * len(own)), len(own) - n_held)
+            held |= (recordings == recording) & np.isin(instants, own[first : first + n_held])
+    return held
+
+
+def _by_random(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
+    moments = [f"{r}/{i}" for r, i in zip(_recordings(labels), labels.instants, strict=True)]
+    return _some(moments, fraction, seed)
+
+
+def _by_group(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
+    if len(set(labels.groups)) < 2:
+        raise LabelError(f"all frames are of one recording ({labels.groups[0]}); hold out by 'time' instead")
+    return _some(labels.groups, fraction, seed)
+
+
+def _by_camera(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
+    if len(labels.camera_names) < 2:
+        raise LabelError(f"all frames are of one camera ({labels.cameras[0]}); hold out by 'time' instead")
+    return _some(labels.cameras, fraction, seed)
+
+
+def _some(names, fraction: float, seed: int) -> NDArray[np.bool_]:
+    unique = list(dict.fromkeys(names))
+    order = np.random.default_rng(seed).permutation(len(unique))
+    n_held = min(max(1, round(fraction * len(unique))), len(unique) - 1)
+    chosen = {unique[i] for i in order[:n_held]}
+    return np.array([name in chosen for name in names])

@@ -1,0 +1,240 @@
+"""The command line: each subcommand reads, calls one public function, and says what it wrote.
+
+Imports a step only when that step runs, so that `muybridge --help` stays instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+
+app = typer.Typer(
+    help="From synchronised videos of a moving animal to 3D skeletons and joint kinematics with honest error bars.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SessionPath = Annotated[Path, typer.Argument(help="session.toml, or the folder that holds it", show_default="here")]
+Force = Annotated[bool, typer.Option("--force", help="run even where nothing has changed")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bars")]
+
+
+def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
+    from .config import read_session
+    from .steps import run_session
+
+    run_session(read_session(path), steps, force=force, progress=not quiet, say=typer.echo)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="where to write it; must not hold anything else")] = Path(
+        "muybridge-demo"
+    ),
+    seed: Annotated[int, typer.Option(help="another seed renders another recording")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Render a rig with a galloping animal, run every step on it, and compare with the truth (no download)."""
+    from .demo_run import run_demo
+
+    run_demo(folder, seed=seed, progress=not quiet, say=typer.echo)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="the folder of a recording")] = Path(),
+    overwrite: Annotated[bool, typer.Option(help="replace a session.toml that is there")] = False,
+) -> None:
+    """Propose a session.toml from the videos, boards and 2D files found in a folder."""
+    from .proposal import write_proposal
+
+    path = write_proposal(folder, overwrite=overwrite)
+    typer.echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
+
+
+@app.command()
+def check(session: SessionPath = Path()) -> None:
+    """State frames, frame rate, size and units per camera, and what would stop the session."""
+    from .config import read_session
+    from .recording_facts import describe
+
+    loaded = read_session(session)
+    table, problems = describe(loaded)
+    typer.echo(f"{loaded.name}: world unit {loaded.unit}, frame rate {loaded.fps or 'as the videos say'}")
+    typer.echo(table.to_string(na_rep="-"))
+    for problem in problems:
+        typer.echo(f"problem: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("nothing is missing: 'muybridge run' can start")
+
+
+@app.command()
+def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """Board recordings -> cameras (rig.toml) and how far to trust them."""
+    _run_steps(session, ("calibrate",), force, quiet)
+    _show_calibration(session)
+
+
+def _show_calibration(path: Path) -> None:
+    from .config import read_session
+    from .steps import read_calibration_report
+
+    found = read_calibration_report(read_session(path))
+    if found is not None:
+        typer.echo(str(found))
+
+
+@app.command()
+def extract(
+    session: SessionPath = Path(),
+    n: Annotated[int, typer.Option("-n", min=1, help="instants; every camera gives its picture of each")] = 20,
+    to: Annotated[
+        Path | None, typer.Option(help="folder of the project", show_default="labels beside the file")
+    ] = None,
+    method: Annotated[str, typer.Option(help="kmeans (pictures that differ) or uniform (evenly in time)")] = "kmeans",
+) -> None:
+    """Choose the first frames to label; writes a DeepLabCut project that any labeller opens."""
+    from .config import read_session
+    from .label_loop import extract_session
+
+    loaded = read_session(session)
+    folder = extract_session(loaded, n, to or loaded.folder / "labels", method=method)
+    typer.echo(f"wrote {folder}: label its pictures, then name it under [train] labels")
+
+
+@app.command()
+def suggest(
+    session: SessionPath = Path(),
+    n: Annotated[int, typer.Option("-n", min=1, help="pictures, over all cameras")] = 20,
+    to: Annotated[Path | None, typer.Option(help="folder of the project", show_default="labels-next")] = None,
+) -> None:
+    """Choose the frames to label next, where cameras disagree in 3D; writes them with labels to correct."""
+    from .config import read_session
+    from .label_loop import suggest_session
+
+    loaded = read_session(session)
+    folder = to or loaded.folder / "labels-next"
+    typer.echo(suggest_session(loaded, n, folder).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    typer.echo(f"wrote {folder}: correct its labels, then add it to the list [train] labels")
+
+
+@app.command()
+def corruption(
+    session: SessionPath = Path(),
+    labels: Annotated[
+        Path | None, typer.Option(help="labelled frames to spoil", show_default="those that training held out")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Errors of the detector on spoilt pictures: light, blur, motion, noise, jpeg, resolution (Horse-C)."""
+    from .config import read_session
+    from .label_loop import corruption_session
+
+    table = corruption_session(read_session(session), labels, progress=not quiet)
+    typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+@app.command()
+def train(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """Labelled frames of all cameras -> one detector."""
+    _run_steps(session, ("train",), force, quiet)
+
+
+@app.command()
+def predict(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """Videos (or another tool's 2D files) -> keypoints in pixels (views.nc)."""
+    _run_steps(session, ("predict",), force, quiet)
+
+
+@app.command()
+def reconstruct(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """Keypoints in pixels and cameras -> the animal in 3D (pose.nc)."""
+    _run_steps(session, ("reconstruct",), force, quiet)
+
+
+@app.command()
+def kinematics(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """3D -> joint angles and velocities (kinematics.nc)."""
+    _run_steps(session, ("kinematics",), force, quiet)
+
+
+@app.command()
+def report(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """One offline HTML page of everything (report.html)."""
+    _run_steps(session, ("report",), force, quiet)
+
+
+@app.command()
+def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+    """All steps that the session asks for; those whose inputs have not changed are left out."""
+    from .config import STEPS
+
+    _run_steps(session, STEPS, force, quiet)
+
+
+@app.command()
+def batch(
+    sessions: Annotated[list[Path], typer.Argument(help="session files, or folders searched for session.toml")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="sessions at a time")] = 1,
+    force: Force = False,
+) -> None:
+    """Run many sessions, each in a process of its own; one that fails never stops the others."""
+    from .batch import find_sessions, run_batch
+
+    found = find_sessions(sessions)
+    outcomes = []
+    for outcome in run_batch(found, n_jobs=jobs, force=force):
+        outcomes.append(outcome)
+        word = "done" if outcome.succeeded else "FAILED"
+        typer.echo(f"[{len(outcomes)}/{len(found)}] {word} {outcome.session}: {outcome.message}")
+    n_failed = sum(not outcome.succeeded for outcome in outcomes)
+    typer.echo(f"{len(found) - n_failed} of {len(found)} sessions done" + (f", {n_failed} failed" if n_failed else ""))
+    if n_failed:
+        raise typer.Exit(1)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"muybridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="say which")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; what goes wrong comes out as one sentence and exit code 1 (MUYBRIDGE_DEBUG=1 shows where)."""
+    # the decoder's own complaints would stand before our sentence
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    try:
+        app()
+    except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
+        if os.environ.get("MUYBRIDGE_DEBUG"):
+            raise
+        typer.echo(f"error: {' '.join(str(error).split()) or type(error).__name__}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("MUYBRIDGE_DEBUG"):
+            raise
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        typer.echo(f"error: internal ({said}); run again with MUYBRIDGE_DEBUG=1 and report what it shows", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

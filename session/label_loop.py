@@ -1,0 +1,138 @@
+"""The way into a session and the loop back: frames to label first, frames to label next, how robust the detector is.
+
+The loop crosses the stages: the disagreement of the cameras in 3D says where the detector should be taught.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .config import Session, SessionError
+from .steps import detector_path, label_folders, load_rig
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from ..pose2d import Detector
+
+
+def extract_session(session: Session, n: int, folder: Path, *, method: str = "kmeans") -> Path:
+    """Write the first frames to label of a session's videos as a project that labellers open; returns its folder.
+
+    Raises
+    ------
+    SessionError : no camera has a video
+    ValueError, VideoError, LabelError : as `extract_frames`
+    """
+    from ..pose2d import extract_frames
+
+    skeleton = session.skeleton
+    names = {} if skeleton is None else {"keypoints": skeleton.keypoints, "bones": skeleton.bones}
+    return extract_frames(_videos(session), n, folder, method=method, **names)
+
+
+def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me") -> pd.DataFrame:
+    """Choose the pictures where the cameras disagree in 3D or the detector doubts, and write them with proposals.
+
+    The proposals are the 3D points seen by each camera, and the detector's own where there is no 3D.
+
+    Returns
+    -------
+    the table of `suggest_frames`; `folder` holds the project
+
+    Raises
+    ------
+    SessionError : a step has not run, or no camera has a video
+    LabelError : the folder holds labels already
+    """
+    from ..datasets import check_pose, check_views
+    from ..pose2d import export_suggestions, suggest_frames
+
+    videos = _videos(session)
+    views, pose = check_views(_made(session, "views.nc")), check_pose(_made(session, "pose.nc"))
+    lacking = [name for name in map(str, views["view"].values) if name not in videos]
+    if lacking:
+        raise SessionError(f"{session.path}: camera '{lacking[0]}' has no 'video' to take pictures from; add it")
+    views = views.sel(keypoint=pose["keypoint"].values)
+    seen = _projected(session, views, pose)
+    disagreement = np.linalg.norm(seen - views["position"].values, axis=-1)
+    # a point that the cameras place but this one did not find is worth a label, too
+    disagreement[np.isfinite(seen).all(-1) & np.isnan(disagreement)] = np.inf
+    chosen = suggest_frames(views, {"3D disagreement": disagreement}, n=n)
+    placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
+    proposals = views.assign(position=views["position"].copy(data=np.where(placed, seen, views["position"])))
+    bones = session.skeleton.bones if session.skeleton is not None else ()
+    export_suggestions(chosen, videos, folder, proposals, bones=bones, scorer=scorer)
+    return chosen
+
+
+def corruption_session(session: Session, labels: Path | None = None, *, progress: bool = False) -> pd.DataFrame:
+    """Errors of the session's detector on spoilt pictures, as `corruption_table`, of labels it has not been trained on.
+
+    labels : None: the frames that training held out
+    """
+    from ..pose2d import corruption_table, read_labels
+
+    detector = _detector(session)
+    spoilt = _held_out(session, detector) if labels is None else read_labels(labels)
+    return corruption_table(detector, spoilt, progress=progress)
+
+
+def _held_out(session: Session, detector: Detector) -> Any:
+    from ..pose2d import join_labels, read_labels
+    from ..pose2d.training.splits import split_labels
+
+    folders = label_folders(session)
+    if not folders:
+        raise SessionError(f"{session.path} has no [train] labels; say which labelled frames to spoil with --labels")
+    every = join_labels([read_labels(folder) for folder in folders])
+    held_out = split_labels(every, detector.recipe.holdout, detector.recipe.holdout_by)[1]
+    if held_out is None:
+        raise SessionError(f"{session.path}: training held out no frame; say which frames to spoil with --labels")
+    return held_out
+
+
+def _videos(session: Session) -> dict[str, Path]:
+    videos = session.sources("video")
+    if not videos:
+        raise SessionError(f"{session.path}: no camera has a 'video'; add one to each [cameras.NAME]")
+    return videos
+
+
+def _detector(session: Session) -> Detector:
+    from ..pose2d import load_detector
+
+    path = detector_path(session)
+    if path is None:
+        raise SessionError(f"{session.path} has neither [train] labels nor [predict] detector, so there is no detector")
+    if not path.is_file():
+        raise SessionError(f"there is no detector {path}; run 'muybridge train {session.path}' first")
+    return load_detector(path)
+
+
+def _made(session: Session, name: str) -> xr.Dataset:
+    from ..datasets import read_dataset
+
+    path = session.output / name
+    if not path.is_file():
+        step = {"views.nc": "predict", "pose.nc": "reconstruct"}[name]
+        raise SessionError(f"there is no {path}; run 'muybridge {step} {session.path}' first")
+    return read_dataset(path)
+
+
+def _projected(session: Session, views: xr.Dataset, pose: xr.Dataset) -> np.ndarray:
+    """(n_views, n_frames, n_keypoints, 2) the 3D points in each camera's picture, NaN where outside of it."""
+    rig = load_rig(session).subset([str(name) for name in views["view"].values])
+    if pose.sizes["time"] != views.sizes["time"]:
+        raise SessionError(
+            f"{session.output}: views.nc has {views.sizes['time']} frames and pose.nc {pose.sizes['time']};"
+            f" run 'muybridge reconstruct {session.path}'"
+        )
+    seen = rig.project(pose["position"].values)
+    sizes = np.array([camera.size for camera in rig])[:, None, None]
+    seen[~((seen >= 0) & (seen <= sizes - 1)).all(axis=-1)] = np.nan
+    return seen

@@ -1,0 +1,120 @@
+"""`muybridge init`: a session.toml proposed from what lies in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ..formats.video.reading import VIDEO_SUFFIXES
+from .config import SessionError
+from .provenance import write_text
+
+_BOARD_WORDS = ("board", "calib", "charuco", "checker")
+_POINT_SUFFIXES = (".h5", ".csv")
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+
+
+def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
+    """Tables of a session file for the videos, board recordings and 2D files found below a folder.
+
+    A file belongs to the camera whose name stands in its own or a folder's name; what lies under a name with "board",
+    "calib", "charuco" or "checker" is a board recording.
+
+    Raises
+    ------
+    SessionError : the folder does not exist or holds neither videos nor 2D files
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise SessionError(f"there is no folder {folder}")
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and "results" not in p.relative_to(folder).parts)
+    videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
+    animal = [p for p in videos if not _is_board(p, folder)]
+    points = [p for p in files if p.suffix.lower() in _POINT_SUFFIXES and "labels" not in str(p.relative_to(folder))]
+    names = _camera_names([p.relative_to(folder) for p in (animal or points)])
+    if not names:
+        raise SessionError(f"{folder} holds no videos ({', '.join(VIDEO_SUFFIXES)}) and no 2D files to name cameras by")
+    cameras: dict[str, dict[str, str]] = {name: {} for name in names.values()}
+    for path, name in names.items():
+        cameras[name]["video" if path.suffix.lower() in VIDEO_SUFFIXES else "points"] = path.as_posix()
+    for name, entry in cameras.items():
+        board = _board_of(name, [p for p in files if _is_board(p, folder)], folder)
+        if board is not None:
+            entry["board"] = board.relative_to(folder).as_posix()
+        found = [p for p in points if name in _words(p.relative_to(folder)) and not _is_board(p, folder)]
+        if found and "points" not in entry and animal:
+            entry["points"] = found[0].relative_to(folder).as_posix()
+    return {
+        "session": {"name": folder.resolve().name, "output": "results", "unit": "mm"},
+        "cameras": cameras,
+        "board": {
+            "type": "charuco",
+            "squares_x": 7,
+            "squares_y": 10,
+            "square_length": 25.0,
+            "marker_length": 18.75,
+            "dictionary": "4X4_1000",
+        },
+        "reconstruct": {"method": "smooth"},
+    }
+
+
+_HEADER = """\
+# Proposed by 'muybridge init' from the files found here. Correct the [board] (count the squares, measure one in the
+# unit of [session]), add the animal, then 'muybridge check' and 'muybridge run'. Paths are relative to this file.
+#
+# [skeleton]
+# keypoints = ["nose", "neck", "left_hip", "left_knee", "left_ankle"]
+# bones = [["nose", "neck"], ["left_hip", "left_knee"], ["left_knee", "left_ankle"]]
+#
+# [joints]
+# left_knee = ["left_hip", "left_knee", "left_ankle"]
+#
+# [train]                # only where no camera has a 'points' file
+# labels = "labels"      # a folder of frames labelled in DeepLabCut's CSV layout
+
+"""
+
+
+def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
+    """Write `propose_session` as session.toml in the folder.
+
+    Raises
+    ------
+    SessionError : one is already there (and not `overwrite`), or nothing was found to propose
+    """
+    path = Path(folder) / "session.toml"
+    if path.exists() and not overwrite:
+        raise SessionError(f"{path} already exists; edit it, or replace it with --overwrite")
+    write_text(path, _HEADER + tomli_w.dumps(propose_session(folder)))
+    return path
+
+
+def _is_board(path: Path, folder: Path) -> bool:
+    return any(word in str(path.relative_to(folder)).lower() for word in _BOARD_WORDS)
+
+
+def _words(path: Path) -> set[str]:
+    """Every folder name, the stem, and the stem's parts."""
+    stem = path.stem
+    return {*path.parts[:-1], stem, *stem.replace("-", "_").replace(".", "_").split("_")}
+
+
+def _camera_names(paths: list[Path]) -> dict[Path, str]:
+    """One camera per file: the file's stem, or its folder's name where each file lies in a folder of its own."""
+    parents = [path.parent.name for path in paths]
+    own_folder = len(set(parents)) == len(paths) > 1
+    return {path: (parent if own_folder else path.stem) for path, parent in zip(paths, parents, strict=True)}
+
+
+def _board_of(name: str, candidates: list[Path], folder: Path) -> Path | None:
+    """The board video of a camera, or the folder of its board images."""
+    mine = [path for path in candidates if name in _words(path.relative_to(folder))]
+    images = [path for path in mine if path.suffix.lower() in _IMAGE_SUFFIXES]
+    if images:
+        return images[0].parent
+    videos = [path for path in mine if path.suffix.lower() in VIDEO_SUFFIXES]
+    return videos[0] if videos else None

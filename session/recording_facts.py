@@ -1,0 +1,112 @@
+"""What a session's files hold: facts per camera, and whether the cameras saw the same instants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, probe_video
+from .config import Session, SessionError
+from .foreseen_problems import foreseen_problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
+    """Frames per second that the videos share; None where they do not say, or where none is a video file.
+
+    Raises
+    ------
+    SessionError : a video is missing or unreadable, or they differ in length or frame rate; the camera is named
+    """
+    facts = {}
+    for name, path in videos.items():
+        if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
+            raise SessionError(f"camera '{name}': {path} is no video (known: {', '.join(VIDEO_SUFFIXES)})")
+        if path.is_dir() and what == "videos":
+            raise SessionError(f"camera '{name}': {path} is a folder, no video")
+        if path.is_dir():
+            continue
+        try:
+            facts[name] = probe_video(path)
+        except VideoError as error:
+            raise SessionError(f"camera '{name}': {error}") from error
+    if not facts:
+        return None
+    n_frames = {name: fact.n_frames for name, fact in facts.items()}
+    if len(set(n_frames.values())) > 1:
+        raise SessionError(
+            f"the {what} differ in length: {_listed(n_frames, 'frames')}; they are not synchronous: trim them to the"
+            " same instants"
+        )
+    rates = {name: round(fact.fps, 3) for name, fact in facts.items()}
+    if len(set(rates.values())) > 1:
+        raise SessionError(f"the {what} differ in frame rate: {_listed(rates, 'Hz')}; record or convert them alike")
+    return next(iter(rates.values()), None)
+
+
+def _listed(values: dict[str, float], unit: str) -> str:
+    return ", ".join(f"{name} {value:g} {unit}" for name, value in values.items())
+
+
+def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
+    """One row per camera (frames, fps, size, seconds, board, points), and what would stop the session from running."""
+    import pandas as pd
+
+    rows, problems = {}, []
+    for name, camera in session.cameras.items():
+        row: dict = {"frames": None, "fps": None, "size": None, "seconds": None}
+        if camera.video is not None:
+            try:
+                fact = probe_video(camera.video)
+                row = {"frames": fact.n_frames, "fps": round(fact.fps, 3), "size": f"{fact.width}x{fact.height}",
+                       "seconds": round(fact.n_frames / fact.fps, 3)}  # fmt: skip
+            except VideoError as error:
+                problems.append(f"camera '{name}': {error}")
+        rows[name] = row | {"board": _describe_board(camera.board), "points": camera.points and camera.points.name}
+    if not problems:
+        for kind, what in (("video", "videos"), ("board", "board videos")):
+            files = {n: p for n, p in session.sources(kind).items() if isinstance(p, Path) and p.is_file()}
+            try:
+                check_same_instants(files, what)
+            except SessionError as error:
+                problems.append(str(error))
+    without_board = [name for name, camera in session.cameras.items() if camera.board is None]
+    if session.rig is None and without_board:
+        problems.append(f"camera '{without_board[0]}' has no 'board' source and the session names no rig file")
+    return pd.DataFrame.from_dict(rows, orient="index"), problems + _missing(session)
+
+
+def _missing(session: Session) -> list[str]:
+    """What the session lacks to run from beginning to end."""
+    problems = []
+    if len(session.cameras) < 2:
+        problems.append("3D needs at least two cameras; add another [cameras.NAME]")
+    points = session.sources("points")
+    if points and len(points) < len(session.cameras):
+        lacking = next(name for name in session.cameras if name not in points)
+        problems.append(f"camera '{lacking}' has no 'points' file while others have; give all or none")
+    if not points and "labels" not in session.options["train"] and "detector" not in session.options["predict"]:
+        problems.append(
+            "2D points have no source: give every camera 'points', or [train] labels, or [predict] detector"
+        )
+    if session.rig is None:
+        try:
+            session.make_board()
+        except ValueError as error:
+            problems.append(str(error))
+    return problems + foreseen_problems(session)
+
+
+def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:
+    if board is None:
+        return None
+    if isinstance(board, tuple):
+        return f"{len(board)} images"
+    if board.is_dir():
+        return f"{board.name}/ ({sum(1 for entry in board.iterdir() if entry.is_file())} files)"
+    try:
+        return f"{board.name} ({probe_video(board).n_frames} frames)"
+    except VideoError:
+        return f"{board.name} (unreadable)"

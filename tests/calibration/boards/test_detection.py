@@ -1,0 +1,168 @@
+"""Boards in images: found where they are, in any print, and kept beside their source."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from muybridge.calibration import CalibrationError, CharucoBoard, Checkerboard, MarkerBoard, calibrate, detect_board
+from muybridge.calibration.boards import image_sources
+from muybridge.calibration.boards.corner_finders import make_finder, opencv_board
+from muybridge.calibration.boards.detection_cache import load_detections
+from muybridge.calibration.boards.image_sources import natural_key
+from muybridge.formats.video import reading
+from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return render_board(small_rig(1), *board_motion(5, reach=40.0, tilt=0.3, seed=1))["cam_0"]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    rig, (R, t) = small_rig(1), board_motion(5, reach=40.0, tilt=0.3, seed=1)
+    return rig[0].project((BOARD.points - BOARD.points.mean(axis=0)) @ R.swapaxes(1, 2) + t[:, None])
+
+
+def test_corners_are_where_the_board_was_drawn(pictures, truth):
+    found = detect_board(pictures, BOARD, progress=False)
+    assert found.seen.mean() > 0.9
+    errors = (found.corners - truth)[found.seen]
+    assert np.median(np.linalg.norm(errors, axis=-1)) < 0.3
+    assert_allclose(np.median(errors, axis=0), 0, atol=0.1)
+
+
+def test_a_cut_dictionary_finds_the_same_corners_as_the_whole(pictures):
+    whole = cv2.aruco.CharucoDetector(opencv_board(BOARD, cut=False))
+    for picture in pictures:
+        corners, ids, _, _ = whole.detectBoard(picture)
+        mine = make_finder(BOARD)(picture, False).corners
+        assert_allclose(mine[ids.ravel()], corners.reshape(-1, 2))
+        assert np.isfinite(mine[:, 0]).sum() == len(ids)
+
+
+@pytest.mark.parametrize("options", [{"inverted": True}, {"legacy": True}, {"dictionary": "DICT_6X6_250"}])
+def test_other_prints_are_found_when_asked_for(options):
+    board = CharucoBoard(7, 6, 40.0, 30.0, **options)
+    pictures = render_board(small_rig(1), *board_motion(2, reach=20.0, tilt=0.2, seed=5), board=board)["cam_0"]
+    assert detect_board(pictures, board, progress=False).seen.mean() > 0.9
+
+
+def test_a_checkerboard_is_read_in_the_same_order_from_any_side():
+    board, squares = Checkerboard(6, 5, 30.0), np.indices((6, 7)).sum(axis=0) % 2
+    drawn = np.pad(np.kron(squares, np.ones((60, 60))) * 200 + 30, 60, constant_values=230).astype(np.uint8)
+    upright = make_finder(board)(drawn, False).corners
+    turned = make_finder(board)(np.ascontiguousarray(drawn[::-1, ::-1]), False).corners
+    assert_allclose(np.array(drawn.shape[::-1]) - 1 - turned, upright, atol=0.05)
+    quarter = make_finder(board)(np.ascontiguousarray(np.rot90(drawn)), False).corners
+    expected = np.stack([upright[:, 1], drawn.shape[1] - 1 - upright[:, 0]], axis=-1)
+    assert_allclose(quarter, expected, atol=0.05)
+
+
+def test_single_markers_calibrate_a_camera():
+    board = MarkerBoard((3, 5, 7, 11), 60.0, ((-80, -80), (80, -80), (-80, 80), (80, 80)))
+    size, dictionary = 600, cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_1000)
+    drawn = np.full((size, size), 255, np.uint8)
+    for marker, (x, y) in zip(board.ids, board.centers, strict=True):
+        at = (np.array([y, x]) - 30) * 2 + size // 2
+        drawn[int(at[0]) : int(at[0]) + 120, int(at[1]) : int(at[1]) + 120] = dictionary.generateImageMarker(
+            marker, 120
+        )
+    to_plane = np.array([[0.5, 0, 0.25 - 150], [0, 0.5, 0.25 - 150], [0, 0, 1]])
+    rig, (R, t) = small_rig(2), board_motion(14, reach=40.0, seed=3)
+    images = {}
+    for camera in rig:
+        poses = [(camera.R @ r, camera.R @ s + camera.t) for r, s in zip(R, t, strict=True)]
+        maps = [camera.K @ np.column_stack([r[:, 0], r[:, 1], s]) @ to_plane for r, s in poses]
+        images[camera.name] = [
+            cv2.warpPerspective(drawn, H, camera.size, flags=cv2.INTER_AREA, borderValue=255) for H in maps
+        ]
+    found = calibrate(images, board, lens=0, progress=False)
+    assert_allclose([camera.K[0, 0] for camera in found.rig], [560, 570], rtol=0.02)
+    baseline = np.linalg.norm(found.rig.centers[1] - found.rig.centers[0])
+    assert_allclose(baseline, np.linalg.norm(rig.centers[1] - rig.centers[0]), rtol=0.02)
+
+
+def test_detections_are_kept_beside_the_video_until_it_changes(tmp_path, pictures):
+    path = tmp_path / "front.avi"
+    write_video(path, pictures)
+    first = detect_board(path, BOARD, progress=False)
+    assert load_detections(path, BOARD, 1) is not None
+    assert load_detections(path, CharucoBoard(7, 6, 41.0, 30.0), 1) is None
+    assert_allclose(detect_board(path, BOARD, progress=False).corners, first.corners)
+    write_video(path, pictures[:3])
+    assert load_detections(path, BOARD, 1) is None
+    assert detect_board(path, BOARD, progress=False).n_frames == 3
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_no_cache(tmp_path, pictures):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, picture in enumerate(pictures[:2]):
+        cv2.imwrite(str(folder / f"frame-{number}.png"), picture)
+    folder.chmod(0o555)
+    found = detect_board(folder, BOARD, progress=False)
+    assert found.n_frames == 2
+    assert {path.name for path in folder.iterdir()} == {"frame-0.png", "frame-1.png"}
+    folder.chmod(0o755)
+
+
+def test_every_nth_frame_keeps_the_frames_numbers(pictures):
+    found = detect_board(pictures, BOARD, every=2, progress=False)
+    assert found.n_frames == 5
+    assert set(found.frames) <= {0, 2, 4}
+    with pytest.raises(CalibrationError, match="every=0"):
+        detect_board(pictures, BOARD, every=0, progress=False)
+
+
+def test_names_sort_as_people_count():
+    assert sorted(["a-10.png", "a-9.png", "a-2b.png"], key=natural_key) == ["a-2b.png", "a-9.png", "a-10.png"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: CharucoBoard(1, 6, 40, 30), "2x2"),
+        (lambda: CharucoBoard(7, 6, 30, 40), "smaller than square_length"),
+        (lambda: CharucoBoard(7, 6, 40, 30, dictionary="9X9"), "unknown ArUco dictionary"),
+        (lambda: CharucoBoard(20, 20, 40, 30, dictionary="4X4_50"), "needs 200 markers"),
+        (lambda: Checkerboard(6, 5, -1), "positive length"),
+        (lambda: MarkerBoard((1, 1), 30, ((0, 0), (50, 0))), "must differ"),
+    ],
+)
+def test_boards_that_cannot_be_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def write_video(path, pictures):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, pictures[0].shape[::-1])
+    for picture in pictures:
+        writer.write(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    writer.release()
+
+
+def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures, monkeypatch):
+    video = tmp_path / "board.avi"
+    write_video(video, pictures)
+    assert len(list(image_sources.gray_frames(video, "left"))) == 5
+    promise = replace(reading.probe_video(video), n_frames=12)
+    for module in (image_sources, reading):
+        monkeypatch.setattr(module, "probe_video", lambda path, **_: promise)
+    with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
+        list(image_sources.gray_frames(video, "left"))
+
+
+def test_a_damaged_frame_keeps_its_number(tmp_path, pictures, monkeypatch):
+    video = tmp_path / "board.avi"
+    write_video(video, pictures * 3)
+    whole = detect_board(video, BOARD, cache=False, progress=False)
+    retrieve, number = reading._retrieve, iter(range(99))
+    monkeypatch.setattr(reading, "_retrieve", lambda *arguments: None if next(number) == 2 else retrieve(*arguments))
+    found = detect_board(video, BOARD, cache=False, progress=False)
+    assert found.n_frames == 15
+    assert np.isnan(found.corners[2]).all()
+    assert_allclose(np.delete(found.corners, 2, axis=0), np.delete(whole.corners, 2, axis=0))

@@ -1,0 +1,74 @@
+"""Error bars against what repeated noise does."""
+
+import numpy as np
+import pytest
+
+from muybridge.calibration import calibrate, image_uncertainty, projection_covariance, volume_uncertainty
+from muybridge.cameras.rotations import rotation_vector
+from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
+
+
+def lens_and_poses(rig):
+    """Parameters in the order of the covariance table for a lens of 2 coefficients; poses relative to the first."""
+    values = [np.concatenate([camera.K[[0, 1, 0, 1], [0, 1, 2, 2]], camera.distortion[:2]]) for camera in rig]
+    return np.concatenate(values)
+
+
+def pose_errors(rig, truth):
+    """Small motions in each camera's frame that carry its found pose, relative to the first camera, to the true one."""
+    errors = []
+    for camera, true in zip(rig.cameras[1:], truth.cameras[1:], strict=True):
+        R, t = true.R @ truth[0].R.T, true.t - true.R @ truth[0].R.T @ truth[0].t
+        turn = rotation_vector(camera.R @ R.T)
+        errors += [turn, camera.t - camera.R @ R.T @ t]
+    return np.concatenate(errors)
+
+
+@pytest.mark.parametrize("gross", [0.0, 0.01])
+def test_z_scores_of_all_parameters_are_standard_normal(gross):
+    scores = []
+    for seed in range(20):
+        rig = small_rig(3)
+        seen = see_board(rig, *board_motion(14, seed=seed, reach=80.0), noise=0.2, seed=seed + 100, gross=gross)
+        found = calibrate(seen, BOARD, lens=2, progress=False)
+        error = np.concatenate([lens_and_poses(found.rig) - lens_and_poses(rig), pose_errors(found.rig, rig)])
+        scores.append(error / np.sqrt(np.diag(found.covariance)))
+    inside = (np.abs(np.concatenate(scores)) < 2).mean()
+    assert 0.92 <= inside <= 0.98
+
+
+def test_projection_and_triangulation_scatter_as_predicted():
+    rig, points = small_rig(3), np.random.default_rng(0).uniform(-60, 60, (6, 3))
+    first = rig[0]
+    points_in_first = points @ first.R.T + first.t
+    R, t = board_motion(16, seed=4, reach=80.0)
+    shown = []
+    for seed in range(12):
+        found = calibrate(see_board(rig, R, t, noise=0.3, seed=seed), BOARD, lens=1, progress=False)
+        # the world of the boards, in which the points stand still: where the found boards lie, against the true ones
+        world = boards_world(found, R, t)
+        shown.append(found.rig.project(points @ world[0].T + world[1]))
+    predicted = projection_covariance(found, points_in_first)
+    scatter = np.var(np.array(shown), axis=0, ddof=1).sum(axis=-1)
+    ratio = scatter.mean() / np.trace(predicted, axis1=-2, axis2=-1).mean()
+    assert 0.5 < ratio < 1.8
+    volume = volume_uncertainty(found, points_in_first)
+    assert np.isfinite(volume).all()
+    assert (np.linalg.eigvalsh(volume) > 0).all()
+
+
+def boards_world(found, R, t):
+    """Rotation and translation that carry the true boards' corners onto the found ones (least squares)."""
+    points = BOARD.points - BOARD.points.mean(axis=0)
+    true = (points @ R[found.frames].swapaxes(1, 2) + t[found.frames][:, None]).reshape(-1, 3)
+    seen = (BOARD.points @ found.board_R.swapaxes(1, 2) + found.board_t[:, None]).reshape(-1, 3)
+    U, _, V = np.linalg.svd((seen - seen.mean(axis=0)).T @ (true - true.mean(axis=0)))
+    turn = U @ np.diag([1, 1, np.linalg.det(U @ V)]) @ V
+    return turn, seen.mean(axis=0) - turn @ true.mean(axis=0)
+
+
+def test_projection_is_least_certain_where_no_board_was_seen():
+    found = calibrate(see_board(small_rig(3), *board_motion(16, reach=40.0)), BOARD, lens=2, progress=False)
+    pixels, deviation = image_uncertainty(found, "cam_1", 900.0)
+    assert pixels.shape == (12, 16, 2)
+    assert np.nanmax(deviation) > 2 * deviation[5:7, 7:9].max()

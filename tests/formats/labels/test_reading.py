@@ -1,0 +1,194 @@
+"""Labels of other tools become the same arrays; what is wrong with a file is said with its name."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from muybridge.pose2d import LabelError, join_labels, read_labels
+from tests.helpers import SHARED, needs_shared
+from tests.pose2d.animals import (
+    KEYPOINTS,
+    animal_points,
+    draw_animal,
+    write_dlc,
+    write_picture,
+    write_video,
+)
+
+SIZE = (128, 96)
+NAMES = [f"img{i:03d}.png" for i in range(4)]
+
+
+@pytest.fixture
+def pictured(tmp_path):
+    """Four pictures in `cam/` and their points, one keypoint of the second missing."""
+    points = animal_points(4, SIZE)
+    for i, name in enumerate(NAMES):
+        write_picture(tmp_path / "cam" / name, draw_animal(points[i], SIZE, i))
+    points[1, 2] = np.nan
+    return tmp_path / "cam", points
+
+
+def assert_same(labels, points):
+    assert labels.keypoints == KEYPOINTS
+    np.testing.assert_allclose(labels.points_2d, points, atol=1e-3)
+    assert labels.image(0).shape == (96, 128, 3)
+    assert set(labels.cameras) == {"cam"}
+
+
+def test_a_project_of_two_cameras_gives_each_frame_its_camera_and_instant(labels):
+    assert len(labels) == 48
+    assert labels.camera_names == ("front", "side")
+    assert labels.cameras.count("side") == 24
+    assert labels.instants[:3] == (0, 1, 2)
+    assert labels.symmetries == (("ear_left", "ear_right"),)
+
+
+def test_selecting_keeps_rows_together(labels):
+    chosen = labels.select([30, 2])
+    assert chosen.cameras == ("side", "front")
+    np.testing.assert_array_equal(chosen.points_2d[1], labels.points_2d[2])
+    mask = np.array(labels.cameras) == "side"
+    assert len(labels.select(mask)) == 24
+
+
+def test_deeplabcut_csv_with_one_or_three_name_columns(pictured):
+    folder, points = pictured
+    path = write_dlc(folder, points, [f"labeled-data/cam/{name}" for name in NAMES])
+    assert_same(read_labels(path), points)
+    lines = path.read_text().splitlines()
+    wide = [line.replace(",", ",,,", 1) for line in lines[:3]]
+    wide += [line.replace("labeled-data/cam/", "labeled-data,cam,", 1) for line in lines[3:]]
+    path.write_text("\n".join(wide) + "\n")
+    assert_same(read_labels(folder), points)
+
+
+def test_frames_without_any_label_are_left_out(pictured):
+    folder, points = pictured
+    points[3] = np.nan
+    write_dlc(folder, points, NAMES)
+    assert_same(read_labels(folder), points[:3])
+
+
+def test_lightning_pose_csv_lies_above_its_picture_folder(pictured):
+    folder, points = pictured
+    path = write_dlc(folder.parent, points, [f"cam/{name}" for name in NAMES], scorer="lp")
+    assert_same(read_labels(path), points)
+
+
+@pytest.mark.parametrize("columns", ["protocol 0", "protocol 2"])
+def test_deeplabcut_h5_table_is_read_without_unpickling(pictured, columns):
+    folder, points = pictured
+    with h5py.File(folder / "CollectedData_me.h5", "w") as file:
+        row = np.dtype([("index", "S60"), ("values_block_0", "<f8", (8,))])
+        rows = np.array(
+            [(f"labeled-data/cam/{n}".encode(), p.ravel()) for n, p in zip(NAMES, points, strict=True)], row
+        )
+        table = file.create_group("df_with_missing").create_dataset("table", data=rows)
+        table.attrs["values_block_0_kind"] = np.void(_column_names(columns))
+    assert_same(read_labels(folder), points)
+
+
+def _column_names(protocol):
+    """What pandas stores: a pickled list of (scorer, keypoint, coordinate), with references to earlier strings."""
+    if protocol == "protocol 0":
+        text, memo = "(lp0\n", 1
+        for name in KEYPOINTS:
+            for coord in "xy":
+                text += f"(Vme\np{memo}\nV{name}\np{memo + 1}\nV{coord}\np{memo + 2}\ntp{memo + 3}\na"
+                memo += 4
+        return (text + ".").encode()
+    content, memo, known = b"\x80\x02]q\x00(", 1, {}
+    for name in KEYPOINTS:
+        for coord in "xy":
+            for part in ("me", name, coord):
+                if part in known:
+                    content += b"h" + bytes([known[part]])
+                else:
+                    content += b"X" + len(part).to_bytes(4, "little") + part.encode() + b"q" + bytes([memo])
+                    known[part], memo = memo, memo + 1
+            content += b"\x87q" + bytes([memo])
+            memo += 1
+    return content + b"e."
+
+
+def test_sleap_analysis_takes_its_frames_from_the_video_beside_it(tmp_path):
+    points = animal_points(6, SIZE)
+    (tmp_path / "cam").mkdir()
+    write_video(tmp_path / "cam" / "clip.mp4", points, SIZE)
+    labelled = points.copy()
+    labelled[2] = np.nan
+    with h5py.File(tmp_path / "cam" / "clip.analysis.h5", "w") as file:
+        file["tracks"] = labelled.transpose(2, 1, 0)[None]
+        file["node_names"] = np.array(KEYPOINTS, dtype="S")
+        file["video_path"] = r"D:\recordings\clip.mp4"
+    labels = read_labels(tmp_path)
+    assert_same(labels, points[[0, 1, 3, 4, 5]])
+    assert labels.instants == (0, 1, 3, 4, 5)
+    assert np.abs(labels.image(4).astype(int) - draw_animal(points[5], SIZE, 105)).mean() < 12
+
+
+def test_coco_keypoints_move_by_half_a_pixel_and_skip_what_is_not_labelled(pictured):
+    folder, points = pictured
+    annotations = [
+        {"image_id": i, "keypoints": coco_row(p)}
+        for i, p in enumerate(points)
+    ]  # fmt: skip
+    images = [{"id": i, "file_name": name} for i, name in enumerate(NAMES)]
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "keypoints": KEYPOINTS}]}
+    (folder / "coco.json").write_text(json.dumps(content))
+    assert_same(read_labels(folder), points)
+
+
+def coco_row(points):
+    return np.nan_to_num(np.column_stack([points + 0.5, np.isfinite(points[:, 0]) * 2])).ravel().tolist()
+
+
+def test_joined_labels_know_all_keypoints_and_are_missing_where_a_part_lacks_one(labels):
+    part = labels.select(range(2)).select_keypoints(["tail", "nose"])
+    both = join_labels([labels.select([5]), part])
+    assert both.keypoints == KEYPOINTS
+    assert np.isnan(both.points_2d[1:, 1:3]).all()
+    np.testing.assert_array_equal(both.points_2d[1:, 0], labels.points_2d[:2, 0])
+
+
+def test_sides_are_read_from_the_usual_spellings():
+    from muybridge.formats.labels.labelled_frames import symmetries_from_names
+
+    names = ["leftear", "rightear", "Eye_L", "Eye_R", "LHip", "RHip", "paw1LH_top", "paw4RH_top", "kneeLeft",
+             "kneeRight", "tail", "trail", "lip", "rip", "toe_l", "toe_r"]  # fmt: skip
+    assert set(symmetries_from_names(names)) == {
+        ("leftear", "rightear"), ("Eye_L", "Eye_R"), ("LHip", "RHip"), ("paw1LH_top", "paw4RH_top"),
+        ("kneeLeft", "kneeRight"), ("toe_l", "toe_r"),
+    }  # fmt: skip
+
+
+def test_what_is_wrong_with_a_label_file_is_said(pictured, tmp_path):
+    folder, points = pictured
+    path = write_dlc(folder, points, ["img000.png", "img001.png", "gone.png", "img003.png"])
+    with pytest.raises(LabelError, match=r"1 of 4 labelled images are missing, the first is .*gone\.png"):
+        read_labels(path)
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(LabelError, match="no 'bodyparts' and 'coords' header"):
+        read_labels(path)
+    write_dlc(folder, points[:0], [])
+    with pytest.raises(LabelError, match="holds no labelled frame"):
+        read_labels(path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LabelError, match="holds no label files"):
+        read_labels(tmp_path / "empty")
+    with pytest.raises(LabelError, match="there is no label file or folder"):
+        read_labels(tmp_path / "absent")
+
+
+@needs_shared
+@pytest.mark.shared
+def test_the_open_field_csv_and_h5_hold_the_same_labels():
+    folder = SHARED / "data" / "openfield" / "labeled-data" / "m4s1"
+    csv, h5 = (read_labels(next(folder.glob(f"*.{suffix}"))) for suffix in ("csv", "h5"))
+    assert csv.keypoints == h5.keypoints == ("snout", "leftear", "rightear", "tailbase")
+    assert len(csv) == 116
+    np.testing.assert_array_equal(csv.points_2d, h5.points_2d)
+    assert csv.pictures == h5.pictures

@@ -1,0 +1,187 @@
+"""The animal is found in a wide picture, and looked at once or several times."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muybridge.formats.labels.labelled_frames import mirror_partners
+from muybridge.pose2d import LabelError, read_labels, train
+from muybridge.pose2d.inference.animal_search import Finder, Look, centre_of, finder_of, looks_of, together
+from muybridge.pose2d.inference.engine import Engine, Found
+from muybridge.pose2d.inference.image_transforms import apply_affine, scaling, turned
+from muybridge.pose2d.training.train_detector import _is_small, _train_locator
+from muybridge.pose2d.training_config import Augmentation, Recipe
+from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_project
+
+WIDE = (320, 240)  # nearly ten times the animal's side
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """New pictures of the animal in a wide arena, and where its keypoints are."""
+    points = animal_points(12, WIDE, seed=7)
+    return [draw_animal(p, WIDE, 500 + i) for i, p in enumerate(points)], points
+
+
+@pytest.fixture(scope="module")
+def wide_labels(tmp_path_factory):
+    root = tmp_path_factory.mktemp("arena")
+    write_project(root, cameras=("top",), size=WIDE)
+    return read_labels(root / "labels")
+
+
+@pytest.fixture(scope="module")
+def many_looks(wide_labels):
+    augmentation = OPTIONS["augmentation"] | {"flip": 0.5, "rotation": 180.0}
+    return train(
+        wide_labels, seed=2, progress=False, **OPTIONS | {"augmentation": augmentation, "looks": 4, "iterations": 160}
+    )
+
+
+@given(st.floats(-180, 180), st.booleans(), st.integers(1, 40), st.integers(1, 40))
+def test_a_turned_view_keeps_its_middle_and_its_lengths(angle, mirrored, width, height):
+    view = scaling(1.5), (width, height)
+    matrix, size = turned(view, angle, mirrored)
+    middle = apply_affine(np.linalg.inv(np.vstack([view[0], [0, 0, 1]]))[:2], (np.array([width, height]) - 1) / 2)
+    np.testing.assert_allclose(apply_affine(matrix, middle), (np.array(size) - 1) / 2, atol=1e-9)
+    np.testing.assert_allclose(matrix[:, :2] @ matrix[:, :2].T, 1.5**2 * np.eye(2), atol=1e-9)
+    assert np.linalg.det(matrix[:, :2]) < 0 if mirrored else np.linalg.det(matrix[:, :2]) > 0
+
+
+@given(st.sampled_from([0.0, 90.0, 180.0, 270.0]), st.booleans())
+def test_quarter_turns_show_the_same_corners(angle, mirrored):
+    matrix, (width, height) = turned((scaling(1.0), (7, 4)), angle, mirrored)
+    corners = apply_affine(matrix, np.array([[0, 0], [6, 0], [0, 3], [6, 3]], float))
+    expected = [[x, y] for x in (0, width - 1) for y in (0, height - 1)]
+    np.testing.assert_allclose(sorted(corners.round(9).tolist()), expected, atol=1e-8)
+
+
+def test_several_looks_cost_one_at_the_whole_picture_and_the_others_at_the_animal(many_looks, pictures, monkeypatch):
+    images, truth = pictures
+    finder = finder_of(many_looks, "fp32")
+    sizes, read = [], Engine.read
+    monkeypatch.setattr(
+        Engine, "read", lambda self, inputs, views: (sizes.append(inputs.size), read(self, inputs, views))[1]
+    )
+    errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert np.median(errors) < 1.5
+    assert len(sizes) >= 5 * len(images)
+    assert sum(sizes) < 1.6 * sum(image.size for image in images)
+
+
+def test_an_empty_picture_is_searched_as_a_whole_and_answered_with_little_mass(many_looks):
+    found = finder_of(many_looks, "fp32").find(np.full((600, 800, 3), 115, np.uint8))
+    assert found.points.shape == (4, 2)
+    assert np.median(found.mass) < 0.3
+
+
+def test_mirrored_and_turned_looks_name_left_and_right_as_the_straight_one(many_looks, pictures):
+    images, truth = pictures
+    finder = finder_of(many_looks, "fp32")
+    assert finder.looks == (Look(0, False), Look(0, True), Look(180, False), Look(180, True))
+    alone = []
+    for look in finder.looks:
+        view = turned(finder.engine.whole_view(*WIDE), *look)
+        found = np.stack([finder.engine.look(image, view).points for image in images])
+        alone.append(np.linalg.norm(found[:, finder.mirror] - truth if look.mirrored else found - truth, axis=-1))
+    assert max(np.median(errors) for errors in alone) < 2.5
+    combined = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert combined.mean() < np.mean(alone)
+
+
+def test_looks_follow_what_training_did_to_its_pictures():
+    def looks(n, can_mirror=True, **how):
+        return looks_of(Recipe(looks=n, augmentation=Augmentation(**how)), can_mirror)
+
+    assert looks(1) == (Look(0, False),)
+    assert looks(2, rotation=10.0) == (Look(0, False), Look(0, True))
+    assert looks(2, flip=0.0, rotation=180.0) == (Look(0, False), Look(180, False))
+    assert looks(3, can_mirror=False, rotation=20.0) == (Look(0, False), Look(-10, False), Look(10, False))
+    assert [look.angle for look in looks(4, can_mirror=False, rotation=180.0)] == [0, 90, 180, 270]
+    with pytest.raises(ValueError, match="looks must be a whole number"):
+        Recipe(looks=0)
+
+
+def test_the_covariance_of_several_looks_is_their_mean_and_that_between_them():
+    def found(x):
+        claimed = np.array([[[2.0, 0.5], [0.5, 1.0]]])
+        return Found(np.array([[x, 5.0]]), np.array([0.8]), claimed, np.array([x]), np.array([2.0]))
+
+    joined = together([found(1.0), found(3.0), found(5.0)])
+    np.testing.assert_allclose(joined.points, [[3, 5]])
+    np.testing.assert_allclose(joined.covariances, [[[2 + 8 / 3, 0.5], [0.5, 1]]])
+    np.testing.assert_allclose(joined.evidence, [3])
+    np.testing.assert_allclose(joined.width**2, [4 + 8 / 3 / 2])
+
+
+def test_a_peak_far_from_the_others_does_not_move_the_window():
+    points = np.array([[100.0, 100], [110, 100], [100, 120], [700, 500]])
+    np.testing.assert_allclose(centre_of(points, np.full(4, 0.9), 50), [105, 110])
+    assert centre_of(points, np.array([0.9, 0.1, 0.1, 0.1]), 50) is None
+
+
+def test_mirror_partners():
+    assert mirror_partners(("nose", "l", "r"), [("l", "r")]).tolist() == [0, 2, 1]
+
+
+@pytest.fixture(scope="module")
+def two_stages(many_looks, wide_labels):
+    recipe = replace(many_looks.recipe, looks=1, locator=True)
+    locator = _train_locator(wide_labels, replace(recipe, iterations=40), None, seed=0, progress=False)
+    return replace(many_looks, recipe=recipe, locator=locator)
+
+
+def test_the_locator_leads_to_the_animal_and_spares_the_whole_picture(two_stages, pictures, monkeypatch):
+    images, truth = pictures
+    finder = finder_of(two_stages, "fp32")
+    sizes, read = [], Engine.read
+
+    def noted(self, inputs, views):
+        if self is finder.engine:
+            sizes.append(inputs.size)
+        return read(self, inputs, views)
+
+    monkeypatch.setattr(Engine, "read", noted)
+    errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert np.median(errors) < 2
+    assert sum(sizes) < 0.5 * sum(image.size for image in images)
+
+
+def test_a_locator_that_points_outside_the_picture_costs_time_and_nothing_else(two_stages, pictures, monkeypatch):
+    images, truth = pictures
+    finder = finder_of(two_stages, "fp32")
+    monkeypatch.setattr(Finder, "_boxed", lambda self, image: np.array([-200.0, -200.0]))
+    errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
+    assert np.median(errors) < 2
+
+
+def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(two_stages, wide_labels, labels):
+    def wants(network, shown):
+        return _is_small(replace(two_stages, recipe=replace(two_stages.recipe, network=network)), shown)
+
+    assert wants("mobilenet_v2", wide_labels)
+    assert not wants("small", wide_labels)
+    assert not wants("mobilenet_v2", labels)
+    with pytest.raises(ValueError, match="locator must be true, false"):
+        Recipe(locator=1)
+    with pytest.raises(ValueError, match="locator must be true, false"):
+        Recipe(locator="sometimes")
+    with pytest.raises(LabelError, match="no frame has two labelled keypoints"):
+        train(wide_labels.select_keypoints(("nose",)), progress=False, **OPTIONS | {"iterations": 1, "locator": True})
+
+
+def test_by_default_training_adds_a_locator_where_an_animal_has_a_box(wide_labels):
+    options = OPTIONS | {"network": "mobilenet_v2", "iterations": 1, "holdout": 0.0}
+    assert train(wide_labels, progress=False, **options).locator is not None
+    assert train(wide_labels.select_keypoints(("nose",)), progress=False, **options).locator is None
+
+
+def test_going_on_with_a_few_frames_keeps_what_the_locator_knows(two_stages, wide_labels, pictures):
+    images, truth = pictures
+    taught = train(wide_labels.select([0, 1, 2]), start=two_stages, progress=False, iterations=1, holdout=0.0)
+    centres = [finder_of(taught, "fp32").locator.find(image).points[0] for image in images]
+    middles = (truth.min(1) + truth.max(1)) / 2
+    assert np.median(np.linalg.norm(centres - middles, axis=-1)) < 5

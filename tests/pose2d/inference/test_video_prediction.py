@@ -1,0 +1,101 @@
+"""Videos are followed by a window, give what the whole frame gives, and a killed prediction goes on."""
+
+import cv2
+import numpy as np
+import pytest
+
+from muybridge.pose2d import predict
+from muybridge.pose2d.inference import video_prediction
+from muybridge.pose2d.inference.engine import Engine
+from tests.pose2d.animals import animal_points, draw_animal
+
+SIZE = (128, 96)
+
+
+@pytest.fixture(scope="module")
+def wide_video(tmp_path_factory):
+    return film(tmp_path_factory.mktemp("wide") / "wide.mp4", 12)
+
+
+def film(path, n_frames):
+    """A small animal that wanders in a wide picture: the video, and where it is."""
+    points = animal_points(12, SIZE, seed=5)[:n_frames]
+    place = np.stack([120 + 8 * np.arange(n_frames), np.full(n_frames, 90)], -1)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 20.0, (480, 320))
+    for i in range(n_frames):
+        frame = np.full((320, 480, 3), 115, np.uint8)
+        x, y = place[i]
+        frame[y : y + 96, x : x + 128] = draw_animal(points[i], SIZE, i)
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path, points + place[:, None]
+
+
+def test_following_a_window_finds_the_animal_as_the_whole_frame_does(detector, wide_video):
+    path, truth = wide_video
+    followed = predict(detector, {"a": path}, progress=False)
+    whole = predict(detector, {"a": path}, follow=False, progress=False)
+    errors = [np.linalg.norm(views["position"].values[0] - truth, axis=-1) for views in (followed, whole)]
+    assert np.median(errors[0]) < 1.5
+    assert np.median(errors[0]) < np.median(errors[1]) + 0.3
+    np.testing.assert_allclose(followed["time"], np.arange(12) / 20)
+
+
+def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_animal_is_lost(
+    detector, wide_video, monkeypatch
+):
+    looked = []
+    look = Engine.look
+    monkeypatch.setattr(
+        Engine, "look", lambda self, image, view=None: (looked.append(view), look(self, image, view))[1]
+    )
+    predict(detector, {"a": wide_video[0]}, progress=False)
+    areas = [width * height for _, (width, height) in looked]
+    assert sum(area == 480 * 320 for area in areas) <= 6
+    assert all(area < 0.3 * 480 * 320 for area in areas if area != 480 * 320)
+
+
+def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tmp_path, monkeypatch):
+    path, _ = wide_video
+    videos = {"a": path, "b": path}
+    expected = predict(detector, videos, progress=False)
+    monkeypatch.setattr(video_prediction, "SAVE_EVERY", 0.0)
+    step, seen = video_prediction.Track.step, []
+
+    def killed(self, *frame):
+        seen.append(1)
+        if len(seen) == 17:
+            raise KeyboardInterrupt
+        step(self, *frame)
+
+    monkeypatch.setattr(video_prediction.Track, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
+    assert (tmp_path / "part.npz").is_file()
+    monkeypatch.setattr(video_prediction.Track, "step", lambda self, *frame: (seen.append(2), step(self, *frame))[1])
+    resumed = predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
+    assert seen.count(2) == 24 - 2 * 8
+    np.testing.assert_array_equal(resumed["position"].values, expected["position"].values)
+    np.testing.assert_array_equal(resumed["covariance"].values, expected["covariance"].values)
+    assert not (tmp_path / "part.npz").exists()
+
+
+def test_cameras_looked_at_together_give_what_each_gives_alone(detector, wide_video, tmp_path, monkeypatch):
+    """As on a GPU: one batch per instant and size; a video may be shorter than the others."""
+    path, _ = wide_video
+    short, _ = film(tmp_path / "short.mp4", 7)
+    videos = {"a": path, "b": short, "c": path}
+    alone = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
+    batches = []
+    read = Engine.read
+    monkeypatch.setattr(
+        Engine,
+        "read",
+        lambda self, inputs, views: (batches.append(len(inputs)), read(self, inputs, views))[1],
+    )
+    monkeypatch.setattr(video_prediction, "_has_room", lambda finder: True)
+    together = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
+    np.testing.assert_allclose(together["position"].values, alone["position"].values, atol=1e-2)
+    np.testing.assert_allclose(together["confidence"].values, alone["confidence"].values, atol=1e-3)
+    assert batches.count(3) >= 6
+    assert np.isnan(together["position"].sel(view="b").values[7:]).all()

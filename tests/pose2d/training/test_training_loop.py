@@ -1,0 +1,79 @@
+"""A killed training goes on exactly; hard negatives and the locator do what they are for."""
+
+import numpy as np
+import pytest
+
+from muybridge.pose2d import DetectorError, load_detector, train
+from muybridge.pose2d.inference.animal_boxes import box_labels
+from muybridge.pose2d.inference.animal_search import finder_of
+from muybridge.pose2d.training.crops import Crops
+from muybridge.pose2d.training.training_loop import Trainer, one_cycle
+from muybridge.pose2d.training_config import Recipe
+from tests.pose2d.animals import OPTIONS, draw_animal
+
+
+def test_a_killed_training_goes_on_to_the_very_same_weights(labels, tmp_path, monkeypatch):
+    short = OPTIONS | {"iterations": 6, "checks": 3, "hard_negatives": 0.5}
+    whole = train(labels, seed=3, progress=False, **short)
+    step = Trainer._step
+
+    def killed(self, images, points):
+        if self.done == 5:
+            raise KeyboardInterrupt
+        step(self, images, points)
+
+    monkeypatch.setattr(Trainer, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(labels, seed=3, progress=False, checkpoint=tmp_path / "state.pt", **short)
+    monkeypatch.setattr(Trainer, "_step", step)
+    resumed = train(labels, seed=3, progress=False, checkpoint=tmp_path / "state.pt", **short)
+    for name, value in whole.network.state_dict().items():
+        assert value.equal(resumed.network.state_dict()[name]), name
+    assert resumed.history["loss"] == whole.history["loss"]
+    with pytest.raises(DetectorError, match="other labels, options or seed"):
+        train(labels, seed=4, progress=False, checkpoint=tmp_path / "state.pt", **short)
+
+
+def test_a_crop_depends_on_seed_and_number_only_and_false_peaks_attract(labels):
+    recipe = Recipe.from_options(OPTIONS | {"hard_negatives": 1.0})
+    crops = Crops(labels, recipe, 1.0, 4, seed=0)
+    images, points = crops.batch(5)
+    again = Crops(labels, recipe, 1.0, 4, seed=0).batch(5)
+    assert images.equal(again[0])
+    np.testing.assert_array_equal(points, again[1])
+    found = labels.points_2d.copy()
+    found[7, 2] = [100.0, 80.0]
+    crops.remember_false_peaks(found, batch=10)
+    np.testing.assert_array_equal(crops.false_peaks, [[7, 100, 80]])
+    assert crops.batch(13)[0].equal(Crops(labels, recipe, 1.0, 4, seed=0).batch(13)[0])
+    assert not crops.batch(14)[0].equal(Crops(labels, recipe, 1.0, 4, seed=0).batch(14)[0])
+
+
+def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing():
+    rates = [one_cycle(p, 0.2) for p in np.linspace(0, 1, 101)]
+    assert max(rates) == pytest.approx(1.0, abs=2e-3)
+    assert np.argmax(rates) == 20
+    assert rates[-1] < 2e-3
+    assert np.all(np.diff(rates[:20]) > 0)
+    assert np.all(np.diff(rates[21:]) < 0)
+
+
+def test_a_locator_looks_at_the_animal_only_and_is_saved_with_the_detector(labels, tmp_path):
+    detector = train(labels, progress=False, **(OPTIONS | {"iterations": 2, "locator": True}))
+    path = detector.save(tmp_path / "two_stages.safetensors")
+    finder = finder_of(load_detector(path), "fp32")
+    assert finder.locator is not None
+    wide = np.full((400, 600, 3), 110, np.uint8)
+    wide[200:296, 300:428] = draw_animal(labels.points_2d[0], (128, 96))
+    finder.find(wide)  # two iterations find nothing: the answer must still come, from the whole picture
+    boxes = box_labels(labels)
+    np.testing.assert_allclose(boxes.points_2d[:, 0], boxes.points_2d[:, 1:].mean(1))
+
+
+def test_patience_keeps_the_best_weights(labels):
+    options = OPTIONS | {"iterations": 8, "checks": 8, "patience": 1, "learning_rate": 1e-9}
+    detector = train(labels, progress=False, **options)
+    errors = detector.history["held_out"]
+    assert len(errors) <= 8
+    assert detector.history["iteration"] == list(range(1, len(errors) + 1))
+    assert detector.network.spread_bias.abs().sum() > 0  # fitted, however early training stopped

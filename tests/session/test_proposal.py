@@ -1,0 +1,54 @@
+import tomllib
+
+import pytest
+
+from muybridge.session import SessionError, read_session
+from muybridge.session.proposal import propose_session, write_proposal
+from tests.helpers import write_video
+
+
+def test_videos_and_boards_side_by_side_are_found(tmp_path):
+    for name in ("left", "right"):
+        (tmp_path / "boards").mkdir(exist_ok=True)
+        write_video(tmp_path / f"{name}.mp4", 2)
+        write_video(tmp_path / "boards" / f"{name}.mp4", 2)
+    tables = propose_session(tmp_path)
+    assert tables["cameras"] == {
+        "left": {"video": "left.mp4", "board": "boards/left.mp4"},
+        "right": {"video": "right.mp4", "board": "boards/right.mp4"},
+    }
+
+
+def test_a_folder_per_camera_is_understood(tmp_path):
+    for name in ("top", "side"):
+        (tmp_path / name / "calibration_images").mkdir(parents=True)
+        write_video(tmp_path / name / "session1.mp4", 2)
+        (tmp_path / name / "calibration_images" / "0.jpg").write_bytes(b"x")
+        (tmp_path / name / "session1.analysis.h5").write_bytes(b"x")
+    cameras = propose_session(tmp_path)["cameras"]
+    assert cameras["top"] == {
+        "video": "top/session1.mp4",
+        "board": "top/calibration_images",
+        "points": "top/session1.analysis.h5",
+    }
+
+
+def test_the_proposal_is_a_session_that_reads(tmp_path):
+    write_video(tmp_path / "a.mp4", 2)
+    write_video(tmp_path / "b.mp4", 2)
+    path = write_proposal(tmp_path)
+    assert list(read_session(path).cameras) == ["a", "b"]
+    assert "session" in tomllib.loads(path.read_text())
+
+
+def test_an_existing_session_file_is_never_replaced_silently(tmp_path):
+    write_video(tmp_path / "a.mp4", 2)
+    write_proposal(tmp_path)
+    with pytest.raises(SessionError, match="--overwrite"):
+        write_proposal(tmp_path)
+    write_proposal(tmp_path, overwrite=True)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path):
+    with pytest.raises(SessionError, match="no videos"):
+        propose_session(tmp_path)

@@ -1,0 +1,157 @@
+"""Parts of the smoother against plain numpy, and what its prior in time and its second sides are for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from muybridge.triangulate import smooth
+from muybridge.triangulate.smoothing import _kernels_smooth
+from muybridge.triangulate.smoothing.difference_prior import (
+    even_jumps,
+    find_jumps,
+    row_precisions,
+    smooth_tracks,
+    stencil,
+)
+from muybridge.triangulate.smoothing.joint_mode import Doubt, find_mode, joint_posterior, settle
+from muybridge.triangulate.smoothing.observations import linearise, noise_memory
+from muybridge.triangulate.smoothing.ray_alternatives import reflected
+from muybridge.triangulate.smoothing.smoother import check_problem
+from muybridge.triangulate.smoothing.windows import learn, open_window, windows
+from tests.triangulate.recordings import FPS, coverage, seen
+
+
+def some_information(rng, *shape):
+    half = rng.normal(size=(*shape, 3, 3))
+    return half @ half.swapaxes(-1, -2)
+
+
+def test_the_gram_is_that_of_the_weighted_differences():
+    rng = np.random.default_rng(0)
+    for order in (1, 2, 4):
+        rows = rng.uniform(0.1, 2, 12)
+        differences = np.diff(np.eye(12), order, axis=0)
+        dense = differences.T @ np.diag(rows[: 12 - order]) @ differences
+        gram = _kernels_smooth.weighted_gram(stencil(order), rows)
+        for lag in range(order + 1):
+            np.testing.assert_allclose(gram[: 12 - lag, lag], dense.diagonal(lag), atol=1e-12)
+
+
+def test_surprise_is_the_innovation_of_what_the_rest_expects():
+    rng = np.random.default_rng(1)
+    own, rest = some_information(rng, 4, 2), some_information(rng, 4, 2)
+    place, expected = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2, 3))
+    own[2, 1] = 0
+    posterior = np.linalg.inv(own + rest)
+    mean = np.einsum("...ij,...j->...i", own, place) + np.einsum("...ij,...j->...i", rest, expected)
+    mean = np.einsum("...ij,...j->...i", posterior, mean)
+    vector, chi2 = np.einsum("...ij,...j->...i", own, place), np.empty((4, 2))
+    _kernels_smooth.surprise(own, vector, mean, posterior, 0, 4, chi2)
+    assert chi2[2, 1] == 0
+    own[2, 1] = np.eye(3)
+    away = place - expected
+    wanted = np.einsum("...i,...ij,...j->...", away, np.linalg.inv(np.linalg.inv(own) + np.linalg.inv(rest)), away)
+    wanted[2, 1] = 0
+    np.testing.assert_allclose(chi2, wanted, rtol=1e-5)
+
+
+def test_the_memory_of_white_errors_is_one_and_claimed_noise_changes_nothing(ring_rig, moving_skeleton):
+    rng = np.random.default_rng(2)
+    scale = rng.choice([0.5, 2.0], (6, *moving_skeleton.shape[:2]))
+    points_2d = ring_rig.project(moving_skeleton) + scale[..., None] * rng.normal(size=(*scale.shape, 2))
+    problem = replace(check_problem(points_2d, ring_rig, FPS, None, None, None), scale=scale)
+    learned = learn(problem)
+    memory = noise_memory(learned.observations, learned.tracks.inlier_probability, learned.tracks.points_3d)
+    np.testing.assert_allclose(memory, 1, atol=0.25)
+
+
+def test_a_push_of_the_whole_body_is_found_and_does_not_loosen_the_tracks(ring_rig, moving_skeleton):
+    pushed = moving_skeleton.copy()
+    pushed[100:] += np.cumsum(np.full((100, 1, 3), [0.0, 3.0, 0.0]), axis=0)  # 300 mm/s from one frame to the next
+    points_2d, confidence, _ = seen(ring_rig, pushed)
+    learned = learn(check_problem(points_2d, ring_rig, FPS, confidence, None, None))
+    found = np.flatnonzero(np.isfinite(learned.tracks.jumps) & (learned.tracks.jumps > 0))
+    assert len(found)
+    assert (abs(found + learned.prior.order / 2 - 100) < 5).all()
+    calm, calm_confidence, _ = seen(ring_rig, moving_skeleton)
+    still = learn(check_problem(calm, ring_rig, FPS, calm_confidence, None, learned.prior.order))
+    assert not np.nan_to_num(still.tracks.jumps, posinf=0).any()
+    ratio = np.median(learned.prior.precisions / still.prior.precisions)
+    assert 0.1 < ratio < 10
+    track = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
+    near = slice(95, 106)
+    assert coverage(track.points_3d[near], track.covariances_3d[near], pushed[near]) > 0.85
+
+
+def test_without_a_push_none_is_found():
+    rng = np.random.default_rng(3)
+    order, precisions = 2, np.array([25.0, 100.0, 400.0])
+    steps = rng.normal(size=(400, 3, 3)) / np.sqrt(precisions)[:, None]
+    truth = np.cumsum(np.cumsum(steps, axis=0), axis=0)
+    information = np.broadcast_to(np.eye(3), (400, 3, 3, 3)).copy()
+    jumps = even_jumps([400], order)
+    vector = truth + rng.normal(size=truth.shape)
+    *_, differences = smooth_tracks(information, vector, order, jumps, precisions, 1e-6)
+    assert (find_jumps(differences, precisions, jumps, order) == jumps).all()
+    assert np.isinf(jumps[-2:]).all()
+    assert (row_precisions(precisions, jumps)[-2:] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def window(ring_rig, skeleton, moving_skeleton):
+    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
+    points_2d[np.arange(6) != 2, 60:90, 4] = np.nan
+    problem = check_problem(points_2d, ring_rig, FPS, confidence, skeleton, None)
+    return open_window(problem, learn(problem), slice(0, 200), None)
+
+
+def test_settling_a_part_gives_the_mode_of_the_whole(window):
+    fixed = window.observations, window.points_3d, window.spread, window.prior, window.bones
+    mode = find_mode(*fixed)
+    moved, moving = mode.points_3d.copy(), np.zeros(200, bool)
+    moved[95:105, 3] += 0.8
+    moving[95:105] = True
+    again = settle(window.observations, moved, moving, window.prior, window.bones)
+    np.testing.assert_allclose(again.points_3d, mode.points_3d, atol=0.02 * window.observations.pixel + 0.02)
+    assert again.converged
+
+
+def test_the_wrong_side_of_a_ray_is_left(window, moving_skeleton):
+    fixed = window.observations, window.points_3d, window.spread, window.prior, window.bones
+    mode = reflected(window.observations, find_mode(*fixed), window.prior, window.bones)
+    arrays, hidden = window.observations.arrays, slice(60, 90)
+    centre = -arrays.R[2].T @ arrays.t[2]
+    here = mode.points_3d[hidden, 4]
+    ray = (here - centre) / np.linalg.norm(here - centre, axis=1, keepdims=True)
+    wrong = mode.points_3d.copy()
+    wrong[hidden, 4] -= 2 * ((here - mode.points_3d[hidden, 3]) * ray).sum(axis=1, keepdims=True) * ray
+    far = np.linalg.norm(wrong - mode.points_3d, axis=-1)[hidden, 4].max()
+    assert far > 5
+    start = replace(mode, points_3d=wrong, seen=linearise(window.observations, wrong))
+    back = reflected(window.observations, start, window.prior, window.bones)
+    np.testing.assert_allclose(back.points_3d[hidden, 4], mode.points_3d[hidden, 4], atol=0.1 * far)
+
+
+def test_a_doubt_widens_the_error_bars_by_its_second_moment(window):
+    mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    away = np.tile([1.0, 2.0, 0.0], (30, 1))
+    sure = joint_posterior(window.observations, mode, window.prior)
+    fresh = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    doubtful = replace(fresh, doubts=(Doubt(4, slice(60, 90), away, 0.25),))
+    unsure = joint_posterior(window.observations, doubtful, window.prior)
+    more = unsure.spread() - sure.spread()
+    np.testing.assert_allclose(
+        more[60:90, 4], np.broadcast_to(0.25 * np.outer(away[0], away[0]), (30, 3, 3)), atol=1e-9
+    )
+    np.testing.assert_allclose(unsure.lagged[60:89, 4, 0] - sure.lagged[60:89, 4, 0], more[60:89, 4], atol=1e-9)
+    assert not more[:, 3].any()
+    assert not more[:60].any()
+
+
+def test_windows_cover_every_frame_once_and_overlap():
+    for n_frames, length in ((2000, 1000), (1999, 700), (10, 50), (1, 5)):
+        parts = list(windows(n_frames, length, 100))
+        kept = np.concatenate([np.arange(n_frames)[keep] for _, keep in parts])
+        np.testing.assert_array_equal(kept, np.arange(n_frames))
+        assert all(f.start <= k.start and k.stop <= f.stop and k.stop - k.start <= length for f, k in parts)

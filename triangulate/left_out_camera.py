@@ -1,0 +1,134 @@
+"""Which method predicts best what a camera saw that it was not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..cameras import CameraRig
+from ..datasets import check_views
+from ..numerics.arrays import Array
+from .framewise_methods import view_arrays
+from .reconstruction import matching_rig, reconstruct
+from .smoothing.difference_prior import informative_frames
+
+Method = Callable[[Array, CameraRig, Array | None], Array]
+
+
+def leave_one_camera_out(
+    points_2d: Array,
+    rig: CameraRig,
+    methods: Mapping[str, Method],
+    *,
+    confidence: Array | None = None,
+    threshold: float = 50.0,
+) -> pd.DataFrame:
+    """Error of each method where a camera that it did not see sees the points: a choice between methods without truth.
+
+    Each camera is left out in turn, the points are made from the others and projected into it. Outliers of the
+    left-out camera disturb every method alike; medians and the share of large misses say more than means.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    methods : {name: function of (points_2d, rig, confidence) that returns points_3d (n_frames, n_keypoints, 3), or
+        a result with `points_3d`}, such as ``{"smooth": lambda y, rig, c: smooth(y, rig, fps=100, confidence=c)}``
+    confidence : (n_cameras, n_frames, n_keypoints), 0-1, handed to the methods; the left-out pixels count where it
+        is above 0.5
+    threshold : pixels: misses beyond it are counted as large
+
+    Returns
+    -------
+    table by (method, camera) and (method, "all"): n (pixels compared), missing (share that the method left out),
+    median_px, p95_px, large (share beyond the threshold)
+
+    Raises
+    ------
+    ValueError : fewer than three cameras, or no method
+    """
+    if len(rig) < 3:
+        raise ValueError(f"leaving a camera out needs at least three, the rig has {list(rig.names)}")
+    if not methods:
+        raise ValueError("no method to compare; give {name: function of (points_2d, rig, confidence)}")
+    points_2d = np.asarray(points_2d, dtype=float)
+    rows = []
+    for name, method in methods.items():
+        errors = [_errors_in(camera, points_2d, rig, method, confidence) for camera in range(len(rig))]
+        labelled = [*zip(rig.names, errors, strict=True), ("all", np.concatenate(errors))]
+        rows += [{"method": name, "camera": camera, **_summary(error, threshold)} for camera, error in labelled]
+    return pd.DataFrame(rows).set_index(["method", "camera"])
+
+
+def predict_left_out(
+    views: xr.Dataset,
+    rig: CameraRig,
+    methods: str | Sequence[str] | Mapping[str, Mapping[str, Any]] = ("ransac", "smooth"),
+    *,
+    n_frames: int = 300,
+    **options,
+) -> pd.DataFrame:
+    """`leave_one_camera_out` of a recording for any methods of `reconstruct`, judged where most was seen in a row.
+
+    Parameters
+    ----------
+    views : as for `reconstruct`, without an individual dimension
+    methods : names of methods; or {name: its own options for `reconstruct`}
+    n_frames : frames to judge by, the best observed ones in a row
+    options : for `reconstruct`, given to every method, such as the skeleton
+
+    Returns
+    -------
+    table by (method, camera) and (method, "all") as of `leave_one_camera_out`
+
+    Raises
+    ------
+    DatasetError, ValueError : as `reconstruct` and `leave_one_camera_out`
+    """
+    rig = matching_rig(views, rig)
+    views = check_views(views)
+    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
+    part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])
+
+    def method(name: str, own: Mapping[str, Any]) -> Method:
+        own = {**options, **own}
+        return lambda _, rest, __: _positions(reconstruct(part.sel(view=list(rest.names)), rest, method=name, **own))
+
+    if not isinstance(methods, Mapping):
+        methods = {name: {} for name in ([methods] if isinstance(methods, str) else methods)}
+    points_2d, confidence = view_arrays(part)
+    made = {name: method(name, own) for name, own in methods.items()}
+    return leave_one_camera_out(points_2d, rig, made, confidence=confidence)
+
+
+def _positions(pose: xr.Dataset) -> Array:
+    return np.asarray(pose["position"].values, dtype=float)
+
+
+def _errors_in(camera: int, points_2d: Array, rig: CameraRig, method: Method, confidence: Array | None) -> Array:
+    """Pixel errors in one camera of points made from the others; NaN where the method has no point."""
+    others = [c for c in range(len(rig)) if c != camera]
+    rest = rig.subset([rig.names[c] for c in others])
+    found = method(points_2d[others], rest, None if confidence is None else confidence[others])
+    points_3d = np.asarray(getattr(found, "points_3d", found), dtype=float)
+    error = np.linalg.norm(rig[camera].project(points_3d) - points_2d[camera], axis=-1)
+    seen = np.isfinite(points_2d[camera]).all(axis=-1)
+    if confidence is not None:
+        seen &= confidence[camera] > 0.5
+    return error[seen]
+
+
+def _summary(error: Array, threshold: float) -> dict[str, float]:
+    known = error[np.isfinite(error)]
+    if not len(known):
+        return {"n": 0, "missing": float(len(error) > 0), "median_px": np.nan, "p95_px": np.nan, "large": np.nan}
+    return {
+        "n": len(known),
+        "missing": 1 - len(known) / len(error),
+        "median_px": float(np.median(known)),
+        "p95_px": float(np.quantile(known, 0.95)),
+        "large": float((known > threshold).mean()),
+    }

@@ -1,0 +1,357 @@
+"""Robust triangulation of one point after the other: all views, or else every pair of views, then refinement.
+
+Every observation costs its energy r² / 2σ² if that is below its `gate`, else the `price` of an outlier: the log-odds at
+which an outlier explains it better (MSAC, Torr and Zisserman 2000, with the confidence as prior). A difference of costs
+is a log posterior ratio. The gate is the price, but never beyond the threshold, however sure the detector was.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from ...cameras._kernels_lenses import distort, project_with_jacobian
+from ._kernels_dlt import BLOCK, solve_block, undistort_block
+from ._kernels_gauss_newton import FAR, refine_block
+
+_STEPS = 12  # of Gauss-Newton
+_SURE = 12.0  # log-odds beyond which a weight is 0 or 1
+_SETTLED = 1e-4  # last step of Gauss-Newton, squared and in standard deviations: the next would be its square
+_TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshold, and of views without confidence
+_PRIOR = 0.02  # no view is more or less doubtful than this beforehand: detectors are sure of gross errors too
+_LEAST = 2.0  # smallest price, however doubtful a view is beforehand
+_CHI2_Z = 3.1  # a sum of energies beyond this many standard deviations (0.999) is no agreement
+
+
+class Views(NamedTuple):
+    """What is known of one point before it is placed, and the energies (n_cameras,) where it is now."""
+
+    seen: np.ndarray  # (n_cameras,) bool
+    uv: np.ndarray  # (n_cameras, 2) pixels
+    ideal: np.ndarray  # (n_cameras, 2) normalised coordinates without distortion
+    precision: np.ndarray  # (n_cameras,) 1 / sigma^2
+    price: np.ndarray  # (n_cameras,)
+    gate: np.ndarray  # (n_cameras,)
+    energy: np.ndarray  # (n_cameras,)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _midpoint(rays, i, j, centers, X):
+    """The point halfway between two rays into X (3,); False if they are parallel or meet behind a camera."""
+    wx, wy, wz = centers[j, 0] - centers[i, 0], centers[j, 1] - centers[i, 1], centers[j, 2] - centers[i, 2]
+    aa = rays[i, 0] * rays[i, 0] + rays[i, 1] * rays[i, 1] + rays[i, 2] * rays[i, 2]
+    bb = rays[j, 0] * rays[j, 0] + rays[j, 1] * rays[j, 1] + rays[j, 2] * rays[j, 2]
+    ab = rays[i, 0] * rays[j, 0] + rays[i, 1] * rays[j, 1] + rays[i, 2] * rays[j, 2]
+    aw = rays[i, 0] * wx + rays[i, 1] * wy + rays[i, 2] * wz
+    bw = rays[j, 0] * wx + rays[j, 1] * wy + rays[j, 2] * wz
+    determinant = aa * bb - ab * ab
+    if not determinant > 1e-8 * aa * bb:
+        return False
+    s = (aw * bb - bw * ab) / determinant
+    u = (aw * ab - bw * aa) / determinant
+    if not (s > 0.0 and u > 0.0):
+        return False
+    for axis in range(3):
+        X[axis] = 0.5 * (centers[i, axis] + s * rays[i, axis] + centers[j, axis] + u * rays[j, axis])
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _energies(rig, views, lens, X, bound):
+    """Sum of the costs at X, stopped once above `bound`; the energies into `views.energy`.
+
+    In ideal coordinates, with the lens linear about each observation: exact where it matters and three times faster.
+    """
+    R, t, ideal, energy, total = rig.R, rig.t, views.ideal, views.energy, 0.0
+    for c in range(R.shape[0]):
+        if not views.seen[c]:
+            continue
+        z = R[c, 2, 0] * X[0] + R[c, 2, 1] * X[1] + R[c, 2, 2] * X[2] + t[c, 2]
+        energy[c] = FAR
+        if z > 0.0:
+            du = (R[c, 0, 0] * X[0] + R[c, 0, 1] * X[1] + R[c, 0, 2] * X[2] + t[c, 0]) / z - ideal[c, 0]
+            dv = (R[c, 1, 0] * X[0] + R[c, 1, 1] * X[1] + R[c, 1, 2] * X[2] + t[c, 1]) / z - ideal[c, 1]
+            a, b = lens[c, 0] * du + lens[c, 1] * dv, lens[c, 2] * du + lens[c, 3] * dv
+            energy[c] = 0.5 * views.precision[c] * (a * a + b * b)
+        total += energy[c] if energy[c] < views.gate[c] else views.price[c]
+        if total > bound:
+            return total
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weight(excess):
+    """Posterior probability of an inlier whose energy exceeds its gate by `excess`: the redescending weight."""
+    if excess < -_SURE:
+        return 1.0
+    if excess > _SURE:
+        return 0.0
+    return 1.0 / (1.0 + math.exp(excess))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _refine(rig, views, X, h):
+    """Gauss-Newton from X, in place, on the exact projections; information (xx, xy, xz, yy, yz, zz) and energies there.
+
+    False if the system is singular or does not settle.
+    """
+    uv, energy = views.uv, views.energy
+    for _ in range(_STEPS):
+        h[:] = 0.0
+        g0, g1, g2 = 0.0, 0.0, 0.0
+        for c in range(rig.K.shape[0]):
+            if not views.seen[c]:
+                continue
+            u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(
+                rig.K[c], rig.distortion[c], rig.fisheye[c], rig.limit[c], rig.R[c], rig.t[c], X
+            )
+            energy[c] = FAR
+            if u != u:
+                continue
+            ru, rv, w = uv[c, 0] - u, uv[c, 1] - v, views.precision[c]
+            energy[c] = 0.5 * w * (ru * ru + rv * rv)
+            w *= _weight(energy[c] - views.gate[c])
+            h[0] += w * (a0 * a0 + b0 * b0)
+            h[1] += w * (a0 * a1 + b0 * b1)
+            h[2] += w * (a0 * a2 + b0 * b2)
+            h[3] += w * (a1 * a1 + b1 * b1)
+            h[4] += w * (a1 * a2 + b1 * b2)
+            h[5] += w * (a2 * a2 + b2 * b2)
+            g0 += w * (a0 * ru + b0 * rv)
+            g1 += w * (a1 * ru + b1 * rv)
+            g2 += w * (a2 * ru + b2 * rv)
+        c00, c01, c02 = h[3] * h[5] - h[4] * h[4], h[2] * h[4] - h[1] * h[5], h[1] * h[4] - h[2] * h[3]
+        c11, c12, c22 = h[0] * h[5] - h[2] * h[2], h[1] * h[2] - h[0] * h[4], h[0] * h[3] - h[1] * h[1]
+        determinant = h[0] * c00 + h[1] * c01 + h[2] * c02
+        scale = (h[0] + h[3] + h[5]) / 3.0
+        if not determinant > 1e-12 * scale * scale * scale:
+            return False
+        s0 = (c00 * g0 + c01 * g1 + c02 * g2) / determinant
+        s1 = (c01 * g0 + c11 * g1 + c12 * g2) / determinant
+        s2 = (c02 * g0 + c12 * g1 + c22 * g2) / determinant
+        X[0] += s0
+        X[1] += s1
+        X[2] += s2
+        if s0 * g0 + s1 * g1 + s2 * g2 < _SETTLED:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _agree(views, n_seen):
+    """Whether every view is an inlier and the energies together are no more than noise explains (Wilson-Hilferty)."""
+    total = 0.0
+    for c in range(views.seen.shape[0]):
+        if views.seen[c]:
+            if views.energy[c] >= views.gate[c]:
+                return False
+            total += views.energy[c]
+    freedom = 2.0 * n_seen - 3.0
+    spread = 2.0 / (9.0 * freedom)
+    return 2.0 * total < freedom * (1.0 - spread + _CHI2_Z * math.sqrt(spread)) ** 3
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _inliers(views):
+    """(the inliers as bits, their number)."""
+    mask, n_in = 0, 0
+    for c in range(views.seen.shape[0]):
+        if views.seen[c] and views.energy[c] < views.gate[c]:
+            mask |= 1 << (c % 62)
+            n_in += 1
+    return mask, n_in
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
+    """Try the mid-points of the pairs: the best into `best` (3,); returns (its cost, that of the best rival).
+
+    A rival is a solution that counts on a view which the best one rejects. A clear majority of views ends the search.
+    """
+    R, seen, ideal = rig.R, views.seen, views.ideal
+    rays, trial = np.empty((seen.shape[0], 3)), np.empty(3)
+    for c in range(seen.shape[0]):
+        for k in range(3):
+            rays[c, k] = ideal[c, 0] * R[c, 0, k] + ideal[c, 1] * R[c, 1, k] + R[c, 2, k]
+    n_kept, lowest, at = 0, math.inf, -1
+    kept_total, kept_mask = np.empty(pairs.shape[0]), np.empty(pairs.shape[0], np.int64)
+    for p in range(pairs.shape[0]):
+        i, j = pairs[p, 0], pairs[p, 1]
+        if not (seen[i] and seen[j]) or not _midpoint(rays, i, j, centers, trial):
+            continue
+        bound = lowest + 2.0 * _SURE
+        total = _energies(rig, views, lens, trial, bound)
+        if total > bound:
+            continue
+        mask, n_in = _inliers(views)
+        kept_total[n_kept], kept_mask[n_kept] = total, mask
+        if total < lowest:
+            lowest, at = total, n_kept
+            best[:] = trial
+            if 2 * n_in > n_seen + 2:
+                break
+        n_kept += 1
+    rival = math.inf
+    for p in range(n_kept):
+        if kept_mask[p] & ~kept_mask[at]:
+            rival = min(rival, kept_total[p])
+    return lowest, rival
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _consensus(rig, views, centers, pairs, n_seen, X, h):
+    """One point into X from scratch, its information into h; (found, cost of the best rival)."""
+    if n_seen == 2:
+        found = X[0] == X[0] and _refine(rig, views, X, h)
+        return found and _agree(views, n_seen), math.inf
+    K, ideal, lens = rig.K, views.ideal, np.empty((rig.K.shape[0], 4))
+    for c in range(K.shape[0]):
+        if views.seen[c]:
+            _, _, xx, xy, yx, yy = distort(ideal[c, 0], ideal[c, 1], rig.distortion[c], rig.fisheye[c])
+            lens[c, 0], lens[c, 1] = K[c, 0, 0] * xx + K[c, 0, 1] * yx, K[c, 0, 0] * xy + K[c, 0, 1] * yy
+            lens[c, 2], lens[c, 3] = K[c, 1, 1] * yx, K[c, 1, 1] * yy
+    lowest, rival = _best_pair(rig, views, lens, centers, pairs, n_seen, X)
+    if lowest == math.inf:
+        return False, math.inf
+    return _refine(rig, views, X, h), rival
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _support(views, base, rival):
+    """(log-odds of the solution against its rival and against chance, number of inliers).
+
+    Agreement by chance: each of the point's three unknowns uses up one coordinate, worth half of `base`, the price that
+    an outlier costs at even odds.
+    """
+    total, gain, n_in = 0.0, 0.0, 0
+    for c in range(views.seen.shape[0]):
+        if views.seen[c]:
+            if views.energy[c] < views.gate[c]:
+                total += views.energy[c]
+                gain += views.price[c] - views.energy[c]
+                n_in += 1
+            else:
+                total += views.price[c]
+    return min(gain - 1.5 * base, rival - total), n_in
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _squarest(inliers, at, centers, X, rays):
+    """Smallest |cosine| between the rays of two inliers of point `at`."""
+    n = 0
+    for c in range(inliers.shape[0]):
+        if inliers[c, at]:
+            a, b, e = X[0] - centers[c, 0], X[1] - centers[c, 1], X[2] - centers[c, 2]
+            length = math.sqrt(a * a + b * b + e * e)
+            rays[n, 0], rays[n, 1], rays[n, 2] = a / length, b / length, e / length
+            n += 1
+    smallest = 1.0
+    for i in range(n):
+        for j in range(i):
+            cosine = rays[i, 0] * rays[j, 0] + rays[i, 1] * rays[j, 1] + rays[i, 2] * rays[j, 2]
+            smallest = min(smallest, abs(cosine))
+    return smallest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _invert(h, covariance):
+    """Inverse of the symmetric (xx, xy, xz, yy, yz, zz) into covariance (3, 3)."""
+    c00, c01, c02 = h[3] * h[5] - h[4] * h[4], h[2] * h[4] - h[1] * h[5], h[1] * h[4] - h[2] * h[3]
+    c11, c12, c22 = h[0] * h[5] - h[2] * h[2], h[1] * h[2] - h[0] * h[4], h[0] * h[3] - h[1] * h[1]
+    inverse = 1.0 / (h[0] * c00 + h[1] * c01 + h[2] * c02)
+    covariance[0, 0], covariance[1, 1], covariance[2, 2] = c00 * inverse, c11 * inverse, c22 * inverse
+    covariance[0, 1] = covariance[1, 0] = c01 * inverse
+    covariance[0, 2] = covariance[2, 0] = c02 * inverse
+    covariance[1, 2] = covariance[2, 1] = c12 * inverse
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
+    """Fill `views` for point `at`, the i-th of its block; returns how many views saw it."""
+    n_seen = 0
+    for c in range(cutoff.shape[0]):
+        views.seen[c] = weight[c, i] > 0.0
+        n_seen += views.seen[c]
+        views.uv[c, 0], views.uv[c, 1] = points_2d[c, at, 0], points_2d[c, at, 1]
+        views.ideal[c, 0], views.ideal[c, 1] = ideal_x[c, i], ideal_y[c, i]
+        if confident:
+            p = min(max(weight[c, i], _PRIOR), 1.0 - _PRIOR)
+            views.price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - _TYPICAL, _LEAST)
+            views.gate[c] = min(views.price[c], cutoff[c])
+    return n_seen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _report(views, h, X, odds, centers, rays, at, found):
+    """Write a point that was found."""
+    for c in range(views.seen.shape[0]):
+        if views.seen[c] and views.energy[c] < FAR:
+            found.residuals[c, at] = math.sqrt(2.0 * views.energy[c] / views.precision[c])
+            found.inliers[c, at] = views.energy[c] < views.gate[c]
+    found.points_3d[at], found.support[at] = X, odds
+    found.cosine[at] = _squarest(found.inliers, at, centers, X, rays)
+    _invert(h, found.covariances_3d[at])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def triangulate_robust(
+    rig, centers, pairs, points_2d, confidence, precision, cutoff, least_support, start, stop, found
+):
+    """Fill [start:stop] of `found`: points_3d (n, 3), covariances_3d (n, 3, 3), residuals and inliers (n_cameras, n),
+    support and cosine (n,).
+
+    rig is a RigArrays; pairs (n_pairs, 2); points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns:
+    typical); precision (n_cameras,) is 1/σ², `cutoff` (n_cameras,) the energy of the threshold. A point with less than
+    `least_support` (see `_support`) is NaN. `cosine` is the smallest |cosine| between two inliers' rays.
+    """
+    n_cameras, confident = rig.K.shape[0], confidence.shape[1] > 0
+    xd, yd, change = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    x, y, weight = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK)), np.ones((n_cameras, BLOCK))
+    block_X, block_h, block_energy = np.empty((3, BLOCK)), np.empty((9, BLOCK)), np.empty((n_cameras, BLOCK))
+    rows, g, rays = np.empty((8, BLOCK)), np.empty((3, BLOCK)), np.empty((n_cameras, 3))
+    views = Views(
+        np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2)), precision,
+        cutoff.copy(), cutoff.copy(), np.empty(n_cameras),
+    )  # fmt: skip
+    X, h, base = np.empty(3), np.empty(6), np.mean(cutoff) - _TYPICAL
+    for at in range(start, stop):
+        i = (at - start) % BLOCK
+        if i == 0:
+            n = min(BLOCK, stop - at)
+            for c in range(n_cameras):
+                undistort_block(rig.K[c], rig.distortion[c], rig.fisheye[c], rig.limit[c], points_2d[c], at, n, xd, yd,
+                                change, x[c], y[c])  # fmt: skip
+                for j in range(n):
+                    weight[c, j] = confidence[c, at + j] if confident else 1.0
+                    weight[c, j] = weight[c, j] if x[c, j] == x[c, j] else 0.0
+            solve_block(rig.K, rig.R, rig.t, x, y, weight, n, block_h, block_X)
+            refine_block(rig, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows, block_energy, change)
+        found.points_3d[at], found.covariances_3d[at], found.cosine[at] = math.nan, math.nan, math.nan
+        found.residuals[:, at], found.inliers[:, at], found.support[at] = math.nan, False, -math.inf
+        n_seen = _look(views, x, y, points_2d, weight, confident, cutoff, at, i)
+        if n_seen < 2:
+            continue
+        X[:], h[:], views.energy[:], rival = block_X[:, i], block_h[:6, i], block_energy[:, i], math.inf
+        agreed = change[i] < _SETTLED and _agree(views, n_seen)
+        if not agreed:
+            agreed, rival = _consensus(rig, views, centers, pairs, n_seen, X, h)
+        if agreed:
+            odds, n_in = _support(views, base, rival)
+            if n_in >= 2 and odds >= least_support:
+                _report(views, h, X, odds, centers, rays, at, found)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leverages(rig, precision, points_3d, covariances_3d):
+    """(n_cameras, n) how much of its own residual each observation takes away: trace(J C Jᵀ) / 2σ²."""
+    h = np.empty((rig.K.shape[0], points_3d.shape[0]))
+    for c in range(rig.K.shape[0]):
+        K, d, R, t = rig.K[c], rig.distortion[c], rig.R[c], rig.t[c]
+        for i in range(points_3d.shape[0]):
+            _, _, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K, d, rig.fisheye[c], rig.limit[c], R, t, points_3d[i])
+            s = covariances_3d[i]
+            own = s[0, 0] * (a0 * a0 + b0 * b0) + s[1, 1] * (a1 * a1 + b1 * b1) + s[2, 2] * (a2 * a2 + b2 * b2)
+            cross = s[0, 1] * (a0 * a1 + b0 * b1) + s[0, 2] * (a0 * a2 + b0 * b2) + s[1, 2] * (a1 * a2 + b1 * b2)
+            h[c, i] = 0.5 * precision[c] * (own + 2.0 * cross)
+    return h

@@ -1,0 +1,95 @@
+"""Several candidate peaks per view: the other views say which of them is the keypoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from .consensus import Triangulation, estimate_sigma, triangulate_ransac
+from .input_checks import check_confidence, check_points_2d
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The peaks chosen, and the points that they give.
+
+    triangulation : from the chosen peaks
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels: the chosen peaks, the first where none agrees
+    chosen : (n_cameras, n_frames, n_keypoints), int: their place among the candidates, -1 where there was none
+    """
+
+    triangulation: Triangulation
+    points_2d: Array
+    chosen: NDArray[np.int64]
+
+
+def triangulate_candidates(
+    candidates_2d: Array,
+    rig: CameraRig,
+    *,
+    confidence: Array | None = None,
+    threshold: float | Array | None = None,
+    sigma: float | Array | None = None,
+) -> Candidates:
+    """Robust triangulation when each view offers several peaks of which at most one is right.
+
+    Every candidate takes part in the consensus as a view of its own (candidates of one camera have no base line, so
+    they never form a pair); each camera then keeps the peak nearest to the consensus, which gives the points.
+
+    Parameters
+    ----------
+    candidates_2d : (n_cameras, n_frames, n_keypoints, n_candidates, 2), pixels, most probable first, NaN where fewer
+    confidence : (n_cameras, n_frames, n_keypoints, n_candidates), 0-1: probability of each peak
+    threshold, sigma : as in `triangulate_ransac`; the noise is judged from the first candidates
+
+    Raises
+    ------
+    ValueError : as `triangulate_ransac`
+    """
+    candidates_2d = check_points_2d(candidates_2d, rig)
+    if candidates_2d.ndim != 5:
+        raise ValueError(
+            f"candidates_2d has shape {candidates_2d.shape}; expected (cameras, frames, keypoints, candidates, 2)"
+        )
+    confidence = check_confidence(confidence, candidates_2d, rig)
+    n_candidates = candidates_2d.shape[3]
+    first = None if confidence is None else confidence[..., 0]
+    sigma = estimate_sigma(candidates_2d[..., 0, :], rig, confidence=first) if sigma is None else sigma
+    many = replace(rig, cameras=tuple(replace(c, name=f"{c.name} peak {k}") for c in rig for k in range(n_candidates)))
+    found = triangulate_ransac(
+        _as_views(candidates_2d),
+        many,
+        confidence=None if confidence is None else _as_views(confidence[..., None])[..., 0],
+        threshold=None if threshold is None else _repeated(threshold, len(rig), n_candidates),
+        sigma=_repeated(sigma, len(rig), n_candidates),
+    )
+    chosen = _nearest(found, candidates_2d)
+    at = np.maximum(chosen, 0)[..., None]
+    points_2d = np.take_along_axis(candidates_2d, at[..., None], axis=3)[..., 0, :]
+    kept = None if confidence is None else np.take_along_axis(confidence, at, axis=3)[..., 0]
+    solved = triangulate_ransac(points_2d, rig, confidence=kept, threshold=threshold, sigma=sigma)
+    return Candidates(solved, points_2d, chosen)
+
+
+def _as_views(values: Array) -> Array:
+    """(n_cameras, n_frames, n_keypoints, n_candidates, n) -> (n_cameras * n_candidates, n_frames, n_keypoints, n)."""
+    moved = np.moveaxis(values, 3, 1)
+    return moved.reshape(-1, *moved.shape[2:])
+
+
+def _repeated(values: float | Array, n_cameras: int, n_candidates: int) -> Array:
+    return np.repeat(np.broadcast_to(np.asarray(values, dtype=float), n_cameras), n_candidates)
+
+
+def _nearest(found: Triangulation, candidates_2d: Array) -> NDArray[np.int64]:
+    """For each camera the inlier nearest to the point; the first peak where none is."""
+    n_cameras, n_frames, n_keypoints, n_candidates = candidates_2d.shape[:4]
+    error = np.where(found.inliers, found.reprojection_error, np.inf)
+    error = np.moveaxis(error.reshape(n_cameras, n_candidates, n_frames, n_keypoints), 1, 3)
+    present = np.isfinite(candidates_2d).all(axis=-1)
+    nearest = np.where(np.isfinite(error).any(axis=-1), error.argmin(axis=-1), present.argmax(axis=-1))
+    return np.where(present.any(axis=-1), nearest, -1)

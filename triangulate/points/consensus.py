@@ -1,0 +1,224 @@
+"""Robust triangulation: which views agree, where the point is, and how sure that is."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from ...numerics.threads import run_blocks
+from . import _kernels_consensus
+from .input_checks import centred_arrays, check_confidence, check_points_2d
+from .residual_spread import efficient_sigma, robust_sigma, sample_rows
+
+_ALL_PAIRS_UP_TO = 16
+_PAIRS_BEYOND = 160
+DEFAULT_THRESHOLD = 4.5  # standard deviations
+_COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
+_START = 0.02  # first guess of the noise, as a share of the image's width
+_LEAST_SIGMA = 1e-3  # pixels
+# No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
+# from each side, two similar views would otherwise agree with each other alone and be believed alone.
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Triangulation:
+    """What robust triangulation found.
+
+    points_3d : (n_frames, n_keypoints, 3), world units; NaN where no two views agree
+    covariances_3d : (n_frames, n_keypoints, 3, 3), world units squared
+    inliers : (n_cameras, n_frames, n_keypoints), bool: the views that the point rests on
+    reprojection_error : (n_cameras, n_frames, n_keypoints), pixels, of every view that saw it, outliers included
+    n_cameras : (n_frames, n_keypoints), int: the number of inliers
+    confidence : (n_frames, n_keypoints), 0-1: posterior probability against the best rival set of views and against
+        chance agreement; 0 where there is no point
+    ray_angle : (n_frames, n_keypoints), radians: the angle nearest to a right one between two inlier rays
+    sigma : (n_cameras,), pixels: standard deviation of an inlier's coordinate, from the recording
+    threshold : (n_cameras,), pixels: residual beyond which no view is an inlier
+    """
+
+    points_3d: Array
+    covariances_3d: Array
+    inliers: NDArray[np.bool_]
+    reprojection_error: Array
+    n_cameras: NDArray[np.int64]
+    confidence: Array
+    ray_angle: Array
+    sigma: Array
+    threshold: Array
+
+    @property
+    def two_views(self) -> NDArray[np.bool_]:
+        """(n_frames, n_keypoints) points that rest on two views only: an outlier among them may go unnoticed."""
+        return self.n_cameras == 2
+
+
+def triangulate_ransac(
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    confidence: Array | None = None,
+    threshold: float | Array | None = None,
+    sigma: float | Array | None = None,
+    min_confidence: float = 0.9,
+) -> Triangulation:
+    """Robust triangulation by deterministic consensus of camera pairs and refinement on the exact projection.
+
+    Where all views agree, they are all used. Else the mid-point of each pair of rays is tried (all pairs up to 16
+    cameras, a fixed choice of 160 beyond) under a truncated cost (MSAC, Torr and Zisserman 2000) whose cut-off is the
+    log-odds of an outlier, with the confidence as prior; the best is refined by Gauss-Newton with the posterior inlier
+    probability as weight. Nothing is random.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, ..., 2), pixels as the lens shows them, NaN where missing
+    confidence : (n_cameras, ...), 0-1: prior probability that a view is right, clipped to 0.02-0.98 (detectors are
+        sure of gross errors too); NaN and 0 leave a view out; None: all alike
+    threshold : pixels, a number or one per camera: residual beyond which a view is an outlier (sooner where its
+        confidence is below 0.8); None: 4.5 `sigma`
+    sigma : pixels, a number or one per camera: standard deviation of an inlier's coordinate; None: from the recording
+        (see `estimate_sigma`)
+    min_confidence : points with a smaller posterior probability become NaN
+
+    Returns
+    -------
+    Triangulation; a point is NaN where fewer than two views agree or where another set of views explains it as well
+
+    Raises
+    ------
+    ValueError : shapes do not fit the rig, a value is infinite, a confidence is outside 0-1, a threshold not positive
+    """
+    points_2d = check_points_2d(points_2d, rig)
+    confidence = check_confidence(confidence, points_2d, rig)
+    if not 0 <= min_confidence < 1:
+        raise ValueError(f"min_confidence must be a probability of at least 0 and below 1, got {min_confidence}")
+    shape = points_2d.shape[1:-1]
+    flat = points_2d.reshape(len(rig), -1, 2)
+    prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
+    sigma = estimate_sigma(points_2d, rig, confidence=confidence) if sigma is None else per_camera(sigma, rig, "sigma")
+    threshold = per_camera(DEFAULT_THRESHOLD * sigma if threshold is None else threshold, rig, "threshold")
+    found = _solve(flat, prior, rig, sigma, threshold, min_confidence)
+    return Triangulation(
+        points_3d=found.points_3d.reshape(*shape, 3),
+        covariances_3d=found.covariances_3d.reshape(*shape, 3, 3),
+        inliers=found.inliers.reshape(len(rig), *shape),
+        reprojection_error=found.residuals.reshape(len(rig), *shape),
+        n_cameras=found.inliers.sum(axis=0).reshape(shape),
+        confidence=(0.5 * (1 + np.tanh(0.5 * found.support))).reshape(shape),
+        ray_angle=np.arccos(np.minimum(found.cosine, 1.0)).reshape(shape),
+        sigma=sigma,
+        threshold=threshold,
+    )
+
+
+def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None = None) -> Array:
+    """Standard deviation of an inlier's pixel coordinate per camera, from the points that most views see.
+
+    From a generous start, robust triangulation and the residuals' median take turns until they agree; evenly spread
+    points are used, so that the same recording gives the same answer.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, ..., 2), pixels, NaN where missing
+    confidence : (n_cameras, ...), 0-1, as in `triangulate_ransac`
+
+    Returns
+    -------
+    (n_cameras,), pixels, at least 0.001; the others' median where a camera has no inliers, 1 where none has
+    """
+    flat = points_2d.reshape(len(rig), -1, 2)
+    rows = _judgeable_rows(flat)
+    prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
+    width = np.array([camera.size[0] for camera in rig], dtype=float)
+    sigma = _START * width
+    if not len(rows):
+        return np.ones(len(rig))
+    coarse = rows[sample_rows(len(rows), _COARSE)]
+    for _ in range(10):
+        before = sigma
+        # one value for all cameras at first: a camera with too small a sigma would pull the points and look even better
+        sigma = np.full(len(rig), np.median(_one_estimate(flat, prior, rig, sigma, coarse, robust_sigma)))
+        if np.all(np.abs(sigma - before) < 0.05 * before):
+            break
+    fine = rows[sample_rows(len(rows), _FINE)]
+    for _ in range(12):
+        before = sigma
+        sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], efficient_sigma)
+        if np.all(np.abs(sigma - before) < 0.05 * before):
+            break
+    return _one_estimate(flat, prior, rig, sigma, fine, efficient_sigma)
+
+
+def _judgeable_rows(flat: Array) -> NDArray[np.int64]:
+    """Rows of (n_cameras, n_points, 2) seen by three views or more; by two where there are none."""
+    candidates = sample_rows(flat.shape[1], 8 * _FINE)
+    n_seen = np.isfinite(flat[:, candidates, 0]).sum(axis=0)
+    return candidates[n_seen >= min(3, n_seen.max(initial=2))] if len(candidates) else candidates
+
+
+def _one_estimate(flat: Array, prior: Array, rig: CameraRig, sigma: Array, rows: NDArray[np.int64], estimator) -> Array:
+    """The cameras' sigma (n_cameras,) from the residuals of these rows, triangulated with the `sigma` given."""
+    flat, prior = flat[:, rows], prior[:, rows] if prior.size else prior
+    found = _solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
+    leverage = _kernels_consensus.leverages(rig.arrays, sigma**-2.0, found.points_3d, found.covariances_3d)
+    two_views = found.inliers.sum(axis=0).max(initial=0) == 2
+    estimate = estimator(np.where(found.inliers, found.residuals, np.nan), leverage, 1 if two_views else 2)
+    if np.isnan(estimate).all():
+        return sigma
+    middle = np.nanmedian(estimate)
+    return np.maximum(np.where(np.isnan(estimate), middle, estimate), max(_LEAST_SIGMA, _LEAST_SHARE * middle))
+
+
+class _Solution(NamedTuple):
+    """The kernel's outputs over flat points: (n, 3), (n, 3, 3), (n_cameras, n), (n_cameras, n), (n,), (n,)."""
+
+    points_3d: Array
+    covariances_3d: Array
+    residuals: Array
+    inliers: NDArray[np.bool_]
+    support: Array
+    cosine: Array
+
+
+def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: Array, least: float) -> _Solution:
+    arrays, origin = centred_arrays(rig)
+    n_cameras, n_points = flat.shape[:2]
+    found = _Solution(
+        np.empty((n_points, 3)),
+        np.empty((n_points, 3, 3)),
+        np.empty((n_cameras, n_points)),
+        np.empty((n_cameras, n_points), dtype=bool),
+        np.empty(n_points),
+        np.empty(n_points),
+    )
+    least_support = np.log(least / (1 - least)) if least > 0 else -np.inf
+    fixed = (rig.centers - origin, camera_pairs(n_cameras), flat, prior, sigma**-2.0, 0.5 * (threshold / sigma) ** 2)
+    run_blocks(
+        lambda start, stop: _kernels_consensus.triangulate_robust(arrays, *fixed, least_support, start, stop, found),
+        n_points,
+    )
+    found.points_3d[:] += origin
+    return found
+
+
+def camera_pairs(n_cameras: int) -> NDArray[np.int64]:
+    """(n_pairs, 2) the pairs that consensus tries: all up to 16 cameras, 160 fixed ones beyond."""
+    pairs = np.array(list(itertools.combinations(range(n_cameras), 2)), dtype=np.int64).reshape(-1, 2)
+    if n_cameras <= _ALL_PAIRS_UP_TO:
+        return pairs
+    return pairs[np.random.default_rng(0).permutation(len(pairs))[:_PAIRS_BEYOND]]
+
+
+def per_camera(values: float | Array, rig: CameraRig, what: str) -> Array:
+    values = np.asarray(values, dtype=float)
+    if values.ndim > 1 or (values.ndim == 1 and len(values) != len(rig)) or not (values > 0).all():
+        raise ValueError(
+            f"{what} must be positive pixels, one number or one for each of {len(rig)} cameras; got {values}"
+        )
+    return np.array(np.broadcast_to(values, len(rig)))

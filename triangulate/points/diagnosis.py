@@ -1,0 +1,199 @@
+"""Who disagrees with whom: reprojection errors per camera and keypoint, and what they mean in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from .consensus import Triangulation, triangulate_ransac
+from .input_checks import check_confidence, check_points_2d
+from .residual_spread import sample_rows
+
+_SAMPLE = 4000  # points that each camera is judged by
+_ENOUGH = 30  # points below which nothing is said about a camera or keypoint
+_WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) at which it disagrees
+_BIAS = 1.5  # times the others' sigma that a camera's residuals must lean to one side to be called moved
+_HOPELESS = 0.5  # share of the frames with a point below which a keypoint is hopeless
+_DOUBTFUL = 0.25  # share of outliers above which a camera or keypoint is named
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """Reprojection errors and what they say.
+
+    cameras : DataFrame, one row per camera: n (observations), median_px and sigma_px (of inliers), outlier_share,
+        left_out_px (median distance from what the other cameras say without it), shift_x_px and shift_y_px (median of
+        that difference: a camera that moved leans to one side)
+    keypoints : DataFrame, one row per keypoint: n_frames, reconstructed (share of the frames), two_views (share of the
+        points), median_px, sigma_px, outlier_share
+    table : (n_cameras, n_keypoints) DataFrame of the median reprojection error of inliers, pixels
+    messages : sentences, the most serious first; empty where all is well
+    """
+
+    cameras: pd.DataFrame
+    keypoints: pd.DataFrame
+    table: pd.DataFrame
+    messages: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.cameras.to_string(float_format="%.2f"), "", *(self.messages or ("All views agree.",))])
+
+
+def diagnose(
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    keypoints: Sequence[str] | None = None,
+    confidence: Array | None = None,
+    triangulation: Triangulation | None = None,
+) -> Diagnosis:
+    """Which camera disagrees with the others and by how much, and which keypoint is hopeless.
+
+    A camera is judged by what the others say without it: one that moved drags every point along and would otherwise
+    hide in the residuals of all.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    keypoints : names; None: their numbers
+    confidence : (n_cameras, n_frames, n_keypoints), 0-1
+    triangulation : of these points, if it is there already
+
+    Raises
+    ------
+    ValueError : shapes do not fit
+    """
+    points_2d = check_points_2d(points_2d, rig)
+    confidence = check_confidence(confidence, points_2d, rig)
+    if points_2d.ndim != 4:
+        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
+    names = [str(i) for i in range(points_2d.shape[2])] if keypoints is None else [str(name) for name in keypoints]
+    if len(names) != points_2d.shape[2]:
+        raise ValueError(f"there are {len(names)} keypoint names for {points_2d.shape[2]} keypoints")
+    found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
+    seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
+    error = np.where(found.inliers, found.reprojection_error, np.nan)
+    table = pd.DataFrame(_median(error, axis=1), index=list(rig.names), columns=names)
+    cameras = _camera_table(points_2d, rig, confidence, found, error, seen)
+    by_keypoint = _keypoint_table(found, error, seen, names)
+    return Diagnosis(cameras, by_keypoint, table, tuple(_camera_words(cameras) + _keypoint_words(by_keypoint)))
+
+
+def _median(values: Array, axis) -> Array:
+    """Median of what is there, NaN (without a warning) where nothing is."""
+    empty = np.isnan(values).all(axis=axis, keepdims=True)
+    return np.where(np.squeeze(empty, axis), np.nan, np.nanmedian(np.where(empty, 0.0, values), axis=axis))
+
+
+def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
+    return part.sum(axis=axis) / np.maximum(whole.sum(axis=axis), 1)
+
+
+def _camera_table(points_2d, rig, confidence, found, error, seen) -> pd.DataFrame:
+    left_out = np.array([_left_out(points_2d, rig, confidence, c) for c in range(len(rig))])
+    return pd.DataFrame(
+        {
+            "n": seen.sum(axis=(1, 2)),
+            "median_px": _median(error, axis=(1, 2)),
+            "sigma_px": found.sigma,
+            "outlier_share": _share(seen & ~found.inliers, seen, (1, 2)),
+            "left_out_px": left_out[:, 0],
+            "shift_x_px": left_out[:, 1],
+            "shift_y_px": left_out[:, 2],
+            "others_px": left_out[:, 3],
+        },
+        index=pd.Index(rig.names, name="camera"),
+    )
+
+
+def _left_out(points_2d: Array, rig: CameraRig, confidence: Array | None, camera: int) -> tuple[float, ...]:
+    """(median distance, median shift x and y, the others' own sigma), pixels; NaN with fewer than three cameras."""
+    if len(rig) < 3:
+        return np.nan, np.nan, np.nan, np.nan
+    others = [c for c in range(len(rig)) if c != camera]
+    flat = points_2d.reshape(len(rig), -1, 2)
+    rows = sample_rows(flat.shape[1], _SAMPLE)
+    prior = None if confidence is None else confidence.reshape(flat.shape[:2])[:, rows][others]
+    found = triangulate_ransac(flat[:, rows][others], rig.subset([rig.names[c] for c in others]), confidence=prior)
+    firm = np.where(found.two_views[:, None] & (len(others) > 2), np.nan, found.points_3d)
+    shift = flat[camera, rows] - rig[camera].project(firm)
+    length = np.linalg.norm(shift, axis=-1)
+    if np.isfinite(length).sum() < _ENOUGH:
+        return np.nan, np.nan, np.nan, _rms(found.sigma)
+    return float(np.nanmedian(length)), *map(float, np.nanmedian(shift, axis=0)), _rms(found.sigma)
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_], names: list[str]) -> pd.DataFrame:
+    solved = np.asarray(np.isfinite(found.points_3d).all(axis=-1))
+    median = _median(error, axis=(0, 1))
+    return pd.DataFrame(
+        {
+            "n_frames": len(solved),
+            "reconstructed": solved.mean(axis=0) if len(solved) else np.nan,
+            "two_views": _share(found.two_views & solved, solved, 0),
+            "median_px": median,
+            "sigma_px": median / np.sqrt(2 * np.log(2)),
+            "outlier_share": _share(seen & ~found.inliers, seen, (0, 1)),
+        },
+        index=pd.Index(names, name="keypoint"),
+    )
+
+
+def _camera_words(cameras: pd.DataFrame) -> list[str]:
+    """A camera is to blame if it is far from the others and these agree without it."""
+    words, rows = [], _rows(cameras)
+    agreement = min((row["others_px"] for row in rows.values() if np.isfinite(row["others_px"])), default=np.nan)
+    blamed = {name: row for name, row in rows.items() if _blamed(row, agreement)}
+    for name, row in sorted(blamed.items(), key=lambda item: -item[1]["left_out_px"]):
+        moved = np.hypot(row["shift_x_px"], row["shift_y_px"]) > 0.5 * row["left_out_px"]
+        how = (
+            f"mostly to one side ({row['shift_x_px']:+.1f}, {row['shift_y_px']:+.1f}) px, as if it had moved:"
+            " calibrate it again or refine the rig"
+            if moved
+            else "in all directions: wrong frames, swapped labels or a wrong focal length"
+        )
+        words.append(
+            f"Camera '{name}' disagrees with the others by {row['left_out_px']:.1f} px (median), while they agree to"
+            f" {row['others_px']:.1f} px without it; {how}."
+        )
+    for name, row in rows.items():
+        share = row["outlier_share"]
+        if row["n"] < _ENOUGH:
+            words.append(f"Camera '{name}' shares fewer than {_ENOUGH} points with the others.")
+        elif name not in blamed and share > _DOUBTFUL:
+            words.append(f"Camera '{name}' is an outlier in {100 * share:.0f} % of what it sees.")
+    return words
+
+
+def _blamed(row: dict[str, float], agreement: float) -> bool:
+    others = row["others_px"]
+    far = row["left_out_px"] > 2 * _WORSE * others
+    lean = np.hypot(row["shift_x_px"], row["shift_y_px"]) > _BIAS * others
+    return bool((far or lean) and others <= 1.5 * agreement)
+
+
+def _keypoint_words(keypoints: pd.DataFrame) -> list[str]:
+    words = []
+    for name, row in _rows(keypoints).items():
+        if row["n_frames"] and row["reconstructed"] < _HOPELESS:
+            words.append(
+                f"Keypoint '{name}' is hopeless: two views agree on it in only {100 * row['reconstructed']:.0f} % of"
+                " the frames; label more frames of it or leave it out."
+            )
+        elif row["outlier_share"] > _DOUBTFUL:
+            words.append(f"Keypoint '{name}' is an outlier in {100 * row['outlier_share']:.0f} % of its views.")
+    return words
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    return {str(name): {str(k): float(v) for k, v in row.items()} for name, row in table.to_dict("index").items()}

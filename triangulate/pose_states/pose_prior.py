@@ -1,0 +1,227 @@
+"""What poses an animal takes: the directions of its bones in each of some states, free of the heading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Skeleton
+from ...numerics.arrays import Array
+from .state_model import StateModel, bone_directions, fit_states, upright
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PosePrior:
+    """Mixture of pose states, each a von Mises-Fisher direction per bone, in a frame whose z is up and whose x is
+    the heading.
+
+    Parameters
+    ----------
+    skeleton : its bones form a tree; the bone of a keypoint is the one from its parent
+    directions : (n_states, n_keypoints, 3) unit vectors from parent to keypoint; the rows of keypoints without a
+        parent (the root) are ignored
+    concentrations : (n_states, n_keypoints), 0 for no preference
+    state_probabilities : (n_states,)
+    bone_lengths, bone_stds : (n_bones,), world units, in the order of the skeleton's bones
+    transitions : (n_states, n_states) probabilities from row to column, frame to frame; None: frames are independent
+
+    Raises
+    ------
+    ValueError : a shape or a value does not fit, or the skeleton is no tree
+    """
+
+    skeleton: Skeleton
+    directions: Array
+    concentrations: Array
+    state_probabilities: Array
+    bone_lengths: Array
+    bone_stds: Array
+    transitions: Array | None = None
+
+    def __post_init__(self):
+        n_keypoints, n_bones = len(self.skeleton.keypoints), len(self.skeleton.bones)
+        n_states = len(np.atleast_1d(self.state_probabilities))
+        shapes = {
+            "directions": (n_states, n_keypoints, 3),
+            "concentrations": (n_states, n_keypoints),
+            "state_probabilities": (n_states,),
+            "bone_lengths": (n_bones,),
+            "bone_stds": (n_bones,),
+            "transitions": (n_states, n_states),
+        }
+        for field, shape in shapes.items():
+            if getattr(self, field) is not None:
+                self._freeze(field, shape)
+        if not n_states or not n_bones:
+            raise ValueError(f"a pose prior needs states and bones, got {n_states} states and {n_bones} bones")
+        parts = self.directions[:, self.children], self.concentrations[:, self.children]
+        length = np.linalg.norm(parts[0], axis=-1)
+        if not (np.abs(length - 1) < 1e-3).all():
+            worst = float(length.flat[np.argmax(np.abs(length - 1))])
+            raise ValueError(f"directions must be unit vectors, one has the length {worst:.4g}")
+        if not (np.isfinite(parts[1]) & (parts[1] >= 0)).all():
+            raise ValueError("concentrations must be finite and not negative")
+        for field in ("state_probabilities", "transitions"):
+            values = getattr(self, field)
+            if values is not None and ((values < 0).any() or not (np.abs(values.sum(axis=-1) - 1) < 1e-6).all()):
+                raise ValueError(f"{field} must be probabilities that sum to 1, got sums {values.sum(axis=-1)}")
+
+    def _freeze(self, field: str, shape: tuple[int, ...]) -> None:
+        values = np.array(getattr(self, field), dtype=float)
+        if values.shape != shape:
+            raise ValueError(f"{field} has shape {values.shape}, expected {shape}")
+        values.setflags(write=False)
+        object.__setattr__(self, field, values)
+
+    @property
+    def n_states(self) -> int:
+        return len(self.state_probabilities)
+
+    @cached_property
+    def children(self) -> NDArray[np.int64]:
+        """(n_bones,) keypoints that have a parent, in the order of the keypoint axis."""
+        return np.flatnonzero(self.skeleton.parents >= 0)
+
+    @cached_property
+    def pairs(self) -> NDArray[np.int64]:
+        """(n_bones, 2) of (keypoint, its parent), the rows of `model`."""
+        return np.column_stack([self.children, self.skeleton.parents[self.children]])
+
+    @cached_property
+    def model(self) -> StateModel:
+        """The states over the bones of `children`."""
+        transitions = self.transitions
+        if transitions is None:
+            transitions = np.tile(self.state_probabilities, (self.n_states, 1))
+        return StateModel(
+            self.directions[:, self.children],
+            self.concentrations[:, self.children],
+            self.state_probabilities,
+            np.asarray(transitions),
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        points_3d: Array,
+        skeleton: Skeleton,
+        n_states: int,
+        *,
+        up: Array | tuple[float, float, float] = (0.0, 0.0, 1.0),
+        forward: tuple[str, str] | None = None,
+        contiguous: bool = True,
+        seed: int = 0,
+    ) -> PosePrior:
+        """Learn the states from poses by expectation-maximisation, each pose at its own unknown heading.
+
+        Parameters
+        ----------
+        points_3d : (n_frames, n_keypoints, 3), world units, NaN where missing: labelled poses, motion capture, or
+            well observed frames of a recording
+        n_states : at most this many; fewer where there are fewer poses
+        up : (3,) the world's direction against gravity
+        forward : two keypoint names: the heading points from the first to the second; None: from the root to the
+            keypoint that is farthest from it in the plane
+        contiguous : the frames follow each other in time, so that transitions can be learned
+        seed : of the starts that the best is taken from
+
+        Raises
+        ------
+        ValueError : shapes do not fit, no frame shows a bone, or the skeleton is no tree
+        """
+        points_3d = np.asarray(points_3d, dtype=float)
+        if points_3d.ndim != 3 or points_3d.shape[1:] != (len(skeleton.keypoints), 3):
+            raise ValueError(
+                f"points_3d has shape {points_3d.shape}, expected (n_frames, {len(skeleton.keypoints)}, 3)"
+            )
+        if n_states < 1:
+            raise ValueError(f"n_states is {n_states}; at least one state is needed")
+        parents = skeleton.parents
+        children = np.flatnonzero(parents >= 0)
+        pairs = np.column_stack([children, parents[children]])
+        local = points_3d @ upright(np.asarray(up, dtype=float)).T
+        directions = bone_directions(local, pairs)
+        reference = _reference(local, skeleton, forward)
+        model = fit_states(directions, reference, n_states, contiguous=contiguous, seed=seed)
+        lengths, stds = _lengths(points_3d, skeleton)
+        all_directions = np.zeros((model.n_states, len(parents), 3))
+        all_directions[..., 2] = 1.0
+        concentrations = np.zeros((model.n_states, len(parents)))
+        all_directions[:, children], concentrations[:, children] = model.directions, model.concentrations
+        transitions = model.transitions if contiguous else None
+        return cls(skeleton, all_directions, concentrations, model.probabilities, lengths, stds, transitions)
+
+    def save(self, path: str | Path) -> None:
+        """Write to an .npz file of plain arrays, replacing it in one step."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".part")
+        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
+        with partial.open("wb") as file:
+            np.savez_compressed(
+                file,
+                format=_FORMAT,
+                keypoints=np.array(self.skeleton.keypoints, dtype=np.str_),
+                bones=np.array(self.skeleton.bones, dtype=np.str_),
+                symmetries=np.array(self.skeleton.symmetries, dtype=np.str_).reshape(-1, 2),
+                root=np.array(self.skeleton.root or "", dtype=np.str_),
+                **arrays,
+            )
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> PosePrior:
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Raises
+        ------
+        ValueError : the file is no pose prior
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {name: file[name] for name in file.files}
+            bones = tuple((str(a), str(b)) for a, b in content["bones"])
+            symmetries = tuple((str(a), str(b)) for a, b in content["symmetries"])
+            keypoints = tuple(str(name) for name in content["keypoints"])
+            skeleton = Skeleton(keypoints, bones, symmetries, str(content["root"]) or None)
+        except (KeyError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} is not a pose prior written by PosePrior.save: {error}") from error
+        return cls(skeleton, **{name: content[name] for name in _ARRAYS if name in content})
+
+
+_ARRAYS = ("directions", "concentrations", "state_probabilities", "bone_lengths", "bone_stds", "transitions")
+
+
+def _reference(points_3d: Array, skeleton: Skeleton, forward: tuple[str, str] | None) -> Array:
+    """(n_frames,) azimuth that the heading starts from: of the line between the `forward` keypoints."""
+    if forward is not None:
+        unknown = sorted(set(forward) - set(skeleton.keypoints))
+        if unknown:
+            raise ValueError(f"forward names keypoints that do not exist: {unknown}; known: {list(skeleton.keypoints)}")
+        first, second = (skeleton.keypoints.index(name) for name in forward)
+    else:
+        first = skeleton.root_index
+        flat = np.linalg.norm(points_3d[:, :, :2] - points_3d[:, [first], :2], axis=-1)
+        known = np.isfinite(flat)
+        total = np.where(known, flat, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        second = int(np.argmax(total))
+    line = points_3d[:, second] - points_3d[:, first]
+    return np.arctan2(line[:, 1], line[:, 0])
+
+
+def _lengths(points_3d: Array, skeleton: Skeleton) -> tuple[Array, Array]:
+    """Median length and robust spread of every bone, NaN where it was never seen."""
+    a, b = skeleton.bone_indices.T
+    length = np.linalg.norm(points_3d[:, a] - points_3d[:, b], axis=-1)
+    lengths, stds = np.full(len(a), np.nan), np.full(len(a), np.nan)
+    for bone in range(len(a)):
+        seen = length[np.isfinite(length[:, bone]), bone]
+        if len(seen):
+            lengths[bone] = np.median(seen)
+            stds[bone] = max(1.4826 * np.median(np.abs(seen - lengths[bone])), 1e-3 * lengths[bone])
+    return lengths, stds

@@ -1,0 +1,123 @@
+"""Pose states of the keypoints of a window: what they expect of every bone, and which they do not believe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
+
+from ...numerics.arrays import Array
+from ..smoothing.joint_mode import Directions, Pull
+from .pose_prior import PosePrior
+from .state_model import (
+    StateModel,
+    bone_directions,
+    expected_directions,
+    mean_headings,
+    responsibilities,
+    upright,
+    weigh_states,
+)
+
+_STRAY = 0.02  # prior probability that a bone does not follow the pose, and points anywhere
+FRESH = 0.2  # share of a frame's pose that its neighbours do not show already: frames are no independent poses
+_LOG_UNIFORM = -np.log(4 * np.pi)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What the other bones say about each bone of each frame.
+
+    log_density : (n_frames, n_bones) log predictive density of its direction given the other bones' directions
+    weights : (n_frames, n_bones) probability that it follows the pose
+    expected : (n_frames, n_bones, 3) its expected direction, shorter than 1 where unsure, world axes
+    """
+
+    log_density: Array
+    weights: Array
+    expected: Array
+
+    def at(self, frames: slice) -> Judgement:
+        return Judgement(self.log_density[frames], self.weights[frames], self.expected[frames])
+
+
+@dataclass(frozen=True, eq=False)
+class Poser:
+    """A pose prior for some keypoints: pairs (n_bones, 2) of (keypoint, parent) among these; `rotation` turns z up."""
+
+    model: StateModel
+    pairs: NDArray[np.int64]
+    rotation: Array
+
+    @classmethod
+    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array) -> Poser | None:
+        """None where no bone is known."""
+        kept = known[prior.pairs].all(axis=1)
+        if not kept.any():
+            return None
+        model = prior.model
+        some = StateModel(
+            model.directions[:, kept], model.concentrations[:, kept], model.probabilities, model.transitions
+        )
+        return cls(some, (np.cumsum(known) - 1)[prior.pairs[kept]], upright(up))
+
+    def directions(self, points_3d: Array) -> Array:
+        """(n_frames, n_bones, 3) unit vectors in the upright frame."""
+        return bone_directions(points_3d, self.pairs) @ self.rotation.T
+
+    def states(self, points_3d: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        """State probabilities (n_frames, n_states) and headings (n_frames,) given the points."""
+        evidence = weigh_states(self.directions(points_3d), self.model, weights)
+        gamma = responsibilities(evidence.log_evidence, self.model)[0]
+        return gamma, mean_headings(gamma, evidence)
+
+    def pull_of(self, points_3d: Array) -> Pull:
+        """The E-step as a function of the points; bones that do not follow the pose at points_3d have no say in it."""
+        weights = self.judge(points_3d).weights
+
+        def pull(points_3d: Array, frames: slice = slice(None)) -> Directions:
+            evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
+            gamma = responsibilities(evidence.log_evidence, self.model)[0]
+            natural = expected_directions(gamma, evidence, self.model) @ self.rotation
+            return Directions(self.pairs, FRESH * weights[frames, :, None] * natural)
+
+        return pull
+
+    def log_evidence(self, points_3d: Array) -> Array:
+        """(n_frames,) log density of all directions of a frame, states weighed by their overall probability."""
+        evidence = weigh_states(self.directions(points_3d), self.model)
+        return np.asarray(logsumexp(evidence.log_evidence + self._log_probabilities, axis=1))
+
+    def judge(self, points_3d: Array) -> Judgement:
+        """Each bone against the others, twice: in the second round bones that stray count less as others."""
+        directions = self.directions(points_3d)
+        weights = np.isfinite(directions[..., 0]).astype(float)
+        first = self._judge(directions, weights)
+        return self._judge(directions, first.weights)
+
+    def _judge(self, directions: Array, weights: Array) -> Judgement:
+        n_frames, n_bones = directions.shape[:2]
+        log_density, expected = np.zeros((n_frames, n_bones)), np.zeros((n_frames, n_bones, 3))
+        for k in range(n_bones):
+            others, alone = weights.copy(), weights.copy()
+            others[:, k], alone[:, k] = 0.0, 1.0
+            without = weigh_states(directions, self.model, others)
+            logits = without.log_evidence + self._log_probabilities
+            total = np.asarray(logsumexp(logits, axis=1, keepdims=True))
+            with_it = weigh_states(directions, self.model, alone).log_evidence + self._log_probabilities
+            log_density[:, k] = logsumexp(with_it, axis=1) - total[:, 0]
+            one = StateModel(
+                self.model.directions[:, [k]],
+                np.ones((self.model.n_states, 1)),
+                self.model.probabilities,
+                self.model.transitions,
+            )
+            expected[:, k] = expected_directions(np.exp(logits - total), without, one)[:, 0]
+        odds = np.log(1 - _STRAY) + log_density - np.log(_STRAY) - _LOG_UNIFORM
+        return Judgement(log_density, expit(odds), expected @ self.rotation)
+
+    @property
+    def _log_probabilities(self) -> Array:
+        return np.log(np.maximum(self.model.probabilities, 1e-300))

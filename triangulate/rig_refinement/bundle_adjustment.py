@@ -1,0 +1,245 @@
+"""Bundle adjustment over keypoints: camera poses (and focal lengths) and free points, held to the old rig's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...cameras.rotations import moved, orthonormal, rotation_matrix, rotation_vector
+from ...numerics.arrays import Array
+from . import _kernels_bundle
+
+ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera's change counts as a knock
+FOCAL_SIGMA = 0.005
+_LOSS = 2.5  # standard deviations at which the Cauchy loss bends
+_MIN_VIEWS = 30
+_UNKNOWNS = 6  # of a pose
+
+
+@dataclass(frozen=True, eq=False)
+class BundleResult:
+    """Cameras after the fit, their noise sigma (n_cameras,) px, weights (n_cameras, n), and whether it converged."""
+
+    rig: CameraRig
+    points_3d: Array
+    sigma: Array
+    weights: Array
+    converged: bool
+    n_iterations: int
+
+
+@dataclass
+class _State:
+    R: Array
+    t: Array
+    log_focal: Array
+    points_3d: Array
+
+
+def adjust(
+    points_2d: Array,
+    points_3d: Array,
+    rig: CameraRig,
+    *,
+    focal: bool,
+    sigma: Array | None = None,
+    inflation: float = 1.0,
+    max_iterations: int = 60,
+) -> BundleResult:
+    """Levenberg-Marquardt on all cameras and points under a Cauchy loss whose scale is each camera's own.
+
+    The scales start from the residuals of the old rig and only shrink: a camera that was knocked is fitted from its
+    many coherent views, without bending the others to it. What the points hardly determine stays near the old rig by
+    a prior on each camera's change, a multivariate Cauchy, so that a knocked camera is free to go.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n, 2), pixels, NaN where missing
+    points_3d : (n, 3), world units, where to start; a point seen by fewer than two cameras adds nothing
+    focal : whether focal lengths move (fx and fy together)
+    sigma : (n_cameras,) px, the noise if it is known; None: starts from the old rig's residuals
+    inflation : how many views are worth one independent one (see `design_effect`)
+
+    Returns
+    -------
+    BundleResult in a frame that still floats: see `aligned`
+    """
+    state = _State(
+        np.stack([c.R for c in rig]), np.stack([c.t for c in rig]), np.zeros(len(rig)), np.array(points_3d, dtype=float)
+    )
+    distance = float(np.median(np.linalg.norm(points_3d[None] - rig.centers[:, None], axis=-1)))
+    start = np.full(len(rig), np.inf) if sigma is None else np.asarray(sigma, float)
+    sigma = _scales(_residuals(points_2d, state, rig), start)
+    damping, converged, iteration = 1e-4, False, 0
+    for iteration in range(1, max_iterations + 1):  # noqa: B007
+        residuals = _residuals(points_2d, state, rig)
+        shrunk = _scales(residuals, sigma)
+        settled = np.all(shrunk > 0.98 * sigma)
+        sigma = shrunk
+        weights = _weights(residuals, sigma) / inflation
+        trial, cost, trial_cost, damping = _try_step(
+            points_2d, state, rig, sigma, weights, distance, focal, damping, inflation
+        )
+        if trial is None:
+            converged = True
+            break
+        state = trial
+        if settled and cost - trial_cost < 1e-6 * cost:
+            converged = True
+            break
+    residuals = _residuals(points_2d, state, rig)
+    return BundleResult(
+        _rig_of(state, rig), state.points_3d, sigma, _weights(residuals, sigma), converged, iteration
+    )  # fmt: skip
+
+
+def _rig_of(state: _State, rig: CameraRig) -> CameraRig:
+    cameras = []
+    for i, camera in enumerate(rig):
+        K = np.array(camera.K)
+        K[:2, :2] *= np.exp(state.log_focal[i])
+        cameras.append(replace(camera, K=K, R=orthonormal(state.R[i].copy()), t=state.t[i]))
+    return replace(rig, cameras=tuple(cameras))
+
+
+def _residuals(points_2d: Array, state: _State, rig: CameraRig) -> Array:
+    return points_2d - _rig_of(state, rig).project(state.points_3d)
+
+
+def _scales(residuals: Array, before: Array) -> Array:
+    """(n_cameras,) robust standard deviation of a coordinate, never more than `before`.
+
+    At least the median camera's: one camera's noise alone, left free, would shrink until the points obey it.
+    """
+    size = np.linalg.norm(residuals, axis=-1)
+    scales = before.copy()
+    for c in range(len(size)):
+        known = size[c][np.isfinite(size[c])]
+        if len(known) >= _MIN_VIEWS:
+            # the median of a Rayleigh distribution is 1.177 sigma
+            scales[c] = min(before[c], max(np.median(known) / 1.177, 0.05))
+    floor = np.median(scales[np.isfinite(scales)]) if np.isfinite(scales).any() else 1.0
+    return np.minimum(np.where(np.isfinite(scales), np.maximum(scales, floor), floor), before)
+
+
+def _weights(residuals: Array, sigma: Array) -> Array:
+    """(n_cameras, n) Cauchy weights over sigma squared; 0 where there is no residual."""
+    square = (residuals**2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
+    return np.where(np.isfinite(square), 1 / (1 + np.where(np.isfinite(square), square, 0)), 0.0) / sigma[:, None] ** 2
+
+
+def design_effect(residuals: Array, keypoint: NDArray[np.int64], sigma: Array) -> float:
+    """How many views are worth one independent one, at least 1: keypoints are often off by the same amount for long.
+
+    The variance of each keypoint's mean residual in each camera over what it were with independent errors (Kish 1965).
+
+    Parameters
+    ----------
+    residuals : (n_cameras, n, 2), pixels; keypoint (n,); sigma (n_cameras,), pixels
+    """
+    scaled = residuals / sigma[:, None, None]
+    known = np.isfinite(scaled[..., 0]) & (np.abs(scaled) < 5).all(axis=-1)
+    scaled = np.where(known[..., None], scaled, 0.0)
+    ratios, counts = [], []
+    for k in np.unique(keypoint):
+        own = keypoint == k
+        n = known[:, own].sum(axis=1)
+        enough = n >= 5
+        ratios += list((scaled[:, own].sum(axis=1)[enough] ** 2).sum(axis=-1) / (2 * n[enough]))
+        counts += list(n[enough])
+    return max(1.0, float(np.average(ratios, weights=counts))) if counts else 1.0
+
+
+def _cost(points_2d: Array, state: _State, rig: CameraRig, sigma: Array, distance: float, inflation: float) -> float:
+    square = (_residuals(points_2d, state, rig) ** 2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
+    gone = np.isfinite(points_2d[..., 0]) & ~np.isfinite(square)
+    data = np.log1p(np.where(np.isfinite(square), square, 0)).sum() + gone.sum() * np.log1p(1e4)
+    change = _change(state, rig, distance)
+    prior = 0.5 * (1 + _UNKNOWNS) * float(np.log1p((change**2).sum(axis=1)).sum())
+    return 0.5 * _LOSS**2 * float(data) / inflation + prior
+
+
+def _change(state: _State, rig: CameraRig, distance: float) -> Array:
+    """(n_cameras, 7) how far each camera went from the old rig, in standard deviations of the prior."""
+    R0, t0 = np.stack([c.R for c in rig]), np.stack([c.t for c in rig])
+    turn = state.R @ R0.swapaxes(1, 2)
+    shift = state.t - np.einsum("cij,cj->ci", turn, t0)
+    return np.column_stack([
+        rotation_vector(turn) / ROTATION_SIGMA, shift / (ROTATION_SIGMA * distance), state.log_focal / FOCAL_SIGMA
+    ])  # fmt: skip
+
+
+def _try_step(points_2d, state, rig, sigma, weights, distance, focal, damping, inflation):
+    """A step that lowers the cost, or None; with both costs and the damping to go on with."""
+    cost = _cost(points_2d, state, rig, sigma, distance, inflation)
+    arrays = _rig_of(state, rig).arrays
+    P = 7 if focal else 6
+    change = _change(state, rig, distance)
+    pull = (1 + _UNKNOWNS) / (1 + (change**2).sum(axis=1, keepdims=True))
+    prior_sigma = np.array([ROTATION_SIGMA] * 3 + [ROTATION_SIGMA * distance] * 3 + [FOCAL_SIGMA])
+    stiffness = (pull / prior_sigma**2)[:, :P].ravel()
+    towards = -(pull * change / prior_sigma)[:, :P].ravel()
+    for _ in range(10):
+        S, s, U, V, v, W = _kernels_bundle.reduced_equations(
+            *arrays, state.points_3d, points_2d, weights, damping, focal
+        )
+        S[np.diag_indices(len(S))] += stiffness + damping * np.maximum(U, 0)
+        step = np.linalg.solve(S, s + towards)
+        points = np.einsum("nij,nj->ni", V, v - np.einsum("npk,p->nk", W, step))
+        motion = step.reshape(len(rig), P)
+        R, t = moved(state.R, state.t, motion[:, :6])
+        log_focal = state.log_focal + (motion[:, 6] if focal else 0)
+        trial = _State(R, t, log_focal, state.points_3d + points)
+        trial_cost = _cost(points_2d, trial, rig, sigma, distance, inflation)
+        if trial_cost < cost:
+            return trial, cost, trial_cost, max(damping / 10, 1e-9)
+        damping = max(10 * damping, 1e-6)
+    return None, cost, cost, damping
+
+
+def aligned(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: int = 400) -> tuple[CameraRig, Array]:
+    """The new rig and points, moved, turned and scaled so that most cameras see the points where the old ones did.
+
+    The similarity minimises the sum over cameras of the distance in pixels between the old and the new camera's images
+    of the points (a sum of distances, not of squares: one knocked camera does not drag the others).
+
+    Returns
+    -------
+    the rig, and the points (n, 3)
+    """
+    use = np.unique(np.linspace(0, len(points_3d) - 1, n_points).astype(int))
+    target, middle = result.project(points_3d[use]), points_3d[use].mean(axis=0)
+    R, t, scale = np.eye(3), np.zeros(3), 1.0
+    for _ in range(50):
+        world = scale * (points_3d[use] - middle) @ R.T + middle + t
+        residuals = target - rig.project(world)
+        J = rig.project_jacobian(world)
+        good = np.asarray(np.isfinite(residuals).all(-1) & np.isfinite(J).all((-2, -1)))
+        residuals, J = np.where(good[..., None], residuals, 0), np.where(good[..., None, None], J, 0)
+        size = np.sqrt((residuals**2).sum(axis=(1, 2)) / np.maximum(good.sum(axis=1), 1))
+        weights = 1 / np.maximum(size, 0.02) / np.maximum(good.sum(axis=1), 1)
+        offset = world - middle - t
+        basis = np.zeros((len(use), 3, 7))
+        basis[:, :, :3] = np.eye(3)
+        basis[:, :, 3:6] = -np.stack([np.cross(offset, axis) for axis in np.eye(3)], axis=-1)
+        basis[:, :, 6] = offset
+        G = np.einsum("cnij,njk->cnik", J, basis)
+        A = np.einsum("c,cnik,cnil->kl", weights, G, G)
+        step = np.linalg.solve(
+            A + 1e-12 * np.trace(A) * np.eye(7) / 7, np.einsum("c,cnik,cni->k", weights, G, residuals)
+        )
+        t, R, scale = t + step[:3], rotation_matrix(step[3:6]) @ R, scale * np.exp(step[6])
+        if np.abs(step).max() < 1e-10 * (1 + np.abs(t).max()):
+            break
+    moved_points = scale * (points_3d - middle) @ R.T + middle + t
+    cameras = tuple(_carried(camera, R, t + middle - scale * R @ middle, scale) for camera in result)
+    return replace(result, cameras=cameras), moved_points
+
+
+def _carried(camera, R: Array, t: Array, scale: float):
+    """The camera after its world went through X -> scale R X + t (its images stay the same)."""
+    turned = orthonormal((camera.R @ R.T).copy())
+    return replace(camera, R=turned, t=scale * camera.t - turned @ t)

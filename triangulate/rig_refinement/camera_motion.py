@@ -1,0 +1,113 @@
+"""Cameras that were knocked during a recording: when did their agreement with the others jump?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.epipolar import camera_pair_indices
+from ...numerics.arrays import Array
+
+_WINDOWS = 40
+_MIN_VALUES = 12
+_LEAST_JUMP = np.log(1.5)
+_LEAST_SCORE = 6.0
+_LEAST_PIXELS = 1.0
+
+
+def find_moves(distances: Array, n_cameras: int, *, known: tuple[int, ...] = ()) -> tuple[int, int] | None:
+    """The camera whose epipolar error jumped most, and the first frame after the jump; None where none did.
+
+    A camera is blamed for the part of its pairs' error that pairs without it do not share, so that faster motion, which
+    makes all pairs worse, is no jump.
+
+    Parameters
+    ----------
+    distances : (n_pairs, n_frames, n_keypoints), pixels, NaN where unknown; pairs as in `camera_pair_indices`
+    known : cameras not to blame any more
+
+    Returns
+    -------
+    (camera, frame)
+    """
+    errors, edges = window_errors(distances)
+    pairs = camera_pair_indices(n_cameras)
+    settled = np.array([bool(set(pair) & set(known)) for pair in pairs.tolist()])
+    best, best_jump = None, 0.0
+    for camera in range(n_cameras):
+        if camera in known:
+            continue
+        own = (pairs == camera).any(axis=1)
+        series = _excess(errors, own, settled)
+        jump, score, at = _split(series)
+        pixels = max(_median(errors[own][:, :at]), _median(errors[own][:, at:]))
+        if abs(jump) > max(best_jump, _LEAST_JUMP) and score > _LEAST_SCORE and pixels > _LEAST_PIXELS:
+            best, best_jump = (camera, _frame(distances[own], int(edges[at]), int(edges[1] - edges[0]))), abs(jump)
+    return best
+
+
+def window_errors(distances: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Median epipolar error of each pair in windows of time (n_pairs, n_windows), NaN where too little is seen.
+
+    Also the windows' edges (n_windows + 1,), frames.
+    """
+    n_frames = distances.shape[1]
+    edges = np.unique(np.linspace(0, n_frames, min(_WINDOWS, max(2, n_frames // 5)) + 1).astype(np.int64))
+    errors = np.full((len(distances), len(edges) - 1), np.nan)
+    size = np.abs(distances)
+    for w in range(errors.shape[1]):
+        part = size[:, edges[w] : edges[w + 1]].reshape(len(distances), -1)
+        enough = np.isfinite(part).sum(axis=1) >= _MIN_VALUES
+        if enough.any():
+            errors[enough, w] = np.nanmedian(part[enough], axis=1)
+    return errors, edges
+
+
+def _median(values: Array) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
+
+
+def _excess(errors: Array, own: NDArray[np.bool_], known: NDArray[np.bool_]) -> Array:
+    """(n_windows,) log error of a camera's pairs over that of the pairs without it (and without known culprits)."""
+    logs = np.log(np.maximum(errors, 1e-3))
+    mine, rest = _column_median(logs[own & ~known]), _column_median(logs[~own & ~known])
+    return mine if np.isnan(rest).all() else mine - rest
+
+
+def _column_median(values: Array) -> Array:
+    result = np.full(values.shape[1], np.nan)
+    told = np.isfinite(values).any(axis=0)
+    if told.any():
+        result[told] = np.nanmedian(values[:, told], axis=0)
+    return result
+
+
+def _split(series: Array) -> tuple[float, float, int]:
+    """(jump, its score in standard deviations, first window after it) of the best split in two."""
+    told = np.flatnonzero(np.isfinite(series))
+    if len(told) < 4:
+        return 0.0, 0.0, 0
+    values = series[told]
+    n = np.arange(1, len(values))
+    sums = np.cumsum(values)[:-1]
+    jumps = (values.sum() - sums) / (len(values) - n) - sums / n
+    strength = np.abs(jumps) * np.sqrt(n * (len(values) - n) / len(values))
+    best = int(np.argmax(strength))
+    rest = values - np.where(np.arange(len(values)) <= best, values[: best + 1].mean(), values[best + 1 :].mean())
+    spread = max(1.4826 * float(np.median(np.abs(rest))), 0.02)
+    return float(jumps[best]), float(strength[best] / spread), int(told[best + 1])
+
+
+def _frame(distances: Array, middle: int, width: int) -> int:
+    """The frame near `middle` at which the errors of a camera's pairs (n_pairs, n_frames, n_keypoints) jump."""
+    size = np.abs(distances)
+    cap = 4 * np.nanmedian(size)
+    start, stop = max(0, middle - 2 * width), min(distances.shape[1], middle + 2 * width)
+    part = np.minimum(size[:, start:stop], cap).swapaxes(0, 1).reshape(stop - start, -1)
+    count = np.isfinite(part).sum(axis=1)
+    total = np.where(np.isfinite(part), part, 0).sum(axis=1)
+    counts, totals = np.cumsum(count), np.cumsum(total)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        before, after = totals[:-1] / counts[:-1], (totals[-1] - totals[:-1]) / (counts[-1] - counts[:-1])
+        strength = (after - before) ** 2 * counts[:-1] * (counts[-1] - counts[:-1])
+    return start + 1 + int(np.argmax(np.nan_to_num(strength)))

@@ -1,0 +1,237 @@
+"""Cameras whose frames run early or late, found from the animal's own motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...calibration.solver.frame_offsets import agree
+from ...cameras import CameraRig, _kernels_epipolar
+from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
+from ...numerics.arrays import Array
+from ..points.input_checks import check_confidence, check_points_2d
+
+_LEAST_CONFIDENCE = 0.1
+_MIN_POINTS = 60
+_BLOCKS = (40, 20, 10, 5)
+_GATE = 6.0
+_SEARCH = 6
+_STRONG = 5.0  # standard deviations by which motion must exceed what noise alone would look like
+_LEAST_GAIN = 1.01
+
+
+@dataclass(frozen=True, eq=False)
+class FrameOffsets:
+    """How many frames each camera runs late.
+
+    offsets : (n_cameras,) what the others show at frame i, this camera shows at frame i + offset, with fractions; the
+        (precision-weighted) median camera is 0; NaN where the recording does not tell
+    std : (n_cameras,) standard deviation of the offsets, frames
+    gain : by how much the cameras' epipolar disagreement shrinks with the whole-number offsets (a ratio >= 1)
+    """
+
+    names: tuple[str, ...]
+    offsets: Array
+    std: Array
+    gain: float
+
+    def significant(self, least: float = 0.1) -> NDArray[np.bool_]:
+        """(n_cameras,) offsets of at least `least` frames that are six standard deviations from 0."""
+        offsets = np.nan_to_num(self.offsets)
+        return (np.abs(offsets) >= least) & (np.abs(offsets) > 6 * np.nan_to_num(self.std, nan=np.inf))
+
+    def to_apply(self) -> Array:
+        """(n_cameras,) the significant offsets; a fraction that noise explains is rounded off. 0 for the others."""
+        offsets = np.where(self.significant(), np.nan_to_num(self.offsets), 0.0)
+        whole = np.round(offsets)
+        return np.where(np.abs(offsets - whole) < np.maximum(3 * np.nan_to_num(self.std), 0.05), whole, offsets)
+
+    def sentences(self) -> tuple[str, ...]:
+        """One sentence per camera that is out of step for sure."""
+        lines = []
+        for i in np.flatnonzero(self.significant()):
+            offset, whole = float(self.offsets[i]), abs(round(float(self.offsets[i])))
+            frames = "frame" if whole == 1 else "frames"
+            remedy = f"shift its recording by {whole} {frames}" if whole else "synchronise the exposures"
+            lines.append(
+                f"camera '{self.names[i]}' runs {abs(offset):.2f} ± {self.std[i]:.2f} frames"
+                f" {'late' if offset > 0 else 'early'}; {remedy}"
+            )
+        return tuple(lines)
+
+
+def frame_offsets(
+    points_2d: Array, rig: CameraRig, *, confidence: Array | None = None, max_offset: int = 5
+) -> FrameOffsets:
+    """Find the constant number of frames, with fractions, by which cameras run early or late.
+
+    Whole frames: the offsets at which all pairs of cameras best keep the epipolar constraint. Fractions: along the
+    motion the constraint's residual grows in proportion to the delay; its root is found per pair with the speed taken
+    from the frames around (an instrumental variable, so that the noise of detection does not pull it), and the pairs
+    are reconciled by least squares. Errors are judged from blocks of frames of several lengths, the largest counts.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    confidence : (n_cameras, n_frames, n_keypoints), 0-1; points below 0.1 are left out
+    max_offset : largest offset tried, frames
+
+    Raises
+    ------
+    ValueError : shapes do not fit the rig
+    """
+    points_2d = usable_points(points_2d, rig, confidence)
+    ideal = rig.undistort(points_2d)
+    pairs = camera_pair_indices(len(rig))
+    curves = [_PairCurve(ideal[a], ideal[b], fundamental_matrix(rig, int(a), int(b))) for a, b in pairs]
+    shifts = range(-max_offset, max_offset + 1)
+    costs = np.array([[curve.cost(k) for k in shifts] for curve in curves])
+    whole = agree(costs, pairs, len(rig), max_offset)
+    if _gain(costs, pairs, whole, max_offset) < _LEAST_GAIN:
+        whole = np.zeros(len(rig), dtype=np.int64)
+    estimates = np.array([curve.root(int(whole[a] - whole[b])) for curve, (a, b) in zip(curves, pairs, strict=True)])
+    offsets, std = _reconcile(estimates, pairs, len(rig))
+    return FrameOffsets(rig.names, offsets, std, _gain(costs, pairs, whole, max_offset))
+
+
+def usable_points(points_2d: Array, rig: CameraRig, confidence: Array | None) -> Array:
+    """(n_cameras, n_frames, n_keypoints, 2), checked, with improbable points as NaN."""
+    points_2d = check_points_2d(points_2d, rig)
+    confidence = check_confidence(confidence, points_2d, rig)
+    if points_2d.ndim != 4:
+        raise ValueError(f"points_2d has shape {points_2d.shape}, expected (n_cameras, n_frames, n_keypoints, 2)")
+    if confidence is None:
+        return points_2d
+    return np.where((confidence >= _LEAST_CONFIDENCE)[..., None], points_2d, np.nan)
+
+
+class _PairCurve:
+    """Epipolar residuals of a pair of cameras at any relative offset; each is computed once."""
+
+    def __init__(self, one: Array, other: Array, F: Array):
+        self.one, self.other, self.F = one, other, F
+        self.known: dict[int, Array] = {}
+
+    def at(self, k: int) -> Array:
+        """(n_frames, n_keypoints) pixels, frame i + k of the first camera against frame i of the second."""
+        if k not in self.known:
+            residual = np.full(self.other.shape[:2], np.nan)
+            start, stop = max(0, -k), min(len(residual), len(residual) - k)
+            if stop > start:
+                one, other = self.one[start + k : stop + k], self.other[start:stop]
+                flat = _kernels_epipolar.sampson_distances(
+                    self.F, np.ascontiguousarray(one).reshape(-1, 2), np.ascontiguousarray(other).reshape(-1, 2)
+                )
+                residual[start:stop] = flat.reshape(other.shape[:2])
+            self.known[k] = residual
+        return self.known[k]
+
+    def cost(self, k: int) -> float:
+        """Robust size of the residuals, pixels: the lower half's, which outliers do not reach."""
+        size = np.abs(self.at(k))
+        size = size[np.isfinite(size)]
+        if len(size) < _MIN_POINTS:
+            return np.nan
+        return float(np.sqrt(np.mean(np.minimum(size, 3 * np.median(size)) ** 2)))
+
+    def root(self, k: int) -> tuple[float, float]:
+        """Offset with fractions near k, and its standard deviation; NaN where the motion does not tell."""
+        for _ in range(_SEARCH):
+            step, std = self._step(k)
+            # a root a little outside the two frames is left where it is: near a whole frame both sides see it so
+            if not np.isfinite(step):
+                return np.nan, np.nan
+            if -0.25 <= step <= 1.25:
+                return k + step, std
+            k += int(np.clip(np.floor(step), -2, 2))
+        return np.nan, np.nan
+
+    def _step(self, k: int) -> tuple[float, float]:
+        before, here, there, after = (self.at(k + i) for i in (-1, 0, 1, 2))
+        size = np.max(np.abs([before, here, there, after]), axis=0)
+        middle = np.nanmedian(size) if np.isfinite(size).any() else np.nan
+        good = size < _GATE * middle
+        if good.sum() < _MIN_POINTS:
+            return np.nan, np.nan
+        speed = np.where(good, (after - before) / 3, 0.0)
+        mean = speed.sum(axis=0) / np.maximum(good.sum(axis=0), 1)
+        # without its mean per keypoint, the speed does not see what a keypoint's constant bias adds to the residual
+        speed = np.where(good, speed - mean, 0.0)
+        slopes = speed * np.where(good, there - here, 0.0)
+        slope = float(slopes.sum())
+        if slope < _STRONG * _spread(slopes - slope * good / good.sum(), _BLOCKS[0]):
+            return np.nan, np.nan  # too little motion: noise divided by noise
+        step = -float((speed * np.where(good, here, 0.0)).sum()) / slope
+        rest = speed * np.where(good, (1 - step) * here + step * there, 0.0)
+        return step, max(_spread(rest, n) for n in _BLOCKS) / slope
+
+
+def _spread(values: Array, n_blocks: int) -> float:
+    """Standard deviation of the sum of values (n_frames, n) with mean 0, from blocks of frames."""
+    blocks = np.array([block.sum() for block in np.array_split(values, min(n_blocks, len(values)))])
+    return float(np.sqrt((blocks**2).sum()))
+
+
+def _reconcile(estimates: Array, pairs: NDArray[np.int64], n_cameras: int) -> tuple[Array, Array]:
+    """Offsets (n_cameras,) and their standard deviations from pairwise ones (n_pairs, 2: value, std)."""
+    told = np.isfinite(estimates).all(axis=1)
+    offsets, std = np.full(n_cameras, np.nan), np.full(n_cameras, np.nan)
+    if not told.any():
+        return offsets, std
+    A = (np.eye(n_cameras)[pairs[:, 0]] - np.eye(n_cameras)[pairs[:, 1]])[told]
+    values, sigma = estimates[told, 0], np.maximum(estimates[told, 1], 1e-4)
+    weights = 1 / sigma**2
+    for _ in range(20):
+        solution = np.linalg.lstsq(A * np.sqrt(weights)[:, None], values * np.sqrt(weights), rcond=None)[0]
+        weights = 1 / (sigma**2 + (values - A @ solution) ** 2 / 4)
+    seen = np.abs(A).sum(axis=0) > 0
+    covariance = np.linalg.pinv(A.T @ (weights[:, None] * A))
+    reference = int(np.flatnonzero(seen)[_weighted_median(solution[seen], 1 / np.diag(covariance)[seen])])
+    spread = np.diag(covariance) + covariance[reference, reference] - 2 * covariance[reference]
+    offsets[seen] = (solution - solution[reference])[seen]
+    # pairs that contradict each other beyond their errors make all errors larger (Birge 1932)
+    freedom = int(told.sum() - seen.sum() + 1)
+    misfit = (((values - A @ solution) / sigma) ** 2).sum() / freedom if freedom > 0 else 1.0
+    std[seen] = np.sqrt(np.maximum(spread, 0) * max(1.0, misfit))[seen]
+    return offsets, std
+
+
+def _weighted_median(values, weights) -> int:
+    """Position of the weighted median."""
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order]) / weights.sum()
+    return int(order[np.searchsorted(share, 0.5)])
+
+
+def _gain(costs: Array, pairs: NDArray[np.int64], whole: NDArray[np.int64], max_offset: int) -> float:
+    at = np.clip(whole[pairs[:, 0]] - whole[pairs[:, 1]] + max_offset, 0, 2 * max_offset)
+    with np.errstate(invalid="ignore"):
+        logs = np.log(costs[:, max_offset] / costs[np.arange(len(costs)), at])
+    return float(np.exp(np.nanmean(logs))) if np.isfinite(logs).any() else 1.0
+
+
+def shift_frames(points_2d: Array, offsets: Array) -> Array:
+    """Points as the cameras would have seen them in step: camera c at frame i is taken from frame i + offsets[c].
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels; fractions are interpolated between frames
+    offsets : (n_cameras,) frames; NaN counts as 0
+
+    Returns
+    -------
+    (n_cameras, n_frames, n_keypoints, 2), NaN where a frame needed is missing
+    """
+    shifted = np.full(points_2d.shape, np.nan)
+    n_frames = points_2d.shape[1]
+    for camera, offset in enumerate(np.nan_to_num(np.asarray(offsets, float))):
+        whole = int(np.floor(offset))
+        fraction = offset - whole
+        index = np.arange(n_frames) + whole
+        inside = (index >= 0) & (index + (fraction > 0) < n_frames)
+        here = points_2d[camera, index[inside]]
+        there = points_2d[camera, index[inside] + 1] if fraction > 0 else here
+        shifted[camera, inside] = (1 - fraction) * here + fraction * there
+    return shifted

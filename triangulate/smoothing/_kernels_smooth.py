@@ -1,0 +1,346 @@
+"""Loops of the smoothers over float64 arrays whose shapes the caller has checked.
+
+A banded symmetric matrix of `n` rows is stored as `band (n, width + 1)` with `band[j, i - j] = matrix[i, j]`, i >= j:
+LAPACK's lower storage when its transpose is read column by column.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from ...cameras._kernels_lenses import project_point, project_with_jacobian
+
+
+class Pixels(NamedTuple):
+    """What was seen of J keypoints in T frames by C cameras: pixels, each an inlier or an outlier."""
+
+    points_2d: np.ndarray  # (C, T, J, 2), NaN where missing
+    prior: np.ndarray  # (C, T, J) probability of being an inlier
+    sigma: np.ndarray  # (C, J) px, the noise of a coordinate where scale is 1
+    scale: np.ndarray  # (C, T, J)
+    log_outlier: np.ndarray  # (C,) log density of an outlier
+
+
+class Terms(NamedTuple):
+    """Gauss-Newton terms of the inliers at some points, and how much of an inlier each pixel is."""
+
+    information: np.ndarray  # (T, J, 3, 3)
+    vector: np.ndarray  # (T, J, 3) sum of w Jᵀ(residual + J x)
+    weights: np.ndarray  # (C, T, J) posterior probability of being an inlier
+    squared: np.ndarray  # (C, T, J) squared residual plus the trace of the projected spread, over the squared scale
+
+
+@njit(cache=True, nogil=True)
+def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
+    """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`, of the frames start to stop.
+
+    rig is a RigArrays, pixels are Pixels; points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate`
+    widens the inlier density. Adds to the zeros of `terms`; its `squared` stays untouched where the spread exceeds the
+    noise. Returns the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
+    """
+    K, d, fisheye, limit, R, t = rig
+    points_2d, prior, sigma, scale, log_outlier = pixels
+    information, vector, weights, squared = terms
+    n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
+    cost = 0.0
+    for f in range(start, stop):
+        for k in range(n_keypoints):
+            X = points_3d[f, k]
+            S = spread[f, k]
+            I = information[f, k]
+            V = vector[f, k]
+            if math.isnan(X[0]):
+                continue
+            for c in range(n_cameras):
+                x, y = points_2d[c, f, k, 0], points_2d[c, f, k, 1]
+                if math.isnan(x) or math.isnan(y):
+                    continue
+                u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K[c], d[c], fisheye[c], limit[c], R[c], t[c], X)
+                if math.isnan(u):
+                    continue
+                scale2 = scale[c, f, k] * scale[c, f, k]
+                s2 = sigma[c, k] * sigma[c, k] * scale2
+                ex, ey = x - u, y - v
+                g0 = S[0, 0] * a0 + S[0, 1] * a1 + S[0, 2] * a2
+                g1 = S[1, 0] * a0 + S[1, 1] * a1 + S[1, 2] * a2
+                g2 = S[2, 0] * a0 + S[2, 1] * a1 + S[2, 2] * a2
+                pxx = a0 * g0 + a1 * g1 + a2 * g2
+                pxy = b0 * g0 + b1 * g1 + b2 * g2
+                pyy = (
+                    b0 * (S[0, 0] * b0 + S[0, 1] * b1 + S[0, 2] * b2)
+                    + b1 * (S[1, 0] * b0 + S[1, 1] * b1 + S[1, 2] * b2)
+                    + b2 * (S[2, 0] * b0 + S[2, 1] * b1 + S[2, 2] * b2)
+                )
+                sxx, sxy, syy = s2 + inflate * pxx, inflate * pxy, s2 + inflate * pyy
+                det = sxx * syy - sxy * sxy
+                p = prior[c, f, k]
+                odds = (
+                    math.log(p / ((1.0 - p) * math.sqrt(det)))
+                    - 0.5 * (syy * ex * ex - 2.0 * sxy * ex * ey + sxx * ey * ey) / det
+                    - 1.8378770664093453
+                    - log_outlier[c]
+                )
+                out = math.log(1.0 - p) + log_outlier[c]
+                small = math.exp(-abs(odds))
+                r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
+                cost -= out + max(odds, 0.0) + math.log(1.0 + small)
+                weights[c, f, k] = r
+                if pxx + pyy < 2.0 * s2:
+                    squared[c, f, k] = (ex * ex + ey * ey + pxx + pyy) / scale2
+                w = r / s2
+                ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
+                ey += b0 * X[0] + b1 * X[1] + b2 * X[2]
+                I[0, 0] += w * (a0 * a0 + b0 * b0)
+                I[1, 0] += w * (a0 * a1 + b0 * b1)
+                I[2, 0] += w * (a0 * a2 + b0 * b2)
+                I[1, 1] += w * (a1 * a1 + b1 * b1)
+                I[2, 1] += w * (a1 * a2 + b1 * b2)
+                I[2, 2] += w * (a2 * a2 + b2 * b2)
+                V[0] += w * (a0 * ex + b0 * ey)
+                V[1] += w * (a1 * ex + b1 * ey)
+                V[2] += w * (a2 * ex + b2 * ey)
+            I[0, 1], I[0, 2], I[1, 2] = I[1, 0], I[2, 0], I[2, 1]
+    return cost
+
+
+@njit(cache=True, nogil=True)
+def cholesky_band(band):
+    """In-place Cholesky factor of a banded matrix; returns the log determinant, NaN if it is not positive definite."""
+    n, width = band.shape[0], band.shape[1] - 1
+    log_det = 0.0
+    for j in range(n):
+        if not band[j, 0] > 0.0:
+            return math.nan
+        pivot = math.sqrt(band[j, 0])
+        log_det += 2.0 * math.log(pivot)
+        last = min(width, n - 1 - j)
+        band[j, 0] = pivot
+        for a in range(1, last + 1):
+            band[j, a] /= pivot
+        for a in range(1, last + 1):
+            value = band[j, a]
+            if value != 0.0:
+                for b in range(a, last + 1):
+                    band[j + a, b - a] -= value * band[j, b]
+    return log_det
+
+
+@njit(cache=True, nogil=True)
+def weighted_gram(stencil, rows):
+    """The band (T, m + 1) of Dᵀ diag(rows) D, of which D has the stencil (m + 1) in every row; the last m rows are
+    none."""
+    n_frames, width = len(rows), len(stencil)
+    gram = np.zeros((n_frames, width))
+    for f in range(n_frames - width + 1):
+        for i in range(width):
+            for j in range(width - i):
+                gram[f + i, j] += rows[f] * stencil[i] * stencil[i + j]
+    return gram
+
+
+@njit(cache=True, nogil=True)
+def track_band(information, gram, precision, anchor):
+    """Banded posterior precision of one keypoint: information (T, 3, 3) + precision * gram (T, m + 1) + anchor."""
+    n_frames, order = gram.shape[0], gram.shape[1] - 1
+    band = np.zeros((3 * n_frames, 3 * order + 1))
+    for f in range(n_frames):
+        for a in range(3):
+            for b in range(a, 3):
+                band[3 * f + a, b - a] += information[f, b, a]
+            band[3 * f + a, 0] += anchor + precision * gram[f, 0]
+            for j in range(1, order + 1):
+                band[3 * f + a, 3 * j] += precision * gram[f, j]
+    return band
+
+
+@njit(cache=True, nogil=True)
+def substitute(band, vector):
+    """Solve L Lᵀ x = vector in place, given the factor of `cholesky_band`."""
+    n, width = band.shape[0], band.shape[1] - 1
+    for j in range(n):
+        vector[j] /= band[j, 0]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            vector[j + a] -= band[j, a] * vector[j]
+    for j in range(n - 1, -1, -1):
+        value = vector[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value -= band[j, a] * vector[j + a]
+        vector[j] = value / band[j, 0]
+
+
+@njit(cache=True, nogil=True)
+def track_evidence(information, vector, gram, precision, anchor):
+    """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
+    band = track_band(information, gram, precision, anchor)
+    log_posterior = cholesky_band(band)
+    prior = precision * gram
+    prior[:, 0] += anchor
+    log_prior = cholesky_band(prior)
+    n, width = band.shape[0], band.shape[1] - 1
+    z = vector.copy().reshape(-1)
+    quadratic = 0.0
+    for j in range(n):
+        z[j] /= band[j, 0]
+        quadratic += z[j] * z[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            z[j + a] -= band[j, a] * z[j]
+    return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+
+
+@njit(cache=True, nogil=True)
+def smooth_track(information, vector, gram, precision, anchor, stencil):
+    """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint, and of its
+    differences (weights `stencil`) the square of the mean and the variance of a coordinate (T, 2).
+
+    Gaussian observations of information (T, 3, 3) and information times position `vector` (T, 3); prior precision
+    precision * DᵀD + anchor, where gram[t, j] = (DᵀD)[t, t + j]. Covariances by Takahashi's recursion (Erisman and
+    Tinney 1975).
+    """
+    n_frames = information.shape[0]
+    band = track_band(information, gram, precision, anchor)
+    cholesky_band(band)
+    mean = vector.copy()
+    substitute(band, mean.reshape(-1))
+    n, width = band.shape[0], band.shape[1] - 1
+    reach = max(width, 8)
+    inverse = np.zeros((n + reach, 2 * reach + 1))  # [j, reach + i - j] both above and below the diagonal
+    column = np.empty(reach + 1)
+    for j in range(n - 1, -1, -1):
+        column[:] = 0.0
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value = band[j, a]
+            row = inverse[j + a, reach - a :]
+            for i in range(1, reach + 1):
+                column[i] -= value * row[i]
+        pivot = band[j, 0]
+        value = 1.0 / pivot
+        for i in range(1, reach + 1):
+            column[i] /= pivot
+            inverse[j, reach + i] = column[i]
+            inverse[j + i, reach - i] = column[i]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            value -= band[j, a] * column[a]
+        inverse[j, reach] = value / pivot
+    covariances = np.zeros((n_frames, 3, 3, 3))
+    for f in range(n_frames):
+        for lag in range(3):
+            if f + lag < n_frames:
+                for a in range(3):
+                    for b in range(3):
+                        covariances[f, lag, a, b] = inverse[3 * f + a, reach + 3 * lag + b - a]
+    differences = np.zeros((n_frames, 2))
+    for f in range(n_frames - len(stencil) + 1):
+        for a in range(3):
+            total = 0.0
+            for i in range(len(stencil)):
+                total += stencil[i] * mean[f + i, a]
+                for j in range(len(stencil)):
+                    differences[f, 1] += stencil[i] * stencil[j] * inverse[3 * (f + i) + a, reach + 3 * (j - i)] / 3.0
+            differences[f, 0] += total * total
+    return mean, covariances, differences
+
+
+@njit(cache=True, nogil=True)
+def joint_band(information, gram, anchor, bones, bone_information, start, stop, band):
+    """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width +
+    1), frames start to stop.
+
+    information (T, J, 3, 3), gram (T, J, m + 1) with the tracks' precisions, anchor a number, bones (B, 2) keypoints
+    (a, b) and bone_information (T, B, 3, 3): the precision of x_a - x_b.
+    """
+    n_keypoints = information.shape[1]
+    order = gram.shape[2] - 1
+    block = 3 * n_keypoints
+    band[block * start : block * stop] = 0.0
+    for f in range(start, stop):
+        for k in range(n_keypoints):
+            row = block * f + 3 * k
+            for a in range(3):
+                for b in range(a, 3):
+                    band[row + a, b - a] += information[f, k, b, a]
+                band[row + a, 0] += anchor + gram[f, k, 0]
+                for j in range(1, order + 1):
+                    band[row + a, block * j] = gram[f, k, j]
+        for b in range(bones.shape[0]):
+            low, high = min(bones[b, 0], bones[b, 1]), max(bones[b, 0], bones[b, 1])
+            for i in range(3):
+                column = block * f + 3 * low + i
+                for j in range(3):
+                    value = bone_information[f, b, i, j]
+                    band[column, 3 * (high - low) + j - i] -= value
+                    if j >= i:
+                        band[column, j - i] += value
+                        band[block * f + 3 * high + i, j - i] += value
+
+
+@njit(cache=True, nogil=True)
+def surprise(information, vector, points_3d, spread, start, stop, chi2):
+    """How much the rest of its track contradicts a pseudo-observation, frames start to stop, into chi2 (T, J); 0
+    where there is none.
+
+    The rest is the posterior divided by the observation, of precision C⁻¹ - I. With the gradient g = b - I x, the
+    chi-square of the innovation is g'I⁻¹g + g'(C⁻¹ - I)⁻¹g, and (C⁻¹ - I)⁻¹ = (1 - C I)⁻¹ C.
+    """
+    own, rest, g = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
+    for f in range(start, stop):
+        for k in range(points_3d.shape[1]):
+            I, C, X = information[f, k], spread[f, k], points_3d[f, k]
+            trace = I[0, 0] + I[1, 1] + I[2, 2]
+            chi2[f, k] = 0.0
+            if not trace > 0.0 or math.isnan(X[0]):
+                continue
+            for i in range(3):
+                g[i] = vector[f, k, i] - (I[i, 0] * X[0] + I[i, 1] * X[1] + I[i, 2] * X[2])
+                for j in range(3):
+                    own[i, j] = I[i, j]
+                    rest[i, j] = -(C[i, 0] * I[0, j] + C[i, 1] * I[1, j] + C[i, 2] * I[2, j])
+                own[i, i] += 1e-12 * trace
+                rest[i, i] += 1.0 + 1e-9
+            a0, a1, a2 = solve_3x3(own, g[0], g[1], g[2])
+            c0 = C[0, 0] * g[0] + C[0, 1] * g[1] + C[0, 2] * g[2]
+            c1 = C[1, 0] * g[0] + C[1, 1] * g[1] + C[1, 2] * g[2]
+            c2 = C[2, 0] * g[0] + C[2, 1] * g[1] + C[2, 2] * g[2]
+            b0, b1, b2 = solve_3x3(rest, c0, c1, c2)
+            chi2[f, k] = g[0] * (a0 + b0) + g[1] * (a1 + b1) + g[2] * (a2 + b2)
+
+
+@njit(cache=True, nogil=True)
+def solve_3x3(A, b0, b1, b2):
+    """Solution of A x = b by cofactors."""
+    c00 = A[1, 1] * A[2, 2] - A[1, 2] * A[2, 1]
+    c01 = A[1, 2] * A[2, 0] - A[1, 0] * A[2, 2]
+    c02 = A[1, 0] * A[2, 1] - A[1, 1] * A[2, 0]
+    det = A[0, 0] * c00 + A[0, 1] * c01 + A[0, 2] * c02
+    x = (c00 * b0 + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b1 + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b2) / det
+    y = (c01 * b0 + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b1 + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b2) / det
+    z = (c02 * b0 + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b1 + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b2) / det
+    return x, y, z
+
+
+@njit(cache=True, nogil=True)
+def lagged_products(rig, points_2d, weights, scale, points_3d, k, sums):
+    """Sums over cameras and frames of keypoint k's scaled residuals times those `lag` frames later, for lags up to
+    n_lags, of inliers (weight above 1/2): products, half the squares of both, and how many, into sums (n_lags, 3).
+
+    rig is a RigArrays; points_2d (C, T, J, 2), weights and scale (C, T, J), points_3d (T, J, 3).
+    """
+    K, d, fisheye, limit, R, t = rig
+    n_frames, n_lags = points_3d.shape[0], sums.shape[0]
+    residuals = np.empty((n_frames, 2))
+    for c in range(points_2d.shape[0]):
+        for f in range(n_frames):
+            residuals[f] = math.nan
+            x, y = points_2d[c, f, k, 0], points_2d[c, f, k, 1]
+            if weights[c, f, k] > 0.5 and not math.isnan(x):
+                u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[f, k])
+                residuals[f, 0], residuals[f, 1] = (x - u) / scale[c, f, k], (y - v) / scale[c, f, k]
+        for lag in range(1, n_lags + 1):
+            for f in range(n_frames - lag):
+                if not (math.isnan(residuals[f, 0]) or math.isnan(residuals[f + lag, 0])):
+                    for i in range(2):
+                        early, late = residuals[f, i], residuals[f + lag, i]
+                        sums[lag - 1, 0] += early * late
+                        sums[lag - 1, 1] += 0.5 * (early * early + late * late)
+                        sums[lag - 1, 2] += 1.0

@@ -1,0 +1,113 @@
+"""Bones: pairs of keypoints whose distance is Gaussian, with mean and spread learned from the tracks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+from .independent_tracks import Tracks
+
+_FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
+_GRID = 15
+_REPEATS = 10.0  # frames over which a smoothed length tells nothing new
+
+
+@dataclass(frozen=True, eq=False)
+class Bones:
+    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian: lengths and stds (n_bones,), world units."""
+
+    pairs: NDArray[np.int64]
+    lengths: Array
+    stds: Array
+
+    def usable(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n_bones,) bones of known length between known keypoints."""
+        return known[self.pairs].all(axis=1) & np.isfinite(self.lengths)
+
+    def among(self, known: NDArray[np.bool_]) -> Bones:
+        """Bones between keypoints that are known (n_keypoints,), numbered among these."""
+        index = np.cumsum(known) - 1
+        kept = self.usable(known)
+        return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class PairTerms:
+    """Gaussian terms on the differences x_a - x_b of pairs (a, b) of keypoints (n_pairs, 2).
+
+    information (n_frames, n_pairs, 3, 3), and vector (n_frames, n_pairs, 3): precision times target
+    """
+
+    pairs: NDArray[np.int64]
+    information: Array
+    vector: Array
+
+    def and_also(self, more: PairTerms) -> PairTerms:
+        return PairTerms(
+            np.concatenate([self.pairs, more.pairs]),
+            np.concatenate([self.information, more.information], axis=1),
+            np.concatenate([self.vector, more.vector], axis=1),
+        )
+
+
+def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
+    """The bones' lengths, linearised at points_3d (n_frames, n_keypoints, 3): |d| ~ N(length, std²) along d / |d|."""
+    d = points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]]
+    direction = d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
+    weight = bones.stds**-2
+    information = weight[:, None, None] * direction[..., :, None] * direction[..., None, :]
+    return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
+
+
+def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float) -> Bones:
+    """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
+
+    A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
+    is smaller than `finest` (world units); bones of which an end was never located have NaN.
+    """
+    d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
+    observed = np.linalg.norm(d, axis=-1)
+    direction = d / np.maximum(observed[..., None], 1e-12)
+    both = tracks.spread[:, pairs[:, 0]] + tracks.spread[:, pairs[:, 1]]
+    noise = np.einsum("tbi,tbij,tbj->tb", direction, both, direction)
+    # a distance of uncertain points is too long by half the variance across it, over the length
+    across = both.trace(axis1=2, axis2=3) - noise
+    observed = observed - 0.5 * across / np.maximum(observed, 1e-12)
+    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest) for b in range(len(pairs))]
+    lengths, stds = np.array(fits).reshape(-1, 2).T
+    return Bones(pairs, lengths, stds)
+
+
+def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[float, float]:
+    """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std.
+
+    Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
+    """
+    good = np.isfinite(values) & np.isfinite(variances)
+    if not good.any():
+        return np.nan, np.nan
+    good &= variances <= 4 * np.median(variances[good])
+    values, variances = values[good], variances[good]
+    centre = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - centre)))
+    kept = np.abs(values - centre) <= 5 * np.maximum(spread, np.sqrt(variances))
+    values, variances = values[kept], variances[kept]
+    low = max(finest, _FINEST_SPREAD * centre)
+    coarse = np.geomspace(low, max(2 * low, centre), _GRID)
+    best = int(np.argmax(_likelihood(coarse, values, variances)[0]))
+    fine = np.geomspace(coarse[max(best - 1, 0)], coarse[min(best + 1, _GRID - 1)], _GRID)
+    likelihood, means, weights = _likelihood(fine, values, variances)
+    best = int(np.argmax(likelihood))
+    # the mean itself is known no better than this: smoothed values repeat themselves over some frames
+    return float(means[best]), float(np.hypot(fine[best], np.sqrt(_REPEATS / weights[best])))
+
+
+def _likelihood(stds: Array, values: Array, variances: Array) -> tuple[Array, Array, Array]:
+    """Of values of known noise about a common mean, for each std of their own: log likelihood, mean, its precision."""
+    precisions = 1 / (stds[:, None] ** 2 + variances)
+    weights = precisions.sum(axis=1)
+    means = precisions @ values / weights
+    return 0.5 * (np.log(precisions) - precisions * (values - means[:, None]) ** 2).sum(axis=1), means, weights

@@ -1,0 +1,221 @@
+"""The prior in time: m-th differences of a track are white, one variance per keypoint by maximum evidence."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+from scipy.optimize import minimize_scalar
+
+from ...numerics.arrays import Array
+from ...numerics.threads import run_threads
+from . import _kernels_smooth
+
+ORDERS = (1, 2, 3, 4)
+_LOG_RANGE = 30.0
+_FEWEST_FRAMES = 5
+_STEP, _MOVES = 0.5, 4  # of the logarithm of the precision
+_COARSE = 0.5
+_JUMP = 10.0  # log odds against a jump at some frame, of some size
+
+
+def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
+    """(n_frames, order + 1) the band of DᵀD: element [t, j] is (DᵀD)[t, t + j], D the matrix of order-th differences.
+
+    With several lengths, stretches that lie apart in time and follow each other in the arrays.
+    """
+    if not isinstance(n_frames, int | np.integer):
+        return np.concatenate([difference_gram(int(length), order) for length in n_frames])
+    return _kernels_smooth.weighted_gram(stencil(order), np.ones(int(n_frames)))
+
+
+def stencil(order: int) -> Array:
+    """(order + 1,) weights of a difference."""
+    return np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
+
+
+def even_jumps(lengths: Sequence[int], order: int) -> Array:
+    """(n_frames,) what is added to the variance of the difference that begins at each frame: nothing, and infinity
+    where a stretch ends before it does."""
+    return np.concatenate([np.where(np.arange(n) < n - order, 0.0, np.inf) for n in lengths])
+
+
+def row_precisions(precisions: Array, jumps: Array) -> Array:
+    """(n_frames, n_keypoints) precision of the difference that begins at each frame, from `even_jumps` or more."""
+    return 1 / (1 / np.maximum(precisions, 1e-300) + jumps[:, None])
+
+
+def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) -> Array:
+    """`jumps`, with more where the body moved as if pushed: where all keypoints' differences say so together.
+
+    A track's smoothed disturbance u = P Dx has the variance N = P - P² Var(Dx) if the prior is right, and
+    a further variance a of that difference changes the log evidence by -log(1 + a N) / 2 + a u² / (1 + a N) / 2 per
+    coordinate, exactly (auxiliary residuals: Harvey and Koopman 1992; de Jong and Penzer 1998). The largest of some
+    neighbouring gains is taken, if it pays for its own prior probability.
+
+    Parameters
+    ----------
+    differences : (n_frames, n_keypoints, 2) of `smooth_tracks`
+    """
+    rows = row_precisions(precisions, jumps)
+    known = np.isfinite(differences[..., 0]) & (rows > 0)
+    squares = np.where(known, rows**2 * differences[..., 0], 0.0)
+    spread = np.where(known, np.maximum(rows - rows**2 * differences[..., 1], 0.0), 0.0)
+    excess = (squares / np.maximum(spread, 1e-300)).sum(axis=1, where=spread > 1e-9 * rows)
+    suspects = np.flatnonzero(excess > 3 * known.sum(axis=1) + 2 * _JUMP)
+    if not len(suspects):
+        return jumps
+    size = 1 / np.median(precisions[precisions > 0])
+    grid = size * np.geomspace(1e-2, 1e6, 50)
+    n, u = spread[suspects, :, None], squares[suspects, :, None]
+    gains = (-1.5 * np.log1p(grid * n) + 0.5 * grid * u / (1 + grid * n)).sum(axis=1)
+    gain = np.zeros(len(jumps))
+    gain[suspects] = gains.max(axis=1)
+    peaks = (gain >= maximum_filter1d(gain, 2 * order + 3)) & (gain > _JUMP)
+    more = np.zeros(len(jumps))
+    more[suspects] = grid[gains.argmax(axis=1)]
+    return jumps + np.where(peaks, more, 0.0)
+
+
+def tune_precisions(
+    information: Array,
+    vector: Array,
+    order: int,
+    jumps: Array,
+    anchor: float,
+    start: Array | None = None,
+    tolerance: float = 0.05,
+) -> tuple[Array, Array]:
+    """Precision of the order-th differences per keypoint at the maximum of the exact evidence, and that log evidence.
+
+    Parameters
+    ----------
+    information, vector : (n_frames, n_keypoints, 3, 3), (n_frames, n_keypoints, 3) of Gaussian pseudo-observations;
+        zero where there is none
+    jumps : (n_frames,) of `even_jumps` or `find_jumps`
+    anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
+    start : (n_keypoints,) precisions of an earlier tuning, to search nearby; the evidence is NaN then
+    tolerance : of the logarithm of the precision
+
+    Returns
+    -------
+    (n_keypoints,), (n_keypoints,); keypoints with too few frames take the median of the others, or 0 if all have
+    too few
+    """
+    n_keypoints = vector.shape[1]
+    seen = (information.trace(axis1=2, axis2=3) > 0).sum(axis=0) >= max(_FEWEST_FRAMES, order + 2)
+    precisions, evidences = np.zeros(n_keypoints), np.zeros(n_keypoints)
+
+    by_track = np.ascontiguousarray(information.swapaxes(0, 1)), np.ascontiguousarray(vector.swapaxes(0, 1))
+
+    def tune(k: int) -> tuple[float, float]:
+        track = by_track[0][k], by_track[1][k]
+        return _maximum_evidence(
+            *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance
+        )
+
+    for k, best in zip(np.flatnonzero(seen), run_threads(tune, np.flatnonzero(seen)), strict=True):
+        precisions[k], evidences[k] = best
+    if seen.any():
+        precisions[~seen] = np.exp(np.median(np.log(precisions[seen])))
+    return precisions, evidences
+
+
+def _maximum_evidence(
+    information: Array, vector: Array, order: int, jumps: Array, anchor: float, start: float | None, tolerance: float
+) -> tuple[float, float]:
+    """(precision, log evidence) of one track: Brent's method on the logarithm of the precision, or near a start the
+    parabola through three values, and no evidence."""
+
+    weights = stencil(order)
+
+    def cost(log_precision: float) -> float:
+        gram = _kernels_smooth.weighted_gram(weights, 1 / (np.exp(-log_precision) + jumps))
+        evidence = _kernels_smooth.track_evidence(information, vector, gram, 1.0, anchor)
+        return -evidence if np.isfinite(evidence) else 1e300
+
+    if start is not None:
+        found = _vertex(cost, start)
+        if found is not None:
+            return float(np.exp(found)), np.nan
+    # the observations' own precision is where a track would be all noise: q lies within some decades of it
+    centre = np.log(np.median(information.trace(axis1=1, axis2=2)[information[:, 0, 0] > 0]) / 3)
+    bounds = centre - 0.6 * _LOG_RANGE, centre + 0.4 * _LOG_RANGE
+    best: Any = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": tolerance})
+    return float(np.exp(best.x)), -float(best.fun)
+
+
+def _vertex(cost: Callable[[float], float], start: float) -> float | None:
+    """Where the parabola through three costs is lowest, moved along while that is outside; None if it leads away."""
+    for _ in range(_MOVES):
+        low, middle, high = cost(start - _STEP), cost(start), cost(start + _STEP)
+        curvature = low - 2 * middle + high
+        if not 0 < curvature < 1e290:
+            return None
+        move = 0.5 * _STEP * (low - high) / curvature
+        start += float(np.clip(move, -3 * _STEP, 3 * _STEP))
+        if abs(move) <= _STEP:
+            return start
+    return None
+
+
+def choose_order(
+    information: Array, vector: Array, lengths: Sequence[int], anchor: float, orders: Sequence[int] = ORDERS
+) -> int:
+    """The order whose maximum evidence, summed over the keypoints, is largest; `lengths` of the arrays' stretches."""
+    orders = [order for order in orders if order < max(lengths)] or [1]
+
+    def evidence(order: int) -> float:
+        jumps = even_jumps(lengths, order)
+        return tune_precisions(information, vector, order, jumps, anchor, tolerance=_COARSE)[1].sum()
+
+    return orders[int(np.argmax([evidence(order) for order in orders]))]
+
+
+def smooth_tracks(
+    information: Array, vector: Array, order: int, jumps: Array, precisions: Array, anchor: float
+) -> tuple[Array, Array, Array]:
+    """Posterior mean (n_frames, n_keypoints, 3) and covariances (n_frames, n_keypoints, 3 lags, 3, 3) of every track,
+    and of its differences the square of the mean and the variance of a coordinate (n_frames, n_keypoints, 2).
+
+    Lag 0 is the covariance of a point, lags 1 and 2 its covariance with the same keypoint one and two frames later
+    (zero past the end). Keypoints that were never observed are NaN.
+    """
+    by_track = np.ascontiguousarray(information.swapaxes(0, 1)), np.ascontiguousarray(vector.swapaxes(0, 1))
+    rows, weights = np.ascontiguousarray(row_precisions(precisions, jumps).T), stencil(order)
+    means, covariances, differences = (
+        np.full((*vector.shape[1::-1], *shape), np.nan) for shape in ((3,), (3, 3, 3), (2,))
+    )
+
+    def solve(k: int) -> None:
+        gram = _kernels_smooth.weighted_gram(weights, rows[k])
+        means[k], covariances[k], differences[k] = _kernels_smooth.smooth_track(
+            by_track[0][k], by_track[1][k], gram, 1.0, anchor, weights
+        )
+
+    run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
+    return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)
+
+
+def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Frames to learn from, and the lengths of the stretches they form.
+
+    All frames of a short recording; of a longer one, from each quarter the stretch with the most observed points,
+    n_seen (n_frames,).
+    """
+    n_frames = len(n_seen)
+    if n_frames <= budget:
+        return np.arange(n_frames), (n_frames,)
+    length = budget // n_stretches
+    edges = np.linspace(0, n_frames, n_stretches + 1).astype(int)
+    total = np.concatenate([[0], np.cumsum(n_seen)])
+    starts = []
+    for first, end in itertools.pairwise(edges):
+        sums = total[first + length : end + 1] - total[first : end - length + 1]
+        starts.append(first + int(np.argmax(sums)))
+    return np.concatenate([np.arange(start, start + length) for start in starts]), (length,) * n_stretches

@@ -1,0 +1,191 @@
+"""The smoother without a skeleton: every keypoint is a track of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+from ...timeseries.medians import median_filter
+from ..points.residual_spread import sample_rows
+from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
+from .observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
+
+_ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10
+_QUICK_FRAMES = 600
+_PARTS = 4
+_NEIGHBOURS = 7
+_FAR = 10.0
+_SURPRISE_ROUNDS = 2
+_MEMORY_RANGE = (2, 50)
+_LEARNING_ROUNDS = 2
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class TimePrior:
+    """Differences of this order are white, with one precision per keypoint (n_keypoints,).
+
+    jumps : (n_frames,) what is added to the variance of the difference that begins at a frame; None: nothing
+    """
+
+    order: int
+    precisions: Array
+    jumps: Array | None = None
+
+    def at(self, frames: slice) -> TimePrior:
+        return self if self.jumps is None else replace(self, jumps=self.jumps[frames])
+
+    def rows(self, n_frames: int) -> Array:
+        """(n_frames, n_keypoints) precision of the difference that begins at each frame."""
+        jumps = np.zeros(n_frames) if self.jumps is None else self.jumps
+        if len(jumps) != n_frames:
+            raise ValueError(f"the prior knows jumps of {len(jumps)} frames, the window has {n_frames}")
+        return row_precisions(self.precisions, jumps)
+
+    def memory(self, pixel: float) -> int:
+        """Frames over which the stiffest track forgets by a factor e: its response decays over (P / I)^(1 / 2m).
+
+        `pixel` is the noise of a point, world units.
+        """
+        scale = (self.precisions.max(initial=0.0) * pixel**2) ** (0.5 / self.order)
+        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_MEMORY_RANGE))
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """State of a smoother; points about the observations' centre.
+
+    points_3d (n_frames, n_keypoints, 3), covariances (n_frames, n_keypoints, 3 lags, 3, 3), inlier_probability
+    (n_cameras, n_frames, n_keypoints) where the pixels were last weighed; differences (n_frames, n_keypoints, 2) as of
+    `smooth_tracks`, and the jumps (n_frames,) of the prior
+    """
+
+    points_3d: Array
+    covariances: Array
+    inlier_probability: Array
+    differences: Array
+    jumps: Array
+
+    def at(self, frames: slice) -> Tracks:
+        return Tracks(
+            self.points_3d[frames],
+            self.covariances[frames],
+            self.inlier_probability[:, frames],
+            self.differences[frames],
+            self.jumps[frames],
+        )
+
+    def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
+        """The tracks of some keypoints, a mask (n_keypoints,)."""
+        return Tracks(
+            self.points_3d[:, keypoints],
+            self.covariances[:, keypoints],
+            self.inlier_probability[:, :, keypoints],
+            self.differences[:, keypoints],
+            self.jumps,
+        )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n_keypoints,) keypoints that were located at all."""
+        return np.asarray(np.isfinite(self.points_3d[..., 0]).any(axis=0))
+
+    @property
+    def spread(self) -> Array:
+        """(n_frames, n_keypoints, 3, 3)"""
+        return self.covariances[:, :, 0]
+
+
+def learn_time_prior(
+    observations: Observations,
+    start: Array,
+    inliers: NDArray[np.bool_],
+    lengths: Sequence[int],
+    order: int | None,
+) -> tuple[TimePrior, Observations, Tracks]:
+    """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
+
+    First the robust points are smoothed as Gaussian pseudo-observations, and those that the rest of their track
+    contradicts are dropped. Then Gauss-Newton on the exact projections with inlier probabilities, in which single
+    rays count too. `lengths` are those of the stretches that follow each other in the arrays.
+    """
+    anchor, longest = observations.anchor, max(1, max(lengths) - 1)
+    first = robust_start(observations, start, inliers)
+    steady = first.only(~_isolated(start, observations.pixel))
+    tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
+    for _ in range(_SURPRISE_ROUNDS):
+        seen = first.only(~surprising(first, tracks.points_3d, tracks.spread))
+        order = min(order or _order_of_some(seen, lengths, anchor), longest)
+        near = prior if prior.order == order else None
+        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
+    for _ in range(_LEARNING_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        observations = replace(observations, sigma=learn_sigma(observations, seen))
+        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
+        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
+    return replace(prior, jumps=None), observations, tracks
+
+
+def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
+    """Tracks of a window of frames under a prior that is known but for its jumps."""
+    prior = replace(prior, jumps=even_jumps([observations.n_frames], prior.order))
+    first = robust_start(observations, start, inliers)
+    tracks = _smooth(first, prior, observations.anchor)
+    kept = ~surprising(first, tracks.points_3d, tracks.spread)
+    if not kept.all():
+        tracks = _smooth(first.only(kept), prior, observations.anchor)
+    for _ in range(_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
+        tracks = _smooth(seen, prior, observations.anchor)
+    return tracks
+
+
+def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
+    """(n_frames, n_keypoints) points far from the median of their neighbours: one alone can ruin a process variance."""
+    distance = np.linalg.norm(points_3d - median_filter(points_3d, _NEIGHBOURS), axis=-1)
+    usual = [np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 0.0 for d in distance.T]
+    return distance > _FAR * (np.array(usual) + pixel)
+
+
+def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
+    """The order of largest evidence, judged on a part of the frames and keypoints."""
+    some, short = _part_of(lengths, _ORDER_FRAMES)
+    information, vector = seen.information[some], seen.vector[some]
+    known = np.flatnonzero(information.any(axis=(0, 2, 3)))
+    few = known[sample_rows(len(known), _ORDER_KEYPOINTS)]
+    return choose_order(information[:, few], vector[:, few], short, anchor)
+
+
+def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Frames of shorter stretches spread over the stretches, `budget` in all, and their lengths."""
+    if sum(lengths) <= budget:
+        return np.arange(sum(lengths)), list(lengths)
+    n_parts = -(-_PARTS // len(lengths))
+    ends = np.cumsum(lengths)
+    edges = np.concatenate([np.linspace(end - n, end, n_parts + 1)[:-1] for end, n in zip(ends, lengths, strict=True)])
+    short = budget // len(edges)
+    return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
+
+
+def _smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
+    jumps = prior.jumps if prior.jumps is not None else even_jumps([len(seen.vector)], prior.order)
+    solved = smooth_tracks(seen.information, seen.vector, prior.order, jumps, prior.precisions, anchor)
+    return Tracks(*solved[:2], seen.weights, solved[2], jumps)
+
+
+def _tune_and_smooth(
+    seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float, budget: int
+) -> tuple[Tracks, TimePrior]:
+    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames."""
+    known = None if near is None or not near.precisions.all() else near.precisions
+    jumps = even_jumps(lengths, order) if near is None or near.jumps is None else near.jumps
+    some, short = _part_of(lengths, budget)
+    inside = jumps if len(some) == len(jumps) else even_jumps(short, order)
+    precisions, _ = tune_precisions(seen.information[some], seen.vector[some], order, inside, anchor, known)
+    prior = TimePrior(order, precisions, jumps)
+    return _smooth(seen, prior, anchor), prior

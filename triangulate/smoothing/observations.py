@@ -1,0 +1,262 @@
+"""What the smoothers observe: pixels of several cameras, each an inlier or an outlier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...cameras.camera import RigArrays
+from ...numerics.arrays import Array
+from ...numerics.threads import run_frames, run_threads
+from ..points.consensus import triangulate_ransac
+from . import _kernels_smooth
+
+PRIOR_RANGE = (0.02, 0.98)
+_SCALES = (0.25, 8.0)
+_FIRST_LAGS, _LONGEST_MEMORY, _FORGOTTEN, _FEWEST_PRODUCTS = 2, 30, 0.1, 200
+_DEFAULT_PRIOR = 0.9
+_NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
+_ANCHOR_EXTENTS = 10.0
+_FINEST = 0.02  # pixels
+_SURPRISE = 30.0  # chi-square of three degrees of freedom: one in a million
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Pixels with their prior inlier probability and noise, in a world whose origin is the recording's centre.
+
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
+    prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
+    sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
+    scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where nothing is known of it
+    log_outlier : (n_cameras,) log density of an outlier: uniform over the image
+    centre : (3,) world units, origin of the points inside the smoothers
+    anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
+    """
+
+    arrays: RigArrays
+    points_2d: Array
+    prior: Array
+    sigma: Array
+    scale: Array
+    log_outlier: Array
+    centre: Array
+    anchor: float
+
+    def at(self, frames: slice) -> Observations:
+        return replace(
+            self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames], scale=self.scale[:, frames]
+        )
+
+    def of(self, keypoints: NDArray[np.bool_]) -> Observations:
+        """The observations of some keypoints, a mask (n_keypoints,)."""
+        if keypoints.all():
+            return self
+        return replace(
+            self,
+            points_2d=self.points_2d[:, :, keypoints],
+            prior=self.prior[:, :, keypoints],
+            scale=self.scale[:, :, keypoints],
+            sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
+        )
+
+    @property
+    def pixel(self) -> float:
+        """World units that a pixel of noise spans at the centre, on average over the cameras."""
+        distance = np.linalg.norm(self.arrays.t, axis=1)
+        return float(np.mean(distance / np.abs(self.arrays.K[:, 1, 1]) * self.sigma.mean(axis=1)))
+
+    @property
+    def n_frames(self) -> int:
+        return self.points_2d.shape[1]
+
+    @property
+    def n_keypoints(self) -> int:
+        return self.points_2d.shape[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """Gauss-Newton terms of the observations at some points.
+
+    information (n_frames, n_keypoints, 3, 3) and vector (n_frames, n_keypoints, 3): precision, and precision times
+    position
+    weights : (n_cameras, n_frames, n_keypoints) posterior inlier probabilities, 0 where missing
+    squared : (n_cameras, n_frames, n_keypoints) expected squared residual, pixels squared; NaN where the point is
+        less certain than a pixel
+    cost : minus the log likelihood of the mixture
+    """
+
+    information: Array
+    vector: Array
+    weights: Array
+    squared: Array
+    cost: float
+
+    def only(self, kept: NDArray[np.bool_]) -> Linearised:
+        """Without the terms of the points (n_frames, n_keypoints) that are not kept."""
+        return replace(self, information=self.information * kept[..., None, None], vector=self.vector * kept[..., None])
+
+
+def linearise(
+    observations: Observations, points_3d: Array, spread: Array | None = None, inflate: float = 0.0
+) -> Linearised:
+    """Observations seen from points_3d (n_frames, n_keypoints, 3); their covariances `spread` widen the inliers."""
+    if spread is None:
+        spread = np.zeros((*points_3d.shape, 3))
+    shape = observations.prior.shape
+    terms = _kernels_smooth.Terms(
+        information=np.zeros((*shape[1:], 3, 3)),
+        vector=np.zeros((*shape[1:], 3)),
+        weights=np.zeros(shape),
+        squared=np.full(shape, np.nan),
+    )
+    pixels = _kernels_smooth.Pixels(
+        np.ascontiguousarray(observations.points_2d),
+        np.ascontiguousarray(observations.prior),
+        observations.sigma,
+        np.ascontiguousarray(observations.scale),
+        observations.log_outlier,
+    )
+    points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
+
+    def part(start: int, stop: int) -> float:
+        kernel: Any = _kernels_smooth.linearise
+        return kernel(observations.arrays, pixels, points_3d, spread, float(inflate), start, stop, terms)
+
+    return Linearised(*terms, cost=sum(run_frames(part, shape[1])))
+
+
+def learn_sigma(observations: Observations, seen: Linearised) -> Array:
+    """(n_cameras, n_keypoints) noise by expectation-maximisation; a keypoint with few inliers borrows from its camera.
+
+    Points that are less certain than a pixel are left out: they would lend their own spread to the noise.
+    """
+    weights = np.where(np.isfinite(seen.squared), seen.weights, 0.0)
+    squared = (weights * np.nan_to_num(seen.squared)).sum(axis=1)
+    count = weights.sum(axis=1)
+    whole = np.maximum(count.sum(axis=1), 1e-9)
+    camera = np.where(whole >= 1, squared.sum(axis=1) / whole / 2, (observations.sigma**2).mean(axis=1))[:, None]
+    variance = (squared / 2 + _NOISE_WEIGHT * camera) / (count + _NOISE_WEIGHT)
+    return np.sqrt(np.maximum(variance, _FINEST**2))
+
+
+def noise_memory(observations: Observations, weights: Array, points_3d: Array) -> Array:
+    """(n_keypoints,) for how many frames an error lasts: 1 + twice the sum of the residuals' autocorrelations.
+
+    A detector that is wrong in one frame is wrong alike in the next, so that averaging over time gains less than over
+    white noise: where a smoother averages over more frames than an error lasts, its variance is this factor larger
+    (the integrated autocorrelation time: Sokal 1997, eq. 2.14, cut at the first lag below 0.1). White noise: 1.
+    """
+    n_frames, n_keypoints = points_3d.shape[:2]
+    n_lags = min(_LONGEST_MEMORY, n_frames // 4)
+    fixed = (
+        observations.arrays,
+        np.ascontiguousarray(observations.points_2d),
+        np.ascontiguousarray(weights),
+        np.ascontiguousarray(observations.scale),
+        np.ascontiguousarray(points_3d),
+    )
+
+    def memory(k: int) -> float:
+        kernel: Any = _kernels_smooth.lagged_products
+        total = 0.0
+        for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors are forgotten at once
+            sums = np.zeros((count, 3))
+            kernel(*fixed, k, sums)
+            known = sums[:, 2] >= _FEWEST_PRODUCTS
+            correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
+            lasting = np.cumprod(correlation > _FORGOTTEN)
+            total = float((correlation * lasting).sum())
+            if not lasting.all():
+                break
+        return 1 + 2 * total
+
+    if n_lags < 1:
+        return np.ones(n_keypoints)
+    return np.array(run_threads(memory, range(n_keypoints)))
+
+
+def observe(
+    points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on."""
+    points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None)
+    found = np.isfinite(points_3d[..., 0])
+    centre, extent = np.zeros(3), 1.0
+    if found.any():
+        centre = np.median(points_3d[found], axis=0)
+        extent = float(np.quantile(np.linalg.norm(points_3d[found] - centre, axis=1), 0.95))
+        extent = extent or float(np.linalg.norm(rig.centers - centre, axis=1).mean())
+    arrays = rig.arrays
+    sizes = np.array([camera.size for camera in rig], float)
+    observations = Observations(
+        arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
+        points_2d=points_2d,
+        prior=_prior(points_2d, confidence),
+        sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1),
+        scale=scale,
+        log_outlier=-np.log(sizes.prod(axis=1)),
+        centre=centre,
+        anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
+    )
+    return observations, points_3d - centre, inliers
+
+
+def observe_window(
+    like: Observations, points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """As `observe`, for other frames of the recording that `like` was learned from."""
+    points_3d, inliers, _ = _locate(points_2d, rig, confidence, like.sigma.mean(axis=1))
+    window = replace(like, points_2d=points_2d, prior=_prior(points_2d, confidence), scale=scale)
+    return window, points_3d - like.centre, inliers
+
+
+def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
+    """(n_cameras, n_frames, n_keypoints) claimed noise of each pixel over the median claim of its camera.
+
+    Only ratios within a camera are believed, between keypoints and frames: how large the noise of a camera is, is
+    learned from its residuals (and from there on that of a keypoint, where it has many). 1 where nothing is claimed.
+    """
+    if covariances_2d is None:
+        return np.broadcast_to(1.0, points_2d.shape[:-1])
+    claimed = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
+    claimed = np.where(np.isfinite(claimed) & (claimed > 0), claimed, np.nan)
+    middle = np.array([np.nanmedian(own) if np.isfinite(own).any() else 1.0 for own in claimed])
+    return np.clip(np.nan_to_num(claimed / middle[:, None, None], nan=1.0), *_SCALES)
+
+
+def _prior(points_2d: Array, confidence: Array | None) -> Array:
+    return np.full(points_2d.shape[:-1], _DEFAULT_PRIOR) if confidence is None else np.clip(confidence, *PRIOR_RANGE)
+
+
+def _locate(points_2d: Array, rig: CameraRig, confidence: Array | None, sigma: Array | None):
+    """Robust points, their inliers and the noise per camera; NaN points where no keypoint has two views."""
+    n_seen = np.isfinite(points_2d[..., 0]).sum(axis=0)
+    if len(rig) > 1 and (n_seen > 1).any():
+        robust = triangulate_ransac(points_2d, rig, confidence=confidence, sigma=sigma)
+        return robust.points_3d, robust.inliers, robust.sigma
+    nowhere = np.full((*n_seen.shape, 3), np.nan)
+    return nowhere, np.zeros(points_2d.shape[:-1], bool), np.ones(len(rig))
+
+
+def robust_start(observations: Observations, points_3d: Array, inliers: NDArray[np.bool_]) -> Linearised:
+    """The robust points' own inliers as Gaussian pseudo-observations, to start from."""
+    trusted = replace(observations, points_2d=np.where(inliers[..., None], observations.points_2d, np.nan))
+    return linearise(trusted, points_3d)
+
+
+def surprising(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.bool_]:
+    """(n_frames, n_keypoints) pseudo-observations that the rest of their track contradicts.
+
+    The rest is the posterior divided by the observation, so that an error cannot vouch for itself.
+    """
+    chi2 = np.empty(points_3d.shape[:2])
+    fixed = seen.information, seen.vector, np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
+    kernel: Any = _kernels_smooth.surprise
+    run_frames(lambda start, stop: kernel(*fixed, start, stop, chi2), len(points_3d))
+    return chi2 > _SURPRISE

@@ -1,0 +1,124 @@
+"""Trajectories with error bars: the smoother's door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...datasets import Skeleton
+from ...numerics.arrays import Array
+from ..points.input_checks import check_confidence, check_points_2d
+from .difference_prior import ORDERS
+from .observations import relative_noise
+from .trajectory import Trajectory
+from .windows import Problem, learn, solve_window, solve_windows
+
+
+def smooth(
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    fps: float,
+    confidence: Array | None = None,
+    covariances_2d: Array | None = None,
+    skeleton: Skeleton | None = None,
+    order: int | None = None,
+    pairs: Sequence[tuple[str, str]] | str | None = None,
+    n_samples: int = 0,
+    seed: int = 0,
+    window: int | None = None,
+    progress: bool = False,
+) -> Trajectory:
+    """Posterior trajectories from the pixels of all cameras, with nothing to tune.
+
+    Each pixel is right or an outlier, differences in time are white but for moments at which the whole body is pushed,
+    bones keep their length but for a spread of their own; all of it is learned from the recording.
+
+    Parameters
+    ----------
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing
+    fps : frames per second
+    confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
+        0.02-0.98; NaN and 0 leave a pixel out; None: all alike
+    covariances_2d : (n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, what a detector claims of each pixel's
+        noise; only its ratio to the median of the camera is believed; None: all alike
+    skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
+    order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
+    pairs : names (a, b) of keypoints whose covariance within a frame is wanted, or "all"; None: those up to two
+        bones apart, which is what an angle between bones needs. Without a skeleton keypoints are independent and
+        there are none
+    n_samples, seed : whole trajectories to draw from the posterior
+    window : frames solved at once; None: chosen for the memory. Neighbouring windows overlap, so that none shows
+    progress : show a bar on long recordings
+
+    Raises
+    ------
+    ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
+    """
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
+    chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
+    solve = partial(solve_window, problem, learned, chosen)
+    options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
+    return solve_windows(problem, learned, solve, pairs=chosen, **options)[0]
+
+
+def check_problem(
+    points_2d: Array,
+    rig: CameraRig,
+    fps: float,
+    confidence: Array | None,
+    skeleton: Skeleton | None,
+    order: int | None,
+    covariances_2d: Array | None = None,
+) -> Problem:
+    points_2d = check_points_2d(points_2d, rig, fewest_views=1)
+    if points_2d.ndim != 4:
+        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
+    confidence = check_confidence(confidence, points_2d, rig)
+    if not (np.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
+    if order is not None and order not in ORDERS:
+        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None for the order of largest evidence")
+    if skeleton is not None and len(skeleton.keypoints) != points_2d.shape[2]:
+        raise ValueError(
+            f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
+            " same, in the same order"
+        )
+    if covariances_2d is not None and np.shape(covariances_2d) != (*points_2d.shape, 2):
+        raise ValueError(
+            f"covariances_2d has shape {np.shape(covariances_2d)}; expected {(*points_2d.shape, 2)}, one per pixel"
+        )
+    scale = relative_noise(points_2d, covariances_2d)
+    return Problem(points_2d, rig, float(fps), confidence, skeleton, order, scale)
+
+
+def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:
+    """(n_pairs, 2) positions on the keypoint axis of the pairs asked for; see `smooth`.
+
+    Raises
+    ------
+    ValueError : pairs without a skeleton, or a name that it does not have
+    """
+    if skeleton is None:
+        if pairs is not None and len(pairs):
+            raise ValueError("pairs are named by a skeleton and correlated by its bones; give skeleton=Skeleton(...)")
+        return np.zeros((0, 2), np.int64)
+    if isinstance(pairs, str) and pairs != "all":
+        raise ValueError(f"pairs is {pairs!r}; expected names (a, b) of keypoints, 'all' or None")
+    n_keypoints = len(skeleton.keypoints)
+    if pairs is None:
+        near = np.eye(n_keypoints, dtype=int)
+        near[tuple(skeleton.bone_indices.T)] = 1
+        near = near | near.T
+        return np.argwhere(np.triu(near @ near, 1)).reshape(-1, 2)
+    if isinstance(pairs, str):
+        return np.argwhere(np.triu(np.ones((n_keypoints, n_keypoints)), 1)).reshape(-1, 2)
+    unknown = sorted({name for pair in pairs for name in pair} - set(skeleton.keypoints))
+    if unknown:
+        raise ValueError(f"pairs name keypoints that do not exist: {unknown}; known: {list(skeleton.keypoints)}")
+    index = {name: i for i, name in enumerate(skeleton.keypoints)}
+    return np.array([[index[a], index[b]] for a, b in pairs], np.int64).reshape(-1, 2)

@@ -1,0 +1,319 @@
+"""Smoothing of recordings of any length: learn on some frames, then solve overlapping windows at bounded memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ...cameras import CameraRig
+from ...datasets import Skeleton
+from ...numerics.arrays import Array
+from ...numerics.banded import one_blas_thread
+from ...numerics.threads import n_processors
+from .bone_lengths import Bones, measure_bones
+from .difference_prior import informative_frames
+from .independent_tracks import TimePrior, Tracks, learn_time_prior, smooth_in_time
+from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
+from .observations import Observations, noise_memory, observe, observe_window
+from .perturbed_solutions import FrameNoise, draw_noise
+from .ray_alternatives import reflected
+from .trajectory import Trajectory, derivatives
+
+_LEARNING_FRAMES = 2000
+_WINDOW = 4000
+_BAND_BYTES = 110e6
+_MOST_THREADS = 4
+_FEWEST_WINDOW = 100
+_OVERLAP_RANGE = (100, 1000)
+_DECAY = 12  # log of the factor by which a window's edge has faded where the overlap ends
+_FINEST_BONE = 0.05  # of a pixel's span
+_DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
+_BY_FRAME = (
+    "points_3d", "covariances_3d", "inlier_probability", *_DERIVATIVES, "cross_covariances", "samples",
+)  # fmt: skip
+_TIME_AXIS = {"inlier_probability": 1, "samples": 1}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A checked request: what `smooth` was asked to do."""
+
+    points_2d: Array
+    rig: CameraRig
+    fps: float
+    confidence: Array | None
+    skeleton: Skeleton | None
+    order: int | None
+    scale: Array
+
+    @property
+    def n_frames(self) -> int:
+        return self.points_2d.shape[1]
+
+    @property
+    def n_keypoints(self) -> int:
+        return self.points_2d.shape[2]
+
+    def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None, Array]:
+        """Pixels with NaN where missing, rig, confidence and scale of some frames: a copy of no more than these."""
+        confidence = None if self.confidence is None else np.ascontiguousarray(self.confidence[:, frames])
+        points_2d = self.points_2d[:, frames].copy()
+        points_2d[self.missing(frames)] = np.nan
+        return points_2d, self.rig, confidence, self.scale[:, frames]
+
+    def missing(self, frames: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.bool_]:
+        """(n_cameras, n_frames, n_keypoints) pixels that are not there: a coordinate is NaN, or the confidence 0."""
+        missing = np.asarray(np.isnan(self.points_2d[:, frames]).any(axis=-1))
+        return missing if self.confidence is None else missing | np.asarray(self.confidence[:, frames] == 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
+
+    memory : (n_keypoints,) what the errors' correlation in time multiplies the posterior's variances by
+    """
+
+    observations: Observations
+    prior: TimePrior
+    bones: Bones | None
+    tracks: Tracks
+    whole: bool
+    memory: Array
+
+
+def learn(problem: Problem) -> Learned:
+    """Noise, order, process variances and bones from the recording's best observed frames."""
+    n_seen = (~problem.missing()).sum(axis=(0, 2))
+    frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
+    observations, start, inliers = observe(*problem.at(frames))
+    prior, observations, tracks = learn_time_prior(observations, start, inliers, lengths, problem.order)
+    bones = None
+    if problem.skeleton is not None and len(problem.skeleton.bones):
+        bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
+    memory = noise_memory(observations, tracks.inlier_probability, tracks.points_3d)
+    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, memory)
+
+
+def overlap_frames(learned: Learned) -> int:
+    """Frames after which a window's edge is forgotten."""
+    return int(np.clip(_DECAY * learned.prior.memory(learned.observations.pixel), *_OVERLAP_RANGE))
+
+
+def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
+    """Frames that a window keeps, such that its band fits the memory meant for it; tracks alone need little.
+
+    An even number of windows if they are few: so many threads solve them.
+    """
+    if not joint:
+        return _WINDOW
+    block, overlap = 3 * n_keypoints, overlap_frames(learned)
+    most = int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
+    if n_frames <= most:
+        return most
+    if n_frames <= 2 * (most - overlap):
+        return -(-n_frames // 2)
+    n_windows = -(-n_frames // int(np.clip(most - 2 * overlap, _FEWEST_WINDOW, _WINDOW)))
+    return -(-n_frames // (n_windows + n_windows % 2))
+
+
+def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
+    n_windows = 1 if n_frames <= length else -(-n_frames // length)
+    edges = np.linspace(0, n_frames, n_windows + 1).astype(int).tolist()
+    for start, stop in itertools.pairwise(edges):
+        yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Posterior of some frames, as `Trajectory`; points about the observations' centre, covariances with lags."""
+
+    points_3d: Array
+    covariances: Array
+    inlier_probability: Array
+    cross_covariances: Array
+    samples: Array
+    converged: bool
+    by_frame: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window ready to be solved: what was observed of the keypoints known there, and where they roughly are."""
+
+    observations: Observations
+    tracks: Tracks
+    known: NDArray[np.bool_]
+    prior: TimePrior
+    bones: Bones
+    noise: FrameNoise | None
+
+    @property
+    def spread(self) -> Array:
+        """(n_frames, n_known, 3, 3) covariances of the tracks of the known keypoints."""
+        return self.tracks.spread[:, self.known]
+
+    @property
+    def points_3d(self) -> Array:
+        """(n_frames, n_known, 3) tracks of the known keypoints."""
+        return self.tracks.points_3d[:, self.known]
+
+
+def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None) -> Window:
+    """Track every keypoint of a window by itself: the joint solution starts from there."""
+    observations, tracks = window_tracks(problem, learned, frames)
+    known = tracks.known
+    bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
+    some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
+    precisions = learned.prior.precisions[known]
+    prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps)
+    return Window(observations.of(known), tracks, known, prior, bones.among(known), some)
+
+
+def solve_window(
+    problem: Problem, learned: Learned, pairs: NDArray[np.int64], frames: slice, noise: FrameNoise | None
+) -> Solution:
+    """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
+    window = open_window(problem, learned, frames, noise)
+    if (learned.bones is None and noise is None) or not window.known.any():
+        return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
+    mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
+    mode = reflected(window.observations, mode, window.prior, window.bones)
+    joint = joint_posterior(window.observations, mode, window.prior, window.noise)
+    return scatter(joint, window.tracks, window.known, pairs)
+
+
+def tracks_alone(tracks: Tracks, n_pairs: int, n_samples: int) -> Solution:
+    """Tracks as the solution of a window without bones."""
+    samples = np.full((n_samples, *tracks.points_3d.shape), np.nan)
+    cross = np.full((len(tracks.points_3d), n_pairs, 3, 3), np.nan)
+    return Solution(tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True)
+
+
+def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
+    """Observations of a window and its tracks: those learned on, if these are the whole recording."""
+    if learned.whole:
+        return learned.observations.at(frames), learned.tracks.at(frames)
+    observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
+    return observations, smooth_in_time(observations, start, inliers, learned.prior)
+
+
+def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
+    """The joint posterior of the known keypoints among all keypoints."""
+    points_3d, covariances = tracks.points_3d.copy(), tracks.covariances.copy()
+    points_3d[:, known] = joint.points_3d
+    covariances[:, known, 0], covariances[:, known, 1:] = joint.spread(), joint.lagged
+    inlier_probability = tracks.inlier_probability.copy()
+    inlier_probability[:, :, known] = joint.inlier_probability
+    cross = np.full((len(points_3d), len(pairs), 3, 3), np.nan)
+    both = known[pairs].all(axis=1)
+    cross[:, both] = pair_covariances(joint.within, (np.cumsum(known) - 1)[pairs[both]])
+    samples = np.full((len(joint.samples), *points_3d.shape), np.nan)
+    samples[:, :, known] = joint.samples
+    return Solution(points_3d, covariances, inlier_probability, cross, samples, joint.converged)
+
+
+def solve_windows(
+    problem: Problem,
+    learned: Learned,
+    solve: Callable[[slice, FrameNoise | None], Solution],
+    *,
+    pairs: NDArray[np.int64],
+    n_samples: int = 0,
+    seed: int = 0,
+    window: int | None = None,
+    progress: bool = False,
+) -> tuple[Trajectory, dict[str, Array]]:
+    """Solve every window, put together what each keeps, and what the solutions hold `by_frame` besides."""
+    n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
+    n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
+    noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
+    length = window or window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
+    plan = list(windows(n_frames, length, overlap_frames(learned)))
+    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
+    quiet = not progress or len(plan) < 2
+    whole, converged = {}, True
+    for (_, kept), (part, settled) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
+        for name, values in part.items():
+            axis = _TIME_AXIS.get(name, 0)
+            if name not in whole:
+                shape = (*values.shape[:axis], n_frames, *values.shape[axis + 1 :])
+                whole[name] = np.empty(shape, values.dtype)
+            whole[name][(slice(None),) * axis + (kept,)] = values
+        converged &= settled
+    own = {name: whole.pop(name) for name in _BY_FRAME}
+    return Trajectory(**own, **_constants(problem, learned, pairs), converged=converged), whole
+
+
+def _solved_part(
+    problem: Problem,
+    learned: Learned,
+    pairs: NDArray[np.int64],
+    solve: Callable[[slice, FrameNoise | None], Solution],
+    frames: slice,
+    kept: slice,
+    noise: FrameNoise | None,
+) -> tuple[dict[str, Array], bool]:
+    """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept."""
+    part = solve(frames, noise)
+    spread, centre = np.sqrt(learned.memory), learned.observations.centre
+    covariances = part.covariances * learned.memory[:, None, None, None]
+    arrays = {
+        "points_3d": part.points_3d + centre,
+        "covariances_3d": covariances[:, :, 0],
+        "inlier_probability": np.where(problem.missing(frames), np.nan, part.inlier_probability),
+        **dict(zip(_DERIVATIVES, derivatives(part.points_3d, covariances, problem.fps), strict=True)),
+        "cross_covariances": part.cross_covariances * spread[pairs].prod(axis=1)[:, None, None],
+        "samples": part.points_3d + (part.samples - part.points_3d) * spread[:, None] + centre,
+        **part.by_frame,
+    }
+    inner = slice(kept.start - frames.start, kept.stop - frames.start)
+    return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
+
+
+def _solutions(
+    plan: list[tuple[slice, slice]],
+    solve: Callable[[slice, slice, FrameNoise | None], T],
+    noise: FrameNoise | None,
+) -> Iterator[tuple[tuple[slice, slice], T]]:
+    """Windows with their solutions, in order; only as many at a time as there are processors: memory stays bounded."""
+    n_threads = min(n_processors(), len(plan), _MOST_THREADS)
+    with ThreadPoolExecutor(max(n_threads, 1)) as pool, one_blas_thread():
+        waiting = deque()
+        for window in plan:
+            waiting.append((window, pool.submit(solve, *window, noise)))
+            if len(waiting) >= n_threads:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+def _constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:
+    """What of a trajectory does not depend on time."""
+    bones = learned.bones
+    return {
+        "sigma": learned.observations.sigma,
+        "order": learned.prior.order,
+        "process_stds": _inverse_root(learned.prior.precisions),
+        "fps": problem.fps,
+        "bone_lengths": np.zeros(0) if bones is None else bones.lengths,
+        "bone_stds": np.zeros(0) if bones is None else bones.stds,
+        "pairs": pairs,
+    }
+
+
+def _inverse_root(precisions: Array) -> Array:
+    return np.divide(1.0, np.sqrt(precisions), out=np.full(len(precisions), np.inf), where=precisions > 0)

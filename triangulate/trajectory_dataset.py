@@ -1,0 +1,73 @@
+"""A trajectory's arrays as the variables of a pose dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..cameras import CameraRig
+from ..datasets import pose_dataset
+from ..numerics.arrays import Array
+
+_FIELDS = {
+    "covariance": "covariances_3d",
+    "velocity": "velocities",
+    "velocity_covariance": "velocity_covariances",
+    "acceleration": "accelerations",
+    "acceleration_covariance": "acceleration_covariances",
+    "state": "states",
+}
+
+
+def label_trajectory(
+    trajectory,
+    points_2d: Array,
+    rig: CameraRig,
+    *,
+    keypoints: list[str],
+    times: Array,
+) -> xr.Dataset:
+    """Pose dataset of a `Trajectory` (or what extends it): every field that it has and a pose can hold.
+
+    Of a `PoseInference` also state_probability (time, pose_state), heading (time), radians about up, and repaired
+    (time, keypoint), 1 where the poses overruled the views.
+
+    The confidence is the probability that at least two views support the point; a point carried by time and skeleton
+    alone keeps its position, its wide covariance and a confidence near 0.
+    """
+    points_3d = trajectory.points_3d
+    inlier = np.nan_to_num(trajectory.inlier_probability) * np.isfinite(points_2d).all(axis=-1)
+    none = np.prod(1 - inlier, axis=0)
+    one = sum(inlier[c] * np.prod(1 - np.delete(inlier, c, axis=0), axis=0) for c in range(len(inlier)))
+    variables: dict[str, Any] = {name: getattr(trajectory, field, None) for name, field in _FIELDS.items()}
+    cross = getattr(trajectory, "cross_covariances", None)
+    pairs = [(keypoints[a], keypoints[b]) for a, b in trajectory.pairs] if cross is not None else []
+    if pairs:
+        variables["cross_covariance"] = cross
+    pose = pose_dataset(
+        points_3d,
+        keypoints=keypoints,
+        times=times,
+        unit=rig.unit,
+        cameras=rig.names,
+        pairs=pairs or None,
+        confidence=np.clip(1 - none - one, 0.0, 1.0) * np.isfinite(points_3d).all(axis=-1),
+        reprojection_error=np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1),
+        n_cameras=(inlier > 0.5).sum(axis=0),
+        **variables,
+    )
+    return _with_states(pose, trajectory)
+
+
+def _with_states(pose: xr.Dataset, trajectory) -> xr.Dataset:
+    """The pose with what a `PoseInference` says of the animal as a whole, and of points that it overruled."""
+    probabilities = getattr(trajectory, "state_probabilities", None)
+    if probabilities is None:
+        return pose
+    return pose.assign_coords(pose_state=np.arange(probabilities.shape[1])).assign(
+        state_probability=(("time", "pose_state"), probabilities, {"units": "1"}),
+        heading=("time", trajectory.headings, {"units": "rad"}),
+        repaired=(("time", "keypoint"), trajectory.repaired.astype(np.int8), {"units": "1"}),
+    )
