@@ -11,7 +11,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 def run(code_or_file, folder):
     """What a script prints, run in a fresh interpreter in an empty folder."""
-    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "2", "PYTHONPATH": str(EXAMPLES)}
+    path = os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "2", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, *code_or_file],
         cwd=folder,

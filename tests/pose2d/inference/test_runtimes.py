@@ -31,7 +31,7 @@ def test_an_unknown_runtime_or_precision_is_refused(detector, monkeypatch):
         make_run(detector.network, "tensorrt", False)
     with pytest.raises(ValueError, match="precision must be"):
         finder_of(detector, "int8")
-    import muybridge.pose2d.runtimes as runtimes
+    from muybridge.pose2d.inference import runtimes
 
     def absent(name):
         raise ModuleNotFoundError(name)
