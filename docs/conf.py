@@ -1,0 +1,54 @@
+"""How the documentation is built: `python -m sphinx -W -b html docs docs/_build`."""
+
+import muybridge
+
+project = "muybridge"
+author = "The muybridge developers"
+version = release = muybridge.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "muybridge"
+myst_heading_anchors = 3
+autosummary_generate = True
+autosummary_imported_members = True
+autodoc_typehints = "none"  # the docstrings state types with shapes and units
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+# the pages of docs/api
+PARTS = (
+    "datasets", "formats", "cameras", "timeseries", "calibration", "pose2d", "triangulate", "kinematics", "report", "demo",
+    "session",
+)  # fmt: skip
+
+
+def setup(app):
+    """`.. public-names:: muybridge.part` lists what a part's `__all__` exports, each name with its docstring."""
+    from importlib import import_module
+
+    from docutils import nodes
+    from docutils.statemachine import StringList
+    from sphinx.util.docutils import SphinxDirective
+
+    class PublicNames(SphinxDirective):
+        required_arguments = 1
+
+        def run(self):
+            part = self.arguments[0]
+            lines = []
+            for name in sorted(getattr(import_module(part), "__all__", ())):
+                if name == "Array":  # the alias of numpy's float64 array
+                    continue
+                value = getattr(import_module(part), name)
+                kind = "autoclass" if isinstance(value, type) else "autofunction" if callable(value) else "autodata"
+                home = getattr(value, "__module__", part).split(".")[1]
+                if home != part.split(".")[1] and home in PARTS:
+                    lines += [f"* ``{name}``: see :doc:`{home}`", ""]
+                    continue
+                lines += [f".. {kind}:: {part}.{name}", *(["   :members:"] if kind == "autoclass" else []), ""]
+            node = nodes.section()
+            node.document = self.state.document
+            self.state.nested_parse(StringList(lines, source=part), 0, node)
+            return node.children
+
+    app.add_directive("public-names", PublicNames)
