@@ -17,9 +17,18 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 # the pages of docs/api
 PARTS = (
-    "datasets", "formats", "cameras", "timeseries", "calibration", "pose2d", "triangulate", "kinematics", "report", "demo",
+    "datasets",
+    "formats",
+    "cameras",
+    "timeseries",
+    "calibration",
+    "pose2d",
+    "triangulate",
+    "kinematics",
+    "report",
+    "demo",
     "session",
-)  # fmt: skip
+)
 
 
 def setup(app):
