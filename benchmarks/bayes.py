@@ -166,7 +166,7 @@ def compare_peers(recording, eks_frames: int = 200) -> None:
 def posterior_time(recording) -> str:
     """Seconds of the covariances alone: all but them done before, and after."""
     from muybridge.numerics.banded import one_blas_thread, selected_inverse
-    from muybridge.numerics.threads import run_threads
+    from muybridge.numerics.threads import over_items
     from muybridge.triangulate.smoothing import windows
     from muybridge.triangulate.smoothing.joint_mode import find_mode
     from muybridge.triangulate.smoothing.smoother import check_problem
@@ -184,7 +184,7 @@ def posterior_time(recording) -> str:
     block = 3 * problem.n_keypoints
     with one_blas_thread():
         inverse = lambda i: selected_inverse(factors[i], block)  # noqa: E731
-        _, seconds = best_of_three(lambda: run_threads(inverse, range(len(factors))))
+        _, seconds = best_of_three(lambda: over_items(inverse, range(len(factors))))
     return f"covariances by selected inversion, {problem.n_frames} frames in {len(plan)} windows: {seconds:.2f} s"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
-from ..numerics.threads import over_frames
+from ..numerics.threads import over_rows
 from ..timeseries._kernels_filters import fill_columns, long_median_rows, median_rows
 from .pose_access import per_individual, points_of, times_of
 
@@ -66,5 +66,5 @@ def running_median(values: Array, window: int) -> Array:
         raise DatasetError(f"the median's window must be an odd number of frames, got {window}")
     flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
     out = np.empty_like(flat)
-    over_frames(median_rows if window <= SHORT else long_median_rows, len(flat), flat, window // 2, out)
+    over_rows(median_rows if window <= SHORT else long_median_rows, len(flat), flat, window // 2, out)
     return out.reshape(values.shape)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, check_pose
-from ..numerics.threads import over_frames
+from ..numerics.threads import over_rows
 from ..timeseries._kernels_filters import infinite_rows
 
 
@@ -52,7 +52,7 @@ def _refuse_infinite(position: xr.DataArray) -> None:
     values, found = position.values, np.zeros(1)
     if values.dtype == np.float64 and values.flags.c_contiguous:  # the usual case, on all cores
         flat = values.reshape(len(values), -1)
-        over_frames(infinite_rows, len(flat), flat, found)
+        over_rows(infinite_rows, len(flat), flat, found)
         if not found[0]:
             return
     infinite = np.isinf(values)

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from . import _kernels_chain_diagnostics
 from .arrays import Array
-from .threads import run_threads
+from .threads import over_items
 
 _AT_ONCE = 1000  # quantities
 FEWEST_DRAWS = 8
@@ -48,7 +48,7 @@ def rank_normalised(draws: Array) -> tuple[Array, Array]:
         folded = np.abs(values - np.median(values, axis=1, keepdims=True))
         r_hat[own] = np.maximum(r_hat[own], _mixing(folded, 2 * n_chains, table)[0])
 
-    run_threads(judge, range(0, n_quantities, _AT_ONCE))
+    over_items(judge, range(0, n_quantities, _AT_ONCE))
     return r_hat.reshape(shape), effective.reshape(shape)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Array, DatasetError
-from ..numerics.threads import over_frames
+from ..numerics.threads import over_rows
 from ._kernels_filters import central_rows, length_rows, polynomial_rows
 
 EVEN = 1e-3  # relative spread of the frame intervals that still counts as evenly spaced
@@ -25,14 +25,14 @@ def central_difference(values: Array, times: Array) -> Array:
     """
     flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
     out = np.empty_like(flat)
-    over_frames(central_rows, len(flat), flat, np.asarray(times, float), out)
+    over_rows(central_rows, len(flat), flat, np.asarray(times, float), out)
     return out.reshape(values.shape)
 
 
 def lengths(vectors: Array) -> Array:
     """(n_frames, n_keypoints) Euclidean lengths of vectors (n_frames, n_keypoints, 3)."""
     out = np.empty(vectors.shape[:2])
-    over_frames(length_rows, len(vectors), np.ascontiguousarray(vectors, float), out)
+    over_rows(length_rows, len(vectors), np.ascontiguousarray(vectors, float), out)
     return out
 
 
@@ -55,7 +55,7 @@ def local_polynomial(values: Array, times: Array, window: int, polynomial: int, 
         raise DatasetError(f"the window must be odd and longer than the polynomial's degree {polynomial}, got {window}")
     flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
     out = np.empty_like(flat)
-    over_frames(polynomial_rows, len(flat), flat, np.asarray(times, float), window // 2, polynomial, degree, out)
+    over_rows(polynomial_rows, len(flat), flat, np.asarray(times, float), window // 2, polynomial, degree, out)
     return out.reshape(values.shape)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
-from ..numerics.threads import run_blocks
+from ..numerics.threads import over_rows
 from . import _kernels_medians
 
 _SMALL_WINDOW = 15  # frames up to which sorting anew is faster than keeping the window sorted
@@ -113,7 +113,7 @@ def _running(points: Array, window: int, deviations: bool) -> tuple[Array, Array
     kernel = _kernels_medians.small_running_median if small else _kernels_medians.running_median
     medians = np.empty_like(values)
     spread = np.empty_like(values) if deviations else np.empty((len(values), 0))
-    run_blocks(lambda start, stop: kernel(values, half, start, stop, medians, spread), len(values))
+    over_rows(lambda start, stop: kernel(values, half, start, stop, medians, spread), len(values), smallest=1)
     if not small:
         medians, spread = medians.T, spread.T
     return medians.reshape(points.shape), spread.reshape(points.shape) if deviations else spread

@@ -1,6 +1,6 @@
 """Loops over frames for angles and their error bars: float64 arrays whose shapes the caller has checked.
 
-Each kernel works on the rows ``start:stop`` and releases the interpreter's lock, so that `parallel.over_frames` can run
+Each kernel works on the rows ``start:stop`` and releases the interpreter's lock, so that `threads.over_rows` can run
 parts of a recording on all cores. Angles are made in two steps, block by block: sines and cosines frame by frame, then
 all arctangents at once by arithmetic that the processor does on four or eight numbers at a time (half the time of
 calling atan2).

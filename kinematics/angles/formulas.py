@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Array
-from ...numerics.threads import over_frames
+from ...numerics.threads import over_rows
 from ._kernels_angles import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED, angle_rows, std_rows
 
 
@@ -134,7 +134,7 @@ def _rice_table() -> tuple[Array, Array]:
 def plan_angles(points_3d: Array, plan: AnglePlan) -> Array:
     """(n_frames, n_joints) radians of all the plan's angles; `points_3d` (n_frames, n_keypoints, 3)."""
     out = np.empty((len(points_3d), len(plan.kinds)))
-    over_frames(angle_rows, len(points_3d), points_3d, *plan, out)
+    over_rows(angle_rows, len(points_3d), points_3d, *plan, out)
     return out
 
 
@@ -157,7 +157,7 @@ def plan_angles_with_std(
     pairs = _pair_rows(members, None if cross is None else cross.indices)
     std = np.empty((len(points_3d), len(plan.kinds)))
     covariances_3d = np.ascontiguousarray(covariances_3d, float)
-    over_frames(std_rows, len(points_3d), points_3d, *plan, members, shares, covariances_3d, values, pairs, std)
+    over_rows(std_rows, len(points_3d), points_3d, *plan, members, shares, covariances_3d, values, pairs, std)
     return plan_angles(points_3d, plan), std
 
 

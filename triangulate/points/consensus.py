@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from ...numerics.threads import run_blocks
+from ...numerics.threads import over_rows
 from . import _kernels_consensus
 from .input_checks import centred_arrays, check_confidence, check_points_2d
 from .residual_spread import efficient_sigma, robust_sigma, sample_rows
@@ -199,9 +199,10 @@ def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: A
     )
     least_support = np.log(least / (1 - least)) if least > 0 else -np.inf
     fixed = (rig.centers - origin, camera_pairs(n_cameras), flat, prior, sigma**-2.0, 0.5 * (threshold / sigma) ** 2)
-    run_blocks(
+    over_rows(
         lambda start, stop: _kernels_consensus.triangulate_robust(arrays, *fixed, least_support, start, stop, found),
         n_points,
+        smallest=256,
     )
     found.points_3d[:] += origin
     return found

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from ...numerics.threads import run_blocks
+from ...numerics.threads import over_rows
 from . import _kernels_dlt
 from .input_checks import centred_arrays, check_confidence, check_points_2d
 
@@ -38,9 +38,10 @@ def triangulate_dlt(points_2d: Array, rig: CameraRig, *, confidence: Array | Non
     weights = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
     arrays, origin = centred_arrays(rig)
     points_3d = np.empty((flat.shape[1], 3))
-    run_blocks(
+    over_rows(
         lambda start, stop: _kernels_dlt.triangulate_linear(*arrays, flat, weights, start, stop, points_3d),
         len(points_3d),
+        smallest=1024,
     )
     points_3d += origin
     return points_3d.reshape(*shape, 3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ...numerics.threads import run_blocks
+from ...numerics.threads import over_rows
 from . import _kernels_swaps
 from .consensus import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
 from .input_checks import centred_arrays, check_confidence, check_points_2d
@@ -89,5 +89,7 @@ def _find(both: Array, rig: CameraRig, sigma: Array, cost: float) -> NDArray[np.
     n_frames = both.shape[1]
     swapped = np.empty((len(rig), n_frames), dtype=bool)
     fixed = (rig.centers - origin, camera_pairs(len(rig)), sides, sigma**-2.0, 0.5 * DEFAULT_THRESHOLD**2, cost)
-    run_blocks(lambda start, stop: _kernels_swaps.find_swaps(arrays, *fixed, start, stop, swapped), n_frames)
+    over_rows(
+        lambda start, stop: _kernels_swaps.find_swaps(arrays, *fixed, start, stop, swapped), n_frames, smallest=100
+    )
     return swapped

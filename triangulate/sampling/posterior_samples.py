@@ -16,7 +16,7 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.chain_diagnostics import FEWEST_DRAWS, rank_normalised
-from ...numerics.threads import run_threads
+from ...numerics.threads import over_items
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import FRESH, Poser
@@ -242,5 +242,5 @@ def draw_chains(target: Target, n_samples: int, n_chains: int, seed: int, progre
             accepted[c] += draw.accepted
 
     with bar, one_blas_thread():
-        run_threads(run, range(n_chains))
+        over_items(run, range(n_chains))
     return Draws(points_3d, states, headings, inlier.mean(axis=0) / n_samples, accepted.mean(axis=0) / n_samples)

@@ -13,7 +13,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
 from ...numerics.arrays import Array
-from ...numerics.threads import run_threads
+from ...numerics.threads import over_items
 from . import _kernels_smooth
 
 ORDERS = (1, 2, 3, 4)
@@ -119,7 +119,7 @@ def tune_precisions(
             *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance
         )
 
-    for k, best in zip(np.flatnonzero(seen), run_threads(tune, np.flatnonzero(seen)), strict=True):
+    for k, best in zip(np.flatnonzero(seen), over_items(tune, np.flatnonzero(seen)), strict=True):
         precisions[k], evidences[k] = best
     if seen.any():
         precisions[~seen] = np.exp(np.median(np.log(precisions[seen])))
@@ -198,7 +198,7 @@ def smooth_tracks(
             by_track[0][k], by_track[1][k], gram, 1.0, anchor, weights
         )
 
-    run_threads(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
+    over_items(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
     return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)
 
 

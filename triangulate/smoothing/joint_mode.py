@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from ...numerics.arrays import Array
 from ...numerics.banded import factorise, selected_inverse, solve
-from ...numerics.threads import run_frames
+from ...numerics.threads import over_rows
 from . import _kernels_smooth
 from .bone_lengths import Bones, PairTerms, bone_terms
 from .difference_prior import difference_gram, stencil
@@ -103,7 +103,7 @@ class JointSystem:
             vector[:, second] -= terms.vector[:, b]
         gram = self.gram if self.gram.ndim == 3 else self.gram[:, None] * self.precisions[:, None]
         fixed = seen.information, gram, self.anchor, terms.pairs, terms.information
-        run_frames(lambda start, stop: _kernels_smooth.joint_band(*fixed, start, stop, self.band), len(gram))
+        over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(gram), smallest=200)
         return factorise(self.band), vector
 
     def time_cost(self, points_3d: Array) -> float:

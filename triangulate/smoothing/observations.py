@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.camera import RigArrays
 from ...numerics.arrays import Array
-from ...numerics.threads import run_frames, run_threads
+from ...numerics.threads import over_items, over_rows
 from ..points.consensus import triangulate_ransac
 from . import _kernels_smooth
 
@@ -128,7 +128,7 @@ def linearise(
         kernel: Any = _kernels_smooth.linearise
         return kernel(observations.arrays, pixels, points_3d, spread, float(inflate), start, stop, terms)
 
-    return Linearised(*terms, cost=sum(run_frames(part, shape[1])))
+    return Linearised(*terms, cost=sum(over_rows(part, shape[1], smallest=200)))
 
 
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:
@@ -178,7 +178,7 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
 
     if n_lags < 1:
         return np.ones(n_keypoints)
-    return np.array(run_threads(memory, range(n_keypoints)))
+    return np.array(over_items(memory, range(n_keypoints)))
 
 
 def observe(
@@ -258,5 +258,5 @@ def surprising(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.
     chi2 = np.empty(points_3d.shape[:2])
     fixed = seen.information, seen.vector, np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
     kernel: Any = _kernels_smooth.surprise
-    run_frames(lambda start, stop: kernel(*fixed, start, stop, chi2), len(points_3d))
+    over_rows(lambda start, stop: kernel(*fixed, start, stop, chi2), len(points_3d), smallest=200)
     return chi2 > _SURPRISE
