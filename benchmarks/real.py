@@ -1,0 +1,227 @@
+"""Error bars against the truth of real recordings: coverage of 50 % and 95 % regions, error and time of every method.
+
+    python benchmarks/real.py [rat] [mouse] [dog] [fly]
+
+rat: real detections, motion-capture truth, a prior trained elsewhere. mouse: real poses through the real rig of six
+cameras, noise drawn from `DetectorErrors` below with the rat's sizes. dog: motion capture through six fisheye cameras 3
+to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half of them left/right swaps. fly: three real
+detectors, no truth: each camera is predicted from the others. Times are the second of two runs (no compilation).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import real_recordings
+from benchmarks.real_recordings import Recording
+from muybridge.calibration import Camera, CameraRig, read_rig
+from muybridge.datasets import Skeleton
+from muybridge.formats import read_views
+from muybridge.triangulate import PoseSamples, infer_poses, sample_poses, smooth, triangulate_ransac
+
+MISPLACED = ("KneeL", "ElbowL")  # the rat's keypoints that all six views put elsewhere than the marker
+DOG_SYMMETRIES = tuple((f"joint_{a}", f"joint_{b}") for a, b in zip(range(6, 11), range(11, 16), strict=True)) + tuple(
+    (f"joint_{a}", f"joint_{b}") for a, b in zip(range(16, 20), range(20, 24), strict=True)
+)
+
+
+@dataclass(frozen=True)
+class DetectorErrors:
+    """Sizes of the errors of a simulated detector, per camera and keypoint.
+
+    Parameters
+    ----------
+    white, slow, bias : standard deviations in pixels of the part that is new in every frame, of the part that lasts,
+        and of the part that never changes
+    correlation : frames after which the slow part has lost 63 % of its correlation
+    outliers : share of observations that are off by `gross` pixels (standard deviation)
+    outlier_frames : how many frames an outlier lasts on average
+    swaps : share of the outliers that are left/right swaps, where symmetries are given
+    """
+
+    white: float
+    slow: float
+    bias: float
+    correlation: float
+    outliers: float
+    gross: float
+    outlier_frames: float = 1.0
+    swaps: float = 0.0
+
+    def apply(self, points_2d, rng, symmetries=()):
+        """(n_cameras, n_frames, n_keypoints, 2) pixels with these errors."""
+        n_cameras, n_frames, n_keypoints, _ = points_2d.shape
+        keep = np.exp(-1 / self.correlation) if self.correlation > 0 else 0.0
+        slow = rng.normal(0, self.slow, points_2d.shape)
+        for t in range(1, n_frames):
+            slow[:, t] = keep * slow[:, t - 1] + np.sqrt(1 - keep**2) * slow[:, t]
+        noisy = points_2d + slow + rng.normal(0, self.white, points_2d.shape)
+        noisy += rng.normal(0, self.bias, (n_cameras, 1, n_keypoints, 2))
+        begin = rng.uniform(size=points_2d.shape[:-1]) < self.outliers / self.outlier_frames
+        out = begin.copy()
+        for t in range(1, n_frames):
+            out[:, t] |= out[:, t - 1] & (rng.uniform(size=(n_cameras, n_keypoints)) < 1 - 1 / self.outlier_frames)
+        swapped = out & (rng.uniform(size=out.shape) < self.swaps)
+        partner = np.arange(n_keypoints)
+        for left, right in symmetries:
+            partner[left], partner[right] = right, left
+        swapped &= partner != np.arange(n_keypoints)
+        noisy = np.where(swapped[..., None], noisy[:, :, partner], noisy)
+        gross = out & ~swapped
+        return np.where(gross[..., None], points_2d + rng.normal(0, self.gross, points_2d.shape), noisy)
+
+
+def coverage(points_3d, covariances_3d, truth, level: float) -> float:
+    """Share of the reconstructed points whose region of this probability holds the truth."""
+    errors = points_3d - truth
+    known = np.isfinite(errors).all(axis=-1) & np.isfinite(covariances_3d).all(axis=(-1, -2))
+    squares = np.einsum(
+        "ni,ni->n", errors[known], np.linalg.solve(covariances_3d[known], errors[known][..., None])[..., 0]
+    )
+    return float((squares < chi2.ppf(level, 3)).mean())
+
+
+def measured(method, recording: Recording, left_out: tuple[str, ...] = ()) -> dict:
+    """One row of a table: error, coverage and time of a method that returns points and covariances."""
+    method()
+    begun = time.perf_counter()
+    found = method()
+    seconds = time.perf_counter() - begun
+    counted = [k for k, name in enumerate(recording.skeleton.keypoints) if name not in left_out]
+    points_3d = found.mean if isinstance(found, PoseSamples) else found.points_3d
+    covariances_3d = found.covariance if isinstance(found, PoseSamples) else found.covariances_3d
+    errors = np.linalg.norm(points_3d - recording.truth, axis=-1)
+    row = {"mean": np.nanmean(errors), "median": np.nanmedian(errors), "p95": np.nanquantile(errors, 0.95)}
+    for level in (0.5, 0.95):
+        parts = (points_3d, covariances_3d, recording.truth)
+        row[f"{level:.0%} hold"] = coverage(*parts, level)
+        if left_out:
+            row[f"{level:.0%}, apart"] = coverage(*(part[:, counted] for part in parts), level)
+    return row | {"s": seconds}
+
+
+def show(title: str, rows: dict[str, dict]) -> None:
+    print(f"\n{title}")
+    print(pd.DataFrame(rows).T.to_string(float_format=lambda value: f"{value:.4g}"))
+
+
+def rat() -> None:
+    recording = real_recordings.rat()
+    parts, options = (recording.points_2d, recording.rig), {"fps": recording.fps}
+    skeleton, prior = recording.skeleton, recording.prior
+    methods = {
+        "triangulate_ransac": lambda: triangulate_ransac(*parts),
+        "smooth": lambda: smooth(*parts, **options),
+        "smooth, skeleton": lambda: smooth(*parts, **options, skeleton=skeleton),
+        "infer_poses": lambda: infer_poses(*parts, **options, skeleton=skeleton),
+        "infer_poses, trained prior": lambda: infer_poses(*parts, **options, skeleton=skeleton, prior=prior),
+        "sample_poses, trained prior": lambda: sample_poses(*parts, **options, skeleton=skeleton, prior=prior),
+    }
+    rows = {name: measured(method, recording, MISPLACED) for name, method in methods.items()}
+    show("rat, 6 cameras, 50 frames, motion-capture truth (mm; apart: without " + " and ".join(MISPLACED) + ")", rows)
+
+
+def mouse() -> None:
+    errors = DetectorErrors(white=2.5, slow=2.5, bias=3.0, correlation=1e-9, outliers=0.1, gross=30.0)
+    for n_cameras in (6, 4, 3, 2):
+        rows = {}
+        for number in (1, 2):
+            whole = real_recordings.mouse(number)
+            rng = np.random.default_rng(number)
+            names = whole.rig.names[:n_cameras]
+            points_2d = errors.apply(whole.points_2d, rng)[:n_cameras]
+            recording = Recording(whole.rig.subset(names), points_2d, whole.truth, whole.fps, whole.skeleton)
+            rows[f"mouse {number}, triangulate_ransac"] = measured(
+                lambda recording=recording: triangulate_ransac(recording.points_2d, recording.rig), recording
+            )
+        show(f"mouse, real poses, real rig of {n_cameras} cameras, simulated detector (mm)", rows)
+
+
+def fisheye_rig(seed: int, centre=(0.0, 0.0, 300.0)) -> CameraRig:
+    """Six fisheye cameras 3 to 12 m away from the animal's path, in mm."""
+    from benchmarks.rings import look_at
+
+    rng = np.random.default_rng(seed)
+    cameras = []
+    for c in range(6):
+        angle, radius = 2 * np.pi * (c + rng.uniform(-0.2, 0.2)) / 6, rng.uniform(3000, 12000)
+        place = np.array([radius * np.cos(angle), radius * np.sin(angle), rng.uniform(800, 2000)]) + centre
+        R = look_at(place, np.asarray(centre) + rng.uniform(-300, 300, 3))
+        focal = rng.uniform(1100, 1300)
+        K = np.array([[focal, 0, 1360 + rng.uniform(-20, 20)], [0, focal, 760 + rng.uniform(-20, 20)], [0, 0, 1]])
+        distortion = rng.uniform(-0.02, 0.02, 4)
+        cameras.append(Camera(f"cam_{c}", (2720, 1530), K, distortion, R, -R @ place, model="fisheye"))
+    return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
+
+
+def dog() -> None:
+    errors = DetectorErrors(
+        white=0.0, slow=12.0, bias=0.0, correlation=5.0, outliers=0.08, gross=150.0, outlier_frames=5.0, swaps=0.5
+    )
+    rows = {}
+    for seed, clip in enumerate(("walk00", "run04", "turn00", "trot", "pace")):
+        truth, skeleton = real_recordings.dog(clip)
+        truth = truth[:400]
+        skeleton = Skeleton(skeleton.keypoints, skeleton.bones[1:], DOG_SYMMETRIES)
+        rig = fisheye_rig(seed, centre=tuple(truth.reshape(-1, 3).mean(axis=0)))
+        index = [(skeleton.keypoints.index(a), skeleton.keypoints.index(b)) for a, b in DOG_SYMMETRIES]
+        points_2d = errors.apply(rig.project(truth), np.random.default_rng(seed), index)
+        recording = Recording(rig, points_2d, truth, 60.0, skeleton)
+        for name, options in (("smooth", {}), ("smooth, skeleton", {"skeleton": skeleton})):
+            rows[f"{clip}, {name}"] = measured(
+                lambda options=options, recording=recording: smooth(
+                    recording.points_2d, recording.rig, fps=recording.fps, **options
+                ),
+                recording,
+            )
+    show("dog, motion capture through six fisheye cameras (mm)", rows)
+
+
+def fly() -> None:
+    folder = real_recordings.DATA / "fly_ensemble"
+    rig = read_rig(folder / "calibration.toml")
+    stem = "05272019_fly4_0_R1C24_{}_rot-ccw-0.06_sec.rng={}.csv"
+    detectors = [
+        read_views({name: folder / stem.format(name, seed) for name in rig.names}, fps=300.0) for seed in range(3)
+    ]
+    points_2d = np.median([views["position"].to_numpy() for views in detectors], axis=0)
+    rows = {}
+    for camera, name in enumerate(rig.names):
+        others = [c for c in range(len(rig)) if c != camera]
+        part = rig.subset([rig.names[c] for c in others])
+        for method in ("triangulate_ransac", "smooth"):
+            if method == "smooth":
+                found = smooth(points_2d[others], part, fps=300.0)
+            else:
+                found = triangulate_ransac(points_2d[others], part)
+            errors = points_2d[camera] - rig[name].project(found.points_3d)
+            jacobian = rig[name].project_jacobian(found.points_3d)
+            spread = np.einsum("...ij,...jk,...lk->...il", jacobian, found.covariances_3d, jacobian)
+            # the left-out camera has noise of its own: its size is that of the differences between the detectors
+            noise = np.var([views["position"].to_numpy()[camera] for views in detectors], axis=0, ddof=1).mean(axis=-1)
+            spread = spread + noise[..., None, None] * np.eye(2)
+            known = np.isfinite(errors).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
+            squares = np.einsum(
+                "ni,ni->n", errors[known], np.linalg.solve(spread[known], errors[known][..., None])[..., 0]
+            )
+            rows[f"{name} left out, {method}"] = {
+                "median px": np.median(np.linalg.norm(errors[known], axis=-1)),
+                "p95 px": np.quantile(np.linalg.norm(errors[known], axis=-1), 0.95),
+                "50% hold": (squares < chi2.ppf(0.5, 2)).mean(),
+                "95% hold": (squares < chi2.ppf(0.95, 2)).mean(),
+            }
+    show("fly, 3 cameras, median of three detectors", rows)
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or ("rat", "mouse", "dog", "fly"):
+        globals()[part]()
