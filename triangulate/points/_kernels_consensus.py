@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import distort, project_with_jacobian
+from ...numerics._kernels_matrices import invert_symmetric_3x3, solve_symmetric_3x3
 from ._kernels_dlt import BLOCK, solve_block, undistort_block
 from ._kernels_gauss_newton import FAR, refine_block
 
@@ -37,7 +38,7 @@ class Views(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _midpoint(rays, i, j, centers, X):
+def midpoint(rays, i, j, centers, X):
     """The point halfway between two rays into X (3,); False if they are parallel or meet behind a camera."""
     wx, wy, wz = centers[j, 0] - centers[i, 0], centers[j, 1] - centers[i, 1], centers[j, 2] - centers[i, 2]
     aa = rays[i, 0] * rays[i, 0] + rays[i, 1] * rays[i, 1] + rays[i, 2] * rays[i, 2]
@@ -121,15 +122,9 @@ def _refine(rig, views, X, h):
             g0 += w * (a0 * ru + b0 * rv)
             g1 += w * (a1 * ru + b1 * rv)
             g2 += w * (a2 * ru + b2 * rv)
-        c00, c01, c02 = h[3] * h[5] - h[4] * h[4], h[2] * h[4] - h[1] * h[5], h[1] * h[4] - h[2] * h[3]
-        c11, c12, c22 = h[0] * h[5] - h[2] * h[2], h[1] * h[2] - h[0] * h[4], h[0] * h[3] - h[1] * h[1]
-        determinant = h[0] * c00 + h[1] * c01 + h[2] * c02
-        scale = (h[0] + h[3] + h[5]) / 3.0
-        if not determinant > 1e-12 * scale * scale * scale:
+        s0, s1, s2 = solve_symmetric_3x3(h[0], h[1], h[2], h[3], h[4], h[5], g0, g1, g2)
+        if s0 != s0:
             return False
-        s0 = (c00 * g0 + c01 * g1 + c02 * g2) / determinant
-        s1 = (c01 * g0 + c11 * g1 + c12 * g2) / determinant
-        s2 = (c02 * g0 + c12 * g1 + c22 * g2) / determinant
         X[0] += s0
         X[1] += s1
         X[2] += s2
@@ -178,7 +173,7 @@ def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
     kept_total, kept_mask = np.empty(pairs.shape[0]), np.empty(pairs.shape[0], np.int64)
     for p in range(pairs.shape[0]):
         i, j = pairs[p, 0], pairs[p, 1]
-        if not (seen[i] and seen[j]) or not _midpoint(rays, i, j, centers, trial):
+        if not (seen[i] and seen[j]) or not midpoint(rays, i, j, centers, trial):
             continue
         bound = lowest + 2.0 * _SURE
         total = _energies(rig, views, lens, trial, bound)
@@ -255,18 +250,6 @@ def _squarest(inliers, at, centers, X, rays):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _invert(h, covariance):
-    """Inverse of the symmetric (xx, xy, xz, yy, yz, zz) into covariance (3, 3)."""
-    c00, c01, c02 = h[3] * h[5] - h[4] * h[4], h[2] * h[4] - h[1] * h[5], h[1] * h[4] - h[2] * h[3]
-    c11, c12, c22 = h[0] * h[5] - h[2] * h[2], h[1] * h[2] - h[0] * h[4], h[0] * h[3] - h[1] * h[1]
-    inverse = 1.0 / (h[0] * c00 + h[1] * c01 + h[2] * c02)
-    covariance[0, 0], covariance[1, 1], covariance[2, 2] = c00 * inverse, c11 * inverse, c22 * inverse
-    covariance[0, 1] = covariance[1, 0] = c01 * inverse
-    covariance[0, 2] = covariance[2, 0] = c02 * inverse
-    covariance[1, 2] = covariance[2, 1] = c12 * inverse
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _look(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
     """Fill `views` for point `at`, the i-th of its block; returns how many views saw it."""
     n_seen = 0
@@ -291,7 +274,9 @@ def _report(views, h, X, odds, centers, rays, at, found):
             found.inliers[c, at] = views.energy[c] < views.gate[c]
     found.points_3d[at], found.support[at] = X, odds
     found.cosine[at] = _squarest(found.inliers, at, centers, X, rays)
-    _invert(h, found.covariances_3d[at])
+    s = found.covariances_3d[at]
+    s[0, 0], s[0, 1], s[0, 2], s[1, 1], s[1, 2], s[2, 2] = invert_symmetric_3x3(h[0], h[1], h[2], h[3], h[4], h[5])
+    s[1, 0], s[2, 0], s[2, 1] = s[0, 1], s[0, 2], s[1, 2]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

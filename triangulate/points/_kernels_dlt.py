@@ -10,11 +10,11 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import undistort_normalised
+from ...numerics._kernels_matrices import solve_symmetric_3x3
 
 BLOCK = 128
 _NEWTON_STEPS = 4
 _SETTLED = 1e-7  # Newton doubles the digits: a last step below this leaves an error below 1e-13
-_FLAT = 1e-12  # smallest determinant of the normal equations, relative to their mean eigenvalue cubed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -90,18 +90,12 @@ def _accumulate(R, t, fx, fy, x, y, weight, solution, deep, n, normal):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _solve(normal, solution, n):
-    """Solve n symmetric 3x3 systems by cofactors; NaN where the rays are parallel or fewer than two."""
+    """Solve n systems (9, n) into solution (3, n); NaN where the rays are parallel or fewer than two."""
     for i in range(n):
-        a, b, c, d, e, f = normal[0, i], normal[1, i], normal[2, i], normal[3, i], normal[4, i], normal[5, i]
-        p, q, r = normal[6, i], normal[7, i], normal[8, i]
-        c00, c01, c02 = d * f - e * e, c * e - b * f, b * e - c * d
-        c11, c12, c22 = a * f - c * c, b * c - a * e, a * d - b * b
-        determinant = a * c00 + b * c01 + c * c02
-        scale = (a + d + f) / 3.0
-        inverse = 1.0 / determinant if determinant > _FLAT * scale * scale * scale else math.nan
-        solution[0, i] = (c00 * p + c01 * q + c02 * r) * inverse
-        solution[1, i] = (c01 * p + c11 * q + c12 * r) * inverse
-        solution[2, i] = (c02 * p + c12 * q + c22 * r) * inverse
+        solution[0, i], solution[1, i], solution[2, i] = solve_symmetric_3x3(
+            normal[0, i], normal[1, i], normal[2, i], normal[3, i], normal[4, i], normal[5, i],
+            normal[6, i], normal[7, i], normal[8, i],
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,6 +8,7 @@ import math
 from numba import njit
 
 from ...cameras._kernels_lenses import project_with_jacobian
+from ...numerics._kernels_matrices import solve_symmetric_3x3
 
 FAR = 1e6  # energy of a point that a view cannot see
 _STEPS = 2
@@ -82,16 +83,8 @@ def _accumulate(rows, uv, seen, precision, n, h, g, energy):
 def _step(h, g, X, n, change):
     """One Newton step of X (3, n) in place; its squared length in standard deviations into change, NaN if singular."""
     for i in range(n):
-        a, b, c, d, e, f = h[0, i], h[1, i], h[2, i], h[3, i], h[4, i], h[5, i]
         p, q, r = g[0, i], g[1, i], g[2, i]
-        c00, c01, c02 = d * f - e * e, c * e - b * f, b * e - c * d
-        c11, c12, c22 = a * f - c * c, b * c - a * e, a * d - b * b
-        determinant = a * c00 + b * c01 + c * c02
-        scale = (a + d + f) / 3.0
-        inverse = 1.0 / determinant if determinant > 1e-12 * scale * scale * scale else math.nan
-        s0 = (c00 * p + c01 * q + c02 * r) * inverse
-        s1 = (c01 * p + c11 * q + c12 * r) * inverse
-        s2 = (c02 * p + c12 * q + c22 * r) * inverse
+        s0, s1, s2 = solve_symmetric_3x3(h[0, i], h[1, i], h[2, i], h[3, i], h[4, i], h[5, i], p, q, r)
         X[0, i] += s0
         X[1, i] += s1
         X[2, i] += s2

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import distort
-from ._kernels_consensus import _midpoint
+from ._kernels_consensus import midpoint
 from ._kernels_dlt import undistort_block
 
 _FAR = 1e6
@@ -72,7 +72,7 @@ def _best_swaps(R, t, centers, pairs, rays, precision, price, swap_cost, ideal, 
 def _two_rays(a, b, center_a, center_b, X):
     rays, centers = np.empty((2, 3)), np.empty((2, 3))
     rays[0], rays[1], centers[0], centers[1] = a, b, center_a, center_b
-    return _midpoint(rays, 0, 1, centers, X)
+    return midpoint(rays, 0, 1, centers, X)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

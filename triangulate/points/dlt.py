@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
+from ...numerics._kernels_matrices import SINGULAR
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
 from . import _kernels_dlt
@@ -89,7 +90,7 @@ def point_covariances(
 def _inverse(information: Array, valid: NDArray[np.bool_]) -> Array:
     """Inverse of symmetric 3x3 matrices; NaN where not `valid` or not positive definite."""
     scale = np.trace(information, axis1=-2, axis2=-1) / 3
-    valid = valid & (np.linalg.det(information) > _kernels_dlt._FLAT * scale**3)
+    valid = valid & (np.linalg.det(information) > SINGULAR * scale**3)
     covariances = np.full(information.shape, np.nan)
     covariances[valid] = np.linalg.inv(information[valid])
     return 0.5 * (covariances + np.swapaxes(covariances, -1, -2))

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import distort, inside
+from ...numerics._kernels_matrices import invert_symmetric_3x3
 
 
 @njit(cache=True)
@@ -34,19 +35,6 @@ def _observation(K, d, fisheye, limit, R, t, X, focal, J_camera, J_point):
     if focal:
         J_camera[0, 6], J_camera[1, 6] = K[0, 0] * xd + K[0, 1] * yd, K[1, 1] * yd
     return K[0, 0] * xd + K[0, 1] * yd + K[0, 2], K[1, 1] * yd + K[1, 2]
-
-
-@njit(cache=True)
-def _invert(H, inverse):
-    """Inverse of a symmetric, positive definite (3, 3) matrix."""
-    c00, c01 = H[1, 1] * H[2, 2] - H[1, 2] ** 2, H[0, 2] * H[1, 2] - H[0, 1] * H[2, 2]
-    c02, c11 = H[0, 1] * H[1, 2] - H[0, 2] * H[1, 1], H[0, 0] * H[2, 2] - H[0, 2] ** 2
-    c12, c22 = H[0, 1] * H[0, 2] - H[0, 0] * H[1, 2], H[0, 0] * H[1, 1] - H[0, 1] ** 2
-    scale = 1.0 / (H[0, 0] * c00 + H[0, 1] * c01 + H[0, 2] * c02)
-    inverse[0, 0], inverse[1, 1], inverse[2, 2] = c00 * scale, c11 * scale, c22 * scale
-    inverse[0, 1] = inverse[1, 0] = c01 * scale
-    inverse[0, 2] = inverse[2, 0] = c02 * scale
-    inverse[1, 2] = inverse[2, 1] = c12 * scale
 
 
 @njit(cache=True)
@@ -110,6 +98,10 @@ def reduced_equations(K, d, fisheye, limit, R, t, points_3d, points_2d, weights,
             continue
         for k in range(3):
             H[k, k] += damping * H[k, k] + 1e-12 * (H[0, 0] + H[1, 1] + H[2, 2])
-        _invert(H, V[i])
+        h = V[i]
+        h[0, 0], h[0, 1], h[0, 2], h[1, 1], h[1, 2], h[2, 2] = invert_symmetric_3x3(
+            H[0, 0], H[0, 1], H[0, 2], H[1, 1], H[1, 2], H[2, 2]
+        )
+        h[1, 0], h[2, 0], h[2, 1] = h[0, 1], h[0, 2], h[1, 2]
         _eliminate(seen, n_seen, P, W[i], V[i], v[i], WV, S, s)
     return S, s, U, V, v, W

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import project_point, project_with_jacobian
+from ...numerics._kernels_matrices import solve_3x3
 
 
 class Pixels(NamedTuple):
@@ -304,19 +305,6 @@ def surprise(information, vector, points_3d, spread, start, stop, chi2):
             c2 = C[2, 0] * g[0] + C[2, 1] * g[1] + C[2, 2] * g[2]
             b0, b1, b2 = solve_3x3(rest, c0, c1, c2)
             chi2[f, k] = g[0] * (a0 + b0) + g[1] * (a1 + b1) + g[2] * (a2 + b2)
-
-
-@njit(cache=True, nogil=True)
-def solve_3x3(A, b0, b1, b2):
-    """Solution of A x = b by cofactors."""
-    c00 = A[1, 1] * A[2, 2] - A[1, 2] * A[2, 1]
-    c01 = A[1, 2] * A[2, 0] - A[1, 0] * A[2, 2]
-    c02 = A[1, 0] * A[2, 1] - A[1, 1] * A[2, 0]
-    det = A[0, 0] * c00 + A[0, 1] * c01 + A[0, 2] * c02
-    x = (c00 * b0 + (A[0, 2] * A[2, 1] - A[0, 1] * A[2, 2]) * b1 + (A[0, 1] * A[1, 2] - A[0, 2] * A[1, 1]) * b2) / det
-    y = (c01 * b0 + (A[0, 0] * A[2, 2] - A[0, 2] * A[2, 0]) * b1 + (A[0, 2] * A[1, 0] - A[0, 0] * A[1, 2]) * b2) / det
-    z = (c02 * b0 + (A[0, 1] * A[2, 0] - A[0, 0] * A[2, 1]) * b1 + (A[0, 0] * A[1, 1] - A[0, 1] * A[1, 0]) * b2) / det
-    return x, y, z
 
 
 @njit(cache=True, nogil=True)
