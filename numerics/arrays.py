@@ -1,6 +1,13 @@
-"""The array type of the library: float64, missing values are NaN."""
+"""The array type of the library (float64, missing values are NaN), and rows evenly spread over one."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+def evenly_spread(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
+    """At most `n_wanted` of the row numbers 0 to n_rows - 1, evenly spread: the same for the same counts."""
+    if n_rows <= n_wanted:
+        return np.arange(n_rows, dtype=np.int64)
+    return np.unique(np.linspace(0, n_rows - 1, n_wanted).astype(np.int64)).astype(np.int64)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
+from ..numerics.robust_scale import MEDIAN_TO_SIGMA
 from ..numerics.threads import over_rows
 from . import _kernels_medians
 
 _SMALL_WINDOW = 15  # frames up to which sorting anew is faster than keeping the window sorted
-_GAUSSIAN_MAD = 1.4826  # standard deviations per median absolute deviation
 
 
 def median_filter(points_3d: Array, window: int) -> Array:
@@ -63,7 +63,7 @@ def hampel_filter(
         raise ValueError(f"n_sigmas must not be negative, got {n_sigmas}")
     points_3d = np.asarray(points_3d, dtype=float)
     medians, deviations = _running(points_3d, window, deviations=True)
-    jumps = np.any(np.abs(points_3d - medians) > n_sigmas * _GAUSSIAN_MAD * deviations, axis=-1)
+    jumps = np.any(np.abs(points_3d - medians) > n_sigmas * MEDIAN_TO_SIGMA * deviations, axis=-1)
     return np.where(jumps[..., None], medians if replace == "median" else np.nan, points_3d), jumps
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...cameras.camera import Camera, CameraRig
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from ..boards.patterns import Board
 from .bundle_adjustment import (
     BundleFit,
@@ -27,7 +28,6 @@ from .initial_poses import board_outline, frame_poses
 
 LOSS_SCALE = 3.0
 _GROSS = 30.0
-_RAYLEIGH = 1.1774  # median of the length of a two-dimensional normal error, in its standard deviations
 N_FOLDS = 5
 
 
@@ -156,7 +156,7 @@ def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
 def robust_sigma(distances: Array) -> float:
     """Standard deviation of one coordinate from the median distance; gross outliers do not move it."""
     finite = distances[np.isfinite(distances)]
-    return max(float(np.median(finite)) / _RAYLEIGH, 1e-6) if len(finite) else 1e-6
+    return max(float(np.median(finite)) / RAYLEIGH_MEDIAN, 1e-6) if len(finite) else 1e-6
 
 
 def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False) -> Solution:

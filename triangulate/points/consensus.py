@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, evenly_spread
+from ...numerics.robust_scale import efficient_sigma, median_sigma
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
 from .input_checks import centred_arrays, check_confidence, check_points_2d
-from .residual_spread import efficient_sigma, robust_sigma, sample_rows
 
 _ALL_PAIRS_UP_TO = 16
 _PAIRS_BEYOND = 160
@@ -139,14 +139,14 @@ def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None
     sigma = _START * width
     if not len(rows):
         return np.ones(len(rig))
-    coarse = rows[sample_rows(len(rows), _COARSE)]
+    coarse = rows[evenly_spread(len(rows), _COARSE)]
     for _ in range(10):
         before = sigma
         # one value for all cameras at first: a camera with too small a sigma would pull the points and look even better
-        sigma = np.full(len(rig), np.median(_one_estimate(flat, prior, rig, sigma, coarse, robust_sigma)))
+        sigma = np.full(len(rig), np.median(_one_estimate(flat, prior, rig, sigma, coarse, median_sigma)))
         if np.all(np.abs(sigma - before) < 0.05 * before):
             break
-    fine = rows[sample_rows(len(rows), _FINE)]
+    fine = rows[evenly_spread(len(rows), _FINE)]
     for _ in range(12):
         before = sigma
         sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], efficient_sigma)
@@ -157,7 +157,7 @@ def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None
 
 def _judgeable_rows(flat: Array) -> NDArray[np.int64]:
     """Rows of (n_cameras, n_points, 2) seen by three views or more; by two where there are none."""
-    candidates = sample_rows(flat.shape[1], 8 * _FINE)
+    candidates = evenly_spread(flat.shape[1], 8 * _FINE)
     n_seen = np.isfinite(flat[:, candidates, 0]).sum(axis=0)
     return candidates[n_seen >= min(3, n_seen.max(initial=2))] if len(candidates) else candidates
 

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, evenly_spread
+from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from .consensus import Triangulation, triangulate_ransac
 from .input_checks import check_confidence, check_points_2d
-from .residual_spread import sample_rows
 
 _SAMPLE = 4000  # points that each camera is judged by
 _ENOUGH = 30  # points below which nothing is said about a camera or keypoint
@@ -118,7 +118,7 @@ def _left_out(points_2d: Array, rig: CameraRig, confidence: Array | None, camera
         return np.nan, np.nan, np.nan, np.nan
     others = [c for c in range(len(rig)) if c != camera]
     flat = points_2d.reshape(len(rig), -1, 2)
-    rows = sample_rows(flat.shape[1], _SAMPLE)
+    rows = evenly_spread(flat.shape[1], _SAMPLE)
     prior = None if confidence is None else confidence.reshape(flat.shape[:2])[:, rows][others]
     found = triangulate_ransac(flat[:, rows][others], rig.subset([rig.names[c] for c in others]), confidence=prior)
     firm = np.where(found.two_views[:, None] & (len(others) > 2), np.nan, found.points_3d)
@@ -142,7 +142,7 @@ def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_],
             "reconstructed": solved.mean(axis=0) if len(solved) else np.nan,
             "two_views": _share(found.two_views & solved, solved, 0),
             "median_px": median,
-            "sigma_px": median / np.sqrt(2 * np.log(2)),
+            "sigma_px": median / RAYLEIGH_MEDIAN,
             "outlier_share": _share(seen & ~found.inliers, seen, (0, 1)),
         },
         index=pd.Index(names, name="keypoint"),

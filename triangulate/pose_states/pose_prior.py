@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import robust_std
 from .state_model import StateModel, bone_directions, fit_states, upright
 
 _FORMAT = 1
@@ -223,5 +224,5 @@ def _lengths(points_3d: Array, skeleton: Skeleton) -> tuple[Array, Array]:
         seen = length[np.isfinite(length[:, bone]), bone]
         if len(seen):
             lengths[bone] = np.median(seen)
-            stds[bone] = max(1.4826 * np.median(np.abs(seen - lengths[bone])), 1e-3 * lengths[bone])
+            stds[bone] = max(robust_std(seen), 1e-3 * lengths[bone])
     return lengths, stds

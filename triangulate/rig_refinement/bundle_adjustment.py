@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.rotations import moved, orthonormal, rotation_matrix, rotation_vector
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from . import _kernels_bundle
 
 ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera's change counts as a knock
@@ -119,8 +120,7 @@ def _scales(residuals: Array, before: Array) -> Array:
     for c in range(len(size)):
         known = size[c][np.isfinite(size[c])]
         if len(known) >= _MIN_VIEWS:
-            # the median of a Rayleigh distribution is 1.177 sigma
-            scales[c] = min(before[c], max(np.median(known) / 1.177, 0.05))
+            scales[c] = min(before[c], max(np.median(known) / RAYLEIGH_MEDIAN, 0.05))
     floor = np.median(scales[np.isfinite(scales)]) if np.isfinite(scales).any() else 1.0
     return np.minimum(np.where(np.isfinite(scales), np.maximum(scales, floor), floor), before)
 

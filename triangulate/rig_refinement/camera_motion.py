@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import MEDIAN_TO_SIGMA
 
 _WINDOWS = 40
 _MIN_VALUES = 12
@@ -94,7 +95,7 @@ def _split(series: Array) -> tuple[float, float, int]:
     strength = np.abs(jumps) * np.sqrt(n * (len(values) - n) / len(values))
     best = int(np.argmax(strength))
     rest = values - np.where(np.arange(len(values)) <= best, values[: best + 1].mean(), values[best + 1 :].mean())
-    spread = max(1.4826 * float(np.median(np.abs(rest))), 0.02)
+    spread = max(MEDIAN_TO_SIGMA * float(np.median(np.abs(rest))), 0.02)
     return float(jumps[best]), float(strength[best] / spread), int(told[best + 1])
 
 

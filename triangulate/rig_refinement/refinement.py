@@ -12,9 +12,8 @@ from threadpoolctl import threadpool_limits
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...cameras.rotations import rotation_vector
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import triangulate_ransac
-from ..points.residual_spread import sample_rows
 from .bundle_adjustment import adjust, aligned, design_effect
 from .camera_motion import find_moves
 from .frame_offsets import FrameOffsets, frame_offsets, shift_frames, usable_points
@@ -159,7 +158,7 @@ def _fit(points_2d: Array, rig: CameraRig, knocks: dict[int, int], focal: bool, 
     shown[(frames < spans[:, :1]) | (frames >= spans[:, 1:])] = np.nan
     flat = shown.reshape(len(owner), n_frames * n_keypoints, 2)
     rows = np.flatnonzero(np.isfinite(flat[..., 0]).sum(axis=0) >= 2)
-    train = rows[sample_rows(len(rows), n_points)]
+    train = rows[evenly_spread(len(rows), n_points)]
     points_3d = triangulate_ransac(flat[:, train], doubled).points_3d
     known = np.isfinite(points_3d[:, 0])
     if known.sum() < FEW_POINTS:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import robust_std
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
@@ -92,7 +93,7 @@ def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[fl
     good &= variances <= 4 * np.median(variances[good])
     values, variances = values[good], variances[good]
     centre = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - centre)))
+    spread = robust_std(values)
     kept = np.abs(values - centre) <= 5 * np.maximum(spread, np.sqrt(variances))
     values, variances = values[kept], variances[kept]
     low = max(finest, _FINEST_SPREAD * centre)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, evenly_spread
 from ...timeseries.medians import median_filter
-from ..points.residual_spread import sample_rows
 from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
 
@@ -157,7 +156,7 @@ def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> i
     some, short = _part_of(lengths, _ORDER_FRAMES)
     information, vector = seen.information[some], seen.vector[some]
     known = np.flatnonzero(information.any(axis=(0, 2, 3)))
-    few = known[sample_rows(len(known), _ORDER_KEYPOINTS)]
+    few = known[evenly_spread(len(known), _ORDER_KEYPOINTS)]
     return choose_order(information[:, few], vector[:, few], short, anchor)
 
 

@@ -1,39 +1,46 @@
-"""How many pixels an inlier is off, per camera, from residuals of fitted points."""
+"""Standard deviation of normal errors of which some are gross: from medians, or from the squares of the small ones.
+
+The median of the absolute value of a normal variable and the median length of a two-dimensional normal vector are known
+multiples of the standard deviation; up to half of the values may be gross before a median follows them (Huber 1981).
+"""
 
 from __future__ import annotations
 
 from math import erf, exp, pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from .arrays import Array
 
+MEDIAN_TO_SIGMA = 1.4826  # standard deviation of a normal variable over the median of its absolute value
+RAYLEIGH_MEDIAN = 1.17741  # median length of a two-dimensional standard normal vector: the root of 2 ln 2
 _TRUNCATION = 2.5  # standard deviations
 _ENOUGH = 50  # residuals within the truncation that a root mean square needs
 
 
-def sample_rows(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
-    """Evenly spread row numbers: the same for the same counts."""
-    if n_rows <= n_wanted:
-        return np.arange(n_rows, dtype=np.int64)
-    return np.unique(np.linspace(0, n_rows - 1, n_wanted).astype(np.int64)).astype(np.int64)
+def robust_std(values: Array) -> float:
+    """Standard deviation about the median, from the median absolute deviation; values (n,) without NaN."""
+    return MEDIAN_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
 
 
-def robust_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
+def median_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
     """Standard deviation of a coordinate per camera from the median residual, which outliers move least.
 
     Parameters
     ----------
-    residuals : (n_cameras, n_points), pixels; NaN where there is none
-    leverage : the same shape: share of the squared residual that the view's own pull on the point takes away
-    freedom : 2 if residuals point anywhere, 1 if along a line (two views: across the epipolar line)
+    residuals : ndarray, shape (n_cameras, n_points), pixels
+        Lengths of the residuals; NaN where there is none.
+    leverage : ndarray, shape (n_cameras, n_points)
+        Share of the squared residual by which the fit to the view itself has reduced it.
+    freedom : int
+        2 if residuals point anywhere, 1 if along a line (two views: across the epipolar line).
 
     Returns
     -------
-    (n_cameras,), pixels; NaN for a camera without residuals
+    ndarray, shape (n_cameras,), pixels
+        NaN for a camera without residuals.
     """
-    median = sqrt(2 * np.log(2)) if freedom == 2 else 0.67449  # of the length of such a standard normal vector
+    median = RAYLEIGH_MEDIAN if freedom == 2 else 1 / MEDIAN_TO_SIGMA
     sigma = np.full(len(residuals), np.nan)
     for c, row in enumerate(_scaled(residuals, leverage, freedom)):
         row = row[np.isfinite(row)]
@@ -43,12 +50,12 @@ def robust_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
 
 
 def efficient_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
-    """As `robust_sigma`, from the sum of squares of the residuals within 2.5 sigma, corrected for the cut.
+    """As `median_sigma`, from the sum of squares of the residuals within 2.5 sigma, corrected for the truncation.
 
     The sum over the sum of what is expected (Förstner 1979): repeated with the new sigma as weights it converges to the
     maximum of the restricted likelihood, however unequal the cameras are.
     """
-    sigma = robust_sigma(residuals, leverage, freedom)
+    sigma = median_sigma(residuals, leverage, freedom)
     a, q = _TRUNCATION, exp(-0.5 * _TRUNCATION**2)
     # mean square of a standard normal vector shorter than a, per degree of freedom
     if freedom == 2:

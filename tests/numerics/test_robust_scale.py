@@ -1,0 +1,32 @@
+"""Robust standard deviations against the truth, with and without gross errors."""
+
+import numpy as np
+import pytest
+
+from muybridge.numerics.robust_scale import efficient_sigma, median_sigma, robust_std
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_tenth_of_gross_errors_hardly_changes_the_standard_deviation(share):
+    rng = np.random.default_rng(0)
+    values = 7 + 2 * rng.normal(size=20_000)
+    values[rng.random(len(values)) < share] += 1000
+    assert robust_std(values) == pytest.approx(2, rel=0.02 + 1.5 * share)
+
+
+@pytest.mark.parametrize("estimate", [median_sigma, efficient_sigma])
+@pytest.mark.parametrize("freedom", [1, 2])
+def test_sigma_is_that_of_each_camera_with_leverage_taken_into_account(estimate, freedom):
+    rng = np.random.default_rng(1)
+    sigma, leverage = np.array([0.5, 1.0, 3.0]), np.full((3, 20_000), 0.3 if freedom == 2 else 0.65)
+    left = np.sqrt((1 - leverage) * 2 / freedom)  # of the error's length along each free direction
+    lengths = np.linalg.norm(rng.normal(size=(3, 20_000, freedom)), axis=-1) * sigma[:, None] * left
+    np.testing.assert_allclose(estimate(lengths, leverage, freedom), sigma, rtol=0.02)
+    lengths[:, ::20] = 1e4
+    np.testing.assert_allclose(estimate(lengths, leverage, freedom), sigma, rtol=0.08)
+
+
+def test_a_camera_without_residuals_is_nan():
+    residuals = np.array([[np.nan] * 60, [1.0] * 60])
+    assert np.isnan(median_sigma(residuals, np.zeros((2, 60)))[0])
+    assert np.isfinite(efficient_sigma(residuals, np.zeros((2, 60)))[1])
