@@ -5,32 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from .atomic_files import atomic_write
 from .validators import DatasetError
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     """Write a dataset as netCDF-4; a killed run leaves the old file or none, never half of one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    os.close(handle)
-    try:
-        # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
-        encoding = {
-            name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"
-        }
+    # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
+    encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
+    with atomic_write(path) as partial:
         dataset.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
-    return path
+    return Path(path)
 
 
 def read_dataset(path: str | os.PathLike) -> xr.Dataset:

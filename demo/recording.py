@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from ..cameras import CameraRig, write_rig
 from ..datasets import frame_times, pose_dataset, write_dataset
+from ..formats.video.writing import open_video_writer
 from ..numerics.arrays import Array
 from . import _kernels_render as kernels
 from . import board as board
@@ -206,19 +207,10 @@ def _outline(poses: Array) -> Array:
 
 
 def _write_video(path: Path, fps: float, images: Iterator[Image]) -> Iterator[None]:
-    partial = path.with_name(f".{path.stem}.partial.mp4")
-    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
-    try:
-        if not writer.isOpened():
-            raise OSError(f"OpenCV cannot write the video {path}; is the folder writable and the disk not full?")
+    with open_video_writer(path, fps, SIZE) as writer:
         for image in images:
             writer.write(image)
             yield
-        writer.release()
-        os.replace(partial, path)
-    finally:
-        writer.release()
-        partial.unlink(missing_ok=True)
 
 
 def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filmed, seed: int) -> Iterator[None]:

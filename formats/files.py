@@ -1,11 +1,8 @@
-"""Files on disk: the error every reader raises, and writing without ever leaving half a file."""
+"""The error every reader raises, opening only what is safe to open, and CSV tables read to the last bit."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 _EXACT_SINCE = (3, 1)  # from this version pandas reads every float to the last bit without being asked
@@ -44,22 +41,3 @@ def read_csv(path: Path, **options):
     if version < _EXACT_SINCE:
         options["float_precision"] = "round_trip"
     return pd.read_csv(path, low_memory=False, **options)
-
-
-@contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """A partial file beside `path` to write into, which takes its place at the end; a failed write leaves the old file.
-
-    The partial file keeps the suffix of `path`: some writers choose their format by it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.partial.", suffix=path.suffix)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..datasets.atomic_files import atomic_write
 from .inference.uncertainty import Uncertainty
 from .networks.registry import PoseNet, build_network
 from .training_config import Recipe
@@ -55,21 +55,14 @@ class Detector:
     def save(self, path: str | os.PathLike) -> Path:
         """Write one .safetensors file (weights, and the rest as JSON in its header), atomically."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = {"format": FORMAT} | _header(self)
         weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
         if self.locator is not None:
             header["locator"] = _header(self.locator)
             found = self.locator.network.state_dict()
             weights |= {f"{_LOCATOR}{name}": value.contiguous().cpu() for name, value in found.items()}
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-        os.close(handle)
-        try:
+        with atomic_write(path) as partial:
             save_file(weights, partial, metadata={"muybridge": json.dumps(header)})
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
-        finally:
-            Path(partial).unlink(missing_ok=True)
         return path
 
 

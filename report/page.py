@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -12,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets import Skeleton, check_kinematics, check_pose, check_views
+from ..datasets.atomic_files import atomic_write
 from . import sections
 from .markup import Section, element, escape, read_asset
 from .quality import reprojection_errors
@@ -93,13 +93,6 @@ def _page(title: str, parts: list[Section]) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path

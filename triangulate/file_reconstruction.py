@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import h5netcdf
@@ -13,6 +12,7 @@ import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
+from ..datasets.atomic_files import atomic_write
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .reconstruction import described, matching_rig
 
@@ -52,22 +52,15 @@ def reconstruct_file(
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.", suffix=".partial")
-    os.close(handle)
-    try:
-        with xr.open_dataset(source, engine="h5netcdf", decode_times=False) as views:
-            if "individual" in views.dims:
-                raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
-            rig = matching_rig(views, rig)
-            settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
-            sides = needed_symmetries(skeleton, views) if swaps else None
-            pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
-            _write(pieces, Path(partial), views, rig, settings)
-        os.chmod(partial, 0o644)
-        os.replace(partial, destination)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    opened = xr.open_dataset(source, engine="h5netcdf", decode_times=False)
+    with atomic_write(destination) as partial, opened as views:
+        if "individual" in views.dims:
+            raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
+        rig = matching_rig(views, rig)
+        settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
+        sides = needed_symmetries(skeleton, views) if swaps else None
+        pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
+        _write(pieces, partial, views, rig, settings)
     return destination
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ...datasets.atomic_files import atomic_write
 from .image_sources import Source, image_files
 from .patterns import Board
 
@@ -40,10 +40,8 @@ def save_detections(source: Source, board: Board, every: int, arrays: dict) -> N
     if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
         return
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".partial.npz")
-        with os.fdopen(handle, "wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, key=np.array(_key(source, board, every)), **arrays)
-        os.replace(partial, path)
     except OSError:
         return
 

@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...datasets import fps_of, pose_dataset
+from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..files import FormatError, read_csv, replacing
-from ..predictions.tracks import frames_from_index, rows_to_frames
+from ..files import FormatError, read_csv
+from ..tables.frame_rows import frames_from_index, rows_to_frames
 from . import _kernels
 
 AXES = ("x", "y", "z")
@@ -135,7 +136,7 @@ def write_pose_csv(pose: xr.Dataset, path: Path, *, plain: bool = False) -> None
     for name, column, integer in zip(columns, values.T, as_integer, strict=True):
         if integer and not np.array_equal(column, np.round(column)):
             as_integer[list(columns).index(name)] = False
-    with replacing(path) as partial, partial.open("wb") as stream:
+    with atomic_write(path) as partial, partial.open("wb") as stream:
         names = [*columns, "unit"] if unit is not None else list(columns)
         stream.write((",".join(_quoted(name) for name in names) + "\n").encode())
         rows = max(1, _CHUNK_NUMBERS // values.shape[1])

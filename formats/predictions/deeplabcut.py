@@ -8,8 +8,9 @@ from pathlib import Path
 import h5py
 
 from ..files import FormatError, read_csv
+from ..tables.frame_rows import frames_from_index
 from ..tables.pandas_h5 import is_pandas_table, read_pandas_table
-from .tracks import Track, frames_from_index, table_to_track
+from .tracks import Track, table_to_track
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
 

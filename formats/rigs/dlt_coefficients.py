@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..files import FormatError, replacing
+from ..files import FormatError
 from .records import CameraRecord, RigRecord, Sizes
 
 
@@ -166,5 +167,5 @@ def write_dlt(record: RigRecord, path: Path) -> None:
             " and write the rig without distortion"
         )
     columns = [coefficients_from_projection(c.K @ np.column_stack([c.R, c.t])) for c in record.cameras]
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         np.savetxt(partial, np.column_stack(columns), delimiter=",", fmt="%.17g")

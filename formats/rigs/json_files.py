@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import FormatError, replacing
+from ...datasets.atomic_files import atomic_write
+from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix
 
 
@@ -89,5 +90,5 @@ def write_json(record: RigRecord, path: Path) -> None:
             for camera in record.cameras
         ],
     }
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..files import FormatError, replacing
+from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix
 
 ONE_BASED = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
@@ -109,5 +110,5 @@ def write_label3d(record: RigRecord, path: Path) -> None:
             "TDistort": np.array([[p1, p2]]),
         }
         names[0, i] = camera.name
-    with replacing(path) as partial, partial.open("wb") as stream:
+    with atomic_write(path) as partial, partial.open("wb") as stream:
         savemat(stream, {"params": params, "camnames": names})

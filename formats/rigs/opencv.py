@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..files import FormatError, replacing
+from ...datasets.atomic_files import atomic_write
+from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix, rotation_vector
 
 
@@ -109,7 +110,7 @@ def write_opencv(record: RigRecord, path: Path) -> None:
             raise FormatError(
                 f"camera '{camera.name}' cannot be named in OpenCV's files ({path}): use letters, digits, - and _"
             )
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         storage = cv2.FileStorage(str(partial), cv2.FILE_STORAGE_WRITE)
         storage.startWriteStruct("names", cv2.FileNode_SEQ)
         for camera in record.cameras:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from ..files import FormatError, replacing
+from ...datasets.atomic_files import atomic_write
+from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix, rotation_vector
 
 
@@ -90,5 +91,5 @@ def write_toml(record: RigRecord, path: Path) -> None:
     if record.up is not None:
         metadata["up"] = np.asarray(record.up, float).tolist()
     tables["metadata"] = metadata
-    with replacing(path) as partial, partial.open("wb") as stream:
+    with atomic_write(path) as partial, partial.open("wb") as stream:
         tomli_w.dump(tables, stream)

@@ -13,7 +13,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from ...datasets import Array, check_views, fps_of
-from ...formats.video.reading import Image, VideoError, probe_video, read_frames
+from ...formats.video.reading import Image, probe_video, read_frames
+from ...formats.video.writing import open_video_writer
 from ..detector import Detector
 
 
@@ -88,13 +89,8 @@ def label_video(
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    writer = cv2.VideoWriter(str(partial), cv2.VideoWriter_fourcc(*"mp4v"), fps_of(views), (info.width, info.height))
-    if not writer.isOpened():
-        raise VideoError(f"{path} cannot be written as a video; give a name that ends in .mp4")
     covariances = views["covariance"].values if ellipses and "covariance" in views else None
-    try:
+    with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
         for frame, image in enumerate(read_frames(video, 0, views.sizes["time"])):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
@@ -105,11 +101,6 @@ def label_video(
                     bones=pairs, covariances_2d=spread, min_confidence=min_confidence,
                 )  # fmt: skip
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        writer.release()
-        os.replace(partial, path)
-    finally:
-        writer.release()
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -17,6 +17,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from ...datasets import Array, frame_times, views_dataset, with_provenance
+from ...datasets.atomic_files import atomic_write
 from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
 from ..detector import Detector
 from .animal_search import Finder, centre_of, finder_of
@@ -188,12 +189,9 @@ class Checkpoint:
         n_done = min(len(track.rows) for track in tracks.values())
         if n_done == self.saved or time.monotonic() - self.saved_at < SAVE_EVERY:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        with partial.open("wb") as stream:
+        with atomic_write(self.path) as partial, partial.open("wb") as stream:
             np.savez(stream, fingerprint=np.array(self.fingerprint), **rows)  # type: ignore[arg-type]
-        os.replace(partial, self.path)
         self.saved, self.saved_at = n_done, time.monotonic()
 
 

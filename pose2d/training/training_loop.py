@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ...datasets.atomic_files import atomic_write
 from ...formats.labels.labelled_frames import Labels
 from ..detector import DetectorError
 from ..inference.animal_boxes import BOX_KEYPOINTS
@@ -138,10 +139,8 @@ class Trainer:
             "false_peaks": torch.from_numpy(self.crops.false_peaks),
             "false_from": self.crops.false_from,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        with atomic_write(path) as partial:
+            torch.save(state, partial)
 
     def resume(self, path: Path) -> None:
         """Go on from a saved state.

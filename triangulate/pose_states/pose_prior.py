@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Skeleton
+from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
 from .state_model import StateModel, bone_directions, fit_states, upright
@@ -160,10 +161,8 @@ class PosePrior:
 
     def save(self, path: str | Path) -> None:
         """Write to an .npz file of plain arrays, replacing it in one step."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".part")
         arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
-        with partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
                 format=_FORMAT,
@@ -173,7 +172,6 @@ class PosePrior:
                 root=np.array(self.skeleton.root or "", dtype=np.str_),
                 **arrays,
             )
-        partial.replace(path)
 
     @classmethod
     def load(cls, path: str | Path) -> PosePrior:

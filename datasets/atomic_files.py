@@ -1,0 +1,44 @@
+"""Write a file whole or not at all: into a temporary file in the same folder, which then replaces the old one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield an empty temporary file to write into, which replaces `path` at the end of the block.
+
+    The folder is made if absent. After an exception the old file is untouched and the temporary file removed; after
+    a crash or power failure `path` is the old file or the new one. The temporary file is hidden, has a name of its
+    own (several may write to `path` at once; the last one stays) and the suffix of `path`, by which some writers
+    choose the format. Permissions are those of any new file (umask, defaults of the folder).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # 40 characters of the name: with the rest it stays below the 255 bytes that file systems allow
+    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.partial{path.suffix}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    permissions = temporary.stat().st_mode & 0o777
+    try:
+        yield temporary
+        temporary.chmod(permissions)  # safetensors puts a file of its own in this place, readable by its owner alone
+        _flush(temporary)
+        os.replace(temporary, path)
+        with suppress(OSError):  # a folder cannot be opened on Windows
+            _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file (or the names in a folder) to the disk."""
+    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
