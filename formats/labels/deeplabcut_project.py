@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...datasets import Array
+from ...datasets.atomic_files import atomic_write
+from ...numerics.arrays import Array
 from ..video.reading import VideoError, read_frames
 from .labelled_frames import LabelError
 
@@ -60,7 +61,8 @@ def write_project(
             points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
             write_label_csv(paths[name], names, points, keypoints, scorer)
     videos = {name: str(video) for name, (video, _) in pictures.items()}
-    (folder / "config.yaml").write_text(_config(folder, videos, keypoints, bones, scorer))
+    with atomic_write(folder / "config.yaml") as partial:
+        partial.write_text(_config(folder, videos, keypoints, bones, scorer), encoding="utf-8")
     return folder
 
 
@@ -78,8 +80,7 @@ def write_pictures(video: str | os.PathLike, frames: Iterable[int], folder: Path
 
 def write_label_csv(path: Path, names: Sequence[str], points_2d: Array, keypoints: Sequence[str], scorer: str) -> None:
     """A DeepLabCut label file; a missing keypoint is an empty cell."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["scorer", *[scorer] * 2 * len(keypoints)])
         writer.writerow(["bodyparts", *[name for name in keypoints for _ in "xy"]])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets import Array
+from ...numerics.arrays import Array
 from ..video.reading import Image, VideoError, read_frames, read_picture
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ...datasets import fps_of, pose_dataset
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..files import FormatError, read_csv
+from ..files import FormatError
+from ..tables.exact_csv import read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
 from . import _kernels
 

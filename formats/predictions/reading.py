@@ -14,9 +14,11 @@ from ...datasets import check_views, frame_times, read_dataset, views_dataset, w
 from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
 from ..files import FormatError, existing
-from .deeplabcut import read_deeplabcut_csv, read_deeplabcut_h5
+from ..tables.deeplabcut_csv import read_deeplabcut_csv
+from ..tables.frame_rows import PointTable, frames_from_index
+from ..tables.pandas_h5 import read_pandas_h5
 from .sleap import is_sleap_analysis, read_sleap
-from .tracks import Track, make_track
+from .tracks import Track, make_track, table_to_track
 
 Source = str | os.PathLike
 _NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
@@ -86,14 +88,14 @@ def read_track(path: Source) -> Track:
     path = existing(path)
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return read_deeplabcut_csv(path)
+        return _table_track(read_deeplabcut_csv(path), path)
     if suffix in _NETCDF:
         return _netcdf_track(path)
     if suffix in (".h5", ".hdf5", ".hdf"):
         if not h5py.is_hdf5(path):
             raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
         try:
-            return read_sleap(path) if is_sleap_analysis(path) else read_deeplabcut_h5(path)
+            return read_sleap(path) if is_sleap_analysis(path) else _table_track(read_pandas_h5(path), path)
         except OSError as error:
             raise FormatError(
                 f"{path} cannot be read as HDF5 ({error}): it is cut off; copy or make it again"
@@ -101,6 +103,10 @@ def read_track(path: Source) -> Track:
     if suffix == ".slp":
         raise FormatError(f"{path} is a SLEAP project; export it as an analysis file (.h5) and read that")
     raise FormatError(f"{path}: 2D points are read from .h5, .csv and {', '.join(_NETCDF)} files, not from '{suffix}'")
+
+
+def _table_track(table: PointTable, path: Path) -> Track:
+    return table_to_track(table, frames_from_index(table.index, str(path)), str(path))
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""SLEAP's analysis files."""
+"""SLEAP's analysis files: HDF5 with tracks, node names and point scores."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import h5py
 import numpy as np
 
 from ...numerics.arrays import Array
-from ..files import FormatError
+from ..files import FormatError, as_text
+from ..tables.h5_arrays import read_array, read_numbers
 from .tracks import Track, make_track
 
 
 def is_sleap_analysis(path: Path) -> bool:
+    """Whether an HDF5 file has an array "tracks" and "node_names"."""
     with h5py.File(path, "r") as file:
-        return isinstance(file.get("tracks"), h5py.Dataset) and "node_names" in file
+        return "node_names" in file and file.get("tracks", getclass=True) is h5py.Dataset
 
 
 def read_sleap(path: Path) -> Track:
@@ -25,19 +27,16 @@ def read_sleap(path: Path) -> Track:
 
     Raises
     ------
-    FormatError : the shapes do not fit the names
+    FormatError
+        An array is absent, no array of numbers, or does not fit the names.
     """
     with h5py.File(path, "r") as file:
-        keypoints = _names(file["node_names"])
-        tracks = np.asarray(file["tracks"][()], dtype=float)  # type: ignore[index]
-        scores = np.asarray(file["point_scores"][()], dtype=float) if "point_scores" in file else None  # type: ignore[index]
-        names = _names(file["track_names"]) if "track_names" in file else ()
+        keypoints = _names(file, "node_names", path)
+        tracks = read_numbers(file, "tracks", path)
+        scores = read_numbers(file, "point_scores", path) if "point_scores" in file else None
+        names = _names(file, "track_names", path) if "track_names" in file else ()
     points_2d = _ordered(tracks, len(keypoints), path)
-    confidence = None
-    if scores is not None:
-        confidence = np.moveaxis(scores, -1, 1) if scores.shape[1] == len(keypoints) else np.moveaxis(scores, 0, 1)
-        if confidence.shape != points_2d.shape[:-1]:
-            raise FormatError(f"{path}: point_scores of shape {scores.shape} do not fit tracks of shape {tracks.shape}")
+    confidence = None if scores is None else _confidence(scores, points_2d, path)
     individuals = None
     if len(points_2d) > 1:
         whole = len(names) == len(points_2d)
@@ -45,8 +44,15 @@ def read_sleap(path: Path) -> Track:
     return make_track(keypoints, points_2d, confidence, individuals)
 
 
-def _names(dataset) -> tuple[str, ...]:
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.ravel(dataset[()]))
+def recorded_video(path: Path) -> str:
+    """The name of the video that an analysis file was made of; empty where it names none."""
+    with h5py.File(path, "r") as file:
+        named = read_array(file, "video_path", path) if "video_path" in file else np.array("")
+    return as_text(named.ravel()[0]).replace("\\", "/").rsplit("/", 1)[-1] if named.size else ""
+
+
+def _names(file: h5py.File, name: str, path: Path) -> tuple[str, ...]:
+    return tuple(as_text(value) for value in np.ravel(read_array(file, name, path)))
 
 
 def _ordered(tracks: Array, n_nodes: int, path: Path) -> Array:
@@ -56,3 +62,13 @@ def _ordered(tracks: Array, n_nodes: int, path: Path) -> Array:
     if tracks.ndim == 4 and tracks.shape[2:] == (n_nodes, 2):
         return np.transpose(tracks, (1, 0, 2, 3))
     raise FormatError(f"{path}: tracks have shape {tracks.shape}; expected (n_tracks, 2, {n_nodes}, n_frames)")
+
+
+def _confidence(scores: Array, points_2d: Array, path: Path) -> Array:
+    """Scores in the order of `points_2d`, (n_tracks, n_frames, n_nodes), from Matlab's order or numpy's."""
+    n_tracks, n_frames, n_nodes, _ = points_2d.shape
+    if scores.shape == (n_tracks, n_nodes, n_frames):
+        return np.moveaxis(scores, -1, 1)
+    if scores.shape == (n_frames, n_tracks, n_nodes):
+        return np.moveaxis(scores, 0, 1)
+    raise FormatError(f"{path}: point_scores of shape {scores.shape} do not fit tracks of shape {points_2d.shape}")

@@ -1,8 +1,7 @@
-"""What one camera's file of 2D points holds, whichever tool wrote it."""
+"""The 2D points of one camera's file in one form, whichever tool wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,9 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.frame_rows import rows_to_frames
+from ..tables.frame_rows import PointTable, rows_to_frames
+
+_COORDINATES = ("x", "y", "likelihood")
 
 
 class Track(NamedTuple):
@@ -44,40 +45,42 @@ def make_track(keypoints, points_2d: Array, confidence: Array | None, individual
     return Track(tuple(map(str, keypoints)), points_2d, confidence, individuals, times)
 
 
-def table_to_track(columns: Sequence[tuple[str, ...]], values: Array, frames: NDArray[np.int64], source: str) -> Track:
-    """A table with columns (scorer, [individual,] keypoint, x | y | likelihood) as a track.
-
-    Parameters
-    ----------
-    columns : one tuple per column; other coordinate names are passed over, as are "single" animals' body-free points
-    values : (n_rows, n_columns)
-    frames : (n_rows,)
+def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) -> Track:
+    """A table of 2D points as a track, each row at its frame.
 
     Raises
     ------
-    FormatError : columns are not of this form, a keypoint lacks x or y, or two scorers disagree
+    FormatError
+        Columns are not (scorer, [individual,] keypoint, coordinate), a keypoint lacks x or y, the points are 3D, or
+        two scorers are in the table.
     """
-    columns = [tuple(map(str, column)) for column in columns]
+    columns = [tuple(map(str, column)) for column in table.columns]
     if not columns or {len(column) for column in columns} - {3, 4}:
         raise FormatError(f"{source} has columns {columns[:1]}; expected scorer, [individual,] bodypart, coordinate")
-    wanted = [i for i, column in enumerate(columns) if column[-1] in ("x", "y", "likelihood")]
+    if any(column[-1] == "z" for column in columns):
+        raise FormatError(f"{source} holds 3D points (x, y, z) where 2D points of one camera are expected")
+    wanted = [i for i, column in enumerate(columns) if column[-1] in _COORDINATES]
     scorers = sorted({columns[i][0] for i in wanted})
     if len(scorers) != 1:
         raise FormatError(f"{source} holds points of {len(scorers)} scorers {scorers}; split it into one file each")
-    names = [columns[i][1:-1] if len(columns[i]) == 4 else ("", columns[i][1]) for i in wanted]
-    individuals, keypoints = (tuple(dict.fromkeys(parts)) for parts in zip(*names, strict=True))
-    place = {(*name, columns[i][-1]): i for name, i in zip(names, wanted, strict=True)}
-    cube = np.full((len(individuals), len(values), len(keypoints), 3), np.nan)
+    place = {(*_animal_and_keypoint(columns[i]), columns[i][-1]): i for i in wanted}
+    individuals, keypoints = (tuple(dict.fromkeys(parts)) for parts in list(zip(*place, strict=True))[:2])
+    cube = np.full((len(individuals), len(table.values), len(keypoints), 3), np.nan)
     for a, individual in enumerate(individuals):
         for k, keypoint in enumerate(keypoints):
-            held = [place.get((individual, keypoint, what)) for what in ("x", "y", "likelihood")]
+            held = [place.get((individual, keypoint, coordinate)) for coordinate in _COORDINATES]
             if (held[0] is None) != (held[1] is None):
                 raise FormatError(f"{source}: keypoint '{keypoint}' has only one of x and y")
             for j, column in enumerate(held):
                 if column is not None:
-                    cube[a, :, k, j] = values[:, column]
-    cube = np.stack([rows_to_frames(table, frames) for table in cube])
-    scored = any(what == "likelihood" for *_, what in place)
+                    cube[a, :, k, j] = table.values[:, column]
+    cube = np.stack([rows_to_frames(rows, frames) for rows in cube])
+    scored = any(coordinate == "likelihood" for *_, coordinate in place)
     return make_track(
         keypoints, cube[..., :2], cube[..., 2] if scored else None, None if individuals == ("",) else individuals
     )
+
+
+def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:
+    """Of (scorer, [individual,] keypoint, coordinate); the individual is empty where the table names none."""
+    return (column[1], column[2]) if len(column) == 4 else ("", column[1])

@@ -1,14 +1,30 @@
-"""Rows of a table to frames of a recording: the frame number of each row, and absent frames as NaN."""
+"""Tables of points with one row per frame, and the frame number of each row."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...numerics.arrays import Array
-from ..files import FormatError
+from ..files import FormatError, as_text
+
+_MAX_FRAME = 10**8  # eleven days at 100 frames per second; a larger number is a time or a mistake
+
+
+class PointTable(NamedTuple):
+    """A table in DeepLabCut's layout.
+
+    columns : one tuple (scorer, [individual,] keypoint, coordinate) per column
+    values : (n_rows, n_columns), NaN where a cell is empty
+    index : (n_rows,) frame numbers, or names of pictures
+    """
+
+    columns: list[tuple[str, ...]]
+    values: Array
+    index: NDArray
 
 
 def frames_from_index(index: ArrayLike, source: str) -> NDArray[np.int64]:
@@ -16,27 +32,31 @@ def frames_from_index(index: ArrayLike, source: str) -> NDArray[np.int64]:
 
     Raises
     ------
-    FormatError : a row has no frame number, or two rows have the same
+    FormatError
+        A row has no frame number or an impossible one, or two rows have the same.
     """
     values = np.asarray(index)
     if values.dtype.kind in "iu" or (values.dtype.kind == "f" and np.array_equal(values, np.round(values))):
         frames = values.astype(np.int64)
     else:
-        frames = np.array([_number(text, source) for text in values], dtype=np.int64)
-    if len(frames) and frames.min() < 0:
-        raise FormatError(f"{source} has the frame number {frames.min()}; frames count from 0")
+        frames = np.array([_number(as_text(text), source) for text in values], dtype=np.int64)
+    outside = frames[(frames < 0) | (frames > _MAX_FRAME)]
+    if len(outside):
+        raise FormatError(f"{source} has the frame number {outside[0]}; frames count from 0 to at most {_MAX_FRAME}")
     unique, counts = np.unique(frames, return_counts=True)
     if (counts > 1).any():
-        raise FormatError(f"{source} has frame {unique[counts > 1][0]} more than once")
+        folders = sorted({as_text(text).rpartition("/")[0] for text in values}) if values.dtype.kind in "SUO" else []
+        videos = f"; it holds the pictures of {folders}: split it into one file each" if len(folders) > 1 else ""
+        raise FormatError(f"{source} has frame {unique[counts > 1][0]} more than once{videos}")
     return frames
 
 
-def _number(text, source: str) -> int:
-    text = text.decode() if isinstance(text, bytes) else str(text)
+def _number(text: str, source: str) -> int:
     found = re.findall(r"\d+", text.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0])
     if not found:
         raise FormatError(f"{source}: no frame number in the row name '{text}'")
-    return int(found[-1])
+    # longer numbers than int64 holds are refused by their size
+    return min(int(found[-1]), np.iinfo(np.int64).max)
 
 
 def rows_to_frames(values: Array, frames: NDArray[np.int64], missing: float = np.nan) -> Array:

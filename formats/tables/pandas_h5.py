@@ -1,144 +1,174 @@
 """pandas' HDF5 tables read with h5py alone (``pandas.read_hdf`` executes code from a crafted file).
 
-pandas keeps the column names of a table in attributes as the text form of a pickle. They are read here as text, by a
-reader that knows lists, tuples, dictionaries, strings and integers and refuses everything else: nothing is executed.
+pandas keeps the column names of a "table" as a pickle in an attribute. Its operations are listed (`pickletools`), never
+run: those that make lists, tuples, dictionaries, texts and integers are followed, any other is refused.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import pickletools
+from pathlib import Path
 
+import h5py
 import numpy as np
 
-from ...numerics.arrays import Array
-from ..files import FormatError
+from ..files import FormatError, as_text
+from .frame_rows import PointTable
+from .h5_arrays import read_array, read_numbers
+
+_PLAIN_INDEX = ("integer", "string", "float")
 
 
-def is_pandas_table(group) -> bool:
-    """Whether an HDF5 object is a group in which pandas stored a table."""
-    return "pandas_type" in getattr(group, "attrs", ())
-
-
-def read_pandas_table(group, source: str | os.PathLike) -> tuple[Sequence[tuple[str, ...]], Array, np.ndarray]:
-    """Columns, values (n_rows, n_columns) and index (n_rows,) of a table of numbers, "table" or "fixed" format.
+def read_pandas_h5(path: Path) -> PointTable:
+    """The one table of numbers in an HDF5 file that pandas wrote, in "table" or "fixed" format.
 
     Raises
     ------
-    FormatError : not of these formats, or its column names hold anything but plain text
+    FormatError
+        The file holds no such table or several, or names of its rows or columns that are not plain text.
     """
-    kind = _text(group.attrs["pandas_type"])
-    if kind == "frame_table" and "table" in group:
-        return _read_appendable(group["table"], str(source))
-    if kind == "frame" and "axis1" in group:
-        return _read_fixed(group, str(source))
-    raise FormatError(f"{source} holds a pandas object of kind '{kind}', which is not read; save it as CSV")
-
-
-def _read_appendable(table, source: str) -> tuple[list[tuple[str, ...]], Array, np.ndarray]:
-    rows = table[()]
-    blocks = sorted((n for n in rows.dtype.names if n.startswith("values_block_")), key=lambda n: int(n.split("_")[-1]))
-    columns, values = [], []
-    for block in blocks:
-        names = literal(table.attrs[f"{block}_kind"], source)
-        numbers = np.asarray(rows[block]).reshape(len(rows), -1)
-        if not isinstance(names, list) or len(names) != numbers.shape[1] or numbers.dtype.kind not in "fiu":
-            raise FormatError(f"{source}: the columns of {block} cannot be understood; save the table as CSV")
-        columns += [tuple(map(str, name)) if isinstance(name, tuple) else (str(name),) for name in names]
-        values.append(numbers.astype(float))
-    return columns, np.hstack(values), rows["index"]
-
-
-def _read_fixed(group, source: str) -> tuple[list[tuple[str, ...]], Array, np.ndarray]:
-    columns, values = [], []
-    for b in range(int(group.attrs["nblocks"])):
-        if f"block{b}_items_nlevels" not in group.attrs:
-            raise FormatError(f"{source}: the columns of a table must have levels scorer, bodypart, coordinate")
-        levels = range(int(group.attrs[f"block{b}_items_nlevels"]))
-        names = [group[f"block{b}_items_level{i}"][()] for i in levels]
-        labels = [group[f"block{b}_items_label{i}"][()] for i in levels]
-        if any(level.dtype.kind not in "SU" for level in names):
-            raise FormatError(f"{source}: the column names are not stored as text; save the table as CSV")
-        parts = [[_text(level[i]) for i in label] for level, label in zip(names, labels, strict=True)]
-        columns += list(zip(*parts, strict=True))
-        values.append(np.asarray(group[f"block{b}_values"][()], dtype=float))
-    index = group["axis1"][()] if "axis1" in group else np.arange(len(values[0]))
-    return columns, np.hstack(values), index
-
-
-def _text(value) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
-
-
-def literal(text: bytes | str, source: str):
-    """The value that the text form of a pickle spells, if it is made of lists, tuples, dicts, strings and integers.
-
-    Raises
-    ------
-    FormatError : it spells anything else (a class, a function call): such a file is refused, never followed
-    """
-    stack: list = []
-    memo: dict[str, object] = {}
-    lines = _Lines((text if isinstance(text, bytes) else text.encode("latin-1")), source)
-    while (op := lines.op()) != ".":
+    with h5py.File(path, "r") as file:
+        held = {name: file.get(name) for name in file}
+        tables = [name for name, node in held.items() if "pandas_type" in getattr(node, "attrs", ())]
+        if len(tables) != 1:
+            raise FormatError(f"{path} holds {len(tables)} pandas tables {tables}; expected one")
+        group = file[tables[0]]
+        kind = as_text(group.attrs["pandas_type"])
         try:
-            _apply(op, lines, stack, memo)
+            if kind == "frame_table":
+                return _read_appendable(group, path)
+            if kind == "frame":
+                return _read_fixed(group, path)
         except FormatError:
             raise
-        except (IndexError, KeyError, ValueError) as error:
-            raise FormatError(f"{source}: column names are damaged") from error
+        except (KeyError, IndexError, ValueError) as error:
+            raise FormatError(f"{path} lacks a part of its table ({error}); copy or export it again") from error
+    raise FormatError(f"{path} holds a pandas object of kind '{kind}', which is not read; save it as CSV")
+
+
+def _read_appendable(group: h5py.Group, path: Path) -> PointTable:
+    """The "table" format: records of an index and blocks of values, the columns' names in attributes."""
+    rows, attributes = read_array(group, "table", path), group["table"].attrs
+    names = rows.dtype.names or ()
+    blocks = sorted((n for n in names if n.startswith("values_block_")), key=lambda name: int(name.split("_")[-1]))
+    columns, values = [], [np.empty((len(rows), 0))]
+    for block in blocks:
+        described = unpickled_text(attributes[f"{block}_kind"], path)
+        numbers = rows[block].reshape(len(rows), -1)
+        if not isinstance(described, list) or len(described) != numbers.shape[1] or numbers.dtype.kind not in "fiu":
+            raise FormatError(f"{path}: the columns of {block} cannot be understood; save the table as CSV")
+        columns += [tuple(map(str, name)) if isinstance(name, tuple) else (str(name),) for name in described]
+        values.append(numbers.astype(np.float64))
+    _check_index(attributes.get("index_kind", "integer"), path)
+    return PointTable(columns, np.hstack(values), rows["index"])
+
+
+def _read_fixed(group: h5py.Group, path: Path) -> PointTable:
+    """The "fixed" format: levels and codes of the columns' names, and blocks of values."""
+    columns: list[tuple[str, ...]] = []
+    values = []
+    for b in range(int(group.attrs["nblocks"])):
+        if f"block{b}_items_nlevels" not in group.attrs:
+            raise FormatError(f"{path}: the columns of a table must have levels scorer, bodypart, coordinate")
+        columns += _names(group, f"block{b}_items", path)
+        values.append(read_numbers(group, f"block{b}_values", path))
+    if "axis1_nlevels" in group.attrs:
+        index = np.array(["/".join(name) for name in _names(group, "axis1", path)])
+    else:
+        _check_index(group["axis1"].attrs.get("kind", "integer"), path)
+        index = read_array(group, "axis1", path)
+    return PointTable(columns, np.hstack([np.empty((len(index), 0)), *values]), index)
+
+
+def _names(group: h5py.Group, axis: str, path: Path) -> list[tuple[str, ...]]:
+    """One tuple of texts per entry of an axis with several levels; empty where a level has no name."""
+    parts = []
+    for i in range(int(group.attrs[f"{axis}_nlevels"])):
+        level, codes = read_array(group, f"{axis}_level{i}", path), read_array(group, f"{axis}_label{i}", path)
+        if level.dtype.kind not in "SUOiu" or codes.dtype.kind not in "iu":
+            raise FormatError(f"{path}: the names along '{axis}' are not stored as text; save the table as CSV")
+        parts.append([as_text(level[code]) if code >= 0 else "" for code in codes])
+    return list(zip(*parts, strict=True))
+
+
+def _check_index(kind, path: Path) -> None:
+    if not as_text(kind).startswith(_PLAIN_INDEX):
+        raise FormatError(
+            f"{path}: the rows are named by values of kind '{as_text(kind)}'; write the table again with frame numbers"
+            " as its index"
+        )
+
+
+def unpickled_text(pickled: bytes | str, source: str | os.PathLike):
+    """The value that a pickle of lists, tuples, dicts, texts and integers describes.
+
+    Raises
+    ------
+    FormatError
+        It describes anything else (a class, a function call) or is damaged.
+    """
+    raw: bytes = pickled.encode("latin-1") if isinstance(pickled, str) else np.asarray(pickled).tobytes()
+    stack: list = []
+    memo: dict[int, object] = {}
+    try:
+        for operation, argument, _ in pickletools.genops(raw):
+            if not _follow(operation.name, argument, stack, memo):
+                raise FormatError(
+                    f"{source}: its column names hold objects instead of plain text ({operation.name}), which are never"
+                    " loaded; save the table as CSV"
+                )
+    except FormatError:
+        raise
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{source}: the column names are damaged; save the table as CSV") from error
     return stack[-1] if stack else None
 
 
-class _Mark:
-    pass
+_VALUES = {"NONE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
+_VALUES |= {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+_MARK = object()
 
 
-class _Lines:
-    """The operations of a protocol-0 pickle: one letter, then for some an argument up to the end of the line."""
-
-    def __init__(self, text: bytes, source: str):
-        self.text, self.at, self.source = text, 0, source
-
-    def op(self) -> str:
-        self.at += 1
-        return chr(self.text[self.at - 1]) if self.at <= len(self.text) else "."
-
-    def argument(self) -> str:
-        end = self.text.index(b"\n", self.at)
-        argument, self.at = self.text[self.at : end].decode("raw-unicode-escape"), end + 1
-        return argument
+def _since_mark(stack: list) -> list:
+    """The values on the stack above the last mark, which are taken off."""
+    at = len(stack) - 1 - stack[::-1].index(_MARK)
+    items = stack[at + 1 :]
+    del stack[at:]
+    return items
 
 
-def _apply(op: str, lines: _Lines, stack: list, memo: dict[str, object]) -> None:
-    if op == "(":
-        stack.append(_Mark)
-    elif op in "ltd":
-        items = []
-        while (item := stack.pop()) is not _Mark:
-            items.append(item)
-        items.reverse()
-        stack.append(
-            {"l": list, "t": tuple, "d": lambda pairs: dict(zip(pairs[::2], pairs[1::2], strict=True))}[op](items)
-        )
-    elif op == "p":
-        memo[lines.argument()] = stack[-1]
-    elif op == "g":
-        stack.append(memo[lines.argument()])
-    elif op == "V":
-        stack.append(lines.argument())
-    elif op in "IL":
-        stack.append(int(lines.argument().rstrip("L")))
-    elif op == "N":
-        stack.append(None)
-    elif op == "a":
-        item = stack.pop()
-        stack[-1].append(item)
-    elif op == "s":
-        value, key = stack.pop(), stack.pop()
-        stack[-1][key] = value
+def _follow(name: str, argument, stack: list, memo: dict[int, object]) -> bool:
+    """Apply one operation of a pickle to the stack; False if it is not one of those that make plain values."""
+    if name in ("PROTO", "FRAME", "STOP"):
+        return True
+    if name == "MARK":
+        stack.append(_MARK)
+    elif name in _VALUES:
+        stack.append(argument)
+    elif name in ("EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT"):
+        stack.append({"EMPTY_LIST": [], "EMPTY_TUPLE": (), "EMPTY_DICT": {}}[name])
+    elif name in ("LIST", "TUPLE"):
+        items = _since_mark(stack)
+        stack.append(items if name == "LIST" else tuple(items))
+    elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
+        items = tuple(stack[-int(name[-1]) :])
+        del stack[-len(items) :]
+        stack.append(items)
+    elif name in ("APPEND", "APPENDS"):
+        items = _since_mark(stack) if name == "APPENDS" else [stack.pop()]
+        stack[-1].extend(items)
+    elif name in ("DICT", "SETITEM", "SETITEMS"):
+        items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else _since_mark(stack)
+        pairs = dict(zip(items[::2], items[1::2], strict=True))
+        if name == "DICT":
+            stack.append(pairs)
+        else:
+            stack[-1].update(pairs)
+    elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+        memo[len(memo) if name == "MEMOIZE" else int(argument)] = stack[-1]
+    elif name in ("GET", "BINGET", "LONG_BINGET"):
+        stack.append(memo[int(argument)])
     else:
-        raise FormatError(
-            f"{lines.source}: its column names hold objects instead of plain text (operation {op!r}), which are never"
-            " loaded; save the table as CSV"
-        )
+        return False
+    return True

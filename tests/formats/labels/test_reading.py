@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from muybridge.pose2d import LabelError, join_labels, read_labels
+from tests.formats.pandas_files import write_fixed_format, write_table_format
 from tests.helpers import SHARED, needs_shared
 from tests.pose2d.animals import (
     KEYPOINTS,
@@ -78,40 +79,17 @@ def test_lightning_pose_csv_lies_above_its_picture_folder(pictured):
     assert_same(read_labels(path), points)
 
 
-@pytest.mark.parametrize("columns", ["protocol 0", "protocol 2"])
-def test_deeplabcut_h5_table_is_read_without_unpickling(pictured, columns):
+@pytest.mark.parametrize("parts", [False, True])
+def test_deeplabcut_h5_is_read_without_unpickling(pictured, parts):
     folder, points = pictured
-    with h5py.File(folder / "CollectedData_me.h5", "w") as file:
-        row = np.dtype([("index", "S60"), ("values_block_0", "<f8", (8,))])
-        rows = np.array(
-            [(f"labeled-data/cam/{n}".encode(), p.ravel()) for n, p in zip(NAMES, points, strict=True)], row
-        )
-        table = file.create_group("df_with_missing").create_dataset("table", data=rows)
-        table.attrs["values_block_0_kind"] = np.void(_column_names(columns))
+    columns = [("me", keypoint, coordinate) for keypoint in KEYPOINTS for coordinate in "xy"]
+    path = folder / "CollectedData_me.h5"
+    if parts:
+        write_fixed_format(path, columns, points.reshape(4, -1), [("labeled-data", "cam", name) for name in NAMES])
+    else:
+        index = np.array([f"labeled-data/cam/{name}" for name in NAMES], "S")
+        write_table_format(path, columns, points.reshape(4, -1), index)
     assert_same(read_labels(folder), points)
-
-
-def _column_names(protocol):
-    """What pandas stores: a pickled list of (scorer, keypoint, coordinate), with references to earlier strings."""
-    if protocol == "protocol 0":
-        text, memo = "(lp0\n", 1
-        for name in KEYPOINTS:
-            for coord in "xy":
-                text += f"(Vme\np{memo}\nV{name}\np{memo + 1}\nV{coord}\np{memo + 2}\ntp{memo + 3}\na"
-                memo += 4
-        return (text + ".").encode()
-    content, memo, known = b"\x80\x02]q\x00(", 1, {}
-    for name in KEYPOINTS:
-        for coord in "xy":
-            for part in ("me", name, coord):
-                if part in known:
-                    content += b"h" + bytes([known[part]])
-                else:
-                    content += b"X" + len(part).to_bytes(4, "little") + part.encode() + b"q" + bytes([memo])
-                    known[part], memo = memo, memo + 1
-            content += b"\x87q" + bytes([memo])
-            memo += 1
-    return content + b"e."
 
 
 def test_sleap_analysis_takes_its_frames_from_the_video_beside_it(tmp_path):
@@ -171,7 +149,7 @@ def test_what_is_wrong_with_a_label_file_is_said(pictured, tmp_path):
     with pytest.raises(LabelError, match=r"1 of 4 labelled images are missing, the first is .*gone\.png"):
         read_labels(path)
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(LabelError, match="no 'bodyparts' and 'coords' header"):
+    with pytest.raises(LabelError, match="header rows scorer, bodyparts, coords"):
         read_labels(path)
     write_dlc(folder, points[:0], [])
     with pytest.raises(LabelError, match="holds no labelled frame"):

@@ -7,7 +7,7 @@ import pytest
 from muybridge.datasets import views_dataset, write_dataset
 from muybridge.formats import FormatError, read_views
 from muybridge.formats.predictions.reading import read_track
-from muybridge.formats.tables.pandas_h5 import literal
+from tests.formats.pandas_files import write_table_format
 from tests.helpers import SHARED, needs_shared
 
 KEYPOINTS = ("nose", "tail", "paw")
@@ -45,22 +45,6 @@ def write_sleap(path, tracks, scores=None, names=("track_0",)):
         file["track_names"] = np.array(names, "S")
         if scores is not None:
             file["point_scores"] = np.transpose(scores, (0, 2, 1))
-    return path
-
-
-def pickled_columns(columns):
-    """The text form of a pickled list of tuples of strings, as pandas writes it."""
-    return "(lp0\n" + "".join("(" + "".join(f"V{part}\n" for part in column) + "ta" for column in columns) + "."
-
-
-def write_pandas_h5(path, columns, values, index):
-    with h5py.File(path, "w") as file:
-        group = file.create_group("df_with_missing")
-        group.attrs["pandas_type"] = np.bytes_(b"frame_table")
-        table = np.empty(len(values), [("index", "<i8"), ("values_block_0", "<f8", (values.shape[1],))])
-        table["index"], table["values_block_0"] = index, values
-        group["table"] = table
-        group["table"].attrs["values_block_0_kind"] = np.bytes_(pickled_columns(columns).encode())
     return path
 
 
@@ -153,20 +137,19 @@ def test_a_pandas_h5_is_read_without_pandas(tmp_path, points, levels):
     confidence = np.full((12, 3), 0.25)
     columns = [(*levels, k, c) for k in KEYPOINTS for c in ("x", "y", "likelihood")]
     values = np.concatenate([points, confidence[..., None]], -1).reshape(12, -1)
-    views = read_views({"a": write_pandas_h5(tmp_path / "a.h5", columns, values, np.arange(12))}, fps=50)
+    views = read_views({"a": write_table_format(tmp_path / "a.h5", columns, values, np.arange(12))}, fps=50)
     np.testing.assert_array_equal(views["position"].values.reshape(12, 3, 2), points)
     assert ("individual" in views.dims) == (len(levels) == 2)
 
 
 def test_a_pickle_in_a_table_is_refused_not_run(tmp_path):
-    crafted = "cos\nsystem\n(S'touch /tmp/owned'\ntR."
-    with pytest.raises(FormatError, match="never loaded"):
-        literal(crafted, "crafted.h5")
-    path = write_pandas_h5(tmp_path / "a.h5", [("me", "nose", "x")], np.zeros((2, 1)), np.arange(2))
+    path = write_table_format(tmp_path / "a.h5", [("me", "nose", "x")], np.zeros((2, 1)), np.arange(2))
+    crafted = f"cos\nsystem\n(S'touch {tmp_path / 'owned'}'\ntR."
     with h5py.File(path, "a") as file:
         file["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(crafted.encode())
     with pytest.raises(FormatError, match="never loaded"):
         read_views({"a": path}, fps=50)
+    assert not (tmp_path / "owned").exists()
 
 
 @pytest.mark.parametrize("name", ["a.pickle", "a.pkl", "a.npz", "a.npy"])
@@ -261,22 +244,46 @@ def test_lightning_pose_labels_are_read():
     assert np.isfinite(track.points_2d[0, ..., 0]).any(axis=-1).sum() == 90
 
 
-def test_the_fixed_format_of_pandas_is_read(tmp_path, points):
-    """The layout that DataFrame.to_hdf writes by default: levels and labels of the columns, blocks of values."""
-    columns = [("me", k, c) for k in KEYPOINTS for c in ("x", "y", "likelihood")]
-    values = np.concatenate([points, np.full((12, 3, 1), 0.5)], -1).reshape(12, -1)
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        group = file.create_group("df_with_missing")
-        group.attrs["pandas_type"] = np.bytes_(b"frame")
-        group.attrs["nblocks"], group.attrs["block0_items_nlevels"] = 1, 3
-        for i in range(3):
-            names = sorted({column[i] for column in columns})
-            group[f"block0_items_level{i}"] = np.array(names, "S")
-            group[f"block0_items_label{i}"] = np.array([names.index(column[i]) for column in columns], "i1")
-        group["block0_values"], group["axis1"] = values, np.arange(12)
-    views = read_views({"a": tmp_path / "a.h5"}, fps=50)
-    np.testing.assert_array_equal(views["position"].values[0], points)
-    assert list(views["keypoint"].values) == list(KEYPOINTS)
+def test_points_in_3d_are_refused_by_name(tmp_path):
+    columns = [("me", keypoint, axis) for keypoint in KEYPOINTS for axis in "xyz"]
+    table = write_table_format(tmp_path / "a.h5", columns, np.ones((1, 9)), np.arange(1))
+    rows = zip(("scorer", "bodyparts", "coords"), zip(*columns, strict=True), strict=True)
+    (tmp_path / "a.csv").write_text("\n".join([*(",".join([name, *row]) for name, row in rows), "0" + ",1" * 9]))
+    for path in (table, tmp_path / "a.csv"):
+        with pytest.raises(FormatError, match="3D points"):
+            read_views({"a": path}, fps=50)
+
+
+def test_rows_of_several_videos_are_named(tmp_path, points):
+    index = [f"labeled-data/{video}/img{i:04d}.png" for video in ("rat", "mouse") for i in range(6)]
+    with pytest.raises(FormatError, match=r"frame 0 more than once.*mouse.*rat"):
+        read_views({"top": write_dlc(tmp_path / "top.csv", points, index=index)}, fps=50)
+
+
+@pytest.mark.parametrize("frame", [10**12, 10**30, -1])
+def test_an_impossible_frame_number_is_refused(tmp_path, points, frame):
+    path = write_dlc(tmp_path / "top.csv", points, index=[*range(11), frame])
+    with pytest.raises(FormatError, match="frame number"):
+        read_views({"top": path}, fps=50)
+
+
+def test_a_sleap_file_with_odd_parts_is_one_sentence(tmp_path, points):
+    def changed(name, change):
+        path = write_sleap(tmp_path / f"{name}.h5", points[None], np.ones((1, 12, 3)))
+        with h5py.File(path, "a") as file:
+            del file[name]
+            change(file, name)
+        return path
+
+    odd = {
+        "node_names": lambda file, name: file.__setitem__(name, h5py.SoftLink("/nowhere")),
+        "tracks": lambda file, name: file.__setitem__(name, np.array([["a"]], "S")),
+        "point_scores": lambda file, name: file.__setitem__(name, 0.5),
+        "track_names": lambda file, name: file.__setitem__(name, h5py.ExternalLink("other.h5", "/names")),
+    }
+    for name, change in odd.items():
+        with pytest.raises(FormatError):
+            read_views({"top": changed(name, change)}, fps=50)
 
 
 def test_two_scorers_and_half_points_are_refused(tmp_path):

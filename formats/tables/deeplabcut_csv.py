@@ -1,0 +1,82 @@
+"""CSV tables with DeepLabCut's header: rows scorer, [individuals,] bodyparts, coords above one row per frame."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import FormatError
+from .exact_csv import read_csv
+from .frame_rows import PointTable
+
+_HEADER = ("scorer", "individuals", "bodyparts", "coords")
+_READ = ("x", "y", "z", "likelihood")
+
+
+def read_deeplabcut_csv(path: Path) -> PointTable:
+    """The columns x, y, (z,) likelihood of a table; other coordinates (of Lightning Pose, EKS) are left out.
+
+    The index is the frame number, or the picture's name, which newer versions of DeepLabCut split over three columns.
+
+    Raises
+    ------
+    FormatError
+        No such header, a cell that is no number, or a last row that is cut off (a truncated file).
+    """
+    import pandas as pd
+
+    header = _header(path)
+    coordinates = header[-1]
+    keep = [i for i, name in enumerate(coordinates) if name in _READ]
+    if not keep:
+        raise FormatError(f"{path} has no column named x or y in its header row 'coords'")
+    try:
+        table = read_csv(path, skiprows=len(header), header=None, names=range(len(coordinates)))
+        values = table[keep].to_numpy(dtype=float)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
+    _check_last_row(path, len(coordinates))
+    return PointTable([tuple(row[i] for row in header) for i in keep], values, _index(table, keep[0]))
+
+
+def _index(table, n_columns: int) -> NDArray:
+    """Row names from the first columns, joined as a path; numbers where there is one column of numbers."""
+    if n_columns == 1:
+        return table[0].to_numpy()
+    cells = table[list(range(n_columns))].astype(object)
+    return np.array(["/".join(str(cell).strip() for cell in row if cell == cell) for row in cells.to_numpy()])
+
+
+def _header(path: Path) -> list[list[str]]:
+    """The three or four header rows, their cells without blanks around."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        rows = [[cell.strip() for cell in row] for _, row in zip(range(4), csv.reader(stream), strict=False)]
+    header = [row for row in rows if row and row[0].lower() in _HEADER]
+    found = [row[0].lower() for row in header]
+    if found not in ([*_HEADER], [name for name in _HEADER if name != "individuals"]):
+        first = rows[0][:4] if rows else []
+        raise FormatError(
+            f"{path} does not begin with the header rows scorer, bodyparts, coords of DeepLabCut and Lightning Pose;"
+            f" its first row is {first}"
+        )
+    if len({len(row) for row in header}) != 1:
+        raise FormatError(f"{path}: the header rows have different numbers of columns")
+    return header
+
+
+def _check_last_row(path: Path, n_columns: int) -> None:
+    """Refuse a file that was cut off: it would be read as a shorter recording."""
+    with path.open("rb") as stream:
+        stream.seek(0, 2)
+        size = stream.tell()
+        # 200 bytes per cell: more than a number or the path of a picture needs
+        stream.seek(max(0, size - 200 * n_columns - 4096))
+        last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
+    cells = next(csv.reader([last]), [])
+    if len(cells) != n_columns:
+        raise FormatError(
+            f"{path} is cut off: its last row has {len(cells)} of {n_columns} columns; copy or make the file again"
+        )
