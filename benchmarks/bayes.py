@@ -167,18 +167,18 @@ def posterior_time(recording) -> str:
     """Seconds of the covariances alone: all but them done before, and after."""
     from muybridge.numerics.banded import one_blas_thread, selected_inverse
     from muybridge.numerics.threads import over_items
-    from muybridge.triangulate.smoothing import windows
+    from muybridge.triangulate.smoothing import overlapping_windows
     from muybridge.triangulate.smoothing.joint_mode import find_mode
     from muybridge.triangulate.smoothing.smoother import check_problem
 
     points_2d, confidence, _, _, rig, skeleton = recording
     problem = check_problem(points_2d, rig, FPS, confidence, skeleton, None)
-    learned = windows.learn(problem)
-    length = windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
-    plan = list(windows.windows(problem.n_frames, length, windows.overlap_frames(learned)))
+    learned = overlapping_windows.learn(problem)
+    length = overlapping_windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
+    plan = list(overlapping_windows.windows(problem.n_frames, length, overlapping_windows.overlap_frames(learned)))
     factors = []
     for frames, _ in plan:
-        window = windows.open_window(problem, learned, frames, None)
+        window = overlapping_windows.open_window(problem, learned, frames, None)
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         factors.append(mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0])
     block = 3 * problem.n_keypoints

@@ -16,8 +16,8 @@ from .boards.detection import BoardDetections, detect_boards
 from .boards.image_sources import Source
 from .boards.patterns import Board
 from .errors import CalibrationError
+from .quality.camera_disagreement import disagreement_warning, refuse_disagreement
 from .quality.checks import MIN_SHARED, check_connected, check_detections, check_motion, check_quality, shared_frames
-from .quality.disagreement import disagreement_warning, refuse_disagreement
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
 from .solver.covariance import global_covariance, parameter_names, rig_covariance

@@ -25,7 +25,7 @@ from .markup import (
 )
 from .overlay import choose_instants, overlay_figures
 from .player import player_scene, rig_scene
-from .stick_figures import stick_figures
+from .stick_figure_row import stick_figures
 
 _FEW_WARNINGS = 4
 

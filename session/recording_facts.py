@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, probe_video
 from .config import Session, SessionError
-from .foreseen_problems import foreseen_problems
+from .session_problems import foreseen_problems
 
 if TYPE_CHECKING:
     import pandas as pd

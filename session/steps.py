@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._kernels_compile_notice import told_when_compiling
 from .config import STEPS, Session, SessionError
-from .left_out import left_out
+from .left_out_camera import left_out
 from .provenance import Ledger, write_text
 from .recording_facts import check_same_instants
 from .step_options import call, check_own_options

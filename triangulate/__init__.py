@@ -15,7 +15,7 @@ from .points.swaps import SwapRepair, repair_swaps
 from .pose_states.pose_inference import PoseInference, infer_poses
 from .pose_states.pose_prior import PosePrior
 from .reconstruction import reconstruct
-from .rig_refinement.frame_offsets import FrameOffsets, frame_offsets, shift_frames
+from .rig_refinement.frame_offset_search import FrameOffsets, frame_offsets, shift_frames
 from .rig_refinement.refinement import Refinement, refine_rig
 from .rig_refinement.report import RefinementReport
 from .sampling.posterior_samples import PoseSamples, sample_poses

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ..quality.disagreement import frame_errors, own_poses
+from ..quality.camera_disagreement import frame_errors, own_poses
 from .robust_solution import Solution, Start, fit_frozen, frames_of, resolved, solve
 
 _FAR = 3.5  # times the median view's error

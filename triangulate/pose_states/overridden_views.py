@@ -13,7 +13,7 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ..smoothing.joint_mode import find_mode
 from ..smoothing.observations import Observations
-from ..smoothing.windows import Window
+from ..smoothing.overlapping_windows import Window
 from .window_states import Judgement, Poser
 
 _ROUNDS = 4

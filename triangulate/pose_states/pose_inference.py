@@ -14,11 +14,7 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
 from ..smoothing.observations import Observations
-from ..smoothing.perturbed_solutions import FrameNoise
-from ..smoothing.ray_alternatives import reflected
-from ..smoothing.smoother import check_problem, keypoint_pairs
-from ..smoothing.trajectory import Trajectory
-from ..smoothing.windows import (
+from ..smoothing.overlapping_windows import (
     Learned,
     Problem,
     Solution,
@@ -29,6 +25,10 @@ from ..smoothing.windows import (
     solve_windows,
     tracks_alone,
 )
+from ..smoothing.perturbed_solutions import FrameNoise
+from ..smoothing.ray_alternatives import reflected
+from ..smoothing.smoother import check_problem, keypoint_pairs
+from ..smoothing.trajectory import Trajectory
 from .overridden_views import repair
 from .pose_prior import PosePrior
 from .window_states import Poser

@@ -16,7 +16,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import triangulate_ransac
 from .bundle_adjustment import adjust, aligned, design_effect
 from .camera_motion import find_moves
-from .frame_offsets import FrameOffsets, frame_offsets, shift_frames, usable_points
+from .frame_offset_search import FrameOffsets, frame_offsets, shift_frames, usable_points
 from .report import FEW_POINTS, KNOCKED, UNFIT, RefinementReport, warning_sentences
 
 _MIN_FRAMES = 5

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from .frame_offsets import FrameOffsets
+from .frame_offset_search import FrameOffsets
 
 COLUMNS = (
     *("epipolar_px_before", "epipolar_px_after", "change_px", "turned_deg", "shifted", "focal_percent"),

@@ -21,7 +21,7 @@ from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_m
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import FRESH, Poser
 from ..smoothing.joint_mode import find_mode
-from ..smoothing.windows import Window, open_window
+from ..smoothing.overlapping_windows import Window, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
 from .target_density import Poses, Target
 

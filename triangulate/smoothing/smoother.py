@@ -14,8 +14,8 @@ from ...numerics.arrays import Array
 from ..points.input_checks import check_confidence, check_points_2d
 from .difference_prior import ORDERS
 from .observations import relative_noise
+from .overlapping_windows import Problem, learn, solve_window, solve_windows
 from .trajectory import Trajectory
-from .windows import Problem, learn, solve_window, solve_windows
 
 
 def smooth(

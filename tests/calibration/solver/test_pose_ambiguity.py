@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from muybridge.calibration import CameraRig, calibrate
-from muybridge.calibration.quality.disagreement import frame_errors, own_poses
+from muybridge.calibration.quality.camera_disagreement import frame_errors, own_poses
 from muybridge.calibration.solver.pose_ambiguity import repaired
 from muybridge.calibration.solver.problem_setup import make_problem
 from muybridge.calibration.solver.robust_solution import solve

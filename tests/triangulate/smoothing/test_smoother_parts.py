@@ -16,9 +16,9 @@ from muybridge.triangulate.smoothing.difference_prior import (
 )
 from muybridge.triangulate.smoothing.joint_mode import Doubt, find_mode, joint_posterior, settle
 from muybridge.triangulate.smoothing.observations import linearise, noise_memory
+from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
 from muybridge.triangulate.smoothing.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.smoother import check_problem
-from muybridge.triangulate.smoothing.windows import learn, open_window, windows
 from tests.triangulate.recordings import FPS, coverage, seen
 
 

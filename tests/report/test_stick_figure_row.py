@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from muybridge.report.stick_figures import side_view, stick_figures
+from muybridge.report.stick_figure_row import side_view, stick_figures
 
 
 def running(n_frames=80, turn=2 * np.pi, seed=0):
