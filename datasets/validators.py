@@ -189,10 +189,11 @@ def _assemble(variables: dict, layout: dict, units: dict, coords: dict) -> xr.Da
     return dataset
 
 
-def check_views(dataset: xr.Dataset) -> xr.Dataset:
+def check_views(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
     """The dataset with its dimensions in the library's order, after everything that must hold was checked.
 
-    A point with one NaN coordinate becomes missing in both. Raises DatasetError naming what is wrong.
+    A DataArray of positions is taken as a dataset of them. A point with one NaN coordinate becomes missing in both.
+    Raises DatasetError naming what is wrong.
     """
     dataset = _check_layout(dataset, _VIEWS, ("position",), SPACE_2D, "views")
     if "confidence" not in dataset:
@@ -202,10 +203,11 @@ def check_views(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
-def check_pose(dataset: xr.Dataset) -> xr.Dataset:
+def check_pose(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
     """The dataset with its dimensions in the library's order, after everything that must hold was checked.
 
-    A point with one NaN coordinate becomes missing in all. Raises DatasetError naming what is wrong.
+    A DataArray of positions is taken as a dataset of them. A point with one NaN coordinate becomes missing in all.
+    Raises DatasetError naming what is wrong.
     """
     dataset = _check_layout(dataset, _POSE, ("position",), SPACE_3D, "pose")
     if "units" not in dataset["position"].attrs:
@@ -223,7 +225,11 @@ def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
-def _check_layout(dataset: xr.Dataset, layout: dict, needed: Iterable[str], space: tuple, what: str) -> xr.Dataset:
+def _check_layout(
+    dataset: xr.Dataset | xr.DataArray, layout: dict, needed: Iterable[str], space: tuple, what: str
+) -> xr.Dataset:
+    if isinstance(dataset, xr.DataArray) and "position" in needed:
+        dataset = dataset.to_dataset(name="position")
     if not isinstance(dataset, xr.Dataset):
         raise DatasetError(f"{what} must be an xarray.Dataset, got {type(dataset).__name__}")
     dataset = dataset.rename({old: new for old, new in _PLURALS.items() if old in dataset.dims and new not in dataset})

@@ -13,9 +13,10 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
+from ..datasets.names import nearest
 from ..timeseries.derivative_filters import butterworth_derivative, central_difference, lengths, local_polynomial
 from ..timeseries.state_space import SmoothedMotion, smooth_motion
-from .pose_access import nearest, per_individual, points_of, times_of, unit_of
+from .pose_access import per_individual, points_of, times_of, unit_of
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
 METHODS = ("auto", "state", "evidence", "central", "savgol", "butterworth")

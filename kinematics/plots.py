@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, Skeleton
+from ..datasets.names import nearest
 from .gait_analysis.strides import Gait
-from .pose_access import nearest, unit_of
+from .pose_access import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, check_pose
+from ..datasets.names import nearest
 from ..numerics.threads import over_rows
 from ..timeseries._kernels_filters import infinite_rows
 
@@ -107,14 +107,6 @@ def keypoint_indices(pose: xr.Dataset, keypoints: Iterable[str]) -> list[int]:
         if name not in known:
             raise DatasetError(f"there is no keypoint '{name}'{nearest(name, known)}; known: {list(known)}")
     return [known[name] for name in keypoints]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """', did you mean X?' for the most similar known name, else nothing."""
-    known = [str(other) for other in known]
-    lowered = {other.lower(): other for other in known}
-    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
-    return f", did you mean '{lowered[close[0]]}'?" if close else ""
 
 
 def times_of(pose: xr.Dataset) -> Array:

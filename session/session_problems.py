@@ -69,12 +69,10 @@ def _functions(session: Session, step: str) -> list[Callable]:
 
 def _reconstructing(session: Session) -> list[Callable]:
     """`reconstruct`, and the function of its method, which takes what `reconstruct` hands on."""
-    from .. import triangulate
+    from ..triangulate import RECONSTRUCTION_METHODS, reconstruct
 
-    method = session.options["reconstruct"].get("method", "smooth")
-    own = {"dlt": "triangulate_dlt", "ransac": "triangulate_ransac", "median": "triangulate_ransac",
-           "pairs": "triangulate_pairs", "smooth": "smooth", "gimbal": "infer_poses"}.get(str(method))  # fmt: skip
-    return [triangulate.reconstruct] + ([getattr(triangulate, own)] if own else [])
+    own = RECONSTRUCTION_METHODS.get(str(session.options["reconstruct"].get("method", "smooth")))
+    return [reconstruct] + ([own] if own else [])
 
 
 def gait_problems(session: Session) -> list[str]:

@@ -290,7 +290,7 @@ def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
 
 def _reconstruct(session: Session, progress: bool) -> None:
     from ..datasets import read_dataset, write_dataset
-    from ..triangulate import reconstruct
+    from ..triangulate import diagnose, reconstruct
 
     rig, options = load_rig(session), session.options["reconstruct"]
     views = read_dataset(session.output / "views.nc")
@@ -298,7 +298,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
         _check_skeleton_matches(session, list(map(str, views["keypoint"].values)))
         views = views.sel(keypoint=list(session.skeleton.keypoints))
     pose = call(session, "reconstruct", reconstruct, views, rig, skeleton=session.skeleton, **options)
-    pose.attrs |= left_out(session, views, rig)
+    pose.attrs |= left_out(session, views, rig) | {"diagnosis": "\n".join(diagnose(views, rig).messages)}
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")

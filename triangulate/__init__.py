@@ -14,7 +14,7 @@ from .points.pairs import triangulate_pairs
 from .points.swaps import SwapRepair, repair_swaps
 from .pose_states.pose_inference import PoseInference, infer_poses
 from .pose_states.pose_prior import PosePrior
-from .reconstruction import reconstruct
+from .reconstruction import RECONSTRUCTION_METHODS, method_options, reconstruct
 from .rig_refinement.frame_offset_search import FrameOffsets, frame_offsets, shift_frames
 from .rig_refinement.refinement import Refinement, refine_rig
 from .rig_refinement.report import RefinementReport
@@ -23,6 +23,7 @@ from .smoothing.smoother import smooth
 from .smoothing.trajectory import Trajectory
 
 __all__ = [
+    "RECONSTRUCTION_METHODS",
     "Association",
     "Candidates",
     "Diagnosis",
@@ -47,6 +48,7 @@ __all__ = [
     "match_individuals",
     "match_views",
     "median_filter",
+    "method_options",
     "mirror_camera",
     "point_covariances",
     "predict_left_out",

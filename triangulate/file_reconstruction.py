@@ -1,4 +1,4 @@
-"""Hours of video from file to file: a stretch of time in memory at once."""
+"""Reconstruction of long recordings from file to file, one stretch of time in memory at once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
 from ..datasets.atomic_files import atomic_write
+from . import framewise_methods
 from .framewise_methods import framewise_pieces, needed_symmetries
-from .reconstruction import described, matching_rig
+from .points.input_checks import matching_rig
+from .reconstruction import check_options, described
 
 
 def reconstruct_file(
@@ -23,32 +25,67 @@ def reconstruct_file(
     destination: str | os.PathLike,
     *,
     method: str = "ransac",
-    window: int | None = None,
-    max_gap: int = 0,
+    window: float | None = None,
+    max_gap: float = 0.0,
     skeleton: Skeleton | None = None,
     swaps: bool = False,
     chunk_frames: int = 5000,
     **options,
 ) -> Path:
-    """As `reconstruct` by a method that works frame by frame, from a file of views to a file of poses.
+    """Reconstruct a file of views into a file of poses, frame by frame, at bounded memory.
 
     The file holds what `write_dataset(reconstruct(...))` would; memory stays that of one stretch of `chunk_frames`.
 
     Parameters
     ----------
-    source : netCDF file of views, without an `individual` dimension
-    destination : netCDF file; written whole or not at all
-    method, window, max_gap, skeleton, swaps, options : as in `reconstruct`
+    source : str or path
+        netCDF file of views, without an `individual` dimension.
+    rig : CameraRig
+        Cameras of at least the views' names.
+    destination : str or path
+        netCDF file; written whole or not at all.
+    method : {"ransac", "dlt", "median", "pairs"}
+        As in `reconstruct`.
+    window : float, seconds, optional
+        Of the running median of "median".
+    max_gap : float, seconds
+        Gaps of at most this length are bridged by straight lines.
+    skeleton : Skeleton, optional
+        Needed by `swaps`.
+    swaps : bool
+        Whether views that exchanged left and right are put right first.
+    chunk_frames : int, frames
+        Held in memory at a time.
+    **options
+        Further keyword arguments of the method's own function.
 
     Returns
     -------
-    the path of `destination`
+    pathlib.Path
+        The path of `destination`.
 
     Raises
     ------
-    DatasetError : the source is missing, no netCDF file, malformed, or names a camera that the rig does not have
-    ValueError : the method looks at all of time at once
+    DatasetError
+        The source is missing, no netCDF file, malformed, or names a camera that the rig does not have.
+    ValueError
+        The method uses all of time at once, or does not take an option given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import read_dataset, views_dataset, write_dataset
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (40, 1, 3)))
+    >>> views = views_dataset(points_2d, cameras=rig.names, keypoints=["nose"], times=np.arange(40) / 100)
+    >>> path = reconstruct_file(write_dataset(views, "views.nc"), rig, "pose.nc", method="dlt")
+    >>> read_dataset(path)["position"].shape
+    (40, 1, 3)
     """
+    if method in framewise_methods.METHODS:
+        check_options(method, options)
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
@@ -69,7 +106,7 @@ def _write(pieces, path: Path, views: xr.Dataset, rig: CameraRig, settings: dict
     with h5netcdf.File(path, "w") as file:
         for piece in pieces:
             if start == 0:
-                piece = described(piece, views, rig, settings)
+                piece = described(piece, rig, settings)
                 _prepare(file, piece, n_frames)
             stop = start + piece.sizes["time"]
             for name, values in piece.variables.items():

@@ -1,34 +1,35 @@
-"""Methods that take every frame on its own, over stretches of time: the answer is that of one piece."""
+"""Triangulation of every frame on its own, and filters over few frames, in stretches of time that overlap."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import Skeleton, check_views, pose_dataset
+from ..datasets import Skeleton, check_views, fps_of, pose_dataset
 from ..numerics.arrays import Array
 from ..timeseries.medians import interpolate_gaps, median_filter
 from .points.consensus import estimate_sigma, triangulate_ransac
 from .points.dlt import point_covariances, triangulate_dlt
+from .points.input_checks import in_order
 from .points.pairs import triangulate_pairs
 from .points.swaps import repair_swaps
 
-_MEDIAN_WINDOW = 5  # frames
-_SAMPLE = 30_000  # points, evenly spread, that the noise is judged from
+_MEDIAN_WINDOW = 0.05  # seconds: shorter than any stride, longer than a single wrong frame at 60 Hz and more
+_SAMPLE = 30_000  # points, evenly spread, that the noise is estimated from: its own error is then below 1 %
 _CONFIDENT = 4.5  # standard deviations within which a view supports a linear solution
 
 
 def view_arrays(views: xr.Dataset) -> tuple[Array, Array]:
+    """Positions and confidence of a views dataset."""
     return np.asarray(views["position"].values, dtype=float), np.asarray(views["confidence"].values, dtype=float)
 
 
 def sampled(views: xr.Dataset) -> xr.Dataset:
-    """Evenly spread frames, enough to judge the noise and the cameras by: the same for the same recording."""
+    """Evenly spread frames, enough to estimate the noise from: the same for the same recording."""
     n_keypoints = views.sizes.get("keypoint", views.sizes.get("keypoints", 1))
     step = max(1, views.sizes["time"] * n_keypoints // _SAMPLE)
     return check_views(views.isel(time=slice(None, None, step)))
@@ -76,33 +77,53 @@ def framewise_pieces(
     views: xr.Dataset,
     rig: CameraRig,
     method: str,
-    window: int | None,
-    max_gap: int,
+    window: float | None,
+    max_gap: float,
     chunk_frames: int | None,
     options: dict,
     sides: Skeleton | None = None,
 ) -> Iterator[xr.Dataset]:
-    """Poses of consecutive stretches of time, by a method that takes every frame on its own and filters that look
-    no further than the stretches overlap: together they are the answer in one piece."""
+    """Poses of consecutive stretches of time, by a method that takes every frame on its own.
+
+    The filters reach no further than the stretches overlap: together they are the answer in one piece. `window` and
+    `max_gap` are seconds.
+    """
     if method not in METHODS:
-        raise ValueError(f"method {method!r} looks at all of time at once; in pieces there are {sorted(METHODS)}")
+        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {sorted(METHODS)}")
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
-    sigma, window = noise(views, rig), _MEDIAN_WINDOW if window is None else window
+    sigma = noise(views, rig)
+    window_frames = _odd_frames(window, views) if method == "median" else 1
+    gap_frames = _frames(max_gap, views) if max_gap > 0 else 0
     n_frames = views.sizes["time"]
     chunk = max(1, n_frames if chunk_frames is None else int(chunk_frames))
-    overlap = (window // 2 if method == "median" else 0) + (max_gap + 1 if max_gap > 0 else 0)
+    overlap = window_frames // 2 + (gap_frames + 1 if gap_frames > 0 else 0)
     for start in range(0, max(n_frames, 1), chunk):
         stop, low = min(start + chunk, n_frames), max(start - overlap, 0)
         part = check_views(views.isel(time=slice(low, stop + overlap)))
         part = part if sides is None else unswapped(part, rig, sides, sigma)
-        pose = _framewise(part, rig, method, window, max_gap, sigma, options)
+        pose = _framewise(part, rig, method, window_frames, gap_frames, sigma, options)
         yield pose.isel(time=slice(start - low, stop - low))
+
+
+def _frames(seconds: float, views: xr.Dataset) -> int:
+    """Whole frames in a stretch of time; a millionth of a frame short of one counts as one."""
+    return int(seconds * fps_of(views) + 1e-6)
+
+
+def _odd_frames(window: float | None, views: xr.Dataset) -> int:
+    """Odd number of frames of a running window of so many seconds, at least three where it is not given."""
+    if window is not None and not window > 0:
+        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
+    if window is None:
+        return max(3, _odd_frames(_MEDIAN_WINDOW, views))
+    return 2 * (_frames(window, views) // 2) + 1
 
 
 def _framewise(
     views: xr.Dataset, rig: CameraRig, method: str, window: int, max_gap: int, sigma: Array, options: dict
 ) -> xr.Dataset:
+    """The pose of a stretch; window and max_gap in frames."""
     variables: dict[str, Any] = METHODS[method](*view_arrays(views), rig, sigma, options)
     points_3d, times = variables.pop("position"), np.asarray(views["time"].values, dtype=float)
     if method == "median":
@@ -114,11 +135,13 @@ def _framewise(
 
 
 def noise(views: xr.Dataset, rig: CameraRig) -> Array:
+    """Standard deviation (n_cameras,) of an inlier's coordinate, pixels."""
     points_2d, confidence = view_arrays(sampled(views))
     return estimate_sigma(points_2d, rig, confidence=confidence)
 
 
 def unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Array) -> xr.Dataset:
+    """The views with exchanged left and right keypoints put right."""
     points_2d, confidence = view_arrays(views)
     repaired = repair_swaps(points_2d, rig, skeleton, confidence=np.nan_to_num(confidence), sigma=sigma)
     return views.assign(
@@ -132,11 +155,4 @@ def needed_symmetries(skeleton: Skeleton | None, views: xr.Dataset) -> Skeleton:
     if skeleton is None or not skeleton.symmetries:
         raise ValueError("swaps=True needs a skeleton with symmetries, the (left, right) pairs that may be exchanged")
     dim = "keypoints" if "keypoints" in views.dims else "keypoint"
-    return replace(skeleton, keypoints=known_order(skeleton, [str(name) for name in views[dim].values]))
-
-
-def known_order(skeleton: Skeleton, keypoints: list[str]) -> tuple[str, ...]:
-    unknown = sorted(set(skeleton.keypoints) - set(keypoints))
-    if unknown:
-        raise ValueError(f"the skeleton's keypoints {unknown} are not in the views, which have {keypoints}")
-    return tuple(keypoints)
+    return in_order(skeleton, [str(name) for name in views[dim].values])

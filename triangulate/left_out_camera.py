@@ -1,4 +1,4 @@
-"""Which method predicts best what a camera saw that it was not shown."""
+"""Comparison of methods by the pixels of a camera that was left out."""
 
 from __future__ import annotations
 
@@ -13,43 +13,65 @@ from ..cameras import CameraRig
 from ..datasets import check_views
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
-from .reconstruction import matching_rig, reconstruct
+from .points.input_checks import as_dataset, from_views, matching_rig
+from .reconstruction import reconstruct
 from .smoothing.difference_prior import informative_frames
 
 Method = Callable[[Array, CameraRig, Array | None], Array]
 
 
 def leave_one_camera_out(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     methods: Mapping[str, Method],
     *,
     confidence: Array | None = None,
     threshold: float = 50.0,
 ) -> pd.DataFrame:
-    """Error of each method where a camera that it did not see sees the points: a choice between methods without truth.
+    """Compare methods by the error with which they predict the pixels of a camera that was left out.
 
-    Each camera is left out in turn, the points are made from the others and projected into it. Outliers of the
-    left-out camera disturb every method alike; medians and the share of large misses say more than means.
+    A choice between methods without truth: each camera is left out in turn, the points are made from the others and
+    projected into it. Outliers of the left-out camera disturb every method alike; medians and the share of large misses
+    say more than means.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    methods : {name: function of (points_2d, rig, confidence) that returns points_3d (n_frames, n_keypoints, 3), or
-        a result with `points_3d`}, such as ``{"smooth": lambda y, rig, c: smooth(y, rig, fps=100, confidence=c)}``
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1, handed to the methods; the left-out pixels count where it
-        is above 0.5
-    threshold : pixels: misses beyond it are counted as large
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras, at least three.
+    methods : mapping of str to function
+        {name: function of (points_2d, rig, confidence)} that returns points_3d (n_frames, n_keypoints, 3), or a result
+        with `points_3d`.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        Handed to the methods; the left-out pixels count where it is above 0.5. None: that of the dataset, or all count.
+    threshold : float, pixels
+        Misses beyond it are counted as large.
 
     Returns
     -------
-    table by (method, camera) and (method, "all"): n (pixels compared), missing (share that the method left out),
-    median_px, p95_px, large (share beyond the threshold)
+    pandas.DataFrame
+        By (method, camera) and (method, "all"): n (pixels compared), missing (share that the method left out),
+        median_px, p95_px, large (share beyond the threshold).
 
     Raises
     ------
-    ValueError : fewer than three cameras, or no method
+    ValueError
+        The rig has fewer than three cameras, or there is no method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import triangulate_dlt
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (20, 3, 3)))
+    >>> table = leave_one_camera_out(points_2d, rig, {"dlt": lambda y, rest, c: triangulate_dlt(y, rest)})
+    >>> int(table.loc[("dlt", "all"), "n"]), bool(table.loc[("dlt", "all"), "median_px"] < 1e-6)
+    (180, True)
     """
+    points_2d, confidence = from_views(points_2d, rig, confidence=confidence)
     if len(rig) < 3:
         raise ValueError(f"leaving a camera out needs at least three, the rig has {list(rig.names)}")
     if not methods:
@@ -64,30 +86,51 @@ def leave_one_camera_out(
 
 
 def predict_left_out(
-    views: xr.Dataset,
+    views: xr.Dataset | xr.DataArray,
     rig: CameraRig,
     methods: str | Sequence[str] | Mapping[str, Mapping[str, Any]] = ("ransac", "smooth"),
     *,
     n_frames: int = 300,
     **options,
 ) -> pd.DataFrame:
-    """`leave_one_camera_out` of a recording for any methods of `reconstruct`, judged where most was seen in a row.
+    """Compare methods of `reconstruct` by how they predict a left-out camera, where most was seen in a row.
 
     Parameters
     ----------
-    views : as for `reconstruct`, without an individual dimension
-    methods : names of methods; or {name: its own options for `reconstruct`}
-    n_frames : frames to judge by, the best observed ones in a row
-    options : for `reconstruct`, given to every method, such as the skeleton
+    views : xarray.Dataset
+        As for `reconstruct`, without an individual dimension.
+    rig : CameraRig
+        Cameras of at least the views' names.
+    methods : str, sequence of str, or mapping of str to mapping
+        Names of methods; or {name: its own options for `reconstruct`}.
+    n_frames : int, frames
+        To judge by, the best observed ones in a row: what the computation may cost, whatever the frame rate.
+    **options
+        For `reconstruct`, given to every method, such as the skeleton.
 
     Returns
     -------
-    table by (method, camera) and (method, "all") as of `leave_one_camera_out`
+    pandas.DataFrame
+        By (method, camera) and (method, "all"), as of `leave_one_camera_out`.
 
     Raises
     ------
-    DatasetError, ValueError : as `reconstruct` and `leave_one_camera_out`
+    DatasetError, ValueError
+        As `reconstruct` and `leave_one_camera_out`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import views_dataset
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (40, 1, 3)))
+    >>> views = views_dataset(points_2d, cameras=rig.names, keypoints=["nose"], times=np.arange(40) / 100)
+    >>> predict_left_out(views, rig, ["dlt", "pairs"]).xs("all", level="camera")["n"].to_dict()
+    {'dlt': 120, 'pairs': 120}
     """
+    views = as_dataset(views)
     rig = matching_rig(views, rig)
     views = check_views(views)
     seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))

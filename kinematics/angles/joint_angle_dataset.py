@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import Array, DatasetError
+from ...datasets.names import nearest
 from ..error_propagation import joint_covariance, propagate
-from ..pose_access import keypoint_indices, nearest, per_individual, points_of, unit_of
+from ..pose_access import keypoint_indices, per_individual, points_of, unit_of
 from ._kernels_angles import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED
 from .formulas import AnglePlan, PairTable, corrected_three_point_angle, plan_angles, plan_angles_with_std
 from .hinge_axes import estimate_axis

@@ -21,7 +21,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...datasets import Array, DatasetError
-from ..pose_access import nearest
+from ...datasets.names import nearest
 
 _OPTIONS = {
     "angle": {"points", "corrected"},

@@ -1,4 +1,4 @@
-"""Several candidate peaks per view: the other views say which of them is the keypoint."""
+"""Several candidate peaks per view, of which consensus with the other views selects one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,23 @@ from .input_checks import check_confidence, check_points_2d
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The peaks chosen, and the points that they give.
+    """The peaks chosen among several candidates, and the points that they give.
 
-    triangulation : from the chosen peaks
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels: the chosen peaks, the first where none agrees
-    chosen : (n_cameras, n_frames, n_keypoints), int: their place among the candidates, -1 where there was none
+    Parameters
+    ----------
+    triangulation : Triangulation
+        From the chosen peaks.
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
+        The chosen peaks; the first one where none agrees with the other views.
+    chosen : ndarray of int, shape (n_cameras, n_frames, n_keypoints)
+        Their position among the candidates; -1 where there was none.
+
+    Examples
+    --------
+    See `triangulate_candidates`, which returns it.
+
+    >>> [field for field in Candidates.__dataclass_fields__]
+    ['triangulation', 'points_2d', 'chosen']
     """
 
     triangulation: Triangulation
@@ -42,13 +54,41 @@ def triangulate_candidates(
 
     Parameters
     ----------
-    candidates_2d : (n_cameras, n_frames, n_keypoints, n_candidates, 2), pixels, most probable first, NaN where fewer
-    confidence : (n_cameras, n_frames, n_keypoints, n_candidates), 0-1: probability of each peak
-    threshold, sigma : as in `triangulate_ransac`; the noise is judged from the first candidates
+    candidates_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates, 2), pixels
+        Peaks, most probable first, NaN where there are fewer.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates), 0-1, optional
+        Probability of each peak. None: all alike.
+    threshold : float or ndarray, shape (n_cameras,), pixels, optional
+        As in `triangulate_ransac`.
+    sigma : float or ndarray, shape (n_cameras,), pixels, optional
+        Standard deviation of a coordinate. None: estimated from the first candidates.
+
+    Returns
+    -------
+    Candidates
+        The points, and the peaks that were chosen.
 
     Raises
     ------
-    ValueError : as `triangulate_ransac`
+    ValueError
+        As `triangulate_ransac`.
+
+    Examples
+    --------
+    The second camera's most probable peak is wrong, its second one is right.
+
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> candidates_2d = np.full((3, 1, 1, 2, 2), np.nan)
+    >>> candidates_2d[..., 0, :] = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
+    >>> candidates_2d[1, 0, 0] = [[300.0, 300.0], candidates_2d[1, 0, 0, 0]]
+    >>> found = triangulate_candidates(candidates_2d, rig, sigma=1.0)
+    >>> found.chosen[:, 0, 0], found.triangulation.points_3d.round(3)
+    (array([0, 1, 0]), array([[[10., 20., 30.]]]))
     """
     candidates_2d = check_points_2d(candidates_2d, rig)
     if candidates_2d.ndim != 5:

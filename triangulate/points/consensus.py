@@ -1,10 +1,11 @@
-"""Robust triangulation: which views agree, where the point is, and how sure that is."""
+"""Robust triangulation: which views agree, the point with its covariance, and its posterior probability."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import efficient_sigma, median_sigma
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
-from .input_checks import centred_arrays, check_confidence, check_points_2d
+from .input_checks import centred_arrays, check_observations
 
 _ALL_PAIRS_UP_TO = 16
 _PAIRS_BEYOND = 160
@@ -23,24 +24,42 @@ _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first 
 _START = 0.02  # first guess of the noise, as a share of the image's width
 _LEAST_SIGMA = 1e-3  # pixels
 # No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
-# from each side, two similar views would otherwise agree with each other alone and be believed alone.
+# from each side, two similar views would otherwise agree with each other alone and outweigh all others.
 _LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Triangulation:
-    """What robust triangulation found.
+    """Robustly triangulated points with their error bars.
 
-    points_3d : (n_frames, n_keypoints, 3), world units; NaN where no two views agree
-    covariances_3d : (n_frames, n_keypoints, 3, 3), world units squared
-    inliers : (n_cameras, n_frames, n_keypoints), bool: the views that the point rests on
-    reprojection_error : (n_cameras, n_frames, n_keypoints), pixels, of every view that saw it, outliers included
-    n_cameras : (n_frames, n_keypoints), int: the number of inliers
-    confidence : (n_frames, n_keypoints), 0-1: posterior probability against the best rival set of views and against
-        chance agreement; 0 where there is no point
-    ray_angle : (n_frames, n_keypoints), radians: the angle nearest to a right one between two inlier rays
-    sigma : (n_cameras,), pixels: standard deviation of an inlier's coordinate, from the recording
-    threshold : (n_cameras,), pixels: residual beyond which no view is an inlier
+    Parameters
+    ----------
+    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+        Points; NaN where no two views agree.
+    covariances_3d : ndarray, shape (n_frames, n_keypoints, 3, 3), world units squared
+        Their covariances.
+    inliers : ndarray of bool, shape (n_cameras, n_frames, n_keypoints)
+        The views that the point rests on.
+    reprojection_error : ndarray, shape (n_cameras, n_frames, n_keypoints), pixels
+        Of every view that saw the point, outliers included.
+    n_cameras : ndarray of int, shape (n_frames, n_keypoints)
+        Number of inliers.
+    confidence : ndarray, shape (n_frames, n_keypoints), 0-1
+        Posterior probability against the best rival set of views and against chance agreement; 0 where there is no
+        point.
+    ray_angle : ndarray, shape (n_frames, n_keypoints), radians
+        Of the angles between two inlier rays the one nearest to a right angle.
+    sigma : ndarray, shape (n_cameras,), pixels
+        Standard deviation of an inlier's coordinate.
+    threshold : ndarray, shape (n_cameras,), pixels
+        Residual beyond which no view is an inlier.
+
+    Examples
+    --------
+    See `triangulate_ransac`, which returns it.
+
+    >>> "covariances_3d" in Triangulation.__dataclass_fields__
+    True
     """
 
     points_3d: Array
@@ -55,12 +74,12 @@ class Triangulation:
 
     @property
     def two_views(self) -> NDArray[np.bool_]:
-        """(n_frames, n_keypoints) points that rest on two views only: an outlier among them may go unnoticed."""
+        """Points that rest on two views only, (n_frames, n_keypoints): an outlier among them may stay undetected."""
         return self.n_cameras == 2
 
 
 def triangulate_ransac(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
     confidence: Array | None = None,
@@ -68,34 +87,60 @@ def triangulate_ransac(
     sigma: float | Array | None = None,
     min_confidence: float = 0.9,
 ) -> Triangulation:
-    """Robust triangulation by deterministic consensus of camera pairs and refinement on the exact projection.
+    """Triangulate robustly by consensus of camera pairs and refinement on the exact projection.
 
     Where all views agree, they are all used. Else the mid-point of each pair of rays is tried (all pairs up to 16
-    cameras, a fixed choice of 160 beyond) under a truncated cost (MSAC, Torr and Zisserman 2000) whose cut-off is the
-    log-odds of an outlier, with the confidence as prior; the best is refined by Gauss-Newton with the posterior inlier
-    probability as weight. Nothing is random.
+    cameras, a fixed choice of 160 beyond) under a truncated cost (MSAC) whose cut-off is the log-odds of an outlier,
+    with the confidence as prior; the best is refined by Gauss-Newton with the posterior inlier probability as weight.
+    Nothing is random.
 
     Parameters
     ----------
-    points_2d : (n_cameras, ..., 2), pixels as the lens shows them, NaN where missing
-    confidence : (n_cameras, ...), 0-1: prior probability that a view is right, clipped to 0.02-0.98 (detectors are
-        sure of gross errors too); NaN and 0 leave a view out; None: all alike
-    threshold : pixels, a number or one per camera: residual beyond which a view is an outlier (sooner where its
-        confidence is below 0.8); None: 4.5 `sigma`
-    sigma : pixels, a number or one per camera: standard deviation of an inlier's coordinate; None: from the recording
-        (see `estimate_sigma`)
-    min_confidence : points with a smaller posterior probability become NaN
+    points_2d : ndarray, shape (n_cameras, ..., 2), pixels, or xarray.Dataset
+        Keypoints in the distorted image, the cameras in the order of the rig, NaN where missing; or a views dataset,
+        whose cameras are found by name.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, ...), 0-1, optional
+        Prior probability that a view is right, clipped to 0.02-0.98 (detectors are confident of gross errors, too);
+        NaN and 0 leave a view out. None: that of the dataset, or all alike.
+    threshold : float or ndarray, shape (n_cameras,), pixels, optional
+        Residual beyond which a view is an outlier (a smaller one where its confidence is below 0.8). None: 4.5 `sigma`.
+    sigma : float or ndarray, shape (n_cameras,), pixels, optional
+        Standard deviation of an inlier's coordinate. None: from the recording, see `estimate_sigma`.
+    min_confidence : float, 0-1
+        Points with a smaller posterior probability become NaN.
 
     Returns
     -------
-    Triangulation; a point is NaN where fewer than two views agree or where another set of views explains it as well
+    Triangulation
+        Points, covariances and inliers; a point is NaN where fewer than two views agree or where another set of views
+        explains it as well.
 
     Raises
     ------
-    ValueError : shapes do not fit the rig, a value is infinite, a confidence is outside 0-1, a threshold not positive
+    ValueError
+        Shapes do not fit the rig, a value is infinite, a confidence is outside 0-1, or a threshold is not positive.
+
+    References
+    ----------
+    Torr and Zisserman (2000), MLESAC: a new robust estimator with application to estimating image geometry.
+
+    Examples
+    --------
+    One of three cameras is 60 pixels off.
+
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
+    >>> points_2d[1] += [60.0, 0.0]
+    >>> found = triangulate_ransac(points_2d, rig, sigma=1.0, min_confidence=0.0)
+    >>> found.inliers[:, 0, 0], found.points_3d.round(3)
+    (array([ True, False,  True]), array([[[10., 20., 30.]]]))
     """
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
+    points_2d, confidence = check_observations(points_2d, rig, confidence)
     if not 0 <= min_confidence < 1:
         raise ValueError(f"min_confidence must be a probability of at least 0 and below 1, got {min_confidence}")
     shape = points_2d.shape[1:-1]
@@ -117,45 +162,75 @@ def triangulate_ransac(
     )
 
 
-def estimate_sigma(points_2d: Array, rig: CameraRig, *, confidence: Array | None = None) -> Array:
-    """Standard deviation of an inlier's pixel coordinate per camera, from the points that most views see.
+def estimate_sigma(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> Array:
+    """Estimate the standard deviation of an inlier's pixel coordinate per camera.
 
-    From a generous start, robust triangulation and the residuals' median take turns until they agree; evenly spread
-    points are used, so that the same recording gives the same answer.
+    From a generous start, robust triangulation and the residuals' median take turns until they agree; points that most
+    views see, evenly spread over the recording, are used.
 
     Parameters
     ----------
-    points_2d : (n_cameras, ..., 2), pixels, NaN where missing
-    confidence : (n_cameras, ...), 0-1, as in `triangulate_ransac`
+    points_2d : ndarray, shape (n_cameras, ..., 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, ...), 0-1, optional
+        As in `triangulate_ransac`. None: that of the dataset, or all alike.
 
     Returns
     -------
-    (n_cameras,), pixels, at least 0.001; the others' median where a camera has no inliers, 1 where none has
+    ndarray, shape (n_cameras,), pixels
+        At least 0.001; the others' median where a camera has no inliers, 1 where none has.
+
+    Raises
+    ------
+    ValueError
+        As `triangulate_ransac`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> rng = np.random.default_rng(0)
+    >>> points_2d = rig.project(rng.uniform(-100, 100, (200, 10, 3)))
+    >>> estimate_sigma(points_2d + rng.normal(0, 0.5, points_2d.shape), rig).round(1)
+    array([0.5, 0.5, 0.5])
     """
+    points_2d, confidence = check_observations(points_2d, rig, confidence)
     flat = points_2d.reshape(len(rig), -1, 2)
-    rows = _judgeable_rows(flat)
-    prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
-    width = np.array([camera.size[0] for camera in rig], dtype=float)
-    sigma = _START * width
+    rows = judgeable_rows(flat)
     if not len(rows):
         return np.ones(len(rig))
-    coarse = rows[evenly_spread(len(rows), _COARSE)]
-    for _ in range(10):
-        before = sigma
-        # one value for all cameras at first: a camera with too small a sigma would pull the points and look even better
-        sigma = np.full(len(rig), np.median(_one_estimate(flat, prior, rig, sigma, coarse, median_sigma)))
-        if np.all(np.abs(sigma - before) < 0.05 * before):
-            break
-    fine = rows[evenly_spread(len(rows), _FINE)]
+    prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
+    start = _START * np.array([camera.size[0] for camera in rig], dtype=float)
+    coarse, fine = rows[evenly_spread(len(rows), _COARSE)], rows[evenly_spread(len(rows), _FINE)]
+    # one value for all cameras at first: a camera with too small a sigma would pull the points and seem even better
+    sigma = _settled(start, lambda sigma: _common(_one_estimate(flat, prior, rig, sigma, coarse, median_sigma)))
+    return refined_sigma(flat, prior, rig, sigma, fine)
+
+
+def refined_sigma(flat: Array, prior: Array, rig: CameraRig, sigma: Array, rows: NDArray[np.int64]) -> Array:
+    """The cameras' sigma (n_cameras,) from these rows of flat (n_cameras, n_points, 2), started from a rough one."""
+    sigma = _settled(sigma, lambda sigma: _one_estimate(flat, prior, rig, sigma, rows[::3], efficient_sigma))
+    return _one_estimate(flat, prior, rig, sigma, rows, efficient_sigma)
+
+
+def _settled(sigma: Array, estimate: Callable[[Array], Array]) -> Array:
+    """The estimate repeated until it changes by less than 5 %, twelve times at most."""
     for _ in range(12):
-        before = sigma
-        sigma = _one_estimate(flat, prior, rig, sigma, fine[::3], efficient_sigma)
+        before, sigma = sigma, estimate(sigma)
         if np.all(np.abs(sigma - before) < 0.05 * before):
             break
-    return _one_estimate(flat, prior, rig, sigma, fine, efficient_sigma)
+    return sigma
 
 
-def _judgeable_rows(flat: Array) -> NDArray[np.int64]:
+def _common(sigma: Array) -> Array:
+    return np.full(len(sigma), np.median(sigma))
+
+
+def judgeable_rows(flat: Array) -> NDArray[np.int64]:
     """Rows of (n_cameras, n_points, 2) seen by three views or more; by two where there are none."""
     candidates = evenly_spread(flat.shape[1], 8 * _FINE)
     n_seen = np.isfinite(flat[:, candidates, 0]).sum(axis=0)
@@ -217,6 +292,7 @@ def camera_pairs(n_cameras: int) -> NDArray[np.int64]:
 
 
 def per_camera(values: float | Array, rig: CameraRig, what: str) -> Array:
+    """(n_cameras,) positive pixels from one number or one per camera; `what` names them in the error."""
     values = np.asarray(values, dtype=float)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != len(rig)) or not (values > 0).all():
         raise ValueError(

@@ -1,39 +1,55 @@
-"""Who disagrees with whom: reprojection errors per camera and keypoint, and what they mean in words."""
+"""Which cameras disagree with the others and which keypoints cannot be reconstructed, from reprojection errors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
-from .consensus import Triangulation, triangulate_ransac
-from .input_checks import check_confidence, check_points_2d
+from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
+from .input_checks import as_dataset, check_observations, from_views, matching_rig
 
+_JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 _SAMPLE = 4000  # points that each camera is judged by
 _ENOUGH = 30  # points below which nothing is said about a camera or keypoint
 _WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) at which it disagrees
-_BIAS = 1.5  # times the others' sigma that a camera's residuals must lean to one side to be called moved
-_HOPELESS = 0.5  # share of the frames with a point below which a keypoint is hopeless
-_DOUBTFUL = 0.25  # share of outliers above which a camera or keypoint is named
+_BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
+_MOSTLY_MISSING = 0.5  # share of the frames with a point below which a keypoint is named
+_MANY_OUTLIERS = 0.25  # share of outliers above which a camera or keypoint is named
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """Reprojection errors and what they say.
+    """Reprojection errors per camera and keypoint, and warnings in words.
 
-    cameras : DataFrame, one row per camera: n (observations), median_px and sigma_px (of inliers), outlier_share,
-        left_out_px (median distance from what the other cameras say without it), shift_x_px and shift_y_px (median of
-        that difference: a camera that moved leans to one side)
-    keypoints : DataFrame, one row per keypoint: n_frames, reconstructed (share of the frames), two_views (share of the
-        points), median_px, sigma_px, outlier_share
-    table : (n_cameras, n_keypoints) DataFrame of the median reprojection error of inliers, pixels
-    messages : sentences, the most serious first; empty where all is well
+    Parameters
+    ----------
+    cameras : pandas.DataFrame
+        One row per camera: n (observations), median_px and sigma_px (of inliers), outlier_share, left_out_px (median
+        distance from the points of the other cameras), shift_x_px and shift_y_px (median of that difference: a camera
+        that moved is off to one side), others_px (the other cameras' own sigma without it).
+    keypoints : pandas.DataFrame
+        One row per keypoint: n_frames, reconstructed (share of the frames), two_views (share of the points), median_px,
+        sigma_px, outlier_share.
+    table : pandas.DataFrame, shape (n_cameras, n_keypoints), pixels
+        Median reprojection error of inliers.
+    messages : tuple of str
+        Sentences, the most serious first; empty where all is well.
+
+    Examples
+    --------
+    See `diagnose`, which returns it.
+
+    >>> list(Diagnosis.__dataclass_fields__)
+    ['cameras', 'keypoints', 'table', 'messages']
     """
 
     cameras: pd.DataFrame
@@ -46,36 +62,69 @@ class Diagnosis:
 
 
 def diagnose(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
     keypoints: Sequence[str] | None = None,
     confidence: Array | None = None,
     triangulation: Triangulation | None = None,
 ) -> Diagnosis:
-    """Which camera disagrees with the others and by how much, and which keypoint is hopeless.
+    """Find cameras that disagree with the others, and keypoints that cannot be reconstructed.
 
-    A camera is judged by what the others say without it: one that moved drags every point along and would otherwise
-    hide in the residuals of all.
+    A camera is compared with the points of the other cameras without it: one that moved pulls every point towards
+    itself and would otherwise hide in the residuals of all.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    keypoints : names; None: their numbers
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1
-    triangulation : of these points, if it is there already
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset, of which all individuals
+        are judged together. Of a long recording evenly spread frames are judged, some 30,000 points.
+    rig : CameraRig
+        The calibrated cameras.
+    keypoints : sequence of str, optional
+        Their names. None: those of the dataset, or their numbers.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        As in `triangulate_ransac`. None: that of the dataset, or all alike.
+    triangulation : Triangulation, optional
+        Of all these points, if it is there already.
+
+    Returns
+    -------
+    Diagnosis
+        Tables of errors, and sentences that name what is wrong.
 
     Raises
     ------
-    ValueError : shapes do not fit
+    ValueError
+        Shapes do not fit.
+
+    Examples
+    --------
+    A camera is 20 pixels off to the right.
+
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> x = (-300, -100, 100, 300)
+    >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), [x[i], 0, 1000]) for i in range(4)))
+    >>> rng = np.random.default_rng(0)
+    >>> points_2d = rig.project(rng.uniform(-100, 100, (50, 10, 3)))
+    >>> points_2d += rng.normal(0, 0.5, points_2d.shape)
+    >>> points_2d[2] += [20.0, 0.0]
+    >>> diagnose(points_2d, rig).messages[0][:36]
+    "Camera 'cam_2' disagrees with the ot"
     """
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
-    if points_2d.ndim != 4:
-        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
+    if isinstance(points_2d, xr.Dataset | xr.DataArray):
+        points_2d = as_dataset(points_2d)
+        rig = matching_rig(points_2d, rig)
+        points_2d, confidence, keypoints = _all_individuals(points_2d, rig, confidence, keypoints)
+    points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
     names = [str(i) for i in range(points_2d.shape[2])] if keypoints is None else [str(name) for name in keypoints]
     if len(names) != points_2d.shape[2]:
         raise ValueError(f"there are {len(names)} keypoint names for {points_2d.shape[2]} keypoints")
+    if triangulation is None:
+        some = slice(None, None, max(1, points_2d.shape[1] * points_2d.shape[2] // _JUDGED))
+        points_2d, confidence = points_2d[:, some], None if confidence is None else confidence[:, some]
     found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
     seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
     error = np.where(found.inliers, found.reprojection_error, np.nan)
@@ -83,6 +132,15 @@ def diagnose(
     cameras = _camera_table(points_2d, rig, confidence, found, error, seen)
     by_keypoint = _keypoint_table(found, error, seen, names)
     return Diagnosis(cameras, by_keypoint, table, tuple(_camera_words(cameras) + _keypoint_words(by_keypoint)))
+
+
+def _all_individuals(views: xr.Dataset, rig: CameraRig, confidence: Array | None, keypoints: Sequence[str] | None):
+    """Points, confidence and names of a views dataset; of several individuals their frames one after the other."""
+    found = from_views(views, rig, individuals=True, confidence=confidence, keypoints=keypoints)
+    points_2d, confidence, keypoints = found
+    if points_2d.ndim == 4:
+        return found
+    return np.concatenate(points_2d, axis=1), np.concatenate(np.asarray(confidence), axis=1), keypoints
 
 
 def _median(values: Array, axis) -> Array:
@@ -96,7 +154,7 @@ def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
 
 
 def _camera_table(points_2d, rig, confidence, found, error, seen) -> pd.DataFrame:
-    left_out = np.array([_left_out(points_2d, rig, confidence, c) for c in range(len(rig))])
+    left_out = np.array([_left_out(points_2d, rig, confidence, c, found.sigma) for c in range(len(rig))])
     return pd.DataFrame(
         {
             "n": seen.sum(axis=(1, 2)),
@@ -112,15 +170,22 @@ def _camera_table(points_2d, rig, confidence, found, error, seen) -> pd.DataFram
     )
 
 
-def _left_out(points_2d: Array, rig: CameraRig, confidence: Array | None, camera: int) -> tuple[float, ...]:
-    """(median distance, median shift x and y, the others' own sigma), pixels; NaN with fewer than three cameras."""
+def _left_out(
+    points_2d: Array, rig: CameraRig, confidence: Array | None, camera: int, sigma: Array
+) -> tuple[float, ...]:
+    """(median distance, median shift x and y, the others' own sigma), pixels; NaN with fewer than three cameras.
+
+    `sigma` (n_cameras,) of all cameras together is where the search for the others' own begins.
+    """
     if len(rig) < 3:
         return np.nan, np.nan, np.nan, np.nan
     others = [c for c in range(len(rig)) if c != camera]
     flat = points_2d.reshape(len(rig), -1, 2)
     rows = evenly_spread(flat.shape[1], _SAMPLE)
-    prior = None if confidence is None else confidence.reshape(flat.shape[:2])[:, rows][others]
-    found = triangulate_ransac(flat[:, rows][others], rig.subset([rig.names[c] for c in others]), confidence=prior)
+    prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])[:, rows]
+    rest, seen = rig.subset([rig.names[c] for c in others]), flat[:, rows][others]
+    sigma = refined_sigma(seen, prior[others], rest, sigma[others], judgeable_rows(seen))
+    found = triangulate_ransac(seen, rest, confidence=prior[others] if prior.size else None, sigma=sigma)
     firm = np.where(found.two_views[:, None] & (len(others) > 2), np.nan, found.points_3d)
     shift = flat[camera, rows] - rig[camera].project(firm)
     length = np.linalg.norm(shift, axis=-1)
@@ -150,11 +215,11 @@ def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_],
 
 
 def _camera_words(cameras: pd.DataFrame) -> list[str]:
-    """A camera is to blame if it is far from the others and these agree without it."""
+    """Sentences on cameras that are far from the others while these agree without it, and on those of many outliers."""
     words, rows = [], _rows(cameras)
     agreement = min((row["others_px"] for row in rows.values() if np.isfinite(row["others_px"])), default=np.nan)
-    blamed = {name: row for name, row in rows.items() if _blamed(row, agreement)}
-    for name, row in sorted(blamed.items(), key=lambda item: -item[1]["left_out_px"]):
+    wrong = {name: row for name, row in rows.items() if _is_wrong(row, agreement)}
+    for name, row in sorted(wrong.items(), key=lambda item: -item[1]["left_out_px"]):
         moved = np.hypot(row["shift_x_px"], row["shift_y_px"]) > 0.5 * row["left_out_px"]
         how = (
             f"mostly to one side ({row['shift_x_px']:+.1f}, {row['shift_y_px']:+.1f}) px, as if it had moved:"
@@ -170,12 +235,12 @@ def _camera_words(cameras: pd.DataFrame) -> list[str]:
         share = row["outlier_share"]
         if row["n"] < _ENOUGH:
             words.append(f"Camera '{name}' shares fewer than {_ENOUGH} points with the others.")
-        elif name not in blamed and share > _DOUBTFUL:
+        elif name not in wrong and share > _MANY_OUTLIERS:
             words.append(f"Camera '{name}' is an outlier in {100 * share:.0f} % of what it sees.")
     return words
 
 
-def _blamed(row: dict[str, float], agreement: float) -> bool:
+def _is_wrong(row: dict[str, float], agreement: float) -> bool:
     others = row["others_px"]
     far = row["left_out_px"] > 2 * _WORSE * others
     lean = np.hypot(row["shift_x_px"], row["shift_y_px"]) > _BIAS * others
@@ -185,12 +250,12 @@ def _blamed(row: dict[str, float], agreement: float) -> bool:
 def _keypoint_words(keypoints: pd.DataFrame) -> list[str]:
     words = []
     for name, row in _rows(keypoints).items():
-        if row["n_frames"] and row["reconstructed"] < _HOPELESS:
+        if row["n_frames"] and row["reconstructed"] < _MOSTLY_MISSING:
             words.append(
-                f"Keypoint '{name}' is hopeless: two views agree on it in only {100 * row['reconstructed']:.0f} % of"
-                " the frames; label more frames of it or leave it out."
+                f"Keypoint '{name}' is mostly missing: two views agree on it in only {100 * row['reconstructed']:.0f} %"
+                " of the frames; label more frames of it or leave it out."
             )
-        elif row["outlier_share"] > _DOUBTFUL:
+        elif row["outlier_share"] > _MANY_OUTLIERS:
             words.append(f"Keypoint '{name}' is an outlier in {100 * row['outlier_share']:.0f} % of its views.")
     return words
 

@@ -1,6 +1,8 @@
-"""Linear triangulation, and what an error of so many pixels means in the world."""
+"""Linear triangulation, and the covariance of points from the noise of their pixels."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +12,56 @@ from ...numerics._kernels_matrices import SINGULAR
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
 from . import _kernels_dlt
-from .input_checks import centred_arrays, check_confidence, check_points_2d
+from .input_checks import centred_arrays, check_observations
 
 
-def triangulate_dlt(points_2d: Array, rig: CameraRig, *, confidence: Array | None = None) -> Array:
-    """The point nearest to all rays, by weighted linear equations in closed form (Hartley and Zisserman 2003, 12.2).
+def triangulate_dlt(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> Array:
+    """Triangulate points by weighted linear equations in closed form (direct linear transformation).
 
-    Each view gives two equations, scaled to pixels with the depth of a first solution (Hartley and Sturm 1997, 4.2),
-    so that near and far cameras count alike. One gross outlier ruins a point: see `triangulate_ransac`.
+    Each view gives two equations, scaled to pixels with the depth of a first solution, so that near and far cameras
+    count alike. One gross outlier ruins a point: see `triangulate_ransac`.
 
     Parameters
     ----------
-    points_2d : (n_cameras, ..., 2), pixels as the lens shows them, NaN where missing
-    confidence : (n_cameras, ...), 0-1, weights of the squared errors; NaN and 0 leave a view out; None: all alike
+    points_2d : ndarray, shape (n_cameras, ..., 2), pixels, or xarray.Dataset
+        Keypoints in the distorted image, the cameras in the order of the rig, NaN where missing; or a views dataset,
+        whose cameras are found by name.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, ...), 0-1, optional
+        Weights of the squared errors; NaN and 0 leave a view out. None: that of the dataset, or all alike.
 
     Returns
     -------
-    (..., 3) world units; NaN where fewer than two views see the point, their rays are parallel, or it lies behind one
+    ndarray, shape (..., 3), world units
+        Points; NaN where fewer than two views see the point, their rays are parallel, or it lies behind a camera.
 
     Raises
     ------
-    ValueError : shapes do not fit the rig, a value is infinite, or a confidence is outside 0-1
+    ValueError
+        Shapes do not fit the rig, a value is infinite, or a confidence is outside 0-1.
+
+    See Also
+    --------
+    triangulate_ransac : The same with outliers found and left out.
+    point_covariances : Error bars of the points.
+
+    References
+    ----------
+    Hartley and Zisserman (2003), Multiple View Geometry in Computer Vision, section 12.2; Hartley and Sturm (1997),
+    Triangulation, section 4.2 (the scaling).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 200)))
+    >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
+    >>> triangulate_dlt(points_2d, rig).round(6)
+    array([[[10., 20., 30.]]])
     """
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
+    points_2d, confidence = check_observations(points_2d, rig, confidence)
     shape = points_2d.shape[1:-1]
     flat = points_2d.reshape(len(rig), -1, 2)
     weights = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
@@ -53,21 +81,39 @@ def point_covariances(
 ) -> Array:
     """Covariance of triangulated points: the inverse of the information that the views give, (Σ JᵀJ / σ²)⁻¹.
 
-    The Cramér-Rao bound of independent Gaussian errors on the exact (distorted) projection.
+    The Cramér-Rao bound of independent Gaussian errors on the exact (distorted) projection, J its Jacobian.
 
     Parameters
     ----------
-    points_3d : (..., 3), world units
-    sigma : pixels, standard deviation of a coordinate: a number, (n_cameras,), or (n_cameras, ...) per observation
-    inliers : (n_cameras, ...), bool: the views that count; None: all in which the point projects
+    points_3d : ndarray, shape (..., 3), world units
+        Points; NaN where missing.
+    rig : CameraRig
+        The calibrated cameras.
+    sigma : float or ndarray, shape (n_cameras,) or (n_cameras, ...), pixels
+        Standard deviation of a coordinate: of all, of each camera, or of each observation.
+    inliers : ndarray of bool, shape (n_cameras, ...), optional
+        The views that count. None: all in which the point projects.
 
     Returns
     -------
-    (..., 3, 3), world units squared; NaN where the point is missing or fewer than two views count
+    ndarray, shape (..., 3, 3), world units squared
+        Covariances; NaN where the point is missing or fewer than two views count.
 
     Raises
     ------
-    ValueError : shapes do not fit, or sigma is not positive
+    ValueError
+        Shapes do not fit, or sigma is not positive.
+
+    Examples
+    --------
+    A point at 1 m seen from 0.2 m to either side is known worst along the line of sight, the third axis.
+
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 200)))
+    >>> np.sqrt(np.diag(point_covariances(np.zeros(3), rig, sigma=1.0))).round(2)
+    array([0.71, 0.71, 3.54])
     """
     points_3d = np.asarray(points_3d, dtype=float)
     jacobians = rig.project_jacobian(points_3d)

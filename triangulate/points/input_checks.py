@@ -1,12 +1,107 @@
-"""What every array door of this part checks first, and how its kernels run over blocks of points."""
+"""Checks of 2D points: arrays with the cameras in the rig's order, taken from arrays or from a views dataset."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import xarray as xr
 
 from ...cameras import CameraRig
 from ...cameras.camera import RigArrays
+from ...datasets import DatasetError, Skeleton, check_views, fps_of
 from ...numerics.arrays import Array
+
+_HELD_BY_VIEWS = {
+    "confidence": lambda views: np.asarray(views["confidence"].values, dtype=float),
+    "covariances_2d": lambda views: np.asarray(views["covariance"].values) if "covariance" in views else None,
+    "fps": fps_of,
+    "keypoints": lambda views: tuple(str(name) for name in views["keypoint"].values),
+}
+
+
+def from_views(points_2d: Any, rig: CameraRig, *, individuals: bool = False, **given: Any) -> tuple:
+    """(points_2d, *given.values()), from a views dataset in the rig's order of cameras if it is one.
+
+    Of what is `given` as None the dataset's own is returned: confidence, covariances_2d, fps, keypoints. `individuals`:
+    whether a leading dimension of individuals is taken. A DataArray of positions is taken as a dataset of them.
+
+    Raises
+    ------
+    DatasetError : the dataset is malformed, lacks a camera of the rig, or holds several individuals unasked
+    """
+    if not isinstance(points_2d, xr.Dataset | xr.DataArray):
+        return (points_2d, *given.values())
+    views = check_views(points_2d)
+    missing = [name for name in rig.names if name not in views["view"].values]
+    if missing:
+        raise DatasetError(
+            f"the views lack the cameras {missing} of the rig; they have {[str(v) for v in views['view'].values]}: give"
+            " rig.subset(names) of these"
+        )
+    if "individual" in views.dims and not individuals:
+        raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+    views = views.sel(view=list(rig.names))
+    values = [_HELD_BY_VIEWS[name](views) if value is None else value for name, value in given.items()]
+    return (np.asarray(views["position"].values, dtype=float), *values)
+
+
+def as_dataset(views: Any) -> Any:
+    """A DataArray of positions as a dataset of them; anything else as it is."""
+    return views.to_dataset(name="position") if isinstance(views, xr.DataArray) else views
+
+
+def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
+    """The rig's cameras in the order of the views."""
+    dim = "views" if "views" in getattr(views, "dims", ()) else "view"
+    if not isinstance(views, xr.Dataset) or dim not in views.coords:
+        raise DatasetError("views must be an xarray.Dataset with camera names along 'view'")
+    names = [str(name) for name in views[dim].values]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DatasetError(f"the views repeat the cameras {repeated}; each camera may appear once")
+    unknown = [name for name in names if name not in rig.names]
+    if unknown:
+        raise DatasetError(
+            f"the views come from cameras {unknown} that the rig does not have; it has {list(rig.names)}"
+        )
+    if len(names) < 2:
+        raise DatasetError(f"3D needs at least two views; the dataset has only {names}")
+    empty = [dim for dim, size in views.sizes.items() if size == 0]
+    if empty:
+        raise DatasetError(f"the views hold nothing along {empty}; there is nothing to reconstruct")
+    return rig.subset(names)
+
+
+def check_observations(
+    points_2d: Any, rig: CameraRig, confidence: Array | None = None, *, fewest_views: int = 2, by_frame: bool = False
+) -> tuple[Array, Array | None]:
+    """2D points and confidence as arrays, after all was checked; `by_frame`: (n_cameras, n_frames, n_keypoints, 2).
+
+    Raises
+    ------
+    DatasetError, ValueError : as `from_views`, `check_points_2d` and `check_confidence`
+    """
+    points_2d, confidence = from_views(points_2d, rig, confidence=confidence)
+    points_2d = check_points_2d(points_2d, rig, fewest_views)
+    if by_frame and points_2d.ndim != 4:
+        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
+    return points_2d, check_confidence(confidence, points_2d, rig)
+
+
+def in_order(skeleton: Skeleton, keypoints: Sequence[str]) -> Skeleton:
+    """The skeleton with the keypoints in the order of the views, which may have more of them.
+
+    Raises
+    ------
+    ValueError : the views lack a keypoint of the skeleton
+    """
+    unknown = sorted(set(skeleton.keypoints) - set(keypoints))
+    if unknown:
+        raise ValueError(f"the skeleton's keypoints {unknown} are not in the views, which have {list(keypoints)}")
+    return replace(skeleton, keypoints=tuple(keypoints))
 
 
 def check_points_2d(points_2d: Array, rig: CameraRig, fewest_views: int = 2) -> Array:

@@ -1,40 +1,63 @@
-"""The older way, kept as a baseline: every camera pair on its own, then the median of the pairs."""
+"""Triangulation by every pair of cameras on its own, then the median of the pairs: a baseline."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from .dlt import triangulate_dlt
-from .input_checks import check_confidence, check_points_2d
+from .input_checks import check_observations
 
 
 def triangulate_pairs(
-    points_2d: Array, rig: CameraRig, *, confidence: Array | None = None, min_confidence: float = 0.0
+    points_2d: Any, rig: CameraRig, *, confidence: Array | None = None, min_confidence: float = 0.0
 ) -> Array:
-    """Median over all camera pairs of the two-view point, each coordinate on its own.
+    """Median over all pairs of cameras of the two-view point, each coordinate on its own.
 
-    DeepLabCut 3D (Nath et al. 2019) triangulates one pair; Anipose's fast start (Karashchuk et al. 2021) takes this
-    median. Cost grows with the square of the number of cameras; use `triangulate_ransac` for accuracy.
+    A baseline: DeepLabCut 3D triangulates one pair; Anipose's fast start takes this median. The cost grows with the
+    square of the number of cameras; use `triangulate_ransac` for accuracy.
 
     Parameters
     ----------
-    points_2d : (n_cameras, ..., 2), pixels, NaN where missing
-    confidence : (n_cameras, ...), 0-1; views below `min_confidence` are left out; None: all count
+    points_2d : ndarray, shape (n_cameras, ..., 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, ...), 0-1, optional
+        Confidence of each keypoint. None: that of the dataset, or all views count.
+    min_confidence : float, 0-1
+        Views of a lower confidence are left out.
 
     Returns
     -------
-    (..., 3) world units; NaN where fewer than two views see the point
+    ndarray, shape (..., 3), world units
+        Points; NaN where fewer than two views see the point.
 
     Raises
     ------
-    ValueError : as `triangulate_dlt`
+    ValueError
+        As `triangulate_dlt`.
+
+    References
+    ----------
+    Nath et al. (2019), Using DeepLabCut for 3D markerless pose estimation, Nature Protocols; Karashchuk et al. (2021),
+    Anipose, Cell Reports.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
+    >>> triangulate_pairs(points_2d, rig).round(6)
+    array([[[10., 20., 30.]]])
     """
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
+    points_2d, confidence = check_observations(points_2d, rig, confidence)
     if confidence is not None:
         points_2d = np.where((confidence >= min_confidence)[..., None], points_2d, np.nan)
     candidates = [

@@ -1,8 +1,9 @@
-"""Left and right mistaken for each other by some views: found where the other views say so, and undone."""
+"""Left and right keypoints that some views exchanged: found by the geometry of the other views, and put right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,28 @@ from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
 from . import _kernels_swaps
 from .consensus import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
-from .input_checks import centred_arrays, check_confidence, check_points_2d
+from .input_checks import centred_arrays, check_observations, from_views, in_order
 
 
 @dataclass(frozen=True, eq=False)
 class SwapRepair:
-    """2D points with the swaps undone.
+    """2D points in which exchanged left and right keypoints were put right.
 
-    points_2d, confidence : as given, exchanged between mirror partners where a view had them swapped
-    swapped : (n_cameras, n_frames, n_keypoints), bool: what was exchanged (True for both partners)
+    Parameters
+    ----------
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
+        As given, exchanged between mirror partners where a view had them swapped.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, or None
+        Exchanged with the points.
+    swapped : ndarray of bool, shape (n_cameras, n_frames, n_keypoints)
+        What was exchanged; True for both partners.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points_2d = np.zeros((1, 1, 2, 2))
+    >>> SwapRepair(points_2d, None, np.array([[[True, True]]])).swapped.sum()
+    np.int64(2)
     """
 
     points_2d: Array
@@ -30,7 +44,7 @@ class SwapRepair:
 
 
 def repair_swaps(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     skeleton: Skeleton,
     *,
@@ -38,32 +52,60 @@ def repair_swaps(
     sigma: float | Array | None = None,
     swap_probability: float = 0.02,
 ) -> SwapRepair:
-    """Let each view choose between a keypoint and its mirror partner.
+    """Find views that exchanged a left keypoint with its right partner, and undo it.
 
     For each frame and pair of partners, both 3D points are sought together: mid-points from every pair of views, either
-    way round, are scored with every view free to swap its two observations at the prior cost of a swap. The cheapest
-    explanation is kept. At least three views must see a partner, and a majority must have the names right: all views
-    swapped at once cannot be told from geometry.
+    way round, are scored with every view free to swap its two observations at the prior cost of a swap. The explanation
+    of least cost is kept.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    skeleton : its `symmetries` name the partners
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1; moves with the points
-    sigma : pixels, a number or one per camera: standard deviation of a coordinate; None: from the recording
-    swap_probability : of one view in one frame, beforehand
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras.
+    skeleton : Skeleton
+        Its `symmetries` name the partners; its keypoints are those of `points_2d`, in the same order (of a dataset
+        they are found by name).
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        Moves with the points. None: that of the dataset, or all alike.
+    sigma : float or ndarray, shape (n_cameras,), pixels, optional
+        Standard deviation of a coordinate. None: estimated from the recording.
+    swap_probability : float
+        Prior probability that a view swaps a pair in a frame.
 
     Returns
     -------
     SwapRepair
+        The points with the swaps undone, and which they were.
 
     Raises
     ------
-    ValueError : shapes do not fit, the skeleton has no symmetries, or the probability is not between 0 and 0.5
+    ValueError
+        Shapes do not fit, the skeleton has no symmetries, or the probability is not between 0 and 0.5.
+
+    Notes
+    -----
+    At least three views must see a partner, and a majority must have the names right: geometry cannot show that all
+    views are swapped at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import Skeleton
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> points_2d = rig.project(np.array([[[-40.0, 20.0, 0.0], [40.0, 0.0, 10.0]]]))
+    >>> points_2d[1] = points_2d[1, :, ::-1]
+    >>> skeleton = Skeleton(("left_ear", "right_ear"), (), symmetries=(("left_ear", "right_ear"),))
+    >>> repair_swaps(points_2d, rig, skeleton, sigma=1.0).swapped[:, 0, 0]
+    array([False,  True, False])
     """
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
-    if points_2d.ndim != 4 or points_2d.shape[2] != len(skeleton.keypoints):
+    points_2d, keypoints, confidence = from_views(points_2d, rig, keypoints=None, confidence=confidence)
+    points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
+    skeleton = skeleton if keypoints is None else in_order(skeleton, keypoints)
+    if points_2d.shape[2] != len(skeleton.keypoints):
         raise ValueError(f"points_2d has shape {points_2d.shape}; the skeleton has {len(skeleton.keypoints)} keypoints")
     if not skeleton.symmetries:
         raise ValueError("the skeleton names no symmetries: without (left, right) pairs there are no swaps to find")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,10 @@ class PoseInference(Trajectory):
 
 
 def infer_poses(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
-    fps: float,
+    fps: float | None = None,
     skeleton: Skeleton,
     prior: PosePrior | None = None,
     n_states: int | None = None,
@@ -92,7 +93,7 @@ def infer_poses(
         or as `smooth`
     """
     problem = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
-    chosen = keypoint_pairs(skeleton, pairs)
+    chosen = keypoint_pairs(problem.skeleton, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
     trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
@@ -109,9 +110,9 @@ def infer_poses(
 
 
 def check_pose_problem(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
-    fps: float,
+    fps: float | None,
     skeleton: Skeleton,
     prior: PosePrior | None,
     confidence: Array | None,
@@ -124,6 +125,7 @@ def check_pose_problem(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
         )
     problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
+    skeleton = problem.skeleton or skeleton
     if not len(skeleton.bones) or (skeleton.parents < 0).all():
         raise ValueError("pose states need a skeleton with bones; this one has none")
     if prior is not None and (prior.skeleton.keypoints, set(prior.skeleton.bones)) != (

@@ -11,7 +11,7 @@ from ...calibration.solver.frame_offsets import agree
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array
-from ..points.input_checks import check_confidence, check_points_2d
+from ..points.input_checks import check_observations
 
 _LEAST_CONFIDENCE = 0.1
 _MIN_POINTS = 60
@@ -98,10 +98,7 @@ def frame_offsets(
 
 def usable_points(points_2d: Array, rig: CameraRig, confidence: Array | None) -> Array:
     """(n_cameras, n_frames, n_keypoints, 2), checked, with improbable points as NaN."""
-    points_2d = check_points_2d(points_2d, rig)
-    confidence = check_confidence(confidence, points_2d, rig)
-    if points_2d.ndim != 4:
-        raise ValueError(f"points_2d has shape {points_2d.shape}, expected (n_cameras, n_frames, n_keypoints, 2)")
+    points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
     if confidence is None:
         return points_2d
     return np.where((confidence >= _LEAST_CONFIDENCE)[..., None], points_2d, np.nan)

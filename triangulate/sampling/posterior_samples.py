@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,10 +115,10 @@ class PoseSamples:
 
 
 def sample_poses(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
-    fps: float,
+    fps: float | None = None,
     skeleton: Skeleton,
     prior: PosePrior | None = None,
     n_states: int | None = None,

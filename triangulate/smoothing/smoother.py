@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ..points.input_checks import check_confidence, check_points_2d
+from ..points.input_checks import check_observations, from_views, in_order
 from .difference_prior import ORDERS
 from .observations import relative_noise
 from .overlapping_windows import Problem, learn, solve_window, solve_windows
@@ -19,10 +20,10 @@ from .trajectory import Trajectory
 
 
 def smooth(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
-    fps: float,
+    fps: float | None = None,
     confidence: Array | None = None,
     covariances_2d: Array | None = None,
     skeleton: Skeleton | None = None,
@@ -40,8 +41,9 @@ def smooth(
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing
-    fps : frames per second
+    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing; or a views
+        dataset, which holds confidence, covariances and times as well
+    fps : frames per second; needed unless `points_2d` is a dataset
     confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
         0.02-0.98; NaN and 0 leave a pixel out; None: all alike
     covariances_2d : (n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, what a detector claims of each pixel's
@@ -60,26 +62,27 @@ def smooth(
     ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
     """
     problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
-    chosen, learned = keypoint_pairs(skeleton, pairs), learn(problem)
+    chosen, learned = keypoint_pairs(problem.skeleton, pairs), learn(problem)
     solve = partial(solve_window, problem, learned, chosen)
     options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
     return solve_windows(problem, learned, solve, pairs=chosen, **options)[0]
 
 
 def check_problem(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
-    fps: float,
+    fps: float | None,
     confidence: Array | None,
     skeleton: Skeleton | None,
     order: int | None,
     covariances_2d: Array | None = None,
 ) -> Problem:
-    points_2d = check_points_2d(points_2d, rig, fewest_views=1)
-    if points_2d.ndim != 4:
-        raise ValueError(f"points_2d has shape {points_2d.shape}; expected (n_cameras, n_frames, n_keypoints, 2)")
-    confidence = check_confidence(confidence, points_2d, rig)
-    if not (np.isfinite(fps) and fps > 0):
+    given = {"confidence": confidence, "covariances_2d": covariances_2d, "fps": fps, "keypoints": None}
+    points_2d, confidence, covariances_2d, fps, keypoints = from_views(points_2d, rig, **given)
+    points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
+    if skeleton is not None and keypoints is not None:
+        skeleton = in_order(skeleton, keypoints)
+    if fps is None or not (np.isfinite(fps) and fps > 0):
         raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
     if order is not None and order not in ORDERS:
         raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None for the order of largest evidence")

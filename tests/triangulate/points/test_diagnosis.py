@@ -1,9 +1,10 @@
-"""Which camera disagrees, which keypoint is hopeless."""
+"""Which camera disagrees, which keypoint is mostly missing."""
 
 import numpy as np
 import pytest
 
 from benchmarks.rings import make_recording
+from muybridge.datasets import views_dataset
 from muybridge.triangulate import diagnose
 
 NAMES = [f"point_{i}" for i in range(20)]
@@ -34,7 +35,7 @@ def test_a_camera_that_moved_is_named_with_its_shift(shift):
     np.testing.assert_allclose([row["shift_x_px"], row["shift_y_px"]], shift, atol=0.6)
 
 
-def test_a_camera_of_nonsense_and_a_hopeless_keypoint_are_named():
+def test_a_camera_of_nonsense_and_a_keypoint_of_nonsense_are_named():
     recording = make_recording(seed=5, n_frames=150)
     points_2d, rng = recording.points_2d.copy(), np.random.default_rng(0)
     points_2d[1] = rng.uniform(0, 1000, points_2d[1].shape)
@@ -42,7 +43,7 @@ def test_a_camera_of_nonsense_and_a_hopeless_keypoint_are_named():
     words = diagnose(points_2d, recording.rig, keypoints=NAMES).messages
     assert "Camera 'cam_1' disagrees" in words[0]
     assert "in all directions" in words[0]
-    assert any("Keypoint 'point_7' is hopeless" in word for word in words)
+    assert any("Keypoint 'point_7' is mostly missing" in word for word in words)
     assert len(words) == 2
 
 
@@ -54,3 +55,17 @@ def test_nothing_seen_two_cameras_and_wrong_names():
     assert "shares fewer than 30 points" in nothing.messages[0]
     with pytest.raises(ValueError, match="keypoint names"):
         diagnose(recording.points_2d, recording.rig, keypoints=["a"])
+
+
+def test_a_views_dataset_names_keypoints_and_all_individuals_are_judged_together():
+    recording = make_recording(n_cameras=4, seed=9, n_frames=60)
+    points_2d = recording.points_2d.copy()
+    points_2d[3] += 15.0
+    cameras = list(recording.rig.names)
+    common = {"keypoints": NAMES, "times": np.arange(60) / 100}
+    views = views_dataset(points_2d[::-1], cameras=cameras[::-1], confidence=recording.confidence[::-1], **common)
+    assert "Camera 'cam_3' disagrees" in diagnose(views, recording.rig).messages[0]
+    two = views_dataset(np.stack([recording.points_2d, points_2d]), cameras=cameras, **common)
+    found = diagnose(two, recording.rig)
+    assert found.keypoints["n_frames"].tolist() == [120] * 20
+    assert found.keypoints.index.tolist() == NAMES
