@@ -15,12 +15,11 @@ from ...numerics.arrays import Array
 from ..files import FormatError
 from ..tables.exact_csv import read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
-from . import _kernels
 
 AXES = ("x", "y", "z")
 EXTRAS = ("error", "ncams", "score")
 TRANSFORM = tuple([f"M_{i}{j}" for i in range(3) for j in range(3)] + [f"center_{i}" for i in range(3)])
-_CHUNK_NUMBERS = 2_000_000
+_CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
 
 
 def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
@@ -132,67 +131,51 @@ def write_pose_csv(pose: xr.Dataset, path: Path, *, plain: bool = False) -> None
         pose = pose.squeeze("individual", drop=True)
     columns = _plain_columns(pose) if plain else _anipose_columns(pose)
     unit = None if plain or _is_anipose(pose) else str(pose["position"].attrs["units"])
-    values = np.column_stack([values for values, _ in columns.values()])
-    as_integer = np.array([integer for _, integer in columns.values()])
-    for name, column, integer in zip(columns, values.T, as_integer, strict=True):
-        if integer and not np.array_equal(column, np.round(column)):
-            as_integer[list(columns).index(name)] = False
-    with atomic_write(path) as partial, partial.open("wb") as stream:
-        names = [*columns, "unit"] if unit is not None else list(columns)
-        stream.write((",".join(_quoted(name) for name in names) + "\n").encode())
-        rows = max(1, _CHUNK_NUMBERS // values.shape[1])
-        for start in range(0, len(values), rows):
-            text = csv_rows(values[start : start + rows], as_integer)
-            if unit is not None:
-                text = text.replace(b"\n", f",{_quoted(unit)}\n".encode())
-            stream.write(text)
+    names = [*columns, "unit"] if unit is not None else list(columns)
+    ending = f",{_quoted(unit)}\n" if unit is not None else "\n"
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(",".join(map(_quoted, names)) + "\n")
+        for start in range(0, pose.sizes["time"], _CHUNK_ROWS):
+            part = [_cells(values[start : start + _CHUNK_ROWS]) for values in columns.values()]
+            stream.writelines(",".join(row) + ending for row in zip(*part, strict=True))
 
 
-def csv_rows(values: Array, as_integer: NDArray[np.bool_]) -> bytes:
-    """(n_rows, n_columns) as comma-separated lines, each number as short as it can be without losing a bit.
-
-    NaN is an empty cell; columns marked `as_integer` have no decimal point.
-    """
-    size = np.abs(values)
-    odd = (size != 0) & ((size < _kernels.SMALLEST) | (size >= _kernels.LARGEST))
-    if not odd.any():
-        out = np.empty(26 * values.size + 2, dtype=np.uint8)
-        return out[: _kernels.write_rows(np.ascontiguousarray(values), as_integer, out)].tobytes()
-    lines = []
-    for row, is_odd in zip(values, odd.any(axis=1), strict=True):
-        if is_odd:
-            cells = (
-                "" if x != x else str(int(x)) if whole else repr(x)
-                for x, whole in zip(row.tolist(), as_integer, strict=True)
-            )
-            lines.append((",".join(cells) + "\n").encode())
-        else:
-            lines.append(csv_rows(row[None], as_integer))
-    return b"".join(lines)
+def _cells(values: NDArray) -> list[str]:
+    """The cells of a column: numbers as `repr` writes them, to the last bit (and faster than pandas); NaN is empty."""
+    written = list(map(repr, values.tolist()))
+    if values.dtype.kind == "f":
+        for row in np.flatnonzero(np.isnan(values)).tolist():
+            written[row] = ""
+    return written
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if re.search(r'[,"\n]', name) else name
 
 
-def _anipose_columns(pose: xr.Dataset) -> dict[str, tuple[Array, bool]]:
-    """Column name -> (values, whether they are whole numbers), in anipose's order."""
-    n_frames = pose.sizes["time"]
-    columns: dict[str, tuple[Array, bool]] = {}
+def _anipose_columns(pose: xr.Dataset) -> dict[str, NDArray]:
+    """Column name -> (n_frames,) values, in anipose's order."""
+    n_frames, first = pose.sizes["time"], _first_frame(pose)
+    columns: dict[str, NDArray] = {}
     position = pose["position"].transpose("time", "keypoint", "space").values
     extras = _extras(pose)
     for k, keypoint in enumerate(map(str, pose["keypoint"].values)):
         for a, axis in enumerate(AXES):
-            columns[f"{keypoint}_{axis}"] = (position[:, k, a], False)
+            columns[f"{keypoint}_{axis}"] = position[:, k, a]
         for name, values in extras.items():
-            columns[f"{keypoint}_{name}"] = (values[:, k], name == "ncams")
+            columns[f"{keypoint}_{name}"] = _as_integers(values[:, k]) if name == "ncams" else values[:, k]
     transform = np.asarray(pose.attrs.get("anipose_transform", np.r_[np.eye(3).ravel(), np.zeros(3)]), float)
     for name, value in zip(TRANSFORM, transform, strict=True):
-        columns[name] = (np.full(n_frames, value), False)
-    columns["fnum"] = (np.arange(_first_frame(pose), _first_frame(pose) + n_frames, dtype=np.float64), True)
+        columns[name] = np.full(n_frames, value)
+    columns["fnum"] = np.arange(first, first + n_frames)
     if not _is_anipose(pose):
-        columns["time"] = (np.asarray(pose["time"].values, float), False)
+        columns["time"] = np.asarray(pose["time"].values, float)
     return columns
+
+
+def _as_integers(values: Array) -> NDArray:
+    """Numbers of an integer type where all are whole; a column with missing numbers stays as it is."""
+    return values.astype(np.int64) if np.array_equal(values, np.round(values)) else values
 
 
 def _is_anipose(pose: xr.Dataset) -> bool:
@@ -227,12 +210,13 @@ def _extras(pose: xr.Dataset) -> dict[str, Array]:
     return {"error": error, "ncams": n_cameras, "score": score}
 
 
-def _plain_columns(pose: xr.Dataset) -> dict[str, tuple[Array, bool]]:
-    columns: dict[str, tuple[Array, bool]] = {"time": (np.asarray(pose["time"].values, float), False)}
+def _plain_columns(pose: xr.Dataset) -> dict[str, NDArray]:
+    """Column name -> (n_frames,) values: time, coordinates and confidence."""
+    columns: dict[str, NDArray] = {"time": np.asarray(pose["time"].values, float)}
     for keypoint in map(str, pose["keypoint"].values):
         point = pose.sel(keypoint=keypoint)
         for axis in AXES:
-            columns[f"{keypoint}_{axis}"] = (point["position"].sel(space=axis).values, False)
+            columns[f"{keypoint}_{axis}"] = point["position"].sel(space=axis).values
         if "confidence" in pose:
-            columns[f"{keypoint}_confidence"] = (point["confidence"].values.astype(float), False)
+            columns[f"{keypoint}_confidence"] = point["confidence"].values.astype(float)
     return columns
