@@ -5,7 +5,7 @@ from ..cameras.rig_files import read_rig, write_rig
 from .boards.detection import BoardDetections, detect_board
 from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .errors import CalibrationError
-from .quality.projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
+from .projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .quality.report import CalibrationReport
 from .solver.frame_offsets import BoardOffsets, board_offsets
 from .workflow import Calibration, calibrate

@@ -16,8 +16,8 @@ from .training_config import Augmentation, Recipe
 if TYPE_CHECKING:
     from .active_learning.frame_extraction import extract_frames
     from .active_learning.frame_suggestion import export_suggestions, pseudo_labels, suggest_frames
-    from .detector import Detector, DetectorError, load_detector
     from .inference.corruption import corrupt, corruption_table
+    from .inference.detector import Detector, DetectorError, load_detector
     from .inference.drawing import draw_pose, label_video, plot_training
     from .inference.evaluation import evaluate
     from .inference.video_prediction import predict
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .training.train_detector import train
 
 _LAZY = {
-    "Detector": "detector",
-    "DetectorError": "detector",
+    "Detector": "inference.detector",
+    "DetectorError": "inference.detector",
     "WeightsError": "networks.pretrained_weights",
     "corrupt": "inference.corruption",
     "corruption_table": "inference.corruption",
@@ -35,7 +35,7 @@ _LAZY = {
     "export_suggestions": "active_learning.frame_suggestion",
     "extract_frames": "active_learning.frame_extraction",
     "label_video": "inference.drawing",
-    "load_detector": "detector",
+    "load_detector": "inference.detector",
     "plot_training": "inference.drawing",
     "predict": "inference.video_prediction",
     "pseudo_labels": "active_learning.frame_suggestion",

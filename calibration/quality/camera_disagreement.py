@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array
@@ -19,52 +18,16 @@ from ..solver.initial_poses import (
     board_outline,
     chain,
     pair_fits,
-    plane_poses,
     poses_of,
     relative_pose,
-    spread_frames,
 )
 from ..solver.robust_solution import Problem, Solution, solve, start_frames
+from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
 
 MAX_SHIFT = 5
 _SURE = 2.0
 _CLEARLY = 0.5
-_MAX_FRAMES = 80
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)
-Poses = list[tuple[Array, Array]]
-
-
-def camera_poses(solution: Solution, lenses: Array) -> Poses:
-    """Each camera's own board poses, both candidates."""
-    return [own_poses(solution, lenses, c)[:2] for c in range(solution.problem.n_cameras)]
-
-
-def errors_alone(solution: Solution, lenses: Array) -> Array:
-    """(n_cameras,) each camera's median error alone, pixels, over some of its frames."""
-    alone = np.full(solution.problem.n_cameras, np.nan)
-    for c in range(len(alone)):
-        error = own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
-        alone[c] = np.nanmedian(error) if np.isfinite(error).any() else np.nan
-    return alone
-
-
-def own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
-    """`plane_poses` of one camera with its lens out of `lenses` (n_lenses, 18), in some frames."""
-    problem, lens = solution.problem, solution.problem.lens_of[c]
-    camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
-    return plane_poses(problem.corners[c][frames], problem.points, camera)
-
-
-def frame_errors(solution: Solution) -> Array:
-    """(n_cameras, n_poses) median distance of each view, pixels, NaN where there is none."""
-    views, distances = solution.views, solution.distances
-    distances = np.where(np.isfinite(distances), distances, 1e3)
-    distances = distances[np.lexsort((distances, views.view_of))]
-    first, last = views.starts[:-1], views.starts[1:] - 1
-    middle = 0.5 * (distances[(first + last) // 2] + distances[(first + last + 1) // 2])
-    table = np.full((solution.problem.n_cameras, len(solution.frames)), np.nan)
-    table[views.camera, views.frame] = middle
-    return table
 
 
 def disagreement(solution: Solution, alone: Array) -> Array:

@@ -7,15 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
-from ..boards.patterns import Board
 from ..boards.wrong_board import board_hint
 from ..errors import CalibrationError
 from ..solver.covariance import focal_deviation
-from ..solver.initial_lenses import fit_lens, lens_row
-from ..solver.initial_poses import spread_frames
 from ..solver.robust_solution import Solution
 
 MIN_FRAMES = 5
@@ -112,41 +108,6 @@ def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
         groups.append(sorted(group))
         left = [node for node in left if node not in group]
     return groups
-
-
-def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
-    """Refuse corners that no view of the board explains: the board is not the one described.
-
-    `error`: distance, pixels, within which 75 % of the corners lie in the single camera's first fit (`initial_lens`).
-    """
-    first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
-    lengths = np.linalg.norm(first - second, axis=-1)
-    square = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
-    if not np.isfinite(error) or error > max(0.06 * square, 2.0):
-        raise CalibrationError(
-            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
-            "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
-        )
-
-
-def check_given(camera: Camera, own: Array, own_fisheye: bool, corners: Array, board: Board) -> None:
-    """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
-
-    `own` (18,): the lens row of `start_lens`; corners (n_frames, n_corners, 2), pixels.
-    """
-    chosen = corners[spread_frames(corners, 40)]
-    row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
-    errors = []
-    for lens, kind in ((row, fisheye), (own, own_fisheye)):
-        fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
-        errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
-    change = row[:2] / own[:2] - 1
-    if errors[0] > 2 * errors[1] + 0.2 or (errors[0] > 1.2 * errors[1] and np.abs(change).max() > 0.1):
-        raise CalibrationError(
-            f"camera '{camera.name}': the given intrinsics do not fit its views of the board (median error"
-            f" {errors[0]:.2g} px, {errors[1]:.2g} px with a lens of its own, whose focal length is {own[0]:.0f}, not"
-            f" {row[0]:.0f} px); were they made with another lens, zoom or resolution? Leave them to be estimated"
-        )
 
 
 def tilt_spread(solution: Solution) -> Array:

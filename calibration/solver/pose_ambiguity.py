@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ..quality.camera_disagreement import frame_errors, own_poses
 from .robust_solution import Solution, Start, fit_frozen, frames_of, resolved, solve
+from .single_camera import frame_errors, own_poses
 
 _FAR = 3.5  # times the median view's error
 _MAX_SHARE = 0.35  # more frames than this are no exceptions

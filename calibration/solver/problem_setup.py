@@ -12,9 +12,9 @@ from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Board, Checkerboard, MarkerBoard
 from ..errors import CalibrationError
-from ..quality.checks import check_given, check_plane
 from .checkerboard_orientation import settle_checkerboards
-from .initial_lenses import LENS_KINDS, LensKind, lens_camera, lens_row, start_lens
+from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, start_lens
+from .initial_poses import spread_frames
 from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored
 from .robust_solution import Problem
 
@@ -138,3 +138,38 @@ def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
 
 def _kind_of(camera: Camera) -> LensKind:
     return "fisheye" if camera.model == "fisheye" else len(camera.distortion)
+
+
+def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
+    """Refuse corners that no view of the board explains: the board is not the one described.
+
+    `error`: distance, pixels, within which 75 % of the corners lie in the single camera's first fit (`initial_lens`).
+    """
+    first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
+    lengths = np.linalg.norm(first - second, axis=-1)
+    square = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
+    if not np.isfinite(error) or error > max(0.06 * square, 2.0):
+        raise CalibrationError(
+            f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
+            "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
+        )
+
+
+def check_given(camera: Camera, own: Array, own_fisheye: bool, corners: Array, board: Board) -> None:
+    """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
+
+    `own` (18,): the lens row of `start_lens`; corners (n_frames, n_corners, 2), pixels.
+    """
+    chosen = corners[spread_frames(corners, 40)]
+    row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
+    errors = []
+    for lens, kind in ((row, fisheye), (own, own_fisheye)):
+        fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
+        errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
+    change = row[:2] / own[:2] - 1
+    if errors[0] > 2 * errors[1] + 0.2 or (errors[0] > 1.2 * errors[1] and np.abs(change).max() > 0.1):
+        raise CalibrationError(
+            f"camera '{camera.name}': the given intrinsics do not fit its views of the board (median error"
+            f" {errors[0]:.2g} px, {errors[1]:.2g} px with a lens of its own, whose focal length is {own[0]:.0f}, not"
+            f" {row[0]:.0f} px); were they made with another lens, zoom or resolution? Leave them to be estimated"
+        )

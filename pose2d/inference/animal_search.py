@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...formats.labels.labelled_frames import mirror_partners
 from ...formats.video.reading import Image
-from ..detector import Detector
 from ..training_config import Recipe
 from .animal_boxes import box_centre
+from .detector import Detector
 from .engine import Engine, Found, View, engine_of
 from .image_transforms import turned, window
 from .runtimes import SIDE

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
-from ..detector import Detector
 from .animal_search import finder_of
+from .detector import Detector
 from .evaluation import error_table, matching_labels
 from .labelled_pictures import labelled_images
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from ...datasets import Array, check_views, fps_of
 from ...formats.video.reading import Image, probe_video, read_frames
 from ...formats.video.writing import open_video_writer
-from ..detector import Detector
+from .detector import Detector
 
 
 def draw_pose(

@@ -7,8 +7,8 @@ import pandas as pd
 
 from ...datasets import Array
 from ...formats.labels.labelled_frames import LabelError, Labels
-from ..detector import Detector
 from .animal_search import Finder, finder_of
+from .detector import Detector
 from .engine import Found
 from .labelled_pictures import images_of
 

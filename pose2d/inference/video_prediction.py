@@ -19,8 +19,8 @@ from tqdm import tqdm
 from ...datasets import Array, frame_times, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
-from ..detector import Detector
 from .animal_search import Finder, centre_of, finder_of
+from .detector import Detector
 from .engine import Found, View
 from .image_transforms import warp
 from .uncertainty import Uncertainty

@@ -11,9 +11,9 @@ import numpy as np
 from torch import nn
 
 from ...formats.labels.labelled_frames import LabelError, Labels
-from ..detector import Detector, DetectorError
 from ..inference.animal_boxes import box_labels
 from ..inference.animal_search import finder_of
+from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
 from ..networks.registry import PoseNet, build_network

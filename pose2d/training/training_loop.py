@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from ...datasets.atomic_files import atomic_write
 from ...formats.labels.labelled_frames import Labels
-from ..detector import DetectorError
 from ..inference.animal_boxes import BOX_KEYPOINTS
 from ..inference.animal_search import Finder
+from ..inference.detector import DetectorError
 from ..inference.engine import engine_of, use_bf16
 from ..inference.evaluation import locate
 from ..inference.runtimes import as_input

@@ -133,7 +133,7 @@ def test_pictures_of_another_size_than_was_labelled_are_refused(labels):
 
 def test_a_detector_of_another_version_is_refused(detector, tmp_path, monkeypatch):
     with monkeypatch.context() as earlier:
-        earlier.setattr("muybridge.pose2d.detector.FORMAT", "muybridge detector 1")
+        earlier.setattr("muybridge.pose2d.inference.detector.FORMAT", "muybridge detector 1")
         path = detector.save(tmp_path / "old.safetensors")
     with pytest.raises(DetectorError, match=r"old.safetensors is a detector of another version .* train it again"):
         load_detector(path)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from muybridge.calibration import CameraRig, calibrate
-from muybridge.calibration.quality.camera_disagreement import frame_errors, own_poses
 from muybridge.calibration.solver.pose_ambiguity import repaired
 from muybridge.calibration.solver.problem_setup import make_problem
 from muybridge.calibration.solver.robust_solution import solve
+from muybridge.calibration.solver.single_camera import frame_errors, own_poses
 from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
 
 door = sys.modules[calibrate.__module__]

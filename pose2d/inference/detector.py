@@ -12,10 +12,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..datasets.atomic_files import atomic_write
-from .inference.uncertainty import Uncertainty
-from .networks.registry import PoseNet, build_network
-from .training_config import Recipe
+from ...datasets.atomic_files import atomic_write
+from ..networks.registry import PoseNet, build_network
+from ..training_config import Recipe
+from .uncertainty import Uncertainty
 
 FORMAT = "muybridge detector 2"
 _LOCATOR = "locator."

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...numerics.arrays import Array
-from ..solver import _kernels_bundle as kernels
-from ..solver.bundle_adjustment import tilt_matrices
-from ..solver.covariance import N_CAMERA
-from ..workflow import Calibration
+from ..numerics.arrays import Array
+from .solver import _kernels_bundle as kernels
+from .solver.bundle_adjustment import tilt_matrices
+from .solver.covariance import N_CAMERA
+from .workflow import Calibration
 
 
 def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
