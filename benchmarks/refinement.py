@@ -3,8 +3,8 @@
     python benchmarks/refinement.py [--quick]
 
 Real boards: frame offsets put into one camera (how many are found). Per recording: the same from keypoints, with the
-z-scores of all, knocks of one camera before the recording (largest error left in any camera) and during it (the frame
-found). Random numbers are fixed.
+z-scores of all, movements of one camera before the recording (largest error left in any camera) and during it (the
+frame found). Random numbers are fixed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from muybridge.cameras.rotations import rotation_matrix, rotation_vector
 from muybridge.triangulate import frame_offsets, refine_rig
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "synthetic_ring"
-KNOCK_FRAME = 1500
+MOVED_AT = 1500
 
 
 def load(name: str) -> tuple[CameraRig, np.ndarray, np.ndarray, np.ndarray]:
@@ -36,7 +36,7 @@ def load(name: str) -> tuple[CameraRig, np.ndarray, np.ndarray, np.ndarray]:
     return CameraRig(tuple(cameras)), held["points2d"], held["confidence"], held["truth"]
 
 
-def late(points_2d: np.ndarray, camera: int, k: int) -> np.ndarray:
+def delayed(points_2d: np.ndarray, camera: int, k: int) -> np.ndarray:
     shifted = points_2d.copy()
     shifted[camera] = np.nan
     if k > 0:
@@ -46,7 +46,7 @@ def late(points_2d: np.ndarray, camera: int, k: int) -> np.ndarray:
     return shifted
 
 
-def knocked(camera: Camera, degrees: float, rng: np.random.Generator) -> Camera:
+def turned_and_shifted(camera: Camera, degrees: float, rng: np.random.Generator) -> Camera:
     """Turned by so many degrees about a random axis and shifted by 8 mm per degree."""
     turn, shift = rng.normal(size=(2, 3))
     R = rotation_matrix(np.radians(degrees) * turn / np.linalg.norm(turn)) @ camera.R
@@ -62,7 +62,7 @@ def offsets_table(name: str, cameras: range) -> None:
     found, z = 0, []
     for c in cameras:
         for k in (-2, 1, 3):
-            result = frame_offsets(late(points_2d, c, k), rig, confidence=confidence)
+            result = frame_offsets(delayed(points_2d, c, k), rig, confidence=confidence)
             truth = np.eye(len(rig))[c] * k
             found += bool(np.array_equal(np.round(result.to_apply()), truth))
             z += list(((result.offsets - truth) / np.maximum(result.std, 1e-9))[result.std > 0])
@@ -83,32 +83,34 @@ def boards_table() -> None:
     print(f"real boards (rodent_4cam, {len(corners)} images a camera) frame offsets: {found} of 12")
 
 
-def knocks_table(name: str, cameras: range) -> None:
+def movements_table(name: str, cameras: range) -> None:
     rig, points_2d, confidence, truth = load(name)
     rng = np.random.default_rng(0)
     for degrees in (0.3, 1.0, 5.0):
         turned, shifted, named, seconds = [], [], 0, []
         for c in cameras:
             start = time.perf_counter()
-            found = refine_rig(points_2d, with_camera(rig, c, knocked(rig[c], degrees, rng)), confidence=confidence)
+            found = refine_rig(
+                points_2d, with_camera(rig, c, turned_and_shifted(rig[c], degrees, rng)), confidence=confidence
+            )
             seconds.append(time.perf_counter() - start)
             pairs = list(zip(found.rig, rig, strict=True))
             turned.append(max(np.degrees(np.linalg.norm(rotation_vector(a.R @ b.R.T))) for a, b in pairs))
             shifted.append(max(np.linalg.norm(a.center - b.center) for a, b in pairs))
             named += len(found.report.warnings) == 1 and f"'{rig[c].name}'" in found.report.warnings[0]
         print(
-            f"{name:5s} knocked {degrees:3.1f} degrees before: left {max(turned):.3f} degrees, {max(shifted):.2f} mm at"
-            f" worst; named {named} of {len(cameras)}; {np.median(seconds):.1f} s"
+            f"{name:5s} moved by {degrees:3.1f} degrees before: left {max(turned):.3f} degrees, {max(shifted):.2f} mm"
+            f" at worst; named {named} of {len(cameras)}; {np.median(seconds):.1f} s"
         )
     for degrees in (0.1, 0.3, 1.0):
         frames = []
         for c in cameras:
-            after = knocked(rig[c], degrees, rng)
+            after = turned_and_shifted(rig[c], degrees, rng)
             moved = points_2d.copy()
-            moved[c, KNOCK_FRAME:] += (after.project(truth) - rig[c].project(truth))[KNOCK_FRAME:]
+            moved[c, MOVED_AT:] += (after.project(truth) - rig[c].project(truth))[MOVED_AT:]
             table = refine_rig(moved, rig, confidence=confidence).report.table()
             frames.append(f"{table['moved_at_frame'].dropna().to_dict()}")
-        print(f"{name:5s} knocked {degrees:3.1f} degrees at frame {KNOCK_FRAME}: {', '.join(frames)}")
+        print(f"{name:5s} moved by {degrees:3.1f} degrees at frame {MOVED_AT}: {', '.join(frames)}")
 
 
 if __name__ == "__main__":
@@ -116,4 +118,4 @@ if __name__ == "__main__":
     boards_table()
     for name in ("base", "hard"):
         offsets_table(name, cameras)
-        knocks_table(name, cameras)
+        movements_table(name, cameras)

@@ -1,4 +1,4 @@
-"""Cameras that were knocked during a recording: when did their agreement with the others jump?"""
+"""Cameras that moved during a recording: the frame at which their epipolar error against the others jumps."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import MEDIAN_TO_SIGMA
 
-_WINDOWS = 40
-_MIN_VALUES = 12
-_LEAST_JUMP = np.log(1.5)
-_LEAST_SCORE = 6.0
-_LEAST_PIXELS = 1.0
+_WINDOWS = 40  # at most: a recording is cut in so many, whatever its frame rate
+_MIN_VALUES = 12  # of a pair of cameras in a window: the median of fewer is too noisy
+_LEAST_JUMP = np.log(1.5)  # of the error: motion blur and light change it by less
+_LEAST_SCORE = 6.0  # standard deviations of the windows' errors
+_LEAST_PIXELS = 1.0  # below, the other cameras' noise hides a movement
 
 
-def find_moves(distances: Array, n_cameras: int, *, known: tuple[int, ...] = ()) -> tuple[int, int] | None:
+def find_camera_motion(distances: Array, n_cameras: int, *, known: tuple[int, ...] = ()) -> tuple[int, int] | None:
     """The camera whose epipolar error jumped most, and the first frame after the jump; None where none did.
 
-    A camera is blamed for the part of its pairs' error that pairs without it do not share, so that faster motion, which
+    Of a camera counts that part of its pairs' error which pairs without it do not share, so that faster motion, which
     makes all pairs worse, is no jump.
 
     Parameters
     ----------
     distances : (n_pairs, n_frames, n_keypoints), pixels, NaN where unknown; pairs as in `camera_pair_indices`
-    known : cameras not to blame any more
+    known : cameras known to have moved already
 
     Returns
     -------
@@ -52,8 +52,9 @@ def window_errors(distances: Array) -> tuple[Array, NDArray[np.int64]]:
 
     Also the windows' edges (n_windows + 1,), frames.
     """
-    n_frames = distances.shape[1]
-    edges = np.unique(np.linspace(0, n_frames, min(_WINDOWS, max(2, n_frames // 5)) + 1).astype(np.int64))
+    n_values = np.median(np.isfinite(distances).sum(axis=(1, 2))) if len(distances) else 0
+    n_windows = int(np.clip(n_values // (2 * _MIN_VALUES), 2, _WINDOWS))
+    edges = np.unique(np.linspace(0, distances.shape[1], n_windows + 1).astype(np.int64))
     errors = np.full((len(distances), len(edges) - 1), np.nan)
     size = np.abs(distances)
     for w in range(errors.shape[1]):
@@ -69,7 +70,7 @@ def _median(values: Array) -> float:
 
 
 def _excess(errors: Array, own: NDArray[np.bool_], known: NDArray[np.bool_]) -> Array:
-    """(n_windows,) log error of a camera's pairs over that of the pairs without it (and without known culprits)."""
+    """(n_windows,) log error of a camera's pairs over that of the pairs without it (and without known ones)."""
     logs = np.log(np.maximum(errors, 1e-3))
     mine, rest = _column_median(logs[own & ~known]), _column_median(logs[~own & ~known])
     return mine if np.isnan(rest).all() else mine - rest
@@ -77,18 +78,18 @@ def _excess(errors: Array, own: NDArray[np.bool_], known: NDArray[np.bool_]) -> 
 
 def _column_median(values: Array) -> Array:
     result = np.full(values.shape[1], np.nan)
-    told = np.isfinite(values).any(axis=0)
-    if told.any():
-        result[told] = np.nanmedian(values[:, told], axis=0)
+    observed = np.isfinite(values).any(axis=0)
+    if observed.any():
+        result[observed] = np.nanmedian(values[:, observed], axis=0)
     return result
 
 
 def _split(series: Array) -> tuple[float, float, int]:
     """(jump, its score in standard deviations, first window after it) of the best split in two."""
-    told = np.flatnonzero(np.isfinite(series))
-    if len(told) < 4:
+    observed = np.flatnonzero(np.isfinite(series))
+    if len(observed) < 4:
         return 0.0, 0.0, 0
-    values = series[told]
+    values = series[observed]
     n = np.arange(1, len(values))
     sums = np.cumsum(values)[:-1]
     jumps = (values.sum() - sums) / (len(values) - n) - sums / n
@@ -96,7 +97,7 @@ def _split(series: Array) -> tuple[float, float, int]:
     best = int(np.argmax(strength))
     rest = values - np.where(np.arange(len(values)) <= best, values[: best + 1].mean(), values[best + 1 :].mean())
     spread = max(MEDIAN_TO_SIGMA * float(np.median(np.abs(rest))), 0.02)
-    return float(jumps[best]), float(strength[best] / spread), int(told[best + 1])
+    return float(jumps[best]), float(strength[best] / spread), int(observed[best + 1])
 
 
 def _frame(distances: Array, middle: int, width: int) -> int:

@@ -1,8 +1,9 @@
-"""Cameras whose frames run early or late, found from the animal's own motion."""
+"""Delays of cameras in frames, from the epipolar constraint and the animal's own motion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +12,42 @@ from ...calibration.solver.frame_offsets import agree
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array
-from ..points.input_checks import check_observations
+from ..points.input_checks import check_observations, from_views
 
 _LEAST_CONFIDENCE = 0.1
-_MIN_POINTS = 60
-_BLOCKS = (40, 20, 10, 5)
-_GATE = 6.0
-_SEARCH = 6
-_STRONG = 5.0  # standard deviations by which motion must exceed what noise alone would look like
-_LEAST_GAIN = 1.01
+_LEAST_RANGE, _RANGE_SECONDS = 5, 0.1  # frames, and seconds where the frame rate is known: offsets that are tried
+_MIN_POINTS = 60  # residuals of a pair of cameras that an offset is estimated from
+_BLOCKS = (40, 20, 10, 5)  # numbers of blocks a recording is cut into: the longest outlast the errors' correlation
+_GATE = 6.0  # times the median residual: outliers
+_SEARCH = 6  # whole frames that a root is followed
+_STRONG = 5.0  # standard deviations by which motion must exceed the effect of noise alone
+_LEAST_GAIN = 1.01  # ratio of disagreements below which all cameras are taken as synchronous to the frame
 
 
 @dataclass(frozen=True, eq=False)
 class FrameOffsets:
-    """How many frames each camera runs late.
+    """Delays of the cameras in frames.
 
-    offsets : (n_cameras,) what the others show at frame i, this camera shows at frame i + offset, with fractions; the
-        (precision-weighted) median camera is 0; NaN where the recording does not tell
-    std : (n_cameras,) standard deviation of the offsets, frames
-    gain : by how much the cameras' epipolar disagreement shrinks with the whole-number offsets (a ratio >= 1)
+    Parameters
+    ----------
+    names : tuple of str
+        The cameras.
+    offsets : ndarray, shape (n_cameras,), frames
+        What the others show at frame i, this camera shows at frame i + offset, with fractions; the (precision-weighted)
+        median camera is 0; NaN where the recording does not determine it.
+    std : ndarray, shape (n_cameras,), frames
+        Standard deviation of the offsets.
+    gain : float
+        Ratio (at least 1) by which the cameras' epipolar disagreement shrinks with the whole-number offsets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = FrameOffsets(("left", "right"), np.array([0.0, 2.01]), np.array([0.01, 0.02]), 1.8)
+    >>> found.to_apply()
+    array([0., 2.])
+    >>> found.sentences()
+    ("camera 'right' is delayed by 2.01 ± 0.02 frames; shift its recording by 2 frames",)
     """
 
     names: tuple[str, ...]
@@ -38,51 +56,108 @@ class FrameOffsets:
     gain: float
 
     def significant(self, least: float = 0.1) -> NDArray[np.bool_]:
-        """(n_cameras,) offsets of at least `least` frames that are six standard deviations from 0."""
+        """Offsets that are neither small nor explained by noise.
+
+        Parameters
+        ----------
+        least : float, frames
+            Smaller offsets change no frame's points by more than a tenth of their motion and are left alone.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_cameras,)
+            Offsets of at least `least` frames that are six standard deviations from 0.
+        """
         offsets = np.nan_to_num(self.offsets)
         return (np.abs(offsets) >= least) & (np.abs(offsets) > 6 * np.nan_to_num(self.std, nan=np.inf))
 
     def to_apply(self) -> Array:
-        """(n_cameras,) the significant offsets; a fraction that noise explains is rounded off. 0 for the others."""
+        """Offsets by which the recordings should be shifted.
+
+        Returns
+        -------
+        ndarray, shape (n_cameras,), frames
+            The significant offsets, 0 for the others; a fraction that noise explains is rounded off.
+        """
         offsets = np.where(self.significant(), np.nan_to_num(self.offsets), 0.0)
         whole = np.round(offsets)
         return np.where(np.abs(offsets - whole) < np.maximum(3 * np.nan_to_num(self.std), 0.05), whole, offsets)
 
     def sentences(self) -> tuple[str, ...]:
-        """One sentence per camera that is out of step for sure."""
+        """Describe the cameras with a significant offset.
+
+        Returns
+        -------
+        tuple of str
+            One sentence per camera.
+        """
         lines = []
         for i in np.flatnonzero(self.significant()):
             offset, whole = float(self.offsets[i]), abs(round(float(self.offsets[i])))
             frames = "frame" if whole == 1 else "frames"
             remedy = f"shift its recording by {whole} {frames}" if whole else "synchronise the exposures"
             lines.append(
-                f"camera '{self.names[i]}' runs {abs(offset):.2f} ± {self.std[i]:.2f} frames"
-                f" {'late' if offset > 0 else 'early'}; {remedy}"
+                f"camera '{self.names[i]}' is {'delayed' if offset > 0 else 'ahead'} by {abs(offset):.2f} ±"
+                f" {self.std[i]:.2f} frames; {remedy}"
             )
         return tuple(lines)
 
 
 def frame_offsets(
-    points_2d: Array, rig: CameraRig, *, confidence: Array | None = None, max_offset: int = 5
+    points_2d: Any,
+    rig: CameraRig,
+    *,
+    confidence: Array | None = None,
+    fps: float | None = None,
+    max_offset: int | None = None,
 ) -> FrameOffsets:
-    """Find the constant number of frames, with fractions, by which cameras run early or late.
+    """Find the constant number of frames, with fractions, by which cameras are delayed.
 
-    Whole frames: the offsets at which all pairs of cameras best keep the epipolar constraint. Fractions: along the
+    Whole frames: the offsets at which all pairs of cameras best satisfy the epipolar constraint. Fractions: along the
     motion the constraint's residual grows in proportion to the delay; its root is found per pair with the speed taken
-    from the frames around (an instrumental variable, so that the noise of detection does not pull it), and the pairs
-    are reconciled by least squares. Errors are judged from blocks of frames of several lengths, the largest counts.
+    from the frames around (an instrumental variable, so that the noise of detection does not bias it), and the pairs
+    are reconciled by least squares. Errors are estimated from blocks of frames of several lengths, the largest counts.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1; points below 0.1 are left out
-    max_offset : largest offset tried, frames
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        Points below 0.1 are left out. None: that of the dataset, or all alike.
+    fps : float, hertz, optional
+        Frame rate, for the default of `max_offset`. None: that of the dataset, or unknown.
+    max_offset : int, frames, optional
+        Largest offset tried. None: 5 frames, or as many as last 0.1 s if that is more.
+
+    Returns
+    -------
+    FrameOffsets
+        The delays with their standard deviations.
 
     Raises
     ------
-    ValueError : shapes do not fit the rig
+    ValueError
+        Shapes do not fit the rig.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> t = ([-300, 0, 1000], [-100, 20, 1000], [100, 40, 1000], [300, 60, 1000])
+    >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), t[i]) for i in range(4)))
+    >>> times = np.arange(300)[:, None, None] / 100
+    >>> truth = 100 * np.sin(times * [[5, 7, 6], [4, 8, 5]] + [[0, 1, 2], [3, 4, 5]])
+    >>> points_2d = rig.project(truth)
+    >>> points_2d[2, 3:] = points_2d[2, :-3]
+    >>> points_2d += np.random.default_rng(0).normal(0, 0.2, points_2d.shape)
+    >>> frame_offsets(points_2d, rig).to_apply()
+    array([0., 0., 3., 0.])
     """
-    points_2d = usable_points(points_2d, rig, confidence)
+    points_2d, confidence, fps = from_views(points_2d, rig, confidence=confidence, fps=fps)
+    points_2d, max_offset = usable_points(points_2d, rig, confidence), offset_range(max_offset, fps)
     ideal = rig.undistort(points_2d)
     pairs = camera_pair_indices(len(rig))
     curves = [_PairCurve(ideal[a], ideal[b], fundamental_matrix(rig, int(a), int(b))) for a, b in pairs]
@@ -94,6 +169,13 @@ def frame_offsets(
     estimates = np.array([curve.root(int(whole[a] - whole[b])) for curve, (a, b) in zip(curves, pairs, strict=True)])
     offsets, std = _reconcile(estimates, pairs, len(rig))
     return FrameOffsets(rig.names, offsets, std, _gain(costs, pairs, whole, max_offset))
+
+
+def offset_range(max_offset: int | None, fps: float | None) -> int:
+    """Largest offset tried, frames: the one given, or else see `frame_offsets`."""
+    if max_offset is not None:
+        return max_offset
+    return _LEAST_RANGE if fps is None else max(_LEAST_RANGE, round(_RANGE_SECONDS * fps))
 
 
 def usable_points(points_2d: Array, rig: CameraRig, confidence: Array | None) -> Array:
@@ -173,12 +255,12 @@ def _spread(values: Array, n_blocks: int) -> float:
 
 def _reconcile(estimates: Array, pairs: NDArray[np.int64], n_cameras: int) -> tuple[Array, Array]:
     """Offsets (n_cameras,) and their standard deviations from pairwise ones (n_pairs, 2: value, std)."""
-    told = np.isfinite(estimates).all(axis=1)
+    known = np.isfinite(estimates).all(axis=1)
     offsets, std = np.full(n_cameras, np.nan), np.full(n_cameras, np.nan)
-    if not told.any():
+    if not known.any():
         return offsets, std
-    A = (np.eye(n_cameras)[pairs[:, 0]] - np.eye(n_cameras)[pairs[:, 1]])[told]
-    values, sigma = estimates[told, 0], np.maximum(estimates[told, 1], 1e-4)
+    A = (np.eye(n_cameras)[pairs[:, 0]] - np.eye(n_cameras)[pairs[:, 1]])[known]
+    values, sigma = estimates[known, 0], np.maximum(estimates[known, 1], 1e-4)
     weights = 1 / sigma**2
     for _ in range(20):
         solution = np.linalg.lstsq(A * np.sqrt(weights)[:, None], values * np.sqrt(weights), rcond=None)[0]
@@ -189,7 +271,7 @@ def _reconcile(estimates: Array, pairs: NDArray[np.int64], n_cameras: int) -> tu
     spread = np.diag(covariance) + covariance[reference, reference] - 2 * covariance[reference]
     offsets[seen] = (solution - solution[reference])[seen]
     # pairs that contradict each other beyond their errors make all errors larger (Birge 1932)
-    freedom = int(told.sum() - seen.sum() + 1)
+    freedom = int(known.sum() - seen.sum() + 1)
     misfit = (((values - A @ solution) / sigma) ** 2).sum() / freedom if freedom > 0 else 1.0
     std[seen] = np.sqrt(np.maximum(spread, 0) * max(1.0, misfit))[seen]
     return offsets, std
@@ -210,16 +292,26 @@ def _gain(costs: Array, pairs: NDArray[np.int64], whole: NDArray[np.int64], max_
 
 
 def shift_frames(points_2d: Array, offsets: Array) -> Array:
-    """Points as the cameras would have seen them in step: camera c at frame i is taken from frame i + offsets[c].
+    """Points as synchronous cameras would have seen them: camera c at frame i is taken from frame i + offsets[c].
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels; fractions are interpolated between frames
-    offsets : (n_cameras,) frames; NaN counts as 0
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
+        Keypoints; fractions of a frame are interpolated linearly.
+    offsets : ndarray, shape (n_cameras,), frames
+        Delays; NaN counts as 0.
 
     Returns
     -------
-    (n_cameras, n_frames, n_keypoints, 2), NaN where a frame needed is missing
+    ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
+        NaN where a frame needed is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points_2d = np.arange(4.0).reshape(1, 4, 1, 1) * np.ones((1, 1, 1, 2))
+    >>> shift_frames(points_2d, [1.5])[0, :, 0, 0]
+    array([1.5, 2.5, nan, nan])
     """
     shifted = np.full(points_2d.shape, np.nan)
     n_frames = points_2d.shape[1]

@@ -1,9 +1,10 @@
-"""A rig corrected from the animal itself: cameras that were knocked, and cameras that are out of step."""
+"""Refinement of a rig from keypoints: cameras that moved, and cameras whose frames are delayed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import triangulate_ransac
+from ..points.input_checks import from_views
 from .bundle_adjustment import adjust, aligned, design_effect
-from .camera_motion import find_moves
-from .frame_offset_search import FrameOffsets, frame_offsets, shift_frames, usable_points
-from .report import FEW_POINTS, KNOCKED, UNFIT, RefinementReport, warning_sentences
+from .camera_motion import find_camera_motion
+from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
+from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
 
-_MIN_FRAMES = 5
 _SYNC_ROUNDS = 5
 _FAR = 0.03  # of the image's width: more than half of the cameras do not move so far by accident
 _CORRELATED = 1.5
@@ -37,14 +38,27 @@ class RigPart:
 
 @dataclass(frozen=True, eq=False)
 class Refinement:
-    """A refined rig.
+    """A refined rig, and what changed.
 
-    rig : the cameras as the recording says they stand; where one was knocked during it, those of the longest part; the
-        old rig itself where it explains points that were not used for the fit as well as the new one
-    report : what changed
-    parts : the rigs of the stretches between knocks, in order; a single one where no camera moved
-    frame_offsets : how many frames each camera runs late; `shift_frames(points_2d, refinement.frame_offsets.offsets)`
-        brings the points into step
+    Parameters
+    ----------
+    rig : CameraRig
+        The cameras as the recording shows them to stand; where one moved during it, those of the longest part; the old
+        rig itself where it explains points that were not used for the fit as well as the new one.
+    report : RefinementReport
+        What changed, camera by camera.
+    parts : tuple of RigPart
+        The rigs of the stretches between movements, in order, each with `first_frame`, `stop_frame` and `rig`; a single
+        one where no camera moved.
+    frame_offsets : FrameOffsets
+        Delays of the cameras in frames; ``shift_frames(points_2d, refinement.frame_offsets.offsets)`` removes them.
+
+    Examples
+    --------
+    See `refine_rig`, which returns it.
+
+    >>> list(Refinement.__dataclass_fields__)
+    ['rig', 'report', 'parts', 'frame_offsets']
     """
 
     rig: CameraRig
@@ -54,90 +68,134 @@ class Refinement:
 
 
 def refine_rig(
-    points_2d: Array,
+    points_2d: Any,
     rig: CameraRig,
     *,
     confidence: Array | None = None,
+    fps: float | None = None,
     focal: bool = False,
     sync: bool = True,
-    moves: bool = True,
-    max_offset: int = 5,
+    detect_camera_motion: bool = True,
+    max_offset: int | None = None,
     n_points: int = 4000,
 ) -> Refinement:
-    """Refine the cameras' poses from 2D keypoints of a recording, and find cameras that moved or are out of step.
+    """Refine the cameras' poses from 2D keypoints, and find cameras that moved or are not synchronous.
 
     Bundle adjustment over keypoints as free 3D points (Schur complement, analytic Jacobians, Cauchy loss), started from
     robust triangulation with the old rig. The frame, the scale and whatever the points do not determine stay with the
     old rig: by the similarity under which most cameras see the points where they used to. Frame offsets come first,
-    from the epipolar constraint, so that a late camera is not mistaken for a moved one.
+    from the epipolar constraint, so that a delayed camera is not mistaken for a moved one.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1; points below 0.1 are left out
-    focal : whether focal lengths move, too (fx and fy together); the points must span much depth for that
-    sync, moves : whether to look for frame offsets, and for cameras knocked during the recording
-    max_offset : largest frame offset tried
-    n_points : points used for the fit, spread evenly; as many others judge it
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The cameras to start from.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        Points below 0.1 are left out. None: that of the dataset, or all alike.
+    fps : float, hertz, optional
+        Frame rate, for the default of `max_offset`. None: that of the dataset, or unknown.
+    focal : bool
+        Whether focal lengths are refined, too (fx and fy together); the points must span much depth for that.
+    sync : bool
+        Whether to search for frame offsets.
+    detect_camera_motion : bool
+        Whether to search for cameras that moved during the recording.
+    max_offset : int, frames, optional
+        Largest frame offset tried. None: as in `frame_offsets`.
+    n_points : int
+        Points used for the fit, spread evenly; as many others test it.
+
+    Returns
+    -------
+    Refinement
+        The refined rig, and what changed.
 
     Raises
     ------
-    ValueError : shapes do not fit the rig, fewer than 50 points are seen by two cameras, or most cameras are off by
-        more than 3 % of the image's width, or disagree by 1 % whatever is done: it is another recording's rig
+    ValueError
+        Shapes do not fit the rig, fewer than 50 points are seen by two cameras, or most cameras are off by more than
+        3 % of the image's width, or disagree by 1 % whatever is done: it is another recording's rig.
+
+    References
+    ----------
+    Triggs, McLauchlan, Hartley and Fitzgibbon (2000), Bundle adjustment: a modern synthesis.
+
+    Examples
+    --------
+    A camera was turned by one degree after the calibration.
+
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> x = (-300, -100, 100, 300)
+    >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), [x[i], 0, 1000]) for i in range(4)))
+    >>> rng = np.random.default_rng(0)
+    >>> points_2d = rig.project(rng.uniform(-200, 200, (60, 5, 3)))
+    >>> points_2d += rng.normal(0, 0.3, points_2d.shape)
+    >>> a = np.radians(1.0)
+    >>> turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    >>> old = CameraRig((*rig.cameras[:3], replace(rig["cam_3"], R=turn, t=turn @ rig["cam_3"].t)))
+    >>> found = refine_rig(points_2d, old, sync=False, detect_camera_motion=False)
+    >>> found.report.table()["rotation_deg"].round(1).to_dict()
+    {'cam_0': 0.0, 'cam_1': 0.0, 'cam_2': 0.0, 'cam_3': 1.0}
     """
+    points_2d, confidence, fps = from_views(points_2d, rig, confidence=confidence, fps=fps)
     points_2d = usable_points(points_2d, rig, confidence)
     if (np.isfinite(points_2d[..., 0]).sum(axis=0) >= 2).sum() < FEW_POINTS:
         raise ValueError(
             f"fewer than {FEW_POINTS} points are seen by two cameras at once; a rig cannot be refined from them"
         )
     with threadpool_limits(1):
-        return _refine(points_2d, rig, focal, sync, moves, max_offset, n_points)
+        return _refine(points_2d, rig, focal, sync, detect_camera_motion, offset_range(max_offset, fps), n_points)
 
 
 def _refine(
-    points_2d: Array, rig: CameraRig, focal: bool, sync: bool, moves: bool, max_offset: int, n_points: int
+    points_2d: Array, rig: CameraRig, focal: bool, sync: bool, detect_motion: bool, max_offset: int, n_points: int
 ) -> Refinement:
     offsets = FrameOffsets(rig.names, np.zeros(len(rig)), np.full(len(rig), np.nan), 1.0)
     if sync:
         offsets = frame_offsets(points_2d, rig, max_offset=max_offset)
-    in_step = _in_step(points_2d, offsets)
-    knocks = _find_knocks(in_step, rig) if moves else {}
-    fit = _fit(in_step, rig, knocks, focal, n_points)
-    if knocks:
-        knocks = _real_knocks(fit, _timed(in_step, fit, knocks), points_2d.shape[1])
-        fit = _fit(in_step, rig, knocks, focal, n_points)
-        knocks = _real_knocks(fit, knocks, points_2d.shape[1])
-        if len(fit.owner) > len(rig) + len(knocks):
-            fit = _fit(in_step, rig, knocks, focal, n_points)
-    for _ in range(_SYNC_ROUNDS if sync and not knocks else 0):
+    synchronous = _synchronous(points_2d, offsets)
+    moved = _find_moved(synchronous, rig) if detect_motion else {}
+    fit = _fit(synchronous, rig, moved, focal, n_points)
+    if moved:
+        moved = _really_moved(fit, _timed(synchronous, fit, moved), synchronous)
+        fit = _fit(synchronous, rig, moved, focal, n_points)
+        moved = _really_moved(fit, moved, synchronous)
+        if len(fit.owner) > len(rig) + len(moved):
+            fit = _fit(synchronous, rig, moved, focal, n_points)
+    for _ in range(_SYNC_ROUNDS if sync and not moved else 0):
         # a camera that stands wrong blurs its frame offset, and the other way round: they take turns
         before, offsets = offsets.to_apply(), frame_offsets(points_2d, fit.parts[0].rig, max_offset=max_offset)
         if np.abs(offsets.to_apply() - before).max() < 0.02:
             break
-        in_step = _in_step(points_2d, offsets)
-        fit = _fit(in_step, rig, knocks, focal, n_points)
-    return _result(points_2d, in_step, rig, fit, offsets, knocks)
+        synchronous = _synchronous(points_2d, offsets)
+        fit = _fit(synchronous, rig, moved, focal, n_points)
+    return _result(points_2d, synchronous, rig, fit, offsets, moved)
 
 
-def _in_step(points_2d: Array, offsets: FrameOffsets) -> Array:
+def _synchronous(points_2d: Array, offsets: FrameOffsets) -> Array:
     return shift_frames(points_2d, offsets.to_apply())
 
 
-def _find_knocks(points_2d: Array, rig: CameraRig) -> dict[int, int]:
-    """{camera: first frame after it was knocked}"""
+def _find_moved(points_2d: Array, rig: CameraRig) -> dict[int, int]:
+    """{camera: first frame after it moved}"""
     distances = epipolar_distances(rig.undistort(points_2d), rig)
-    knocks: dict[int, int] = {}
-    while len(knocks) < max(1, len(rig) - 2):
-        found = find_moves(distances, len(rig), known=tuple(knocks))
+    moved: dict[int, int] = {}
+    while len(moved) < max(1, len(rig) - 2):
+        found = find_camera_motion(distances, len(rig), known=tuple(moved))
         if found is None:
             break
-        knocks[found[0]] = found[1]
-    return knocks
+        moved[found[0]] = found[1]
+    return moved
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """Refined cameras; a knocked one stands twice, before and after: owner (n,) its position, spans (n, 2) frames."""
+    """Refined cameras; a moved one stands twice, before and after: owner (n,) its position, spans (n, 2) frames."""
 
     rig: CameraRig
     owner: NDArray[np.int64]
@@ -149,9 +207,9 @@ class _Fit:
     train: NDArray[np.int64]
 
 
-def _fit(points_2d: Array, rig: CameraRig, knocks: dict[int, int], focal: bool, n_points: int) -> _Fit:
+def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n_points: int) -> _Fit:
     n_frames, n_keypoints = points_2d.shape[1:3]
-    owner, spans = _stands(len(rig), n_frames, knocks)
+    owner, spans = _stands(len(rig), n_frames, moved)
     doubled = replace(rig, cameras=tuple(replace(rig[int(c)], name=f"{i}") for i, c in enumerate(owner)))
     shown = np.stack([points_2d[c] for c in owner])
     frames = np.arange(n_frames)
@@ -177,10 +235,10 @@ def _fit(points_2d: Array, rig: CameraRig, knocks: dict[int, int], focal: bool, 
     return _Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)
 
 
-def _stands(n_cameras: int, n_frames: int, knocks: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Owner and frames of every stand: one per camera, two for a knocked one."""
-    stands = [(c, 0, knocks.get(c, n_frames)) for c in range(n_cameras)]
-    stands += [(c, at, n_frames) for c, at in sorted(knocks.items())]
+def _stands(n_cameras: int, n_frames: int, moved: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Owner and frames of every stand: one per camera, two for a moved one."""
+    stands = [(c, 0, moved.get(c, n_frames)) for c in range(n_cameras)]
+    stands += [(c, at, n_frames) for c, at in sorted(moved.items())]
     table = np.array(stands, dtype=np.int64)
     return table[:, 0], table[:, 1:]
 
@@ -197,11 +255,11 @@ def _parts(new: CameraRig, rig: CameraRig, owner, spans) -> tuple[RigPart, ...]:
     return tuple(parts)
 
 
-def _timed(points_2d: Array, fit: _Fit, knocks: dict[int, int]) -> dict[int, int]:
-    """The knocks' frames to the frame: where the view stops to fit the first stand and begins to fit the second."""
+def _timed(points_2d: Array, fit: _Fit, moved: dict[int, int]) -> dict[int, int]:
+    """{camera: frame}, exact: where the view stops to fit the camera's first pose and begins to fit the second."""
     exact = {}
-    for camera, guess in knocks.items():
-        others = [c for c in range(len(points_2d)) if c not in knocks]
+    for camera, guess in moved.items():
+        others = [c for c in range(len(points_2d)) if c not in moved]
         part = next(part for part in fit.parts if part.first_frame == guess)
         if len(others) < 2:
             exact[camera] = guess
@@ -219,34 +277,38 @@ def _timed(points_2d: Array, fit: _Fit, knocks: dict[int, int]) -> dict[int, int
     return exact
 
 
-def _real_knocks(fit: _Fit, knocks: dict[int, int], n_frames: int) -> dict[int, int]:
-    """Those whose two stands see the points apart by more than the noise, with enough frames on both sides."""
+def _really_moved(fit: _Fit, moved: dict[int, int], points_2d: Array) -> dict[int, int]:
+    """Those whose two poses see the points apart by more than the noise, and enough of them before and after."""
     real = {}
-    for camera, frame in knocks.items():
+    n_seen = np.isfinite(points_2d[..., 0]).sum(axis=2)
+    for camera, frame in moved.items():
         one, other = (fit.rig[int(stand)].project(fit.points_3d) for stand in np.flatnonzero(fit.owner == camera))
         gap = np.linalg.norm(one - other, axis=-1)
         pixels = np.sqrt(np.nanmean(gap**2)) if np.isfinite(gap).any() else 0.0
-        if pixels > max(KNOCKED * np.median(fit.sigma), 1.0) and _MIN_FRAMES <= frame <= n_frames - _MIN_FRAMES:
+        enough = min(n_seen[camera, :frame].sum(), n_seen[camera, frame:].sum()) >= FEW_POINTS
+        if pixels > max(MOVED * np.median(fit.sigma), 1.0) and enough:
             real[camera] = frame
     return real
 
 
-def _result(points_2d, in_step, rig: CameraRig, fit: _Fit, offsets: FrameOffsets, knocks: dict[int, int]) -> Refinement:
+def _result(
+    points_2d, synchronous, rig: CameraRig, fit: _Fit, offsets: FrameOffsets, moved: dict[int, int]
+) -> Refinement:
     whole = (RigPart(0, points_2d.shape[1], rig),)
     before = _epipolar_median(points_2d, whole, fit.train)
-    synced = _epipolar_median(in_step, whole, fit.train)
-    after = _epipolar_median(in_step, fit.parts, fit.train)
-    kept = not knocks and not np.any(after < _WORTHWHILE * synced)
+    synced = _epipolar_median(synchronous, whole, fit.train)
+    after = _epipolar_median(synchronous, fit.parts, fit.train)
+    kept = not moved and not np.any(after < _WORTHWHILE * synced)
     rows, changes = [], []
     for c in range(len(rig)):
         stands = np.flatnonzero(fit.owner == c)
         change = max((_change(fit, rig, int(stand)) for stand in stands), key=lambda values: values[0])
-        late = (offsets.offsets[c], offsets.std[c], float(knocks.get(c, np.nan)), int(fit.n_views[stands].sum()))
-        rows.append((before[c], synced[c] if kept else after[c], *((0.0,) * 4 if kept else change), *late))
+        counts = (offsets.offsets[c], offsets.std[c], float(moved.get(c, np.nan)), int(fit.n_views[stands].sum()))
+        rows.append((before[c], synced[c] if kept else after[c], *((0.0,) * 4 if kept else change), *counts))
         changes.append(change[0])
     _check_fits(after, changes, rig)
     values, noise = np.array(rows, dtype=float), float(np.median(fit.sigma))
-    warnings = warning_sentences(rig, values, noise, offsets, knocks, kept)
+    warnings = warning_sentences(rig, values, noise, offsets, moved, kept)
     parts = whole if kept else fit.parts
     longest = max(parts, key=lambda part: part.stop_frame - part.first_frame)
     report = RefinementReport(rig.names, values, warnings, noise, rig.unit, kept)
@@ -267,14 +329,14 @@ def _check_fits(after: Array, changes: list[float], rig: CameraRig) -> None:
 
 
 def _change(fit: _Fit, rig: CameraRig, stand: int) -> tuple[float, float, float, float]:
-    """change_px, turned_deg, shifted, focal_percent of one stand against the old camera."""
+    """change_px, rotation_deg, translation, focal_percent of one stand against the old camera."""
     new, old = fit.rig[stand], rig[int(fit.owner[stand])]
     gap = np.linalg.norm(new.project(fit.points_3d) - old.project(fit.points_3d), axis=-1)
     gap = gap[np.isfinite(gap)]
-    turned = float(np.degrees(np.linalg.norm(rotation_vector(new.R @ old.R.T))))
-    shifted = float(np.linalg.norm(new.center - old.center))
+    rotation = float(np.degrees(np.linalg.norm(rotation_vector(new.R @ old.R.T))))
+    translation = float(np.linalg.norm(new.center - old.center))
     pixels = float(np.sqrt(np.mean(gap**2))) if len(gap) else np.nan
-    return pixels, turned, shifted, 100 * (new.K[1, 1] / old.K[1, 1] - 1)
+    return pixels, rotation, translation, 100 * (new.K[1, 1] / old.K[1, 1] - 1)
 
 
 def _epipolar_median(points_2d: Array, parts: tuple[RigPart, ...], train: NDArray[np.int64]) -> Array:

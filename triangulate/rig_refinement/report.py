@@ -1,4 +1,4 @@
-"""What a refinement changed, camera by camera, and what should be known before the new rig is used."""
+"""Report of a refinement: what changed camera by camera, and warnings."""
 
 from __future__ import annotations
 
@@ -12,22 +12,40 @@ from ...numerics.arrays import Array
 from .frame_offset_search import FrameOffsets
 
 COLUMNS = (
-    *("epipolar_px_before", "epipolar_px_after", "change_px", "turned_deg", "shifted", "focal_percent"),
-    *("frames_late", "frames_late_std", "moved_at_frame", "n_points"),
+    *("epipolar_px_before", "epipolar_px_after", "change_px", "rotation_deg", "translation", "focal_percent"),
+    *("frame_offset", "frame_offset_std", "moved_at_frame", "n_points"),
 )
-FEW_POINTS = 50
-KNOCKED = 3.0  # times the noise: an image that is off by more has moved
+FEW_POINTS = 50  # points: several per unknown of a pose, with outliers among them
+MOVED = 3.0  # times the noise: a camera whose image is off by more has moved
 UNFIT = 0.01  # of the image's width: an epipolar error beyond it is no camera of this rig
 
 
 @dataclass(frozen=True, eq=False)
 class RefinementReport:
-    """What changed, camera by camera, and what should be known before the new rig is used.
+    """What a refinement changed, camera by camera, and warnings.
 
-    table() columns: epipolar_px_before, epipolar_px_after (median disagreement with the other cameras at points that
-    were not used, pixels), change_px (how far the old camera's image of the points is from the new one's, RMS),
-    turned_deg, shifted (world units), focal_percent, frames_late with its standard deviation, moved_at_frame (NaN:
-    never), n_points
+    Parameters
+    ----------
+    names : tuple of str
+        The cameras.
+    values : ndarray, shape (n_cameras, n_columns)
+        The rows of `table`.
+    warnings : tuple of str
+        What must be known before the new rig is used.
+    noise_px : float, pixels
+        Standard deviation of a coordinate, the median camera's.
+    unit : str
+        World unit.
+    kept_old_rig : bool
+        Whether the old rig explains the recording as well as a refined one, and was kept.
+
+    Examples
+    --------
+    See `refine_rig`, which makes it.
+
+    >>> report = RefinementReport(("left",), np.zeros((1, len(COLUMNS))), (), 0.5, "mm", True)
+    >>> report.table().loc["left", "rotation_deg"]
+    np.float64(0.0)
     """
 
     names: tuple[str, ...]
@@ -38,17 +56,33 @@ class RefinementReport:
     kept_old_rig: bool
 
     def table(self) -> pd.DataFrame:
+        """What changed, one row per camera.
+
+        Returns
+        -------
+        pandas.DataFrame
+            epipolar_px_before and epipolar_px_after (median disagreement with the other cameras at points that were not
+            used, pixels), change_px (RMS difference between the old and the new camera's images of the points),
+            rotation_deg, translation (world units), focal_percent, frame_offset and frame_offset_std (frames by which
+            the camera is delayed), moved_at_frame (NaN: never), n_points.
+        """
         return pd.DataFrame(self.values, index=list(self.names), columns=list(COLUMNS))
 
     def __str__(self) -> str:
         with pd.option_context("display.width", 200, "display.max_columns", None):
             lines = [self.table().to_string(float_format=lambda value: f"{value:.3g}", na_rep="-")]
         kept = "; the old rig explains the recording as well as a refined one would, and is kept"
-        lines.append(f"noise: {self.noise_px:.2f} px; shifted is in {self.unit}{kept if self.kept_old_rig else ''}")
+        lines.append(f"noise: {self.noise_px:.2f} px; translation is in {self.unit}{kept if self.kept_old_rig else ''}")
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
     def as_dict(self) -> dict:
-        """Plain lists, numbers and texts, for JSON."""
+        """The report as plain lists, numbers and texts, for JSON.
+
+        Returns
+        -------
+        dict
+            cameras (name to the row of `table`, None for NaN), warnings, noise_px, unit, kept_old_rig.
+        """
         rows = [[None if np.isnan(value) else float(value) for value in row] for row in self.values]
         cameras = {name: dict(zip(COLUMNS, row, strict=True)) for name, row in zip(self.names, rows, strict=True)}
         facts = {"noise_px": self.noise_px, "unit": self.unit, "kept_old_rig": self.kept_old_rig}
@@ -56,7 +90,7 @@ class RefinementReport:
 
 
 def warning_sentences(
-    rig: CameraRig, values: Array, noise: float, offsets: FrameOffsets, knocks: dict[int, int], kept: bool
+    rig: CameraRig, values: Array, noise: float, offsets: FrameOffsets, moved: dict[int, int], kept: bool
 ) -> tuple[str, ...]:
     """One sentence per thing to know, from the rows of the table."""
     lines = list(offsets.sentences())
@@ -71,16 +105,16 @@ def warning_sentences(
             lines.append(f"camera '{name}' shares only {n_points:.0f} points with the others; its pose is not tested")
     if kept:
         return tuple(lines)
-    blame = " (with two cameras it cannot be told which of them moved)" if len(rig) == 2 else ""
+    blame = " (with two cameras the points cannot show which of them moved)" if len(rig) == 2 else ""
     for c, name in enumerate(rig.names):
-        pixels, turned, shifted = values[c, 2:5]
-        off = f"{pixels:.1f} px ({turned:.2f} degrees, {shifted:.3g} {rig.unit})"
-        if c in knocks:
+        pixels, rotation, translation = values[c, 2:5]
+        off = f"{pixels:.1f} px ({rotation:.2f} degrees, {translation:.3g} {rig.unit})"
+        if c in moved:
             lines.append(
-                f"camera '{name}' was knocked at frame {knocks[c]}: its image is off by {off}{blame}; use the rig of"
+                f"camera '{name}' moved at frame {moved[c]}: its image is off by {off}{blame}; use the rig of"
                 " each part, or only the frames on one side"
             )
-        elif pixels > max(KNOCKED * noise, 1.0):
+        elif pixels > max(MOVED * noise, 1.0):
             lines.append(
                 f"camera '{name}' no longer stands where it was calibrated: its image is off by {off}{blame}; use the"
                 " refined rig, or calibrate again"

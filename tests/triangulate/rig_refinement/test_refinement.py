@@ -9,12 +9,13 @@ from muybridge.calibration import Camera, CameraRig
 from muybridge.cameras._kernels_epipolar import sampson_distances
 from muybridge.cameras.epipolar import epipolar_distances, fundamental_matrix
 from muybridge.cameras.rotations import rotation_matrix, rotation_vector
+from muybridge.datasets import views_dataset
 from muybridge.formats import read_views
 from muybridge.triangulate import frame_offsets, shift_frames
 from muybridge.triangulate import refine_rig as refine_with_all
 from muybridge.triangulate.rig_refinement._kernels_bundle import reduced_equations
 from muybridge.triangulate.rig_refinement.bundle_adjustment import adjust, aligned, design_effect
-from muybridge.triangulate.rig_refinement.camera_motion import find_moves
+from muybridge.triangulate.rig_refinement.camera_motion import find_camera_motion
 from tests.conftest import make_moving_points
 from tests.helpers import SHARED, needs_shared
 
@@ -121,14 +122,14 @@ def test_a_camera_knocked_since_calibration_is_put_right(ring_rig, motion):
     (warning,) = found.report.warnings
     assert "camera 'cam_2' no longer stands where it was calibrated" in warning
     row = found.report.table().loc["cam_2"]
-    assert row["turned_deg"] == pytest.approx(3.0, abs=0.15)
-    assert row["shifted"] == pytest.approx(25.0, abs=2.0)
+    assert row["rotation_deg"] == pytest.approx(3.0, abs=0.15)
+    assert row["translation"] == pytest.approx(25.0, abs=2.0)
     assert row["epipolar_px_after"] < 1.2 < 10 < row["epipolar_px_before"]
 
 
 def test_small_errors_of_all_cameras_shrink(ring_rig, motion):
     old = CameraRig(tuple(knocked(c, 0.25, 2.0, seed=i) for i, c in enumerate(ring_rig)), "mm")
-    found = refine_rig(film(ring_rig, motion, noise=0.5), old, sync=False, moves=False)
+    found = refine_rig(film(ring_rig, motion, noise=0.5), old, sync=False, detect_camera_motion=False)
     table = found.report.table()
     assert (table["epipolar_px_after"] < 0.5).all()
     assert (table["epipolar_px_before"] > 0.9).any()
@@ -146,7 +147,7 @@ def test_a_camera_knocked_halfway_is_found_with_its_frame(ring_rig, motion):
     assert (before.first_frame, after.stop_frame) == (0, N_FRAMES)
     assert errors(before.rig, ring_rig)[0] < 0.12
     assert errors(after.rig.subset(["cam_4"]), [new])[0] < 0.12
-    assert "knocked at frame" in found.report.warnings[0]
+    assert "moved at frame" in found.report.warnings[0]
 
 
 def test_faster_motion_is_no_knock(ring_rig, motion):
@@ -154,7 +155,7 @@ def test_faster_motion_is_no_knock(ring_rig, motion):
     noise = np.random.default_rng(5).normal(0, 3.0, shown[:, 250:].shape)
     shown[:, 250:] += noise
     distances = epipolar_distances(ring_rig.undistort(shown), ring_rig)
-    assert find_moves(distances, 6) is None
+    assert find_camera_motion(distances, 6) is None
 
 
 def test_late_cameras_are_found_to_a_fraction_of_a_frame(ring_rig, motion):
@@ -164,16 +165,17 @@ def test_late_cameras_are_found_to_a_fraction_of_a_frame(ring_rig, motion):
     assert (np.abs(found.offsets - delays) < 4 * found.std + 1e-9).all()
     np.testing.assert_array_equal(found.significant(), delays != 0)
     late, early, fraction = found.sentences()
-    assert late.startswith("camera 'cam_1' runs")
-    assert "late; shift its recording by 2 frames" in late
-    assert "early; shift its recording by 1 frame" in early
+    assert late.startswith("camera 'cam_1' is delayed by")
+    assert "frames; shift its recording by 2 frames" in late
+    assert early.endswith("frames; shift its recording by 1 frame")
+    assert "is ahead by" in early
     assert "synchronise" in fraction
 
 
 def test_a_late_camera_is_not_mistaken_for_a_knocked_one(ring_rig, motion):
     found = refine_rig(film(ring_rig, motion, [0, 3, 0, 0, 0, 0]), ring_rig)
     (warning,) = found.report.warnings
-    assert "camera 'cam_1' runs" in warning
+    assert "camera 'cam_1' is delayed by" in warning
     assert found.rig is ring_rig
 
 
@@ -210,7 +212,9 @@ def test_focal_lengths_are_refined_when_asked(ring_rig, motion):
     K = np.array(camera.K)
     K[:2, :2] *= 1.03
     old = with_camera(ring_rig, "cam_1", replace(camera, K=K))
-    found = refine_rig(film(ring_rig, motion, noise=0.3, outliers=0), old, focal=True, sync=False, moves=False)
+    found = refine_rig(
+        film(ring_rig, motion, noise=0.3, outliers=0), old, focal=True, sync=False, detect_camera_motion=False
+    )
     assert found.report.table().loc["cam_1", "focal_percent"] == pytest.approx(-100 * 0.03 / 1.03, abs=0.6)
 
 
@@ -218,14 +222,14 @@ def test_two_cameras_cannot_say_which_one_moved(ring_rig, motion):
     pair = ring_rig.subset(["cam_0", "cam_2"])
     old = with_camera(pair, "cam_2", knocked(pair["cam_2"], 2.0, 0.0))
     found = refine_rig(film(pair, motion), old, sync=False)
-    assert any("cannot be told" in warning for warning in found.report.warnings)
+    assert any("cannot show which" in warning for warning in found.report.warnings)
     assert found.report.table()["epipolar_px_after"].max() < 1.5
 
 
 def test_a_foreign_rig_is_refused(ring_rig, motion):
     turned = CameraRig(tuple(replace(c, name=n) for c, n in zip(ring_rig.cameras[::-1], ring_rig.names, strict=True)))
     with pytest.raises(ValueError, match="named in the right order"):
-        refine_rig(film(ring_rig, motion), turned, moves=False, n_points=500)
+        refine_rig(film(ring_rig, motion), turned, detect_camera_motion=False, n_points=500)
 
 
 def test_a_camera_without_points_is_named_and_harms_nothing(ring_rig, motion):
@@ -247,7 +251,7 @@ def test_too_few_points_and_wrong_shapes_are_refused(ring_rig):
 def test_the_answer_is_the_same_every_time(ring_rig, motion):
     old = with_camera(ring_rig, "cam_2", knocked(ring_rig["cam_2"], 1.0, 10.0))
     shown = film(ring_rig, motion)[:, :200]
-    one, two = (refine_rig(shown, old, sync=False, moves=False, n_points=500) for _ in range(2))
+    one, two = (refine_rig(shown, old, sync=False, detect_camera_motion=False, n_points=500) for _ in range(2))
     for a, b in zip(one.rig, two.rig, strict=True):
         np.testing.assert_array_equal(a.R, b.R)
         np.testing.assert_array_equal(a.t, b.t)
@@ -362,3 +366,40 @@ def test_a_knocked_camera_is_named_on_a_real_rat(name):
     assert table.loc[name, "epipolar_px_before"] > 15
     assert table.loc[name, "epipolar_px_after"] < 4
     assert table["change_px"].idxmax() == name
+
+
+def resampled(rig, skeleton, fps, delays, noise=1.0):
+    """Ten seconds of one motion seen at some frame rate by cameras that are delayed by so many seconds."""
+    fine = 600  # frames a second, a multiple of every rate
+    motion = make_moving_points(skeleton, 11 * fine, fps=fine)
+    frames = np.arange(10 * fps) * (fine // fps) + fine // 2
+    shown = np.stack([c.project(motion[frames - round(d * fine)]) for c, d in zip(rig, delays, strict=True)])
+    return shown + np.random.default_rng(0).normal(0, noise, shown.shape)
+
+
+@pytest.mark.parametrize("fps", [30, 100, 200])
+def test_a_delay_is_the_same_in_seconds_at_any_frame_rate(ring_rig, skeleton, fps):
+    delays = np.array([0, 1, 0, -1, 0, 0]) / 30
+    found = frame_offsets(resampled(ring_rig, skeleton, fps, delays), ring_rig, fps=fps)
+    np.testing.assert_array_equal(found.significant(), delays != 0)
+    np.testing.assert_allclose(found.offsets / fps, delays, atol=1e-3)
+
+
+@pytest.mark.parametrize("fps", [30, 200])
+def test_a_movement_is_found_at_the_same_second_at_any_frame_rate(ring_rig, skeleton, fps):
+    shown = resampled(ring_rig, skeleton, fps, np.zeros(6))
+    moved_rig = with_camera(ring_rig, "cam_4", knocked(ring_rig["cam_4"], 1.0, 8.0))
+    shown[4, 7 * fps :] = resampled(moved_rig, skeleton, fps, np.zeros(6))[4, 7 * fps :]
+    table = refine_rig(shown, ring_rig, sync=False).report.table()
+    assert table["moved_at_frame"].dropna().index.tolist() == ["cam_4"]
+    assert table.loc["cam_4", "moved_at_frame"] / fps == pytest.approx(7, abs=0.05)
+
+
+def test_a_views_dataset_is_taken_with_its_frame_rate(ring_rig, skeleton):
+    delays = np.array([0, 1, 0, 0, 0, 0]) / 30
+    shown = resampled(ring_rig, skeleton, 200, delays)
+    views = views_dataset(
+        shown, cameras=ring_rig.names, keypoints=skeleton.keypoints, times=np.arange(shown.shape[1]) / 200
+    )
+    found = frame_offsets(views.isel(view=slice(None, None, -1)), ring_rig)
+    assert found.to_apply()[1] == pytest.approx(20 / 3, abs=0.2)
