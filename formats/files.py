@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 PICKLES = (".pickle", ".pkl", ".npy", ".npz", ".joblib", ".pt")
@@ -30,6 +31,11 @@ def existing(path: str | os.PathLike) -> Path:
     if not path.exists():
         raise FormatError(f"there is no file {path}")
     return path
+
+
+def natural_key(name: str | os.PathLike) -> list:
+    """Sort key that puts img2 before img10."""
+    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(name))]
 
 
 def as_text(value) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, Skeleton
+from ..formats.video.reading import VideoError, read_frames_at
 from .markup import Markup, element, escape
 from .player import keypoint_sides
 from .quality import instants_of, quantile, reprojected
@@ -64,7 +65,7 @@ def overlay_figures(
     times = np.array([instant.time for instant in instants])
     drawn: list[tuple[Instant, list[Markup]]] = [(instant, []) for instant in instants]
     for camera in cameras:
-        pictures = read_frames(videos[camera], [instant.frame for instant in instants])
+        pictures = _read_frames(videos[camera], [instant.frame for instant in instants])
         expected = None
         if pose is not None and rig is not None and camera in rig.names:
             expected = reprojected(pose, rig.subset([camera]), times, keypoints)[..., 0, :, :, :]
@@ -75,21 +76,12 @@ def overlay_figures(
     return drawn
 
 
-def read_frames(video: str | os.PathLike, frames: list[int]) -> dict[int, np.ndarray]:
-    """{frame number: (height, width, 3) BGR image}; frames past the end or unreadable are absent."""
-    wanted, found = set(frames), {}
-    capture = cv2.VideoCapture(str(video))
+def _read_frames(video: str | os.PathLike, frames: list[int]) -> dict[int, np.ndarray]:
+    """{frame number: (height, width, 3) RGB image}; frames past the end or unreadable are absent."""
     try:
-        for frame in range(max(wanted, default=-1) + 1):
-            if not capture.grab():
-                break
-            if frame in wanted:
-                ok, image = capture.retrieve()
-                if ok:
-                    found[frame] = image
-    finally:
-        capture.release()
-    return found
+        return {number: image for number, image in read_frames_at(video, frames) if image is not None}
+    except VideoError:
+        return {}
 
 
 def _all_points(points: Array) -> Array:
@@ -158,11 +150,11 @@ def _crop(detected: Array, expected: Array | None, size: tuple[int, int]) -> tup
 
 
 def _jpeg(image: np.ndarray) -> str:
-    """A data address of the image, no wider than `PICTURE_WIDTH`."""
+    """A data address of the RGB image, no wider than `PICTURE_WIDTH`."""
     scale = min(1.0, PICTURE_WIDTH / image.shape[1])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, packed = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(packed.tobytes()).decode("ascii")
 
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...formats.video.reading import PICTURE_SUFFIXES, VideoError, natural_key, probe_video, read_frames
+from ...formats.files import natural_key
+from ...formats.video.reading import PICTURE_SUFFIXES, VideoError, probe_video, read_frames
 from ..errors import CalibrationError
 
 IMAGE_SUFFIXES = frozenset({*PICTURE_SUFFIXES, ".pgm", ".ppm", ".webp"})
@@ -55,10 +56,10 @@ def count_frames(source: Source, camera: str) -> int | None:
         return len(files)
     if not isinstance(source, (str, os.PathLike)):
         return len(source)
-    capture = cv2.VideoCapture(str(source))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return count if count > 0 else None
+    try:
+        return probe_video(source, rate_needed=False).n_frames or None
+    except VideoError:
+        return None
 
 
 def gray_frames(source: Source, camera: str) -> Iterator[Image]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..video.reading import VideoError, read_frames
+from ..video.reading import VideoError, read_frames_at
 from .labelled_frames import LabelError
 
 
@@ -70,8 +70,8 @@ def write_pictures(video: str | os.PathLike, frames: Iterable[int], folder: Path
     """Some frames of a video as png files. Raises VideoError naming a frame that cannot be decoded."""
     wanted = set(frames)
     folder.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(read_frames(video, 0, max(wanted, default=-1) + 1)):
-        if number in wanted and image is not None:
+    for number, image in read_frames_at(video, frozenset(wanted)):
+        if image is not None:
             cv2.imwrite(str(folder / picture_name(number)), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
             wanted.discard(number)
     if wanted:

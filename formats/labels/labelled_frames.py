@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ..video.reading import Image, VideoError, read_frames, read_picture
+from ..video.reading import Image, VideoError, read_frames_at, read_picture
 
 
 class LabelError(ValueError):
@@ -127,7 +127,7 @@ class Labels:
         picture = self.pictures[index]
         if picture.frame is None:
             return read_picture(picture.path)
-        for image in read_frames(picture.path, picture.frame, picture.frame + 1):
+        for _, image in read_frames_at(picture.path, [picture.frame]):
             if image is not None:
                 return image
         raise VideoError(f"{picture} cannot be decoded; leave it out of the labels")

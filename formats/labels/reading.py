@@ -10,9 +10,8 @@ from pathlib import Path
 
 import h5py
 
-from ..files import FormatError
+from ..files import FormatError, natural_key
 from ..predictions.sleap import is_sleap_analysis
-from ..video.reading import natural_key
 from .coco import read_coco_labels
 from .deeplabcut import read_deeplabcut_labels
 from .labelled_frames import LabelError, Labels, join_labels

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import FormatError, existing
+from ..files import FormatError, existing, natural_key
 from .dlt_coefficients import read_dlt, write_dlt
 from .json_files import read_json, write_json
 from .label3d import read_label3d, write_label3d
@@ -81,7 +80,7 @@ def read_rig_record(
 def _read_folder(folder: Path) -> RigRecord:
     """One camera per file, in natural (number-aware) order."""
     files = [file for file in folder.iterdir() if file.suffix.lower() in (".yaml", ".yml", ".xml", ".mat")]
-    files.sort(key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.name)])
+    files.sort(key=lambda file: natural_key(file.name))
     if not files:
         raise FormatError(f"{folder} holds no camera files; expected one .yaml, .yml, .xml or .mat per camera")
     cameras, units = [], set()

@@ -6,8 +6,8 @@ Seeking is slower than decoding (12 frames/s against 700) and inexact with some 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 Image = np.ndarray  # (height, width, 3) uint8, RGB
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
+_MAX_FAILURES = 100  # frames in a row; the rest of such a file is lost
 
 
 class VideoError(ValueError):
@@ -32,11 +33,6 @@ class VideoInfo:
     height: int
     fps: float
     n_frames: int
-
-
-def natural_key(name: str | os.PathLike) -> list:
-    """Sort key that puts img2 before img10."""
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(name))]
 
 
 def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoInfo:
@@ -84,24 +80,45 @@ def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None
 
     Raises
     ------
-    VideoError : the video cannot be opened, or a frame's size differs from the first
+    VideoError
+        The video cannot be opened, or a frame's size differs from the first.
     """
+    with closing(_decoded(path, lambda index: index >= start, stop)) as frames:
+        for _, image in frames:
+            yield image
+
+
+def read_frames_at(path: str | os.PathLike, frames: Iterable[int]) -> Generator[tuple[int, Image | None]]:
+    """(frame number, image as of `read_frames`) of some frames, in increasing order; those past the end are absent.
+
+    Raises
+    ------
+    VideoError
+        As `read_frames`.
+    """
+    wanted = set(frames)
+    yield from _decoded(path, wanted.__contains__, max(wanted, default=-1) + 1)
+
+
+def _decoded(
+    path: str | os.PathLike, is_wanted: Callable[[int], bool], stop: int | None
+) -> Generator[tuple[int, Image | None]]:
+    """(frame number, image or None) of the wanted frames before `stop`; all frames before are decoded."""
     info = probe_video(path, rate_needed=False)
     capture = cv2.VideoCapture(str(path))
     index, failures = 0, 0
     try:
         while stop is None or index < stop:
-            if not capture.grab():
+            if capture.grab():
+                failures = 0
+                if is_wanted(index):
+                    yield index, _retrieve(capture, info, index)
+            else:
                 failures += 1
-                if index + 1 >= info.n_frames or failures > 100:
+                if index + 1 >= info.n_frames or failures > _MAX_FAILURES:
                     break
-                if index >= start:
-                    yield None
-                index += 1
-                continue
-            failures = 0
-            if index >= start:
-                yield _retrieve(capture, info, index)
+                if is_wanted(index):
+                    yield index, None
             index += 1
     finally:
         capture.release()

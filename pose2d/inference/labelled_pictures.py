@@ -10,7 +10,7 @@ import numpy as np
 
 from ...datasets import Array
 from ...formats.labels.labelled_frames import LabelError, Labels
-from ...formats.video.reading import Image, VideoError, read_frames
+from ...formats.video.reading import Image, VideoError, read_frames_at
 from .image_transforms import scaling, warp
 
 BUDGET = 1 << 30  # bytes
@@ -100,9 +100,7 @@ def frames_of(labels: Labels, indices: Iterable[int]) -> Iterator[tuple[int, Ima
             wanted.setdefault(picture.path, {}).setdefault(picture.frame, []).append(index)
     for path, frames in wanted.items():
         found = set()
-        for number, image in enumerate(read_frames(path, 0, max(frames) + 1)):
-            if number not in frames:
-                continue
+        for number, image in read_frames_at(path, frames):
             if image is None:
                 raise VideoError(f"{path} frame {number} is labelled but cannot be decoded; leave it out")
             found.add(number)

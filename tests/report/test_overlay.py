@@ -5,20 +5,15 @@ import pytest
 from muybridge.report import overlay, quality
 
 
-def test_frames_are_read_in_sequence(session, skeleton, rig):
-    name = rig.names[0]
-    found = overlay.read_frames(session["videos"][name], [3, 40, 400])
-    assert sorted(found) == [3, 40]
-    # the painted animal lies where the cameras see it
-    nose = rig.project(session["pose"]["position"].values[40])[0, 0]
-    blue, _, red = found[40][tuple(np.rint(nose[::-1]).astype(int))].astype(int)
-    assert red > blue + 20
-
-
-def test_an_unreadable_video_gives_no_frames(tmp_path):
+def test_an_unreadable_video_says_so_in_its_place(session, rig, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a film")
-    assert overlay.read_frames(broken, [0]) == {}
+    instants = overlay.choose_instants(session["views"], None)
+    videos = session["videos"] | {rig.names[0]: broken}
+    drawn = overlay.overlay_figures(instants, session["views"], videos, pose=None, rig=None, skeleton=None)
+    for _, (first, *others) in drawn:
+        assert "cannot be read" in first
+        assert all("data:image/jpeg" in figure for figure in others)
 
 
 def test_the_worst_instant_is_found(session, rig):

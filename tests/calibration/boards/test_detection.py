@@ -1,7 +1,5 @@
 """Boards in images: found where they are, in any print, and kept beside their source."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -11,9 +9,8 @@ from muybridge.calibration import CalibrationError, CharucoBoard, Checkerboard, 
 from muybridge.calibration.boards import image_sources
 from muybridge.calibration.boards.corner_finders import make_finder, opencv_board
 from muybridge.calibration.boards.detection_cache import load_detections
-from muybridge.calibration.boards.image_sources import natural_key
-from muybridge.formats.video import reading
 from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
+from tests.helpers import cut_off, spoil_frame, write_picture_video
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +85,12 @@ def test_single_markers_calibrate_a_camera():
 
 def test_detections_are_kept_beside_the_video_until_it_changes(tmp_path, pictures):
     path = tmp_path / "front.avi"
-    write_video(path, pictures)
+    write_picture_video(path, pictures)
     first = detect_board(path, BOARD, progress=False)
     assert load_detections(path, BOARD, 1) is not None
     assert load_detections(path, CharucoBoard(7, 6, 41.0, 30.0), 1) is None
     assert_allclose(detect_board(path, BOARD, progress=False).corners, first.corners)
-    write_video(path, pictures[:3])
+    write_picture_video(path, pictures[:3])
     assert load_detections(path, BOARD, 1) is None
     assert detect_board(path, BOARD, progress=False).n_frames == 3
 
@@ -118,10 +115,6 @@ def test_every_nth_frame_keeps_the_frames_numbers(pictures):
         detect_board(pictures, BOARD, every=0, progress=False)
 
 
-def test_names_sort_as_people_count():
-    assert sorted(["a-10.png", "a-9.png", "a-2b.png"], key=natural_key) == ["a-2b.png", "a-9.png", "a-10.png"]
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -138,30 +131,18 @@ def test_boards_that_cannot_be_are_refused(make, words):
         make()
 
 
-def write_video(path, pictures):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, pictures[0].shape[::-1])
-    for picture in pictures:
-        writer.write(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
-    writer.release()
-
-
-def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures, monkeypatch):
-    video = tmp_path / "board.avi"
-    write_video(video, pictures)
-    assert len(list(image_sources.gray_frames(video, "left"))) == 5
-    promise = replace(reading.probe_video(video), n_frames=12)
-    for module in (image_sources, reading):
-        monkeypatch.setattr(module, "probe_video", lambda path, **_: promise)
-    with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 12 frames .* truncated"):
+def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures):
+    video = write_picture_video(tmp_path / "board.avi", pictures * 3)
+    assert len(list(image_sources.gray_frames(video, "left"))) == 15
+    cut_off(video, 5)
+    with pytest.raises(CalibrationError, match=r"camera 'left': only 5 of the 15 frames .* truncated"):
         list(image_sources.gray_frames(video, "left"))
 
 
-def test_a_damaged_frame_keeps_its_number(tmp_path, pictures, monkeypatch):
-    video = tmp_path / "board.avi"
-    write_video(video, pictures * 3)
+def test_a_damaged_frame_keeps_its_number(tmp_path, pictures):
+    video = write_picture_video(tmp_path / "board.avi", pictures * 3)
     whole = detect_board(video, BOARD, cache=False, progress=False)
-    retrieve, number = reading._retrieve, iter(range(99))
-    monkeypatch.setattr(reading, "_retrieve", lambda *arguments: None if next(number) == 2 else retrieve(*arguments))
+    spoil_frame(video, 2)
     found = detect_board(video, BOARD, cache=False, progress=False)
     assert found.n_frames == 15
     assert np.isnan(found.corners[2]).all()
