@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.rings import make_rig, wander
 from muybridge.datasets import DatasetError, views_dataset
-from muybridge.triangulate import individuals, match_individuals, match_views
+from muybridge.triangulate import match_individuals, match_views
+from muybridge.triangulate.identity_sequences import exact_sequence, sequence_in_turns
 
 
 def crossing(n_cameras=4, n_frames=600, n_animals=2, seed=0):
@@ -41,23 +42,31 @@ def right(found, animal):
 def test_crossing_animals_are_told_apart(options):
     rig, tracks_2d, animal, _ = crossing(**options)
     assert (np.diff(animal, axis=1) != 0).any()
-    found = match_individuals(tracks_2d, rig)
+    found = match_individuals(tracks_2d, rig, fps=100)
     assert right(found, animal) >= 0.99
     np.testing.assert_array_equal(
         np.sort(found.tracks, axis=2), np.sort(np.zeros_like(animal) + np.arange(animal.shape[2]))
     )
 
 
-def test_camera_by_camera_finds_the_same(monkeypatch):
-    rig, tracks_2d, animal, _ = crossing(seed=2, n_frames=300)
-    monkeypatch.setattr(individuals, "_MAX_CELLS", 1)
-    assert right(match_individuals(tracks_2d, rig), animal) >= 0.99
+def test_camera_by_camera_finds_the_same():
+    """Two animals: only whether two cameras number them alike has a score, so that the first camera's order is free."""
+    rng, n_frames = np.random.default_rng(3), 80
+    truth = np.repeat(rng.integers(0, 2, (4, 4)), 20, axis=1)
+    alike, scores = np.eye(2, dtype=bool), {}
+    for a, b in ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)):
+        same, other = rng.normal(0, 2, (2, n_frames)) + 6 * np.stack([truth[a] == truth[b], truth[a] != truth[b]])
+        scores[a, b] = np.where(alike, same[:, None, None], other[:, None, None])
+    exact, _ = exact_sequence(scores, 4, 2, 5.0)
+    in_turns, _ = sequence_in_turns(scores, 4, 2, 5.0)
+    np.testing.assert_array_equal(exact ^ exact[0], truth ^ truth[0])
+    np.testing.assert_array_equal(in_turns ^ in_turns[0], truth ^ truth[0])
 
 
 def test_the_exact_search_equals_trying_every_sequence():
     rng, n_states, price = np.random.default_rng(0), 2, 1.5
     scores = {pair: rng.normal(0, 2, (4, n_states, n_states)) for pair in ((0, 1), (0, 2), (1, 2))}
-    states, _ = individuals._viterbi(scores, 3, n_states, price)
+    states, _ = exact_sequence(scores, 3, n_states, price)
 
     def total(path):
         path = np.asarray(path)
@@ -88,12 +97,32 @@ def test_an_absent_animal_disturbs_nobody():
     frames, cameras = np.arange(60, 120), np.arange(len(rig))[:, None]
     second = np.argmax(animal == animal[0, 0, 1], axis=2)
     gone[second[:, 60:120], cameras, frames] = np.nan
-    assert right(match_individuals(gone, rig), animal) >= 0.99
+    assert right(match_individuals(gone, rig, fps=100), animal) >= 0.99
 
 
 def test_bad_input_is_named():
     rig, tracks_2d, _, _ = crossing(n_frames=5)
     with pytest.raises(ValueError, match="tracks_2d has shape"):
-        match_individuals(tracks_2d[0], rig)
+        match_individuals(tracks_2d[0], rig, fps=100)
     with pytest.raises(ValueError, match="switch_probability"):
-        match_individuals(tracks_2d, rig, switch_probability=0.0)
+        match_individuals(tracks_2d, rig, fps=100, switch_probability=0.0)
+    with pytest.raises(ValueError, match="fps is None"):
+        match_individuals(tracks_2d, rig)
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_animals_are_told_apart_at_any_frame_rate(step):
+    """The same recording at 200 Hz, and every seventh frame of it."""
+    rig, tracks_2d, animal, _ = crossing(n_frames=700, seed=5)
+    found = match_individuals(tracks_2d[:, :, ::step], rig, fps=200 / step)
+    assert right(found, animal[:, ::step]) >= 0.99
+
+
+def test_a_data_array_is_taken_and_covariances_go_with_their_points():
+    rig, tracks_2d, _, _ = crossing(seed=1, n_frames=100)
+    names, times = [f"k{i}" for i in range(10)], np.arange(100) / 100
+    covariances = tracks_2d[..., None] * np.ones(2)
+    views = views_dataset(tracks_2d, cameras=rig.names, keypoints=names, times=times, covariances_2d=covariances)
+    matched = match_views(views, rig)
+    np.testing.assert_array_equal(matched["covariance"].isel(space_=0), matched["position"])
+    np.testing.assert_array_equal(match_views(views["position"], rig)["position"], matched["position"])
