@@ -1,6 +1,6 @@
-"""Ground floor: the skeleton, the labelled datasets and their validators. Imports no other part.
+"""Skeleton, the labelled datasets that pass between the stages, their validators and netCDF files.
 
-The names load when they are used: what works on plain arrays alone needs no xarray (60 MB).
+May import numerics alone. The names load when they are used: functions of plain arrays need no xarray (60 MB).
 """
 
 from importlib import import_module

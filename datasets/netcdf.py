@@ -1,4 +1,4 @@
-"""Datasets on disk: one netCDF file per stage, written atomically, with the provenance in its attributes."""
+"""Read and write datasets as netCDF files, and record in their attributes how they were made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,28 @@ from .validators import DatasetError
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
-    """Write a dataset as netCDF-4; a killed run leaves the old file or none, never half of one."""
+    """Write a dataset as netCDF-4, whole or not at all.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any dataset of the library; its attributes are kept.
+    path : path
+        The file, replaced if it exists; its folder is made if absent.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Examples
+    --------
+    >>> from muybridge.datasets import frame_times, read_dataset, views_dataset, write_dataset
+    >>> views = views_dataset([[[[1.0, 2.0]]]], cameras=["top"], keypoints=["nose"], times=frame_times(1, fps=30))
+    >>> path = write_dataset(views, "views.nc")
+    >>> read_dataset(path).equals(views)
+    True
+    """
     # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
     encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
     with atomic_write(path) as partial:
@@ -24,11 +45,30 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
 
 
 def read_dataset(path: str | os.PathLike) -> xr.Dataset:
-    """Read a netCDF file whole into memory.
+    """Read a netCDF file into memory.
+
+    Parameters
+    ----------
+    path : path
+        A netCDF-4 file.
+
+    Returns
+    -------
+    Dataset
+        All variables, coordinates and attributes; times as numbers, names as text.
 
     Raises
     ------
-    DatasetError : the file is missing, truncated or no netCDF-4 file
+    DatasetError
+        The file is missing, truncated or no netCDF-4 file.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from muybridge.datasets import read_dataset, write_dataset
+    >>> path = write_dataset(xr.Dataset({"angle": ("time", [1.0, 2.0])}, {"time": [0.0, 0.1]}), "angles.nc")
+    >>> read_dataset(path)["angle"].values.tolist()
+    [1.0, 2.0]
     """
     path = Path(path)
     if not path.is_file():
@@ -49,7 +89,27 @@ def _hidden(file: Path, folder: Path) -> bool:
 
 
 def content_hash(path: str | os.PathLike) -> str:
-    """Hash of a file's content (of every file's name and content below it, for a folder; hidden files do not count)."""
+    """Hash of the content of a file, or of the names and contents of all files in a folder.
+
+    Parameters
+    ----------
+    path : path
+        A file, or a folder, of which hidden files are left out.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits (BLAKE2b).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from muybridge.datasets import content_hash
+    >>> for name in ("a.txt", "b.txt"):
+    ...     _ = Path(name).write_text("same")
+    >>> content_hash("a.txt") == content_hash("b.txt")
+    True
+    """
     path, digest = Path(path), hashlib.blake2b(digest_size=16)
     # a hidden file is no input: the board's corners are kept in one, beside the images
     files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path)) if path.is_dir() else [path]
@@ -63,7 +123,31 @@ def content_hash(path: str | os.PathLike) -> str:
 
 
 def with_provenance(dataset: xr.Dataset, step: str, options: dict, inputs: dict[str, str] | None = None) -> xr.Dataset:
-    """The dataset with attributes that say how it was made: version, step, options and input hashes (as JSON)."""
+    """The dataset with attributes that record how it was made.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any dataset.
+    step : str
+        Name of the step or function.
+    options : dict
+        Options of the step; stored as JSON.
+    inputs : dict of str to str, optional
+        Hash of each input's content; stored as JSON.
+
+    Returns
+    -------
+    Dataset
+        A copy with the attributes ``muybridge_version``, ``step``, ``options`` and ``inputs``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from muybridge.datasets import with_provenance
+    >>> with_provenance(xr.Dataset(), "smooth", {"window": 0.2}).attrs["options"]
+    '{"window": 0.2}'
+    """
     from .. import __version__
 
     return dataset.assign_attrs(

@@ -1,4 +1,4 @@
-"""The animal as a list of keypoints and the bones between them."""
+"""Skeleton: names of keypoints, bones between them, and pairs of left and right keypoints."""
 
 from __future__ import annotations
 
@@ -16,14 +16,34 @@ class Skeleton:
 
     Parameters
     ----------
-    keypoints : names, unique, in the order of the keypoint axis
-    bones : (parent, child) names; need not form a tree (a rigid head may be a triangle) unless `parents` is asked for
-    symmetries : (left, right) names, which swap when an image is flipped
-    root : the keypoint from which a tree is walked; None takes the only keypoint that has bones but no parent
+    keypoints : sequence of str
+        Unique names, in the order of the keypoint axis.
+    bones : sequence of (str, str), optional
+        Names of parent and child. They need not form a tree (a rigid head may be a triangle), except for `parents`.
+    symmetries : sequence of (str, str), optional
+        Names of left and right keypoints, which change places when an image is flipped.
+    root : str, optional
+        Keypoint at which the tree of bones begins; by default the parentless keypoint with the most keypoints below it.
 
     Raises
     ------
-    ValueError : a name is unknown or repeated, or a bone joins a keypoint to itself
+    ValueError
+        A name is unknown or repeated, or a bone joins a keypoint to itself.
+
+    Examples
+    --------
+    >>> from muybridge.datasets import Skeleton
+    >>> skeleton = Skeleton(
+    ...     keypoints=("neck", "nose", "left_ear", "right_ear"),
+    ...     bones=(("neck", "nose"), ("neck", "left_ear"), ("neck", "right_ear")),
+    ...     symmetries=(("left_ear", "right_ear"),),
+    ... )
+    >>> skeleton.bone_indices.tolist()
+    [[0, 1], [0, 2], [0, 3]]
+    >>> skeleton.mirror.tolist()
+    [0, 1, 3, 2]
+    >>> skeleton.parents.tolist(), skeleton.root_index
+    ([-1, 0, 0, 0], 0)
     """
 
     keypoints: tuple[str, ...]
@@ -55,13 +75,13 @@ class Skeleton:
 
     @cached_property
     def bone_indices(self) -> NDArray[np.int64]:
-        """(n_bones, 2) positions of parent and child on the keypoint axis."""
+        """Positions of parent and child of each bone on the keypoint axis, shape (n_bones, 2)."""
         index = {name: i for i, name in enumerate(self.keypoints)}
         return np.array([[index[a], index[b]] for a, b in self.bones], dtype=np.int64).reshape(-1, 2)
 
     @cached_property
     def mirror(self) -> NDArray[np.int64]:
-        """(n_keypoints,) for each keypoint the position of its mirror partner, or its own where it has none."""
+        """Position of each keypoint's mirror partner, or its own where it has none, shape (n_keypoints,)."""
         index = {name: i for i, name in enumerate(self.keypoints)}
         mirror = np.arange(len(self.keypoints))
         for left, right in self.symmetries:
@@ -70,11 +90,12 @@ class Skeleton:
 
     @cached_property
     def parents(self) -> NDArray[np.int64]:
-        """(n_keypoints,) position of each keypoint's parent, −1 for the root and for keypoints without a parent.
+        """Position of each keypoint's parent, shape (n_keypoints,); -1 where it has none.
 
         Raises
         ------
-        ValueError : the bones are no forest (a keypoint has two parents, or the bones run in a circle)
+        ValueError
+            A keypoint has two parents, or the bones run in a circle.
         """
         parents = np.full(len(self.keypoints), -1, dtype=np.int64)
         for parent, child in self.bone_indices:

@@ -1,8 +1,7 @@
-"""The labelled datasets that pass between the stages, and the validators at their doors.
+"""Build and validate the labelled datasets: views (2D, pixels), pose (3D, world units), kinematics.
 
-``views`` holds what each camera saw (pixels), ``pose`` the animal in 3D (world units), ``kinematics`` what follows.
 Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead. Missing is
-NaN. The ``time`` coordinate is in seconds and is the only source of the frame rate: none is ever assumed.
+NaN. The ``time`` coordinate, in seconds, is the only source of the frame rate: none is ever assumed.
 """
 
 from __future__ import annotations
@@ -44,15 +43,34 @@ _KINEMATICS = {
 
 
 class DatasetError(ValueError):
-    """A dataset at a door lacks something, or holds something that cannot be; the message names it."""
+    """A dataset lacks something, or holds impossible values; the message names variable, value and remedy."""
 
 
 def frame_times(n_frames: int, fps: float) -> Array:
-    """(n_frames,) seconds of evenly spaced frames, the first at 0.
+    """Times of evenly spaced frames, the first at 0.
+
+    Parameters
+    ----------
+    n_frames : int
+        Number of frames.
+    fps : float, hertz
+        Frames per second.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,), seconds
+        Time of each frame.
 
     Raises
     ------
-    DatasetError : `fps` is not a positive number
+    DatasetError
+        The frame rate is not a positive number.
+
+    Examples
+    --------
+    >>> from muybridge.datasets import frame_times
+    >>> frame_times(3, fps=50).tolist()
+    [0.0, 0.02, 0.04]
     """
     if not isinstance(fps, Real) or not np.isfinite(fps) or fps <= 0:
         raise DatasetError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
@@ -62,9 +80,28 @@ def frame_times(n_frames: int, fps: float) -> Array:
 def fps_of(dataset: xr.Dataset) -> float:
     """Frames per second of a dataset: one over the median step of its ``time`` coordinate.
 
+    Parameters
+    ----------
+    dataset : Dataset
+        Any dataset with a ``time`` coordinate in seconds, or with an ``fps`` attribute.
+
+    Returns
+    -------
+    float, hertz
+        The frame rate; the ``fps`` attribute where there are fewer than two frames.
+
     Raises
     ------
-    DatasetError : no time coordinate or fewer than two frames, and no `fps` attribute
+    DatasetError
+        There are fewer than two times, and no ``fps`` attribute.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import fps_of, views_dataset
+    >>> views = views_dataset(np.zeros((1, 3, 1, 2)), cameras=["top"], keypoints=["nose"], times=[0, 0.02, 0.04])
+    >>> fps_of(views)
+    50.0
     """
     if "time" in dataset.coords and dataset.sizes["time"] > 1:
         return float(1.0 / np.median(np.diff(np.asarray(dataset["time"].values, dtype=float))))
@@ -84,18 +121,44 @@ def views_dataset(
     confidence: Array | None = None,
     covariances_2d: Array | None = None,
 ) -> xr.Dataset:
-    """Label what the cameras saw.
+    """Label 2D points of several cameras: the ``views`` dataset.
 
     Parameters
     ----------
-    points_2d : ([n_individuals,] n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
-    times : (n_frames,), seconds
-    confidence : the shape of `points_2d` without the last axis, 0-1; None: 1 where a point is present, 0 elsewhere
-    covariances_2d : (..., 2, 2), pixels squared
+    points_2d : ndarray, shape ([n_individuals,] n_cameras, n_frames, n_keypoints, 2), pixels
+        Points in the image, NaN where missing.
+    cameras : sequence of str
+        Names of the cameras.
+    keypoints : sequence of str
+        Names of the keypoints.
+    times : ndarray, shape (n_frames,), seconds
+        Time of each frame, increasing.
+    confidence : ndarray, shape ([n_individuals,] n_cameras, n_frames, n_keypoints), optional
+        Between 0 and 1; by default 1 where a point is present and 0 elsewhere.
+    covariances_2d : ndarray, shape ([n_individuals,] n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, optional
+        Covariance of each point.
+
+    Returns
+    -------
+    Dataset
+        Variables ``position``, ``confidence`` and, if given, ``covariance``, over (view, time, keypoint, space); a
+        point with one NaN coordinate is NaN in both.
 
     Raises
     ------
-    DatasetError : shapes, names or values do not fit together
+    DatasetError
+        Shapes, names or values do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import frame_times, views_dataset
+    >>> points_2d = np.array([[[[10.0, 20.0]], [[np.nan, np.nan]]]])  # one camera, two frames, one keypoint
+    >>> views = views_dataset(points_2d, cameras=["top"], keypoints=["nose"], times=frame_times(2, fps=30))
+    >>> views["position"].dims
+    ('view', 'time', 'keypoint', 'space')
+    >>> views["confidence"].values.ravel().tolist()
+    [1.0, 0.0]
     """
     points_2d = np.asarray(points_2d, dtype=float)
     if confidence is None:
@@ -121,21 +184,44 @@ def pose_dataset(
     pairs: Sequence[tuple[str, str]] | None = None,
     **variables: Array | None,
 ) -> xr.Dataset:
-    """Label a reconstruction.
+    """Label 3D points: the ``pose`` dataset.
 
     Parameters
     ----------
-    points_3d : ([n_individuals,] n_frames, n_keypoints, 3), world units, NaN where missing
-    times : (n_frames,), seconds
-    unit : the world unit, such as "mm"
-    cameras : names of the ``view`` dimension; needed with `reprojection_error`
-    pairs : the keypoints of each row of `cross_covariance`, named "a|b" on the ``pair`` dimension
-    variables : any of covariance, confidence, reprojection_error, n_cameras, velocity, velocity_covariance,
-        acceleration, acceleration_covariance, cross_covariance, state; None is left out
+    points_3d : ndarray, shape ([n_individuals,] n_frames, n_keypoints, 3), world units
+        Points in the world, NaN where missing.
+    keypoints : sequence of str
+        Names of the keypoints.
+    times : ndarray, shape (n_frames,), seconds
+        Time of each frame, increasing.
+    unit : str
+        The world unit, such as "mm".
+    cameras : sequence of str, optional
+        Names of the cameras; needed with `reprojection_error`.
+    pairs : sequence of (str, str), optional
+        The two keypoints of each row of `cross_covariance`, named "a|b" along the ``pair`` dimension.
+    **variables : ndarray or None
+        Any of `covariance`, `confidence`, `reprojection_error`, `n_cameras`, `velocity`, `velocity_covariance`,
+        `acceleration`, `acceleration_covariance`, `cross_covariance`, `state`; None is left out.
+
+    Returns
+    -------
+    Dataset
+        Variable ``position`` over (time, keypoint, space), and the given variables with their units; a point with one
+        NaN coordinate is NaN in all.
 
     Raises
     ------
-    DatasetError : shapes, names or values do not fit together, or a variable is unknown
+    DatasetError
+        Shapes, names or values do not fit together, or a variable is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> pose = pose_dataset(np.zeros((2, 1, 3)), keypoints=["nose"], times=[0.0, 0.1], unit="mm", n_cameras=[[2], [3]])
+    >>> pose["position"].attrs["units"], pose["n_cameras"].values.tolist()
+    ('mm', [[2], [3]])
     """
     unknown = sorted(set(variables) - set(_POSE))
     if unknown:
@@ -190,10 +276,32 @@ def _assemble(variables: dict, layout: dict, units: dict, coords: dict) -> xr.Da
 
 
 def check_views(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """The dataset with its dimensions in the library's order, after everything that must hold was checked.
+    """Validate a ``views`` dataset and put its dimensions in the library's order.
 
-    A DataArray of positions is taken as a dataset of them. A point with one NaN coordinate becomes missing in both.
-    Raises DatasetError naming what is wrong.
+    Parameters
+    ----------
+    dataset : Dataset or DataArray
+        2D points in ``position`` over view, time, keypoint and space, or a DataArray of these positions; an
+        ``individual`` dimension may lead, and the plural names of older files (``keypoints``) are taken, too.
+
+    Returns
+    -------
+    Dataset
+        A copy, with ``confidence`` (1 where a point is present) if it was absent; a point with one NaN coordinate is
+        NaN in both.
+
+    Raises
+    ------
+    DatasetError
+        A variable, dimension, name or value is missing or impossible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import check_views, views_dataset
+    >>> views = views_dataset(np.zeros((1, 2, 1, 2)), cameras=["top"], keypoints=["nose"], times=[0.0, 0.1])
+    >>> check_views(views.transpose("space", "keypoint", "time", "view"))["position"].dims
+    ('view', 'time', 'keypoint', 'space')
     """
     dataset = _check_layout(dataset, _VIEWS, ("position",), SPACE_2D, "views")
     if "confidence" not in dataset:
@@ -204,10 +312,31 @@ def check_views(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 
 def check_pose(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """The dataset with its dimensions in the library's order, after everything that must hold was checked.
+    """Validate a ``pose`` dataset and put its dimensions in the library's order.
 
-    A DataArray of positions is taken as a dataset of them. A point with one NaN coordinate becomes missing in all.
-    Raises DatasetError naming what is wrong.
+    Parameters
+    ----------
+    dataset : Dataset or DataArray
+        3D points in ``position`` over time, keypoint and space, with the world unit in its ``units`` attribute, or a
+        DataArray of these positions; an ``individual`` dimension may lead.
+
+    Returns
+    -------
+    Dataset
+        A copy; a point with one NaN coordinate is NaN in all.
+
+    Raises
+    ------
+    DatasetError
+        A variable, dimension, name, unit or value is missing or impossible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import check_pose, pose_dataset
+    >>> pose = pose_dataset(np.zeros((2, 1, 3)), keypoints=["nose"], times=[0.0, 0.1], unit="mm")
+    >>> check_pose(pose.rename(keypoint="keypoints"))["position"].dims
+    ('time', 'keypoint', 'space')
     """
     dataset = _check_layout(dataset, _POSE, ("position",), SPACE_3D, "pose")
     if "units" not in dataset["position"].attrs:
@@ -217,7 +346,32 @@ def check_pose(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 
 def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset after its dimensions, times and units were checked. Raises DatasetError naming what is wrong."""
+    """Validate a ``kinematics`` dataset: dimensions, times, and a unit for every variable.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Any of ``angle`` and ``angle_std`` over (time, joint) and ``velocity`` over (time, keypoint, space), and further
+        variables with a ``units`` attribute.
+
+    Returns
+    -------
+    Dataset
+        A copy with its dimensions in the library's order.
+
+    Raises
+    ------
+    DatasetError
+        A dimension, name, time or unit is missing or impossible.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from muybridge.datasets import check_kinematics
+    >>> angle = xr.DataArray([[1.5], [1.6]], {"time": [0.0, 0.1], "joint": ["knee"]}, attrs={"units": "rad"})
+    >>> list(check_kinematics(angle.to_dataset(name="angle")))
+    ['angle']
+    """
     dataset = _check_layout(dataset, _KINEMATICS, (), SPACE_3D, "kinematics")
     without = sorted(str(name) for name, values in dataset.data_vars.items() if "units" not in values.attrs)
     if without:
@@ -228,6 +382,7 @@ def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
 def _check_layout(
     dataset: xr.Dataset | xr.DataArray, layout: dict, needed: Iterable[str], space: tuple, what: str
 ) -> xr.Dataset:
+    """The dataset in the library's order of dimensions, its variables checked against their layout."""
     if isinstance(dataset, xr.DataArray) and "position" in needed:
         dataset = dataset.to_dataset(name="position")
     if not isinstance(dataset, xr.Dataset):
@@ -259,6 +414,7 @@ def _check_layout(
 
 
 def _check_coordinates(dataset: xr.Dataset, space: tuple, what: str) -> None:
+    """Refuse absent or repeated names, other axes than x, y(, z), and times that do not increase."""
     for dim in ("view", "keypoint", "individual", "joint", "pair"):
         if dim not in dataset.dims:
             continue
@@ -285,6 +441,7 @@ def _check_coordinates(dataset: xr.Dataset, space: tuple, what: str) -> None:
 
 
 def _check_confidence(dataset: xr.Dataset, what: str) -> None:
+    """Refuse a confidence outside 0 to 1."""
     if "confidence" not in dataset:
         return
     values = dataset["confidence"].values
