@@ -1,10 +1,10 @@
 """The detector against labels: error, calibration, robustness and speed, on fixed seeds.
 
-    python benchmarks/pose2d.py openfield [--seed 0] [--seeds 3] [--minutes 4|8|15] [--trunk imagenet|scratch]
-                                             [--looks 4]     pretrained and from scratch, 80/20 at random
+    python benchmarks/pose2d.py openfield [--seed 0] [--seeds 3] [--minutes 4|8|15] [--backbone imagenet|scratch]
+                                             [--n-tta 4]     pretrained and from scratch, 80/20 at random
     python benchmarks/pose2d.py networks [--iterations 300]  the lectures' comparison: one data set, one budget
-    python benchmarks/pose2d.py mirror [--looks 4]           mirror mouse, held out in time
-    python benchmarks/pose2d.py rat [--held-out time] [--looks 4]
+    python benchmarks/pose2d.py mirror [--n-tta 4]           mirror mouse, held out in time
+    python benchmarks/pose2d.py rat [--held-out time] [--n-tta 4]
                                                              three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
@@ -53,7 +53,7 @@ from muybridge.pose2d.inference.video_prediction import calibrated
 from muybridge.pose2d.networks.registry import build_network
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.pose2d.training.train_detector import calibrate_uncertainty
-from muybridge.pose2d.training_config import Recipe
+from muybridge.pose2d.training_config import TrainingConfig
 from muybridge.triangulate import reconstruct, triangulate_ransac
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -75,8 +75,8 @@ def main() -> None:
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--other", type=Path, help="of agreement: the second detector")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--trunk", choices=("imagenet", "scratch"))
-    parser.add_argument("--looks", type=int, default=1, help="ways to look at a picture (openfield, mirror, rat)")
+    parser.add_argument("--backbone", choices=("imagenet", "scratch"))
+    parser.add_argument("--n-tta", type=int, default=1, help="ways to look at a picture (openfield, mirror, rat)")
     parser.add_argument("--save", type=Path, help="folder for the trained detectors")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -98,17 +98,17 @@ def openfield(arguments) -> pd.DataFrame:
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         trained, tested, _ = split_labels(labels, 0.2, "random", seed)
         for name, weights in (("imagenet", IMAGENET), ("scratch", None)):
-            if arguments.trunk not in (None, name):
+            if arguments.backbone not in (None, name):
                 continue
             options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": OPENFIELD_LOOK}
             path = saved(arguments, f"openfield_{name}_{arguments.minutes}min_{seed}")
-            detector = looking(made(trained, weights, seed, options, path), trained, arguments.looks)
-            rows.append({"trunk": name, "seed": seed} | measure(detector, trained, tested))
+            detector = looking(made(trained, weights, seed, options, path), trained, arguments.n_tta)
+            rows.append({"backbone": name, "seed": seed} | measure(detector, trained, tested))
             print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
     columns = ["mean", "rmse", "median", "pck5", "train_mean", "train_s"]
-    means = table.groupby("trunk", as_index=False)[columns].mean().assign(seed="mean")
-    errors = table.groupby("trunk", as_index=False)[columns].sem().assign(seed="standard error")
+    means = table.groupby("backbone", as_index=False)[columns].mean().assign(seed="mean")
+    errors = table.groupby("backbone", as_index=False)[columns].sem().assign(seed="standard error")
     return pd.concat([table, means, errors])
 
 
@@ -126,16 +126,16 @@ def networks(arguments) -> pd.DataFrame:
         ("ResNet-50 head", "resnet50", None, {}),
         ("ResNet-101 + intermediate", "resnet101_intermediate", None, {}),
         ("box detector (coarse)", "small", None, {"scale": 0.4, "crop": 96}),
-        ("box + ResNet-50", "resnet50", None, {"locator": True}),
+        ("box + ResNet-50", "resnet50", None, {"animal_detector": True}),
         ("MobileNetV2", "mobilenet_v2", None, {}),
         ("MobileNetV2 (imagenet)", "mobilenet_v2", IMAGENET, {}),
     ]
     rows, third = [], np.arange(len(trained)) % 3 == 0
     for name, network, weights, own in runs:
-        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations, "locator": False} | own
+        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations, "animal_detector": False} | own
         options |= {"network": network}
         if network == "template":
-            options |= {"likelihood": "bernoulli", "learning_rate": 1e-2}
+            options |= {"loss": "bce", "learning_rate": 1e-2}
         path = saved(arguments, f"networks_{len(rows)}_{network}")
         detector = made(trained, weights, 0, options, path)
         error, own_error = (evaluate(detector, part).loc["all"] for part in (tested, trained.select(third)))
@@ -152,7 +152,7 @@ def mirror(arguments) -> pd.DataFrame:
     look = {"flip": 0.0, "rotation": 10.0}  # a flip would also change the mirror's side
     options = OPENFIELD | {"iterations": BUDGETS[arguments.minutes], "augmentation": look, "holdout": 0.12}
     path = saved(arguments, "mirror")
-    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
+    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.n_tta)
     return pd.DataFrame([{"split": note} | measure(detector, trained, tested)])
 
 
@@ -165,12 +165,12 @@ def rat(arguments) -> pd.DataFrame:
     for camera in labels.camera_names if arguments.held_out is None else ():
         trained, tested = labels.select(cameras != camera), labels.select(cameras == camera)
         path = saved(arguments, f"rat_without_{camera}")
-        detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
+        detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.n_tta)
         rows.append({"held out": f"camera {camera}"} | measure(detector, trained, tested))
         print(rows[-1], file=sys.stderr)
     trained, tested, _ = split_labels(labels, 0.25, "time")
     path = saved(arguments, "rat")
-    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.looks)
+    detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.n_tta)
     rows.append({"held out": "time block, all cameras"} | measure(detector, trained, tested))
     return pd.DataFrame(rows)
 
@@ -248,7 +248,7 @@ def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) 
     """A detector trained here, or the one that lies there already; its history says how long training took."""
     if save is not None and save.is_file():
         there = load_detector(save)
-        if there.recipe != Recipe.from_options(options):
+        if there.config != TrainingConfig.from_options(options):
             sys.exit(f"{save} was trained with other options than this table's; delete it or give another --save")
         return there
     began = time.perf_counter()
@@ -260,14 +260,14 @@ def made(trained: Labels, weights, seed: int, options: dict, save: Path | None) 
     return detector
 
 
-def looking(detector: Detector, trained: Labels, looks: int) -> Detector:
-    """The detector as training with this number of looks would have made it: the same weights, calibrated anew on what
-    training had held out."""
-    recipe = replace(detector.recipe, looks=looks)
-    if looks == detector.recipe.looks or not recipe.holdout:
-        return replace(detector, recipe=recipe)
-    _, held_out, _ = split_labels(trained, recipe.holdout, recipe.holdout_by)
-    return calibrate_uncertainty(replace(detector, recipe=recipe), held_out)
+def looking(detector: Detector, trained: Labels, n_tta: int) -> Detector:
+    """The detector as training with this number of test-time views would have made it: the same weights, calibrated
+    anew on what training had held out."""
+    config = replace(detector.config, n_tta=n_tta)
+    if n_tta == detector.config.n_tta or not config.holdout:
+        return replace(detector, config=config)
+    _, held_out, _ = split_labels(trained, config.holdout, config.holdout_by)
+    return calibrate_uncertainty(replace(detector, config=config), held_out)
 
 
 FOLDS, ROUNDS = 10, 4
@@ -381,7 +381,7 @@ def speed(arguments) -> pd.DataFrame:
                         "network": network,
                         "runtime": runtime,
                         "precision": precision,
-                        "images/s": rate(engine.look, image),
+                        "images/s": rate(engine.infer, image),
                     }
                 )
                 if exact is not None:
@@ -407,8 +407,8 @@ def pictures(arguments) -> pd.DataFrame:
             looks["animal found first, then its window at the detector's scale", runtime] = finder_of(
                 detector, "fp32", runtime
             ).find
-            looks["whole picture", runtime] = whole.look
-            looks["whole picture, ResNet-50", runtime] = engine_of(resnet, 1.0, "fp32", runtime).look
+            looks["whole picture", runtime] = whole.infer
+            looks["whole picture, ResNet-50", runtime] = engine_of(resnet, 1.0, "fp32", runtime).infer
         except ModuleNotFoundError as error:
             print(error, file=sys.stderr)
     rates = {way: [] for way in looks}
@@ -430,7 +430,7 @@ def pictures(arguments) -> pd.DataFrame:
 
 
 def places(engine, pictures) -> np.ndarray:
-    return np.stack([engine.look(picture).points for picture in pictures])
+    return np.stack([engine.infer(picture).points for picture in pictures])
 
 
 def rate(look, image: np.ndarray, n: int = 10) -> float:
@@ -457,17 +457,19 @@ def videos(arguments) -> pd.DataFrame:
         sources = {"top": next((SHARED / "data" / "openfield" / "videos").glob("*.mp4"))}
         ways = ways[:2]
     rows = []
-    for runtime, follow in ways:
+    for runtime, track_crop in ways:
         began = time.perf_counter()
         try:
-            views = predict(detector, sources, follow=follow, runtime=runtime, progress=False)
+            views = predict(detector, sources, track_crop=track_crop, runtime=runtime, progress=False)
         except ModuleNotFoundError as error:
             print(error, file=sys.stderr)
             continue
         seconds = time.perf_counter() - began
         frames = views.sizes["view"] * views.sizes["time"]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        rows.append({"runtime": runtime, "window": follow, "camera-frames/s": frames / seconds, "peak GB so far": peak})
+        rows.append(
+            {"runtime": runtime, "window": track_crop, "camera-frames/s": frames / seconds, "peak GB so far": peak}
+        )
         print(rows[-1], file=sys.stderr)
     return pd.DataFrame(rows)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..formats.labels.labelled_frames import LabelError, Labels, join_labels
 from ..formats.labels.reading import read_labels
 from ..formats.video.reading import VideoError, probe_video
-from .training_config import Augmentation, Recipe
+from .training_config import Augmentation, TrainingConfig
 
 if TYPE_CHECKING:
     from .active_learning.frame_extraction import extract_frames
@@ -49,7 +49,7 @@ __all__ = [
     "DetectorError",
     "LabelError",
     "Labels",
-    "Recipe",
+    "TrainingConfig",
     "VideoError",
     "WeightsError",
     "corrupt",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 HOLDOUT_KINDS = ("time", "video", "camera", "random")
@@ -10,21 +11,55 @@ HOLDOUT_KINDS = ("time", "video", "camera", "random")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training pictures are changed; probabilities are per picture.
+    """How training pictures are changed at random; probabilities are per picture.
 
-    rotation (degrees, uniform in ±), zoom (factor, log-uniform in 1/zoom..zoom), shift (of the crop, in crop sides),
-    anywhere (probability of a crop that ignores the animal), flip (only where left/right names are known),
-    light (strength of brightness, contrast, gamma and colour changes), haze (log of the factor by which glare or dim
-    light may lower the contrast), and probabilities of the degradations.
+    Parameters
+    ----------
+    rotation : float, degrees
+        Largest rotation; uniform between minus and plus this.
+    zoom : float
+        Largest factor of the size; log-uniform between 1 / zoom and zoom.
+    shift : float
+        Largest shift of the crop against the animal, in sides of the crop.
+    p_random_crop : float
+        Probability of a crop anywhere in the picture instead of around the animal.
+    flip : float
+        Probability of a mirrored picture; only where left and right keypoints are known.
+    color_jitter : float
+        Strength of the changes of brightness, contrast, gamma and colour.
+    contrast : float
+        Natural logarithm of the largest factor by which the contrast is lowered, as by glare or dim light.
+    blur : float
+        Probability of a defocused picture.
+    motion : float
+        Probability of motion blur.
+    noise : float
+        Probability of sensor noise.
+    jpeg : float
+        Probability of compression artefacts.
+    resolution : float
+        Probability of a lower resolution.
+    cutout : float
+        Probability of a rectangle that hides part of the picture.
+
+    Raises
+    ------
+    ValueError
+        If a probability lies outside 0 to 1 or `zoom` is below 1.
+
+    Examples
+    --------
+    >>> Augmentation(rotation=180.0, flip=0.0).rotation
+    180.0
     """
 
     rotation: float = 25.0
     zoom: float = 1.25
     shift: float = 0.15
-    anywhere: float = 0.1
+    p_random_crop: float = 0.1
     flip: float = 0.5
-    light: float = 0.3
-    haze: float = 0.9
+    color_jitter: float = 0.3
+    contrast: float = 0.9
     blur: float = 0.1
     motion: float = 0.1
     noise: float = 0.15
@@ -35,43 +70,78 @@ class Augmentation:
     def __post_init__(self):
         if self.zoom < 1:
             raise ValueError(f"zoom is a factor of at least 1, got {self.zoom}")
-        for name in ("anywhere", "flip", "blur", "motion", "noise", "jpeg", "resolution", "cutout"):
+        for name in ("p_random_crop", "flip", "blur", "motion", "noise", "jpeg", "resolution", "cutout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a probability between 0 and 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Options of `train`.
+class TrainingConfig:
+    """How a detector is trained: the options of `train`.
 
     Parameters
     ----------
-    network : one of `networks.NETWORKS`
-    iterations, batch : optimiser steps and crops per step
-    crop : side of the square training crops, network pixels (a multiple of 32)
-    scale : network pixels per image pixel; "auto" shows the median animal on 0.65 of the crop's side, enlarging it
-        by 1.5 at most: what is small in the picture is found more exactly in an enlarged one
-    sigma : width of the target around a keypoint, network pixels
-    learning_rate, weight_decay, warmup : AdamW with one cycle (peak rate; warmup as a fraction of the iterations)
-    trunk_rate : factor of the learning rate of a pretrainable trunk
-    freeze : leave the first layers of a pretrained trunk as they are (edges and blobs): faster
-    holdout : fraction of the frames kept out of training to measure error and calibrate uncertainty
-    holdout_by : "time" (blocks of each recording), "video", "camera" or "random" (neighbouring frames leak)
-    checks : how often the held-out error is measured along the way
-    patience : stop after this many checks without improvement and keep the best; 0: never
-    average : decay of the running mean of the weights that is kept; 0: the last weights
-    likelihood : of the locations: "softmax" (a keypoint is in one place) or "bernoulli" (each cell a coin)
-    unlabelled : weight with which a keypoint left unlabelled counts as not visible; 0: it says nothing
-    precision : of training: "auto" (bf16 where it is faster), "fp32" or "bf16"
-    hard_negatives : fraction of crops that, in the second half, are placed on false peaks found on training frames
-    looks : in how many ways each window is looked at in prediction, turned and mirrored as training turned and mirrored
-        its pictures; their median is closer (see benchmarks/README.md), each look costs as much as the first
-    locator : train a small second network that finds the animal's box in the shrunk picture, so that the network looks
-        at a window only; "auto": where that window is less than a third of the picture and the network not small itself
+    network : str
+        Architecture: "mobilenet_v2", "efficientnet_b0", "resnet50", "resnet101", "unet", "small" or "template".
+    iterations : int
+        Optimiser steps.
+    batch : int
+        Crops per step.
+    crop : int, network pixels
+        Side of the square training crops, a multiple of 32.
+    scale : float or "auto"
+        Network pixels per image pixel. "auto" shows the median animal on 0.65 of the crop's side, enlarged by 1.5 at
+        most: a small animal is located more exactly in an enlarged picture.
+    sigma : float, network pixels
+        Standard deviation of the target around a keypoint.
+    learning_rate : float
+        Peak rate of AdamW with one cycle.
+    weight_decay : float
+        Weight decay of AdamW.
+    warmup : float
+        Fraction of the iterations in which the rate rises to its peak.
+    backbone_lr_factor : float
+        Factor of the learning rate of a pretrained backbone.
+    freeze : bool
+        Keep the first layers of a pretrained backbone (edges and blobs) as they are, which is faster.
+    holdout : float
+        Fraction of the frames kept out of training to measure the error and to calibrate the uncertainty.
+    holdout_by : {"time", "video", "camera", "random"}
+        Whether blocks of each recording, whole recordings, whole cameras or single frames are held out. Single frames
+        have near copies among the training frames, so that their error is too small.
+    n_evaluations : int
+        How often the held-out error is measured during training.
+    patience : int
+        Stop after this many evaluations without improvement and keep the best weights; 0: never.
+    ema_decay : float
+        Decay of the exponential moving average of the weights that is kept; 0: the last weights.
+    loss : {"softmax", "bce"}
+        Of the locations: cross-entropy over all cells (a keypoint is in one place) or binary cross-entropy per cell.
+    unlabelled : float
+        Weight with which a keypoint without a label counts as absent; 0: it is ignored.
+    precision : {"auto", "fp32", "bf16"}
+        Of training; "auto" takes bfloat16 where it is faster.
+    hard_negatives : float
+        Fraction of the crops that, in the second half, lie on false peaks found in training frames.
+    n_tta : int
+        Test-time augmentation: number of rotated and mirrored copies of each window whose median is the prediction.
+        Each copy costs one more pass.
+    animal_detector : bool or "auto"
+        Train a small second network that finds the animal's box in the shrunk picture, so that the keypoint network
+        sees a window only. "auto": where the window covers less than a third of the picture and `network` is not small.
+    augmentation : Augmentation
+        Random changes of the training pictures.
 
     Raises
     ------
-    ValueError : a value outside its range
+    ValueError
+        If a value lies outside its range.
+
+    Examples
+    --------
+    >>> config = TrainingConfig.from_options({"network": "small", "iterations": 300})
+    >>> config.iterations, config.crop
+    (300, 192)
     """
 
     network: str = "mobilenet_v2"
@@ -83,25 +153,25 @@ class Recipe:
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-3
     warmup: float = 0.15
-    trunk_rate: float = 1.0
+    backbone_lr_factor: float = 1.0
     freeze: bool = True
     holdout: float = 0.1
     holdout_by: str = "time"
-    checks: int = 4
+    n_evaluations: int = 4
     patience: int = 0
-    average: float = 0.98
-    likelihood: str = "softmax"
+    ema_decay: float = 0.98
+    loss: str = "softmax"
     unlabelled: float = 0.3
     precision: str = "auto"
     hard_negatives: float = 0.0
-    looks: int = 1
-    locator: bool | str = "auto"
+    n_tta: int = 1
+    animal_detector: bool | str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):
         if isinstance(self.augmentation, dict):
             object.__setattr__(self, "augmentation", _from_options(Augmentation, self.augmentation))
-        for name in ("iterations", "batch", "crop", "checks", "looks"):
+        for name in ("iterations", "batch", "crop", "n_evaluations", "n_tta"):
             if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {getattr(self, name)}")
         if self.crop % 32:
@@ -112,32 +182,52 @@ class Recipe:
             raise ValueError(f"holdout is a fraction below 1, got {self.holdout}")
         if self.holdout_by not in HOLDOUT_KINDS:
             raise ValueError(f"holdout_by must be one of {HOLDOUT_KINDS}, got {self.holdout_by!r}")
-        if self.likelihood not in ("softmax", "bernoulli"):
-            raise ValueError(f'likelihood must be "softmax" or "bernoulli", got {self.likelihood!r}')
-        if not (isinstance(self.locator, bool) or self.locator == "auto"):
-            raise ValueError(f'locator must be true, false or "auto", got {self.locator!r}')
+        if self.loss not in ("softmax", "bce"):
+            raise ValueError(f'loss must be "softmax" or "bce", got {self.loss!r}')
+        if not (isinstance(self.animal_detector, bool) or self.animal_detector == "auto"):
+            raise ValueError(f'animal_detector must be true, false or "auto", got {self.animal_detector!r}')
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {self.precision!r}')
 
     @classmethod
-    def from_options(cls, options: dict[str, Any], base: Recipe | None = None) -> Recipe:
-        """A recipe from keyword options (as in a session's ``[train]``), starting from `base`.
+    def from_options(cls, options: dict[str, Any], base: TrainingConfig | None = None) -> TrainingConfig:
+        """A configuration from keyword options, as in a session's ``[train]``.
+
+        Parameters
+        ----------
+        options : dict
+            Names and values of fields; `augmentation` may be a dict of the fields of `Augmentation`.
+        base : TrainingConfig, optional
+            Where the other fields come from; None: the preset of the network.
+
+        Returns
+        -------
+        TrainingConfig
+            The configuration with these options.
 
         Raises
         ------
-        ValueError : an option does not exist
+        ValueError
+            If an option does not exist; the message names the nearest.
         """
         if base is None:
             base = _PRESETS.get(options.get("network", ""), cls())
         return _from_options(cls, options, base)
 
     def as_dict(self) -> dict[str, Any]:
+        """All fields as plain values.
+
+        Returns
+        -------
+        dict
+            {name: value}; `augmentation` is a dict, too.
+        """
         return asdict(self)
 
 
 # What a network is trained with unless told otherwise; the small one is for minutes on two cores, from random weights.
 _PRESETS = {
-    "small": Recipe(
+    "small": TrainingConfig(
         network="small",
         iterations=700,
         crop=192,
@@ -147,10 +237,10 @@ _PRESETS = {
             rotation=10.0,
             zoom=1.15,
             shift=0.12,
-            anywhere=0.05,
+            p_random_crop=0.05,
             flip=0.0,
-            light=0.2,
-            haze=0.2,
+            color_jitter=0.2,
+            contrast=0.2,
             blur=0.03,
             motion=0.03,
             noise=0.05,
@@ -159,7 +249,7 @@ _PRESETS = {
             cutout=0.05,
         ),
     ),
-    "template": Recipe(network="template", likelihood="bernoulli", learning_rate=1e-2, weight_decay=1e-2),
+    "template": TrainingConfig(network="template", loss="bce", learning_rate=1e-2, weight_decay=1e-2),
 }
 
 
@@ -167,5 +257,7 @@ def _from_options(kind: type, options: dict[str, Any], base: Any = None) -> Any:
     known = [f.name for f in fields(kind)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ValueError(f"training has no options {unknown}; known: {known}")
+        hints = {name: get_close_matches(name, known, 1) for name in unknown}
+        nearest = "".join(f"; did you mean {near[0]!r} instead of {name!r}?" for name, near in hints.items() if near)
+        raise ValueError(f"training has no options {unknown}{nearest or f'; known: {known}'}")
     return replace(base, **options) if base is not None else kind(**options)

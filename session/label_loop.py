@@ -90,7 +90,7 @@ def _held_out(session: Session, detector: Detector) -> Any:
     if not folders:
         raise SessionError(f"{session.path} has no [train] labels; say which labelled frames to spoil with --labels")
     every = join_labels([read_labels(folder) for folder in folders])
-    held_out = split_labels(every, detector.recipe.holdout, detector.recipe.holdout_by)[1]
+    held_out = split_labels(every, detector.config.holdout, detector.config.holdout_by)[1]
     if held_out is None:
         raise SessionError(f"{session.path}: training held out no frame; say which frames to spoil with --labels")
     return held_out

@@ -39,9 +39,9 @@ def _known_options(session: Session, step: str) -> list[str] | None:
     parameters = [p for function in functions for p in inspect.signature(function).parameters.values()]
     names = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY] + extra.get(step, [])
     if step == "train":
-        from ..pose2d import Recipe
+        from ..pose2d import TrainingConfig
 
-        names += list(inspect.signature(Recipe).parameters)
+        names += list(inspect.signature(TrainingConfig).parameters)
     return [name for name in dict.fromkeys(names) if name not in SET_BY_SESSION[step]]
 
 

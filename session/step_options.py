@@ -11,7 +11,7 @@ from .config import Session, SessionError, nearest_hint
 
 SET_BY_SESSION = {
     "calibrate": ("sources", "board", "progress"),
-    "train": ("progress", "checkpoint", "held_out", "recipe"),
+    "train": ("progress", "checkpoint", "held_out", "config"),
     "predict": ("videos", "progress", "checkpoint", "fps", "times"),
     "reconstruct": ("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
     "kinematics": ("pose", "joints"),

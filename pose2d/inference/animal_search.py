@@ -1,4 +1,4 @@
-"""Where in a picture the network looks: at all of it to find the animal, then around it, once or several times."""
+"""Find the animal in a picture: the whole picture or a small detector first, then a window, augmented at test time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...formats.labels.labelled_frames import mirror_partners
 from ...formats.video.reading import Image
-from ..training_config import Recipe
+from ..training_config import TrainingConfig
 from .animal_boxes import box_centre
 from .detector import Detector
 from .engine import Engine, Found, View, engine_of
@@ -23,8 +23,8 @@ LOST = 0.35  # median mass of the peaks below which the whole picture is searche
 AROUND = 1.35  # side of the window, in sides of the animal
 
 
-class Look(NamedTuple):
-    """One way to see a window: turned by so many degrees about its middle, then mirrored or not."""
+class AugmentedView(NamedTuple):
+    """One test-time augmentation of a window: turned by so many degrees about its middle, then mirrored or not."""
 
     angle: float = 0.0
     mirrored: bool = False
@@ -32,21 +32,21 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Finder:
-    """An engine that knows where to look.
+    """An engine with the search for the animal.
 
     Parameters
     ----------
     engine : the detector's network
-    animal_side : larger side of the animal's box, image pixels; inf: always look at whole pictures
-    locator : finds the animal's box in the shrunk picture, so that the whole need not be looked at closely
-    looks : ways in which what is found is looked at; their answers are put together
+    animal_side : larger side of the animal's box, image pixels; inf: whole pictures only
+    animal_detector : finds the animal's box in the shrunk picture, so that the whole need not be looked at closely
+    views : ways in which what is found is looked at; their answers are put together
     mirror : (n_keypoints,) position of each keypoint's mirror partner
     """
 
     engine: Engine
     animal_side: float = np.inf
-    locator: Finder | None = None
-    looks: tuple[Look, ...] = (Look(),)
+    animal_detector: Finder | None = None
+    views: tuple[AugmentedView, ...] = (AugmentedView(),)
     mirror: NDArray[np.int64] | None = None
 
     def find(self, image: Image) -> Found:
@@ -57,24 +57,24 @@ class Finder:
             return self.through(image, whole)
         centre = self._boxed(image)
         found = self.near(image, centre) if centre is not None else None
-        if found is None and len(self.looks) > 1:
-            first = self.engine.look(image, whole)
+        if found is None and len(self.views) > 1:
+            first = self.engine.infer(image, whole)
             centre = centre_of(first.points, first.mass, self.animal_side)
             found = self.near(image, centre) if centre is not None else None
         return found or self.through(image, whole, first)
 
     def near(self, image: Image, centre: Array, seen: Found | None = None) -> Found | None:
-        """Look at the window around a place (image pixels), and once more around what was found if that touches the
+        """AugmentedView at the window around a place (image pixels), and once more around what was found if that touches the
         window's rim, so that part of it may lie outside; None where the animal is not there or still at the rim.
 
-        seen : what the straight look at that window showed, where that is known already
+        seen : what the unaugmented window showed, where that is known already
         """
         side = self.window_side(image.shape[1], image.shape[0])
         reach = (side / 2 - 4) / self.engine.scale
         for _ in range(2):
             view = self.window_at(centre, side)
             if seen is None:
-                seen = self.engine.look(image, view)
+                seen = self.engine.infer(image, view)
             if np.median(seen.mass) < LOST:
                 return None
             sure = seen.points[seen.mass > SURE]
@@ -84,11 +84,11 @@ class Finder:
         return None
 
     def through(self, image: Image, view: View, seen: Found | None = None) -> Found:
-        """What all looks through a view show together; `seen`: what the straight one showed, where that is known."""
-        founds = [self.engine.look(image, view) if seen is None else seen]
-        for look in self.looks[1:]:
-            found = self.engine.look(image, turned(view, look.angle, look.mirrored))
-            founds.append(Found(*(v[self.mirror] for v in found)) if look.mirrored else found)
+        """The combined answer of all test-time views of a window; `seen`: that of the unaugmented one, where known."""
+        founds = [self.engine.infer(image, view) if seen is None else seen]
+        for other in self.views[1:]:
+            found = self.engine.infer(image, turned(view, other.angle, other.mirrored))
+            founds.append(Found(*(v[self.mirror] for v in found)) if other.mirrored else found)
         return together(founds)
 
     def window_side(self, width: int, height: int) -> int:
@@ -103,10 +103,10 @@ class Finder:
         return window(centre, (side, side), self.engine.scale), (side, side)
 
     def _boxed(self, image: Image) -> Array | None:
-        """Where the locator says that the animal is; None: there is no locator, or it is not sure."""
-        if self.locator is None:
+        """Where the animal_detector says that the animal is; None: there is no animal_detector, or it is not sure."""
+        if self.animal_detector is None:
             return None
-        box = self.locator.find(image)
+        box = self.animal_detector.find(image)
         return None if np.median(box.mass) < SURE else box_centre(box.points)
 
 
@@ -120,8 +120,8 @@ def centre_of(points: Array, mass: Array, animal_side: float) -> Array | None:
 
 
 def together(founds: list[Found]) -> Found:
-    """One answer from several looks at the same animal: the median place, means of the rest, and the variance between
-    the looks added to that of each (the law of total variance)."""
+    """One answer from several views of the same animal: the median place, means of the rest, and the variance between
+    the views added to that of each (the law of total variance)."""
     if len(founds) == 1:
         return founds[0]
     every = Found(*(np.stack(values) for values in zip(*founds, strict=True)))
@@ -132,23 +132,27 @@ def together(founds: list[Found]) -> Found:
     return Found(middle, every.mass.mean(0), every.covariances.mean(0) + between, every.evidence.mean(0), width)
 
 
-def looks_of(recipe: Recipe, can_mirror: bool) -> tuple[Look, ...]:
-    """The recipe's number of looks, the first one straight: turned as far as training turned its pictures, every other
+def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[AugmentedView, ...]:
+    """`config.n_tta` views, the first one as it is: turned as far as training turned its pictures, every other
     one mirrored where training mirrored some."""
-    mirrors = can_mirror and recipe.augmentation.flip > 0
-    n_angles = -(-recipe.looks // 2) if mirrors else recipe.looks
-    reach = recipe.augmentation.rotation
+    mirrors = can_mirror and config.augmentation.flip > 0
+    n_angles = -(-config.n_tta // 2) if mirrors else config.n_tta
+    reach = config.augmentation.rotation
     if reach >= 180:
         angles = np.arange(n_angles) * 360 / n_angles
     else:  # 0, then outwards on alternating sides, up to half way
         steps = (np.arange(n_angles) + 1) // 2 * (-1.0) ** np.arange(n_angles)
         angles = 0.5 * reach * steps / max(1, n_angles // 2)
-    looks = [Look(float(angle), mirrored) for angle in angles for mirrored in ((False, True) if mirrors else (False,))]
-    return tuple(looks[: recipe.looks])
+    views = [
+        AugmentedView(float(angle), mirrored)
+        for angle in angles
+        for mirrored in ((False, True) if mirrors else (False,))
+    ]
+    return tuple(views[: config.n_tta])
 
 
-def finder_of(detector: Detector, precision: str = "auto", runtime: str = "torch", follow: bool = True) -> Finder:
-    """A detector ready to find its animal in pictures; follow=False: by whole pictures only.
+def finder_of(detector: Detector, precision: str = "auto", runtime: str = "torch", track_crop: bool = True) -> Finder:
+    """A detector ready to find its animal in pictures; track_crop=False: by whole pictures only.
 
     Raises
     ------
@@ -156,8 +160,8 @@ def finder_of(detector: Detector, precision: str = "auto", runtime: str = "torch
     """
     return Finder(
         engine_of(detector.network, detector.scale, precision, runtime),
-        detector.animal_side if follow else np.inf,
-        None if detector.locator is None else finder_of(detector.locator, precision, runtime, False),
-        looks_of(detector.recipe, bool(detector.symmetries)),
+        detector.animal_side if track_crop else np.inf,
+        None if detector.animal_detector is None else finder_of(detector.animal_detector, precision, runtime, False),
+        tta_views_of(detector.config, bool(detector.symmetries)),
         mirror_partners(detector.keypoints, detector.symmetries),
     )

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 
 from ...datasets.atomic_files import atomic_write
 from ..networks.registry import PoseNet, build_network
-from ..training_config import Recipe
+from ..training_config import TrainingConfig
 from .uncertainty import Uncertainty
 
-FORMAT = "muybridge detector 2"
-_LOCATOR = "locator."
+FORMAT = "muybridge detector 3"
+_ANIMAL_DETECTOR = "animal_detector."
 
 
 class DetectorError(ValueError):
@@ -33,34 +33,34 @@ class Detector:
     ----------
     network : in evaluation mode
     keypoints : names, in the order of the network's maps
-    recipe : how it was trained; `network` names the architecture
+    config : how it was trained; `network` names the architecture
     scale : network pixels per image pixel
     animal_side : 95th percentile of the larger side of the labelled animal's box, image pixels
     uncertainty : calibration of confidence and covariance
     symmetries : (left, right) keypoint names
     history : loss and held-out error along the training
-    locator : a detector of the animal's box (`boxes`) that says where in the picture to look; None: everywhere
+    animal_detector : a detector of the animal's box (`boxes`) that places the window; None: whole pictures
     """
 
     network: PoseNet
     keypoints: tuple[str, ...]
-    recipe: Recipe
+    config: TrainingConfig
     scale: float
     animal_side: float
     uncertainty: Uncertainty
     symmetries: tuple[tuple[str, str], ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
-    locator: Detector | None = None
+    animal_detector: Detector | None = None
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write one .safetensors file (weights, and the rest as JSON in its header), atomically."""
         path = Path(path)
         header = {"format": FORMAT} | _header(self)
         weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
-        if self.locator is not None:
-            header["locator"] = _header(self.locator)
-            found = self.locator.network.state_dict()
-            weights |= {f"{_LOCATOR}{name}": value.contiguous().cpu() for name, value in found.items()}
+        if self.animal_detector is not None:
+            header["animal_detector"] = _header(self.animal_detector)
+            found = self.animal_detector.network.state_dict()
+            weights |= {f"{_ANIMAL_DETECTOR}{name}": value.contiguous().cpu() for name, value in found.items()}
         with atomic_write(path) as partial:
             save_file(weights, partial, metadata={"muybridge": json.dumps(header)})
         return path
@@ -70,7 +70,7 @@ def _header(detector: Detector) -> dict[str, Any]:
     """Everything but the weights, for JSON."""
     return {
         "keypoints": list(detector.keypoints),
-        "recipe": detector.recipe.as_dict(),
+        "config": detector.config.as_dict(),
         "scale": detector.scale,
         "animal_side": detector.animal_side,
         "uncertainty": detector.uncertainty.as_dict(),
@@ -99,29 +99,33 @@ def load_detector(path: str | os.PathLike) -> Detector:
         raise DetectorError(f"{path} is a detector of another version of this library; train it again")
     if not isinstance(header, dict):
         raise DetectorError(f"{path} is no detector of this library (weights go to train(..., weights=...))")
-    locator = None
-    if "locator" in header:
-        part = {name.removeprefix(_LOCATOR): v for name, v in weights.items() if name.startswith(_LOCATOR)}
-        locator = _assemble(header["locator"], part, path, None)
-    own = {name: value for name, value in weights.items() if not name.startswith(_LOCATOR)}
-    return _assemble(header, own, path, locator)
+    animal_detector = None
+    if "animal_detector" in header:
+        part = {
+            name.removeprefix(_ANIMAL_DETECTOR): v for name, v in weights.items() if name.startswith(_ANIMAL_DETECTOR)
+        }
+        animal_detector = _assemble(header["animal_detector"], part, path, None)
+    own = {name: value for name, value in weights.items() if not name.startswith(_ANIMAL_DETECTOR)}
+    return _assemble(header, own, path, animal_detector)
 
 
-def _assemble(header: dict[str, Any], weights: dict[str, Any], path: Path, locator: Detector | None) -> Detector:
-    recipe = Recipe.from_options(header["recipe"])
-    network = build_network(recipe.network, len(header["keypoints"]))
+def _assemble(
+    header: dict[str, Any], weights: dict[str, Any], path: Path, animal_detector: Detector | None
+) -> Detector:
+    config = TrainingConfig.from_options(header["config"])
+    network = build_network(config.network, len(header["keypoints"]))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise DetectorError(f"{path} holds weights that do not fit network {recipe.network!r}: {error}") from error
+        raise DetectorError(f"{path} holds weights that do not fit network {config.network!r}: {error}") from error
     return Detector(
         network.eval(),
         tuple(header["keypoints"]),
-        recipe,
+        config,
         header["scale"],
         header["animal_side"],
         Uncertainty.from_dict(header["uncertainty"]),
         tuple((a, b) for a, b in header["symmetries"]),
         header["history"],
-        locator,
+        animal_detector,
     )

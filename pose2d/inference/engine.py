@@ -62,7 +62,7 @@ class Engine:
         size = tuple(max(SIDE, int(np.ceil(side * self.scale / SIDE)) * SIDE) for side in (width, height))
         return scaling(self.scale), (size[0], size[1])
 
-    def look(self, image: Image, view: View | None = None) -> Found:
+    def infer(self, image: Image, view: View | None = None) -> Found:
         """The keypoints of an image (height, width, 3), seen through a view (the whole image if None)."""
         matrix, size = view or self.whole_view(image.shape[1], image.shape[0])
         return self.read(warp(image, matrix, size)[None], [matrix])[0]

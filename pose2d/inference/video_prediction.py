@@ -33,7 +33,7 @@ def predict(
     detector: Detector,
     videos: Mapping[str, str | os.PathLike],
     *,
-    follow: bool = True,
+    track_crop: bool = True,
     precision: str = "auto",
     runtime: str = "auto",
     times: Array | None = None,
@@ -45,7 +45,7 @@ def predict(
     Parameters
     ----------
     videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
-    follow : look at a window around the animal while it is not lost, instead of at the whole frame
+    track_crop : use a window around the animal while it is not lost, instead of at the whole frame
     precision : "fp32", "bf16", or "auto": bf16 where the processor or GPU multiplies tiles of it
     runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
     times : (n_frames,) seconds; None: from the videos' frame rate
@@ -65,10 +65,12 @@ def predict(
     """
     infos = {str(name): probe_video(path) for name, path in videos.items()}
     fps = _common_fps(infos)
-    finder = finder_of(detector, precision, runtime, follow)
+    finder = finder_of(detector, precision, runtime, track_crop)
     tracks = {name: Track(finder, info) for name, info in infos.items()}
     kept = (
-        Checkpoint(Path(checkpoint), _fingerprint(detector, infos, follow, precision, runtime, detector.recipe.looks))
+        Checkpoint(
+            Path(checkpoint), _fingerprint(detector, infos, track_crop, precision, runtime, detector.config.n_tta)
+        )
         if checkpoint
         else None
     )
@@ -86,7 +88,7 @@ def predict(
     if kept:
         kept.path.unlink(missing_ok=True)
     views = _collect(detector, tracks, fps, times)
-    options = {"follow": follow, "precision": precision, "runtime": runtime}
+    options = {"track_crop": track_crop, "precision": precision, "runtime": runtime}
     return with_provenance(views, "predict", options)
 
 
@@ -111,7 +113,7 @@ class Track:
         return None if self.centre is None else self.finder.window_at(self.centre, self.side)
 
     def step(self, image: Image | None, seen: Found | None = None) -> None:
-        """Look at the next frame; `seen`: what the first view showed, where that is known already."""
+        """AugmentedView at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
             self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
             return
@@ -198,7 +200,7 @@ class Checkpoint:
 def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
     """Hash of the weights, the videos (path, size, time of change) and the options."""
     digest = hashlib.blake2b(b"rows of 9", digest_size=16)
-    for network in (part.network for part in (detector, detector.locator) if part is not None):
+    for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
     for name, info in infos.items():

@@ -50,7 +50,7 @@ class MBConv(nn.Module):
         return x + y if self.shortcut else y
 
 
-class EfficientNetTrunk(nn.Module):
+class EfficientNetBackbone(nn.Module):
     """Images in, features of strides 4, 8, 16 and 32 out (24, 40, 112 and 320 channels)."""
 
     channels = (24, 40, 112, 320)
@@ -86,9 +86,9 @@ class EfficientNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.trunk = EfficientNetTrunk()
-        self.pyramid = Pyramid(self.trunk.channels, self.width)
+        self.backbone = EfficientNetBackbone()
+        self.pyramid = Pyramid(self.backbone.channels, self.width)
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.pyramid(self.trunk(images))
+        return self.pyramid(self.backbone(images))

@@ -35,7 +35,7 @@ def strided(n_in: int, n_out: int, stride: int, groups: int = 1) -> ConvNorm:
     return ConvNorm(n_in, n_out, 3, stride, groups, nn.ReLU6(inplace=True), eps=1e-3, same=stride == 2)
 
 
-class MobileNetV2Trunk(nn.Module):
+class MobileNetV2Backbone(nn.Module):
     """Images in, the four features of strides 4, 8, 16 and 32 out (24, 32, 96 and 320 channels)."""
 
     channels = (24, 32, 96, 320)
@@ -83,16 +83,16 @@ class MobileNetV2(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.trunk = MobileNetV2Trunk()
-        self.pyramid = Pyramid(self.trunk.channels, self.width)
+        self.backbone = MobileNetV2Backbone()
+        self.pyramid = Pyramid(self.backbone.channels, self.width)
         initialise(self)
 
     def begin(self, images: Tensor) -> Tensor:
         """What is computed in float32 whatever the precision."""
-        return self.trunk.begin(images)
+        return self.backbone.begin(images)
 
     def finish(self, x: Tensor) -> Tensor:
-        return self.pyramid(self.trunk.finish(x))
+        return self.pyramid(self.backbone.finish(x))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.finish(self.begin(images))
@@ -103,9 +103,9 @@ class MobileNetV2Classifier(nn.Module):
 
     def __init__(self, n_classes: int = 1001):
         super().__init__()
-        self.trunk = MobileNetV2Trunk()
+        self.backbone = MobileNetV2Backbone()
         self.last = ConvNorm(320, 1280, 1, activation=nn.ReLU6(inplace=True), eps=1e-3)
         self.classes = nn.Conv2d(1280, n_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classes(self.last(self.trunk(images)[-1]).mean((2, 3), keepdim=True)).flatten(1)
+        return self.classes(self.last(self.backbone(images)[-1]).mean((2, 3), keepdim=True)).flatten(1)

@@ -1,4 +1,4 @@
-"""Pretrained trunks: MobileNetV2 in folded TensorFlow order, the key layouts of other libraries, and the hub."""
+"""Pretrained backbones: MobileNetV2 in folded TensorFlow order, the key layouts of other libraries, and the hub."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .blocks import ConvNorm, SamePad
-from .mobilenet import MobileNetV2Trunk
-from .resnet import ResNetTrunk
+from .mobilenet import MobileNetV2Backbone
+from .resnet import ResNetBackbone
 from .weight_layouts import PREFIXES, Layout, efficientnet_layouts, mobilenet_layouts, resnet_layouts
 
 # what weights="imagenet" fetches; the mean and spread that the pictures were normalised with
@@ -33,25 +33,25 @@ class WeightsError(ValueError):
 
 
 def load_weights(features: nn.Module, source: str | os.PathLike, network: str) -> str:
-    """Fill the trunk of a feature network with pretrained weights, in place; returns the layout that was recognised.
+    """Fill the backbone of a feature network with pretrained weights, in place; returns the layout that was recognised.
 
     source : a file (.npz folded MobileNetV2; .safetensors, .pt or .pth in the keys of torchvision, timm or
         transformers), or "imagenet": fetched through transformers (the ``hub`` extra)
 
     Raises
     ------
-    WeightsError : the file is missing, unreadable, or of another architecture; or the network has no trunk
+    WeightsError : the file is missing, unreadable, or of another architecture; or the network has no backbone
     """
-    trunk = getattr(features, "trunk", None)
-    if trunk is None:
-        raise WeightsError(f"network {network!r} is trained from random weights; it has no pretrained trunk")
+    backbone = getattr(features, "backbone", None)
+    if backbone is None:
+        raise WeightsError(f"network {network!r} is trained from random weights; it has no pretrained backbone")
     if str(source) == "imagenet":
-        return _load_layout(trunk, fetch_imagenet(network), layouts_of(network), f"imagenet weights of {network}")
+        return _load_layout(backbone, fetch_imagenet(network), layouts_of(network), f"imagenet weights of {network}")
     tensors = read_tensors(Path(source))
-    if isinstance(trunk, MobileNetV2Trunk) and "00_conv_w" in tensors:
-        load_folded(trunk, tensors, Path(source))
+    if isinstance(backbone, MobileNetV2Backbone) and "00_conv_w" in tensors:
+        load_folded(backbone, tensors, Path(source))
         return "folded"
-    return _load_layout(trunk, tensors, layouts_of(network), str(source))
+    return _load_layout(backbone, tensors, layouts_of(network), str(source))
 
 
 def layouts_of(network: str) -> dict[str, Layout]:
@@ -89,7 +89,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _load_layout(trunk: nn.Module, tensors: dict[str, Tensor], layouts: dict[str, Layout], source: str) -> str:
+def _load_layout(backbone: nn.Module, tensors: dict[str, Tensor], layouts: dict[str, Layout], source: str) -> str:
     tensors = _without_prefixes(tensors)
     scores = {name: sum(f"{conv}.weight" in tensors for _, conv, _ in layout) for name, layout in layouts.items()}
     best = max(scores, key=lambda name: scores[name])
@@ -100,13 +100,13 @@ def _load_layout(trunk: nn.Module, tensors: dict[str, Tensor], layouts: dict[str
             f"{source} does not fit this network: {len(missing)} of {len(layout)} layers are missing, the first is "
             f"{missing[0]!r} (closest layout: {best}); give weights of the same architecture"
         )
-    from_tensorflow = best == "transformers" and not isinstance(trunk, ResNetTrunk)
+    from_tensorflow = best == "transformers" and not isinstance(backbone, ResNetBackbone)
     for ours, conv, norm in layout:
-        _fill(trunk.get_submodule(ours), conv, norm, tensors, source, 1e-3 if from_tensorflow else 1e-5)
+        _fill(backbone.get_submodule(ours), conv, norm, tensors, source, 1e-3 if from_tensorflow else 1e-5)
     if not from_tensorflow:
-        _pad_equally(trunk)
-    if not (from_tensorflow and isinstance(trunk, MobileNetV2Trunk)):  # that one was trained on -1..1
-        _fold_input(trunk.get_submodule("stem"), EFFICIENTNET_HUB_STD if from_tensorflow else STD)
+        _pad_equally(backbone)
+    if not (from_tensorflow and isinstance(backbone, MobileNetV2Backbone)):  # that one was trained on -1..1
+        _fold_input(backbone.get_submodule("stem"), EFFICIENTNET_HUB_STD if from_tensorflow else STD)
     return best
 
 
@@ -138,8 +138,8 @@ def _fill(module: nn.Module, conv: str, norm: str | None, tensors: dict[str, Ten
         module.norm.running_var.add_(eps - module.norm.eps)  # type: ignore[union-attr, operator]
 
 
-def _pad_equally(trunk: nn.Module) -> None:
-    for module in trunk.modules():
+def _pad_equally(backbone: nn.Module) -> None:
+    for module in backbone.modules():
         if isinstance(module, SamePad):
             module.equal.fill_(True)
 
@@ -159,12 +159,12 @@ def _fold_input(stem: nn.Module, spread: tuple[float, ...]) -> None:
 
 
 @torch.no_grad()
-def load_folded(trunk: nn.Module, arrays: dict[str, Tensor], path: Path) -> None:
-    """Numbered convolutions with merged normalisation (``NN_conv_w``, ``NN_dw_w``, ``_b``) into a MobileNetV2 trunk.
+def load_folded(backbone: nn.Module, arrays: dict[str, Tensor], path: Path) -> None:
+    """Numbered convolutions with merged normalisation (``NN_conv_w``, ``NN_dw_w``, ``_b``) into a MobileNetV2 backbone.
 
     The merged bias becomes the normalisation's bias (its mean 0, variance 1), so that training can go on.
     """
-    convolutions = [module for module in trunk.modules() if isinstance(module, ConvNorm)]
+    convolutions = [module for module in backbone.modules() if isinstance(module, ConvNorm)]
     numbered = sorted(name for name in arrays if name.endswith("_w"))
     if len(numbered) < len(convolutions):
         raise WeightsError(f"{path} holds {len(numbered)} convolutions, MobileNetV2 has {len(convolutions)}")

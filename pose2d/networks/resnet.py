@@ -30,7 +30,7 @@ class Bottleneck(nn.Module):
         return self.activation(self.last(self.middle(self.first(x))) + self.shortcut(x))
 
 
-class ResNetTrunk(nn.Module):
+class ResNetBackbone(nn.Module):
     """Images in, the outputs of the third and the fourth stage out (1024 and 2048 channels, both of stride 16)."""
 
     def __init__(self, depth: int):
@@ -65,7 +65,7 @@ class ResNet(nn.Module):
 
     def __init__(self, depth: int, n_keypoints: int, intermediate: bool = False):
         super().__init__()
-        self.trunk = ResNetTrunk(depth)
+        self.backbone = ResNetBackbone(depth)
         self.up = Deconvolution(2048, self.width)
         self.early = None
         if intermediate:
@@ -76,7 +76,7 @@ class ResNet(nn.Module):
             nn.init.constant_(self.early[1].bias, -8.0)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        third, fourth = self.trunk(images)
+        third, fourth = self.backbone(images)
         features = self.up(fourth)
         if self.early is None or not self.training:
             return features

@@ -10,7 +10,7 @@ class TemplateMatching(nn.Module):
     """Grey patches of a down-sampled image as features, so that the 1x1 heads become one filter per keypoint.
 
     The logit of keypoint k at cell i is w_k . x_i + b_k, with x_i the 21x21 grey values around the cell, centred and
-    scaled to unit length: a matched filter. Trained with ``likelihood="bernoulli"`` each cell is a coin with
+    scaled to unit length: a matched filter. Trained with ``loss="bce"`` each cell is a Bernoulli trial with
     log p(y_i | x) = y_i f_i - log(1 + exp f_i), the log-sum-exp form of the logistic regression.
 
     Images (n, 3, height, width) in, patches (n, 441, height / 4, width / 4) out.

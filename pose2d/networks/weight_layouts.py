@@ -1,6 +1,6 @@
-"""Where the layers of a trunk are in the weight files of torchvision, timm and transformers.
+"""Where the layers of a backbone are in the weight files of torchvision, timm and transformers.
 
-Each layout is a list of (module of our trunk, key of the convolution, key of its normalisation); keys without
+Each layout is a list of (module of our backbone, key of the convolution, key of its normalisation); keys without
 ".weight". Squeeze-and-excitation convolutions have no normalisation (None) and a bias.
 """
 

@@ -29,7 +29,7 @@ def random_view(
     (2, 3) affine map and a flag; a mirrored crop needs left and right keypoints to change places
     """
     seen = points[np.isfinite(points).all(-1)]
-    if len(seen) == 0 or rng.random() < how.anywhere:
+    if len(seen) == 0 or rng.random() < how.p_random_crop:
         centre = rng.uniform((0, 0), size)
     else:
         centre = (seen.min(0) + seen.max(0)) / 2
@@ -54,8 +54,8 @@ def spoil(rng: Generator, image: Image, how: Augmentation) -> Image:
         (how.jpeg, _jpeg),
     )
     drawn = rng.random(len(chances))
-    if how.light > 0:
-        image = _relight(rng, image, how.light, how.haze)
+    if how.color_jitter > 0:
+        image = _relight(rng, image, how.color_jitter, how.contrast)
     for (chance, change), draw in zip(chances, drawn, strict=True):
         if draw < chance:
             image = change(rng, image)

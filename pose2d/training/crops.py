@@ -15,7 +15,7 @@ from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
 from ..inference.image_transforms import apply_affine, compose, invert_affine, scaling, warp
 from ..inference.labelled_pictures import PictureStore
-from ..training_config import Recipe
+from ..training_config import TrainingConfig
 from .augmentation import random_view, spoil
 
 AHEAD = 3  # batches prepared while the network works
@@ -25,20 +25,20 @@ class Crops:
     """Batches of crops of labelled frames; a batch depends on the seed and its number only, not on threads.
 
     `false_peaks` (position of a frame, x, y in its pixels) are places that fooled the network; from batch
-    `false_from` on a fraction of the crops (the recipe's `hard_negatives`) is placed there.
+    `false_from` on a fraction of the crops (the config's `hard_negatives`) is placed there.
     """
 
-    def __init__(self, labels: Labels, recipe: Recipe, scale: float, stride: int, seed: int):
-        self.labels, self.recipe, self.scale, self.stride, self.seed = labels, recipe, scale, stride, seed
-        self.how = recipe.augmentation if labels.symmetries else replace(recipe.augmentation, flip=0.0)
-        self.store = PictureStore(labels, scale * recipe.augmentation.zoom)
+    def __init__(self, labels: Labels, config: TrainingConfig, scale: float, stride: int, seed: int):
+        self.labels, self.config, self.scale, self.stride, self.seed = labels, config, scale, stride, seed
+        self.how = config.augmentation if labels.symmetries else replace(config.augmentation, flip=0.0)
+        self.store = PictureStore(labels, scale * config.augmentation.zoom)
         self.false_peaks: Array = np.empty((0, 3))
-        self.false_from = recipe.iterations
+        self.false_from = config.iterations
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pictures (batch, side, side, 3) bytes and points (batch, n_keypoints, 2) in cells, from batch `first` on."""
         with ThreadPoolExecutor(2) as pool:
-            last = self.recipe.iterations
+            last = self.config.iterations
             ahead = [pool.submit(self.batch, i) for i in range(first, min(first + AHEAD, last))]
             for i in range(first, last):
                 batch = ahead.pop(0).result()
@@ -47,7 +47,7 @@ class Crops:
                 yield batch
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        samples = [self._sample(number * self.recipe.batch + i, number) for i in range(self.recipe.batch)]
+        samples = [self._sample(number * self.config.batch + i, number) for i in range(self.config.batch)]
         images = torch.from_numpy(np.stack([image for image, _ in samples]))
         return images, torch.from_numpy(np.stack([cells for _, cells in samples])).float()
 
@@ -57,11 +57,11 @@ class Crops:
         index = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.labels))[place])
         rng = np.random.default_rng([self.seed, 2, number])
         around = None
-        if batch >= self.false_from and len(self.false_peaks) and rng.random() < self.recipe.hard_negatives:
+        if batch >= self.false_from and len(self.false_peaks) and rng.random() < self.config.hard_negatives:
             index, *place_at = self.false_peaks[rng.integers(len(self.false_peaks))]
             index, around = int(index), np.array([place_at])
         image, shrunk = self.store.picture(index)
-        points, side = self.labels.points_2d[index], self.recipe.crop
+        points, side = self.labels.points_2d[index], self.config.crop
         aim = points if around is None else around
         matrix, mirrored = random_view(rng, aim, self.store.size(index), side, self.scale, self.how)
         seen = apply_affine(matrix, points)
@@ -76,6 +76,6 @@ class Crops:
         They count from a batch on that no thread has begun, so that timing changes nothing.
         """
         distance = np.linalg.norm(points - self.labels.points_2d, axis=-1)
-        frame, keypoint = np.nonzero(np.nan_to_num(distance) > 0.25 * self.recipe.crop / self.scale)
+        frame, keypoint = np.nonzero(np.nan_to_num(distance) > 0.25 * self.config.crop / self.scale)
         self.false_peaks = np.column_stack([frame, points[frame, keypoint]]).reshape(-1, 3)
         self.false_from = batch + AHEAD + 1

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..inference.decoding import neighbours
 from ..networks.registry import Maps, PoseNet
-from ..training_config import Recipe
+from ..training_config import TrainingConfig
 
 
 def targets(points: Tensor, sigma: float, rows: int, columns: int) -> Tensor:
@@ -32,19 +32,19 @@ def is_inside(points: Tensor, rows: int, columns: int) -> Tensor:
     return (x > -0.5) & (y > -0.5) & (x < columns - 0.5) & (y < rows - 0.5)
 
 
-def pose_loss(network: PoseNet, maps: Maps, points: Tensor, recipe: Recipe) -> Tensor:
+def pose_loss(network: PoseNet, maps: Maps, points: Tensor, config: TrainingConfig) -> Tensor:
     """Sum of the location and refinement losses, means over the labelled keypoints.
 
     Parameters
     ----------
     points : (n, n_keypoints, 2), cells; NaN: not labelled, outside the grid: the keypoint is absent
-    recipe : gives the target's width, the likelihood, and the weight of keypoints without label
+    config : gives the target's width, the likelihood, and the weight of keypoints without label
     """
-    sigma = recipe.sigma / network.stride
-    location_loss = coin_loss if recipe.likelihood == "bernoulli" else place_loss
+    sigma = config.sigma / network.stride
+    location_loss = coin_loss if config.loss == "bce" else place_loss
     rows, columns = maps.logits.shape[-2:]
     labelled = torch.isfinite(points).all(-1)
-    weights = torch.where(labelled, 1.0, recipe.unlabelled)
+    weights = torch.where(labelled, 1.0, config.unlabelled)
     inside = is_inside(points, rows, columns)
     wanted = targets(points, sigma, rows, columns)
     total = weights.sum().clamp_min(1)

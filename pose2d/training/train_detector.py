@@ -17,7 +17,7 @@ from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
 from ..networks.registry import PoseNet, build_network
-from ..training_config import Augmentation, Recipe
+from ..training_config import Augmentation, TrainingConfig
 from .splits import split_labels
 from .training_loop import Trainer
 
@@ -30,7 +30,7 @@ def train(
     seed: int = 0,
     progress: bool = True,
     held_out: Labels | None = None,
-    recipe: Recipe | None = None,
+    config: TrainingConfig | None = None,
     checkpoint: str | os.PathLike | None = None,
     **options: Any,
 ) -> Detector:
@@ -38,52 +38,59 @@ def train(
 
     Parameters
     ----------
-    weights : None (random), a file of pretrained trunk weights, or "imagenet" (fetched by the ``hub`` extra)
-    start : a detector to go on from, with its recipe but 0.3 times the iterations and the learning rate unless options
+    weights : None (random), a file of pretrained backbone weights, or "imagenet" (fetched by the ``hub`` extra)
+    start : a detector to go on from, with its config but 0.3 times the iterations and the learning rate unless options
         say otherwise; it must know the labels' keypoints
-    held_out : frames to measure on; None: split off by the recipe's `holdout` and `holdout_by`
+    held_out : frames to measure on; None: split off by the config's `holdout` and `holdout_by`
     checkpoint : file to which the state is saved at each check and from which a killed training goes on exactly
-    recipe, options : how to train; options are fields of `Recipe`, such as ``network="small", iterations=300``
+    config, options : how to train; options are fields of `TrainingConfig`, such as ``network="small", iterations=300``
 
     Same labels, options, seed, machine and number of threads give the same detector.
 
     Raises
     ------
-    LabelError : no labelled keypoint, keypoints that `start` does not know, or a locator without two keypoints
+    LabelError : no labelled keypoint, keypoints that `start` does not know, or a animal_detector without two keypoints
     ValueError : an option that does not exist or is out of range
     """
-    base = _gentler(start.recipe) if recipe is None and start is not None else recipe
-    recipe = Recipe.from_options(options, base)
-    labels, held_out, note = _prepare(labels, held_out, start, recipe)
-    locator = start.locator if start is not None and recipe.locator else None
-    if recipe.locator is True and locator is None and not _has_boxes(labels):
+    base = _gentler(start.config) if config is None and start is not None else config
+    config = TrainingConfig.from_options(options, base)
+    labels, held_out, note = _prepare(labels, held_out, start, config)
+    animal_detector = start.animal_detector if start is not None and config.animal_detector else None
+    if config.animal_detector is True and animal_detector is None and not _has_boxes(labels):
         raise LabelError(
-            "a locator learns the box of an animal, but no frame has two labelled keypoints; set locator=False"
+            "animal_detector=True needs the animal's box, but no frame has two labelled keypoints; label more or set"
+            " animal_detector=False"
         )
-    scale = start.scale if start is not None and recipe.scale == start.recipe.scale else _scale(labels, recipe)
-    network = _network(labels, weights, start, recipe, seed)
+    scale = start.scale if start is not None and config.scale == start.config.scale else _scale(labels, config)
+    network = _network(labels, weights, start, config, seed)
     network.train()
     if weights is not None or start is not None:
         _freeze_norms(network)
-        if recipe.freeze:
+        if config.freeze:
             _freeze_early(network)
-    trainer = Trainer(network, labels, held_out, recipe, scale, seed)
+    trainer = Trainer(network, labels, held_out, config, scale, seed)
     trainer.run(progress, checkpoint)
     detector = Detector(
         network=trainer.averaged,
         keypoints=labels.keypoints,
-        recipe=recipe,
+        config=config,
         scale=scale,
         animal_side=animal_side(labels, 95),
         uncertainty=uncalibrated(len(labels.keypoints), confidence_radius(labels)),
         symmetries=tuple(labels.symmetries or ()),
         history=trainer.history | {"note": note},
-        locator=locator,
+        animal_detector=animal_detector,
     )
     del trainer  # with the pictures it holds
-    wanted = recipe.locator is True or locator is not None or (recipe.locator == "auto" and _is_small(detector, labels))
+    wanted = (
+        config.animal_detector is True
+        or animal_detector is not None
+        or (config.animal_detector == "auto" and is_small_in_pictures(detector, labels))
+    )
     if wanted and _has_boxes(labels):
-        detector = replace(detector, locator=_train_locator(labels, recipe, locator, seed, progress))
+        detector = replace(
+            detector, animal_detector=train_animal_detector(labels, config, animal_detector, seed, progress)
+        )
     return calibrate_uncertainty(detector, held_out) if held_out is not None else detector
 
 
@@ -110,13 +117,13 @@ def confidence_radius(labels: Labels) -> float:
     return float(max(5.0, round(0.03 * animal_side(labels, 50))))
 
 
-def _gentler(recipe: Recipe) -> Recipe:
+def _gentler(config: TrainingConfig) -> TrainingConfig:
     """What a trained detector goes on with."""
-    iterations = max(1, round(0.3 * recipe.iterations))
-    return replace(recipe, iterations=iterations, learning_rate=0.3 * recipe.learning_rate, warmup=0.05)
+    iterations = max(1, round(0.3 * config.iterations))
+    return replace(config, iterations=iterations, learning_rate=0.3 * config.learning_rate, warmup=0.05)
 
 
-def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, recipe: Recipe):
+def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, config: TrainingConfig):
     if len(labels) == 0:
         raise LabelError("there are no labelled frames to train on; label some (see extract_frames)")
     if not np.isfinite(labels.points_2d).any():
@@ -128,32 +135,34 @@ def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, re
         labels = labels.select_keypoints(start.keypoints)
     if held_out is not None:
         return labels, held_out.select_keypoints(labels.keypoints), "held-out frames were given"
-    return split_labels(labels, recipe.holdout, recipe.holdout_by)
+    return split_labels(labels, config.holdout, config.holdout_by)
 
 
-def _scale(labels: Labels, recipe: Recipe) -> float:
-    if recipe.scale != "auto":
-        return float(recipe.scale)
-    return float(min(1.5, 0.65 * recipe.crop / animal_side(labels, 50)))
+def _scale(labels: Labels, config: TrainingConfig) -> float:
+    if config.scale != "auto":
+        return float(config.scale)
+    return float(min(1.5, 0.65 * config.crop / animal_side(labels, 50)))
 
 
-def _network(labels: Labels, weights, start: Detector | None, recipe: Recipe, seed: int) -> PoseNet:
+def _network(labels: Labels, weights, start: Detector | None, config: TrainingConfig, seed: int) -> PoseNet:
     if start is not None:
-        if start.recipe.network != recipe.network:
-            raise DetectorError(f"start= is a {start.recipe.network!r} network, the options ask for {recipe.network!r}")
+        if start.config.network != config.network:
+            raise DetectorError(f"start= is a {start.config.network!r} network, the options ask for {config.network!r}")
         return copy.deepcopy(start.network).requires_grad_(True)
-    network = build_network(recipe.network, len(labels.keypoints), seed)
+    network = build_network(config.network, len(labels.keypoints), seed)
     if weights is not None:
         from ..networks.pretrained_weights import load_weights
 
-        load_weights(network.features, weights, recipe.network)
+        load_weights(network.features, weights, config.network)
     return network
 
 
-def _is_small(detector: Detector, labels: Labels) -> bool:
-    """Whether a look for the animal in the shrunk picture saves most of the work: the window around it covers less than
-    a third of a picture (the first of each camera, in the median), and the network is not a small one itself."""
-    if detector.recipe.network in ("small", "template"):
+def is_small_in_pictures(detector: Detector, labels: Labels) -> bool:
+    """Whether a window around the animal covers less than a third of a picture (median over cameras, the first of each).
+
+    Never for a small network: finding the animal first would cost as much as the whole picture.
+    """
+    if detector.config.network in ("small", "template"):
         return False
     finder, shares = finder_of(detector, "fp32"), []
     for index in np.unique(labels.cameras, return_index=True)[1]:
@@ -167,32 +176,34 @@ def _has_boxes(labels: Labels) -> bool:
     return bool(np.isfinite(box_labels(labels).points_2d).any())
 
 
-def _train_locator(labels: Labels, recipe: Recipe, start: Detector | None, seed: int, progress: bool) -> Detector:
+def train_animal_detector(
+    labels: Labels, config: TrainingConfig, start: Detector | None, seed: int, progress: bool
+) -> Detector:
     """A small network that finds the animal's box in the whole picture, shrunk until the median animal is 32 pixels
     (see `boxes`). It needs little training: a place within a fifth of the animal will do."""
     boxes = box_labels(labels)
     if start is not None:
         return train(boxes, start=start, seed=seed, progress=progress, iterations=60, learning_rate=1e-3)
-    scale = min(_scale(labels, recipe), 32.0 / animal_side(labels, 50))
-    how = Augmentation(anywhere=0.5, shift=0.3, flip=0.0, rotation=min(recipe.augmentation.rotation, 15.0))
-    small = Recipe(
-        network="small", iterations=min(200, 2 * recipe.iterations), crop=128, scale=scale, sigma=4.0,
-        learning_rate=3e-3, holdout=0.0, checks=1, augmentation=how,
+    scale = min(_scale(labels, config), 32.0 / animal_side(labels, 50))
+    how = Augmentation(p_random_crop=0.5, shift=0.3, flip=0.0, rotation=min(config.augmentation.rotation, 15.0))
+    small = TrainingConfig(
+        network="small", iterations=min(200, 2 * config.iterations), crop=128, scale=scale, sigma=4.0,
+        learning_rate=3e-3, holdout=0.0, n_evaluations=1, augmentation=how,
     )  # fmt: skip
-    return train(boxes, recipe=small, seed=seed, progress=progress)
+    return train(boxes, config=small, seed=seed, progress=progress)
 
 
 def _freeze_early(network: PoseNet) -> None:
-    """The first layers of a pretrained trunk keep their weights, so that no gradient is carried through them, where
+    """The first layers of a pretrained backbone keep their weights, so that no gradient is carried through them, where
     pictures are largest."""
-    trunk = getattr(network.features, "trunk", None)
-    for part in trunk.early() if trunk is not None else ():
+    backbone = getattr(network.features, "backbone", None)
+    for part in backbone.early() if backbone is not None else ():
         part.requires_grad_(False)
 
 
 def _freeze_norms(network: PoseNet) -> None:
     """Pretrained normalisations keep their statistics: small batches of one scene would spoil them."""
-    trunk = getattr(network.features, "trunk", network.features)
-    for module in trunk.modules():
+    backbone = getattr(network.features, "backbone", network.features)
+    for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()

@@ -24,7 +24,7 @@ from ..inference.engine import engine_of, use_bf16
 from ..inference.evaluation import locate
 from ..inference.runtimes import as_input
 from ..networks.registry import PoseNet
-from ..training_config import Recipe
+from ..training_config import TrainingConfig
 from .covariance_head import Residuals
 from .crops import Crops
 from .losses import pose_loss
@@ -34,18 +34,18 @@ class Trainer:
     """Network, running mean of its weights, optimiser, and what was measured so far."""
 
     def __init__(
-        self, network: PoseNet, labels: Labels, held_out: Labels | None, recipe: Recipe, scale: float, seed: int
+        self, network: PoseNet, labels: Labels, held_out: Labels | None, config: TrainingConfig, scale: float, seed: int
     ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
         self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
         self.values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
-        self.labels, self.held_out, self.recipe, self.scale, self.seed = labels, held_out, recipe, scale, seed
-        self.crops = Crops(labels, recipe, scale, network.stride, seed)
-        groups = parameter_groups(network, recipe)
-        self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-        self.bf16 = use_bf16(network, recipe.precision)
+        self.labels, self.held_out, self.config, self.scale, self.seed = labels, held_out, config, scale, seed
+        self.crops = Crops(labels, config, scale, network.stride, seed)
+        groups = parameter_groups(network, config)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        self.bf16 = use_bf16(network, config.precision)
         self.residuals = Residuals()
         self.done = 0
         self.history: dict[str, Any] = {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0, "running": None}
@@ -53,14 +53,14 @@ class Trainer:
 
     def run(self, progress: bool, checkpoint: str | os.PathLike | None = None) -> None:
         """Train to the end (or until patience is exhausted); afterwards `averaged` holds the weights to keep."""
-        recipe, began = self.recipe, time.perf_counter()
-        checks = {round(recipe.iterations * (i + 1) / recipe.checks) for i in range(recipe.checks)}
+        config, began = self.config, time.perf_counter()
+        checks = {round(config.iterations * (i + 1) / config.n_evaluations) for i in range(config.n_evaluations)}
         path = Path(checkpoint) if checkpoint is not None else None
         if path is not None and path.exists():
             self.resume(path)
         before = self.history["seconds"]
-        what = "train the locator" if self.labels.keypoints == BOX_KEYPOINTS else "train"
-        bar = tqdm(total=recipe.iterations, initial=self.done, desc=what, unit="step", disable=not progress)
+        what = "train the animal_detector" if self.labels.keypoints == BOX_KEYPOINTS else "train"
+        bar = tqdm(total=config.iterations, initial=self.done, desc=what, unit="step", disable=not progress)
         for images, points in () if self._exhausted() else self.crops.batches(self.done):
             self._step(images, points)
             bar.update(1)
@@ -79,13 +79,13 @@ class Trainer:
 
     def _step(self, images: Tensor, points: Tensor) -> None:
         self.done += 1
-        rate = one_cycle(self.done / self.recipe.iterations, self.recipe.warmup)
+        rate = one_cycle(self.done / self.config.iterations, self.config.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
-        loss = pose_loss(self.network, maps, points, self.recipe)
+        loss = pose_loss(self.network, maps, points, self.config)
         self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -98,7 +98,7 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         """Running mean of the weights, short at first so that the random beginning is forgotten."""
-        decay = min(self.recipe.average, self.done / (self.done + 10.0))
+        decay = min(self.config.ema_decay, self.done / (self.done + 10.0))
         torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
 
     def _check(self) -> str:
@@ -109,12 +109,12 @@ class Trainer:
             error = float(np.nanmedian(np.linalg.norm(found - self.held_out.points_2d, axis=-1)))
             said = f", held-out median {error:.1f} px"
         earlier = [e for e in self.history["held_out"] if e is not None]
-        if self.recipe.patience and error is not None and error < min(earlier, default=np.inf):
+        if self.config.patience and error is not None and error < min(earlier, default=np.inf):
             self.best = copy.deepcopy(self.averaged.state_dict())
         self.history["iteration"].append(self.done)
         self.history["loss"].append(self.history["running"])
         self.history["held_out"].append(error)
-        if self.recipe.hard_negatives and self.done >= self.recipe.iterations / 2 and not len(self.crops.false_peaks):
+        if self.config.hard_negatives and self.done >= self.config.iterations / 2 and not len(self.crops.false_peaks):
             self.crops.remember_false_peaks(locate(finder, self.labels).points, self.done)
         return f"loss {self.history['running']:.2f}{said}"
 
@@ -122,7 +122,7 @@ class Trainer:
         """Whether the last `patience` checks brought nothing better."""
         errors = [e for e in self.history["held_out"] if e is not None]
         return (
-            bool(self.recipe.patience and errors) and len(errors) - 1 - int(np.argmin(errors)) >= self.recipe.patience
+            bool(self.config.patience and errors) and len(errors) - 1 - int(np.argmin(errors)) >= self.config.patience
         )
 
     def save(self, path: Path) -> None:
@@ -169,7 +169,7 @@ class Trainer:
     def fingerprint(self) -> str:
         """Hash of everything that decides how the training runs."""
         digest = hashlib.blake2b(digest_size=16)
-        digest.update(json.dumps([self.recipe.as_dict(), self.scale, self.seed], sort_keys=True).encode())
+        digest.update(json.dumps([self.config.as_dict(), self.scale, self.seed], sort_keys=True).encode())
         digest.update("\n".join(str(picture) for picture in self.labels.pictures).encode())
         digest.update(np.ascontiguousarray(self.labels.points_2d).tobytes())
         return digest.hexdigest()
@@ -182,18 +182,18 @@ def one_cycle(progress: float, warmup: float) -> float:
     return float(0.5 * (1 + np.cos(np.pi * (progress - warmup) / (1 - warmup)))) + 1e-3
 
 
-def parameter_groups(network: PoseNet, recipe: Recipe) -> list[dict]:
-    """Biases and normalisations are not decayed; a pretrained trunk may learn more slowly than the rest."""
-    trunk = getattr(network.features, "trunk", None)
-    slow = {id(p) for p in trunk.parameters()} if trunk is not None else set()
+def parameter_groups(network: PoseNet, config: TrainingConfig) -> list[dict]:
+    """Biases and normalisations are not decayed; a pretrained backbone may learn more slowly than the rest."""
+    backbone = getattr(network.features, "backbone", None)
+    slow = {id(p) for p in backbone.parameters()} if backbone is not None else set()
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in (p for p in network.parameters() if p.requires_grad):
         groups.setdefault((id(parameter) in slow, parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
-            "weight_decay": recipe.weight_decay if decayed else 0.0,
-            "peak": recipe.learning_rate * (recipe.trunk_rate if in_trunk else 1.0),
+            "weight_decay": config.weight_decay if decayed else 0.0,
+            "peak": config.learning_rate * (config.backbone_lr_factor if in_trunk else 1.0),
         }
         for (in_trunk, decayed), parameters in groups.items()
     ]

@@ -19,7 +19,7 @@ OPTIONS = {
     "sigma": 4.0,
     "learning_rate": 4e-3,
     "holdout": 0.25,
-    "checks": 2,
+    "n_evaluations": 2,
     "augmentation": {"flip": 0.0, "rotation": 15.0, "cutout": 0.0, "zoom": 1.1},
 }
 

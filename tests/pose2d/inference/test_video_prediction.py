@@ -34,7 +34,7 @@ def film(path, n_frames):
 def test_following_a_window_finds_the_animal_as_the_whole_frame_does(detector, wide_video):
     path, truth = wide_video
     followed = predict(detector, {"a": path}, progress=False)
-    whole = predict(detector, {"a": path}, follow=False, progress=False)
+    whole = predict(detector, {"a": path}, track_crop=False, progress=False)
     errors = [np.linalg.norm(views["position"].values[0] - truth, axis=-1) for views in (followed, whole)]
     assert np.median(errors[0]) < 1.5
     assert np.median(errors[0]) < np.median(errors[1]) + 0.3
@@ -45,9 +45,9 @@ def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_anima
     detector, wide_video, monkeypatch
 ):
     looked = []
-    look = Engine.look
+    look = Engine.infer
     monkeypatch.setattr(
-        Engine, "look", lambda self, image, view=None: (looked.append(view), look(self, image, view))[1]
+        Engine, "infer", lambda self, image, view=None: (looked.append(view), look(self, image, view))[1]
     )
     predict(detector, {"a": wide_video[0]}, progress=False)
     areas = [width * height for _, (width, height) in looked]

@@ -78,10 +78,10 @@ LAYOUTS = {
 
 
 def made_up(network, layout):
-    """A state dict of random numbers in the keys of another library and the shapes of our trunk."""
-    generator, trunk, tensors = torch.Generator().manual_seed(1), FEATURES[network]().trunk, {}
+    """A state dict of random numbers in the keys of another library and the shapes of our backbone."""
+    generator, backbone, tensors = torch.Generator().manual_seed(1), FEATURES[network]().backbone, {}
     for ours, conv, norm in LAYOUTS[network]()[layout]:
-        module = trunk.get_submodule(ours)
+        module = backbone.get_submodule(ours)
         convolution = getattr(module, "conv", module)
         tensors[f"{conv}.weight"] = torch.randn(convolution.weight.shape, generator=generator)
         if norm is None:
@@ -103,13 +103,13 @@ def test_each_key_layout_has_the_published_names_and_shapes_and_fills_the_trunk(
     features = FEATURES[network]()
     assert load_weights(features, path, network) == layout
     ours, conv, norm = LAYOUTS[network]()[layout][-1]
-    assert features.trunk.get_submodule(ours).conv.weight.equal(tensors[f"{conv}.weight"])
-    loaded = features.trunk.get_submodule(ours).norm  # another epsilon is made up for in the variance
+    assert features.backbone.get_submodule(ours).conv.weight.equal(tensors[f"{conv}.weight"])
+    loaded = features.backbone.get_submodule(ours).norm  # another epsilon is made up for in the variance
     theirs = 1e-3 if layout == "transformers" and network != "resnet50" else 1e-5
     torch.testing.assert_close(loaded.running_var + loaded.eps, tensors[f"{norm}.running_var"] + theirs)
     covered = {name for name, _, _ in LAYOUTS[network]()[layout]}
     convolutions = {
-        name.removesuffix(".conv") for name, m in features.trunk.named_modules() if isinstance(m, torch.nn.Conv2d)
+        name.removesuffix(".conv") for name, m in features.backbone.named_modules() if isinstance(m, torch.nn.Conv2d)
     }
     assert convolutions == covered
 
@@ -127,7 +127,7 @@ def test_weights_for_another_normalisation_of_the_pictures_answer_the_same(tmp_p
     theirs = torch.nn.functional.batch_norm(
         theirs, tensors["bn1.running_mean"], tensors["bn1.running_var"], tensors["bn1.weight"], tensors["bn1.bias"]
     )
-    stem = features.trunk.stem
+    stem = features.backbone.stem
     ours = stem.norm(torch.nn.functional.conv2d(2 * picture - 1, stem.conv.weight))
     torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
 
@@ -174,7 +174,7 @@ def test_the_published_mobilenet_weights_classify_the_uniform_of_grace_hopper():
     features = MobileNetV2()
     assert load_weights(features, FOLDED, "mobilenet_v2") == "folded"
     network = MobileNetV2Classifier().eval()
-    network.trunk.load_state_dict(features.trunk.state_dict())
+    network.backbone.load_state_dict(features.backbone.state_dict())
     arrays = read_tensors(FOLDED)
     with torch.no_grad():
         network.last.conv.weight.copy_(arrays["51_conv_w"])

@@ -10,7 +10,7 @@ from muybridge.pose2d.networks.blocks import SamePad, fold_norms
 from muybridge.pose2d.networks.fused_convolutions import SIZES, FusedConv, fuse_convolutions
 from muybridge.pose2d.networks.registry import NETWORKS, build_network
 from muybridge.pose2d.training.losses import coin_loss, pose_loss
-from muybridge.pose2d.training_config import Recipe
+from muybridge.pose2d.training_config import TrainingConfig
 
 LIGHT = [name for name in NETWORKS if "101" not in name]
 
@@ -22,7 +22,7 @@ def test_maps_have_the_networks_stride_and_a_loss_reaches_every_parameter(name):
     assert maps.logits.shape == (2, 3, 64 // network.stride, 96 // network.stride)
     assert maps.features.shape[1] == network.features.width
     points = torch.tensor([[[2.0, 3.0], [5.0, 1.0], [float("nan")] * 2]] * 2)
-    pose_loss(network, maps, points, Recipe.from_options({"network": name})).backward()
+    pose_loss(network, maps, points, TrainingConfig.from_options({"network": name})).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None]
     assert all(n.startswith("spread_") for n in without), without  # fitted at the end, see test_uncertainty
     assert (maps.early is not None) == name.endswith("intermediate")
@@ -74,7 +74,7 @@ def test_the_first_layers_of_mobilenet_stay_in_float32():
         finished = network.features.finish(begun)
     assert begun.dtype == torch.float32
     assert finished.dtype == torch.bfloat16
-    assert begun.equal(network.features.trunk.blocks[0](network.features.trunk.stem(image)))
+    assert begun.equal(network.features.backbone.blocks[0](network.features.backbone.stem(image)))
 
 
 def test_weights_depend_on_the_seed_and_leave_the_global_random_state_alone():

@@ -42,7 +42,7 @@ def test_a_saved_detector_answers_as_before(detector, labels, tmp_path):
 
 def test_a_trained_detector_goes_on_with_a_few_new_frames_and_forgets_nothing(detector, labels):
     again = train(labels.select(range(0, 48, 6)), start=detector, progress=False, iterations=6)
-    assert again.recipe.learning_rate == pytest.approx(0.3 * detector.recipe.learning_rate)
+    assert again.config.learning_rate == pytest.approx(0.3 * detector.config.learning_rate)
     assert again.scale == detector.scale
     assert evaluate(again, labels).loc["all", "median"] < 1.0
 

@@ -1,4 +1,4 @@
-"""A killed training goes on exactly; hard negatives and the locator do what they are for."""
+"""A killed training goes on exactly; hard negatives and the animal_detector do what they are for."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from muybridge.pose2d.inference.animal_boxes import box_labels
 from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.training.crops import Crops
 from muybridge.pose2d.training.training_loop import Trainer, one_cycle
-from muybridge.pose2d.training_config import Recipe
+from muybridge.pose2d.training_config import TrainingConfig
 from tests.pose2d.animals import OPTIONS, draw_animal
 
 
 def test_a_killed_training_goes_on_to_the_very_same_weights(labels, tmp_path, monkeypatch):
-    short = OPTIONS | {"iterations": 6, "checks": 3, "hard_negatives": 0.5}
+    short = OPTIONS | {"iterations": 6, "n_evaluations": 3, "hard_negatives": 0.5}
     whole = train(labels, seed=3, progress=False, **short)
     step = Trainer._step
 
@@ -35,18 +35,18 @@ def test_a_killed_training_goes_on_to_the_very_same_weights(labels, tmp_path, mo
 
 
 def test_a_crop_depends_on_seed_and_number_only_and_false_peaks_attract(labels):
-    recipe = Recipe.from_options(OPTIONS | {"hard_negatives": 1.0})
-    crops = Crops(labels, recipe, 1.0, 4, seed=0)
+    config = TrainingConfig.from_options(OPTIONS | {"hard_negatives": 1.0})
+    crops = Crops(labels, config, 1.0, 4, seed=0)
     images, points = crops.batch(5)
-    again = Crops(labels, recipe, 1.0, 4, seed=0).batch(5)
+    again = Crops(labels, config, 1.0, 4, seed=0).batch(5)
     assert images.equal(again[0])
     np.testing.assert_array_equal(points, again[1])
     found = labels.points_2d.copy()
     found[7, 2] = [100.0, 80.0]
     crops.remember_false_peaks(found, batch=10)
     np.testing.assert_array_equal(crops.false_peaks, [[7, 100, 80]])
-    assert crops.batch(13)[0].equal(Crops(labels, recipe, 1.0, 4, seed=0).batch(13)[0])
-    assert not crops.batch(14)[0].equal(Crops(labels, recipe, 1.0, 4, seed=0).batch(14)[0])
+    assert crops.batch(13)[0].equal(Crops(labels, config, 1.0, 4, seed=0).batch(13)[0])
+    assert not crops.batch(14)[0].equal(Crops(labels, config, 1.0, 4, seed=0).batch(14)[0])
 
 
 def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing():
@@ -59,10 +59,10 @@ def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing():
 
 
 def test_a_locator_looks_at_the_animal_only_and_is_saved_with_the_detector(labels, tmp_path):
-    detector = train(labels, progress=False, **(OPTIONS | {"iterations": 2, "locator": True}))
+    detector = train(labels, progress=False, **(OPTIONS | {"iterations": 2, "animal_detector": True}))
     path = detector.save(tmp_path / "two_stages.safetensors")
     finder = finder_of(load_detector(path), "fp32")
-    assert finder.locator is not None
+    assert finder.animal_detector is not None
     wide = np.full((400, 600, 3), 110, np.uint8)
     wide[200:296, 300:428] = draw_animal(labels.points_2d[0], (128, 96))
     finder.find(wide)  # two iterations find nothing: the answer must still come, from the whole picture
@@ -71,7 +71,7 @@ def test_a_locator_looks_at_the_animal_only_and_is_saved_with_the_detector(label
 
 
 def test_patience_keeps_the_best_weights(labels):
-    options = OPTIONS | {"iterations": 8, "checks": 8, "patience": 1, "learning_rate": 1e-9}
+    options = OPTIONS | {"iterations": 8, "n_evaluations": 8, "patience": 1, "learning_rate": 1e-9}
     detector = train(labels, progress=False, **options)
     errors = detector.history["held_out"]
     assert len(errors) <= 8
