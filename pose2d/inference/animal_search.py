@@ -23,7 +23,7 @@ LOST = 0.35  # median mass of the peaks below which the whole picture is searche
 AROUND = 1.35  # side of the window, in sides of the animal
 
 
-class AugmentedView(NamedTuple):
+class TTAView(NamedTuple):
     """One test-time augmentation of a window: turned by so many degrees about its middle, then mirrored or not."""
 
     angle: float = 0.0
@@ -46,7 +46,7 @@ class Finder:
     engine: Engine
     animal_side: float = np.inf
     animal_detector: Finder | None = None
-    views: tuple[AugmentedView, ...] = (AugmentedView(),)
+    views: tuple[TTAView, ...] = (TTAView(),)
     mirror: NDArray[np.int64] | None = None
 
     def find(self, image: Image) -> Found:
@@ -64,7 +64,7 @@ class Finder:
         return found or self.through(image, whole, first)
 
     def near(self, image: Image, centre: Array, seen: Found | None = None) -> Found | None:
-        """AugmentedView at the window around a place (image pixels), and once more around what was found if that touches the
+        """Read the window around a place (image pixels), and once more around what was found if that touches the
         window's rim, so that part of it may lie outside; None where the animal is not there or still at the rim.
 
         seen : what the unaugmented window showed, where that is known already
@@ -132,7 +132,7 @@ def together(founds: list[Found]) -> Found:
     return Found(middle, every.mass.mean(0), every.covariances.mean(0) + between, every.evidence.mean(0), width)
 
 
-def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[AugmentedView, ...]:
+def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...]:
     """`config.n_tta` views, the first one as it is: turned as far as training turned its pictures, every other
     one mirrored where training mirrored some."""
     mirrors = can_mirror and config.augmentation.flip > 0
@@ -144,9 +144,7 @@ def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[AugmentedVie
         steps = (np.arange(n_angles) + 1) // 2 * (-1.0) ** np.arange(n_angles)
         angles = 0.5 * reach * steps / max(1, n_angles // 2)
     views = [
-        AugmentedView(float(angle), mirrored)
-        for angle in angles
-        for mirrored in ((False, True) if mirrors else (False,))
+        TTAView(float(angle), mirrored) for angle in angles for mirrored in ((False, True) if mirrors else (False,))
     ]
     return tuple(views[: config.n_tta])
 

@@ -113,7 +113,7 @@ class Track:
         return None if self.centre is None else self.finder.window_at(self.centre, self.side)
 
     def step(self, image: Image | None, seen: Found | None = None) -> None:
-        """AugmentedView at the next frame; `seen`: what the first view showed, where that is known already."""
+        """TTAView at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
             self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
             return

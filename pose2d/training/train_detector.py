@@ -158,7 +158,7 @@ def _network(labels: Labels, weights, start: Detector | None, config: TrainingCo
 
 
 def is_small_in_pictures(detector: Detector, labels: Labels) -> bool:
-    """Whether a window around the animal covers less than a third of a picture (median over cameras, the first of each).
+    """Whether a window around the animal covers less than a third of a picture (median over cameras).
 
     Never for a small network: finding the animal first would cost as much as the whole picture.
     """

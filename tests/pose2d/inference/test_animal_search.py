@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from muybridge.formats.labels.labelled_frames import mirror_partners
 from muybridge.pose2d import LabelError, read_labels, train
-from muybridge.pose2d.inference.animal_search import AugmentedView, Finder, centre_of, finder_of, together, tta_views_of
+from muybridge.pose2d.inference.animal_search import Finder, TTAView, centre_of, finder_of, together, tta_views_of
 from muybridge.pose2d.inference.engine import Engine, Found
 from muybridge.pose2d.inference.image_transforms import apply_affine, scaling, turned
 from muybridge.pose2d.training.train_detector import is_small_in_pictures, train_animal_detector
@@ -82,10 +82,10 @@ def test_mirrored_and_turned_looks_name_left_and_right_as_the_straight_one(many_
     images, truth = pictures
     finder = finder_of(many_looks, "fp32")
     assert finder.views == (
-        AugmentedView(0, False),
-        AugmentedView(0, True),
-        AugmentedView(180, False),
-        AugmentedView(180, True),
+        TTAView(0, False),
+        TTAView(0, True),
+        TTAView(180, False),
+        TTAView(180, True),
     )
     alone = []
     for look in finder.views:
@@ -101,13 +101,13 @@ def test_looks_follow_what_training_did_to_its_pictures():
     def looks(n, can_mirror=True, **how):
         return tta_views_of(TrainingConfig(n_tta=n, augmentation=Augmentation(**how)), can_mirror)
 
-    assert looks(1) == (AugmentedView(0, False),)
-    assert looks(2, rotation=10.0) == (AugmentedView(0, False), AugmentedView(0, True))
-    assert looks(2, flip=0.0, rotation=180.0) == (AugmentedView(0, False), AugmentedView(180, False))
+    assert looks(1) == (TTAView(0, False),)
+    assert looks(2, rotation=10.0) == (TTAView(0, False), TTAView(0, True))
+    assert looks(2, flip=0.0, rotation=180.0) == (TTAView(0, False), TTAView(180, False))
     assert looks(3, can_mirror=False, rotation=20.0) == (
-        AugmentedView(0, False),
-        AugmentedView(-10, False),
-        AugmentedView(10, False),
+        TTAView(0, False),
+        TTAView(-10, False),
+        TTAView(10, False),
     )
     assert [look.angle for look in looks(4, can_mirror=False, rotation=180.0)] == [0, 90, 180, 270]
     with pytest.raises(ValueError, match="n_tta must be a whole number"):
