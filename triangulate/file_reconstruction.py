@@ -39,11 +39,11 @@ def reconstruct_file(
     Parameters
     ----------
     source : str or path
-        netCDF file of views, without an `individual` dimension.
+        File (netCDF) of views, without an `individual` dimension.
     rig : CameraRig
         Cameras of at least the views' names.
     destination : str or path
-        netCDF file; written whole or not at all.
+        File (netCDF) to make; written whole or not at all.
     method : {"ransac", "dlt", "median", "pairs"}
         As in `reconstruct`.
     window : float, seconds, optional
@@ -76,6 +76,7 @@ def reconstruct_file(
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
     >>> from muybridge.datasets import read_dataset, views_dataset, write_dataset
+    >>> from muybridge.triangulate import reconstruct_file
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (40, 1, 3)))

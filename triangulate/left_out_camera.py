@@ -63,7 +63,7 @@ def leave_one_camera_out(
     --------
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
-    >>> from muybridge.triangulate import triangulate_dlt
+    >>> from muybridge.triangulate import leave_one_camera_out, triangulate_dlt
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (20, 3, 3)))
@@ -123,6 +123,7 @@ def predict_left_out(
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
     >>> from muybridge.datasets import views_dataset
+    >>> from muybridge.triangulate import predict_left_out
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.random.default_rng(0).uniform(-50, 50, (40, 1, 3)))

@@ -113,6 +113,7 @@ def reconstruct(
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
     >>> from muybridge.datasets import views_dataset
+    >>> from muybridge.triangulate import reconstruct
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> truth = np.random.default_rng(0).uniform(-50, 50, (40, 2, 3))
@@ -204,6 +205,7 @@ def method_options(method: str) -> list[str]:
 
     Examples
     --------
+    >>> from muybridge.triangulate import method_options
     >>> method_options("pairs")
     ['min_confidence']
     """

@@ -30,6 +30,7 @@ class Candidates:
     --------
     See `triangulate_candidates`, which returns it.
 
+    >>> from muybridge.triangulate import Candidates
     >>> [field for field in Candidates.__dataclass_fields__]
     ['triangulation', 'points_2d', 'chosen']
     """
@@ -81,11 +82,13 @@ def triangulate_candidates(
 
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import triangulate_candidates
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> candidates_2d = np.full((3, 1, 1, 2, 2), np.nan)
     >>> candidates_2d[..., 0, :] = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
-    >>> candidates_2d[1, 0, 0] = [[300.0, 300.0], candidates_2d[1, 0, 0, 0]]
+    >>> candidates_2d[1, 0, 0, 1] = candidates_2d[1, 0, 0, 0]
+    >>> candidates_2d[1, 0, 0, 0] = [300.0, 300.0]
     >>> found = triangulate_candidates(candidates_2d, rig, sigma=1.0)
     >>> found.chosen[:, 0, 0], found.triangulation.points_3d.round(3)
     (array([0, 1, 0]), array([[[10., 20., 30.]]]))

@@ -58,6 +58,7 @@ class Triangulation:
     --------
     See `triangulate_ransac`, which returns it.
 
+    >>> from muybridge.triangulate import Triangulation
     >>> "covariances_3d" in Triangulation.__dataclass_fields__
     True
     """
@@ -132,10 +133,11 @@ def triangulate_ransac(
 
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import triangulate_ransac
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
-    >>> points_2d[1] += [60.0, 0.0]
+    >>> points_2d[1] += [0.0, 60.0]
     >>> found = triangulate_ransac(points_2d, rig, sigma=1.0, min_confidence=0.0)
     >>> found.inliers[:, 0, 0], found.points_3d.round(3)
     (array([ True, False,  True]), array([[[10., 20., 30.]]]))
@@ -191,10 +193,11 @@ def estimate_sigma(points_2d: Any, rig: CameraRig, *, confidence: Array | None =
     --------
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import estimate_sigma
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> rng = np.random.default_rng(0)
-    >>> points_2d = rig.project(rng.uniform(-100, 100, (200, 10, 3)))
+    >>> points_2d = rig.project(rng.uniform(-100, 100, (500, 10, 3)))
     >>> estimate_sigma(points_2d + rng.normal(0, 0.5, points_2d.shape), rig).round(1)
     array([0.5, 0.5, 0.5])
     """

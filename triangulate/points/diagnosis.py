@@ -48,6 +48,7 @@ class Diagnosis:
     --------
     See `diagnose`, which returns it.
 
+    >>> from muybridge.triangulate import Diagnosis
     >>> list(Diagnosis.__dataclass_fields__)
     ['cameras', 'keypoints', 'table', 'messages']
     """
@@ -104,6 +105,7 @@ def diagnose(
 
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import diagnose
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> x = (-300, -100, 100, 300)
     >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), [x[i], 0, 1000]) for i in range(4)))

@@ -55,6 +55,7 @@ def triangulate_dlt(points_2d: Any, rig: CameraRig, *, confidence: Array | None 
     --------
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import triangulate_dlt
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 200)))
     >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))
@@ -110,6 +111,7 @@ def point_covariances(
 
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import point_covariances
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 200)))
     >>> np.sqrt(np.diag(point_covariances(np.zeros(3), rig, sigma=1.0))).round(2)

@@ -51,6 +51,7 @@ def triangulate_pairs(
     --------
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import triangulate_pairs
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.array([[[10.0, 20.0, 30.0]]]))

@@ -33,6 +33,7 @@ class SwapRepair:
     Examples
     --------
     >>> import numpy as np
+    >>> from muybridge.triangulate import SwapRepair
     >>> points_2d = np.zeros((1, 1, 2, 2))
     >>> SwapRepair(points_2d, None, np.array([[[True, True]]])).swapped.sum()
     np.int64(2)
@@ -94,6 +95,7 @@ def repair_swaps(
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
     >>> from muybridge.datasets import Skeleton
+    >>> from muybridge.triangulate import repair_swaps
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
     >>> points_2d = rig.project(np.array([[[-40.0, 20.0, 0.0], [40.0, 0.0, 10.0]]]))

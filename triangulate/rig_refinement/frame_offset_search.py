@@ -43,6 +43,7 @@ class FrameOffsets:
     Examples
     --------
     >>> import numpy as np
+    >>> from muybridge.triangulate import FrameOffsets
     >>> found = FrameOffsets(("left", "right"), np.array([0.0, 2.01]), np.array([0.01, 0.02]), 1.8)
     >>> found.to_apply()
     array([0., 2.])
@@ -145,6 +146,7 @@ def frame_offsets(
     --------
     >>> import numpy as np
     >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import frame_offsets
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> t = ([-300, 0, 1000], [-100, 20, 1000], [100, 40, 1000], [300, 60, 1000])
     >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), t[i]) for i in range(4)))
@@ -309,6 +311,7 @@ def shift_frames(points_2d: Array, offsets: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
+    >>> from muybridge.triangulate import shift_frames
     >>> points_2d = np.arange(4.0).reshape(1, 4, 1, 1) * np.ones((1, 1, 1, 2))
     >>> shift_frames(points_2d, [1.5])[0, :, 0, 0]
     array([1.5, 2.5, nan, nan])

@@ -43,7 +43,9 @@ class RefinementReport:
     --------
     See `refine_rig`, which makes it.
 
-    >>> report = RefinementReport(("left",), np.zeros((1, len(COLUMNS))), (), 0.5, "mm", True)
+    >>> import numpy as np
+    >>> from muybridge.triangulate import RefinementReport
+    >>> report = RefinementReport(("left",), np.zeros((1, 10)), (), 0.5, "mm", True)
     >>> report.table().loc["left", "rotation_deg"]
     np.float64(0.0)
     """
