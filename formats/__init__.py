@@ -1,6 +1,7 @@
-"""Other tools' files <-> plain arrays and labelled datasets. Knows no Camera, only names, arrays and numbers.
+"""Readers and writers of other tools' files: video/ labels/ predictions/ rigs/ poses/, and tables/ beneath them.
 
-The names load when they are used: reading a rig needs neither xarray nor h5py.
+May import datasets and numerics: names, arrays and numbers, no Camera. The names load when they are used: reading a
+rig needs neither xarray nor h5py.
 """
 
 from importlib import import_module

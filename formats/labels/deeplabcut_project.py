@@ -46,8 +46,10 @@ def write_project(
 
     Raises
     ------
-    LabelError : labels of `scorer` exist already for one of the names
-    VideoError : a frame cannot be decoded
+    LabelError
+        Labels of `scorer` exist already for one of the names.
+    VideoError
+        A frame cannot be decoded.
     """
     folder = Path(folder)
     paths = {name: folder / "labeled-data" / name / f"CollectedData_{scorer}.csv" for name in pictures}

@@ -1,4 +1,4 @@
-"""Labelled frames: which picture, which camera, where each keypoint is."""
+"""Labels: pictures of one or several cameras, and the place of each labelled keypoint in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ class LabelError(ValueError):
 
 @dataclass(frozen=True)
 class Picture:
-    """Where the pixels of one labelled frame are: a picture file, or a frame of a video."""
+    """A picture file, or one frame of a video.
+
+    Parameters
+    ----------
+    path : Path
+        The picture or video.
+    frame : int, optional
+        Number of the frame in the video; None for a picture file.
+    """
 
     path: Path
     frame: int | None = None
@@ -36,18 +44,44 @@ class Labels:
 
     Parameters
     ----------
-    pictures : one per labelled frame; image sizes may differ
-    points_2d : (n, n_keypoints, 2), pixels of the picture, the centre of the first pixel is (0, 0); NaN: not labelled
-    keypoints : names, in the order of the keypoint axis
-    cameras : (n,) camera of each frame
-    groups : (n,) recording each frame comes from (a labelled folder, a video)
-    instants : (n,) running number of the frame within its recording; frames of several cameras with the same number
-        show the same moment, and always stay together in a split
-    symmetries : (left, right) names that change places when a picture is flipped; None: read them from the names
+    pictures : sequence of Picture
+        One per labelled frame; image sizes may differ.
+    points_2d : ndarray, shape (n_pictures, n_keypoints, 2), pixels
+        Labelled points; the centre of the first pixel is (0, 0). NaN: not labelled.
+    keypoints : sequence of str
+        Names, in the order of the keypoint axis.
+    cameras : sequence of str
+        Camera of each picture.
+    groups : sequence of str
+        Recording that each picture comes from (a labelled folder, a video).
+    instants : sequence of int
+        Number of each picture's frame within its recording. Pictures of several cameras with the same number show the
+        same moment and always stay together in a split.
+    symmetries : sequence of (str, str), optional
+        Names of left and right keypoints, which change places when a picture is flipped; read from the names by
+        default.
 
     Raises
     ------
-    LabelError : lengths differ, a name is repeated, a coordinate is infinite, or a symmetry names no keypoint
+    LabelError
+        Lengths differ, a name is repeated, a coordinate is infinite, or a symmetry names no keypoint.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from muybridge.formats.labels.labelled_frames import Picture
+    >>> from muybridge.pose2d import Labels
+    >>> labels = Labels(
+    ...     pictures=(Picture(Path("video.mp4"), frame=7), Picture(Path("img0009.png"))),
+    ...     points_2d=np.zeros((2, 2, 2)),
+    ...     keypoints=("ear_left", "ear_right"),
+    ...     cameras=("top", "top"),
+    ...     groups=("video", "video"),
+    ...     instants=(7, 9),
+    ... )
+    >>> len(labels), labels.symmetries, labels.select([1]).instants
+    (2, (('ear_left', 'ear_right'),), (9,))
     """
 
     pictures: tuple[Picture, ...]
@@ -92,11 +126,22 @@ class Labels:
 
     @property
     def mirror(self) -> NDArray[np.int64]:
-        """(n_keypoints,) for each keypoint the position of its mirror partner, or its own."""
+        """Position of each keypoint's mirror partner, or its own, shape (n_keypoints,)."""
         return mirror_partners(self.keypoints, self.symmetries or ())
 
     def select(self, indices: Iterable) -> Labels:
-        """The frames at these positions (or where a boolean mask is true), in this order."""
+        """The pictures at these positions, in this order.
+
+        Parameters
+        ----------
+        indices : sequence of int or of bool
+            Positions, or a mask with one entry per picture.
+
+        Returns
+        -------
+        Labels
+            The chosen pictures with all that belongs to them.
+        """
         wanted = np.asarray(list(indices))
         positions = np.arange(len(self))[wanted if len(wanted) else np.array([], dtype=int)]
 
@@ -113,7 +158,18 @@ class Labels:
         )
 
     def select_keypoints(self, keypoints: Sequence[str]) -> Labels:
-        """The same frames with these keypoints, in this order; a keypoint without labels becomes NaN."""
+        """The same pictures with these keypoints, in this order.
+
+        Parameters
+        ----------
+        keypoints : sequence of str
+            Names; a keypoint that these labels do not have is NaN in all pictures.
+
+        Returns
+        -------
+        Labels
+            The labels with these keypoints, and the symmetries between them.
+        """
         index = {name: i for i, name in enumerate(self.keypoints)}
         points = np.full((len(self), len(keypoints), 2), np.nan)
         for k, name in enumerate(keypoints):
@@ -123,7 +179,23 @@ class Labels:
         return replace(self, points_2d=points, keypoints=tuple(keypoints), symmetries=kept)
 
     def image(self, index: int) -> Image:
-        """(height, width, 3) RGB pixels of one frame. Raises VideoError naming the file that cannot be read."""
+        """The pixels of one picture.
+
+        Parameters
+        ----------
+        index : int
+            Position of the picture.
+
+        Returns
+        -------
+        ndarray, shape (height, width, 3), uint8
+            Red, green, blue.
+
+        Raises
+        ------
+        VideoError
+            The file cannot be read.
+        """
         picture = self.pictures[index]
         if picture.frame is None:
             return read_picture(picture.path)
@@ -143,11 +215,34 @@ def mirror_partners(keypoints: Sequence[str], symmetries: Iterable[tuple[str, st
 
 
 def join_labels(parts: Sequence[Labels]) -> Labels:
-    """Several sets of labels as one; keypoints that one of them lacks are missing (NaN) there.
+    """Join several sets of labels.
+
+    Parameters
+    ----------
+    parts : sequence of Labels
+        The sets, at least one; their keypoints may differ.
+
+    Returns
+    -------
+    Labels
+        All pictures with all keypoints; a keypoint that a set lacks is NaN in its pictures.
 
     Raises
     ------
-    LabelError : nothing to join
+    LabelError
+        There is nothing to join.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from muybridge.formats.labels.labelled_frames import Picture
+    >>> from muybridge.pose2d import Labels, join_labels
+    >>> pictures, point = (Picture(Path("a.png")),), np.zeros((1, 1, 2))
+    >>> noses = Labels(pictures, point, keypoints=("nose",), cameras=("top",), groups=("a",), instants=(0,))
+    >>> tails = Labels(pictures, point, keypoints=("tail",), cameras=("top",), groups=("a",), instants=(0,))
+    >>> join_labels([noses, tails]).keypoints
+    ('nose', 'tail')
     """
     if not parts:
         raise LabelError("there are no labels to join")

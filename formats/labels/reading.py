@@ -56,7 +56,9 @@ def read_labels(
 
     Examples
     --------
-    >>> import cv2, numpy as np
+    >>> import cv2
+    >>> import numpy as np
+    >>> from muybridge.pose2d import read_labels
     >>> _ = cv2.imwrite("img0007.png", np.zeros((48, 64, 3), np.uint8))
     >>> with open("CollectedData_me.csv", "w") as stream:
     ...     _ = stream.write("scorer,me,me\\nbodyparts,nose,nose\\ncoords,x,y\\nimg0007.png,12.5,30\\n")

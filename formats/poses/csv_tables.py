@@ -31,7 +31,8 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
 
     Raises
     ------
-    FormatError : no such columns, no numbers, a file cut off, or the frame rate is unknown
+    FormatError
+        No such columns, no numbers, a file cut off, or the frame rate is unknown.
     """
     import pandas as pd
 
@@ -122,7 +123,8 @@ def write_pose_csv(pose: xr.Dataset, path: Path, *, plain: bool = False) -> None
 
     Raises
     ------
-    FormatError : several individuals
+    FormatError
+        Several individuals.
     """
     if "individual" in pose.dims:
         n_individuals = pose.sizes["individual"]

@@ -1,4 +1,4 @@
-"""3D poses on disk, and for `movement`."""
+"""Read and write 3D poses (netCDF, CSV), and convert them for the package `movement`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,35 @@ _NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
 
 
 def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
-    """Read a pose: netCDF, anipose's CSV (pose-3d), or any CSV with columns NAME_x, NAME_y, NAME_z.
+    """Read a 3D pose from netCDF, anipose's CSV (pose-3d), or any CSV with columns NAME_x, NAME_y, NAME_z.
 
     Parameters
     ----------
-    fps : frames per second; needed for an anipose CSV, which does not hold it; it is never assumed
-    unit : world unit of a CSV that does not say; None: "mm"
+    path : path
+        A .csv or .nc file.
+    fps : float, hertz, optional
+        Frames per second; needed for anipose's CSV, which does not state it. It is never assumed.
+    unit : str, optional
+        World unit of a CSV that does not state it; "mm" by default.
+
+    Returns
+    -------
+    Dataset
+        A ``pose``: position in world units over time, keypoint and space, with what else the file holds. Absent frames
+        and empty cells are NaN.
 
     Raises
     ------
-    FormatError : the file is missing, cut off, of an unknown kind, or the frame rate is unknown
+    FormatError
+        The file is missing, cut off, of an unknown kind, or the frame rate is unknown.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from muybridge.formats import read_pose
+    >>> _ = Path("pose.csv").write_text("nose_x,nose_y,nose_z,fnum\\n1,2,3,0\\n1.5,2,3,1\\n")
+    >>> read_pose("pose.csv", fps=50)["position"].values.tolist()
+    [[[1.0, 2.0, 3.0]], [[1.5, 2.0, 3.0]]]
     """
     path = existing(path)
     if path.suffix.lower() == ".csv":
@@ -36,15 +55,45 @@ def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | 
 
 
 def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False) -> Path:
-    """Write a pose in the format of the suffix, atomically: netCDF (keeps everything) or CSV.
+    """Write a 3D pose as netCDF, which keeps everything, or as CSV.
 
-    A CSV has anipose's columns, or with `plain` only time, coordinates and confidence; `read_pose` gives positions,
-    error, number of cameras and score back to the last bit.
+    Parameters
+    ----------
+    pose : Dataset or DataArray
+        3D points with their unit, as `check_pose` takes them.
+    path : path
+        A name that ends in .nc or .csv; the file appears whole or not at all.
+    plain : bool
+        Of a CSV: only time, coordinates and confidence instead of anipose's columns.
+
+    Returns
+    -------
+    Path
+        The file that was written.
 
     Raises
     ------
-    DatasetError : the dataset is no pose
-    FormatError : the suffix is unknown, or a CSV cannot hold several individuals
+    DatasetError
+        The dataset is no pose.
+    FormatError
+        The suffix is unknown, or a CSV is asked to hold several individuals.
+
+    Notes
+    -----
+    NaN becomes an empty cell. `read_pose` gives positions, error, number of cameras and score back to the last bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.formats import write_pose
+    >>> points_3d = np.array([[[1.0, 2.0, np.nan]], [[1.5, 2.0, 3.0]]])
+    >>> pose = pose_dataset(points_3d, keypoints=["nose"], times=[0.0, 0.02], unit="mm")
+    >>> print(write_pose(pose, "pose.csv", plain=True).read_text())
+    time,nose_x,nose_y,nose_z
+    0.0,,,
+    0.02,1.5,2.0,3.0
+    <BLANKLINE>
     """
     pose, path = check_pose(pose), Path(path)
     if path.suffix.lower() in _NETCDF:
@@ -56,17 +105,34 @@ def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False
 
 
 def to_movement(pose: xr.Dataset, *, plural: bool = False) -> xr.Dataset:
-    """The pose as the package `movement` keeps it: position (time, space, keypoint, individual) and confidence.
-
-    Works for 3D poses and for one view of 2D points (``views.sel(view=...)``). `movement` itself is not needed.
+    """Convert a pose or one view to the dataset of the package `movement`, which itself is not needed.
 
     Parameters
     ----------
-    plural : name the dimensions keypoints and individuals, as `movement` did before it dropped the plural
+    pose : Dataset
+        A 3D pose, or one view of 2D points (``views.sel(view=...)``).
+    plural : bool
+        Name the dimensions keypoints and individuals, as older versions of `movement` did.
+
+    Returns
+    -------
+    Dataset
+        ``position`` over (time, space, keypoint, individual) and ``confidence``, with movement's attributes. Missing
+        points and unknown confidences are NaN.
 
     Raises
     ------
-    FormatError : the dataset still has several views
+    FormatError
+        The dataset has several views.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.formats import to_movement
+    >>> pose = pose_dataset(np.zeros((2, 1, 3)), keypoints=["nose"], times=[0.0, 0.02], unit="mm")
+    >>> to_movement(pose)["position"].dims
+    ('time', 'space', 'keypoint', 'individual')
     """
     if "view" in pose["position"].dims:
         raise FormatError("movement keeps one view at a time: give views.sel(view=...)")

@@ -1,4 +1,4 @@
-"""2D points of all cameras, from whichever tool's files, as one labelled dataset."""
+"""Read the 2D points of all cameras: recognise each file's format, compare the cameras, join them in one dataset."""
 
 from __future__ import annotations
 
@@ -32,24 +32,44 @@ def read_views(
     keypoints: Sequence[str] | None = None,
     pad: bool = False,
 ) -> xr.Dataset:
-    """Read what each camera saw: SLEAP analysis .h5, DeepLabCut .csv or .h5, Lightning Pose .csv, anipose .h5, netCDF.
+    """Read the 2D points of several cameras from the files of other tools.
 
     Parameters
     ----------
-    sources : {camera: file}, in the order wanted; or one netCDF file that holds all views
-    fps : frames per second; these files do not hold it (netCDF does), and it is never assumed
-    times : (n_frames,) seconds, instead of `fps`
-    keypoints : names to keep, in this order; None: all of the first camera's, which every camera must have
-    pad : fill up shorter recordings with missing frames at their end; otherwise different lengths are refused
+    sources : mapping of str to path, or path
+        One file per camera name (SLEAP analysis .h5; DeepLabCut .csv or .h5; Lightning Pose .csv; anipose .h5; netCDF),
+        in the order wanted; or one netCDF file that holds all views.
+    fps : float, hertz, optional
+        Frames per second, which only netCDF files state. It is never assumed.
+    times : ndarray, shape (n_frames,), seconds, optional
+        Time of each frame, instead of `fps`.
+    keypoints : sequence of str, optional
+        Names to keep, in this order; by default all of the first camera's, which every camera must have.
+    pad : bool
+        Fill up shorter recordings with missing frames at their end; otherwise different lengths are refused.
 
     Returns
     -------
-    views: position (pixels; NaN where missing), confidence (0-1; 0 where missing, 1 where a file has none)
+    Dataset
+        ``views``: position in pixels (NaN where missing) and confidence (0 where missing, 1 where a file has none).
 
     Raises
     ------
-    FormatError : a file is missing, cut off or of an unknown kind; cameras differ in length, keypoints or
-        individuals (named); the frame rate is unknown
+    FormatError
+        A file is missing, cut off or of an unknown kind; cameras differ in length, keypoints or individuals; or the
+        frame rate is unknown.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from muybridge.formats import read_views
+    >>> header = "scorer,me,me,me\\nbodyparts,nose,nose,nose\\ncoords,x,y,likelihood\\n"
+    >>> _ = Path("top.csv").write_text(header + "0,12.5,30,0.9\\n1,,,\\n")
+    >>> views = read_views({"top": "top.csv"}, fps=30)
+    >>> views["position"].values.tolist()
+    [[[[12.5, 30.0]], [[nan, nan]]]]
+    >>> views["confidence"].values.ravel().tolist()
+    [0.9, 0.0]
     """
     if not isinstance(sources, Mapping):
         return _whole_file(existing(sources), fps, times, keypoints)
@@ -83,7 +103,8 @@ def read_track(path: Source) -> Track:
 
     Raises
     ------
-    FormatError : missing, unreadable, or of an unknown kind
+    FormatError
+        Missing, unreadable, or of an unknown kind.
     """
     path = existing(path)
     suffix = path.suffix.lower()

@@ -19,20 +19,45 @@ from .records import CameraRecord, RigRecord, Sizes
 
 
 def fit_dlt(points_3d: Array, points_2d: Array) -> Array:
-    """Fit eleven coefficients to points seen by one camera, by linear least squares on normalised coordinates.
+    """Fit eleven DLT coefficients of one camera by linear least squares on normalised coordinates.
 
     Parameters
     ----------
-    points_3d : (n_points, 3) world units, not all in one plane
-    points_2d : (n_points, 2) pixels, distortion removed; pairs with NaN are left out
+    points_3d : ndarray, shape (n_points, 3), world units
+        Points in the world, not all in one plane.
+    points_2d : ndarray, shape (n_points, 2), pixels
+        The same points in the image, without lens distortion.
 
     Returns
     -------
-    (11,) coefficients
+    ndarray, shape (11,)
+        Coefficients L1 to L11 of u = (L1 X + L2 Y + L3 Z + L4) / (L9 X + L10 Y + L11 Z + 1) and
+        v = (L5 X + L6 Y + L7 Z + L8) / (the same).
 
     Raises
     ------
-    FormatError : fewer than six pairs, or points in one plane
+    FormatError
+        There are fewer than six pairs, or the points lie in one plane.
+
+    Notes
+    -----
+    Pairs with NaN are left out.
+
+    References
+    ----------
+    Abdel-Aziz and Karara 1971, Direct linear transformation from comparator coordinates into object space coordinates.
+    Hartley 1997, In defense of the eight-point algorithm (normalisation).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.formats import fit_dlt
+    >>> points_3d = np.random.default_rng(0).uniform(-1, 1, (8, 3))
+    >>> coefficients = np.array([500.0, 0, 50, 320, 0, 500, 30, 240, 0, 0, 0.1])
+    >>> P = np.append(coefficients, 1).reshape(3, 4)
+    >>> projected = np.column_stack([points_3d, np.ones(8)]) @ P.T
+    >>> np.allclose(fit_dlt(points_3d, projected[:, :2] / projected[:, 2:]), coefficients)
+    True
     """
     points_3d, points_2d = np.asarray(points_3d, float), np.asarray(points_2d, float)
     seen = np.isfinite(points_3d).all(-1) & np.isfinite(points_2d).all(-1)
@@ -104,7 +129,8 @@ def read_dlt(
 
     Raises
     ------
-    FormatError : no table of numbers with eleven rows, or cameras disagree on the origin
+    FormatError
+        No table of numbers with eleven rows, or cameras disagree on the origin.
     """
     table = _table(path)
     names = [f"cam_{i}" for i in range(table.shape[1])] if names is None else [str(name) for name in names]
@@ -158,7 +184,8 @@ def write_dlt(record: RigRecord, path: Path) -> None:
 
     Raises
     ------
-    FormatError : a camera has lens distortion, which DLT coefficients cannot hold
+    FormatError
+        A camera has lens distortion, which DLT coefficients cannot hold.
     """
     bent = [camera.name for camera in record.cameras if camera.model != "pinhole" or np.any(camera.distortion)]
     if bent:

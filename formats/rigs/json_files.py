@@ -20,7 +20,8 @@ def read_json(path: Path) -> RigRecord:
 
     Raises
     ------
-    FormatError : no JSON, no cameras, or a camera lacks a field
+    FormatError
+        No JSON, no cameras, or a camera lacks a field.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

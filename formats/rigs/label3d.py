@@ -23,7 +23,8 @@ def read_label3d(path: Path) -> RigRecord:
 
     Raises
     ------
-    FormatError : no such .mat file, or no camera parameters in it
+    FormatError
+        No such .mat file, or no camera parameters in it.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -90,7 +91,8 @@ def write_label3d(record: RigRecord, path: Path) -> None:
 
     Raises
     ------
-    FormatError : a lens model that these tools do not know (fisheye, or more than five coefficients)
+    FormatError
+        A lens model that these tools do not know (fisheye, or more than five coefficients).
     """
     from scipy.io import savemat
 

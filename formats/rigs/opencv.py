@@ -23,7 +23,8 @@ def read_opencv(path: Path) -> RigRecord:
 
     Raises
     ------
-    FormatError : the file cannot be parsed, or has none of these layouts
+    FormatError
+        The file cannot be parsed, or has none of these layouts.
     """
     nodes = _nodes(path)
     beside = path.with_name(f"extri{path.suffix}")
@@ -103,7 +104,8 @@ def write_opencv(record: RigRecord, path: Path) -> None:
 
     Raises
     ------
-    FormatError : a camera's name cannot be part of a key in OpenCV's files (letters, digits, - and _ can)
+    FormatError
+        A camera's name cannot be part of a key in OpenCV's files (letters, digits, - and _ can).
     """
     for camera in record.cameras:
         if not all(c.isascii() and (c.isalnum() or c in "-_") for c in camera.name):

@@ -24,7 +24,8 @@ def read_qualisys(path: Path) -> RigRecord:
 
     Raises
     ------
-    FormatError : no such XML, or a camera lacks a part
+    FormatError
+        No such XML, or a camera lacks a part.
     """
     text = path.read_bytes()
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:

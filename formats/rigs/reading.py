@@ -50,7 +50,8 @@ def read_rig_record(
 
     Raises
     ------
-    FormatError : the file is missing, of an unknown kind, a pickle, or lacks something
+    FormatError
+        The file is missing, of an unknown kind, a pickle, or lacks something.
     """
     path = existing(path)
     if path.is_dir():
@@ -98,7 +99,8 @@ def write_rig_record(record: RigRecord, path: str | os.PathLike) -> Path:
 
     Raises
     ------
-    FormatError : the suffix is unknown, or the format cannot hold what the record says
+    FormatError
+        The suffix is unknown, or the format cannot hold what the record says.
     """
     path = Path(path)
     writer = _WRITERS.get(path.suffix.lower())

@@ -45,7 +45,8 @@ def numbers(values, shape: tuple[int, ...] | None, what: str) -> Array:
 
     Raises
     ------
-    FormatError : no numbers, or the wrong count; `what` names file, camera and field
+    FormatError
+        No numbers, or the wrong count; `what` names file, camera and field.
     """
     try:
         array = np.asarray(values, dtype=float)
@@ -90,7 +91,8 @@ def with_sizes(record: RigRecord, size: Sizes | None, source: str) -> RigRecord:
 
     Raises
     ------
-    FormatError : a camera ends without a size
+    FormatError
+        A camera ends without a size.
     """
     cameras = []
     for camera in record.cameras:

@@ -22,7 +22,8 @@ def read_toml(path: Path) -> RigRecord:
 
     Raises
     ------
-    FormatError : no TOML, no camera, or a camera lacks its pose
+    FormatError
+        No TOML, no camera, or a camera lacks its pose.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

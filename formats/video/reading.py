@@ -1,6 +1,6 @@
-"""Reading videos and pictures: frames one after another, never a seek, never an assumed frame rate.
+"""Read videos and pictures: frames in sequence (seeking is slower than decoding, and inexact with some codecs).
 
-Seeking is slower than decoding (12 frames/s against 700) and inexact with some codecs.
+The frame rate is the header's or absent, never assumed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,19 @@ class VideoError(ValueError):
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video's header promises; `n_frames` is 0 where the container does not say."""
+    """The header of a video.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    width, height : int, pixels
+        Size of the frames.
+    fps : float, hertz
+        Frames per second.
+    n_frames : int
+        Number of frames as the header states it, not as they were counted; 0 where it does not.
+    """
 
     path: Path
     width: int
@@ -36,15 +48,36 @@ class VideoInfo:
 
 
 def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoInfo:
-    """Size, frame rate and promised number of frames.
+    """Size, frame rate and number of frames from the header of a video.
 
     Parameters
     ----------
-    rate_needed : False: a header without a frame rate gives an `fps` of NaN instead of an error
+    path : path
+        The video.
+    rate_needed : bool
+        Whether a header without a frame rate is an error; otherwise `fps` is NaN there.
+
+    Returns
+    -------
+    VideoInfo
+        With `path`, `width`, `height` (pixels), `fps` (hertz) and `n_frames` (0 where the header does not state it).
 
     Raises
     ------
-    VideoError : the file is missing, empty, or no readable video, or its header holds no frame rate
+    VideoError
+        The file is missing, empty or no readable video, or its header has no frame rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.formats.video.writing import open_video_writer
+    >>> from muybridge.pose2d import probe_video
+    >>> with open_video_writer("video.mp4", fps=25.0, size=(64, 48)) as writer:
+    ...     for _ in range(3):
+    ...         _ = writer.write(np.zeros((48, 64, 3), np.uint8))
+    >>> info = probe_video("video.mp4")
+    >>> info.width, info.height, info.fps, info.n_frames
+    (64, 48, 25.0, 3)
     """
     path = Path(path)
     if not path.is_file():
@@ -141,7 +174,8 @@ def read_picture(path: str | os.PathLike) -> Image:
 
     Raises
     ------
-    VideoError : the file is missing or no picture
+    VideoError
+        The file is missing or no picture.
     """
     if not Path(path).is_file():
         raise VideoError(f"there is no picture {path}")
