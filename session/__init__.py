@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .config import Session, SessionError, read_session
-    from .steps import run_session
+    from .session_run import run_session
 
 __all__ = ["Session", "SessionError", "read_session", "run_session"]
-_HOMES = {"Session": ".config", "SessionError": ".config", "read_session": ".config", "run_session": ".steps"}
+_HOMES = {"Session": ".config", "SessionError": ".config", "read_session": ".config", "run_session": ".session_run"}
 
 
 def __getattr__(name: str):

@@ -1,4 +1,4 @@
-"""A word when numba compiles: the first run on a machine takes seconds longer, and the user should know why."""
+"""Tell the user when numba compiles: the first run on a machine takes seconds longer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from numba.core import event
 
 class _FirstCompilation(event.Listener):
     def __init__(self, say: Callable[[str], None]):
-        self.say, self.told = say, False
+        self.say, self.notified = say, False
 
     def on_start(self, event):
-        if not self.told:
-            self.told = True
+        if not self.notified:
+            self.notified = True
             self.say("compiling kernels (once on this machine; they are kept on disk) ...")
 
     def on_end(self, event):
@@ -20,8 +20,8 @@ class _FirstCompilation(event.Listener):
 
 
 @contextmanager
-def told_when_compiling(say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, the first compilation is told through `say`; kernels found in the cache are silent."""
+def notify_when_compiling(say: Callable[[str], None]) -> Iterator[None]:
+    """Call `say` once at the first compilation within the block; kernels read from the cache do not count."""
     listener = _FirstCompilation(say)
     event.register("numba:compile", listener)
     try:

@@ -30,7 +30,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bars")]
 
 def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
     from .config import read_session
-    from .steps import run_session
+    from .session_run import run_session
 
     run_session(read_session(path), steps, force=force, progress=not quiet, say=typer.echo)
 
@@ -66,9 +66,11 @@ def check(session: SessionPath = Path()) -> None:
     """State frames, frame rate, size and units per camera, and what would stop the session."""
     from .config import read_session
     from .recording_facts import describe
+    from .session_problems import foreseen_problems
 
     loaded = read_session(session)
     table, problems = describe(loaded)
+    problems = [*problems, *foreseen_problems(loaded)]
     typer.echo(f"{loaded.name}: world unit {loaded.unit}, frame rate {loaded.fps or 'as the videos say'}")
     typer.echo(table.to_string(na_rep="-"))
     for problem in problems:
@@ -87,7 +89,7 @@ def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet 
 
 def _show_calibration(path: Path) -> None:
     from .config import read_session
-    from .steps import read_calibration_report
+    from .steps.calibration import read_calibration_report
 
     found = read_calibration_report(read_session(path))
     if found is not None:

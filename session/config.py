@@ -16,7 +16,6 @@ Paths are relative to the session file.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import tomllib
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets import Skeleton
+from ..datasets.names import nearest
 
 if TYPE_CHECKING:
     from ..calibration import CharucoBoard, Checkerboard
@@ -159,13 +159,8 @@ def _check_names(path: Path, what: str, names: Iterable[str], known: Iterable[st
     known = list(known)
     for name in names:
         if name not in known:
-            raise SessionError(f"{path}: '{name}' is not among the {what}; {nearest_hint(name, known)}")
-
-
-def nearest_hint(name: str, known: list[str]) -> str:
-    """What may have been meant by an unknown name."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {known}"
+            hint = nearest(name, known) or f"; known: {known}"
+            raise SessionError(f"{path}: '{name}' is not among the {what}{hint}")
 
 
 def _check_paths(path: Path, tables: dict) -> None:

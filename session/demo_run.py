@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from .config import SessionError, read_session
 from .provenance import write_text
-from .steps import load_rig, run_session, write_session_report
+from .session_run import run_session
+from .steps.calibration import load_rig
+from .steps.report import write_session_report
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .config import Session, SessionError
-from .steps import detector_path, label_folders, load_rig
+from .session_run import maker_of
+from .steps.calibration import load_rig
+from .steps.detection import detector_path, label_folders
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +121,7 @@ def _made(session: Session, name: str) -> xr.Dataset:
 
     path = session.output / name
     if not path.is_file():
-        step = {"views.nc": "predict", "pose.nc": "reconstruct"}[name]
-        raise SessionError(f"there is no {path}; run 'muybridge {step} {session.path}' first")
+        raise SessionError(f"there is no {path}; run 'muybridge {maker_of(session, path)} {session.path}' first")
     return read_dataset(path)
 
 

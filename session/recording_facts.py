@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, probe_video
 from .config import Session, SessionError
-from .session_problems import foreseen_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +50,7 @@ def _listed(values: dict[str, float], unit: str) -> str:
 
 
 def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
-    """One row per camera (frames, fps, size, seconds, board, points), and what would stop the session from running."""
+    """One row per camera (frames, fps, size, seconds, board, points), and a sentence per video that cannot be used."""
     import pandas as pd
 
     rows, problems = {}, []
@@ -72,31 +71,12 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
                 check_same_instants(files, what)
             except SessionError as error:
                 problems.append(str(error))
-    without_board = [name for name, camera in session.cameras.items() if camera.board is None]
-    if session.rig is None and without_board:
-        problems.append(f"camera '{without_board[0]}' has no 'board' source and the session names no rig file")
-    return pd.DataFrame.from_dict(rows, orient="index"), problems + _missing(session)
+    return pd.DataFrame.from_dict(rows, orient="index"), problems
 
 
-def _missing(session: Session) -> list[str]:
-    """What the session lacks to run from beginning to end."""
-    problems = []
-    if len(session.cameras) < 2:
-        problems.append("3D needs at least two cameras; add another [cameras.NAME]")
-    points = session.sources("points")
-    if points and len(points) < len(session.cameras):
-        lacking = next(name for name in session.cameras if name not in points)
-        problems.append(f"camera '{lacking}' has no 'points' file while others have; give all or none")
-    if not points and "labels" not in session.options["train"] and "detector" not in session.options["predict"]:
-        problems.append(
-            "2D points have no source: give every camera 'points', or [train] labels, or [predict] detector"
-        )
-    if session.rig is None:
-        try:
-            session.make_board()
-        except ValueError as error:
-            problems.append(str(error))
-    return problems + foreseen_problems(session)
+def files_of(sources: dict[str, Any]) -> list[Path]:
+    """Every path of {camera: path or tuple of paths}."""
+    return [path for source in sources.values() for path in (source if isinstance(source, tuple) else (source,))]
 
 
 def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:

@@ -33,6 +33,7 @@ ROOMS = {
     "pose2d": ("networks", "inference", "training", "active_learning"),
     "triangulate": ("points", "rig_refinement", "smoothing", "pose_states", "sampling"),
     "kinematics": ("angles", "body", "gait_analysis"),
+    "session": ("steps",),
 }
 MAX_FILES = 15  # in one folder, its __init__.py included
 HEAVY = ("torch", "jax", "numba")

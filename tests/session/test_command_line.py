@@ -120,7 +120,7 @@ def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tm
     ("entry", "parts"),
     [
         ("[calibrate]\nprogress = true", ["[calibrate] 'progress' is set by the session"]),
-        ("[calibrate]\nevery = 'x'", ["[calibrate]", "wrong type"]),
+        ("[calibrate]\nevery = 'x'", ["[calibrate] every is 'x'; give a whole number"]),
         ("[predict]\ndetector = 5", ["[predict] detector is 5; give a path"]),
     ],
 )
@@ -156,7 +156,7 @@ def test_check_foresees_wrong_options_and_a_floor_frame_beyond_the_end(small_rec
     assert result.returncode == 1
     for part in (
         "[report] has no option 'stride'; known: []",
-        "[reconstruct] has no option 'max_gp'; did you mean 'max_gap'?",
+        "[reconstruct] has no option 'max_gp', did you mean 'max_gap'?",
         "did you mean 'iterations'?",
         "end with frame 11",
     ):

@@ -28,7 +28,7 @@ def test_a_list_of_board_images_is_a_source(small_recording):
         ('video = "left.mp4"', 'video = "gone.mp4"', r"the video of camera 'left', .*gone\.mp4, does not exist"),
         ('video = "left.mp4"', "video = 3", "camera 'left' has video = 3; give a path"),
         ('video = "left.mp4"', 'vidoe = "left.mp4"', "did you mean 'video'"),
-        ("[joints]", "[joint]", "'joint' is not among the tables; did you mean 'joints'"),
+        ("[joints]", "[joint]", "'joint' is not among the tables, did you mean 'joints'"),
         ('knee = ["hip"', 'knee = ["hop"', r"'hop' is not among the keypoints .*joint 'knee'.*did you mean 'hip'"),
         ('unit = "mm"', "up = [0, 0]", r"up is \[0, 0\]; it must be a direction of three numbers"),
         ('unit = "mm"', "floor_frame = -1", "floor_frame is -1; it must be the number of a board frame"),

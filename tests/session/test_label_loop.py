@@ -8,9 +8,8 @@ import pytest
 from muybridge.calibration import CameraRig, write_rig
 from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset, write_dataset
 from muybridge.pose2d import LabelError, read_labels
-from muybridge.session.config import SessionError, read_session
+from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.label_loop import corruption_session, extract_session, suggest_session
-from muybridge.session.steps import run_session
 from tests.helpers import edit_session, write_video
 
 N_FRAMES, WRONG = 12, (3, 9)
@@ -74,7 +73,7 @@ def test_what_is_missing_is_one_sentence(reconstructed):
 
 
 def test_labels_may_be_a_list_of_folders(small_recording):
-    from muybridge.session.steps import label_folders
+    from muybridge.session.steps.detection import label_folders
 
     (small_recording / "labels-next").mkdir()
     edit_session(small_recording, 'labels = "labels"', 'labels = ["labels", "labels-next"]')

@@ -1,0 +1,99 @@
+"""Run the steps of a session in order, leaving out those whose outputs are current."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ._kernels_compile_notice import notify_when_compiling
+from .config import STEPS, Session, SessionError
+from .steps import ALL_STEPS
+from .steps.step_definition import Step, ledger_of
+
+Say = Callable[[str], None]
+
+
+def run_session(
+    session: Session,
+    steps: tuple[str, ...] = STEPS,
+    *,
+    force: bool = False,
+    progress: bool = True,
+    say: Say | None = None,
+) -> dict[str, float]:
+    """Run the steps that a session asks for and whose outputs are not current.
+
+    Parameters
+    ----------
+    session : Session
+        What `read_session` gives.
+    steps : tuple of str, optional
+        Names out of "calibrate", "train", "predict", "reconstruct", "kinematics", "report"; they run in this order.
+    force : bool, optional
+        Run the steps even where nothing has changed.
+    progress : bool, optional
+        Show progress bars.
+    say : callable, optional
+        Called with one line per step.
+
+    Returns
+    -------
+    dict of str to float, seconds
+        How long each step that ran has taken.
+
+    Raises
+    ------
+    SessionError
+        A file is missing, or an option is unknown or of the wrong type; the message names the remedy.
+    CalibrationError, DatasetError, VideoError
+        As the step's public function. The outputs of the steps before stay, and no partial file is left.
+
+    Examples
+    --------
+    A folder without recordings has nothing to run; one with recordings takes minutes:
+
+    >>> from pathlib import Path
+    >>> from muybridge.session import read_session
+    >>> text = "[session]\\nrig = 'rig.toml'\\n[cameras.a]\\n[cameras.b]\\n"
+    >>> _ = Path("session.toml").write_text(text)
+    >>> run_session(read_session("session.toml"), ("calibrate",))  # the cameras come from a file
+    {}
+    """
+    say = say or (lambda line: None)
+    ledger, seconds = ledger_of(session), {}
+    for step in (ALL_STEPS[name] for name in STEPS if name in steps):
+        if not step.asked_for(session):
+            continue
+        for problem, _ in missing_inputs(session, step):
+            raise SessionError(problem)
+        fingerprint = step.fingerprint(session)
+        if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
+            say(f"{step.name}: up to date")
+            continue
+        for problem in step.problems(session):
+            raise SessionError(f"{session.path}: {problem}")
+        started = time.perf_counter()
+        session.output.mkdir(parents=True, exist_ok=True)
+        with notify_when_compiling(say):
+            step.work(session, progress)
+        seconds[step.name] = time.perf_counter() - started
+        ledger.record(step.name, fingerprint, step.outputs(session), step.settings(session))
+        say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
+    return seconds
+
+
+def missing_inputs(session: Session, step: Step) -> list[tuple[str, str | None]]:
+    """For each file that a step reads and that does not exist one sentence, and the name of the step that makes it."""
+    found = []
+    for path in step.inputs(session):
+        if not path.exists():
+            maker = maker_of(session, path)
+            remedy = f"run 'muybridge {maker} {session.path}' first" if maker else "correct the path"
+            found.append((f"step '{step.name}' needs {path}, which does not exist; {remedy}", maker))
+    return found
+
+
+def maker_of(session: Session, path: Path) -> str | None:
+    """Name of the step that writes a file, None where no step does."""
+    return next((step.name for step in ALL_STEPS.values() if path in step.outputs(session)), None)

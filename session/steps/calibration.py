@@ -1,0 +1,102 @@
+"""The step "calibrate": board recordings to cameras and the report of their calibration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Session, SessionError
+from ..provenance import write_text
+from ..recording_facts import check_same_instants, files_of
+from .step_definition import Step
+
+if TYPE_CHECKING:
+    from ...calibration import CalibrationReport
+    from ...cameras import CameraRig
+
+
+def rig_path(session: Session) -> Path:
+    """The file of the session's cameras: given by the session, or written by this step."""
+    return session.rig or session.output / "rig.toml"
+
+
+def load_rig(session: Session) -> CameraRig:
+    """The session's cameras, calibrated or from elsewhere; with the session's `up` where it gives one."""
+    from ...cameras import read_rig
+
+    rig = read_rig(rig_path(session))
+    unknown = [name for name in session.cameras if name not in rig.names]
+    if unknown:
+        raise SessionError(f"{rig_path(session)} has no camera '{unknown[0]}'; it has {list(rig.names)}")
+    rig = rig.subset(session.cameras)
+    return rig if session.up is None else replace(rig, up=session.up)
+
+
+def read_calibration_report(session: Session) -> CalibrationReport | None:
+    """The report that this step wrote, None where the cameras come from elsewhere."""
+    from ...calibration import CalibrationReport
+
+    path = session.output / "calibration.json"
+    if not path.exists():
+        return None
+    try:
+        return CalibrationReport.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SessionError(f"{path} is damaged; run 'muybridge calibrate --force {session.path}'") from error
+
+
+def _functions(session: Session) -> tuple[Callable, ...]:
+    from ...calibration import calibrate
+
+    return (calibrate,)
+
+
+def _inputs(session: Session) -> list[Path]:
+    """The board recordings, and the rig file whose lenses are kept, if the session names one."""
+    boards, named = session.sources("board"), session.options["calibrate"].get("intrinsics")
+    lacking = [name for name in session.cameras if name not in boards]
+    if lacking:
+        raise SessionError(
+            f"{session.path}: camera '{lacking[0]}' has no 'board' source; add it, or give [session] rig"
+        )
+    return files_of(boards) + ([] if named is None else [session.folder / named])
+
+
+def _calibrate(session: Session, progress: bool) -> None:
+    from ...calibration import calibrate, world_from_board
+    from ...cameras import read_rig, write_rig
+
+    boards = session.sources("board")
+    check_same_instants({name: path for name, path in boards.items() if isinstance(path, Path)}, "board videos")
+    sources = {
+        name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
+    }
+    options = {"unit": session.unit, **CALIBRATE.given(session)}
+    if "intrinsics" in session.options["calibrate"]:
+        options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
+    calibration = CALIBRATE.call(session, calibrate, sources, session.make_board(), progress=progress, **options)
+    if session.floor_frame is not None:
+        calibration = world_from_board(calibration, session.floor_frame)
+    write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
+    write_rig(calibration.rig, session.output / "rig.toml")
+
+
+CALIBRATE = Step(
+    name="calibrate",
+    functions=_functions,
+    inputs=_inputs,
+    outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
+    work=_calibrate,
+    set_by_session=("progress",),
+    own_entries=("intrinsics",),
+    depends_on=lambda session: {
+        "board": session.board,
+        "unit": session.unit,
+        "cameras": list(session.cameras),
+        "floor_frame": session.floor_frame,
+    },
+    asked_for=lambda session: session.rig is None,
+)

@@ -1,0 +1,165 @@
+"""The steps "train" and "predict": labelled frames to a detector, and videos (or 2D files) to keypoints in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..config import Session, SessionError
+from ..recording_facts import check_same_instants, files_of
+from .step_definition import Step
+
+
+def detector_path(session: Session) -> Path | None:
+    """The detector that predicts: the one named by [predict] detector, else the trained one, else None."""
+    named = session.options["predict"].get("detector")
+    if named is not None:
+        return session.folder / named
+    return session.output / "detector.safetensors" if _trains(session) else None
+
+
+def label_folders(session: Session) -> list[Path]:
+    """Where the labelled frames lie: one folder or file, several, or none."""
+    labels = session.options["train"].get("labels", [])
+    return [session.folder / entry for entry in (labels if isinstance(labels, list) else [labels])]
+
+
+def _trains(session: Session) -> bool:
+    return "labels" in session.options["train"] and not _has_points(session)
+
+
+def _has_points(session: Session) -> bool:
+    points = session.sources("points")
+    if points and len(points) < len(session.cameras):
+        lacking = next(name for name in session.cameras if name not in points)
+        raise SessionError(
+            f"{session.path}: camera '{lacking}' has no 'points' file while others have; give all or none"
+        )
+    return bool(points)
+
+
+def _training_functions(session: Session) -> tuple[Callable, ...]:
+    """`train`, and the type whose fields it takes as options."""
+    from ...pose2d import TrainingConfig, train
+
+    return train, TrainingConfig
+
+
+def _training_inputs(session: Session) -> list[Path]:
+    return label_folders(session) + list(_training_files(session).values())
+
+
+def _training_files(session: Session) -> dict[str, Path]:
+    """The files of earlier weights that the options name; "imagenet" names none."""
+    options = session.options["train"]
+    named = {name: options[name] for name in ("weights", "start") if name in options}
+    return {name: session.folder / path for name, path in named.items() if path != "imagenet"}
+
+
+def _train(session: Session, progress: bool) -> None:
+    from ...pose2d import join_labels, load_detector, read_labels, train
+
+    labels = join_labels([read_labels(folder) for folder in label_folders(session)])
+    if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
+        different = sorted(set(labels.keypoints) ^ set(session.skeleton.keypoints))
+        raise SessionError(
+            f"{session.path}: the labels and the [skeleton] do not name the same keypoints: {different} are in one only"
+        )
+    options: dict[str, Any] = TRAIN.given(session) | _training_files(session)
+    if "start" in options:
+        options["start"] = load_detector(options["start"])
+    checkpoint = TRAIN.checkpoint(session)
+    detector = TRAIN.call(session, train, labels, progress=progress, checkpoint=checkpoint, **options)
+    detector.save(session.output / "detector.safetensors")
+    checkpoint.unlink(missing_ok=True)
+
+
+def _prediction_functions(session: Session) -> tuple[Callable, ...]:
+    if session.sources("points"):
+        from ...formats import read_views
+
+        return (read_views,)
+    from ...pose2d import predict
+
+    return (predict,)
+
+
+def _prediction_inputs(session: Session) -> list[Path]:
+    if _has_points(session):
+        return files_of(session.sources("points"))
+    detector = detector_path(session)
+    if detector is None:
+        raise SessionError(
+            f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
+            " [predict] detector"
+        )
+    videos = session.sources("video")
+    lacking = [name for name in session.cameras if name not in videos]
+    if lacking:
+        raise SessionError(f"{session.path}: camera '{lacking[0]}' has no 'video'; add it to [cameras.{lacking[0]}]")
+    return [detector, *files_of(videos)]
+
+
+def _predict(session: Session, progress: bool) -> None:
+    from ...datasets import write_dataset
+
+    find = _read_points if _has_points(session) else _detect
+    write_dataset(find(session, progress), session.output / "views.nc")
+
+
+def _read_points(session: Session, progress: bool) -> Any:
+    """Views dataset from the 2D files of another tool."""
+    from ...formats import read_views
+
+    videos = session.sources("video")
+    rate = check_same_instants(videos, "videos")
+    return PREDICT.call(
+        session, read_views, session.sources("points"), fps=session.fps or rate, **PREDICT.given(session)
+    )
+
+
+def _detect(session: Session, progress: bool) -> Any:
+    """Views dataset by the session's detector."""
+    from ...pose2d import load_detector, predict
+
+    videos, path = session.sources("video"), detector_path(session)
+    assert path is not None  # the step's inputs have refused the other case
+    check_same_instants(videos, "videos")
+    options = {"checkpoint": PREDICT.checkpoint(session), "progress": progress, **PREDICT.given(session)}
+    views = PREDICT.call(session, predict, load_detector(path), videos, **options)
+    _refuse_truncated(videos, views)
+    return views
+
+
+def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
+    """A few damaged frames are gaps; a tenth of a video is a file that was cut off."""
+    for (name, path), n_damaged in zip(videos.items(), views.attrs["damaged_frames"], strict=True):
+        n_frames = views.sizes["time"]
+        if n_damaged > 0.1 * n_frames:
+            raise SessionError(
+                f"camera '{name}': {n_damaged} of {n_frames} frames of {path} cannot be decoded; it is truncated or"
+                " damaged: copy it again"
+            )
+
+
+TRAIN = Step(
+    name="train",
+    functions=_training_functions,
+    inputs=_training_inputs,
+    outputs=lambda session: [session.output / "detector.safetensors"],
+    work=_train,
+    set_by_session=("progress", "checkpoint", "held_out", "config"),
+    own_entries=("labels",),
+    asked_for=_trains,
+)
+PREDICT = Step(
+    name="predict",
+    functions=_prediction_functions,
+    inputs=_prediction_inputs,
+    outputs=lambda session: [session.output / "views.nc"],
+    work=_predict,
+    set_by_session=("progress", "checkpoint", "fps", "times"),
+    own_entries=("detector",),
+    depends_on=lambda session: {"fps": session.fps, "cameras": list(session.cameras), "up": session.up},
+)

@@ -1,0 +1,66 @@
+"""The step "kinematics": the animal in 3D to joint angles, velocities and gait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Session, SessionError
+from ..provenance import write_text
+from .step_definition import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _functions(session: Session) -> tuple[Callable, ...]:
+    from ...kinematics import joint_angles
+
+    return (joint_angles,)
+
+
+def _kinematics(session: Session, progress: bool) -> None:
+    from ...datasets import check_pose, read_dataset, write_dataset
+    from ...kinematics import gait, joint_angles, velocity
+
+    pose = check_pose(read_dataset(session.output / "pose.nc"))
+    motion = velocity(pose)
+    if session.joints:
+        angles = KINEMATICS.call(session, joint_angles, pose, dict(session.joints), **KINEMATICS.given(session))
+        motion = motion.merge(angles, combine_attrs="drop_conflicts")
+    if session.limbs:
+        if "up" not in pose.attrs:
+            raise SessionError(f"{session.path}: {VERTICAL_NEEDED}")
+        found = gait(pose, session.limbs)
+        motion = motion.merge(found.contact, combine_attrs="drop_conflicts")
+        write_text(_strides_path(session), found.strides.to_csv(index=False))
+    write_dataset(motion, session.output / "kinematics.nc")
+
+
+VERTICAL_NEEDED = (
+    "[gait] needs the vertical; give [session] floor_frame (a frame in which the board lies on the floor) or"
+    " up = [x, y, z]"
+)
+
+
+def _strides_path(session: Session) -> Path:
+    return session.output / "strides.csv"
+
+
+def read_strides(session: Session) -> pd.DataFrame | None:
+    """The table of strides that this step wrote, None where the session has no gait."""
+    import pandas as pd
+
+    return pd.read_csv(_strides_path(session)) if session.limbs and _strides_path(session).is_file() else None
+
+
+KINEMATICS = Step(
+    name="kinematics",
+    functions=_functions,
+    inputs=lambda session: [session.output / "pose.nc"],
+    outputs=lambda session: [session.output / "kinematics.nc", *([_strides_path(session)] if session.limbs else [])],
+    work=_kinematics,
+    set_by_session=("pose", "joints"),
+    depends_on=lambda session: {"joints": session.joints, "limbs": session.limbs},
+)

@@ -1,0 +1,88 @@
+"""The step "reconstruct": keypoints in pixels and cameras to the animal in 3D, with a diagnosis of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...datasets.names import nearest
+from ..config import Session, SessionError
+from .calibration import load_rig, rig_path
+from .step_definition import Step, skeleton_settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...cameras import CameraRig
+
+LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
+
+
+def method_of(session: Session) -> str:
+    """The reconstruction method that the session asks for."""
+    return str(session.options["reconstruct"].get("method", "smooth"))
+
+
+def _functions(session: Session) -> tuple[Callable, ...]:
+    """`reconstruct`, and the function of its method, whose options it hands on."""
+    from ...triangulate import RECONSTRUCTION_METHODS, reconstruct
+
+    method = method_of(session)
+    if method not in RECONSTRUCTION_METHODS:
+        known = list(RECONSTRUCTION_METHODS)
+        raise SessionError(f"[reconstruct] method '{method}' is unknown{nearest(method, known) or f'; known: {known}'}")
+    return reconstruct, RECONSTRUCTION_METHODS[method]
+
+
+def _reconstruct(session: Session, progress: bool) -> None:
+    from ...datasets import read_dataset, write_dataset
+    from ...triangulate import diagnose, reconstruct
+
+    rig, views = load_rig(session), read_dataset(session.output / "views.nc")
+    if session.skeleton is not None:
+        views = views.sel(keypoint=_keypoints(session, list(map(str, views["keypoint"].values))))
+    pose = RECONSTRUCT.call(session, reconstruct, views, rig, skeleton=session.skeleton, **RECONSTRUCT.given(session))
+    pose.attrs |= _left_out(session, views, rig) | {"diagnosis": "\n".join(diagnose(views, rig).messages)}
+    if rig.up is not None:
+        pose.attrs["up"] = rig.up.tolist()
+    write_dataset(pose, session.output / "pose.nc")
+
+
+def _keypoints(session: Session, found: list[str]) -> list[str]:
+    """The skeleton's keypoints, all of which the 2D points must have."""
+    assert session.skeleton is not None
+    missing = sorted(set(session.skeleton.keypoints) - set(found))
+    if missing:
+        raise SessionError(f"{session.path}: [skeleton] names {missing}, which the 2D points lack; they have {found}")
+    return list(session.skeleton.keypoints)
+
+
+def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, Any]:
+    """How well the method and plain robust triangulation predict a camera that is left out, for the report.
+
+    An attribute of the pose: `left_out`, the table's records, or `left_out_failed`, why there is none.
+    """
+    from ...triangulate import predict_left_out
+
+    if views.sizes["view"] < 3 or "individual" in views.dims:
+        return {}
+    own = {name: value for name, value in RECONSTRUCT.given(session).items() if name != "method"}
+    methods = {"ransac": {}} | {method_of(session): own}
+    try:
+        table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)
+    except ValueError as error:  # the pose itself is made: a rig of one camera less may be too little
+        return {"left_out_failed": str(error)}
+    return {"left_out": str(table.reset_index().to_json(orient="records"))}
+
+
+RECONSTRUCT = Step(
+    name="reconstruct",
+    functions=_functions,
+    inputs=lambda session: [session.output / "views.nc", rig_path(session)],
+    outputs=lambda session: [session.output / "pose.nc"],
+    work=_reconstruct,
+    set_by_session=("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
+    depends_on=lambda session: (
+        {"fps": session.fps, "cameras": list(session.cameras), "up": session.up} | skeleton_settings(session)
+    ),
+)

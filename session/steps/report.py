@@ -1,0 +1,81 @@
+"""The step "report": what the other steps have made as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Session
+from .calibration import load_rig, read_calibration_report, rig_path
+from .kinematics import read_strides
+from .reconstruction import method_of
+from .step_definition import Step, skeleton_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+def _functions(session: Session) -> tuple[Callable, ...]:
+    from ...report import write_report
+
+    return (write_report,)
+
+
+def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
+    """Write the HTML report of what the session's steps have made, with a table of errors where a truth is known."""
+    from ...datasets import read_dataset
+    from ...report import write_report
+
+    pose = read_dataset(session.output / "pose.nc")
+    return REPORT.call(
+        session,
+        write_report,
+        session.output / "report.html",
+        title=session.name,
+        summary=_summary(session, pose),
+        rig=load_rig(session),
+        calibration_report=read_calibration_report(session),
+        views=read_dataset(session.output / "views.nc"),
+        pose=pose,
+        kinematics=read_dataset(session.output / "kinematics.nc"),
+        skeleton=session.skeleton,
+        videos=session.sources("video"),
+        errors=errors,
+        strides=read_strides(session),
+        **REPORT.given(session),
+    )
+
+
+def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
+    from ...datasets import fps_of
+
+    n_frames, fps = pose.sizes["time"], fps_of(pose)
+    return {
+        "Session file": str(session.path),
+        "Cameras": ", ".join(session.cameras),
+        "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s)",
+        "Keypoints": str(pose.sizes["keypoint"]),
+        "World unit": str(pose["position"].attrs["units"]),
+        "Method": method_of(session),
+    }
+
+
+def _report(session: Session, progress: bool) -> None:
+    write_session_report(session)
+
+
+REPORT = Step(
+    name="report",
+    functions=_functions,
+    inputs=lambda session: [
+        *(session.output / name for name in ("views.nc", "pose.nc", "kinematics.nc")),
+        rig_path(session),
+    ],
+    outputs=lambda session: [session.output / "report.html"],
+    work=_report,
+    set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
+                    "videos", "errors", "strides"),
+    depends_on=skeleton_settings,
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""What a step is: the public functions that it calls, the options that they take, and the files it reads and writes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...datasets.names import nearest
+from ..config import Session, SessionError
+from ..provenance import Ledger
+
+# annotations whose values a session file can be checked against before a function runs: Python type, words
+_PLAIN_TYPES = {
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": (str, "a text"),
+    "None": (type(None), ""),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a session.
+
+    Parameters
+    ----------
+    name : str
+        Also the table of session.toml that holds its options.
+    functions : callable
+        Session to the public functions whose keywords the options are, imported when asked for.
+    inputs, outputs : callable
+        Session to the list of files that the step reads and writes.
+    work : callable
+        Runs the step: takes the session and whether to show progress bars.
+    set_by_session : tuple of str
+        Keywords of the functions that the step fills itself.
+    own_entries : tuple of str
+        Entries of the table that name files and are read by the step, not handed on.
+    depends_on : callable
+        Session to what else of the session file the outputs depend on.
+    asked_for : callable
+        Whether the session needs the step.
+    """
+
+    name: str
+    functions: Callable[[Session], tuple[Callable, ...]]
+    inputs: Callable[[Session], list[Path]]
+    outputs: Callable[[Session], list[Path]]
+    work: Callable[[Session, bool], None]
+    set_by_session: tuple[str, ...]
+    own_entries: tuple[str, ...] = ()
+    depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
+    asked_for: Callable[[Session], bool] = lambda session: True
+
+    def options(self, session: Session) -> dict[str, inspect.Parameter]:
+        """{name: parameter} of what the session file may set: the functions' parameters that have a default."""
+        parameters = [
+            p for function in self.functions(session) for p in inspect.signature(function).parameters.values()
+        ]
+        return {p.name: p for p in parameters if p.default is not p.empty and p.name not in self.set_by_session}
+
+    def problems(self, session: Session) -> list[str]:
+        """One sentence per entry of the step's table that would stop it; none where its extra is not installed."""
+        entries = session.options[self.name]
+        if not entries:
+            return []
+        try:
+            known = self.options(session)
+        except ModuleNotFoundError:
+            return []
+        except SessionError as error:
+            return [str(error)]
+        found = (self._problem(name, value, known) for name, value in entries.items() if name not in self.own_entries)
+        return [problem for problem in found if problem]
+
+    def _problem(self, name: str, value: Any, known: dict[str, inspect.Parameter]) -> str:
+        if name in self.set_by_session:
+            return f"[{self.name}] '{name}' is set by the session itself; remove it"
+        if name not in known:
+            names = [*known, *self.own_entries]
+            return f"[{self.name}] has no option '{name}'{nearest(name, names) or f'; known: {names}'}"
+        wanted = _wanted_type(value, str(known[name].annotation))
+        return f"[{self.name}] {name} is {value!r}; give {wanted}" if wanted else ""
+
+    def given(self, session: Session) -> dict[str, Any]:
+        """The options of the session file that are handed to the public function."""
+        return {name: value for name, value in session.options[self.name].items() if name not in self.own_entries}
+
+    def call(self, session: Session, function: Callable, *arguments: Any, **options: Any) -> Any:
+        """Call a public function; a value of the session file of the wrong type is a `SessionError`."""
+        try:
+            return function(*arguments, **options)
+        except TypeError as error:
+            if not session.options[self.name]:
+                raise
+            raise SessionError(
+                f"{session.path}: an option of [{self.name}] has the wrong type: {error}; given:"
+                f" {session.options[self.name]}"
+            ) from error
+
+    def settings(self, session: Session) -> dict[str, Any]:
+        """What of the session file the step's outputs depend on."""
+        return {"options": session.options[self.name]} | self.depends_on(session)
+
+    def fingerprint(self, session: Session) -> str:
+        """Hash of the step's inputs and settings; it changes where the outputs would."""
+        return ledger_of(session).fingerprint(self.name, self.inputs(session), self.settings(session))
+
+    def checkpoint(self, session: Session) -> Path:
+        """The file from which a killed run of the step continues; the fingerprint in its name tells runs apart."""
+        return session.output / f"{self.name}-{self.fingerprint(session)[:12]}.checkpoint"
+
+
+def _wanted_type(value: Any, annotation: str) -> str:
+    """Words for the type that an annotation of plain types asks for; nothing where the value has it."""
+    names = annotation.split(" | ")
+    if not set(names) <= set(_PLAIN_TYPES):
+        return ""
+    fits = any(
+        isinstance(value, _PLAIN_TYPES[name][0]) and isinstance(value, bool) <= (name == "bool") for name in names
+    )
+    return "" if fits else " or ".join(words for _, words in map(_PLAIN_TYPES.__getitem__, names) if words)
+
+
+def skeleton_settings(session: Session) -> dict[str, Any]:
+    """Keypoints and bones of the session's skeleton, among the settings of the steps that use them."""
+    if session.skeleton is None:
+        return {}
+    return {"keypoints": session.skeleton.keypoints, "bones": session.skeleton.bones}
+
+
+def ledger_of(session: Session) -> Ledger:
+    """The record of what made the session's outputs."""
+    return Ledger(session.output / "provenance")
