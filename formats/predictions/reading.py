@@ -38,7 +38,8 @@ def read_views(
     ----------
     sources : mapping of str to path, or path
         One file per camera name (SLEAP analysis .h5; DeepLabCut .csv or .h5; Lightning Pose .csv; anipose .h5; netCDF),
-        in the order wanted; or one netCDF file that holds all views.
+        in the order wanted; or one netCDF file that holds all views. One table may be named for several cameras if its
+        keypoints end with their names (EKS: nose_top, nose_side).
     fps : float, hertz, optional
         Frames per second, which only netCDF files state. It is never assumed.
     times : ndarray, shape (n_frames,), seconds, optional
@@ -76,6 +77,7 @@ def read_views(
     if not sources:
         raise FormatError("no cameras were given: sources is {camera: file}")
     tracks = {str(camera): read_track(path) for camera, path in sources.items()}
+    tracks = _split_tables(tracks, sources)
     tracks = _same_keypoints(tracks, keypoints)
     individuals = _same_individuals(tracks)
     tracks = _same_length(tracks, sources, pad)
@@ -163,9 +165,32 @@ def _netcdf_track(path: Path) -> Track:
         dataset["keypoint"].values,
         dataset["position"].sel(space=["x", "y"]).transpose(*order, "space").values,
         confidence,
-        individuals if individuals is not None and len(individuals) > 1 else None,
-        np.asarray(dataset["time"].values, float) if seconds else None,
+        str(path),
+        individuals=individuals if individuals is not None and len(individuals) > 1 else None,
+        times=np.asarray(dataset["time"].values, float) if seconds else None,
     )
+
+
+def _split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> dict[str, Track]:
+    """Of a table that is named for several cameras, each camera's keypoints: those that end with its name."""
+    files = {camera: Path(path).resolve() for camera, path in zip(tracks, sources.values(), strict=True)}
+    split = {}
+    for camera, track in tracks.items():
+        sharing = [other for other, file in files.items() if file == files[camera]]
+        own = [k for k, name in enumerate(track.keypoints) if name.endswith(f"_{camera}")]
+        if len(sharing) > 1 and not own:
+            raise FormatError(
+                f"the cameras {sharing} are read from the same file {files[camera]}; give each its own file, or a table"
+                f" whose keypoints end with the camera's name (nose_{camera})"
+            )
+        if len(sharing) > 1:
+            track = track._replace(
+                keypoints=tuple(track.keypoints[k].removesuffix(f"_{camera}") for k in own),
+                points_2d=track.points_2d[:, :, own],
+                confidence=None if track.confidence is None else track.confidence[:, :, own],
+            )
+        split[camera] = track
+    return split
 
 
 def _known(wanted: Sequence[str], names: tuple[str, ...], where: str) -> tuple[str, ...]:

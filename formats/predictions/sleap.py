@@ -28,7 +28,7 @@ def read_sleap(path: Path) -> Track:
     Raises
     ------
     FormatError
-        An array is absent, no array of numbers, or does not fit the names.
+        An array is absent, no array of numbers, or does not fit the names; or the tracks are pieces of one animal.
     """
     with h5py.File(path, "r") as file:
         keypoints = _names(file, "node_names", path)
@@ -39,9 +39,20 @@ def read_sleap(path: Path) -> Track:
     confidence = None if scores is None else _confidence(scores, points_2d, path)
     individuals = None
     if len(points_2d) > 1:
+        _check_together(points_2d, path)
         whole = len(names) == len(points_2d)
         individuals = names if whole else tuple(f"track_{i}" for i in range(len(points_2d)))
-    return make_track(keypoints, points_2d, confidence, individuals)
+    return make_track(keypoints, points_2d, confidence, str(path), individuals=individuals)
+
+
+def _check_together(points_2d: Array, path: Path) -> None:
+    """Refuse tracks (n_tracks, n_frames, n_nodes, 2) of which no two are in the same frame."""
+    n_visible = np.isfinite(points_2d).all(-1).any(-1).sum(axis=0)
+    if n_visible.max(initial=0) == 1:
+        raise FormatError(
+            f"{path} holds {len(points_2d)} tracks, never two in one frame: pieces of one animal's track; join them to"
+            " one track in SLEAP and export the file again"
+        )
 
 
 def recorded_video(path: Path) -> str:

@@ -12,6 +12,7 @@ from ..files import FormatError
 from ..tables.frame_rows import PointTable, rows_to_frames
 
 _COORDINATES = ("x", "y", "likelihood")
+_MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
 
 
 class Track(NamedTuple):
@@ -31,18 +32,38 @@ class Track(NamedTuple):
     times: Array | None = None
 
 
-def make_track(keypoints, points_2d: Array, confidence: Array | None, individuals=None, times=None) -> Track:
+def make_track(
+    keypoints, points_2d: Array, confidence: Array | None, source: str, *, individuals=None, times=None
+) -> Track:
     """A track in the library's terms: both coordinates NaN or neither, confidence within 0-1, 0 where missing.
 
     Tools whose score is the height of a heatmap's peak give a little more than 1; that is cut off.
+
+    Raises
+    ------
+    FormatError
+        The confidences of the present points are not probabilities: percentages, negative, or all 0.
     """
     points_2d = np.array(points_2d, dtype=float)
     points_2d[~np.isfinite(points_2d).all(axis=-1)] = np.nan
     if confidence is not None:
         present = ~np.isnan(points_2d[..., 0])
+        _check_confidence(confidence[present & ~np.isnan(confidence)], source)
         # a point without a score was placed by a person
         confidence = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0.0, 1.0)) * present
     return Track(tuple(map(str, keypoints)), points_2d, confidence, individuals, times)
+
+
+def _check_confidence(confidence: Array, source: str) -> None:
+    """Refuse scores (n,) that are no probabilities."""
+    lowest, highest = confidence.min(initial=np.inf), confidence.max(initial=-np.inf)
+    if highest > _MAX_SCORE or lowest < 1 - _MAX_SCORE:
+        raise FormatError(
+            f"{source}: the likelihood goes from {lowest:g} to {highest:g}; it must be between 0 and 1 (divide a"
+            " percentage by 100)"
+        )
+    if highest == 0:
+        raise FormatError(f"{source}: the likelihood is 0 everywhere; remove its columns if it was not computed")
 
 
 def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) -> Track:
@@ -76,9 +97,8 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
                     cube[a, :, k, j] = table.values[:, column]
     cube = np.stack([rows_to_frames(rows, frames) for rows in cube])
     scored = any(coordinate == "likelihood" for *_, coordinate in place)
-    return make_track(
-        keypoints, cube[..., :2], cube[..., 2] if scored else None, None if individuals == ("",) else individuals
-    )
+    names = None if individuals == ("",) else individuals
+    return make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
 
 
 def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, numbers, rotation_matrix
+from .records import CameraRecord, RigRecord, camera_name, numbers, rotation_matrix
 
 
 def read_json(path: Path) -> RigRecord:
@@ -29,7 +29,7 @@ def read_json(path: Path) -> RigRecord:
         raise FormatError(f"{path} is not valid JSON: {error}") from error
     cameras = content.get("cameras") if isinstance(content, dict) else None
     if not isinstance(cameras, list) or not cameras or not all(isinstance(camera, dict) for camera in cameras):
-        raise FormatError(f"{path} holds no list of 'cameras'")
+        raise FormatError(f"{path} holds no list of 'cameras', as this library or an AcinoSet scene has it")
     try:
         if "camera_resolution" in content:
             return _acinoset(path, content)
@@ -41,10 +41,11 @@ def read_json(path: Path) -> RigRecord:
 
 
 def _plain(path: Path, camera: dict) -> CameraRecord:
-    where = f"{path}: camera '{camera['name']}'"
+    name = camera_name(camera["name"], path)
+    where = f"{path}: camera '{name}'"
     size = numbers(camera["size"], (2,), f"{where}: size")
     return CameraRecord(
-        name=str(camera["name"]),
+        name=name,
         size=(round(size[0]), round(size[1])),
         K=numbers(camera["K"], (3, 3), f"{where}: K"),
         distortion=numbers(camera["distortion"], None, f"{where}: distortion"),

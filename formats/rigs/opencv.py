@@ -63,6 +63,11 @@ def _nodes(path: Path) -> dict:
     try:
         root = storage.root()
         return {key: _value(root.getNode(key)) for key in list(root.keys())}
+    except (cv2.error, SystemError) as error:
+        raise FormatError(
+            f"{path} holds tables that are not matrices of OpenCV (as files of ROS or Kalibr); write the cameras as"
+            " OpenCV's FileStorage does, or as anipose's TOML"
+        ) from error
     finally:
         storage.release()
 

@@ -37,6 +37,10 @@ def read_qualisys(path: Path) -> RigRecord:
     found = [camera for camera in root.iter("camera") if camera.get("active", "1") not in ("0", "false")]
     if not found:
         raise FormatError(f"{path} holds no active <camera>; is it a Qualisys calibration?")
+    if root.find(".//camera/intrinsic") is None:
+        raise FormatError(
+            f"{path} is XML of another tool (<{root.tag}>) than Qualisys or OpenCV; export it in OpenCV's format"
+        )
     return RigRecord(tuple(_camera(path, camera) for camera in found), "mm", np.array([0.0, 0.0, 1.0]))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..files import FormatError
 
+MAX_SIDE = 100_000  # pixels; no camera has more, a size in other units or a damaged one does
 Sizes = tuple[int, int] | Mapping[str, tuple[int, int]]
 
 
@@ -38,6 +39,13 @@ class RigRecord(NamedTuple):
     cameras: tuple[CameraRecord, ...]
     unit: str | None = None
     up: Array | None = None
+
+
+def camera_name(value, source: object) -> str:
+    """The name of a camera; FormatError where it is neither text nor a number."""
+    if not isinstance(value, str | int) or value == "":
+        raise FormatError(f"{source}: a camera has the name {value!r}; a name is a text")
+    return str(value)
 
 
 def numbers(values, shape: tuple[int, ...] | None, what: str) -> Array:
@@ -92,7 +100,7 @@ def with_sizes(record: RigRecord, size: Sizes | None, source: str) -> RigRecord:
     Raises
     ------
     FormatError
-        A camera ends without a size.
+        A camera ends without a size, or has an impossible one.
     """
     cameras = []
     for camera in record.cameras:
@@ -102,6 +110,11 @@ def with_sizes(record: RigRecord, size: Sizes | None, source: str) -> RigRecord:
             raise FormatError(
                 f"{source} does not say how large the images of camera '{camera.name}' are;"
                 " give size=(width, height) in pixels, or one per camera"
+            )
+        if not all(0 < side <= MAX_SIDE for side in chosen):
+            raise FormatError(
+                f"{source}: camera '{camera.name}' has images of {chosen[0]:g} x {chosen[1]:g} pixels; expected 1 to"
+                f" {MAX_SIDE} on each side"
             )
         cameras.append(camera._replace(size=(round(chosen[0]), round(chosen[1]))))
     return record._replace(cameras=tuple(cameras))

@@ -10,7 +10,7 @@ import tomli_w
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, numbers, rotation_matrix, rotation_vector
+from .records import CameraRecord, RigRecord, camera_name, numbers, rotation_matrix, rotation_vector
 
 
 def read_toml(path: Path) -> RigRecord:
@@ -46,7 +46,7 @@ def read_toml(path: Path) -> RigRecord:
 
 
 def _camera(path: Path, key: str, table: dict) -> CameraRecord:
-    name = str(table.get("name", key))
+    name = camera_name(table.get("name", key), path)
     where = f"{path}: camera '{name}'"
     lacking = [field for field in ("size", "distortions", "rotation", "translation") if table.get(field) is None]
     if lacking:

@@ -267,6 +267,43 @@ def test_an_impossible_frame_number_is_refused(tmp_path, points, frame):
         read_views({"top": path}, fps=50)
 
 
+def test_one_table_of_several_cameras_is_split_by_the_ends_of_its_names(tmp_path, points):
+    both = np.concatenate([points, points + 7], axis=1)
+    names = [f"{keypoint}_{camera}" for camera in ("top", "side") for keypoint in KEYPOINTS]
+    path = write_dlc(tmp_path / "all.csv", both, keypoints=names)
+    views = read_views({"side": path, "top": path}, fps=50)
+    assert list(views["keypoint"].values) == list(KEYPOINTS)
+    np.testing.assert_array_equal(views["position"].sel(view="top").values, points)
+    np.testing.assert_array_equal(views["position"].sel(view="side").values, points + 7)
+
+
+def test_one_file_for_two_cameras_is_refused(tmp_path, points):
+    path = write_dlc(tmp_path / "top.csv", points)
+    (tmp_path / "side.csv").symlink_to(path)
+    for other in (path, tmp_path / "side.csv"):
+        with pytest.raises(FormatError, match=r"\['top', 'side'\] are read from the same file"):
+            read_views({"top": path, "side": other}, fps=50)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [((20, 99), "from 20 to 99"), ((-5, 0.9), "from -5 to 0.9"), ((0, 0), "0 everywhere")]
+)
+def test_a_likelihood_that_is_no_probability_is_refused(tmp_path, points, values, message):
+    confidence = np.resize(np.array(values, float), (12, 3))
+    with pytest.raises(FormatError, match=rf"top\.csv: the likelihood .*{message}"):
+        read_views({"top": write_dlc(tmp_path / "top.csv", points, confidence)}, fps=50)
+
+
+def test_pieces_of_one_animals_track_are_not_taken_for_animals(tmp_path, points):
+    tracks = np.full((2, 12, 3, 2), np.nan)
+    tracks[0, :5], tracks[1, 5:] = points[:5], points[5:]
+    with pytest.raises(FormatError, match="2 tracks, never two in one frame"):
+        read_views({"top": write_sleap(tmp_path / "top.h5", tracks, names=("a", "b"))}, fps=50)
+    tracks[0, 5] = points[5]
+    views = read_views({"top": write_sleap(tmp_path / "top.h5", tracks, names=("a", "b"))}, fps=50)
+    assert views.sizes["individual"] == 2
+
+
 def test_a_sleap_file_with_odd_parts_is_one_sentence(tmp_path, points):
     def changed(name, change):
         path = write_sleap(tmp_path / f"{name}.h5", points[None], np.ones((1, 12, 3)))
