@@ -115,7 +115,8 @@ def match_individuals(
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> t = ([-200, 0, 1000], [0, 100, 1000], [200, 0, 1000])
     >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), t[i]) for i in range(3)))
-    >>> truth = np.random.default_rng(0).uniform(-100, 100, (2, 20, 5, 3))
+    >>> truth = np.random.default_rng(0).uniform(-30, 30, (2, 20, 5, 3))
+    >>> truth[1] += 90
     >>> tracks_2d = np.stack([rig.project(points) for points in truth])
     >>> tracks_2d[:, 1] = tracks_2d[::-1, 1]
     >>> match_individuals(tracks_2d, rig, fps=100, sigma=1.0).tracks[:, 0]
@@ -186,7 +187,8 @@ def match_views(
     >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
     >>> t = ([-200, 0, 1000], [0, 100, 1000], [200, 0, 1000])
     >>> rig = CameraRig(tuple(Camera(f"cam_{i}", (1280, 1024), K, [], np.eye(3), t[i]) for i in range(3)))
-    >>> truth = np.random.default_rng(0).uniform(-100, 100, (2, 20, 5, 3))
+    >>> truth = np.random.default_rng(0).uniform(-30, 30, (2, 20, 5, 3))
+    >>> truth[1] += 90
     >>> tracks_2d = np.stack([rig.project(points) for points in truth])
     >>> names, times = ["a", "b", "c", "d", "e"], np.arange(20) / 100
     >>> expected = views_dataset(tracks_2d.copy(), cameras=rig.names, keypoints=names, times=times)
