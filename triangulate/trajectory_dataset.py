@@ -62,7 +62,7 @@ def label_trajectory(
 
 
 def _with_states(pose: xr.Dataset, trajectory) -> xr.Dataset:
-    """The pose with what a `PoseInference` says of the animal as a whole, and of points that it overruled."""
+    """The pose with the states and headings of a `PoseInference`, and the points whose views it overruled."""
     probabilities = getattr(trajectory, "state_probabilities", None)
     if probabilities is None:
         return pose

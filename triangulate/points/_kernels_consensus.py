@@ -2,7 +2,7 @@
 
 Every observation costs its energy r² / 2σ² if that is below its `gate`, else the `price` of an outlier: the log-odds at
 which an outlier explains it better (MSAC, Torr and Zisserman 2000, with the confidence as prior). A difference of costs
-is a log posterior ratio. The gate is the price, but never beyond the threshold, however sure the detector was.
+is a log posterior ratio. The gate is the price, but never beyond the threshold, however high the confidence.
 """
 
 import math
@@ -16,17 +16,17 @@ from ...numerics._kernels_matrices import invert_symmetric_3x3, solve_symmetric_
 from ._kernels_dlt import BLOCK, solve_block, undistort_block
 from ._kernels_gauss_newton import FAR, refine_block
 
-_STEPS = 12  # of Gauss-Newton
-_SURE = 12.0  # log-odds beyond which a weight is 0 or 1
+_STEPS = 12  # of Gauss-Newton: three or four are usual, a point that needs more is not determined
+_CERTAIN = 12.0  # log-odds beyond which a weight is 0 or 1
 _SETTLED = 1e-4  # last step of Gauss-Newton, squared and in standard deviations: the next would be its square
 _TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshold, and of views without confidence
-_PRIOR = 0.02  # no view is more or less doubtful than this beforehand: detectors are sure of gross errors too
-_LEAST = 2.0  # smallest price, however doubtful a view is beforehand
+_PRIOR = 0.02  # prior probabilities are clipped to 0.02-0.98: detectors give gross errors high confidence, too
+_LEAST = 2.0  # smallest price, however low the confidence of a view
 _CHI2_Z = 3.1  # a sum of energies beyond this many standard deviations (0.999) is no agreement
 
 
 class Views(NamedTuple):
-    """What is known of one point before it is placed, and the energies (n_cameras,) where it is now."""
+    """Observations of one point by all cameras, and their energies (n_cameras,) at its present position."""
 
     seen: np.ndarray  # (n_cameras,) bool
     uv: np.ndarray  # (n_cameras, 2) pixels
@@ -84,9 +84,9 @@ def _energies(rig, views, lens, X, bound):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weight(excess):
     """Posterior probability of an inlier whose energy exceeds its gate by `excess`: the redescending weight."""
-    if excess < -_SURE:
+    if excess < -_CERTAIN:
         return 1.0
-    if excess > _SURE:
+    if excess > _CERTAIN:
         return 0.0
     return 1.0 / (1.0 + math.exp(excess))
 
@@ -175,7 +175,7 @@ def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
         i, j = pairs[p, 0], pairs[p, 1]
         if not (seen[i] and seen[j]) or not midpoint(rays, i, j, centers, trial):
             continue
-        bound = lowest + 2.0 * _SURE
+        bound = lowest + 2.0 * _CERTAIN
         total = _energies(rig, views, lens, trial, bound)
         if total > bound:
             continue
@@ -250,7 +250,7 @@ def _squarest(inliers, at, centers, X, rays):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _look(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
+def _gather(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
     """Fill `views` for point `at`, the i-th of its block; returns how many views saw it."""
     n_seen = 0
     for c in range(cutoff.shape[0]):
@@ -267,7 +267,7 @@ def _look(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _report(views, h, X, odds, centers, rays, at, found):
-    """Write a point that was found."""
+    """Write a point that was found, with its residuals, inliers and covariance, into `found`."""
     for c in range(views.seen.shape[0]):
         if views.seen[c] and views.energy[c] < FAR:
             found.residuals[c, at] = math.sqrt(2.0 * views.energy[c] / views.precision[c])
@@ -314,7 +314,7 @@ def triangulate_robust(
             refine_block(rig, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows, block_energy, change)
         found.points_3d[at], found.covariances_3d[at], found.cosine[at] = math.nan, math.nan, math.nan
         found.residuals[:, at], found.inliers[:, at], found.support[at] = math.nan, False, -math.inf
-        n_seen = _look(views, x, y, points_2d, weight, confident, cutoff, at, i)
+        n_seen = _gather(views, x, y, points_2d, weight, confident, cutoff, at, i)
         if n_seen < 2:
             continue
         X[:], h[:], views.energy[:], rival = block_X[:, i], block_h[:6, i], block_energy[:, i], math.inf

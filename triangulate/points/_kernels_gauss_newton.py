@@ -1,6 +1,6 @@
 """Two steps of Gauss-Newton for a block of points at once, on the exact projections, in loops that vectorise.
 
-Most points have no outlier and need no more than this; what does not settle here goes to the careful loop.
+Most points have no outlier and need no more than this; the others go on in `_kernels_consensus` one by one.
 """
 
 import math
@@ -11,7 +11,7 @@ from ...cameras._kernels_lenses import project_with_jacobian
 from ...numerics._kernels_matrices import solve_symmetric_3x3
 
 FAR = 1e6  # energy of a point that a view cannot see
-_STEPS = 2
+_STEPS = 2  # from the linear solution: the second is far below the noise unless a view is an outlier
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,4 +1,4 @@
-"""Which views show a left and a right keypoint under each other's name: consensus over both points at once."""
+"""Views that exchanged a left and a right keypoint: consensus over both points at once."""
 
 import math
 
@@ -8,8 +8,7 @@ from numba import njit
 from ...cameras._kernels_lenses import distort
 from ._kernels_consensus import midpoint
 from ._kernels_dlt import undistort_block
-
-_FAR = 1e6
+from ._kernels_gauss_newton import FAR
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -19,7 +18,7 @@ def _energy(R, t, precision, ideal, lens, X):
         return 0.0
     z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
     if not z > 0.0:
-        return _FAR
+        return FAR
     du = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z - ideal[0]
     dv = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z - ideal[1]
     a, b = lens[0] * du + lens[1] * dv, lens[2] * du + lens[3] * dv

@@ -17,12 +17,12 @@ from ...numerics.threads import over_rows
 from . import _kernels_consensus
 from .input_checks import centred_arrays, check_observations
 
-_ALL_PAIRS_UP_TO = 16
-_PAIRS_BEYOND = 160
-DEFAULT_THRESHOLD = 4.5  # standard deviations
+_ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
+_PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
+DEFAULT_THRESHOLD = 4.5  # standard deviations: of 25,000 inliers one lies beyond
 _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
 _START = 0.02  # first guess of the noise, as a share of the image's width
-_LEAST_SIGMA = 1e-3  # pixels
+_LEAST_SIGMA = 1e-3  # pixels: of points without noise
 # No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
 # from each side, two similar views would otherwise agree with each other alone and outweigh all others.
 _LEAST_SHARE = 0.5

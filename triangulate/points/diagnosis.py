@@ -18,9 +18,9 @@ from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate
 from .input_checks import as_dataset, check_observations, from_views, matching_rig
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
-_SAMPLE = 4000  # points that each camera is judged by
+_SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise
 _ENOUGH = 30  # points below which nothing is said about a camera or keypoint
-_WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) at which it disagrees
+_WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) beyond which it disagrees
 _BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
 _MOSTLY_MISSING = 0.5  # share of the frames with a point below which a keypoint is named
 _MANY_OUTLIERS = 0.25  # share of outliers above which a camera or keypoint is named

@@ -1,4 +1,4 @@
-"""Bundle adjustment over keypoints: camera poses (and focal lengths) and free points, held to the old rig's frame."""
+"""Bundle adjustment over keypoints: camera poses (and focal lengths) and free points, in the frame of the old rig."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from . import _kernels_bundle
 
-ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera's change counts as a knock
-FOCAL_SIGMA = 0.005
+ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera counts as moved
+FOCAL_SIGMA = 0.005  # of the focal length: what temperature and focus change
 _LOSS = 2.5  # standard deviations at which the Cauchy loss bends
-_MIN_VIEWS = 30
+_MIN_VIEWS = 30  # residuals that the median of a camera needs
 _UNKNOWNS = 6  # of a pose
 
 
@@ -34,6 +34,8 @@ class BundleResult:
 
 @dataclass
 class _State:
+    """Camera poses (n_cameras, 3, 3) and (n_cameras, 3), logarithms of focal lengths (n_cameras,), points (n, 3)."""
+
     R: Array
     t: Array
     log_focal: Array
@@ -52,9 +54,9 @@ def adjust(
 ) -> BundleResult:
     """Levenberg-Marquardt on all cameras and points under a Cauchy loss whose scale is each camera's own.
 
-    The scales start from the residuals of the old rig and only shrink: a camera that was knocked is fitted from its
-    many coherent views, without bending the others to it. What the points hardly determine stays near the old rig by
-    a prior on each camera's change, a multivariate Cauchy, so that a knocked camera is free to go.
+    The scales start from the residuals of the old rig and only shrink: a camera that moved is fitted from its many
+    coherent views, without pulling the others to it. What the points hardly determine stays near the old rig by a
+    prior on each camera's change, a multivariate Cauchy, whose tails let a moved camera go far.
 
     Parameters
     ----------
@@ -98,6 +100,7 @@ def adjust(
 
 
 def _rig_of(state: _State, rig: CameraRig) -> CameraRig:
+    """The rig with the state's poses and focal lengths."""
     cameras = []
     for i, camera in enumerate(rig):
         K = np.array(camera.K)
@@ -107,13 +110,14 @@ def _rig_of(state: _State, rig: CameraRig) -> CameraRig:
 
 
 def _residuals(points_2d: Array, state: _State, rig: CameraRig) -> Array:
+    """Observed minus projected (n_cameras, n, 2), pixels."""
     return points_2d - _rig_of(state, rig).project(state.points_3d)
 
 
 def _scales(residuals: Array, before: Array) -> Array:
     """(n_cameras,) robust standard deviation of a coordinate, never more than `before`.
 
-    At least the median camera's: one camera's noise alone, left free, would shrink until the points obey it.
+    At least the median camera's: one camera's noise, estimated alone, would shrink until the points follow it alone.
     """
     size = np.linalg.norm(residuals, axis=-1)
     scales = before.copy()
@@ -154,6 +158,7 @@ def design_effect(residuals: Array, keypoint: NDArray[np.int64], sigma: Array) -
 
 
 def _cost(points_2d: Array, state: _State, rig: CameraRig, sigma: Array, distance: float, inflation: float) -> float:
+    """Minus the log of the posterior: the Cauchy loss of the residuals and the prior on the cameras' change."""
     square = (_residuals(points_2d, state, rig) ** 2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
     gone = np.isfinite(points_2d[..., 0]) & ~np.isfinite(square)
     data = np.log1p(np.where(np.isfinite(square), square, 0)).sum() + gone.sum() * np.log1p(1e4)
@@ -204,7 +209,7 @@ def aligned(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: int =
     """The new rig and points, moved, turned and scaled so that most cameras see the points where the old ones did.
 
     The similarity minimises the sum over cameras of the distance in pixels between the old and the new camera's images
-    of the points (a sum of distances, not of squares: one knocked camera does not drag the others).
+    of the points (a sum of distances, not of squares: one moved camera does not pull the others).
 
     Returns
     -------

@@ -14,7 +14,7 @@ from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array
 from ..points.input_checks import check_observations, from_views
 
-_LEAST_CONFIDENCE = 0.1
+_LEAST_CONFIDENCE = 0.1  # of a detector that has not seen the keypoint
 _LEAST_RANGE, _RANGE_SECONDS = 5, 0.1  # frames, and seconds where the frame rate is known: offsets that are tried
 _MIN_POINTS = 60  # residuals of a pair of cameras that an offset is estimated from
 _BLOCKS = (40, 20, 10, 5)  # numbers of blocks a recording is cut into: the longest outlast the errors' correlation
@@ -218,10 +218,10 @@ class _PairCurve:
         return float(np.sqrt(np.mean(np.minimum(size, 3 * np.median(size)) ** 2)))
 
     def root(self, k: int) -> tuple[float, float]:
-        """Offset with fractions near k, and its standard deviation; NaN where the motion does not tell."""
+        """Offset with fractions near k, and its standard deviation; NaN where the motion does not determine it."""
         for _ in range(_SEARCH):
             step, std = self._step(k)
-            # a root a little outside the two frames is left where it is: near a whole frame both sides see it so
+            # a root a little outside the two frames is left where it is: near a whole frame both neighbours give it
             if not np.isfinite(step):
                 return np.nan, np.nan
             if -0.25 <= step <= 1.25:
@@ -238,7 +238,7 @@ class _PairCurve:
             return np.nan, np.nan
         speed = np.where(good, (after - before) / 3, 0.0)
         mean = speed.sum(axis=0) / np.maximum(good.sum(axis=0), 1)
-        # without its mean per keypoint, the speed does not see what a keypoint's constant bias adds to the residual
+        # without its mean per keypoint, the speed is independent of the residual's part from a keypoint's constant bias
         speed = np.where(good, speed - mean, 0.0)
         slopes = speed * np.where(good, there - here, 0.0)
         slope = float(slopes.sum())

@@ -21,9 +21,9 @@ from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
 from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
 
-_SYNC_ROUNDS = 5
+_SYNC_ROUNDS = 5  # of frame offsets and camera poses in turn
 _FAR = 0.03  # of the image's width: more than half of the cameras do not move so far by accident
-_CORRELATED = 1.5
+_CORRELATED = 1.5  # design effect beyond which errors are repeated enough to weaken the points against the prior
 _WORTHWHILE = 0.98  # below this share of its epipolar error at least one camera gained from the refinement
 
 
@@ -170,7 +170,7 @@ def _refine(
         if len(fit.owner) > len(rig) + len(moved):
             fit = _fit(synchronous, rig, moved, focal, n_points)
     for _ in range(_SYNC_ROUNDS if sync and not moved else 0):
-        # a camera that stands wrong blurs its frame offset, and the other way round: they take turns
+        # a wrong pose biases a frame offset, and the other way round: they are estimated in turn
         before, offsets = offsets.to_apply(), frame_offsets(points_2d, fit.parts[0].rig, max_offset=max_offset)
         if np.abs(offsets.to_apply() - before).max() < 0.02:
             break

@@ -94,7 +94,7 @@ class RefinementReport:
 def warning_sentences(
     rig: CameraRig, values: Array, noise: float, offsets: FrameOffsets, moved: dict[int, int], kept: bool
 ) -> tuple[str, ...]:
-    """One sentence per thing to know, from the rows of the table."""
+    """Sentences on frame offsets, cameras that disagree, lack points or have moved, from the rows of the table."""
     lines = list(offsets.sentences())
     for name, camera, error in zip(rig.names, rig, values[:, 1], strict=True):
         if error > UNFIT * camera.size[0]:
@@ -107,18 +107,18 @@ def warning_sentences(
             lines.append(f"camera '{name}' shares only {n_points:.0f} points with the others; its pose is not tested")
     if kept:
         return tuple(lines)
-    blame = " (with two cameras the points cannot show which of them moved)" if len(rig) == 2 else ""
+    which = " (with two cameras the points cannot show which of them moved)" if len(rig) == 2 else ""
     for c, name in enumerate(rig.names):
         pixels, rotation, translation = values[c, 2:5]
         off = f"{pixels:.1f} px ({rotation:.2f} degrees, {translation:.3g} {rig.unit})"
         if c in moved:
             lines.append(
-                f"camera '{name}' moved at frame {moved[c]}: its image is off by {off}{blame}; use the rig of"
+                f"camera '{name}' moved at frame {moved[c]}: its image is off by {off}{which}; use the rig of"
                 " each part, or only the frames on one side"
             )
         elif pixels > max(MOVED * noise, 1.0):
             lines.append(
-                f"camera '{name}' no longer stands where it was calibrated: its image is off by {off}{blame}; use the"
+                f"camera '{name}' no longer stands where it was calibrated: its image is off by {off}{which}; use the"
                 " refined rig, or calibrate again"
             )
     return tuple(lines)
