@@ -1,4 +1,4 @@
-"""Frames of the videos with what was detected and where the reconstruction falls: the eye's check of a session."""
+"""Frames of the videos with the detected keypoints and the reprojected 3D points drawn over them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..datasets import Array, Skeleton
 from ..formats.video.reading import VideoError, read_frames_at
 from .markup import Markup, element, escape
 from .player import keypoint_sides
-from .quality import instants_of, quantile, reprojected
+from .quality import quantile
+from .reprojection import instants_of
 
 # Videos are read from their start to the last wanted frame: a seek lands on another frame in many files.
 FIRST_FRAMES = 900
@@ -57,21 +58,26 @@ def choose_instants(views: xr.Dataset, errors: xr.DataArray | None) -> list[Inst
 
 
 def overlay_figures(
-    instants: list[Instant], views: xr.Dataset, videos: dict, *, pose: xr.Dataset | None, rig, skeleton: Skeleton | None
+    instants: list[Instant],
+    views: xr.Dataset,
+    videos: dict,
+    *,
+    expected: xr.DataArray | None,
+    skeleton: Skeleton | None,
 ) -> list[tuple[Instant, list[Markup]]]:
-    """For each instant one figure per camera that has a video; a frame that cannot be read says so in its place."""
+    """For each instant one figure per camera that has a video; a frame that cannot be read says so in its place.
+
+    `expected` ([individual,] view, instant, keypoint, space): the reconstruction in the pixels of the cameras.
+    """
     cameras = [str(name) for name in views["view"].values if str(name) in videos]
     keypoints = [str(name) for name in views["keypoint"].values]
-    times = np.array([instant.time for instant in instants])
     drawn: list[tuple[Instant, list[Markup]]] = [(instant, []) for instant in instants]
     for camera in cameras:
         pictures = _read_frames(videos[camera], [instant.frame for instant in instants])
-        expected = None
-        if pose is not None and rig is not None and camera in rig.names:
-            expected = reprojected(pose, rig.subset([camera]), times, keypoints)[..., 0, :, :, :]
+        own = expected.sel(view=camera) if expected is not None and camera in expected["view"].values else None
         for row, (instant, figures) in enumerate(drawn):
-            detected = _all_points(views["position"].sel(view=camera).values[..., instant.frame, :, :])
-            points = None if expected is None else _all_points(expected[..., row, :, :])
+            detected = _all_points(views["position"].sel(view=camera).isel(time=instant.frame).values)
+            points = None if own is None else _all_points(own.isel(time=row).values)
             figures.append(_figure(camera, pictures.get(instant.frame), detected, points, keypoints, skeleton))
     return drawn
 
@@ -85,7 +91,7 @@ def _read_frames(video: str | os.PathLike, frames: list[int]) -> dict[int, np.nd
 
 
 def _all_points(points: Array) -> Array:
-    """(n_individuals, n_keypoints, 2) whether or not individuals are told apart."""
+    """(n_individuals, n_keypoints, 2) with or without an axis of individuals."""
     return points.reshape(-1, *points.shape[-2:])
 
 
@@ -100,10 +106,10 @@ def _figure(
     """A picture cropped around the animal under an SVG of the points, with the camera's error in the caption."""
     if image is None:
         return element("figure", element("figcaption", f"{camera}: the frame cannot be read from its video"))
-    box = _crop(detected, expected, (image.shape[1], image.shape[0]))
+    box = crop_box(detected, expected, (image.shape[1], image.shape[0]))
     left, top, width, height = box
-    picture = _jpeg(image[top : top + height, left : left + width])
-    marks = _marks(detected, expected, keypoints, skeleton, radius=width / 90)
+    picture = jpeg_address(image[top : top + height, left : left + width])
+    marks = point_marks(detected, expected, keypoints, skeleton, radius=width / 90)
     # pixel (0, 0) is the centre of the first pixel: the picture begins half a pixel before it
     view = f"{left - 0.5} {top - 0.5} {width} {height}"
     label = f"Frame of camera {camera} with detected and reprojected keypoints"
@@ -127,7 +133,7 @@ def _error_text(detected: Array, expected: Array | None) -> str:
     return f"median {quantile(gaps, 0.5):.2f} px, largest {quantile(gaps, 1.0):.2f} px, {seen}"
 
 
-def _crop(detected: Array, expected: Array | None, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def crop_box(detected: Array, expected: Array | None, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, width, height in whole pixels: 4:3 around the animal, or the whole image where it is unseen.
 
     The reconstruction places the crop where there is one: a single false detection must not shrink the picture.
@@ -149,7 +155,7 @@ def _crop(detected: Array, expected: Array | None, size: tuple[int, int]) -> tup
     return int(corner[0]), int(corner[1]), int(crop[0]), int(crop[1])
 
 
-def _jpeg(image: np.ndarray) -> str:
+def jpeg_address(image: np.ndarray) -> str:
     """A data address of the RGB image, no wider than `PICTURE_WIDTH`."""
     scale = min(1.0, PICTURE_WIDTH / image.shape[1])
     if scale < 1:
@@ -158,7 +164,7 @@ def _jpeg(image: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(packed.tobytes()).decode("ascii")
 
 
-def _marks(
+def point_marks(
     detected: Array, expected: Array | None, keypoints: list[str], skeleton: Skeleton | None, radius: float
 ) -> Markup:
     """Bones and crosses of the reprojection, circles of the detections, and the gaps between them, coloured by side."""

@@ -14,7 +14,7 @@ from ..datasets import Skeleton, check_kinematics, check_pose, check_views
 from ..datasets.atomic_files import atomic_write
 from . import sections
 from .markup import Section, element, escape, read_asset
-from .quality import reprojection_errors
+from .reprojection import reprojection_errors
 from .section_gait import gait_section
 from .section_motion import motion_section
 from .section_quality import calibration_section, quality_section

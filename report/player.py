@@ -41,7 +41,7 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     points = _side_by_side(pose["position"])
     covariances = _side_by_side(pose["covariance"]) if "covariance" in pose else None
     n_cameras = _side_by_side(pose["n_cameras"]) if "n_cameras" in pose else None
-    up, known = _vertical(rig)
+    up, known = vertical_of(rig)
     axes = display_axes(up)
     stride = _stride(len(points), points.shape[1] * 6, POSITION_BYTES)
     shown = slice(None, None, stride)
@@ -110,16 +110,16 @@ def _scene_size(points: Array, rig) -> float:
     return 1.0
 
 
-def _vertical(rig) -> tuple[Array, bool]:
+def vertical_of(rig) -> tuple[Array, bool]:
     """The up direction, and whether it is known; else a guess from the cameras, else z."""
     if rig is None:
         return np.array([0.0, 0.0, 1.0]), False
     if rig.up is not None:
         return np.asarray(rig.up, float) / np.linalg.norm(rig.up), True
-    return _level_direction(np.stack([camera.R for camera in rig.cameras])), False
+    return level_direction(np.stack([camera.R for camera in rig.cameras])), False
 
 
-def _level_direction(rotations: Array) -> Array:
+def level_direction(rotations: Array) -> Array:
     """The direction that makes the rows of all images level: cameras are tilted and turned, seldom rolled.
 
     Of (n_cameras, 3, 3) world-to-camera rotations. The images' own upward directions decide between equals (cameras
@@ -141,7 +141,7 @@ def display_axes(up: Array) -> Array:
 
 def _floor(points: Array, size: float) -> dict:
     """A level grid of round steps under the animal (the lowest percentile of heights), or around the origin."""
-    step = _round_step(size / 8)
+    step = round_step(size / 8)
     seen = points[np.isfinite(points).all(-1)]
     if not len(seen):
         return {"step": step, "low": [-4, -4], "high": [4, 4], "height": 0.0}
@@ -155,7 +155,7 @@ def _floor(points: Array, size: float) -> dict:
     }
 
 
-def _round_step(length: float) -> float:
+def round_step(length: float) -> float:
     """The 1, 2 or 5 times a power of ten nearest below or at `length`."""
     power = 10.0 ** np.floor(np.log10(length))
     return float(max(m * power for m in (1, 2, 5) if m * power <= length * 1.0001))
@@ -188,12 +188,12 @@ def _spread(covariances: Array | None, axes: Array, size: float, stride: int) ->
     unit = size / 1000
     turned = axes @ covariances[:: stride * thinning] @ axes.T / unit**2
     with np.errstate(over="ignore"):
-        packed = _cholesky(turned).astype("<f2")
+        packed = cholesky_triangles(turned).astype("<f2")
     packed[~np.isfinite(packed)] = np.nan
     return {"spread": _base64(packed.view("<u2")), "spread_unit": unit, "spread_stride": thinning}
 
 
-def _cholesky(covariances: Array) -> Array:
+def cholesky_triangles(covariances: Array) -> Array:
     """(..., 6) lower triangle row by row; NaN where a covariance is missing or not positive semi-definite."""
     flat = covariances.reshape(-1, 3, 3)
     good: NDArray[np.bool_] = np.all(np.isfinite(flat), axis=(-1, -2))

@@ -11,79 +11,12 @@ import xarray as xr
 
 from ..datasets import Array, Skeleton
 
-# Errors of longer recordings come from every n-th frame, so that hours of video need no more memory.
-MAX_FRAMES = 50_000
-# Two times are the same instant when they are closer than this share of the finer of the two frame steps.
-SAME_INSTANT = 0.25
-
 
 def quantile(values: Any, share: float) -> float:
     """Quantile of the finite values; NaN where there is none."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     return float(np.quantile(values, share)) if values.size else float("nan")
-
-
-def instants_of(times: Array, wanted: Array) -> np.ndarray:
-    """(n_wanted,) for each wanted time the index of the frame at that time, −1 where there is none.
-
-    Parameters
-    ----------
-    times : (n_frames,) seconds, increasing
-    wanted : (n_wanted,) seconds, in any order; may be a recording at another frame rate
-    """
-    times, wanted = np.asarray(times, float), np.asarray(wanted, float)
-    if not len(times):
-        return np.full(len(wanted), -1)
-    right = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
-    left = right - 1
-    right = np.minimum(right, len(times) - 1)
-    nearest = np.where(np.abs(times[left] - wanted) <= np.abs(times[right] - wanted), left, right)
-    step = min(float(np.median(np.abs(np.diff(grid)))) if len(grid) > 1 else np.inf for grid in (times, wanted))
-    return np.where(np.abs(times[nearest] - wanted) <= SAME_INSTANT * step, nearest, -1)
-
-
-def reprojected(pose: xr.Dataset, rig, times: Array, keypoints: list[str]) -> Array:
-    """The reconstruction in the pixels of every camera of the rig, at given times and keypoints.
-
-    Returns
-    -------
-    ([n_individuals,] n_cameras, n_times, n_keypoints, 2), pixels of the distorted image; NaN where the pose has no
-    such instant, no such keypoint, or no point
-    """
-    frames = instants_of(pose["time"].values, times)
-    points = pose["position"].reindex(keypoint=keypoints).values[..., frames, :, :]
-    points = np.where((frames >= 0)[:, None, None], points, np.nan)
-    if points.ndim == 4:
-        return np.stack([np.asarray(rig.project(one)) for one in points])
-    return np.asarray(rig.project(points))
-
-
-def reprojection_errors(views: xr.Dataset | None, pose: xr.Dataset | None, rig) -> xr.DataArray | None:
-    """Distance between detection and reprojection, ([individual,] view, time, keypoint), pixels.
-
-    From the detections, the rig and the pose where all are given; else what the pose itself carries; None without both.
-    NaN where a detection or a 3D point is missing. Of long recordings every n-th frame, as the attribute `stride` says.
-    """
-    if views is None or pose is None or rig is None:
-        return pose["reprojection_error"] if pose is not None and "reprojection_error" in pose else None
-    stride = -(-views.sizes["time"] // MAX_FRAMES) or 1
-    views = views.isel(time=slice(None, None, stride))
-    shared = [str(name) for name in views["view"].values if str(name) in rig.names]
-    if not shared:
-        return pose.get("reprojection_error")
-    detected = views["position"].sel(view=shared)
-    keypoints = [str(name) for name in views["keypoint"].values]
-    expected = reprojected(pose, rig.subset(shared), views["time"].values, keypoints)
-    if expected.ndim != detected.ndim:
-        return pose.get("reprojection_error")
-    errors = np.linalg.norm(expected - detected.values, axis=-1)
-    return xr.DataArray(
-        errors,
-        dims=detected.dims[:-1],
-        coords={d: detected[d] for d in detected.dims[:-1]},
-        attrs={"units": "pixel", "stride": stride},
-    )
 
 
 def camera_table(views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.DataFrame:

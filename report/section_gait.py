@@ -45,12 +45,12 @@ def _row(limb: str, strides: pd.DataFrame) -> tuple:
     return (
         limb,
         len(strides),
-        *(_mean(strides[column].to_numpy(float), column == "phase") for column in _COLUMNS),
+        *(mean_over_strides(strides[column].to_numpy(float), column == "phase") for column in _COLUMNS),
         gait,
     )
 
 
-def _mean(values: np.ndarray, circular: bool) -> float:
+def mean_over_strides(values: np.ndarray, circular: bool) -> float:
     """Mean of what is known; of phases (0-1) the circular one, since 0.98 and 0.02 lie about 0. NaN of nothing."""
     values = values[np.isfinite(values)]
     if not len(values):

@@ -35,9 +35,6 @@ def quality_section(
     if pose is not None and "left_out_failed" in pose.attrs:
         note = f"No camera could be left out to judge by: {pose.attrs['left_out_failed']}"
         beside.append(element("p", note, class_="note"))
-    if errors is not None and errors.attrs.get("stride", 1) > 1:
-        note = f"Reprojection errors are those of every {errors.attrs['stride']}th frame."
-        beside.append(element("p", note, class_="note"))
     parts = [element("div", *beside, class_="beside"), _keypoint_table(views, pose, errors)]
     if pose is not None and skeleton is not None:
         parts.append(_bone_figure(pose, skeleton))

@@ -25,13 +25,14 @@ from .markup import (
 )
 from .overlay import choose_instants, overlay_figures
 from .player import player_scene, rig_scene
+from .reprojection import positions_at, reproject
 from .stick_figure_row import stick_figures
 
 _FEW_WARNINGS = 4
 
 
 def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
-    """The session's own words under a row of key figures."""
+    """A row of key figures, the warnings, and the summary that the caller gives."""
     tiles = _key_figures(rig, views, pose, errors)
     warnings = _warnings(calibration_report, pose)
     text = {str(label): value if isinstance(value, Markup) else number(value) for label, value in summary.items()}
@@ -150,9 +151,11 @@ def overlay_section(
     """Video frames of every camera with detections and reprojections."""
     if views is None or not videos or not views.sizes["time"]:
         return None
-    rows = overlay_figures(
-        choose_instants(views, errors), views, videos, pose=pose, rig=rig, skeleton=skeleton
-    )  # fmt: skip
+    instants, expected = choose_instants(views, errors), None
+    if pose is not None and rig is not None:
+        times = np.array([instant.time for instant in instants])
+        expected = reproject(positions_at(pose, times, [str(name) for name in views["keypoint"].values]), rig)
+    rows = overlay_figures(instants, views, videos, expected=expected, skeleton=skeleton)
     if not any(figures for _, figures in rows):
         return None
     switch = Markup('<p><label><input id="overlay-switch" type="checkbox" checked> Show the points</label></p>')

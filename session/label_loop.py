@@ -127,13 +127,15 @@ def _made(session: Session, name: str) -> xr.Dataset:
 
 def _projected(session: Session, views: xr.Dataset, pose: xr.Dataset) -> np.ndarray:
     """(n_views, n_frames, n_keypoints, 2) the 3D points in each camera's picture, NaN where outside of it."""
+    from ..report.reprojection import reproject
+
     rig = load_rig(session).subset([str(name) for name in views["view"].values])
     if pose.sizes["time"] != views.sizes["time"]:
         raise SessionError(
             f"{session.output}: views.nc has {views.sizes['time']} frames and pose.nc {pose.sizes['time']};"
             f" run 'muybridge reconstruct {session.path}'"
         )
-    seen = rig.project(pose["position"].values)
+    seen = reproject(pose["position"], rig).values
     sizes = np.array([camera.size for camera in rig])[:, None, None]
     seen[~((seen >= 0) & (seen <= sizes - 1)).all(axis=-1)] = np.nan
     return seen

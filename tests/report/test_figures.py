@@ -34,7 +34,7 @@ def test_the_axes_box_of_a_plot_over_time_frames_its_limits():
     assert (start, end) == (2, 5)
 
 
-def test_global_settings_of_matplotlib_stay(monkeypatch):
+def test_global_settings_of_matplotlib_stay():
     import matplotlib
 
     before = dict(matplotlib.rcParams)

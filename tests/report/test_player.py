@@ -49,7 +49,7 @@ def test_the_triangle_is_a_root_of_the_covariance(seed, scale):
     root = scale * np.random.default_rng(seed).normal(size=(4, 3, 3))
     root[0, :, 2] = 0  # a singular covariance has a triangle too
     covariances = root @ np.swapaxes(root, -1, -2)
-    triangle = player._cholesky(covariances)
+    triangle = player.cholesky_triangles(covariances)
     lower = np.zeros((4, 3, 3))
     lower[:, [0, 1, 1, 2, 2, 2], [0, 0, 1, 0, 1, 2]] = triangle
     np.testing.assert_allclose(lower @ np.swapaxes(lower, -1, -2), covariances, atol=1e-9 * scale**2)
@@ -57,7 +57,7 @@ def test_the_triangle_is_a_root_of_the_covariance(seed, scale):
 
 def test_impossible_covariances_are_missing():
     covariances = np.stack([np.full((3, 3), np.nan), -np.eye(3), np.zeros((3, 3)), np.diag([1.0, 1, -1]), np.eye(3)])
-    assert np.isnan(player._cholesky(covariances)).all(-1).tolist() == [True, True, True, True, False]
+    assert np.isnan(player.cholesky_triangles(covariances)).all(-1).tolist() == [True, True, True, True, False]
 
 
 def test_the_turned_covariance_survives_packing(rig, skeleton, session):
@@ -113,7 +113,7 @@ def test_bones_to_keypoints_that_the_pose_lacks_are_left_out(session, skeleton):
 
 @pytest.mark.parametrize("length", [0.003, 0.7, 1.0, 4.9, 5.0, 73.0, 2e4])
 def test_floor_steps_are_round(length):
-    step = player._round_step(length)
+    step = player.round_step(length)
     assert step <= length * 1.001 < 2.6 * step
     assert f"{step:.0e}"[0] in "125"
 
@@ -121,7 +121,7 @@ def test_floor_steps_are_round(length):
 @pytest.mark.parametrize("n_cameras", [1, 2, 3])
 def test_the_vertical_is_guessed_from_cameras_without_roll(rig, n_cameras):
     unknown = CameraRig(rig.cameras[:n_cameras], unit="mm", up=None)
-    up, known = player._vertical(unknown)
+    up, known = player.vertical_of(unknown)
     assert not known
     # one camera does not know its own tilt; two or more that look from different sides do
     np.testing.assert_allclose(up, [0, 0, 1], atol=0.01 if n_cameras > 1 else 0.7)
@@ -132,4 +132,4 @@ def test_a_camera_from_above_does_not_tip_the_guess():
 
     places = ((900, 0, 10), (0, 800, 300), (1, 0, 900))
     rotations = np.stack([look_at(place)[0] for place in places])
-    np.testing.assert_allclose(player._level_direction(rotations), [0, 0, 1], atol=0.01)
+    np.testing.assert_allclose(player.level_direction(rotations), [0, 0, 1], atol=0.01)
