@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: into a temporary file in the same folder, which then replaces the old one."""
+"""Write files atomically: into a temporary file in the same folder, which then replaces the old one."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,11 +82,7 @@ class Skeleton:
     @cached_property
     def mirror(self) -> NDArray[np.int64]:
         """Position of each keypoint's mirror partner, or its own where it has none, shape (n_keypoints,)."""
-        index = {name: i for i, name in enumerate(self.keypoints)}
-        mirror = np.arange(len(self.keypoints))
-        for left, right in self.symmetries:
-            mirror[[index[left], index[right]]] = index[right], index[left]
-        return mirror
+        return mirror_partners(self.keypoints, self.symmetries)
 
     @cached_property
     def parents(self) -> NDArray[np.int64]:
@@ -123,6 +119,15 @@ class Skeleton:
                 node = self.parents[node]
             size[node] += 1
         return int(np.argmax(size))
+
+
+def mirror_partners(keypoints: Sequence[str], symmetries: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
+    """(n_keypoints,) position of each keypoint's partner among pairs of (left, right) names, or its own."""
+    index = {name: i for i, name in enumerate(keypoints)}
+    mirror = np.arange(len(index))
+    for left, right in symmetries:
+        mirror[[index[left], index[right]]] = index[right], index[left]
+    return mirror
 
 
 def _pairs(pairs: Iterable, what: str) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array
 from ..video.reading import Image, VideoError, read_frames_at, read_picture
 
@@ -203,15 +204,6 @@ class Labels:
             if image is not None:
                 return image
         raise VideoError(f"{picture} cannot be decoded; leave it out of the labels")
-
-
-def mirror_partners(keypoints: Sequence[str], symmetries: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
-    """(n_keypoints,) for each keypoint the position of its partner among (left, right) names, or its own."""
-    index = {name: i for i, name in enumerate(keypoints)}
-    mirror = np.arange(len(index))
-    for left, right in symmetries:
-        mirror[[index[left], index[right]]] = index[right], index[left]
-    return mirror
 
 
 def join_labels(parts: Sequence[Labels]) -> Labels:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from ...datasets import fps_of, pose_dataset
 from ...datasets.atomic_files import atomic_write
@@ -18,6 +22,7 @@ from ..tables.frame_rows import frames_from_index, rows_to_frames
 
 AXES = ("x", "y", "z")
 EXTRAS = ("error", "ncams", "score")
+# anipose's columns of the rotation and the origin of its world
 TRANSFORM = tuple([f"M_{i}{j}" for i in range(3) for j in range(3)] + [f"center_{i}" for i in range(3)])
 _CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
 
@@ -34,20 +39,7 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
     FormatError
         No such columns, no numbers, a file cut off, or the frame rate is unknown.
     """
-    import pandas as pd
-
-    try:
-        table = read_csv(path)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise FormatError(f"{path} is no table: {error}") from error
-    columns = [str(name) for name in table.columns]
-    keypoints = [
-        name[:-2] for name in columns if name.endswith("_x") and {f"{name[:-2]}_{a}" for a in AXES} <= set(columns)
-    ]
-    if not keypoints:
-        raise FormatError(f"{path} has no columns NAME_x, NAME_y, NAME_z; it has {columns[:6]}")
-    if len(table) == 0:
-        raise FormatError(f"{path} holds no frame")
+    table, keypoints = _read_table(path)
     numbers = _numbers(table, path)
     frames = _frames(numbers, table, path)
     points_3d = rows_to_frames(_stack(numbers, keypoints, AXES), frames)
@@ -65,16 +57,42 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
     for name, units in (("error", "pixel"), ("score", "1")):
         if name in held:
             pose[name] = (("time", "keypoint"), held[name], {"units": units})
-    if set(TRANSFORM) <= set(numbers):
-        pose.attrs["anipose_transform"] = np.array([numbers[name][0] for name in TRANSFORM])
+    return pose.assign_attrs(_anipose_attributes(numbers))
+
+
+def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The table, of at least one row, and the keypoints that have all coordinates."""
+    import pandas as pd
+
+    try:
+        table = read_csv(path)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise FormatError(f"{path} is no table: {error}") from error
+    columns = [str(name) for name in table.columns]
+    keypoints = [
+        name[:-2] for name in columns if name.endswith("_x") and {f"{name[:-2]}_{a}" for a in AXES} <= set(columns)
+    ]
+    if not keypoints:
+        raise FormatError(f"{path} has no columns NAME_x, NAME_y, NAME_z; it has {columns[:6]}")
+    if len(table) == 0:
+        raise FormatError(f"{path} holds no frame")
+    return table, keypoints
+
+
+def _anipose_attributes(numbers: dict[str, Array]) -> dict:
+    """What `write_pose_csv` needs to write anipose's own file again as it was."""
+    attributes: dict = {}
     if "fnum" in numbers:
-        pose.attrs["first_frame"] = int(numbers["fnum"].min())
-    if "time" not in numbers and set(TRANSFORM) <= set(numbers):
-        pose.attrs["source"] = "anipose"
-    return pose
+        attributes["first_frame"] = int(numbers["fnum"].min())
+    if set(TRANSFORM) <= set(numbers):
+        attributes["anipose_transform"] = np.array([numbers[name][0] for name in TRANSFORM])
+        if "time" not in numbers:
+            attributes["source"] = "anipose"
+    return attributes
 
 
-def _numbers(table, path: Path) -> dict[str, Array]:
+def _numbers(table: pd.DataFrame, path: Path) -> dict[str, Array]:
+    """Column name -> (n_rows,) numbers, of all columns but the unit."""
     numbers = {}
     for name in table.columns:
         if name == "unit":
@@ -176,7 +194,7 @@ def _anipose_columns(pose: xr.Dataset) -> dict[str, NDArray]:
 
 
 def _as_integers(values: Array) -> NDArray:
-    """Numbers of an integer type where all are whole; a column with missing numbers stays as it is."""
+    """(n_frames,) of an integer type if every number is whole; a column with NaN stays as it is."""
     return values.astype(np.int64) if np.array_equal(values, np.round(values)) else values
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import check_pose, fps_of, read_dataset, write_dataset
+from ...datasets.netcdf import NETCDF_SUFFIXES
 from ..files import FormatError, existing
 from .csv_tables import read_pose_csv, write_pose_csv
-
-_NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
 
 
 def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
@@ -49,9 +48,11 @@ def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | 
     path = existing(path)
     if path.suffix.lower() == ".csv":
         return read_pose_csv(path, fps=fps, unit=unit)
-    if path.suffix.lower() in _NETCDF:
+    if path.suffix.lower() in NETCDF_SUFFIXES:
         return check_pose(read_dataset(path))
-    raise FormatError(f"{path}: poses are read from .csv and {', '.join(_NETCDF)} files, not from '{path.suffix}'")
+    raise FormatError(
+        f"{path}: poses are read from .csv and {', '.join(NETCDF_SUFFIXES)} files, not from '{path.suffix}'"
+    )
 
 
 def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False) -> Path:
@@ -96,10 +97,10 @@ def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False
     <BLANKLINE>
     """
     pose, path = check_pose(pose), Path(path)
-    if path.suffix.lower() in _NETCDF:
+    if path.suffix.lower() in NETCDF_SUFFIXES:
         return write_dataset(pose, path)
     if path.suffix.lower() != ".csv":
-        raise FormatError(f"poses are written as .csv or {', '.join(_NETCDF)}, not as '{path.suffix}' ({path})")
+        raise FormatError(f"poses are written as .csv or {', '.join(NETCDF_SUFFIXES)}, not as '{path.suffix}' ({path})")
     write_pose_csv(pose, path, plain=plain)
     return path
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import check_views, frame_times, read_dataset, views_dataset, with_provenance
+from ...datasets.netcdf import NETCDF_SUFFIXES
 from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
 from ..files import FormatError, existing
@@ -21,7 +22,6 @@ from .sleap import is_sleap_analysis, read_sleap
 from .tracks import Track, make_track, table_to_track
 
 Source = str | os.PathLike
-_NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
 
 
 def read_views(
@@ -112,7 +112,7 @@ def read_track(path: Source) -> Track:
     suffix = path.suffix.lower()
     if suffix == ".csv":
         return _table_track(read_deeplabcut_csv(path), path)
-    if suffix in _NETCDF:
+    if suffix in NETCDF_SUFFIXES:
         return _netcdf_track(path)
     if suffix in (".h5", ".hdf5", ".hdf"):
         if not h5py.is_hdf5(path):
@@ -125,7 +125,9 @@ def read_track(path: Source) -> Track:
             ) from error
     if suffix == ".slp":
         raise FormatError(f"{path} is a SLEAP project; export it as an analysis file (.h5) and read that")
-    raise FormatError(f"{path}: 2D points are read from .h5, .csv and {', '.join(_NETCDF)} files, not from '{suffix}'")
+    raise FormatError(
+        f"{path}: 2D points are read from .h5, .csv and {', '.join(NETCDF_SUFFIXES)} files, not from '{suffix}'"
+    )
 
 
 def _table_track(table: PointTable, path: Path) -> Track:
@@ -133,7 +135,7 @@ def _table_track(table: PointTable, path: Path) -> Track:
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
-    if path.suffix.lower() not in _NETCDF:
+    if path.suffix.lower() not in NETCDF_SUFFIXES:
         raise FormatError(f"{path} holds one camera; give {{camera name: file}}")
     views = check_views(read_dataset(path))
     if keypoints is not None:

@@ -40,8 +40,8 @@ def read_sleap(path: Path) -> Track:
     individuals = None
     if len(points_2d) > 1:
         _check_together(points_2d, path)
-        whole = len(names) == len(points_2d)
-        individuals = names if whole else tuple(f"track_{i}" for i in range(len(points_2d)))
+        complete = len(names) == len(points_2d)
+        individuals = names if complete else tuple(f"track_{i}" for i in range(len(points_2d)))
     return make_track(keypoints, points_2d, confidence, str(path), individuals=individuals)
 
 

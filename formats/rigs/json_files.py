@@ -75,7 +75,7 @@ def _acinoset(path: Path, scene: dict) -> RigRecord:
 def write_json(record: RigRecord, path: Path) -> None:
     """Write ``{"unit", "up", "cameras": [{"name", "size", "model", "K", "distortion", "R", "t"}]}``.
 
-    Every number survives to the last bit."""
+    Every number is kept to the last bit."""
     content = {
         "unit": record.unit,
         "up": None if record.up is None else np.asarray(record.up, float).tolist(),

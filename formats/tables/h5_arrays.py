@@ -1,4 +1,4 @@
-"""Arrays of HDF5 files that strangers wrote: no links out of the file, no sizes that fill the memory."""
+"""Read arrays of HDF5 files of unknown origin: no links to other files, no sizes that would fill the memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_array(group: h5py.Group, name: str, source: str | os.PathLike) -> np.nd
     size = node.size * node.dtype.itemsize
     if size > max(_LARGE, _COMPRESSION * node.id.get_storage_size()):
         raise FormatError(
-            f"{source}: '{name}' claims {size / 2**30:.1f} GB in a file of {node.id.get_storage_size() / 2**20:.1f} MB;"
+            f"{source}: '{name}' has {size / 2**30:.1f} GB in a file of {node.id.get_storage_size() / 2**20:.1f} MB;"
             " it is not read"
         )
     return np.asarray(node[()])

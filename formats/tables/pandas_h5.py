@@ -30,10 +30,10 @@ def read_pandas_h5(path: Path) -> PointTable:
     """
     with h5py.File(path, "r") as file:
         held = {name: file.get(name) for name in file}
-        tables = [name for name, node in held.items() if "pandas_type" in getattr(node, "attrs", ())]
+        tables = {k: node for k, node in held.items() if isinstance(node, h5py.Group) and "pandas_type" in node.attrs}
         if len(tables) != 1:
-            raise FormatError(f"{path} holds {len(tables)} pandas tables {tables}; expected one")
-        group = file[tables[0]]
+            raise FormatError(f"{path} holds {len(tables)} pandas tables {list(tables)}; expected one")
+        (group,) = tables.values()
         kind = as_text(group.attrs["pandas_type"])
         try:
             if kind == "frame_table":
@@ -68,7 +68,7 @@ def _read_fixed(group: h5py.Group, path: Path) -> PointTable:
     """The "fixed" format: levels and codes of the columns' names, and blocks of values."""
     columns: list[tuple[str, ...]] = []
     values = []
-    for b in range(int(group.attrs["nblocks"])):
+    for b in range(_count(group, "nblocks")):
         if f"block{b}_items_nlevels" not in group.attrs:
             raise FormatError(f"{path}: the columns of a table must have levels scorer, bodypart, coordinate")
         columns += _names(group, f"block{b}_items", path)
@@ -84,12 +84,16 @@ def _read_fixed(group: h5py.Group, path: Path) -> PointTable:
 def _names(group: h5py.Group, axis: str, path: Path) -> list[tuple[str, ...]]:
     """One tuple of texts per entry of an axis with several levels; empty where a level has no name."""
     parts = []
-    for i in range(int(group.attrs[f"{axis}_nlevels"])):
+    for i in range(_count(group, f"{axis}_nlevels")):
         level, codes = read_array(group, f"{axis}_level{i}", path), read_array(group, f"{axis}_label{i}", path)
         if level.dtype.kind not in "SUOiu" or codes.dtype.kind not in "iu":
             raise FormatError(f"{path}: the names along '{axis}' are not stored as text; save the table as CSV")
         parts.append([as_text(level[code]) if code >= 0 else "" for code in codes])
     return list(zip(*parts, strict=True))
+
+
+def _count(group: h5py.Group, name: str) -> int:
+    return int(np.asarray(group.attrs[name]).item())
 
 
 def _check_index(kind, path: Path) -> None:
@@ -100,8 +104,8 @@ def _check_index(kind, path: Path) -> None:
         )
 
 
-def unpickled_text(pickled: bytes | str, source: str | os.PathLike):
-    """The value that a pickle of lists, tuples, dicts, texts and integers describes.
+def unpickled_text(pickled, source: str | os.PathLike):
+    """The value that a pickle (the bytes of an attribute) of lists, tuples, dicts, texts and integers describes.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None
     """The frames of a video in order, as (height, width, 3) RGB; None where a frame is damaged.
 
     Frames before `start` are decoded and dropped: seeking is slower than decoding and wrong in many files. After a
-    frame that cannot be decoded the reader goes on as long as the header promises more frames.
+    frame that cannot be decoded the reader goes on until the number of frames in the header.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Write videos: mp4 files that appear whole or not at all."""
+"""Write mp4 videos atomically."""
 
 from __future__ import annotations
 

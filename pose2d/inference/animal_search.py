@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Array
-from ...formats.labels.labelled_frames import mirror_partners
+from ...datasets.skeleton import mirror_partners
 from ...formats.video.reading import Image
 from ..training_config import TrainingConfig
 from .animal_boxes import box_centre

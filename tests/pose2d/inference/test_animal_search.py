@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muybridge.formats.labels.labelled_frames import mirror_partners
+from muybridge.datasets.skeleton import mirror_partners
 from muybridge.pose2d import LabelError, read_labels, train
 from muybridge.pose2d.inference.animal_search import Finder, TTAView, centre_of, finder_of, together, tta_views_of
 from muybridge.pose2d.inference.engine import Engine, Found
