@@ -119,7 +119,7 @@ def compare(recording) -> pd.DataFrame:
     shared = {"fps": FPS, "confidence": confidence}
     robust, seconds = timed(lambda: triangulate_ransac(points_2d, rig, confidence=confidence))
     rows = [row("ransac", robust.points_3d, robust.covariances_3d, truth, left, seconds)]
-    rows.append(row("ransac, median 5", median_filter(robust.points_3d, 5), None, truth, left, seconds))
+    rows.append(row("ransac, median 5", median_filter(robust.points_3d, 5, fps=1), None, truth, left, seconds))
     smoothed = bayes_peers.butterworth(robust.points_3d, truth, FPS)
     rows.append(row("ransac, Butterworth, oracle cut-off", smoothed, None, truth, left, np.nan))
     for name, options in (("smooth", {}), ("smooth, skeleton", {"skeleton": skeleton})):

@@ -258,7 +258,7 @@ def speed() -> None:
     rolling = holes["position"].rolling(time=5, center=True, min_periods=1)
     with xr.set_options(use_bottleneck=False):
         movement = best_time(lambda: rolling.median(), 1)
-    row("running median of 5 frames", best_time(lambda: median_filter(holes, 5)), 300, {"movement": movement})
+    row("running median of 5 frames", best_time(lambda: median_filter(holes, 5 / 120)), 300, {"movement": movement})
 
 
 if __name__ == "__main__":

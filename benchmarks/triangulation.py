@@ -89,7 +89,7 @@ def opencv_pair(points_2d, rig: CameraRig, window: int = 5):
     ideal = [cv2.undistortPoints(flat[c][:, None], rig[c].K, rig[c].distortion, P=rig[c].K)[:, 0] for c in (0, 1)]
     homogeneous = cv2.triangulatePoints(rig[0].projection_matrix, rig[1].projection_matrix, ideal[0].T, ideal[1].T)
     points_3d = (homogeneous[:3] / homogeneous[3]).T.reshape(*points_2d.shape[1:-1], 3)
-    return median_filter(points_3d, window)
+    return median_filter(points_3d, window, fps=1)
 
 
 def weighted_dlt(
@@ -170,7 +170,7 @@ def accuracy(recording: Recording, quick: bool) -> pd.DataFrame:
     for name, function in {
         "triangulate_dlt": lambda: triangulate_dlt(points_2d, rig, confidence=confidence),
         "triangulate_pairs": lambda: triangulate_pairs(points_2d, rig),
-        "ransac + median_filter": lambda: median_filter(triangulate_ransac(points_2d, rig).points_3d, 5),
+        "ransac + median_filter": lambda: median_filter(triangulate_ransac(points_2d, rig).points_3d, 5, fps=1),
         "OpenCV pair + median": lambda: opencv_pair(points_2d, rig),
     }.items():
         points_3d, seconds = timed(function)
@@ -261,8 +261,8 @@ def filters() -> pd.DataFrame:
     labelled = xr.DataArray(points_3d, dims=("time", "keypoint", "space"), coords={"time": np.arange(len(points_3d))})
     table = pd.DataFrame(points_3d.reshape(len(points_3d), -1))
     methods = {
-        "median_filter": (lambda: median_filter(points_3d, 9), 3),
-        "hampel_filter": (lambda: hampel_filter(points_3d, 9), 3),
+        "median_filter": (lambda: median_filter(points_3d, 9, fps=1), 3),
+        "hampel_filter": (lambda: hampel_filter(points_3d, 9, fps=1), 3),
         "pandas rolling median": (lambda: table.rolling(9, center=True, min_periods=1).median(), 1),
         "xarray rolling median": (
             lambda: labelled.rolling(time=9, center=True, min_periods=1).median(skipna=True).compute(),

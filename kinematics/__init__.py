@@ -1,6 +1,6 @@
 """From posterior 3D points to what papers plot: angles, velocities, body frame and gait, each with its error bar."""
 
-from ..timeseries.state_space import smooth_motion
+from ..timeseries import smooth_motion
 from .angles.formulas import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle
 from .angles.hinge_axes import estimate_axis
 from .angles.joint_angle_dataset import joint_angles

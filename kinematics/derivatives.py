@@ -1,12 +1,13 @@
-"""Velocity, acceleration and jerk of every keypoint: the labelled doors, and which method stands behind them.
+"""Velocity, acceleration and jerk of every keypoint by a choice of methods.
 
-``"auto"`` takes the pose's own state where the reconstruction carries it (a smoother that saw the pixels knows best),
-else smooths the positions with a model tuned by its evidence. ``"central"``, ``"savgol"`` and ``"butterworth"`` are
-the field's usual ways, by name.
+"auto" takes the derivatives that the reconstruction carries, where it has them (they come from the pixels), and
+otherwise smooths the positions with a model tuned by its evidence. "central", "savgol" and "butterworth" are the
+field's usual filters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,50 +16,184 @@ import xarray as xr
 from ..datasets import Array, DatasetError
 from ..datasets.names import nearest
 from ..timeseries.derivative_filters import butterworth_derivative, central_difference, lengths, local_polynomial
+from ..timeseries.sampling import frame_interval
 from ..timeseries.state_space import SmoothedMotion, smooth_motion
 from .pose_access import per_individual, points_of, times_of, unit_of
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
-METHODS = ("auto", "state", "evidence", "central", "savgol", "butterworth")
+WINDOW = 0.09  # seconds, of "savgol": a third of the shortest stride of a mouse
 
 
 @per_individual
-def velocity(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset:
+def velocity(
+    pose: xr.Dataset,
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
+) -> xr.Dataset:
     """Velocity of every keypoint, with its standard deviation and the speed.
 
     Parameters
     ----------
-    pose : `position (time, keypoint, space)`, seconds on `time`, evenly spaced or not
-    method : "auto": the pose's own `velocity` where it has one, else "evidence"; "evidence": a smoother tuned by its
-        evidence; "central" differences; "savgol" (window=11 frames, degree=3): local polynomials, which for evenly
-        spaced frames is Savitzky & Golay's filter; "butterworth" (cutoff in Hz, order=4): zero-phase low-pass, then
-        central differences
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units, at even or uneven times in seconds; NaN where missing.
+    method : {"auto", "state", "evidence", "central", "savgol", "butterworth"}
+        "state": the pose's own `velocity`; "evidence": a smoother tuned by its evidence (`smooth_motion`); "auto":
+        "state" where the pose has it, else "evidence"; "central": central differences; "savgol": local polynomials,
+        for evenly spaced frames the filter of Savitzky and Golay; "butterworth": zero-phase low-pass filter, then
+        central differences.
+    window : float, seconds, optional
+        Of "savgol": width of the window; None: 0.09 s, and at least 2 polyorder + 1 frames.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial; None: 3.
+    cutoff : float, hertz, optional
+        Of "butterworth", which needs it: cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass; None: 4.
 
     Returns
     -------
-    `velocity (time, keypoint, space)` in world units per second, `velocity_std` where the method knows it,
-    `speed (time, keypoint)`. NaN where it cannot be known: with differences only the missing frames themselves,
-    with the smoother before the first and after the last observation. Attributes say which method was used.
+    xarray.Dataset
+        `velocity (time, keypoint, space)` in world units per second, `velocity_std` where the method knows it, and
+        `speed (time, keypoint)`. The attribute `method` says which method was used.
 
     Raises
     ------
-    DatasetError : an unknown method, "state" of a pose without velocity, fewer than two frames
+    DatasetError
+        Unknown method or option, an option of another method, "state" of a pose without velocity, "butterworth"
+        without a cutoff, or fewer than two frames.
+
+    Notes
+    -----
+    NaN where it cannot be computed: for differences and polynomials only the missing frames themselves, for the
+    smoother before the first and after the last observation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import velocity
+    >>> times = np.arange(5) / 100
+    >>> pose = pose_dataset(times[:, None, None] * [[[3.0, 0.0, 4.0]]], keypoints=["nose"], times=times, unit="mm")
+    >>> velocity(pose, method="central")["speed"].values[:, 0].round(6)
+    array([5., 5., 5., 5., 5.])
     """
-    result = _derivative(pose, 1, method, options)
+    result = _derivative(pose, 1, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
     speed = lengths(result["velocity"].values)
     return result.assign(speed=(("time", "keypoint"), speed, {"units": f"{unit_of(pose)}/s"}))
 
 
 @per_individual
-def acceleration(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset:
-    """Acceleration of every keypoint; as `velocity`, in world units per second squared."""
-    return _derivative(pose, 2, method, options)
+def acceleration(
+    pose: xr.Dataset,
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
+) -> xr.Dataset:
+    """Acceleration of every keypoint, with its standard deviation.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units, at even or uneven times in seconds; NaN where missing.
+    method : str
+        As in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window; None: 0.09 s, and at least 2 polyorder + 1 frames.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial; None: 3.
+    cutoff : float, hertz, optional
+        Of "butterworth", which needs it: cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass; None: 4.
+
+    Returns
+    -------
+    xarray.Dataset
+        `acceleration (time, keypoint, space)` in world units per second squared, and `acceleration_std` where the
+        method knows it.
+
+    Raises
+    ------
+    DatasetError
+        As in `velocity`.
+
+    Notes
+    -----
+    NaN as in `velocity`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import acceleration
+    >>> times = np.arange(9) / 100
+    >>> pose = pose_dataset(3 * times[:, None, None] ** 2 * np.ones(3), keypoints=["nose"], times=times, unit="mm")
+    >>> acceleration(pose, method="savgol", window=0.07)["acceleration"].values[4, 0].round(3)
+    array([6., 6., 6.])
+    """
+    return _derivative(pose, 2, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
 
 
 @per_individual
-def jerk(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset:
-    """Jerk of every keypoint; as `velocity`, in world units per second cubed."""
-    return _derivative(pose, 3, method, options)
+def jerk(
+    pose: xr.Dataset,
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
+) -> xr.Dataset:
+    """Jerk of every keypoint, with its standard deviation.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units, at even or uneven times in seconds; NaN where missing.
+    method : str
+        As in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window; None: 0.09 s, and at least 2 polyorder + 1 frames.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial; None: 3.
+    cutoff : float, hertz, optional
+        Of "butterworth", which needs it: cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass; None: 4.
+
+    Returns
+    -------
+    xarray.Dataset
+        `jerk (time, keypoint, space)` in world units per second cubed, and `jerk_std` where the method
+        knows it.
+
+    Raises
+    ------
+    DatasetError
+        As in `velocity`.
+
+    Notes
+    -----
+    NaN as in `velocity`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import jerk
+    >>> times = np.arange(9) / 100
+    >>> pose = pose_dataset(times[:, None, None] ** 3 * np.ones(3), keypoints=["nose"], times=times, unit="mm")
+    >>> jerk(pose, method="savgol", window=0.07)["jerk"].values[4, 0].round(3)
+    array([6., 6., 6.])
+    """
+    return _derivative(pose, 3, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
 
 
 class Motion(NamedTuple):
@@ -69,16 +204,34 @@ class Motion(NamedTuple):
     method: str
 
 
+def given(method: str, **options: float | None) -> dict:
+    """The options that are not None, all of which the method must have.
+
+    Raises
+    ------
+    DatasetError : an option belongs to another method
+    """
+    set_options = {name: value for name, value in options.items() if value is not None}
+    known = _METHODS[method].options if method in _METHODS else ()
+    for name in set_options:
+        if method != "auto" and method not in _METHODS:
+            break  # the unknown method is named later
+        if name not in known:
+            owners = [repr(other) for other, entry in _METHODS.items() if name in entry.options]
+            raise DatasetError(f"method '{method}' has no option '{name}', which belongs to {' and '.join(owners)}")
+    return set_options
+
+
 def motion_of(pose: xr.Dataset, degree: int, method: str, options: dict) -> Motion:
     """Positions and derivatives up to `degree` by one method, so that they belong together."""
     method = _choose(pose, degree, method)
     if method == "evidence":
-        motion = _smoothed(pose, **options)
+        motion = _smoothed(pose)
         return Motion(list(motion.states[: degree + 1]), [np.sqrt(v) for v in motion.variances[: degree + 1]], method)
     values: list[Array] = [points_of(pose)]
     stds: list[Array | None] = [None]
     for d in range(1, degree + 1):
-        found = _METHODS[method](pose, d, **options)
+        found = _METHODS[method].function(pose, d, **options)
         values.append(found[0])
         stds.append(found[1])
     return Motion(values, stds, method)
@@ -91,9 +244,9 @@ def _choose(pose: xr.Dataset, degree: int, method: str) -> str:
     ------
     DatasetError : unknown, or not possible with this pose
     """
-    name = NAMES[degree]
-    if method not in METHODS:
-        raise DatasetError(f"there is no method '{method}'{nearest(method, METHODS)} for the {name}; known: {METHODS}")
+    name, known = NAMES[degree], ("auto", *_METHODS)
+    if method not in known:
+        raise DatasetError(f"there is no method '{method}'{nearest(method, known)} for the {name}; known: {known}")
     if method == "auto":
         method = "state" if "velocity" in pose else "evidence"
     if method == "state" and "velocity" not in pose:
@@ -106,7 +259,7 @@ def _choose(pose: xr.Dataset, degree: int, method: str) -> str:
 def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr.Dataset:
     name = NAMES[degree]
     method = _choose(pose, degree, method)
-    values, std = _METHODS[method](pose, degree, **options)
+    values, std = _METHODS[method].function(pose, degree, **options)
     unit = f"{unit_of(pose)}/s^{degree}" if degree > 1 else f"{unit_of(pose)}/s"
     dims = ("time", "keypoint", "space")
     variables = {name: (dims, values, {"units": unit})}
@@ -117,7 +270,7 @@ def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr
 
 
 def _from_state(pose: xr.Dataset, degree: int) -> tuple[Array, Array | None]:
-    """The pose's own derivative; a higher one than it carries by differences of the highest, without error bars."""
+    """The pose's own derivative; one that it does not carry by differences of the next lower one, without std."""
     carried = max(d for d, name in NAMES.items() if d <= degree and name in pose)
     name, std = NAMES[carried], None
     values = pose[name].values
@@ -147,8 +300,11 @@ def _central(pose: xr.Dataset, degree: int) -> tuple[Array, None]:
     return values, None
 
 
-def _savgol(pose: xr.Dataset, degree: int, window: int = 11, polynomial: int = 3) -> tuple[Array, None]:
-    return local_polynomial(points_of(pose), times_of(pose), window, max(polynomial, degree), degree), None
+def _savgol(pose: xr.Dataset, degree: int, window: float | None = None, polyorder: int = 3) -> tuple[Array, None]:
+    times, polyorder = times_of(pose), max(polyorder, degree)
+    if window is None:
+        window = max(WINDOW, (2 * polyorder + 1) * frame_interval(times))  # at the ends a half window must do
+    return local_polynomial(points_of(pose), times, window, polyorder, degree), None
 
 
 def _butterworth(pose: xr.Dataset, degree: int, cutoff: float | None = None, order: int = 4) -> tuple[Array, None]:
@@ -157,10 +313,17 @@ def _butterworth(pose: xr.Dataset, degree: int, cutoff: float | None = None, ord
     return butterworth_derivative(points_of(pose), times_of(pose), cutoff, order, degree), None
 
 
+class _Method(NamedTuple):
+    """How a derivative is computed, and the options that this takes."""
+
+    function: Callable
+    options: tuple[str, ...] = ()
+
+
 _METHODS = {
-    "state": _from_state,
-    "evidence": _evidence,
-    "central": _central,
-    "savgol": _savgol,
-    "butterworth": _butterworth,
+    "state": _Method(_from_state),
+    "evidence": _Method(_evidence),
+    "central": _Method(_central),
+    "savgol": _Method(_savgol, ("window", "polyorder")),
+    "butterworth": _Method(_butterworth, ("cutoff", "order")),
 }

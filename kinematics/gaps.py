@@ -1,70 +1,98 @@
-"""Small repairs before the kinematics: short gaps bridged, single wild frames taken out."""
+"""Repairs of a pose before its kinematics: bridge short gaps, remove single wrong frames."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 
-from ..datasets import Array, DatasetError
-from ..numerics.threads import over_rows
-from ..timeseries._kernels_filters import fill_columns, long_median_rows, median_rows
+from ..timeseries import gaps, medians
 from .pose_access import per_individual, points_of, times_of
-
-SHORT = 9  # frames; up to here sorting every window anew is the faster way
 
 
 @per_individual
-def interpolate_gaps(pose: xr.Dataset, longest: float) -> xr.Dataset:
+def interpolate_gaps(pose: xr.Dataset, max_gap: float) -> xr.Dataset:
     """Bridge short gaps of each keypoint by straight lines.
 
     Parameters
     ----------
-    pose : `position (time, keypoint, space)`
-    longest : seconds from the last frame before a gap to the first after it; longer gaps stay open
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    max_gap : float, seconds
+        Longest gap that is bridged; n missing frames of an even recording last n / fps.
 
     Returns
     -------
-    The pose with `position` filled and `interpolated (time, keypoint)` true there. Nothing is invented before the first
-    or after the last observation; covariances of filled points stay NaN. (`velocity`, tuned by its evidence, needs no
-    filled gaps: it bridges them itself, with error bars.)
+    xarray.Dataset
+        The pose with `position` filled and `interpolated (time, keypoint)` true there.
 
     Raises
     ------
-    DatasetError : `longest` is not positive
+    DatasetError
+        The pose is malformed.
+    ValueError
+        `max_gap` is negative.
+
+    See Also
+    --------
+    velocity : Its default method bridges gaps itself, with standard deviations.
+
+    Notes
+    -----
+    Nothing is filled before a keypoint's first or after its last observation. Covariances of filled points stay NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import interpolate_gaps
+    >>> points = np.array([0.0, np.nan, 2.0])[:, None, None] * np.ones(3)
+    >>> pose = pose_dataset(points, keypoints=["nose"], times=np.arange(len(points)) / 100, unit="mm")
+    >>> filled = interpolate_gaps(pose, 0.01)
+    >>> filled["position"].values[1, 0], filled["interpolated"].values[:, 0]
+    (array([1., 1., 1.]), array([False,  True, False]))
     """
-    if not longest > 0:
-        raise DatasetError(f"the longest gap to bridge must be a positive time in seconds, got {longest!r}")
     points = points_of(pose)
-    filled = fill_gaps(points, times_of(pose), longest)
-    interpolated = np.isnan(points[..., 0]) & np.isfinite(filled[..., 0])
+    filled = gaps.interpolate_gaps(points, max_gap, times=times_of(pose))
+    interpolated = np.isnan(points).any(axis=-1) & np.isfinite(filled).all(axis=-1)
     position = pose["position"].copy(data=filled)
     return pose.assign(position=position, interpolated=(("time", "keypoint"), interpolated, {"units": "1"}))
 
 
 @per_individual
-def median_filter(pose: xr.Dataset, window: int = 5) -> xr.Dataset:
-    """Running median of each coordinate over an odd number of frames; missing frames neither count nor spread.
+def median_filter(pose: xr.Dataset, window: float) -> xr.Dataset:
+    """Running median of each coordinate over a window of time.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    window : float, seconds
+        Width of the centred window; it shrinks at both ends of the recording.
+
+    Returns
+    -------
+    xarray.Dataset
+        The pose with `position` filtered.
 
     Raises
     ------
-    DatasetError : the window is not an odd positive number
+    DatasetError
+        The pose is malformed.
+    ValueError
+        `window` is not positive.
+
+    Notes
+    -----
+    Missing frames neither count nor spread: NaN stays where it was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import median_filter
+    >>> points = np.array([0.0, 1.0, 90.0, 3.0, 4.0])[:, None, None] * np.ones(3)
+    >>> pose = pose_dataset(points, keypoints=["nose"], times=np.arange(len(points)) / 100, unit="mm")
+    >>> median_filter(pose, 0.05)["position"].values[:, 0, 0]
+    array([1. , 2. , 3. , 3.5, 4. ])
     """
-    return pose.assign(position=pose["position"].copy(data=running_median(points_of(pose), window)))
-
-
-def fill_gaps(values: Array, times: Array, longest: float) -> Array:
-    """Values (n_frames, ...) with straight lines over gaps of at most `longest` seconds."""
-    flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
-    out = np.empty_like(flat)
-    fill_columns(flat, np.asarray(times, float), float(longest), out, 0, flat.shape[1])
-    return out.reshape(values.shape)
-
-
-def running_median(values: Array, window: int) -> Array:
-    """Median over `window` frames about each one, (n_frames, ...); the window is cut short at the ends."""
-    if window < 1 or window % 2 == 0:
-        raise DatasetError(f"the median's window must be an odd number of frames, got {window}")
-    flat = np.ascontiguousarray(values, float).reshape(len(values), -1)
-    out = np.empty_like(flat)
-    over_rows(median_rows if window <= SHORT else long_median_rows, len(flat), flat, window // 2, out)
-    return out.reshape(values.shape)
+    return pose.assign(position=pose["position"].copy(data=medians.median_filter(pose, window)))

@@ -1,8 +1,9 @@
-"""What every labelled door of this part does first: check the pose, find its arrays, tell individuals apart."""
+"""Check a pose dataset, take its arrays out, and apply a function to each individual."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -15,7 +16,7 @@ from ..numerics.threads import over_rows
 from ..timeseries._kernels_filters import infinite_rows
 
 
-def checked(pose: xr.Dataset) -> xr.Dataset:
+def checked(pose: xr.Dataset | xr.DataArray) -> xr.Dataset:
     """The pose with its dimensions in the library's order; unlike `check_pose` it copies no array.
 
     A point with one NaN coordinate is left as it is: every function here treats it as missing.
@@ -24,8 +25,12 @@ def checked(pose: xr.Dataset) -> xr.Dataset:
     ------
     DatasetError : what `check_pose` refuses, naming it
     """
+    if isinstance(pose, xr.DataArray):
+        pose = pose.to_dataset(name="position")
     if not isinstance(pose, xr.Dataset):
-        raise DatasetError(f"a pose is an xarray.Dataset, got {type(pose).__name__}; pose_dataset makes one")
+        raise DatasetError(
+            f"a pose is an xarray.Dataset or a DataArray of positions, got {type(pose).__name__}; see pose_dataset"
+        )
     if "position" in pose and "units" not in pose["position"].attrs:
         raise DatasetError("pose 'position' has no 'units' attribute; set it to the world unit, such as 'mm'")
     if "time" not in pose.dims or pose.sizes["time"] == 0:
@@ -65,19 +70,26 @@ def _refuse_infinite(position: xr.DataArray) -> None:
         )
 
 
-def per_individual(door: Callable) -> Callable:
-    """A door for one animal becomes a door for several: called for each `individual`, results stacked."""
+def per_individual(function: Callable) -> Callable:
+    """Let a labelled function of one animal take several: called for each `individual`, results stacked.
 
-    @functools.wraps(door)
-    def for_all(pose: xr.Dataset, *arguments, **options) -> xr.Dataset:
+    Its options are checked by name, too.
+    """
+    known = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
+
+    @functools.wraps(function)
+    def for_all(pose: xr.Dataset | xr.DataArray, *arguments, **options) -> xr.Dataset:
+        for name in options:
+            if name not in known and name != "pose":
+                hint = nearest(name, known)
+                raise DatasetError(f"{function.__name__} has no option '{name}'{hint}; known: {known}")
         pose = checked(pose)
         if "individual" not in pose.dims:
-            return door(pose, *arguments, **options)
-        parts = [door(pose.isel(individual=i), *arguments, **options) for i in range(pose.sizes["individual"])]
-        names = pose["individual"]
+            return function(pose, *arguments, **options)
+        parts = [function(pose.isel(individual=i), *arguments, **options) for i in range(pose.sizes["individual"])]
         together = xr.concat(
             [part.drop_vars("individual", errors="ignore") for part in parts],
-            dim=names,
+            dim=pose["individual"],
             coords="minimal",
             compat="override",
             join="exact",

@@ -1,4 +1,4 @@
-"""What a coordinate's acceleration may be like, in the kernels' units: a memory, or a stride's rhythm and overtones."""
+"""State-space models of a coordinate's acceleration: one damped rhythm, or a stride's rhythm with overtones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..datasets import Array
 
 # damping λ and rate ω in radians per usual step, and acceleration variances in noise variances per step^4: log bounds
 LOWEST, HIGHEST = np.log([1e-3, 1e-3, 1e-12]), np.log([3.0, 2.0, 1e12])
-# a wide prior, a decade either way, so that a series too short or too still to tell stays near ordinary movement
+# a prior wide by a decade either way keeps the parameters of short or still series near ordinary movement
 EXPECTED, SPREAD = np.log([0.1, 0.1, 1.0]), np.log([10.0, 10.0, 1e8])
 OVERTONES = (1, 2, 3)  # multiples of the stride's rate
 NODES_PER_STEP, N_NODES = 64, 512  # of the table of steps: as fine as this, and up to eight usual steps
@@ -20,7 +20,7 @@ NODES_PER_STEP, N_NODES = 64, 512  # of the table of steps: as fine as this, and
 class MotionModel(NamedTuple):
     """`time_unit`: usual steps that make one unit of the kernels' time; the rest as the kernels want it.
 
-    The table of steps (`_kernels_smoother`) is empty at first, and filled by the kernels with the steps they meet.
+    The table of steps (`_kernels_state_space`) is empty at first, and filled by the kernels with the steps they meet.
     """
 
     time_unit: float
@@ -45,8 +45,8 @@ def log_prior(logs: Array) -> float:
     return float(-0.5 * np.sum(((logs - EXPECTED[which]) / SPREAD[which]) ** 2))
 
 
-def memory_model(logs: Array) -> MotionModel:
-    """Acceleration with a memory and, where there is one, a single rhythm: log damping, log rate, log variance.
+def damped_rhythm_model(logs: Array) -> MotionModel:
+    """Acceleration that is one damped rhythm: log damping, log rate, log variance.
 
     A continuous autoregression with the doubled poles −λ ± iω; states: position, velocity, acceleration and its
     three derivatives.

@@ -1,11 +1,11 @@
-"""Position, velocity, acceleration and jerk of noisy positions: a Kalman smoother that tunes itself by its evidence.
+"""Smooth noisy positions to position, velocity, acceleration and jerk with a Kalman smoother tuned by its evidence.
 
-Each coordinate of each keypoint moves with an acceleration that is a stationary random process with a memory and,
-where the movement has one, a rhythm (a continuous autoregression with poles −λ ± iω); it is seen in white noise. How
-strong the accelerations are against the noise, λ, ω, and whether the rhythm is a stride's with overtones, are chosen
-so that the recording is most probable (Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378; Jones 1980, Technometrics
-22, 389): nothing is set by hand, and the answer has error bars. With λ and ω near 0 the model is the integrated random
-walk of most RTS smoothers, which on a gallop does worse (benchmarks/kinematics.py).
+Each coordinate of each keypoint moves with an acceleration that is a stationary random process with a correlation time
+and, where the movement has one, a rhythm (a continuous autoregression with poles −λ ± iω), observed in white noise. The
+strength of the accelerations against the noise, λ, ω, and whether the rhythm has a stride's overtones, are those of
+greatest evidence (Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378; Jones 1980, Technometrics 22, 389). With λ and ω
+near 0 the model is the integrated random walk of most RTS smoothers, which is less accurate on a gallop
+(benchmarks/kinematics.py).
 """
 
 from __future__ import annotations
@@ -19,26 +19,46 @@ from scipy.optimize import minimize
 from ..datasets import Array
 from ..numerics.threads import over_items
 from ._kernels_state_space import ForwardPass, filter_series, smooth_series
-from .motion_models import OVERTONES, MotionModel, clipped, log_prior, memory_model, stride_model
+from .motion_models import OVERTONES, MotionModel, clipped, damped_rhythm_model, log_prior, stride_model
 
 N_STATES = 4  # position, velocity, acceleration, jerk
-FEWEST = 8  # observations of a keypoint below which nothing is said
-# frames that speak for a series' evidence, half as many uneven ones, which cost eight times as much
-TUNING_FRAMES = 2_000
-TUNING_BLOCK = 500  # a longer series is heard in evenly spaced blocks of so many
-CLEARLY = 5.0  # log evidence by which a stride's overtones must beat a plain memory
-WORTH = 30.0  # how far behind the memory a stride's first guess may lie and still be refined
+FEWEST = 8  # observations of a keypoint below which nothing is estimated: the models have up to five parameters
+# observations (a budget of computation, not a stretch of time) that the evidence is computed from, in evenly spaced
+# blocks; half as many where frames are uneven, which cost eight times as much
+TUNING_FRAMES, TUNING_BLOCK = 2_000, 500
+MARGIN = 5.0  # log evidence by which the model with overtones must exceed the one without
+REFINED = 30.0  # log evidence by which the overtones' first guess may fall behind and still be refined
 Maker = Callable[[Array], MotionModel]
-PIECE, OVERLAP = 20_000, 1_000  # frames smoothed at a time, so that memory does not grow with the recording
+# frames smoothed at a time, and the overlap of two such pieces: the longest memory that a model may have
+CHUNK, OVERLAP = 20_000, 1_000
 
 
 class SmoothedMotion(NamedTuple):
-    """States (4, n_frames, n_keypoints, 3): position, velocity, acceleration, jerk (seconds); and their variances."""
+    """Smoothed positions and their derivatives, with variances.
+
+    Parameters
+    ----------
+    states : ndarray, shape (4, n_frames, n_keypoints, 3), world units per second^0 to second^3
+        Position, velocity, acceleration and jerk.
+    variances : ndarray, shape (4, n_frames, n_keypoints, 3), squares of those units
+        Variance of each state.
+    noise : ndarray, shape (n_keypoints, 3), world units
+        Standard deviation of the measurements.
+    rhythm : ndarray, shape (n_keypoints, 3), hertz
+        Base frequency at which the acceleration oscillates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.timeseries import smooth_motion
+    >>> smooth_motion(np.zeros((20, 1, 3)), np.arange(20) / 100).noise
+    array([[0., 0., 0.]])
+    """
 
     states: Array
     variances: Array
-    noise: Array  # (n_keypoints, 3) standard deviation of the measurements, world units
-    rhythm: Array  # (n_keypoints, 3) Hz, the base rate at which the acceleration swings
+    noise: Array
+    rhythm: Array
 
 
 class Tuning(NamedTuple):
@@ -49,25 +69,50 @@ class Tuning(NamedTuple):
     rate: float  # radians per usual step
 
 
-def smooth_motion(points_3d: Array, times: Array, *, relative_variance: Array | None = None) -> SmoothedMotion:
-    """Smooth every coordinate of every keypoint with the parameters that make the recording most probable.
+def smooth_motion(
+    points_3d: Array, times: Array, *, relative_variance: Array | None = None, chunk_frames: int = CHUNK
+) -> SmoothedMotion:
+    """Smooth every coordinate of every keypoint under the model that makes the recording most probable.
 
     Parameters
     ----------
-    points_3d : (n_frames, n_keypoints, 3), world units; NaN where missing
-    times : (n_frames,), seconds, increasing, not necessarily evenly
-    relative_variance : (n_frames, n_keypoints), how noisy each point is compared with the others; None: all the same
+    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+        NaN where missing.
+    times : ndarray, shape (n_frames,), seconds
+        Increasing, not necessarily evenly.
+    relative_variance : ndarray, shape (n_frames, n_keypoints), optional
+        How noisy each point is compared with the others; None: all the same.
+    chunk_frames : int
+        Frames smoothed at a time, so that memory does not grow with the recording.
 
     Returns
     -------
-    states and variances, NaN before a keypoint's first and after its last observation and where it has fewer than 8;
-    inside gaps they are the smoother's interpolation, whose variance grows with the gap
+    SmoothedMotion
+        States, their variances, the noise and the rhythm.
+
+    Notes
+    -----
+    NaN before a keypoint's first and after its last observation, and where it has fewer than 8 observations. Inside
+    gaps the states are the smoother's interpolation, whose variance grows with the gap.
+
+    References
+    ----------
+    Kitagawa & Gersch 1984, J. Am. Stat. Assoc. 79, 378; Jones 1980, Technometrics 22, 389.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.timeseries import smooth_motion
+    >>> times = np.arange(20) / 100
+    >>> motion = smooth_motion(np.full((20, 1, 3), 7.0), times)
+    >>> motion.states[:2, 0, 0, 0]
+    array([7., 0.])
     """
     n_frames, n_keypoints = points_3d.shape[:2]
     intervals = np.diff(times)
     step = float(np.median(intervals)) if n_frames > 1 else 1.0
     steps = np.concatenate([[1.0], intervals / step])
-    steps[np.abs(steps - 1) < 1e-6] = 1.0  # times written as decimals wobble in the last digits
+    steps[np.abs(steps - 1) < 1e-6] = 1.0  # times written with few decimals
     states = np.full((N_STATES, n_frames, n_keypoints, 3), np.nan)
     variances = np.full_like(states, np.nan)
     noise, rhythm = np.full((2, n_keypoints, 3), np.nan)
@@ -82,7 +127,7 @@ def smooth_motion(points_3d: Array, times: Array, *, relative_variance: Array | 
         if len(seen) < FEWEST:
             return
         span = slice(seen[0], seen[-1] + 1)
-        found, spread, tuned = _smooth_series(y[span], steps[span], relative[span])
+        found, spread, tuned = _smooth_series(y[span], steps[span], relative[span], chunk_frames)
         states[:, span, k, c] = found.T * scales
         variances[:, span, k, c] = spread.T * scales**2
         noise[k, c] = tuned.noise if tuned else 0.0
@@ -99,7 +144,7 @@ def _relative(variance: Array) -> Array:
     return known / middle
 
 
-def _smooth_series(y: Array, steps: Array, relative: Array) -> tuple[Array, Array, Tuning | None]:
+def _smooth_series(y: Array, steps: Array, relative: Array, chunk: int) -> tuple[Array, Array, Tuning | None]:
     """States (n, 4) and variances of one series in units of its usual step."""
     n, centre = len(y), y[0]
     scale = float(np.nanmax(np.abs(y - centre)))
@@ -108,9 +153,9 @@ def _smooth_series(y: Array, steps: Array, relative: Array) -> tuple[Array, Arra
     y, relative = (y - centre) / scale, np.where(np.isfinite(relative), relative, 1.0)
     tuned = tune(y, steps, relative)
     states, variances = np.empty((2, n, N_STATES))
-    for start in range(0, n, PIECE):
-        first, last = _observed_from(y, max(start - OVERLAP, 0)), min(start + PIECE + OVERLAP, n)
-        inner = slice(start, min(start + PIECE, n))
+    for start in range(0, n, chunk):
+        first, last = _observed_from(y, max(start - OVERLAP, 0)), min(start + chunk + OVERLAP, n)
+        inner = slice(start, min(start + chunk, n))
         piece = _smooth_piece(y[first:last] / tuned.noise, steps[first:last], relative[first:last], tuned.model)
         states[inner], variances[inner] = (part[inner.start - first : inner.stop - first] for part in piece)
     sigma = tuned.noise * scale
@@ -138,7 +183,7 @@ def _smooth_piece(y: Array, steps: Array, relative: Array, model: MotionModel) -
 
 
 def tune(y: Array, steps: Array, relative: Array) -> Tuning:
-    """The model of greatest evidence: with a memory only, or a stride's overtones where those make y more probable."""
+    """The model of greatest evidence: with or without a stride's overtones."""
     series = (y, steps, relative)
     blocks = _blocks(y, TUNING_FRAMES if np.ptp(steps) < 1e-6 else TUNING_FRAMES // 2)
     memory = [
@@ -147,15 +192,15 @@ def tune(y: Array, steps: Array, relative: Array) -> Tuning:
         for rate in (0.03, 0.1, 0.3, 0.8)
         for power in (1e-6, 1e-4, 1e-2, 1.0, 1e3)
     ]
-    make, (best, cost) = memory_model, _search(memory_model, memory, series, blocks)
+    make, (best, cost) = damped_rhythm_model, _search(damped_rhythm_model, memory, series, blocks)
     damping, rate, power = np.exp(best)
     stride = [
         np.log([d, r, *(power / k for k in OVERTONES)])
         for d in (0.01, 0.04)
         for r in np.hypot(rate, damping) * np.geomspace(0.25, 1.1, 16)
     ]
-    other, other_cost = _search(stride_model, stride, series, blocks, worth=cost + WORTH)
-    if other_cost < cost - CLEARLY:
+    other, other_cost = _search(stride_model, stride, series, blocks, worth=cost + REFINED)
+    if other_cost < cost - MARGIN:
         make, best = stride_model, other
     noise = _cost(make, best, series, blocks)[1]
     return Tuning(make(best), noise, float(np.exp(best[1])))

@@ -2,7 +2,7 @@
 
 from ..cameras.regions import Region, mirror_camera, region_camera, split_views
 from ..datasets import Skeleton
-from ..timeseries.medians import hampel_filter, interpolate_gaps, median_filter
+from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import leave_one_camera_out, predict_left_out

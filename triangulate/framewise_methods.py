@@ -11,7 +11,9 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, fps_of, pose_dataset
 from ..numerics.arrays import Array
-from ..timeseries.medians import interpolate_gaps, median_filter
+from ..timeseries.gaps import interpolate_gaps
+from ..timeseries.medians import running_median
+from ..timeseries.sampling import window_frames
 from .points.consensus import estimate_sigma, triangulate_ransac
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.input_checks import in_order
@@ -93,43 +95,41 @@ def framewise_pieces(
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
     sigma = noise(views, rig)
-    window_frames = _odd_frames(window, views) if method == "median" else 1
-    gap_frames = _frames(max_gap, views) if max_gap > 0 else 0
-    n_frames = views.sizes["time"]
+    interval = 1.0 / fps_of(views)
+    # without a window at least three frames
+    width = window_frames(max(_MEDIAN_WINDOW, 3 * interval) if window is None else window, interval)
+    n_median = width if method == "median" else 1
+    times = np.asarray(views["time"].values, dtype=float)
+    n_frames = len(times)
     chunk = max(1, n_frames if chunk_frames is None else int(chunk_frames))
-    overlap = window_frames // 2 + (gap_frames + 1 if gap_frames > 0 else 0)
     for start in range(0, max(n_frames, 1), chunk):
-        stop, low = min(start + chunk, n_frames), max(start - overlap, 0)
-        part = check_views(views.isel(time=slice(low, stop + overlap)))
+        stop = min(start + chunk, n_frames)
+        low, high = _reach(times, start, stop, max_gap + interval if max_gap > 0 else 0.0, n_median // 2)
+        part = check_views(views.isel(time=slice(low, high)))
         part = part if sides is None else unswapped(part, rig, sides, sigma)
-        pose = _framewise(part, rig, method, window_frames, gap_frames, sigma, options)
+        pose = _framewise(part, rig, method, n_median, max_gap, sigma, options)
         yield pose.isel(time=slice(start - low, stop - low))
 
 
-def _frames(seconds: float, views: xr.Dataset) -> int:
-    """Whole frames in a stretch of time; a millionth of a frame short of one counts as one."""
-    return int(seconds * fps_of(views) + 1e-6)
-
-
-def _odd_frames(window: float | None, views: xr.Dataset) -> int:
-    """Odd number of frames of a running window of so many seconds, at least three where it is not given."""
-    if window is not None and not window > 0:
-        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    if window is None:
-        return max(3, _odd_frames(_MEDIAN_WINDOW, views))
-    return 2 * (_frames(window, views) // 2) + 1
+def _reach(times: Array, start: int, stop: int, seconds: float, n_frames: int) -> tuple[int, int]:
+    """First and last + 1 frame that lie within so many seconds and then so many frames of the frames start to stop."""
+    if start == stop:
+        return start, stop
+    low = np.searchsorted(times, times[start] - seconds, side="left")
+    high = np.searchsorted(times, times[stop - 1] + seconds, side="right")
+    return max(int(low) - n_frames, 0), int(high) + n_frames
 
 
 def _framewise(
-    views: xr.Dataset, rig: CameraRig, method: str, window: int, max_gap: int, sigma: Array, options: dict
+    views: xr.Dataset, rig: CameraRig, method: str, n_median: int, max_gap: float, sigma: Array, options: dict
 ) -> xr.Dataset:
-    """The pose of a stretch; window and max_gap in frames."""
+    """The pose of a stretch; `n_median` frames of the running median, `max_gap` in seconds."""
     variables: dict[str, Any] = METHODS[method](*view_arrays(views), rig, sigma, options)
     points_3d, times = variables.pop("position"), np.asarray(views["time"].values, dtype=float)
     if method == "median":
-        points_3d = median_filter(points_3d, window)
+        points_3d = running_median(points_3d, n_median)
     if max_gap > 0:
-        points_3d = interpolate_gaps(points_3d, max_gap, times)
+        points_3d = interpolate_gaps(points_3d, max_gap, times=times)
     keypoints = [str(name) for name in views["keypoint"].values]
     return pose_dataset(points_3d, keypoints=keypoints, times=times, unit=rig.unit, cameras=rig.names, **variables)
 

@@ -3,7 +3,6 @@ import pytest
 from scipy.linalg import expm
 
 from muybridge.kinematics import smooth_motion
-from muybridge.timeseries import state_space
 from muybridge.timeseries._kernels_state_space import (
     ForwardPass,
     filter_series,
@@ -11,14 +10,14 @@ from muybridge.timeseries._kernels_state_space import (
     tabled_transition,
     transition,
 )
-from muybridge.timeseries.motion_models import memory_model, stride_model
+from muybridge.timeseries.motion_models import damped_rhythm_model, stride_model
 from muybridge.timeseries.state_space import tune
 from tests.kinematics.synthetic import gallop
 
 
 def made_by(make, values):
     """A model of (damping, rate, variance); a stride's overtones get a third less variance each."""
-    variances = [values[2]] if make is memory_model else [values[2], values[2] * 2 / 3, values[2] / 3]
+    variances = [values[2]] if make is damped_rhythm_model else [values[2], values[2] * 2 / 3, values[2] / 3]
     return make(np.log([*values[:2], *variances]))
 
 
@@ -52,7 +51,7 @@ def batch_smoother(y, steps, relative, model, first_mean, first_covariance):
     return after.reshape(-1, n), variance.reshape(-1, n)
 
 
-@pytest.mark.parametrize("make", [memory_model, stride_model])
+@pytest.mark.parametrize("make", [damped_rhythm_model, stride_model])
 @pytest.mark.parametrize("step", [0.3, 1.0, 7.0])
 def test_the_transition_equals_the_matrix_exponential(make, step):
     model = made_by(make, [0.1, 0.3, 2.0])
@@ -65,7 +64,7 @@ def test_the_transition_equals_the_matrix_exponential(make, step):
     np.testing.assert_allclose(Q, twin, atol=1e-7 * np.abs(twin).max())
 
 
-@pytest.mark.parametrize("make", [memory_model, stride_model])
+@pytest.mark.parametrize("make", [damped_rhythm_model, stride_model])
 @pytest.mark.parametrize("step", [0.3003, 1.0, 1.51, 5.994, 12.3])
 def test_the_table_of_steps_says_what_the_transition_says(make, step):
     model = made_by(make, [0.1, 0.3, 2.0])
@@ -80,17 +79,17 @@ def test_the_table_of_steps_says_what_the_transition_says(make, step):
         np.testing.assert_allclose(tabled_Q, tabled_Q.T, rtol=1e-9, atol=1e-12 * np.abs(Q).max())
 
 
-@pytest.mark.parametrize("make", [memory_model, stride_model])
+@pytest.mark.parametrize("make", [damped_rhythm_model, stride_model])
 def test_the_acceleration_is_stationary(make):
     model = made_by(make, [0.05, 0.2, 3.0])
     A, source = model.drift[2:, 2:], model.diffusion[2:, 2:]
     balance = A @ model.stationary + model.stationary @ A.T + source
     np.testing.assert_allclose(balance, 0, atol=1e-9 * np.abs(source).max())
-    powers = 3.0 if make is memory_model else 3.0 + 2.0 + 1.0
+    powers = 3.0 if make is damped_rhythm_model else 3.0 + 2.0 + 1.0
     assert model.stationary[0, 0] * model.time_unit**-4 == pytest.approx(powers)
 
 
-@pytest.mark.parametrize("make", [memory_model, stride_model])
+@pytest.mark.parametrize("make", [damped_rhythm_model, stride_model])
 def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(make):
     rng = np.random.default_rng(0)
     model = made_by(make, [0.2, 0.3, 1.0])
@@ -111,7 +110,7 @@ def test_filter_and_smoother_equal_the_batch_answer_with_gaps_and_uneven_steps(m
 def test_settling_changes_nothing():
     """Where the gain has settled the covariance is not updated; an unsettled pass must say the same."""
     rng = np.random.default_rng(1)
-    model = memory_model(np.log([0.2, 0.4, 3.0]))
+    model = damped_rhythm_model(np.log([0.2, 0.4, 3.0]))
     y = gallop(rng)[1] / 0.005
     even = np.ones(300) / model.time_unit
     nearly = even * (1 + 1e-12 * (np.arange(300) % 2))  # never twice the same step, so never settled
@@ -181,19 +180,30 @@ def test_noisier_frames_count_less():
     assert errors[0] < 0.6 * errors[1]
 
 
-def test_long_recordings_are_smoothed_in_pieces_that_fit_together(monkeypatch):
-
+def test_long_recordings_are_smoothed_in_pieces_that_fit_together():
     rng = np.random.default_rng(7)
     t, x, _ = gallop(rng, duration=20)
     points = x[:, None, None] * np.ones(3)
     points[700:720] = np.nan
-    whole = smooth_motion(points, t)
-    monkeypatch.setattr(state_space, "PIECE", 500)
-    monkeypatch.setattr(state_space, "OVERLAP", 200)
-    pieces = smooth_motion(points, t)
+    whole, pieces = smooth_motion(points, t), smooth_motion(points, t, chunk_frames=500)
     apart = np.abs(pieces.states[1] - whole.states[1]) / np.sqrt(whole.variances[1])
-    assert apart.max() < 0.5
-    assert np.median(apart) < 0.1
+    assert apart.max() < 0.01
+
+
+@pytest.mark.parametrize("fps", [30, 200])
+def test_error_bars_and_rhythm_hold_at_low_and_high_frame_rates(fps):
+    rng = np.random.default_rng(11)
+    squares, inside, rhythms = [], [], []
+    for _ in range(6):
+        t, x, v = gallop(rng, fps=fps, duration=4.0)
+        motion = smooth_motion(x[:, None, None] * np.ones(3), t)
+        errors = (motion.states[1, :, 0, 0] - v) ** 2 / motion.variances[1, :, 0, 0]
+        squares.append(np.mean(errors))
+        inside.append(np.mean(errors < 1.96**2))
+        rhythms.append(motion.rhythm[0, 0])
+    assert 0.5 < np.mean(squares) < 1.7
+    assert 0.9 < np.mean(inside) < 0.99
+    np.testing.assert_allclose(rhythms, 3.5, rtol=0.1)
 
 
 def test_the_answer_is_the_same_on_every_run():

@@ -45,7 +45,7 @@ def test_each_method_is_its_array_function(recording, views):
         "dlt": triangulate_dlt(points_2d, rig, confidence=confidence),
         "pairs": triangulate_pairs(points_2d, rig, confidence=confidence),
         "ransac": robust,
-        "median": median_filter(robust, 7),
+        "median": median_filter(robust, 0.07, fps=100),
     }
     for method, points_3d in expected.items():
         pose = check_pose(reconstruct(views, rig, method=method, **({"window": 0.07} if method == "median" else {})))
@@ -215,4 +215,4 @@ def test_windows_and_gaps_are_the_same_stretch_of_time_at_any_frame_rate(recordi
     timed = views.assign_coords(time=np.arange(120) / fps)
     robust = triangulate_ransac(recording.points_2d, recording.rig, confidence=recording.confidence).points_3d
     found = reconstruct(timed, recording.rig, method="median", window=0.07)
-    np.testing.assert_array_equal(found["position"], median_filter(robust, n_frames))
+    np.testing.assert_array_equal(found["position"], median_filter(robust, n_frames / fps, fps=fps))

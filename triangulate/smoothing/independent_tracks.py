@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array, evenly_spread
-from ...timeseries.medians import median_filter
+from ...timeseries.medians import running_median
 from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
 
@@ -146,7 +146,7 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
 
 def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
     """(n_frames, n_keypoints) points far from the median of their neighbours: one alone can ruin a process variance."""
-    distance = np.linalg.norm(points_3d - median_filter(points_3d, _NEIGHBOURS), axis=-1)
+    distance = np.linalg.norm(points_3d - running_median(points_3d, _NEIGHBOURS), axis=-1)
     usual = [np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 0.0 for d in distance.T]
     return distance > _FAR * (np.array(usual) + pixel)
 
