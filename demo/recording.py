@@ -86,14 +86,32 @@ def render_demo(
 
     Parameters
     ----------
-    seed : of the noise, the labels' jitter and the motions
-    n_frames, n_board_frames : length of each video, at 100 and 10 frames per second
-    n_labelled : instants labelled in all six views
+    folder : str or PathLike
+        Where to write; it is made where it does not exist.
+    seed : int, optional
+        Of the noise, the labels' jitter and the motions.
+    n_frames : int, frames, optional
+        Length of each video, at 100 frames per second.
+    n_board_frames : int, frames, optional
+        Length of each board video, at 10 frames per second.
+    n_labelled : int, optional
+        Instants labelled in all six views.
+    progress : bool, optional
+        Show a progress bar.
 
     Raises
     ------
-    ValueError : one of the numbers is below 1
-    OSError : a file cannot be written
+    ValueError
+        One of the numbers is below 1.
+    OSError
+        A file cannot be written.
+
+    Examples
+    --------
+    Rendering takes some ten seconds:
+
+    >>> from muybridge.demo import render_demo
+    >>> render_demo("demo", n_frames=20)  # doctest: +SKIP
     """
     for name, n in (("n_frames", n_frames), ("n_board_frames", n_board_frames), ("n_labelled", n_labelled)):
         if n < 1:

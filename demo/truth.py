@@ -37,15 +37,40 @@ def compare_with_truth(
 
     Parameters
     ----------
-    pose : in the world of `rig`, which must be given with it
+    folder : str or PathLike
+        The folder that `render_demo` wrote.
+    rig : CameraRig, optional
+        Calibrated cameras; their names are the truth's.
+    views : xarray.Dataset, optional
+        Detected keypoints (view, time, keypoint, space), pixels; NaN counts as not found.
+    pose : xarray.Dataset, optional
+        3D keypoints in the world of `rig`, which must be given with it.
+    kinematics : xarray.Dataset, optional
+        Joint angles, radians, and `stance` where the gait is known.
 
     Returns
     -------
-    columns stage, quantity, value, unit, goal (NaN where none is set); a goal bounds the value from above
+    pandas.DataFrame
+        Columns stage, quantity, value, unit, goal; a goal bounds the value from above and is NaN where none is set.
 
     Raises
     ------
-    DatasetError : the truth is missing, or names, times or units do not fit it
+    DatasetError
+        The truth is missing, or names, times or units do not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig, write_rig
+    >>> from muybridge.datasets import pose_dataset, write_dataset
+    >>> from muybridge.demo import compare_with_truth
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> true = pose_dataset(np.zeros((3, 1, 3)), keypoints=["nose"], times=[0.0, 0.1, 0.2], unit="mm")
+    >>> _ = write_dataset(true, "truth.nc"), write_rig(rig, "truth_rig.toml")
+    >>> table = compare_with_truth(".", rig=rig, pose=true.assign(position=true["position"] + 2.0))
+    >>> table.query("quantity == '3D point, median' and unit == 'mm'")["value"].round(3).tolist()
+    [3.464]
     """
     folder = Path(folder)
     truth = read_dataset(folder / "truth.nc")

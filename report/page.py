@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs neither network nor WebGL, written atomically."""
+"""Write the report: one HTML file that needs neither network nor WebGL."""
 
 from __future__ import annotations
 
@@ -35,27 +35,60 @@ def write_report(
     errors: pd.DataFrame | None = None,
     strides: pd.DataFrame | None = None,
 ) -> Path:
-    """Write what a session found as one HTML file; each part appears where its input is given.
+    """Write the results of a session as one HTML file that needs no network.
+
+    Each section appears where its input is given.
 
     Parameters
     ----------
-    path : the file; its folder is made, an old file is replaced only by a complete new one
-    title, summary : the heading, and label -> text of the first section
-    rig : CameraRig; draws the cameras, the vertical and the reprojections
-    calibration_report : CalibrationReport; its table, warnings and plots
-    views, pose, kinematics : the labelled datasets; missing points stay gaps
-    skeleton : bones and sides of the player and of the overlay
-    videos : {camera: path}, for frames under the reprojections; the first 900 frames at most are read
-    errors : table against a known truth, as the demo has it
-    strides : table of `gait`, one row per stride; the gait diagram needs `stance` in `kinematics`
+    path : str or PathLike
+        The file; its folder is made, and an old file is replaced only by a complete new one.
+    title : str
+        The heading.
+    summary : mapping of str to object
+        Label and text of each line of the first section.
+    rig : CameraRig, optional
+        Draws the cameras, the vertical and the reprojections.
+    calibration_report : CalibrationReport, optional
+        Its table, warnings and plots.
+    views : xarray.Dataset, optional
+        Detected keypoints (view, time, keypoint, space), pixels.
+    pose : xarray.Dataset, optional
+        3D keypoints, with `reprojection_error` as `reconstruct` stores it; without it the errors are computed from
+        `views` and `rig`.
+    kinematics : xarray.Dataset, optional
+        Joint angles and velocities, and `stance` for the gait diagram.
+    skeleton : Skeleton, optional
+        Bones and sides of the player and of the pictures.
+    videos : mapping of str to path, optional
+        Video of each camera, for pictures under the reprojections; the first 900 frames at most are read.
+    errors : pandas.DataFrame, optional
+        Errors against a known truth, as `compare_with_truth` of the demo gives.
+    strides : pandas.DataFrame, optional
+        Table of `gait`, one row per stride.
 
     Returns
     -------
-    the path of the written file; the same input gives the same bytes
+    Path
+        The written file; the same input gives the same bytes.
 
     Raises
     ------
-    DatasetError : a dataset is not laid out as its stage writes it
+    DatasetError
+        A dataset is not laid out as its stage writes it.
+
+    Notes
+    -----
+    Missing points (NaN) are gaps in curves and in the player, and counted in the tables.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.report import write_report
+    >>> pose = pose_dataset(np.zeros((4, 2, 3)), keypoints=["nose", "tail"], times=[0.0, 0.1, 0.2, 0.3], unit="mm")
+    >>> write_report("report.html", title="A still animal", summary={"Animal": "a rat"}, pose=pose).name
+    'report.html'
     """
     views = None if views is None else check_views(views)
     pose = None if pose is None else check_pose(pose)

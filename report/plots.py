@@ -19,8 +19,27 @@ def plot_error_shares(errors: Array, names: Sequence[str], ax: Axes) -> Axes:
 
     Parameters
     ----------
-    errors : (n_cameras, ...) pixels; NaN is left out
-    names : of the cameras
+    errors : ndarray, shape (n_cameras, ...), pixels
+        Reprojection errors; NaN is left out.
+    names : sequence of str
+        Names of the cameras.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The axes drawn into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from muybridge.report import plot_error_shares
+    >>> errors = np.random.default_rng(0).exponential(1.0, (2, 100))
+    >>> ax = plot_error_shares(errors, ["left", "right"], Figure().add_subplot())
+    >>> [line.get_label() for line in ax.lines]
+    ['left', 'right']
     """
     widest = 1.0
     for one, name in zip(np.asarray(errors, float), names, strict=True):
@@ -37,13 +56,36 @@ def plot_error_shares(errors: Array, names: Sequence[str], ax: Axes) -> Axes:
 
 
 def plot_presence(shares: Array, times: Array, names: Sequence[str], ax: Axes, *, label: str, top: float = 1.0) -> Axes:
-    """A band per keypoint that darkens with how well it was seen.
+    """A band per keypoint over time, darker where more cameras or frames observed it.
 
     Parameters
     ----------
-    shares : (n_bins, n_keypoints) what was seen, 0 to `top`; NaN draws as 0
-    times : (n_bins + 1,) seconds, the bins' edges
-    label : what the shade means
+    shares : ndarray, shape (n_bins, n_keypoints)
+        What was observed, 0 to `top`; NaN draws as 0.
+    times : ndarray, shape (n_bins + 1,), seconds
+        Edges of the bins.
+    names : sequence of str
+        Names of the keypoints.
+    ax : Axes
+        Where to draw.
+    label : str
+        What the shade means.
+    top : float, optional
+        The value of the darkest shade.
+
+    Returns
+    -------
+    Axes
+        The axes drawn into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from muybridge.report import plot_presence
+    >>> ax = plot_presence(np.eye(2), np.arange(3.0), ["nose", "tail"], Figure().add_subplot(), label="share of frames")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['nose', 'tail']
     """
     extent = (float(times[0]), float(times[-1]), len(names) - 0.5, -0.5)
     image = ax.imshow(
@@ -68,7 +110,27 @@ def plot_bone_lengths(lengths: Array, names: Sequence[str], ax: Axes) -> Axes:
 
     Parameters
     ----------
-    lengths : (n_frames, n_bones) world units; a bone that is never seen whole stays empty
+    lengths : ndarray, shape (n_frames, n_bones), world units
+        NaN where an end is missing; a bone that is never observed whole stays empty.
+    names : sequence of str
+        Names of the bones.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The axes drawn into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from muybridge.report import plot_bone_lengths
+    >>> lengths = np.random.default_rng(0).normal([90, 80], 1.0, (50, 2))
+    >>> ax = plot_bone_lengths(lengths, ["femur", "tibia"], Figure().add_subplot())
+    >>> ax.get_xlabel()
+    'length, % from the median'
     """
     for row, one in enumerate(np.asarray(lengths, float).T):
         values = one[np.isfinite(one)]
@@ -102,7 +164,33 @@ def plot_speed(
 
 
 def plot_lone_frames(times: Array, values: Array, ax: Axes, *, colour: str = "C0") -> Axes:
-    """Dots at the (n_frames,) values between two gaps, where a line shows nothing."""
+    """Dots at the values between two gaps, where a line shows nothing.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n_frames,), seconds
+        Time of each frame.
+    values : ndarray, shape (n_frames,)
+        What the line shows; NaN is a gap.
+    ax : Axes
+        Where to draw.
+    colour : str, optional
+        Colour of the line.
+
+    Returns
+    -------
+    Axes
+        The axes drawn into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from muybridge.report import plot_lone_frames
+    >>> ax = plot_lone_frames(np.arange(4.0), np.array([1.0, np.nan, 2.0, np.nan]), Figure().add_subplot())
+    >>> ax.lines[0].get_ydata().tolist()
+    [1.0, 2.0]
+    """
     before, after = np.r_[np.nan, values[:-1]], np.r_[values[1:], np.nan]
     alone = np.isfinite(values) & ~np.isfinite(before) & ~np.isfinite(after)
     if alone.any():

@@ -43,7 +43,7 @@ class SessionError(ValueError):
 
 @dataclass(frozen=True)
 class CameraSources:
-    """What one camera brings: each a path, a tuple of image paths (board), or None."""
+    """The files of one camera: each a path, a tuple of image paths (board), or None."""
 
     video: Path | None = None
     board: Path | tuple[Path, ...] | None = None
@@ -52,11 +52,48 @@ class CameraSources:
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One recording: its files, the animal, and the options of each step.
+    """One recording: its files, the animal, and the options of each step, as session.toml states them.
 
-    `options[step]` are keyword arguments of the step's public function; `rig` is a file of cameras that come from
-    elsewhere, `limbs` names each limb's foot keypoint, `up` the vertical (three numbers) where the rig does not say,
-    `floor_frame` the board frame that sets the world.
+    Parameters
+    ----------
+    path : Path
+        The session file; its folder is where relative paths begin.
+    name : str
+        Title of the report.
+    output : Path
+        Folder of the results.
+    unit : str
+        World unit of the board's lengths and of the results, such as "mm".
+    fps : float, hertz, optional
+        Frame rate; None: that of the videos.
+    cameras : dict of str to CameraSources
+        The files of each camera.
+    board : mapping, optional
+        The table [board]: the kind of calibration board and its arguments.
+    skeleton : Skeleton, optional
+        Keypoints and bones of the animal.
+    joints : mapping
+        The joints whose angles are computed, as `joint_angles` takes them.
+    limbs : mapping of str to str
+        The keypoint of each limb's foot, for the gait.
+    rig : Path, optional
+        A rig file where the cameras are calibrated elsewhere.
+    up : tuple of 3 floats, optional
+        Vertical direction, where the rig does not state it.
+    floor_frame : int, optional
+        The board frame in which the board lies on the floor: it sets the world's origin and axes.
+    options : mapping of str to dict
+        Options of each step: keyword arguments of its public function.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from muybridge.session import read_session
+    >>> lines = ["[session]", "name = 'cat'", "rig = 'rig.toml'", "[cameras.a]", "[cameras.b]"]
+    >>> _ = Path("session.toml").write_text("\\n".join(lines))
+    >>> session = read_session("session.toml")
+    >>> session.name, list(session.cameras), session.output.name
+    ('cat', ['a', 'b'], 'results')
     """
 
     path: Path
@@ -76,15 +113,38 @@ class Session:
 
     @property
     def folder(self) -> Path:
+        """The folder of the session file."""
         return self.path.parent
 
     def sources(self, kind: str) -> dict[str, Any]:
-        """{camera: source} of one kind ("video", "board" or "points"), of the cameras that have it."""
+        """The files of one kind, of the cameras that have one.
+
+        Parameters
+        ----------
+        kind : {"video", "board", "points"}
+            What the files show: the animal, the calibration board, or 2D points found by another tool.
+
+        Returns
+        -------
+        dict of str to Path or tuple of Path
+            The file of each camera; several images of a board are a tuple.
+        """
         found = {name: getattr(camera, kind) for name, camera in self.cameras.items()}
         return {name: source for name, source in found.items() if source is not None}
 
     def make_board(self) -> CharucoBoard | Checkerboard:
-        """The calibration board. Raises SessionError where [board] is absent or does not describe one."""
+        """The calibration board that the table [board] describes.
+
+        Returns
+        -------
+        CharucoBoard or Checkerboard
+            The board.
+
+        Raises
+        ------
+        SessionError
+            The table is absent or does not describe a board.
+        """
         from ..calibration import CharucoBoard, Checkerboard
 
         if self.board is None:
@@ -111,9 +171,28 @@ class Session:
 def read_session(path: str | os.PathLike) -> Session:
     """Read a session file, or the session.toml of a folder.
 
+    Parameters
+    ----------
+    path : str or PathLike
+        The file, or the folder that holds it.
+
+    Returns
+    -------
+    Session
+        The typed contents, with absolute paths.
+
     Raises
     ------
-    SessionError : the file is missing or no TOML, or an entry is unknown, of the wrong type, or names what is not there
+    SessionError
+        The file is missing or no TOML, or an entry is unknown, of the wrong type, or names a file that does not exist.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from muybridge.session import read_session
+    >>> _ = Path("session.toml").write_text("[session]\\nunit = 'mm'\\n[cameras.left]\\n")
+    >>> read_session("session.toml").unit
+    'mm'
     """
     path = Path(path)
     path = path / "session.toml" if path.is_dir() else path

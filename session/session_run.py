@@ -51,13 +51,12 @@ def run_session(
 
     Examples
     --------
-    A folder without recordings has nothing to run; one with recordings takes minutes:
+    A session whose cameras come from a rig file has nothing to calibrate; the other steps take minutes:
 
     >>> from pathlib import Path
-    >>> from muybridge.session import read_session
-    >>> text = "[session]\\nrig = 'rig.toml'\\n[cameras.a]\\n[cameras.b]\\n"
-    >>> _ = Path("session.toml").write_text(text)
-    >>> run_session(read_session("session.toml"), ("calibrate",))  # the cameras come from a file
+    >>> from muybridge.session import read_session, run_session
+    >>> _ = Path("session.toml").write_text("[session]\\nrig = 'rig.toml'\\n[cameras.a]\\n[cameras.b]\\n")
+    >>> run_session(read_session("session.toml"), ("calibrate",))
     {}
     """
     say = say or (lambda line: None)
