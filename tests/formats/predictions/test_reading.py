@@ -336,3 +336,17 @@ def test_two_scorers_and_half_points_are_refused(tmp_path):
 def test_sources_that_are_no_paths_are_one_sentence(sources):
     with pytest.raises(FormatError, match="given by its path"):
         read_views(sources, fps=30.0)
+
+
+@needs_shared
+@pytest.mark.shared
+def test_every_way_in_which_pandas_stores_a_table_gives_the_same_points():
+    folder = SHARED / "cases" / "h5-variants"
+    first = read_track(folder / "v00.h5")
+    for n in (1, 2, 4, 5, 7, 8, 9, 10):  # fixed, float32, mixed types, zlib, names of pictures, names in parts
+        track = read_track(folder / f"v{n:02d}.h5")
+        assert track.keypoints == first.keypoints
+        np.testing.assert_allclose(track.points_2d, first.points_2d, rtol=1e-6)
+    for n, message in ((6, "blosc"), (12, r"2 pandas tables \['a', 'b'\]"), (13, "datetime"), (17, "3D points")):
+        with pytest.raises(FormatError, match=message):
+            read_track(folder / f"v{n:02d}.h5")
