@@ -47,7 +47,7 @@ def gain(session, labels, seed: int) -> list[dict]:
     proposals = views.assign(position=views["position"].copy(data=rig.project(pose["position"].values)))
     error = np.nanmedian(pose["reprojection_error"].values, axis=0)
     taught = pseudo_labels(
-        proposals.sel(view=[hidden]), videos, pose["n_cameras"].values, max_error=8.0, error=error, every=4
+        proposals.sel(view=[hidden]), videos, pose["n_cameras"].values, max_error=8.0, error=error, frame_step=4
     )
     after = train(join_labels([others, taught]), start=before, seed=seed, progress=False)
     more = train(others, start=before, seed=seed, progress=False)

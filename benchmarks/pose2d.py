@@ -15,6 +15,7 @@
                                                              found first, or whole, beside a ResNet-50
     python benchmarks/pose2d.py speed [--detector FILE]      pictures per second of networks and runtimes; with a
                                                              detector also how far its points move
+    python benchmarks/pose2d.py fusion                       pictures per second with and without fused convolutions
     python benchmarks/pose2d.py videos [--detector FILE]     the rat's four videos together, or the open field's with a
                                                              detector of its keypoints: frames/s and memory
 
@@ -28,6 +29,7 @@ neighbours of test frames are trained on. "mean" is the mean Euclidean error (wh
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import resource
 import sys
@@ -50,6 +52,8 @@ from muybridge.pose2d.inference.engine import Found, engine_of
 from muybridge.pose2d.inference.evaluation import locate
 from muybridge.pose2d.inference.uncertainty import fit_uncertainty
 from muybridge.pose2d.inference.video_prediction import calibrated
+from muybridge.pose2d.networks.blocks import fold_norms
+from muybridge.pose2d.networks.fused_convolutions import fuse_convolutions
 from muybridge.pose2d.networks.registry import build_network
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.pose2d.training.train_detector import calibrate_uncertainty
@@ -474,7 +478,23 @@ def videos(arguments) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def fusion(arguments) -> pd.DataFrame:
+    """Plain and fused layers of a MobileNetV2 in turns: medians of five rounds."""
+    plain = fold_norms(build_network("mobilenet_v2", 4).eval()).to(memory_format=torch.channels_last)
+    fused = copy.deepcopy(plain)
+    fuse_convolutions(fused)
+    rates: dict[tuple, list[float]] = {}
+    with torch.inference_mode():
+        for _ in range(5):
+            for name, network in (("plain", plain), ("fused", fused)):
+                for height, width in ((480, 640), (256, 256)):
+                    picture = torch.rand(1, 3, height, width).to(memory_format=torch.channels_last)
+                    rates.setdefault((name, f"{width}x{height}"), []).append(rate(network, picture))
+    return pd.DataFrame([{"layers": n, "size": s, "images/s": np.median(v)} for (n, s), v in rates.items()])
+
+
 TABLES = {
+    "fusion": fusion,
     "openfield": openfield,
     "networks": networks,
     "mirror": mirror,

@@ -1,4 +1,4 @@
-"""The first frames to label: spread over time, or over what the pictures look like."""
+"""Choose the first frames to label: evenly in time, or one of each cluster of down-sampled pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.video.reading import VideoError, probe_video, read_frames
+from ...numerics.k_means import k_means, squared_distances
 
 Recording = Mapping[str, str | os.PathLike]
 THUMBNAIL = (24, 18)
@@ -30,24 +31,43 @@ def extract_frames(
     scorer: str = "me",
     seed: int = 0,
 ) -> Path:
-    """Choose frames to label and write a DeepLabCut-style project that any labeller opens.
+    """Choose frames to label and write them as a DeepLabCut project that any labelling tool opens.
 
     Parameters
     ----------
-    videos : {camera name: video} of one recording, or several such recordings; all cameras give the same instants
-    n : instants in total, shared evenly by the recordings
-    folder : of the project; `read_labels(folder)` reads it once it is labelled
-    keypoints : names to label, written to ``config.yaml`` and to empty label files
-    method : "uniform" (evenly in time) or "kmeans" (one instant of each cluster of down-sampled pictures)
+    videos : mapping of str to path, or sequence of such mappings
+        {camera name: video} of one recording, or of several. All cameras give the same instants.
+    n : int
+        Instants in total, shared evenly by the recordings.
+    folder : str or os.PathLike
+        Of the project; `read_labels` reads it once it is labelled.
+    keypoints : sequence of str
+        Names to label, written to ``config.yaml`` and to empty label files.
+    method : {"kmeans", "uniform"}
+        One instant of each cluster of down-sampled pictures, or instants evenly spaced in time.
+    bones : sequence of (str, str)
+        Pairs of keypoints to connect, written to ``config.yaml``.
+    scorer : str
+        Name of the person who labels, part of the file names.
+    seed : int
+        Of the clustering.
 
     Returns
     -------
-    the folder. With several recordings the labelled folders are ``<recording number>_<camera>``
+    pathlib.Path
+        The folder. With several recordings the labelled folders are ``<recording number>_<camera>``.
 
     Raises
     ------
-    ValueError : `n` or `method` make no sense
-    VideoError : a video cannot be read or has fewer frames than asked for
+    ValueError
+        If `n` is smaller than the number of recordings or `method` is not known.
+    VideoError
+        If a video cannot be read or has fewer frames than asked for.
+
+    Examples
+    --------
+    >>> videos = {"left": "left.mp4", "right": "right.mp4"}
+    >>> extract_frames(videos, 20, "labels", keypoints=["nose"])  # doctest: +SKIP
     """
     recordings = [videos] if isinstance(videos, Mapping) else list(videos)
     if method not in ("uniform", "kmeans"):
@@ -94,23 +114,8 @@ def representatives(features: Array, n: int, seed: int = 0, n_rounds: int = 20) 
 
     features : (n_rows, n_features)
     """
-    rng = np.random.default_rng(seed)
-    centres = features[[rng.integers(len(features))]]
-    for _ in range(n - 1):
-        nearest = _squared_distances(features, centres).min(1)
-        weights = nearest / nearest.sum() if nearest.sum() > 0 else np.full(len(features), 1 / len(features))
-        centres = np.vstack([centres, features[rng.choice(len(features), p=weights)]])
-    for _ in range(n_rounds):
-        member = _squared_distances(features, centres).argmin(1)
-        for k in np.unique(member):
-            centres[k] = features[member == k].mean(0)
-    distances, chosen = _squared_distances(features, centres), []
+    centres, _ = k_means(features, n, np.random.default_rng(seed), n_rounds)
+    distances, chosen = squared_distances(features, centres), []
     for k in range(n):  # an empty or doubled cluster takes the next best row that is free
         chosen.append(next(int(row) for row in np.argsort(distances[:, k], kind="stable") if row not in chosen))
     return np.array(chosen)
-
-
-def _squared_distances(rows: Array, centres: Array) -> Array:
-    """(n_rows, n_centres); the expanded square may round below zero."""
-    squared = (rows**2).sum(1)[:, None] - 2 * rows @ centres.T + (centres**2).sum(1)
-    return np.clip(squared, 0, None)

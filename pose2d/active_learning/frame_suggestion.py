@@ -1,4 +1,4 @@
-"""The way back: frames worth labelling next, and labels that several cameras agree on."""
+"""Choose the next frames to label by disagreement and uncertainty, and make labels that several cameras agree on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ...datasets import Array, check_views
+from ...datasets import Array, check_views, fps_of
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.labels.labelled_frames import LabelError, Labels, Picture
 
@@ -25,51 +25,74 @@ def suggest_frames(
     *,
     n: int = 20,
     features: Array | None = None,
-    min_gap: int = 5,
+    min_gap: float = 0.1,
     pool: float = 5.0,
 ) -> pd.DataFrame:
-    """Pictures whose labels would teach the detector most, worst first.
+    """Choose the pictures whose labels would improve the detector most.
 
     Parameters
     ----------
-    views : what the detector found
-    scores : how bad each picture is: an array (view, time) or (view, time, keypoint), such as the reprojection error of
-        a pose, or several by name; by rank, each weighs twice as much as the detector's own `doubts` together
-    n : pictures to suggest
-    features : (n_views, n_frames, n_features) what a picture shows; None: the shape and place of the found pose
-    min_gap : frames between two suggestions of one camera
-    pool : the n * pool worst pictures are spread by k-centres
+    views : xarray.Dataset
+        Views dataset of `predict`.
+    scores : xarray.DataArray, ndarray or mapping of str to these, optional
+        How bad each picture is, (view, time) or (view, time, keypoint), such as the reprojection error of a pose;
+        several by name. Each counts by rank, twice as much as the detector's own scores together (low confidence,
+        large covariance, jumps in time). None: the detector's own scores alone.
+    n : int
+        Pictures to suggest.
+    features : ndarray, shape (n_views, n_frames, n_features), optional
+        What a picture shows; None: shape and place of the predicted pose.
+    min_gap : float, seconds
+        Smallest time between two suggestions of one camera.
+    pool : float
+        The n * pool worst pictures are spread by greedy k-centres [1]_.
 
     Returns
     -------
-    table with view, frame, time, score (0-1, mean rank), one row per suggestion
+    pandas.DataFrame
+        One row per suggestion, worst first: view, frame, time (seconds), score (mean rank, 0 to 1).
 
     Raises
     ------
-    ValueError : a score's shape does not fit, or fewer than one picture is asked for
+    ValueError
+        If the shape of a score does not fit, or `n` is below 1.
+
+    References
+    ----------
+    .. [1] Gonzalez, Clustering to minimize the maximum intercluster distance, Theoretical Computer Science 38, 1985.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import frame_times, views_dataset
+    >>> points, times = np.random.default_rng(0).normal(50, 5, (2, 100, 3, 2)), frame_times(100, 50)
+    >>> views = views_dataset(points, cameras=["left", "right"], keypoints=["a", "b", "c"], times=times)
+    >>> len(suggest_frames(views, n=4))
+    4
     """
     views = check_views(views)
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
     names = [str(view) for view in views["view"].values]
-    badness = _mean_rank(views, doubts(views))
+    badness = _mean_rank(views, detector_scores(views))
     if given := _named(scores):
         badness = (badness + 2 * len(given) * _mean_rank(views, given)) / (1 + 2 * len(given))
     features = pose_features(views) if features is None else np.asarray(features, float)
-    chosen = _spread(badness, features, n, min_gap, pool)
+    gap = max(1, round(min_gap * fps_of(views))) if views.sizes["time"] > 1 else 1
+    chosen = _spread(badness, features, n, gap, pool)
     times = views["time"].values
     rows = [(names[v], f, float(times[f]), float(badness[v, f])) for v, f in chosen]
     return pd.DataFrame(rows, columns=["view", "frame", "time", "score"])
 
 
-def doubts(views: xr.Dataset) -> dict[str, Array]:
+def detector_scores(views: xr.Dataset) -> dict[str, Array]:
     """What the detector itself makes suspicious, each (n_views, n_frames, n_keypoints): low confidence, large
     covariance, and jumps (distance from the mean of the neighbouring frames, pixels)."""
     position = views["position"].values
     jump = np.full(position.shape[:-1], np.nan)
     if position.shape[1] > 2:
         jump[:, 1:-1] = np.linalg.norm(position[:, 1:-1] - (position[:, :-2] + position[:, 2:]) / 2, axis=-1)
-    found = {"doubt": 1 - views["confidence"].values, "jump": jump}
+    found = {"low confidence": 1 - views["confidence"].values, "jump": jump}
     if "covariance" in views:
         found["spread"] = np.sqrt(np.clip(np.linalg.det(views["covariance"].values), 0, None))
     return found
@@ -138,16 +161,39 @@ def export_suggestions(
     bones: Sequence[tuple[str, str]] = (),
     scorer: str = "me",
 ) -> Path:
-    """Write the suggested pictures as a DeepLabCut project whose labels are filled in, to be corrected.
+    """Write suggested pictures as a DeepLabCut project with proposed labels to correct.
 
     Parameters
     ----------
-    suggestions : of `suggest_frames`
-    proposals : a views dataset with the proposed positions: 3D points projected into each view, or the detector's own
+    suggestions : pandas.DataFrame
+        Of `suggest_frames`.
+    videos : mapping of str to path
+        {camera name: video file}.
+    folder : str or os.PathLike
+        Of the project.
+    proposals : xarray.Dataset
+        Views dataset with the proposed positions: 3D points projected into each view, or the detector's own.
+    bones : sequence of (str, str)
+        Pairs of keypoints to connect, written to ``config.yaml``.
+    scorer : str
+        Name of the person who labels, part of the file names.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
 
     Raises
     ------
-    LabelError : labels exist there already; VideoError : a frame cannot be decoded
+    LabelError
+        If labels exist there already.
+    VideoError
+        If a frame cannot be decoded.
+
+    Examples
+    --------
+    >>> suggestions = suggest_frames(views, n=20)  # doctest: +SKIP
+    >>> export_suggestions(suggestions, {"left": "left.mp4"}, "labels-next", views)  # doctest: +SKIP
     """
     proposals = check_views(proposals)
     pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}
@@ -168,20 +214,45 @@ def pseudo_labels(
     min_views: int = 3,
     max_error: float | None = None,
     error: Array | None = None,
-    every: int = 1,
+    frame_step: int = 1,
 ) -> Labels:
-    """Labels that several cameras agree on: projected 3D points where at least `min_views` support them.
+    """Labels from 3D points that several cameras support, projected into every view.
 
     Parameters
     ----------
-    proposals : views dataset of the projected 3D points
-    support : (n_frames, n_keypoints) cameras that agree, such as `n_cameras` of a pose
-    error : (n_frames, n_keypoints) or (n_views, n_frames, n_keypoints) reprojection error, compared with `max_error`
-    every : take each `every`-th frame
+    proposals : xarray.Dataset
+        Views dataset of the projected 3D points.
+    videos : mapping of str to path
+        {camera name: video file}.
+    support : ndarray, shape (n_frames, n_keypoints)
+        Number of cameras that agree, such as `n_cameras` of a pose.
+    min_views : int
+        Fewest cameras that must agree.
+    max_error : float, pixels, optional
+        Largest reprojection error; None: any.
+    error : ndarray, shape (n_frames, n_keypoints) or (n_views, n_frames, n_keypoints), pixels, optional
+        Reprojection error that is compared with `max_error`.
+    frame_step : int
+        Take each frame_step-th frame.
+
+    Returns
+    -------
+    Labels
+        One labelled frame per view and frame with at least one supported keypoint; the others are NaN.
 
     Raises
     ------
-    LabelError : no point has enough support
+    LabelError
+        If no point has enough support.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import frame_times, views_dataset
+    >>> points, times = np.full((2, 3, 1, 2), 10.0), frame_times(3, 50)
+    >>> proposals = views_dataset(points, cameras=["left", "right"], keypoints=["nose"], times=times)
+    >>> len(pseudo_labels(proposals, {"left": "a.mp4", "right": "b.mp4"}, np.full((3, 1), 4)))
+    6
     """
     proposals = check_views(proposals)
     keep: NDArray[np.bool_] = np.asarray(support) >= min_views
@@ -191,7 +262,10 @@ def pseudo_labels(
     points = np.where(keep[None, ..., None], proposals["position"].values, np.nan)
     names = [str(view) for view in proposals["view"].values]
     rows = [
-        (v, f) for v in range(len(names)) for f in range(0, points.shape[1], every) if np.isfinite(points[v, f]).any()
+        (v, f)
+        for v in range(len(names))
+        for f in range(0, points.shape[1], frame_step)
+        if np.isfinite(points[v, f]).any()
     ]
     if not rows:
         raise LabelError(f"no point is supported by {min_views} cameras; lower min_views or label more frames")

@@ -27,19 +27,39 @@ class DetectorError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """One network for all cameras.
+    """A trained network for all cameras, with everything needed to apply it.
 
     Parameters
     ----------
-    network : in evaluation mode
-    keypoints : names, in the order of the network's maps
-    config : how it was trained; `network` names the architecture
-    scale : network pixels per image pixel
-    animal_side : 95th percentile of the larger side of the labelled animal's box, image pixels
-    uncertainty : calibration of confidence and covariance
-    symmetries : (left, right) keypoint names
-    history : loss and held-out error along the training
-    animal_detector : a detector of the animal's box (`boxes`) that places the window; None: whole pictures
+    network : PoseNet
+        The network in evaluation mode.
+    keypoints : tuple of str
+        Names in the order of the network's maps.
+    config : TrainingConfig
+        How it was trained.
+    scale : float
+        Network pixels per image pixel.
+    animal_side : float, image pixels
+        95th percentile of the larger side of the labelled animal's box.
+    uncertainty : Uncertainty
+        Calibration of confidence and covariance.
+    symmetries : tuple of (str, str)
+        Left and right keypoints.
+    history : dict
+        Iterations, loss and held-out error along the training.
+    animal_detector : Detector, optional
+        A detector of the animal's box that places the window; None: the whole picture is searched.
+
+    See Also
+    --------
+    train : Makes a detector.
+    load_detector : Reads one from a file.
+
+    Examples
+    --------
+    >>> detector = load_detector("detector.safetensors")  # doctest: +SKIP
+    >>> detector.keypoints  # doctest: +SKIP
+    ('nose', 'tail_base')
     """
 
     network: PoseNet
@@ -53,7 +73,18 @@ class Detector:
     animal_detector: Detector | None = None
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write one .safetensors file (weights, and the rest as JSON in its header), atomically."""
+        """Write the detector to one file, atomically.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A .safetensors file: the weights, and all else as JSON in its header.
+
+        Returns
+        -------
+        pathlib.Path
+            The file written.
+        """
         path = Path(path)
         header = {"format": FORMAT} | _header(self)
         weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
@@ -82,9 +113,28 @@ def _header(detector: Detector) -> dict[str, Any]:
 def load_detector(path: str | os.PathLike) -> Detector:
     """Read a detector that `Detector.save` wrote.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The .safetensors file. Nothing in it is executed.
+
+    Returns
+    -------
+    Detector
+        The detector, ready for `predict`.
+
     Raises
     ------
-    DetectorError : the file is missing, damaged, or no detector of this library
+    DetectorError
+        If the file is missing, damaged, of another version, or no detector of this library.
+
+    Examples
+    --------
+    >>> try:
+    ...     load_detector("missing.safetensors")
+    ... except DetectorError as error:
+    ...     print(error)
+    there is no detector file missing.safetensors; train one first
     """
     path = Path(path)
     if not path.is_file():

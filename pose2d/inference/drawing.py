@@ -28,15 +28,36 @@ def draw_pose(
     radius: float | None = None,
     min_confidence: float = 0.1,
 ) -> Image:
-    """A copy of the picture with keypoints, bones and 90 % ellipses; unsure points are faint.
+    """Draw keypoints, bones and 90 % ellipses on a copy of a picture; uncertain points are faint.
 
     Parameters
     ----------
-    image : (height, width, 3) RGB
-    points_2d : (n_keypoints, 2) pixels, NaN is left out
-    confidence, covariances_2d : (n_keypoints,), (n_keypoints, 2, 2)
-    bones : pairs of positions on the keypoint axis
-    radius : of the dots, pixels; None: by the size of the picture
+    image : ndarray, shape (height, width, 3), uint8
+        RGB picture.
+    points_2d : ndarray, shape (n_keypoints, 2), pixels
+        NaN is left out.
+    confidence : ndarray, shape (n_keypoints,), probability, optional
+        None: all points are certain.
+    bones : sequence of (int, int)
+        Pairs of positions on the keypoint axis.
+    covariances_2d : ndarray, shape (n_keypoints, 2, 2), pixels squared, optional
+        Of the ellipses; None: no ellipses.
+    radius : float, pixels, optional
+        Of the dots; None: from the size of the picture.
+    min_confidence : float, probability
+        Points with a lower confidence are left out.
+
+    Returns
+    -------
+    ndarray, shape (height, width, 3), uint8
+        The picture with the drawing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> black = np.zeros((20, 20, 3), np.uint8)
+    >>> bool(draw_pose(black, np.array([[10.0, 10.0]]))[10, 10].any())
+    True
     """
     confidence = np.ones(len(points_2d)) if confidence is None else confidence
     radius = max(2.0, 0.004 * max(image.shape[:2])) if radius is None else radius
@@ -77,13 +98,40 @@ def label_video(
     ellipses: bool = False,
     min_confidence: float = 0.1,
 ) -> Path:
-    """Write a video with the keypoints of one camera drawn on every frame; frames stay in step, damaged ones are black.
+    """Write a video with the keypoints of one camera drawn on every frame.
 
-    bones : pairs of keypoint names
+    Damaged frames are black, so that the frames stay in step with the source.
+
+    Parameters
+    ----------
+    views : xarray.Dataset
+        Views dataset of `predict` or `read_views`.
+    view : str
+        The camera.
+    video : str or os.PathLike
+        Its video.
+    path : str or os.PathLike
+        The video to write.
+    bones : sequence of (str, str)
+        Pairs of keypoint names to connect.
+    ellipses : bool
+        Whether to draw 90 % ellipses.
+    min_confidence : float, probability
+        Points with a lower confidence are left out.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
 
     Raises
     ------
-    VideoError : the video cannot be read or written
+    VideoError
+        If the video cannot be read or written.
+
+    Examples
+    --------
+    >>> label_video(views, "left", "left.mp4", "left_labelled.mp4")  # doctest: +SKIP
     """
     views = check_views(views).sel(view=view)
     names = [str(name) for name in views["keypoint"].values]
@@ -105,7 +153,28 @@ def label_video(
 
 
 def plot_training(detector: Detector, ax: Axes) -> Axes:
-    """Loss and held-out median error along the training; draws on `ax` and returns it."""
+    """Plot the loss and the held-out median error along the training.
+
+    Parameters
+    ----------
+    detector : Detector
+        Of `train` or `load_detector`.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import matplotlib.pyplot as plt
+    >>> history = {"iteration": [10, 20], "loss": [2.0, 1.0], "held_out": [9.0, 4.0]}
+    >>> plot_training(SimpleNamespace(history=history), plt.figure().gca()).get_xlabel()
+    'iteration'
+    """
     history = detector.history
     ax.plot(history["iteration"], history["loss"], marker="o", color="tab:blue", label="training loss")
     ax.set_xlabel("iteration")

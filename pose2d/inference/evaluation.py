@@ -22,18 +22,34 @@ def locate(detector: Detector | Finder, labels: Labels) -> Found:
 
 
 def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0) -> pd.DataFrame:
-    """Table of errors, one row per keypoint and one for "all".
-
-    Columns: n (labelled points compared), mean, rmse, median, p95 (px), pck5, pck10 (fraction closer than 5 and 10 px).
-    `mean` is the mean Euclidean distance (which DeepLabCut calls RMSE), `rmse` the root of the mean squared distance.
+    """Errors of a detector on labelled frames.
 
     Parameters
     ----------
-    min_confidence : points the detector is less sure of are left out
+    detector : Detector
+        Of `train` or `load_detector`.
+    labels : Labels
+        Labelled frames that were not used for training.
+    min_confidence : float, probability
+        Points with a lower confidence are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per keypoint and one named "all". Columns: n (labelled points compared), mean, rmse, median and p95 of
+        the Euclidean distance (pixels; DeepLabCut calls the mean RMSE), pck5 and pck10 (fraction nearer than 5 and 10
+        pixels). NaN where a keypoint has no label.
 
     Raises
     ------
-    LabelError : no frame, or labels that share no keypoint with the detector
+    LabelError
+        If there is no frame, or the labels name keypoints that the detector does not know.
+
+    Examples
+    --------
+    >>> detector, labels = load_detector("detector.safetensors"), read_labels("labels")  # doctest: +SKIP
+    >>> evaluate(detector, labels).loc["all", "mean"]  # doctest: +SKIP
+    2.1
     """
     labels = matching_labels(detector, labels)
     found = locate(detector, labels)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..networks.fused_convolutions import fuse_convolutions, keep_freed_memory
+from ..networks.fused_convolutions import fuse_convolutions
 from ..networks.registry import Maps, PoseNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
@@ -79,10 +79,8 @@ def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
 
 def _torch(network: PoseNet, bf16: bool) -> Run:
     device = next(network.parameters()).device
-    if device.type == "cpu":
-        keep_freed_memory()
-        if not bf16:
-            fuse_convolutions(network)
+    if device.type == "cpu" and not bf16:
+        fuse_convolutions(network)
 
     def run(pictures: np.ndarray) -> Maps:
         images = as_input(torch.from_numpy(pictures).to(device))

@@ -44,24 +44,40 @@ def predict(
 
     Parameters
     ----------
-    videos : {camera name: video file}, synchronised; a shorter video's missing frames are NaN
-    track_crop : use a window around the animal while it is not lost, instead of at the whole frame
-    precision : "fp32", "bf16", or "auto": bf16 where the processor or GPU multiplies tiles of it
-    runtime : "torch", "openvino", "onnx" (the ``fast`` extra), or "auto": OpenVINO where it is installed
-    times : (n_frames,) seconds; None: from the videos' frame rate
-    checkpoint : file to which what was found is saved every half minute, so that a killed prediction goes on from
-        there; it is removed at the end
-    progress : show a bar with frames per second
+    detector : Detector
+        Of `train` or `load_detector`.
+    videos : mapping of str to path
+        {camera name: video file}, synchronised. The missing frames of a shorter video are NaN.
+    track_crop : bool
+        Use a window around the animal while it is found there, instead of the whole frame.
+    precision : {"auto", "fp32", "bf16"}
+        "auto" takes bfloat16 where the processor or GPU multiplies tiles of it.
+    runtime : {"auto", "torch", "openvino", "onnx"}
+        What runs the network; "auto" takes OpenVINO where it is installed (the ``fast`` extra).
+    times : ndarray, shape (n_frames,), seconds, optional
+        None: from the videos' frame rate.
+    checkpoint : str or os.PathLike, optional
+        File to which the results are saved every half minute and from which a killed prediction goes on. It is
+        removed at the end.
+    progress : bool
+        Whether to show a progress bar with frames per second.
 
     Returns
     -------
-    views dataset: position, confidence (probability of being within `confidence_radius` pixels of the truth, an
-    attribute of the variable), covariance. A damaged frame is NaN with confidence 0 and is counted in the attribute
-    `damaged_frames`.
+    xarray.Dataset
+        Views dataset: position (pixels), confidence (probability of lying within `confidence_radius` pixels of the
+        truth, an attribute of the variable) and covariance (pixels squared). A damaged frame is NaN with confidence 0
+        and is counted in the attribute `damaged_frames`.
 
     Raises
     ------
-    VideoError : a video is missing, empty or unreadable, or their frame rates differ
+    VideoError
+        If a video is missing, empty or unreadable, or if the frame rates differ.
+
+    Examples
+    --------
+    >>> detector = load_detector("detector.safetensors")  # doctest: +SKIP
+    >>> views = predict(detector, {"left": "left.mp4", "right": "right.mp4"})  # doctest: +SKIP
     """
     infos = {str(name): probe_video(path) for name, path in videos.items()}
     fps = _common_fps(infos)

@@ -34,23 +34,49 @@ def train(
     checkpoint: str | os.PathLike | None = None,
     **options: Any,
 ) -> Detector:
-    """Train one detector for all cameras in `labels`.
+    """Train one detector for all cameras.
+
+    The same labels, options, seed, machine and number of threads give the same detector.
 
     Parameters
     ----------
-    weights : None (random), a file of pretrained backbone weights, or "imagenet" (fetched by the ``hub`` extra)
-    start : a detector to go on from, with its config but 0.3 times the iterations and the learning rate unless options
-        say otherwise; it must know the labels' keypoints
-    held_out : frames to measure on; None: split off by the config's `holdout` and `holdout_by`
-    checkpoint : file to which the state is saved at each check and from which a killed training goes on exactly
-    config, options : how to train; options are fields of `TrainingConfig`, such as ``network="small", iterations=300``
+    labels : Labels
+        Labelled frames of one or several cameras, as of `read_labels`.
+    weights : str or os.PathLike, optional
+        A file of pretrained backbone weights, or "imagenet" (fetched by the ``hub`` extra); None: random.
+    start : Detector, optional
+        A detector to continue from, with its configuration but 0.3 times the iterations and the learning rate unless
+        options say otherwise. It must know the labels' keypoints.
+    seed : int
+        Of the weights, crops and augmentation.
+    progress : bool
+        Whether to show a progress bar.
+    held_out : Labels, optional
+        Frames to measure on; None: split off as `holdout` and `holdout_by` of the configuration say.
+    config : TrainingConfig, optional
+        How to train; None: the preset of the network.
+    checkpoint : str or os.PathLike, optional
+        File to which the state is saved at each evaluation, and from which a killed training continues exactly.
+    **options
+        Fields of `TrainingConfig` that differ from `config`, such as ``network="small", iterations=300``.
 
-    Same labels, options, seed, machine and number of threads give the same detector.
+    Returns
+    -------
+    Detector
+        With calibrated confidence and covariance where frames were held out.
 
     Raises
     ------
-    LabelError : no labelled keypoint, keypoints that `start` does not know, or a animal_detector without two keypoints
-    ValueError : an option that does not exist or is out of range
+    LabelError
+        If there is no labelled keypoint, a keypoint that `start` does not know, or no box for an animal detector.
+    ValueError
+        If an option does not exist or is out of range.
+
+    Examples
+    --------
+    >>> labels = read_labels("labels")  # doctest: +SKIP
+    >>> detector = train(labels, network="small", iterations=300)  # doctest: +SKIP
+    >>> detector.save("detector.safetensors")  # doctest: +SKIP
     """
     base = _gentler(start.config) if config is None and start is not None else config
     config = TrainingConfig.from_options(options, base)

@@ -15,6 +15,7 @@ from scipy.special import i0e, i1e, logsumexp
 
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
+from ...numerics.k_means import k_means
 
 _LARGEST_CONCENTRATION = 2000.0  # a standard deviation of 1.3 degrees
 _STARTS = 3
@@ -181,19 +182,7 @@ def _start(directions: Array, reference: Array, n_states: int, rng: np.random.Ge
     """Centres by k-means++ on directions turned to the reference heading, then a few Lloyd steps."""
     turned = _rotated(directions, np.cos(reference)[:, None], np.sin(reference)[:, None])
     features = np.nan_to_num(turned).reshape(len(turned), -1)
-    chosen = [int(rng.integers(len(features)))]
-    distance = ((features - features[chosen[0]]) ** 2).sum(axis=1)
-    while len(chosen) < n_states:
-        total = distance.sum()
-        pick = rng.choice(len(features), p=distance / total) if total > 0 else rng.integers(len(features))
-        chosen.append(int(pick))
-        distance = np.minimum(distance, ((features - features[chosen[-1]]) ** 2).sum(axis=1))
-    centres = features[chosen]
-    for _ in range(5):
-        nearest = np.argmin((centres**2).sum(axis=1) - 2 * features @ centres.T, axis=1)
-        one_hot = np.eye(n_states)[nearest]
-        counts = one_hot.sum(axis=0)
-        centres = np.where(counts[:, None] > 0, one_hot.T @ features / np.maximum(counts, 1)[:, None], centres)
+    _, nearest = k_means(features, n_states, rng, n_rounds=5)
     gamma = 0.9 * np.eye(n_states)[nearest] + 0.1 / n_states
     model = _maximise(directions, gamma, np.cos(reference)[:, None], np.sin(reference)[:, None], n_states)
     return model

@@ -1,4 +1,4 @@
-"""From videos to the first labels, and from a detector's doubts to the next ones."""
+"""From videos to the first labels, and from uncertain predictions to the next ones."""
 
 import numpy as np
 import pytest
@@ -89,10 +89,10 @@ def test_given_scores_decide_and_suggestions_keep_their_distance(filmed):
     _, points = filmed
     error = np.zeros((2, 24, 4))
     error[1, 10:13] = 50.0
-    found = suggest_frames(make_views(points), error, n=2, min_gap=5)
+    found = suggest_frames(make_views(points), error, n=2, min_gap=0.2)
     assert found["view"].iloc[0] == "b"
     assert found["frame"].iloc[0] in (10, 11, 12)
-    many = suggest_frames(make_views(points), {"reprojection": error}, n=8, min_gap=3)
+    many = suggest_frames(make_views(points), {"reprojection": error}, n=8, min_gap=0.12)
     for _, rows in many.groupby("view"):
         assert np.diff(np.sort(rows["frame"])).min() >= 3
     assert many["view"].value_counts().max() <= 5
