@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.video.reading import VideoError, probe_video, read_frames
-from ...numerics.k_means import k_means, squared_distances
+from ...numerics.clustering import k_means, squared_distances
 
 Recording = Mapping[str, str | os.PathLike]
 THUMBNAIL = (24, 18)

@@ -15,7 +15,7 @@ from scipy.special import i0e, i1e, logsumexp
 
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
-from ...numerics.k_means import k_means
+from ...numerics.clustering import k_means
 
 _LARGEST_CONCENTRATION = 2000.0  # a standard deviation of 1.3 degrees
 _STARTS = 3
