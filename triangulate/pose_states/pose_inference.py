@@ -92,7 +92,7 @@ def infer_poses(
     ValueError : the rig has no `up` (the heading needs the vertical), the skeleton is no tree or not the prior's,
         or as `smooth`
     """
-    problem = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
     chosen = keypoint_pairs(problem.skeleton, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
@@ -118,8 +118,8 @@ def check_pose_problem(
     confidence: Array | None,
     order: int | None,
     covariances_2d: Array | None,
-) -> Problem:
-    """A checked request to infer poses; see `infer_poses` for what is refused."""
+) -> tuple[Problem, PosePrior | None]:
+    """A checked request to infer poses, and the prior in its skeleton's order; see `infer_poses` for what is refused."""
     if rig.up is None:
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
@@ -128,12 +128,7 @@ def check_pose_problem(
     skeleton = problem.skeleton or skeleton
     if not len(skeleton.bones) or (skeleton.parents < 0).all():
         raise ValueError("pose states need a skeleton with bones; this one has none")
-    if prior is not None and (prior.skeleton.keypoints, set(prior.skeleton.bones)) != (
-        skeleton.keypoints,
-        set(skeleton.bones),
-    ):
-        raise ValueError("the prior's skeleton has other keypoints or bones than the skeleton given")
-    return problem
+    return problem, None if prior is None else prior.in_order_of(skeleton)
 
 
 def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None) -> tuple[Learned, PosePrior]:
@@ -159,16 +154,14 @@ def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int |
 
 
 def with_lengths(learned: Learned, prior: PosePrior) -> Learned:
-    """Bones that the recording could not measure take the prior's length."""
+    """Bones that the recording could not measure take the length of the prior, whose bones have the same order."""
     if learned.bones is None:
         return learned
-    order = [prior.skeleton.bones.index(bone) for bone in prior.skeleton.bones]
-    lengths, stds = prior.bone_lengths[order], prior.bone_stds[order]
     unknown = ~np.isfinite(learned.bones.lengths)
     bones = replace(
         learned.bones,
-        lengths=np.where(unknown, lengths, learned.bones.lengths),
-        stds=np.where(unknown, stds, learned.bones.stds),
+        lengths=np.where(unknown, prior.bone_lengths, learned.bones.lengths),
+        stds=np.where(unknown, prior.bone_stds, learned.bones.stds),
     )
     return replace(learned, bones=bones)
 

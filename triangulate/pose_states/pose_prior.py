@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -158,6 +158,61 @@ class PosePrior:
         all_directions[:, children], concentrations[:, children] = model.directions, model.concentrations
         transitions = model.transitions if contiguous else None
         return cls(skeleton, all_directions, concentrations, model.probabilities, lengths, stds, transitions)
+
+    def in_order_of(self, skeleton: Skeleton) -> PosePrior:
+        """The same prior with keypoints and bones in the order of another skeleton, matched by name.
+
+        Parameters
+        ----------
+        skeleton : Skeleton
+            The same bones, each from parent to child, in any order; keypoints without a bone may differ.
+
+        Returns
+        -------
+        PosePrior
+            The prior itself where the order is the same already.
+
+        Raises
+        ------
+        ValueError
+            The skeleton has a bone that the prior lacks, or lacks one that the prior has.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from muybridge.datasets import Skeleton
+        >>> from muybridge.triangulate import PosePrior
+        >>> leg = Skeleton(("hip", "knee", "paw"), (("hip", "knee"), ("knee", "paw")))
+        >>> points_3d = np.random.default_rng(0).normal([[0, 0, 90], [0, 9, 50], [0, 0, 0]], 1.0, (50, 3, 3))
+        >>> prior = PosePrior.fit(points_3d, leg, 1)
+        >>> other = prior.in_order_of(Skeleton(("paw", "knee", "hip"), (("knee", "paw"), ("hip", "knee"))))
+        >>> bool(np.array_equal(other.bone_lengths, prior.bone_lengths[::-1]))
+        True
+        """
+        own, wanted = self.skeleton.bones, skeleton.bones
+        if set(own) != set(wanted):
+            raise ValueError(
+                "the prior has other bones than the skeleton: it lacks"
+                f" {sorted(set(wanted) - set(own)) or 'none'} and has {sorted(set(own) - set(wanted)) or 'none'} besides;"
+                " give a prior of the same bones, each from parent to child"
+            )
+        if (self.skeleton.keypoints, own) == (skeleton.keypoints, wanted):
+            return self
+        position = {name: i for i, name in enumerate(self.skeleton.keypoints)}
+        children = np.flatnonzero(skeleton.parents >= 0)
+        rows = [position[skeleton.keypoints[child]] for child in children]
+        directions = np.tile([0.0, 0.0, 1.0], (self.n_states, len(skeleton.keypoints), 1))
+        concentrations = np.zeros((self.n_states, len(skeleton.keypoints)))
+        directions[:, children], concentrations[:, children] = self.directions[:, rows], self.concentrations[:, rows]
+        bones = [own.index(bone) for bone in wanted]
+        return replace(
+            self,
+            skeleton=skeleton,
+            directions=directions,
+            concentrations=concentrations,
+            bone_lengths=self.bone_lengths[bones],
+            bone_stds=self.bone_stds[bones],
+        )
 
     def save(self, path: str | Path) -> None:
         """Write to an .npz file of plain arrays, replacing it in one step."""

@@ -155,7 +155,7 @@ def sample_poses(
         raise ValueError(
             f"{n_chains} chains of {n_samples} samples were asked for; at least one chain of {FEWEST_DRAWS} is needed"
         )
-    problem = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d)
     learned, prior = learn_poses(problem, prior, n_states)
     window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)

@@ -61,11 +61,41 @@ def test_the_heading_needs_the_vertical(ring_rig, skeleton, moving_skeleton):
         infer_poses(ring_rig.project(moving_skeleton), replace(ring_rig, up=None), fps=FPS, skeleton=skeleton)
 
 
-def test_a_prior_of_another_skeleton_is_refused(ring_rig, skeleton, moving_skeleton):
+def test_bones_and_keypoints_of_a_prior_are_matched_by_name(ring_rig, skeleton, moving_skeleton):
     prior = PosePrior.fit(moving_skeleton, skeleton, 2)
-    other = Skeleton(skeleton.keypoints, skeleton.bones[:-1], root="neck")
-    with pytest.raises(ValueError, match="skeleton"):
-        infer_poses(ring_rig.project(moving_skeleton), ring_rig, fps=FPS, skeleton=other, prior=prior)
+    backward = Skeleton(skeleton.keypoints[::-1], skeleton.bones[::-1], root="neck")
+    points_2d = ring_rig.project(moving_skeleton[:40])
+    points_2d[:, :, skeleton.keypoints.index("left_knee")] = np.nan  # its bone takes the prior's length
+    shared = {"fps": FPS, "skeleton": skeleton}
+    found = [infer_poses(points_2d, ring_rig, prior=p, **shared) for p in (prior, prior.in_order_of(backward))]
+    knee = skeleton.bones.index(("left_hip", "left_knee"))
+    for one in found:
+        np.testing.assert_allclose(one.bone_lengths[knee], prior.bone_lengths[knee], rtol=1e-12)
+    np.testing.assert_array_equal(found[0].points_3d, found[1].points_3d)
+    np.testing.assert_array_equal(found[0].headings, found[1].headings)
+
+
+def test_a_skeleton_may_list_its_bones_in_any_order(ring_rig, skeleton, moving_skeleton):
+    prior = PosePrior.fit(moving_skeleton, skeleton, 2)
+    other = Skeleton(skeleton.keypoints, skeleton.bones[2:] + skeleton.bones[:2], root="neck")
+    points_2d = ring_rig.project(moving_skeleton[:40])
+    points_2d[:, :, [4, 5]] = np.nan
+    found = [infer_poses(points_2d, ring_rig, fps=FPS, prior=prior, skeleton=s) for s in (skeleton, other)]
+    for bone in skeleton.bones:
+        lengths = [f.bone_lengths[s.bones.index(bone)] for f, s in zip(found, (skeleton, other), strict=True)]
+        np.testing.assert_allclose(*lengths, rtol=1e-9)
+    np.testing.assert_allclose(found[0].points_3d, found[1].points_3d, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [slice(0, -1), slice(1, None)])
+def test_a_prior_with_missing_or_additional_bones_is_refused(ring_rig, skeleton, moving_skeleton, change):
+    fewer = Skeleton(skeleton.keypoints, skeleton.bones[change], root="neck")
+    lost = next(iter(set(skeleton.bones) - set(fewer.bones)))
+    for own, wanted in ((skeleton, fewer), (fewer, skeleton)):
+        prior = PosePrior.fit(moving_skeleton, own, 2)
+        with pytest.raises(ValueError, match="other bones") as refusal:
+            infer_poses(ring_rig.project(moving_skeleton), ring_rig, fps=FPS, skeleton=wanted, prior=prior)
+        assert str(lost) in str(refusal.value)
 
 
 def test_same_input_same_output(ring_rig, skeleton, moving_skeleton):
