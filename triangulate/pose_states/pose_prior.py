@@ -193,7 +193,7 @@ class PosePrior:
         if set(own) != set(wanted):
             raise ValueError(
                 "the prior has other bones than the skeleton: it lacks"
-                f" {sorted(set(wanted) - set(own)) or 'none'} and has {sorted(set(own) - set(wanted)) or 'none'} besides;"
+                f" {sorted(set(wanted) - set(own)) or 'none'} and has {sorted(set(own) - set(wanted)) or 'none'} more;"
                 " give a prior of the same bones, each from parent to child"
             )
         if (self.skeleton.keypoints, own) == (skeleton.keypoints, wanted):
