@@ -119,7 +119,7 @@ def check_pose_problem(
     order: int | None,
     covariances_2d: Array | None,
 ) -> tuple[Problem, PosePrior | None]:
-    """A checked request to infer poses, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
+    """A checked request, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
     if rig.up is None:
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
