@@ -1,6 +1,6 @@
 """session.toml, the steps, resuming, batches, the demo and the command line.
 
-The names load when they are used: the command's `--help` passes through here and must be instant.
+May import every other part; the names load when they are used, so that `muybridge --help` is instant.
 """
 
 from importlib import import_module

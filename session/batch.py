@@ -1,4 +1,4 @@
-"""Many sessions: each in its own process, so that one that fails, or dies, never stops the others."""
+"""Run many sessions, each in its own process, so that a failure does not stop the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: each subcommand reads, calls one public function, and says what it wrote.
+"""The command line: each subcommand reads, calls one public function and prints what it wrote.
 
 Imports a step only when that step runs, so that `muybridge --help` stays instant.
 """
@@ -15,7 +15,7 @@ import typer
 from .. import __version__
 
 app = typer.Typer(
-    help="From synchronised videos of a moving animal to 3D skeletons and joint kinematics with honest error bars.",
+    help="From synchronised videos of a moving animal to 3D skeletons and joint kinematics with error bars.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,13 +37,13 @@ def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="where to write it; must not hold anything else")] = Path(
+    folder: Annotated[Path, typer.Argument(help="where to write; new, empty, or an earlier demo")] = Path(
         "muybridge-demo"
     ),
     seed: Annotated[int, typer.Option(help="another seed renders another recording")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Render a rig with a galloping animal, run every step on it, and compare with the truth (no download)."""
+    """Render a recording of a galloping animal, run every step on it and compare with the truth (no download)."""
     from .demo_run import run_demo
 
     run_demo(folder, seed=seed, progress=not quiet, say=typer.echo)
@@ -54,7 +54,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="the folder of a recording")] = Path(),
     overwrite: Annotated[bool, typer.Option(help="replace a session.toml that is there")] = False,
 ) -> None:
-    """Propose a session.toml from the videos, boards and 2D files found in a folder."""
+    """Propose a session.toml from the videos, board recordings and 2D files found in a folder."""
     from .proposal import write_proposal
 
     path = write_proposal(folder, overwrite=overwrite)
@@ -63,7 +63,7 @@ def init(
 
 @app.command()
 def check(session: SessionPath = Path()) -> None:
-    """State frames, frame rate, size and units per camera, and what would stop the session."""
+    """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
     from .config import read_session
     from .recording_facts import describe
     from .session_problems import foreseen_problems
@@ -77,12 +77,12 @@ def check(session: SessionPath = Path()) -> None:
         typer.echo(f"problem: {problem}", err=True)
     if problems:
         raise typer.Exit(1)
-    typer.echo("nothing is missing: 'muybridge run' can start")
+    typer.echo("no problem found: 'muybridge run' can start")
 
 
 @app.command()
 def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Board recordings -> cameras (rig.toml) and how far to trust them."""
+    """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
     _run_steps(session, ("calibrate",), force, quiet)
     _show_calibration(session)
 
@@ -99,13 +99,13 @@ def _show_calibration(path: Path) -> None:
 @app.command()
 def extract(
     session: SessionPath = Path(),
-    n: Annotated[int, typer.Option("-n", min=1, help="instants; every camera gives its picture of each")] = 20,
+    n: Annotated[int, typer.Option("-n", min=1, help="number of instants; one picture per camera of each")] = 20,
     to: Annotated[
         Path | None, typer.Option(help="folder of the project", show_default="labels beside the file")
     ] = None,
     method: Annotated[str, typer.Option(help="kmeans (pictures that differ) or uniform (evenly in time)")] = "kmeans",
 ) -> None:
-    """Choose the first frames to label; writes a DeepLabCut project that any labeller opens."""
+    """Choose the first frames to label and write them as a DeepLabCut project."""
     from .config import read_session
     from .label_loop import extract_session
 
@@ -117,10 +117,10 @@ def extract(
 @app.command()
 def suggest(
     session: SessionPath = Path(),
-    n: Annotated[int, typer.Option("-n", min=1, help="pictures, over all cameras")] = 20,
+    n: Annotated[int, typer.Option("-n", min=1, help="number of pictures, over all cameras")] = 20,
     to: Annotated[Path | None, typer.Option(help="folder of the project", show_default="labels-next")] = None,
 ) -> None:
-    """Choose the frames to label next, where cameras disagree in 3D; writes them with labels to correct."""
+    """Choose the frames to label next, where cameras disagree in 3D, and write them with proposed labels."""
     from .config import read_session
     from .label_loop import suggest_session
 
@@ -134,11 +134,11 @@ def suggest(
 def corruption(
     session: SessionPath = Path(),
     labels: Annotated[
-        Path | None, typer.Option(help="labelled frames to spoil", show_default="those that training held out")
+        Path | None, typer.Option(help="labelled frames to corrupt", show_default="those that training held out")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Errors of the detector on spoilt pictures: light, blur, motion, noise, jpeg, resolution (Horse-C)."""
+    """Errors of the detector on corrupted pictures: light, blur, motion, noise, jpeg, resolution (Horse-C)."""
     from .config import read_session
     from .label_loop import corruption_session
 
@@ -148,37 +148,37 @@ def corruption(
 
 @app.command()
 def train(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Labelled frames of all cameras -> one detector."""
+    """Train one detector on the labelled frames of all cameras (detector.safetensors)."""
     _run_steps(session, ("train",), force, quiet)
 
 
 @app.command()
 def predict(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Videos (or another tool's 2D files) -> keypoints in pixels (views.nc)."""
+    """Find the keypoints in the videos, or read another tool's 2D files (views.nc)."""
     _run_steps(session, ("predict",), force, quiet)
 
 
 @app.command()
 def reconstruct(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Keypoints in pixels and cameras -> the animal in 3D (pose.nc)."""
+    """Reconstruct the animal in 3D from keypoints and cameras (pose.nc)."""
     _run_steps(session, ("reconstruct",), force, quiet)
 
 
 @app.command()
 def kinematics(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """3D -> joint angles and velocities (kinematics.nc)."""
+    """Compute joint angles, velocities and gait (kinematics.nc)."""
     _run_steps(session, ("kinematics",), force, quiet)
 
 
 @app.command()
 def report(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """One offline HTML page of everything (report.html)."""
+    """Write all results as one offline HTML page (report.html)."""
     _run_steps(session, ("report",), force, quiet)
 
 
 @app.command()
 def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """All steps that the session asks for; those whose inputs have not changed are left out."""
+    """Run all steps that the session needs; those whose inputs have not changed are skipped."""
     from .config import STEPS
 
     _run_steps(session, STEPS, force, quiet)
@@ -190,7 +190,7 @@ def batch(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="sessions at a time")] = 1,
     force: Force = False,
 ) -> None:
-    """Run many sessions, each in a process of its own; one that fails never stops the others."""
+    """Run many sessions, each in a process of its own; a failure does not stop the others."""
     from .batch import find_sessions, run_batch
 
     found = find_sessions(sessions)
@@ -213,14 +213,14 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="say which")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="the version")] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run a command; what goes wrong comes out as one sentence and exit code 1 (MUYBRIDGE_DEBUG=1 shows where)."""
-    # the decoder's own complaints would stand before our sentence
+    """Run a command; an error is printed as one sentence, with exit code 1 (MUYBRIDGE_DEBUG=1 shows where)."""
+    # OpenCV's own messages would stand before the sentence
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     try:
@@ -233,8 +233,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        typer.echo(f"error: internal ({said}); run again with MUYBRIDGE_DEBUG=1 and report what it shows", err=True)
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        typer.echo(f"error: internal ({cause}); run again with MUYBRIDGE_DEBUG=1 and report what it shows", err=True)
         sys.exit(1)
 
 

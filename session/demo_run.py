@@ -1,4 +1,4 @@
-"""`muybridge demo`: a rendered recording goes through the steps of any session, and is compared with its truth."""
+"""`muybridge demo`: render a recording, run the steps of a session on it, and compare the results with the truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: bool = True, say: Callabl
     Parameters
     ----------
     folder : new, empty, or holding a demo from before, whose steps then continue where they ended
-    say : told one line per step, and the table of errors
+    say : called with one line per step, and with the table of errors
 
     Returns
     -------

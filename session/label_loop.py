@@ -1,6 +1,6 @@
-"""The way into a session and the loop back: frames to label first, frames to label next, how robust the detector is.
+"""Active learning in a session: the frames to label first, the frames to label next, the detector's robustness.
 
-The loop crosses the stages: the disagreement of the cameras in 3D says where the detector should be taught.
+The frames to label next are those in which the cameras disagree about the 3D points.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def extract_session(session: Session, n: int, folder: Path, *, method: str = "km
 
 
 def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me") -> pd.DataFrame:
-    """Choose the pictures where the cameras disagree in 3D or the detector doubts, and write them with proposals.
+    """Choose the pictures where the cameras disagree in 3D or the detector is uncertain, and write them with proposals.
 
-    The proposals are the 3D points seen by each camera, and the detector's own where there is no 3D.
+    The proposed labels are the reprojected 3D points, and the detector's keypoints where there is no 3D point.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     views = views.sel(keypoint=pose["keypoint"].values)
     seen = _projected(session, views, pose)
     disagreement = np.linalg.norm(seen - views["position"].values, axis=-1)
-    # a point that the cameras place but this one did not find is worth a label, too
+    # a 3D point that this camera should show but that was not detected is worth a label, too
     disagreement[np.isfinite(seen).all(-1) & np.isnan(disagreement)] = np.inf
     chosen = suggest_frames(views, {"3D disagreement": disagreement}, n=n)
     placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
@@ -73,15 +73,15 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
 
 
 def corruption_session(session: Session, labels: Path | None = None, *, progress: bool = False) -> pd.DataFrame:
-    """Errors of the session's detector on spoilt pictures, as `corruption_table`, of labels it has not been trained on.
+    """Errors of the session's detector on corrupted pictures, as `corruption_table`, of labels not used in training.
 
     labels : None: the frames that training held out
     """
     from ..pose2d import corruption_table, read_labels
 
     detector = _detector(session)
-    spoilt = _held_out(session, detector) if labels is None else read_labels(labels)
-    return corruption_table(detector, spoilt, progress=progress)
+    chosen = _held_out(session, detector) if labels is None else read_labels(labels)
+    return corruption_table(detector, chosen, progress=progress)
 
 
 def _held_out(session: Session, detector: Detector) -> Any:
@@ -90,11 +90,11 @@ def _held_out(session: Session, detector: Detector) -> Any:
 
     folders = label_folders(session)
     if not folders:
-        raise SessionError(f"{session.path} has no [train] labels; say which labelled frames to spoil with --labels")
+        raise SessionError(f"{session.path} has no [train] labels; name the labelled frames to corrupt with --labels")
     every = join_labels([read_labels(folder) for folder in folders])
     held_out = split_labels(every, detector.config.holdout, detector.config.holdout_by)[1]
     if held_out is None:
-        raise SessionError(f"{session.path}: training held out no frame; say which frames to spoil with --labels")
+        raise SessionError(f"{session.path}: training held out no frame; name the frames to corrupt with --labels")
     return held_out
 
 

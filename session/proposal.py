@@ -1,4 +1,4 @@
-"""`muybridge init`: a session.toml proposed from what lies in a folder."""
+"""`muybridge init`: propose a session.toml from the files in a folder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 import tomli_w
 
-from ..formats.video.reading import VIDEO_SUFFIXES
+from ..formats.video.reading import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from .config import SessionError
 from .provenance import write_text
 
 _BOARD_WORDS = ("board", "calib", "charuco", "checker")
 _POINT_SUFFIXES = (".h5", ".csv")
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
@@ -113,7 +112,7 @@ def _camera_names(paths: list[Path]) -> dict[Path, str]:
 def _board_of(name: str, candidates: list[Path], folder: Path) -> Path | None:
     """The board video of a camera, or the folder of its board images."""
     mine = [path for path in candidates if name in _words(path.relative_to(folder))]
-    images = [path for path in mine if path.suffix.lower() in _IMAGE_SUFFIXES]
+    images = [path for path in mine if path.suffix.lower() in PICTURE_SUFFIXES]
     if images:
         return images[0].parent
     videos = [path for path in mine if path.suffix.lower() in VIDEO_SUFFIXES]

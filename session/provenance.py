@@ -1,4 +1,4 @@
-"""What made a file, written beside it, so that a step is run again only when something it depends on has changed."""
+"""Record how each output was made, so that a step runs again only when something it depends on has changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ledger:
         return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 
     def _hash(self, path: Path) -> str:
-        """Content hash, remembered for as long as size and modification time stay (videos are large)."""
+        """Content hash, kept for as long as size and modification time stay the same (videos are large)."""
         if path.is_dir():
             return content_hash(path)
         status = path.stat()
@@ -56,7 +56,7 @@ class Ledger:
         return record.get("outputs") == {path.name: self._hash(path) for path in outputs}
 
     def record(self, step: str, fingerprint: str, outputs: Iterable[Path], options: Mapping[str, Any]) -> None:
-        """Write down that the step has made its outputs."""
+        """Record that the step has made its outputs."""
         entry = {
             "fingerprint": fingerprint,
             "options": options,

@@ -1,4 +1,4 @@
-"""What a session's files hold: facts per camera, and whether the cameras saw the same instants."""
+"""Facts of the files of each camera, and a check that the videos are synchronous."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
-    """Frames per second that the videos share; None where they do not say, or where none is a video file.
+    """Frame rate of the videos, hertz; None where none is a video file.
 
     Raises
     ------
