@@ -105,7 +105,7 @@ def row(errors: np.ndarray, lengths: np.ndarray, seconds: float, with_folds: flo
 
 def with_muybridge(shape: bool):
     def run(detections):
-        found = calibrate(detections, BOARD, lens=8, board_shape=shape, progress=False)
+        found = calibrate(detections, BOARD, distortion_model=8, estimate_board_deformation=shape, progress=False)
         return found.rig, found.board_shape
 
     return run

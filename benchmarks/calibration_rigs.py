@@ -61,7 +61,7 @@ def honesty(seed: int, gross: float) -> tuple[np.ndarray, np.ndarray]:
     """
     rig, board = ring_of_cameras(4, (-0.2, 0.05)), CharucoBoard(7, 6, 40.0, 30.0)
     R, t = board_poses(20, seed)
-    found = calibrate(see(rig, board, R, t, seed=seed + 100, gross=gross), board, lens=2, progress=False)
+    found = calibrate(see(rig, board, R, t, seed=seed + 100, gross=gross), board, distortion_model=2, progress=False)
     errors = [np.concatenate([_lens(a) - _lens(b) for a, b in zip(found.rig, rig, strict=True)])]
     for camera, true in zip(found.rig.cameras[1:], rig.cameras[1:], strict=True):
         R_true, t_true = true.R @ rig[0].R.T, true.t - true.R @ rig[0].R.T @ rig[0].t

@@ -28,11 +28,11 @@ def main(what: str) -> None:
     detections, lens = _corners(what)
     board = next(iter(detections.values())).board
     few = {name: BoardDetections(board, d.size, d.corners[:30]) for name, d in list(detections.items())[:3]}
-    calibrate(few, board, lens=lens, progress=False)  # loads the compiled kernels
+    calibrate(few, board, distortion_model=lens, progress=False)  # loads the compiled kernels
     module, spent = sys.modules[calibrate.__module__], []
     module.held_out = timed(module.held_out, spent)
     start = clock()
-    calibrate(detections, board, lens=lens, progress=False)
+    calibrate(detections, board, distortion_model=lens, progress=False)
     whole = clock() - start
     print(n_seen(detections), *(whole - sum(spent)), *whole, imports, kernels, peak())
 

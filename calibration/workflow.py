@@ -1,4 +1,4 @@
-"""The door: recordings of a board in, a rig with its errors out."""
+"""Calibrate a rig from recordings of a board: detections, solution, checks and report in one call."""
 
 from __future__ import annotations
 
@@ -46,15 +46,41 @@ if TYPE_CHECKING:
 class Calibration:
     """A calibrated rig and what is known about it.
 
-    rig : the cameras; the world is the first camera's frame until `move_world` changes it
-    report : errors, warnings, decisions
-    rig_covariance : (n_cameras, 24, n_cameras, 24) of each camera's 18 lens unknowns and its own small motion, in the
-        boards' common world; what `projection_covariance` and `volume_uncertainty` start from
-    board_shape : (n_corners, 3) the board's corners as printed or, if it was estimated, as they are, world units
-    frames : (n_poses,) numbers of the frames with a board pose
-    board_R, board_t : (n_poses, 3, 3), (n_poses, 3) board to world
-    detections : what was calibrated from
-    parameters, parameter_covariance : (n,) names (camera, parameter) and (n, n), what `covariance` labels
+    Parameters
+    ----------
+    rig : CameraRig
+        The cameras; the world is the first camera's frame until `move_world` changes it.
+    report : CalibrationReport
+        Errors, warnings and decisions.
+    rig_covariance : ndarray, shape (n_cameras, 24, n_cameras, 24)
+        Covariance of each camera's 18 lens unknowns and the small motion of its own frame, in the boards' common world;
+        `projection_covariance` and `volume_uncertainty` start from it.
+    board_shape : ndarray, shape (n_corners, 3), world units
+        The board's corners as printed or, if the deformation was estimated, as they are.
+    frames : ndarray of int, shape (n_poses,)
+        Numbers of the frames with a board pose.
+    board_R : ndarray, shape (n_poses, 3, 3)
+        Rotations from the board to the world.
+    board_t : ndarray, shape (n_poses, 3), world units
+        Translations from the board to the world.
+    detections : dict of str to BoardDetections
+        The corners that were calibrated from.
+    parameters : tuple of (str, str)
+        Names (camera, parameter) of the estimated parameters.
+    parameter_covariance : ndarray, shape (n_parameters, n_parameters)
+        Their covariance, which `covariance` labels.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import calibrate
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> calibration.rig_covariance.shape
+    (2, 24, 2, 24)
+    >>> focal_std = calibration.covariance.loc[("left", "fx"), ("left", "fx")] ** 0.5
+    >>> bool(focal_std < 5)
+    True
     """
 
     rig: CameraRig
@@ -70,10 +96,13 @@ class Calibration:
 
     @property
     def covariance(self) -> pd.DataFrame:
-        """Covariance of every lens and pose parameter, labelled (camera, parameter) on both axes.
+        """Covariance of every lens and pose parameter.
 
-        Poses are small motions (radians, world units) of the camera's own frame relative to the first camera, which
-        stands still; lens parameters in pixels and coefficients.
+        Returns
+        -------
+        pandas.DataFrame
+            (camera, parameter) on both axes. Poses are small motions (radians, world units) of the camera's own frame
+            relative to the first camera, which stands still; lens parameters in pixels and coefficients.
         """
         import pandas as pd
 
@@ -82,11 +111,33 @@ class Calibration:
 
     @property
     def board(self) -> Board:
-        """The board that was calibrated with."""
+        """The board that was recorded.
+
+        Returns
+        -------
+        CharucoBoard, Checkerboard or MarkerBoard
+            As given to `calibrate`.
+        """
         return next(iter(self.detections.values())).board
 
     def board_points(self, frame: int) -> Array:
-        """(n_corners, 3) the board's corners in the world in a frame. Raises CalibrationError where it was not seen."""
+        """Corners of the board in the world in one frame.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame.
+
+        Returns
+        -------
+        ndarray, shape (n_corners, 3), world units
+            The corners, in the order of the board's points.
+
+        Raises
+        ------
+        CalibrationError
+            The board was not seen in that frame.
+        """
         at = np.flatnonzero(self.frames == frame)
         if len(at) == 0:
             raise CalibrationError(
@@ -102,11 +153,11 @@ def calibrate(
     intrinsics: Mapping[str, Camera] | CameraRig | None = None,
     times: Mapping[str, Sequence[float]] | None = None,
     offsets: Mapping[str, int] | None = None,
-    lens: LensKind | Mapping[str, LensKind] = "auto",
-    same_lens: Sequence[Sequence[str]] = (),
-    board_shape: bool = False,
+    distortion_model: LensKind | Mapping[str, LensKind] = "auto",
+    shared_intrinsics: Sequence[Sequence[str]] = (),
+    estimate_board_deformation: bool = False,
     unit: str = "mm",
-    every: int = 1,
+    frame_step: int = 1,
     cache: bool = True,
     progress: bool = True,
 ) -> Calibration:
@@ -114,23 +165,66 @@ def calibrate(
 
     Parameters
     ----------
-    sources : {camera: video, folder, list of images, or BoardDetections}; frames are matched by position
-    intrinsics : cameras whose lenses are known and stay as they are (a rig, or {camera: Camera})
-    times : {camera: (n_frames,) seconds} when each frame was exposed, if the cameras are not synchronous; the board's
-        motion between the exposures is then modelled, and each camera's constant delay estimated
-    offsets : {camera: frames} by which a camera runs late, counted as a correction to the matching by position
-    lens : coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 of OpenCV's order, or "fisheye"), one for all or
-        {camera: kind}; "auto" takes the simplest model that predicts held-out boards as well as the best (12, 14 and
-        fisheye only where 8 earns its coefficients or the lens is wide)
-    same_lens : groups of cameras with identical lenses, which share one
-    board_shape : estimate the board's corners, too (a printed board is never quite flat)
-    unit : of the board's lengths, and so of the world
+    sources : dict of str to path, list of images, or BoardDetections
+        For each camera a video, a folder of images, a list of images, or detections. Frames are matched by position;
+        images of a folder or list are put in natural (number-aware) order first.
+    board : CharucoBoard, Checkerboard or MarkerBoard
+        What was recorded; its lengths set the world's scale.
+    intrinsics : CameraRig or dict of str to Camera, optional
+        Cameras whose lenses are known and stay as they are. None: all are estimated.
+    times : dict of str to sequence of float, seconds, optional
+        When each frame was exposed, (n_frames,) for each camera, if the cameras are not synchronous; the board's motion
+        between the exposures is then modelled, and each camera's constant delay estimated.
+    offsets : dict of str to int, frames, optional
+        Delays of cameras: what the others show in frame i, the camera shows in frame i + offset.
+    distortion_model : int, str, or dict of str to these
+        Number of coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 in OpenCV's order) or "fisheye", one for all
+        or one for each camera. "auto" takes the simplest model that predicts held-out boards as well as the best (12,
+        14 and fisheye only where 8 reduces the error or the lens is wide).
+    shared_intrinsics : sequence of sequences of str
+        Groups of cameras with identical lenses, which share one lens model.
+    estimate_board_deformation : bool
+        Estimate the board's corners, too (a printed board is never quite flat).
+    unit : str
+        Unit of the board's lengths, and so of the world.
+    frame_step : int
+        Search the board in every n-th frame only.
+    cache : bool
+        Keep the detected corners in a file beside each source, and use it where source and settings are the same.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Calibration
+        The rig with its report and covariances; the world is the first camera's frame (see `world_from_board`).
 
     Raises
     ------
-    CalibrationError : the rig cannot be calibrated or must not be trusted; names camera, cause and remedy
+    CalibrationError
+        The rig cannot be calibrated or must not be trusted; the message names camera, cause and remedy.
+
+    Notes
+    -----
+    Corners that were not seen are NaN in `BoardDetections` and are left out. All lenses, camera poses and board poses
+    are estimated together by bundle adjustment under a Cauchy loss.
+
+    References
+    ----------
+    Triggs, McLauchlan, Hartley and Fitzgibbon (2000). Bundle adjustment - a modern synthesis.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import calibrate
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> calibration.rig.names
+    ('left', 'right')
+    >>> print(f"{calibration.rig['left'].K[0, 0] / 600:.2f}")
+    1.00
     """
-    detections = gather_detections(sources, board, every=every, cache=cache, progress=progress)
+    detections = gather_detections(sources, board, frame_step=frame_step, cache=cache, progress=progress)
     check_detections(detections, sources)
     for what, given in (("times", times), ("offsets", offsets)):
         unknown = [camera for camera in given or {} if camera not in detections]
@@ -141,7 +235,9 @@ def calibrate(
     clock = None if times is None else times_table(times, detections, offsets)
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
-        problem, rows, kinds, notes = make_problem(detections, board, intrinsics, lens, same_lens, offsets)
+        problem, rows, kinds, notes = make_problem(
+            detections, board, intrinsics, distortion_model, shared_intrinsics, offsets
+        )
         solution = _solve_rig(problem, rows, kinds)
         check_motion(solution)
         if clock is not None:
@@ -151,14 +247,17 @@ def calibrate(
         if warnings and clock is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
-        if board_shape:
-            solution = solve(solution.problem, resolved(solution), shape_sigma=_shape_sigma(board), warm=True)
-        errors = held_out(solution, shape_sigma=_shape_sigma(board) if board_shape else None)
+        shape_sigma = _shape_sigma(board) if estimate_board_deformation else None
+        if shape_sigma is not None:
+            solution = solve(solution.problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
+        errors = held_out(solution, shape_sigma=shape_sigma)
         warnings += check_quality(solution)
     return _result(solution, errors, detections, unit, warnings, notes)
 
 
-def gather_detections(sources, board: Board, *, every: int, cache: bool, progress: bool) -> dict[str, BoardDetections]:
+def gather_detections(
+    sources, board: Board, *, frame_step: int, cache: bool, progress: bool
+) -> dict[str, BoardDetections]:
     """Detections of all cameras in the order given; sources that are detections already pass."""
     if not isinstance(sources, Mapping):
         raise CalibrationError(f"sources must be {{camera name: source}}, got {type(sources).__name__}")
@@ -168,7 +267,7 @@ def gather_detections(sources, board: Board, *, every: int, cache: bool, progres
             raise CalibrationError(f"camera '{camera}': its detections are of a {found.board}, not of the {board}")
     todo = {str(camera): source for camera, source in sources.items() if not isinstance(source, BoardDetections)}
     if todo:
-        ready |= detect_boards(todo, board, every=every, cache=cache, progress=progress)
+        ready |= detect_boards(todo, board, frame_step=frame_step, cache=cache, progress=progress)
     return {str(camera): ready[str(camera)] for camera in sources}
 
 

@@ -87,7 +87,7 @@ def detect_board(
     board: Board,
     *,
     camera: str = "camera",
-    every: int = 1,
+    frame_step: int = 1,
     cache: bool = True,
     progress: bool = True,
 ) -> BoardDetections:
@@ -96,7 +96,7 @@ def detect_board(
     Parameters
     ----------
     source : path of a video or of a folder of images, or a list of images (paths or 8-bit arrays)
-    every : look at every n-th frame; the others count as frames without the board (videos are still read in sequence)
+    frame_step : search every n-th frame; the others count as frames without the board (videos are read in sequence)
     camera : the name that messages use
     cache : keep the result beside the source, under the hash of its content and of the settings; a folder that cannot
         be written to keeps none
@@ -105,20 +105,20 @@ def detect_board(
     ------
     CalibrationError : the source is missing, empty or unreadable, or its images differ in size
     """
-    return detect_boards({camera: source}, board, every=every, cache=cache, progress=progress)[camera]
+    return detect_boards({camera: source}, board, frame_step=frame_step, cache=cache, progress=progress)[camera]
 
 
 def detect_boards(
     sources: Mapping[str, Source],
     board: Board,
     *,
-    every: int = 1,
+    frame_step: int = 1,
     cache: bool = True,
     progress: bool = True,
 ) -> dict[str, BoardDetections]:
     """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""
-    if every < 1:
-        raise CalibrationError(f"every={every}: give 1 to look at every frame, n to look at every n-th")
+    if frame_step < 1:
+        raise CalibrationError(f"frame_step={frame_step}: give 1 to search every frame, n to search every n-th")
     totals = [count_frames(source, camera) for camera, source in sources.items()]
     known = sum(n for n in totals if n is not None) if all(n is not None for n in totals) else None
     workers = max(1, min(len(sources), os.cpu_count() or 1))
@@ -126,13 +126,15 @@ def detect_boards(
         tqdm(total=known, desc="board detection", unit="frame", disable=not progress) as bar,
         ThreadPoolExecutor(workers) as pool,
     ):
-        jobs = [pool.submit(_detect, source, board, camera, every, cache, bar) for camera, source in sources.items()]
+        jobs = [
+            pool.submit(_detect, source, board, camera, frame_step, cache, bar) for camera, source in sources.items()
+        ]
         return {camera: job.result() for camera, job in zip(sources, jobs, strict=True)}
 
 
-def _detect(source: Source, board: Board, camera: str, every: int, cache: bool, bar: tqdm) -> BoardDetections:
+def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: bool, bar: tqdm) -> BoardDetections:
     if cache:
-        arrays = load_detections(source, board, every)
+        arrays = load_detections(source, board, frame_step)
         if arrays is not None:
             bar.update(len(arrays["corners"]))
             return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
@@ -144,7 +146,7 @@ def _detect(source: Source, board: Board, camera: str, every: int, cache: bool, 
                 f"camera '{camera}': image {number} of {_describe(source)} is {sizes[-1]} px, the first {sizes[0]} px;"
                 " give images of one camera and one resolution"
             )
-        if number % every == 0:
+        if number % frame_step == 0:
             sights.append(_look(finder, image, mirrored, isinstance(board, Checkerboard)))
             mirrored = sights[-1].mirrored if np.isfinite(sights[-1].corners).any() else mirrored
         else:
@@ -157,7 +159,7 @@ def _detect(source: Source, board: Board, camera: str, every: int, cache: bool, 
         "n_markers": np.array([sight.n_markers for sight in sights]),
     }
     if cache:
-        save_detections(source, board, every, arrays)
+        save_detections(source, board, frame_step, arrays)
     return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
 
 

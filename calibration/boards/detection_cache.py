@@ -18,14 +18,14 @@ _VERSION = 1
 _FIELDS = ("size", "corners", "mirrored", "n_markers")
 
 
-def load_detections(source: Source, board: Board, every: int) -> dict | None:
+def load_detections(source: Source, board: Board, frame_step: int) -> dict | None:
     """Arrays of a `BoardDetections` from the cache, or None where there is none that fits."""
     path = _cache_path(source)
     if path is None or not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            if str(stored["key"]) != _key(source, board, every):
+            if str(stored["key"]) != _key(source, board, frame_step):
                 return None
             arrays = {name: stored[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -33,7 +33,7 @@ def load_detections(source: Source, board: Board, every: int) -> dict | None:
     return {**arrays, "size": tuple(int(side) for side in arrays["size"])}
 
 
-def save_detections(source: Source, board: Board, every: int, arrays: dict) -> None:
+def save_detections(source: Source, board: Board, frame_step: int, arrays: dict) -> None:
     """Keep the arrays beside the source, atomically; does nothing where the folder cannot be written to."""
     path = _cache_path(source)
     # the mode bits, too: a user with all rights must not litter a folder that was made read-only
@@ -41,7 +41,7 @@ def save_detections(source: Source, board: Board, every: int, arrays: dict) -> N
         return
     try:
         with atomic_write(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, key=np.array(_key(source, board, every)), **arrays)
+            np.savez_compressed(file, key=np.array(_key(source, board, frame_step)), **arrays)
     except OSError:
         return
 
@@ -55,9 +55,9 @@ def _cache_path(source: Source) -> Path | None:
     return None if files is None else files[0].with_name(".board_corners_of_list.npz")
 
 
-def _key(source: Source, board: Board, every: int) -> str:
+def _key(source: Source, board: Board, frame_step: int) -> str:
     """Hash of everything the detections depend on: file contents, board, settings, versions."""
-    digest = hashlib.blake2b(f"{_VERSION} {cv2.__version__} {board!r} {every}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{_VERSION} {cv2.__version__} {board!r} {frame_step}".encode(), digest_size=16)
     files = image_files(source, "")
     for file in files if files is not None else [Path(os.fspath(source))]:  # type: ignore[arg-type]
         digest.update(f"{file.name} {file.stat().st_size} ".encode())

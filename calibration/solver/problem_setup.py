@@ -39,15 +39,15 @@ def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[
     return corners
 
 
-def make_problem(detections, board: Board, intrinsics, lens, same_lens, offsets=None):
+def make_problem(detections, board: Board, intrinsics, distortion_model, shared_intrinsics, offsets=None):
     """The problem, its lenses' start rows (n_lenses, 18) and kinds, and what was decided about mirrored views.
 
     Arguments as those of `calibrate`. Raises CalibrationError as it does.
     """
     names, corners = tuple(detections), stacked_corners(detections, offsets)
     sizes = tuple(found.size for found in detections.values())
-    lens_of = _lens_groups(names, sizes, same_lens)
-    kind_of = _asked_kinds(names, lens)
+    lens_of = _lens_groups(names, sizes, shared_intrinsics)
+    kind_of = _asked_kinds(names, distortion_model)
     known = _known_lenses(names, sizes, intrinsics)
     rows, kinds, fixed, auto = [], [], [], []
     for index in range(lens_of.max() + 1):
@@ -83,13 +83,13 @@ def make_problem(detections, board: Board, intrinsics, lens, same_lens, offsets=
     return problem, lenses, tuple(kinds), notes
 
 
-def _asked_kinds(names: tuple[str, ...], lens: LensKind | Mapping[str, LensKind]) -> dict[str, LensKind]:
+def _asked_kinds(names: tuple[str, ...], asked: LensKind | Mapping[str, LensKind]) -> dict[str, LensKind]:
     """{camera: lens kind} as asked for, checked."""
-    kinds = dict(lens) if isinstance(lens, Mapping) else dict.fromkeys(names, lens)
+    kinds = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(names, asked)
     for name in names:
         if kinds.get(name) not in (*LENS_KINDS, "auto"):
             raise CalibrationError(
-                f'camera \'{name}\': the lens model {kinds.get(name)!r} is unknown; choose "auto", "fisheye" or the'
+                f'camera \'{name}\': distortion_model {kinds.get(name)!r} is unknown; choose "auto", "fisheye" or the'
                 f" number of coefficients {LENS_KINDS[:-1]}"
             )
     return kinds
@@ -105,16 +105,16 @@ def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
     return table
 
 
-def _lens_groups(names, sizes, same_lens) -> NDArray[np.int64]:
+def _lens_groups(names, sizes, shared_intrinsics) -> NDArray[np.int64]:
     group = {name: name for name in names}
-    for members in same_lens:
+    for members in shared_intrinsics:
         unknown = [name for name in members if name not in group]
         if unknown:
             raise CalibrationError(
-                f"same_lens names the camera '{unknown[0]}', which has no source; cameras: {list(names)}"
+                f"shared_intrinsics names the camera '{unknown[0]}', which has no source; cameras: {list(names)}"
             )
         if len({sizes[names.index(name)] for name in members}) > 1:
-            raise CalibrationError(f"same_lens groups cameras of different image sizes: {list(members)}")
+            raise CalibrationError(f"shared_intrinsics groups cameras of different image sizes: {list(members)}")
         for name in members:
             group[name] = members[0]
     owners = list(dict.fromkeys(group[name] for name in names))

@@ -163,7 +163,7 @@ def test_a_flipped_video_shows_the_mirrored_pattern_at_the_flipped_corners(image
 
 def test_a_flipped_video_is_recognised_and_gets_a_negative_focal_length(seen):
     flipped = replace(seen["cam_1"], corners=flip_corners(seen["cam_1"].corners, 640), mirrored=np.ones(24, bool))
-    plain, found = (calibrate(s, BOARD, lens=1, progress=False) for s in (seen, {**seen, "cam_1": flipped}))
+    plain, found = (calibrate(s, BOARD, distortion_model=1, progress=False) for s in (seen, {**seen, "cam_1": flipped}))
     assert found.rig["cam_1"].mirrored
     assert any("cam_1" in note and "flipped" in note for note in found.report.notes)
     points = plain.board_points(int(plain.frames[0]))
@@ -176,10 +176,10 @@ def test_a_flipped_video_is_recognised_and_gets_a_negative_focal_length(seen):
 def test_a_known_lens_of_a_flipped_video_is_kept_as_it_was_stated(seen):
     flipped = replace(seen["cam_1"], corners=flip_corners(seen["cam_1"].corners, 640), mirrored=np.ones(24, bool))
     sights = {**seen, "cam_1": flipped}
-    stated = calibrate(sights, BOARD, lens=1, progress=False).rig["cam_1"]
+    stated = calibrate(sights, BOARD, distortion_model=1, progress=False).rig["cam_1"]
     K = stated.K.copy()
     K[0, 2] += 3.0  # so that the middle of the picture would show
-    found = calibrate(sights, BOARD, lens=1, intrinsics={"cam_1": replace(stated, K=K)}, progress=False)
+    found = calibrate(sights, BOARD, distortion_model=1, intrinsics={"cam_1": replace(stated, K=K)}, progress=False)
     np.testing.assert_allclose(found.rig["cam_1"].K, K, atol=1e-9)
     assert found.rig["cam_1"].mirrored
 
@@ -190,7 +190,7 @@ def test_the_back_of_a_two_sided_board_is_told_from_a_flipped_video():
     behind = replace(rig[1], R=rig[1].R @ rotation_matrix(np.array([np.pi, 0, 0])))
     seen = see_board(CameraRig((rig[0], behind, rig[2])), R, t)
     sights = {name: replace(found, mirrored=np.full(14, name == "cam_1")) for name, found in seen.items()}
-    found = calibrate(sights, BOARD, lens=1, progress=False)
+    found = calibrate(sights, BOARD, distortion_model=1, progress=False)
     assert not found.rig["cam_1"].mirrored
     assert any("cam_1" in note and "back" in note for note in found.report.notes)
 
@@ -249,7 +249,7 @@ def test_a_camera_late_or_early_by_frames_is_refused_with_the_number(smooth, cam
 
 def test_the_offsets_asked_for_make_the_rig_whole(smooth):
     shifted = {**smooth, "cam_2": late(smooth["cam_2"], 3)}
-    found = calibrate(shifted, BOARD, lens=1, offsets={"cam_2": 3}, progress=False)
+    found = calibrate(shifted, BOARD, distortion_model=1, offsets={"cam_2": 3}, progress=False)
     assert found.report.table().loc["all", "p99_px"] < 0.5
 
 
@@ -260,7 +260,7 @@ def test_gross_outliers_do_not_move_the_rig_and_are_reported(smooth):
         gross = rng.random(corners.shape[:2]) < 0.03
         corners[gross] += rng.normal(scale=40, size=(gross.sum(), 2))
         spoiled[name] = replace(found, corners=corners)
-    clean, rough = (calibrate(sights, BOARD, lens=2, progress=False) for sights in (smooth, spoiled))
+    clean, rough = (calibrate(sights, BOARD, distortion_model=2, progress=False) for sights in (smooth, spoiled))
     np.testing.assert_allclose(rough.rig.centers, clean.rig.centers, atol=0.5)
     assert sum("gross outliers" in warning for warning in rough.report.warnings) == 4
 

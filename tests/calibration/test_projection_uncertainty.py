@@ -30,7 +30,7 @@ def test_z_scores_of_all_parameters_are_standard_normal(gross):
     for seed in range(20):
         rig = small_rig(3)
         seen = see_board(rig, *board_motion(14, seed=seed, reach=80.0), noise=0.2, seed=seed + 100, gross=gross)
-        found = calibrate(seen, BOARD, lens=2, progress=False)
+        found = calibrate(seen, BOARD, distortion_model=2, progress=False)
         error = np.concatenate([lens_and_poses(found.rig) - lens_and_poses(rig), pose_errors(found.rig, rig)])
         scores.append(error / np.sqrt(np.diag(found.covariance)))
     inside = (np.abs(np.concatenate(scores)) < 2).mean()
@@ -44,7 +44,7 @@ def test_projection_and_triangulation_scatter_as_predicted():
     R, t = board_motion(16, seed=4, reach=80.0)
     shown = []
     for seed in range(12):
-        found = calibrate(see_board(rig, R, t, noise=0.3, seed=seed), BOARD, lens=1, progress=False)
+        found = calibrate(see_board(rig, R, t, noise=0.3, seed=seed), BOARD, distortion_model=1, progress=False)
         # the world of the boards, in which the points stand still: where the found boards lie, against the true ones
         world = boards_world(found, R, t)
         shown.append(found.rig.project(points @ world[0].T + world[1]))
@@ -68,7 +68,7 @@ def boards_world(found, R, t):
 
 
 def test_projection_is_least_certain_where_no_board_was_seen():
-    found = calibrate(see_board(small_rig(3), *board_motion(16, reach=40.0)), BOARD, lens=2, progress=False)
+    found = calibrate(see_board(small_rig(3), *board_motion(16, reach=40.0)), BOARD, distortion_model=2, progress=False)
     pixels, deviation = image_uncertainty(found, "cam_1", 900.0)
     assert pixels.shape == (12, 16, 2)
     assert np.nanmax(deviation) > 2 * deviation[5:7, 7:9].max()

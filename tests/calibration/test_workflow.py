@@ -17,7 +17,7 @@ def relative(rig):
 
 def test_a_noiseless_rig_is_found_exactly(ring_rig):
     found = calibrate(
-        see_board(ring_rig, *board_motion(25), noise=0.0), see_board.__defaults__[0], lens=5, progress=False
+        see_board(ring_rig, *board_motion(25), noise=0.0), see_board.__defaults__[0], distortion_model=5, progress=False
     )
     for (R, t), (R_true, t_true) in zip(relative(found.rig), relative(ring_rig), strict=True):
         np.testing.assert_allclose(R, R_true, atol=1e-6)
@@ -28,7 +28,7 @@ def test_a_noiseless_rig_is_found_exactly(ring_rig):
 def test_the_same_corners_give_the_same_rig_to_the_last_bit(ring_rig):
     found = see_board(ring_rig, *board_motion(15))
     board = next(iter(found.values())).board
-    one, two = (calibrate(found, board, lens=4, progress=False) for _ in range(2))
+    one, two = (calibrate(found, board, distortion_model=4, progress=False) for _ in range(2))
     for a, b in zip(one.rig, two.rig, strict=True):
         assert (a.K == b.K).all()
         assert (a.R == b.R).all()
@@ -43,7 +43,11 @@ def test_the_rat_rig_predicts_held_out_boards_within_its_marks(rat_boards):
     row = calibrate(rat_boards, board, progress=False).report.table().loc["all"]
     assert row.heldout_median_px <= 0.15
     assert row.heldout_rms_px <= 0.29
-    row = calibrate(rat_boards, board, lens=8, board_shape=True, progress=False).report.table().loc["all"]
+    row = (
+        calibrate(rat_boards, board, distortion_model=8, estimate_board_deformation=True, progress=False)
+        .report.table()
+        .loc["all"]
+    )
     assert row.heldout_median_px <= 0.072
     assert row.heldout_rms_px <= 0.145
 
@@ -56,7 +60,7 @@ def test_exposure_times_and_delays_explain_most_of_the_webcams_error():
     stamps = pd.read_csv(folder / "timestamps.csv")
     times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
     sources = {camera: folder / f"{camera}.mp4" for camera in times}
-    found = calibrate(sources, board, times=times, lens=4, progress=False)
+    found = calibrate(sources, board, times=times, distortion_model=4, progress=False)
     row = found.report.table().loc["all"]
     assert row.heldout_median_px <= 0.52
     assert row.heldout_rms_px <= 0.78

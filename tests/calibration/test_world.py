@@ -18,7 +18,9 @@ from tests.calibration.synthetic import BOARD, board_motion, see_board, small_ri
 
 @pytest.fixture(scope="module")
 def found():
-    return calibrate(see_board(small_rig(3), *board_motion(12, reach=60.0), noise=0.0), BOARD, lens=0, progress=False)
+    return calibrate(
+        see_board(small_rig(3), *board_motion(12, reach=60.0), noise=0.0), BOARD, distortion_model=0, progress=False
+    )
 
 
 def test_moving_the_world_moves_no_pixel(found):

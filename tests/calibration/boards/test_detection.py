@@ -77,7 +77,7 @@ def test_single_markers_calibrate_a_camera():
         images[camera.name] = [
             cv2.warpPerspective(drawn, H, camera.size, flags=cv2.INTER_AREA, borderValue=255) for H in maps
         ]
-    found = calibrate(images, board, lens=0, progress=False)
+    found = calibrate(images, board, distortion_model=0, progress=False)
     assert_allclose([camera.K[0, 0] for camera in found.rig], [560, 570], rtol=0.02)
     baseline = np.linalg.norm(found.rig.centers[1] - found.rig.centers[0])
     assert_allclose(baseline, np.linalg.norm(rig.centers[1] - rig.centers[0]), rtol=0.02)
@@ -108,11 +108,11 @@ def test_a_folder_that_cannot_be_written_to_keeps_no_cache(tmp_path, pictures):
 
 
 def test_every_nth_frame_keeps_the_frames_numbers(pictures):
-    found = detect_board(pictures, BOARD, every=2, progress=False)
+    found = detect_board(pictures, BOARD, frame_step=2, progress=False)
     assert found.n_frames == 5
     assert set(found.frames) <= {0, 2, 4}
-    with pytest.raises(CalibrationError, match="every=0"):
-        detect_board(pictures, BOARD, every=0, progress=False)
+    with pytest.raises(CalibrationError, match="frame_step=0"):
+        detect_board(pictures, BOARD, frame_step=0, progress=False)
 
 
 @pytest.mark.parametrize(

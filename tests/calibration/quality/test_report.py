@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 @pytest.fixture(scope="module")
 def report():
     seen = see_board(small_rig(3), *board_motion(14, reach=80.0), gross=0.02)
-    return calibrate(seen, BOARD, lens=1, progress=False).report
+    return calibrate(seen, BOARD, distortion_model=1, progress=False).report
 
 
 @pytest.fixture

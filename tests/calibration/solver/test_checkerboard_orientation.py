@@ -32,7 +32,7 @@ def turned_sights(board, flip=(), rig=RIG, **motion):
 @pytest.mark.parametrize("flip", [(), (1,)])
 def test_symmetric_and_flipped_checkerboards_give_the_true_rig(corners, flip):
     board = Checkerboard(*corners, 30.0)
-    found = calibrate(turned_sights(board, flip), board, lens=1, progress=False)
+    found = calibrate(turned_sights(board, flip), board, distortion_model=1, progress=False)
     assert [camera.mirrored for camera in found.rig] == [c in flip for c in range(4)]
     assert found.report.table().loc["all", "p99_px"] < 0.4
     apart = [np.linalg.norm(rig.centers[1:] - rig.centers[0], axis=1) for rig in (found.rig, RIG)]
@@ -45,13 +45,13 @@ def test_symmetric_and_flipped_checkerboards_give_the_true_rig(corners, flip):
 def test_two_groups_that_see_mirror_images_are_refused(corners):
     board = Checkerboard(*corners, 30.0)
     with pytest.raises(CalibrationError, match=r"\['cam_1', 'cam_2'\] and \['cam_0', 'cam_3'\] see mirror images"):
-        calibrate(turned_sights(board, (1, 2)), board, lens=1, progress=False)
+        calibrate(turned_sights(board, (1, 2)), board, distortion_model=1, progress=False)
 
 
 def test_a_symmetric_board_that_hardly_moved_is_refused():
     board = Checkerboard(8, 6, 30.0)
     with pytest.raises(CalibrationError, match=r"camera 'cam_1'.*8x6.*the same after a turn.*one odd and one even"):
-        calibrate(turned_sights(board, reach=1.0, tilt=0.2), board, lens=1, progress=False)
+        calibrate(turned_sights(board, reach=1.0, tilt=0.2), board, distortion_model=1, progress=False)
 
 
 @pytest.mark.parametrize("corners", [(6, 5), (5, 6)])

@@ -80,7 +80,7 @@ def test_rich_lenses_are_fitted_where_asked_for(kind):
     model = "fisheye" if kind == "fisheye" else "pinhole"
     bent = CameraRig(tuple(replace(camera, distortion=d, model=model) for camera in rig))
     seen = see_board(bent, *board_motion(30, reach=150.0, seed=1), noise=0.05)
-    found = calibrate(seen, BOARD, lens=kind, progress=False)
+    found = calibrate(seen, BOARD, distortion_model=kind, progress=False)
     assert len(found.rig[0].distortion) == n
     assert found.rig[0].model == model
     assert found.report.table().loc["all", "heldout_median_px"] < 0.065
@@ -88,7 +88,7 @@ def test_rich_lenses_are_fitted_where_asked_for(kind):
 
 def test_one_lens_kind_per_camera_may_be_stated():
     seen = see_board(small_rig(3), *board_motion(14, reach=80.0, seed=1))
-    found = calibrate(seen, BOARD, lens={"cam_0": 1, "cam_1": 4, "cam_2": 0}, progress=False)
+    found = calibrate(seen, BOARD, distortion_model={"cam_0": 1, "cam_1": 4, "cam_2": 0}, progress=False)
     counts = found.covariance.loc[:, found.covariance.columns.get_level_values("parameter").str.match("[kp][0-9]")]
     assert counts.columns.get_level_values("camera").value_counts().to_dict() == {"cam_0": 1, "cam_1": 4}
 
@@ -96,16 +96,16 @@ def test_one_lens_kind_per_camera_may_be_stated():
 @pytest.mark.parametrize("lens", [3, "wide", {"cam_1": -1}])
 def test_a_lens_model_that_does_not_exist_is_refused(lens):
     seen = see_board(small_rig(2), *board_motion(8, reach=80.0, seed=1))
-    with pytest.raises(CalibrationError, match=r"camera 'cam_.*lens model .* is unknown"):
-        calibrate(seen, BOARD, lens=lens, progress=False)
+    with pytest.raises(CalibrationError, match=r"camera 'cam_.*distortion_model .* is unknown"):
+        calibrate(seen, BOARD, distortion_model=lens, progress=False)
 
 
 def test_cameras_with_the_same_lens_share_one_and_learn_from_one_another():
     rig = small_rig(3)
     rig = CameraRig(tuple(replace(camera, K=rig[0].K) for camera in rig))
     seen = see_board(rig, *board_motion(12, reach=80.0, seed=4), noise=0.2)
-    shared = calibrate(seen, BOARD, lens=2, same_lens=[["cam_0", "cam_1", "cam_2"]], progress=False)
-    alone = calibrate(seen, BOARD, lens=2, progress=False)
+    shared = calibrate(seen, BOARD, distortion_model=2, shared_intrinsics=[["cam_0", "cam_1", "cam_2"]], progress=False)
+    alone = calibrate(seen, BOARD, distortion_model=2, progress=False)
     assert all((camera.K == shared.rig[0].K).all() for camera in shared.rig)
     assert all((camera.distortion == shared.rig[0].distortion).all() for camera in shared.rig)
     assert {name for name, parameter in shared.parameters if parameter == "fx"} == {"cam_0"}
@@ -116,18 +116,21 @@ def test_cameras_with_the_same_lens_share_one_and_learn_from_one_another():
 
 def test_same_lens_refuses_strangers_and_other_sizes():
     seen = see_board(small_rig(2), *board_motion(8, reach=80.0, seed=1))
-    with pytest.raises(CalibrationError, match="same_lens names the camera 'cam_9'"):
-        calibrate(seen, BOARD, same_lens=[["cam_0", "cam_9"]], progress=False)
+    with pytest.raises(CalibrationError, match="shared_intrinsics names the camera 'cam_9'"):
+        calibrate(seen, BOARD, shared_intrinsics=[["cam_0", "cam_9"]], progress=False)
     other = replace(seen["cam_1"], size=(800, 600))
     with pytest.raises(CalibrationError, match="different image sizes"):
-        calibrate({**seen, "cam_1": other}, BOARD, same_lens=[["cam_0", "cam_1"]], progress=False)
+        calibrate({**seen, "cam_1": other}, BOARD, shared_intrinsics=[["cam_0", "cam_1"]], progress=False)
 
 
 def test_lenses_known_from_separate_recordings_stay_as_they_are():
     rig = small_rig(3)
     alone = {
         camera.name: calibrate(
-            see_board(CameraRig((camera,)), *board_motion(20, reach=120.0, seed=c)), BOARD, lens=2, progress=False
+            see_board(CameraRig((camera,)), *board_motion(20, reach=120.0, seed=c)),
+            BOARD,
+            distortion_model=2,
+            progress=False,
         )
         for c, camera in enumerate(rig)
     }
@@ -145,6 +148,6 @@ def test_a_known_camera_may_be_of_another_class():
     rig = with_fisheyes((1,))
     seen = see_board(rig, *board_motion(20, reach=500.0, seed=2), board=WIDE_BOARD)
     given = Camera("cam_1", rig[1].size, rig[1].K, rig[1].distortion, np.eye(3), np.zeros(3), "fisheye")
-    found = calibrate(seen, WIDE_BOARD, intrinsics={"cam_1": given}, lens=1, progress=False)
+    found = calibrate(seen, WIDE_BOARD, intrinsics={"cam_1": given}, distortion_model=1, progress=False)
     np.testing.assert_array_equal(found.rig["cam_1"].distortion, given.distortion)
     assert found.report.table().loc["cam_1", "heldout_median_px"] < 0.2
