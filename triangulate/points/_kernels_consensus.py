@@ -183,7 +183,8 @@ def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
         kept_total[n_kept], kept_mask[n_kept] = total, mask
         if total < lowest:
             lowest, at = total, n_kept
-            best[:] = trial
+            for k in range(3):
+                best[k] = trial[k]
             if 2 * n_in > n_seen + 2:
                 break
         n_kept += 1
@@ -272,7 +273,9 @@ def _report(views, h, X, odds, centers, rays, at, found):
         if views.seen[c] and views.energy[c] < FAR:
             found.residuals[c, at] = math.sqrt(2.0 * views.energy[c] / views.precision[c])
             found.inliers[c, at] = views.energy[c] < views.gate[c]
-    found.points_3d[at], found.support[at] = X, odds
+    for k in range(3):
+        found.points_3d[at, k] = X[k]
+    found.support[at] = odds
     found.cosine[at] = _squarest(found.inliers, at, centers, X, rays)
     s = found.covariances_3d[at]
     s[0, 0], s[0, 1], s[0, 2], s[1, 1], s[1, 2], s[2, 2] = invert_symmetric_3x3(h[0], h[1], h[2], h[3], h[4], h[5])
@@ -283,12 +286,12 @@ def _report(views, h, X, odds, centers, rays, at, found):
 def triangulate_robust(
     rig, centers, pairs, points_2d, confidence, precision, cutoff, least_support, start, stop, found
 ):
-    """Fill [start:stop] of `found`: points_3d (n, 3), covariances_3d (n, 3, 3), residuals and inliers (n_cameras, n),
-    support and cosine (n,).
+    """Write what is found in [start:stop] into `found`: points_3d (n, 3), covariances_3d (n, 3, 3), residuals and
+    inliers (n_cameras, n), support and cosine (n,).
 
     rig is a RigArrays; pairs (n_pairs, 2); points_2d (n_cameras, n, 2); confidence (n_cameras, n; or 0 columns:
     typical); precision (n_cameras,) is 1/σ², `cutoff` (n_cameras,) the energy of the threshold. A point with less than
-    `least_support` (see `_support`) is NaN. `cosine` is the smallest |cosine| between two inliers' rays.
+    `least_support` (see `_support`) is left as it is. `cosine` is the smallest |cosine| between two inliers' rays.
     """
     n_cameras, confident = rig.K.shape[0], confidence.shape[1] > 0
     xd, yd, change = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
@@ -299,7 +302,7 @@ def triangulate_robust(
         np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2)), precision,
         cutoff.copy(), cutoff.copy(), np.empty(n_cameras),
     )  # fmt: skip
-    X, h, base = np.empty(3), np.empty(6), np.mean(cutoff) - _TYPICAL
+    X, h, base = np.empty(3), np.empty(6), cutoff.sum() / n_cameras - _TYPICAL
     for at in range(start, stop):
         i = (at - start) % BLOCK
         if i == 0:
@@ -312,12 +315,16 @@ def triangulate_robust(
                     weight[c, j] = weight[c, j] if x[c, j] == x[c, j] else 0.0
             solve_block(rig.K, rig.R, rig.t, x, y, weight, n, block_h, block_X)
             refine_block(rig, points_2d, at, n, weight, precision, block_X, block_h[:6], g, rows, block_energy, change)
-        found.points_3d[at], found.covariances_3d[at], found.cosine[at] = math.nan, math.nan, math.nan
-        found.residuals[:, at], found.inliers[:, at], found.support[at] = math.nan, False, -math.inf
         n_seen = _gather(views, x, y, points_2d, weight, confident, cutoff, at, i)
         if n_seen < 2:
             continue
-        X[:], h[:], views.energy[:], rival = block_X[:, i], block_h[:6, i], block_energy[:, i], math.inf
+        for k in range(3):
+            X[k] = block_X[k, i]
+        for k in range(6):
+            h[k] = block_h[k, i]
+        for c in range(n_cameras):
+            views.energy[c] = block_energy[c, i]
+        rival = math.inf
         agreed = change[i] < _SETTLED and _agree(views, n_seen)
         if not agreed:
             agreed, rival = _consensus(rig, views, centers, pairs, n_seen, X, h)

@@ -128,7 +128,8 @@ def triangulate_linear(K, d, fisheye, limit, R, t, points_2d, weights, start, st
         for c in range(n_cameras):
             undistort_block(K[c], d[c], fisheye[c], limit[c], points_2d[c], first, n, xd, yd, step, x[c], y[c])
             if weights.shape[1] > 0:
-                weight[c, :n] = weights[c, first : first + n]
+                for i in range(n):
+                    weight[c, i] = weights[c, first + i]
         solve_block(K, R, t, x, y, weight, n, normal, solution)
         for c in range(n_cameras):
             _reject_behind(R[c], t[c], x[c], weight[c], solution, n)

@@ -64,13 +64,16 @@ def _best_swaps(R, t, centers, pairs, rays, precision, price, swap_cost, ideal, 
             total = _assign(R, t, precision, price, swap_cost, ideal, lens, X, trial)
             if total < lowest:
                 lowest = total
-                best[:] = trial
+                for c in range(R.shape[0]):
+                    best[c] = trial[c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _two_rays(a, b, center_a, center_b, X):
+    """As `midpoint`, of the rays a and b (3,) from two centres (3,)."""
     rays, centers = np.empty((2, 3)), np.empty((2, 3))
-    rays[0], rays[1], centers[0], centers[1] = a, b, center_a, center_b
+    for k in range(3):
+        rays[0, k], rays[1, k], centers[0, k], centers[1, k] = a[k], b[k], center_a[k], center_b[k]
     return midpoint(rays, 0, 1, centers, X)
 
 

@@ -266,14 +266,15 @@ class _Solution(NamedTuple):
 
 def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: Array, least: float) -> _Solution:
     arrays, origin = centred_arrays(rig)
+    flat, prior = np.ascontiguousarray(flat), np.ascontiguousarray(prior)  # one layout: the kernel is compiled once
     n_cameras, n_points = flat.shape[:2]
     found = _Solution(
-        np.empty((n_points, 3)),
-        np.empty((n_points, 3, 3)),
-        np.empty((n_cameras, n_points)),
-        np.empty((n_cameras, n_points), dtype=bool),
-        np.empty(n_points),
-        np.empty(n_points),
+        np.full((n_points, 3), np.nan),
+        np.full((n_points, 3, 3), np.nan),
+        np.full((n_cameras, n_points), np.nan),
+        np.zeros((n_cameras, n_points), dtype=bool),
+        np.full(n_points, -np.inf),
+        np.full(n_points, np.nan),
     )
     least_support = np.log(least / (1 - least)) if least > 0 else -np.inf
     fixed = (rig.centers - origin, camera_pairs(n_cameras), flat, prior, sigma**-2.0, 0.5 * (threshold / sigma) ** 2)
