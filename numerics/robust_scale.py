@@ -23,6 +23,23 @@ def robust_std(values: Array) -> float:
     return MEDIAN_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
 
 
+def present_median(values: Array, axis: int | tuple[int, ...] | None = None) -> Array:
+    """Median of the values that are not NaN; NaN, without a warning, where there is none."""
+    values = np.asarray(values, dtype=float)
+    if axis is None:
+        axis = tuple(range(values.ndim))
+    axes = tuple(i % values.ndim for i in np.atleast_1d(axis))
+    kept = [i for i in range(values.ndim) if i not in axes]
+    rows = values.transpose(*kept, *axes).reshape(*(values.shape[i] for i in kept), -1)
+    if not rows.shape[-1]:
+        return np.full(rows.shape[:-1], np.nan)
+    ordered = np.sort(rows, axis=-1)  # NaN last
+    n = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0), axis=-1)
+    high = np.take_along_axis(ordered, np.minimum(n // 2, rows.shape[-1] - 1), axis=-1)
+    return np.where(n > 0, 0.5 * (low + high), np.nan)[..., 0]
+
+
 def median_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
     """Standard deviation of a coordinate per camera from the median residual, which outliers move least.
 

@@ -16,6 +16,7 @@ from ..cameras import CameraRig
 from ..cameras.epipolar import fundamental_matrix
 from ..datasets import DatasetError, check_views
 from ..numerics.arrays import Array
+from ..numerics.robust_scale import present_median
 from .identity_sequences import exact_sequence, sequence_in_turns
 from .points.consensus import DEFAULT_THRESHOLD, estimate_sigma, triangulate_ransac
 from .points.input_checks import check_observations, from_views, matching_rig
@@ -266,7 +267,7 @@ def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArr
     for frame in range(1, n_frames):
         expected = last + speed * np.minimum(frame - seen_at, furthest)[..., None]
         apart = np.linalg.norm(expected[:, None] - solved[None, :, frame], axis=-1)
-        cost = _typical(apart)
+        cost = present_median(apart, axis=-1)
         order[frame] = order[frame - 1]
         if np.isfinite(cost).all():
             order[frame] = linear_sum_assignment(cost)[1]
@@ -278,11 +279,3 @@ def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArr
         last = np.where(present[..., None], now, last)
         seen_at = np.where(present, frame, seen_at)
     return order
-
-
-def _typical(distances: Array) -> Array:
-    """Median over the last axis of what is there; NaN where nothing is."""
-    ordered = np.sort(distances, axis=-1)
-    n = np.isfinite(ordered).sum(axis=-1)
-    middle = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0)[..., None], axis=-1)[..., 0]
-    return np.where(n > 0, middle, np.nan)

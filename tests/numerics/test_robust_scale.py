@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.numerics.robust_scale import efficient_sigma, median_sigma, robust_std
+from muybridge.numerics.robust_scale import efficient_sigma, median_sigma, present_median, robust_std
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1])
@@ -30,3 +30,13 @@ def test_a_camera_without_residuals_is_nan():
     residuals = np.array([[np.nan] * 60, [1.0] * 60])
     assert np.isnan(median_sigma(residuals, np.zeros((2, 60)))[0])
     assert np.isfinite(efficient_sigma(residuals, np.zeros((2, 60)))[1])
+
+
+def test_the_median_of_what_is_present_equals_numpys():
+    values = np.random.default_rng(0).normal(size=(4, 6, 5))
+    values[np.random.default_rng(1).random(values.shape) < 0.4] = np.nan
+    for axis in (0, 2, -1, (0, 1), (1, 2), None):
+        np.testing.assert_array_equal(present_median(values, axis), np.nanmedian(values, axis=axis))
+    values[:, 2] = np.nan
+    assert np.isnan(present_median(values, axis=(0, 2))).tolist() == [False, False, True, False, False, False]
+    assert np.isnan(present_median(np.empty((3, 0)), axis=1)).all()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
-from ...numerics.robust_scale import RAYLEIGH_MEDIAN
+from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
 from .input_checks import as_dataset, check_observations, from_views, matching_rig
 
@@ -130,7 +130,7 @@ def diagnose(
     found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
     seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
     error = np.where(found.inliers, found.reprojection_error, np.nan)
-    table = pd.DataFrame(_median(error, axis=1), index=list(rig.names), columns=names)
+    table = pd.DataFrame(present_median(error, axis=1), index=list(rig.names), columns=names)
     cameras = _camera_table(points_2d, rig, confidence, found, error, seen)
     by_keypoint = _keypoint_table(found, error, seen, names)
     return Diagnosis(cameras, by_keypoint, table, tuple(_camera_words(cameras) + _keypoint_words(by_keypoint)))
@@ -145,12 +145,6 @@ def _all_individuals(views: xr.Dataset, rig: CameraRig, confidence: Array | None
     return np.concatenate(points_2d, axis=1), np.concatenate(np.asarray(confidence), axis=1), keypoints
 
 
-def _median(values: Array, axis) -> Array:
-    """Median of what is there, NaN (without a warning) where nothing is."""
-    empty = np.isnan(values).all(axis=axis, keepdims=True)
-    return np.where(np.squeeze(empty, axis), np.nan, np.nanmedian(np.where(empty, 0.0, values), axis=axis))
-
-
 def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
     return part.sum(axis=axis) / np.maximum(whole.sum(axis=axis), 1)
 
@@ -160,7 +154,7 @@ def _camera_table(points_2d, rig, confidence, found, error, seen) -> pd.DataFram
     return pd.DataFrame(
         {
             "n": seen.sum(axis=(1, 2)),
-            "median_px": _median(error, axis=(1, 2)),
+            "median_px": present_median(error, axis=(1, 2)),
             "sigma_px": found.sigma,
             "outlier_share": _share(seen & ~found.inliers, seen, (1, 2)),
             "left_out_px": left_out[:, 0],
@@ -202,7 +196,7 @@ def _rms(values: Array) -> float:
 
 def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_], names: list[str]) -> pd.DataFrame:
     solved = np.asarray(np.isfinite(found.points_3d).all(axis=-1))
-    median = _median(error, axis=(0, 1))
+    median = present_median(error, axis=(0, 1))
     return pd.DataFrame(
         {
             "n_frames": len(solved),

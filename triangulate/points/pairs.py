@@ -9,6 +9,7 @@ import numpy as np
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 from .dlt import triangulate_dlt
 from .input_checks import check_observations
 
@@ -65,13 +66,4 @@ def triangulate_pairs(
         triangulate_dlt(points_2d[[i, j]], rig.subset([rig.names[i], rig.names[j]]))
         for i, j in itertools.combinations(range(len(rig)), 2)
     ]
-    return _nanmedian(np.stack(candidates))
-
-
-def _nanmedian(candidates: Array) -> Array:
-    """Median over the first axis of the values present; NaN (without a warning) where there is none."""
-    ordered = np.sort(candidates, axis=0)  # NaN last
-    n = np.isfinite(ordered).sum(axis=0, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0), axis=0)
-    high = np.take_along_axis(ordered, np.minimum(n // 2, len(ordered) - 1), axis=0)
-    return np.where(n > 0, 0.5 * (low + high), np.nan)[0]
+    return present_median(np.stack(candidates), axis=0)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
-from ...numerics.robust_scale import MEDIAN_TO_SIGMA
+from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
 
 _WINDOWS = 40  # at most: a recording is cut in so many, whatever its frame rate
 _MIN_VALUES = 12  # of a pair of cameras in a window: the median of fewer is too noisy
@@ -41,7 +41,7 @@ def find_camera_motion(distances: Array, n_cameras: int, *, known: tuple[int, ..
         own = (pairs == camera).any(axis=1)
         series = _excess(errors, own, settled)
         jump, score, at = _split(series)
-        pixels = max(_median(errors[own][:, :at]), _median(errors[own][:, at:]))
+        pixels = np.fmax(present_median(errors[own][:, :at]), present_median(errors[own][:, at:]))
         if abs(jump) > max(best_jump, _LEAST_JUMP) and score > _LEAST_SCORE and pixels > _LEAST_PIXELS:
             best, best_jump = (camera, _frame(distances[own], int(edges[at]), int(edges[1] - edges[0]))), abs(jump)
     return best
@@ -60,28 +60,15 @@ def window_errors(distances: Array) -> tuple[Array, NDArray[np.int64]]:
     for w in range(errors.shape[1]):
         part = size[:, edges[w] : edges[w + 1]].reshape(len(distances), -1)
         enough = np.isfinite(part).sum(axis=1) >= _MIN_VALUES
-        if enough.any():
-            errors[enough, w] = np.nanmedian(part[enough], axis=1)
+        errors[:, w] = np.where(enough, present_median(part, axis=1), np.nan)
     return errors, edges
-
-
-def _median(values: Array) -> float:
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
 
 
 def _excess(errors: Array, own: NDArray[np.bool_], known: NDArray[np.bool_]) -> Array:
     """(n_windows,) log error of a camera's pairs over that of the pairs without it (and without known ones)."""
     logs = np.log(np.maximum(errors, 1e-3))
-    mine, rest = _column_median(logs[own & ~known]), _column_median(logs[~own & ~known])
+    mine, rest = present_median(logs[own & ~known], axis=0), present_median(logs[~own & ~known], axis=0)
     return mine if np.isnan(rest).all() else mine - rest
-
-
-def _column_median(values: Array) -> Array:
-    result = np.full(values.shape[1], np.nan)
-    observed = np.isfinite(values).any(axis=0)
-    if observed.any():
-        result[observed] = np.nanmedian(values[:, observed], axis=0)
-    return result
 
 
 def _split(series: Array) -> tuple[float, float, int]:

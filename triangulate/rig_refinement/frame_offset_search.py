@@ -12,6 +12,7 @@ from ...calibration.solver.frame_offsets import agree
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 from ..points.input_checks import check_observations, from_views
 
 _LEAST_CONFIDENCE = 0.1  # of a detector that has not seen the keypoint
@@ -232,7 +233,7 @@ class _PairCurve:
     def _step(self, k: int) -> tuple[float, float]:
         before, here, there, after = (self.at(k + i) for i in (-1, 0, 1, 2))
         size = np.max(np.abs([before, here, there, after]), axis=0)
-        middle = np.nanmedian(size) if np.isfinite(size).any() else np.nan
+        middle = present_median(size)
         good = size < _GATE * middle
         if good.sum() < _MIN_POINTS:
             return np.nan, np.nan

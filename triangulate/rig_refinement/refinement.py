@@ -14,6 +14,7 @@ from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array, evenly_spread
+from ...numerics.robust_scale import present_median
 from ..points.consensus import triangulate_ransac
 from ..points.input_checks import from_views
 from .bundle_adjustment import adjust, aligned, design_effect
@@ -356,9 +357,4 @@ def _epipolar_median(points_2d: Array, parts: tuple[RigPart, ...], train: NDArra
         piece = np.ascontiguousarray(held[:, part.first_frame : part.stop_frame])
         found.append(np.abs(epipolar_distances(part.rig.undistort(piece), part.rig, pairs)).reshape(len(pairs), -1))
     size = np.concatenate(found, axis=1)
-    medians = np.full(n_cameras, np.nan)
-    for c in range(n_cameras):
-        own = size[(pairs == c).any(axis=1)]
-        if np.isfinite(own).any():
-            medians[c] = np.nanmedian(own)
-    return medians
+    return np.array([float(present_median(size[(pairs == c).any(axis=1)])) for c in range(n_cameras)])
