@@ -44,7 +44,7 @@ class Refinement:
     Parameters
     ----------
     rig : CameraRig
-        The cameras as the recording shows them to stand; where one moved during it, those of the longest part; the old
+        The cameras' poses as the recording shows them; where one moved during it, those of the longest part; the old
         rig itself where it explains points that were not used for the fit as well as the new one.
     report : RefinementReport
         What changed, camera by camera.
@@ -198,7 +198,7 @@ def _find_moved(points_2d: Array, rig: CameraRig) -> dict[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """Refined cameras; a moved one stands twice, before and after: owner (n,) its position, spans (n, 2) frames."""
+    """Refined cameras; a moved one is there twice, before and after: owner (n,) its position, spans (n, 2) frames."""
 
     rig: CameraRig
     owner: NDArray[np.int64]
@@ -212,7 +212,7 @@ class _Fit:
 
 def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n_points: int) -> _Fit:
     n_frames, n_keypoints = points_2d.shape[1:3]
-    owner, spans = _stands(len(rig), n_frames, moved)
+    owner, spans = _camera_poses(len(rig), n_frames, moved)
     doubled = replace(rig, cameras=tuple(replace(rig[int(c)], name=f"{i}") for i, c in enumerate(owner)))
     shown = np.stack([points_2d[c] for c in owner])
     frames = np.arange(n_frames)
@@ -238,11 +238,11 @@ def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n
     return _Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)
 
 
-def _stands(n_cameras: int, n_frames: int, moved: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Owner and frames of every stand: one per camera, two for a moved one."""
-    stands = [(c, 0, moved.get(c, n_frames)) for c in range(n_cameras)]
-    stands += [(c, at, n_frames) for c, at in sorted(moved.items())]
-    table = np.array(stands, dtype=np.int64)
+def _camera_poses(n_cameras: int, n_frames: int, moved: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Owner and frames of every camera pose: one per camera, two for a moved one."""
+    poses = [(c, 0, moved.get(c, n_frames)) for c in range(n_cameras)]
+    poses += [(c, at, n_frames) for c, at in sorted(moved.items())]
+    table = np.array(poses, dtype=np.int64)
     return table[:, 0], table[:, 1:]
 
 
@@ -272,8 +272,8 @@ def _timed(points_2d: Array, fit: _Fit, moved: dict[int, int]) -> dict[int, int]
         ).points_3d
         cap = (5 * fit.sigma.max()) ** 2
         costs = []
-        for stand in np.flatnonzero(fit.owner == camera):
-            square = ((fit.rig[int(stand)].project(points_3d) - points_2d[camera]) ** 2).sum(axis=-1)
+        for pose in np.flatnonzero(fit.owner == camera):
+            square = ((fit.rig[int(pose)].project(points_3d) - points_2d[camera]) ** 2).sum(axis=-1)
             costs.append(np.nansum(np.minimum(square, cap), axis=1))
         gain = np.concatenate([[0.0], np.cumsum(costs[0] - costs[1])])
         exact[camera] = int(np.clip(np.argmin(gain), 1, points_2d.shape[1] - 1))
@@ -285,7 +285,7 @@ def _really_moved(fit: _Fit, moved: dict[int, int], points_2d: Array) -> dict[in
     real = {}
     n_seen = np.isfinite(points_2d[..., 0]).sum(axis=2)
     for camera, frame in moved.items():
-        one, other = (fit.rig[int(stand)].project(fit.points_3d) for stand in np.flatnonzero(fit.owner == camera))
+        one, other = (fit.rig[int(pose)].project(fit.points_3d) for pose in np.flatnonzero(fit.owner == camera))
         gap = np.linalg.norm(one - other, axis=-1)
         pixels = np.sqrt(np.nanmean(gap**2)) if np.isfinite(gap).any() else 0.0
         enough = min(n_seen[camera, :frame].sum(), n_seen[camera, frame:].sum()) >= FEW_POINTS
@@ -304,9 +304,9 @@ def _result(
     kept = not moved and not np.any(after < _WORTHWHILE * synced)
     rows, changes = [], []
     for c in range(len(rig)):
-        stands = np.flatnonzero(fit.owner == c)
-        change = max((_change(fit, rig, int(stand)) for stand in stands), key=lambda values: values[0])
-        counts = (offsets.offsets[c], offsets.std[c], float(moved.get(c, np.nan)), int(fit.n_views[stands].sum()))
+        poses = np.flatnonzero(fit.owner == c)
+        change = max((_change(fit, rig, int(pose)) for pose in poses), key=lambda values: values[0])
+        counts = (offsets.offsets[c], offsets.std[c], float(moved.get(c, np.nan)), int(fit.n_views[poses].sum()))
         rows.append((before[c], synced[c] if kept else after[c], *((0.0,) * 4 if kept else change), *counts))
         changes.append(change[0])
     _check_fits(after, changes, rig)
@@ -331,9 +331,9 @@ def _check_fits(after: Array, changes: list[float], rig: CameraRig) -> None:
         )
 
 
-def _change(fit: _Fit, rig: CameraRig, stand: int) -> tuple[float, float, float, float]:
-    """change_px, rotation_deg, translation, focal_percent of one stand against the old camera."""
-    new, old = fit.rig[stand], rig[int(fit.owner[stand])]
+def _change(fit: _Fit, rig: CameraRig, pose: int) -> tuple[float, float, float, float]:
+    """change_px, rotation_deg, translation, focal_percent of one pose against the old camera."""
+    new, old = fit.rig[pose], rig[int(fit.owner[pose])]
     gap = np.linalg.norm(new.project(fit.points_3d) - old.project(fit.points_3d), axis=-1)
     gap = gap[np.isfinite(gap)]
     rotation = float(np.degrees(np.linalg.norm(rotation_vector(new.R @ old.R.T))))
