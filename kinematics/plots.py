@@ -1,4 +1,4 @@
-"""Plots a paper could use. Each takes what was computed and an `ax`, draws, and returns the `ax`; angles in degrees."""
+"""Plots of angles, speeds, trajectories and gaits; each draws on an `ax` and returns it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,44 @@ BAND = 1.96  # standard deviations on either side: 95 %
 
 
 def plot_angle(angles: xr.Dataset, joint: str, ax: Axes, *, color: str | None = None) -> Axes:
-    """One joint's angle over time with its 95 % band; several on one `ax` get a legend."""
+    """Draw one joint's angle over time, in degrees, with its 95 % band.
+
+    Parameters
+    ----------
+    angles : xarray.Dataset
+        As `joint_angles` returns it.
+    joint : str
+        Name of the joint.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    color : str, optional
+        Colour of the curve.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Raises
+    ------
+    DatasetError
+        Unknown joint.
+
+    Notes
+    -----
+    NaN leaves a gap. Several curves on one `ax` get a legend.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import plot_angle
+    >>> curve = (("time", "joint"), np.ones((3, 1)))
+    >>> angles = xr.Dataset({"angle": curve}, {"time": [0.0, 0.1, 0.2], "joint": ["knee"]})
+    >>> plot_angle(angles, "knee", plt.figure().add_subplot()).get_ylabel()
+    'knee (°)'
+    """
     value, std = _joint(angles, joint)
     times, others = angles["time"].values, bool(ax.lines)
     (line,) = ax.plot(times, value, lw=1, color=color, label=joint)
@@ -34,7 +71,41 @@ def plot_angle(angles: xr.Dataset, joint: str, ax: Axes, *, color: str | None = 
 
 
 def plot_phase(angles: xr.Dataset, first: str, second: str, ax: Axes) -> Axes:
-    """One joint's angle against another's (an angle-angle diagram), coloured by time."""
+    """Draw one joint's angle against another's, in degrees, coloured by time (an angle-angle diagram).
+
+    Parameters
+    ----------
+    angles : xarray.Dataset
+        As `joint_angles` returns it.
+    first : str
+        Joint of the horizontal axis.
+    second : str
+        Joint of the vertical axis.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Raises
+    ------
+    DatasetError
+        Unknown joint.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import plot_phase
+    >>> angles = xr.Dataset(
+    ...     {"angle": (("time", "joint"), np.ones((3, 2)))}, {"time": [0.0, 0.1, 0.2], "joint": ["hip", "knee"]}
+    ... )
+    >>> plot_phase(angles, "hip", "knee", plt.figure().add_subplot()).get_xlabel()
+    'hip (°)'
+    """
     x, y = _joint(angles, first)[0], _joint(angles, second)[0]
     ax.plot(x, y, lw=0.5, color="0.7", zorder=1)
     dots = ax.scatter(x, y, c=angles["time"].values, s=6, cmap="viridis", zorder=2)
@@ -54,12 +125,46 @@ def plot_stick_figures(
     vertical: str = "z",
     spacing: float | None = None,
 ) -> Axes:
-    """Stick figures at evenly spaced instants, side by side as in the photographer's plates.
+    """Draw stick figures at evenly spaced instants, side by side.
 
     Parameters
     ----------
-    horizontal, vertical : the world axes that the page shows
-    spacing : world units between figures, which are then taken to a common place; None: where the animal was
+    pose : xarray.Dataset
+        `position (time, keypoint, space)` of one animal, in world units.
+    skeleton : Skeleton
+        The bones to draw.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    n_figures : int
+        Number of instants.
+    horizontal : str
+        World axis along the page.
+    vertical : str
+        World axis up the page.
+    spacing : float, world units, optional
+        Distance between figures, whose own movement is then taken out; None: each is drawn where the animal was.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Notes
+    -----
+    Bones with a missing end are left out.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from muybridge.datasets import Skeleton, pose_dataset
+    >>> from muybridge.kinematics import plot_stick_figures
+    >>> points = np.tile([[0.0, 0.0, 0.0], [0.0, 0.0, 50.0]], (9, 1, 1))
+    >>> pose = pose_dataset(points, keypoints=["paw", "hip"], times=np.arange(9) / 100, unit="mm")
+    >>> skeleton = Skeleton(("paw", "hip"), (("paw", "hip"),))
+    >>> ax = plot_stick_figures(pose, skeleton, plt.figure().add_subplot(), n_figures=3, spacing=10)
+    >>> len(ax.lines), ax.get_xlabel()
+    (3, 'x (mm)')
     """
     frames = np.linspace(0, pose.sizes["time"] - 1, n_figures).round().astype(int)
     x = pose["position"].sel(space=horizontal).values[frames]
@@ -79,7 +184,42 @@ def plot_stick_figures(
 
 
 def plot_trajectory(pose: xr.Dataset, keypoints: Sequence[str], ax: Axes) -> Axes:
-    """Paths of keypoints in space; `ax` has a 3D projection."""
+    """Draw the paths of keypoints in space.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset
+        `position (time, keypoint, space)` of one animal, in world units.
+    keypoints : sequence of str
+        Names of the keypoints.
+    ax : matplotlib.axes.Axes
+        Where to draw; with a 3D projection.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Raises
+    ------
+    ValueError
+        `ax` has no 3D projection.
+
+    Notes
+    -----
+    NaN leaves a gap.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import plot_trajectory
+    >>> points = np.arange(9.0)[:, None, None] * np.ones(3)
+    >>> pose = pose_dataset(points, keypoints=["nose"], times=np.arange(9) / 100, unit="mm")
+    >>> plot_trajectory(pose, ["nose"], plt.figure().add_subplot(projection="3d")).get_zlabel()
+    'z (mm)'
+    """
     from matplotlib.ticker import MaxNLocator
 
     if not hasattr(ax, "set_zlabel"):
@@ -89,17 +229,55 @@ def plot_trajectory(pose: xr.Dataset, keypoints: Sequence[str], ax: Axes) -> Axe
     for axis in "xyz":
         getattr(ax, f"set_{axis}label")(f"{axis} ({unit_of(pose)})")
         getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(4))
-    ax.set_aspect("equal", adjustable="datalim")  # else a straight path looks like a wild one
+    ax.set_aspect("equal", adjustable="datalim")  # else the noise of a straight path fills the page
     ax.legend(frameon=False, fontsize="small")
     return ax
 
 
 def plot_strides(values: xr.DataArray, gait: Gait, limb: str, ax: Axes, *, n_points: int = 101) -> Axes:
-    """A quantity over one limb's strides: each stride stretched to 0-100 %, mean ± one standard deviation.
+    """Draw a quantity over one limb's strides, each stretched to 0-100 %, with mean and one standard deviation.
 
     Parameters
     ----------
-    values : (time,) such as ``angles["angle"].sel(joint="knee")``; radians are drawn in degrees
+    values : xarray.DataArray, shape (n_frames,)
+        With `time`, such as ``angles["angle"].sel(joint="knee")``; radians are drawn in degrees.
+    gait : Gait
+        The strides of one animal.
+    limb : str
+        Name of the limb.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    n_points : int
+        Points per stride.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Raises
+    ------
+    ValueError
+        The limb has no whole stride.
+
+    Notes
+    -----
+    NaN is bridged by straight lines.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import Gait, plot_strides
+    >>> strides = pd.DataFrame(
+    ...     {"limb": "left_hind", "touch_down": [0.0, 0.5], "next_touch_down": [0.5, 1.0], "duty_factor": 0.6}
+    ... )
+    >>> found = Gait(xr.Dataset(), strides, pd.DataFrame(), "left_hind")
+    >>> height = xr.DataArray(np.zeros(101), {"time": np.arange(101) / 100}, name="height", attrs={"units": "mm"})
+    >>> plot_strides(height, found, "left_hind", plt.figure().add_subplot()).get_ylabel()
+    'height (mm)'
     """
     own = gait.strides[gait.strides["limb"] == limb]
     if own.empty:
@@ -124,18 +302,86 @@ def plot_strides(values: xr.DataArray, gait: Gait, limb: str, ax: Axes, *, n_poi
     return ax
 
 
-def plot_speed(profile, ax: Axes, *, unit: str = "") -> Axes:
-    """A speed profile (the table of `speed_profile`) with its 95 % band."""
-    (line,) = ax.plot(profile["time"], profile["speed"], lw=1)
-    low, high = (profile["speed"] + sign * BAND * profile["speed_std"] for sign in (-1, 1))
-    ax.fill_between(profile["time"], np.maximum(low, 0), high, color=line.get_color(), alpha=0.25, lw=0)
+def plot_speed(profile: xr.Dataset, ax: Axes, *, label: str = "", color: str | None = None) -> Axes:
+    """Draw a speed over time with its 95 % band where the standard deviation is known.
+
+    Parameters
+    ----------
+    profile : xarray.Dataset
+        `speed (time)` and perhaps `speed_std (time)`, as `speed_profile` returns it; the unit is an attribute.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    label : str
+        Name of the curve in a legend.
+    color : str, optional
+        Colour of the curve.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Notes
+    -----
+    NaN leaves a gap.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import plot_speed
+    >>> profile = xr.Dataset({"speed": ("time", [1.0, 3.0, 2.0], {"units": "mm/s"})}, {"time": [0.0, 0.1, 0.2]})
+    >>> plot_speed(profile, plt.figure().add_subplot()).get_ylabel()
+    'speed (mm/s)'
+    """
+    times, speed, unit = profile["time"].values, profile["speed"].values, profile["speed"].attrs.get("units", "")
+    (line,) = ax.plot(times, speed, lw=1, color=color, label=label)
+    if "speed_std" in profile:
+        band = BAND * profile["speed_std"].values
+        ax.fill_between(times, np.maximum(speed - band, 0), speed + band, color=line.get_color(), alpha=0.25, lw=0)
+    if np.isfinite(speed).any():
+        ax.set_ylim(0, 1.05 * max(float(ax.dataLim.y1), 1e-9))
     ax.set_xlabel("time (s)")
-    ax.set_ylabel(f"speed ({unit}/s)" if unit else "speed")
+    ax.set_ylabel(f"speed ({unit})" if unit else "speed")
     return ax
 
 
 def plot_gait(gait: Gait, ax: Axes) -> Axes:
-    """Gait diagram: a bar while each limb stands, limbs from top to bottom."""
+    """Draw a gait diagram: a bar while each limb is in stance, limbs from top to bottom.
+
+    Parameters
+    ----------
+    gait : Gait
+        As `gait` returns it, of one animal.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same axes.
+
+    Raises
+    ------
+    DatasetError
+        The gait is that of several animals.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import Gait, plot_gait
+    >>> stance = np.array([[True], [True], [False], [True]])
+    >>> coords = {"time": np.arange(4) / 100, "limb": ["left_hind"]}
+    >>> contact = xr.Dataset({"stance": (("time", "limb"), stance)}, coords)
+    >>> ax = plot_gait(Gait(contact, pd.DataFrame(), pd.DataFrame(), "left_hind"), plt.figure().add_subplot())
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['left_hind']
+    """
+    if "individual" in gait.contact["stance"].dims:
+        raise DatasetError("a gait diagram is of one animal: choose it with gait.individual(name)")
     limbs = [str(limb) for limb in gait.contact["limb"].values]
     times = gait.contact["time"].values
     step = float(np.median(np.diff(times)))

@@ -145,24 +145,6 @@ def plot_bone_lengths(lengths: Array, names: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-def plot_speed(
-    times: Array, speed: Array, ax: Axes, *, unit: str, std: Array | None = None, label: str = "", colour: str = "C0"
-) -> Axes:
-    """One speed over time with its 95 % band where known.
-
-    Parameters
-    ----------
-    times, speed, std : (n_frames,) seconds, `unit`, `unit`; NaN leaves a gap
-    """
-    if std is not None and np.isfinite(std).any():
-        ax.fill_between(times, speed - 1.96 * std, speed + 1.96 * std, color=colour, alpha=0.2, linewidth=0)
-    ax.plot(times, speed, color=colour, label=label)
-    ax.set(xlabel="time (s)", ylabel=unit)
-    if np.isfinite(speed).any():
-        ax.set_ylim(0, 1.05 * max(float(ax.dataLim.y1), 1e-9))
-    return ax
-
-
 def plot_lone_frames(times: Array, values: Array, ax: Axes, *, colour: str = "C0") -> Axes:
     """Dots at the values between two gaps, where a line shows nothing.
 

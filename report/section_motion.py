@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..datasets import Skeleton
-from ..kinematics.plots import plot_angle
+from ..kinematics.plots import plot_angle, plot_speed
 from . import plots, quality
 from .figures import INK, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
@@ -159,23 +159,26 @@ def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
 
             def draw(ax, one=one, times=times, group=group, prefix=prefix):
                 for keypoint, colour in zip(group, _colours(group), strict=True):
-                    speed, std = _speed_of(one.sel(keypoint=keypoint))
-                    plots.plot_speed(times, speed, ax, unit=unit, std=std, label=keypoint, colour=colour)
-                    plots.plot_lone_frames(times, speed, ax, colour=colour)
+                    profile = _speed_of(one.sel(keypoint=keypoint), unit)
+                    plot_speed(profile, ax, label=keypoint, color=colour).set_ylabel(unit)
+                    plots.plot_lone_frames(times, profile["speed"].values, ax, colour=colour)
                 return _headed(ax, [f"{prefix}{keypoint}" for keypoint in group])
 
             figures.append(plot_figure(draw, name=f"speed of {prefix}{' and '.join(group)}", over_time=True))
     return figures
 
 
-def _speed_of(one: xr.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
-    """Speed of a keypoint and its standard deviation where that of the velocity is known."""
+def _speed_of(one: xr.Dataset, unit: str) -> xr.Dataset:
+    """`speed` of a keypoint and `speed_std` where the velocity's standard deviation is known."""
     velocity, std = one["velocity"].values, None
     if "velocity_covariance" in one:
         std = speed_std(velocity, one["velocity_covariance"].values)
     elif "velocity_std" in one:
         std = speed_std(velocity, one["velocity_std"].values[:, :, None] ** 2 * np.eye(3))
-    return np.linalg.norm(velocity, axis=-1), std
+    profile = {"speed": ("time", np.linalg.norm(velocity, axis=-1), {"units": unit})}
+    if std is not None:
+        profile["speed_std"] = ("time", std, {"units": unit})
+    return xr.Dataset(profile, coords={"time": one["time"]})
 
 
 def _angle_table(kinematics) -> Markup:

@@ -29,7 +29,7 @@ def joint_angles(
     ----------
     pose : `position (time, keypoint, space)`; with `covariance` (and `cross_covariance`) the angles get error bars
     joints : {name: (a, b, c)}, or named kinds; see `joints.py` for how they are declared
-    std : also propagate the covariance where the pose has one; "unscented" and "sampled" check the first order, slowly
+    std : also propagate the covariance where the pose has one; "unscented" and "monte_carlo" are slower checks of it
     up : world direction against gravity, for an orientation; None: the pose's attribute `up`
 
     Returns
@@ -46,16 +46,16 @@ def joint_angles(
     _check_keypoints(pose, parsed)
     simple = [joint for joint in parsed if joint.kind in ("angle", "hinge", "dihedral")]
     framed = [joint for joint in parsed if joint not in simple]
-    way = None if "covariance" not in pose or std is False else "first_order" if std is True else std
+    method = None if "covariance" not in pose or std is False else "linear" if std is True else std
     attributes = {"zero_and_sign": _conventions(parsed), "position_units": unit_of(pose)}
-    names, angles, stds = _simple_angles(pose, simple, way, attributes)
+    names, angles, stds = _simple_angles(pose, simple, method, attributes)
     if framed:
-        more_names, more_angles, more_stds = framed_angles(pose, framed, way, up)
+        more_names, more_angles, more_stds = framed_angles(pose, framed, method, up)
         names += more_names
         angles = np.concatenate([angles, more_angles], axis=1)
         if stds is not None and more_stds is not None:
             stds = np.concatenate([stds, more_stds], axis=1)
-    attributes["angle_std"] = _how(pose, way)
+    attributes["angle_std"] = _how(pose, method)
     order = _declared_order(parsed, names)
     if order != sorted(order):  # copying costs
         names, angles = [names[i] for i in order], angles[:, order]
@@ -73,16 +73,16 @@ def _declared_order(joints: list[Joint], names: list[str]) -> list[int]:
 
 
 def _simple_angles(
-    pose: xr.Dataset, joints: list[Joint], way: str | None, attributes: dict
+    pose: xr.Dataset, joints: list[Joint], method: str | None, attributes: dict
 ) -> tuple[list[str], Array, Array | None]:
     """Names, angles (n_frames, n_joints) and std or None of everything the kernels know."""
     points = points_of(pose)
     plan = angle_plan(pose, points, joints, attributes)
     stds = None
-    if way == "first_order":
+    if method == "linear":
         angles, stds = plan_angles_with_std(points, pose["covariance"].values, plan, pair_table(pose))
-    elif way is not None:
-        angles, stds = _checked_std(pose, points, plan, way)
+    elif method is not None:
+        angles, stds = _checked_std(pose, points, plan, method)
     else:
         angles = plan_angles(points, plan)
     for j, joint in enumerate(joints):
@@ -96,7 +96,7 @@ def _simple_angles(
     return [joint.name for joint in joints], angles, stds
 
 
-def _checked_std(pose: xr.Dataset, points: Array, plan: AnglePlan, way: str) -> tuple[Array, Array]:
+def _checked_std(pose: xr.Dataset, points: Array, plan: AnglePlan, method: str) -> tuple[Array, Array]:
     """Angles and standard deviations joint by joint, with sigma points or samples instead of the first order."""
     columns = []
     names = [str(name) for name in pose["keypoint"].values]
@@ -105,7 +105,7 @@ def _checked_std(pose: xr.Dataset, points: Array, plan: AnglePlan, way: str) -> 
         alone = AnglePlan(plan.kinds[j : j + 1], places.reshape(1, 6), plan.axes[j : j + 1])
         covariance = joint_covariance(pose, [names[k] for k in used])
         own_points = np.ascontiguousarray(points[:, used])
-        columns.append(propagate(lambda p, plan=alone: plan_angles(p, plan), own_points, covariance, way=way))
+        columns.append(propagate(lambda p, plan=alone: plan_angles(p, plan), own_points, covariance, method=method))
     return np.concatenate([c[0] for c in columns], axis=1), np.concatenate([c[1] for c in columns], axis=1)
 
 
@@ -195,9 +195,9 @@ def _conventions(joints: list[Joint]) -> str:
     return "; ".join(text for kind, text in says.items() if any(joint.kind == kind for joint in joints))
 
 
-def _how(pose: xr.Dataset, way: str | None) -> str:
-    if way is None:
+def _how(pose: xr.Dataset, method: str | None) -> str:
+    if method is None:
         return "not asked for" if "covariance" in pose else "none: the pose has no covariance"
     if "cross_covariance" in pose:
-        return f"{way}, with the covariances between keypoints where the pose has them"
-    return f"{way}, keypoints counted as independent: the pose has no cross_covariance"
+        return f"{method}, with the covariances between keypoints where the pose has them"
+    return f"{method}, keypoints counted as independent: the pose has no cross_covariance"

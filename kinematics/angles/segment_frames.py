@@ -98,9 +98,9 @@ def horizontal_axes(up: Array) -> tuple[Array, Array]:
 
 
 def framed_angles(
-    pose: xr.Dataset, joints: list[Joint], way: str | None, up: Array | None
+    pose: xr.Dataset, joints: list[Joint], method: str | None, up: Array | None
 ) -> tuple[list[str], Array, Array | None]:
-    """Names, angles (n_frames, 3 n_joints) and std (None where `way` is) of segments and orientations."""
+    """Names, angles (n_frames, 3 n_joints) and std (None where `method` is) of segments and orientations."""
     names: list[str] = []
     angles: list[Array] = []
     stds: list[Array] = []
@@ -115,10 +115,10 @@ def framed_angles(
             parts = ORIENTATION_ANGLES
             function = _orientation_of(places[0], up_of(pose, up, f"the orientation '{joint.name}'"))
         names += [f"{joint.name}_{part}" for part in parts]
-        if way is None:
+        if method is None:
             angles.append(function(points))
         else:
-            values, std = propagate(function, points, joint_covariance(pose, keypoints), way=way)
+            values, std = propagate(function, points, joint_covariance(pose, keypoints), method=method)
             angles.append(values)
             stds.append(std)
     return names, np.concatenate(angles, axis=1), np.concatenate(stds, axis=1) if stds else None

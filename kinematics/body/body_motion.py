@@ -1,18 +1,17 @@
-"""The body as a whole: its frame, heading and turning, its centre of mass, its path and speed."""
+"""Body frame, heading and turning rate, centre of mass, path length and speed of an animal from its pose."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from ...datasets import Array, DatasetError
 from ..angles.segment_frames import ORIENTATION_ANGLES, orientation_angles, unit
-from ..derivatives import motion_of, velocity
+from ..derivatives import given, motion_of, velocity
 from ..error_propagation import joint_covariance, propagate
-from ..pose_access import checked, keypoint_indices, per_individual, points_of, times_of, unit_of, up_of
+from ..pose_access import keypoint_indices, per_individual, points_of, times_of, unit_of, up_of
 from .rigid_fit import rigid_angle_std, rigid_rotation
 
 
@@ -28,28 +27,55 @@ def body_frame(
     up: Array | None = None,
     method: str = "auto",
 ) -> xr.Dataset:
-    """The frame that moves with the body, the points seen from it, and how it is turned in the world.
+    """The frame that moves with the body, the points seen from it, and its orientation in the world.
 
     Parameters
     ----------
-    back, front : keypoints; forwards is from the first to the second
-    lateral : (left, right) keypoints, which give the roll; None: the frame stays upright (roll 0)
-    rigid : three or more keypoints of a rigid part (trunk, skull): the frame is then the rigid fit of all of them to
-        their mean shape, which is steadier than two or three points
-    origin : keypoint at the frame's origin; None: the middle between back and front
-    up : world direction against gravity; None: the pose's attribute `up`
-    method : of the velocities behind the turning rate, as in `velocity`
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    back : str
+        Keypoint at the rear end of the trunk.
+    front : str
+        Keypoint at the front end of the trunk; forwards is from `back` to `front`.
+    lateral : tuple of str, optional
+        Left and right keypoint, which give the roll; None: the frame stays upright (roll 0).
+    rigid : sequence of str, optional
+        Three or more keypoints of a rigid part (trunk, skull): the frame is then the rigid fit of all of them to their
+        median shape, which is more precise than two or three points.
+    origin : str, optional
+        Keypoint at the frame's origin; None: the middle between `back` and `front`.
+    up : ndarray, shape (3,), optional
+        World direction against gravity; None: the pose's attribute `up`.
+    method : str
+        Method of the velocities behind the turning rate, as in `velocity`.
 
     Returns
     -------
-    `origin (time, space)`; `rotation (time, space, axis)`, the body's axes (forward, left, up) as columns;
-    `egocentric (time, keypoint, axis)` the points from the origin along those axes; `heading`, `pitch`, `roll (time)`
-    in radians (signs: `orientation_angles`), with `_std` where the pose has a covariance;
-    `turning_rate (time)` in rad/s, positive counter-clockwise seen from above. NaN where a needed keypoint is missing.
+    xarray.Dataset
+        `origin (time, space)`; `rotation (time, space, axis)`, the body's axes (forward, left, up) as columns;
+        `egocentric (time, keypoint, axis)`, the points from the origin along those axes; `heading`, `pitch`,
+        `roll (time)` in radians (signs: `orientation_angles`), with `_std` where the pose has a covariance;
+        `turning_rate (time)` in rad/s, positive counter-clockwise seen from above.
 
     Raises
     ------
-    DatasetError : unknown keypoints, no vertical known, or fewer than three rigid keypoints
+    DatasetError
+        Unknown keypoints, no vertical known, or fewer than three rigid keypoints.
+
+    Notes
+    -----
+    NaN where a needed keypoint is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import body_frame
+    >>> points = np.tile([[0.0, 0.0, 0.0], [0.0, 50.0, 0.0]], (9, 1, 1))
+    >>> pose = pose_dataset(points, keypoints=["tail", "neck"], times=np.arange(9) / 100, unit="mm")
+    >>> body = body_frame(pose, "tail", "neck", up=[0, 0, 1])
+    >>> np.degrees(body["heading"].values[:3])
+    array([90., 90., 90.])
     """
     vertical = up_of(pose, up, "the body frame")
     names = [back, front, *(lateral or ())]
@@ -67,7 +93,7 @@ def body_frame(
     elif "covariance" in pose:
         _, stds = propagate(lambda p: _angles(p, vertical), used, joint_covariance(pose, names))
     rate, rate_std = _turning_rate(pose, back, front, vertical, method)
-    length = {"units": unit_of(pose)}
+    length = _length(pose)
     variables: dict = {
         "origin": (("time", "space"), at, length),
         "rotation": (("time", "space", "axis"), rotation, {"units": "1"}),
@@ -118,16 +144,35 @@ def centre_of_mass(pose: xr.Dataset, segments: Mapping[str, tuple[str, str, floa
 
     Parameters
     ----------
-    segments : {name: (proximal keypoint, distal keypoint, share of the body's mass, place of the segment's own centre
-        as a fraction from proximal to distal)}; the shares are normalised to sum to 1
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    segments : mapping
+        {name: (proximal keypoint, distal keypoint, share of the body's mass, place of the segment's own centre as a
+        fraction from proximal to distal)}; the shares are normalised to sum to 1.
 
     Returns
     -------
-    `position (time, space)`, with `position_std` where the pose has a covariance; NaN where a keypoint is missing
+    xarray.Dataset
+        `position (time, space)`, in world units, with `position_std` where the pose has a covariance.
 
     Raises
     ------
-    DatasetError : unknown keypoints, or shares and fractions that cannot be
+    DatasetError
+        Unknown keypoints, a share that is not positive, or a fraction outside 0 to 1.
+
+    Notes
+    -----
+    NaN where a keypoint is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import centre_of_mass
+    >>> points = np.tile([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]], (3, 1, 1))
+    >>> pose = pose_dataset(points, keypoints=["tail", "neck"], times=np.arange(3) / 100, unit="mm")
+    >>> centre_of_mass(pose, {"trunk": ("tail", "neck", 1.0, 0.4)})["position"].values[0]
+    array([40.,  0.,  0.])
     """
     names = list(dict.fromkeys(name for proximal, distal, *_ in segments.values() for name in (proximal, distal)))
     weights = np.zeros(len(names))
@@ -140,7 +185,7 @@ def centre_of_mass(pose: xr.Dataset, segments: Mapping[str, tuple[str, str, floa
         weights[names.index(distal)] += share * fraction
     weights /= weights.sum()
     points = points_of(pose, names)
-    length = {"units": unit_of(pose)}
+    length = _length(pose)
     variables = {"position": (("time", "space"), np.einsum("k,tks->ts", weights, points), length)}
     if "covariance" in pose:
         effect = np.kron(weights, np.eye(3))
@@ -150,46 +195,141 @@ def centre_of_mass(pose: xr.Dataset, segments: Mapping[str, tuple[str, str, floa
 
 
 @per_individual
-def path_length(pose: xr.Dataset, *, method: str = "auto", **options) -> xr.Dataset:
-    """Distance each keypoint has travelled: the integral of its speed.
+def path_length(
+    pose: xr.Dataset,
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
+) -> xr.Dataset:
+    """Distance that each keypoint has travelled: the integral of its speed.
 
-    Adding up the steps between noisy positions would count the noise as travel (at 120 Hz and 5 mm about 0.8 m every
-    second); the evidence-tuned velocity hardly does.
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    method : str
+        Method of the velocities, as in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial.
+    cutoff : float, hertz, optional
+        Of "butterworth": cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass.
 
     Returns
     -------
-    `path_length (time, keypoint)` in world units from the first frame; frames without a velocity add nothing
+    xarray.Dataset
+        `path_length (time, keypoint)` in world units, 0 at the first frame.
+
+    Raises
+    ------
+    DatasetError
+        As in `velocity`.
+
+    Notes
+    -----
+    Frames without a velocity add nothing. The sum of the steps between noisy positions would count the noise as travel
+    (at 120 Hz and 5 mm about 0.8 m every second).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import path_length
+    >>> times = np.arange(5) / 100
+    >>> pose = pose_dataset(times[:, None, None] * [[[3.0, 0.0, 4.0]]], keypoints=["nose"], times=times, unit="mm")
+    >>> path_length(pose, method="central")["path_length"].values[:, 0].round(6)
+    array([0.  , 0.05, 0.1 , 0.15, 0.2 ])
     """
+    options = given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
     result = velocity(pose, method=method, **options)
-    speed = np.nan_to_num(result["speed"].values)
-    steps = np.diff(times_of(pose))[:, None] * (speed[1:] + speed[:-1]) / 2
-    length = np.concatenate([np.zeros((1, speed.shape[1])), np.cumsum(steps, axis=0)])
     return xr.Dataset(
-        {"path_length": (("time", "keypoint"), length, {"units": unit_of(pose)})},
+        {"path_length": (("time", "keypoint"), _travelled(result["speed"].values, times_of(pose)), _length(pose))},
         coords={"time": pose["time"], "keypoint": pose["keypoint"]},
         attrs=result.attrs,
     )
 
 
-def speed_profile(pose: xr.Dataset, keypoint: str, *, method: str = "auto", **options) -> pd.DataFrame:
-    """One keypoint's speed over time, one row per frame.
+@per_individual
+def speed_profile(
+    pose: xr.Dataset,
+    keypoint: str,
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
+) -> xr.Dataset:
+    """One keypoint's speed over time, with its standard deviation and the distance travelled.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    keypoint : str
+        Name of the keypoint.
+    method : str
+        Method of the velocities, as in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial.
+    cutoff : float, hertz, optional
+        Of "butterworth": cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass.
 
     Returns
     -------
-    columns time (s), speed and speed_std (world units/s; first order, NaN where the method knows none), path_length
-    (world units)
+    xarray.Dataset
+        `speed (time)` in world units per second; `speed_std (time)`, to first order, where the method knows the
+        velocity's; `path_length (time)` in world units. `.to_dataframe()` makes a table of it.
+
+    Raises
+    ------
+    DatasetError
+        Unknown keypoint, or as in `velocity`.
+
+    Notes
+    -----
+    NaN where the velocity is; such frames add nothing to the path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import speed_profile
+    >>> times = np.arange(5) / 100
+    >>> pose = pose_dataset(times[:, None, None] * [[[3.0, 0.0, 4.0]]], keypoints=["nose"], times=times, unit="mm")
+    >>> speed_profile(pose, "nose", method="central")["speed"].values.round(6)
+    array([5., 5., 5., 5., 5.])
     """
-    pose = checked(pose)
-    if "individual" in pose.dims:
-        raise DatasetError("a speed profile is of one animal: choose it with pose.sel(individual=...)")
+    options = given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
     keypoint_indices(pose, [keypoint])
     alone = pose.sel(keypoint=[keypoint])[[n for n in pose.data_vars if "pair" not in pose[n].dims]]
-    result = velocity(alone, method=method, **options)
-    values, speed = result["velocity"].values[:, 0], result["speed"].values[:, 0]
-    std = np.full_like(speed, np.nan)
+    result = velocity(alone, method=method, **options).isel(keypoint=0)
+    speed, per_second = result["speed"].values, result["speed"].attrs
+    variables = {"speed": ("time", speed, per_second)}
     if "velocity_std" in result:
-        direction = np.abs(unit(values))
-        std = np.sqrt(np.einsum("ti,ti->t", direction**2, result["velocity_std"].values[:, 0] ** 2))
-    times, known = times_of(pose), np.nan_to_num(speed)
-    length = np.concatenate([[0.0], np.cumsum(np.diff(times) * (known[1:] + known[:-1]) / 2)])
-    return pd.DataFrame({"time": times, "speed": speed, "speed_std": std, "path_length": length})
+        direction = unit(result["velocity"].values)
+        variance = np.einsum("ti,ti->t", direction**2, result["velocity_std"].values ** 2)
+        variables["speed_std"] = ("time", np.sqrt(variance), per_second)
+    variables["path_length"] = ("time", _travelled(speed[:, None], times_of(pose))[:, 0], _length(pose))
+    return xr.Dataset(variables, coords={"time": pose["time"]}, attrs={**result.attrs, "keypoint": keypoint})
+
+
+def _travelled(speed: Array, times: Array) -> Array:
+    """(n_frames, n_keypoints) integral of the speed, 0 at the first frame; NaN counts as 0."""
+    known = np.nan_to_num(speed)
+    steps = np.diff(times)[:, None] * (known[1:] + known[:-1]) / 2
+    return np.concatenate([np.zeros((1, speed.shape[1])), np.cumsum(steps, axis=0)])
+
+
+def _length(pose: xr.Dataset) -> dict:
+    return {"units": unit_of(pose)}

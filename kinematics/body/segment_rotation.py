@@ -1,4 +1,4 @@
-"""Angular velocity and acceleration of segments, from the velocities of their points: never from Euler angles."""
+"""Angular velocity and acceleration of segments from the velocities of their points, without Euler angles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.spatial.transform import Rotation
 
 from ...datasets import Array, DatasetError
-from ..derivatives import motion_of
+from ..derivatives import given, motion_of
 from ..pose_access import keypoint_indices, per_individual, unit_of
 
 FLAT = 1e-6  # share of the largest moment of inertia below which points count as lying on a line
@@ -17,34 +17,128 @@ FLAT = 1e-6  # share of the largest moment of inertia below which points count a
 
 @per_individual
 def angular_velocity(
-    pose: xr.Dataset, segments: Mapping[str, Sequence[str]], *, method: str = "auto", **options
+    pose: xr.Dataset,
+    segments: Mapping[str, Sequence[str]],
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
 ) -> xr.Dataset:
     """Angular velocity of segments given by two or more keypoints, with its standard deviation.
 
     Parameters
     ----------
-    segments : {name: keypoints}; of two keypoints (or several on a line) the turn about the line itself cannot be seen
-        and is taken as 0
-    method : as in `velocity`
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    segments : mapping
+        {name: keypoints}; for two keypoints, or several on a line, the rotation about the line itself cannot be
+        observed and is taken as 0.
+    method : str
+        Method of the velocities, as in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial.
+    cutoff : float, hertz, optional
+        Of "butterworth": cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass.
 
     Returns
     -------
-    `angular_velocity (time, segment, space)` in rad/s about the world's axes, `angular_velocity_std` where the method
-    gives the velocities' own. NaN where a keypoint's velocity is.
+    xarray.Dataset
+        `angular_velocity (time, segment, space)` in rad/s about the world's axes, and `angular_velocity_std` where
+        the method knows the velocities' own.
 
     Raises
     ------
-    DatasetError : unknown keypoints, or a segment of fewer than two
+    DatasetError
+        Unknown keypoints, a segment of fewer than two, or as in `velocity`.
+
+    Notes
+    -----
+    NaN where a keypoint's velocity is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import angular_velocity
+    >>> times = np.arange(100) / 1000
+    >>> tip = np.stack([np.cos(2 * times), np.sin(2 * times), 0 * times], axis=-1)
+    >>> pose = pose_dataset(np.stack([0 * tip, tip], axis=1), keypoints=["hip", "knee"], times=times, unit="mm")
+    >>> turning = angular_velocity(pose, {"thigh": ["hip", "knee"]}, method="central")
+    >>> turning["angular_velocity"].values[50, 0].round(2)
+    array([0., 0., 2.])
     """
-    return _turning(pose, segments, method, options, 1)
+    return _turning(
+        pose, segments, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order), 1
+    )
 
 
 @per_individual
 def angular_acceleration(
-    pose: xr.Dataset, segments: Mapping[str, Sequence[str]], *, method: str = "auto", **options
+    pose: xr.Dataset,
+    segments: Mapping[str, Sequence[str]],
+    *,
+    method: str = "auto",
+    window: float | None = None,
+    polyorder: int | None = None,
+    cutoff: float | None = None,
+    order: int | None = None,
 ) -> xr.Dataset:
-    """Angular acceleration of segments, rad/s²; as `angular_velocity`."""
-    return _turning(pose, segments, method, options, 2)
+    """Angular acceleration of segments given by two or more keypoints, with its standard deviation.
+
+    Parameters
+    ----------
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing.
+    segments : mapping
+        {name: keypoints}; for two keypoints, or several on a line, the rotation about the line itself cannot be
+        observed and is taken as 0.
+    method : str
+        Method of the velocities, as in `velocity`.
+    window : float, seconds, optional
+        Of "savgol": width of the window.
+    polyorder : int, optional
+        Of "savgol": degree of the polynomial.
+    cutoff : float, hertz, optional
+        Of "butterworth": cutoff frequency of one pass.
+    order : int, optional
+        Of "butterworth": order of one pass.
+
+    Returns
+    -------
+    xarray.Dataset
+        `angular_acceleration (time, segment, space)` in rad/s² about the world's axes, and
+        `angular_acceleration_std` where the method knows the velocities' own.
+
+    Raises
+    ------
+    DatasetError
+        Unknown keypoints, a segment of fewer than two, or as in `velocity`.
+
+    Notes
+    -----
+    NaN where a keypoint's velocity is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import angular_acceleration
+    >>> times = np.arange(100) / 1000
+    >>> tip = np.stack([np.cos(times**2), np.sin(times**2), 0 * times], axis=-1)
+    >>> pose = pose_dataset(np.stack([0 * tip, tip], axis=1), keypoints=["hip", "knee"], times=times, unit="mm")
+    >>> turning = angular_acceleration(pose, {"thigh": ["hip", "knee"]}, method="central")
+    >>> turning["angular_acceleration"].values[50, 0].round(2)
+    array([0., 0., 2.])
+    """
+    return _turning(
+        pose, segments, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order), 2
+    )
 
 
 def _turning(pose: xr.Dataset, segments: Mapping, method: str, options: dict, degree: int) -> xr.Dataset:
@@ -96,16 +190,33 @@ def rigid_angular_acceleration(points_3d: Array, accelerations: Array, angular_v
 
 
 def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
-    """Angular velocity of frames that are already known, from the rotation between each one's neighbours.
+    """Angular velocity of rotations over time, from the rotation between each frame's neighbours.
 
     Parameters
     ----------
-    rotations : (n_frames, 3, 3), axes as columns; NaN where missing
-    times : (n_frames,), seconds
+    rotations : ndarray, shape (n_frames, 3, 3)
+        Axes as columns; NaN where missing.
+    times : ndarray, shape (n_frames,), seconds
+        Increasing, not necessarily evenly.
 
     Returns
     -------
-    (n_frames, 3) rad/s about the world's axes; one-sided at the ends and beside gaps
+    ndarray, shape (n_frames, 3), radians per second
+        About the world's axes; one-sided at the ends and beside gaps.
+
+    Notes
+    -----
+    NaN where the rotation is missing or both its neighbours are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.spatial.transform import Rotation
+    >>> from muybridge.kinematics import angular_velocity_of_rotations
+    >>> times = np.arange(4) / 100
+    >>> rotations = Rotation.from_rotvec(np.outer(3 * times, [0, 0, 1])).as_matrix()
+    >>> angular_velocity_of_rotations(rotations, times)[1].round(6)
+    array([0., 0., 3.])
     """
     n = len(times)
     known = np.asarray(np.isfinite(rotations).all(axis=(1, 2)))

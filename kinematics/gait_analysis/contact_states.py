@@ -1,4 +1,4 @@
-"""When each foot stands and when it swings: a two-state model of its speed and height, then each event to the frame."""
+"""Stance and swing of each foot: a two-state hidden Markov model of its speed and height, then refined events."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ import numpy as np
 
 from ...datasets import Array
 from ...numerics._kernels_hidden_markov import forward_backward
+from ...timeseries.sampling import frame_interval
 from .event_times import Foot, refine_events
 
-ITERATIONS = 40
+ITERATIONS = 40  # of EM, which converges in 10 to 20
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
+# seconds that a stance or a swing lasts on average: the first guess, and the longest that the fit may find; the
+# shortest is two frames
+USUAL_PHASE, LONGEST_PHASE = 1 / 6, 8.0
 
 
 class Contact(NamedTuple):
     """Of one foot: probability of stance (n_frames,), and its swings as (n_swings,) lift-offs and touch-downs, seconds.
 
-    The events' standard deviations come from how sharply the positions tell them.
+    The events' standard deviations come from the curvature of the squared error of the positions.
     """
 
     probability: Array
@@ -43,7 +47,7 @@ def find_contacts(
     feet, probabilities = [], []
     for own, moving, sigma in zip(positions, velocities, noise, strict=True):
         features = _features(own, moving, up)
-        probability = stance_probability(features)
+        probability = stance_probability(features, frame_interval(times))
         path = np.cumsum(np.nan_to_num(moving) * np.gradient(times)[:, None], axis=0)
         feet.append(Foot(_swings(probability, path, sigma), probability >= 0.5, own))
         probabilities.append(np.where(np.isnan(features).any(axis=1), np.nan, probability))
@@ -55,12 +59,13 @@ def find_contacts(
     ]
 
 
-def stance_probability(features: Array) -> Array:
+def stance_probability(features: Array, interval: float) -> Array:
     """Probability of stance at every frame under a hidden Markov model with two Gaussian states, fitted by EM.
 
     Parameters
     ----------
-    features : (n_frames, 2) log speed and height over its range; NaN where missing: such frames say nothing
+    features : (n_frames, 2) log speed and height over its range; NaN where missing: such frames do not count
+    interval : seconds between frames
 
     Returns
     -------
@@ -78,14 +83,14 @@ def stance_probability(features: Array) -> Array:
     slow = score.sum(axis=1) < np.median(score.sum(axis=1))
     weights = np.zeros(len(features))
     weights[there] = np.where(slow, 0.9, 0.1)
-    stay = np.array([0.95, 0.95])
+    stay = np.full(2, max(0.5, 1 - interval / USUAL_PHASE))
     last = -np.inf
     for _ in range(ITERATIONS):
         log_likelihood = np.zeros((len(features), 2))
         for state, weight in enumerate((there - weights, weights)):
             log_likelihood[there, state] = _log_gaussian(seen, weight[there])
         counts, evidence = forward_backward(log_likelihood, stay, weights)
-        stay = np.clip(counts[:, 0] / np.maximum(counts[:, 1], 1e-9), 0.5, 0.999)
+        stay = np.clip(counts[:, 0] / np.maximum(counts[:, 1], 1e-9), 0.5, max(0.5, 1 - interval / LONGEST_PHASE))
         probability, weights = weights.copy(), weights * there
         if abs(evidence - last) < 1e-4 * max(1.0, abs(evidence)):
             break

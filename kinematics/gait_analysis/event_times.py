@@ -1,10 +1,9 @@
-"""When exactly a foot leaves the ground or comes down: where a curve that starts from a resting point fits best.
+"""Refine lift-off and touch-down of a foot: where a curve that starts from a resting point fits its positions best.
 
-A foot that leaves with a jerk tells it in every single stride. One that leaves gently, with its speed growing as the
-second power of time, moves by less than the noise for some frames, and no single stride can tell; then a dozen strides
-together do, each with its own time and resting place and all with one shape (a self-modelling regression: Lawton,
-Sylvestre & Maggio 1972, Technometrics 14, 513). Which of the two, and how gently, the data say (Schwarz' information
-criterion).
+Where a foot leaves with a speed, one stride determines the event. Where its speed grows with the second power of time
+it moves by less than the noise for some frames; then a dozen strides together determine the events, each with its own
+time and resting place and all with one shape (a self-modelling regression: Lawton, Sylvestre & Maggio 1972,
+Technometrics 14, 513). Schwarz' information criterion weighs the kinds of curve.
 """
 
 from __future__ import annotations
@@ -15,19 +14,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Array
+from ...timeseries.sampling import frame_interval
 
-SEARCH = 6  # frames around the two-state model's event in which the refined one is looked for
+SEARCH = 0.05  # seconds around the two-state model's event in which the refined one is looked for, at least 2 frames
 FINE = 8  # candidates per frame
-SWING_REACH, LONGEST_REACH = 0.35, 20  # share of a swing, and most frames, on a side that say when an event happened
+SWING_SHARE, REACH = 0.35, 1 / 6  # of a swing, and seconds at most, on either side that an event is fitted to
+STANDING = 1 / 12  # seconds of stance beside a swing whose mean is the foot's place
+FEWEST_SIDE = 4  # frames of the swing that a fit needs: one more than the curve has parameters
 FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
-ROUNDS = 8
-VIGOUR = 0.1  # by how much strides of one foot differ
-DOUBT = 3.0  # strides differ in more ways than the curves know: a kind's log evidence counts for a third
-PROMISING = 50.0  # how far behind the best a kind's quick fit may lie (log evidence) and still be refined
-# powers of time with which a foot may leave its place: with a jerk, or gently; one by one, or all strides alike, and
-# then along the ground otherwise than upwards
+ROUNDS = 8  # of shape and times by turns; most sets settle in 5
+RAMP = 20.0  # frames: the unit of time whose powers are taken, which keeps them near 1
+VIGOUR = 0.1  # relative standard deviation between the amplitudes of one foot's strides
+TEMPERING = 3.0  # strides differ in more ways than the curves know: a kind's log evidence counts for a third
+PROMISING = 50.0  # log evidence by which a kind's quick fit may fall behind the best and still be refined
+# powers of time with which a foot may leave its place, one event alone, or all strides alike (along the ground and
+# upwards may differ); the first is with a speed, the others more gently
 ALONE = ((1, 2), (1, 2, 3), (2, 3), (2, 3, 4))
 SHARED = ((1, 2, 3), (2, 3, 4), (3, 4, 5))
+
+
+class Extent(NamedTuple):
+    """Times above in whole frames of a recording."""
+
+    search: int
+    reach: int
+    standing: int
+
+
+def extent_of(interval: float) -> Extent:
+    """The times above in frames of so many seconds."""
+    return Extent(
+        max(2, round(SEARCH / interval)), max(FEWEST_SIDE, round(REACH / interval)), max(2, round(STANDING / interval))
+    )
 
 
 class Foot(NamedTuple):
@@ -48,7 +66,7 @@ class Window(NamedTuple):
 class Events(NamedTuple):
     """Frames from the rough events, growing into the swing, their standard deviations, and how badly they fit."""
 
-    late: Array
+    offset: Array
     std: Array
     misfit: float
 
@@ -58,15 +76,16 @@ def refine_events(feet: list[Foot], times: Array, up: Array, *, leaving: bool) -
 
     All feet decide together how gently they begin: one animal's feet do it alike.
     """
-    step, sign = float(np.median(np.diff(times))), 1.0 if leaving else -1.0
+    step, sign = frame_interval(times), 1.0 if leaving else -1.0
+    extent = extent_of(step)
     events = [np.array([times[start if leaving else end] for start, end in foot.swings], float) for foot in feet]
     stds = [np.full(len(foot.swings), np.nan) for foot in feet]
-    windows = [_windows(foot, times, up, leaving, sign / step) for foot in feet]
+    windows = [_windows(foot, times, up, leaving, sign / step, extent) for foot in feet]
     for first in range(0, max((len(foot.swings) for foot in feet), default=0), GROUP):
         sets, lone = [], []
         for f, own in enumerate(windows):
             at = np.arange(first, min(first + GROUP, len(own)))
-            seen = [i for i in at if len(own[i].elapsed) >= 6 and np.ptp(own[i].elapsed) > 3]
+            seen = [i for i in at if len(own[i].elapsed) >= FEWEST_SIDE + 2 and np.ptp(own[i].elapsed) > 3]
             whole = [i for i in seen if own[i].elapsed.min() <= -4 and own[i].elapsed.max() >= 3]
             alike = whole if len(whole) >= FEWEST else []
             sets += [(f, alike)] if alike else []
@@ -74,40 +93,40 @@ def refine_events(feet: list[Foot], times: Array, up: Array, *, leaving: bool) -
         for chosen, shared in ((sets, True), (lone, False)):
             if not chosen:
                 continue
-            found = _best_fits([[windows[f][i] for i in at] for f, at in chosen], shared=shared)
+            found = _best_fits([[windows[f][i] for i in at] for f, at in chosen], extent, shared=shared)
             for (f, at), fit in zip(chosen, found, strict=True):
-                events[f][at] += sign * step * fit.late
+                events[f][at] += sign * step * fit.offset
                 stds[f][at] = step * fit.std
     return list(zip(events, stds, strict=True))
 
 
-def _windows(foot: Foot, times: Array, up: Array, leaving: bool, per_second: float) -> list[Window]:
+def _windows(foot: Foot, times: Array, up: Array, leaving: bool, per_second: float, extent: Extent) -> list[Window]:
     windows = []
-    for swing, frame in zip(foot.swings, _stride_frames(foot, up), strict=True):
-        window = _window(swing, foot.standing, leaving)
+    for swing, frame in zip(foot.swings, _stride_frames(foot, up, extent.standing), strict=True):
+        window = _window(swing, foot.standing, leaving, extent.reach)
         there = np.flatnonzero(np.isfinite(foot.positions[window]).all(axis=1)) + window.start
         elapsed = per_second * (times[there] - times[swing[0] if leaving else swing[1]])
         windows.append(Window(elapsed, foot.positions[there] @ frame.T))
     return windows
 
 
-def _best_fits(sets: list[list[Window]], *, shared: bool) -> list[Events]:
+def _best_fits(sets: list[list[Window]], extent: Extent, *, shared: bool) -> list[Events]:
     """For each set of events the mean over the kinds of fit, each kind counted by its evidence over all sets."""
-    kinds = [[_each_alone(windows, powers) for windows in sets] for powers in ALONE]
+    kinds = [[_each_alone(windows, powers, extent.search) for windows in sets] for powers in ALONE]
     if shared:
-        starts = [min(fits, key=lambda fit: fit.misfit).late for fits in zip(*kinds, strict=True)]
+        starts = [min(fits, key=lambda fit: fit.misfit).offset for fits in zip(*kinds, strict=True)]
         powers = [(along, up) for along in SHARED for up in SHARED]
         quick = [
-            [_all_together(windows, *p, start, rounds=2) for windows, start in zip(sets, starts, strict=True)]
+            [_all_together(windows, *p, start, extent, rounds=2) for windows, start in zip(sets, starts, strict=True)]
             for p in powers
         ]
         least = min(_misfit(fits) for fits in quick) + PROMISING
         for p, fits in zip(powers, quick, strict=True):
             if _misfit(fits) < least:
                 pairs = zip(sets, fits, strict=True)
-                kinds.append([_all_together(windows, *p, fit.late) for windows, fit in pairs])
+                kinds.append([_all_together(windows, *p, fit.offset, extent) for windows, fit in pairs])
     misfits = np.array([_misfit(fits) for fits in kinds])
-    weights = np.exp((misfits.min() - misfits) / DOUBT)
+    weights = np.exp((misfits.min() - misfits) / TEMPERING)
     weights /= weights.sum()
     return [_mixture(weights, fits) for fits in zip(*kinds, strict=True)]
 
@@ -117,31 +136,31 @@ def _misfit(fits: list[Events]) -> float:
 
 
 def _mixture(weights: Array, fits: tuple[Events, ...]) -> Events:
-    late = np.sum([w * fit.late for w, fit in zip(weights, fits, strict=True)], axis=0)
-    square = [w * (fit.std**2 + (fit.late - late) ** 2) for w, fit in zip(weights, fits, strict=True)]
-    return Events(late, np.sqrt(np.sum(square, axis=0)), 0.0)
+    offset = np.sum([w * fit.offset for w, fit in zip(weights, fits, strict=True)], axis=0)
+    square = [w * (fit.std**2 + (fit.offset - offset) ** 2) for w, fit in zip(weights, fits, strict=True)]
+    return Events(offset, np.sqrt(np.sum(square, axis=0)), 0.0)
 
 
-def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool) -> slice:
-    """The frames that say when a swing's lift-off or touch-down was: part of the swing, half the stance beside it."""
+def _window(swing: tuple[int, int], standing: NDArray[np.bool_], leaving: bool, reach: int) -> slice:
+    """The frames that a lift-off or touch-down is fitted to: part of the swing, half the stance beside it."""
     (start, end), n_frames = swing, len(standing)
-    inside = int(np.clip(SWING_REACH * (end - start), 4, LONGEST_REACH))
+    inside = int(np.clip(SWING_SHARE * (end - start), FEWEST_SIDE, reach))
     if leaving:
         others = np.flatnonzero(~standing[:start])
         before = others[-1] + 1 if len(others) else 0
-        return slice(max(start - LONGEST_REACH, (before + start) // 2), min(start + inside + 1, n_frames))
+        return slice(max(start - reach, (before + start) // 2), min(start + inside + 1, n_frames))
     others = np.flatnonzero(~standing[end:])
     after = end + others[0] if len(others) else n_frames
-    return slice(max(end - inside - 1, 0), min(end + LONGEST_REACH, (end + after) // 2 + 1))
+    return slice(max(end - inside - 1, 0), min(end + reach, (end + after) // 2 + 1))
 
 
-def _stride_frames(foot: Foot, up: Array) -> list[Array]:
+def _stride_frames(foot: Foot, up: Array, n_standing: int) -> list[Array]:
     """(3, 3) rows per swing: forwards over the stride's length and its mean, sideways, up; so that strides compare."""
     steps, (swings, standing, positions) = [], foot
     for start, end in swings:
-        before, after = positions[max(start - 10, 0) : start], positions[end : end + 10]
-        before = before[standing[max(start - 10, 0) : start]]
-        after = after[standing[end : end + 10]]
+        before, after = positions[max(start - n_standing, 0) : start], positions[end : end + n_standing]
+        before = before[standing[max(start - n_standing, 0) : start]]
+        after = after[standing[end : end + n_standing]]
         step = _mean(after) - _mean(before)
         steps.append(step - (step @ up) * up)
     lengths = np.linalg.norm(steps, axis=1) if steps else np.zeros(0)
@@ -168,28 +187,34 @@ def _mean(points: Array) -> Array:
     return points.mean(axis=0) if len(points) else np.full(3, np.nan)
 
 
-def _candidates(window: Window, about: float = 0.0) -> Array:
-    low, high = max(window.elapsed.min() + 1, about - SEARCH), min(window.elapsed.max() - 1, about + SEARCH)
+def _candidates(window: Window, search: int) -> Array:
+    """Candidate events, in frames from the rough one."""
+    low, high = max(window.elapsed.min() + 1, -search), min(window.elapsed.max() - 1, search)
     return np.arange(low, max(high, low) + 0.5 / FINE, 1 / FINE)
 
 
-def _each_alone(windows: list[Window], powers: tuple[int, ...]) -> Events:
+def _each_alone(windows: list[Window], powers: tuple[int, ...], search: int) -> Events:
     """Every event by its own curve."""
-    late, std, squares, n_values = np.zeros(len(windows)), np.zeros(len(windows)), 0.0, 0
+    offset, std, squares, n_values = np.zeros(len(windows)), np.zeros(len(windows)), 0.0, 0
     for i, (elapsed, y) in enumerate(windows):
-        candidates = _candidates(windows[i])
+        candidates = _candidates(windows[i], search)
         ramp = np.maximum(elapsed - candidates[:, None], 0.0) / len(elapsed)
         design = np.stack([np.ones_like(ramp), *(ramp**power for power in powers)], axis=-1)
         y = y - y.mean(axis=0)
         residual = ((y - design @ (np.linalg.pinv(design, rcond=1e-9) @ y)) ** 2).sum(axis=(1, 2))
         freedom = 3 * (len(elapsed) - len(powers) - 1) - 1
-        late[i], std[i] = _peak(candidates, residual, freedom)
+        offset[i], std[i] = _peak(candidates, residual, freedom)
         squares, n_values = squares + float(residual.min()), n_values + y.size
-    return Events(late, std, _information(squares, n_values, (3 * len(powers) + 4) * len(windows)))
+    return Events(offset, std, _information(squares, n_values, (3 * len(powers) + 4) * len(windows)))
 
 
 def _all_together(
-    windows: list[Window], along: tuple[int, ...], up: tuple[int, ...], late: Array, rounds: int = ROUNDS
+    windows: list[Window],
+    along: tuple[int, ...],
+    up: tuple[int, ...],
+    offset: Array,
+    extent: Extent,
+    rounds: int = ROUNDS,
 ) -> Events:
     """All events by one curve: by turns its shape with a shift of all events, and each event's own time and vigour.
 
@@ -197,29 +222,29 @@ def _all_together(
     """
     elapsed, values, there = _padded(windows)
     n, freedom = len(windows), 3 * int(there.sum()) - 5 * len(windows) - 3 * len(along)
-    late, std, factors, shift_std = np.clip(late, -SEARCH, SEARCH), np.zeros(n), np.ones(n), 0.0
+    offset, std, factors, shift_std = np.clip(offset, -extent.search, extent.search), np.zeros(n), np.ones(n), 0.0
     steps = np.arange(-2 * FINE, 2 * FINE + 1) / FINE
     for turn in range(rounds):
-        before, shifts = late, steps * (1.0 if turn < 2 else 0.5)
-        squares, fits = _shapes(elapsed - late[:, None] - shifts[:, None, None], values, there, factors, along, up)
+        before, shifts = offset, steps * (1.0 if turn < 2 else 0.5)
+        squares, fits = _shapes(elapsed - offset[:, None] - shifts[:, None, None], values, there, factors, along, up)
         shift, shift_std = _peak(shifts, squares, freedom)
         curves = [(powers, shapes[np.argmin(squares)]) for powers, shapes in fits]
         noise = max(float(squares.min()) / max(freedom, 1), 1e-300)
-        around = late[:, None] + shift + steps
+        around = offset[:, None] + shift + steps
         curve = _curve(elapsed[:, None] - around[..., None], there[:, None], curves) * there[:, None, :, None]
         prior = noise / VIGOUR**2
         size, fit = (curve**2).sum(axis=(2, 3)) + prior, (values[:, None] * curve).sum(axis=(2, 3)) + prior
         residual = (values**2).sum(axis=(1, 2))[:, None] + prior - fit**2 / size
         peaks = [_peak(candidates, row, row.min() / noise) for candidates, row in zip(around, residual, strict=True)]
-        late, std = np.array(peaks).T
+        offset, std = np.array(peaks).T
         best = residual.argmin(axis=1)
         factors = fit[np.arange(n), best] / size[np.arange(n), best]
-        if turn > 1 and np.abs(late - before).max() < 1.5 / FINE:
+        if turn > 1 and np.abs(offset - before).max() < 1.5 / FINE:
             break
-    squares = float(_shapes((elapsed - late[:, None])[None], values, there, factors, along, up)[0][0])
+    squares = float(_shapes((elapsed - offset[:, None])[None], values, there, factors, along, up)[0][0])
     unlikely = 0.5 * float(np.sum((factors - 1) ** 2)) / VIGOUR**2
     misfit = _information(squares, 3 * int(there.sum()), 4 * n + 3 * len(along)) + unlikely
-    return Events(late, np.hypot(std, shift_std), misfit)
+    return Events(offset, np.hypot(std, shift_std), misfit)
 
 
 def _padded(windows: list[Window]) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -260,7 +285,7 @@ def _curve(elapsed: Array, there: NDArray[np.bool_], curves: list) -> Array:
 
 def _powers(elapsed: Array, there: NDArray[np.bool_], powers: tuple[int, ...]) -> Array:
     """Powers of the time since the event, (..., m, n_powers), about their mean over each window."""
-    ramp = np.where(there, np.maximum(elapsed, 0.0) / LONGEST_REACH, 0.0)
+    ramp = np.where(there, np.maximum(elapsed, 0.0) / RAMP, 0.0)
     first = ramp ** powers[0]
     columns = [first]
     for _ in powers[1:]:

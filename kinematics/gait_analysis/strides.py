@@ -23,16 +23,30 @@ STRIDE_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Gait:
-    """What `gait` found.
+    """Contacts, strides and phases of an animal's limbs, as `gait` finds them.
 
     Parameters
     ----------
-    contact : `stance_probability (time, limb)` and `stance (time, limb)`, the latter from the refined events
-    strides : one row per stride, from one touch-down of a limb to its next: times in s, frequency in Hz, duty factor
-        (share of the stride on the ground), length and clearance in world units, speed in world units/s, phase (touch-
-        down within the reference limb's stride, 0-1) and the gait's name
-    phases : one row per stride of the reference limb, one column per limb
-    reference : the limb the phases are counted from
+    contact : xarray.Dataset
+        `stance_probability (time, limb)`, 0 to 1, and `stance (time, limb)`, from the refined events.
+    strides : pandas.DataFrame
+        One row per stride, from one touch-down of a limb to its next: times in seconds, frequency in hertz, duty factor
+        (share of the stride in stance), length and clearance in world units, speed in world units per second, phase
+        (touch-down within the reference limb's stride, 0 to 1) and the gait's name.
+    phases : pandas.DataFrame
+        One row per stride of the reference limb, one column per limb.
+    reference : str
+        The limb that phases are counted from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import xarray as xr
+    >>> from muybridge.kinematics import Gait
+    >>> contact = xr.Dataset({"stance": (("time", "limb"), [[True], [False]])}, {"limb": ["left_hind"]})
+    >>> Gait(contact, pd.DataFrame(), pd.DataFrame(), "left_hind").reference
+    'left_hind'
     """
 
     contact: xr.Dataset
@@ -41,9 +55,32 @@ class Gait:
     reference: str
 
     def summary(self) -> pd.DataFrame:
-        """Mean and standard deviation over the strides of each limb."""
+        """Mean and standard deviation over the strides of each limb.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per limb (and individual): duration, frequency, duty factor, length, speed, clearance.
+        """
         columns = ["duration", "frequency", "duty_factor", "length", "speed", "clearance"]
-        return pd.DataFrame(self.strides.groupby("limb", sort=False)[columns].agg(["mean", "std"]))
+        by = [name for name in ("individual", "limb") if name in self.strides]
+        return pd.DataFrame(self.strides.groupby(by, sort=False)[columns].agg(["mean", "std"]))
+
+    def individual(self, name: str) -> Gait:
+        """One animal's part of the gait of several.
+
+        Parameters
+        ----------
+        name : str
+            The individual.
+
+        Returns
+        -------
+        Gait
+            Its contacts, strides and phases.
+        """
+        tables = [table[table["individual"] == name].reset_index(drop=True) for table in (self.strides, self.phases)]
+        return Gait(self.contact.sel(individual=name), *tables, self.reference)
 
 
 def gait(
@@ -59,27 +96,73 @@ def gait(
 
     Parameters
     ----------
-    pose : `position (time, keypoint, space)` of one animal
-    limbs : {limb: keypoint of its foot}; names such as left_hind, right_fore, LF let the gait be named
-    up : world direction against gravity; None: the pose's attribute `up`
-    surface_velocity : (3,) of a treadmill's belt, world units/s; None: the ground stands still
-    reference : limb that phases count from; None: the left hind if there is one, else the first
-    method : of the velocities, as in `velocity`
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing. Several individuals are taken one by one.
+    limbs : mapping
+        {limb: keypoint of its foot}; names such as left_hind, right_fore, LF let the gait be named.
+    up : ndarray, shape (3,), optional
+        World direction against gravity; None: the pose's attribute `up`.
+    surface_velocity : ndarray, shape (3,), world units per second, optional
+        Velocity of a treadmill's belt; None: the ground stands still.
+    reference : str, optional
+        Limb that phases count from; None: the left hind if there is one, else the first.
+    method : str
+        Method of the velocities, as in `velocity`.
+
+    Returns
+    -------
+    Gait
+        Of several individuals, `contact` has the dimension and the tables the column `individual`.
+
+    Raises
+    ------
+    DatasetError
+        No vertical known, or unknown keypoints.
 
     Notes
     -----
     Events are found to the frame (120 Hz, 2 mm of noise, nearly all of them) where a foot starts and stops with a speed
-    or an acceleration. One whose way grows with the third power of time stays within the noise for two to four frames:
-    which of them is the first then hangs on the shape of the curve, and ten slow strides do not tell it to the frame
-    (`python benchmarks/kinematics.py gait`: 70-90 % of a walk's); the standard deviations say so.
+    or an acceleration. Where its displacement grows with the third power of time it stays within the noise for two to
+    four frames, and ten slow strides do not determine the first frame (`python benchmarks/kinematics.py gait`: 70-90 %
+    of a walk's); the standard deviations say so.
 
-    Raises
-    ------
-    DatasetError : no vertical known, unknown keypoints (the nearest is suggested), several individuals
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import gait
+    >>> times = np.arange(240) / 120
+    >>> turns = times / 0.4
+    >>> swing = np.clip(turns % 1 / 0.5 - 1, 0, 1)  # the second half of every stride
+    >>> paw = np.stack([100 * (np.floor(turns) + swing), 0 * times, 20 * np.sin(np.pi * swing)], axis=-1)
+    >>> pose = pose_dataset(paw[:, None], keypoints=["paw"], times=times, unit="mm")
+    >>> found = gait(pose, {"left_hind": "paw"}, up=[0, 0, 1], method="central")
+    >>> found.strides["duration"].round(2).tolist()
+    [0.4, 0.4, 0.4]
     """
     pose = checked(pose)
-    if "individual" in pose.dims:
-        raise DatasetError("the gait is of one animal: choose it with pose.sel(individual=...)")
+    if "individual" not in pose.dims:
+        return _gait_of_one(pose, limbs, up, surface_velocity, reference, method)
+    parts = {
+        str(name): _gait_of_one(pose.sel(individual=name), limbs, up, surface_velocity, reference, method)
+        for name in pose["individual"].values
+    }
+    contact = xr.concat([part.contact for part in parts.values()], dim=pose["individual"], join="exact")
+    tables = [
+        pd.concat([getattr(part, table).assign(individual=name) for name, part in parts.items()], ignore_index=True)
+        for table in ("strides", "phases")
+    ]
+    return Gait(contact, *tables, next(iter(parts.values())).reference)
+
+
+def _gait_of_one(
+    pose: xr.Dataset,
+    limbs: Mapping[str, str],
+    up: Array | None,
+    surface_velocity: Array | None,
+    reference: str | None,
+    method: str,
+) -> Gait:
     if not isinstance(limbs, Mapping) or not limbs:
         raise DatasetError(f"limbs are declared as {{limb: foot keypoint}}, got {limbs!r}")
     vertical = up_of(pose, up, "gait")
@@ -89,6 +172,19 @@ def gait(
     reference = reference or roles.get("left_hind", names[0])
     if reference not in limbs:
         raise DatasetError(f"the reference limb '{reference}' is none of the limbs {names}")
+    contacts, on_ground = _contacts(pose, limbs, vertical, surface_velocity, method)
+    times = times_of(pose)
+    tables = [_strides(limb, contacts[limb], own, times, vertical) for limb, own in zip(limbs, on_ground, strict=True)]
+    strides = pd.concat(tables, ignore_index=True)
+    phases = _phases(strides, contacts, reference)
+    strides = _with_phase(strides, phases, roles, reference)
+    return Gait(_contact_dataset(contacts, times, unit_of(pose)), strides, phases, reference)
+
+
+def _contacts(
+    pose: xr.Dataset, limbs: Mapping[str, str], up: Array, surface_velocity: Array | None, method: str
+) -> tuple[dict[str, Contact], list[Array]]:
+    """Contacts of every limb, and its foot's positions (n_frames, 3) relative to the surface."""
     feet = pose.sel(keypoint=list(dict.fromkeys(limbs.values())))
     keep = ("position", "covariance", "velocity", "velocity_covariance")
     feet = feet[[name for name in keep if name in feet]]
@@ -98,13 +194,8 @@ def gait(
     at = [keypoint_indices(feet, [keypoint])[0] for keypoint in limbs.values()]
     on_ground = [raw[:, k] - belt * (times - times[0])[:, None] for k in at]
     noise = [_noise(raw[:, k], motion.values[0][:, k]) for k in at]
-    found = find_contacts(on_ground, [motion.values[1][:, k] - belt for k in at], times, vertical, noise)
-    contacts = dict(zip(limbs, found, strict=True))
-    tables = [_strides(limb, contacts[limb], own, times, vertical) for limb, own in zip(limbs, on_ground, strict=True)]
-    strides = pd.concat(tables, ignore_index=True)
-    phases = _phases(strides, contacts, reference)
-    strides = _with_phase(strides, phases, roles, reference)
-    return Gait(_contact_dataset(contacts, times, unit_of(pose)), strides, phases, reference)
+    found = find_contacts(on_ground, [motion.values[1][:, k] - belt for k in at], times, up, noise)
+    return dict(zip(limbs, found, strict=True)), on_ground
 
 
 def _noise(raw: Array, smooth: Array) -> float:
@@ -139,7 +230,7 @@ def _strides(limb: str, contact: Contact, positions: Array, times: Array, up: Ar
 
 
 def _standing(positions: Array, times: Array, start: float, end: float) -> Array:
-    """(3,) mean position of a foot while it stands; the frame nearest to the stance's middle if none was seen."""
+    """(3,) mean position of a foot in stance; the frame nearest to the stance's middle if none was observed."""
     inside = positions[(times >= start) & (times <= end)]
     inside = inside[np.isfinite(inside).all(axis=1)]
     if len(inside):

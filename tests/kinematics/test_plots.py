@@ -1,6 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.datasets import DatasetError, Skeleton
 from muybridge.kinematics import (
@@ -43,10 +44,19 @@ def test_every_plot_draws_on_the_ax_it_is_given_and_returns_it(animal, axes):
     assert np.nanmax(axes.lines[0].get_ydata()) > 10  # degrees
     assert plot_phase(angles, "one", "two", axes) is axes
     assert plot_stick_figures(animal, skeleton, axes, spacing=200) is axes
-    assert plot_speed(speed_profile(animal, LIMBS[0]), axes, unit="mm") is axes
+    assert plot_speed(speed_profile(animal, LIMBS[0]), axes) is axes
     assert plot_strides(angles["angle"].sel(joint="one"), steps, LIMBS[1], axes) is axes
     assert plot_gait(steps, axes) is axes
     assert [label.get_text() for label in axes.get_yticklabels()] == list(LIMBS)
+
+
+def test_the_scale_of_speeds_begins_at_zero_and_holds_all_curves(axes):
+    for top in (3.0, 9.0):
+        speeds = {"speed": ("time", [1.0, top]), "speed_std": ("time", [1.0, 1.0])}
+        plot_speed(xr.Dataset(speeds, {"time": [0.0, 1.0]}), axes)
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > 9 + 1.96
+    plot_speed(xr.Dataset({"speed": ("time", [np.nan, np.nan])}, {"time": [0.0, 1.0]}), axes)
 
 
 def test_a_trajectory_needs_a_3d_ax(animal, axes):

@@ -59,13 +59,6 @@ def test_a_frame_between_gaps_is_drawn_as_a_dot(ax):
     assert len(ax.lines) == 1
 
 
-def test_the_scale_of_speeds_begins_at_zero_and_holds_all_curves(ax):
-    for top in (3.0, 9.0):
-        plots.plot_speed(np.arange(2.0), np.array([1.0, top]), ax, unit="mm/s", std=np.ones(2))
-    assert ax.get_ylim()[0] == 0
-    assert ax.get_ylim()[1] > 9 + 1.96
-
-
 def test_error_shares_end_at_one(ax, rng):
     plots.plot_error_shares(np.abs(rng.normal(size=(2, 50))), ["a", "b"], ax)
     assert [line.get_ydata()[-1] for line in ax.lines] == [1, 1]
@@ -75,7 +68,6 @@ def test_empty_plots_draw_nothing_and_do_not_fail(ax):
     plots.plot_error_shares(np.full((2, 3), np.nan), ["a", "b"], ax)
     plots.plot_bone_lengths(np.full((4, 2), np.nan), ["a", "b"], ax)
     plots.plot_presence(np.full((4, 2), np.nan), np.arange(5.0), ["a", "b"], ax, label="seen")
-    plots.plot_speed(np.arange(2.0), np.full(2, np.nan), ax, unit="mm/s")
 
 
 def test_left_and_right_share_a_plot():

@@ -50,6 +50,7 @@ def test_rotations_and_points_tell_the_same_angular_velocity_within_its_error_ba
     right = np.gradient(omega, t, axis=0)
     error = alpha["angular_acceleration"].values[20:-20, 0] - right[20:-20]
     assert np.sqrt(np.mean(error**2)) < 0.2 * np.sqrt(np.mean(right**2))
+    assert 0.4 < np.mean((error / alpha["angular_acceleration_std"].values[20:-20, 0]) ** 2) < 2.5
 
 
 def test_a_missing_rotation_costs_only_itself():

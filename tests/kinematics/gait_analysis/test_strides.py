@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import gait
@@ -90,6 +91,31 @@ def test_a_treadmill_is_a_moving_ground():
     ground, moving = gait(pose, FEET).strides, gait(belt, FEET, surface_velocity=[-speed, 0, 0]).strides
     assert moving["length"].mean() == pytest.approx(ground["length"].mean(), rel=0.01)
     assert moving["duty_factor"].mean() == pytest.approx(ground["duty_factor"].mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("fps", [30.0, 200.0])
+def test_gaits_are_found_alike_at_low_and_high_frame_rates(fps):
+    times, feet, events = walking((0.0, *IDEALS["walk"][0]), *GAITS["walk"], fps=fps, duration=6.0)
+    found = gait(pose_of(feet, list(LIMBS), times).assign_attrs(up=[0, 0, 1.0]), FEET)
+    duty, period, length, _ = GAITS["walk"]
+    assert len(found.strides) >= 4 * (6.0 / period - 3)
+    assert (found.strides["gait"][found.strides["gait"] != ""] == "walk").all()
+    assert found.strides["duty_factor"].mean() == pytest.approx(duty, abs=0.02)
+    assert found.strides["length"].mean() == pytest.approx(length, rel=0.01)
+    errors = [np.abs(events[row["limb"]][0] - row["touch_down"]).min() for _, row in found.strides.iterrows()]
+    assert np.quantile(errors, 0.95) < 1.0 / fps
+
+
+def test_several_individuals_are_taken_one_by_one():
+    one, _ = pose_of_gait("trot", duration=2.0)
+    two = xr.concat([one, one], dim=xr.DataArray(["ada", "bob"], dims="individual", name="individual"))
+    alone, both = gait(one, FEET), gait(two, FEET)
+    assert len(both.strides) == 2 * len(alone.strides)
+    assert both.contact["stance"].dims == ("individual", "time", "limb")
+    bob = both.individual("bob")
+    np.testing.assert_array_equal(bob.strides["touch_down"], alone.strides["touch_down"])
+    np.testing.assert_array_equal(bob.contact["stance"], alone.contact["stance"])
+    assert both.summary().shape[0] == 2 * alone.summary().shape[0]
 
 
 def test_an_animal_at_rest_has_no_strides():
