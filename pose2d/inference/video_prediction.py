@@ -25,7 +25,6 @@ from .engine import Found, View
 from .image_transforms import warp
 from .uncertainty import Uncertainty
 
-SAVE_EVERY = 30.0  # seconds
 AHEAD = 4  # decoded frames that wait per camera
 
 
@@ -38,6 +37,8 @@ def predict(
     runtime: str = "auto",
     times: Array | None = None,
     checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: float = 30.0,
+    batch_cameras: bool | str = "auto",
     progress: bool = True,
 ) -> xr.Dataset:
     """Keypoints of every frame of every camera.
@@ -57,8 +58,12 @@ def predict(
     times : ndarray, shape (n_frames,), seconds, optional
         None: from the videos' frame rate.
     checkpoint : str or os.PathLike, optional
-        File to which the results are saved every half minute and from which a killed prediction goes on. It is
+        File to which the results are saved and from which a killed prediction goes on. It is
         removed at the end.
+    checkpoint_every : float, seconds
+        Time between two checkpoints.
+    batch_cameras : bool or "auto"
+        Read the windows of all cameras of an instant in one batch; "auto": on a GPU.
     progress : bool
         Whether to show a progress bar with frames per second.
 
@@ -83,21 +88,19 @@ def predict(
     fps = _common_fps(infos)
     finder = finder_of(detector, precision, runtime, track_crop)
     tracks = {name: Track(finder, info) for name, info in infos.items()}
-    kept = (
-        Checkpoint(
-            Path(checkpoint), _fingerprint(detector, infos, track_crop, precision, runtime, detector.config.n_tta)
-        )
-        if checkpoint
-        else None
-    )
+    options = (track_crop, precision, runtime, detector.config.n_tta)
+    kept = None
+    if checkpoint:
+        kept = Checkpoint(Path(checkpoint), _fingerprint(detector, infos, *options), checkpoint_every)
     first = kept.restore(tracks) if kept else 0
     total = sum(info.n_frames for info in infos.values())
     with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
-        together = _has_room(finder) and runtime in ("auto", "torch")
+        wanted = _is_on_gpu(finder) if batch_cameras == "auto" else bool(batch_cameras)
+        together = wanted and runtime in ("auto", "torch")
         for images in _instants(infos, first):
             if kept:
                 kept.save_if_due(tracks)
-            seen = _look_together(finder, tracks, images) if together else {}
+            seen = _read_together(finder, tracks, images) if together else {}
             for name, image in images.items():
                 tracks[name].step(image, seen.get(name))
             bar.update(len(images))
@@ -148,12 +151,12 @@ class Track:
             self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
 
 
-def _has_room(finder: Finder) -> bool:
+def _is_on_gpu(finder: Finder) -> bool:
     """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
     return next(finder.engine.network.parameters()).device.type == "cuda"
 
 
-def _look_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+def _read_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
     """What the windows of the cameras of one instant show, each size in one batch."""
     by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
     for name, image in images.items():
@@ -183,6 +186,7 @@ class Checkpoint:
 
     path: Path
     fingerprint: str
+    seconds: float  # between two checkpoints
     saved: int = 0
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -205,7 +209,7 @@ class Checkpoint:
 
     def save_if_due(self, tracks: Mapping[str, Track]) -> None:
         n_done = min(len(track.rows) for track in tracks.values())
-        if n_done == self.saved or time.monotonic() - self.saved_at < SAVE_EVERY:
+        if n_done == self.saved or time.monotonic() - self.saved_at < self.seconds:
             return
         rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
         with atomic_write(self.path) as partial, partial.open("wb") as stream:

@@ -120,7 +120,7 @@ def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tm
     ("entry", "parts"),
     [
         ("[calibrate]\nprogress = true", ["[calibrate] 'progress' is set by the session"]),
-        ("[calibrate]\nevery = 'x'", ["[calibrate] every is 'x'; give a whole number"]),
+        ("[calibrate]\nframe_step = 'x'", ["[calibrate] frame_step is 'x'; give a whole number"]),
         ("[predict]\ndetector = 5", ["[predict] detector is 5; give a path"]),
     ],
 )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from muybridge.datasets.skeleton import mirror_partners
 from muybridge.pose2d import LabelError, read_labels, train
-from muybridge.pose2d.inference.animal_search import Finder, TTAView, centre_of, finder_of, together, tta_views_of
-from muybridge.pose2d.inference.engine import Engine, Found
+from muybridge.pose2d.inference.animal_search import TTAView, centre_of, finder_of, together, tta_views_of
+from muybridge.pose2d.inference.engine import Found
 from muybridge.pose2d.inference.image_transforms import apply_affine, scaling, turned
 from muybridge.pose2d.training.train_detector import is_small_in_pictures, train_animal_detector
 from muybridge.pose2d.training_config import Augmentation, TrainingConfig
@@ -34,7 +34,7 @@ def wide_labels(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def many_looks(wide_labels):
+def augmented(wide_labels):
     augmentation = OPTIONS["augmentation"] | {"flip": 0.5, "rotation": 180.0}
     return train(
         wide_labels, seed=2, progress=False, **OPTIONS | {"augmentation": augmentation, "n_tta": 4, "iterations": 160}
@@ -59,28 +59,35 @@ def test_quarter_turns_show_the_same_corners(angle, mirrored):
     np.testing.assert_allclose(sorted(corners.round(9).tolist()), expected, atol=1e-8)
 
 
-def test_several_looks_cost_one_at_the_whole_picture_and_the_others_at_the_animal(many_looks, pictures, monkeypatch):
+def counting(finder):
+    """The finder, and a list of the sizes (values) of the inputs of its network."""
+    sizes, run = [], finder.engine.run
+
+    def noted(inputs):
+        sizes.append(inputs.size)
+        return run(inputs)
+
+    return replace(finder, engine=replace(finder.engine, run=noted)), sizes
+
+
+def test_several_test_time_views_cost_one_at_the_whole_picture_and_the_others_at_the_animal(augmented, pictures):
     images, truth = pictures
-    finder = finder_of(many_looks, "fp32")
-    sizes, read = [], Engine.read
-    monkeypatch.setattr(
-        Engine, "read", lambda self, inputs, views: (sizes.append(inputs.size), read(self, inputs, views))[1]
-    )
+    finder, sizes = counting(finder_of(augmented, "fp32"))
     errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
     assert np.median(errors) < 1.5
     assert len(sizes) >= 5 * len(images)
     assert sum(sizes) < 1.6 * sum(image.size for image in images)
 
 
-def test_an_empty_picture_is_searched_as_a_whole_and_answered_with_little_mass(many_looks):
-    found = finder_of(many_looks, "fp32").find(np.full((600, 800, 3), 115, np.uint8))
+def test_an_empty_picture_is_searched_as_a_whole_and_answered_with_little_mass(augmented):
+    found = finder_of(augmented, "fp32").find(np.full((600, 800, 3), 115, np.uint8))
     assert found.points.shape == (4, 2)
     assert np.median(found.mass) < 0.3
 
 
-def test_mirrored_and_turned_looks_name_left_and_right_as_the_straight_one(many_looks, pictures):
+def test_mirrored_and_turned_test_time_views_name_left_and_right_as_the_straight_one(augmented, pictures):
     images, truth = pictures
-    finder = finder_of(many_looks, "fp32")
+    finder = finder_of(augmented, "fp32")
     assert finder.views == (
         TTAView(0, False),
         TTAView(0, True),
@@ -97,7 +104,7 @@ def test_mirrored_and_turned_looks_name_left_and_right_as_the_straight_one(many_
     assert np.median(combined) <= np.mean([np.median(errors) for errors in alone])
 
 
-def test_looks_follow_what_training_did_to_its_pictures():
+def test_test_time_views_follow_what_training_did_to_its_pictures():
     def looks(n, can_mirror=True, **how):
         return tta_views_of(TrainingConfig(n_tta=n, augmentation=Augmentation(**how)), can_mirror)
 
@@ -114,7 +121,7 @@ def test_looks_follow_what_training_did_to_its_pictures():
         TrainingConfig(n_tta=0)
 
 
-def test_the_covariance_of_several_looks_is_their_mean_and_that_between_them():
+def test_the_covariance_of_several_test_time_views_is_their_mean_and_that_between_them():
     def found(x):
         claimed = np.array([[[2.0, 0.5], [0.5, 1.0]]])
         return Found(np.array([[x, 5.0]]), np.array([0.8]), claimed, np.array([x]), np.array([2.0]))
@@ -137,37 +144,37 @@ def test_mirror_partners():
 
 
 @pytest.fixture(scope="module")
-def two_stages(many_looks, wide_labels):
-    config = replace(many_looks.config, n_tta=1, animal_detector=True)
+def two_stages(augmented, wide_labels):
+    config = replace(augmented.config, n_tta=1, animal_detector=True)
     animal_detector = train_animal_detector(wide_labels, replace(config, iterations=40), None, seed=0, progress=False)
-    return replace(many_looks, config=config, animal_detector=animal_detector)
+    return replace(augmented, config=config, animal_detector=animal_detector)
 
 
-def test_the_locator_leads_to_the_animal_and_spares_the_whole_picture(two_stages, pictures, monkeypatch):
+def test_the_animal_detector_leads_to_the_animal_and_spares_the_whole_picture(two_stages, pictures):
     images, truth = pictures
-    finder = finder_of(two_stages, "fp32")
-    sizes, read = [], Engine.read
-
-    def noted(self, inputs, views):
-        if self is finder.engine:
-            sizes.append(inputs.size)
-        return read(self, inputs, views)
-
-    monkeypatch.setattr(Engine, "read", noted)
+    finder, sizes = counting(finder_of(two_stages, "fp32"))
     errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
     assert np.median(errors) < 2
     assert sum(sizes) < 0.5 * sum(image.size for image in images)
 
 
-def test_a_locator_that_points_outside_the_picture_costs_time_and_nothing_else(two_stages, pictures, monkeypatch):
+def test_an_animal_detector_that_points_outside_the_picture_costs_time_and_nothing_else(two_stages, pictures):
     images, truth = pictures
     finder = finder_of(two_stages, "fp32")
-    monkeypatch.setattr(Finder, "_boxed", lambda self, image: np.array([-200.0, -200.0]))
+
+    two_keypoints = finder.animal_detector
+
+    class Elsewhere:
+        def find(self, image):
+            found = two_keypoints.find(image)
+            return found._replace(points=np.full_like(found.points, -200.0), mass=np.ones_like(found.mass))
+
+    finder = replace(finder, animal_detector=Elsewhere())
     errors = np.linalg.norm(np.stack([finder.find(image).points for image in images]) - truth, axis=-1)
     assert np.median(errors) < 2
 
 
-def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(two_stages, wide_labels, labels):
+def test_an_animal_detector_is_trained_where_the_animal_is_small_and_the_network_is_not(two_stages, wide_labels, labels):
     def wants(network, shown):
         return is_small_in_pictures(replace(two_stages, config=replace(two_stages.config, network=network)), shown)
 
@@ -186,13 +193,13 @@ def test_a_locator_is_trained_where_the_animal_is_small_and_the_network_is_not(t
         )
 
 
-def test_by_default_training_adds_a_locator_where_an_animal_has_a_box(wide_labels):
+def test_by_default_training_adds_a_animal_detector_where_an_animal_has_a_box(wide_labels):
     options = OPTIONS | {"network": "mobilenet_v2", "iterations": 1, "holdout": 0.0}
     assert train(wide_labels, progress=False, **options).animal_detector is not None
     assert train(wide_labels.select_keypoints(("nose",)), progress=False, **options).animal_detector is None
 
 
-def test_going_on_with_a_few_frames_keeps_what_the_locator_knows(two_stages, wide_labels, pictures):
+def test_going_on_with_a_few_frames_keeps_what_the_animal_detector_knows(two_stages, wide_labels, pictures):
     images, truth = pictures
     taught = train(wide_labels.select([0, 1, 2]), start=two_stages, progress=False, iterations=1, holdout=0.0)
     centres = [finder_of(taught, "fp32").animal_detector.find(image).points[0] for image in images]

@@ -1,12 +1,12 @@
 """Videos are followed by a window, give what the whole frame gives, and a killed prediction goes on."""
 
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
 import pytest
 
 from muybridge.pose2d import predict
-from muybridge.pose2d.inference import video_prediction
-from muybridge.pose2d.inference.engine import Engine
 from tests.pose2d.animals import animal_points, draw_animal
 
 SIZE = (128, 96)
@@ -41,61 +41,60 @@ def test_following_a_window_finds_the_animal_as_the_whole_frame_does(detector, w
     np.testing.assert_allclose(followed["time"], np.arange(12) / 20)
 
 
-def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_animal_is_lost(
-    detector, wide_video, monkeypatch
-):
-    looked = []
-    look = Engine.infer
-    monkeypatch.setattr(
-        Engine, "infer", lambda self, image, view=None: (looked.append(view), look(self, image, view))[1]
-    )
-    predict(detector, {"a": wide_video[0]}, progress=False)
-    areas = [width * height for _, (width, height) in looked]
+@contextmanager
+def inputs_seen(detector):
+    """The shapes (n, 3, height, width) that go through copies of the detector's network."""
+    shapes = []
+    hook = detector.network.register_forward_pre_hook(lambda network, inputs: shapes.append(tuple(inputs[0].shape)))
+    try:
+        yield shapes
+    finally:
+        hook.remove()
+
+
+def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_animal_is_lost(detector, wide_video):
+    with inputs_seen(detector) as shapes:
+        predict(detector, {"a": wide_video[0]}, runtime="torch", progress=False)
+    areas = [height * width for _, _, height, width in shapes]
     assert sum(area == 480 * 320 for area in areas) <= 6
     assert all(area < 0.3 * 480 * 320 for area in areas if area != 480 * 320)
 
 
-def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tmp_path, monkeypatch):
+def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tmp_path):
     path, _ = wide_video
-    videos = {"a": path, "b": path}
-    expected = predict(detector, videos, progress=False)
-    monkeypatch.setattr(video_prediction, "SAVE_EVERY", 0.0)
-    step, seen = video_prediction.Track.step, []
+    options = {"videos": {"a": path, "b": path}, "runtime": "torch", "progress": False}
+    kept = options | {"checkpoint": tmp_path / "part.npz", "checkpoint_every": 0.0}
+    with inputs_seen(detector) as whole:
+        expected = predict(detector, **options)
+    left = []
 
-    def killed(self, *frame):
-        seen.append(1)
-        if len(seen) == 17:
+    def interrupt(network, inputs):
+        left.append(1)
+        if len(left) == 18:
             raise KeyboardInterrupt
-        step(self, *frame)
 
-    monkeypatch.setattr(video_prediction.Track, "step", killed)
+    hook = detector.network.register_forward_pre_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
+        predict(detector, **kept)
+    hook.remove()
     assert (tmp_path / "part.npz").is_file()
-    monkeypatch.setattr(video_prediction.Track, "step", lambda self, *frame: (seen.append(2), step(self, *frame))[1])
-    resumed = predict(detector, videos, checkpoint=tmp_path / "part.npz", progress=False)
-    assert seen.count(2) == 24 - 2 * 8
+    with inputs_seen(detector) as rest:
+        resumed = predict(detector, **kept)
+    assert len(rest) < len(whole) - 10
     np.testing.assert_array_equal(resumed["position"].values, expected["position"].values)
     np.testing.assert_array_equal(resumed["covariance"].values, expected["covariance"].values)
     assert not (tmp_path / "part.npz").exists()
 
 
-def test_cameras_looked_at_together_give_what_each_gives_alone(detector, wide_video, tmp_path, monkeypatch):
+def test_cameras_in_one_batch_give_what_each_gives_alone(detector, wide_video, tmp_path):
     """As on a GPU: one batch per instant and size; a video may be shorter than the others."""
     path, _ = wide_video
     short, _ = film(tmp_path / "short.mp4", 7)
     videos = {"a": path, "b": short, "c": path}
     alone = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
-    batches = []
-    read = Engine.read
-    monkeypatch.setattr(
-        Engine,
-        "read",
-        lambda self, inputs, views: (batches.append(len(inputs)), read(self, inputs, views))[1],
-    )
-    monkeypatch.setattr(video_prediction, "_has_room", lambda finder: True)
-    together = predict(detector, videos, precision="fp32", runtime="torch", progress=False)
+    with inputs_seen(detector) as shapes:
+        together = predict(detector, videos, precision="fp32", runtime="torch", batch_cameras=True, progress=False)
     np.testing.assert_allclose(together["position"].values, alone["position"].values, atol=1e-2)
     np.testing.assert_allclose(together["confidence"].values, alone["confidence"].values, atol=1e-3)
-    assert batches.count(3) >= 6
+    assert sum(shape[0] == 3 for shape in shapes) >= 6
     assert np.isnan(together["position"].sel(view="b").values[7:]).all()

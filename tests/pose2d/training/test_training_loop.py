@@ -7,31 +7,32 @@ from muybridge.pose2d import DetectorError, load_detector, train
 from muybridge.pose2d.inference.animal_boxes import box_labels
 from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.training.crops import Crops
-from muybridge.pose2d.training.training_loop import Trainer, one_cycle
+from muybridge.pose2d.training.training_loop import one_cycle
 from muybridge.pose2d.training_config import TrainingConfig
 from tests.pose2d.animals import OPTIONS, draw_animal
 
 
-def test_a_killed_training_goes_on_to_the_very_same_weights(labels, tmp_path, monkeypatch):
-    short = OPTIONS | {"iterations": 6, "n_evaluations": 3, "hard_negatives": 0.5}
-    whole = train(labels, seed=3, progress=False, **short)
-    step = Trainer._step
+def test_a_killed_training_goes_on_to_the_very_same_weights(detector, labels, tmp_path):
+    short = OPTIONS | {"iterations": 6, "n_evaluations": 3, "hard_negatives": 0.5, "animal_detector": False}
+    short |= {"start": detector, "seed": 3, "progress": False}
+    whole = train(labels, **short)
+    steps = []
 
-    def killed(self, images, points):
-        if self.done == 5:
+    def interrupt(network, inputs):
+        steps.append(network.training)
+        if sum(steps) == 6:
             raise KeyboardInterrupt
-        step(self, images, points)
 
-    monkeypatch.setattr(Trainer, "_step", killed)
+    hook = detector.network.register_forward_pre_hook(interrupt)  # training copies the network with its hooks
     with pytest.raises(KeyboardInterrupt):
-        train(labels, seed=3, progress=False, checkpoint=tmp_path / "state.pt", **short)
-    monkeypatch.setattr(Trainer, "_step", step)
-    resumed = train(labels, seed=3, progress=False, checkpoint=tmp_path / "state.pt", **short)
+        train(labels, checkpoint=tmp_path / "state.pt", **short)
+    hook.remove()
+    resumed = train(labels, checkpoint=tmp_path / "state.pt", **short)
     for name, value in whole.network.state_dict().items():
         assert value.equal(resumed.network.state_dict()[name]), name
     assert resumed.history["loss"] == whole.history["loss"]
     with pytest.raises(DetectorError, match="other labels, options or seed"):
-        train(labels, seed=4, progress=False, checkpoint=tmp_path / "state.pt", **short)
+        train(labels, checkpoint=tmp_path / "state.pt", **short | {"seed": 4})
 
 
 def test_a_crop_depends_on_seed_and_number_only_and_false_peaks_attract(labels):
