@@ -1,4 +1,4 @@
-"""How a detector is trained: one frozen type, its fields are the options of `train`."""
+"""Options of the training: one frozen type whose fields are the options of `train`."""
 
 from __future__ import annotations
 

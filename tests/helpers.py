@@ -22,7 +22,7 @@ def write_video(path, n_frames=12, size=(160, 120), fps=50.0):
 
 
 def write_picture_video(path, pictures, fps=25.0):
-    """An MJPG video of RGB or grey pictures, whose frames `spoil_frame` and `cut_off` can find in the file."""
+    """An MJPG video of RGB or grey pictures, whose frames `damage_frame` and `cut_off` can find in the file."""
     height, width = pictures[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
     for picture in pictures:
@@ -32,7 +32,7 @@ def write_picture_video(path, pictures, fps=25.0):
     return path
 
 
-def spoil_frame(path, number):
+def damage_frame(path, number):
     """Overwrite one frame of such a video by zeros, which cannot be decoded."""
     content = bytearray(path.read_bytes())
     start, length = _frames_in(content)[number]

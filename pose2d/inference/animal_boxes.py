@@ -1,5 +1,5 @@
 """The animal's box as three keypoints, so that a small detector can find it: the idea of Faster R-CNN (Ren 2015),
-coarse box first, then the network looks at a crop of it in full resolution."""
+coarse box first, then the keypoint network on a crop of it in full resolution."""
 
 from __future__ import annotations
 

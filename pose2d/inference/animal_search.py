@@ -18,7 +18,7 @@ from .engine import Engine, Found, View, engine_of
 from .image_transforms import turned, window
 from .runtimes import SIDE
 
-SURE = 0.3  # probability mass above which a peak is believed
+SURE = 0.3  # probability mass above which a peak counts as found
 LOST = 0.35  # median mass of the peaks below which the whole picture is searched
 AROUND = 1.35  # side of the window, in sides of the animal
 
@@ -103,7 +103,7 @@ class Finder:
         return window(centre, (side, side), self.engine.scale), (side, side)
 
     def _boxed(self, image: Image) -> Array | None:
-        """Where the animal_detector says that the animal is; None: there is no animal_detector, or it is not sure."""
+        """Centre of the box that the animal detector finds; None without such a detector or where its peaks are weak."""
         if self.animal_detector is None:
             return None
         box = self.animal_detector.find(image)

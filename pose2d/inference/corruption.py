@@ -189,8 +189,8 @@ def corruption_table(
     rows = []
     ways = [("clean", 0)] + [(kind, s) for kind in kinds for s in severities]
     for kind, severity in tqdm(ways, desc="corruptions", disable=not progress):
-        spoilt = images if severity == 0 else [corrupt(image, kind, severity, i) for i, image in enumerate(images)]
-        points = np.stack([finder.find(image).points for image in spoilt])
+        degraded = images if severity == 0 else [corrupt(image, kind, severity, i) for i, image in enumerate(images)]
+        points = np.stack([finder.find(image).points for image in degraded])
         table = error_table(np.linalg.norm(points - labels.points_2d, axis=-1), detector.keypoints)
         rows.append({"kind": kind, "severity": severity} | table.loc["all"].to_dict())
     result = pd.DataFrame(rows)

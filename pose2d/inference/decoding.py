@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..networks.registry import Maps, PoseNet, peak_inputs
 
 RADIUS = 2  # cells around a peak that count as the same peak
-REACH = 2.5  # cells from the place itself beyond which none has a say in it
+REACH = 2.5  # cells from the place itself beyond which none contributes
 
 
 class Peaks(NamedTuple):
@@ -21,7 +21,7 @@ class Peaks(NamedTuple):
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
     evidence : (n, n_keypoints) log-odds of being there to being absent; it goes on growing where the mass is nearly 1
     width : (n, n_keypoints) standard deviation of the places for which its cells vote
-    factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the covariance that the network claims
+    factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the predicted covariance
     seen : (n, n_keypoints, width + 2) what the factor was read from (`networks.peak_inputs`)
     """
 

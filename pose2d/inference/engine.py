@@ -1,4 +1,4 @@
-"""A network at work on images: whole ones, or what is seen of them through a view."""
+"""Apply a network to whole images or to windows of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Found(NamedTuple):
 
     points : (n_keypoints, 2)
     mass : (n_keypoints,) probability around the peak
-    covariances : (n_keypoints, 2, 2) as the network claims
+    covariances : (n_keypoints, 2, 2) as predicted, not calibrated
     evidence : (n_keypoints,) log-odds of the peak to "absent"
-    width : (n_keypoints,) standard deviation of what the cells of the peak, and several looks, say
+    width : (n_keypoints,) standard deviation of the place over the cells of the peak and over test-time views
     """
 
     points: Array
@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A folded copy of a network that looks at images.
+    """A folded copy of a network, applied to images.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Engine:
 
 
 def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
-    """A folded copy of the network, ready to look at images.
+    """A folded copy of the network, ready for images.
 
     Raises
     ------

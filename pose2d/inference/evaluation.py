@@ -1,4 +1,4 @@
-"""How far a detector's points lie from labels."""
+"""Errors of a detector on labelled frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .labelled_pictures import images_of
 
 
 def locate(detector: Detector | Finder, labels: Labels) -> Found:
-    """A detector's answer on each labelled picture, shapes (n, n_keypoints, ...), the covariances as claimed."""
+    """Predictions of a detector on each labelled picture, shapes (n, n_keypoints, ...), covariances not calibrated."""
     finder = detector if isinstance(detector, Finder) else finder_of(detector)
     found = {index: finder.find(image) for index, image in images_of(labels)}
     parts = [found[i] for i in range(len(labels))]

@@ -1,4 +1,4 @@
-"""Between pixels of an image, pixels of the network's input, and cells of its maps.
+"""Affine maps between pixels of an image, pixels of the network's input, and cells of its maps.
 
 Everywhere the centre of the first pixel (or cell) is 0, so a scaling by s maps x to s (x + 0.5) - 0.5. Forgetting the
 halves moves every point by a constant (DeepLabCut #1509).

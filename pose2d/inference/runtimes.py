@@ -1,4 +1,4 @@
-"""What runs a network: torch, OpenVINO or ONNX Runtime. Pictures in, maps out."""
+"""Run a network by torch, OpenVINO or ONNX Runtime: pictures in, maps out."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class _Exported(nn.Module):
 
 
 class _Begin(nn.Module):
-    """Pictures in, the output of the layers that want float32 out (the picture as numbers, where there are none)."""
+    """Pictures in, the output of the layers that need float32 out (the picture as numbers, where there are none)."""
 
     def __init__(self, network: PoseNet):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What confidence and covariance mean, measured on frames the network has not seen."""
+"""Calibrate confidence and covariance on frames that the network was not trained on."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from scipy.stats import chi2
 from ...datasets import Array
 from .engine import Found
 
-# weights of the scaling that are believed before a held-out frame has been seen, and how firmly: stronger evidence and
-# narrower votes mean smaller errors (from two splits of the open field; a training's own residuals say it less well)
+# mean of the Gaussian prior on the weights of the scaling, and its precision in labelled points: stronger evidence and
+# narrower peaks mean smaller errors (from two splits of the open field)
 VARIANCE_PRIOR = np.array([0.0, -0.5, 1.5, 0.0])
 FIRMNESS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Turns what the network claims into probabilities and covariances that held.
+    """Calibration of predicted probabilities and covariances on held-out frames.
 
     Parameters
     ----------
     radius : pixels; confidence is the probability that a point lies within this distance of the truth
-    confidence_weights : (3,) of the logistic regression on 1, log-odds of the peak's mass, log of the claimed std
+    confidence_weights : (3,) of the logistic regression on 1, log-odds of the peak's mass, log of the predicted std
     variance_weights : (4,) of the log-linear scaling of the covariance on 1, the peak's evidence, log of its width
-        (pixels) and log of the claimed std
+        (pixels) and log of the predicted std
     temperature : (n_keypoints,) factor of each keypoint's covariance
-    n_held_out : labelled points behind it; 0: not calibrated, the claims are passed on
+    n_held_out : labelled points behind it; 0: not calibrated, predictions are passed on
     """
 
     radius: float
@@ -43,7 +43,7 @@ class Uncertainty:
         return 1 / (1 + np.exp(-np.clip(_hit_features(found) @ self.confidence_weights, -30, 30)))
 
     def scale(self, found: Found) -> Array:
-        """(..., n_keypoints) factor by which the claimed covariance is to be multiplied."""
+        """(..., n_keypoints) factor by which the predicted covariance is to be multiplied."""
         return self.temperature * np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
 
     def as_dict(self) -> dict:
@@ -67,7 +67,7 @@ class Uncertainty:
 
 
 def uncalibrated(n_keypoints: int, radius: float) -> Uncertainty:
-    """Confidence is the peak's probability mass, the covariance is as claimed."""
+    """Confidence is the peak's probability mass, the covariance is as predicted."""
     return Uncertainty(radius, np.array([0.0, 1.0, 0.0]), np.zeros(4), np.ones(n_keypoints))
 
 
@@ -77,13 +77,13 @@ def fit_uncertainty(errors: Array, found: Found, radius: float) -> Uncertainty:
     Parameters
     ----------
     errors : (n, n_keypoints, 2) predicted minus labelled, pixels; NaN where not labelled
-    found : what the network says of the same frames, shapes (n, n_keypoints, ...)
+    found : predictions on the same frames, shapes (n, n_keypoints, ...)
     radius : distance that confidence refers to, pixels
 
     The covariance is scaled by a log-linear function of what was seen at the peak, fitted to a bivariate Student t (so
     that far false peaks do not inflate every ellipse) and drawn towards `VARIANCE_PRIOR`; then one temperature per
     keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 %. With fewer than 20
-    labelled points only the claims are passed on.
+    labelled points only predictions are passed on.
     """
     n_keypoints = errors.shape[1]
     known = np.asarray(np.isfinite(errors).all(-1))
@@ -101,13 +101,13 @@ def fit_uncertainty(errors: Array, found: Found, radius: float) -> Uncertainty:
 
 
 def _hit_features(found: Found) -> Array:
-    """(..., 3): 1, log-odds of the mass, log of the claimed standard deviation (pixels)."""
+    """(..., 3): 1, log-odds of the mass, log of the predicted standard deviation (pixels)."""
     mass = np.clip(found.mass, 1e-4, 1 - 1e-4)
     return np.stack([np.ones_like(mass), np.log(mass / (1 - mass)), _log_std(found)], -1)
 
 
 def _size_features(found: Found) -> Array:
-    """(..., 4): 1, evidence, log of the width, log of the claimed standard deviation (pixels)."""
+    """(..., 4): 1, evidence, log of the width, log of the predicted standard deviation (pixels)."""
     log_width = np.log(np.clip(found.width, 1e-2, None))
     return np.stack([np.ones_like(log_width), found.evidence, log_width, _log_std(found)], -1)
 

@@ -1,4 +1,4 @@
-"""Videos in, 2D keypoints out: every camera decoded in its own thread, memory independent of length."""
+"""Predict the keypoints of videos: every camera decoded in its own thread, memory independent of length."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
 
 
 def _as_row(found: Found) -> np.ndarray:
-    """(n_keypoints, 9) float32: x, y, mass, evidence, width, and the claimed covariance."""
+    """(n_keypoints, 9) float32: x, y, mass, evidence, width, and the predicted covariance."""
     flat = found.covariances.reshape(-1, 4)
     return np.column_stack([found.points, found.mass, found.evidence, found.width, flat]).astype(np.float32)
 

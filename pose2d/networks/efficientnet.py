@@ -20,7 +20,7 @@ TAPS = (1, 2, 4, 6)  # stages whose outputs the pyramid takes: strides 4, 8, 16,
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel weighted by what the whole image says (Hu 2018)."""
+    """Each channel weighted by a function of its mean over the image (Hu 2018)."""
 
     def __init__(self, n: int, n_squeezed: int):
         super().__init__()

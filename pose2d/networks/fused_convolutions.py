@@ -54,7 +54,7 @@ class FusedConv(nn.Module):
         )
 
     def _weight_for(self, x: Tensor) -> Tensor:
-        """The weights laid out as oneDNN wants them for this input."""
+        """The weights in the memory layout that oneDNN needs for this input."""
         shape = tuple(x.shape)
         if shape not in self.packed:
             if len(self.packed) == SIZES:

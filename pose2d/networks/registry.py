@@ -17,7 +17,7 @@ from .unet import UNet
 
 
 class Maps(NamedTuple):
-    """What a network says about an image, at each cell of `stride` pixels.
+    """Output of a network for an image, at each cell of `stride` pixels.
 
     logits : (n, n_keypoints, rows, columns) the softmax over all cells and one "absent" of logit 0 is the probability
     features : (n, width, rows, columns) from which offsets and spreads are read where they are needed

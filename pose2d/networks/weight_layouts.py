@@ -1,4 +1,4 @@
-"""Where the layers of a backbone are in the weight files of torchvision, timm and transformers.
+"""Layers of a backbone in the weight files of torchvision, timm and transformers.
 
 Each layout is a list of (module of our backbone, key of the convolution, key of its normalisation); keys without
 ".weight". Squeeze-and-excitation convolutions have no normalisation (None) and a bias.

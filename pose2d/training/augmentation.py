@@ -1,4 +1,4 @@
-"""Training pictures: where the crop lies, how it is turned, and how cameras spoil pictures."""
+"""Random views of training pictures (place, rotation, zoom) and degradations as cameras produce them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def random_view(
     return np.column_stack([turn, (side - 1) / 2 - turn @ centre]), mirrored
 
 
-def spoil(rng: Generator, image: Image, how: Augmentation) -> Image:
+def degrade(rng: Generator, image: Image, how: Augmentation) -> Image:
     """The picture as a worse camera, another light or a passer-by might have made it."""
     chances = (
         (how.cutout, _cutout),

@@ -1,4 +1,4 @@
-"""How the network learns to say how wrong it is: from its own errors in the last part of a training."""
+"""Fit the covariance head of a network to its own errors in the last part of a training."""
 
 from __future__ import annotations
 

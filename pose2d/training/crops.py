@@ -1,4 +1,4 @@
-"""The crops a network is trained on: which frame, which part of it, how changed. All from the seed and a number."""
+"""Training crops: which frame, which part, which augmentation, all from the seed and the number of the crop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...formats.labels.labelled_frames import Labels
 from ..inference.image_transforms import apply_affine, compose, invert_affine, scaling, warp
 from ..inference.labelled_pictures import PictureStore
 from ..training_config import TrainingConfig
-from .augmentation import random_view, spoil
+from .augmentation import degrade, random_view
 
 AHEAD = 3  # batches prepared while the network works
 
@@ -68,7 +68,7 @@ class Crops:
         if mirrored:
             seen = seen[self.labels.mirror]
         crop = warp(image, compose(matrix, invert_affine(shrunk)), (side, side))
-        return spoil(rng, crop, self.how), apply_affine(invert_affine(scaling(self.stride)), seen)
+        return degrade(rng, crop, self.how), apply_affine(invert_affine(scaling(self.stride)), seen)
 
     def remember_false_peaks(self, points: Array, batch: int) -> None:
         """Note where the network was fooled: found points (n, n_keypoints, 2) further than a quarter crop from labels.

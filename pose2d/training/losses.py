@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Losses of the training: heatmaps, offsets and covariances."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pose_loss(network: PoseNet, maps: Maps, points: Tensor, config: TrainingConf
     config : gives the target's width, the likelihood, and the weight of keypoints without label
     """
     sigma = config.sigma / network.stride
-    location_loss = coin_loss if config.loss == "bce" else place_loss
+    location_loss = bernoulli_loss if config.loss == "bce" else place_loss
     rows, columns = maps.logits.shape[-2:]
     labelled = torch.isfinite(points).all(-1)
     weights = torch.where(labelled, 1.0, config.unlabelled)
@@ -66,7 +66,7 @@ def place_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     return total - (wanted * logits).flatten(2).sum(-1)
 
 
-def coin_loss(logits: Tensor, wanted: Tensor) -> Tensor:
+def bernoulli_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     """(n, n_keypoints) negative log likelihood of independent cells, log(1 + exp f) - y f, with a target of height 1.
 
     The cells of the target weigh as much together as all others do.

@@ -1,4 +1,4 @@
-"""Which labelled frames are kept out of training, so that what is measured on them means something."""
+"""Split labelled frames into training and held-out frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def split_labels(labels: Labels, fraction: float, by: str = "time", seed: int = 
     """Training frames, held-out frames (None if there are too few), and a sentence on how they were split.
 
     by : "time": one block of neighbouring instants of every recording; "video": whole recordings; "camera": whole
-        cameras; "random": any frames (neighbouring frames of one recording look alike: the error is flattered).
+        cameras; "random": any frames (neighbouring frames of one recording are nearly copies: the error comes out too small).
         Views of one instant stay together except for "camera".
 
     Raises

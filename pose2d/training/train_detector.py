@@ -1,4 +1,4 @@
-"""The door to training: labels in, a detector with calibrated confidence and covariance out."""
+"""Train a detector from labels, with calibrated confidence and covariance."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def _freeze_early(network: PoseNet) -> None:
 
 
 def _freeze_norms(network: PoseNet) -> None:
-    """Pretrained normalisations keep their statistics: small batches of one scene would spoil them."""
+    """Pretrained normalisations keep their statistics: small batches of one scene would bias them."""
     backbone = getattr(network.features, "backbone", network.features)
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):

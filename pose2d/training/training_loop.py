@@ -1,4 +1,4 @@
-"""The training loop, and its state on disk so that a killed training goes on exactly where it was."""
+"""The training loop, and its state on disk from which a killed training continues exactly."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Trainer:
         torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
 
     def _check(self) -> str:
-        """Measure on the held-out frames, look for hard negatives at half time, and say it in a few words."""
+        """Measure on the held-out frames, look for hard negatives at half time, and return a short text for the progress bar."""
         finder, error, said = Finder(engine_of(self.averaged, self.scale)), None, ""
         if self.held_out is not None:
             found = locate(finder, self.held_out).points

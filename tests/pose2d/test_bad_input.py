@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from muybridge.pose2d import DetectorError, LabelError, VideoError, evaluate, load_detector, predict, probe_video, train
-from tests.helpers import spoil_frame, write_picture_video
+from tests.helpers import damage_frame, write_picture_video
 from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_video
 
 SIZE = (128, 96)
@@ -66,7 +66,7 @@ def test_a_shorter_video_ends_in_missing_frames(detector, tmp_path):
 def test_a_damaged_frame_is_skipped_counted_and_missing(detector, tmp_path):
     pictures = [draw_animal(points, SIZE, i) for i, points in enumerate(animal_points(6, SIZE))]
     path = write_picture_video(tmp_path / "a.avi", pictures)
-    spoil_frame(path, 3)
+    damage_frame(path, 3)
     views = predict(detector, {"a": path}, progress=False)
     assert views.sizes["time"] == 6
     assert np.isnan(views["position"].values[0, 3]).all()

@@ -10,7 +10,7 @@ from muybridge.calibration.boards import image_sources
 from muybridge.calibration.boards.corner_finders import make_finder, opencv_board
 from muybridge.calibration.boards.detection_cache import load_detections
 from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
-from tests.helpers import cut_off, spoil_frame, write_picture_video
+from tests.helpers import cut_off, damage_frame, write_picture_video
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures)
 def test_a_damaged_frame_keeps_its_number(tmp_path, pictures):
     video = write_picture_video(tmp_path / "board.avi", pictures * 3)
     whole = detect_board(video, BOARD, cache=False, progress=False)
-    spoil_frame(video, 2)
+    damage_frame(video, 2)
     found = detect_board(video, BOARD, cache=False, progress=False)
     assert found.n_frames == 15
     assert np.isnan(found.corners[2]).all()

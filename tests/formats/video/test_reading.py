@@ -6,7 +6,7 @@ import pytest
 
 from muybridge.formats.video.reading import VideoError, probe_video, read_frames, read_frames_at, read_picture
 from muybridge.formats.video.writing import open_video_writer
-from tests.helpers import cut_off, spoil_frame, write_picture_video
+from tests.helpers import cut_off, damage_frame, write_picture_video
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_single_frames_are_those_of_the_whole_video(video, frames):
 
 
 def test_a_damaged_frame_is_none_and_the_others_keep_their_numbers(video):
-    spoil_frame(video, 3)
+    damage_frame(video, 3)
     assert [number_of(image) for image in read_frames(video)] == [0, 1, 2, None, 4, 5, 6, 7]
     assert {number: number_of(image) for number, image in read_frames_at(video, [3, 6])} == {3: None, 6: 6}
 

@@ -174,7 +174,9 @@ def test_an_animal_detector_that_points_outside_the_picture_costs_time_and_nothi
     assert np.median(errors) < 2
 
 
-def test_an_animal_detector_is_trained_where_the_animal_is_small_and_the_network_is_not(two_stages, wide_labels, labels):
+def test_an_animal_detector_is_trained_where_the_animal_is_small_and_the_network_is_not(
+    two_stages, wide_labels, labels
+):
     def wants(network, shown):
         return is_small_in_pictures(replace(two_stages, config=replace(two_stages.config, network=network)), shown)
 

@@ -11,11 +11,11 @@ from tests.pose2d.animals import animal_points, draw_animal
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_corruption_keeps_the_format_repeats_itself_and_grows(kind):
     image = draw_animal(animal_points(1, (128, 96))[0], (128, 96))
-    spoilt = [corrupt(image, kind, severity, seed=3) for severity in (1, 3, 5)]
-    change = [np.abs(one.astype(float) - image).mean() for one in spoilt]
-    assert all(one.shape == image.shape and one.dtype == np.uint8 for one in spoilt)
+    degraded = [corrupt(image, kind, severity, seed=3) for severity in (1, 3, 5)]
+    change = [np.abs(one.astype(float) - image).mean() for one in degraded]
+    assert all(one.shape == image.shape and one.dtype == np.uint8 for one in degraded)
     assert change[0] < change[1] < change[2]
-    np.testing.assert_array_equal(spoilt[1], corrupt(image, kind, 3, seed=3))
+    np.testing.assert_array_equal(degraded[1], corrupt(image, kind, 3, seed=3))
 
 
 @pytest.mark.parametrize("kind", ["defocus", "motion", "resolution"])

@@ -9,7 +9,7 @@ import torch
 from muybridge.pose2d.networks.blocks import SamePad, fold_norms
 from muybridge.pose2d.networks.fused_convolutions import SIZES, FusedConv, fuse_convolutions
 from muybridge.pose2d.networks.registry import NETWORKS, build_network
-from muybridge.pose2d.training.losses import coin_loss, pose_loss
+from muybridge.pose2d.training.losses import bernoulli_loss, pose_loss
 from muybridge.pose2d.training_config import TrainingConfig
 
 LIGHT = [name for name in NETWORKS if "101" not in name]
@@ -100,4 +100,4 @@ def test_the_coin_likelihood_is_the_log_sum_exp_form():
     f, y = logits.numpy()[0, 0], wanted.numpy()[0, 0]
     cells = np.logaddexp(0, f) - y * f
     expected = 20 * (cells[1, 2] + (cells.sum() - cells[1, 2]) / 19)
-    np.testing.assert_allclose(float(coin_loss(logits, wanted)[0, 0]), expected, rtol=1e-5)
+    np.testing.assert_allclose(float(bernoulli_loss(logits, wanted)[0, 0]), expected, rtol=1e-5)
