@@ -103,7 +103,7 @@ class Finder:
         return window(centre, (side, side), self.engine.scale), (side, side)
 
     def _boxed(self, image: Image) -> Array | None:
-        """Centre of the box that the animal detector finds; None without such a detector or where its peaks are weak."""
+        """Centre of the box that the animal detector finds; None without one or where its peaks are weak."""
         if self.animal_detector is None:
             return None
         box = self.animal_detector.find(image)

@@ -12,8 +12,8 @@ def split_labels(labels: Labels, fraction: float, by: str = "time", seed: int = 
     """Training frames, held-out frames (None if there are too few), and a sentence on how they were split.
 
     by : "time": one block of neighbouring instants of every recording; "video": whole recordings; "camera": whole
-        cameras; "random": any frames (neighbouring frames of one recording are nearly copies: the error comes out too small).
-        Views of one instant stay together except for "camera".
+        cameras; "random": any frames (neighbouring frames of one recording are nearly copies: the error comes out too
+        small). Views of one instant stay together except for "camera".
 
     Raises
     ------

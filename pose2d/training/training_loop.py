@@ -102,7 +102,7 @@ class Trainer:
         torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
 
     def _check(self) -> str:
-        """Measure on the held-out frames, look for hard negatives at half time, and return a short text for the progress bar."""
+        """Evaluate, search hard negatives at half time; returns the text of the progress bar."""
         finder, error, said = Finder(engine_of(self.averaged, self.scale)), None, ""
         if self.held_out is not None:
             found = locate(finder, self.held_out).points
