@@ -379,15 +379,25 @@ def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
+def singular_dims(dataset: xr.Dataset | xr.DataArray, what: str = "views", *, positions: bool = True) -> xr.Dataset:
+    """The dataset with the library's names of dimensions; if `positions`, a DataArray of these as a dataset of them.
+
+    Raises
+    ------
+    DatasetError : it is neither
+    """
+    if isinstance(dataset, xr.DataArray) and positions:
+        dataset = dataset.to_dataset(name="position")
+    if not isinstance(dataset, xr.Dataset):
+        raise DatasetError(f"{what} must be an xarray.Dataset, got {type(dataset).__name__}")
+    return dataset.rename({old: new for old, new in _PLURALS.items() if old in dataset.dims and new not in dataset})
+
+
 def _check_layout(
     dataset: xr.Dataset | xr.DataArray, layout: dict, needed: Iterable[str], space: tuple, what: str
 ) -> xr.Dataset:
     """The dataset in the library's order of dimensions, its variables checked against their layout."""
-    if isinstance(dataset, xr.DataArray) and "position" in needed:
-        dataset = dataset.to_dataset(name="position")
-    if not isinstance(dataset, xr.Dataset):
-        raise DatasetError(f"{what} must be an xarray.Dataset, got {type(dataset).__name__}")
-    dataset = dataset.rename({old: new for old, new in _PLURALS.items() if old in dataset.dims and new not in dataset})
+    dataset = singular_dims(dataset, what, positions="position" in needed)
     for name in needed:
         if name not in dataset:
             raise DatasetError(f"{what} lacks the variable '{name}'; it has {sorted(map(str, dataset.data_vars))}")

@@ -13,6 +13,7 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
 from ..datasets.atomic_files import atomic_write
+from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .points.input_checks import matching_rig
@@ -90,8 +91,8 @@ def reconstruct_file(
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
-    opened = xr.open_dataset(source, engine="h5netcdf", decode_times=False)
-    with atomic_write(destination) as partial, opened as views:
+    with atomic_write(destination) as partial, xr.open_dataset(source, engine="h5netcdf", decode_times=False) as opened:
+        views = singular_dims(opened)
         if "individual" in views.dims:
             raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
         rig = matching_rig(views, rig)

@@ -32,7 +32,7 @@ def view_arrays(views: xr.Dataset) -> tuple[Array, Array]:
 
 def sampled(views: xr.Dataset) -> xr.Dataset:
     """Evenly spread frames, enough to estimate the noise from: the same for the same recording."""
-    n_keypoints = views.sizes.get("keypoint", views.sizes.get("keypoints", 1))
+    n_keypoints = views.sizes.get("keypoint", 1)
     step = max(1, views.sizes["time"] * n_keypoints // _SAMPLE)
     return check_views(views.isel(time=slice(None, None, step)))
 
@@ -154,5 +154,4 @@ def needed_symmetries(skeleton: Skeleton | None, views: xr.Dataset) -> Skeleton:
     """The skeleton in the order of the views; refused where it cannot say what may be swapped."""
     if skeleton is None or not skeleton.symmetries:
         raise ValueError("swaps=True needs a skeleton with symmetries, the (left, right) pairs that may be exchanged")
-    dim = "keypoints" if "keypoints" in views.dims else "keypoint"
-    return in_order(skeleton, [str(name) for name in views[dim].values])
+    return in_order(skeleton, [str(name) for name in views["keypoint"].values])

@@ -13,7 +13,7 @@ from ..cameras import CameraRig
 from ..datasets import check_views
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
-from .points.input_checks import as_dataset, from_views, matching_rig
+from .points.input_checks import from_views, matching_rig
 from .reconstruction import reconstruct
 from .smoothing.difference_prior import informative_frames
 
@@ -131,9 +131,8 @@ def predict_left_out(
     >>> predict_left_out(views, rig, ["dlt", "pairs"]).xs("all", level="camera")["n"].to_dict()
     {'dlt': 120, 'pairs': 120}
     """
-    views = as_dataset(views)
-    rig = matching_rig(views, rig)
     views = check_views(views)
+    rig = matching_rig(views, rig)
     seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
     part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])
 

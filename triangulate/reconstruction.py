@@ -12,11 +12,12 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, fps_of, with_provenance
 from ..datasets.names import nearest
+from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
-from .points.input_checks import as_dataset, in_order, matching_rig
+from .points.input_checks import in_order, matching_rig
 from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
 from .smoothing.smoother import smooth
@@ -125,7 +126,7 @@ def reconstruct(
     (('time', 'keypoint', 'space'), True)
     """
     _check_request(rig, method, prior, body, max_gap, chunk_frames, options)
-    views = as_dataset(views)
+    views = singular_dims(views)
     rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
     if "individual" in views.dims:

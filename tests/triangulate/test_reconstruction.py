@@ -216,3 +216,14 @@ def test_windows_and_gaps_are_the_same_stretch_of_time_at_any_frame_rate(recordi
     robust = triangulate_ransac(recording.points_2d, recording.rig, confidence=recording.confidence).points_3d
     found = reconstruct(timed, recording.rig, method="median", window=0.07)
     np.testing.assert_array_equal(found["position"], median_filter(robust, n_frames / fps, fps=fps))
+
+
+def test_movements_plural_names_of_dimensions_are_taken(recording, views, tmp_path):
+    two = xr.concat([views, views], dim="individual").assign_coords(individual=["ada", "bob"])
+    plural = two.rename(view="views", keypoint="keypoints", individual="individuals")
+    xr.testing.assert_equal(
+        reconstruct(plural, recording.rig, method="dlt"), reconstruct(two, recording.rig, method="dlt")
+    )
+    source = write_dataset(plural.isel(individuals=0, drop=True), tmp_path / "views.nc")
+    written = read_dataset(reconstruct_file(source, recording.rig, tmp_path / "pose.nc", method="dlt"))
+    xr.testing.assert_equal(written, reconstruct(views, recording.rig, method="dlt"))

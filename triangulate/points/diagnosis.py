@@ -12,10 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
+from ...datasets.validators import singular_dims
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
-from .input_checks import as_dataset, check_observations, from_views, matching_rig
+from .input_checks import check_observations, from_views, matching_rig
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 _SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise
@@ -117,7 +118,7 @@ def diagnose(
     "Camera 'cam_2' disagrees with the ot"
     """
     if isinstance(points_2d, xr.Dataset | xr.DataArray):
-        points_2d = as_dataset(points_2d)
+        points_2d = singular_dims(points_2d)
         rig = matching_rig(points_2d, rig)
         points_2d, confidence, keypoints = _all_individuals(points_2d, rig, confidence, keypoints)
     points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)

@@ -48,17 +48,11 @@ def from_views(points_2d: Any, rig: CameraRig, *, individuals: bool = False, **g
     return (np.asarray(views["position"].values, dtype=float), *values)
 
 
-def as_dataset(views: Any) -> Any:
-    """A DataArray of positions as a dataset of them; anything else as it is."""
-    return views.to_dataset(name="position") if isinstance(views, xr.DataArray) else views
-
-
 def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
     """The rig's cameras in the order of the views."""
-    dim = "views" if "views" in getattr(views, "dims", ()) else "view"
-    if not isinstance(views, xr.Dataset) or dim not in views.coords:
+    if "view" not in views.coords:
         raise DatasetError("views must be an xarray.Dataset with camera names along 'view'")
-    names = [str(name) for name in views[dim].values]
+    names = [str(name) for name in views["view"].values]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DatasetError(f"the views repeat the cameras {repeated}; each camera may appear once")
