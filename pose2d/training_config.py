@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any
+
+from ..datasets.names import nearest
 
 HOLDOUT_KINDS = ("time", "video", "camera", "random")
 
@@ -257,7 +258,5 @@ def _from_options(kind: type, options: dict[str, Any], base: Any = None) -> Any:
     known = [f.name for f in fields(kind)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        hints = {name: get_close_matches(name, known, 1) for name in unknown}
-        nearest = "".join(f"; did you mean {near[0]!r} instead of {name!r}?" for name, near in hints.items() if near)
-        raise ValueError(f"training has no options {unknown}{nearest or f'; known: {known}'}")
+        raise ValueError(f"training has no option '{unknown[0]}'{nearest(unknown[0], known)}; known: {known}")
     return replace(base, **options) if base is not None else kind(**options)

@@ -7,16 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ..datasets import Skeleton
+from ..datasets.sides import sides_together
 from ..kinematics.plots import plot_angle, plot_speed
 from . import plots, quality
 from .figures import INK, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
 
 MAX_SPEEDS = 10
-
-
-_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"))
-_LETTERS = (("L", "R"), ("l", "r"))
 
 
 def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> Section | None:
@@ -72,35 +69,6 @@ def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     if "individual" not in dataset.dims:
         return [("", dataset)]
     return [(f"{name}: ", dataset.sel(individual=name)) for name in dataset["individual"].values]
-
-
-def sides_together(names: list[str]) -> list[tuple[str, ...]]:
-    """The names in their order, a left one followed at once by its right one, by the words or letters in them."""
-    groups, done = [], set()
-    for name in names:
-        if name in done:
-            continue
-        partner = next((other for other in _mirrored(name) if other in names), None)
-        swapped = partner is not None and name in _mirrored(partner, swap=False)
-        group = (name,) if partner is None else (partner, name) if swapped else (name, partner)
-        groups.append(group)
-        done.update(group)
-    return groups
-
-
-def _mirrored(name: str, swap: bool = True) -> list[str]:
-    """What the partner on the other side may be called: from left to right and, with `swap`, from right to left."""
-    found = []
-    for left, right in [*_SIDES, *(pair[::-1] for pair in _SIDES if swap)]:
-        if left in name:
-            found.append(name.replace(left, right))
-    for left, right in [*_LETTERS, *(pair[::-1] for pair in _LETTERS if swap)]:
-        for mark in "_- .":
-            if name.startswith(left + mark):
-                found.append(right + name[len(left) :])
-            if name.endswith(mark + left):
-                found.append(name[: -len(left)] + right)
-    return found
 
 
 def _colours(group: tuple[str, ...]) -> tuple[str, ...]:

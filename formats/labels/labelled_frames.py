@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.sides import symmetric_pairs
 from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array
 from ..video.reading import Image, VideoError, read_frames_at, read_picture
@@ -112,7 +112,7 @@ class Labels:
         points.flags.writeable = False
         object.__setattr__(self, "points_2d", points)
         if self.symmetries is None:
-            object.__setattr__(self, "symmetries", symmetries_from_names(self.keypoints))
+            object.__setattr__(self, "symmetries", symmetric_pairs(self.keypoints))
         unknown = sorted({side for pair in self.symmetries or () for side in pair} - set(self.keypoints))
         if unknown:
             raise LabelError(f"symmetries name keypoints that do not exist: {unknown}; known: {list(self.keypoints)}")
@@ -249,47 +249,3 @@ def join_labels(parts: Sequence[Labels]) -> Labels:
     return Labels(
         chain("pictures"), points, keypoints, chain("cameras"), chain("groups"), chain("instants"), symmetries
     )
-
-
-_SIDES = (("left", "right"), ("l", "r"))
-
-
-def symmetries_from_names(keypoints: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs whose names differ only in left/right: leftear, ear_left, Ear_L, LHip, paw1LH next to paw4RH.
-
-    A single letter counts as a side only as its own word (``Ear_L``, ``earL``, ``L_ear``) and never as part of one
-    (``tail``); a numbering beside the side (``paw1LH``) is ignored when the pair stays unique.
-    """
-    pairs: list[tuple[str, str]] = []
-    for with_numbers in (True, False):
-        paired = {name for pair in pairs for name in pair}
-        sided = {name: _side_and_rest(name, with_numbers) for name in keypoints if name not in paired}
-        for name, (side, rest) in sided.items():
-            left = [other for other, value in sided.items() if value == (0, rest)]
-            right = [other for other, value in sided.items() if value == (1, rest)]
-            if side == 0 and len(left) == len(right) == 1:
-                pairs.append((name, right[0]))
-    return tuple(pairs)
-
-
-def _side_and_rest(name: str, with_numbers: bool) -> tuple[int | None, str]:
-    """0 (left), 1 (right) or None, and the name without its side."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    words = re.sub(r"([LR])([HF])(?=_|$)", r"\1_\2", words)  # paw1LH: left hind
-    parts = [part for part in re.split(r"[_\-. ]+|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", words) if part]
-    parts = [split for part in parts for split in _split_side(part)]
-    for left, right in _SIDES:
-        for side, word in enumerate((left, right)):
-            lowered = [part.lower() for part in parts]
-            if lowered.count(word) == 1:
-                return side, "_".join(p for p in lowered if p != word and (with_numbers or not p.isdigit()))
-    return None, name
-
-
-def _split_side(part: str) -> list[str]:
-    """leftear -> left, ear; hipright -> hip, right; LHip -> L, Hip."""
-    if match := re.fullmatch(r"(left|right)(.+)|(.+?)(left|right)", part, flags=re.IGNORECASE):
-        return [piece for piece in match.groups() if piece]
-    if match := re.fullmatch(r"([LR])([A-Z][a-z].*)", part):
-        return list(match.groups())
-    return [part]

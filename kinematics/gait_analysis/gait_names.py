@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
+from ...datasets.sides import side_and_rest
+
 ROLES = ("left_hind", "right_hind", "left_fore", "right_fore")
 CLEAR = 0.17  # largest root-mean-square distance, in strides, from a gait's ideal phases that still bears its name
+
+_ENDS = {"hind": ("hind", "back", "rear"), "fore": ("fore", "front")}  # how words of hind and fore limbs begin
 
 # touch-downs of right hind, left fore and right fore after the left hind, in strides; asymmetric gaits on either lead
 IDEALS = {
@@ -29,13 +32,11 @@ def limb_roles(names: list[str]) -> dict[str, str]:
     """{role: limb} for limb names such as left_hind, hind_left_paw, LeftFront, RF; empty unless all are recognised."""
     roles: dict[str, str] = {}
     for name in names:
-        words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
-        side = "left" if words & {"left", "l", "lf", "lh", "fl", "hl"} else ""
-        side = side or ("right" if words & {"right", "r", "rf", "rh", "fr", "hr"} else "")
-        end = "hind" if words & {"hind", "back", "rear", "h", "lh", "rh", "hl", "hr"} else ""
-        end = end or ("fore" if words & {"fore", "front", "f", "lf", "rf", "fl", "fr"} else "")
-        if side and end:
-            roles[f"{side}_{end}"] = name
+        side, rest = side_and_rest(name)
+        words = rest.split("_")
+        ends = [end for end, begins in _ENDS.items() if any(w == end[0] or w.startswith(begins) for w in words)]
+        if side and len(ends) == 1:
+            roles[f"{side}_{ends[0]}"] = name
     return roles if len(roles) == len(names) else {}
 
 

@@ -70,15 +70,6 @@ def test_empty_plots_draw_nothing_and_do_not_fail(ax):
     plots.plot_presence(np.full((4, 2), np.nan), np.arange(5.0), ["a", "b"], ax, label="seen")
 
 
-def test_left_and_right_share_a_plot():
-    from muybridge.report.section_motion import sides_together
-
-    names = ["back", "right_knee", "left_knee", "L_hip", "R_hip", "paw.r", "paw.l", "left_ear"]
-    assert sides_together(names) == [
-        ("back",), ("left_knee", "right_knee"), ("L_hip", "R_hip"), ("paw.l", "paw.r"), ("left_ear",)
-    ]  # fmt: skip
-
-
 def test_the_deviation_of_a_speed_is_that_along_the_motion(rng):
     from muybridge.report.section_motion import speed_std
 

@@ -132,17 +132,6 @@ def test_joined_labels_know_all_keypoints_and_are_missing_where_a_part_lacks_one
     np.testing.assert_array_equal(both.points_2d[1:, 0], labels.points_2d[:2, 0])
 
 
-def test_sides_are_read_from_the_usual_spellings():
-    from muybridge.formats.labels.labelled_frames import symmetries_from_names
-
-    names = ["leftear", "rightear", "Eye_L", "Eye_R", "LHip", "RHip", "paw1LH_top", "paw4RH_top", "kneeLeft",
-             "kneeRight", "tail", "trail", "lip", "rip", "toe_l", "toe_r"]  # fmt: skip
-    assert set(symmetries_from_names(names)) == {
-        ("leftear", "rightear"), ("Eye_L", "Eye_R"), ("LHip", "RHip"), ("paw1LH_top", "paw4RH_top"),
-        ("kneeLeft", "kneeRight"), ("toe_l", "toe_r"),
-    }  # fmt: skip
-
-
 def test_what_is_wrong_with_a_label_file_is_said(pictured, tmp_path):
     folder, points = pictured
     path = write_dlc(folder, points, ["img000.png", "img001.png", "gone.png", "img003.png"])

@@ -4,7 +4,7 @@ import xarray as xr
 
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import gait
-from muybridge.kinematics.gait_analysis.gait_names import IDEALS, limb_roles, name_gait
+from muybridge.kinematics.gait_analysis.gait_names import IDEALS, name_gait
 from muybridge.numerics._kernels_hidden_markov import forward_backward
 from tests.kinematics.synthetic import LIMBS, gentle, pose_of, walking
 
@@ -143,12 +143,6 @@ def test_gait_refuses_to_guess_the_vertical_and_the_feet():
         gait(pose, {"left_hind": "left_hint"}, up=[0, 0, 1])
     with pytest.raises(DatasetError, match="is none of the limbs"):
         gait(pose, FEET, up=[0, 0, 1], reference="tail")
-
-
-def test_limbs_are_recognised_by_their_names():
-    assert limb_roles(["LH", "RH", "LF", "RF"])["right_fore"] == "RF"
-    assert limb_roles(["hind_left_paw", "frontRight"]) == {"left_hind": "hind_left_paw", "right_fore": "frontRight"}
-    assert limb_roles(["left_hind", "antenna"]) == {}
 
 
 def test_every_ideal_bears_its_own_name_and_noise_none():
