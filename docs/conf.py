@@ -50,7 +50,7 @@ def setup(app):
                     continue
                 value = getattr(import_module(part), name)
                 kind = "autoclass" if isinstance(value, type) else "autofunction" if callable(value) else "autodata"
-                home = getattr(value, "__module__", part).split(".")[1]
+                home = (getattr(value, "__module__", "") or part).removeprefix("muybridge.").split(".")[0]
                 if home != part.split(".")[1] and home in PARTS:
                     lines += [f"* ``{name}``: see :doc:`{home}`", ""]
                     continue
