@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...cameras.rotations import left_jacobian, motion_matrix, moved, rotation_matrix
 from ...numerics.arrays import Array
+from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from . import _kernels_bundle as kernels
 
 N_LENS = kernels.N_LENS
@@ -401,26 +402,20 @@ def minimise(
     tolerance: float = 1e-7,
 ) -> BundleFit:
     """Levenberg-Marquardt to the nearest minimum of the robust cost; ends at a relative gain < `tolerance`."""
-    residuals = residuals_of(state, spec, views)
-    cost, damping, converged, iteration = _total_cost(state, spec, residuals, loss), 1e-4, False, 0
-    for iteration in range(1, max_iterations + 1):  # noqa: B007
+
+    def linearise(here: tuple[BundleState, Array]) -> Linearised:
+        state, residuals = here
         arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
-        gain = 0.0
-        for _ in range(12):
-            try:
-                trial = apply_step(state, spec, *solve_arrow(arrow, damping))
-            except np.linalg.LinAlgError:
-                damping = max(10 * damping, 1e-6)
-                continue
+
+        def step(damping: float) -> tuple[tuple[BundleState, Array], float]:
+            trial = apply_step(state, spec, *solve_arrow(arrow, damping))
             trial_residuals = residuals_of(trial, spec, views)
-            trial_cost = _total_cost(trial, spec, trial_residuals, loss)
-            if trial_cost < cost:
-                gain = (cost - trial_cost) / cost
-                state, residuals, cost, damping = trial, trial_residuals, trial_cost, max(damping / 10, 1e-12)
-                break
-            damping *= 10
-        del arrow  # the largest array of all: not twice at a time
-        if gain < tolerance:
-            converged = True
-            break
-    return BundleFit(state, residuals, cost, converged, iteration)
+            return (trial, trial_residuals), _total_cost(trial, spec, trial_residuals, loss)
+
+        return Linearised(_total_cost(state, spec, residuals, loss), step)
+
+    start = state, residuals_of(state, spec, views)
+    (state, residuals), converged, n_iterations = minimise_with_damping(
+        start, linearise, max_iterations=max_iterations, tolerance=tolerance
+    )
+    return BundleFit(state, residuals, _total_cost(state, spec, residuals, loss), converged, n_iterations)

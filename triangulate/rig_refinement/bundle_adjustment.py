@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +12,15 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.rotations import moved, orthonormal, rotation_matrix, rotation_vector
 from ...numerics.arrays import Array
+from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from . import _kernels_bundle
 
 ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera counts as moved
 FOCAL_SIGMA = 0.005  # of the focal length: what temperature and focus change
 _LOSS = 2.5  # standard deviations at which the Cauchy loss bends
+_SCALES_REST = 0.98  # scales that shrink by less than a fiftieth count as at rest
+_TOLERANCE = 1e-6  # relative gain of the cost: a thousandth of a standard deviation for a thousand unknowns
 _MIN_VIEWS = 30  # residuals that the median of a camera needs
 _UNKNOWNS = 6  # of a pose
 
@@ -40,6 +45,17 @@ class _State:
     t: Array
     log_focal: Array
     points_3d: Array
+
+
+class _Problem(NamedTuple):
+    """What the cost of a state depends on: observations (n_cameras, n, 2), the old rig, and how they are weighed."""
+
+    points_2d: Array
+    rig: CameraRig
+    sigma: Array  # (n_cameras,) px
+    distance: float  # of the points from the cameras, world units
+    focal: bool  # whether focal lengths move
+    inflation: float  # views that are worth one independent one
 
 
 def adjust(
@@ -75,28 +91,27 @@ def adjust(
     )
     distance = float(np.median(np.linalg.norm(points_3d[None] - rig.centers[:, None], axis=-1)))
     start = np.full(len(rig), np.inf) if sigma is None else np.asarray(sigma, float)
-    sigma = _scales(_residuals(points_2d, state, rig), start)
-    damping, converged, iteration = 1e-4, False, 0
-    for iteration in range(1, max_iterations + 1):  # noqa: B007
+
+    def linearise(here: tuple[_State, Array]) -> Linearised:
+        state, before = here
         residuals = _residuals(points_2d, state, rig)
-        shrunk = _scales(residuals, sigma)
-        settled = np.all(shrunk > 0.98 * sigma)
-        sigma = shrunk
-        weights = _weights(residuals, sigma) / inflation
-        trial, cost, trial_cost, damping = _try_step(
-            points_2d, state, rig, sigma, weights, distance, focal, damping, inflation
-        )
-        if trial is None:
-            converged = True
-            break
-        state = trial
-        if settled and cost - trial_cost < 1e-6 * cost:
-            converged = True
-            break
+        sigma = _scales(residuals, before)
+        problem = _Problem(points_2d, rig, sigma, distance, focal, inflation)
+        trial = _damped_step(problem, state, _weights(residuals, sigma) / inflation)
+
+        def step(damping: float) -> tuple[tuple[_State, Array], float]:
+            moved_state = trial(damping)
+            return (moved_state, sigma), _cost(problem, moved_state)
+
+        return Linearised(_cost(problem, state), step, comparable=bool(np.all(sigma > _SCALES_REST * before)))
+
+    first = state, _scales(_residuals(points_2d, state, rig), start)
+    (state, sigma), converged, n_iterations = minimise_with_damping(
+        first, linearise, max_iterations=max_iterations, tolerance=_TOLERANCE
+    )
     residuals = _residuals(points_2d, state, rig)
-    return BundleResult(
-        _rig_of(state, rig), state.points_3d, sigma, _weights(residuals, sigma), converged, iteration
-    )  # fmt: skip
+    weights = _weights(residuals, sigma)
+    return BundleResult(_rig_of(state, rig), state.points_3d, sigma, weights, converged, n_iterations)
 
 
 def _rig_of(state: _State, rig: CameraRig) -> CameraRig:
@@ -157,8 +172,9 @@ def design_effect(residuals: Array, keypoint: NDArray[np.int64], sigma: Array) -
     return max(1.0, float(np.average(ratios, weights=counts))) if counts else 1.0
 
 
-def _cost(points_2d: Array, state: _State, rig: CameraRig, sigma: Array, distance: float, inflation: float) -> float:
+def _cost(problem: _Problem, state: _State) -> float:
     """Minus the log of the posterior: the Cauchy loss of the residuals and the prior on the cameras' change."""
+    points_2d, rig, sigma, distance, _, inflation = problem
     square = (_residuals(points_2d, state, rig) ** 2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
     gone = np.isfinite(points_2d[..., 0]) & ~np.isfinite(square)
     data = np.log1p(np.where(np.isfinite(square), square, 0)).sum() + gone.sum() * np.log1p(1e4)
@@ -177,32 +193,29 @@ def _change(state: _State, rig: CameraRig, distance: float) -> Array:
     ])  # fmt: skip
 
 
-def _try_step(points_2d, state, rig, sigma, weights, distance, focal, damping, inflation):
-    """A step that lowers the cost, or None; with both costs and the damping to go on with."""
-    cost = _cost(points_2d, state, rig, sigma, distance, inflation)
-    arrays = _rig_of(state, rig).arrays
-    P = 7 if focal else 6
+def _damped_step(problem: _Problem, state: _State, weights: Array) -> Callable[[float], _State]:
+    """The function that makes the state after a step of a given damping; weights (n_cameras, n) of the residuals."""
+    points_2d, rig, _, distance, focal, _ = problem
+    arrays, P = _rig_of(state, rig).arrays, 7 if focal else 6
     change = _change(state, rig, distance)
     pull = (1 + _UNKNOWNS) / (1 + (change**2).sum(axis=1, keepdims=True))
     prior_sigma = np.array([ROTATION_SIGMA] * 3 + [ROTATION_SIGMA * distance] * 3 + [FOCAL_SIGMA])
     stiffness = (pull / prior_sigma**2)[:, :P].ravel()
     towards = -(pull * change / prior_sigma)[:, :P].ravel()
-    for _ in range(10):
+
+    def step(damping: float) -> _State:
         S, s, U, V, v, W = _kernels_bundle.reduced_equations(
             *arrays, state.points_3d, points_2d, weights, damping, focal
         )
         S[np.diag_indices(len(S))] += stiffness + damping * np.maximum(U, 0)
-        step = np.linalg.solve(S, s + towards)
-        points = np.einsum("nij,nj->ni", V, v - np.einsum("npk,p->nk", W, step))
-        motion = step.reshape(len(rig), P)
+        cameras = np.linalg.solve(S, s + towards)
+        points = np.einsum("nij,nj->ni", V, v - np.einsum("npk,p->nk", W, cameras))
+        motion = cameras.reshape(len(rig), P)
         R, t = moved(state.R, state.t, motion[:, :6])
         log_focal = state.log_focal + (motion[:, 6] if focal else 0)
-        trial = _State(R, t, log_focal, state.points_3d + points)
-        trial_cost = _cost(points_2d, trial, rig, sigma, distance, inflation)
-        if trial_cost < cost:
-            return trial, cost, trial_cost, max(damping / 10, 1e-9)
-        damping = max(10 * damping, 1e-6)
-    return None, cost, cost, damping
+        return _State(R, t, log_focal, state.points_3d + points)
+
+    return step
 
 
 def aligned(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: int = 400) -> tuple[CameraRig, Array]:
