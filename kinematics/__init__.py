@@ -1,4 +1,6 @@
-"""From posterior 3D points to what papers plot: angles, velocities, body frame and gait, each with its error bar."""
+"""Joint angles, velocities, body frame and gait from 3D points, each with its standard deviation.
+
+Imports timeseries and the floors below it."""
 
 from ..timeseries import smooth_motion
 from .angles.formulas import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle

@@ -21,7 +21,7 @@ from ..timeseries.state_space import SmoothedMotion, smooth_motion
 from .pose_access import per_individual, points_of, times_of, unit_of
 
 NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
-WINDOW = 0.09  # seconds, of "savgol": a third of the shortest stride of a mouse
+WINDOW = 0.09  # seconds, of "savgol": the usual 11 frames at 120 Hz
 
 
 @per_individual

@@ -1,4 +1,4 @@
-"""Angles of joints from points: arrays in, radians out, exact on straight and folded limbs.
+"""Angles of joints from points, exact on straight and folded limbs.
 
 Every angle is an arctangent of a sine and a cosine, never an arccosine: `arccos` loses half the digits near 0 and π and
 is NaN where rounding pushes its argument beyond 1.
@@ -42,32 +42,69 @@ class PairTable(NamedTuple):
 def three_point_angle(a: Array, b: Array, c: Array) -> Array:
     """Unsigned angle at b between the directions to a and to c.
 
-    Noise bends a straight limb, never more than straight: within a few standard deviations of π (or 0) the angle is
-    biased towards the middle, by σ √(π/2) at π itself, where σ is the angle's own standard deviation. A hinge angle is
-    not; `corrected_three_point_angle` takes most of it out.
-
     Parameters
     ----------
-    a, b, c : (..., 3), any unit; NaN where missing
+    a : ndarray, shape (..., 3), any unit
+        First point; NaN where missing.
+    b : ndarray, shape (..., 3), same unit
+        Vertex of the angle.
+    c : ndarray, shape (..., 3), same unit
+        Last point.
 
     Returns
     -------
-    (...), radians in [0, π], π where straight; NaN where a point is missing or coincides with b
+    ndarray, shape (...), radians
+        From 0 (folded) to π (straight).
+
+    See Also
+    --------
+    hinge_angle : Signed, and without bias near straight.
+    corrected_three_point_angle : Reduces the bias.
+
+    Notes
+    -----
+    NaN where a point is missing or coincides with b. Noise bends a straight limb and never straightens it: within a few
+    standard deviations σ of π (or 0) the angle is biased towards the middle, by σ √(π/2) at π itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import three_point_angle
+    >>> np.degrees(three_point_angle([1.0, 0, 0], [0.0, 0, 0], [0.0, 2, 0])).round(6)
+    np.float64(90.0)
     """
     return _from_points((a, b, c), UNSIGNED, (0, 1, 2, 1, 0, 0))
 
 
 def hinge_angle(a: Array, b: Array, c: Array, axis: Array) -> Array:
-    """Signed angle at b from the bone a-b to the bone b-c, seen along `axis`.
+    """Signed angle at b from the bone a-b to the bone b-c about an axis.
 
     Parameters
     ----------
-    a, b, c, axis : (..., 3); NaN where missing
+    a : ndarray, shape (..., 3), any unit
+        First point; NaN where missing.
+    b : ndarray, shape (..., 3), same unit
+        The hinge.
+    c : ndarray, shape (..., 3), same unit
+        Last point.
+    axis : ndarray, shape (..., 3), any length
+        Direction of the hinge's axis.
 
     Returns
     -------
-    (...), radians in (−π, π]: 0 where straight, positive where b-c is turned right-handed about the axis; NaN where a
-    point is missing, or a bone has no length across the axis
+    ndarray, shape (...), radians
+        In (−π, π]; 0 where straight, positive where b-c is turned right-handed about the axis.
+
+    Notes
+    -----
+    NaN where a point is missing, or a bone has no length across the axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import hinge_angle
+    >>> np.degrees(hinge_angle([-1.0, 0, 0], [0.0, 0, 0], [0.0, 1, 0], axis=[0.0, 0, 1])).round(6)
+    np.float64(90.0)
     """
     points = np.broadcast_arrays(a, b, c, axis, np.zeros(3))
     return _from_points(points, ABOUT_PAIR, (1, 0, 2, 1, 3, 4))
@@ -78,34 +115,70 @@ def dihedral_angle(a: Array, b: Array, c: Array, d: Array) -> Array:
 
     Parameters
     ----------
-    a, b, c, d : (..., 3); NaN where missing
+    a : ndarray, shape (..., 3), any unit
+        First point; NaN where missing.
+    b : ndarray, shape (..., 3), same unit
+        Start of the line.
+    c : ndarray, shape (..., 3), same unit
+        End of the line.
+    d : ndarray, shape (..., 3), same unit
+        Last point.
 
     Returns
     -------
-    (...), radians in (−π, π]: 0 where a and d lie on the same side (cis), positive clockwise seen from b to c; NaN
-    where a point is missing, or a or d lies on the line
+    ndarray, shape (...), radians
+        In (−π, π]; 0 where a and d lie on the same side (cis), positive clockwise seen from b to c.
 
     Notes
     -----
-    IUPAC-IUB, Biochemistry 9, 3471 (1970), rule 2.
+    NaN where a point is missing, or a or d lies on the line.
+
+    References
+    ----------
+    IUPAC-IUB 1970, Biochemistry 9, 3471, rule 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import dihedral_angle
+    >>> np.degrees(dihedral_angle([0.0, 1, 0], [0.0, 0, 0], [1.0, 0, 0], [1.0, 0, 1])).round(6)
+    np.float64(90.0)
     """
     return _from_points((a, b, c, d), ABOUT_PAIR, (0, 1, 3, 2, 2, 1))
 
 
 def corrected_three_point_angle(angles: Array, std: Array) -> Array:
-    """Three-point angles with the bias of noise near straight and folded taken out.
-
-    The measured distance from straight, r, has a Rice distribution about the true one, ν, with the angle's standard
-    deviation σ; ν is estimated so that r equals the distribution's mean (0 where r is below σ √(π/2)). What remains
-    is 0.5 σ at exactly straight, where an estimate that cannot be negative must be above zero.
+    """Three-point angles with the bias of noise near straight and folded removed.
 
     Parameters
     ----------
-    angles, std : (...), radians
+    angles : ndarray, shape (...), radians
+        As of `three_point_angle`.
+    std : ndarray, shape (...), radians
+        Their standard deviations.
 
     Returns
     -------
-    (...), radians in [0, π]; NaN where either is
+    ndarray, shape (...), radians
+        In [0, π].
+
+    Notes
+    -----
+    NaN where the angle or its standard deviation is. The measured distance from straight, r, has a Rice distribution
+    about the true one, ν, with the angle's standard deviation σ; ν is estimated so that r equals the distribution's
+    mean (0 where r is below σ √(π/2)). What remains is a bias of 0.5 σ at exactly straight, where an estimate that
+    cannot be negative must be above zero.
+
+    References
+    ----------
+    Rice 1945, Bell Syst. Tech. J. 24, 46, eq. 3.10-12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import corrected_three_point_angle
+    >>> np.degrees(corrected_three_point_angle(np.radians([90.0, 178.0]), np.radians([2.0, 2.0]))).round(2)
+    array([ 90.02, 180.  ])
     """
     angles, std = np.asarray(angles, float), np.asarray(std, float)
     folded = angles < np.pi / 2
@@ -118,7 +191,7 @@ def corrected_three_point_angle(angles: Array, std: Array) -> Array:
     return np.where(folded, true, np.pi - true)
 
 
-_RICE_END = 8.0
+_RICE_END = 8.0  # standard deviations from straight, beyond which ν is √(mean² − 1) to 5e-4
 
 
 def _rice_table() -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""The axis of a hinge, from the movement of the two bones it joins."""
+"""Estimate the axis of a hinge joint from the movement of its two bones."""
 
 from __future__ import annotations
 
@@ -8,27 +8,49 @@ import numpy as np
 
 from ...datasets import Array
 
-TRUSTED_SHARE = 0.8  # of the bending that a single axis must explain before the angle is given without a warning
+TRUSTED_SHARE = 0.8  # of the bending that one axis must explain, else a warning; a ball joint explains 1/3
 
 
 def estimate_axis(
     a: Array, b: Array, c: Array, *, frame: Array | None = None, name: str = "hinge"
 ) -> tuple[Array, float]:
-    """The axis about which b-c bends against a-b: the principal direction of the cross products of the two bones.
-
-    Frames count by the squared sine of their bend, so straight limbs, whose normal is noise, hardly speak.
+    """Estimate the axis about which the bone b-c bends against the bone a-b.
 
     Parameters
     ----------
-    a, b, c : (n_frames, 3); NaN where missing
-    frame : (n_frames, 3, 3) three points (rows) of the proximal segment, in which the axis stands still; None: in the
-        world (an animal on a treadmill, or one that runs straight)
+    a : ndarray, shape (n_frames, 3), any unit
+        Start of the proximal bone; NaN where missing.
+    b : ndarray, shape (n_frames, 3), same unit
+        The hinge.
+    c : ndarray, shape (n_frames, 3), same unit
+        End of the distal bone.
+    frame : ndarray, shape (n_frames, 3, 3), same unit, optional
+        Three points (rows) of the proximal segment, in which the axis stands still; None: it stands still in the world
+        (an animal on a treadmill, or one that runs straight).
+    name : str
+        Name of the hinge in the warning.
 
     Returns
     -------
-    axis : (1, 3), or with `frame` (n_frames, 3): unit vectors in the world, turned so that the joint's mean bend is
-        positive; NaN where nothing can be said
-    share : of the bending that lies along the axis, 0.33-1; below 0.8 a warning says so
+    axis : ndarray, shape (1, 3), or (n_frames, 3) with `frame`
+        Unit vectors in the world, whose sign makes the joint's mean bend positive.
+    share : float
+        Part of the bending that lies along the axis, 1/3 to 1; below 0.8 a warning is given.
+
+    Notes
+    -----
+    The axis is the principal direction of the cross products of the two bones. Frames count by the squared sine of
+    their bend, so straight limbs, whose normal is noise, hardly matter. NaN where no frame is complete or bent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import estimate_axis
+    >>> bend = np.linspace(0.1, 1.5, 50)
+    >>> tip = np.stack([np.cos(bend), np.sin(bend), 0 * bend], axis=-1)
+    >>> axis, share = estimate_axis(np.tile([-1.0, 0, 0], (50, 1)), np.zeros((50, 3)), tip)
+    >>> axis.round(6), round(share, 6)
+    (array([[0., 0., 1.]]), 1.0)
     """
     normals = np.cross(b - a, c - b)
     rotations = None if frame is None else triad(frame)

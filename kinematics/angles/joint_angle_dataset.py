@@ -1,4 +1,4 @@
-"""The labelled door of the angles: a pose in, angles with standard deviations out."""
+"""Angles of declared joints from a pose dataset, with standard deviations."""
 
 from __future__ import annotations
 
@@ -27,20 +27,43 @@ def joint_angles(
 
     Parameters
     ----------
-    pose : `position (time, keypoint, space)`; with `covariance` (and `cross_covariance`) the angles get error bars
-    joints : {name: (a, b, c)}, or named kinds; see `joints.py` for how they are declared
-    std : also propagate the covariance where the pose has one; "unscented" and "monte_carlo" are slower checks of it
-    up : world direction against gravity, for an orientation; None: the pose's attribute `up`
+    pose : xarray.Dataset or DataArray
+        `position (time, keypoint, space)`, in world units; NaN where missing. With `covariance` (and
+        `cross_covariance`) the angles get standard deviations.
+    joints : mapping
+        {name: (a, b, c)}, or {name: table} with a kind: angle, hinge, dihedral, chain, segments, orientation; see
+        `parse_joints`.
+    std : bool or {"unscented", "monte_carlo"}
+        Whether to propagate the covariance where the pose has one; the names are slower checks of the linear
+        propagation (see `propagate`).
+    up : ndarray, shape (3,), optional
+        World direction against gravity, for an orientation; None: the pose's attribute `up`.
 
     Returns
     -------
-    `angle (time, joint)` in radians, with `angle_std` where the pose carries a covariance. A hinge and a dihedral are
-    0 where straight (cis), a three-point angle is π where straight. NaN where a point of the joint is missing or two
-    coincide, and in no other frame. The attributes say how the error bars were made.
+    xarray.Dataset
+        `angle (time, joint)` in radians, with `angle_std` where the pose has a covariance. A hinge and a dihedral are 0
+        where straight (cis), a three-point angle is π where straight. The attributes say how `angle_std` was made.
 
     Raises
     ------
-    DatasetError : unknown keypoints (the nearest name is suggested) or a declaration that cannot be read
+    DatasetError
+        Unknown keypoints, a declaration that cannot be read, or no vertical for an orientation.
+
+    Notes
+    -----
+    NaN where a point of the joint is missing or two coincide, and in no other frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import pose_dataset
+    >>> from muybridge.kinematics import joint_angles
+    >>> points = np.array([[[1.0, 0, 0], [0, 0, 0], [0, 1, 0]]])
+    >>> pose = pose_dataset(points, keypoints=["hip", "knee", "ankle"], times=[0.0], unit="mm")
+    >>> angles = joint_angles(pose, {"knee": ("hip", "knee", "ankle")})
+    >>> np.degrees(angles["angle"].values).round(6)
+    array([[90.]])
     """
     parsed = parse_joints(joints)
     _check_keypoints(pose, parsed)

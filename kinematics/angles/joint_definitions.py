@@ -1,15 +1,13 @@
-"""Joints as they are declared in a dict or in the [joints] table of a session.toml, checked once and by name.
+"""Declarations of joints in a dict or in the [joints] table of a session.toml::
 
-::
-
-    knee     = ["hip", "knee", "ankle"]                                          # three points, unsigned
-    wrist    = { kind = "hinge", points = ["elbow", "wrist", "hand"], axis = "estimate" }
-    elbow    = { kind = "hinge", points = ["shoulder", "elbow", "wrist"], axis = ["shoulder_left", "shoulder_right"] }
-    tail     = { kind = "dihedral", points = ["neck", "back", "tail_base", "tail_tip"] }
-    spine    = { kind = "chain", points = ["neck", "back", "tail_base", "tail_tip"] }
-    hip      = { kind = "segments", proximal = { long = ["back", "neck"], lateral = ["hip_left", "hip_right"] },
-                 distal = { long = ["knee", "hip"], lateral = ["knee_inside", "knee_outside"] } }
-    trunk    = { kind = "orientation", forward = ["tail_base", "neck"], lateral = ["hip_left", "hip_right"] }
+knee     = ["hip", "knee", "ankle"]                                          # three points, unsigned
+wrist    = { kind = "hinge", points = ["elbow", "wrist", "hand"], axis = "estimate" }
+elbow    = { kind = "hinge", points = ["shoulder", "elbow", "wrist"], axis = ["shoulder_left", "shoulder_right"] }
+tail     = { kind = "dihedral", points = ["neck", "back", "tail_base", "tail_tip"] }
+spine    = { kind = "chain", points = ["neck", "back", "tail_base", "tail_tip"] }
+hip      = { kind = "segments", proximal = { long = ["back", "neck"], lateral = ["hip_left", "hip_right"] },
+             distal = { long = ["knee", "hip"], lateral = ["knee_inside", "knee_outside"] } }
+trunk    = { kind = "orientation", forward = ["tail_base", "neck"], lateral = ["hip_left", "hip_right"] }
 """
 
 from __future__ import annotations
@@ -36,18 +34,34 @@ _N_POINTS = {"angle": 3, "hinge": 3, "dihedral": 4}
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """One declared joint; `kind` is angle, hinge, dihedral, segments or orientation.
+    """One declared joint.
 
     Parameters
     ----------
-    points : the keypoints of an angle, hinge (3) or dihedral (4), from the body outwards
-    axis : of a hinge: "estimate", a direction (3,) in the world, or the two keypoints it runs through
-    frame : of a hinge with an estimated axis: three keypoints of the proximal segment in which the axis stands still;
-        None: it stands still in the world
-    flip : turn the sign, so that left and right limbs can agree
-    corrected : of an angle: take the bias of noise near straight out (needs covariances)
-    segments : of segments: (long, lateral) keypoint pairs of the proximal and of the distal one; of an orientation:
-        the (forward, lateral) pairs
+    name : str
+        Name of its angle; of three angles, the beginning of their names.
+    kind : {"angle", "hinge", "dihedral", "segments", "orientation"}
+        Which angle.
+    points : tuple of str
+        The keypoints of an angle or hinge (3) or dihedral (4), from the body outwards.
+    axis : str, tuple of str or ndarray of shape (3,), optional
+        Of a hinge: "estimate", the two keypoints it runs through, or a direction in the world.
+    frame : tuple of str, optional
+        Of a hinge with an estimated axis: three keypoints of the proximal segment in which the axis stands still; None:
+        it stands still in the world.
+    flip : bool
+        Change the sign of a hinge or dihedral, so that left and right limbs can agree.
+    corrected : bool
+        Of an angle: remove the bias of noise near straight (needs covariances).
+    segments : tuple
+        Of segments: (long, lateral) keypoint pairs of the proximal and of the distal one; of an orientation: the
+        (forward, lateral) pairs.
+
+    Examples
+    --------
+    >>> from muybridge.kinematics import Joint
+    >>> Joint("knee", "angle", ("hip", "knee", "ankle")).flip
+    False
     """
 
     name: str
@@ -61,11 +75,32 @@ class Joint:
 
 
 def parse_joints(joints: Mapping[str, object]) -> list[Joint]:
-    """The declared joints, chains taken apart into their flexions and torsions.
+    """Read declarations of joints, as in the [joints] table of a session.toml.
+
+    Parameters
+    ----------
+    joints : mapping
+        {name: keypoints} (three: an angle, four: a dihedral), {name: table with `kind`}, or {name: Joint}. The kinds'
+        entries: angle: points, corrected; hinge: points, axis, frame, flip; dihedral: points, flip; chain: points;
+        segments: proximal, distal, each {long, lateral}; orientation: forward, lateral.
+
+    Returns
+    -------
+    list of Joint
+        In the order of the declarations; a chain becomes the flexion at every inner point and the torsion of every
+        inner bone.
 
     Raises
     ------
-    DatasetError : a declaration cannot be read; the message names the joint and what was expected
+    DatasetError
+        A declaration cannot be read; the message names the joint and what was expected.
+
+    Examples
+    --------
+    >>> from muybridge.kinematics import parse_joints
+    >>> spine = {"kind": "chain", "points": ["neck", "back", "base", "tip"]}
+    >>> [joint.name for joint in parse_joints({"knee": ["hip", "knee", "ankle"], "spine": spine})]
+    ['knee', 'spine_back_flexion', 'spine_base_flexion', 'spine_base_torsion']
     """
     if not isinstance(joints, Mapping) or not joints:
         raise DatasetError(f"joints are declared as {{name: (a, b, c)}} or {{name: {{kind = ...}}}}, got {joints!r}")

@@ -1,4 +1,4 @@
-"""Segments as frames: three-dimensional joint angles in the ISB's manner, and the body's orientation to the world."""
+"""Frames of body segments, three-dimensional joint angles after the ISB, and the body's orientation in the world."""
 
 from __future__ import annotations
 
@@ -21,19 +21,40 @@ def unit(vectors: Array) -> Array:
 
 
 def segment_frame(distal: Array, proximal: Array, left: Array, right: Array) -> Array:
-    """Frame of a segment: y along it from the distal to the proximal end, z to the right, x = y × z forwards.
+    """Frame of a body segment from its two ends and a left and a right point.
 
     Parameters
     ----------
-    distal, proximal, left, right : (..., 3); only the part of left-right across the segment counts; NaN where missing
+    distal : ndarray, shape (..., 3), any unit
+        Distal end; NaN where missing.
+    proximal : ndarray, shape (..., 3), same unit
+        Proximal end.
+    left : ndarray, shape (..., 3), same unit
+        Left point; only the part of left-right across the segment counts.
+    right : ndarray, shape (..., 3), same unit
+        Right point.
 
     Returns
     -------
-    (..., 3, 3) rotations, the axes x, y, z as columns; NaN where a point is missing or left-right lies along y
+    ndarray, shape (..., 3, 3)
+        Rotations with the axes as columns: y along the segment from the distal to the proximal end, z to the right,
+        x = y × z forwards.
 
     Notes
     -----
-    The axes of the ISB's recommendation (Wu et al. 2002, J. Biomech. 35, 543).
+    NaN where a point is missing or left-right lies along y. The axes are those of the ISB's recommendation.
+
+    References
+    ----------
+    Wu et al. 2002, J. Biomech. 35, 543.
+
+    Examples
+    --------
+    >>> from muybridge.kinematics import segment_frame
+    >>> segment_frame([0.0, 0, 0], [0.0, 1, 0], left=[0.0, 0, -1], right=[0.0, 0, 1])
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
     """
     y = unit(np.asarray(proximal, float) - distal)
     x = unit(np.cross(y, np.asarray(right, float) - left))
@@ -42,22 +63,39 @@ def segment_frame(distal: Array, proximal: Array, left: Array, right: Array) -> 
 
 
 def segment_angles(proximal: Array, distal: Array) -> Array:
-    """Flexion, abduction and axial rotation of a distal segment in its proximal one (joint coordinate system).
+    """Flexion, abduction and axial rotation of a distal segment in its proximal one.
 
     Parameters
     ----------
-    proximal, distal : (..., 3, 3) rotations of `segment_frame`
+    proximal : ndarray, shape (..., 3, 3)
+        Frame of the proximal segment, as of `segment_frame`; NaN where missing.
+    distal : ndarray, shape (..., 3, 3)
+        Frame of the distal segment.
 
     Returns
     -------
-    (..., 3) radians, all 0 where the frames agree: flexion about the proximal z axis (right), positive where the distal
-    end swings forwards; abduction about the floating axis, right-handed about x (forwards): positive where the distal
-    end swings to the left; rotation about the distal y axis (along the bone), right-handed. Flexion and rotation
-    cannot be told apart where abduction is ±π/2.
+    ndarray, shape (..., 3), radians
+        All 0 where the frames agree. Flexion about the proximal z axis (right), positive where the distal end swings
+        forwards; abduction about the floating axis, right-handed about x (forwards), positive where the distal end
+        swings to the left; rotation about the distal y axis (along the bone), right-handed.
 
     Notes
     -----
-    Grood & Suntay 1983, J. Biomech. Eng. 105, 136: R = Rz(flexion) Rx(abduction) Ry(rotation).
+    NaN where a frame is. The joint coordinate system R = Rz(flexion) Rx(abduction) Ry(rotation). Flexion and rotation
+    are not distinguishable where abduction is ±π/2.
+
+    References
+    ----------
+    Grood & Suntay 1983, J. Biomech. Eng. 105, 136.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.spatial.transform import Rotation
+    >>> from muybridge.kinematics import segment_angles
+    >>> distal = Rotation.from_euler("z", 30, degrees=True).as_matrix()
+    >>> np.degrees(segment_angles(np.eye(3), distal)).round(6)[0]
+    np.float64(30.0)
     """
     R = np.swapaxes(proximal, -1, -2) @ distal
     flexion = np.arctan2(-R[..., 0, 1], R[..., 1, 1])
@@ -71,14 +109,31 @@ def orientation_angles(forward: Array, right: Array, up: Array) -> Array:
 
     Parameters
     ----------
-    forward, right : (..., 3), need be neither unit nor square to each other; NaN where missing
-    up : (3,) unit vector against gravity
+    forward : ndarray, shape (..., 3), any length
+        Direction forwards; NaN where missing.
+    right : ndarray, shape (..., 3), any length
+        Direction to the right, not necessarily perpendicular to `forward`.
+    up : ndarray, shape (3,)
+        Unit vector against gravity.
 
     Returns
     -------
-    (..., 3) radians: heading in (−π, π] about `up`, 0 along the first horizontal axis of `horizontal_axes` (the world's
-    x where z is up), counter-clockwise seen from above; pitch in [−π/2, π/2], nose up positive; roll in (−π, π], right
-    side down positive
+    ndarray, shape (..., 3), radians
+        Heading in (−π, π] about `up`, counter-clockwise seen from above, 0 along the world's x axis (its horizontal
+        part; y where x is nearly vertical); pitch in [−π/2, π/2], nose up positive; roll in (−π, π], right side down
+        positive.
+
+    Notes
+    -----
+    NaN where a direction is missing or has no length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.kinematics import orientation_angles
+    >>> angles = orientation_angles(np.array([0.0, 1, 1]), np.array([1.0, 0, 0]), up=np.array([0.0, 0, 1]))
+    >>> np.degrees(angles).round(6)[:2]
+    array([90., 45.])
     """
     east, north = horizontal_axes(up)
     f = unit(np.asarray(forward, float))

@@ -1,4 +1,4 @@
-"""The rigid fit of a body part: its rotation from three or more points, and how sure the angles are."""
+"""Rotation of a rigid body part from three or more points, and standard deviations of its angles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP = 1e-6  # radians, of the differences behind the error bars
 def rigid_rotation(points: Array, rough: Array) -> Array:
     """Rotations of the best rigid fit (Kabsch 1976, Acta Cryst. A32, 922) of the points to their median body shape.
 
-    A frame needs three of the points; `rough` (n_frames, 3, 3) tells the shape's axes where it is known.
+    A frame needs three of the points; `rough` (n_frames, 3, 3) gives the shape's axes where it is known.
     """
     if points.shape[1] < 3:
         raise DatasetError(f"a rigid fit needs at least three keypoints, got {points.shape[1]}")
@@ -43,7 +43,7 @@ def rigid_angle_std(points: Array, covariance: Array, rotation: Array, up: Array
 
     Parameters
     ----------
-    points : (n_frames, n_points, 3); those that are NaN had no part in the fit
+    points : (n_frames, n_points, 3); those that are NaN were not fitted
     covariance : (n_frames, 3 n_points, 3 n_points)
     rotation : (n_frames, 3, 3) the fit: forward, left, up as columns
 

@@ -11,7 +11,7 @@ from ...numerics._kernels_hidden_markov import forward_backward
 from ...timeseries.sampling import frame_interval
 from .event_times import Foot, refine_events
 
-ITERATIONS = 40  # of EM, which converges in 10 to 20
+ITERATIONS = 40  # of EM at most
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
 # seconds that a stance or a swing lasts on average: the first guess, and the longest that the fit may find; the
 # shortest is two frames

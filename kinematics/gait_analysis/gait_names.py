@@ -9,7 +9,7 @@ import numpy as np
 from ...datasets.sides import side_and_rest
 
 ROLES = ("left_hind", "right_hind", "left_fore", "right_fore")
-CLEAR = 0.17  # largest root-mean-square distance, in strides, from a gait's ideal phases that still bears its name
+NAMED = 0.17  # strides: largest root-mean-square distance from a gait's ideal phases that has its name
 
 _ENDS = {"hind": ("hind", "back", "rear"), "fore": ("fore", "front")}  # how words of hind and fore limbs begin
 
@@ -58,4 +58,4 @@ def name_gait(phases: Mapping[str, float], duty_factor: float) -> str:
         away = (seen - np.array(ideals) + 0.5) % 1.0 - 0.5
         distances[name] = float(np.sqrt((away**2).mean(axis=1)).min())
     best = min(distances, key=distances.__getitem__)
-    return best if distances[best] <= CLEAR else "unclear"
+    return best if distances[best] <= NAMED else "unclear"

@@ -1,4 +1,4 @@
-"""Gait: strides of every limb, the phases between them, and the gait's name."""
+"""Strides of every limb, the phases between limbs, and the gait's name from a pose."""
 
 from __future__ import annotations
 
