@@ -57,7 +57,7 @@ def velocity(
     Returns
     -------
     xarray.Dataset
-        `velocity (time, keypoint, space)` in world units per second, `velocity_std` where the method knows it, and
+        `velocity (time, keypoint, space)` in world units per second, `velocity_std` where the method computes it, and
         `speed (time, keypoint)`. The attribute `method` says which method was used.
 
     Raises
@@ -117,7 +117,7 @@ def acceleration(
     -------
     xarray.Dataset
         `acceleration (time, keypoint, space)` in world units per second squared, and `acceleration_std` where the
-        method knows it.
+        method computes it.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def jerk(
     -------
     xarray.Dataset
         `jerk (time, keypoint, space)` in world units per second cubed, and `jerk_std` where the method
-        knows it.
+        computes it.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Kalman filter and smoother of one coordinate whose acceleration is a stationary, possibly rhythmic, random process.
 
 State x (n,): position, velocity, acceleration, jerk and what else the acceleration's process remembers; dx = A x dt +
-noise of spectral density G, A and G (n, n), and rows 2 to n of A do not look at position and velocity. `stationary`
+noise of spectral density G, A and G (n, n), and rows 2 to n of A are zero for position and velocity. `stationary`
 (n − 2, n − 2) is the covariance of the states from the acceleration on. Variances are in units of the measurement
 variance; the caller chooses the unit of time so that the numbers stay near one. Missing observations are NaN. Every
 kernel releases the interpreter's lock.
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-UNSURE = 1e4  # prior variance of the first position and velocity over what the first two observations tell of them
+PRIOR_VARIANCE = 1e4  # of the first position and velocity over their variance from the first two observations
 STEADY = 1e-9  # relative change of the predicted variance below which it counts as settled
 TERMS = 20  # of the exponential series
 
@@ -141,8 +141,8 @@ def _start(y, steps, stationary, x, P):
             gap += steps[t]
         x[1] = (y[t] - y[0]) / gap if math.isfinite(y[t]) else 0.0
     x[0] = y[0]
-    P[0, 0] = UNSURE
-    P[1, 1] = UNSURE * (2 / gap**2 + stationary[0, 0] * gap**2)
+    P[0, 0] = PRIOR_VARIANCE
+    P[1, 1] = PRIOR_VARIANCE * (2 / gap**2 + stationary[0, 0] * gap**2)
     for i in range(stationary.shape[0]):
         for j in range(stationary.shape[0]):
             P[2 + i, 2 + j] = stationary[i, j]

@@ -29,7 +29,7 @@ TUNING_FRAMES, TUNING_BLOCK = 2_000, 500
 MARGIN = 5.0  # log evidence by which the model with overtones must exceed the one without
 REFINED = 30.0  # log evidence by which the overtones' first guess may fall behind and still be refined
 Maker = Callable[[Array], MotionModel]
-# frames smoothed at a time, and the overlap of two such pieces: the longest memory that a model may have
+# frames smoothed at a time, and the overlap of two such pieces: the longest correlation time that a model may have
 CHUNK, OVERLAP = 20_000, 1_000
 
 
@@ -186,13 +186,13 @@ def tune(y: Array, steps: Array, relative: Array) -> Tuning:
     """The model of greatest evidence: with or without a stride's overtones."""
     series = (y, steps, relative)
     blocks = _blocks(y, TUNING_FRAMES if np.ptp(steps) < 1e-6 else TUNING_FRAMES // 2)
-    memory = [
+    plain = [
         np.log([damping, rate, power])
         for damping in (0.02, 0.2)
         for rate in (0.03, 0.1, 0.3, 0.8)
         for power in (1e-6, 1e-4, 1e-2, 1.0, 1e3)
     ]
-    make, (best, cost) = damped_rhythm_model, _search(damped_rhythm_model, memory, series, blocks)
+    make, (best, cost) = damped_rhythm_model, _search(damped_rhythm_model, plain, series, blocks)
     damping, rate, power = np.exp(best)
     stride = [
         np.log([d, r, *(power / k for k in OVERTONES)])

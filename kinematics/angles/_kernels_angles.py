@@ -13,7 +13,7 @@ from numba import njit
 
 UNSIGNED, ABOUT_PAIR, ABOUT_AXIS = 0, 1, 2
 TINY = 1e-28  # squared sine below which a projected vector is no direction any more
-BLOCK = 128  # frames at a time: what fits into the processor's nearest memory
+BLOCK = 128  # frames at a time, so that they fit into the first cache
 
 # arctan(x) = x p(x²) for |x| <= tan(π/8), p by interpolation at Chebyshev nodes: relative error 2e-16
 EIGHTH = math.tan(math.pi / 8)

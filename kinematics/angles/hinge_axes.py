@@ -25,7 +25,7 @@ def estimate_axis(
     c : ndarray, shape (n_frames, 3), same unit
         End of the distal bone.
     frame : ndarray, shape (n_frames, 3, 3), same unit, optional
-        Three points (rows) of the proximal segment, in which the axis stands still; None: it stands still in the world
+        Three points (rows) of the proximal segment, in which the axis is fixed; None: it is fixed in the world
         (an animal on a treadmill, or one that runs straight).
     name : str
         Name of the hinge in the warning.

@@ -98,7 +98,7 @@ def _declared_order(joints: list[Joint], names: list[str]) -> list[int]:
 def _simple_angles(
     pose: xr.Dataset, joints: list[Joint], method: str | None, attributes: dict
 ) -> tuple[list[str], Array, Array | None]:
-    """Names, angles (n_frames, n_joints) and std or None of everything the kernels know."""
+    """Names, angles (n_frames, n_joints) and std or None of angles, hinges and dihedrals."""
     points = points_of(pose)
     plan = angle_plan(pose, points, joints, attributes)
     stds = None
@@ -208,14 +208,14 @@ def _warn_coincident(points: Array, angles: Array, plan: AnglePlan, joints: list
 
 
 def _conventions(joints: list[Joint]) -> str:
-    says = {
+    texts = {
         "angle": "three-point angle: 0 folded, pi straight",
         "hinge": "hinge: 0 straight, positive right-handed about the axis",
         "dihedral": "dihedral: 0 cis, positive clockwise seen from the second to the third point",
         "segments": "segments: flexion, abduction, rotation of the distal in the proximal segment, 0 where aligned",
         "orientation": "orientation: heading, pitch (nose up positive), roll (right side down positive)",
     }
-    return "; ".join(text for kind, text in says.items() if any(joint.kind == kind for joint in joints))
+    return "; ".join(text for kind, text in texts.items() if any(joint.kind == kind for joint in joints))
 
 
 def _how(pose: xr.Dataset, method: str | None) -> str:

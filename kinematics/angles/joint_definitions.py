@@ -47,8 +47,8 @@ class Joint:
     axis : str, tuple of str or ndarray of shape (3,), optional
         Of a hinge: "estimate", the two keypoints it runs through, or a direction in the world.
     frame : tuple of str, optional
-        Of a hinge with an estimated axis: three keypoints of the proximal segment in which the axis stands still; None:
-        it stands still in the world.
+        Of a hinge with an estimated axis: three keypoints of the proximal segment in which the axis is fixed; None:
+        it is fixed in the world.
     flip : bool
         Change the sign of a hinge or dihedral, so that left and right limbs can agree.
     corrected : bool
@@ -127,9 +127,9 @@ def _parse(name: str, declaration: object) -> list[Joint]:
             f"joint '{name}' has the unknown kind '{kind}'{nearest(kind, _OPTIONS)}; known: {list(_OPTIONS)}"
         )
     for option in set(declaration) - {"kind"} - _OPTIONS[kind]:
-        raise DatasetError(
-            f"joint '{name}' has the option '{option}' that a {kind} does not know; known: {sorted(_OPTIONS[kind])}"
-        )
+        known = sorted(_OPTIONS[kind])
+        hint = nearest(str(option), known)
+        raise DatasetError(f"joint '{name}' of kind '{kind}' has no option '{option}'{hint}; known: {known}")
     if kind == "segments":
         segments = tuple(_segment(name, declaration, part) for part in ("proximal", "distal"))
         return [Joint(name, kind, segments=segments)]

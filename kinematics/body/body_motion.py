@@ -288,7 +288,7 @@ def speed_profile(
     Returns
     -------
     xarray.Dataset
-        `speed (time)` in world units per second; `speed_std (time)`, to first order, where the method knows the
+        `speed (time)` in world units per second; `speed_std (time)`, to first order, where the method computes the
         velocity's; `path_length (time)` in world units. `.to_dataframe()` makes a table of it.
 
     Raises

@@ -50,7 +50,7 @@ def angular_velocity(
     -------
     xarray.Dataset
         `angular_velocity (time, segment, space)` in rad/s about the world's axes, and `angular_velocity_std` where
-        the method knows the velocities' own.
+        the method computes the velocities' own.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def angular_acceleration(
     -------
     xarray.Dataset
         `angular_acceleration (time, segment, space)` in rad/s² about the world's axes, and
-        `angular_acceleration_std` where the method knows the velocities' own.
+        `angular_acceleration_std` where the method computes the velocities' own.
 
     Raises
     ------

@@ -25,7 +25,7 @@ FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
 ROUNDS = 8  # of shape and times by turns, at most
 RAMP = 20.0  # frames: the unit of time whose powers are taken, which keeps them near 1
 VIGOUR = 0.1  # relative standard deviation between the amplitudes of one foot's strides
-TEMPERING = 3.0  # strides differ in more ways than the curves know: a kind's log evidence counts for a third
+TEMPERING = 3.0  # divides a kind's log evidence, since strides differ in more ways than the curves model
 PROMISING = 50.0  # log evidence by which a kind's quick fit may fall behind the best and still be refined
 # powers of time with which a foot may leave its place, one event alone, or all strides alike (along the ground and
 # upwards may differ); the first is with a speed, the others more gently
@@ -295,7 +295,7 @@ def _powers(elapsed: Array, there: NDArray[np.bool_], powers: tuple[int, ...]) -
 
 
 def _peak(candidates: Array, residual: Array, freedom: float) -> tuple[float, float]:
-    """The candidate of least squared error and its standard deviation, from how sharply the error tells it."""
+    """The candidate of least squared error and its standard deviation, from the curvature of the error."""
     least = max(float(residual.min()), 1e-300)
     odds = np.exp(-0.5 * (residual - least) * max(freedom, 1) / least)
     mean = odds @ candidates / odds.sum()

@@ -103,7 +103,7 @@ def gait(
     up : ndarray, shape (3,), optional
         World direction against gravity; None: the pose's attribute `up`.
     surface_velocity : ndarray, shape (3,), world units per second, optional
-        Velocity of a treadmill's belt; None: the ground stands still.
+        Velocity of a treadmill's belt; None: the ground is at rest.
     reference : str, optional
         Limb that phases count from; None: the left hind if there is one, else the first.
     method : str

@@ -52,3 +52,17 @@ def walking(phases, duty, period, length, height, fps=120.0, duration=6.0, noise
         downs = (np.arange(-12, int(duration / period) + 3) + phase) * period
         events[limb] = (downs, downs + duty * period)
     return t, np.stack(feet, axis=1), events
+
+
+def cubic(t):
+    """x = t³ − 2 t, y = 4 t², z = −t: positions, velocities, accelerations, jerks."""
+    zero, one = np.zeros_like(t), np.ones_like(t)
+    return [
+        np.stack(columns, axis=-1)[:, None]
+        for columns in (
+            (t**3 - 2 * t, 4 * t**2, -t),
+            (3 * t**2 - 2, 8 * t, -one),
+            (6 * t, 8 * one, zero),
+            (6 * one, zero, zero),
+        )
+    ]

@@ -4,22 +4,7 @@ from scipy.signal import savgol_filter
 
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import acceleration, jerk, velocity
-from muybridge.timeseries.derivative_filters import central_difference, local_polynomial
-from tests.kinematics.synthetic import gallop, pose_of
-
-
-def cubic(t):
-    """x = t³ − 2 t, y = 4 t², z = −t: positions, velocities, accelerations, jerks."""
-    zero, one = np.zeros_like(t), np.ones_like(t)
-    return [
-        np.stack(columns, axis=-1)[:, None]
-        for columns in (
-            (t**3 - 2 * t, 4 * t**2, -t),
-            (3 * t**2 - 2, 8 * t, -one),
-            (6 * t, 8 * one, zero),
-            (6 * one, zero, zero),
-        )
-    ]
+from tests.kinematics.synthetic import cubic, gallop, pose_of
 
 
 def test_the_gallop_is_untuned_below_the_best_hand_tuned_filter():
@@ -42,19 +27,6 @@ def test_uneven_frames_are_heard():
     assert np.sqrt(np.mean((velocity(pose)["velocity"].values[:, 0, 0] - v) ** 2)) < 0.13
 
 
-def test_differences_are_exact_on_a_parabola_with_uneven_frames():
-    t = np.sort(np.random.default_rng(2).uniform(0, 3, 50))
-    positions, velocities, *_ = cubic(t)
-    found = central_difference(positions, t)
-    np.testing.assert_allclose(found[1:-1, 0, 1:], velocities[1:-1, 0, 1:], atol=1e-10)
-
-
-def test_differences_equal_numpys_gradient():
-    t = np.sort(np.random.default_rng(3).uniform(0, 3, 50))
-    positions = cubic(t)[0]
-    np.testing.assert_allclose(central_difference(positions, t), np.gradient(positions, t, axis=0), atol=1e-9)
-
-
 def test_a_missing_frame_costs_only_itself():
     points = np.random.default_rng(4).normal(size=(60, 2, 3))
     points[20, 0, 1] = np.nan  # half a point is no point
@@ -62,20 +34,6 @@ def test_a_missing_frame_costs_only_itself():
         out = velocity(pose_of(points), method=method, **options)["velocity"].values
         assert list(np.flatnonzero(np.isnan(out[:, 0]).any(axis=1))) == [20]
     assert np.isfinite(velocity(pose_of(points))["velocity"].values).all()
-
-
-@pytest.mark.parametrize("degree", [0, 1, 2, 3])
-def test_local_polynomials_are_savitzky_golay_and_exact_on_cubics(degree):
-    rng = np.random.default_rng(5)
-    values = rng.normal(size=(80, 2))
-    twin = savgol_filter(values, 11, 3, degree, delta=0.02, axis=0)
-    found = local_polynomial(values, np.arange(80) * 0.02, 11 * 0.02, 3, degree)
-    np.testing.assert_allclose(found[5:-5], twin[5:-5], rtol=1e-6, atol=1e-6 * np.abs(twin).max())
-    t = np.sort(rng.uniform(0, 2, 80))
-    values = cubic(t)[degree][:, 0]
-    np.testing.assert_allclose(
-        local_polynomial(cubic(t)[0][:, 0], t, 9 * np.median(np.diff(t)), 3, degree), values, atol=1e-3
-    )
 
 
 def test_a_polynomial_across_a_long_pause_is_missing_and_nothing_else():

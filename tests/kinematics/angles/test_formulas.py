@@ -160,7 +160,7 @@ def test_unknown_keypoints_suggest_the_nearest():
         ({"kind": "hinged", "points": ["a", "b", "c"]}, "did you mean 'hinge'"),
         ({"kind": "hinge", "points": ["a", "b"]}, "needs 'points' with 3"),
         ({"kind": "hinge", "points": ["a", "b", "c"], "axis": "b"}, "expected 'estimate', three numbers"),
-        ({"kind": "angle", "points": ["a", "b", "c"], "axes": 1}, "the option 'axes'"),
+        ({"kind": "angle", "points": ["a", "b", "c"], "axes": 1}, "has no option 'axes'"),
         (("a", "a", "b"), "same keypoint twice"),
         ({"kind": "segments", "proximal": {}}, "needs 'proximal"),
         ("a-b-c", "expected keypoints"),
