@@ -5,6 +5,7 @@ Most points have no outlier and need no more than this; the others go on in `_ke
 
 import math
 
+import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import project_with_jacobian
@@ -51,8 +52,10 @@ def _project_block(K, d, fisheye, limit, R, t, X, n, rows):
     if plain:
         _project_plain(K, d, limit, R, t, X, n, rows)
         return
+    point = np.empty(3)
     for i in range(n):
-        row = project_with_jacobian(K, d, fisheye, limit, R, t, X[:, i])
+        point[0], point[1], point[2] = X[0, i], X[1, i], X[2, i]
+        row = project_with_jacobian(K, d, fisheye, limit, R, t, point)
         rows[0, i], rows[1, i], rows[2, i], rows[3, i] = row[0], row[1], row[2], row[3]
         rows[4, i], rows[5, i], rows[6, i], rows[7, i] = row[4], row[5], row[6], row[7]
 

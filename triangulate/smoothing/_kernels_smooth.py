@@ -176,8 +176,10 @@ def track_evidence(information, vector, gram, precision, anchor):
     """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
     band = track_band(information, gram, precision, anchor)
     log_posterior = cholesky_band(band)
-    prior = precision * gram
-    prior[:, 0] += anchor
+    prior = np.empty(gram.shape)
+    for f in range(gram.shape[0]):
+        for j in range(gram.shape[1]):
+            prior[f, j] = precision * gram[f, j] + (anchor if j == 0 else 0.0)
     log_prior = cholesky_band(prior)
     n, width = band.shape[0], band.shape[1] - 1
     z = vector.copy().reshape(-1)
