@@ -10,7 +10,6 @@ import numpy as np
 
 from ..numerics.arrays import Array
 from .solver import _kernels_bundle as kernels
-from .solver.bundle_adjustment import tilt_matrices
 from .solver.covariance import N_CAMERA
 from .workflow import Calibration
 
@@ -81,7 +80,7 @@ def _jacobians(calibration: Calibration, points_3d: Array) -> Array:
         lens[0, 4 : 4 + len(camera.distortion)] = camera.distortion
         visible = np.asarray(np.isfinite(camera.project(points_3d)).all(axis=-1))
         X = np.where(visible[:, None], X, np.nan)
-        J = kernels.projection_derivatives(lens[0], camera.model == "fisheye", True, tilt_matrices(lens)[0], X)
+        J = kernels.projection_derivatives(lens[0], camera.model == "fisheye", X)
         J[:, 0] *= -1.0 if camera.mirrored else 1.0
         rows.append(np.where(visible[:, None, None], J, np.nan))
     return np.stack(rows)

@@ -18,69 +18,161 @@ _MAX_ITERATIONS = 50
 _TOLERANCE = 1e-15
 
 
-@njit(cache=True)
-def distort_pinhole(x, y, d):
-    """Distorted normalised coordinates and their Jacobian: (xd, yd, dxd/dx, dxd/dy, dyd/dx, dyd/dy)."""
+@njit(cache=True, error_model="numpy")
+def _radial_tangential(x, y, radial, slope, p1, p2):
+    """Radial factor (`slope`: twice its derivative by r2) and tangential terms: (xd, yd, dxd/dx, dxd/dy, dyd/dy).
+
+    dyd/dx equals dxd/dy: both terms are gradients.
+    """
+    xx, xy, yy = x * x, x * y, y * y
+    return (
+        x * radial + 2.0 * p1 * xy + p2 * (3.0 * xx + yy),
+        y * radial + p1 * (xx + 3.0 * yy) + 2.0 * p2 * xy,
+        radial + xx * slope + 2.0 * p1 * y + 6.0 * p2 * x,
+        xy * slope + 2.0 * p1 * x + 2.0 * p2 * y,
+        radial + yy * slope + 6.0 * p1 * y + 2.0 * p2 * x,
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def distort_five(x, y, k1, k2, p1, p2, k3):
+    """As `distort_pinhole` for five coefficients, without division and branch, so that loops over points vectorise.
+
+    `triangulate_dlt` takes 9 ms for 40,000 points in 6 cameras with it and 41 ms with `distort_pinhole`,
+    `triangulate_ransac` 83 and 154 ms. Returns (xd, yd, dxd/dx, dxd/dy = dyd/dx, dyd/dy).
+    """
     r2 = x * x + y * y
-    top = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
+    radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    slope = 2.0 * (k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3))
+    return _radial_tangential(x, y, radial, slope, p1, p2)
+
+
+@njit(cache=True, error_model="numpy")
+def _rational(r2, d):
+    """Radial factor of the rational model, twice its derivative by r2, and its denominator."""
     bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
-    radial = top / bottom
+    radial = (1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))) / bottom
     top_slope = d[0] + r2 * (2.0 * d[1] + r2 * 3.0 * d[4])
     bottom_slope = d[5] + r2 * (2.0 * d[6] + r2 * 3.0 * d[7])
-    slope = 2.0 * (top_slope - radial * bottom_slope) / bottom
-    p1, p2 = d[2], d[3]
-    xd = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) + r2 * (d[8] + r2 * d[9])
-    yd = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y + r2 * (d[10] + r2 * d[11])
+    return radial, 2.0 * (top_slope - radial * bottom_slope) / bottom, bottom
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _distort_untilted(x, y, d):
+    """As `distort_pinhole`, before the tilted sensor; inlined, else `triangulate_dlt` takes 19 % longer."""
+    r2 = x * x + y * y
+    radial, slope, _ = _rational(r2, d)
+    xd, yd, xx, xy, yy = _radial_tangential(x, y, radial, slope, d[2], d[3])
     prism_x = 2.0 * (d[8] + 2.0 * r2 * d[9])
     prism_y = 2.0 * (d[10] + 2.0 * r2 * d[11])
-    xx = radial + x * x * slope + 2.0 * p1 * y + 6.0 * p2 * x + prism_x * x
-    xy = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y + prism_x * y
-    yx = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y + prism_y * x
-    yy = radial + y * y * slope + 6.0 * p1 * y + 2.0 * p2 * x + prism_y * y
+    xd += r2 * (d[8] + r2 * d[9])
+    yd += r2 * (d[10] + r2 * d[11])
+    return xd, yd, xx + prism_x * x, xy + prism_x * y, xy + prism_y * x, yy + prism_y * y
+
+
+@njit(cache=True, error_model="numpy")
+def distort_pinhole(x, y, d):
+    """Distorted normalised coordinates and their Jacobian: (xd, yd, dxd/dx, dxd/dy, dyd/dx, dyd/dy)."""
+    xd, yd, xx, xy, yx, yy = _distort_untilted(x, y, d)
     if d[12] == 0.0 and d[13] == 0.0:
         return xd, yd, xx, xy, yx, yy
-    return _tilt(xd, yd, xx, xy, yx, yy, d[12], d[13])
-
-
-@njit(cache=True)
-def _tilt(x, y, xx, xy, yx, yy, tau_x, tau_y):
-    """The tilted sensor (Scheimpflug) after the lens; OpenCV's matTilt, applied to a point and its Jacobian."""
-    cx, sx, cy, sy = math.cos(tau_x), math.sin(tau_x), math.cos(tau_y), math.sin(tau_y)
-    # rotation Ry Rx, then the projection back on the plane z = 1 along the optical axis
-    r00, r01, r02 = cy, sy * sx, -sy * cx
-    r11, r12 = cx, sx
-    r20, r21, r22 = sy, -cy * sx, cy * cx
-    m00, m01, m02 = r22 * r00 - r02 * r20, r22 * r01 - r02 * r21, r22 * r02 - r02 * r22
-    m10, m11, m12 = -r12 * r20, r22 * r11 - r12 * r21, r22 * r12 - r12 * r22
-    u = m00 * x + m01 * y + m02
-    v = m10 * x + m11 * y + m12
-    w = r20 * x + r21 * y + r22
-    u, v = u / w, v / w
-    ux, uy = (m00 - u * r20) / w, (m01 - u * r21) / w
-    vx, vy = (m10 - v * r20) / w, (m11 - v * r21) / w
+    u, v, ux, uy, vx, vy = _tilt(xd, yd, d[12], d[13])
     return u, v, ux * xx + uy * yx, ux * xy + uy * yy, vx * xx + vy * yx, vx * xy + vy * yy
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
+def _tilt(x, y, tau_x, tau_y):
+    """Image on the tilted sensor (Scheimpflug; OpenCV's matTilt), and its Jacobian: (u, v, ux, uy, vx, vy).
+
+    (x, y, 1) is rotated by R = Ry Rx, projected, scaled by R[2, 2] and shifted back by R[:2, 2].
+    """
+    cx, sx, cy, sy = math.cos(tau_x), math.sin(tau_x), math.cos(tau_y), math.sin(tau_y)
+    w = sy * x - cy * sx * y + cy * cx
+    a, b = (cy * x + sy * sx * y - sy * cx) / w, (cx * y + sx) / w
+    scale = cy * cx / w
+    u, v = cy * cx * a + sy * cx, cy * cx * b - sx
+    return u, v, scale * (cy - a * sy), scale * sx * (sy + a * cy), -scale * b * sy, scale * (cx + b * cy * sx)
+
+
+@njit(cache=True, error_model="numpy")
+def _tilt_by_angles(x, y, tau_x, tau_y):
+    """(du/dtau_x, dv/dtau_x, du/dtau_y, dv/dtau_y) of `_tilt`."""
+    cx, sx, cy, sy = math.cos(tau_x), math.sin(tau_x), math.cos(tau_y), math.sin(tau_y)
+    w = sy * x - cy * sx * y + cy * cx
+    a, b = (cy * x + sy * sx * y - sy * cx) / w, (cx * y + sx) / w
+    scale, across = cy * cx / w, cx * y + sx
+    u = cy * cx * a + sy * cx
+    return (
+        -cy * sx * a + scale * (sy + a * cy) * across - sy * sx,
+        -cy * sx * b + scale * (cx - sx * y + b * cy * across) - cx,
+        -a * u,
+        -b * u,
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def _equidistant(theta, d):
+    """theta_d = theta (1 + k1 theta^2 + ... + k4 theta^8) and its derivative."""
+    q = theta * theta
+    theta_d = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
+    return theta_d, 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
+
+
+@njit(cache=True, error_model="numpy")
 def distort_fisheye(x, y, d):
-    """As `distort_pinhole`, for the equidistant model: theta_d = theta (1 + k1 theta^2 + ... + k4 theta^8)."""
+    """As `distort_pinhole`, for the equidistant model."""
     r = math.sqrt(x * x + y * y)
     if r < 1e-9:
         return x, y, 1.0, 0.0, 0.0, 1.0
-    theta = math.atan(r)
-    q = theta * theta
-    theta_d = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
-    theta_slope = 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
+    theta_d, theta_slope = _equidistant(math.atan(r), d)
     scale = theta_d / r
     slope = (theta_slope / (1.0 + r * r) - scale) / (r * r)
     return x * scale, y * scale, scale + x * x * slope, x * y * slope, x * y * slope, scale + y * y * slope
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def distort(x, y, d, fisheye):
     if fisheye:
         return distort_fisheye(x, y, d)
     return distort_pinhole(x, y, d)
+
+
+@njit(cache=True, error_model="numpy")
+def distort_with_derivatives(x, y, d, fisheye, tilted, D):
+    """Distorted normalised coordinates; D (2, 16) receives their derivatives by (x, y) and the 14 coefficients.
+
+    tilted: whether the derivatives by tau_x and tau_y are needed; without it both must be 0.
+    """
+    D[:] = 0.0
+    r2 = x * x + y * y
+    if fisheye:
+        u, v, D[0, 0], D[0, 1], D[1, 0], D[1, 1] = distort_fisheye(x, y, d)
+        r = math.sqrt(r2)
+        theta = math.atan(r)
+        power = theta / r if r > 1e-9 else 0.0
+        for i in range(4):
+            power *= theta * theta
+            D[0, 2 + i], D[1, 2 + i] = x * power, y * power
+        return u, v
+    u, v, D[0, 0], D[0, 1], D[1, 0], D[1, 1] = _distort_untilted(x, y, d)
+    radial, _, bottom = _rational(r2, d)
+    power = 1.0 / bottom
+    for i in range(3):
+        power *= r2
+        k, m = 2 + (i if i < 2 else 4), 7 + i
+        D[0, k], D[1, k] = x * power, y * power
+        D[0, m], D[1, m] = -x * radial * power, -y * radial * power
+    D[0, 4], D[1, 4] = 2.0 * x * y, r2 + 2.0 * y * y
+    D[0, 5], D[1, 5] = r2 + 2.0 * x * x, 2.0 * x * y
+    D[0, 10], D[0, 11], D[1, 12], D[1, 13] = r2, r2 * r2, r2, r2 * r2
+    if not tilted:
+        return u, v
+    D[0, 14], D[1, 14], D[0, 15], D[1, 15] = _tilt_by_angles(u, v, d[12], d[13])
+    u, v, ux, uy, vx, vy = _tilt(u, v, d[12], d[13])
+    for i in range(14):
+        a, b = D[0, i], D[1, i]
+        D[0, i], D[1, i] = ux * a + uy * b, vx * a + vy * b
+    return u, v
 
 
 @njit(cache=True)
@@ -98,9 +190,8 @@ def _undistort_fisheye(xd, yd, d, limit):
     theta = min(theta_d, limit)
     low, high = 0.0, limit
     for _ in range(_MAX_ITERATIONS):
-        q = theta * theta
-        value = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3])))) - theta_d
-        slope = 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
+        value, slope = _equidistant(theta, d)
+        value -= theta_d
         if value > 0.0:
             high = theta
         else:
@@ -111,15 +202,13 @@ def _undistort_fisheye(xd, yd, d, limit):
         step, theta = abs(new - theta), new
         if step < _TOLERANCE:
             break
-    q = theta * theta
-    back = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
-    if abs(back - theta_d) > 1e-12 * max(1.0, theta_d) or theta >= 0.5 * math.pi:
+    if abs(_equidistant(theta, d)[0] - theta_d) > 1e-12 * max(1.0, theta_d) or theta >= 0.5 * math.pi:
         return math.nan, math.nan
     scale = math.tan(theta) / theta_d
     return xd * scale, yd * scale
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _newton(x, y, xd, yd, d, limit):
     """Newton on the two-dimensional distortion from the start (x, y); NaN where it leaves the domain or stalls."""
     for _ in range(_MAX_ITERATIONS):
@@ -148,10 +237,7 @@ def _radial_start(xd, yd, d, limit):
     low, high = 0.0, min(limit, 1e3)
     for _ in range(60):
         r = 0.5 * (low + high)
-        r2 = r * r
-        top = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
-        bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
-        if r * top / bottom < rd:
+        if r * _rational(r * r, d)[0] < rd:
             low = r
         else:
             high = r

@@ -3,7 +3,7 @@
 A view is one camera's sight of the board in one frame. Its local unknowns are the lens (fx, fy, cx, cy and 14
 coefficients, of which `free` are estimated) and a small motion of the board in the camera's own frame,
 x -> x + rotation x x + translation; how that motion follows from the camera's and the board's pose is the caller's.
-Distortion in OpenCV's order, the fisheye model equidistant (Kannala and Brandt 2006); formulas in `_kernels.py`.
+The lens models are those of `cameras/_kernels_lenses.py`.
 """
 
 import math
@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+from ...cameras._kernels_lenses import distort_with_derivatives
 
 N_LENS = 18
 
@@ -20,8 +22,7 @@ class Lenses(NamedTuple):
 
     lens: np.ndarray  # (n_lenses, 18) fx, fy, cx, cy and 14 coefficients
     fisheye: np.ndarray  # (n_lenses,) bool
-    tilted: np.ndarray  # (n_lenses,) bool, whether `tilt` is used
-    tilt: np.ndarray  # (n_lenses, 3, 3, 3) the tilted sensor's homography and its derivatives by tau_x and tau_y
+    tilted: np.ndarray  # (n_lenses,) bool, whether tau_x and tau_y move or are not 0
 
 
 class PosedViews(NamedTuple):
@@ -35,84 +36,9 @@ class PosedViews(NamedTuple):
 
 
 @njit(cache=True)
-def lens_derivatives(x, y, d, fisheye, tilted, tilt, D):
-    """Distorted normalised coordinates; D (2, 16) receives their derivatives by (x, y) and the 14 coefficients.
-
-    `tilt` (3, 3, 3): the tilted sensor's homography and its derivatives by tau_x and tau_y; used where `tilted`.
-    """
-    r2 = x * x + y * y
-    D[:] = 0.0
-    if fisheye:
-        r = math.sqrt(r2)
-        if r < 1e-9:
-            D[0, 0] = 1.0
-            D[1, 1] = 1.0
-            return x, y
-        theta = math.atan(r)
-        q = theta * theta
-        theta_d = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
-        theta_slope = 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
-        scale = theta_d / r
-        slope = (theta_slope / (1.0 + r2) - scale) / r2
-        D[0, 0], D[0, 1], D[1, 0], D[1, 1] = scale + x * x * slope, x * y * slope, x * y * slope, scale + y * y * slope
-        power = theta / r
-        for i in range(4):
-            power *= q
-            D[0, 2 + i] = x * power
-            D[1, 2 + i] = y * power
-        return x * scale, y * scale
-    r4 = r2 * r2
-    top = 1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))
-    bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
-    radial = top / bottom
-    slope = 2.0 * (
-        d[0] + r2 * (2.0 * d[1] + r2 * 3.0 * d[4]) - radial * (d[5] + r2 * (2.0 * d[6] + r2 * 3.0 * d[7]))
-    ) / bottom  # fmt: skip
-    p1, p2 = d[2], d[3]
-    u = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) + r2 * (d[8] + r2 * d[9])
-    v = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y + r2 * (d[10] + r2 * d[11])
-    prism_x, prism_y = 2.0 * (d[8] + 2.0 * r2 * d[9]), 2.0 * (d[10] + 2.0 * r2 * d[11])
-    shared = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y
-    D[0, 0] = radial + x * x * slope + 2.0 * p1 * y + 6.0 * p2 * x + prism_x * x
-    D[0, 1] = shared + prism_x * y
-    D[1, 0] = shared + prism_y * x
-    D[1, 1] = radial + y * y * slope + 6.0 * p1 * y + 2.0 * p2 * x + prism_y * y
-    power = 1.0 / bottom
-    for i in range(3):
-        power *= r2
-        k, m = 2 + (i if i < 2 else 4), 7 + i
-        D[0, k], D[1, k] = x * power, y * power
-        D[0, m], D[1, m] = -x * radial * power, -y * radial * power
-    D[0, 4], D[1, 4] = 2.0 * x * y, r2 + 2.0 * y * y
-    D[0, 5], D[1, 5] = r2 + 2.0 * x * x, 2.0 * x * y
-    D[0, 10], D[0, 11], D[1, 12], D[1, 13] = r2, r4, r2, r4
-    if not tilted:
-        return u, v
-    return _tilt_derivatives(u, v, tilt, D)
-
-
-@njit(cache=True)
-def _tilt_derivatives(x, y, tilt, D):
-    w = tilt[0, 2, 0] * x + tilt[0, 2, 1] * y + tilt[0, 2, 2]
-    u = (tilt[0, 0, 0] * x + tilt[0, 0, 1] * y + tilt[0, 0, 2]) / w
-    v = (tilt[0, 1, 0] * x + tilt[0, 1, 1] * y + tilt[0, 1, 2]) / w
-    ux, uy = (tilt[0, 0, 0] - u * tilt[0, 2, 0]) / w, (tilt[0, 0, 1] - u * tilt[0, 2, 1]) / w
-    vx, vy = (tilt[0, 1, 0] - v * tilt[0, 2, 0]) / w, (tilt[0, 1, 1] - v * tilt[0, 2, 1]) / w
-    for i in range(14):
-        a, b = D[0, i], D[1, i]
-        D[0, i], D[1, i] = ux * a + uy * b, vx * a + vy * b
-    for i in range(1, 3):
-        a = tilt[i, 0, 0] * x + tilt[i, 0, 1] * y + tilt[i, 0, 2]
-        b = tilt[i, 1, 0] * x + tilt[i, 1, 1] * y + tilt[i, 1, 2]
-        c = tilt[i, 2, 0] * x + tilt[i, 2, 1] * y + tilt[i, 2, 2]
-        D[0, 13 + i], D[1, 13 + i] = (a - u * c) / w, (b - v * c) / w
-    return u, v
-
-
-@njit(cache=True)
 def project_views(lenses, views, points):
     """Pixels (n_observations, 2) of the board's corners, at `points` (n_corners, 3) on it; NaN behind the camera."""
-    lens, fisheye, tilted, tilt = lenses
+    lens, fisheye, tilted = lenses
     R, t, lens_of, starts, corner = views
     pixels = np.empty((corner.shape[0], 2))
     D = np.empty((2, 16))
@@ -126,7 +52,7 @@ def project_views(lenses, views, points):
             if not Z > 0.0:
                 pixels[i] = math.nan
                 continue
-            u, v = lens_derivatives(X / Z, Y / Z, lens[c, 4:], fisheye[c], tilted[c], tilt[c], D)
+            u, v = distort_with_derivatives(X / Z, Y / Z, lens[c, 4:], fisheye[c], tilted[c], D)
             pixels[i, 0] = lens[c, 0] * u + lens[c, 2]
             pixels[i, 1] = lens[c, 1] * v + lens[c, 3]
     return pixels
@@ -141,7 +67,7 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
     out. With `shape`, also the products with the corners' own positions: B (n_views, P, 3 n_corners),
     C (n_corners, 3, 3), c (n_corners, 3).
     """
-    lens, fisheye, tilted, tilt = lenses
+    lens, fisheye, tilted = lenses
     R, t, lens_of, starts, corner = views
     n_views, n_free = starts.shape[0] - 1, free.shape[0]
     P = n_free + 6
@@ -162,7 +88,7 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
             z = R[view, 2, 0] * p[0] + R[view, 2, 1] * p[1] + R[view, 2, 2] * p[2]
             X, Y, Z = x + t[view, 0], y + t[view, 1], z + t[view, 2]
             a, e = X / Z, Y / Z
-            u, v = lens_derivatives(a, e, lens[c, 4:], fisheye[c], tilted[c], tilt[c], D)
+            u, v = distort_with_derivatives(a, e, lens[c, 4:], fisheye[c], tilted[c], D)
             for k in range(n_free):
                 f = free[k]
                 J[0, k] = u if f == 0 else (1.0 if f == 2 else (fx * D[0, f - 2] if f >= 4 else 0.0))
@@ -202,13 +128,13 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
 
 
 @njit(cache=True)
-def projection_derivatives(lens, fisheye, tilted, tilt, X):
+def projection_derivatives(lens, fisheye, X):
     """(n, 2, 24) derivatives of the pixels of camera-frame points X (n, 3) by the lens and a small motion."""
     J, D = np.zeros((X.shape[0], 2, N_LENS + 6)), np.empty((2, 16))
     for i in range(X.shape[0]):
         x, y, z = X[i]
         a, e = x / z, y / z
-        u, v = lens_derivatives(a, e, lens[4:], fisheye, tilted, tilt, D)
+        u, v = distort_with_derivatives(a, e, lens[4:], fisheye, True, D)
         J[i, 0, 0], J[i, 1, 1], J[i, 0, 2], J[i, 1, 3] = u, v, 1.0, 1.0
         for row in range(2):
             scale = lens[row]

@@ -180,26 +180,6 @@ def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
     )
 
 
-def tilt_matrices(lens: Array) -> Array:
-    """(n_lenses, 3, 3, 3): the tilted sensor's homography (OpenCV's matTilt) and its derivatives by tau_x, tau_y."""
-    flat = _tilt(0.0, 0.0)
-    return np.stack([_tilt(*row[16:18]) if row[16:18].any() else flat for row in lens])
-
-
-def _tilt(tau_x: float, tau_y: float) -> Array:
-    cx, sx, cy, sy = np.cos(tau_x), np.sin(tau_x), np.cos(tau_y), np.sin(tau_y)
-    X, dX = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]]), np.array([[0, 0, 0], [0, -sx, cx], [0, -cx, -sx]])
-    Y, dY = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]), np.array([[-sy, 0, -cy], [0, 0, 0], [cy, 0, -sy]])
-    R = Y @ X
-
-    def onto_plane(M):
-        return np.array([[M[2, 2], 0, -M[0, 2]], [0, M[2, 2], -M[1, 2]], [0, 0, 0]])
-
-    unit = np.diag([0.0, 0, 1])
-    Z = onto_plane(R) + unit
-    return np.stack([Z @ R, *(onto_plane(dR) @ R + Z @ dR for dR in (Y @ dX, dY @ X))])
-
-
 def view_poses(state: BundleState, views: Views) -> tuple[Array, Array]:
     """Board to camera, (n_views, 3, 3) and (n_views, 3)."""
     R, t = _before_motion(state, views)
@@ -232,7 +212,7 @@ def _delay_motion(state: BundleState, views: Views) -> Array:
 
 def _lenses(state: BundleState, spec: BundleSpec) -> kernels.Lenses:
     tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
-    return kernels.Lenses(state.lens, spec.fisheye, tilted, tilt_matrices(state.lens))
+    return kernels.Lenses(state.lens, spec.fisheye, tilted)
 
 
 def residuals_of(state: BundleState, spec: BundleSpec, views: Views) -> Array:

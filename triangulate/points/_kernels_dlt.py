@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ...cameras._kernels_lenses import undistort_normalised
+from ...cameras._kernels_lenses import distort_five, undistort_normalised
 from ...numerics._kernels_matrices import solve_symmetric_3x3
 
 BLOCK = 128  # points: their arrays stay in the fastest cache
@@ -23,14 +23,8 @@ def _newton_block(xd, yd, x, y, step, n, k1, k2, p1, p2, k3):
     for i in range(n):
         a, b, last = xd[i], yd[i], 0.0
         for _ in range(_NEWTON_STEPS):
-            r2 = a * a + b * b
-            radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-            slope = 2.0 * (k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3))
-            du = xd[i] - (a * radial + 2.0 * p1 * a * b + p2 * (r2 + 2.0 * a * a))
-            dv = yd[i] - (b * radial + p1 * (r2 + 2.0 * b * b) + 2.0 * p2 * a * b)
-            xx = radial + a * a * slope + 2.0 * p1 * b + 6.0 * p2 * a
-            xy = a * b * slope + 2.0 * p1 * a + 2.0 * p2 * b
-            yy = radial + b * b * slope + 6.0 * p1 * b + 2.0 * p2 * a
+            ad, bd, xx, xy, yy = distort_five(a, b, k1, k2, p1, p2, k3)
+            du, dv = xd[i] - ad, yd[i] - bd
             inverse = 1.0 / (xx * yy - xy * xy)
             da = (yy * du - xy * dv) * inverse
             db = (xx * dv - xy * du) * inverse

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ...cameras._kernels_lenses import project_with_jacobian
+from ...cameras._kernels_lenses import distort_five, project_with_jacobian
 from ...numerics._kernels_matrices import solve_symmetric_3x3
 
 FAR = 1e6  # energy of a point that a view cannot see
@@ -25,18 +25,11 @@ def _project_plain(K, d, limit, R, t, X, n, rows):
         per_z = 1.0 / z
         x = (R[0, 0] * X[0, i] + R[0, 1] * X[1, i] + R[0, 2] * X[2, i] + t[0]) * per_z
         y = (R[1, 0] * X[0, i] + R[1, 1] * X[1, i] + R[1, 2] * X[2, i] + t[1]) * per_z
-        r2 = x * x + y * y
-        radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-        slope = 2.0 * (k1 + r2 * (2.0 * k2 + r2 * 3.0 * k3))
-        xd = x * radial + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x)
-        yd = y * radial + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y
-        xx = radial + x * x * slope + 2.0 * p1 * y + 6.0 * p2 * x
-        xy = x * y * slope + 2.0 * p1 * x + 2.0 * p2 * y
-        yy = radial + y * y * slope + 6.0 * p1 * y + 2.0 * p2 * x
+        xd, yd, xx, xy, yy = distort_five(x, y, k1, k2, p1, p2, k3)
         ux, uy = (fx * xx + skew * xy) * per_z, (fx * xy + skew * yy) * per_z
         vx, vy = fy * xy * per_z, fy * yy * per_z
         uz, vz = -(ux * x + uy * y), -(vx * x + vy * y)
-        inside = z > 0.0 and r2 <= limit * limit
+        inside = z > 0.0 and x * x + y * y <= limit * limit
         rows[0, i] = fx * xd + skew * yd + cx if inside else math.nan
         rows[1, i] = fy * yd + cy
         for k in range(3):

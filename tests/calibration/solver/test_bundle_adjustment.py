@@ -17,7 +17,6 @@ from muybridge.calibration.solver.bundle_adjustment import (
     normal_equations,
     residuals_of,
     solve_arrow,
-    tilt_matrices,
     view_poses,
 )
 from muybridge.cameras.rotations import motion_matrix, moved, rotation_matrix, rotation_vector
@@ -127,7 +126,7 @@ def test_the_kernel_projects_as_the_camera_does(model, n):
     K = np.array([[lens[0, 0], 0, lens[0, 2]], [0, lens[0, 1], lens[0, 3]], [0, 0, 1]])
     camera = Camera("one", (640, 480), K, lens[0, 4 : 4 + n], np.eye(3), np.zeros(3), model)
     points = np.random.default_rng(0).uniform(-0.3, 0.3, (20, 3)) + np.array([0, 0, 1.0])
-    lenses = kernels.Lenses(lens, np.array([model == "fisheye"]), np.array([n == 14]), tilt_matrices(lens))
+    lenses = kernels.Lenses(lens, np.array([model == "fisheye"]), np.array([n == 14]))
     views = kernels.PosedViews(
         np.eye(3)[None], np.zeros((1, 3)), np.zeros(1, np.int64), np.array([0, 20]), np.arange(20)
     )
