@@ -54,7 +54,7 @@ def walking_animal(name: str, swing: str, noise: float, fps: float, seed: int, s
 
 
 def event_errors(name: str, swing: str, noise: float, fps: float, seed: int):
-    """Errors of all events and their claimed standard deviations in frames, share of the strides found, and named."""
+    """Errors of all events and their standard deviations in frames, share of the strides found, and named."""
     pose, events = walking_animal(name, swing, noise, fps, seed)
     strides = gait(pose, {limb: limb for limb in LIMBS}).strides
     errors, stds, expected = [], [], 0
@@ -93,7 +93,7 @@ def attainable_std(name: str, swing: str, noise: float, fps: float, n_strides: i
 
 def accuracy_of_gait(full: bool, seed: int) -> None:
     noises = (1.0, 2.0, 5.0) if full else (2.0,)
-    what = "share within a frame | in claimed 95 % intervals | least std possible (frames)"
+    what = "share within a frame | in 95 % intervals | least std possible (frames)"
     print(f"\nGait events at 120 Hz, seed {seed}: {what}")
     print(f"{'noise mm, swing':<30}" + "".join(f"{name:>21}" for name in GAITS))
     for noise in noises:

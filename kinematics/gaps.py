@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from ..timeseries import gaps, medians
@@ -51,9 +50,7 @@ def interpolate_gaps(pose: xr.Dataset, max_gap: float) -> xr.Dataset:
     >>> filled["position"].values[1, 0], filled["interpolated"].values[:, 0]
     (array([1., 1., 1.]), array([False,  True, False]))
     """
-    points = points_of(pose)
-    filled = gaps.interpolate_gaps(points, max_gap, times=times_of(pose))
-    interpolated = np.isnan(points).any(axis=-1) & np.isfinite(filled).all(axis=-1)
+    filled, interpolated = gaps.filled_gaps(points_of(pose), times_of(pose), max_gap)
     position = pose["position"].copy(data=filled)
     return pose.assign(position=position, interpolated=(("time", "keypoint"), interpolated, {"units": "1"}))
 

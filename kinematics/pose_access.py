@@ -70,19 +70,30 @@ def _refuse_infinite(position: xr.DataArray) -> None:
         )
 
 
+def named_options(function: Callable) -> Callable:
+    """Let a labelled function refuse an unknown option with the nearest name it has."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def with_names(*arguments, **options):
+        for name in options:
+            if name not in known:
+                hint = nearest(name, known[1:])
+                raise DatasetError(f"{function.__name__} has no option '{name}'{hint}; known: {known[1:]}")
+        return function(*arguments, **options)
+
+    return with_names
+
+
 def per_individual(function: Callable) -> Callable:
     """Let a labelled function of one animal take several: called for each `individual`, results stacked.
 
-    Its options are checked by name, too.
+    It refuses unknown options by name, too.
     """
-    known = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
+    function = named_options(function)
 
     @functools.wraps(function)
     def for_all(pose: xr.Dataset | xr.DataArray, *arguments, **options) -> xr.Dataset:
-        for name in options:
-            if name not in known and name != "pose":
-                hint = nearest(name, known)
-                raise DatasetError(f"{function.__name__} has no option '{name}'{hint}; known: {known}")
         pose = checked(pose)
         if "individual" not in pose.dims:
             return function(pose, *arguments, **options)

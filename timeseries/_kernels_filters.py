@@ -110,8 +110,11 @@ def _solve(M, b):
 
 
 @njit(cache=True, nogil=True)
-def fill_gaps(points, times, max_gap, out):
-    """Copy points (n_frames, n_points, n_axes), with straight lines over gaps of at most `max_gap` seconds."""
+def fill_gaps(points, times, max_gap, out, filled):
+    """Copy points (n_frames, n_points, n_axes), with straight lines over gaps of at most `max_gap` seconds.
+
+    `filled` (n_frames, n_points), False at first, is set where a gap was bridged.
+    """
     n_frames, n_points, n_axes = points.shape
     last = np.full(n_points, -1)
     for t in range(n_frames):
@@ -132,6 +135,7 @@ def fill_gaps(points, times, max_gap, out):
             ):
                 continue
             for s in range(before + 1, t):
+                filled[s, k] = True
                 share = (times[s] - times[before]) / (times[t] - times[before])
                 for c in range(n_axes):
                     out[s, k, c] = (1 - share) * points[before, k, c] + share * points[t, k, c]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets import Array
 from ._kernels_filters import fill_gaps
@@ -58,15 +59,20 @@ def interpolate_gaps(
     >>> interpolate_gaps(x, 0.01, fps=100)[:, 0]
     array([ 0.,  1.,  2., nan, nan,  5.])
     """
-    if not max_gap >= 0:
-        raise ValueError(f"max_gap must not be negative (seconds), got {max_gap!r}")
     if times is None:
         values, times = values_and_times(points_3d, fps)
     else:
         values, times = np.asarray(points_3d, dtype=float), np.asarray(times, dtype=float)
     if times.shape != (len(values),) or (np.diff(times) <= 0).any():
         raise ValueError(f"times must be {len(values)} increasing seconds, got shape {times.shape}")
+    return filled_gaps(values, times, max_gap)[0]
+
+
+def filled_gaps(values: Array, times: Array, max_gap: float) -> tuple[Array, NDArray[np.bool_]]:
+    """Values (n_frames, ..., n_axes) with gaps of at most `max_gap` seconds bridged, and where (n_frames, ...)."""
+    if not max_gap >= 0:
+        raise ValueError(f"max_gap must not be negative (seconds), got {max_gap!r}")
     flat = np.ascontiguousarray(values).reshape(len(values), math.prod(values.shape[1:-1]), values.shape[-1])
-    filled = np.empty_like(flat)
-    fill_gaps(flat, times, max_gap + ROUNDING * frame_interval(times), filled)
-    return filled.reshape(values.shape)
+    out, filled = np.empty_like(flat), np.zeros(flat.shape[:2], dtype=np.bool_)
+    fill_gaps(flat, times, max_gap + ROUNDING * frame_interval(times), out, filled)
+    return out.reshape(values.shape), filled.reshape(values.shape[:-1])

@@ -16,7 +16,7 @@ ROUNDING = 1e-3  # share of a frame interval: times written with few decimals di
 
 def values_and_times(points_3d: Array | xr.Dataset | xr.DataArray, fps: float | None) -> tuple[Array, Array]:
     """(n_frames, ...) values, time first and space last, and (n_frames,) seconds of an array, Dataset or DataArray."""
-    if hasattr(points_3d, "dims"):
+    if not isinstance(points_3d, np.ndarray) and hasattr(points_3d, "dims"):
         position = points_3d["position"] if hasattr(points_3d, "data_vars") else points_3d
         position = position.transpose("time", ..., *(dim for dim in position.dims if dim == "space"))  # type: ignore[union-attr]
         return np.asarray(position.values, dtype=float), np.asarray(points_3d["time"].values, dtype=float)  # type: ignore[call-overload]

@@ -11,7 +11,7 @@ import xarray as xr
 
 from ...datasets import Array, DatasetError
 from ..derivatives import motion_of
-from ..pose_access import checked, keypoint_indices, times_of, unit_of, up_of
+from ..pose_access import checked, keypoint_indices, named_options, times_of, unit_of, up_of
 from .contact_states import Contact, find_contacts
 from .gait_names import limb_roles, name_gait
 
@@ -79,10 +79,14 @@ class Gait:
         Gait
             Its contacts, strides and phases.
         """
-        tables = [table[table["individual"] == name].reset_index(drop=True) for table in (self.strides, self.phases)]
-        return Gait(self.contact.sel(individual=name), *tables, self.reference)
+        strides, phases = (
+            pd.DataFrame(table[table["individual"] == name]).reset_index(drop=True)
+            for table in (self.strides, self.phases)
+        )
+        return Gait(self.contact.sel(individual=name), strides, phases, self.reference)
 
 
+@named_options
 def gait(
     pose: xr.Dataset,
     limbs: Mapping[str, str],
@@ -148,11 +152,9 @@ def gait(
         for name in pose["individual"].values
     }
     contact = xr.concat([part.contact for part in parts.values()], dim=pose["individual"], join="exact")
-    tables = [
-        pd.concat([getattr(part, table).assign(individual=name) for name, part in parts.items()], ignore_index=True)
-        for table in ("strides", "phases")
-    ]
-    return Gait(contact, *tables, next(iter(parts.values())).reference)
+    strides = pd.concat([part.strides.assign(individual=name) for name, part in parts.items()], ignore_index=True)
+    phases = pd.concat([part.phases.assign(individual=name) for name, part in parts.items()], ignore_index=True)
+    return Gait(contact, strides, phases, next(iter(parts.values())).reference)
 
 
 def _gait_of_one(
