@@ -1,47 +1,37 @@
-"""Forward-backward pass of a two-state hidden Markov model; log domain is not needed, each step is normalised."""
+"""Forward-backward recursions of a hidden Markov model; each step is normalised, so that nothing underflows."""
 
-import math
-
-import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True)
-def forward_backward(log_likelihood, stay, probability):
-    """Probability of state 1 at every frame, (n,); returns expected stays and the log evidence.
+@njit(cache=True, nogil=True, error_model="numpy")
+def forward_backward(likelihood, initial, transitions, transposed, forward, after, scale):
+    """Fill forward (n, S), the state probabilities given the frames so far, after (n, S), the likelihood of all later
+    frames over that of the forward pass, and scale (n,), the likelihood of each frame given those before.
 
-    log_likelihood (n, 2); stay (2,): probability to stay in each state. The expected numbers of stays and of visits,
-    (2, 2), are what the next estimate of `stay` needs.
+    likelihood (n, S), initial (S,), transitions (S, S) from row to column, and the same transposed: both passes then
+    run along rows, which the compiler vectorises.
     """
-    n = log_likelihood.shape[0]
-    forward, scale = np.empty((n, 2)), np.empty(n)
-    weight = np.empty((n, 2))
-    evidence = 0.0
+    n, n_states = likelihood.shape
     for t in range(n):
-        top = max(log_likelihood[t, 0], log_likelihood[t, 1])
-        evidence += top
         total = 0.0
-        for s in range(2):
-            weight[t, s] = math.exp(log_likelihood[t, s] - top)
-            if t == 0:
-                prior = 0.5
-            else:
-                prior = forward[t - 1, s] * stay[s] + forward[t - 1, 1 - s] * (1.0 - stay[1 - s])
-            forward[t, s] = prior * weight[t, s]
+        for s in range(n_states):
+            forward[t, s] = initial[s] if t == 0 else 0.0
+        if t > 0:
+            for r in range(n_states):
+                before = forward[t - 1, r]
+                for s in range(n_states):
+                    forward[t, s] += before * transitions[r, s]
+        for s in range(n_states):
+            forward[t, s] *= likelihood[t, s]
             total += forward[t, s]
-        scale[t] = total
-        evidence += math.log(total)
-        forward[t, 0] /= total
-        forward[t, 1] /= total
-    counts = np.zeros((2, 2))
-    b0, b1 = 1.0, 1.0
-    probability[n - 1] = forward[n - 1, 1]
-    for t in range(n - 2, -1, -1):
-        w0, w1 = weight[t + 1, 0] * b0 / scale[t + 1], weight[t + 1, 1] * b1 / scale[t + 1]
-        counts[0, 0] += forward[t, 0] * stay[0] * w0
-        counts[1, 0] += forward[t, 1] * stay[1] * w1
-        b0, b1 = stay[0] * w0 + (1 - stay[0]) * w1, stay[1] * w1 + (1 - stay[1]) * w0
-        counts[0, 1] += forward[t, 0] * b0
-        counts[1, 1] += forward[t, 1] * b1
-        probability[t] = forward[t, 1] * b1
-    return counts, evidence
+        scale[t] = max(total, 1e-300)
+        for s in range(n_states):
+            forward[t, s] /= scale[t]
+    for t in range(n - 1, -1, -1):
+        for s in range(n_states):
+            after[t, s] = 1.0 if t == n - 1 else 0.0
+        if t < n - 1:
+            for r in range(n_states):
+                weight = likelihood[t + 1, r] * after[t + 1, r] / scale[t + 1]
+                for s in range(n_states):
+                    after[t, s] += weight * transposed[r, s]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...datasets import Array
-from ...numerics._kernels_hidden_markov import forward_backward
+from ...numerics.hidden_markov import forward_backward
 from ...timeseries.sampling import frame_interval
 from .event_times import Foot, refine_events
 
@@ -89,9 +89,11 @@ def stance_probability(features: Array, interval: float) -> Array:
         log_likelihood = np.zeros((len(features), 2))
         for state, weight in enumerate((there - weights, weights)):
             log_likelihood[there, state] = _log_gaussian(seen, weight[there])
-        counts, evidence = forward_backward(log_likelihood, stay, weights)
-        stay = np.clip(counts[:, 0] / np.maximum(counts[:, 1], 1e-9), 0.5, max(0.5, 1 - interval / LONGEST_PHASE))
-        probability, weights = weights.copy(), weights * there
+        transitions = np.array([[stay[0], 1 - stay[0]], [1 - stay[1], stay[1]]])
+        probabilities, counts, evidence = forward_backward(log_likelihood, np.full(2, 0.5), transitions)
+        stay = np.diag(counts) / np.maximum(counts.sum(axis=1), 1e-9)
+        stay = np.clip(stay, 0.5, max(0.5, 1 - interval / LONGEST_PHASE))
+        probability, weights = probabilities[:, 1], probabilities[:, 1] * there
         if abs(evidence - last) < 1e-4 * max(1.0, abs(evidence)):
             break
         last = evidence

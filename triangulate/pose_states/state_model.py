@@ -16,6 +16,7 @@ from scipy.special import i0e, i1e, logsumexp
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.clustering import k_means
+from ...numerics.hidden_markov import forward_backward
 
 _LARGEST_CONCENTRATION = 2000.0  # a standard deviation of 1.3 degrees
 _STARTS = 3
@@ -36,6 +37,10 @@ class StateModel:
     @property
     def n_states(self) -> int:
         return len(self.probabilities)
+
+    def forward_backward(self, log_evidence: Array) -> tuple[Array, Array, float]:
+        """State probabilities (n_frames, n_states), expected transitions, and the log likelihood."""
+        return forward_backward(log_evidence, self.probabilities, self.transitions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,32 +91,6 @@ def weigh_states(directions: Array, model: StateModel, weights: Array | None = N
     log_evidence = weights @ log_normaliser(model.concentrations).T + C + np.log(i0) + R
     mean = i1e(R) / (i0 * np.maximum(R, 1e-12))
     return Evidence(log_evidence, mean * A, mean * B)
-
-
-def responsibilities(log_evidence: Array, model: StateModel) -> tuple[Array, Array, float]:
-    """Forward-backward: state probabilities (n_frames, n_states), expected transitions, and the log likelihood."""
-    n_frames, n_states = log_evidence.shape
-    top = log_evidence.max(axis=1, keepdims=True, initial=-np.inf)
-    likelihood = np.exp(log_evidence - top)
-    forward, scale = np.empty((n_frames, n_states)), np.empty(n_frames)
-    predicted = model.probabilities
-    for t in range(n_frames):
-        joint = predicted * likelihood[t]
-        scale[t] = max(joint.sum(), 1e-300)
-        forward[t] = joint / scale[t]
-        predicted = forward[t] @ model.transitions
-    after = np.ones(n_states)
-    gamma, counts = np.empty_like(forward), np.zeros((n_states, n_states))
-    messages = np.empty_like(forward)
-    for t in range(n_frames - 1, -1, -1):
-        gamma[t] = forward[t] * after
-        after_likelihood = likelihood[t] * after / scale[t]
-        messages[t] = after_likelihood
-        after = model.transitions @ after_likelihood
-    if n_frames > 1:
-        counts = model.transitions * (forward[:-1].T @ messages[1:])
-    gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
-    return gamma, counts, float(np.log(scale).sum() + top.sum())
 
 
 def expected_directions(gamma: Array, evidence: Evidence, model: StateModel) -> Array:
@@ -194,7 +173,7 @@ def _iterate(directions: Array, model: StateModel, contiguous: bool, iterations:
     for _ in range(iterations):
         evidence = weigh_states(directions, model)
         if contiguous:
-            gamma, counts, likelihood = responsibilities(evidence.log_evidence, model)
+            gamma, counts, likelihood = model.forward_backward(evidence.log_evidence)
         else:
             weighted = evidence.log_evidence + np.log(np.maximum(model.probabilities, 1e-300))
             total = logsumexp(weighted, axis=1, keepdims=True)

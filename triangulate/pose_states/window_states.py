@@ -16,7 +16,6 @@ from .state_model import (
     bone_directions,
     expected_directions,
     mean_headings,
-    responsibilities,
     upright,
     weigh_states,
 )
@@ -70,7 +69,7 @@ class Poser:
     def states(self, points_3d: Array, weights: Array | None = None) -> tuple[Array, Array]:
         """State probabilities (n_frames, n_states) and headings (n_frames,) given the points."""
         evidence = weigh_states(self.directions(points_3d), self.model, weights)
-        gamma = responsibilities(evidence.log_evidence, self.model)[0]
+        gamma = self.model.forward_backward(evidence.log_evidence)[0]
         return gamma, mean_headings(gamma, evidence)
 
     def pull_of(self, points_3d: Array) -> Pull:
@@ -79,7 +78,7 @@ class Poser:
 
         def pull(points_3d: Array, frames: slice = slice(None)) -> Directions:
             evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
-            gamma = responsibilities(evidence.log_evidence, self.model)[0]
+            gamma = self.model.forward_backward(evidence.log_evidence)[0]
             natural = expected_directions(gamma, evidence, self.model) @ self.rotation
             return Directions(self.pairs, FRESH * weights[frames, :, None] * natural)
 

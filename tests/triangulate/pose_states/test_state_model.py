@@ -14,7 +14,6 @@ from muybridge.triangulate.pose_states.state_model import (
     expected_directions,
     log_normaliser,
     mean_headings,
-    responsibilities,
     upright,
     weigh_states,
 )
@@ -66,7 +65,7 @@ def test_the_density_of_a_direction_integrates_to_one():
 def test_states_equal_the_sum_over_all_paths():
     rng = np.random.default_rng(1)
     model, log_evidence = model_of(rng), rng.normal(size=(4, 3))
-    gamma, counts, likelihood = responsibilities(log_evidence, model)
+    gamma, counts, likelihood = model.forward_backward(log_evidence)
     paths = list(itertools.product(range(3), repeat=4))
     weights = np.array([
         np.log(model.probabilities[p[0]]) + sum(np.log(model.transitions[a, b]) for a, b in itertools.pairwise(p))
@@ -107,6 +106,6 @@ def test_missing_bones_say_nothing_and_the_heading_follows_the_turn():
     )
     here, there = weigh_states(d, model), weigh_states(d @ about_z(0.7).T, model)
     np.testing.assert_allclose(there.log_evidence, here.log_evidence, atol=1e-9)
-    gamma = responsibilities(here.log_evidence, model)[0]
+    gamma = model.forward_backward(here.log_evidence)[0]
     turned = mean_headings(gamma, there) - mean_headings(gamma, here)
     np.testing.assert_allclose(np.angle(np.exp(1j * turned)), 0.7, atol=1e-9)

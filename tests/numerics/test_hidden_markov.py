@@ -1,0 +1,33 @@
+"""Forward-backward against the sum over all paths."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from muybridge.numerics.hidden_markov import forward_backward
+
+
+@pytest.mark.parametrize(("n_frames", "n_states"), [(9, 2), (6, 3), (1, 2)])
+def test_forward_backward_equals_the_sum_over_all_paths(n_frames, n_states):
+    rng = np.random.default_rng(2)
+    log_likelihood = rng.normal(size=(n_frames, n_states))
+    initial, transitions = rng.dirichlet(np.ones(n_states)), rng.dirichlet(np.ones(n_states), n_states)
+    paths = np.array(list(itertools.product(range(n_states), repeat=n_frames)))
+    steps = transitions[paths[:, :-1], paths[:, 1:]].prod(axis=1)
+    weights = initial[paths[:, 0]] * steps * np.exp(log_likelihood[range(n_frames), paths].sum(axis=1))
+    probabilities, counts, evidence = forward_backward(log_likelihood, initial, transitions)
+    share = weights / weights.sum()
+    for s in range(n_states):
+        np.testing.assert_allclose(probabilities[:, s], share @ (paths == s))
+        for r in range(n_states):
+            both = ((paths[:, :-1] == s) & (paths[:, 1:] == r)).sum(axis=1)
+            assert counts[s, r] == pytest.approx(share @ both)
+    assert evidence == pytest.approx(np.log(weights.sum()))
+
+
+def test_an_impossible_state_stays_impossible_and_no_frames_are_no_states():
+    log_likelihood = np.array([[0.0, -2000.0], [0.0, 0.0], [-2000.0, 0.0]])
+    probabilities, _, _ = forward_backward(log_likelihood, np.full(2, 0.5), np.array([[0.9, 0.1], [0.1, 0.9]]))
+    np.testing.assert_allclose(probabilities[[0, 2]], [[1, 0], [0, 1]], atol=1e-12)
+    assert forward_backward(np.zeros((0, 2)), np.full(2, 0.5), np.eye(2))[0].shape == (0, 2)
