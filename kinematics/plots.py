@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..datasets import Array, DatasetError, Skeleton
 from ..datasets.names import nearest
+from ..numerics.runs import runs_of
 from .gait_analysis.strides import Gait
 from .pose_access import unit_of
 
@@ -386,9 +387,9 @@ def plot_gait(gait: Gait, ax: Axes) -> Axes:
     times = gait.contact["time"].values
     step = float(np.median(np.diff(times)))
     for row, limb in enumerate(limbs):
-        stance = gait.contact["stance"].sel(limb=limb).values
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], stance, [False]]).astype(np.int8))).reshape(-1, 2)
-        ax.broken_barh([(float(times[a]), float(b - a) * step) for a, b in edges], (row - 0.35, 0.7), color=f"C{row}")
+        stances = runs_of(gait.contact["stance"].sel(limb=limb).values)
+        bars = [(float(times[run.start]), (run.stop - run.start) * step) for run in stances]
+        ax.broken_barh(bars, (row - 0.35, 0.7), color=f"C{row}")
     ax.set_yticks(range(len(limbs)), limbs)
     ax.invert_yaxis()
     ax.set_xlabel("time (s)")

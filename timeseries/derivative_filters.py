@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Array, DatasetError
+from ..numerics.runs import runs_of
 from ..numerics.threads import over_rows
 from ._kernels_filters import central_rows, length_rows, polynomial_rows
 from .sampling import ROUNDING, frame_interval, window_frames
@@ -164,15 +165,9 @@ def butterworth_derivative(values: Array, times: Array, cutoff: float, order: in
     flat = values.reshape(len(values), -1)
     filtered = np.full_like(flat, np.nan)
     for column in range(flat.shape[1]):
-        for run in _runs(np.isfinite(flat[:, column])):
+        for run in runs_of(np.isfinite(flat[:, column])):
             if run.stop - run.start >= shortest:
                 filtered[run, column] = sosfiltfilt(sections, flat[run, column])
     for _ in range(derivative):
         filtered = central_difference(filtered, times)
     return filtered.reshape(values.shape)
-
-
-def _runs(there: np.ndarray) -> list[slice]:
-    """Unbroken runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...datasets import Array
 from ...numerics.hidden_markov import forward_backward
+from ...numerics.runs import runs_of
 from ...timeseries.sampling import frame_interval
 from .event_times import Foot, refine_events
 
@@ -122,12 +123,11 @@ def _features(positions: Array, velocities: Array, up: Array) -> Array:
 
 def _swings(probability: Array, path: Array, noise: float) -> list[tuple[int, int]]:
     """(first, last + 1) frames of each swing that stands between two stances and goes somewhere on the smooth path."""
-    swinging = probability < 0.5
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], swinging, [False]]).astype(np.int8)))
     swings: list[tuple[int, int]] = []
-    for start, end in edges.reshape(-1, 2):
+    for run in runs_of(probability < 0.5):
+        start, end = run.start, run.stop
         own = path[max(start - 1, 0) : end + 1]
         moved = np.linalg.norm(own - own[0], axis=1).max()
         if start > 0 and end < len(path) and moved > MOVED * noise:
-            swings.append((int(start), int(end)))
+            swings.append((start, end))
     return swings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from ...numerics.arrays import Array
 from ...numerics.banded import factorise, selected_inverse, solve
+from ...numerics.runs import runs_of
 from ...numerics.threads import over_rows
 from . import _kernels_smooth
 from .bone_lengths import Bones, PairTerms, bone_terms
@@ -244,12 +245,9 @@ def settle(
     return Mode(points_3d, seen, terms, system, None, bool(moving.mean() <= 1 - _SETTLED))
 
 
-def stretches(moving: NDArray[np.bool_], margin: int) -> Iterator[slice]:
+def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
     """Runs of frames with those up to `margin` away, joined where they meet."""
-    near = binary_dilation(moving, np.ones(2 * margin + 1, bool))
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
-    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        yield slice(start, stop)
+    return runs_of(binary_dilation(moving, np.ones(2 * margin + 1, bool)))
 
 
 def _step_between(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.runs import runs_of
 from . import _kernels_smooth
 from .bone_lengths import Bones
 from .difference_prior import stencil
@@ -170,10 +171,9 @@ class Track:
 def _single_views(views: NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
     """Keypoints and stretches of frames in which at most one camera sees them, and some frame has one."""
     for k in range(views.shape[1]):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], views[:, k] <= 1, [False]]).astype(int)))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            if stop - start >= _SHORTEST and views[start:stop, k].any():
-                yield k, slice(int(start), int(stop))
+        for run in runs_of(views[:, k] <= 1):
+            if run.stop - run.start >= _SHORTEST and views[run, k].any():
+                yield k, run
 
 
 def _anchors(k: int, run: slice, views: NDArray[np.int64], bones: Bones) -> Iterator[int]:
