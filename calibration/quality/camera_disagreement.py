@@ -8,6 +8,7 @@ import numpy as np
 
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array
+from ...numerics.change_point import best_split
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Board
 from ..errors import CalibrationError
@@ -18,16 +19,19 @@ from ..solver.initial_poses import (
     board_outline,
     chain,
     pair_fits,
+    pose_disagreement,
     poses_of,
     relative_pose,
 )
 from ..solver.robust_solution import Problem, Solution, solve, start_frames
 from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
 
-MAX_SHIFT = 5
-_SURE = 2.0
-_CLEARLY = 0.5
-_SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)
+_MAX_OFFSET_VIEWS = 5  # views of the board by which a camera may be delayed: as far as `board_offsets` looks by default
+_SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by it must halve the disagreement
+_CLEARLY = 0.5  # share of the error that two poses of a camera leave at most: they must halve it
+_SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)  # shares of the recording tried; the jump itself is located afterwards
+_MIN_VIEWS = 10  # of the board shared by a pair, so that both of its parts determine a relative pose
+_MIN_PART_VIEWS = 4  # in one part: one proposes a relative pose, the median of the others judges it
 
 
 def disagreement(solution: Solution, alone: Array) -> Array:
@@ -66,43 +70,41 @@ def find_camera_move(poses: Poses, board: Board) -> CameraMove | None:
 
 
 def _broken_pair(a, b, outline: Array) -> tuple[int, float, float] | None:
+    """(frame, degrees, distance) at which two relative poses explain the views of a pair much better than one does."""
     both = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
     whole = relative_pose(a, b, outline)
-    if whole is None or len(both) < 10:
+    if whole is None or len(both) < _MIN_VIEWS:
         return None
-    worst = _frames_error(whole, a, b, both, outline)
-    best = None
+    best, least = None, _CLEARLY * np.percentile(_view_errors(whole, a, b, both, outline), 80)
     for part in _SPLITS:
         at = int(part * len(both))
-        if min(at, len(both) - at) < 4:
+        if min(at, len(both) - at) < _MIN_PART_VIEWS:
             continue
         first, second = (relative_pose(_only(a, part), _only(b, part), outline) for part in (both[:at], both[at:]))
         if first is None or second is None:
             continue
-        errors = [_frames_error(first, a, b, both[:at], outline), _frames_error(second, a, b, both[at:], outline)]
-        error = np.concatenate(errors)
-        if best is None or np.percentile(error, 80) < best[0]:
-            turn = np.degrees(np.linalg.norm(rotation_vector(first.R.T @ second.R)))
-            step = float(np.linalg.norm(first.t - second.t))
-            best = (float(np.percentile(error, 80)), int(both[at]), float(turn), step)
-    if best is None or best[0] > _CLEARLY * np.percentile(worst, 80):
+        before, after = (_view_errors(fit, a, b, both, outline) for fit in (first, second))
+        error = np.percentile(np.concatenate([before[:at], after[at:]]), 80)
+        if error <= least:
+            best, least = (first, second, np.log((before + 1e-6) / (after + 1e-6))), error
+    if best is None:
         return None
-    return best[1:]
+    first, second, ratio = best
+    turn = np.degrees(np.linalg.norm(rotation_vector(first.R.T @ second.R)))
+    return int(both[best_split(ratio)[0]]), float(turn), float(np.linalg.norm(first.t - second.t))
 
 
 def _only(poses, frames):
+    """The poses of these frames, the others missing."""
     R, t = (np.full_like(part, np.nan) for part in poses)
     R[frames], t[frames] = poses[0][frames], poses[1][frames]
     return R, t
 
 
-def _frames_error(fit: PairFit, a, b, frames, outline: Array) -> Array:
-    """(n_frames,) disagreement of each frame with a relative pose, in units of depth."""
-    X_a = np.einsum("fkij,pj->fkpi", a[0][frames], outline) + a[1][frames][:, :, None]
-    X_b = np.einsum("fkij,pj->fkpi", b[0][frames], outline) + b[1][frames][:, :, None]
-    gap = np.linalg.norm(X_a[:, :, None] - (X_b @ fit.R.T + fit.t)[:, None], axis=-1).mean(axis=-1)
-    depth = np.abs(X_a[:, 0, :, 2]).mean(axis=-1)
-    return np.where(np.isfinite(gap), gap, np.inf).min(axis=(1, 2)) / depth
+def _view_errors(fit: PairFit, a, b, frames, outline: Array) -> Array:
+    """(n_frames,) disagreement of each shared view with a relative pose, in units of depth."""
+    a, b = (a[0][frames], a[1][frames]), (b[0][frames], b[1][frames])
+    return pose_disagreement(fit.R[None], fit.t[None], a, b, outline)[0].min(axis=(1, 2))
 
 
 def split_camera(solution: Solution, move: CameraMove) -> Solution:
@@ -159,7 +161,7 @@ def _refuse_late(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -
     for c, name in enumerate(problem.names):
         lens = problem.lens_of[c]
         own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
-    found = board_offsets(detections, intrinsics=own, max_offset=MAX_SHIFT)
+    found = board_offsets(detections, intrinsics=own, max_offset=_MAX_OFFSET_VIEWS)
     late = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
     if late:
         raise CalibrationError(

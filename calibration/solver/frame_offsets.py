@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ...cameras.camera import Camera, CameraRig
 from ...numerics.arrays import Array
+from ...numerics.pairwise_offsets import best_offsets, cost_ratio
 from ..boards.detection import BoardDetections
 from .initial_lenses import start_camera
-from .initial_poses import board_outline, plane_poses
+from .initial_poses import board_outline, plane_poses, proposed_poses
 
-MIN_FRAMES = 4
-_MAX_FRAMES, _MAX_PROPOSALS = 120, 24
-_SWEEPS = 20
+MIN_VIEWS = 4  # of the board shared by a pair: one proposes a relative pose, the median of the others judges it
+_MAX_VIEWS = 120  # shared views compared at each offset: enough for a median, and the cost grows with them
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +81,8 @@ def board_offsets(
     outline = board_outline(board)
     pairs = np.array(list(combinations(range(len(names)), 2)))
     costs = np.array([_pair_costs(poses[a], poses[b], outline, max_offset) for a, b in pairs])
-    offsets = agree(costs, pairs, len(names), max_offset)
-    gain = np.array([_gain(costs, pairs, offsets, camera, max_offset) for camera in range(len(names))])
+    offsets = best_offsets(costs, pairs, len(names))
+    gain = np.array([_gain(costs, pairs, offsets, camera) for camera in range(len(names))])
     return BoardOffsets(names, offsets, _subframe(costs, pairs, offsets, max_offset), gain, costs, pairs)
 
 
@@ -107,84 +107,18 @@ def _pair_costs(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, 
         both = (
             np.flatnonzero(np.isfinite(a[1][start + k : stop + k, 0, 0]) & np.isfinite(b[1][start:stop, 0, 0])) + start
         )
-        if len(both) >= MIN_FRAMES:
-            both = both[np.unique(np.linspace(0, len(both) - 1, _MAX_FRAMES).astype(int))]
-            costs[j] = _disagreement((a[0][both + k], a[1][both + k]), (b[0][both], b[1][both]), outline)
+        if len(both) >= MIN_VIEWS:
+            both = both[np.unique(np.linspace(0, len(both) - 1, _MAX_VIEWS).astype(int))]
+            shown = (a[0][both + k], a[1][both + k]), (b[0][both], b[1][both])
+            costs[j] = proposed_poses(*shown, outline).errors.min()
     return costs
 
 
-def _disagreement(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> float:
-    """Median over frames of how far the board's outline is from where the best constant relative pose puts it.
-
-    Each frame proposes a relative pose for each combination of the two poses that a view of a plane allows
-    (R (n_frames, 2, 3, 3), t (n_frames, 2, 3)); distances are RMS over the outline, in units of its distance.
-    """
-    X_a, X_b = (np.einsum("fkij,pj->fkpi", R, outline) + t[:, :, None] for R, t in (a, b))
-    proposals = np.unique(np.linspace(0, len(a[0]) - 1, _MAX_PROPOSALS).astype(int))
-    i, j, f = (part.ravel() for part in np.meshgrid([0, 1], [0, 1], proposals, indexing="ij"))
-    R = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
-    t = a[1][f, i] - np.einsum("nij,nj->ni", R, b[1][f, j])
-    possible = np.isfinite(t[:, 0])
-    moved = np.einsum("nij,fkpj->nfkpi", R[possible], X_b, optimize=True) + t[possible, None, None, None]
-    gap = ((X_a[None, :, :, None] - moved[:, :, None]) ** 2).sum(axis=-1).mean(axis=-1)
-    error = np.sqrt(gap) / np.abs(X_a[..., 2]).mean(axis=-1)[None, :, :, None]
-    error = np.where(np.isfinite(error), error, np.inf).min(axis=(2, 3))
-    return float(np.median(error, axis=1).min())
-
-
-def _total(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64], max_offset: int) -> float:
-    """Mean log disagreement of the pairs; a pair that cannot be judged at an offset counts as at its worst."""
-    relative = np.clip(offsets[pairs[:, 0]] - offsets[pairs[:, 1]] + max_offset, 0, 2 * max_offset)
-    outside = np.abs(offsets[pairs[:, 0]] - offsets[pairs[:, 1]]) > max_offset
-    usable = np.isfinite(costs).any(axis=1)
-    if not usable.any():
-        return 0.0
-    logs = np.log(np.maximum(costs[usable], 1e-9))
-    worst = np.nanmax(logs, axis=1)
-    picked = logs[np.arange(len(logs)), relative[usable]]
-    picked = np.where(np.isnan(picked) | outside[usable], worst, picked)
-    return float(picked.mean())
-
-
-def agree(costs: Array, pairs: NDArray[np.int64], n_cameras: int, max_offset: int) -> NDArray[np.int64]:
-    """The offsets with the least total disagreement: coordinate descent from 0 and from pairwise guesses."""
-    starts = [np.zeros(n_cameras, dtype=np.int64)]
-    for root in range(n_cameras):
-        start = np.zeros(n_cameras, dtype=np.int64)
-        for (a, b), row in zip(pairs, costs, strict=True):
-            if root in (a, b) and np.isfinite(row).any():
-                best = int(np.nanargmin(row)) - max_offset
-                start[b if a == root else a] = -best if a == root else best
-        starts.append(start)
-    ends = [_descend(costs, pairs, start, max_offset) for start in starts]
-    best = min(ends, key=lambda offsets: (round(_total(costs, pairs, offsets, max_offset), 9), np.abs(offsets).sum()))
-    values, counts = np.unique(best, return_counts=True)
-    common = values[counts == counts.max()]
-    return best - common[np.argmin(np.abs(common))]
-
-
-def _descend(costs: Array, pairs, offsets: NDArray[np.int64], max_offset: int) -> NDArray[np.int64]:
-    offsets = offsets.copy()
-    for _ in range(_SWEEPS):
-        before = offsets.copy()
-        for camera in range(len(offsets)):
-            trials = np.repeat(offsets[None], 4 * max_offset + 1, axis=0)
-            trials[:, camera] = np.arange(-2 * max_offset, 2 * max_offset + 1)
-            totals = [_total(costs, pairs, trial, max_offset) for trial in trials]
-            least = min(totals)
-            near = [trial for trial, total in zip(trials, totals, strict=True) if total < least + 1e-9]
-            offsets = min(near, key=lambda trial: abs(int(trial[camera])))
-        if np.array_equal(offsets, before):
-            break
-    return offsets
-
-
-def _gain(costs: Array, pairs, offsets: NDArray[np.int64], camera: int, max_offset: int) -> float:
-    own = (pairs == camera).any(axis=1)
-    still = offsets.copy()
+def _gain(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64], camera: int) -> float:
+    """How many times smaller the costs of a camera's pairs are with its offset than without."""
+    own, still = (pairs == camera).any(axis=1), offsets.copy()
     still[camera] = 0
-    moved = _total(costs[own], pairs[own], offsets, max_offset)
-    return float(np.exp(_total(costs[own], pairs[own], still, max_offset) - moved))
+    return cost_ratio(costs[own], pairs[own], still, offsets)
 
 
 def _subframe(costs: Array, pairs, offsets: NDArray[np.int64], max_offset: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,10 +14,10 @@ from ...cameras.rotations import mean_rotation
 from ...numerics.arrays import Array
 from ..boards.patterns import Board
 
-_MAX_PAIR_FRAMES = 60
-_MAX_PROPOSALS = 24
-_PROPOSALS_AT_ONCE = 48
-_OTHER_TRACE = 1 + 2 * np.cos(np.radians(20))
+_MAX_PAIR_VIEWS = 60  # shared views that judge a relative pose: enough for a median, and the cost grows with them
+_MAX_PROPOSALS = 24  # views that propose relative poses: if half of the views are bad, all of these are once in 2^24
+_PROPOSALS_AT_ONCE = 48  # proposals whose errors are held at the same time: one or two megabytes
+_OTHER_TRACE = 1 + 2 * np.cos(np.radians(20))  # of the relative rotation from which a pose counts as another one
 
 
 def spread_frames(corners: Array, n: int) -> NDArray[np.int64]:
@@ -90,8 +91,16 @@ class PairFit:
     rival: float = np.inf
 
 
+class Proposals(NamedTuple):
+    """Relative poses R (n, 3, 3), t (n, 3) and the median over the views of their errors (n,)."""
+
+    R: Array
+    t: Array
+    errors: Array
+
+
 def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> PairFit | None:
-    """The relative pose on which most shared frames agree.
+    """The relative pose on which most shared views agree.
 
     Parameters
     ----------
@@ -101,68 +110,60 @@ def relative_pose(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array
     shared = np.flatnonzero(np.isfinite(a[1][:, 0, 0]) & np.isfinite(b[1][:, 0, 0]))
     if len(shared) == 0:
         return None
-    both = shared[np.unique(np.linspace(0, len(shared) - 1, _MAX_PAIR_FRAMES).astype(int))]
-    X_a, X_b = _seen_from(a[0][both], a[1][both], outline), _seen_from(b[0][both], b[1][both], outline)
-    R, t = _proposals(a, b, both)
+    both = shared[np.unique(np.linspace(0, len(shared) - 1, _MAX_PAIR_VIEWS).astype(int))]
+    a, b = (a[0][both], a[1][both]), (b[0][both], b[1][both])
+    R, t, errors = proposed_poses(a, b, outline)
     if not len(R):
         return None
-    parts = range(0, len(R), _PROPOSALS_AT_ONCE)
-    errors = np.concatenate([_errors(R[i : i + parts.step], t[i : i + parts.step], X_a, X_b) for i in parts])
     best = int(np.argmin(errors))
-    fit = _average((R[best], t[best]), a, b, both, len(shared), X_a, X_b, float(errors[best]))
+    fit = _average(PairFit(R[best], t[best], len(shared), float(errors[best])), a, b, outline)
     others = errors[np.einsum("nij,ij->n", R, fit.R) < _OTHER_TRACE]
     return replace(fit, rival=float(others.min(initial=np.inf)))
 
 
-def _proposals(a, b, both: NDArray[np.int64]) -> tuple[Array, Array]:
-    """The relative poses (n, 3, 3), (n, 3) that each combination of candidates in some of the frames proposes."""
-    frames = both[np.unique(np.linspace(0, len(both) - 1, _MAX_PROPOSALS).astype(int))]
+def proposed_poses(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> Proposals:
+    """The relative poses that some views propose, each combination of their candidates; a, b as of `relative_pose`."""
+    views = np.unique(np.linspace(0, len(a[0]) - 1, _MAX_PROPOSALS).astype(int))
     f, i, j = (
-        part.ravel() for part in np.meshgrid(frames, *map(np.arange, (a[0].shape[1], b[0].shape[1])), indexing="ij")
+        part.ravel() for part in np.meshgrid(views, *map(np.arange, (a[0].shape[1], b[0].shape[1])), indexing="ij")
     )
-    R = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
-    t = a[1][f, i] - np.einsum("nij,nj->ni", R, b[1][f, j])
+    R, t = _between(a, b, f, i, j)
     possible = np.isfinite(t[:, 0])
-    return R[possible], t[possible]
+    R, t = R[possible], t[possible]
+    parts = [slice(i, i + _PROPOSALS_AT_ONCE) for i in range(0, len(R), _PROPOSALS_AT_ONCE)]
+    errors = [np.median(pose_disagreement(R[i], t[i], a, b, outline).min(axis=(2, 3)), axis=1) for i in parts]
+    return Proposals(R, t, np.concatenate([np.zeros(0), *errors]))
 
 
-def _errors(R: Array, t: Array, X_a: Array, X_b: Array) -> Array:
-    """(n,) median over the frames of `_disagreement` of relative poses R (n, 3, 3), t (n, 3)."""
-    n_frames, n_b, n_points = X_b.shape[:3]
-    moved = (X_b.reshape(-1, 3) @ R.swapaxes(1, 2) + t[:, None]).reshape(len(R), n_frames, 1, n_b, n_points, 3)
-    gap = moved - X_a[None, :, :, None]
-    square = np.einsum("nfabpi,nfabpi->nfab", gap, gap) / n_points
-    depth = np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]
-    error = np.sqrt(square) / depth
-    return np.median(np.where(np.isfinite(error), error, np.inf).min(axis=(2, 3)), axis=1)
+def _between(a, b, f, i, j) -> tuple[Array, Array]:
+    """Relative poses of candidates i of camera a and j of camera b in views f."""
+    R = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
+    return R, a[1][f, i] - np.einsum("nij,nj->ni", R, b[1][f, j])
 
 
-def _average(best: tuple[Array, Array], a, b, both, n_shared: int, X_a, X_b, best_error: float) -> PairFit:
-    """Mean over the frames that agree with the best proposal; the proposal itself where averaging does not help."""
-    table = _disagreement(best[0], best[1], X_a, X_b)
+def _average(best: PairFit, a, b, outline: Array) -> PairFit:
+    """Mean over the views that agree with the best proposal; the proposal itself where averaging does not help."""
+    table = pose_disagreement(best.R[None], best.t[None], a, b, outline)[0]
     choice = table.reshape(len(table), -1).argmin(axis=1)
-    near = np.flatnonzero(table.reshape(len(table), -1).min(axis=1) <= 2 * best_error + 1e-12)
-    i, j, f = *np.divmod(choice[near], table.shape[2]), both[near]
-    turns = a[0][f, i] @ b[0][f, j].swapaxes(1, 2)
-    R = mean_rotation(turns)
-    t = np.median(a[1][f, i] - np.einsum("ij,nj->ni", R, b[1][f, j]), axis=0)
-    error = float(np.median(_disagreement(R, t, X_a, X_b).min(axis=(1, 2))))
-    if error < best_error:
-        return PairFit(R, t, n_shared, error)
-    return PairFit(best[0], best[1], n_shared, best_error)
+    near = np.flatnonzero(table.min(axis=(1, 2)) <= 2 * best.error + 1e-12)
+    i, j = np.divmod(choice[near], table.shape[2])
+    R = mean_rotation(_between(a, b, near, i, j)[0])
+    t = np.median(a[1][near, i] - b[1][near, j] @ R.T, axis=0)
+    error = float(np.median(pose_disagreement(R[None], t[None], a, b, outline).min(axis=(2, 3))))
+    return replace(best, R=R, t=t, error=error) if error < best.error else best
 
 
-def _seen_from(R: Array, t: Array, outline: Array) -> Array:
-    """(n_frames, n, n_points, 3) the board's points in the camera's frame, all candidate poses."""
-    return np.einsum("fkij,pj->fkpi", R, outline) + t[:, :, None]
+def pose_disagreement(R: Array, t: Array, a: tuple[Array, Array], b: tuple[Array, Array], outline: Array) -> Array:
+    """(n, n_views, n_a, n_b) RMS distance of the board's outline after relative poses R (n, 3, 3), t (n, 3).
 
-
-def _disagreement(R: Array, t: Array, X_a: Array, X_b: Array) -> Array:
-    """(n_frames, n, n) RMS distance of the board's points after the relative pose, in units of their depth."""
-    moved = X_b @ R.T + t
-    gap = np.linalg.norm(X_a[:, :, None] - moved[:, None], axis=-1)
-    depth = np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]
-    error = np.sqrt((gap**2).mean(axis=-1)) / depth
+    In units of the outline's depth, for each combination of candidates; infinite where one is missing.
+    """
+    X_a, X_b = (np.einsum("fkij,pj->fkpi", turn, outline) + shift[:, :, None] for turn, shift in (a, b))
+    n_views, n_b, n_points = X_b.shape[:3]
+    carried = (X_b.reshape(-1, 3) @ R.swapaxes(1, 2) + t[:, None]).reshape(len(R), n_views, 1, n_b, n_points, 3)
+    gap = carried - X_a[None, :, :, None]
+    square = np.einsum("nfabpi,nfabpi->nfab", gap, gap) / n_points
+    error = np.sqrt(square) / np.abs(X_a[..., 2]).mean(axis=-1)[:, :, None]
     return np.where(np.isfinite(error), error, np.inf)
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
+from ...numerics.change_point import best_split
 from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
 
 _WINDOWS = 40  # at most: a recording is cut in so many, whatever its frame rate
@@ -77,14 +78,10 @@ def _split(series: Array) -> tuple[float, float, int]:
     if len(observed) < 4:
         return 0.0, 0.0, 0
     values = series[observed]
-    n = np.arange(1, len(values))
-    sums = np.cumsum(values)[:-1]
-    jumps = (values.sum() - sums) / (len(values) - n) - sums / n
-    strength = np.abs(jumps) * np.sqrt(n * (len(values) - n) / len(values))
-    best = int(np.argmax(strength))
-    rest = values - np.where(np.arange(len(values)) <= best, values[: best + 1].mean(), values[best + 1 :].mean())
+    at, jump, strength = best_split(values)
+    rest = np.concatenate([values[:at] - values[:at].mean(), values[at:] - values[at:].mean()])
     spread = max(MEDIAN_TO_SIGMA * float(np.median(np.abs(rest))), 0.02)
-    return float(jumps[best]), float(strength[best] / spread), int(observed[best + 1])
+    return jump, strength / spread, int(observed[at])
 
 
 def _frame(distances: Array, middle: int, width: int) -> int:
@@ -95,8 +92,4 @@ def _frame(distances: Array, middle: int, width: int) -> int:
     part = np.minimum(size[:, start:stop], cap).swapaxes(0, 1).reshape(stop - start, -1)
     count = np.isfinite(part).sum(axis=1)
     total = np.where(np.isfinite(part), part, 0).sum(axis=1)
-    counts, totals = np.cumsum(count), np.cumsum(total)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        before, after = totals[:-1] / counts[:-1], (totals[-1] - totals[:-1]) / (counts[-1] - counts[:-1])
-        strength = (after - before) ** 2 * counts[:-1] * (counts[-1] - counts[:-1])
-    return start + 1 + int(np.argmax(np.nan_to_num(strength)))
+    return start + best_split(total, count)[0]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...calibration.solver.frame_offsets import agree
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array
+from ...numerics.pairwise_offsets import best_offsets, cost_ratio
 from ...numerics.robust_scale import present_median
 from ..points.input_checks import check_observations, from_views
 
@@ -166,12 +166,12 @@ def frame_offsets(
     curves = [_PairCurve(ideal[a], ideal[b], fundamental_matrix(rig, int(a), int(b))) for a, b in pairs]
     shifts = range(-max_offset, max_offset + 1)
     costs = np.array([[curve.cost(k) for k in shifts] for curve in curves])
-    whole = agree(costs, pairs, len(rig), max_offset)
-    if _gain(costs, pairs, whole, max_offset) < _LEAST_GAIN:
-        whole = np.zeros(len(rig), dtype=np.int64)
+    whole, synchronous = best_offsets(costs, pairs, len(rig)), np.zeros(len(rig), dtype=np.int64)
+    if cost_ratio(costs, pairs, synchronous, whole) < _LEAST_GAIN:
+        whole = synchronous
     estimates = np.array([curve.root(int(whole[a] - whole[b])) for curve, (a, b) in zip(curves, pairs, strict=True)])
     offsets, std = _reconcile(estimates, pairs, len(rig))
-    return FrameOffsets(rig.names, offsets, std, _gain(costs, pairs, whole, max_offset))
+    return FrameOffsets(rig.names, offsets, std, cost_ratio(costs, pairs, synchronous, whole))
 
 
 def offset_range(max_offset: int | None, fps: float | None) -> int:
@@ -285,13 +285,6 @@ def _weighted_median(values, weights) -> int:
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     return int(order[np.searchsorted(share, 0.5)])
-
-
-def _gain(costs: Array, pairs: NDArray[np.int64], whole: NDArray[np.int64], max_offset: int) -> float:
-    at = np.clip(whole[pairs[:, 0]] - whole[pairs[:, 1]] + max_offset, 0, 2 * max_offset)
-    with np.errstate(invalid="ignore"):
-        logs = np.log(costs[:, max_offset] / costs[np.arange(len(costs)), at])
-    return float(np.exp(np.nanmean(logs))) if np.isfinite(logs).any() else 1.0
 
 
 def shift_frames(points_2d: Array, offsets: Array) -> Array:
