@@ -277,7 +277,7 @@ def _shape_sigma(board: Board) -> float:
 
 
 def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
-    """The rig, after a first look with simple lenses has found nothing that must be refused."""
+    """The rig, after a first solution with simple lenses was not refused."""
     start = _start(problem, rows, kinds)
     first = repaired(solve(problem, start))
     refuse_disagreement(first, rows)

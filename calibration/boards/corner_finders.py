@@ -13,7 +13,7 @@ from ...numerics.arrays import Array
 from .image_sources import Image
 from .patterns import DICTIONARIES, Board, CharucoBoard, Checkerboard, MarkerBoard
 
-MIN_CORNERS = 4
+MIN_CORNERS = 4  # of a view: fewer determine no pose of a plane
 
 
 class Sight(NamedTuple):
@@ -28,7 +28,7 @@ Finder = Callable[[Image, bool], Sight]
 
 
 def make_finder(board: Board) -> Finder:
-    """A function of (grey image, look for the mirrored pattern) that returns a `Sight`."""
+    """A function of (grey image, whether to search for the mirrored pattern) that returns a `Sight`."""
     if isinstance(board, Checkerboard):
         return lambda image, mirrored: _find_checkerboard(board, image)
     find = _charuco_finder(board) if isinstance(board, CharucoBoard) else _marker_finder(board)

@@ -36,7 +36,7 @@ def load_detections(source: Source, board: Board, frame_step: int) -> dict | Non
 def save_detections(source: Source, board: Board, frame_step: int, arrays: dict) -> None:
     """Keep the arrays beside the source, atomically; does nothing where the folder cannot be written to."""
     path = _cache_path(source)
-    # the mode bits, too: a user with all rights must not litter a folder that was made read-only
+    # the mode bits, too: for root every folder is writable, also one that was made read-only
     if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
         return
     try:

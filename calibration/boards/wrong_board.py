@@ -1,4 +1,4 @@
-"""Which board is it then? What a few images show when the board described is not found."""
+"""Diagnose a wrong board: compare the markers in a few images with other sizes and dictionaries."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _FAMILIES = (
     *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL"),
     *("APRILTAG_36h11", "APRILTAG_25h9", "APRILTAG_16h5", "ARUCO_MIP_36h12"),
 )
-_MAX_IMAGES = 4
+_MAX_IMAGES = 4  # each is searched with every dictionary
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too
-_PLENTY = 6  # markers per image that leave no doubt
-_MAX_SIDE = 20
+_PLENTY = 6  # markers per image that are certain
+_MAX_SIDE = 20  # squares on a side: the search grows with its square
 _MAX_MARKERS = _MAX_SIDE * _MAX_SIDE // 2
 
 
@@ -67,7 +67,7 @@ def sample_images(source: Source, camera: str) -> list[Image]:
 
 
 def _charuco_hint(images: list[Image], board: CharucoBoard) -> str:
-    """What differs from the board described, told from the markers' numbers and where they lie on the plane."""
+    """What differs from the board described, from the markers' numbers and where they lie on the plane."""
     best = _most_markers(images, board)
     if best.count < _ENOUGH:
         return ""

@@ -1,4 +1,4 @@
-"""Why cameras disagree: a camera late by whole frames, a camera that moved, a lens that does not fit."""
+"""Find out why cameras disagree about the board: a camera delayed by whole frames, or one that moved."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
         corners=corners,
         lens_of=np.append(problem.lens_of, problem.lens_of[c]),
         flipped=np.append(problem.flipped, problem.flipped[c]),
-        late=None if problem.late is None else np.concatenate([problem.late, problem.late[c : c + 1]]),
+        delay=None if problem.delay is None else np.concatenate([problem.delay, problem.delay[c : c + 1]]),
     )
     poses = camera_poses(solution, state.lens)
     split = [*poses, _only(poses[c], np.arange(move.frame, len(poses[c][0])))]
@@ -136,14 +136,14 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
 
     Raises
     ------
-    CalibrationError : a camera runs late or early by whole frames, or moved during the recording
+    CalibrationError : a camera is delayed or ahead by whole frames, or moved during the recording
     """
     if solution.problem.n_cameras < 2:
         return
     ratio, names = disagreement(solution, errors_alone(solution, lenses)), solution.problem.names
     if not (ratio > threshold).any():
         return
-    _refuse_late(solution.problem, lenses, solution.kinds)
+    _refuse_delays(solution.problem, lenses, solution.kinds)
     move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
         raise CalibrationError(
@@ -153,7 +153,7 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
         )
 
 
-def _refuse_late(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
+def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
     """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
     parts = zip(problem.names, problem.sizes, problem.corners, strict=True)
     detections = {name: BoardDetections(problem.board, size, corners) for name, size, corners in parts}
@@ -162,16 +162,16 @@ def _refuse_late(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -
         lens = problem.lens_of[c]
         own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
     found = board_offsets(detections, intrinsics=own, max_offset=_MAX_OFFSET_VIEWS)
-    late = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
-    if late:
+    delays = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
+    if delays:
         raise CalibrationError(
-            f"{'; '.join(found.sentences(_SURE))} (found from the board's motion). Pass offsets={late} or cut the"
+            f"{'; '.join(found.sentences(_SURE))} (found from the board's motion). Pass offsets={delays} or cut the"
             " recordings to match"
         )
 
 
 def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[str, ...]:
-    """A sentence where the cameras disagree and no one knows why."""
+    """A sentence where the cameras disagree for no known reason."""
     if solution.problem.n_cameras < 2:
         return ()
     alone = errors_alone(solution, solution.state.lens)

@@ -14,11 +14,11 @@ from ..errors import CalibrationError
 from ..solver.covariance import focal_deviation
 from ..solver.robust_solution import Solution
 
-MIN_FRAMES = 5
-MIN_SHARED = 3
-MIN_TILT = 15.0
-_MAX_FOCAL_STD = 0.05
-_MAX_REJECTED = 0.01
+MIN_VIEWS = 5  # of the board by each camera: a focal length needs three at least, the others check it
+MIN_SHARED = 3  # views of the board that two cameras share: the median of them outvotes one bad one
+MIN_TILT = 15.0  # degrees by which the board's tilt varies: from parallel boards no focal length follows
+_MAX_FOCAL_STD = 0.05  # of the focal length: beyond it depths are off by as much
+_MAX_REJECTED = 0.01  # of a camera's corners, gross outliers: beyond it a warning names the images
 
 
 def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping | None = None) -> None:
@@ -31,7 +31,7 @@ def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping
                 f"camera '{camera}': {found.source or 'the source'} holds {found.n_frames} frame; record the board in"
                 " many positions (some 20 frames or more)"
             )
-        if len(found.frames) < MIN_FRAMES:
+        if len(found.frames) < MIN_VIEWS:
             source, hint = (sources or {}).get(camera), ""
             if source is not None and not isinstance(source, BoardDetections):
                 hint = board_hint(source, found.board, camera)
@@ -45,7 +45,7 @@ def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
     if hint:
         return seen + hint
     if n_frames:
-        return f"{seen}; at least {MIN_FRAMES} are needed, some 20 in different places and tilts are good: record more"
+        return f"{seen}; at least {MIN_VIEWS} are needed, some 20 in different places and tilts are good: record more"
     if n_markers:
         return (
             f"{seen} although {n_markers} markers were recognised; check the number of squares, their sides' order and"
@@ -151,7 +151,7 @@ def check_quality(solution: Solution) -> tuple[str, ...]:
         rejected = float(np.mean(~solution.keep[mine])) if mine.any() else 0.0
         if rejected > _MAX_REJECTED:
             warnings.append(
-                f"camera '{name}': {100 * rejected:.1f} % of its corners were rejected as gross outliers; look at its"
+                f"camera '{name}': {100 * rejected:.1f} % of its corners were rejected as gross outliers; inspect its"
                 " detections (reflections, a hand over the board, compression)"
             )
     if not solution.fit.converged:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 
-_GRID = (12, 9)
+_GRID = (12, 9)  # cells across and down, of an image of 4:3 squares
 
 
 def plot_coverage(ax, corners: Array, size: tuple[int, int], title: str = ""):

@@ -20,7 +20,7 @@ from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from . import _kernels_bundle as kernels
 
 N_LENS = kernels.N_LENS
-_FRAMES_AT_ONCE = 96
+_FRAMES_AT_ONCE = 96  # whose equations are held at the same time: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Views:
     """Corners as flat arrays, sorted by frame, then camera.
 
     camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
-    (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `late` (n_views,) seconds
+    (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `delay` (n_views,) seconds
     plus the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
     translation per second and per second squared.
     """
@@ -39,7 +39,7 @@ class Views:
     corner: NDArray[np.int64]
     pixels: Array
     motion: Array
-    late: Array
+    delay: Array
 
     @property
     def view_of(self) -> NDArray[np.int64]:
@@ -51,7 +51,7 @@ class Views:
 class BundleState:
     """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t, the board's corners, and the cameras' delays.
 
-    points (n_corners, 3), world units; delay (n_cameras,), seconds that a camera exposes later than its times say.
+    points (n_corners, 3), world units; delay (n_cameras,), seconds by which a camera exposes after its own times.
     """
 
     lens: Array
@@ -71,7 +71,7 @@ class BundleSpec:
     free (n_lenses, 18) the lens unknowns that move; free_pose (n_cameras,) whether a camera's pose moves (one stays);
     free_delay (n_cameras,) whether its delay does (one stays);
     shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
-    printed, `nominal` (n_corners, 3). prior (n_lenses, 18) or empty: precision of a belief in 0.
+    printed, `nominal` (n_corners, 3). prior (n_lenses, 18) or empty: precision of a prior of mean 0.
     """
 
     lens_of: NDArray[np.int64]
@@ -176,7 +176,7 @@ def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
         corner=corner,
         pixels=part[frame, camera][view, corner],
         motion=np.zeros((n_views, 2, 6)),
-        late=np.zeros(n_views),
+        delay=np.zeros(n_views),
     )
 
 
@@ -197,9 +197,9 @@ def _before_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
 
 def _board_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
     """(n_views, 6) the board's motion up to each exposure, and its rate."""
-    late = (views.late + state.delay[views.camera])[:, None]
+    delay = (views.delay + state.delay[views.camera])[:, None]
     first, second = views.motion[:, 0], views.motion[:, 1]
-    return first * late + second * late**2, first + 2 * second * late
+    return first * delay + second * delay**2, first + 2 * second * delay
 
 
 def _delay_motion(state: BundleState, views: Views) -> Array:

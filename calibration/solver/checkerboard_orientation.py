@@ -1,4 +1,4 @@
-"""Plain checkerboards: the turn of a symmetric pattern and a flipped video, which only the rig's consistency can tell.
+"""Resolve turned symmetric checkerboards and flipped videos of checkerboards by the consistency of the rig.
 
 A pattern of two even or two odd counts looks the same after half a turn (a square one after a quarter), so each view
 may name its corners from another end. And the mirror image of a checkerboard is a checkerboard: a flipped video shows
@@ -19,15 +19,15 @@ from ..errors import CalibrationError
 from .initial_poses import PairFit, board_outline, chain, plane_poses, poses_of, relative_pose
 from .mirrored_patterns import flip_corners
 
-_MIN_SHARED = 4
+_MIN_SHARED_VIEWS = 4  # of the board by two cameras: one proposes a relative pose, the median of the others judges it
 _SUSPICIOUS = 0.02  # of the depth: cameras that disagree by less see the same world
-_CLEARLY = 0.5
-_RIVAL, _RIVAL_MARGIN = 1.5, 0.003
+_CLEARLY = 0.5  # share of the disagreement that another choice may leave to be taken
+_RIVAL, _RIVAL_MARGIN = 1.5, 0.003  # a pose counts as unique if any other's error exceeds so many times its own
 Poses = tuple[Array, Array]
 
 
 def turned_orders(board: Checkerboard) -> NDArray[np.int64]:
-    """(n, n_corners) orders of the corners that one view cannot tell apart, the plain one first."""
+    """(n, n_corners) orders of the corners that one view cannot distinguish, the plain one first."""
     nx, ny = board.corner_grid
     grid = np.arange(nx * ny).reshape(ny, nx)
     turns = [grid]
@@ -64,7 +64,7 @@ def settle_checkerboards(
 
     Raises
     ------
-    CalibrationError : the board's turn cannot be told from its motion, or half of the cameras mirror the other half
+    CalibrationError : the board's turn does not follow from its motion, or half of the cameras mirror the other half
     """
     flipped = np.zeros(len(cameras), bool)
     if len(cameras) < 2:
@@ -103,7 +103,7 @@ def _pairs(board: Checkerboard, first: list[Poses], second: list[Poses]) -> dict
     pairs, outline = {}, board_outline(board)
     for a, b in combinations(range(len(first)), 2):
         fit = relative_pose((first[a][0][:, :2], first[a][1][:, :2]), second[b], outline)
-        if fit is not None and fit.n_shared >= _MIN_SHARED:
+        if fit is not None and fit.n_shared >= _MIN_SHARED_VIEWS:
             pairs[a, b] = fit
     return pairs
 
@@ -135,7 +135,7 @@ def _find_flips(board, cameras, corners, plain, pairs):
             str([n for n, s in zip(names, signs, strict=True) if s == side]) for side in (False, True)
         )
         raise CalibrationError(
-            f"the cameras {groups} see mirror images of one another, and the {board} does not tell which videos are"
+            f"the cameras {groups} see mirror images of one another, and the {board} does not show which videos are"
             " flipped; flip one group's videos back, or use a ChArUco board"
         )
     poses = [m if sign else p for p, m, sign in zip(plain, mirrored, signs, strict=True)]
@@ -180,7 +180,7 @@ def _clear_pairs(board: Checkerboard, cameras: list[Camera], pairs: dict[tuple[i
     if lost:
         raise CalibrationError(
             f"camera '{cameras[lost[0]].name}': the {board} looks the same after a turn, and it moved too little before"
-            " this camera and others to tell which turn each one sees; use a board with one odd and one even count of"
+            " this camera and others to find which turn each one sees; use a board with one odd and one even count of"
             " inner corners (or ChArUco), or move and tilt it more"
         )
     return clear
@@ -200,8 +200,8 @@ def _turns(board: Checkerboard, poses: list[Poses], pairs: dict[tuple[int, int],
         gap = np.where(np.isfinite(gap), gap, np.inf).reshape(n_frames, -1)
         known, best = np.isfinite(gap).any(axis=1), gap.argmin(axis=1)
         turns[c, known] = best[known] % X.shape[1] // 2
-        told = np.flatnonzero(known)
-        reference[told] = reference[told, best[told] // X.shape[1]][:, None]
+        rows = np.flatnonzero(known)
+        reference[rows] = reference[rows, best[rows] // X.shape[1]][:, None]
         new = ~np.isfinite(reference[:, 0, 0, 0])
         reference[new] = X[new, :2]
     return turns

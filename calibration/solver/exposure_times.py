@@ -1,4 +1,4 @@
-"""Cameras that expose at different moments: the board's own motion between them."""
+"""Cameras that expose at different times: the board's motion between the exposures enters its projection."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..errors import CalibrationError
+from .frame_offsets import write_shifted
 from .robust_solution import Problem, Solution, held_out, resolved, solve
 
-_ROUNDS = 4
+_ROUNDS = 4  # of motion and poses in turn: each changes the other less
 
 
 def times_table(
@@ -43,10 +44,7 @@ def times_table(
                 f"camera '{name}': time does not increase at frame {backwards[0] + 1}"
                 f" ({seconds[backwards[0]]:.4f} s, then {seconds[backwards[0] + 1]:.4f} s)"
             )
-        late = (offsets or {}).get(name, 0)
-        room = table[c, max(-late, 0) :]
-        part = seconds[max(late, 0) :][: len(room)]
-        room[: len(part)] = part
+        write_shifted(seconds, (offsets or {}).get(name, 0), table[c])
     return table
 
 
@@ -64,19 +62,19 @@ def board_motion(frames: NDArray[np.int64], R: Array, t: Array, times: Array) ->
     Returns
     -------
     motion (n_frames, 2, 6): rotation vector and translation per second and per second squared, 0 in frames without a
-    pose; late (n_cameras, n_frames): seconds of each exposure after the frame's mean time
+    pose; delay (n_cameras, n_frames): seconds of each exposure after the frame's mean time
     """
-    motion, late = np.zeros((times.shape[1], 2, 6)), np.zeros(times.shape)
+    motion, delay = np.zeros((times.shape[1], 2, 6)), np.zeros(times.shape)
     if len(frames) < 2:
-        return motion, late
+        return motion, delay
     clock = np.nanmean(times[:, frames], axis=0)
     before, after = _relative(R, t, -1), _relative(R, t, 1)
     gap_before, gap_after = np.full(len(frames), np.nan), np.full(len(frames), np.nan)
     gap_before[1:], gap_after[:-1] = -np.diff(clock), np.diff(clock)
     first, second = _parabola(before, after, gap_before[:, None], gap_after[:, None])
     motion[frames] = np.stack([first, second], axis=1)
-    late[:, frames] = np.nan_to_num(times[:, frames] - clock)
-    return motion, late
+    delay[:, frames] = np.nan_to_num(times[:, frames] - clock)
+    return motion, delay
 
 
 def _relative(R: Array, t: Array, step: int) -> Array:
@@ -105,11 +103,11 @@ def solve_with_times(
 ) -> Solution:
     """The rig again, each board pose moved to each camera's exposure; repeated until the motion no longer changes.
 
-    `delays`: estimate by how many seconds each camera's times are late or early relative to the first camera's.
+    `delays`: estimate the seconds by which each camera is delayed relative to the first one (negative: ahead).
     """
     for _ in range(_ROUNDS):
-        motion, late = board_motion(solution.frames, solution.state.frame_R, solution.state.frame_t, times)
-        problem: Problem = replace(solution.problem, motion=motion, late=late, free_delay=delays)
+        motion, delay = board_motion(solution.frames, solution.state.frame_R, solution.state.frame_t, times)
+        problem: Problem = replace(solution.problem, motion=motion, delay=delay, free_delay=delays)
         solution = solve(problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
     return solution
 
@@ -121,13 +119,13 @@ def use_times(solution: Solution, times: Array) -> tuple[Solution, tuple[str, ..
     are kept only where they lower the held-out error by 5 %.
     """
     before = held_out(solution).distances
-    plain, late = solve_with_times(solution, times, delays=False), solve_with_times(solution, times)
-    errors = [held_out(tried).distances for tried in (plain, late)]
+    plain, delayed = solve_with_times(solution, times, delays=False), solve_with_times(solution, times)
+    errors = [held_out(tried).distances for tried in (plain, delayed)]
     medians = [float(np.median(distances)) for distances in (before, *errors)]
-    chosen = late if medians[2] < 0.95 * medians[1] else plain
+    chosen = delayed if medians[2] < 0.95 * medians[1] else plain
     notes = [f"exposure times: held-out median {medians[0]:.3g} px without, {medians[1]:.3g} px with them"]
-    if chosen is late:
-        names, delay = late.problem.names, late.state.delay
+    if chosen is delayed:
+        names, delay = delayed.problem.names, delayed.state.delay
         delays = ", ".join(f"{name} {1e3 * d:+.1f} ms" for name, d in zip(names, delay, strict=True))
         notes.append(f"constant delays relative to the first camera: {delays}; held-out median {medians[2]:.3g} px")
     return chosen, tuple(notes)
@@ -141,13 +139,13 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     """
     n_cameras, n_frames = solution.problem.corners.shape[:2]
     even = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
-    late = solve_with_times(solution, even)
-    before, after = (float(np.median(held_out(tried).distances)) for tried in (solution, late))
-    if not after < 0.8 * before or np.abs(late.state.delay).max() > 2:
+    delayed = solve_with_times(solution, even)
+    before, after = (float(np.median(held_out(tried).distances)) for tried in (solution, delayed))
+    if not after < 0.8 * before or np.abs(delayed.state.delay).max() > 2:
         return solution, ()
-    names, delay = late.problem.names, late.state.delay
+    names, delay = delayed.problem.names, delayed.state.delay
     delays = ", ".join(f"{name} {d:+.2f}" for name, d in zip(names, delay, strict=True))
-    return late, (
+    return delayed, (
         f"the cameras do not expose together: constant delays were estimated, in frames: {delays}; held-out median"
         f" {before:.3g} px without, {after:.3g} px with them. Pass times if the frames are not evenly spaced",
     )

@@ -1,4 +1,4 @@
-"""A camera whose frames run early or late, found from the board's motion: needs no calibrated rig."""
+"""Delays of cameras in whole frames, from the motion of the board; needs no calibrated rig."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class BoardOffsets:
 
     def sentences(self, least_gain: float = 1.5) -> tuple[str, ...]:
         """One sentence per camera that is out of step for sure."""
-        late = [
+        delayed = [
             (n, int(k)) for n, k, g in zip(self.names, self.offsets, self.gain, strict=True) if k and g > least_gain
         ]
         return tuple(
-            f"camera '{name}' runs {abs(k)} frame{'s' if abs(k) > 1 else ''} {'late' if k > 0 else 'early'}: what the"
-            f" others show in frame i, it shows in frame i {'+' if k > 0 else '-'} {abs(k)}; shift its recording"
-            for name, k in late
+            f"camera '{name}' is {'delayed' if k > 0 else 'ahead'} by {abs(k)} frame{'s' if abs(k) > 1 else ''}: what"
+            f" the others show in frame i, it shows in frame i {'+' if k > 0 else '-'} {abs(k)}; shift its recording"
+            for name, k in delayed
         )
 
 
@@ -140,6 +140,13 @@ def _subframe(costs: Array, pairs, offsets: NDArray[np.int64], max_offset: int) 
         return subframe
     equations, weights = np.array(rows), np.sqrt(np.array(weights))
     solution = np.linalg.lstsq(equations * weights[:, None], np.array(sides) * weights, rcond=None)[0]
-    told = np.abs(equations).sum(axis=0) > 0
-    subframe[told] = solution[told] - np.median((solution - offsets)[told])
+    known = np.abs(equations).sum(axis=0) > 0
+    subframe[known] = solution[known] - np.median((solution - offsets)[known])
     return subframe
+
+
+def write_shifted(values: NDArray, delay: int, out: NDArray) -> None:
+    """Write values (n_frames, ...) into `out`, frame i + delay as frame i; what has no place there is left out."""
+    room = out[max(-delay, 0) :]
+    part = values[max(delay, 0) :][: len(room)]
+    room[: len(part)] = part

@@ -14,10 +14,10 @@ from .initial_poses import plane_poses, spread_frames
 LensKind = int | str
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
 # OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
-_MAX_LENS_FRAMES = 40
-_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)
-_FISHEYE_GUESSES = (0.3, 0.45, 0.7, 1.2)
-_SIMPLE = (0, 1, 4, 5)
+_MAX_LENS_VIEWS = 40  # of the board, those that differ most: a first lens needs no more
+_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)  # of the image's width: from wide angle to telephoto, less than a factor 2 apart
+_FISHEYE_GUESSES = (0.3, 0.45, 0.7, 1.2)  # of the image's width
+_SIMPLE = (0, 1, 4, 5)  # fx, fy, k1, k2: what few views determine
 # a pinhole that leaves so many pixels, and a fisheye so much better, is no pinhole
 _POOR, _MUCH_BETTER = 0.3, 0.7
 
@@ -94,7 +94,7 @@ def initial_lens(corners: Array, points: Array, size: tuple[int, int], *, fishey
 
     Several focal lengths are tried as starts: the closed form is poor where the lens bends much.
     """
-    chosen = corners[spread_frames(corners, _MAX_LENS_FRAMES)]
+    chosen = corners[spread_frames(corners, _MAX_LENS_VIEWS)]
     closed = None if fisheye else focal_from_homographies(chosen, points, size)
     factors = _FISHEYE_GUESSES if fisheye else _FOCAL_GUESSES
     guesses = [factor * size[0] for factor in factors] + ([closed] if closed else [])

@@ -13,8 +13,8 @@ from .robust_solution import HeldOut, Problem, Solution, Start, frames_of, held_
 
 CANDIDATES: tuple[LensKind, ...] = (1, 2, 4, 5, 8)
 RICHER: tuple[LensKind, ...] = (12, 14)
-_WORTH, _AS_GOOD = 0.98, 1.01
-_MAX_FRAMES = 60
+_WORTH, _AS_GOOD = 0.98, 1.01  # ratio of held-out errors that a coefficient must earn, and that counts as equal
+_MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently
 _WIDE = np.radians(40)  # from the axis: nearer to it, a pinhole with radial terms is as good as a fisheye
 
 
@@ -115,11 +115,11 @@ def _with_kinds(problem: Problem, solution: Solution, kinds: dict[int, LensKind]
 
 
 def _thinned(problem: Problem, start: Start) -> Start:
-    """At most `_MAX_FRAMES` frames, those that cameras see most differently."""
-    if len(start.frames) <= _MAX_FRAMES:
+    """At most `_MAX_VIEWS` frames, those that cameras see most differently."""
+    if len(start.frames) <= _MAX_VIEWS:
         return start
     chosen: set[int] = set()
-    each = max(_MAX_FRAMES // problem.n_cameras, 8)
+    each = max(_MAX_VIEWS // problem.n_cameras, 8)
     for c in range(problem.n_cameras):
         chosen |= set(spread_frames(problem.corners[c], each).tolist())
     return frames_of(start, np.isin(start.frames, sorted(chosen)))

@@ -1,6 +1,6 @@
-"""Mirrored patterns: a camera behind a two-sided board, or a flipped video.
+"""Decide whether a mirrored pattern is a two-sided board seen from behind or a flipped video.
 
-A single view of a plane cannot tell the two apart: each explains the same pixels with another pose. Over several
+A single view of a plane cannot distinguish the two: each explains the same pixels with another pose. Over several
 frames only one of them moves rigidly with the other cameras' views.
 """
 
@@ -15,8 +15,8 @@ from ..boards.patterns import Board
 from ..errors import CalibrationError
 from .initial_poses import board_outline, plane_poses, relative_pose
 
-_CLEARLY = 0.6
-_MIN_SHARED = 4
+_CLEARLY = 0.6  # share of the other choice's error that the better choice may have at most
+_MIN_SHARED_VIEWS = 4  # of the board by two cameras: one proposes a relative pose, the median of the others judges it
 
 
 def flip_corners(corners: Array, width: int) -> Array:
@@ -83,7 +83,7 @@ def _compare(corners: Array, board: Board, camera: Camera, known) -> tuple[float
     for own in (corners, flip_corners(corners, camera.size[0])):
         poses = _poses(own, board, camera)
         fits = [relative_pose(poses, other, outline) for other in known.values()]
-        enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= _MIN_SHARED]
+        enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= _MIN_SHARED_VIEWS]
         errors.append(float(np.median(enough)) if enough else np.inf)
     return errors[0], errors[1]
 
@@ -93,7 +93,7 @@ def _unresolved(names: list[str], cameras: list[int], any_plain: bool) -> str:
     why = (
         "too few frames are shared with cameras that see it plainly"
         if any_plain
-        else "no camera sees it plainly, so nothing tells a flipped video from the back of the board"
+        else "no camera sees it plainly, so a flipped video cannot be distinguished from the back of the board"
     )
     return (
         f"camera {which} shows the board's pattern mirrored, and {why}; flip the video (or the print), or record the"

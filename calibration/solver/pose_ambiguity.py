@@ -1,4 +1,4 @@
-"""Board poses stuck in the wrong one of the two that a view of a plane allows: found by their errors, tried again."""
+"""Find frames whose board pose is the wrong one of the two that a view of a plane allows, and solve again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .single_camera import frame_errors, own_poses
 
 _FAR = 3.5  # times the median view's error
 _MAX_SHARE = 0.35  # more frames than this are no exceptions
-_CLEARLY = 0.6
-_ROUNDS = 2
+_CLEARLY = 0.6  # share of a frame's error that another pose may leave to be taken
+_ROUNDS = 2  # the better rig of the first shows further frames
 
 
 def repaired(solution: Solution) -> Solution:

@@ -13,6 +13,7 @@ from ..boards.detection import BoardDetections
 from ..boards.patterns import Board, Checkerboard, MarkerBoard
 from ..errors import CalibrationError
 from .checkerboard_orientation import settle_checkerboards
+from .frame_offsets import write_shifted
 from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, start_lens
 from .initial_poses import spread_frames
 from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored
@@ -23,7 +24,7 @@ def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[
     """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end.
 
     Views of fewer than 6 corners (4 of single markers) are left out: a plane's pose is poorly known from them.
-    `offsets`: frames by which a camera runs late, which are dropped at its start (added where negative).
+    `offsets`: frames by which a camera is delayed, which are dropped at its start (added where negative).
     """
     first = next(iter(detections.values()))
     n_frames = max(found.n_frames for found in detections.values())
@@ -32,10 +33,7 @@ def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[
     corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
     for c, (name, found) in enumerate(detections.items()):
         use = found.seen & (found.seen.sum(axis=1, keepdims=True) >= least)
-        late = (offsets or {}).get(name, 0)
-        part = np.where(use[..., None], found.corners, np.nan)[max(late, 0) :]
-        room = corners[c, max(-late, 0) :]
-        room[: len(part)] = part[: len(room)]
+        write_shifted(np.where(use[..., None], found.corners, np.nan), (offsets or {}).get(name, 0), corners[c])
     return corners
 
 
@@ -98,10 +96,7 @@ def _asked_kinds(names: tuple[str, ...], asked: LensKind | Mapping[str, LensKind
 def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
     table = np.zeros((len(detections), n_frames), bool)
     for c, (name, found) in enumerate(detections.items()):
-        late = (offsets or {}).get(name, 0)
-        part = found.mirrored[max(late, 0) :]
-        room = table[c, max(-late, 0) :]
-        room[: len(part)] = part[: len(room)]
+        write_shifted(np.asarray(found.mirrored), (offsets or {}).get(name, 0), table[c])
     return table
 
 

@@ -26,9 +26,9 @@ from .bundle_adjustment import (
 from .initial_lenses import LensKind, free_lens, lens_camera, lens_matrix
 from .initial_poses import board_outline, frame_poses
 
-LOSS_SCALE = 3.0
-_GROSS = 30.0
-N_FOLDS = 5
+LOSS_SCALE = 3.0  # standard deviations at which the Cauchy loss bends: it costs Gaussian noise little
+_GROSS = 30.0  # standard deviations beyond which a corner is left out: no noise reaches them
+N_FOLDS = 5  # of frames held out in turn: each solution keeps four fifths of the boards
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Problem:
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
     auto (n_lenses,) lenses whose model is to be chosen;
-    motion (n_frames, 2, 6), late (n_cameras, n_frames): the board's own motion and the exposures' times (`timing.py`),
+    motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after the frame's mean time (`exposure_times.board_motion`);
     None: all cameras expose together; free_delay: whether the cameras' delays are estimated.
     """
 
@@ -51,7 +51,7 @@ class Problem:
     flipped: NDArray[np.bool_]
     auto: NDArray[np.bool_]
     motion: Array | None = None
-    late: Array | None = None
+    delay: Array | None = None
     free_delay: bool = False
 
     @property
@@ -124,7 +124,7 @@ def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Ar
 
 
 def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> Array:
-    """(n_lenses, 18) precision of the belief that no radial coefficient moves the image's corner by its radius.
+    """(n_lenses, 18) precision of a prior by which no radial coefficient moves the image's corner by its radius.
 
     Only for rational lenses: their numerator and denominator can all but cancel, and would run away together.
     """
@@ -147,10 +147,10 @@ def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | 
 
 def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
     views = make_views(problem.corners, frames)
-    if problem.motion is None or problem.late is None:
+    if problem.motion is None or problem.delay is None:
         return views
     numbers = frames[views.frame]
-    return replace(views, motion=problem.motion[numbers], late=problem.late[views.camera, numbers])
+    return replace(views, motion=problem.motion[numbers], delay=problem.delay[views.camera, numbers])
 
 
 def robust_sigma(distances: Array) -> float:

@@ -13,7 +13,7 @@ from .initial_poses import (
 )
 from .robust_solution import Solution
 
-_MAX_FRAMES = 80  # views of the board that a median error is taken over
+_MAX_VIEWS = 80  # views of the board that a median error is taken over
 Poses = list[tuple[Array, Array]]
 
 
@@ -26,7 +26,7 @@ def errors_alone(solution: Solution, lenses: Array) -> Array:
     """(n_cameras,) each camera's median error alone, pixels, over some of its frames."""
     alone = np.full(solution.problem.n_cameras, np.nan)
     for c in range(len(alone)):
-        error = own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_FRAMES))[2][:, 0]
+        error = own_poses(solution, lenses, c, spread_frames(solution.problem.corners[c], _MAX_VIEWS))[2][:, 0]
         alone[c] = np.nanmedian(error) if np.isfinite(error).any() else np.nan
     return alone
 

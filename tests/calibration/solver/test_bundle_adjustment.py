@@ -45,7 +45,7 @@ def problem(fisheye=False, delay=False, shape=False, seed=0):
     views = make_views(corners, np.arange(4))
     if delay:
         n = len(views.camera)
-        views = replace(views, motion=rng.normal(scale=0.5, size=(n, 2, 6)), late=rng.uniform(-0.02, 0.02, n))
+        views = replace(views, motion=rng.normal(scale=0.5, size=(n, 2, 6)), delay=rng.uniform(-0.02, 0.02, n))
     free = np.ones((3, 18), bool)
     free[:, 8:] &= not fisheye
     later = np.array([False, True, True])

@@ -1,4 +1,4 @@
-"""A camera that runs early or late is found from the board alone."""
+"""Delays in whole frames are found from the board alone."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ BOARD = CharucoBoard(7, 6, 40.0, 30.0)
 
 
 def shifted(found, k):
-    """The same recording running k frames late."""
+    """The same recording delayed by k frames."""
     corners = np.full_like(found.corners, np.nan)
     if k >= 0:
         corners[k:] = found.corners[: len(corners) - k]
@@ -49,13 +49,13 @@ def test_cameras_in_step_stay(waved, ring_rig):
     assert found.sentences() == ()
 
 
-def test_cameras_that_run_late_and_early_are_named(waved, ring_rig):
+def test_cameras_that_are_delayed_or_ahead_are_named(waved, ring_rig):
     detections = {**waved, "cam_1": shifted(waved["cam_1"], 2), "cam_3": shifted(waved["cam_3"], -3)}
     found = board_offsets(detections, intrinsics=ring_rig)
     np.testing.assert_array_equal(found.offsets, [0, 2, 0, -3])
-    late, early = found.sentences()
-    assert "camera 'cam_1' runs 2 frames late" in late
-    assert "camera 'cam_3' runs 3 frames early" in early
+    delayed, ahead = found.sentences()
+    assert "camera 'cam_1' is delayed by 2 frames" in delayed
+    assert "camera 'cam_3' is ahead by 3 frames" in ahead
 
 
 def test_fractions_of_a_frame_are_found(ring_rig):
