@@ -38,8 +38,9 @@ class Problem:
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
     auto (n_lenses,) lenses whose model is to be chosen;
-    motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after the frame's mean time (`exposure_times.board_motion`);
-    None: all cameras expose together; free_delay: whether the cameras' delays are estimated.
+    motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after
+    the frame's mean time (`exposure_times.board_motion`), None: all cameras expose together;
+    free_delay: whether the cameras' delays are estimated.
     """
 
     board: Board
