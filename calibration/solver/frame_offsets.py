@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras.camera import Camera, CameraRig
+from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...numerics.arrays import Array
-from ...numerics.pairwise_offsets import best_offsets, cost_ratio
 from ..boards.detection import BoardDetections
 from .initial_lenses import start_camera
 from .initial_poses import board_outline, plane_poses, proposed_poses

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
+from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...numerics.arrays import Array
-from ...numerics.pairwise_offsets import best_offsets, cost_ratio
 from ...numerics.robust_scale import present_median
 from ..points.input_checks import check_observations, from_views
 

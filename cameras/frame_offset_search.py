@@ -1,13 +1,16 @@
-"""Whole-number offsets of several series on which the costs of all their pairs agree best, by coordinate descent."""
+"""Delays of cameras in whole frames on which the costs of all pairs of cameras agree best, by coordinate descent.
+
+What a pair's cost is, the caller says: disagreement of board poses, or epipolar distances.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array
+from ..numerics.arrays import Array
 
-_SWEEPS = 20  # over all series; two or three are usual
+_SWEEPS = 20  # over all cameras; two or three are usual
 _LEAST_COST = 1e-9  # of a pair, in the costs' units: a perfect agreement has a logarithm, too
 _EQUAL = 1e-9  # difference of mean logarithms that is round-off
 
@@ -18,11 +21,11 @@ def mean_log_cost(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.in
     Parameters
     ----------
     costs : ndarray, shape (n_pairs, 2 max_offset + 1)
-        Cost of each pair where its first series is shifted by -max_offset ... max_offset against the second; NaN where
+        Cost of each pair at the relative delays -max_offset ... max_offset of its first camera; NaN where
         it cannot be computed: such an offset counts as the pair's worst, a pair without any cost is left out.
     pairs : ndarray of int, shape (n_pairs, 2)
-        Positions of the series.
-    offsets : ndarray of int, shape (n_series,)
+        Positions of the cameras.
+    offsets : ndarray of int, shape (n_cameras,), frames
 
     Returns
     -------
@@ -44,15 +47,15 @@ def cost_ratio(costs: Array, pairs: NDArray[np.int64], before: NDArray[np.int64]
     return float(np.exp(mean_log_cost(costs, pairs, before) - mean_log_cost(costs, pairs, after)))
 
 
-def best_offsets(costs: Array, pairs: NDArray[np.int64], n_series: int) -> NDArray[np.int64]:
-    """The offsets (n_series,) of the least `mean_log_cost`, the most common one 0.
+def best_offsets(costs: Array, pairs: NDArray[np.int64], n_cameras: int) -> NDArray[np.int64]:
+    """The offsets (n_cameras,) of the least `mean_log_cost`, the most common one 0.
 
-    The descent starts from 0 and from what the pairs of each series say; of equal results the smallest counts.
+    The descent starts from 0 and from what the pairs of each camera say; of equal results the smallest counts.
     """
     max_offset = costs.shape[1] // 2
-    starts = [np.zeros(n_series, dtype=np.int64)]
-    for root in range(n_series):
-        start = np.zeros(n_series, dtype=np.int64)
+    starts = [np.zeros(n_cameras, dtype=np.int64)]
+    for root in range(n_cameras):
+        start = np.zeros(n_cameras, dtype=np.int64)
         for (a, b), row in zip(pairs, costs, strict=True):
             if root in (a, b) and np.isfinite(row).any():
                 best = int(np.nanargmin(row)) - max_offset
@@ -70,12 +73,12 @@ def _descend(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64])
     reach = costs.shape[1] - 1
     for _ in range(_SWEEPS):
         before = offsets
-        for series in range(len(offsets)):
+        for camera in range(len(offsets)):
             trials = np.repeat(offsets[None], 2 * reach + 1, axis=0)
-            trials[:, series] = np.arange(-reach, reach + 1)
+            trials[:, camera] = np.arange(-reach, reach + 1)
             totals = np.array([mean_log_cost(costs, pairs, trial) for trial in trials])
             near = trials[totals < totals.min() + _EQUAL]
-            offsets = near[np.argmin(np.abs(near[:, series]))]
+            offsets = near[np.argmin(np.abs(near[:, camera]))]
         if np.array_equal(offsets, before):
             break
     return offsets

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from muybridge.numerics.pairwise_offsets import best_offsets, cost_ratio, mean_log_cost
+from muybridge.cameras.frame_offset_search import best_offsets, cost_ratio, mean_log_cost
 
 PAIRS = np.array(list(combinations(range(4), 2)))
 TRUTH = np.array([0, 2, 0, -1])
