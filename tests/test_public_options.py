@@ -80,7 +80,9 @@ CALLS = {
         "interpolate_gaps": [((POINTS, 0.05), {"fps": 100}), ((POINTS, 0.05), {"times": TIMES}), ((POSE, 0.05), {})],
         "local_polynomial": [((POINTS, TIMES, 0.09), {"polyorder": 2, "derivative": 1})],
         "median_filter": [((POINTS, 0.05), {"fps": 100}), ((POSE["position"], 0.05), {})],
-        "smooth_motion": [((POINTS[:, :1], TIMES), {"relative_variance": np.ones((60, 1)), "chunk_frames": 40})],
+        "smooth_motion": [
+            ((POINTS[:, :1],), {"times": TIMES, "relative_variance": np.ones((60, 1)), "chunk_frames": 40})
+        ],
     },
     kinematics: {
         **{name: [((POSE,), options) for options in DERIVATIVES] for name in ("velocity", "acceleration", "jerk")},
@@ -126,7 +128,7 @@ CALLS = {
         ],
         "segment_angles": [((ROTATION, ROTATION), {})],
         "segment_frame": [(tuple(POINTS[:, :4].swapaxes(0, 1)), {})],
-        "smooth_motion": [((POINTS[:, :1], TIMES), {"relative_variance": None, "chunk_frames": 100})],
+        "smooth_motion": [((POSE,), {"times": None, "relative_variance": None, "chunk_frames": 100})],
         "three_point_angle": [(tuple(POINTS[:, :3].swapaxes(0, 1)), {})],
     },
 }  # fmt: skip

@@ -11,7 +11,7 @@ near 0 the model is the integrated random walk of most RTS smoothers, which is l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,6 +20,10 @@ from ..datasets import Array
 from ..numerics.threads import over_items
 from ._kernels_state_space import ForwardPass, filter_series, smooth_series
 from .motion_models import OVERTONES, MotionModel, clipped, damped_rhythm_model, log_prior, stride_model
+from .sampling import frame_interval, values_and_times
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is estimated: the models have up to five parameters
@@ -70,16 +74,20 @@ class Tuning(NamedTuple):
 
 
 def smooth_motion(
-    points_3d: Array, times: Array, *, relative_variance: Array | None = None, chunk_frames: int = CHUNK
+    points_3d: Array | xr.Dataset | xr.DataArray,
+    times: Array | None = None,
+    *,
+    relative_variance: Array | None = None,
+    chunk_frames: int = CHUNK,
 ) -> SmoothedMotion:
     """Smooth every coordinate of every keypoint under the model that makes the recording most probable.
 
     Parameters
     ----------
-    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
-        NaN where missing.
-    times : ndarray, shape (n_frames,), seconds
-        Increasing, not necessarily evenly.
+    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units, or xarray.Dataset or DataArray of positions
+        NaN where missing. A labelled one brings its own times.
+    times : ndarray, shape (n_frames,), seconds, optional
+        Of an array, which needs them; increasing, not necessarily evenly.
     relative_variance : ndarray, shape (n_frames, n_keypoints), optional
         How noisy each point is compared with the others; None: all the same.
     chunk_frames : int
@@ -89,6 +97,11 @@ def smooth_motion(
     -------
     SmoothedMotion
         States, their variances, the noise and the rhythm.
+
+    Raises
+    ------
+    ValueError
+        An array without times.
 
     Notes
     -----
@@ -108,10 +121,20 @@ def smooth_motion(
     >>> motion.states[:2, 0, 0, 0]
     array([7., 0.])
     """
+    if times is None:
+        if isinstance(points_3d, np.ndarray):
+            raise ValueError("times is None: an array carries no times; give them in seconds, or a dataset")
+        points_3d, times = values_and_times(points_3d, None)
+    return _smooth_arrays(np.asarray(points_3d, float), np.asarray(times, float), relative_variance, chunk_frames)
+
+
+def _smooth_arrays(
+    points_3d: Array, times: Array, relative_variance: Array | None, chunk_frames: int
+) -> SmoothedMotion:
+    """As `smooth_motion`, of points (n_frames, n_keypoints, 3) at times (n_frames,)."""
     n_frames, n_keypoints = points_3d.shape[:2]
-    intervals = np.diff(times)
-    step = float(np.median(intervals)) if n_frames > 1 else 1.0
-    steps = np.concatenate([[1.0], intervals / step])
+    step = frame_interval(times)
+    steps = np.concatenate([[1.0], np.diff(times) / step])
     steps[np.abs(steps - 1) < 1e-6] = 1.0  # times written with few decimals
     states = np.full((N_STATES, n_frames, n_keypoints, 3), np.nan)
     variances = np.full_like(states, np.nan)

@@ -19,7 +19,7 @@ def test_the_gallop_is_untuned_below_the_best_hand_tuned_filter():
     assert np.sqrt(np.mean(errors)) < 0.09  # the best Butterworth filter of these draws has 0.142
 
 
-def test_uneven_frames_are_heard():
+def test_uneven_frames_are_taken_at_their_times():
     rng = np.random.default_rng(1)
     times = np.sort(rng.choice(np.arange(600) / 240, 300, replace=False))
     t, x, v = gallop(rng, times=times)

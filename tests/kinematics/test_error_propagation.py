@@ -83,7 +83,7 @@ def test_intervals_of_a_hinge_hold_at_full_extension():
     assert unsigned["angle"].values.max() < np.pi
 
 
-def test_ignoring_what_errors_share_is_said_in_the_attributes():
+def test_errors_taken_as_independent_are_named_in_the_attributes():
     _, pose = correlated_pose(np.random.default_rng(4), 20)
     alone = pose.drop_vars("cross_covariance")
     assert "independent" in joint_angles(alone, JOINTS).attrs["angle_std"]

@@ -12,7 +12,7 @@ from muybridge.timeseries._kernels_state_space import (
 )
 from muybridge.timeseries.motion_models import damped_rhythm_model, stride_model
 from muybridge.timeseries.state_space import tune
-from tests.kinematics.synthetic import gallop
+from tests.kinematics.synthetic import gallop, pose_of
 
 
 def made_by(make, values):
@@ -66,7 +66,7 @@ def test_the_transition_equals_the_matrix_exponential(make, step):
 
 @pytest.mark.parametrize("make", [damped_rhythm_model, stride_model])
 @pytest.mark.parametrize("step", [0.3003, 1.0, 1.51, 5.994, 12.3])
-def test_the_table_of_steps_says_what_the_transition_says(make, step):
+def test_the_table_of_steps_equals_the_transition(make, step):
     model = made_by(make, [0.1, 0.3, 2.0])
     n = len(model.drift)
     (F, Q), (tabled_F, tabled_Q) = np.empty((2, 2, n, n))
@@ -146,7 +146,7 @@ def test_noise_and_rhythm_are_found():
     assert motion.rhythm[0, 0] == pytest.approx(3.5, rel=0.05)
 
 
-def test_error_bars_are_honest_and_grow_inside_gaps():
+def test_error_bars_hold_the_truth_and_grow_inside_gaps():
     rng = np.random.default_rng(4)
     squares = []
     for _ in range(6):
@@ -159,7 +159,7 @@ def test_error_bars_are_honest_and_grow_inside_gaps():
     assert 0.6 < np.mean(squares) < 1.6
 
 
-def test_nothing_is_said_before_the_first_and_after_the_last_observation_or_of_too_few():
+def test_nothing_is_estimated_before_the_first_and_after_the_last_observation_or_from_too_few():
     points = np.random.default_rng(5).normal(size=(40, 2, 3))
     points[:5, 0] = points[35:, 0] = np.nan
     points[6:, 1] = np.nan
@@ -174,9 +174,9 @@ def test_noisier_frames_count_less():
     bad = rng.random(len(t)) < 0.3
     x = x + np.where(bad, 0.05, 0.003) * rng.standard_normal(len(t))
     points = x[:, None, None] * np.ones(3)
-    told = smooth_motion(points, t, relative_variance=np.where(bad, 0.05, 0.003)[:, None] ** 2)
-    untold = smooth_motion(points, t)
-    errors = [np.sqrt(np.mean((m.states[1, :, 0, 0] - v) ** 2)) for m in (told, untold)]
+    weighted = smooth_motion(points, t, relative_variance=np.where(bad, 0.05, 0.003)[:, None] ** 2)
+    unweighted = smooth_motion(points, t)
+    errors = [np.sqrt(np.mean((m.states[1, :, 0, 0] - v) ** 2)) for m in (weighted, unweighted)]
     assert errors[0] < 0.6 * errors[1]
 
 
@@ -204,6 +204,16 @@ def test_error_bars_and_rhythm_hold_at_low_and_high_frame_rates(fps):
     assert 0.5 < np.mean(squares) < 1.7
     assert 0.9 < np.mean(inside) < 0.99
     np.testing.assert_allclose(rhythms, 3.5, rtol=0.1)
+
+
+def test_a_labelled_pose_brings_its_times():
+    t, x, _ = gallop(np.random.default_rng(8), duration=0.5)
+    pose = pose_of(x[:, None, None] * np.ones(3), times=t)
+    right = smooth_motion(pose["position"].values, t).states
+    for labelled in (pose, pose["position"]):
+        np.testing.assert_array_equal(smooth_motion(labelled).states, right)
+    with pytest.raises(ValueError, match="times is None"):
+        smooth_motion(pose["position"].values)
 
 
 def test_the_answer_is_the_same_on_every_run():

@@ -67,18 +67,18 @@ def test_error_bars_of_a_rigid_fit_are_those_of_sampled_points_also_without_one_
     root = rng.standard_normal((12, 5, 3, 3))
     covariance = root @ root.swapaxes(-1, -2) + 0.1 * np.eye(3)
     pose = pose.assign(position=pose["position"].copy(data=points), covariance=pose["covariance"].copy(data=covariance))
-    claimed = body_frame(pose, "tail", "neck", lateral=("left", "right"), rigid=names)
-    shape = rigid_rotation(points, claimed["rotation"].values)
+    frame = body_frame(pose, "tail", "neck", lateral=("left", "right"), rigid=names)
+    shape = rigid_rotation(points, frame["rotation"].values)
     noise = np.einsum("tkij,nkj->ntki", np.linalg.cholesky(covariance), rng.standard_normal((4000, 5, 3)))
     many = (points[None] + noise).reshape(-1, 5, 3)
     clean = np.concatenate([points, many])  # the shape, a median, comes from the clean frames
-    rough = np.concatenate([claimed["rotation"].values, np.full((len(many), 3, 3), np.nan)])
+    rough = np.concatenate([frame["rotation"].values, np.full((len(many), 3, 3), np.nan)])
     turned = rigid_rotation(clean, rough)[12:].reshape(4000, 12, 3, 3)
     np.testing.assert_allclose(rigid_rotation(clean, rough)[:12], shape, atol=1e-9)
     angles = orientation_angles(turned[..., 0], -turned[..., 1], np.array([0, 0, 1.0]))
     for i, name in enumerate(("heading", "pitch", "roll")):
         spread = np.std(np.unwrap(angles[..., i], axis=0), axis=0)
-        np.testing.assert_allclose(claimed[f"{name}_std"], spread, rtol=0.06)
+        np.testing.assert_allclose(frame[f"{name}_std"], spread, rtol=0.06)
 
 
 def test_a_rigid_fit_is_steadier_than_three_points_and_bridges_a_missing_one():

@@ -37,7 +37,7 @@ def test_a_bone_of_two_points_turns_only_across_itself():
     np.testing.assert_allclose(rigid_angular_velocity(bone, np.cross(omega[:, None], bone)), [[0, 1, 2]], atol=1e-12)
 
 
-def test_rotations_and_points_tell_the_same_angular_velocity_within_its_error_bars():
+def test_rotations_and_points_give_the_same_angular_velocity_within_its_error_bars():
     t, rotations, omega = tumbling()
     np.testing.assert_allclose(angular_velocity_of_rotations(rotations, t)[1:-1], omega[1:-1], atol=5e-3)
     rng = np.random.default_rng(1)

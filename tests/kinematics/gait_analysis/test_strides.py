@@ -27,13 +27,13 @@ def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
     pose, events = pose_of_gait(name, noise=2.0, duration=3.0)
     duty, period, length, height = GAITS[name]
     found = gait(pose, FEET)
-    late = []
+    errors_in_frames = []
     for limb in LIMBS:
         strides = found.strides[found.strides["limb"] == limb]
         assert len(strides) >= 3.0 / period - 3
         for column, right in zip(("touch_down", "lift_off"), events[limb], strict=True):
-            late.append(120 * np.abs(strides[column].to_numpy()[:, None] - right).min(axis=1))
-    assert (np.concatenate(late) <= 1.0).mean() >= 0.95
+            errors_in_frames.append(120 * np.abs(strides[column].to_numpy()[:, None] - right).min(axis=1))
+    assert (np.concatenate(errors_in_frames) <= 1.0).mean() >= 0.95
     strides = found.strides
     named = strides[strides["gait"] != ""]
     assert (named["gait"] == name).all()
@@ -50,15 +50,15 @@ def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
 def test_feet_that_leave_the_ground_without_speed_are_found_to_the_frame(name):
     pose, events = pose_of_gait(name, noise=2.0, duration=4.0, shape=gentle)
     strides = gait(pose, FEET).strides
-    late, z = [], []
+    errors_in_frames, z = [], []
     for limb in LIMBS:
         own = strides[strides["limb"] == limb]
         for column, right in zip(("touch_down", "lift_off"), events[limb], strict=True):
             apart = own[column].to_numpy()[:, None] - right
             error = apart[np.arange(len(apart)), np.abs(apart).argmin(axis=1)]
-            late.append(120 * np.abs(error))
+            errors_in_frames.append(120 * np.abs(error))
             z.append(error / own[f"{column}_std"])
-    assert (np.concatenate(late) <= 1.0).mean() >= 0.95
+    assert (np.concatenate(errors_in_frames) <= 1.0).mean() >= 0.95
     assert 0.2 < np.sqrt(np.mean(np.square(np.concatenate(z)))) < 1.5
 
 
@@ -69,7 +69,7 @@ def test_phases_are_those_of_the_limbs():
         assert np.abs((phases[limb].dropna() - right + 0.5) % 1 - 0.5).max() < 0.02
 
 
-def test_standard_deviations_of_events_are_honest():
+def test_standard_deviations_of_events_match_their_errors():
     pose, events = pose_of_gait("trot", noise=4.0, duration=3.0)
     strides = gait(pose, FEET).strides
     errors = [
@@ -129,8 +129,8 @@ def test_missing_frames_inside_stances_and_swings_are_bridged():
     position = pose["position"].copy()
     position.values[np.random.default_rng(1).random(position.shape[:2]) < 0.05] = np.nan
     strides = gait(pose.assign(position=position), FEET).strides
-    late = [120 * np.abs(events[row["limb"]][0] - row["touch_down"]).min() for _, row in strides.iterrows()]
-    assert (np.array(late) <= 1.0).mean() >= 0.95
+    errors_in_frames = [120 * np.abs(events[row["limb"]][0] - row["touch_down"]).min() for _, row in strides.iterrows()]
+    assert (np.array(errors_in_frames) <= 1.0).mean() >= 0.95
     assert len(strides) >= 24
 
 
