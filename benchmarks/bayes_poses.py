@@ -48,9 +48,9 @@ def repaired_limbs(recording, children=("paw_L", "paw_R", "foot_L", "foot_R")) -
         posed = infer_poses(swung, rig, prior=prior, **shared)
         seconds = time.perf_counter() - begin
         before, after = (np.linalg.norm(f.points_3d - truth, axis=-1)[stretch, k].mean() for f in (plain, posed))
-        repaired = posed.repaired[stretch, k].mean()
+        overridden = posed.overridden[stretch, k].mean()
         rows.append({"keypoint": name, "mean mm before": before, "after": after, "fold": before / after,
-                     "repaired": repaired, "s": seconds})  # fmt: skip
+                     "overridden": overridden, "s": seconds})  # fmt: skip
     return pd.DataFrame(rows).set_index("keypoint")
 
 

@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from benchmarks.rings import make_rig
 from muybridge.calibration import CameraRig
 from muybridge.triangulate.pose_states.state_model import StateModel
-from muybridge.triangulate.pose_states.window_states import Poser
+from muybridge.triangulate.pose_states.window_states import PoseModel
 from muybridge.triangulate.sampling.posterior_samples import draw_chains
 from muybridge.triangulate.sampling.target_density import Poses, Target
 from muybridge.triangulate.smoothing.bone_lengths import Bones
@@ -149,11 +149,11 @@ def target_of(world: World, observations: Observations) -> Target:
     prior, bones = TimePrior(ORDER, np.full(4, PROCESS_STD**-2.0)), Bones(PAIRS, LENGTHS, STDS)
     _, start, inliers = observe_window(observations, observations.points_2d, world.rig, None, observations.scale)
     tracks = smooth_in_time(observations, start, inliers, prior)
-    poser = Poser(world.model, PAIRS[:, ::-1], np.eye(3))
+    pose_model = PoseModel(world.model, PAIRS[:, ::-1], np.eye(3))
     first = find_mode(observations, tracks.points_3d, tracks.spread, prior, bones)
-    pull = poser.pull_of(first.points_3d)
+    pull = pose_model.direction_model(first.points_3d)
     mode = find_mode(observations, first.points_3d, np.zeros((N_FRAMES, 4, 3, 3)), prior, bones, pull)
-    poses = Poses(poser, np.ones((N_FRAMES, 3)), 1.0)
+    poses = Poses(pose_model, np.ones((N_FRAMES, 3)), 1.0)
     return Target.about(observations, prior, bones, poses, mode.points_3d, pull)
 
 

@@ -1,4 +1,4 @@
-"""How well Markov chains have mixed: rank-normalised R-hat and bulk effective sample size (Vehtari et al. 2021)."""
+"""Convergence of Markov chains: rank-normalised R-hat and bulk effective sample size (Vehtari et al. 2021)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rank_normalised(draws: Array) -> tuple[Array, Array]:
     """
     n_chains, n_draws = draws.shape[:2]
     if n_draws < FEWEST_DRAWS:
-        raise ValueError(f"{n_draws} draws per chain are too few to judge them by; at least {FEWEST_DRAWS} are needed")
+        raise ValueError(f"{n_draws} draws per chain are too few for R-hat; at least {FEWEST_DRAWS} are needed")
     half, shape = n_draws // 2, draws.shape[2:]
     halves = np.stack([draws[:, :half], draws[:, n_draws - half :]], axis=1).reshape(2 * n_chains, half, -1)
     ranks = np.arange(1, 2 * n_chains * half + 0.5, 0.5)
@@ -41,14 +41,14 @@ def rank_normalised(draws: Array) -> tuple[Array, Array]:
     n_quantities = halves.shape[2]
     r_hat, effective = np.full(n_quantities, np.nan), np.full(n_quantities, np.nan)
 
-    def judge(start: int) -> None:
+    def diagnose(start: int) -> None:
         own = slice(start, start + _AT_ONCE)
         values = np.moveaxis(halves[:, :, own], 2, 0).reshape(-1, 2 * n_chains * half)
         r_hat[own], effective[own] = _mixing(values, 2 * n_chains, table)
         folded = np.abs(values - np.median(values, axis=1, keepdims=True))
         r_hat[own] = np.maximum(r_hat[own], _mixing(folded, 2 * n_chains, table)[0])
 
-    over_items(judge, range(0, n_quantities, _AT_ONCE))
+    over_items(diagnose, range(0, n_quantities, _AT_ONCE))
     return r_hat.reshape(shape), effective.reshape(shape)
 
 

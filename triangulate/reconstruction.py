@@ -87,7 +87,7 @@ def reconstruct(
     xarray.Dataset
         Pose: position, covariance, confidence (posterior probability that the point is supported), reprojection_error
         per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance; of "gimbal" state,
-        state_probability, heading and repaired, see `PoseInference`); its attributes say how it was made.
+        state_probability, heading and overridden, see `PoseInference`); its attributes say how it was made.
 
     Raises
     ------

@@ -31,8 +31,8 @@ def label_trajectory(
 ) -> xr.Dataset:
     """Pose dataset of a `Trajectory` (or what extends it): every field that it has and a pose can hold.
 
-    Of a `PoseInference` also state_probability (time, pose_state), heading (time), radians about up, and repaired
-    (time, keypoint), 1 where the poses overruled the views.
+    Of a `PoseInference` also state_probability (time, pose_state), heading (time), radians about up, and overridden
+    (time, keypoint), 1 where the views were overridden by the poses.
 
     The confidence is the probability that at least two views support the point; a point carried by time and skeleton
     alone keeps its position, its wide covariance and a confidence near 0.
@@ -62,12 +62,12 @@ def label_trajectory(
 
 
 def _with_states(pose: xr.Dataset, trajectory) -> xr.Dataset:
-    """The pose with the states and headings of a `PoseInference`, and the points whose views it overruled."""
+    """The pose with the states and headings of a `PoseInference`, and the points whose views were overridden."""
     probabilities = getattr(trajectory, "state_probabilities", None)
     if probabilities is None:
         return pose
     return pose.assign_coords(pose_state=np.arange(probabilities.shape[1])).assign(
         state_probability=(("time", "pose_state"), probabilities, {"units": "1"}),
         heading=("time", trajectory.headings, {"units": "rad"}),
-        repaired=(("time", "keypoint"), trajectory.repaired.astype(np.int8), {"units": "1"}),
+        overridden=(("time", "keypoint"), trajectory.overridden.astype(np.int8), {"units": "1"}),
     )

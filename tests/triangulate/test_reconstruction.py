@@ -145,7 +145,7 @@ def test_pose_states_come_with_heading_and_what_was_repaired(recording, views, t
     assert pose["heading"].attrs["units"] == "rad"
     np.testing.assert_allclose(pose["state_probability"].sum("pose_state"), 1)
     np.testing.assert_array_equal(pose["state_probability"].argmax("pose_state"), pose["state"])
-    assert set(np.unique(pose["repaired"])) <= {0, 1}
+    assert set(np.unique(pose["overridden"])) <= {0, 1}
     back = read_dataset(write_dataset(pose, tmp_path / "pose.nc"))
     xr.testing.assert_allclose(check_pose(back), check_pose(pose))
 

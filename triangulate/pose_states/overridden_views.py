@@ -1,4 +1,6 @@
-"""Repair of keypoints that most views put in the same wrong place, where geometry and bone lengths cannot object."""
+"""Keypoints that most views place wrongly in the same way: views are overridden where the poses exclude the place.
+
+Geometry and bone lengths do not detect such errors, as the views agree with each other."""
 
 from __future__ import annotations
 
@@ -14,48 +16,52 @@ from ...numerics.arrays import Array
 from ..smoothing.joint_mode import find_mode
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import Window
-from .window_states import Judgement, Poser
+from .window_states import BoneEvidence, PoseModel
 
 _ROUNDS = 4
-_REACH = 60  # frames on either side of a suspicion that are looked into as well
+_REACH = 60  # frames on either side of an improbable bone that are examined as well
 _OFTEN = 0.3  # share of frames in which two views see the keypoint elsewhere
-_RUNNING = 21  # frames over which a bone's density is averaged before it is suspected
-_STRAYING = -1.0  # mean log density, over one that points anywhere, below which a bone is looked into
+_RUNNING = 21  # frames over which a bone's log density is averaged
+_IMPROBABLE = -1.0  # mean log density, over that of any direction, below which a bone is examined
 _SWITCH = 20.0  # log odds that it takes to begin or end a stretch: a second place anywhere on a bone's length
 _NEVER = 1e6
-_MOST = 8.0  # log odds that the pose may count for in a frame: poses are never known that well
-_LOG_GHOST = -3.0  # log density of the place where a second set of views agrees, given where it was a frame before
+_MOST = 8.0  # largest log odds of the pose in a frame: a prior of poses is never complete
+_LOG_SECOND_PLACE = (
+    -3.0
+)  # log density of the place where a second set of views agrees, given where it was a frame before
 _AGREES = 5.0  # standard deviations of the pixel noise
 
 
-def repair(window: Window, points_3d: Array, poser: Poser) -> tuple[Observations, Array, NDArray[np.bool_]]:
-    """Observations without the views that are overruled, points to start from, and (n_frames, n_known) overruled.
+def override_views(
+    window: Window, points_3d: Array, pose_model: PoseModel
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """Observations without the views that are overridden, points to start from, and (n_frames, n_known) overridden.
 
-    Keypoints whose bone the other bones do not believe are solved again without the views that agree on their
-    place. Both places are then compared over the whole stretch: the directions' density, and the pixels, of which
-    those that miss the point may agree on the other place (a ghost) at no further cost.
+    Keypoints whose bone has an improbable direction given the other bones are solved again without the views that agree
+    on their place. Both places are then compared over the whole stretch: the directions' density, and the pixels, of
+    which those that miss the point may agree on the other place at no further cost.
     """
     observations = window.observations
-    overruled = np.zeros(points_3d.shape[:2], bool)
-    tried = np.zeros_like(overruled)
+    overridden = np.zeros(points_3d.shape[:2], bool)
+    tried = np.zeros_like(overridden)
     for _ in range(_ROUNDS):
-        judgement = poser.judge(points_3d)
-        suspects = suspicious(judgement, poser, observations, points_3d, tried)
+        evidence = pose_model.bone_evidence(points_3d)
+        suspects = implausible_ends(evidence, pose_model, observations, points_3d, tried)
         if not suspects.any():
             break
         tried |= suspects
         frames = _around(suspects, overlap=_REACH)
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
         without = _without_agreeing(part, here, suspects[frames])
-        start, width = _moved(here, judgement.at(frames), poser, suspects[frames])
-        there = find_mode(without, start, width, prior, window.bones, poser.pull_of(start)).points_3d
+        start, width = _moved(here, evidence.at(frames), pose_model, suspects[frames])
+        there = find_mode(without, start, width, prior, window.bones, pose_model.direction_model(start)).points_3d
         accepted = np.zeros_like(suspects)
-        accepted[frames] = _compare(part, poser, here, there, suspects[frames])
+        accepted[frames] = _compare(part, pose_model, here, there, suspects[frames])
         observations = _without_agreeing(observations, points_3d, accepted)
         points_3d = points_3d.copy()
         points_3d[frames] = np.where(accepted[frames][..., None], there, here)
-        overruled |= accepted
-    return observations, points_3d, overruled
+        overridden |= accepted
+    return observations, points_3d, overridden
 
 
 def _around(suspects: NDArray[np.bool_], overlap: int) -> slice:
@@ -64,28 +70,32 @@ def _around(suspects: NDArray[np.bool_], overlap: int) -> slice:
     return slice(max(0, int(frames[0]) - overlap), int(frames[-1]) + overlap + 1)
 
 
-def suspicious(
-    judgement: Judgement, poser: Poser, observations: Observations, points_3d: Array, tried: NDArray[np.bool_]
+def implausible_ends(
+    evidence: BoneEvidence,
+    pose_model: PoseModel,
+    observations: Observations,
+    points_3d: Array,
+    tried: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """(n_frames, n_known) keypoints at the end of a bone that strays, where another place could be right.
+    """(n_frames, n_known) keypoints at the end of a bone of improbable direction, where another place could be right.
 
     That is where often two views see it elsewhere, or where its direction is less likely than that all views are
-    wrong. Not yet those further out than a keypoint that is suspected too, nor those that were tried before.
+    wrong. Not those further out than another such keypoint, nor those that were tried before.
     """
-    excess = judgement.log_density + np.log(4 * np.pi)  # over a direction that points anywhere
-    concentration = poser.model.probabilities @ poser.model.concentrations
+    excess = evidence.log_density + np.log(4 * np.pi)  # over a direction that points anywhere
+    concentration = pose_model.model.probabilities @ pose_model.model.concentrations
     likely = np.log(np.maximum(2 * concentration, 1.0))
-    children = poser.pairs[:, 0]
+    children = pose_model.pairs[:, 0]
     seen = np.isfinite(observations.points_2d[..., 0])
     elsewhere = ((_deviations(observations, points_3d) >= _AGREES) & seen).sum(axis=0) >= 2
-    hopeful = _running_mean(elsewhere[:, children].astype(float)) > _OFTEN
-    absurd = _running_mean(likely - excess) > -_LOG_GHOST + len(seen) * np.log(2)
-    strays = (_running_mean(excess) < _STRAYING) & (hopeful | absurd)
+    seen_elsewhere = _running_mean(elsewhere[:, children].astype(float)) > _OFTEN
+    improbable = _running_mean(likely - excess) > -_LOG_SECOND_PLACE + len(seen) * np.log(2)
+    deviates = (_running_mean(excess) < _IMPROBABLE) & (seen_elsewhere | improbable)
     flagged = np.zeros(points_3d.shape[:2], bool)
-    flagged[:, children] = binary_dilation(strays, np.ones((2 * _REACH + 1, 1), bool))
+    flagged[:, children] = binary_dilation(deviates, np.ones((2 * _REACH + 1, 1), bool))
     flagged &= ~tried
     above = np.zeros_like(flagged)
-    parent_of = dict(poser.pairs.tolist())
+    parent_of = dict(pose_model.pairs.tolist())
     for k in parent_of:
         node = parent_of[k]
         while node in parent_of:
@@ -98,14 +108,16 @@ def _running_mean(values: Array) -> Array:
     return uniform_filter1d(values, _RUNNING, axis=0, mode="nearest")
 
 
-def _moved(points_3d: Array, judgement: Judgement, poser: Poser, suspects: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _moved(
+    points_3d: Array, evidence: BoneEvidence, pose_model: PoseModel, suspects: NDArray[np.bool_]
+) -> tuple[Array, Array]:
     """Points with the suspects, and all that hangs on them, turned to where they are expected; and their spread."""
     moved, width = points_3d.copy(), np.zeros((*points_3d.shape, 3))
-    for b in _from_root(poser.pairs):
-        child, parent = poser.pairs[b]
+    for b in _from_root(pose_model.pairs):
+        child, parent = pose_model.pairs[b]
         bone = points_3d[:, child] - points_3d[:, parent]
         length = np.linalg.norm(bone, axis=1, keepdims=True)
-        expected = judgement.expected[:, b]
+        expected = evidence.expected[:, b]
         sure = np.linalg.norm(expected, axis=1, keepdims=True)
         turned = length * expected / np.maximum(sure, 1e-9)
         moved[:, child] = moved[:, parent] + np.where(suspects[:, [child]], turned, bone)
@@ -142,10 +154,10 @@ def _deviations(observations: Observations, points_3d: Array) -> Array:
 
 
 def _compare(
-    observations: Observations, poser: Poser, here: Array, there: Array, suspects: NDArray[np.bool_]
+    observations: Observations, pose_model: PoseModel, here: Array, there: Array, suspects: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Suspects in stretches that are better explained there than here."""
-    gain = np.clip(poser.log_evidence(there) - poser.log_evidence(here), -_MOST, _MOST)
+    gain = np.clip(pose_model.log_evidence(there) - pose_model.log_evidence(here), -_MOST, _MOST)
     seen = np.isfinite(observations.points_2d[..., 0])
     log_peak = -np.log(2 * np.pi * (observations.sigma[:, None, :] * observations.scale) ** 2)
     out = np.log(1 - observations.prior) + observations.log_outlier[:, None, None]
@@ -156,8 +168,8 @@ def _compare(
     def total(*ways: Array) -> Array:
         return np.where(seen, np.logaddexp.reduce([out, *ways]), 0.0).sum(axis=0)
 
-    ghost = _LOG_GHOST + total(at_here - np.log(2), at_there - np.log(2))
-    score = np.maximum(total(at_there), ghost) - np.maximum(total(at_here), ghost) + gain[:, None]
+    both = _LOG_SECOND_PLACE + total(at_here - np.log(2), at_there - np.log(2))
+    score = np.maximum(total(at_there), both) - np.maximum(total(at_here), both) + gain[:, None]
     score = np.where(suspects, score, -_NEVER)
     enter, leave = _jump(here, there), _jump(there, here)
     stretches = [_best_stretches(score[:, k], enter[:, k], leave[:, k]) for k in range(score.shape[1])]

@@ -30,30 +30,78 @@ from ..smoothing.perturbed_solutions import FrameNoise
 from ..smoothing.ray_alternatives import reflected
 from ..smoothing.smoother import check_problem, keypoint_pairs
 from ..smoothing.trajectory import Trajectory
-from .overridden_views import repair
+from .overridden_views import override_views
 from .pose_prior import PosePrior
-from .window_states import Poser
+from .window_states import PoseModel
 
-_CLEAR = 0.15  # of a bone's length: uncertainty up to which a point may teach poses
+_CLEAR = 0.15  # of a bone's length: uncertainty up to which a point is used to learn poses
 _POSES_PER_STATE = 40
 
 
 @dataclass(frozen=True, eq=False)
 class PoseInference(Trajectory):
-    """A trajectory with the pose states behind it.
+    """A trajectory with the pose states behind it; the fields of `Trajectory` and five more.
 
-    states : (n_frames,), the most probable state
-    state_probabilities : (n_frames, n_states)
-    headings : (n_frames,), radians about the rig's up: azimuth of the poses' own x axis
-    repaired : (n_frames, n_keypoints), points whose views were overruled: they agree with each other on a place
-        that the poses exclude
-    prior : the pose prior used, given or learned
+    Parameters
+    ----------
+    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+        Posterior mode; gaps are filled; NaN for a keypoint that was never located.
+    covariances_3d : ndarray, shape (n_frames, n_keypoints, 3, 3), world units squared
+        Of the points.
+    inlier_probability : ndarray, shape (n_cameras, n_frames, n_keypoints)
+        Posterior probability that the pixel shows the keypoint; NaN where there is no pixel.
+    velocities : ndarray, shape (n_frames, n_keypoints, 3), world units per second
+        Differences over three frames.
+    velocity_covariances : ndarray, shape (n_frames, n_keypoints, 3, 3), world units² per second²
+        Of the velocities.
+    accelerations : ndarray, shape (n_frames, n_keypoints, 3), world units per second squared
+        Second differences over three frames.
+    acceleration_covariances : ndarray, shape (n_frames, n_keypoints, 3, 3), world units² per second⁴
+        Of the accelerations.
+    sigma : ndarray, shape (n_cameras, n_keypoints), pixels
+        Standard deviation of an inlier's coordinate.
+    order : int
+        Order of the differences that are white noise in the time prior.
+    process_stds : ndarray, shape (n_keypoints,), world units
+        Standard deviation of these differences.
+    fps : float, hertz
+        Frames per second.
+    bone_lengths : ndarray, shape (n_bones,), world units
+        In the order of the skeleton's bones; of a bone that was never observed the prior's.
+    bone_stds : ndarray, shape (n_bones,), world units
+        Spread of the lengths.
+    pairs : ndarray, shape (n_pairs, 2)
+        Positions of keypoints (a, b) on the keypoint axis.
+    cross_covariances : ndarray, shape (n_frames, n_pairs, 3, 3), world units squared
+        Covariance of a with b in the same frame.
+    samples : ndarray, shape (0, n_frames, n_keypoints, 3), world units
+        None are drawn here; see `sample_poses`.
+    converged : bool
+        Whether the Gauss-Newton iterations of every window converged.
+    states : ndarray, shape (n_frames,)
+        The most probable state.
+    state_probabilities : ndarray, shape (n_frames, n_states)
+        Posterior probability of each state.
+    headings : ndarray, shape (n_frames,), radians
+        Azimuth of the poses' x axis about the rig's up.
+    overridden : ndarray of bool, shape (n_frames, n_keypoints)
+        Points whose views were overridden: they agree with each other on a place that the poses exclude.
+    prior : PosePrior
+        The prior used, given or learned, in the order of the skeleton.
+
+    Examples
+    --------
+    See `infer_poses`, which returns it.
+
+    >>> from muybridge.triangulate import PoseInference, Trajectory
+    >>> issubclass(PoseInference, Trajectory)
+    True
     """
 
     states: NDArray[np.int64]
     state_probabilities: Array
     headings: Array
-    repaired: NDArray[np.bool_]
+    overridden: NDArray[np.bool_]
     prior: PosePrior
 
 
@@ -72,25 +120,77 @@ def infer_poses(
     window: int | None = None,
     progress: bool = False,
 ) -> PoseInference:
-    """Posterior trajectories under a prior of pose states: `smooth` with what the animal's bones usually do.
+    """Posterior trajectories under a prior of pose states: `smooth` with the usual directions of the animal's bones.
 
-    The skeleton is at some heading in one of some states; each state expects a direction of every bone (von
-    Mises-Fisher). EM: headings and states in closed form given the points, then the same Gauss-Newton solve as
-    `smooth` with their pull on the directions. Where most views of a keypoint agree on a place that the other bones
-    exclude, and the poses outweigh them, these views are overruled for that stretch. `sample_poses` draws from the
-    same posterior by Markov chains, instead of the Gaussian about its mode.
+    The animal has a heading and is in one of some states, each of which expects a direction of every bone (von
+    Mises-Fisher). Expectation-maximisation: headings and states in closed form given the points, then the Gauss-Newton
+    solution of `smooth` with the expected directions. Where most views of a keypoint agree on a place that the other
+    bones exclude, and the poses outweigh them, these views are overridden for that stretch.
 
     Parameters
     ----------
-    points_2d, fps, confidence, covariances_2d, order, pairs, window, progress : as for `smooth`
-    skeleton : its bones form a tree
-    prior : None: learned from the recording's own well observed frames
-    n_states : states to learn where there is no prior; None: one per 40 frames, at most 50
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        As for `smooth`.
+    rig : CameraRig
+        The cameras, with `up`.
+    fps : float, optional, hertz
+        Frames per second; needed unless `points_2d` is a dataset.
+    skeleton : Skeleton
+        Its bones form a tree.
+    prior : PosePrior, optional
+        Of the same bones, which are matched by name. By default learned from the recording's own well observed frames.
+    n_states : int, optional
+        States to learn where there is no prior. By default one per 0.4 seconds, at most 50.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
+        As for `smooth`.
+    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
+        As for `smooth`.
+    order : {1, 2, 3, 4}, optional
+        As for `smooth`.
+    pairs : sequence of (str, str), or "all", optional
+        As for `smooth`.
+    window : int, optional, frames
+        As for `smooth`.
+    progress : bool
+        Show a bar on long recordings.
+
+    Returns
+    -------
+    PoseInference
+        The trajectory with states and headings.
 
     Raises
     ------
-    ValueError : the rig has no `up` (the heading needs the vertical), the skeleton is no tree or not the prior's,
-        or as `smooth`
+    ValueError
+        The rig has no `up` (the heading needs the vertical), the skeleton is no tree or has other bones than the
+        prior, or as `smooth`.
+
+    See Also
+    --------
+    sample_poses : Draws from the same posterior by Markov chains, instead of the Gaussian about its mode.
+
+    References
+    ----------
+    Zhang et al. (2021), Animal pose estimation from video data with a hierarchical von Mises-Fisher-Gaussian model,
+    AISTATS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import Skeleton
+    >>> from muybridge.triangulate import PosePrior, infer_poses
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> cameras = [Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)]
+    >>> rig = CameraRig(tuple(cameras), up=(0, 0, 1))
+    >>> leg = Skeleton(("hip", "knee", "paw"), (("hip", "knee"), ("knee", "paw")))
+    >>> swing = 0.5 * np.sin(np.arange(60) / 10)[:, None]
+    >>> thigh = 40 * np.hstack([np.sin(swing), 0 * swing, -np.cos(swing)])
+    >>> truth = np.stack([0 * thigh, thigh, thigh - [0, 0, 40]], axis=1)
+    >>> prior = PosePrior.fit(truth, leg, 2)
+    >>> found = infer_poses(rig.project(truth), rig, fps=30.0, skeleton=leg, prior=prior)
+    >>> found.state_probabilities.shape, found.overridden.any(), bool(np.abs(found.points_3d - truth).max() < 0.5)
+    ((60, 2), np.False_, True)
     """
     problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
     chosen = keypoint_pairs(problem.skeleton, pairs)
@@ -104,7 +204,9 @@ def infer_poses(
         states=np.argmax(gamma, axis=1),
         state_probabilities=gamma,
         headings=by_frame.get("headings", np.full(problem.n_frames, np.nan)),
-        repaired=np.asarray(by_frame.get("repaired", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool),
+        overridden=np.asarray(
+            by_frame.get("overridden", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool
+        ),
         prior=prior,
     )
 
@@ -174,45 +276,47 @@ def solve_pose_window(
     frames: slice,
     noise: FrameNoise | None,
 ) -> Solution:
-    """Mode without states, repair of what the poses exclude, and the mode and covariances with the states' pull."""
+    """Mode without states, overridden views, and the mode and covariances with the states' expected directions."""
     window = open_window(problem, learned, frames, noise)
     n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
-    poser = None if problem.rig.up is None else Poser.of(prior, window.known, problem.rig.up)
-    if poser is None:
+    pose_model = None if problem.rig.up is None else PoseModel.of(prior, window.known, problem.rig.up)
+    if pose_model is None:
         nothing = {
             "state_probabilities": np.full((n_frames, prior.n_states), np.nan),
             "headings": np.full(n_frames, np.nan),
-            "repaired": np.zeros((n_frames, n_keypoints), bool),
+            "overridden": np.zeros((n_frames, n_keypoints), bool),
         }
         return replace(tracks_alone(window.tracks, len(pairs), 0), by_frame=nothing)
-    found = pose_mode(window, poser)
+    found = pose_mode(window, pose_model)
     mode = found.mode
     joint = joint_posterior(found.observations, mode, window.prior, window.noise)
-    gamma, headings = poser.states(mode.points_3d)
-    repaired = np.zeros((n_frames, n_keypoints), bool)
-    repaired[:, window.known] = found.overruled
-    by_frame = {"state_probabilities": gamma, "headings": headings, "repaired": repaired}
+    gamma, headings = pose_model.states(mode.points_3d)
+    overridden = np.zeros((n_frames, n_keypoints), bool)
+    overridden[:, window.known] = found.overridden
+    by_frame = {"state_probabilities": gamma, "headings": headings, "overridden": overridden}
     return replace(scatter(joint, window.tracks, window.known, pairs), by_frame=by_frame)
 
 
 @dataclass(frozen=True, eq=False)
 class PoseMode:
-    """Where a window's poses come to rest: observations without the views that are overruled (n_frames, n_known),
-    and the mode under the pull of the poser's states, judged at points_3d."""
+    """Mode of a window with pose states: observations without the views that are overridden (n_frames, n_known), and
+    the mode with the directions that the states expect, their weights computed at points_3d."""
 
     observations: Observations
-    overruled: NDArray[np.bool_]
+    overridden: NDArray[np.bool_]
     points_3d: Array
     mode: Mode
 
 
-def pose_mode(window: Window, poser: Poser) -> PoseMode:
-    """Mode without states, repair of what the poses exclude, and the mode with the states' pull."""
+def pose_mode(window: Window, pose_model: PoseModel) -> PoseMode:
+    """Mode without states, overridden views, and the mode with the states' expected directions."""
     first = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
     first = reflected(window.observations, first, window.prior, window.bones)
-    observations, points_3d, overruled = repair(window, first.points_3d, poser)
+    observations, points_3d, overridden = override_views(window, first.points_3d, pose_model)
     spread = np.zeros((*points_3d.shape, 3))
-    pull = poser.pull_of(points_3d)
-    mode = find_mode(observations, points_3d, spread, window.prior, window.bones, pull)
-    doubts = tuple(doubt for doubt in first.doubts if not overruled[doubt.frames, doubt.k].any())
-    return PoseMode(observations, overruled, points_3d, replace(mode, doubts=doubts))
+    direction_model = pose_model.direction_model(points_3d)
+    mode = find_mode(observations, points_3d, spread, window.prior, window.bones, direction_model)
+    alternatives = tuple(
+        alternative for alternative in first.alternatives if not overridden[alternative.frames, alternative.k].any()
+    )
+    return PoseMode(observations, overridden, points_3d, replace(mode, alternatives=alternatives))

@@ -20,22 +20,50 @@ _FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class PosePrior:
-    """Mixture of pose states, each a von Mises-Fisher direction per bone, in a frame whose z is up and whose x is
-    the heading.
+    """Mixture of pose states, each a von Mises-Fisher direction per bone; z is up, x the heading.
 
     Parameters
     ----------
-    skeleton : its bones form a tree; the bone of a keypoint is the one from its parent
-    directions : (n_states, n_keypoints, 3) unit vectors from parent to keypoint; the rows of keypoints without a
-        parent (the root) are ignored
-    concentrations : (n_states, n_keypoints), 0 for no preference
-    state_probabilities : (n_states,)
-    bone_lengths, bone_stds : (n_bones,), world units, in the order of the skeleton's bones
-    transitions : (n_states, n_states) probabilities from row to column, frame to frame; None: frames are independent
+    skeleton : Skeleton
+        Its bones form a tree; the bone of a keypoint is the one from its parent.
+    directions : ndarray, shape (n_states, n_keypoints, 3)
+        Unit vectors from parent to keypoint; rows of keypoints without a parent (the root) are ignored.
+    concentrations : ndarray, shape (n_states, n_keypoints)
+        Of the directions; 0 for no preference.
+    state_probabilities : ndarray, shape (n_states,)
+        They sum to 1.
+    bone_lengths : ndarray, shape (n_bones,), world units
+        In the order of the skeleton's bones.
+    bone_stds : ndarray, shape (n_bones,), world units
+        Spread of the lengths.
+    transitions : ndarray, shape (n_states, n_states), optional
+        Probabilities from row to column, frame to frame. By default frames are independent.
+
+    Attributes
+    ----------
+    n_states : int
+        Number of states.
+    children : ndarray, shape (n_bones,)
+        Positions of the keypoints that have a parent, in the order of the keypoint axis.
+    pairs : ndarray, shape (n_bones, 2)
+        Of (keypoint, its parent), the rows of `model`.
+    model : StateModel
+        The states over the bones of `children`.
 
     Raises
     ------
-    ValueError : a shape or a value does not fit, or the skeleton is no tree
+    ValueError
+        A shape or a value does not fit, or the skeleton is no tree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.datasets import Skeleton
+    >>> from muybridge.triangulate import PosePrior
+    >>> tail = Skeleton(("base", "tip"), (("base", "tip"),))
+    >>> prior = PosePrior(tail, [[[0, 0, 1], [1, 0, 0]]], [[0, 20]], [1.0], [60.0], [2.0])
+    >>> prior.n_states, prior.pairs.tolist()
+    (1, [[1, 0]])
     """
 
     skeleton: Skeleton
@@ -124,18 +152,41 @@ class PosePrior:
 
         Parameters
         ----------
-        points_3d : (n_frames, n_keypoints, 3), world units, NaN where missing: labelled poses, motion capture, or
-            well observed frames of a recording
-        n_states : at most this many; fewer where there are fewer poses
-        up : (3,) the world's direction against gravity
-        forward : two keypoint names: the heading points from the first to the second; None: from the root to the
-            keypoint that is farthest from it in the plane
-        contiguous : the frames follow each other in time, so that transitions can be learned
-        seed : of the starts that the best is taken from
+        points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+            Labelled poses, motion capture, or well observed frames of a recording; NaN where missing.
+        skeleton : Skeleton
+            Its bones form a tree.
+        n_states : int
+            At most this many; fewer where there are fewer poses.
+        up : array_like, shape (3,)
+            The world's direction against gravity.
+        forward : (str, str), optional
+            The heading points from the first keypoint to the second. By default from the root to the keypoint that
+            is farthest from it in the horizontal plane.
+        contiguous : bool
+            The frames follow each other in time, so that transitions are learned.
+        seed : int
+            Of the random starts.
+
+        Returns
+        -------
+        PosePrior
+            The states, the most probable first.
 
         Raises
         ------
-        ValueError : shapes do not fit, no frame shows a bone, or the skeleton is no tree
+        ValueError
+            Shapes do not fit, no frame shows more than half of the bones, or the skeleton is no tree.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from muybridge.datasets import Skeleton
+        >>> from muybridge.triangulate import PosePrior
+        >>> leg = Skeleton(("hip", "knee", "paw"), (("hip", "knee"), ("knee", "paw")))
+        >>> points_3d = np.random.default_rng(0).normal([[0, 0, 90], [0, 9, 50], [0, 0, 0]], 1.0, (50, 3, 3))
+        >>> PosePrior.fit(points_3d, leg, 1).bone_lengths.round()
+        array([41., 51.])
         """
         points_3d = np.asarray(points_3d, dtype=float)
         if points_3d.ndim != 3 or points_3d.shape[1:] != (len(skeleton.keypoints), 3):
@@ -215,7 +266,26 @@ class PosePrior:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write to an .npz file of plain arrays, replacing it in one step."""
+        """Write to an .npz file of plain arrays, replacing it in one step.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from muybridge.datasets import Skeleton
+        >>> from muybridge.triangulate import PosePrior
+        >>> tail = Skeleton(("base", "tip"), (("base", "tip"),))
+        >>> prior = PosePrior(tail, [[[0, 0, 1], [1, 0, 0]]], [[0, 20]], [1.0], [60.0], [2.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     prior.save(Path(folder) / "prior.npz")
+        ...     PosePrior.load(Path(folder) / "prior.npz").bone_lengths
+        array([60.])
+        """
         arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
         with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
@@ -232,9 +302,25 @@ class PosePrior:
     def load(cls, path: str | Path) -> PosePrior:
         """Read what `save` wrote; nothing in the file is executed.
 
+        Parameters
+        ----------
+        path : str or Path
+            File to read.
+
+        Returns
+        -------
+        PosePrior
+            With the skeleton that was saved.
+
         Raises
         ------
-        ValueError : the file is no pose prior
+        ValueError
+            The file is no pose prior.
+
+        Examples
+        --------
+        >>> from muybridge.triangulate import PosePrior
+        >>> PosePrior.load("prior.npz")  # doctest: +SKIP
         """
         try:
             with np.load(path, allow_pickle=False) as file:

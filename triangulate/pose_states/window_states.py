@@ -1,4 +1,4 @@
-"""Pose states of the keypoints of a window: what they expect of every bone, and which they do not believe."""
+"""Pose states of the keypoints of a window: the direction they expect of every bone, and how probable each bone is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
 from ...numerics.arrays import Array
-from ..smoothing.joint_mode import Directions, Pull
+from ..smoothing.joint_mode import DirectionModel, Directions
 from .pose_prior import PosePrior
 from .state_model import (
     StateModel,
@@ -20,14 +20,14 @@ from .state_model import (
     weigh_states,
 )
 
-_STRAY = 0.02  # prior probability that a bone does not follow the pose, and points anywhere
-FRESH = 0.2  # share of a frame's pose that its neighbours do not show already: frames are no independent poses
+_OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
+FRESH = 0.2  # weight of a frame's pose: successive frames show nearly the same pose and are not independent
 _LOG_UNIFORM = -np.log(4 * np.pi)
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """What the other bones say about each bone of each frame.
+class BoneEvidence:
+    """Predictive density of each bone's direction in each frame, given the other bones.
 
     log_density : (n_frames, n_bones) log predictive density of its direction given the other bones' directions
     weights : (n_frames, n_bones) probability that it follows the pose
@@ -38,12 +38,12 @@ class Judgement:
     weights: Array
     expected: Array
 
-    def at(self, frames: slice) -> Judgement:
-        return Judgement(self.log_density[frames], self.weights[frames], self.expected[frames])
+    def at(self, frames: slice) -> BoneEvidence:
+        return BoneEvidence(self.log_density[frames], self.weights[frames], self.expected[frames])
 
 
 @dataclass(frozen=True, eq=False)
-class Poser:
+class PoseModel:
     """A pose prior for some keypoints: pairs (n_bones, 2) of (keypoint, parent) among these; `rotation` turns z up."""
 
     model: StateModel
@@ -51,7 +51,7 @@ class Poser:
     rotation: Array
 
     @classmethod
-    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array) -> Poser | None:
+    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array) -> PoseModel | None:
         """None where no bone is known."""
         kept = known[prior.pairs].all(axis=1)
         if not kept.any():
@@ -72,31 +72,31 @@ class Poser:
         gamma = self.model.forward_backward(evidence.log_evidence)[0]
         return gamma, mean_headings(gamma, evidence)
 
-    def pull_of(self, points_3d: Array) -> Pull:
-        """The E-step as a function of the points; bones that do not follow the pose at points_3d have no say in it."""
-        weights = self.judge(points_3d).weights
+    def direction_model(self, points_3d: Array) -> DirectionModel:
+        """The E-step as a function of the points; bones that do not follow the pose at points_3d have no weight."""
+        weights = self.bone_evidence(points_3d).weights
 
-        def pull(points_3d: Array, frames: slice = slice(None)) -> Directions:
+        def expected(points_3d: Array, frames: slice = slice(None)) -> Directions:
             evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
             gamma = self.model.forward_backward(evidence.log_evidence)[0]
             natural = expected_directions(gamma, evidence, self.model) @ self.rotation
             return Directions(self.pairs, FRESH * weights[frames, :, None] * natural)
 
-        return pull
+        return expected
 
     def log_evidence(self, points_3d: Array) -> Array:
         """(n_frames,) log density of all directions of a frame, states weighed by their overall probability."""
         evidence = weigh_states(self.directions(points_3d), self.model)
         return np.asarray(logsumexp(evidence.log_evidence + self._log_probabilities, axis=1))
 
-    def judge(self, points_3d: Array) -> Judgement:
-        """Each bone against the others, twice: in the second round bones that stray count less as others."""
+    def bone_evidence(self, points_3d: Array) -> BoneEvidence:
+        """Each bone given the others, twice: in the second round bones that deviate have less weight as others."""
         directions = self.directions(points_3d)
         weights = np.isfinite(directions[..., 0]).astype(float)
-        first = self._judge(directions, weights)
-        return self._judge(directions, first.weights)
+        first = self._leave_one_out(directions, weights)
+        return self._leave_one_out(directions, first.weights)
 
-    def _judge(self, directions: Array, weights: Array) -> Judgement:
+    def _leave_one_out(self, directions: Array, weights: Array) -> BoneEvidence:
         n_frames, n_bones = directions.shape[:2]
         log_density, expected = np.zeros((n_frames, n_bones)), np.zeros((n_frames, n_bones, 3))
         for k in range(n_bones):
@@ -114,8 +114,8 @@ class Poser:
                 self.model.transitions,
             )
             expected[:, k] = expected_directions(np.exp(logits - total), without, one)[:, 0]
-        odds = np.log(1 - _STRAY) + log_density - np.log(_STRAY) - _LOG_UNIFORM
-        return Judgement(log_density, expit(odds), expected @ self.rotation)
+        odds = np.log(1 - _OFF_POSE) + log_density - np.log(_OFF_POSE) - _LOG_UNIFORM
+        return BoneEvidence(log_density, expit(odds), expected @ self.rotation)
 
     @property
     def _log_probabilities(self) -> Array:

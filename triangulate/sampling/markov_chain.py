@@ -51,9 +51,9 @@ class Partition:
     def propose(self, target: Target, away: Array, keep: float, noise: Array) -> Array:
         """Another way from the origin (n_frames, n_keypoints, 3), the fixed frames as they are; white noise alike."""
         step = np.sqrt(1 - keep**2)
-        pull = -(1 - keep) * couple(self.cut, away)
-        pull[self.fixed], noise = 0.0, np.where(self.fixed[:, None, None], 0.0, step * noise)
-        vector = pull.reshape(-1)
+        shift = -(1 - keep) * couple(self.cut, away)
+        shift[self.fixed], noise = 0.0, np.where(self.fixed[:, None, None], 0.0, step * noise)
+        vector = shift.reshape(-1)
         kernel: Any = _kernels_sampler.draw_band
         kernel(self.factor, vector, noise.reshape(-1))
         return np.where(self.fixed[:, None, None], away, keep * away + vector.reshape(away.shape))

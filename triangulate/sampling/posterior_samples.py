@@ -1,4 +1,4 @@
-"""The exact posterior of trajectories with pose states, by Markov chains: the sampler's door."""
+"""Samples of the exact posterior of trajectories with pose states, by Markov chains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...numerics.chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from ...numerics.threads import over_items
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
-from ..pose_states.window_states import FRESH, Poser
+from ..pose_states.window_states import FRESH, PoseModel
 from ..smoothing.joint_mode import find_mode
 from ..smoothing.overlapping_windows import Window, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
@@ -33,18 +33,54 @@ _R_HAT, _EFFECTIVE = 1.01, 400.0
 
 @dataclass(frozen=True, eq=False)
 class PoseSamples:
-    """Draws of whole trajectories from their posterior, and how far they can be trusted.
+    """Draws of whole trajectories from their posterior, and diagnostics of the chains that made them.
 
-    samples : (n_chains, n_samples, n_frames, n_keypoints, 3), world units; NaN for a keypoint that was never located
-    states : (n_chains, n_samples, n_frames)
-    headings : (n_chains, n_samples, n_frames), radians about the rig's up
-    inlier_probability : (n_cameras, n_frames, n_keypoints), posterior; NaN where there is no pixel
-    effective_sample_size, r_hat : (n_frames, n_keypoints, 3) of every coordinate: rank-normalised, of the bulk
-        (Vehtari et al. 2021); NaN where nothing was drawn
-    acceptance : (n_frames,) share of the proposals about a frame that were accepted
-    memory : (n_keypoints,) for how many frames a detector's error lasts, which the model takes as 1
-    repaired : (n_frames, n_keypoints), points whose views were overruled, as by `infer_poses`
-    prior : the pose prior used, given or learned
+    Parameters
+    ----------
+    samples : ndarray, shape (n_chains, n_samples, n_frames, n_keypoints, 3), world units
+        NaN for a keypoint that was never located.
+    states : ndarray, shape (n_chains, n_samples, n_frames)
+        Pose states.
+    headings : ndarray, shape (n_chains, n_samples, n_frames), radians
+        About the rig's up.
+    inlier_probability : ndarray, shape (n_cameras, n_frames, n_keypoints)
+        Posterior; NaN where there is no pixel.
+    effective_sample_size : ndarray, shape (n_frames, n_keypoints, 3)
+        Of every coordinate, of the bulk; NaN where nothing was drawn.
+    r_hat : ndarray, shape (n_frames, n_keypoints, 3)
+        Of every coordinate, rank-normalised.
+    acceptance : ndarray, shape (n_frames,)
+        Share of the proposals about a frame that were accepted.
+    integrated_autocorrelation_time : ndarray, shape (n_keypoints,), frames
+        For how many frames an error of the detector lasts; 1 in the model. Covariances are multiplied by it.
+    overridden : ndarray of bool, shape (n_frames, n_keypoints)
+        Points whose views were overridden, as by `infer_poses`.
+    prior : PosePrior
+        The prior used, given or learned.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (n_frames, n_keypoints, 3), world units
+        Posterior mean.
+    covariance : ndarray, shape (n_frames, n_keypoints, 3, 3), world units squared
+        Of the draws, times `integrated_autocorrelation_time`.
+    state_probabilities : ndarray, shape (n_frames, n_states)
+        Share of the draws in each state.
+    warnings : tuple of str
+        One sentence for R-hat above 1.01, one for an effective sample size below 400.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Rank-normalization, folding, and localization: an
+    improved R-hat for assessing convergence of MCMC, Bayesian Analysis 16, 667.
+
+    Examples
+    --------
+    See `sample_poses`, which returns it.
+
+    >>> from muybridge.triangulate import PoseSamples
+    >>> "r_hat" in PoseSamples.__dataclass_fields__
+    True
     """
 
     samples: Array
@@ -54,34 +90,45 @@ class PoseSamples:
     effective_sample_size: Array
     r_hat: Array
     acceptance: Array
-    memory: Array
-    repaired: NDArray[np.bool_]
+    integrated_autocorrelation_time: Array
+    overridden: NDArray[np.bool_]
     prior: PosePrior
 
     @cached_property
     def mean(self) -> Array:
-        """(n_frames, n_keypoints, 3) posterior mean, world units."""
+        """Posterior mean, (n_frames, n_keypoints, 3), world units."""
         return self.samples.mean(axis=(0, 1))
 
     @cached_property
     def covariance(self) -> Array:
-        """(n_frames, n_keypoints, 3, 3) of the draws times `memory`, as in `infer_poses`; world units squared."""
+        """Covariance of the draws times the autocorrelation time, (n_frames, n_keypoints, 3, 3), world units²."""
         n_draws = self.samples.shape[0] * self.samples.shape[1]
         total = np.zeros((*self.mean.shape, 3))
         for chain in self.samples:
             for draw in chain:
                 away = draw - self.mean
                 total += away[..., :, None] * away[..., None, :]
-        return total / (n_draws - 1) * self.memory[:, None, None]
+        return total / (n_draws - 1) * self.integrated_autocorrelation_time[:, None, None]
 
     @cached_property
     def state_probabilities(self) -> Array:
-        """(n_frames, n_states) share of the draws in each state."""
+        """Share of the draws in each state, (n_frames, n_states)."""
         return np.stack([(self.states == s).mean(axis=(0, 1)) for s in range(self.prior.n_states)], axis=-1)
 
     def summary(self) -> pd.DataFrame:
-        """A row per keypoint: mean standard deviation (world units), smallest and median effective sample size,
-        largest R-hat, and the share of coordinates of which R-hat or effective size is not good enough."""
+        """Spread and convergence of every keypoint.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per keypoint: `std`, the mean standard deviation in world units, `effective_min` and
+            `effective_median`, the
+            effective sample sizes, `r_hat_max`, and `poor`, the share of coordinates beyond the limits of `warnings`.
+
+        Examples
+        --------
+        >>> sample_poses(points_2d, rig, fps=100.0, skeleton=skeleton).summary()  # doctest: +SKIP
+        """
         size, r_hat = self.effective_sample_size, self.r_hat
         poor = np.where(np.isnan(size), np.nan, (size < _EFFECTIVE) | (r_hat > _R_HAT))
         std = np.sqrt(self.covariance.trace(axis1=2, axis2=3))
@@ -94,13 +141,13 @@ class PoseSamples:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for R-hat above 1.01 and one for an effective size below 400, with the worst keypoint."""
+        """Sentences for R-hat above 1.01 and for an effective size below 400, each with the worst keypoint."""
         return (
-            *self._complaint("R-hat", self.r_hat, _R_HAT, 1.0),
-            *self._complaint("effective sample size", self.effective_sample_size, _EFFECTIVE, -1.0),
+            *self._warning("R-hat", self.r_hat, _R_HAT, 1.0),
+            *self._warning("effective sample size", self.effective_sample_size, _EFFECTIVE, -1.0),
         )
 
-    def _complaint(self, name: str, values: Array, limit: float, sign: float) -> tuple[str, ...]:
+    def _warning(self, name: str, values: Array, limit: float, sign: float) -> tuple[str, ...]:
         """What is wrong with values (n_frames, n_keypoints, 3) whose sign times them should be below that of limit."""
         poor = sign * values > sign * limit
         if not poor.any():
@@ -131,25 +178,77 @@ def sample_poses(
 ) -> PoseSamples:
     """Draws from the exact posterior of which `infer_poses` finds the mode and a Gaussian about it.
 
-    Blocks of frames move together by proposals of that Gaussian in coordinates in which bones keep their length, and
-    a Metropolis decision makes the draws exact; inlier flags, states and headings are summed over in it, and drawn
-    from their own distributions afterwards. Pixel noise, process variances, bone lengths and their spreads stay at
-    their evidence values, views that `infer_poses` overrules are left out, and all chains begin near its mode: another
-    mode, as of a keypoint seen by one camera, may never be visited.
-
-    Memory grows with the draws, 24 bytes each per frame and keypoint, and by about 0.3 MB per frame of 20 keypoints.
+    Blocks of frames move together by proposals of that Gaussian in coordinates in which bones keep their length, and a
+    Metropolis decision makes the draws exact; inlier flags, states and headings are summed over in it, and drawn from
+    their own distributions afterwards.
 
     Parameters
     ----------
-    points_2d, fps, skeleton, prior, n_states, confidence, covariances_2d : as for `infer_poses`
-    n_samples, n_chains : draws per chain, and chains, which run on threads of their own; a fifth as many draws are
-        made and dropped before
-    seed : the same seed gives the same draws
-    progress : show a bar
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        As for `smooth`.
+    rig : CameraRig
+        The cameras, with `up`.
+    fps : float, optional, hertz
+        Frames per second; needed unless `points_2d` is a dataset.
+    skeleton : Skeleton
+        Its bones form a tree.
+    prior : PosePrior, optional
+        As for `infer_poses`.
+    n_states : int, optional
+        As for `infer_poses`.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
+        As for `smooth`.
+    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
+        As for `smooth`.
+    n_samples : int
+        Draws per chain, at least 8; a fifth as many are made and dropped before.
+    n_chains : int
+        Chains, each on a thread of its own.
+    seed : int
+        The same seed gives the same draws.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    PoseSamples
+        The draws, with R-hat and effective sample sizes.
 
     Raises
     ------
-    ValueError : too few samples or chains, or as `infer_poses`
+    ValueError
+        Too few samples or chains, or as `infer_poses`.
+
+    See Also
+    --------
+    infer_poses : The mode of the same posterior, much faster.
+
+    Notes
+    -----
+    Pixel noise, process variances, bone lengths and their spreads stay at their evidence values, views that
+    `infer_poses`
+    overrides are left out, and all chains begin near its mode: an alternative mode, as of a keypoint seen by one
+    camera, may
+    not be visited. Memory grows with the draws, 24 bytes each per frame and keypoint, and by about 0.3 MB per frame
+    of 20 keypoints.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import Skeleton
+    >>> from muybridge.triangulate import sample_poses
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> cameras = [Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)]
+    >>> rig = CameraRig(tuple(cameras), up=(0, 0, 1))
+    >>> leg = Skeleton(("hip", "knee", "paw"), (("hip", "knee"), ("knee", "paw")))
+    >>> swing = 0.5 * np.sin(np.arange(30) / 10)[:, None]
+    >>> thigh = 40 * np.hstack([np.sin(swing), 0 * swing, -np.cos(swing)])
+    >>> truth = np.stack([0 * thigh, thigh, thigh - [0, 0, 40]], axis=1)
+    >>> points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 0.5, (3, 30, 3, 2))
+    >>> drawn = sample_poses(points_2d, rig, fps=30.0, skeleton=leg, n_states=1, n_samples=8, n_chains=2)
+    >>> drawn.samples.shape
+    (2, 8, 30, 3, 3)
     """
     if n_samples < FEWEST_DRAWS or n_chains < 1:
         raise ValueError(
@@ -159,25 +258,30 @@ def sample_poses(
     learned, prior = learn_poses(problem, prior, n_states)
     window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
-    repaired = np.zeros((problem.n_frames, problem.n_keypoints), bool)
+    overridden = np.zeros((problem.n_frames, problem.n_keypoints), bool)
     inlier = np.full(problem.points_2d.shape[:3], np.nan)
     samples = np.full((*shape, problem.n_keypoints, 3), np.nan)
     if not known.any():
         unknown = np.full(samples.shape[2:], np.nan)
         drawn = Draws(samples, np.zeros(shape, np.int64), np.full(shape, np.nan), inlier, unknown[:, 0, 0])
-        return _samples(drawn, unknown, unknown, learned.memory, repaired, prior)
-    target, repaired[:, known] = open_target(window, prior, rig.up)
+        return _samples(drawn, unknown, unknown, learned.integrated_autocorrelation_time, overridden, prior)
+    target, overridden[:, known] = open_target(window, prior, rig.up)
     drawn = draw_chains(target, n_samples, n_chains, seed, progress)
     r_hat, effective = (np.full(samples.shape[2:], np.nan) for _ in range(2))
     r_hat[:, known], effective[:, known] = rank_normalised(drawn.points_3d)
     samples[:, :, :, known] = drawn.points_3d + target.observations.centre
     inlier[:, :, known] = drawn.inlier
     drawn = replace(drawn, points_3d=samples, inlier=inlier)
-    return _samples(drawn, r_hat, effective, learned.memory, repaired, prior)
+    return _samples(drawn, r_hat, effective, learned.integrated_autocorrelation_time, overridden, prior)
 
 
 def _samples(
-    drawn: Draws, r_hat: Array, effective: Array, memory: Array, repaired: NDArray[np.bool_], prior: PosePrior
+    drawn: Draws,
+    r_hat: Array,
+    effective: Array,
+    autocorrelation_time: Array,
+    overridden: NDArray[np.bool_],
+    prior: PosePrior,
 ) -> PoseSamples:
     return PoseSamples(
         samples=drawn.points_3d,
@@ -187,24 +291,24 @@ def _samples(
         effective_sample_size=effective,
         r_hat=r_hat,
         acceptance=drawn.accepted,
-        memory=memory,
-        repaired=repaired,
+        integrated_autocorrelation_time=autocorrelation_time,
+        overridden=overridden,
         prior=prior,
     )
 
 
 def open_target(window: Window, prior: PosePrior, up: Array | None) -> tuple[Target, NDArray[np.bool_]]:
-    """What to draw from, about the mode of `infer_poses`, and the points (n_frames, n_known) it overruled."""
-    poser = None if up is None else Poser.of(prior, window.known, up)
-    if poser is None:
+    """The density to draw from, about the mode of `infer_poses`, and the points (n_frames, n_known) overridden."""
+    pose_model = None if up is None else PoseModel.of(prior, window.known, up)
+    if pose_model is None:
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         target = Target.about(window.observations, window.prior, window.bones, None, mode.points_3d)
         return target, np.zeros(mode.points_3d.shape[:2], bool)
-    found = pose_mode(window, poser)
-    poses = Poses(poser, poser.judge(found.points_3d).weights, FRESH)
-    pull = poser.pull_of(found.points_3d)
+    found = pose_mode(window, pose_model)
+    poses = Poses(pose_model, pose_model.bone_evidence(found.points_3d).weights, FRESH)
+    direction_model = pose_model.direction_model(found.points_3d)
     place = found.mode.points_3d
-    return Target.about(found.observations, window.prior, window.bones, poses, place, pull), found.overruled
+    return Target.about(found.observations, window.prior, window.bones, poses, place, direction_model), found.overridden
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What the exact sampler draws from: the density whose mode `infer_poses` finds, and a Gaussian near it.
+"""Density that the sampler draws from, the one whose mode `infer_poses` finds, and a Gaussian near it.
 
     target(x) = Π mixture(pixel | x) · exp(-½ x'Qx) · Π exp(-½ ((|d| - length) / std)²) · evidence(directions)^share
 
@@ -22,16 +22,16 @@ from scipy.ndimage import uniform_filter1d
 
 from ...numerics.arrays import Array
 from ..pose_states.state_model import StateModel, weigh_states
-from ..pose_states.window_states import Poser
+from ..pose_states.window_states import PoseModel
 from ..smoothing.bone_lengths import Bones, PairTerms, bone_terms
 from ..smoothing.difference_prior import stencil
 from ..smoothing.independent_tracks import TimePrior
-from ..smoothing.joint_mode import JointSystem, Pull
+from ..smoothing.joint_mode import DirectionModel, JointSystem
 from ..smoothing.observations import Linearised, Observations, linearise
 from . import _kernels_sampler
 
 _NEAR = 21  # frames over which the spread of bones is averaged
-_SILENT = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
+_ONE_STATE = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +39,22 @@ class Poses:
     """The directions' part of the target: bone_weights (n_frames, n_bones), how far each bone follows the pose, and
     the power `share` of the evidence."""
 
-    poser: Poser
+    pose_model: PoseModel
     bone_weights: Array
     share: float
 
     def log_evidence(self, points_3d: Array) -> Array:
         """(n_frames, n_states) of the directions at every frame in every state, its heading integrated out."""
-        return weigh_states(self.poser.directions(points_3d), self.poser.model, self.bone_weights).log_evidence
+        return weigh_states(
+            self.pose_model.directions(points_3d), self.pose_model.model, self.bone_weights
+        ).log_evidence
 
     def headings(self, points_3d: Array, states: NDArray[np.int64], rng: np.random.Generator) -> Array:
         """(n_frames,) drawn from their von Mises distributions given positions and states."""
-        model, d = self.poser.model, self.poser.directions(points_3d)
-        pull = (self.bone_weights * model.concentrations[states])[..., None] * model.directions[states]
-        cosine = (pull[..., 0] * d[..., 0] + pull[..., 1] * d[..., 1]).sum(axis=1)
-        sine = (pull[..., 0] * d[..., 1] - pull[..., 1] * d[..., 0]).sum(axis=1)
+        model, d = self.pose_model.model, self.pose_model.directions(points_3d)
+        weighted = (self.bone_weights * model.concentrations[states])[..., None] * model.directions[states]
+        cosine = (weighted[..., 0] * d[..., 0] + weighted[..., 1] * d[..., 1]).sum(axis=1)
+        sine = (weighted[..., 0] * d[..., 1] - weighted[..., 1] * d[..., 0]).sum(axis=1)
         return rng.vonmises(np.arctan2(sine, cosine), np.hypot(cosine, sine))
 
 
@@ -113,13 +115,13 @@ class Target:
         bones: Bones,
         poses: Poses | None,
         origin: Array,
-        pull: Pull | None = None,
+        direction_model: DirectionModel | None = None,
     ) -> Target:
         """The target with the Gaussian of the Gauss-Newton terms at `origin`; bones run from parent to child."""
         bones, origin = _parents_first(bones), np.ascontiguousarray(origin)
         terms = bone_terms(bones, origin)
-        if pull is not None:
-            terms = terms.and_also(pull(origin).terms(origin))
+        if direction_model is not None:
+            terms = terms.and_also(direction_model(origin).terms(origin))
         bent = np.ones((len(origin), len(bones.pairs)))
         return cls(observations, prior, bones, poses, origin, linearise(observations, origin), terms, bent)
 
@@ -146,8 +148,8 @@ class Target:
 
     @property
     def states(self) -> StateModel:
-        """The model of the states; one that says nothing where there is none."""
-        return _SILENT if self.poses is None else self.poses.poser.model
+        """The model of the states; one with one state where there is none."""
+        return _ONE_STATE if self.poses is None else self.poses.pose_model.model
 
     @property
     def share(self) -> float:

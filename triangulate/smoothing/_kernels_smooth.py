@@ -279,9 +279,10 @@ def joint_band(information, gram, anchor, bones, bone_information, start, stop, 
 
 
 @njit(cache=True, nogil=True)
-def surprise(information, vector, points_3d, spread, start, stop, chi2):
-    """How much the rest of its track contradicts a pseudo-observation, frames start to stop, into chi2 (T, J); 0
-    where there is none.
+def innovation_chi2(information, vector, points_3d, spread, start, stop, chi2):
+    """Chi-square of each pseudo-observation under the rest of its track, frames start to stop, into chi2 (T, J).
+
+    0 where there is none.
 
     The rest is the posterior divided by the observation, of precision C⁻¹ - I. With the gradient g = b - I x, the
     chi-square of the innovation is g'I⁻¹g + g'(C⁻¹ - I)⁻¹g, and (C⁻¹ - I)⁻¹ = (1 - C I)⁻¹ C.

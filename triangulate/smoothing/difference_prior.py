@@ -51,7 +51,7 @@ def row_precisions(precisions: Array, jumps: Array) -> Array:
 
 
 def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) -> Array:
-    """`jumps`, with more where the body moved as if pushed: where all keypoints' differences say so together.
+    """`jumps`, with more where the whole body was accelerated at once, found from the differences of all keypoints.
 
     A track's smoothed disturbance u = P Dx has the variance N = P - P² Var(Dx) if the prior is right, and
     a further variance a of that difference changes the log evidence by -log(1 + a N) / 2 + a u² / (1 + a N) / 2 per

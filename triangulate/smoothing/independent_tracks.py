@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array, evenly_spread
 from ...timeseries.medians import running_median
 from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
-from .observations import Linearised, Observations, learn_sigma, linearise, robust_start, surprising
+from .observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
 
 _ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10
 _QUICK_FRAMES = 600
 _PARTS = 4
 _NEIGHBOURS = 7
 _FAR = 10.0
-_SURPRISE_ROUNDS = 2
+_REJECTION_ROUNDS = 2
 _MEMORY_RANGE = (2, 50)
 _LEARNING_ROUNDS = 2
 _ROUNDS = 3
@@ -45,9 +45,10 @@ class TimePrior:
             raise ValueError(f"the prior knows jumps of {len(jumps)} frames, the window has {n_frames}")
         return row_precisions(self.precisions, jumps)
 
-    def memory(self, pixel: float) -> int:
-        """Frames over which the stiffest track forgets by a factor e: its response decays over (P / I)^(1 / 2m).
+    def correlation_frames(self, pixel: float) -> int:
+        """Frames over which the correlation of the stiffest track falls by a factor e.
 
+        Its response decays over (P / I)^(1 / 2m).
         `pixel` is the noise of a point, world units.
         """
         scale = (self.precisions.max(initial=0.0) * pixel**2) ** (0.5 / self.order)
@@ -116,8 +117,8 @@ def learn_time_prior(
     first = robust_start(observations, start, inliers)
     steady = first.only(~_isolated(start, observations.pixel))
     tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
-    for _ in range(_SURPRISE_ROUNDS):
-        seen = first.only(~surprising(first, tracks.points_3d, tracks.spread))
+    for _ in range(_REJECTION_ROUNDS):
+        seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
         near = prior if prior.order == order else None
         tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
@@ -134,7 +135,7 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
     prior = replace(prior, jumps=even_jumps([observations.n_frames], prior.order))
     first = robust_start(observations, start, inliers)
     tracks = _smooth(first, prior, observations.anchor)
-    kept = ~surprising(first, tracks.points_3d, tracks.spread)
+    kept = ~contradicted(first, tracks.points_3d, tracks.spread)
     if not kept.all():
         tracks = _smooth(first.only(kept), prior, observations.anchor)
     for _ in range(_ROUNDS):

@@ -24,14 +24,14 @@ from .perturbed_solutions import FrameNoise, perturb
 
 _MORE_ITERATIONS = 20
 _TOLERANCE = 0.03  # of a pixel's span in the world
-_SETTLED = 0.999  # share that must have come to rest
+_CONVERGED_SHARE = 0.999  # share of the frames that must have converged
 _INFLATE = (1.0, 0.3, 0.1)
-_SHORTEST = 1e-2  # of the longest bone: closer points have no direction to pull at
+_SHORTEST = 1e-2  # of the longest bone: the direction between closer points is undefined
 _STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)
 _GAIN = 1e-3  # least fall of the cost, minus a log probability, that is worth a step
 _HELD = 1e8  # precision of a point that stays where it is, in pixels
 
-Pull = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
+DirectionModel = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def _gram(n_frames: int, order: int, width: int, rows: Array | None) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """Pull on the directions d / |d| of pairs (keypoint, parent): the density exp(natural · d / |d|).
+    """DirectionModel on the directions d / |d| of pairs (keypoint, parent): the density exp(natural · d / |d|).
 
     pairs (n_pairs, 2), natural (n_frames, n_pairs, 3)
     """
@@ -153,21 +153,21 @@ class Directions:
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
-    """Another place where keypoint `k` may be in some frames: how far from the mode (n, 3), and its probability."""
+class AlternativeMode:
+    """Another mode of keypoint `k` in some frames: its offset from the mode (n, 3), and share of the probability."""
 
     k: int
     frames: slice
-    away: Array
+    offset: Array
     share: float
 
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """Where the Gauss-Newton iterations came to rest.
+    """Where the Gauss-Newton iterations converged.
 
-    seen, terms : what was observed and tied there; factor : that of their system, None where it is not computed yet;
-    doubts : other modes, which differ in one keypoint each
+    seen, terms : of the observations and the bones there; factor : of their system, None where it is not computed yet;
+    alternatives : other modes, which differ in one keypoint each
     """
 
     points_3d: Array
@@ -176,7 +176,7 @@ class Mode:
     system: JointSystem
     factor: Array | None
     converged: bool
-    doubts: tuple[Doubt, ...] = ()
+    alternatives: tuple[AlternativeMode, ...] = ()
 
 
 def find_mode(
@@ -185,21 +185,21 @@ def find_mode(
     spread: Array,
     prior: TimePrior,
     bones: Bones,
-    pull: Pull | None = None,
+    direction_model: DirectionModel | None = None,
 ) -> Mode:
     """Joint mode by Gauss-Newton on the exact projections, from points_3d (n_frames, n_keypoints, 3), none of them
     NaN.
 
     The inlier densities start as wide as the points' uncertainty `spread` (n_frames, n_keypoints, 3, 3) and narrow to
     the pixel noise, so that a single ray is not rejected before the skeleton has brought the point near it. Then only
-    the frames that still move are solved on (`settle`). `pull` gives the directions that the pose states expect at
-    some points (the E-step of an EM iteration).
+    the frames that still move are solved on (`converge_near`). `direction_model` computes the directions that the pose
+    states expect at some points (the E-step of an EM iteration).
     """
     system = JointSystem.of(observations, prior)
     width, tolerance = _INFLATE[0], _TOLERANCE * observations.pixel
     seen, step = linearise(observations, points_3d, spread, width), np.zeros_like(points_3d)
     for inflate in (*_INFLATE[1:], 0.0, 0.0):
-        directions = pull(points_3d) if pull is not None else None
+        directions = direction_model(points_3d) if direction_model is not None else None
         at, terms = seen, _terms(bones, directions, points_3d)
         factor, vector = system.factor(at, terms)
         step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
@@ -207,26 +207,28 @@ def find_mode(
         before = seen if inflate == width else None
         points_3d, seen = _descend(observations, cost, points_3d, step, spread, inflate, before)
         width = inflate
-        if inflate == 0.0 and np.quantile(np.abs(step), _SETTLED) < tolerance:
+        if inflate == 0.0 and np.quantile(np.abs(step), _CONVERGED_SHARE) < tolerance:
             return Mode(points_3d, at, terms, system, factor, True)
-    return settle(observations, points_3d, np.abs(step).max(axis=(1, 2)) > tolerance, prior, bones, pull, system)
+    return converge_near(
+        observations, points_3d, np.abs(step).max(axis=(1, 2)) > tolerance, prior, bones, direction_model, system
+    )
 
 
-def settle(
+def converge_near(
     observations: Observations,
     points_3d: Array,
     moving: NDArray[np.bool_],
     prior: TimePrior,
     bones: Bones,
-    pull: Pull | None = None,
+    direction_model: DirectionModel | None = None,
     system: JointSystem | None = None,
 ) -> Mode:
     """The mode near points_3d where only some frames (n_frames,) still move: the others hold the ends of each stretch.
 
-    `system` lends its room. Converged if all but a thousandth of the frames came to rest.
+    `system` lends its room. Converged if all but a thousandth of the frames did.
     """
     system = system or JointSystem.of(observations, prior)
-    margin, tolerance = 4 * prior.memory(observations.pixel), _TOLERANCE * observations.pixel
+    margin, tolerance = 4 * prior.correlation_frames(observations.pixel), _TOLERANCE * observations.pixel
     points_3d = points_3d.copy()
     for _ in range(_MORE_ITERATIONS):
         if not moving.any():
@@ -234,15 +236,17 @@ def settle(
         still = np.zeros_like(moving)
         for frames in stretches(moving, margin):
             part = observations.at(frames)
-            own = (lambda points, frames=frames: pull(points, frames)) if pull is not None else None
+            own = (
+                (lambda points, frames=frames: direction_model(points, frames)) if direction_model is not None else None
+            )
             ends = frames.start > 0, frames.stop < len(moving)
             step = _step_between(part, points_3d[frames], system.part(frames), bones, own, ends)
             points_3d[frames] += step
             still[frames] = np.abs(step).max(axis=(1, 2)) > tolerance
         moving = still
-    directions = pull(points_3d) if pull is not None else None
+    directions = direction_model(points_3d) if direction_model is not None else None
     seen, terms = linearise(observations, points_3d), _terms(bones, directions, points_3d)
-    return Mode(points_3d, seen, terms, system, None, bool(moving.mean() <= 1 - _SETTLED))
+    return Mode(points_3d, seen, terms, system, None, bool(moving.mean() <= 1 - _CONVERGED_SHARE))
 
 
 def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
@@ -255,11 +259,11 @@ def _step_between(
     points_3d: Array,
     system: JointSystem,
     bones: Bones,
-    pull: Pull | None,
+    direction_model: DirectionModel | None,
     ends: tuple[bool, bool],
 ) -> Array:
     """A Gauss-Newton step of some frames whose first and last ones stay where they are, if these are `ends`."""
-    directions = pull(points_3d) if pull is not None else None
+    directions = direction_model(points_3d) if direction_model is not None else None
     seen = linearise(observations, points_3d)
     hold = seen.information, seen.vector
     for frames in itertools.compress((slice(0, system.order), slice(-system.order, None)), ends):
@@ -279,12 +283,12 @@ def _terms(bones: Bones, directions: Directions | None, points_3d: Array) -> Pai
 def joint_posterior(
     observations: Observations, mode: Mode, prior: TimePrior, noise: FrameNoise | None = None
 ) -> JointPosterior:
-    """Covariances about a mode (Laplace's approximation, widened by its doubts), inlier probabilities, and draws if
-    there is noise to make them of."""
+    """Covariances about a mode (Laplace's approximation, widened by the alternative modes), inlier probabilities, and
+    draws if noise is given."""
     points_3d = mode.points_3d
     factor = mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0]
     within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
-    _widen(within, lagged, mode.doubts)
+    _widen(within, lagged, mode.alternatives)
     samples = np.zeros((0, *points_3d.shape))
     if noise is not None:
         rows = prior.rows(observations.n_frames)
@@ -294,14 +298,14 @@ def joint_posterior(
     return replace(posterior, inlier_probability=linearise(observations, points_3d, posterior.spread(), 1.0).weights)
 
 
-def _widen(within: Array, lagged: Array, doubts: tuple[Doubt, ...]) -> None:
-    """Add the second moment of the other modes about this one, in place: share times away away'."""
-    for doubt in doubts:
-        frames, rows, d = doubt.frames, slice(3 * doubt.k, 3 * doubt.k + 3), doubt.away
-        within[frames, rows, rows] += doubt.share * d[:, :, None] * d[:, None, :]
+def _widen(within: Array, lagged: Array, alternatives: tuple[AlternativeMode, ...]) -> None:
+    """Add the second moment of the alternative modes about this one, in place: share times offset offset'."""
+    for alternative in alternatives:
+        frames, rows, d = alternative.frames, slice(3 * alternative.k, 3 * alternative.k + 3), alternative.offset
+        within[frames, rows, rows] += alternative.share * d[:, :, None] * d[:, None, :]
         for lag in (1, 2):
             pair = d[:-lag, :, None] * d[lag:, None, :]
-            lagged[frames, doubt.k, lag - 1][: len(pair)] += doubt.share * pair
+            lagged[frames, alternative.k, lag - 1][: len(pair)] += alternative.share * pair
 
 
 def _descend(

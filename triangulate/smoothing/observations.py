@@ -22,7 +22,7 @@ _DEFAULT_PRIOR = 0.9
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
 _ANCHOR_EXTENTS = 10.0
 _FINEST = 0.02  # pixels
-_SURPRISE = 30.0  # chi-square of three degrees of freedom: one in a million
+_MAX_INNOVATION = 30.0  # chi-square of three degrees of freedom: one in a million
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Observations:
     points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels, NaN where missing
     prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
     sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
-    scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where nothing is known of it
+    scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where it is unknown
     log_outlier : (n_cameras,) log density of an outlier: uniform over the image
     centre : (3,) world units, origin of the points inside the smoothers
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
@@ -134,7 +134,7 @@ def linearise(
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     """(n_cameras, n_keypoints) noise by expectation-maximisation; a keypoint with few inliers borrows from its camera.
 
-    Points that are less certain than a pixel are left out: they would lend their own spread to the noise.
+    Points that are less certain than a pixel are left out: their own uncertainty would be counted as noise.
     """
     weights = np.where(np.isfinite(seen.squared), seen.weights, 0.0)
     squared = (weights * np.nan_to_num(seen.squared)).sum(axis=1)
@@ -145,7 +145,7 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     return np.sqrt(np.maximum(variance, _FINEST**2))
 
 
-def noise_memory(observations: Observations, weights: Array, points_3d: Array) -> Array:
+def error_correlation_time(observations: Observations, weights: Array, points_3d: Array) -> Array:
     """(n_keypoints,) for how many frames an error lasts: 1 + twice the sum of the residuals' autocorrelations.
 
     A detector that is wrong in one frame is wrong alike in the next, so that averaging over time gains less than over
@@ -162,23 +162,23 @@ def noise_memory(observations: Observations, weights: Array, points_3d: Array) -
         np.ascontiguousarray(points_3d),
     )
 
-    def memory(k: int) -> float:
+    def lasting(k: int) -> float:
         kernel: Any = _kernels_smooth.lagged_products
         total = 0.0
-        for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors are forgotten at once
+        for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors last for one frame
             sums = np.zeros((count, 3))
             kernel(*fixed, k, sums)
             known = sums[:, 2] >= _FEWEST_PRODUCTS
             correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
-            lasting = np.cumprod(correlation > _FORGOTTEN)
-            total = float((correlation * lasting).sum())
-            if not lasting.all():
+            positive = np.cumprod(correlation > _FORGOTTEN)
+            total = float((correlation * positive).sum())
+            if not positive.all():
                 break
         return 1 + 2 * total
 
     if n_lags < 1:
         return np.ones(n_keypoints)
-    return np.array(over_items(memory, range(n_keypoints)))
+    return np.array(over_items(lasting, range(n_keypoints)))
 
 
 def observe(
@@ -217,17 +217,17 @@ def observe_window(
 
 
 def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
-    """(n_cameras, n_frames, n_keypoints) claimed noise of each pixel over the median claim of its camera.
+    """(n_cameras, n_frames, n_keypoints) predicted noise of each pixel over the median of its camera.
 
-    Only ratios within a camera are believed, between keypoints and frames: how large the noise of a camera is, is
-    learned from its residuals (and from there on that of a keypoint, where it has many). 1 where nothing is claimed.
+    Only the ratios between keypoints and frames of a camera are used: the size of a camera's noise is learned from its
+    residuals (and then that of a keypoint, where it has many). 1 where nothing is predicted.
     """
     if covariances_2d is None:
         return np.broadcast_to(1.0, points_2d.shape[:-1])
-    claimed = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
-    claimed = np.where(np.isfinite(claimed) & (claimed > 0), claimed, np.nan)
-    middle = np.array([np.nanmedian(own) if np.isfinite(own).any() else 1.0 for own in claimed])
-    return np.clip(np.nan_to_num(claimed / middle[:, None, None], nan=1.0), *_SCALES)
+    predicted = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
+    predicted = np.where(np.isfinite(predicted) & (predicted > 0), predicted, np.nan)
+    middle = np.array([np.nanmedian(own) if np.isfinite(own).any() else 1.0 for own in predicted])
+    return np.clip(np.nan_to_num(predicted / middle[:, None, None], nan=1.0), *_SCALES)
 
 
 def _prior(points_2d: Array, confidence: Array | None) -> Array:
@@ -250,13 +250,13 @@ def robust_start(observations: Observations, points_3d: Array, inliers: NDArray[
     return linearise(trusted, points_3d)
 
 
-def surprising(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.bool_]:
+def contradicted(seen: Linearised, points_3d: Array, spread: Array) -> NDArray[np.bool_]:
     """(n_frames, n_keypoints) pseudo-observations that the rest of their track contradicts.
 
-    The rest is the posterior divided by the observation, so that an error cannot vouch for itself.
+    The rest is the posterior divided by the observation, so that an error does not support itself.
     """
     chi2 = np.empty(points_3d.shape[:2])
     fixed = seen.information, seen.vector, np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
-    kernel: Any = _kernels_smooth.surprise
+    kernel: Any = _kernels_smooth.innovation_chi2
     over_rows(lambda start, stop: kernel(*fixed, start, stop, chi2), len(points_3d), smallest=200)
-    return chi2 > _SURPRISE
+    return chi2 > _MAX_INNOVATION

@@ -23,7 +23,7 @@ from .bone_lengths import Bones, measure_bones
 from .difference_prior import informative_frames
 from .independent_tracks import TimePrior, Tracks, learn_time_prior, smooth_in_time
 from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
-from .observations import Observations, noise_memory, observe, observe_window
+from .observations import Observations, error_correlation_time, observe, observe_window
 from .perturbed_solutions import FrameNoise, draw_noise
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
@@ -81,7 +81,8 @@ class Problem:
 class Learned:
     """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
 
-    memory : (n_keypoints,) what the errors' correlation in time multiplies the posterior's variances by
+    integrated_autocorrelation_time : (n_keypoints,), frames: the factor of the posterior's variances that is due to
+    errors that last over several frames
     """
 
     observations: Observations
@@ -89,7 +90,7 @@ class Learned:
     bones: Bones | None
     tracks: Tracks
     whole: bool
-    memory: Array
+    integrated_autocorrelation_time: Array
 
 
 def learn(problem: Problem) -> Learned:
@@ -101,13 +102,13 @@ def learn(problem: Problem) -> Learned:
     bones = None
     if problem.skeleton is not None and len(problem.skeleton.bones):
         bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
-    memory = noise_memory(observations, tracks.inlier_probability, tracks.points_3d)
-    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, memory)
+    lasting = error_correlation_time(observations, tracks.inlier_probability, tracks.points_3d)
+    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, lasting)
 
 
 def overlap_frames(learned: Learned) -> int:
-    """Frames after which a window's edge is forgotten."""
-    return int(np.clip(_DECAY * learned.prior.memory(learned.observations.pixel), *_OVERLAP_RANGE))
+    """Frames after which a window's edge has no more influence."""
+    return int(np.clip(_DECAY * learned.prior.correlation_frames(learned.observations.pixel), *_OVERLAP_RANGE))
 
 
 def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
@@ -267,8 +268,8 @@ def _solved_part(
 ) -> tuple[dict[str, Array], bool]:
     """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept."""
     part = solve(frames, noise)
-    spread, centre = np.sqrt(learned.memory), learned.observations.centre
-    covariances = part.covariances * learned.memory[:, None, None, None]
+    spread, centre = np.sqrt(learned.integrated_autocorrelation_time), learned.observations.centre
+    covariances = part.covariances * learned.integrated_autocorrelation_time[:, None, None, None]
     arrays = {
         "points_3d": part.points_3d + centre,
         "covariances_3d": covariances[:, :, 0],

@@ -1,7 +1,7 @@
 """The other solution of a single ray: a bone of known length meets the ray twice, before and behind its known end.
 
-A joint mode starts from tracks, which know little of the depth along a single ray, and may settle on the wrong side.
-Both sides are solved and the better one is kept, stretch by stretch.
+A joint mode starts from tracks whose depth along a single ray is uncertain, and may converge to the wrong side. Both
+sides are solved and the more probable one is kept, stretch by stretch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import _kernels_smooth
 from .bone_lengths import Bones
 from .difference_prior import stencil
 from .independent_tracks import TimePrior
-from .joint_mode import Doubt, Mode, settle
+from .joint_mode import AlternativeMode, Mode, converge_near
 from .observations import Linearised, Observations, linearise
 
 _SHORTEST = 4  # frames; shorter stretches are held by their neighbours
@@ -35,15 +35,15 @@ def reflected(observations: Observations, mode: Mode, prior: TimePrior, bones: B
     """The mode, with those stretches of a keypoint seen by one camera on the other side where that is more probable.
 
     Each keypoint is tried alone, the others held where they are; what moved is then solved with all around it. The
-    sides that are not chosen stay in the mode's doubts, with their share of the probability (Laplace's approximation
-    about each side).
+    sides that are not chosen become the mode's alternatives, with their share of the probability (Laplace's
+    approximation about each side).
     """
     if not len(bones.pairs) or len(observations.arrays.K) < 2:
         return mode
     views = (mode.seen.weights > 0.5).sum(axis=0)
-    margin, best = 3 * prior.memory(observations.pixel), mode.points_3d.copy()
+    margin, best = 3 * prior.correlation_frames(observations.pixel), mode.points_3d.copy()
     close = _SAME * observations.pixel
-    moved, doubts = np.zeros(len(best), bool), []
+    moved, alternatives = np.zeros(len(best), bool), []
     for k, run in _single_views(views):
         near = slice(max(0, run.start - margin), min(run.stop + margin, len(best)))
         tries = [
@@ -54,17 +54,19 @@ def reflected(observations: Observations, mode: Mode, prior: TimePrior, bones: B
         if not tries:
             continue
         track = Track.of(observations, prior, bones, best, k, near)
-        sides = _distinct([track.settle(start) for start in track.starts(near, tries)], close)
+        sides = _distinct([track.converge_near(start) for start in track.starts(near, tries)], close)
         (chosen, least), others = sides[0], sides[1:]
         if np.abs(chosen - track.points_3d).max() > close:
             moved[near] |= np.abs(chosen - track.points_3d).max(axis=1) > 0.1 * close
             best[near, k] = chosen
         total = sum(np.exp(least - cost) for _, cost in sides)
         odds = [(points, float(np.exp(least - cost) / total)) for points, cost in others]
-        doubts += [Doubt(k, near, points - chosen, share) for points, share in odds if share > _FEWEST_SHARE]
+        alternatives += [
+            AlternativeMode(k, near, points - chosen, share) for points, share in odds if share > _FEWEST_SHARE
+        ]
     if moved.any():
-        mode = settle(observations, best, moved, prior, bones, system=mode.system)
-    return replace(mode, doubts=tuple(doubts))
+        mode = converge_near(observations, best, moved, prior, bones, system=mode.system)
+    return replace(mode, alternatives=tuple(alternatives))
 
 
 def _distinct(sides: list[tuple[Array, float]], close: float) -> list[tuple[Array, float]]:
@@ -118,7 +120,7 @@ class Track:
             there[frames.start - near.start : frames.stop - near.start] = beyond
             yield there
 
-    def settle(self, points_3d: Array) -> tuple[Array, float]:
+    def converge_near(self, points_3d: Array) -> tuple[Array, float]:
         """Gauss-Newton from points_3d (n_frames, 3): where it comes to rest, and minus the log probability about it."""
         seen = self._seen(points_3d)
         cost, log_determinant = self._cost(points_3d, seen), 0.0

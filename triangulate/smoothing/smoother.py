@@ -1,4 +1,4 @@
-"""Trajectories with error bars: the smoother's door."""
+"""Trajectories with error bars from the pixels of all cameras."""
 
 from __future__ import annotations
 
@@ -34,32 +34,73 @@ def smooth(
     window: int | None = None,
     progress: bool = False,
 ) -> Trajectory:
-    """Posterior trajectories from the pixels of all cameras, with nothing to tune.
+    """Trajectories as the posterior mode given all pixels, with covariances; all parameters are learned.
 
-    Each pixel is right or an outlier, differences in time are white but for moments at which the whole body is pushed,
-    bones keep their length but for a spread of their own; all of it is learned from the recording.
+    A pixel is an inlier or an outlier, differences in time are white except at moments at which the whole body is
+    accelerated, and a bone's length is Gaussian about its mean.
 
     Parameters
     ----------
-    points_2d : (n_cameras, n_frames, n_keypoints, 2), pixels as the lens shows them, NaN where missing; or a views
-        dataset, which holds confidence, covariances and times as well
-    fps : frames per second; needed unless `points_2d` is a dataset
-    confidence : (n_cameras, n_frames, n_keypoints), 0-1: prior probability that a pixel is right, clipped to
-        0.02-0.98; NaN and 0 leave a pixel out; None: all alike
-    covariances_2d : (n_cameras, n_frames, n_keypoints, 2, 2), pixels squared, what a detector claims of each pixel's
-        noise; only its ratio to the median of the camera is believed; None: all alike
-    skeleton : its bones hold their length, with mean and spread learned; None: every keypoint is a track of its own
-    order : order 1-4 of the differences that the time prior takes as white noise; None: the one of largest evidence
-    pairs : names (a, b) of keypoints whose covariance within a frame is wanted, or "all"; None: those up to two
-        bones apart, which is what an angle between bones needs. Without a skeleton keypoints are independent and
-        there are none
-    n_samples, seed : whole trajectories to draw from the posterior
-    window : frames solved at once; None: chosen for the memory. Neighbouring windows overlap, so that none shows
-    progress : show a bar on long recordings
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Distorted pixels, NaN where missing; or a views dataset, whose confidence, covariances, times and keypoints are
+        used, too.
+    rig : CameraRig
+        The cameras.
+    fps : float, optional, hertz
+        Frames per second; needed unless `points_2d` is a dataset.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
+        Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
+    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
+        Noise that a detector predicts for each pixel; only its ratio to the median of the camera is used.
+    skeleton : Skeleton, optional
+        Its bones keep their length. By default every keypoint is a track of its own.
+    order : {1, 2, 3, 4}, optional
+        Order of the differences in time that are white noise in the prior. By default the one of largest evidence.
+    pairs : sequence of (str, str), or "all", optional
+        Keypoints whose covariance within a frame is wanted. By default those up to two bones apart, as an angle between
+        bones needs; without a skeleton keypoints are independent and there are none.
+    n_samples : int
+        Whole trajectories to draw from the posterior.
+    seed : int
+        Of the draws: the same seed gives the same draws.
+    window : int, optional, frames
+        Frames solved at once. By default as many as fit the memory. Neighbouring windows overlap, so that the result
+        does not depend on it.
+    progress : bool
+        Show a bar on long recordings.
+
+    Returns
+    -------
+    Trajectory
+        Points, derivatives and their covariances, and what was learned.
 
     Raises
     ------
-    ValueError : shapes do not fit the rig or the skeleton, or a value is outside its range
+    ValueError
+        Shapes do not fit the rig or the skeleton, or a value is outside its range.
+
+    See Also
+    --------
+    infer_poses : With a prior of the bones' directions.
+    triangulate_ransac : Every frame by itself.
+
+    Notes
+    -----
+    Gaps are filled, with the covariance that follows; a keypoint that is never seen by two cameras is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import smooth
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> times = np.arange(60) / 30.0
+    >>> truth = np.stack([100 * np.sin(times), 50 * np.cos(times), 20 * times], axis=-1)[:, None]
+    >>> points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 0.5, (3, 60, 1, 2))
+    >>> trajectory = smooth(points_2d, rig, fps=30.0)
+    >>> trajectory.points_3d.shape, bool(np.abs(trajectory.points_3d - truth).max() < 3)
+    ((60, 1, 3), True)
     """
     problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
     chosen, learned = keypoint_pairs(problem.skeleton, pairs), learn(problem)

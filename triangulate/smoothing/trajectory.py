@@ -1,4 +1,4 @@
-"""What follows from a smoother's posterior: velocities, accelerations and their covariances, from the same state."""
+"""Posterior of trajectories; velocities and accelerations with covariances from the same state."""
 
 from __future__ import annotations
 
@@ -18,23 +18,51 @@ _SECOND = np.array([[1.0, -2.0, 1.0]] * 3)
 class Trajectory:
     """Posterior of every keypoint's path.
 
-    points_3d : (n_frames, n_keypoints, 3), world units: posterior mode; gaps are filled, with the covariance that this
-        deserves; NaN for a keypoint that was never located
-    covariances_3d : (n_frames, n_keypoints, 3, 3), world units squared; where a keypoint may as well be somewhere else
-        (before or behind its neighbour on a single ray), the second moment of both places about the one given
-    inlier_probability : (n_cameras, n_frames, n_keypoints), posterior probability that the pixel shows the
-        keypoint; NaN where there is no pixel
-    velocities, velocity_covariances : world units per second; three-frame differences of the same posterior state
-    accelerations, acceleration_covariances : world units per second squared
-    sigma : (n_cameras, n_keypoints), pixels: standard deviation of an inlier's coordinate, learned
-    order : order of the differences that are white noise in the time prior
-    process_stds : (n_keypoints,), world units: standard deviation of these differences per frame
-    fps : frames per second
-    bone_lengths, bone_stds : (n_bones,), world units, learned; empty without a skeleton
-    pairs, cross_covariances : (n_pairs, 2) keypoints (a, b), and (n_frames, n_pairs, 3, 3) covariance of a with b
-        in the same frame, world units squared
-    samples : (n_samples, n_frames, n_keypoints, 3), whole trajectories drawn from the posterior
-    converged : whether the Gauss-Newton iterations of every window came to rest
+    Parameters
+    ----------
+    points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+        Posterior mode; gaps are filled; NaN for a keypoint that was never located.
+    covariances_3d : ndarray, shape (n_frames, n_keypoints, 3, 3), world units squared
+        Of the points; where an alternative mode exists (before or behind its neighbour on a single ray), the second
+        moment of both about the point given.
+    inlier_probability : ndarray, shape (n_cameras, n_frames, n_keypoints)
+        Posterior probability that the pixel shows the keypoint; NaN where there is no pixel.
+    velocities : ndarray, shape (n_frames, n_keypoints, 3), world units per second
+        Differences over three frames of the same posterior.
+    velocity_covariances : ndarray, shape (n_frames, n_keypoints, 3, 3), world units² per second²
+        Of the velocities.
+    accelerations : ndarray, shape (n_frames, n_keypoints, 3), world units per second squared
+        Second differences over three frames.
+    acceleration_covariances : ndarray, shape (n_frames, n_keypoints, 3, 3), world units² per second⁴
+        Of the accelerations.
+    sigma : ndarray, shape (n_cameras, n_keypoints), pixels
+        Standard deviation of an inlier's coordinate, learned.
+    order : int
+        Order of the differences that are white noise in the time prior.
+    process_stds : ndarray, shape (n_keypoints,), world units
+        Standard deviation of these differences from frame to frame.
+    fps : float, hertz
+        Frames per second.
+    bone_lengths : ndarray, shape (n_bones,), world units
+        Learned; empty without a skeleton.
+    bone_stds : ndarray, shape (n_bones,), world units
+        Learned spread of the lengths.
+    pairs : ndarray, shape (n_pairs, 2)
+        Positions of keypoints (a, b) on the keypoint axis.
+    cross_covariances : ndarray, shape (n_frames, n_pairs, 3, 3), world units squared
+        Covariance of a with b in the same frame.
+    samples : ndarray, shape (n_samples, n_frames, n_keypoints, 3), world units
+        Whole trajectories drawn from the posterior.
+    converged : bool
+        Whether the Gauss-Newton iterations of every window converged.
+
+    Examples
+    --------
+    See `smooth`, which returns it.
+
+    >>> from muybridge.triangulate import Trajectory
+    >>> "velocity_covariances" in Trajectory.__dataclass_fields__
+    True
     """
 
     points_3d: Array

@@ -36,11 +36,11 @@ def test_a_limb_put_in_the_wrong_place_by_most_views_is_put_right(ring_rig, skel
     before, after = (np.linalg.norm(found.points_3d - truth, axis=-1) for found in (plain, posed))
     assert before[stretch, knee].mean() > 10
     assert after[stretch, knee].mean() < before[stretch, knee].mean() / 4
-    assert posed.repaired[stretch, knee].mean() > 0.9
+    assert posed.overridden[stretch, knee].mean() > 0.9
     elsewhere = np.ones(before.shape, bool)
     elsewhere[stretch, knee] = False
     assert np.median(after[elsewhere]) < 1.05 * np.median(before[elsewhere])
-    assert posed.repaired[elsewhere].mean() < 0.01
+    assert posed.overridden[elsewhere].mean() < 0.01
 
 
 def test_where_nothing_is_wrong_nothing_is_repaired(ring_rig, skeleton, moving_skeleton):
@@ -49,7 +49,7 @@ def test_where_nothing_is_wrong_nothing_is_repaired(ring_rig, skeleton, moving_s
     plain, posed = smooth(points_2d, ring_rig, **shared), infer_poses(points_2d, ring_rig, **shared)
     errors = [np.median(np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)) for found in (plain, posed)]
     assert errors[1] < 1.05 * errors[0]
-    assert not posed.repaired.any()
+    assert not posed.overridden.any()
     assert coverage(posed.points_3d, posed.covariances_3d, moving_skeleton) > 0.9
     assert posed.states.shape == posed.headings.shape == (200,)
     np.testing.assert_allclose(posed.state_probabilities.sum(axis=1), 1)
@@ -138,7 +138,7 @@ def test_one_camera_gives_nothing_and_no_crash(ring_rig, skeleton, moving_skelet
     prior = PosePrior.fit(moving_skeleton, skeleton, 3)
     found = infer_poses(alone.project(moving_skeleton[:30]), alone, fps=FPS, skeleton=skeleton, prior=prior)
     assert np.isnan(found.points_3d).all()
-    assert not found.repaired.any()
+    assert not found.overridden.any()
 
 
 def test_keypoints_outside_the_skeleton_are_tracked_by_themselves(ring_rig, skeleton, moving_skeleton):

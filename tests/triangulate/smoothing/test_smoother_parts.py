@@ -14,8 +14,8 @@ from muybridge.triangulate.smoothing.difference_prior import (
     smooth_tracks,
     stencil,
 )
-from muybridge.triangulate.smoothing.joint_mode import Doubt, find_mode, joint_posterior, settle
-from muybridge.triangulate.smoothing.observations import linearise, noise_memory
+from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, converge_near, find_mode, joint_posterior
+from muybridge.triangulate.smoothing.observations import error_correlation_time, linearise
 from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
 from muybridge.triangulate.smoothing.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.smoother import check_problem
@@ -47,7 +47,7 @@ def test_surprise_is_the_innovation_of_what_the_rest_expects():
     mean = np.einsum("...ij,...j->...i", own, place) + np.einsum("...ij,...j->...i", rest, expected)
     mean = np.einsum("...ij,...j->...i", posterior, mean)
     vector, chi2 = np.einsum("...ij,...j->...i", own, place), np.empty((4, 2))
-    _kernels_smooth.surprise(own, vector, mean, posterior, 0, 4, chi2)
+    _kernels_smooth.innovation_chi2(own, vector, mean, posterior, 0, 4, chi2)
     assert chi2[2, 1] == 0
     own[2, 1] = np.eye(3)
     away = place - expected
@@ -62,7 +62,7 @@ def test_the_memory_of_white_errors_is_one_and_claimed_noise_changes_nothing(rin
     points_2d = ring_rig.project(moving_skeleton) + scale[..., None] * rng.normal(size=(*scale.shape, 2))
     problem = replace(check_problem(points_2d, ring_rig, FPS, None, None, None), scale=scale)
     learned = learn(problem)
-    memory = noise_memory(learned.observations, learned.tracks.inlier_probability, learned.tracks.points_3d)
+    memory = error_correlation_time(learned.observations, learned.tracks.inlier_probability, learned.tracks.points_3d)
     np.testing.assert_allclose(memory, 1, atol=0.25)
 
 
@@ -112,7 +112,7 @@ def test_settling_a_part_gives_the_mode_of_the_whole(window):
     moved, moving = mode.points_3d.copy(), np.zeros(200, bool)
     moved[95:105, 3] += 0.8
     moving[95:105] = True
-    again = settle(window.observations, moved, moving, window.prior, window.bones)
+    again = converge_near(window.observations, moved, moving, window.prior, window.bones)
     np.testing.assert_allclose(again.points_3d, mode.points_3d, atol=0.02 * window.observations.pixel + 0.02)
     assert again.converged
 
@@ -138,7 +138,7 @@ def test_a_doubt_widens_the_error_bars_by_its_second_moment(window):
     away = np.tile([1.0, 2.0, 0.0], (30, 1))
     sure = joint_posterior(window.observations, mode, window.prior)
     fresh = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
-    doubtful = replace(fresh, doubts=(Doubt(4, slice(60, 90), away, 0.25),))
+    doubtful = replace(fresh, alternatives=(AlternativeMode(4, slice(60, 90), away, 0.25),))
     unsure = joint_posterior(window.observations, doubtful, window.prior)
     more = unsure.spread() - sure.spread()
     np.testing.assert_allclose(
