@@ -1,4 +1,4 @@
-"""How sure the rig is of where things are: in the image (pixels) and in the working volume (world units).
+"""Uncertainty that a calibration leaves in images (pixels) and in the working volume (world units).
 
 After mrcal (Kogan, "Projection uncertainty"): the world in which a point stands still is that of all the boards
 together, not that of one camera; the cameras' covariance is carried over to that world first.
@@ -19,11 +19,32 @@ def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
 
     Parameters
     ----------
-    points_3d : (n_points, 3), world units
+    calibration : Calibration
+        As returned by `calibrate`.
+    points_3d : ndarray, shape (n_points, 3), world units
+        Points.
 
     Returns
     -------
-    (n_cameras, n_points, 2, 2), pixels squared; NaN behind a camera
+    ndarray, shape (n_cameras, n_points, 2, 2), pixels squared
+        Covariances; NaN behind a camera or outside the lens model's domain.
+
+    References
+    ----------
+    Kogan, mrcal: "Projection uncertainty".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, projection_covariance
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> covariance = projection_covariance(calibration, calibration.board_points(0))
+    >>> covariance.shape
+    (2, 12, 2, 2)
+    >>> bool((np.sqrt(covariance[..., 0, 0]) < 1).all())
+    True
     """
     J = _jacobians(calibration, np.asarray(points_3d, float))
     n = len(J)
@@ -34,10 +55,33 @@ def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
 def image_uncertainty(calibration: Calibration, camera: str, distance: float, grid: tuple[int, int] = (16, 12)):
     """Standard deviation of projection over a camera's image, for points at a distance.
 
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    camera : str
+        Name of the camera.
+    distance : float, world units
+        Of the points from the camera.
+    grid : (int, int)
+        Numbers of points across and down the image.
+
     Returns
     -------
-    pixels (rows, columns, 2), deviation (rows, columns) pixels (root of the covariance's largest eigenvalue), NaN
-    outside the lens model's domain
+    pixels : ndarray, shape (n_rows, n_columns, 2), pixels
+        Where in the image.
+    deviation : ndarray, shape (n_rows, n_columns), pixels
+        Root of the covariance's largest eigenvalue; NaN outside the lens model's domain.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import calibrate, image_uncertainty
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> pixels, deviation = image_uncertainty(calibration, "left", 600.0, grid=(4, 3))
+    >>> deviation.shape
+    (3, 4)
     """
     one = calibration.rig[camera]
     x, y = (np.linspace(0, side - 1, n) for side, n in zip(one.size, grid, strict=True))
@@ -51,9 +95,30 @@ def image_uncertainty(calibration: Calibration, camera: str, distance: float, gr
 
 
 def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
-    """Covariance (n_points, 3, 3), world units squared, that the calibration alone gives a triangulated point.
+    """Covariance that the calibration alone gives a triangulated point.
 
-    For points seen by all cameras in front of which they lie (least squares over the pixels); NaN where fewer than two.
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    points_3d : ndarray, shape (n_points, 3), world units
+        Points, taken as seen by all cameras in front of which they lie and triangulated by least squares of the pixels.
+
+    Returns
+    -------
+    ndarray, shape (n_points, 3, 3), world units squared
+        Covariances; NaN where fewer than two cameras see the point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, volume_uncertainty
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> covariance = volume_uncertainty(calibration, calibration.board_points(0))
+    >>> covariance.shape
+    (12, 3, 3)
     """
     J = _jacobians(calibration, np.asarray(points_3d, float))
     seen = np.asarray(np.isfinite(J).all(axis=(2, 3)))

@@ -1,4 +1,4 @@
-"""Where the world's origin and axes are: from a board, from points, from the floor; scale stays what the board stated.
+"""Place the world's origin and axes by a board, by points or by the floor; the scale stays that of the board.
 
 Each function takes a calibration and returns it with all cameras and boards moved together.
 """
@@ -17,7 +17,33 @@ from .workflow import Calibration
 
 
 def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None) -> CameraRig:
-    """The rig in the world x_new = R @ x_old + t; `up` in the new world, None keeps (and turns) the old one."""
+    """The rig in another world.
+
+    Parameters
+    ----------
+    rig : CameraRig
+        The cameras in the old world.
+    R : ndarray, shape (3, 3)
+        Rotation, with x_new = R @ x_old + t.
+    t : ndarray, shape (3,), world units
+        Translation.
+    up : ndarray, shape (3,), optional
+        Direction against gravity in the new world. None: the old one, rotated.
+
+    Returns
+    -------
+    CameraRig
+        The same cameras; a moved point appears at the same pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import Camera, CameraRig, move_rig
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> rig = CameraRig((Camera("left", (640, 480), K, [], np.eye(3), [0, 0, 500]),))
+    >>> move_rig(rig, np.eye(3), [100, 0, 0])["left"].center
+    array([ 100.,    0., -500.])
+    """
     R, t = np.asarray(R, float), np.asarray(t, float)
     cameras = tuple(replace(camera, R=camera.R @ R.T, t=camera.t - camera.R @ R.T @ t) for camera in rig)
     turned = None if rig.up is None else R @ rig.up
@@ -25,7 +51,34 @@ def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None) -> Cam
 
 
 def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = None) -> Calibration:
-    """The calibration in the world x_new = R @ x_old + t (R a rotation, t in world units)."""
+    """The calibration in another world.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    R : ndarray, shape (3, 3)
+        Rotation, with x_new = R @ x_old + t.
+    t : ndarray, shape (3,), world units
+        Translation.
+    up : ndarray, shape (3,), optional
+        Direction against gravity in the new world. None: the old one, rotated.
+
+    Returns
+    -------
+    Calibration
+        Cameras and boards moved together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, move_world
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> move_world(calibration, np.eye(3), [0, 0, 100]).rig["left"].center.round(6)
+    array([  0.,   0., 100.])
+    """
     R, t = np.asarray(R, float), np.asarray(t, float)
     rig = move_rig(calibration.rig, R, t, up)
     report = replace(
@@ -37,13 +90,41 @@ def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = 
 
 
 def world_from_board(calibration: Calibration, frame: int, *, floor: bool = True) -> Calibration:
-    """Origin at the board's first corner in a frame, x along its rows, z its normal towards the cameras.
+    """Place the world on the board of one frame.
 
-    `floor`: the board lies level, so z is also the direction up.
+    The origin is the board's first corner, x runs along its rows, z is its normal towards the cameras.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    frame : int
+        Number of the frame.
+    floor : bool
+        The board lies level, so z is also the direction up.
+
+    Returns
+    -------
+    Calibration
+        Cameras and boards moved together.
 
     Raises
     ------
-    CalibrationError : the board was not seen in that frame
+    CalibrationError
+        The board was not seen in that frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, world_from_board
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> placed = world_from_board(calibration, 0)
+    >>> bool(np.abs(placed.board_points(0)[:, 2]).max() < 1e-9)
+    True
+    >>> placed.rig.up
+    array([0., 0., 1.])
     """
     points = calibration.board_points(frame)
     nx = 2 if isinstance(calibration.board, MarkerBoard) else calibration.board.corner_grid[0]
@@ -53,13 +134,43 @@ def world_from_board(calibration: Calibration, frame: int, *, floor: bool = True
 def world_from_points(
     calibration: Calibration, origin: Array, on_x: Array, on_plane: Array, *, floor: bool = True
 ) -> Calibration:
-    """Origin, a point on the positive x axis and another point of the plane z = 0, each (3,); z towards the cameras.
+    """Place the world by three points of a plane.
 
-    `floor`: the plane is level, so z is also the direction up.
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    origin : ndarray, shape (3,), world units
+        The new origin.
+    on_x : ndarray, shape (3,), world units
+        A point on the positive x axis.
+    on_plane : ndarray, shape (3,), world units
+        Another point of the plane z = 0; z points towards the cameras.
+    floor : bool
+        The plane is level, so z is also the direction up.
+
+    Returns
+    -------
+    Calibration
+        Cameras and boards moved together.
 
     Raises
     ------
-    CalibrationError : the three points lie on one line
+    CalibrationError
+        The three points lie on one line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, world_from_points
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> corners = calibration.board_points(0)
+    >>> placed = world_from_points(calibration, corners[0], corners[3], corners[-1])
+    >>> x, y, z = placed.board_points(0)[3]
+    >>> print(f"{x:.0f} {abs(y):.0f} {abs(z):.0f}")
+    120 0 0
     """
     origin, on_x, on_plane = (np.asarray(point, float) for point in (origin, on_x, on_plane))
     x, normal = on_x - origin, np.cross(on_x - origin, on_plane - origin)
@@ -69,14 +180,39 @@ def world_from_points(
 
 
 def world_from_plane(calibration: Calibration, points_3d: Array, *, floor: bool = True) -> Calibration:
-    """The plane z = 0 through points (n, 3), such as keypoints of a resting animal or stones on the floor.
+    """Place the plane z = 0 through points, such as keypoints of a resting animal or stones on the floor.
 
-    The origin is the points' middle, z points towards the cameras, x as far as possible along the old x axis; NaN
-    points are left out.
+    The origin is the points' middle, z points towards the cameras, x as far as possible along the old x axis.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    points_3d : ndarray, shape (..., 3), world units
+        Points of the plane; NaN points are left out.
+    floor : bool
+        The plane is level, so z is also the direction up.
+
+    Returns
+    -------
+    Calibration
+        Cameras and boards moved together.
 
     Raises
     ------
-    CalibrationError : fewer than three points, or they lie on one line
+    CalibrationError
+        There are fewer than three points, or they lie on one line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import calibrate, world_from_plane
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> placed = world_from_plane(calibration, calibration.board_points(0))
+    >>> bool(np.abs(placed.board_points(0).mean(axis=0)).max() < 1e-9)
+    True
     """
     points = np.asarray(points_3d, float).reshape(-1, 3)
     points = points[np.isfinite(points).all(axis=1)]
@@ -91,11 +227,35 @@ def world_from_plane(calibration: Calibration, points_3d: Array, *, floor: bool 
 
 
 def up_from_gravity(calibration: Calibration, top: Array, bottom: Array) -> Calibration:
-    """The same world with `up` along a plumb line, from `bottom` to `top`, each (3,) in the world.
+    """Set the vertical by a plumb line; the world stays the same.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        As returned by `calibrate`.
+    top : ndarray, shape (3,), world units
+        Upper point of the line.
+    bottom : ndarray, shape (3,), world units
+        Lower point of the line.
+
+    Returns
+    -------
+    Calibration
+        The calibration with `rig.up` from `bottom` to `top`.
 
     Raises
     ------
-    CalibrationError : the two points are the same
+    CalibrationError
+        The two points are the same.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import calibrate, up_from_gravity
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> up_from_gravity(calibration, [0, -10, 500], [0, 90, 500]).rig.up
+    array([ 0., -1.,  0.])
     """
     line = np.asarray(top, float) - np.asarray(bottom, float)
     if not np.linalg.norm(line) > 0:

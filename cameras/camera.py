@@ -38,16 +38,44 @@ class Camera:
 
     Parameters
     ----------
-    name : unique within a rig
-    size : (width, height), pixels
-    K : (3, 3), pixels; upper triangular; K[0, 0] < 0 in a mirrored view (p2 changes sign with it)
-    distortion : 0-14 values in OpenCV's order, padded with zeros to 4, 5, 8, 12 or 14; model "fisheye": up to 4
-    R, t : (3, 3), (3,) world units, with x_camera = R @ x_world + t
-    model : "pinhole" (Brown-Conrady with OpenCV's rational, prism and tilt terms) or "fisheye" (equidistant)
+    name : str
+        Unique within a rig.
+    size : (int, int), pixels
+        Width and height of the image.
+    K : ndarray, shape (3, 3), pixels
+        Camera matrix, upper triangular. K[0, 0] < 0 states a mirrored view (p2 changes sign with it).
+    distortion : ndarray, shape (n,)
+        Up to 14 coefficients in OpenCV's order, padded with zeros to 4, 5, 8, 12 or 14; up to 4 of a fisheye.
+    R : ndarray, shape (3, 3)
+        Rotation, with x_camera = R @ x_world + t.
+    t : ndarray, shape (3,), world units
+        Translation.
+    model : {"pinhole", "fisheye"}
+        Brown-Conrady with OpenCV's rational, prism and tilt terms, or equidistant.
+
+    Attributes
+    ----------
+    center : ndarray, shape (3,), world units
+        The camera's centre in the world.
+    projection_matrix : ndarray, shape (3, 4)
+        K [R | t], of the distortion-free camera.
+    domain_limit : float
+        Radius (tangent of the angle from the axis; fisheye: the angle) up to which the lens is one-to-one.
 
     Raises
     ------
-    ValueError : a value is not finite, of the wrong shape, R is no rotation, or the model is unknown
+    ValueError
+        A value is not finite or of the wrong shape, R is no rotation, or the model is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> camera = Camera("left", (640, 480), K, [-0.1], np.eye(3), [0, 0, 500])
+    >>> camera.project([[0.0, 0, 0], [100, 0, 100]]).round(1)
+    array([[320. , 240. ],
+           [419.7, 240. ]])
     """
 
     name: str
@@ -118,6 +146,7 @@ class Camera:
 
     @property
     def mirrored(self) -> bool:
+        """Whether the image is mirrored left to right, as seen in a plane mirror."""
         return bool(self.K[0, 0] < 0)
 
     @cached_property
@@ -130,23 +159,78 @@ class Camera:
         return CameraRig((self,))
 
     def project(self, points_3d: Array) -> Array:
-        """(..., 3) world units -> (..., 2) pixels; NaN behind the camera or outside the lens model's domain."""
+        """Project world points into the image.
+
+        Parameters
+        ----------
+        points_3d : ndarray, shape (..., 3), world units
+            Points, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (..., 2), pixels
+            NaN where the point is missing, behind the camera, or outside the lens model's domain.
+        """
         return self._rig.project(points_3d)[0]
 
     def project_jacobian(self, points_3d: Array) -> Array:
-        """(..., 3) world units -> (..., 2, 3), pixels per world unit; NaN where the projection is."""
+        """Derivatives of the projection by the world point.
+
+        Parameters
+        ----------
+        points_3d : ndarray, shape (..., 3), world units
+            Points, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (..., 2, 3), pixels per world unit
+            NaN where the projection is.
+        """
         return self._rig.project_jacobian(points_3d)[0]
 
     def undistort(self, points_2d: Array) -> Array:
-        """(..., 2) pixels -> (..., 2) pixels of the distortion-free camera with the same K; NaN outside the domain."""
+        """Move pixels to where the distortion-free camera with the same K shows them.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (..., 2), pixels
+            Points of the image, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (..., 2), pixels
+            Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
+        """
         return self._rig.undistort(np.asarray(points_2d)[None])[0]
 
     def distort(self, points_2d: Array) -> Array:
-        """(..., 2) pixels of the distortion-free camera -> (..., 2) pixels as the lens shows them."""
+        """Move pixels of the distortion-free camera to where the lens shows them.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (..., 2), pixels
+            Points as of `undistort`, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (..., 2), pixels
+            Points of the image; NaN where the point is missing or outside the lens model's domain.
+        """
         return self._rig.distort(np.asarray(points_2d)[None])[0]
 
     def rays(self, points_2d: Array) -> Array:
-        """(..., 2) pixels -> (..., 3) unit directions in the world from `center` through the pixels."""
+        """Directions in which pixels are seen.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (..., 2), pixels
+            Points of the image, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (..., 3)
+            Unit vectors in the world, from `center` through the pixels; NaN where the undistorted pixel is.
+        """
         ideal = self.undistort(points_2d)
         homogeneous = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
         directions = homogeneous @ np.linalg.inv(self.K).T @ self.R
@@ -157,15 +241,45 @@ class Camera:
 class CameraRig:
     """Cameras in the order of the arrays' camera axis, in one world.
 
+    A rig has a length, is iterated over its cameras, and is indexed by a camera's name or position.
+
     Parameters
     ----------
-    cameras : at least one, with different names
-    unit : the world unit, such as "mm"
-    up : (3,) world direction against gravity, or None where unknown: what needs the vertical refuses None
+    cameras : tuple of Camera
+        At least one, with different names.
+    unit : str
+        The world unit, such as "mm".
+    up : ndarray, shape (3,), optional
+        World direction against gravity; None where unknown: what needs the vertical refuses None.
+
+    Attributes
+    ----------
+    arrays : RigArrays
+        The rig as contiguous arrays, as compiled functions take it.
+    projection_matrices : ndarray, shape (n_cameras, 3, 4)
+        K [R | t], of the distortion-free cameras.
+    centers : ndarray, shape (n_cameras, 3), world units
+        The cameras' centres.
 
     Raises
     ------
-    ValueError : no camera, a repeated name, or `up` is no direction
+    ValueError
+        There is no camera, a name is repeated, or `up` is no direction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> positions = {"left": [60, 0, 500], "right": [-60, 0, 500]}
+    >>> rig = CameraRig(tuple(Camera(name, (640, 480), K, [], np.eye(3), t) for name, t in positions.items()))
+    >>> rig.names
+    ('left', 'right')
+    >>> rig.project(np.zeros(3))
+    array([[392., 240.],
+           [248., 240.]])
+    >>> float(rig["right"].center[2])
+    -500.0
     """
 
     cameras: tuple[Camera, ...]
@@ -189,6 +303,7 @@ class CameraRig:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the cameras, in the rig's order."""
         return tuple(camera.name for camera in self.cameras)
 
     def __len__(self) -> int:
@@ -206,7 +321,23 @@ class CameraRig:
         raise KeyError(f"the rig has no camera '{name}'; it has {list(self.names)}")
 
     def subset(self, names: Iterable[str]) -> CameraRig:
-        """The rig of these cameras, in the order given."""
+        """The rig of some of the cameras.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Cameras to keep.
+
+        Returns
+        -------
+        CameraRig
+            These cameras in the order given, unit and vertical as before.
+
+        Raises
+        ------
+        KeyError
+            The rig has no camera of that name.
+        """
         return replace(self, cameras=tuple(self[name] for name in names))
 
     @cached_property
@@ -235,29 +366,77 @@ class CameraRig:
         return np.stack([camera.center for camera in self.cameras])
 
     def project(self, points_3d: Array) -> Array:
-        """(..., 3) world units -> (n_cameras, ..., 2) pixels.
+        """Project world points into the images of all cameras.
 
-        NaN where the point is missing, behind the camera, or outside the lens model's domain.
+        Parameters
+        ----------
+        points_3d : ndarray, shape (..., 3), world units
+            Points, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cameras, ..., 2), pixels
+            NaN where the point is missing, behind the camera, or outside the lens model's domain.
         """
         points_3d = _points(points_3d, 3)
         projected = _kernels_lenses.project_points(*self.arrays, points_3d.reshape(-1, 3))
         return projected.reshape(len(self), *points_3d.shape[:-1], 2)
 
     def project_jacobian(self, points_3d: Array) -> Array:
-        """(..., 3) world units -> (n_cameras, ..., 2, 3), pixels per world unit; NaN where the projection is."""
+        """Derivatives of the projections by the world point.
+
+        Parameters
+        ----------
+        points_3d : ndarray, shape (..., 3), world units
+            Points, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cameras, ..., 2, 3), pixels per world unit
+            NaN where the projection is.
+        """
         points_3d = _points(points_3d, 3)
         jacobians = _kernels_lenses.projection_jacobians(*self.arrays, points_3d.reshape(-1, 3))
         return jacobians.reshape(len(self), *points_3d.shape[:-1], 2, 3)
 
     def undistort(self, points_2d: Array) -> Array:
-        """(n_cameras, ..., 2) pixels -> the same shape: pixels of the distortion-free cameras with the same K.
+        """Move pixels to where the distortion-free cameras with the same K show them.
 
-        Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
+        Parameters
+        ----------
+        points_2d : ndarray, shape (n_cameras, ..., 2), pixels
+            Points of the images, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cameras, ..., 2), pixels
+            Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
+
+        Raises
+        ------
+        ValueError
+            The first axis is not as long as the rig has cameras.
         """
         return self._map_pixels(_kernels_lenses.undistort_points, points_2d)
 
     def distort(self, points_2d: Array) -> Array:
-        """(n_cameras, ..., 2) pixels of the distortion-free cameras -> pixels as the lenses show them."""
+        """Move pixels of the distortion-free cameras to where the lenses show them.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (n_cameras, ..., 2), pixels
+            Points as of `undistort`, NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n_cameras, ..., 2), pixels
+            Points of the images; NaN where the point is missing or outside the lens model's domain.
+
+        Raises
+        ------
+        ValueError
+            The first axis is not as long as the rig has cameras.
+        """
         return self._map_pixels(_kernels_lenses.distort_points, points_2d)
 
     def _map_pixels(self, kernel, points_2d: Array) -> Array:

@@ -19,10 +19,29 @@ class Region:
 
     Parameters
     ----------
-    name : of the view
-    corner : (x, y) pixel of the image that becomes the region's first pixel
-    size : (width, height), pixels
-    flipped : its image is mirrored left to right, so that a detector sees the animal the right way round
+    name : str
+        Name of the view.
+    corner : (int, int), pixels
+        (x, y) of the image's pixel that becomes the region's first one.
+    size : (int, int), pixels
+        Width and height.
+    flipped : bool
+        The region's image is mirrored left to right, so that a detector sees the animal the right way round.
+
+    Raises
+    ------
+    ValueError
+        Width or height is not positive.
+
+    Examples
+    --------
+    >>> from muybridge.cameras import Region
+    >>> bottom = Region("bottom", (0, 300), (640, 180))
+    >>> bottom.to_region([[10.0, 310.0], [10.0, 20.0]])
+    array([[10., 10.],
+           [nan, nan]])
+    >>> bottom.to_image([10.0, 10.0])
+    array([ 10., 310.])
     """
 
     name: str
@@ -35,13 +54,35 @@ class Region:
             raise ValueError(f"region '{self.name}' has size {self.size}; width and height must be positive pixels")
 
     def to_region(self, points_2d: Array) -> Array:
-        """(..., 2) pixels of the whole image -> pixels of the region; NaN outside of it."""
+        """Pixels of the region from pixels of the whole image.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (..., 2), pixels
+            Points of the whole image.
+
+        Returns
+        -------
+        ndarray, shape (..., 2), pixels
+            Points of the region; NaN outside of it.
+        """
         local = np.asarray(points_2d, dtype=float) - self.corner
         inside = np.all((local >= -0.5) & (local < np.array(self.size) - 0.5), axis=-1, keepdims=True)
         return np.where(inside, self._flip(local), np.nan)
 
     def to_image(self, points_2d: Array) -> Array:
-        """(..., 2) pixels of the region -> pixels of the whole image."""
+        """Pixels of the whole image from pixels of the region.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (..., 2), pixels
+            Points of the region.
+
+        Returns
+        -------
+        ndarray, shape (..., 2), pixels
+            Points of the whole image.
+        """
         return self._flip(np.asarray(points_2d, dtype=float)) + self.corner
 
     def _flip(self, local: Array) -> Array:
@@ -51,11 +92,33 @@ class Region:
 
 
 def region_camera(camera: Camera, region: Region) -> Camera:
-    """The camera whose image is this region of `camera`'s: same place and lens, other pixels.
+    """The camera whose image is a region of another one's: same place and lens, other pixels.
+
+    Parameters
+    ----------
+    camera : Camera
+        The camera that recorded the whole image.
+    region : Region
+        The rectangle; its name becomes the camera's.
+
+    Returns
+    -------
+    Camera
+        The camera of the region; mirrored where the region is flipped.
 
     Raises
     ------
-    ValueError : the region reaches beyond the image
+    ValueError
+        The region reaches beyond the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, Region, region_camera
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> camera = Camera("whole", (640, 480), K, [], np.eye(3), [0, 0, 500])
+    >>> region_camera(camera, Region("bottom", (0, 200), (640, 280))).project([0.0, 0, 0])
+    array([320.,  40.])
     """
     corner, size = np.array(region.corner), np.array(region.size)
     if (corner < 0).any() or (corner + size > camera.size).any():
@@ -72,15 +135,42 @@ def region_camera(camera: Camera, region: Region) -> Camera:
 
 
 def mirror_camera(camera: Camera, normal: Sequence[float] | Array, distance: float, name: str) -> Camera:
-    """The camera that sees directly what `camera` sees in the plane mirror normal · x = distance.
+    """The camera that sees directly what another one sees in a plane mirror.
 
     It stands behind the mirror, and its image is the mirrored one: K[0, 0] changes sign, and with it the lens terms
     that are odd in x (p2, s1, s2, tau_y). Pixels stay those of the camera's image.
 
     Parameters
     ----------
-    normal : (3,) of the mirror, world; any length but zero
-    distance : of the mirror from the world's origin along the unit normal, world units
+    camera : Camera
+        The camera that looks into the mirror.
+    normal : ndarray, shape (3,)
+        Normal of the mirror normal · x = distance, in the world, of any length but zero.
+    distance : float, world units
+        Distance of the mirror from the world's origin along the unit normal.
+    name : str
+        Name of the new camera.
+
+    Returns
+    -------
+    Camera
+        The virtual camera behind the mirror.
+
+    Raises
+    ------
+    ValueError
+        The normal is not three numbers, or all are zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, mirror_camera
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> camera = Camera("top", (640, 480), K, [], np.eye(3), [0, 0, 500])
+    >>> bottom = mirror_camera(camera, [0, 1, 0], 100.0, "bottom")
+    >>> point, image = np.array([20.0, 30, 0]), np.array([20.0, 170, 0])
+    >>> bool(np.allclose(bottom.project(point), camera.project(image)))
+    True
     """
     unit = np.asarray(normal, dtype=float)
     length = np.linalg.norm(unit)
@@ -109,17 +199,36 @@ def split_views(views: xr.Dataset, camera: str, parts: Mapping[str, Mapping[str,
 
     Parameters
     ----------
-    views : dataset in which `camera` shows, say, the keypoints "paw_top" and "paw_bottom"
-    parts : {name of the new view: {keypoint: its name in `camera`}}, such as
-        {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}; a keypoint that a view lacks is missing there
+    views : xarray.Dataset
+        Views in which the camera shows, say, the keypoints "paw_top" and "paw_bottom".
+    camera : str
+        Name of the view to split.
+    parts : dict of str to dict of str to str
+        {name of the new view: {keypoint: its name in `camera`}}, such as
+        {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}; a keypoint that a view lacks is missing there.
 
     Returns
     -------
-    views with the new ones in place of `camera`; pixels as they were. Other cameras keep the keypoints named in `parts`
+    xarray.Dataset
+        Views with the new ones in place of `camera`, pixels as they were; other cameras keep the keypoints named in
+        `parts`.
 
     Raises
     ------
-    DatasetError : the camera or a keypoint does not exist
+    DatasetError
+        The camera or a keypoint does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import split_views
+    >>> from muybridge.datasets import views_dataset
+    >>> points_2d = np.array([[[[10.0, 20], [10, 220]]]])
+    >>> views = views_dataset(points_2d, cameras=["box"], keypoints=["paw_top", "paw_bottom"], times=[0.0])
+    >>> parts = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
+    >>> split = split_views(views, "box", parts)
+    >>> split["view"].values.tolist(), split["keypoint"].values.tolist()
+    (['top', 'bottom'], ['paw'])
     """
     views = check_views(views)
     names = [str(name) for name in views["view"].values]

@@ -29,14 +29,37 @@ def read_rig(
 
     Parameters
     ----------
-    size : (width, height) pixels for all cameras or {name: (width, height)}; needed for .mat and DLT files
-    names : new camera names, in the file's order
-    unit : the world unit; overrides the file's. A file that does not say is taken to be in "mm"
-    origin : DLT coefficients: pixel rows count from the "top" or the "bottom"; None: found out
+    path : str or path
+        File or folder.
+    size : (int, int) or dict of str to (int, int), pixels, optional
+        Width and height for all cameras or for each; needed for .mat and DLT files.
+    names : sequence of str, optional
+        New camera names, in the file's order.
+    unit : str, optional
+        The world unit; overrides the file's. A file that does not state it is taken to be in "mm".
+    origin : {"top", "bottom"}, optional
+        DLT coefficients: where pixel rows are counted from. None: found out.
+
+    Returns
+    -------
+    CameraRig
+        The cameras in the file's order.
 
     Raises
     ------
-    FormatError : the file is missing, of an unknown kind, a pickle, lacks something, or holds an impossible camera
+    FormatError
+        The file is missing, of an unknown kind, a pickle, lacks something, or holds an impossible camera.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig, read_rig, write_rig
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> rig = CameraRig((Camera("left", (640, 480), K, [], np.eye(3), [0, 0, 500]),), unit="cm")
+    >>> _ = write_rig(rig, "rig.toml")
+    >>> again = read_rig("rig.toml")
+    >>> again.names, again.unit
+    (('left',), 'cm')
     """
     record = read_rig_record(path, size=size, names=names, unit=unit, origin=origin)
     try:
@@ -53,9 +76,31 @@ def write_rig(rig: CameraRig, path: str | os.PathLike) -> Path:
     to the last bit. So do .json and OpenCV's .yaml, .yml, .xml. .mat (Label3D) and .csv, .txt (DLT coefficients) hold
     less and refuse what they cannot hold.
 
+    Parameters
+    ----------
+    rig : CameraRig
+        The cameras.
+    path : str or path
+        File to write; its suffix chooses the format.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
     Raises
     ------
-    FormatError : the suffix is unknown, or the format cannot hold the rig
+    FormatError
+        The suffix is unknown, or the format cannot hold the rig.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig, write_rig
+    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
+    >>> rig = CameraRig((Camera("left", (640, 480), K, [], np.eye(3), [0, 0, 500]),))
+    >>> write_rig(rig, "rig.json").name
+    'rig.json'
     """
     cameras = tuple(CameraRecord(*astuple(camera)) for camera in rig.cameras)
     return write_rig_record(RigRecord(cameras, rig.unit, rig.up), path)

@@ -26,16 +26,41 @@ class BoardDetections:
 
     Parameters
     ----------
-    board : what was looked for
-    size : (width, height) of the images, pixels
-    corners : (n_frames, n_corners, 2), pixels, NaN where a corner was not seen
-    mirrored : (n_frames,) whether the frame shows the pattern's mirror image; None: nowhere
-    n_markers : (n_frames,) ArUco markers recognised, for diagnosis; None: unknown
-    source : where the images came from, for messages
+    board : CharucoBoard, Checkerboard or MarkerBoard
+        What was searched for.
+    size : (int, int), pixels
+        Width and height of the images.
+    corners : ndarray, shape (n_frames, n_corners, 2), pixels
+        NaN where a corner was not seen.
+    mirrored : ndarray of bool, shape (n_frames,), optional
+        Whether the frame shows the pattern's mirror image. None: nowhere.
+    n_markers : ndarray of int, shape (n_frames,), optional
+        ArUco markers recognised, for diagnosis. None: unknown.
+    source : str
+        Where the images came from, for messages.
+    frame_names : tuple of str
+        File names of the images; empty for a video.
+
+    Attributes
+    ----------
+    seen : ndarray of bool, shape (n_frames, n_corners)
+        Whether a corner was seen; frames with fewer than 4 corners count as unseen.
+    frames : ndarray of int, shape (n,)
+        Numbers of the frames with at least 4 corners.
 
     Raises
     ------
-    ValueError : shapes do not fit the board
+    ValueError
+        Shapes do not fit the board.
+
+    Examples
+    --------
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> left = example_detections()["left"]
+    >>> left.corners.shape, left.n_frames
+    ((12, 12, 2), 12)
+    >>> left.frames[:3]
+    array([0, 1, 2])
     """
 
     board: Board
@@ -65,6 +90,7 @@ class BoardDetections:
 
     @property
     def n_frames(self) -> int:
+        """Number of frames, also of those without the board."""
         return len(self.corners)
 
     def __len__(self) -> int:
@@ -95,15 +121,39 @@ def detect_board(
 
     Parameters
     ----------
-    source : path of a video or of a folder of images, or a list of images (paths or 8-bit arrays)
-    frame_step : search every n-th frame; the others count as frames without the board (videos are read in sequence)
-    camera : the name that messages use
-    cache : keep the result beside the source, under the hash of its content and of the settings; a folder that cannot
-        be written to keeps none
+    source : str, path, or list of images
+        A video, a folder of images, or a list of images (paths or 8-bit arrays).
+    board : CharucoBoard, Checkerboard or MarkerBoard
+        What was recorded.
+    camera : str
+        The name that messages use.
+    frame_step : int
+        Search every n-th frame; the others count as frames without the board (videos are read in sequence).
+    cache : bool
+        Keep the result beside the source, under the hash of its content and of the settings; a folder that cannot be
+        written to keeps none.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    BoardDetections
+        Corners of all frames, NaN where unseen.
 
     Raises
     ------
-    CalibrationError : the source is missing, empty or unreadable, or its images differ in size
+    CalibrationError
+        The source is missing, empty or unreadable, or its images differ in size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import Checkerboard, detect_board
+    >>> squares = np.indices((7, 8)).sum(axis=0) % 2
+    >>> image = np.pad(np.kron(squares, np.ones((30, 30))), 30, constant_values=1)
+    >>> found = detect_board([(255 * image).astype(np.uint8)], Checkerboard(7, 6, 25.0), progress=False)
+    >>> found.corners[0, 0].round()
+    array([60., 60.])
     """
     return detect_boards({camera: source}, board, frame_step=frame_step, cache=cache, progress=progress)[camera]
 

@@ -21,15 +21,41 @@ class CharucoBoard:
 
     Parameters
     ----------
-    squares_x, squares_y : squares along x and y (the corners are one fewer)
-    square_length, marker_length : sides, world units; their unit becomes the world's
-    dictionary : a predefined ArUco dictionary, such as "4X4_1000" or "APRILTAG_36h11"
-    legacy : the layout printed by OpenCV before 4.6 (differs where `squares_y` is even)
-    inverted : white and black are exchanged in the print
+    squares_x : int
+        Squares along x (the corners are one fewer).
+    squares_y : int
+        Squares along y.
+    square_length : float, world units
+        Side of a square; its unit becomes the world's.
+    marker_length : float, world units
+        Side of a marker.
+    dictionary : str
+        A predefined ArUco dictionary, such as "4X4_1000" or "APRILTAG_36h11".
+    legacy : bool
+        The layout printed by OpenCV before 4.6 (differs where `squares_y` is even).
+    inverted : bool
+        White and black are exchanged in the print.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n_corners, 3), world units
+        Corners on the board, row by row along x; the board is the plane z = 0.
+    neighbours : ndarray of int, shape (n_pairs, 2)
+        Pairs of corners that lie one square apart.
 
     Raises
     ------
-    ValueError : fewer than 2 squares a side, lengths that do not fit, an unknown or too small dictionary
+    ValueError
+        Fewer than 2 squares a side, lengths that do not fit, an unknown or too small dictionary.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import CharucoBoard
+    >>> board = CharucoBoard(8, 11, 24.0, 18.75)
+    >>> board.points.shape, board.n_markers
+    ((70, 3), 44)
+    >>> print(board)
+    ChArUco board of 8x11 squares (4X4_1000)
     """
 
     squares_x: int
@@ -59,6 +85,7 @@ class CharucoBoard:
 
     @property
     def n_markers(self) -> int:
+        """Number of markers on the board."""
         return self.squares_x * self.squares_y // 2
 
     @property
@@ -87,13 +114,33 @@ class Checkerboard:
 
     Parameters
     ----------
-    corners_x, corners_y : inner corners along x and y. Several cameras need one odd and one even count: the pattern
-        looks the same after half a turn otherwise
-    square_length : side of a square, world units
+    corners_x : int
+        Inner corners along x.
+    corners_y : int
+        Inner corners along y. Several cameras need one odd and one even count: otherwise the pattern is the same after
+        half a turn.
+    square_length : float, world units
+        Side of a square; its unit becomes the world's.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n_corners, 3), world units
+        Inner corners, row by row along x; the board is the plane z = 0.
+    neighbours : ndarray of int, shape (n_pairs, 2)
+        Pairs of corners that lie one square apart.
 
     Raises
     ------
-    ValueError : fewer than 2 corners a side or a length that is not positive
+    ValueError
+        Fewer than 2 corners a side or a length that is not positive.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import Checkerboard
+    >>> Checkerboard(9, 6, 25.0).points[1]
+    array([25.,  0.,  0.])
+    >>> Checkerboard(9, 7, 25.0).ambiguous
+    True
     """
 
     corners_x: int
@@ -106,11 +153,12 @@ class Checkerboard:
 
     @property
     def corner_grid(self) -> tuple[int, int]:
+        """Inner corners along x and y."""
         return self.corners_x, self.corners_y
 
     @property
     def ambiguous(self) -> bool:
-        """Whether the pattern looks the same after half a turn."""
+        """Whether the pattern is the same after half a turn."""
         return (self.corners_x + self.corners_y) % 2 == 0
 
     @cached_property
@@ -133,14 +181,36 @@ class MarkerBoard:
 
     Parameters
     ----------
-    ids : marker numbers
-    marker_length : side of a marker, world units
-    centers : (x, y) of each marker's centre on the plane, world units; None: one marker at the origin
-    dictionary, inverted : as in `CharucoBoard`
+    ids : tuple of int
+        Marker numbers.
+    marker_length : float, world units
+        Side of a marker; its unit becomes the world's.
+    centers : tuple of (float, float), world units, optional
+        (x, y) of each marker's centre on the plane. None: one marker at the origin.
+    dictionary : str
+        A predefined ArUco dictionary, such as "4X4_1000".
+    inverted : bool
+        White and black are exchanged in the print.
+
+    Attributes
+    ----------
+    points : ndarray, shape (4 n_markers, 3), world units
+        Marker corners, clockwise in the image from the marker's top left; the plane is z = 0.
+    neighbours : ndarray of int, shape (n_pairs, 2)
+        Pairs of corners that are ends of one side of a marker.
 
     Raises
     ------
-    ValueError : a repeated or unknown id, a count of centres that differs from the ids, a length that is not positive
+    ValueError
+        A repeated or unknown id, a count of centres that differs from the ids, a length that is not positive.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import MarkerBoard
+    >>> board = MarkerBoard((3, 7), 20.0, centers=((0, 0), (100, 0)))
+    >>> board.points[:2]
+    array([[-10., -10.,   0.],
+           [ 10., -10.,   0.]])
     """
 
     ids: tuple[int, ...]

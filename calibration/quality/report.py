@@ -1,4 +1,4 @@
-"""What a calibration says about itself: errors, warnings, decisions. Prints as a table, plots, goes to JSON."""
+"""Quality of a calibration: errors, warnings and decisions as a table, as plots and as JSON."""
 
 from __future__ import annotations
 
@@ -26,14 +26,40 @@ class CalibrationReport:
 
     Parameters
     ----------
-    cameras : {camera or "all": {column: value}}, the columns of `COLUMNS`; pixels are distances in the image
-    facts : named single values: lens model, noise in pixels, square length, held-out median and RMS of adjacent
-        corners' distance (percent of a square), worst frame, how scale and world were set
-    warnings : sentences that name camera, cause and remedy
-    notes : sentences about what was decided or gained
-    shared_frames : (n_cameras, n_cameras) frames in which both cameras see the board; diagonal: frames of one camera
-    positions, directions : (n_cameras, 3) centres and viewing directions, world units
-    corners, residuals, sizes : for plots, per camera: (n, 2) pixels, (n, 2) observed minus projected, (width, height)
+    cameras : dict of str to dict of str to float
+        {camera or "all": {column: value}}, the columns of `table`; pixels are distances in the image.
+    facts : dict of str to float or str
+        Named single values: lens model, noise in pixels, square length, held-out median and RMS of adjacent corners'
+        distance (percent of a square), worst frame, how scale and world were set.
+    warnings : tuple of str
+        Sentences that name camera, cause and remedy.
+    notes : tuple of str
+        Sentences about what was decided or gained.
+    shared_frames : ndarray of int, shape (n_cameras, n_cameras)
+        Frames in which both cameras see the board; on the diagonal the frames of one camera.
+    positions : ndarray, shape (n_cameras, 3), world units
+        Centres of the cameras.
+    directions : ndarray, shape (n_cameras, 3)
+        Viewing directions.
+    corners : tuple of ndarray, shape (n, 2), pixels
+        Corners of each camera, for plots.
+    residuals : tuple of ndarray, shape (n, 2), pixels
+        Observed minus projected corners of each camera.
+    sizes : tuple of (int, int), pixels
+        Width and height of each camera's images.
+
+    Examples
+    --------
+    >>> from muybridge.calibration import calibrate
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections()
+    >>> report = calibrate(detections, detections["left"].board, distortion_model=0, progress=False).report
+    >>> report.names
+    ('left', 'right')
+    >>> int(report.table().loc["left", "n_frames"])
+    12
+    >>> report.warnings
+    ()
     """
 
     cameras: Mapping[str, Mapping[str, float]]
@@ -53,7 +79,15 @@ class CalibrationReport:
         return tuple(name for name in self.cameras if name != "all")
 
     def table(self) -> pd.DataFrame:
-        """Rows: cameras and "all"; columns: `COLUMNS`. Pixels are distances between seen and projected corners."""
+        """Errors of each camera.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows: cameras and "all"; columns: median, RMS, percentiles and held-out errors in pixels (distances between
+            observed and projected corners), numbers of frames and corners, coverage of the image and rejected corners
+            in percent.
+        """
         import pandas as pd
 
         rows = [[row[column] for column in COLUMNS] for row in self.cameras.values()]
@@ -70,7 +104,13 @@ class CalibrationReport:
         return "\n".join(lines)
 
     def as_dict(self) -> dict:
-        """Plain lists, numbers and texts, for JSON; `from_dict` reads them back."""
+        """The report as plain lists, numbers and texts, for JSON.
+
+        Returns
+        -------
+        dict
+            What `from_dict` reads back; coordinates are rounded.
+        """
         return {
             "cameras": {name: dict(row) for name, row in self.cameras.items()},
             "facts": dict(self.facts),
@@ -86,7 +126,18 @@ class CalibrationReport:
 
     @classmethod
     def from_dict(cls, values: Mapping) -> CalibrationReport:
-        """The report written by `as_dict`."""
+        """Read the report written by `as_dict`.
+
+        Parameters
+        ----------
+        values : dict
+            As `as_dict` returns it.
+
+        Returns
+        -------
+        CalibrationReport
+            The same report, its coordinates rounded.
+        """
         return cls(
             cameras=values["cameras"],
             facts=values["facts"],
@@ -101,26 +152,84 @@ class CalibrationReport:
         )
 
     def plot_coverage(self, ax, camera: str):
-        """Where in the image the camera saw corners."""
+        """Draw where in the image the camera saw corners.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            Where to draw.
+        camera : str
+            Name of the camera.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The same axes.
+
+        Raises
+        ------
+        ValueError
+            The report has no such camera.
+        """
         from .plots import plot_coverage
 
         return plot_coverage(ax, self.corners[self._index(camera)], self.sizes[self._index(camera)], camera)
 
     def plot_residuals(self, ax, camera: str):
-        """Residuals averaged over a grid of the image, as arrows."""
+        """Draw residuals averaged over a grid of the image, as arrows.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            Where to draw.
+        camera : str
+            Name of the camera.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The same axes.
+
+        Raises
+        ------
+        ValueError
+            The report has no such camera.
+        """
         from .plots import plot_residuals
 
         at = self._index(camera)
         return plot_residuals(ax, self.corners[at], self.residuals[at], self.sizes[at], camera)
 
     def plot_layout(self, ax):
-        """Cameras and their viewing directions in 3D; `ax` is a 3D axis."""
+        """Draw cameras and their viewing directions in 3D.
+
+        Parameters
+        ----------
+        ax : mpl_toolkits.mplot3d.axes3d.Axes3D
+            Where to draw.
+
+        Returns
+        -------
+        mpl_toolkits.mplot3d.axes3d.Axes3D
+            The same axes.
+        """
         from .plots import plot_layout
 
         return plot_layout(ax, self.positions, self.directions, self.names)
 
     def plot_covisibility(self, ax):
-        """Frames that each pair of cameras shares, as a graph."""
+        """Draw the numbers of frames that pairs of cameras share, as a graph.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes
+            Where to draw.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The same axes.
+        """
         from .plots import plot_covisibility
 
         return plot_covisibility(ax, self.shared_frames, self.names)

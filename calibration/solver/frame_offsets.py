@@ -22,15 +22,34 @@ _MAX_VIEWS = 120  # shared views compared at each offset: enough for a median, a
 
 @dataclass(frozen=True, eq=False)
 class BoardOffsets:
-    """How many frames each camera runs late.
+    """Delays of cameras in whole frames.
 
-    offsets : (n_cameras,) what the others show in frame i, this camera shows in frame i + offset; the most common is 0
-    subframe : (n_cameras,) the same with fractions of a frame, about the same zero; NaN where the board does not tell
-    gain : (n_cameras,) by how much the rig's disagreement shrinks (a ratio >= 1) when the camera is moved from 0 to its
-        offset; near 1 where the board hardly moved and nothing can be said
-    costs : (n_pairs, 2 max_offset + 1) disagreement of each pair, in units of the board's distance, at each relative
-        offset of its first camera; NaN where they share too few frames
-    pairs : (n_pairs, 2) positions of the cameras
+    Parameters
+    ----------
+    names : tuple of str
+        The cameras.
+    offsets : ndarray of int, shape (n_cameras,), frames
+        What the others show in frame i, this camera shows in frame i + offset (positive: the camera is delayed); the
+        most common offset is 0.
+    subframe : ndarray, shape (n_cameras,), frames
+        The same with fractions, about the same zero; NaN where the board's motion does not determine it.
+    gain : ndarray, shape (n_cameras,)
+        Ratio, at least 1, by which the rig's disagreement shrinks when the camera is moved from 0 to its offset; near 1
+        where the board hardly moved and nothing follows.
+    costs : ndarray, shape (n_pairs, 2 max_offset + 1)
+        Disagreement of each pair, in units of the board's distance, at each relative offset of its first camera; NaN
+        where they share too few frames.
+    pairs : ndarray of int, shape (n_pairs, 2)
+        Positions of the cameras of each pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.calibration import BoardOffsets
+    >>> costs, pairs = np.array([[0.4, 0.1, 0.4]]), np.array([[0, 1]])
+    >>> found = BoardOffsets(("left", "right"), np.array([0, 2]), np.array([0, 2.1]), np.array([1, 4.0]), costs, pairs)
+    >>> print(found.sentences()[0])
+    camera 'right' is delayed by 2 frames: what the others show in frame i, it shows in frame i + 2; shift its recording
     """
 
     names: tuple[str, ...]
@@ -41,7 +60,18 @@ class BoardOffsets:
     pairs: NDArray[np.int64]
 
     def sentences(self, least_gain: float = 1.5) -> tuple[str, ...]:
-        """One sentence per camera that is out of step for sure."""
+        """Describe the cameras that are certainly delayed or ahead.
+
+        Parameters
+        ----------
+        least_gain : float
+            Cameras whose gain is smaller are left out.
+
+        Returns
+        -------
+        tuple of str
+            One sentence per camera.
+        """
         delayed = [
             (n, int(k)) for n, k, g in zip(self.names, self.offsets, self.gain, strict=True) if k and g > least_gain
         ]
@@ -58,20 +88,42 @@ def board_offsets(
     intrinsics: CameraRig | Mapping[str, Camera] | None = None,
     max_offset: int = 5,
 ) -> BoardOffsets:
-    """Find the constant number of frames by which cameras run early or late, from a board that moves.
+    """Find the constant number of frames by which cameras are delayed, from a board that moves.
 
     The pose of camera b seen from camera a, computed through the board, is the same in all frames only when the frames
     match: it is found for every pair and every relative offset, and the offsets on which the pairs agree are taken.
 
     Parameters
     ----------
-    detections : {camera: BoardDetections}, frames matched by position
-    intrinsics : cameras whose lenses are known; None: estimated from each camera alone
-    max_offset : largest offset tried, frames
+    detections : dict of str to BoardDetections
+        Detections of each camera, frames matched by position.
+    intrinsics : CameraRig or dict of str to Camera, optional
+        Cameras whose lenses are known. None: estimated from each camera alone.
+    max_offset : int, frames
+        Largest offset tried.
+
+    Returns
+    -------
+    BoardOffsets
+        Offsets with the evidence for them.
 
     Raises
     ------
-    ValueError : fewer than two cameras
+    ValueError
+        There are fewer than two cameras.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import numpy as np
+    >>> from muybridge.calibration import board_offsets
+    >>> from muybridge.calibration.example_recording import example_detections
+    >>> detections = example_detections(20)
+    >>> right = detections["right"]
+    >>> delayed = np.concatenate([np.full_like(right.corners[:1], np.nan), right.corners[:-1]])
+    >>> found = board_offsets({**detections, "right": replace(right, corners=delayed)}, max_offset=2)
+    >>> int(found.offsets[1] - found.offsets[0])
+    1
     """
     names = tuple(detections)
     if len(names) < 2:
