@@ -1,5 +1,8 @@
-"""Board images -> cameras. Camera and CameraRig live here."""
+"""Calibrate cameras from recordings of a board: detection, bundle adjustment, checks and report.
 
+Imports cameras, formats, datasets and numerics; exports Camera, CameraRig and their files, too."""
+
+from ..cameras.alignment import move_rig
 from ..cameras.camera import Camera, CameraRig
 from ..cameras.rig_files import read_rig, write_rig
 from .boards.detection import BoardDetections, detect_board
@@ -9,7 +12,7 @@ from .projection_uncertainty import image_uncertainty, projection_covariance, vo
 from .quality.report import CalibrationReport
 from .solver.frame_offsets import BoardOffsets, board_offsets
 from .workflow import Calibration, calibrate
-from .world import move_rig, move_world, up_from_gravity, world_from_board, world_from_plane, world_from_points
+from .world import move_world, up_from_gravity, world_from_board, world_from_plane, world_from_points
 
 __all__ = [
     "Board",

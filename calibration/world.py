@@ -9,45 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..cameras.camera import CameraRig
+from ..cameras.alignment import move_rig
 from ..numerics.arrays import Array
 from .boards.patterns import MarkerBoard
 from .errors import CalibrationError
 from .workflow import Calibration
-
-
-def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None) -> CameraRig:
-    """The rig in another world.
-
-    Parameters
-    ----------
-    rig : CameraRig
-        The cameras in the old world.
-    R : ndarray, shape (3, 3)
-        Rotation, with x_new = R @ x_old + t.
-    t : ndarray, shape (3,), world units
-        Translation.
-    up : ndarray, shape (3,), optional
-        Direction against gravity in the new world. None: the old one, rotated.
-
-    Returns
-    -------
-    CameraRig
-        The same cameras; a moved point appears at the same pixels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from muybridge.calibration import Camera, CameraRig, move_rig
-    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
-    >>> rig = CameraRig((Camera("left", (640, 480), K, [], np.eye(3), [0, 0, 500]),))
-    >>> move_rig(rig, np.eye(3), [100, 0, 0])["left"].center
-    array([ 100.,    0., -500.])
-    """
-    R, t = np.asarray(R, float), np.asarray(t, float)
-    cameras = tuple(replace(camera, R=camera.R @ R.T, t=camera.t - camera.R @ R.T @ t) for camera in rig)
-    turned = None if rig.up is None else R @ rig.up
-    return replace(rig, cameras=cameras, up=turned if up is None else up)
 
 
 def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = None) -> Calibration:

@@ -2,6 +2,7 @@
 
 Imports datasets, formats and numerics."""
 
+from .alignment import move_rig
 from .camera import Camera, CameraRig
 from .regions import Region, mirror_camera, region_camera, split_views
 from .rig_files import read_rig, write_rig
@@ -11,6 +12,7 @@ __all__ = [
     "CameraRig",
     "Region",
     "mirror_camera",
+    "move_rig",
     "read_rig",
     "region_camera",
     "split_views",

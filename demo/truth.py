@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig, read_rig
+from ..cameras.alignment import align_cameras
 from ..datasets import DatasetError, read_dataset
 from ..numerics.arrays import Array
 from .animal import BODY_LENGTH
@@ -82,7 +83,7 @@ def compare_with_truth(
     if pose is not None:
         if rig is None:
             raise DatasetError("a pose is compared in the world of its cameras; give the rig with it")
-        rows += _pose_rows(pose, truth, *align_worlds(rig, read_rig(folder / "truth_rig.toml")))
+        rows += _pose_rows(pose, truth, *align_cameras(*_same_cameras(rig, read_rig(folder / "truth_rig.toml"))))
     if kinematics is not None:
         true = read_dataset(folder / "truth_kinematics.nc")
         rows += _angle_rows(kinematics, true)
@@ -91,27 +92,15 @@ def compare_with_truth(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def align_worlds(rig: CameraRig, truth: CameraRig) -> tuple[Array, Array]:
-    """Rotation R (3, 3) and shift t (3,) with x_truth ≈ R x + t, from centres and directions of the cameras of both.
-
-    The rotation is that of Kabsch (1976) on the cameras' centres and, seen from each camera, on the ends of its three
-    axes, as long as the rig is wide: places and directions weigh alike. No scale: a wrong one is an error to be seen.
-    """
+def _same_cameras(rig: CameraRig, truth: CameraRig) -> tuple[CameraRig, CameraRig]:
+    """Both rigs with the cameras that they share."""
     names = _shared(rig.names, truth.names, "cameras")
-    rig, truth = rig.subset(names), truth.subset(names)
-    reach = np.linalg.norm(truth.centers - truth.centers.mean(axis=0), axis=1).mean() or 1.0
-    source, target = (
-        np.concatenate([r.centers - r.centers.mean(axis=0), *(reach * camera.R for camera in r)]) for r in (rig, truth)
-    )
-    u, _, vt = np.linalg.svd(target.T @ source)
-    R = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    return R, truth.centers.mean(axis=0) - R @ rig.centers.mean(axis=0)
+    return rig.subset(names), truth.subset(names)
 
 
 def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
-    R, t = align_worlds(rig, truth)
-    names = _shared(rig.names, truth.names, "cameras")
-    rig, truth = rig.subset(names), truth.subset(names)
+    rig, truth = _same_cameras(rig, truth)
+    R, t = align_cameras(rig, truth)
     offset = np.linalg.norm(rig.centers @ R.T + t - truth.centers, axis=1)
     turn = [_angle_of(ours.R @ R.T @ theirs.R.T) for ours, theirs in zip(rig, truth, strict=True)]
     focal = [100 * np.abs(ours.K[[0, 1], [0, 1]] / theirs.K[[0, 1], [0, 1]] - 1).max()
@@ -123,7 +112,7 @@ def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
         ("focal length, median", float(np.median(focal)), "%", np.nan),
         ("focal length, worst", float(np.max(focal)), "%", 0.3),
     ]
-    if len(names) > 1:
+    if len(rig) > 1:
         sizes = [np.linalg.norm(r.centers - r.centers.mean(axis=0)) for r in (rig, truth)]
         rows.append(("scale of the rig", float(100 * abs(sizes[0] / sizes[1] - 1)), "%", np.nan))
     return [("calibrate", *row) for row in rows]

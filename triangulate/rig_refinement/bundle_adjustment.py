@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
-from ...cameras.rotations import moved, orthonormal, rotation_matrix, rotation_vector
+from ...cameras.rotations import moved, orthonormal, rotation_vector
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
@@ -84,7 +84,7 @@ def adjust(
 
     Returns
     -------
-    BundleResult in a frame that still floats: see `aligned`
+    BundleResult in a frame that still floats: see `cameras.alignment.align_images`
     """
     state = _State(
         np.stack([c.R for c in rig]), np.stack([c.t for c in rig]), np.zeros(len(rig)), np.array(points_3d, dtype=float)
@@ -216,48 +216,3 @@ def _damped_step(problem: _Problem, state: _State, weights: Array) -> Callable[[
         return _State(R, t, log_focal, state.points_3d + points)
 
     return step
-
-
-def aligned(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: int = 400) -> tuple[CameraRig, Array]:
-    """The new rig and points, moved, turned and scaled so that most cameras see the points where the old ones did.
-
-    The similarity minimises the sum over cameras of the distance in pixels between the old and the new camera's images
-    of the points (a sum of distances, not of squares: one moved camera does not pull the others).
-
-    Returns
-    -------
-    the rig, and the points (n, 3)
-    """
-    use = np.unique(np.linspace(0, len(points_3d) - 1, n_points).astype(int))
-    target, middle = result.project(points_3d[use]), points_3d[use].mean(axis=0)
-    R, t, scale = np.eye(3), np.zeros(3), 1.0
-    for _ in range(50):
-        world = scale * (points_3d[use] - middle) @ R.T + middle + t
-        residuals = target - rig.project(world)
-        J = rig.project_jacobian(world)
-        good = np.asarray(np.isfinite(residuals).all(-1) & np.isfinite(J).all((-2, -1)))
-        residuals, J = np.where(good[..., None], residuals, 0), np.where(good[..., None, None], J, 0)
-        size = np.sqrt((residuals**2).sum(axis=(1, 2)) / np.maximum(good.sum(axis=1), 1))
-        weights = 1 / np.maximum(size, 0.02) / np.maximum(good.sum(axis=1), 1)
-        offset = world - middle - t
-        basis = np.zeros((len(use), 3, 7))
-        basis[:, :, :3] = np.eye(3)
-        basis[:, :, 3:6] = -np.stack([np.cross(offset, axis) for axis in np.eye(3)], axis=-1)
-        basis[:, :, 6] = offset
-        G = np.einsum("cnij,njk->cnik", J, basis)
-        A = np.einsum("c,cnik,cnil->kl", weights, G, G)
-        step = np.linalg.solve(
-            A + 1e-12 * np.trace(A) * np.eye(7) / 7, np.einsum("c,cnik,cni->k", weights, G, residuals)
-        )
-        t, R, scale = t + step[:3], rotation_matrix(step[3:6]) @ R, scale * np.exp(step[6])
-        if np.abs(step).max() < 1e-10 * (1 + np.abs(t).max()):
-            break
-    moved_points = scale * (points_3d - middle) @ R.T + middle + t
-    cameras = tuple(_carried(camera, R, t + middle - scale * R @ middle, scale) for camera in result)
-    return replace(result, cameras=cameras), moved_points
-
-
-def _carried(camera, R: Array, t: Array, scale: float):
-    """The camera after its world went through X -> scale R X + t (its images stay the same)."""
-    turned = orthonormal((camera.R @ R.T).copy())
-    return replace(camera, R=turned, t=scale * camera.t - turned @ t)

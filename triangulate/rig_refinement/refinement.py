@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ...cameras import CameraRig
+from ...cameras.alignment import align_images
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
 from ..points.consensus import triangulate_ransac
 from ..points.input_checks import from_views
-from .bundle_adjustment import adjust, aligned, design_effect
+from .bundle_adjustment import adjust, design_effect
 from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
 from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
@@ -233,7 +234,7 @@ def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n
     inflation = design_effect(residuals, train[known] % n_keypoints, result.sigma)
     if inflation > _CORRELATED:
         result = adjust(seen, points_3d[known], doubled, focal=focal, sigma=result.sigma, inflation=inflation)
-    new, points_3d = aligned(result.rig, result.points_3d, doubled)
+    new, points_3d = align_images(result.rig, result.points_3d, doubled)
     n_views = np.isfinite(seen[..., 0]).sum(axis=1)
     return _Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)
 

@@ -7,6 +7,7 @@ import pytest
 
 from muybridge.calibration import Camera, CameraRig
 from muybridge.cameras._kernels_epipolar import sampson_distances
+from muybridge.cameras.alignment import align_images
 from muybridge.cameras.epipolar import epipolar_distances, fundamental_matrix
 from muybridge.cameras.rotations import rotation_matrix, rotation_vector
 from muybridge.datasets import views_dataset
@@ -14,7 +15,7 @@ from muybridge.formats import read_views
 from muybridge.triangulate import frame_offsets, shift_frames
 from muybridge.triangulate import refine_rig as refine_with_all
 from muybridge.triangulate.rig_refinement._kernels_bundle import reduced_equations
-from muybridge.triangulate.rig_refinement.bundle_adjustment import adjust, aligned, design_effect
+from muybridge.triangulate.rig_refinement.bundle_adjustment import adjust, design_effect
 from muybridge.triangulate.rig_refinement.camera_motion import find_camera_motion
 from tests.conftest import make_moving_points
 from tests.helpers import SHARED, needs_shared
@@ -264,18 +265,6 @@ def test_the_report_goes_to_json(ring_rig, motion):
     assert json.loads(json.dumps(report.as_dict()))["cameras"]["cam_0"]["moved_at_frame"] is None
 
 
-def test_the_frame_and_scale_stay_with_the_old_rig(ring_rig, motion):
-    """Cameras that went through one similarity are brought back: only that change is free."""
-    R, t, scale = rotation_matrix(np.array([0.1, -0.2, 0.05])), np.array([30.0, -10, 5]), 1.07
-    moved = CameraRig(
-        tuple(replace(c, R=c.R @ R.T, t=scale * c.t - c.R @ R.T @ t) for c in ring_rig), ring_rig.unit, ring_rig.up
-    )
-    points = motion[::40, 0]
-    back, points_back = aligned(moved, scale * points @ R.T + t, ring_rig)
-    np.testing.assert_allclose(points_back, points, atol=1e-6)
-    assert errors(back, ring_rig)[1] < 1e-6
-
-
 def test_reduced_equations_equal_their_numpy_twin(ring_rig, motion):
     """Dense normal equations by central differences, the points eliminated with numpy."""
     from muybridge.cameras.rotations import moved
@@ -345,7 +334,7 @@ def test_adjustment_without_noise_is_exact(ring_rig, motion):
     points = motion[::20, ::3].reshape(-1, 3)
     old = with_camera(ring_rig, "cam_3", knocked(ring_rig["cam_3"], 1.0, 5.0))
     result = adjust(ring_rig.project(points), points + 1.0, old, focal=False)
-    rig, _ = aligned(result.rig, result.points_3d, old)
+    rig, _ = align_images(result.rig, result.points_3d, old)
     assert result.converged
     assert errors(rig, ring_rig)[0] < 0.02
 
