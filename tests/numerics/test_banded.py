@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from muybridge.numerics.banded import factorise, log_determinant, selected_inverse, solve
-from muybridge.triangulate.smoothing import _kernels_smooth
 
 
 def random_system(n_frames, n_keypoints, reach, seed=0):
@@ -51,40 +50,3 @@ def test_a_matrix_that_is_not_positive_definite_is_refused():
     band[4, 0] = -1
     with pytest.raises(np.linalg.LinAlgError, match="row 5"):
         factorise(band)
-
-
-def test_the_track_kernels_equal_dense_algebra():
-    rng = np.random.default_rng(1)
-    n_frames, order, precision, anchor = 12, 3, 40.0, 1e-3
-    half = rng.normal(size=(n_frames, 3, 3))
-    information = half @ half.swapaxes(1, 2)
-    information[4:7] = 0
-    vector = np.einsum("tij,tj->ti", information, rng.normal(size=(n_frames, 3)))
-    differences = np.diff(np.eye(n_frames), order, axis=0)
-    gram_dense = precision * differences.T @ differences + anchor * np.eye(n_frames)
-    matrix = np.kron(gram_dense, np.eye(3))
-    for f in range(n_frames):
-        matrix[3 * f : 3 * f + 3, 3 * f : 3 * f + 3] += information[f]
-    from muybridge.triangulate.smoothing.difference_prior import difference_gram, stencil
-
-    gram = difference_gram(n_frames, order)
-    mean, covariances, squares = _kernels_smooth.smooth_track(
-        information, vector, gram, precision, anchor, stencil(order)
-    )
-    expected = np.linalg.solve(matrix, vector.reshape(-1))
-    np.testing.assert_allclose(mean.reshape(-1), expected, rtol=1e-8)
-    inverse = np.linalg.inv(matrix).reshape(n_frames, 3, n_frames, 3)
-    for f in range(n_frames):
-        for lag in range(3):
-            wanted = inverse[f, :, f + lag] if f + lag < n_frames else np.zeros((3, 3))
-            np.testing.assert_allclose(covariances[f, lag], wanted, rtol=1e-7, atol=1e-12)
-    np.testing.assert_allclose(squares[: n_frames - order, 0], (np.diff(mean, order, axis=0) ** 2).sum(axis=1))
-    spread = np.einsum("rt,tiui,su->rs", differences, inverse, differences).diagonal() / 3
-    np.testing.assert_allclose(squares[: n_frames - order, 1], spread, rtol=1e-6)
-    evidence = _kernels_smooth.track_evidence(information, vector, gram, precision, anchor)
-    dense = (
-        1.5 * np.linalg.slogdet(gram_dense)[1]
-        - 0.5 * np.linalg.slogdet(matrix)[1]
-        + 0.5 * vector.reshape(-1) @ expected
-    )
-    assert evidence == pytest.approx(dense, rel=1e-9)

@@ -18,5 +18,14 @@ def seen(rig, points_3d, noise=1.0, outliers=0.05, missing=0.1, seed=0):
 
 
 def coverage(points_3d, covariances, truth):
+    return (squared_distances(points_3d, covariances, truth) < CHI2_95).mean()
+
+
+def relative_variance(points_3d, covariances, truth):
+    """Mean squared error over what the covariances predict: 1 where they are right, 0.25 where twice too wide."""
+    return squared_distances(points_3d, covariances, truth).mean() / 3
+
+
+def squared_distances(points_3d, covariances, truth):
     d = points_3d - truth
-    return (np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d) < CHI2_95).mean()
+    return np.einsum("...i,...ij,...j->...", d, np.linalg.inv(covariances), d)
