@@ -149,7 +149,7 @@ def target_of(world: World, observations: Observations) -> Target:
     prior, bones = TimePrior(ORDER, np.full(4, PROCESS_STD**-2.0)), Bones(PAIRS, LENGTHS, STDS)
     _, start, inliers = observe_window(observations, observations.points_2d, world.rig, None, observations.scale)
     tracks = smooth_in_time(observations, start, inliers, prior)
-    pose_model = PoseModel(world.model, PAIRS[:, ::-1], np.eye(3))
+    pose_model = PoseModel(world.model, PAIRS[:, ::-1], np.eye(3), 100.0)
     first = find_mode(observations, tracks.points_3d, tracks.spread, prior, bones)
     pull = pose_model.direction_model(first.points_3d)
     mode = find_mode(observations, first.points_3d, np.zeros((N_FRAMES, 4, 3, 3)), prior, bones, pull)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,13 @@ from ..smoothing.overlapping_windows import Window
 from .window_states import BoneEvidence, PoseModel
 
 _ROUNDS = 4
-_REACH = 60  # frames on either side of an improbable bone that are examined as well
+_REACH = 0.6  # seconds on either side of an improbable bone that are examined as well
 _OFTEN = 0.3  # share of frames in which two views see the keypoint elsewhere
-_RUNNING = 21  # frames over which a bone's log density is averaged
+_RUNNING = 0.21  # seconds over which a bone's log density is averaged
 _IMPROBABLE = -1.0  # mean log density, over that of any direction, below which a bone is examined
 _SWITCH = 20.0  # log odds that it takes to begin or end a stretch: a second place anywhere on a bone's length
 _NEVER = 1e6
-_MOST = 8.0  # largest log odds of the pose in a frame: a prior of poses is never complete
+_MOST, _MOST_PER_SECOND = 8.0, 960.0  # log odds of the pose in a frame, in a second: a prior is never complete
 _LOG_SECOND_PLACE = (
     -3.0
 )  # log density of the place where a second set of views agrees, given where it was a frame before
@@ -44,13 +45,14 @@ def override_views(
     observations = window.observations
     overridden = np.zeros(points_3d.shape[:2], bool)
     tried = np.zeros_like(overridden)
+    reach = round(_REACH * window.fps)
     for _ in range(_ROUNDS):
         evidence = pose_model.bone_evidence(points_3d)
         suspects = implausible_ends(evidence, pose_model, observations, points_3d, tried)
         if not suspects.any():
             break
         tried |= suspects
-        frames = _around(suspects, overlap=_REACH)
+        frames = _around(suspects, overlap=reach)
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
         without = _without_agreeing(part, here, suspects[frames])
         start, width = _moved(here, evidence.at(frames), pose_model, suspects[frames])
@@ -86,13 +88,15 @@ def implausible_ends(
     concentration = pose_model.model.probabilities @ pose_model.model.concentrations
     likely = np.log(np.maximum(2 * concentration, 1.0))
     children = pose_model.pairs[:, 0]
+    size = max(1, round(_RUNNING * pose_model.fps))
+    mean = partial(uniform_filter1d, size=size, axis=0, mode="nearest")
     seen = np.isfinite(observations.points_2d[..., 0])
     elsewhere = ((_deviations(observations, points_3d) >= _AGREES) & seen).sum(axis=0) >= 2
-    seen_elsewhere = _running_mean(elsewhere[:, children].astype(float)) > _OFTEN
-    improbable = _running_mean(likely - excess) > -_LOG_SECOND_PLACE + len(seen) * np.log(2)
-    deviates = (_running_mean(excess) < _IMPROBABLE) & (seen_elsewhere | improbable)
+    seen_elsewhere = mean(elsewhere[:, children].astype(float)) > _OFTEN
+    improbable = mean(likely - excess) > -_LOG_SECOND_PLACE + len(seen) * np.log(2)
+    deviates = (mean(excess) < _IMPROBABLE) & (seen_elsewhere | improbable)
     flagged = np.zeros(points_3d.shape[:2], bool)
-    flagged[:, children] = binary_dilation(deviates, np.ones((2 * _REACH + 1, 1), bool))
+    flagged[:, children] = binary_dilation(deviates, np.ones((2 * round(_REACH * pose_model.fps) + 1, 1), bool))
     flagged &= ~tried
     above = np.zeros_like(flagged)
     parent_of = dict(pose_model.pairs.tolist())
@@ -102,10 +106,6 @@ def implausible_ends(
             above[:, k] |= flagged[:, node]
             node = parent_of[node]
     return flagged & ~above
-
-
-def _running_mean(values: Array) -> Array:
-    return uniform_filter1d(values, _RUNNING, axis=0, mode="nearest")
 
 
 def _moved(
@@ -157,7 +157,8 @@ def _compare(
     observations: Observations, pose_model: PoseModel, here: Array, there: Array, suspects: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Suspects in stretches that are better explained there than here."""
-    gain = np.clip(pose_model.log_evidence(there) - pose_model.log_evidence(here), -_MOST, _MOST)
+    most = min(_MOST, _MOST_PER_SECOND / pose_model.fps)
+    gain = np.clip(pose_model.log_evidence(there) - pose_model.log_evidence(here), -most, most)
     seen = np.isfinite(observations.points_2d[..., 0])
     log_peak = -np.log(2 * np.pi * (observations.sigma[:, None, :] * observations.scale) ** 2)
     out = np.log(1 - observations.prior) + observations.log_outlier[:, None, None]

@@ -35,7 +35,7 @@ from .pose_prior import PosePrior
 from .window_states import PoseModel
 
 _CLEAR = 0.15  # of a bone's length: uncertainty up to which a point is used to learn poses
-_POSES_PER_STATE = 40
+_SECONDS_PER_STATE = 0.4  # of the frames that the states are learned on
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,18 +240,18 @@ def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None)
         raise ValueError("poses need a skeleton and the vertical")
     learned = learn(problem)
     if prior is None:
-        prior = learn_prior(learned, skeleton, up, n_states)
+        prior = learn_prior(learned, skeleton, up, n_states, problem.fps)
     return with_lengths(learned, prior), prior
 
 
-def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int | None) -> PosePrior:
+def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int | None, fps: float) -> PosePrior:
     """Pose prior from the frames that a recording was learned on, without its uncertain points."""
     points_3d = learned.tracks.points_3d.copy()
     length = np.nanmedian(learned.bones.lengths) if learned.bones is not None else np.nan
     uncertain = learned.tracks.spread.trace(axis1=2, axis2=3) > (_CLEAR * length) ** 2
     points_3d[uncertain] = np.nan
     if n_states is None:
-        n_states = int(np.clip(len(points_3d) // _POSES_PER_STATE, 1, 50))
+        n_states = int(np.clip(round(len(points_3d) / (_SECONDS_PER_STATE * fps), 6), 1, 50))
     return PosePrior.fit(points_3d, skeleton, n_states, up=up)
 
 
@@ -279,7 +279,7 @@ def solve_pose_window(
     """Mode without states, overridden views, and the mode and covariances with the states' expected directions."""
     window = open_window(problem, learned, frames, noise)
     n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
-    pose_model = None if problem.rig.up is None else PoseModel.of(prior, window.known, problem.rig.up)
+    pose_model = None if problem.rig.up is None else PoseModel.of(prior, window.known, problem.rig.up, problem.fps)
     if pose_model is None:
         nothing = {
             "state_probabilities": np.full((n_frames, prior.n_states), np.nan),

@@ -21,7 +21,7 @@ from .state_model import (
 )
 
 _OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
-FRESH = 0.2  # weight of a frame's pose: successive frames show nearly the same pose and are not independent
+_POSES_PER_SECOND = 20.0  # independent poses: successive frames show nearly the same one
 _LOG_UNIFORM = -np.log(4 * np.pi)
 
 
@@ -49,9 +49,10 @@ class PoseModel:
     model: StateModel
     pairs: NDArray[np.int64]
     rotation: Array
+    fps: float
 
     @classmethod
-    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array) -> PoseModel | None:
+    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array, fps: float) -> PoseModel | None:
         """None where no bone is known."""
         kept = known[prior.pairs].all(axis=1)
         if not kept.any():
@@ -60,7 +61,12 @@ class PoseModel:
         some = StateModel(
             model.directions[:, kept], model.concentrations[:, kept], model.probabilities, model.transitions
         )
-        return cls(some, (np.cumsum(known) - 1)[prior.pairs[kept]], upright(up))
+        return cls(some, (np.cumsum(known) - 1)[prior.pairs[kept]], upright(up), fps)
+
+    @property
+    def frame_weight(self) -> float:
+        """Power of a frame's evidence: independent poses per frame."""
+        return min(1.0, _POSES_PER_SECOND / self.fps)
 
     def directions(self, points_3d: Array) -> Array:
         """(n_frames, n_bones, 3) unit vectors in the upright frame."""
@@ -80,7 +86,7 @@ class PoseModel:
             evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
             gamma = self.model.forward_backward(evidence.log_evidence)[0]
             natural = expected_directions(gamma, evidence, self.model) @ self.rotation
-            return Directions(self.pairs, FRESH * weights[frames, :, None] * natural)
+            return Directions(self.pairs, self.frame_weight * weights[frames, :, None] * natural)
 
         return expected
 

@@ -20,7 +20,7 @@ from ...numerics.chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from ...numerics.threads import over_items
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
-from ..pose_states.window_states import FRESH, PoseModel
+from ..pose_states.window_states import PoseModel
 from ..smoothing.joint_mode import find_mode
 from ..smoothing.overlapping_windows import Window, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
@@ -299,13 +299,13 @@ def _samples(
 
 def open_target(window: Window, prior: PosePrior, up: Array | None) -> tuple[Target, NDArray[np.bool_]]:
     """The density to draw from, about the mode of `infer_poses`, and the points (n_frames, n_known) overridden."""
-    pose_model = None if up is None else PoseModel.of(prior, window.known, up)
+    pose_model = None if up is None else PoseModel.of(prior, window.known, up, window.fps)
     if pose_model is None:
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         target = Target.about(window.observations, window.prior, window.bones, None, mode.points_3d)
         return target, np.zeros(mode.points_3d.shape[:2], bool)
     found = pose_mode(window, pose_model)
-    poses = Poses(pose_model, pose_model.bone_evidence(found.points_3d).weights, FRESH)
+    poses = Poses(pose_model, pose_model.bone_evidence(found.points_3d).weights, pose_model.frame_weight)
     direction_model = pose_model.direction_model(found.points_3d)
     place = found.mode.points_3d
     return Target.about(found.observations, window.prior, window.bones, poses, place, direction_model), found.overridden

@@ -11,9 +11,8 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
 from .independent_tracks import Tracks
 
-_FINEST_SPREAD = 3e-3  # of a bone's length: skin is never firmer
-_GRID = 15
-_REPEATS = 10.0  # frames over which a smoothed length tells nothing new
+_FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much
+_GRID = 15  # values of the standard deviation tried at once, twice: the second grid is within 2 % of the maximum
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +62,12 @@ def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
     return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
 
 
-def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float) -> Bones:
+def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, correlation: int) -> Bones:
     """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
 
     A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
-    is smaller than `finest` (world units); bones of which an end was never located have NaN.
+    is smaller than `finest` (world units); smoothed lengths are independent after `correlation` frames. Bones of which
+    an end was never located have NaN.
     """
     d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
     observed = np.linalg.norm(d, axis=-1)
@@ -77,12 +77,12 @@ def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float) -> Bo
     # a distance of uncertain points is too long by half the variance across it, over the length
     across = both.trace(axis1=2, axis2=3) - noise
     observed = observed - 0.5 * across / np.maximum(observed, 1e-12)
-    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest) for b in range(len(pairs))]
+    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest, correlation) for b in range(len(pairs))]
     lengths, stds = np.array(fits).reshape(-1, 2).T
     return Bones(pairs, lengths, stds)
 
 
-def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[float, float]:
+def _mean_and_spread(values: Array, variances: Array, finest: float, correlation: int) -> tuple[float, float]:
     """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std.
 
     Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
@@ -102,8 +102,8 @@ def _mean_and_spread(values: Array, variances: Array, finest: float) -> tuple[fl
     fine = np.geomspace(coarse[max(best - 1, 0)], coarse[min(best + 1, _GRID - 1)], _GRID)
     likelihood, means, weights = _likelihood(fine, values, variances)
     best = int(np.argmax(likelihood))
-    # the mean itself is known no better than this: smoothed values repeat themselves over some frames
-    return float(means[best]), float(np.hypot(fine[best], np.sqrt(_REPEATS / weights[best])))
+    # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
+    return float(means[best]), float(np.hypot(fine[best], np.sqrt(correlation / weights[best])))
 
 
 def _likelihood(stds: Array, values: Array, variances: Array) -> tuple[Array, Array, Array]:

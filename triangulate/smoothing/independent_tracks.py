@@ -13,13 +13,13 @@ from ...timeseries.medians import running_median
 from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
 
-_ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10
-_QUICK_FRAMES = 600
-_PARTS = 4
-_NEIGHBOURS = 7
-_FAR = 10.0
+_ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10  # that the order is chosen on: bounds time
+_QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
+_PARTS = 4  # stretches that such frames are spread over
+_NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
+_FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _REJECTION_ROUNDS = 2
-_MEMORY_RANGE = (2, 50)
+_CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
 _LEARNING_ROUNDS = 2
 _ROUNDS = 3
 
@@ -52,7 +52,7 @@ class TimePrior:
         `pixel` is the noise of a point, world units.
         """
         scale = (self.precisions.max(initial=0.0) * pixel**2) ** (0.5 / self.order)
-        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_MEMORY_RANGE))
+        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_CORRELATION_RANGE))
 
 
 @dataclass(frozen=True, eq=False)

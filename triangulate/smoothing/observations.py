@@ -15,13 +15,15 @@ from ...numerics.threads import over_items, over_rows
 from ..points.consensus import triangulate_ransac
 from . import _kernels_smooth
 
-PRIOR_RANGE = (0.02, 0.98)
-_SCALES = (0.25, 8.0)
-_FIRST_LAGS, _LONGEST_MEMORY, _FORGOTTEN, _FEWEST_PRODUCTS = 2, 30, 0.1, 200
-_DEFAULT_PRIOR = 0.9
+PRIOR_RANGE = (0.02, 0.98)  # prior probability of an inlier: detectors give gross errors high confidence, too
+_SCALES = (0.25, 8.0)  # range of a pixel's predicted noise over the median of its camera
+_FIRST_LAGS = 2  # frames tried before all lags: the errors of most detectors are nearly white
+_UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
+_FEWEST_PRODUCTS = 200  # pairs of residuals that an autocorrelation needs: its error is 0.07
+_DEFAULT_PRIOR = 0.9  # probability of an inlier without confidence
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
-_ANCHOR_EXTENTS = 10.0
-_FINEST = 0.02  # pixels
+_ANCHOR_EXTENTS = 10.0  # standard deviation of the weak prior about the centre, in extents of the recording
+_FINEST = 0.02  # pixels: smallest noise, of data without any
 _MAX_INNOVATION = 30.0  # chi-square of three degrees of freedom: one in a million
 
 
@@ -145,15 +147,15 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     return np.sqrt(np.maximum(variance, _FINEST**2))
 
 
-def error_correlation_time(observations: Observations, weights: Array, points_3d: Array) -> Array:
-    """(n_keypoints,) for how many frames an error lasts: 1 + twice the sum of the residuals' autocorrelations.
+def error_correlation_time(observations: Observations, weights: Array, points_3d: Array, max_lag: int) -> Array:
+    """(n_keypoints,) frames that an error lasts: 1 + twice the sum of the residuals' autocorrelations up to max_lag.
 
     A detector that is wrong in one frame is wrong alike in the next, so that averaging over time gains less than over
     white noise: where a smoother averages over more frames than an error lasts, its variance is this factor larger
     (the integrated autocorrelation time: Sokal 1997, eq. 2.14, cut at the first lag below 0.1). White noise: 1.
     """
     n_frames, n_keypoints = points_3d.shape[:2]
-    n_lags = min(_LONGEST_MEMORY, n_frames // 4)
+    n_lags = min(max_lag, n_frames // 4)
     fixed = (
         observations.arrays,
         np.ascontiguousarray(observations.points_2d),
@@ -170,7 +172,7 @@ def error_correlation_time(observations: Observations, weights: Array, points_3d
             kernel(*fixed, k, sums)
             known = sums[:, 2] >= _FEWEST_PRODUCTS
             correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
-            positive = np.cumprod(correlation > _FORGOTTEN)
+            positive = np.cumprod(correlation > _UNCORRELATED)
             total = float((correlation * positive).sum())
             if not positive.all():
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,13 +29,13 @@ from .perturbed_solutions import FrameNoise, draw_noise
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
 
-_LEARNING_FRAMES = 2000
-_WINDOW = 4000
-_BAND_BYTES = 110e6
-_MOST_THREADS = 4
-_FEWEST_WINDOW = 100
-_OVERLAP_RANGE = (100, 1000)
-_DECAY = 12  # log of the factor by which a window's edge has faded where the overlap ends
+_LEARNING_FRAMES = 2000  # bounds time and memory: the learned values are known to 1 % from these
+_WINDOW = 4000  # frames of a window of tracks: bounds memory
+_BAND_BYTES = 110e6  # bytes of the banded matrix of a window
+_MOST_THREADS = 4  # windows at once: bounds memory
+_FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
+_DECAY = 12  # correlation times that windows overlap: the influence of an edge has fallen by exp(12)
+_LONGEST_CORRELATION = 0.5  # seconds over which the correlation of a detector's errors is summed
 _FINEST_BONE = 0.05  # of a pixel's span
 _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
 _BY_FRAME = (
@@ -101,14 +102,20 @@ def learn(problem: Problem) -> Learned:
     prior, observations, tracks = learn_time_prior(observations, start, inliers, lengths, problem.order)
     bones = None
     if problem.skeleton is not None and len(problem.skeleton.bones):
-        bones = measure_bones(problem.skeleton.bone_indices, tracks, _FINEST_BONE * observations.pixel)
-    lasting = error_correlation_time(observations, tracks.inlier_probability, tracks.points_3d)
+        bones = measure_bones(
+            problem.skeleton.bone_indices,
+            tracks,
+            _FINEST_BONE * observations.pixel,
+            prior.correlation_frames(observations.pixel),
+        )
+    max_lag = math.ceil(_LONGEST_CORRELATION * problem.fps)
+    lasting = error_correlation_time(observations, tracks.inlier_probability, tracks.points_3d, max_lag)
     return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, lasting)
 
 
 def overlap_frames(learned: Learned) -> int:
     """Frames after which a window's edge has no more influence."""
-    return int(np.clip(_DECAY * learned.prior.correlation_frames(learned.observations.pixel), *_OVERLAP_RANGE))
+    return _DECAY * learned.prior.correlation_frames(learned.observations.pixel)
 
 
 def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
@@ -159,6 +166,7 @@ class Window:
     prior: TimePrior
     bones: Bones
     noise: FrameNoise | None
+    fps: float
 
     @property
     def spread(self) -> Array:
@@ -179,7 +187,7 @@ def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameN
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
     precisions = learned.prior.precisions[known]
     prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps)
-    return Window(observations.of(known), tracks, known, prior, bones.among(known), some)
+    return Window(observations.of(known), tracks, known, prior, bones.among(known), some, problem.fps)
 
 
 def solve_window(

@@ -15,23 +15,28 @@ from tests.helpers import SHARED, needs_shared
 from tests.triangulate.recordings import FPS, coverage, seen
 
 
-def test_a_limb_put_in_the_wrong_place_by_most_views_is_put_right(ring_rig, skeleton):
-    truth = make_moving_points(skeleton, 900)
-    prior = PosePrior.fit(truth[450:], skeleton, 8)
-    truth = truth[:450]
-    points_2d, confidence, _ = seen(ring_rig, truth)
-    stretch, knee, hip = slice(75, 375), 4, 3
+def knee_swung_out(rig, skeleton, truth, stretch, cameras=(0, 1, 3, 4)):
+    """Pixels and confidence of a motion in which some views see the left knee 60 degrees off for a stretch."""
+    points_2d, confidence, _ = seen(rig, truth)
+    knee, hip, tail = (skeleton.keypoints.index(name) for name in ("left_knee", "left_hip", "tail"))
     bone = truth[stretch, knee] - truth[stretch, hip]
-    axis = np.cross(bone, truth[stretch, hip] - truth[stretch, 2])
+    axis = np.cross(bone, truth[stretch, hip] - truth[stretch, tail])
     swing = Rotation.from_rotvec(np.deg2rad(60) * axis / np.linalg.norm(axis, axis=1, keepdims=True))
-    wrong = ring_rig.project(truth[stretch, hip] + swing.apply(bone))
-    for camera in (0, 1, 3, 4):
+    wrong = rig.project(truth[stretch, hip] + swing.apply(bone))
+    for camera in cameras:
         missing = np.isnan(points_2d[camera, stretch, knee])
-        points_2d[camera, stretch, knee] = wrong[camera] + np.random.default_rng(camera).normal(
-            0, 1, wrong[camera].shape
-        )
-        points_2d[camera, stretch, knee][missing] = np.nan
-    shared = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+        noise = np.random.default_rng(camera).normal(0, 1, wrong[camera].shape)
+        points_2d[camera, stretch, knee] = np.where(missing, np.nan, wrong[camera] + noise)
+    return points_2d, confidence, knee
+
+
+@pytest.mark.parametrize("fps", [30, 100, 200])
+def test_a_limb_put_in_the_wrong_place_by_most_views_is_put_right(ring_rig, skeleton, fps):
+    truth = make_moving_points(skeleton, 9 * fps, fps=fps)
+    prior = PosePrior.fit(truth[4 * fps :], skeleton, 8)
+    truth, stretch = truth[: 4 * fps], slice(fps * 3 // 4, fps * 13 // 4)
+    points_2d, confidence, knee = knee_swung_out(ring_rig, skeleton, truth, stretch)
+    shared = {"fps": fps, "confidence": confidence, "skeleton": skeleton}
     plain, posed = smooth(points_2d, ring_rig, **shared), infer_poses(points_2d, ring_rig, prior=prior, **shared)
     before, after = (np.linalg.norm(found.points_3d - truth, axis=-1) for found in (plain, posed))
     assert before[stretch, knee].mean() > 10
@@ -40,7 +45,7 @@ def test_a_limb_put_in_the_wrong_place_by_most_views_is_put_right(ring_rig, skel
     elsewhere = np.ones(before.shape, bool)
     elsewhere[stretch, knee] = False
     assert np.median(after[elsewhere]) < 1.05 * np.median(before[elsewhere])
-    assert posed.overridden[elsewhere].mean() < 0.01
+    assert posed.overridden[elsewhere].mean() < 0.03
 
 
 def test_where_nothing_is_wrong_no_view_is_overridden(ring_rig, skeleton, moving_skeleton):

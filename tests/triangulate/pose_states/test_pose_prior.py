@@ -40,7 +40,7 @@ def adjusted_rand(a, b):
 def states_of(prior, points, up=(0.0, 0.0, 1.0)):
     from muybridge.triangulate.pose_states.window_states import PoseModel
 
-    return PoseModel.of(prior, np.ones(8, bool), np.array(up)).states(points)
+    return PoseModel.of(prior, np.ones(8, bool), np.array(up), 100.0).states(points)
 
 
 def test_planted_states_come_back():

@@ -7,6 +7,7 @@ import pytest
 from scipy.signal import lfilter
 
 from muybridge.triangulate import smooth, triangulate_ransac
+from tests.conftest import make_moving_points
 from tests.triangulate.recordings import FPS, coverage, relative_variance, seen
 
 
@@ -174,3 +175,17 @@ def test_errors_that_last_for_frames_widen_the_error_bars(ring_rig, moving_skele
         error = found.points_3d - moving_skeleton
         z2 = np.einsum("tki,tkij,tkj->tk", error, np.linalg.inv(found.covariances_3d), error)
         assert least < (z2 < 7.815).mean() < 0.99
+
+
+def test_the_frame_rate_changes_the_error_as_the_number_of_frames_does(ring_rig, skeleton):
+    errors = {}
+    for fps in (30, 200):
+        truth = make_moving_points(skeleton, 4 * fps, fps=fps)
+        points_2d, confidence, _ = seen(ring_rig, truth)
+        found = smooth(points_2d, ring_rig, fps=fps, confidence=confidence, skeleton=skeleton)
+        assert 0.92 < coverage(found.points_3d, found.covariances_3d, truth) < 0.995
+        tenths = slice(None, None, fps // 10)
+        errors[fps] = np.sqrt(((found.points_3d - truth)[tenths] ** 2).mean())
+        velocity = np.gradient(truth, 1 / fps, axis=0)[2:-2]
+        assert np.sqrt(((found.velocities[2:-2] - velocity) ** 2).mean()) < 0.15 * np.sqrt((velocity**2).mean())
+    assert 1.0 < errors[30] / errors[200] < np.sqrt(200 / 30)

@@ -63,8 +63,9 @@ def test_the_memory_of_white_errors_is_one_and_claimed_noise_changes_nothing(rin
     points_2d = ring_rig.project(moving_skeleton) + scale[..., None] * rng.normal(size=(*scale.shape, 2))
     problem = replace(check_problem(points_2d, ring_rig, FPS, None, None, None), scale=scale)
     learned = learn(problem)
-    memory = error_correlation_time(learned.observations, learned.tracks.inlier_probability, learned.tracks.points_3d)
-    np.testing.assert_allclose(memory, 1, atol=0.25)
+    tracks = learned.tracks
+    lasting = error_correlation_time(learned.observations, tracks.inlier_probability, tracks.points_3d, 30)
+    np.testing.assert_allclose(lasting, 1, atol=0.25)
 
 
 def test_a_push_of_the_whole_body_is_found_and_does_not_loosen_the_tracks(ring_rig, moving_skeleton):
