@@ -278,7 +278,7 @@ def _shape_sigma(board: Board) -> float:
 
 def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
     """The rig, after a first solution with simple lenses was not refused."""
-    start = _start(problem, rows, kinds)
+    start = chained_start(problem, rows, kinds)
     first = repaired(solve(problem, start))
     refuse_disagreement(first, rows)
     check_motion(first)
@@ -287,8 +287,8 @@ def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
     return first
 
 
-def _start(problem: Problem, rows: Array, kinds):
-    """Camera poses along the chain of pairs that share the board, then the frames'."""
+def chained_start(problem: Problem, rows: Array, kinds):
+    """Start values: camera poses along the chain of pairs that share the board, then the boards' poses."""
     candidates = []
     for c, name in enumerate(problem.names):
         index = problem.lens_of[c]

@@ -36,6 +36,16 @@ class PosedViews(NamedTuple):
 
 
 @njit(cache=True)
+def _in_camera(R, t, p):
+    """Coordinates in the camera's frame of a point p (3,) on the board."""
+    return (
+        R[0, 0] * p[0] + R[0, 1] * p[1] + R[0, 2] * p[2] + t[0],
+        R[1, 0] * p[0] + R[1, 1] * p[1] + R[1, 2] * p[2] + t[1],
+        R[2, 0] * p[0] + R[2, 1] * p[1] + R[2, 2] * p[2] + t[2],
+    )
+
+
+@njit(cache=True)
 def project_views(lenses, views, points):
     """Pixels (n_observations, 2) of the board's corners, at `points` (n_corners, 3) on it; NaN behind the camera."""
     lens, fisheye, tilted = lenses
@@ -45,10 +55,7 @@ def project_views(lenses, views, points):
     for view in range(starts.shape[0] - 1):
         c = lens_of[view]
         for i in range(starts[view], starts[view + 1]):
-            p = points[corner[i]]
-            X = R[view, 0, 0] * p[0] + R[view, 0, 1] * p[1] + R[view, 0, 2] * p[2] + t[view, 0]
-            Y = R[view, 1, 0] * p[0] + R[view, 1, 1] * p[1] + R[view, 1, 2] * p[2] + t[view, 1]
-            Z = R[view, 2, 0] * p[0] + R[view, 2, 1] * p[1] + R[view, 2, 2] * p[2] + t[view, 2]
+            X, Y, Z = _in_camera(R[view], t[view], points[corner[i]])
             if not Z > 0.0:
                 pixels[i] = math.nan
                 continue
@@ -56,6 +63,50 @@ def project_views(lenses, views, points):
             pixels[i, 0] = lens[c, 0] * u + lens[c, 2]
             pixels[i, 1] = lens[c, 1] * v + lens[c, 3]
     return pixels
+
+
+@njit(cache=True)
+def _derivatives(lens, fisheye, tilted, X, Y, Z, D, J):
+    """J (2, 24) receives the derivatives of the pixel of a point in the camera's frame by the lens and a small motion.
+
+    D (2, 16): room for those of the distortion.
+    """
+    x, y = X / Z, Y / Z
+    u, v = distort_with_derivatives(x, y, lens[4:], fisheye, tilted, D)
+    J[:, :4] = 0.0
+    J[0, 0], J[1, 1], J[0, 2], J[1, 3] = u, v, 1.0, 1.0
+    for row in range(2):
+        scale = lens[row]
+        for k in range(14):
+            J[row, 4 + k] = scale * D[row, 2 + k]
+        gx, gy = scale * D[row, 0] / Z, scale * D[row, 1] / Z
+        gz = -(gx * x + gy * y)
+        J[row, 18], J[row, 19], J[row, 20] = gz * Y - gy * Z, gx * Z - gz * X, gy * X - gx * Y
+        J[row, 21], J[row, 22], J[row, 23] = gx, gy, gz
+
+
+@njit(cache=True)
+def _add_observation(J, residual, w, A, b):
+    """Add an observation's weighted products to the upper triangle of A (P, P) and to b (P,); J (2, P)."""
+    for row in range(2):
+        for k in range(b.shape[0]):
+            g = w * J[row, k]
+            b[k] += g * residual[row]
+            for m in range(k, b.shape[0]):
+                A[k, m] += g * J[row, m]
+
+
+@njit(cache=True)
+def _add_corner(J, S, residual, w, B, C, c):
+    """As `_add_observation` for the corner's position: B (P, 3), C (3, 3), c (3,); S (2, 3) derivatives by it."""
+    for row in range(2):
+        for m in range(3):
+            g = w * S[row, m]
+            c[m] += g * residual[row]
+            for k in range(3):
+                C[k, m] += g * S[row, k]
+            for k in range(B.shape[0]):
+                B[k, m] += g * J[row, k]
 
 
 @njit(cache=True)
@@ -69,62 +120,32 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
     """
     lens, fisheye, tilted = lenses
     R, t, lens_of, starts, corner = views
-    n_views, n_free = starts.shape[0] - 1, free.shape[0]
-    P = n_free + 6
+    n_views, columns = starts.shape[0] - 1, np.concatenate((free, np.arange(N_LENS, N_LENS + 6)))
+    P, n_shape = columns.shape[0], points.shape[0] if shape else 0
     A, b = np.zeros((n_views, P, P)), np.zeros((n_views, P))
-    n_shape = points.shape[0] if shape else 0
-    B, C, c_ = np.zeros((n_views, P, 3 * n_shape)), np.zeros((n_shape, 3, 3)), np.zeros((n_shape, 3))
-    D, J, S = np.empty((2, 16)), np.zeros((2, P)), np.zeros((2, 3))
+    B, C, c = np.zeros((n_views, P, 3 * n_shape)), np.zeros((n_shape, 3, 3)), np.zeros((n_shape, 3))
+    D, full, J, S = np.empty((2, 16)), np.empty((2, N_LENS + 6)), np.empty((2, P)), np.empty((2, 3))
     for view in range(n_views):
-        c = lens_of[view]
-        fx, fy = lens[c, 0], lens[c, 1]
+        own = lens_of[view]
         for i in range(starts[view], starts[view + 1]):
-            w = weights[i]
+            w, at = weights[i], corner[i]
             if not w > 0.0:
                 continue
-            p = points[corner[i]]
-            x = R[view, 0, 0] * p[0] + R[view, 0, 1] * p[1] + R[view, 0, 2] * p[2]
-            y = R[view, 1, 0] * p[0] + R[view, 1, 1] * p[1] + R[view, 1, 2] * p[2]
-            z = R[view, 2, 0] * p[0] + R[view, 2, 1] * p[1] + R[view, 2, 2] * p[2]
-            X, Y, Z = x + t[view, 0], y + t[view, 1], z + t[view, 2]
-            a, e = X / Z, Y / Z
-            u, v = distort_with_derivatives(a, e, lens[c, 4:], fisheye[c], tilted[c], D)
-            for k in range(n_free):
-                f = free[k]
-                J[0, k] = u if f == 0 else (1.0 if f == 2 else (fx * D[0, f - 2] if f >= 4 else 0.0))
-                J[1, k] = v if f == 1 else (1.0 if f == 3 else (fy * D[1, f - 2] if f >= 4 else 0.0))
-            for row in range(2):
-                scale = fx if row == 0 else fy
-                gx, gy = scale * D[row, 0] / Z, scale * D[row, 1] / Z
-                gz = -(gx * a + gy * e)
-                J[row, n_free], J[row, n_free + 1], J[row, n_free + 2] = (
-                    gz * Y - gy * Z,
-                    gx * Z - gz * X,
-                    gy * X - gx * Y,
-                )
-                J[row, n_free + 3], J[row, n_free + 4], J[row, n_free + 5] = gx, gy, gz
-                if shape:
+            X, Y, Z = _in_camera(R[view], t[view], points[at])
+            _derivatives(lens[own], fisheye[own], tilted[own], X, Y, Z, D, full)
+            for k in range(P):
+                J[0, k], J[1, k] = full[0, columns[k]], full[1, columns[k]]
+            _add_observation(J, residuals[i], w, A[view], b[view])
+            if shape:
+                for row in range(2):
+                    gx, gy, gz = full[row, 21], full[row, 22], full[row, 23]
                     for k in range(3):
                         S[row, k] = gx * R[view, 0, k] + gy * R[view, 1, k] + gz * R[view, 2, k]
-            for row in range(2):
-                r = residuals[i, row]
-                for k in range(P):
-                    g = w * J[row, k]
-                    b[view, k] += g * r
-                    for m in range(k, P):
-                        A[view, k, m] += g * J[row, m]
-                    if shape:
-                        for m in range(3):
-                            B[view, k, 3 * corner[i] + m] += g * S[row, m]
-                if shape:
-                    for k in range(3):
-                        c_[corner[i], k] += w * S[row, k] * r
-                        for m in range(3):
-                            C[corner[i], k, m] += w * S[row, k] * S[row, m]
+                _add_corner(J, S, residuals[i], w, B[view, :, 3 * at : 3 * at + 3], C[at], c[at])
         for k in range(P):
             for m in range(k):
                 A[view, k, m] = A[view, m, k]
-    return A, b, B, C, c_
+    return A, b, B, C, c
 
 
 @njit(cache=True)
@@ -132,16 +153,5 @@ def projection_derivatives(lens, fisheye, X):
     """(n, 2, 24) derivatives of the pixels of camera-frame points X (n, 3) by the lens and a small motion."""
     J, D = np.zeros((X.shape[0], 2, N_LENS + 6)), np.empty((2, 16))
     for i in range(X.shape[0]):
-        x, y, z = X[i]
-        a, e = x / z, y / z
-        u, v = distort_with_derivatives(a, e, lens[4:], fisheye, True, D)
-        J[i, 0, 0], J[i, 1, 1], J[i, 0, 2], J[i, 1, 3] = u, v, 1.0, 1.0
-        for row in range(2):
-            scale = lens[row]
-            for k in range(14):
-                J[i, row, 4 + k] = scale * D[row, 2 + k]
-            gx, gy = scale * D[row, 0] / z, scale * D[row, 1] / z
-            gz = -(gx * a + gy * e)
-            J[i, row, 18], J[i, row, 19], J[i, row, 20] = gz * y - gy * z, gx * z - gz * x, gy * x - gx * y
-            J[i, row, 21], J[i, row, 22], J[i, row, 23] = gx, gy, gz
+        _derivatives(lens, fisheye, True, X[i, 0], X[i, 1], X[i, 2], D, J[i])
     return J

@@ -288,16 +288,9 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
             arrow.U[shape_columns, columns] += cross.T
             arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, n_free:]
         if spec.free_delay[cam]:
-            at, m = spec.delay_columns(cam)[0], delay[rows]
-            pushed = np.einsum("nij,nj->ni", A_[:, n_free:, n_free:], m)
-            arrow.U[at, at] += (m * pushed).sum()
-            arrow.u[at] += (m * b_[:, n_free:]).sum()
-            cross = np.einsum("ni,nij->j", m, A_[:, n_free:][:, :, take])
-            arrow.U[at, columns] += cross
-            arrow.U[columns, at] += cross
-            arrow.W[frames, :, at] += pushed @ M
+            _add_delay(arrow, spec, cam, frames, columns, delay[rows], (A_[:, n_free:], b_[:, n_free:]), take, M)
             if spec.shape_sigma is not None:
-                cross = np.einsum("ni,nij->j", m, B[rows][:, n_free:])
+                at, cross = spec.delay_columns(cam)[0], np.einsum("ni,nij->j", delay[rows], B[rows][:, n_free:])
                 arrow.U[at, shape_columns] += cross
                 arrow.U[shape_columns, at] += cross
     if spec.shape_sigma is not None:
@@ -305,6 +298,21 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
             at = spec.shape_start + 3 * k
             arrow.U[at : at + 3, at : at + 3] += C[k]
             arrow.u[at : at + 3] += c[k]
+
+
+def _add_delay(arrow: Arrow, spec: BundleSpec, cam, frames, columns, delay, motion, take, M) -> None:
+    """The equations of a camera's delay: it moves the board in view n by `delay` (n, 6) per second.
+
+    motion: the rows of the local equations that belong to the board's motion, A (n, 6, P) and b (n, 6).
+    """
+    A, b = motion
+    at, pushed = spec.delay_columns(cam)[0], np.einsum("nij,nj->ni", A[:, :, -6:], delay)
+    arrow.U[at, at] += (delay * pushed).sum()
+    arrow.u[at] += (delay * b).sum()
+    cross = np.einsum("ni,nij->j", delay, A[:, :, take])
+    arrow.U[at, columns] += cross
+    arrow.U[columns, at] += cross
+    arrow.W[frames, :, at] += pushed @ M
 
 
 def solvable(V: Array, damping: float = 1e-12) -> Array:

@@ -1,28 +1,26 @@
 """A board's pose that began as the wrong one of two is found by its error and put right."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 
-from muybridge.calibration import CameraRig, calibrate
+from muybridge.calibration import CameraRig
 from muybridge.calibration.solver.pose_ambiguity import repaired
 from muybridge.calibration.solver.problem_setup import make_problem
 from muybridge.calibration.solver.robust_solution import solve
 from muybridge.calibration.solver.single_camera import frame_errors, own_poses
+from muybridge.calibration.workflow import chained_start
 from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
-
-door = sys.modules[calibrate.__module__]
 
 
 def test_frames_that_began_with_the_other_pose_are_put_right():
-    # long lenses: both poses of a far plane look alike, and the wrong one is a minimum of its own
+    # long lenses: both poses of a far plane give almost the same image, and the wrong one is a minimum of its own
     rig = CameraRig(
         tuple(replace(camera, K=camera.K * [[2.5, 1, 1], [1, 2.5, 1], [1, 1, 1]]) for camera in small_rig(2))
     )
     seen = see_board(rig, *board_motion(14, reach=50.0, tilt=0.4, seed=5), noise=0.3)
     problem, rows, kinds, _ = make_problem(seen, BOARD, None, 1, ())
-    start = door._start(problem, rows, kinds)
+    start = chained_start(problem, rows, kinds)
     good = solve(problem, start)
     R, t, _ = own_poses(good, good.state.lens, 0)
     frame_R, frame_t = start.frame_R.copy(), start.frame_t.copy()
