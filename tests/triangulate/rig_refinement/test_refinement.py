@@ -357,13 +357,13 @@ def test_a_knocked_camera_is_named_on_a_real_rat(name):
     assert table["change_px"].idxmax() == name
 
 
-def resampled(rig, skeleton, fps, delays, noise=1.0):
+def resampled(rig, skeleton, fps, delays, noise=1.0, seed=0):
     """Ten seconds of one motion seen at some frame rate by cameras that are delayed by so many seconds."""
     fine = 600  # frames a second, a multiple of every rate
     motion = make_moving_points(skeleton, 11 * fine, fps=fine)
     frames = np.arange(10 * fps) * (fine // fps) + fine // 2
     shown = np.stack([c.project(motion[frames - round(d * fine)]) for c, d in zip(rig, delays, strict=True)])
-    return shown + np.random.default_rng(0).normal(0, noise, shown.shape)
+    return shown + np.random.default_rng(seed).normal(0, noise, shown.shape)
 
 
 @pytest.mark.parametrize("fps", [30, 100, 200])
@@ -392,3 +392,15 @@ def test_a_views_dataset_is_taken_with_its_frame_rate(ring_rig, skeleton):
     )
     found = frame_offsets(views.isel(view=slice(None, None, -1)), ring_rig)
     assert found.to_apply()[1] == pytest.approx(20 / 3, abs=0.2)
+
+
+def test_standard_deviations_of_offsets_are_neither_too_small_nor_too_large(ring_rig, skeleton):
+    delays = np.array([0, 1, 0, -1, 0, 0]) / 30
+    z = []
+    for seed in range(6):
+        shown = resampled(ring_rig, skeleton, 50, delays, seed=seed)
+        found = frame_offsets(shown, ring_rig)
+        other = found.std > 0  # not the reference camera
+        reference = delays[~other].mean()
+        z += list((found.offsets - 50 * (delays - reference))[other] / found.std[other])
+    assert 0.5 < np.sqrt(np.mean(np.square(z))) < 1.5
