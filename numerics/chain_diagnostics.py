@@ -11,8 +11,8 @@ from . import _kernels_chain_diagnostics
 from .arrays import Array
 from .threads import over_items
 
-_AT_ONCE = 1000  # quantities
-FEWEST_DRAWS = 8
+_AT_ONCE = 1000  # quantities: bounds memory
+FEWEST_DRAWS = 8  # per chain: its halves need an autocorrelation
 
 
 def rank_normalised(draws: Array) -> tuple[Array, Array]:

@@ -19,17 +19,15 @@ from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import Window
 from .window_states import BoneEvidence, PoseModel
 
-_ROUNDS = 4
+_ROUNDS = 4  # keypoints further out on a limb are examined after those nearer to the root
 _REACH = 0.6  # seconds on either side of an improbable bone that are examined as well
 _OFTEN = 0.3  # share of frames in which two views see the keypoint elsewhere
 _RUNNING = 0.21  # seconds over which a bone's log density is averaged
 _IMPROBABLE = -1.0  # mean log density, over that of any direction, below which a bone is examined
 _SWITCH = 20.0  # log odds that it takes to begin or end a stretch: a second place anywhere on a bone's length
-_NEVER = 1e6
 _MOST, _MOST_PER_SECOND = 8.0, 960.0  # log odds of the pose in a frame, in a second: a prior is never complete
-_LOG_SECOND_PLACE = (
-    -3.0
-)  # log density of the place where a second set of views agrees, given where it was a frame before
+# log density of the place where a second set of views agrees, given where it was a frame before
+_LOG_SECOND_PLACE = -3.0
 _AGREES = 5.0  # standard deviations of the pixel noise
 
 
@@ -171,7 +169,7 @@ def _compare(
 
     both = _LOG_SECOND_PLACE + total(at_here - np.log(2), at_there - np.log(2))
     score = np.maximum(total(at_there), both) - np.maximum(total(at_here), both) + gain[:, None]
-    score = np.where(suspects, score, -_NEVER)
+    score = np.where(suspects, score, -1e6)
     enter, leave = _jump(here, there), _jump(there, here)
     stretches = [_best_stretches(score[:, k], enter[:, k], leave[:, k]) for k in range(score.shape[1])]
     return np.stack(stretches, axis=1)

@@ -15,7 +15,7 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
 from .state_model import StateModel, bone_directions, fit_states, upright
 
-_FORMAT = 1
+_FORMAT = 1  # of the files
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,8 @@ from ...numerics.clustering import k_means
 from ...numerics.hidden_markov import forward_backward
 
 _LARGEST_CONCENTRATION = 2000.0  # a standard deviation of 1.3 degrees
-_STARTS = 3
-_START_ITERATIONS = 8
-_ITERATIONS = 60
+_STARTS, _START_ITERATIONS = 3, 8  # of expectation-maximisation: the best is continued
+_ITERATIONS = 60  # at most; it ends where the likelihood per frame changes by less than 1e-5
 _STAY = 1.0  # pseudo-counts of a transition to the same state, and shared among the others
 
 

@@ -21,8 +21,7 @@ from .target_density import Place, Target, couple
 
 _KEEP = (-0.3, -0.3, 0.7)  # of successive sweeps; a large one goes on where the Gaussian fits badly
 _VARIANCE = 0.3  # of a block's log weight: acceptance about 0.7
-_LONGEST = 250  # frames of a block
-_SHORTEST = 16
+_LONGEST, _SHORTEST = 250, 16  # frames of a block: bounds of the length that the variance asks for; speed alone
 
 
 @dataclass(frozen=True, eq=False)

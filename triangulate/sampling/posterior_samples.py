@@ -26,9 +26,9 @@ from ..smoothing.overlapping_windows import Window, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
 from .target_density import Poses, Target
 
-_PILOTS = 12
+_PILOTS = 12  # draws of the Gaussian, from which the variance of its weights is estimated
 _WARMUP = 0.2  # of the draws that are kept
-_R_HAT, _EFFECTIVE = 1.01, 400.0
+_R_HAT, _EFFECTIVE = 1.01, 400.0  # limits of Vehtari et al. (2021)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,11 @@ from ...numerics.arrays import Array
 from ...numerics.threads import over_items
 from . import _kernels_smooth
 
-ORDERS = (1, 2, 3, 4)
-_LOG_RANGE = 30.0
-_FEWEST_FRAMES = 5
-_STEP, _MOVES = 0.5, 4  # of the logarithm of the precision
-_COARSE = 0.5
+ORDERS = (1, 2, 3, 4)  # that evidence chooses from: the band's width, and so time and memory, grow with the order
+_LOG_RANGE = 30.0  # of the logarithm of the precision that is searched: 13 decades
+_FEWEST_FRAMES = 5  # observed, that an evidence needs
+_STEP, _MOVES = 0.5, 4  # of the logarithm of the precision, about a start: three points, moved four times at most
+_COARSE = 0.5  # tolerance of that logarithm where only orders are compared
 _JUMP = 10.0  # log odds against a jump at some frame, of some size
 
 

@@ -18,10 +18,8 @@ _QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
 _PARTS = 4  # stretches that such frames are spread over
 _NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
 _FAR = 10.0  # usual distances from that median beyond which a point is isolated
-_REJECTION_ROUNDS = 2
 _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
-_LEARNING_ROUNDS = 2
-_ROUNDS = 3
+_LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: learning, then of a window
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +115,7 @@ def learn_time_prior(
     first = robust_start(observations, start, inliers)
     steady = first.only(~_isolated(start, observations.pixel))
     tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
-    for _ in range(_REJECTION_ROUNDS):
+    for _ in range(2):  # the order is known in the second round
         seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
         near = prior if prior.order == order else None

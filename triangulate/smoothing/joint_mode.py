@@ -22,14 +22,14 @@ from .independent_tracks import TimePrior
 from .observations import Linearised, Observations, linearise
 from .perturbed_solutions import FrameNoise, perturb
 
-_MORE_ITERATIONS = 20
+_MORE_ITERATIONS = 20  # of the frames that still move; three or four are usual
 _TOLERANCE = 0.03  # of a pixel's span in the world
 _CONVERGED_SHARE = 0.999  # share of the frames that must have converged
-_INFLATE = (1.0, 0.3, 0.1)
+_INFLATE = (1.0, 0.3, 0.1)  # share of the points' covariance that widens the inliers, step by step
 _SHORTEST = 1e-2  # of the longest bone: the direction between closer points is undefined
-_STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)
+_STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)  # of a Gauss-Newton step, in the line search
 _GAIN = 1e-3  # least fall of the cost, minus a log probability, that is worth a step
-_HELD = 1e8  # precision of a point that stays where it is, in pixels
+HELD = 1e8  # precision of a point that is held fixed, per pixel squared
 
 DirectionModel = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
 
@@ -267,8 +267,8 @@ def _step_between(
     seen = linearise(observations, points_3d)
     hold = seen.information, seen.vector
     for frames in itertools.compress((slice(0, system.order), slice(-system.order, None)), ends):
-        hold[0][frames] += _HELD / observations.pixel**2 * np.eye(3)
-        hold[1][frames] += _HELD / observations.pixel**2 * points_3d[frames]
+        hold[0][frames] += HELD / observations.pixel**2 * np.eye(3)
+        hold[1][frames] += HELD / observations.pixel**2 * points_3d[frames]
     factor, vector = system.factor(seen, _terms(bones, directions, points_3d))
     step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
     cost = partial(_cost, system, bones, directions)

@@ -29,7 +29,7 @@ from .perturbed_solutions import FrameNoise, draw_noise
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
 
-_LEARNING_FRAMES = 2000  # bounds time and memory: the learned values are known to 1 % from these
+_LEARNING_FRAMES = 2000  # bounds time and memory of learning
 _WINDOW = 4000  # frames of a window of tracks: bounds memory
 _BAND_BYTES = 110e6  # bytes of the banded matrix of a window
 _MOST_THREADS = 4  # windows at once: bounds memory

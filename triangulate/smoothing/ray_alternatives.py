@@ -19,16 +19,15 @@ from . import _kernels_smooth
 from .bone_lengths import Bones
 from .difference_prior import stencil
 from .independent_tracks import TimePrior
-from .joint_mode import AlternativeMode, Mode, converge_near
+from .joint_mode import HELD, AlternativeMode, Mode, converge_near
 from .observations import Linearised, Observations, linearise
 
-_SHORTEST = 4  # frames; shorter stretches are held by their neighbours
-_MOST_PARTS = 4
-_ITERATIONS = 8
+_SHORTEST = 4  # frames that the largest order of differences interpolates, at any frame rate
+_MOST_PARTS = 4  # of a stretch that are tried: bounds time
+_ITERATIONS = 8  # of Gauss-Newton, usually enough
 _TOLERANCE = 0.1  # of a pixel's span
 _SAME = 1.0  # pixel's span within which two solutions are one
-_FEWEST_SHARE = 1e-3
-_HELD = 1e8  # precision of a point that stays where it is, in pixels
+_FEWEST_SHARE = 1e-3  # probability of an alternative that widens a covariance by 1 % at 3 standard deviations
 
 
 def reflected(observations: Observations, mode: Mode, prior: TimePrior, bones: Bones) -> Mode:
@@ -103,8 +102,8 @@ class Track:
         n_frames = frames.stop - frames.start
         order = min(prior.order, max(1, n_frames - 1))
         held = np.zeros(n_frames)
-        held[: order * (frames.start > 0)] = _HELD / observations.pixel**2
-        held[n_frames - order * (frames.stop < len(points_3d)) :] = _HELD / observations.pixel**2
+        held[: order * (frames.start > 0)] = HELD / observations.pixel**2
+        held[n_frames - order * (frames.stop < len(points_3d)) :] = HELD / observations.pixel**2
         ends = points_3d[frames][:, others]
         part = observations.at(frames).of(alone)
         rows = np.ascontiguousarray(prior.rows(len(points_3d))[frames, k])

@@ -11,6 +11,7 @@ from ...numerics.arrays import Array
 
 # weights of three consecutive frames for the first derivative at the first, the middle and the last of them
 _FIRST = np.array([[-1.5, 2.0, -0.5], [-0.5, 0.0, 0.5], [0.5, -2.0, 1.5]])
+# likewise for the second derivative
 _SECOND = np.array([[1.0, -2.0, 1.0]] * 3)
 
 
