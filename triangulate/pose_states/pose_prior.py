@@ -111,6 +111,7 @@ class PosePrior:
 
     @property
     def n_states(self) -> int:
+        """Number of pose states."""
         return len(self.state_probabilities)
 
     @cached_property
