@@ -1,4 +1,4 @@
-"""The one error of this part."""
+"""The error that every refusal of a calibration raises."""
 
 
 class CalibrationError(ValueError):

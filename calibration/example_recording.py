@@ -1,4 +1,4 @@
-"""Simulated detections of a board by two cameras: what the examples of the documentation calibrate from."""
+"""Simulated detections of a board by two cameras, for the examples of the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras and rigs: where they stand, and how their lenses bend the world.
+"""Cameras and rigs: poses, lens models, projection and its inverse.
 
 The world goes through a camera as ``x_camera = R @ x_world + t``; the camera looks along +z, x points right and y down
 in the image. Pixel (0, 0) is the centre of the first pixel.

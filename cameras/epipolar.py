@@ -1,4 +1,4 @@
-"""How well pairs of cameras agree before anything is triangulated: the epipolar constraint, in pixels."""
+"""Epipolar distances of pairs of cameras, pixels: how far observations are from being images of one point."""
 
 from __future__ import annotations
 

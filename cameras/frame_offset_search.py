@@ -1,6 +1,6 @@
 """Delays of cameras in whole frames on which the costs of all pairs of cameras agree best, by coordinate descent.
 
-What a pair's cost is, the caller says: disagreement of board poses, or epipolar distances.
+The costs are the caller's: disagreement of board poses, or epipolar distances.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Several views in one camera: crops of its image, and what it sees in a plane mirror."""
+"""Several views in the image of one camera: regions of the image, and views by a plane mirror."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def mirror_camera(camera: Camera, normal: Sequence[float] | Array, distance: flo
     Parameters
     ----------
     camera : Camera
-        The camera that looks into the mirror.
+        The camera in whose image the mirror is.
     normal : ndarray, shape (3,)
         Normal of the mirror normal · x = distance, in the world, of any length but zero.
     distance : float, world units

@@ -1,4 +1,4 @@
-"""Rigs on disk: anipose-compatible TOML, and through `formats` the files of other tools."""
+"""Read and write rigs: anipose-compatible TOML, and through `formats` the files of other tools."""
 
 from __future__ import annotations
 

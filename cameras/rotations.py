@@ -73,7 +73,7 @@ def mean_rotation(matrices: Array, weights: Array | None = None) -> Array:
 
 
 def motion_matrix(R: Array, t: Array) -> Array:
-    """(..., 6, 6): how a small motion (rotation, translation) of the world looks behind x -> R x + t."""
+    """(..., 6, 6): matrix of a small motion (rotation, translation) of the world as seen after x -> R x + t."""
     R, t = np.asarray(R, float), np.asarray(t, float)
     matrix = np.zeros((*R.shape[:-2], 6, 6))
     matrix[..., :3, :3] = matrix[..., 3:, 3:] = R

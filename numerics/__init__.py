@@ -1,3 +1,3 @@
-"""Mathematics that knows no camera and no animal: linear algebra, robust statistics, optimisation, threads.
+"""Mathematics without cameras and animals: linear algebra, robust statistics, optimisation, threads.
 
 Imports no other part."""

@@ -1,7 +1,7 @@
 """Minimise a cost by damped Gauss-Newton steps (Levenberg 1944, Marquardt 1963).
 
-What the unknowns are, how their equations are solved and what the cost is, the caller says: `linearise` returns the
-cost at a state and the function that makes a step of a given damping. The damping is relative to the diagonal of the
+The unknowns, their equations and the cost are the caller's: `linearise` returns the cost at a state and the function
+that makes a step of a given damping. The damping is relative to the diagonal of the
 normal equations.
 """
 

@@ -1,4 +1,4 @@
-"""One image in, the board's corners out: the finders of OpenCV, set up once per board."""
+"""Find the corners of a board in one image with OpenCV's detectors, set up once per board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Board corners of a whole source, frame by frame, with a cache beside the source."""
+"""Find the corners of a board in all frames of a source, or take them from the cache beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detections kept beside their source: found again only while its content and the settings are the same."""
+"""Cache of detections in a file beside their source, valid while its content and the settings are the same."""
 
 from __future__ import annotations
 

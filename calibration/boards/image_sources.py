@@ -1,4 +1,4 @@
-"""Frames of a source one after the other: a video, a folder of images, a list of images."""
+"""Read the frames of a source in sequence: a video, a folder of images or a list of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration boards: what is printed on them, and where their corners lie."""
+"""Calibration boards: their patterns and the positions of their corners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold before and after a calibration; each refusal names camera, cause and remedy."""
+"""Check detections before and solutions after a calibration; each refusal names camera, cause and remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of a calibration. Each takes arrays and an `ax`, draws, and returns the `ax`."""
+"""Plots of a calibration: each function takes arrays and an `ax`, draws, and returns the `ax`."""
 
 from __future__ import annotations
 

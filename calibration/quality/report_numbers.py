@@ -1,4 +1,4 @@
-"""The report's numbers from a solution and its held-out errors."""
+"""Compute the numbers of the report from a solution and its held-out errors."""
 
 from __future__ import annotations
 

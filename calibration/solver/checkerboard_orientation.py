@@ -1,6 +1,6 @@
 """Resolve turned symmetric checkerboards and flipped videos of checkerboards by the consistency of the rig.
 
-A pattern of two even or two odd counts looks the same after half a turn (a square one after a quarter), so each view
+A pattern of two even or two odd counts is the same after half a turn (a square one after a quarter), so each view
 may name its corners from another end. And the mirror image of a checkerboard is a checkerboard: a flipped video shows
 nothing unusual, except that no rigid rig explains it together with the other cameras.
 """
@@ -82,7 +82,7 @@ def settle_checkerboards(
     turned = np.take_along_axis(corners, orders[turns][..., None], axis=2)
     if turns.any():
         n = int((turns > 0).sum())
-        notes += (f"the {board} looks the same after a turn: {n} views were turned to agree with the other cameras",)
+        notes += (f"the {board} is the same after a turn: {n} views were turned to agree with the other cameras",)
     return turned, flipped, notes
 
 
@@ -179,7 +179,7 @@ def _clear_pairs(board: Checkerboard, cameras: list[Camera], pairs: dict[tuple[i
     lost = sorted(set(chain(pairs, len(cameras), 0)) - set(chain(clear, len(cameras), 0)))
     if lost:
         raise CalibrationError(
-            f"camera '{cameras[lost[0]].name}': the {board} looks the same after a turn, and it moved too little before"
+            f"camera '{cameras[lost[0]].name}': the {board} is the same after a turn, and it moved too little before"
             " this camera and others to find which turn each one sees; use a board with one odd and one even count of"
             " inner corners (or ChArUco), or move and tilt it more"
         )

@@ -1,4 +1,4 @@
-"""How well every parameter is known: the inverse of the normal matrix, the frames eliminated."""
+"""Covariance of the lens and pose parameters: the inverse of the normal matrix, the frames eliminated."""
 
 from __future__ import annotations
 

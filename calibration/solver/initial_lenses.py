@@ -1,4 +1,4 @@
-"""Lens models as rows of 18 unknowns, and a first lens from one camera's own views."""
+"""Lens models as rows of 18 unknowns, and a first estimate of a lens from one camera's views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First guesses: board poses from single views, the rig from cameras that share frames."""
+"""Initial estimates: board poses from single views, camera poses from pairs of cameras that share views."""
 
 from __future__ import annotations
 

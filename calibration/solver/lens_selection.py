@@ -1,4 +1,4 @@
-"""Which lens model: the simplest that predicts held-out boards as well as the best."""
+"""Choose the lens model: the simplest that predicts held-out boards as well as the best."""
 
 from __future__ import annotations
 

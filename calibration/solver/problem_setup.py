@@ -1,4 +1,4 @@
-"""From detections to the problem to be solved: corners on one clock, lenses to start from, mirrored views settled."""
+"""Set up the problem from the detections: corners by common frames, initial lenses, mirrored views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From corners to a rig: start values, bundle adjustment that rejects outliers, and the same with folds held out."""
+"""Solve the rig from corners: start values, bundle adjustment that rejects outliers, errors of held-out folds."""
 
 from __future__ import annotations
 
