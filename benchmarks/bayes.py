@@ -231,7 +231,7 @@ def grow_once(n_frames: int) -> dict:
 
 
 def poses(recording) -> None:
-    print(f"\na limb's keypoint 60 degrees off in 4 of 6 views\n{bayes_poses.repaired_limbs(recording)}")
+    print(f"\na limb's keypoint 60 degrees off in 4 of 6 views\n{bayes_poses.overridden_limbs(recording)}")
     print(f"\n180 states, 100 frames x 18 keypoints: {bayes_poses.many_states(recording):.2f} s")
     print(f"\nplanted states, 6\n{bayes_poses.found_states(*recording[4:])}")
     print(f"\npublished model's recordings, outliers and gaps added (mm)\n{bayes_poses.fixtures(FIXTURES)}")

@@ -32,7 +32,7 @@ def swing(points_2d, truth, rig, skeleton, child: int, stretch: slice, cameras, 
     return swung
 
 
-def repaired_limbs(recording, children=("paw_L", "paw_R", "foot_L", "foot_R")) -> pd.DataFrame:
+def overridden_limbs(recording, children=("paw_L", "paw_R", "foot_L", "foot_R")) -> pd.DataFrame:
     """A limb's keypoint put 60 degrees off in 4 of 6 views for 300 frames; the prior knows the other 1,000 frames."""
     points_2d, confidence, truth, _, rig, skeleton = recording
     prior = PosePrior.fit(truth[1000:], skeleton, 50)

@@ -46,17 +46,17 @@ def override_views(
     reach = round(_REACH * window.fps)
     for _ in range(_ROUNDS):
         evidence = pose_model.bone_evidence(points_3d)
-        suspects = implausible_ends(evidence, pose_model, observations, points_3d, tried)
-        if not suspects.any():
+        candidates = implausible_ends(evidence, pose_model, observations, points_3d, tried)
+        if not candidates.any():
             break
-        tried |= suspects
-        frames = _around(suspects, overlap=reach)
+        tried |= candidates
+        frames = _around(candidates, overlap=reach)
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
-        without = _without_agreeing(part, here, suspects[frames])
-        start, width = _moved(here, evidence.at(frames), pose_model, suspects[frames])
+        without = _without_agreeing(part, here, candidates[frames])
+        start, width = _moved(here, evidence.at(frames), pose_model, candidates[frames])
         there = find_mode(without, start, width, prior, window.bones, pose_model.direction_model(start)).points_3d
-        accepted = np.zeros_like(suspects)
-        accepted[frames] = _compare(part, pose_model, here, there, suspects[frames])
+        accepted = np.zeros_like(candidates)
+        accepted[frames] = _compare(part, pose_model, here, there, candidates[frames])
         observations = _without_agreeing(observations, points_3d, accepted)
         points_3d = points_3d.copy()
         points_3d[frames] = np.where(accepted[frames][..., None], there, here)
@@ -64,9 +64,9 @@ def override_views(
     return observations, points_3d, overridden
 
 
-def _around(suspects: NDArray[np.bool_], overlap: int) -> slice:
-    """The frames from the first suspect to the last, and some on either side."""
-    frames = np.flatnonzero(suspects.any(axis=1))
+def _around(candidates: NDArray[np.bool_], overlap: int) -> slice:
+    """The frames from the first candidate to the last, and some on either side."""
+    frames = np.flatnonzero(candidates.any(axis=1))
     return slice(max(0, int(frames[0]) - overlap), int(frames[-1]) + overlap + 1)
 
 
@@ -107,9 +107,9 @@ def implausible_ends(
 
 
 def _moved(
-    points_3d: Array, evidence: BoneEvidence, pose_model: PoseModel, suspects: NDArray[np.bool_]
+    points_3d: Array, evidence: BoneEvidence, pose_model: PoseModel, candidates: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
-    """Points with the suspects, and all that hangs on them, turned to where they are expected; and their spread."""
+    """Points with the candidates, and all that hangs on them, turned to where they are expected; and their spread."""
     moved, width = points_3d.copy(), np.zeros((*points_3d.shape, 3))
     for b in _from_root(pose_model.pairs):
         child, parent = pose_model.pairs[b]
@@ -118,9 +118,9 @@ def _moved(
         expected = evidence.expected[:, b]
         sure = np.linalg.norm(expected, axis=1, keepdims=True)
         turned = length * expected / np.maximum(sure, 1e-9)
-        moved[:, child] = moved[:, parent] + np.where(suspects[:, [child]], turned, bone)
+        moved[:, child] = moved[:, parent] + np.where(candidates[:, [child]], turned, bone)
         scale = (length[:, 0] ** 2 * np.maximum(1 - sure[:, 0], 0.02))[:, None, None] * np.eye(3)
-        width[:, child] = width[:, parent] + np.where(suspects[:, child, None, None], scale, 0.0)
+        width[:, child] = width[:, parent] + np.where(candidates[:, child, None, None], scale, 0.0)
     return moved, width
 
 
@@ -152,9 +152,9 @@ def _deviations(observations: Observations, points_3d: Array) -> Array:
 
 
 def _compare(
-    observations: Observations, pose_model: PoseModel, here: Array, there: Array, suspects: NDArray[np.bool_]
+    observations: Observations, pose_model: PoseModel, here: Array, there: Array, candidates: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Suspects in stretches that are better explained there than here."""
+    """Candidates in stretches that are better explained there than here."""
     most = min(_MOST, _MOST_PER_SECOND / pose_model.fps)
     gain = np.clip(pose_model.log_evidence(there) - pose_model.log_evidence(here), -most, most)
     seen = np.isfinite(observations.points_2d[..., 0])
@@ -169,7 +169,7 @@ def _compare(
 
     both = _LOG_SECOND_PLACE + total(at_here - np.log(2), at_there - np.log(2))
     score = np.maximum(total(at_there), both) - np.maximum(total(at_here), both) + gain[:, None]
-    score = np.where(suspects, score, -1e6)
+    score = np.where(candidates, score, -1e6)
     enter, leave = _jump(here, there), _jump(there, here)
     stretches = [_best_stretches(score[:, k], enter[:, k], leave[:, k]) for k in range(score.shape[1])]
     return np.stack(stretches, axis=1)

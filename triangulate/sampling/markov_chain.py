@@ -83,7 +83,7 @@ def gaussian_draws(target: Target, n_draws: int, rng: np.random.Generator) -> li
 def plan(target: Target, pilots: list[Place]) -> list[Partition]:
     """Two partitions whose gaps interleave; blocks are short where the Gaussian is far from the target.
 
-    The variance of the log weights of draws of the Gaussian, summed over a block, says how often the block will be
+    The variance of the log weights of draws of the Gaussian, summed over a block, gives how often the block will be
     accepted.
     """
     log_prior = np.log(np.maximum(target.states.probabilities, 1e-300))

@@ -67,18 +67,18 @@ def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) 
     squares = np.where(known, rows**2 * differences[..., 0], 0.0)
     spread = np.where(known, np.maximum(rows - rows**2 * differences[..., 1], 0.0), 0.0)
     excess = (squares / np.maximum(spread, 1e-300)).sum(axis=1, where=spread > 1e-9 * rows)
-    suspects = np.flatnonzero(excess > 3 * known.sum(axis=1) + 2 * _JUMP)
-    if not len(suspects):
+    candidates = np.flatnonzero(excess > 3 * known.sum(axis=1) + 2 * _JUMP)
+    if not len(candidates):
         return jumps
     size = 1 / np.median(precisions[precisions > 0])
     grid = size * np.geomspace(1e-2, 1e6, 50)
-    n, u = spread[suspects, :, None], squares[suspects, :, None]
+    n, u = spread[candidates, :, None], squares[candidates, :, None]
     gains = (-1.5 * np.log1p(grid * n) + 0.5 * grid * u / (1 + grid * n)).sum(axis=1)
     gain = np.zeros(len(jumps))
-    gain[suspects] = gains.max(axis=1)
+    gain[candidates] = gains.max(axis=1)
     peaks = (gain >= maximum_filter1d(gain, 2 * order + 3)) & (gain > _JUMP)
     more = np.zeros(len(jumps))
-    more[suspects] = grid[gains.argmax(axis=1)]
+    more[candidates] = grid[gains.argmax(axis=1)]
     return jumps + np.where(peaks, more, 0.0)
 
 

@@ -40,7 +40,7 @@ class TimePrior:
         """(n_frames, n_keypoints) precision of the difference that begins at each frame."""
         jumps = np.zeros(n_frames) if self.jumps is None else self.jumps
         if len(jumps) != n_frames:
-            raise ValueError(f"the prior knows jumps of {len(jumps)} frames, the window has {n_frames}")
+            raise ValueError(f"the prior has jumps of {len(jumps)} frames and the window {n_frames} frames")
         return row_precisions(self.precisions, jumps)
 
     def correlation_frames(self, pixel: float) -> int:

@@ -253,14 +253,14 @@ def solve_windows(
     solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
     quiet = not progress or len(plan) < 2
     whole, converged = {}, True
-    for (_, kept), (part, settled) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
+    for (_, kept), (part, part_converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
         for name, values in part.items():
             axis = _TIME_AXIS.get(name, 0)
             if name not in whole:
                 shape = (*values.shape[:axis], n_frames, *values.shape[axis + 1 :])
                 whole[name] = np.empty(shape, values.dtype)
             whole[name][(slice(None),) * axis + (kept,)] = values
-        converged &= settled
+        converged &= part_converged
     own = {name: whole.pop(name) for name in _BY_FRAME}
     return Trajectory(**own, **_constants(problem, learned, pairs), converged=converged), whole
 

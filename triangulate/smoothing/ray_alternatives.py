@@ -120,7 +120,7 @@ class Track:
             yield there
 
     def converge_near(self, points_3d: Array) -> tuple[Array, float]:
-        """Gauss-Newton from points_3d (n_frames, 3): where it comes to rest, and minus the log probability about it."""
+        """Gauss-Newton from points_3d (n_frames, 3): the mode found, and minus the log probability about it."""
         seen = self._seen(points_3d)
         cost, log_determinant = self._cost(points_3d, seen), 0.0
         for _ in range(_ITERATIONS):
