@@ -300,6 +300,7 @@ def chained_start(problem: Problem, rows: Array, kinds):
 
 
 def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings, notes) -> Calibration:
+    """The calibration of a solution: rig, report, covariances and board poses."""
     state, problem = solution.state, solution.problem
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
     rig = CameraRig(cameras, unit=unit)

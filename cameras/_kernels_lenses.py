@@ -132,6 +132,7 @@ def distort_fisheye(x, y, d):
 
 @njit(cache=True, error_model="numpy")
 def distort(x, y, d, fisheye):
+    """`distort_fisheye` or `distort_pinhole`."""
     if fisheye:
         return distort_fisheye(x, y, d)
     return distort_pinhole(x, y, d)
@@ -184,6 +185,7 @@ def inside(x, y, fisheye, limit):
 
 @njit(cache=True)
 def _undistort_fisheye(xd, yd, d, limit):
+    """Ideal normalised coordinates by Newton on the angle, held within its bounds; NaN beyond the model's domain."""
     theta_d = math.sqrt(xd * xd + yd * yd)
     if theta_d < 1e-12:
         return xd, yd

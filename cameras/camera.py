@@ -107,11 +107,13 @@ class Camera:
         self._check_matrices()
 
     def _freeze(self, field: str, values: Array) -> None:
+        """Set a field to a read-only contiguous array."""
         values = np.ascontiguousarray(values)
         values.setflags(write=False)
         object.__setattr__(self, field, values)
 
     def _padded(self, distortion: Array) -> Array:
+        """The coefficients with zeros up to the next length that a lens model has; raises ValueError for too many."""
         lengths = (FISHEYE_LENGTH,) if self.model == "fisheye" else PINHOLE_LENGTHS
         if len(distortion) > lengths[-1]:
             raise ValueError(
@@ -122,6 +124,7 @@ class Camera:
         return np.concatenate([distortion, np.zeros(length - len(distortion))])
 
     def _check_matrices(self) -> None:
+        """Raise ValueError for an impossible K or R."""
         K, R = self.K, self.R
         if K[0, 0] == 0 or K[1, 1] <= 0 or (K[[1, 2, 2], [0, 0, 1]] != 0).any() or K[2, 2] != 1:
             raise ValueError(
@@ -156,6 +159,7 @@ class Camera:
 
     @cached_property
     def _rig(self) -> CameraRig:
+        """The camera as a rig of one, whose compiled functions it uses."""
         return CameraRig((self,))
 
     def project(self, points_3d: Array) -> Array:
@@ -440,6 +444,7 @@ class CameraRig:
         return self._map_pixels(_kernels_lenses.distort_points, points_2d)
 
     def _map_pixels(self, kernel, points_2d: Array) -> Array:
+        """Apply a kernel to pixels (n_cameras, ..., 2), camera by camera."""
         points_2d = _points(points_2d, 2)
         if points_2d.ndim < 2 or points_2d.shape[0] != len(self):
             raise ValueError(
@@ -450,6 +455,7 @@ class CameraRig:
 
 
 def _points(points: Array, size: int) -> Array:
+    """Points (..., size) as a contiguous float array; raises ValueError for another last axis."""
     points = np.ascontiguousarray(points, dtype=float)
     if points.ndim == 0 or points.shape[-1] != size:
         raise ValueError(f"points of shape {points.shape} need {size} coordinates on the last axis")

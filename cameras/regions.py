@@ -86,6 +86,7 @@ class Region:
         return self._flip(np.asarray(points_2d, dtype=float)) + self.corner
 
     def _flip(self, local: Array) -> Array:
+        """Mirror pixels (..., 2) of the region left to right if it is flipped."""
         if not self.flipped:
             return local
         return np.stack([self.size[0] - 1 - local[..., 0], local[..., 1]], axis=-1)
@@ -250,5 +251,6 @@ def split_views(views: xr.Dataset, camera: str, parts: Mapping[str, Mapping[str,
 
 
 def _part(view: xr.Dataset, part: Mapping[str, str], name: str, keypoints: list[str]) -> xr.Dataset:
+    """One of the new views: its keypoints under their new names."""
     piece = view.drop_vars("view").sel(keypoint=list(part.values())).assign_coords(keypoint=list(part))
     return piece.reindex(keypoint=keypoints).expand_dims(view=[name])

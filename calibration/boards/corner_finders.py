@@ -63,6 +63,7 @@ def opencv_board(board: CharucoBoard, cut: bool = True) -> cv2.aruco.CharucoBoar
 
 
 def _charuco_finder(board: CharucoBoard) -> Callable[[Image], tuple[Array, int]]:
+    """A function image -> (corners (n_corners, 2) px, number of markers) for a ChArUco board."""
     detector = cv2.aruco.CharucoDetector(opencv_board(board))
     n_corners = len(board.points)
 
@@ -77,6 +78,7 @@ def _charuco_finder(board: CharucoBoard) -> Callable[[Image], tuple[Array, int]]
 
 
 def _marker_finder(board: MarkerBoard) -> Callable[[Image], tuple[Array, int]]:
+    """A function image -> (corners (4 n_markers, 2) px, number of markers) for single markers."""
     parameters = cv2.aruco.DetectorParameters()
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
     detector = cv2.aruco.ArucoDetector(cut_dictionary(board.dictionary, np.array(board.ids)), parameters)
@@ -92,6 +94,7 @@ def _marker_finder(board: MarkerBoard) -> Callable[[Image], tuple[Array, int]]:
 
 
 def _find_checkerboard(board: Checkerboard, image: Image) -> Sight:
+    """Corners of a checkerboard in an image, refined to a fraction of a pixel."""
     n_corners = len(board.points)
     flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
     found, corners = cv2.findChessboardCorners(image, board.corner_grid, flags=flags)
@@ -107,6 +110,7 @@ def _find_checkerboard(board: Checkerboard, image: Image) -> Sight:
 
 
 def _spacing(corners: Array, board: Checkerboard) -> float:
+    """Least distance between neighbouring corners, pixels."""
     first, second = board.neighbours.T
     return float(np.linalg.norm(corners[first] - corners[second], axis=-1).min())
 

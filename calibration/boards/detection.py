@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -183,6 +183,7 @@ def detect_boards(
 
 
 def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: bool, bar: tqdm) -> BoardDetections:
+    """Detections of one camera, from the cache or the images."""
     if cache:
         arrays = load_detections(source, board, frame_step)
         if arrays is not None:
@@ -223,13 +224,11 @@ def _look(finder: Finder, image: Image, mirrored: bool, symmetric: bool) -> Sigh
 
 
 def _describe(source: Source) -> str:
+    """The source as messages name it."""
     return str(source) if isinstance(source, (str, os.PathLike)) else f"list of {len(source)} images"
 
 
 def _names(source: Source, camera: str) -> tuple[str, ...]:
+    """File names of a source of images, none of a video."""
     files = image_files(source, camera)
     return () if files is None else tuple(file.name for file in files)
-
-
-def common_frame_count(detections: Iterable[BoardDetections]) -> int:
-    return max(d.n_frames for d in detections)

@@ -104,6 +104,7 @@ def _video_frames(path: Path, camera: str) -> Iterator[Image]:
 
 
 def _as_gray(image: NDArray, camera: str, number: int) -> Image:
+    """The image as 8-bit grey levels (height, width); raises CalibrationError for other arrays."""
     if image.ndim not in (2, 3) or image.dtype != np.uint8:
         raise CalibrationError(
             f"camera '{camera}': image {number} has shape {image.shape} and type {image.dtype}; expected 8-bit"

@@ -273,21 +273,25 @@ def dictionary_name(name: str) -> str:
 
 
 def _check_counts(kind: str, what: str, nx: int, ny: int) -> None:
+    """Raise ValueError for fewer than 2 whole squares or corners a side."""
     if int(nx) != nx or int(ny) != ny or nx < 2 or ny < 2:
         raise ValueError(f"{kind} of {nx}x{ny} {what}: at least 2x2 whole {what} are needed")
 
 
 def _check_length(what: str, length: float) -> None:
+    """Raise ValueError for a length that is not positive and finite."""
     if not np.isfinite(length) or length <= 0:
         raise ValueError(f"{what} must be a positive length in world units, got {length!r}")
 
 
 def _grid_points(nx: int, ny: int, step: float) -> Array:
+    """(nx ny, 3) points of a grid in the plane z = 0, row by row along x."""
     y, x = np.mgrid[:ny, :nx]
     return np.stack([x.ravel() * step, y.ravel() * step, np.zeros(nx * ny)], axis=-1)
 
 
 def _grid_neighbours(nx: int, ny: int) -> NDArray[np.int64]:
+    """(n_pairs, 2) neighbouring points of a grid of nx by ny."""
     index = np.arange(nx * ny).reshape(ny, nx)
     along_x = np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], axis=-1)
     along_y = np.stack([index[:-1].ravel(), index[1:].ravel()], axis=-1)

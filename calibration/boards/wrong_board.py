@@ -36,6 +36,7 @@ class Markers(NamedTuple):
 
     @property
     def count(self) -> int:
+        """Number of markers over all images."""
         return sum(map(len, self.ids))
 
 
@@ -105,6 +106,7 @@ def _same_family(family: str, board: CharucoBoard) -> bool:
 
 
 def _find_markers(images: list[Image], family: str, inverted: bool) -> Markers:
+    """All markers of a dictionary that the images show."""
     n = min(len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[family]).bytesList), _MAX_MARKERS)
     detector = cv2.aruco.ArucoDetector(cut_dictionary(family, np.arange(n)))
     ids, corners = [], []
@@ -170,6 +172,7 @@ def _n_explained(plane: Array, pixels: Array) -> int:
 
 
 def _differences(board: CharucoBoard, markers: Markers, layout: CharucoBoard) -> list[str]:
+    """Phrases that name how the layout found differs from the board described."""
     words = []
     if not _same_family(markers.family, board):
         words.append(f"with dictionary={markers.family!r}")
@@ -189,6 +192,7 @@ def _differences(board: CharucoBoard, markers: Markers, layout: CharucoBoard) ->
 
 
 def _n_found(images: list[Image], board: CharucoBoard) -> int:
+    """Number of corners of a board that its finder finds in the images."""
     finder = make_finder(board)
     return sum(int(np.isfinite(finder(image, False).corners[:, 0]).sum()) for image in images)
 

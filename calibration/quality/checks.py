@@ -40,6 +40,7 @@ def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping
 
 
 def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
+    """The message that a camera saw the board too rarely, with the most likely cause."""
     n_markers, n_frames = int(np.asarray(found.n_markers).sum()), len(found.frames)
     seen = f"camera '{camera}': the {found.board} was found in {n_frames} of {found.n_frames} frames"
     if hint:
@@ -58,6 +59,7 @@ def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
 
 
 def _check_identical(detections: Mapping[str, BoardDetections]) -> None:
+    """Raise CalibrationError where two cameras have the same corners: one video was given twice."""
     names = list(detections)
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
@@ -97,6 +99,7 @@ def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: 
 
 
 def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
+    """Groups of cameras connected by `linked` (n_cameras, n_cameras)."""
     left, groups = list(range(len(linked))), []
     while left:
         group, todo = set(), [left[0]]

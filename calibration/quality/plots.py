@@ -66,5 +66,6 @@ def plot_covisibility(ax, shared_frames: NDArray[np.int64], names: tuple[str, ..
 
 
 def _image_axes(ax, size: tuple[int, int], title: str):
+    """Axes of an image: limits in pixels, y downwards, equal scales."""
     ax.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal", xlabel="x (px)", ylabel="y (px)", title=title)
     return ax

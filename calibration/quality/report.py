@@ -235,6 +235,7 @@ class CalibrationReport:
         return plot_covisibility(ax, self.shared_frames, self.names)
 
     def _index(self, camera: str) -> int:
+        """Position of a camera; raises ValueError where there is none of that name."""
         if camera not in self.names:
             raise ValueError(f"the report has no camera '{camera}'; it has {list(self.names)}")
         return self.names.index(camera)

@@ -46,6 +46,7 @@ def _as_seen(solution: Solution, c: int) -> Array:
 
 
 def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]:
+    """The row of camera `c` in the report's table, of all cameras together where it is None."""
     mine = np.ones(len(solution.keep), bool) if c is None else solution.camera_of == c
     held = errors.distances if c is None else errors.distances[errors.camera == c]
     distances, frames = solution.distances[mine], solution.frame_of[mine]
@@ -63,6 +64,7 @@ def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]
 
 
 def _quantiles(distances: Array) -> dict[str, float]:
+    """Median, RMS and high percentiles of distances (n,), pixels."""
     if not len(distances):
         return dict.fromkeys(("median_px", "rms_px", "p95_px", "p99_px"), np.nan)
     median, p95, p99 = np.percentile(distances, [50, 95, 99])
@@ -99,6 +101,7 @@ def _coverage(solution: Solution, c: int) -> float:
 
 
 def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
+    """The report's named single values."""
     worst, rms = _worst_frame(solution.distances, solution.frame_of)
     kinds = {str(kind) for kind in solution.kinds}
     return {

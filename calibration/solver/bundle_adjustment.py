@@ -85,6 +85,7 @@ class BundleSpec:
 
     @property
     def n_lens_free(self) -> int:
+        """Number of lens unknowns that move."""
         return int(self.free.sum())
 
     @property
@@ -108,6 +109,7 @@ class BundleSpec:
 
     @property
     def delay_start(self) -> int:
+        """First column of the delays among the global unknowns."""
         return self.n_lens_free + 6 * int(self.free_pose.sum())
 
     def delay_columns(self, camera: int) -> NDArray[np.int64]:
@@ -118,6 +120,7 @@ class BundleSpec:
 
     @property
     def shape_start(self) -> int:
+        """First column of the board's shape among the global unknowns."""
         return self.delay_start + int(self.free_delay.sum())
 
 
@@ -137,6 +140,7 @@ class Loss:
     keep: NDArray[np.bool_]
 
     def weights(self, residuals: Array) -> Array:
+        """(n_obs,) Cauchy weights of squared distances; 0 for gross outliers and observations behind a camera."""
         square = squares(residuals) / self.scale**2
         return np.where(self.keep & np.isfinite(square), 1 / (1 + np.where(np.isfinite(square), square, 0)), 0.0)
 
@@ -211,6 +215,7 @@ def _delay_motion(state: BundleState, views: Views) -> Array:
 
 
 def _lenses(state: BundleState, spec: BundleSpec) -> kernels.Lenses:
+    """The lenses of a state as the kernels take them."""
     tilted = (state.lens[:, 16:18] != 0).any(axis=1) | spec.free[:, 16:18].any(axis=1)
     return kernels.Lenses(state.lens, spec.fisheye, tilted)
 
@@ -374,6 +379,7 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
 
 
 def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
+    """Robust cost of the residuals, and the priors on lenses and board shape."""
     prior = 0.5 * float((spec.prior * state.lens**2)[spec.free].sum()) if len(spec.prior) else 0.0
     if spec.shape_sigma is not None:
         prior += 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2

@@ -87,6 +87,7 @@ def settle_checkerboards(
 
 
 def _reordered(board: Checkerboard, corners: Array, flipped: NDArray[np.bool_]) -> Array:
+    """Corners (n_cameras, n_frames, n_corners, 2), those of flipped cameras in the order of the unflipped board."""
     corners = corners.copy()
     corners[flipped] = corners[flipped][:, :, unflipped_order(board)]
     return corners

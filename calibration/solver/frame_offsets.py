@@ -139,6 +139,7 @@ def board_offsets(
 
 
 def _poses(name: str, found: BoardDetections, intrinsics) -> tuple[Array, Array]:
+    """R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`, by the known lens or one estimated here."""
     cameras = intrinsics.cameras if isinstance(intrinsics, CameraRig) else (intrinsics or {}).values()
     known = {camera.name: camera for camera in cameras}
     corners = np.where(found.seen[..., None], found.corners, np.nan)

@@ -47,6 +47,7 @@ def choose_lenses(problem: Problem, start: Start) -> Solution:
 
 
 def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, HeldOut]:
+    """The solution with the number of pinhole coefficients that is worth it, and its held-out errors."""
     best, best_errors, best_score = None, None, np.inf
     pinholes = problem.auto & np.array([kind != "fisheye" for kind in part.kinds])
     for n in (*CANDIDATES, *RICHER):

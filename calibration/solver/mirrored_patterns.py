@@ -74,6 +74,7 @@ def decide_flips(
 
 
 def _poses(corners: Array, board: Board, camera: Camera) -> tuple[Array, Array]:
+    """R (n_frames, 2, 3, 3) and t (n_frames, 2, 3) of `plane_poses`."""
     return plane_poses(corners, board.points, camera)[:2]
 
 
@@ -89,6 +90,7 @@ def _compare(corners: Array, board: Board, camera: Camera, known) -> tuple[float
 
 
 def _unresolved(names: list[str], cameras: list[int], any_plain: bool) -> str:
+    """The message that a mirrored pattern cannot be explained."""
     which = ", ".join(f"'{names[c]}'" for c in cameras)
     why = (
         "too few frames are shared with cameras that see it plainly"

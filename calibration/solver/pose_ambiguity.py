@@ -28,6 +28,7 @@ def repaired(solution: Solution) -> Solution:
 
 
 def _better_start(solution: Solution) -> Start | None:
+    """Start values with the best poses of badly fitting frames in the fixed rig; None where none is better."""
     errors = frame_errors(solution)
     worst = np.nanmax(errors, axis=0)
     bad = worst > _FAR * np.nanmedian(errors)

@@ -94,6 +94,7 @@ def _asked_kinds(names: tuple[str, ...], asked: LensKind | Mapping[str, LensKind
 
 
 def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
+    """(n_cameras, n_frames) whether a frame shows the pattern mirrored, by common frames."""
     table = np.zeros((len(detections), n_frames), bool)
     for c, (name, found) in enumerate(detections.items()):
         write_shifted(np.asarray(found.mirrored), (offsets or {}).get(name, 0), table[c])
@@ -101,6 +102,7 @@ def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
 
 
 def _lens_groups(names, sizes, shared_intrinsics) -> NDArray[np.int64]:
+    """(n_cameras,) number of each camera's lens; checks the groups of shared intrinsics."""
     group = {name: name for name in names}
     for members in shared_intrinsics:
         unknown = [name for name in members if name not in group]
@@ -117,6 +119,7 @@ def _lens_groups(names, sizes, shared_intrinsics) -> NDArray[np.int64]:
 
 
 def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
+    """{camera: Camera} of the given intrinsics, checked against the images' sizes."""
     if intrinsics is None:
         return {}
     cameras = {c.name: c for c in intrinsics} if isinstance(intrinsics, CameraRig) else dict(intrinsics)
@@ -132,6 +135,7 @@ def _known_lenses(names, sizes, intrinsics) -> dict[str, Camera]:
 
 
 def _kind_of(camera: Camera) -> LensKind:
+    """The lens kind of a given camera."""
     return "fisheye" if camera.model == "fisheye" else len(camera.distortion)
 
 

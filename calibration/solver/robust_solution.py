@@ -57,13 +57,16 @@ class Problem:
 
     @property
     def n_cameras(self) -> int:
+        """Number of cameras."""
         return len(self.names)
 
     @property
     def points(self) -> Array:
+        """(n_corners, 3) the board's corners as printed, world units."""
         return self.board.points
 
     def lens_size(self, lens: int) -> tuple[int, int]:
+        """(width, height) pixels of the images of the cameras with this lens."""
         return self.sizes[int(np.flatnonzero(self.lens_of == lens)[0])]
 
 
@@ -99,6 +102,7 @@ class Solution:
 
     @property
     def state(self) -> BundleState:
+        """All unknowns at the minimum."""
         return self.fit.state
 
     @property
@@ -138,6 +142,7 @@ def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> Arra
 
 
 def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | None = None) -> BundleSpec:
+    """What is estimated: free lens unknowns by their kinds, all camera poses but the first, and delays if asked for."""
     free = np.stack([free_lens(kind) for kind in kinds])
     free[problem.fixed] = False
     free_pose = np.arange(problem.n_cameras) > 0
@@ -147,6 +152,7 @@ def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | 
 
 
 def problem_views(problem: Problem, frames: NDArray[np.int64]) -> Views:
+    """The views of these frames, with the board's motion where exposure times are known."""
     views = make_views(problem.corners, frames)
     if problem.motion is None or problem.delay is None:
         return views
@@ -327,5 +333,6 @@ def camera_of_solution(solution: Solution, c: int, R: Array, t: Array) -> Camera
 
 
 def _used(row: Array) -> int:
+    """Number of distortion coefficients up to the last one that is not 0, of a lens row (18,)."""
     nonzero = np.flatnonzero(row[4:])
     return int(nonzero[-1]) + 1 if len(nonzero) else 0
