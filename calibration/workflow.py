@@ -17,7 +17,14 @@ from .boards.image_sources import Source
 from .boards.patterns import Board
 from .errors import CalibrationError
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement
-from .quality.checks import MIN_SHARED, check_connected, check_detections, check_motion, check_quality, shared_frames
+from .quality.checks import (
+    MIN_SHARED_VIEWS,
+    check_connected,
+    check_detections,
+    check_motion,
+    check_quality,
+    shared_frames,
+)
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
@@ -294,7 +301,7 @@ def chained_start(problem: Problem, rows: Array, kinds):
         index = problem.lens_of[c]
         camera = lens_camera(rows[index], problem.sizes[c], fisheye=kinds[index] == "fisheye", name=name)
         candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
-    reached = chain(pair_fits(candidates, problem.board, MIN_SHARED), problem.n_cameras, 0)
+    reached = chain(pair_fits(candidates, problem.board, MIN_SHARED_VIEWS), problem.n_cameras, 0)
     check_connected(problem.names, shared_frames(problem.corners), set(reached))
     return start_frames(problem, rows, kinds, *poses_of(reached, problem.n_cameras), candidates)
 

@@ -26,7 +26,6 @@ from ..solver.initial_poses import (
 from ..solver.robust_solution import Problem, Solution, solve, start_frames
 from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
 
-_MAX_OFFSET_VIEWS = 5  # views of the board by which a camera may be delayed: the default range of `board_offsets`
 _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by it must halve the disagreement
 _CLEARLY = 0.5  # share of the error that two poses of a camera leave at most: they must halve it
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)  # shares of the recording tried; the jump itself is located afterwards
@@ -161,7 +160,7 @@ def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...])
     for c, name in enumerate(problem.names):
         lens = problem.lens_of[c]
         own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
-    found = board_offsets(detections, intrinsics=own, max_offset=_MAX_OFFSET_VIEWS)
+    found = board_offsets(detections, intrinsics=own)
     delays = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
     if delays:
         raise CalibrationError(

@@ -15,7 +15,7 @@ from ..solver.covariance import focal_deviation
 from ..solver.robust_solution import Solution
 
 MIN_VIEWS = 5  # of the board by each camera: a focal length needs three at least, the others check it
-MIN_SHARED = 3  # views of the board that two cameras share: the median of them outvotes one bad one
+MIN_SHARED_VIEWS = 3  # views of the board that two cameras share: the median of them outvotes one bad one
 MIN_TILT = 15.0  # degrees by which the board's tilt varies: from parallel boards no focal length follows
 _MAX_FOCAL_STD = 0.05  # of the focal length: beyond it depths are off by as much
 _MAX_REJECTED = 0.01  # of a camera's corners, gross outliers: beyond it a warning names the images
@@ -87,13 +87,13 @@ def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: 
     missing = [i for i in range(len(names)) if i not in reached]
     if not missing:
         return
-    groups = _groups(shared >= MIN_SHARED)
+    groups = _groups(shared >= MIN_SHARED_VIEWS)
     counts = "; ".join(
         f"{names[a]}-{names[b]} {shared[a, b]}" for a in range(len(names)) for b in range(a + 1, len(names))
     )
     parts = " | ".join(", ".join(names[i] for i in group) for group in groups)
     raise CalibrationError(
-        f"the cameras fall into {len(groups)} groups that never see the board together (at least {MIN_SHARED}"
+        f"the cameras fall into {len(groups)} groups that never see the board together (at least {MIN_SHARED_VIEWS}"
         f" frames are needed): {parts}. Frames shared by each pair: {counts}. Record the board where both groups see it"
     )
 
