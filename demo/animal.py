@@ -52,21 +52,49 @@ DEMO_JOINTS: dict[str, tuple[str, str, str]] = {
     },
 }  # fmt: skip
 
-# mm; along the body: head, chest, loins
-HEAD, CHEST, LOINS = 152.0, 150.0, 150.0
-BODY_LENGTH = HEAD + CHEST + LOINS
-BONES = {"fore": (78.0, 82.0, 52.0), "hind": (88.0, 90.0, 66.0)}
-# of the first joint of a leg, in the frame (forward, left, up) of the neck or of the tail base
-SOCKETS = {"fore": (-4.0, 38.0, -80.0), "hind": (28.0, 36.0, -42.0)}
+
+@dataclass(frozen=True)
+class Trunk:
+    """Lengths of the bones along the body, mm."""
+
+    head: float = 152.0
+    chest: float = 150.0
+    loins: float = 150.0
+
+    @property
+    def length(self) -> float:
+        """From the tip of the muzzle to the base of the tail, mm."""
+        return self.head + self.chest + self.loins
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A fore or a hind leg; lengths in mm.
+
+    bones : upper, lower and last bone
+    socket : the first joint in the frame (forward, left, up) of the neck or of the tail base
+    clearance : how high the paw swings
+    phases, tilts : angle of the last bone (paw to wrist, toe to ankle) from the vertical, forward positive, degrees,
+        over the leg's own phase (0: touch-down, `DUTY`: lift-off)
+    """
+
+    bones: tuple[float, float, float]
+    socket: tuple[float, float, float]
+    clearance: float
+    phases: tuple[float, ...]
+    tilts: tuple[float, ...]
+
+
+TRUNK = Trunk()
+LEGS = {
+    "fore": Leg((78.0, 82.0, 52.0), (-4.0, 38.0, -80.0), 62.0, (0.0, 0.15, 0.29, 0.45, 0.62, 0.82, 1.0),
+                (-18.0, 8.0, 42.0, 105.0, 112.0, 10.0, -18.0)),
+    "hind": Leg((88.0, 90.0, 66.0), (28.0, 36.0, -42.0), 54.0, (0.0, 0.15, 0.29, 0.45, 0.65, 0.85, 1.0),
+                (-46.0, -24.0, 22.0, 45.0, 10.0, -40.0, -46.0)),
+}  # fmt: skip
+# shares of a stride: when each leg touches down, and how long it stands
 TOUCH_DOWN = {"left_hind": 0.0, "right_hind": 0.13, "right_fore": 0.5, "left_fore": 0.62}
 DUTY = 0.29
-CLEARANCE = {"fore": 62.0, "hind": 54.0}
-# angle of the last bone (paw to wrist, toe to ankle) from the vertical, forward positive: degrees over a leg's own
-# phase (0: touch-down, DUTY: lift-off)
-_LAST_BONE = {
-    "fore": ([0.0, 0.15, 0.29, 0.45, 0.62, 0.82, 1.0], [-18.0, 8.0, 42.0, 105.0, 112.0, 10.0, -18.0]),
-    "hind": ([0.0, 0.15, 0.29, 0.45, 0.65, 0.85, 1.0], [-46.0, -24.0, 22.0, 45.0, 10.0, -40.0, -46.0]),
-}
 
 
 # limb -> the keypoint of its foot
@@ -75,7 +103,7 @@ DEMO_LIMBS = {leg: _leg_keypoints(leg)[-1] for leg in TOUCH_DOWN}
 
 @dataclass(frozen=True)
 class Gallop:
-    """One run: where, how fast, in which direction. Lengths in mm, times in seconds, angles in radians."""
+    """One run along an oblong circle: lengths in mm, times in seconds, angles in radians, speed in mm/s."""
 
     radius: float = 270.0
     oblong: float = 0.12
@@ -109,10 +137,10 @@ def gallop(times: Array, run: Gallop) -> Motion:
     times = np.asarray(times, float)
     phase = times / run.stride + run.phase
     chest, spine, loins = _trunk(times, run)
-    neck, tail_base = spine + CHEST * chest[:, :, 0], spine - LOINS * loins[:, :, 0]
+    neck, tail_base = spine + TRUNK.chest * chest[:, :, 0], spine - TRUNK.loins * loins[:, :, 0]
     beat = 2 * np.pi * phase
     head = chest @ _turn(0.10 * np.sin(0.5 * beat) + run.gaze, 2) @ _turn(-0.24 - 0.14 * np.cos(beat - 0.6), 1)
-    points = {"nose": neck + HEAD * head[:, :, 0], "neck": neck, "spine": spine, "tail_base": tail_base}
+    points = {"nose": neck + TRUNK.head * head[:, :, 0], "neck": neck, "spine": spine, "tail_base": tail_base}
     for leg in _LEGS:
         base, frame = (neck, chest) if leg.endswith("fore") else (tail_base, loins)
         points.update(zip(_leg_keypoints(leg), _leg(leg, times, run, base, frame), strict=True))
@@ -151,7 +179,7 @@ def _trunk(times: Array, run: Gallop) -> tuple[Array, Array, Array]:
     spine = np.concatenate([point, height[:, None]], axis=1)
     pitch = 0.08 * np.cos(beat - 2 * np.pi * 0.30)
     arch = run.flex * (0.25 + np.cos(beat - 2 * np.pi * 0.96))
-    roll_free = [_turn(_path(length + shift, run)[1], 2) for shift in (0.5 * CHEST, -0.5 * LOINS)]
+    roll_free = [_turn(_path(length + shift, run)[1], 2) for shift in (0.5 * TRUNK.chest, -0.5 * TRUNK.loins)]
     chest = roll_free[0] @ _turn(-pitch + 0.45 * arch, 1)
     loins = roll_free[1] @ _turn(-pitch - 0.75 * arch, 1)
     return chest, spine, loins
@@ -161,15 +189,15 @@ def _foothold(step: Array, leg: str, run: Gallop) -> Array:
     """(…, 3) where a leg stands during its stance number `step`: below its socket at mid-stance."""
     middle = (step + TOUCH_DOWN[leg] + 0.5 * DUTY - run.phase) * run.stride
     kind = leg.split("_")[1]
-    ahead = CHEST + SOCKETS[kind][0] + 12.0 if kind == "fore" else -LOINS + SOCKETS[kind][0] + 10.0
+    ahead = TRUNK.chest + LEGS[kind].socket[0] + 12.0 if kind == "fore" else -TRUNK.loins + LEGS[kind].socket[0] + 10.0
     point, heading = _path(run.speed * middle + ahead, run)
-    side = 0.62 * SOCKETS[kind][1] * (1 if leg.startswith("left") else -1)
+    side = 0.62 * LEGS[kind].socket[1] * (1 if leg.startswith("left") else -1)
     return np.stack([point[..., 0] - side * np.sin(heading), point[..., 1] + side * np.cos(heading),
                      np.zeros_like(heading)], -1)  # fmt: skip
 
 
 def _paw(leg: str, times: Array, run: Gallop) -> tuple[Array, Array]:
-    """Where the paw wants to be, still in stance and swinging to the next foothold, and the leg's own phase."""
+    """Position of the paw, at rest in stance and swinging to the next foothold, and the leg's own phase."""
     own = times / run.stride + run.phase - TOUCH_DOWN[leg]
     step = np.floor(own)
     own = own - step
@@ -177,21 +205,20 @@ def _paw(leg: str, times: Array, run: Gallop) -> tuple[Array, Array]:
     blend = (u**3 * (10 - 15 * u + 6 * u**2))[:, None]
     here, there = _foothold(step, leg, run), _foothold(step + 1, leg, run)
     paw = here + blend * (there - here)
-    paw[:, 2] += CLEARANCE[leg.split("_")[1]] * np.sin(np.pi * u) ** 2 * (1.25 - 0.5 * u)
+    paw[:, 2] += LEGS[leg.split("_")[1]].clearance * np.sin(np.pi * u) ** 2 * (1.25 - 0.5 * u)
     return paw, own
 
 
 def _leg(leg: str, times: Array, run: Gallop, base: Array, frame: Array) -> tuple[Array, Array, Array, Array]:
     """Socket, middle joint, lower joint and paw: bones keep their lengths; a paw out of reach leaves the ground."""
     kind = leg.split("_")[1]
-    forward, left, up = SOCKETS[kind]
+    forward, left, up = LEGS[kind].socket
     socket = base + frame @ np.array([forward, left if leg.startswith("left") else -left, up])
     paw, own = _paw(leg, times, run)
-    knots, degrees = _LAST_BONE[kind]
-    tilt = np.radians(CubicSpline(knots, degrees, bc_type="periodic")(own))
+    tilt = np.radians(CubicSpline(LEGS[kind].phases, LEGS[kind].tilts, bc_type="periodic")(own))
     ahead = frame[:, :, 0] * [1, 1, 0]
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    upper, lower, last = BONES[kind]
+    upper, lower, last = LEGS[kind].bones
     rise = last * (np.sin(tilt)[:, None] * ahead + np.cos(tilt)[:, None] * [0, 0, 1])
     reach = paw + rise - socket
     distance = np.linalg.norm(reach, axis=1, keepdims=True)

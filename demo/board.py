@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,24 +11,40 @@ from scipy.spatial.transform import Rotation
 
 from ..numerics.arrays import Array
 
-DICTIONARY = "4X4_100"
-SQUARES_X, SQUARES_Y, SQUARE, MARKER = 8, 6, 70.0, 54.0  # mm
-MARGIN = 25.0
-TEXEL = 0.5
-THICKNESS = 1.0
-SHEET = (SQUARES_X * SQUARE + 2 * MARGIN, SQUARES_Y * SQUARE + 2 * MARGIN)
-_BLACK, _PAPER = 24.0, 216.0
+
+@dataclass(frozen=True)
+class Sheet:
+    """The printed ChArUco board and the picture of it; lengths in mm."""
+
+    dictionary: str = "4X4_100"
+    squares_x: int = 8
+    squares_y: int = 6
+    square: float = 70.0
+    marker: float = 54.0
+    margin: float = 25.0  # blank paper round the squares
+    thickness: float = 1.0
+    texel: float = 0.5  # side of a pixel of the picture
+    black: float = 24.0  # grey levels of ink and paper, 0-255
+    white: float = 216.0
+
+    @property
+    def size(self) -> Array:
+        """(2,) width and height with the margin, mm."""
+        return self.square * np.array([self.squares_x, self.squares_y]) + 2 * self.margin
+
+
+SHEET = Sheet()
 
 
 def board_picture() -> NDArray[np.float32]:
-    """(rows, columns) float32 grey values of the sheet, TEXEL mm per pixel."""
-    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{DICTIONARY}"))
-    board = cv2.aruco.CharucoBoard((SQUARES_X, SQUARES_Y), SQUARE, MARKER, dictionary)
-    side = round(SQUARE / TEXEL)
-    printed = board.generateImage((SQUARES_X * side, SQUARES_Y * side), marginSize=0, borderBits=1)
-    margin = round(MARGIN / TEXEL)
+    """(rows, columns) float32 grey values of the sheet, `SHEET.texel` mm per pixel."""
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{SHEET.dictionary}"))
+    board = cv2.aruco.CharucoBoard((SHEET.squares_x, SHEET.squares_y), SHEET.square, SHEET.marker, dictionary)
+    side = round(SHEET.square / SHEET.texel)
+    printed = board.generateImage((SHEET.squares_x * side, SHEET.squares_y * side), marginSize=0, borderBits=1)
+    margin = round(SHEET.margin / SHEET.texel)
     printed = np.pad(printed, margin, constant_values=255)
-    return (_BLACK + (_PAPER - _BLACK) / 255.0 * printed).astype(np.float32)
+    return (SHEET.black + (SHEET.white - SHEET.black) / 255.0 * printed).astype(np.float32)
 
 
 def board_poses(times: Array, seed: int = 0) -> Array:
@@ -35,7 +53,7 @@ def board_poses(times: Array, seed: int = 0) -> Array:
     The hand goes round the volume and up and down, leans the board 14-54° from the horizontal towards every side in
     turn, and turns it in its own plane.
     """
-    times = np.asarray(times, float)
+    times, (width, height) = np.asarray(times, float), SHEET.size
     shift = np.random.default_rng(seed).uniform(0, 2 * np.pi, 6)
     round_ = 0.90 * times + shift[0]
     reach = 250 + 190 * np.sin(0.53 * times + shift[1])
@@ -49,22 +67,23 @@ def board_poses(times: Array, seed: int = 0) -> Array:
     right = np.cross(normal, down)
     turn = Rotation.from_rotvec(normal * spin[:, None])
     x, y = turn.apply(right), turn.apply(down)
-    corner = centre - 0.5 * SHEET[0] * x - 0.5 * SHEET[1] * y
+    corner = centre - 0.5 * width * x - 0.5 * height * y
     # the hand keeps the lowest corner above the floor
-    lowest = corner[:, 2] + np.minimum(SHEET[0] * x[:, 2], 0) + np.minimum(SHEET[1] * y[:, 2], 0)
+    lowest = corner[:, 2] + np.minimum(width * x[:, 2], 0) + np.minimum(height * y[:, 2], 0)
     corner[:, 2] += 20 * np.logaddexp(0, (15 - lowest) / 20)
     return np.stack([corner, x, y, normal], axis=1)
 
 
 def floor_pose() -> Array:
     """(1, 4, 3) as `board_poses`: the sheet lies on the floor, in the middle of the volume."""
+    width, height = SHEET.size
     x, y, normal = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
-    corner = np.array([0, 0, THICKNESS]) - 0.5 * SHEET[0] * x - 0.5 * SHEET[1] * y
+    corner = np.array([0, 0, SHEET.thickness]) - 0.5 * width * x - 0.5 * height * y
     return np.stack([corner, x, y, normal])[None]
 
 
 def board_corners(poses: Array) -> Array:
     """(n, n_corners, 3) the inner corners of the chess pattern in the world, row by row."""
-    i, j = np.meshgrid(np.arange(1, SQUARES_X), np.arange(1, SQUARES_Y))
-    sheet = np.stack([MARGIN + SQUARE * i.ravel(), MARGIN + SQUARE * j.ravel()], -1)
+    i, j = np.meshgrid(np.arange(1, SHEET.squares_x), np.arange(1, SHEET.squares_y))
+    sheet = np.stack([SHEET.margin + SHEET.square * i.ravel(), SHEET.margin + SHEET.square * j.ravel()], -1)
     return poses[:, 0, None] + np.einsum("cs,nsk->nck", sheet, poses[:, 1:3])

@@ -26,8 +26,8 @@ from ..datasets import frame_times, pose_dataset, write_dataset
 from ..formats.video.writing import open_video_writer
 from ..numerics.arrays import Array
 from . import _kernels_render as kernels
-from . import board as board
 from .animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, Motion, gallop, stance_of
+from .board import SHEET, board_picture, board_poses, floor_pose
 from .coat import make_coat, parts_of
 from .scene import (
     MOMENTS,
@@ -48,14 +48,14 @@ FPS = 100.0
 BOARD_FPS = 10.0
 EXPOSURE = 0.0024  # seconds
 LABEL_JITTER = 0.5  # pixels, standard deviation of a careful human
-_BOARD_SAMPLES = 8
+_BOARD_SAMPLES = 8  # instants of an exposure at which the board is drawn: its edges blur as on a sensor
 N_FLOOR = 3  # first frames of the board videos, in which the board lies on the floor
 SCORER = "demo"
 # how far from the skin towards the camera a keypoint may lie before a human no longer marks it, mm: where it lies below
 # the skin, and a thin leg in front of it
 _DEPTHS = {"nose": 10, "neck": 8, "spine": 8, "tail_base": 10, "shoulder": 34, "elbow": 18, "wrist": 12, "paw": 11,
            "hip": 44, "knee": 20, "ankle": 12, "toe": 11}  # fmt: skip
-_GUESSED = 40.0
+_GUESSED = 40.0  # mm of a thin leg in front through which a human still guesses the keypoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,20 +207,20 @@ def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_fr
 
 
 def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Image]:
-    picture = board.board_picture()
+    picture = board_picture()
     for k in range(n_frames):
         if k < N_FLOOR:
-            poses = board.floor_pose()
-            yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+            poses = floor_pose()
+            yield noise.add(draw_board(view, picture, SHEET.texel, poses, plane_shadow(_outline(poses))), 1000 + k)
             continue
         instants = k / BOARD_FPS + EXPOSURE * ((np.arange(_BOARD_SAMPLES) + 0.5) / _BOARD_SAMPLES - 0.5)
-        poses = board.board_poses(instants, seed)
-        yield noise.add(draw_board(view, picture, board.TEXEL, poses, plane_shadow(_outline(poses))), 1000 + k)
+        poses = board_poses(instants, seed)
+        yield noise.add(draw_board(view, picture, SHEET.texel, poses, plane_shadow(_outline(poses))), 1000 + k)
 
 
 def _outline(poses: Array) -> Array:
     """(4, 3) corners of the sheet at the first of its poses."""
-    sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * board.SHEET
+    sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * SHEET.size
     return poses[0, 0] + sides @ poses[0, 1:3]
 
 
@@ -281,8 +281,8 @@ def _write_session(folder: Path, rig: CameraRig) -> None:
         "session": {"name": "demo", "output": "results", "unit": "mm", "floor_frame": N_FLOOR // 2},
         "cameras": {name: {"video": f"videos/{name}.mp4", "board": f"boards/{name}.mp4"} for name in rig.names},
         "board": {
-            "type": "charuco", "squares_x": board.SQUARES_X, "squares_y": board.SQUARES_Y,
-            "square_length": board.SQUARE, "marker_length": board.MARKER, "dictionary": board.DICTIONARY,
+            "type": "charuco", "squares_x": SHEET.squares_x, "squares_y": SHEET.squares_y,
+            "square_length": SHEET.square, "marker_length": SHEET.marker, "dictionary": SHEET.dictionary,
         },
         "skeleton": {
             "keypoints": list(DEMO_SKELETON.keypoints), "bones": [list(bone) for bone in DEMO_SKELETON.bones],

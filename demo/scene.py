@@ -15,16 +15,15 @@ from .coat import Coat
 
 Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]  # (height, width, 3), BGR
-SIZE = (1280, 720)
+SIZE = (1280, 720)  # pixels of every camera
+# direction towards the light
 LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
 NOISE = 1.8  # grey levels, standard deviation
 # the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
 # both are centred, so that the middle of the exposure is what the picture shows
 MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
-ARENA = 600.0  # mm, radius of the painted ring
-_FLOOR_CELL = 2.5
-_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240
+_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side
 _CAMERAS = {
     #        azimuth, distance, height (mm), aim (mm), focal, aspect, principal point, distortion
     "north": (90, 1420, 700, (20, -10, 60), 1180, 1.0015, (648, 352), (-0.21, 0.060, 0.0006, -0.0004)),
@@ -90,16 +89,18 @@ def _to_bytes(image: NDArray) -> Image:
 
 
 class Room:
-    """A round room: a floor of planks with a grey arena in it, and a plain curved wall."""
+    """A round room: a floor of planks with a grey arena in it, and a plain curved wall; lengths in mm."""
 
     radius = 2300.0
+    arena = 600.0  # radius of the painted ring
+    cell = 2.5  # of the painted floor
 
     def __init__(self, seed: int = 0):
         self._floor = _make_floor(np.random.default_rng(seed))
 
     def paint(self, centre: Array, rays: Array, floor_x: Array, floor_y: Array) -> Array:
         """(height, width, 3) BGR of the empty room."""
-        cell = _FLOOR_CELL
+        cell = self.cell
         size = self._floor.shape[0]
         on_floor = np.hypot(floor_x, floor_y) < self.radius
         maps = [np.where(on_floor, a / cell + size / 2, 0).astype(np.float32) for a in (floor_x, floor_y)]
@@ -126,8 +127,8 @@ def _coarse_noise(rng: np.random.Generator, n: int, blur_x: float, blur_y: float
 
 def _make_floor(rng: np.random.Generator) -> Float32:
     """(n, n, 3) BGR float32: planks outside, a speckled mat inside a painted ring."""
-    n = int(2 * Room.radius / _FLOOR_CELL)
-    axis = ((np.arange(n) - n / 2) * _FLOOR_CELL).astype(np.float32)
+    n = int(2 * Room.radius / Room.cell)
+    axis = ((np.arange(n) - n / 2) * Room.cell).astype(np.float32)
     x, y = axis[None, :], axis[:, None]
     plank = np.floor((axis + Room.radius) / 140).astype(int)
     tone = rng.uniform(0.86, 1.08, (plank.max() + 1, 4)).astype(np.float32)
@@ -139,8 +140,8 @@ def _make_floor(rng: np.random.Generator) -> Float32:
     mat = 128 + 6 * _coarse_noise(rng, n, 6, 6) + 5 * _coarse_noise(rng, n, 60, 60)
     mat = mat[..., None] * np.array([1.0, 1.02, 0.98], dtype=np.float32)
     from_centre = np.hypot(x, y)
-    inside = np.clip((ARENA - from_centre) / 4 + 0.5, 0, 1)[..., None]
-    ring = np.clip((16 - np.abs(from_centre - ARENA)) / 4 + 0.5, 0, 1)[..., None]
+    inside = np.clip((Room.arena - from_centre) / 4 + 0.5, 0, 1)[..., None]
+    ring = np.clip((16 - np.abs(from_centre - Room.arena)) / 4 + 0.5, 0, 1)[..., None]
     floor = planks * (1 - inside) + mat * inside
     floor = floor * (1 - ring) + np.array([196, 204, 206], dtype=np.float32) * ring
     light = 1.08 - 0.28 * np.clip(from_centre / Room.radius, 0, 1) ** 1.5

@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from ..cameras import CameraRig, read_rig
 from ..cameras.alignment import align_cameras
 from ..datasets import DatasetError, read_dataset
 from ..numerics.arrays import Array
-from .animal import BODY_LENGTH
+from .animal import TRUNK
 
-COLUMNS = ("stage", "quantity", "value", "unit", "goal")
-# squared Mahalanobis distance within which 95 % of errors lie, by the number of coordinates
-_CHI2_95 = {1: 3.841, 2: 5.991, 3: 7.815}
 Row = tuple[str, str, float, str, float]
 
 
@@ -89,7 +87,7 @@ def compare_with_truth(
         rows += _angle_rows(kinematics, true)
         if "stance" in kinematics and "stance" in true:
             rows += _stance_rows(kinematics, true)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=["stage", "quantity", "value", "unit", "goal"])
 
 
 def _same_cameras(rig: CameraRig, truth: CameraRig) -> tuple[CameraRig, CameraRig]:
@@ -150,7 +148,7 @@ def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[
     rows: list[tuple[str, float, str, float]] = []
     for name, value in _spread(np.linalg.norm(offset, axis=-1)[found]):
         rows.append((f"3D point, {name}", value, unit, np.nan))
-        rows.append((f"3D point, {name}", 100 * value / BODY_LENGTH, "% of body", 1.0 if name == "median" else np.nan))
+        rows.append((f"3D point, {name}", 100 * value / TRUNK.length, "% of body", 1.0 if name == "median" else np.nan))
     rows.append(("points reconstructed", 100 * _share(found), "%", np.nan))
     if "covariance" in pose:
         inside = _inside_region(offset, R @ pose["covariance"].values @ R.T)
@@ -212,7 +210,7 @@ def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:
     distance = np.full(offset.shape[:-1], np.inf)
     solved = np.linalg.solve(covariance[usable], offset[usable][..., None])[..., 0]
     distance[usable] = np.sum(offset[usable] * solved, axis=-1)
-    return distance < _CHI2_95[n]
+    return distance < chi2.ppf(0.95, n)
 
 
 def _complete(values: Array) -> NDArray[np.bool_]:

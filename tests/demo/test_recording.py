@@ -11,10 +11,9 @@ from scipy.ndimage import map_coordinates
 from muybridge.calibration import Camera, read_rig
 from muybridge.datasets import check_pose, read_dataset
 from muybridge.demo import _kernels_render as kernels
-from muybridge.demo import board as board
-from muybridge.demo.animal import BONES, DEMO_JOINTS, DEMO_SKELETON, Gallop, gallop
+from muybridge.demo import board, render_demo
+from muybridge.demo.animal import DEMO_JOINTS, DEMO_SKELETON, LEGS, Gallop, gallop
 from muybridge.demo.coat import make_coat, parts_of
-from muybridge.demo.recording import render_demo
 from muybridge.demo.scene import (
     LIGHT,
     MOMENTS,
@@ -56,7 +55,7 @@ def test_bones_are_rigid_and_have_the_stated_lengths():
     assert np.ptp(lengths, axis=0).max() < 1e-9
     named = dict(zip(DEMO_SKELETON.bones, lengths[0], strict=True))
     for k, pair in enumerate((("hip", "knee"), ("knee", "ankle"), ("ankle", "toe"))):
-        assert named[f"left_{pair[0]}", f"left_{pair[1]}"] == pytest.approx(BONES["hind"][k])
+        assert named[f"left_{pair[0]}", f"left_{pair[1]}"] == pytest.approx(LEGS["hind"].bones[k])
 
 
 def test_no_paw_goes_below_the_floor_and_standing_paws_do_not_slide():
@@ -146,13 +145,15 @@ def test_a_small_ball_is_drawn_where_the_camera_projects_it(view):
 
 def test_board_corners_are_drawn_true_to_a_tenth_of_a_pixel(view):
     found = []
-    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{board.DICTIONARY}"))
-    shape = (board.SQUARES_X, board.SQUARES_Y)
-    detector = cv2.aruco.CharucoDetector(cv2.aruco.CharucoBoard(shape, board.SQUARE, board.MARKER, dictionary))
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{board.SHEET.dictionary}"))
+    shape = (board.SHEET.squares_x, board.SHEET.squares_y)
+    detector = cv2.aruco.CharucoDetector(
+        cv2.aruco.CharucoBoard(shape, board.SHEET.square, board.SHEET.marker, dictionary)
+    )
     picture = board.board_picture()
     for time in np.arange(0, 7, 1.0):
         poses = board.board_poses(time + np.linspace(-1e-3, 1e-3, 6))
-        image = draw_board(view, picture, board.TEXEL, poses, plane_shadow(np.zeros((4, 3))))
+        image = draw_board(view, picture, board.SHEET.texel, poses, plane_shadow(np.zeros((4, 3))))
         corners, ids, _, _ = detector.detectBoard(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
         if ids is not None and len(ids) > 10:
             truth = view.camera.project(board.board_corners(board.board_poses([time])))[0]
@@ -276,7 +277,7 @@ def test_the_board_begins_level_on_the_floor_and_is_seen_by_every_camera():
     pose = board.floor_pose()
     np.testing.assert_allclose(np.cross(pose[0, 1], pose[0, 2]), -pose[0, 3])
     corners = board.board_corners(pose)[0]
-    np.testing.assert_allclose(corners[:, 2], board.THICKNESS)
+    np.testing.assert_allclose(corners[:, 2], board.SHEET.thickness)
     rig = make_rig()
     pixels = rig.project(corners)
     assert ((pixels > 0) & (pixels < rig[0].size)).all()

@@ -8,7 +8,7 @@ import xarray as xr
 
 from muybridge.calibration import CameraRig, write_rig
 from muybridge.datasets import DatasetError, pose_dataset, views_dataset, write_dataset
-from muybridge.demo.animal import BODY_LENGTH
+from muybridge.demo.animal import TRUNK
 from muybridge.demo.truth import compare_with_truth
 
 N = 40
@@ -98,7 +98,7 @@ def test_3d_errors_are_in_millimetres_and_in_body_lengths(truth, ring_rig):
     pose = pose_dataset(points + offset, keypoints=NAMES, times=TIMES, unit="mm", covariance=covariance)
     table = compare_with_truth(folder, rig=ring_rig, pose=pose)
     assert value(table, "reconstruct", "3D point, median", "mm") == pytest.approx(3)
-    assert value(table, "reconstruct", "3D point, median", "% of body") == pytest.approx(300 / BODY_LENGTH)
+    assert value(table, "reconstruct", "3D point, median", "% of body") == pytest.approx(300 / TRUNK.length)
     assert value(table, "reconstruct", "3D point, p95", "mm") == pytest.approx(30)
     assert value(table, "reconstruct", "95 % regions") == pytest.approx(75)
 
