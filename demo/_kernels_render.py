@@ -51,7 +51,8 @@ def _prepare(parts):
         ax, ay, az = parts[k, 4] - parts[k, 0], parts[k, 5] - parts[k, 1], parts[k, 6] - parts[k, 2]
         length = math.sqrt(ax * ax + ay * ay + az * az)
         sin = (parts[k, 3] - parts[k, 7]) / length
-        ready[k, :3], ready[k, 3:6] = parts[k, :3], parts[k, 4:7]
+        for c in range(3):
+            ready[k, c], ready[k, 3 + c] = parts[k, c], parts[k, 4 + c]
         ready[k, 6], ready[k, 7] = parts[k, 3], parts[k, 7]
         ready[k, 8], ready[k, 9], ready[k, 10] = ax / length, ay / length, az / length
         ready[k, 11], ready[k, 12], ready[k, 13] = length, sin, 1.0 - sin * sin
