@@ -81,7 +81,7 @@ class Step:
         if name in self.set_by_session:
             return f"[{self.name}] '{name}' is set by the session itself; remove it"
         if name not in known:
-            names = [*known, *self.own_entries]
+            names = list(dict.fromkeys([*known, *self.own_entries]))
             return f"[{self.name}] has no option '{name}'{nearest(name, names) or f'; known: {names}'}"
         wanted = _wanted_type(value, str(known[name].annotation))
         return f"[{self.name}] {name} is {value!r}; give {wanted}" if wanted else ""
