@@ -84,7 +84,7 @@ def plot_figure(
     Parameters
     ----------
     draw : takes the axes and draws
-    name : what the plot shows, said to those who cannot see it; also keeps the identifiers of the SVG apart
+    name : what the plot shows, for screen readers; also makes the identifiers of the SVG unique
     size : inches
     over_time : the horizontal axis is time in seconds: the player's cursor shows in it, and a click seeks
     projection : "3d" for three axes

@@ -36,8 +36,8 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
-        if said := kinematics.attrs.get("zero_and_sign"):  # pyright: ignore[reportOptionalMemberAccess]
-            parts.append(element("p", str(said), class_="note"))
+        if sign := kinematics.attrs.get("zero_and_sign"):  # pyright: ignore[reportOptionalMemberAccess]
+            parts.append(element("p", str(sign), class_="note"))
     if speeds:
         parts += [element("h3", "Speeds"), joined(speeds)]
     return section("kinematics", "Angles and speeds", *parts)
@@ -122,8 +122,8 @@ def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     for prefix, one in _individuals(source):
         one = one.isel(time=thinned(one.sizes["time"]))
         times = np.asarray(one["time"].values, float)
-        telling = _telling_keypoints([str(name) for name in one["keypoint"].values], skeleton)
-        for group in sides_together(telling):
+        chosen = _root_and_ends([str(name) for name in one["keypoint"].values], skeleton)
+        for group in sides_together(chosen):
 
             def draw(ax, one=one, times=times, group=group, prefix=prefix):
                 for keypoint, colour in zip(group, _colours(group), strict=True):
@@ -170,7 +170,7 @@ def speed_std(velocities: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(np.einsum("ti,tij,tj->t", direction, covariances, direction), 0))
 
 
-def _telling_keypoints(keypoints: list[str], skeleton: Skeleton | None) -> list[str]:
+def _root_and_ends(keypoints: list[str], skeleton: Skeleton | None) -> list[str]:
     """The root, then the keypoints from which no bone leads on; the first ones without a skeleton."""
     if skeleton is None or not skeleton.bones:
         return keypoints[:MAX_SPEEDS]

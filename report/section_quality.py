@@ -131,8 +131,10 @@ def calibration_section(calibration_report, rig) -> Section | None:
         return None
     parts: list[Markup] = []
     if calibration_report is not None:
-        said = [element("li", str(warning)) for warning in calibration_report.warnings]
-        parts.append(element("ul", *said, class_="warnings") if said else element("p", "No warnings.", class_="fine"))
+        warnings = [element("li", str(warning)) for warning in calibration_report.warnings]
+        parts.append(
+            element("ul", *warnings, class_="warnings") if warnings else element("p", "No warnings.", class_="fine")
+        )
         parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error of the board"))
         notes = [element("li", str(note)) for note in getattr(calibration_report, "notes", ())]
         if notes:

@@ -75,10 +75,12 @@ def _key_figures(
 
 
 def _warnings(calibration_report, pose: xr.Dataset | None) -> Markup:
-    """What the calibration warns of, and what the reconstruction says about cameras and keypoints that disagree."""
-    said = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
-    said += [] if pose is None else [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
-    shown, rest = (said, []) if len(said) <= _FEW_WARNINGS + 1 else (said[:_FEW_WARNINGS], said[_FEW_WARNINGS:])
+    """The warnings of the calibration, and the diagnosis of cameras and keypoints that disagree."""
+    lines = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
+    lines += (
+        [] if pose is None else [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
+    )
+    shown, rest = (lines, []) if len(lines) <= _FEW_WARNINGS + 1 else (lines[:_FEW_WARNINGS], lines[_FEW_WARNINGS:])
     parts = [_warning_list(shown)] if shown else []
     if rest:
         parts.append(element("details", element("summary", f"{len(rest)} more warnings"), _warning_list(rest)))
@@ -118,9 +120,8 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
         "The scale and each square of the floor are as long as written, at the centre of the view."
     )
     notes = [element("details", element("summary", "Mouse, touch and keys"), element("p", keys, class_="note"))]
-    said = _scene_notes(scene)
-    if said:
-        notes.append(element("p", " ".join(said), class_="note"))
+    if remarks := _scene_notes(scene):
+        notes.append(element("p", " ".join(remarks), class_="note"))
     player = Markup(read_asset("player.html"))
     figures = stick_figures(pose, skeleton, rig.up) if pose is not None and rig is not None else None
     parts = [player, *notes, embedded_json("scene", scene), *([figures] if figures else [])]
@@ -128,21 +129,21 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
 
 
 def _scene_notes(scene: dict) -> list[str]:
-    said = []
+    notes = []
     if any(scene["sides"]):
-        said.append("Blue is left, orange is right, as the skeleton's symmetries name them.")
+        notes.append("Blue is left, orange is right, as the skeleton's symmetries name them.")
     if "cameras_seen" in scene:
-        said.append("A hollow point was seen by fewer than two cameras: it is inferred.")
+        notes.append("A hollow point was observed by fewer than two cameras: it is inferred.")
     if scene["stride"] > 1:
-        said.append(
+        notes.append(
             f"To keep this file small the player shows every {scene['stride']}th frame"
             f" ({scene['n_shown']:,} of {scene['n_frames']:,})."
         )
     if scene.get("spread_stride", 1) > 1:
-        said.append(f"The 95 % regions are those of every {scene['spread_stride']}th shown frame.")
+        notes.append(f"The 95 % regions are those of every {scene['spread_stride']}th shown frame.")
     if not scene["vertical_known"]:
-        said.append("The rig does not state the vertical: the floor is a guess, for the eye only.")
-    return said
+        notes.append("The rig does not state the vertical: the floor is a guess, for the eye only.")
+    return notes
 
 
 def overlay_section(
