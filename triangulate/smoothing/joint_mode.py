@@ -251,7 +251,7 @@ def converge_near(
 
 def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
     """Runs of frames with those up to `margin` away, joined where they meet."""
-    return runs_of(binary_dilation(moving, np.ones(2 * margin + 1, bool)))
+    return runs_of(np.asarray(binary_dilation(moving, np.ones(2 * margin + 1, bool)), dtype=bool))
 
 
 def _step_between(
