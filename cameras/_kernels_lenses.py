@@ -14,8 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
-_MAX_ITERATIONS = 50
-_TOLERANCE = 1e-15
+_MAX_ITERATIONS = 50  # of Newton, with bisection as the fallback of the fisheye
+_TOLERANCE = 1e-15  # normalised coordinates: round-off
 
 
 @njit(cache=True, error_model="numpy")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..numerics.arrays import Array
 from . import _kernels_lenses
 
-PINHOLE_LENGTHS = (0, 4, 5, 8, 12, 14)
-FISHEYE_LENGTH = 4
+PINHOLE_LENGTHS = (0, 4, 5, 8, 12, 14)  # numbers of coefficients of OpenCV's models
+FISHEYE_LENGTH = 4  # coefficients of OpenCV's equidistant model
 
 
 class RigArrays(NamedTuple):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-_FAR = 1e30
+_FAR = 1e30  # millimetres: no hit
 _BLEND = 14.0  # world units over which parts grow together
 
 

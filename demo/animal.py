@@ -94,7 +94,7 @@ LEGS = {
 }  # fmt: skip
 # shares of a stride: when each leg touches down, and how long it stands
 TOUCH_DOWN = {"left_hind": 0.0, "right_hind": 0.13, "right_fore": 0.5, "left_fore": 0.62}
-DUTY = 0.29
+DUTY = 0.29  # share of the stride that a foot stands in a gallop
 
 
 # limb -> the keypoint of its foot

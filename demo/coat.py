@@ -19,7 +19,7 @@ from ..numerics.arrays import Array
 from .animal import Gallop, Motion, gallop
 
 Colour = tuple[int, int, int]  # BGR
-TAN: Colour = (78, 140, 196)
+TAN: Colour = (78, 140, 196)  # blue green red, 0-255, as the others
 CREAM: Colour = (176, 205, 222)
 BROWN: Colour = (46, 66, 98)
 FAWN: Colour = (132, 178, 214)
@@ -31,7 +31,7 @@ COLLAR: Colour = (40, 36, 176)
 ORANGE: Colour = (30, 120, 228)
 ROSE: Colour = (128, 112, 206)
 CHESTNUT: Colour = (34, 54, 122)
-N_TAIL = 5
+N_TAIL = 5  # round cones of the tail
 # of each leg, the colours of its bracelets and of its paw
 _MARKS = {
     ("left", "fore"): (BROWN, DARK), ("left", "hind"): (ORANGE, ORANGE),

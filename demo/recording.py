@@ -44,8 +44,8 @@ from .scene import (
     plane_shadow,
 )
 
-FPS = 100.0
-BOARD_FPS = 10.0
+FPS = 100.0  # hertz, as high-speed recordings of running animals
+BOARD_FPS = 10.0  # hertz: a board is moved slowly
 EXPOSURE = 0.0024  # seconds
 LABEL_JITTER = 0.5  # pixels, standard deviation of a careful human
 _BOARD_SAMPLES = 8  # instants of an exposure at which the board is drawn: its edges blur as on a sensor

@@ -22,6 +22,7 @@ NOISE = 1.8  # grey levels, standard deviation
 # the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
 # both are centred, so that the middle of the exposure is what the picture shows
 MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
+# a triangle about the middle of a pixel, pixels: where rays are cast
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
 _SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side
 _CAMERAS = {

@@ -20,7 +20,7 @@ from ..timeseries.sampling import frame_interval
 from ..timeseries.state_space import SmoothedMotion, smooth_motion
 from .pose_access import per_individual, points_of, times_of, unit_of
 
-NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}
+NAMES = {1: "velocity", 2: "acceleration", 3: "jerk"}  # by order of the derivative
 WINDOW = 0.09  # seconds, of "savgol": the usual 11 frames at 120 Hz
 
 

@@ -36,7 +36,7 @@ THEME = {
 SERIES = tuple(THEME)[4:12]
 INK, MUTED, GRID = "#1d1c1a", "#66625b", "#d9d5cb"
 
-MANY_POINTS = 400
+MANY_POINTS = 400  # of a cloud beyond which it becomes a picture: its markup would be larger
 WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
 _STYLE: Any = {

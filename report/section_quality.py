@@ -13,7 +13,7 @@ from . import plots, quality
 from .figures import plot_figure
 from .markup import Markup, Section, definitions, element, frame_table, number, percent, section, table
 
-N_BINS = 240
+N_BINS = 240  # of time over the width of the figure
 
 
 def quality_section(

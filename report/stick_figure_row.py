@@ -11,8 +11,8 @@ from .figures import plot_figure
 from .markup import Markup
 from .player import display_axes
 
-N_FIGURES = 10
-WIDTH = 10.6
+N_FIGURES = 10  # as on a plate of Muybridge
+WIDTH = 10.6  # inches: the width of the page
 
 
 def stick_figures(pose: xr.Dataset, skeleton: Skeleton | None, up: Array | None) -> Markup | None:

@@ -14,7 +14,7 @@ from ...datasets.atomic_files import atomic_write
 from .image_sources import Source, image_files
 from .patterns import Board
 
-_VERSION = 1
+_VERSION = 1  # of the file; a change makes older caches void
 _FIELDS = ("size", "corners", "mirrored", "n_markers")
 
 

@@ -23,7 +23,7 @@ _MAX_IMAGES = 4  # each is searched with every dictionary
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too
 _PLENTY = 6  # markers per image that are certain
 _MAX_SIDE = 20  # squares on a side: the search grows with its square
-_MAX_MARKERS = _MAX_SIDE * _MAX_SIDE // 2
+_MAX_MARKERS = _MAX_SIDE * _MAX_SIDE // 2  # every second square of the largest board tried
 
 
 class Markers(NamedTuple):

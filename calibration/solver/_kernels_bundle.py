@@ -14,7 +14,7 @@ from numba import njit
 
 from ...cameras._kernels_lenses import distort_with_derivatives
 
-N_LENS = 18
+N_LENS = 18  # fx fy cx cy and 14 distortion coefficients
 
 
 class Lenses(NamedTuple):

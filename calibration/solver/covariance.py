@@ -14,7 +14,7 @@ LENS_NAMES = (
     *("k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y"),
 )
 FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
-N_CAMERA = N_LENS + 6
+N_CAMERA = N_LENS + 6  # unknowns: the lens, three of rotation, three of translation
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 

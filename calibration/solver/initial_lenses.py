@@ -12,6 +12,7 @@ from .bundle_adjustment import N_LENS, BundleFit, BundleSpec, BundleState, Loss,
 from .initial_poses import plane_poses, spread_frames
 
 LensKind = int | str
+# numbers of distortion coefficients that can be asked for
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
 # OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
 _MAX_LENS_VIEWS = 40  # of the board, those that differ most: a first lens needs no more

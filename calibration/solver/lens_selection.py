@@ -11,8 +11,8 @@ from .initial_lenses import LensKind, initial_lens, lens_camera
 from .initial_poses import spread_frames
 from .robust_solution import HeldOut, Problem, Solution, Start, frames_of, held_out, resolved, solve
 
-CANDIDATES: tuple[LensKind, ...] = (1, 2, 4, 5, 8)
-RICHER: tuple[LensKind, ...] = (12, 14)
+CANDIDATES: tuple[LensKind, ...] = (1, 2, 4, 5, 8)  # tried first, from the simplest
+RICHER: tuple[LensKind, ...] = (12, 14)  # tried where 8 coefficients are the best of the first
 _WORTH, _AS_GOOD = 0.98, 1.01  # ratio of held-out errors that a coefficient must earn, and that counts as equal
 _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently
 _WIDE = np.radians(40)  # from the axis: nearer to it, a pinhole with radial terms is as good as a fisheye

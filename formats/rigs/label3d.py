@@ -11,6 +11,7 @@ from ...numerics.arrays import Array
 from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix
 
+# Matlab counts pixels from one: subtracted from the principal point
 ONE_BASED = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..files import FormatError
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix
 
-SUBPIXELS = 64.0
+SUBPIXELS = 64.0  # Qualisys states lengths in the image in 64ths of a pixel
 # a Qualisys camera looks along -z with y up, ours along +z with y down
 _TURN = np.diag([1.0, -1.0, -1.0])
 

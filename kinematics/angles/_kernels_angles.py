@@ -11,13 +11,14 @@ import math
 import numpy as np
 from numba import njit
 
-UNSIGNED, ABOUT_PAIR, ABOUT_AXIS = 0, 1, 2
+UNSIGNED, ABOUT_PAIR, ABOUT_AXIS = 0, 1, 2  # kinds of angles
 TINY = 1e-28  # squared sine below which a projected vector is no direction any more
 BLOCK = 128  # frames at a time, so that they fit into the first cache
 
 # arctan(x) = x p(x²) for |x| <= tan(π/8), p by interpolation at Chebyshev nodes: relative error 2e-16
 EIGHTH = math.tan(math.pi / 8)
-_NODES = (np.cos(np.pi * (np.arange(14) + 0.5) / 14) + 1) / 2 * EIGHTH**2
+_NODES = (np.cos(np.pi * (np.arange(14) + 0.5) / 14) + 1) / 2 * EIGHTH**2  # Chebyshev's, where the polynomial is fitted
+# degree 13 in the square, up to an eighth of the circle
 ARCTAN = np.polynomial.Polynomial.fit(_NODES, np.arctan(np.sqrt(_NODES)) / np.sqrt(_NODES), 13).convert().coef
 
 

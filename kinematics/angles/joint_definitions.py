@@ -29,7 +29,7 @@ _OPTIONS = {
     "segments": {"proximal", "distal"},
     "orientation": {"forward", "lateral"},
 }
-_N_POINTS = {"angle": 3, "hinge": 3, "dihedral": 4}
+_N_POINTS = {"angle": 3, "hinge": 3, "dihedral": 4}  # keypoints that define each kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ PROMISING = 50.0  # log evidence by which a kind's quick fit may fall behind the
 # powers of time with which a foot may leave its place, one event alone, or all strides alike (along the ground and
 # upwards may differ); the first is with a speed, the others more gently
 ALONE = ((1, 2), (1, 2, 3), (2, 3), (2, 3, 4))
-SHARED = ((1, 2, 3), (2, 3, 4), (3, 4, 5))
+SHARED = ((1, 2, 3), (2, 3, 4), (3, 4, 5))  # exponents of the curves that all events of a foot share
 
 
 class Extent(NamedTuple):

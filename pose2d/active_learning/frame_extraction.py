@@ -16,8 +16,8 @@ from ...formats.video.reading import VideoError, probe_video, read_frames
 from ...numerics.clustering import k_means, squared_distances
 
 Recording = Mapping[str, str | os.PathLike]
-THUMBNAIL = (24, 18)
-MAX_CANDIDATES = 600
+THUMBNAIL = (24, 18)  # (width, height), pixels: posture shows, noise does not
+MAX_CANDIDATES = 600  # frames of a recording that are clustered: seconds of work
 
 
 def extract_frames(

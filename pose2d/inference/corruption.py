@@ -18,10 +18,10 @@ from .labelled_pictures import labelled_images
 
 # one value per severity 1-5
 _BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)  # added to the value channel
-_CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
+_CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)  # factor of the deviations from the mean
 _DEFOCUS = (3, 4, 6, 8, 10)  # radius, pixels
 _MOTION = (10, 15, 15, 15, 20)  # length, pixels
-_MOTION_SPREAD = (3, 5, 8, 12, 15)
+_MOTION_SPREAD = (3, 5, 8, 12, 15)  # standard deviation of the trail, pixels
 _NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, of 1
 _JPEG = (25, 18, 15, 10, 7)  # quality
 _RESOLUTION = (0.6, 0.5, 0.4, 0.3, 0.25)  # factor

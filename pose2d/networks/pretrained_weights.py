@@ -24,7 +24,7 @@ HUB = {
     "resnet101": "microsoft/resnet-101",
     "efficientnet_b0": "google/efficientnet-b0",
 }
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, red green blue, of 1
 EFFICIENTNET_HUB_STD = (0.47853944, 0.4732864, 0.47434163)  # of transformers' google/efficientnet-b0
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .blocks import ConvNorm, initialise, zero_norms
 
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks of the four stages (He 2016, table 1)
 
 
 class Bottleneck(nn.Module):

@@ -11,7 +11,7 @@ from ..inference.decoding import find_peaks
 from ..networks.registry import Maps, PoseNet
 from .losses import is_inside
 
-STUDENT_DOF = 4.0
+STUDENT_DOF = 4.0  # degrees of freedom of the errors: tails of gross errors (Lange 1989)
 KEPT = 400  # batches
 STEPS, CROPS, RATE = 1500, 64, 3e-3  # of Adam: at most, in each, learning rate at first
 

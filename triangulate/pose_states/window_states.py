@@ -22,7 +22,7 @@ from .state_model import (
 
 _OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
 _POSES_PER_SECOND = 20.0  # independent poses: successive frames show nearly the same one
-_LOG_UNIFORM = -np.log(4 * np.pi)
+_LOG_UNIFORM = -np.log(4 * np.pi)  # log density of a direction that nothing is known of
 
 
 @dataclass(frozen=True, eq=False)
