@@ -26,7 +26,7 @@ from benchmarks.real_recordings import Recording
 from muybridge.calibration import Camera, CameraRig, read_rig
 from muybridge.datasets import Skeleton
 from muybridge.formats import read_views
-from muybridge.triangulate import PoseSamples, infer_poses, sample_poses, smooth, triangulate_ransac
+from muybridge.triangulate import PoseSamples, estimate_noise, infer_poses, sample_poses, smooth, triangulate_ransac
 
 MISPLACED = ("KneeL", "ElbowL")  # the rat's keypoints that all six views put elsewhere than the marker
 DOG_SYMMETRIES = tuple((f"joint_{a}", f"joint_{b}") for a, b in zip(range(6, 11), range(11, 16), strict=True)) + tuple(
@@ -120,6 +120,7 @@ def rat() -> None:
     skeleton, prior = recording.skeleton, recording.prior
     methods = {
         "triangulate_ransac": lambda: triangulate_ransac(*parts),
+        "triangulate_ransac, estimate_noise": lambda: triangulate_ransac(*parts, noise=estimate_noise(*parts)),
         "smooth": lambda: smooth(*parts, **options),
         "smooth, skeleton": lambda: smooth(*parts, **options, skeleton=skeleton),
         "infer_poses": lambda: infer_poses(*parts, **options, skeleton=skeleton),
@@ -140,8 +141,12 @@ def mouse() -> None:
             names = whole.rig.names[:n_cameras]
             points_2d = errors.apply(whole.points_2d, rng)[:n_cameras]
             recording = Recording(whole.rig.subset(names), points_2d, whole.truth, whole.fps, whole.skeleton)
+            parts = (recording.points_2d, recording.rig)
             rows[f"mouse {number}, triangulate_ransac"] = measured(
-                lambda recording=recording: triangulate_ransac(recording.points_2d, recording.rig), recording
+                lambda parts=parts: triangulate_ransac(*parts), recording
+            )
+            rows[f"mouse {number}, triangulate_ransac, estimate_noise"] = measured(
+                lambda parts=parts: triangulate_ransac(*parts, noise=estimate_noise(*parts)), recording
             )
         show(f"mouse, real poses, real rig of {n_cameras} cameras, simulated detector (mm)", rows)
 

@@ -7,7 +7,8 @@ from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import leave_one_camera_out, predict_left_out
 from .points.candidates import Candidates, triangulate_candidates
-from .points.consensus import Triangulation, estimate_sigma, triangulate_ransac
+from .points.consensus import Triangulation, estimate_noise, estimate_sigma, triangulate_ransac
+from .points.detector_noise import DetectorNoise
 from .points.diagnosis import Diagnosis, diagnose
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
@@ -26,6 +27,7 @@ __all__ = [
     "RECONSTRUCTION_METHODS",
     "Association",
     "Candidates",
+    "DetectorNoise",
     "Diagnosis",
     "FrameOffsets",
     "PoseInference",
@@ -39,6 +41,7 @@ __all__ = [
     "Trajectory",
     "Triangulation",
     "diagnose",
+    "estimate_noise",
     "estimate_sigma",
     "frame_offsets",
     "hampel_filter",

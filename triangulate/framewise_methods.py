@@ -62,7 +62,8 @@ def _linear(points_3d: Array, points_2d: Array, confidence: Array, rig: CameraRi
 
 
 def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict) -> dict:
-    found = triangulate_ransac(points_2d, rig, confidence=confidence, **{"sigma": sigma, **options})
+    own = {} if options.get("noise") is not None else {"sigma": sigma}
+    found = triangulate_ransac(points_2d, rig, confidence=confidence, **{**own, **options})
     return {
         "position": found.points_3d,
         "covariance": found.covariances_3d,

@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
-from ...numerics.robust_scale import efficient_sigma, median_sigma
+from ...numerics.robust_scale import efficient_sigma, median_sigma, present_median
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
+from .detector_noise import DetectorNoise, noise_of_residuals
 from .input_checks import centred_arrays, check_observations
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
 DEFAULT_THRESHOLD = 4.5  # standard deviations: of 25,000 inliers one lies beyond
 _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
+_NOISE_POINTS = 20_000  # points that the noise per camera and keypoint is estimated from
+_NOISE_ROUNDS = 3  # the estimate changes by a few percent in the third
 _START = 0.02  # first guess of the noise, as a share of the image's width
 _LEAST_SIGMA = 1e-3  # pixels: of points without noise
 # No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
@@ -50,9 +53,11 @@ class Triangulation:
     ray_angle : ndarray, shape (n_frames, n_keypoints), radians
         Of the angles between two inlier rays the one nearest to a right angle.
     sigma : ndarray, shape (n_cameras,), pixels
-        Standard deviation of an inlier's coordinate.
+        Standard deviation of an inlier's coordinate, all keypoints together.
     threshold : ndarray, shape (n_cameras,), pixels
-        Residual beyond which no view is an inlier.
+        Residual beyond which no view is an inlier, all keypoints together.
+    noise : DetectorNoise, optional
+        The noise per camera and keypoint that the covariances rest on; None: one sigma per camera.
 
     Examples
     --------
@@ -72,6 +77,7 @@ class Triangulation:
     ray_angle: Array
     sigma: Array
     threshold: Array
+    noise: DetectorNoise | None = None
 
     @property
     def two_views(self) -> NDArray[np.bool_]:
@@ -86,6 +92,7 @@ def triangulate_ransac(
     confidence: Array | None = None,
     threshold: float | Array | None = None,
     sigma: float | Array | None = None,
+    noise: DetectorNoise | None = None,
     min_confidence: float = 0.9,
 ) -> Triangulation:
     """Triangulate robustly by consensus of camera pairs and refinement on the exact projection.
@@ -109,6 +116,9 @@ def triangulate_ransac(
         Residual beyond which a view is an outlier (a smaller one where its confidence is below 0.8). None: 4.5 `sigma`.
     sigma : float or ndarray, shape (n_cameras,), pixels, optional
         Standard deviation of an inlier's coordinate. None: from the recording, see `estimate_sigma`.
+    noise : DetectorNoise, optional
+        The detector's noise per camera and keypoint, with what all views have in common: learned from a truth
+        (`DetectorNoise.fit`) or from the recording (`estimate_noise`). None: one `sigma` per camera.
     min_confidence : float, 0-1
         Points with a smaller posterior probability become NaN.
 
@@ -148,9 +158,23 @@ def triangulate_ransac(
     shape = points_2d.shape[1:-1]
     flat = points_2d.reshape(len(rig), -1, 2)
     prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
-    sigma = estimate_sigma(points_2d, rig, confidence=confidence) if sigma is None else per_camera(sigma, rig, "sigma")
-    threshold = per_camera(DEFAULT_THRESHOLD * sigma if threshold is None else threshold, rig, "threshold")
-    found = _solve(flat, prior, rig, sigma, threshold, min_confidence)
+    if noise is not None and (sigma is not None or points_2d.ndim != 4):
+        raise ValueError("noise= needs points_2d of shape (n_cameras, n_frames, n_keypoints, 2) and no sigma=")
+    if noise is not None:
+        noise = noise.for_rig(rig, points_2d.shape[2])
+        spread = np.sqrt((noise.inlier_std**2).mean(axis=1))
+        if confidence is None:
+            prior = np.array(np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:3]))
+        flat, prior = (points_2d - noise.bias[:, None]).reshape(flat.shape), prior.reshape(len(rig), -1)
+    elif sigma is None:
+        spread = estimate_sigma(points_2d, rig, confidence=confidence)
+    else:
+        spread = per_camera(sigma, rig, "sigma")
+    limit = per_camera(DEFAULT_THRESHOLD * spread if threshold is None else threshold, rig, "threshold")
+    if noise is None:
+        found = _solve(flat, prior, rig, spread, limit, min_confidence)
+    else:
+        found = _solve_by_keypoint(flat, prior, rig, noise, None if threshold is None else limit, min_confidence)
     return Triangulation(
         points_3d=found.points_3d.reshape(*shape, 3),
         covariances_3d=found.covariances_3d.reshape(*shape, 3, 3),
@@ -159,9 +183,83 @@ def triangulate_ransac(
         n_cameras=found.inliers.sum(axis=0).reshape(shape),
         confidence=(0.5 * (1 + np.tanh(0.5 * found.support))).reshape(shape),
         ray_angle=np.arccos(np.minimum(found.cosine, 1.0)).reshape(shape),
-        sigma=sigma,
-        threshold=threshold,
+        sigma=spread,
+        threshold=limit,
+        noise=noise,
     )
+
+
+def estimate_noise(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> DetectorNoise:
+    """Estimate the noise of a detector per camera and keypoint from a recording alone.
+
+    From the residuals of robust triangulation: their size per camera and keypoint, drawn towards that of all where
+    there are few independent frames; and the part of them that never changes. Errors that all views share leave no
+    residual: they are taken to be as large as the part that never changes.
+
+    Parameters
+    ----------
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints, the cameras in the order of the rig, NaN where missing; or a views dataset.
+    rig : CameraRig
+        The calibrated cameras.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
+        As in `triangulate_ransac`. None: that of the dataset, or all alike.
+
+    Returns
+    -------
+    DetectorNoise
+        Without bias: a constant error is part of the inliers' spread.
+
+    Raises
+    ------
+    ValueError
+        As `triangulate_ransac`.
+
+    See Also
+    --------
+    DetectorNoise.fit : Learns it from a truth, bias and shared errors included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import estimate_noise
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> rng = np.random.default_rng(0)
+    >>> points_2d = rig.project(rng.uniform(-100, 100, (500, 2, 3)))
+    >>> points_2d += rng.normal(0, 1, points_2d.shape) * [[1.0], [3.0]]
+    >>> estimate_noise(points_2d, rig).inlier_std.mean(axis=0).round()
+    array([1., 3.])
+    """
+    points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
+    return _estimated(points_2d, confidence, rig, estimate_sigma(points_2d, rig, confidence=confidence))
+
+
+def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma: Array) -> DetectorNoise:
+    """The noise of a recording whose cameras' sigma (n_cameras,) is known, by rounds of triangulation and estimate."""
+    n_cameras, n_frames, n_keypoints = points_2d.shape[:3]
+    rows = evenly_spread(n_frames, max(2, _NOISE_POINTS // max(n_keypoints, 1)))
+    part = points_2d[:, rows]
+    prior = np.empty((n_cameras, 0)) if confidence is None else confidence[:, rows].reshape(n_cameras, -1)
+    flat, shape = part.reshape(n_cameras, -1, 2), (len(rows), n_keypoints)
+    noise = None
+    for _ in range(_NOISE_ROUNDS):
+        if noise is None:
+            found = _solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
+            std = np.repeat(sigma[:, None], n_keypoints, axis=1)
+        else:
+            found, std = _solve_by_keypoint(flat, prior, rig, noise, None, 0.9, shared=False), noise.inlier_std
+        jacobian = rig.project_jacobian(found.points_3d)
+        spread = np.einsum("cnai,nij,cnaj->cn", jacobian, found.covariances_3d, jacobian)
+        leverage = np.nan_to_num(spread.reshape(n_cameras, *shape) / (2 * std[:, None] ** 2))
+        size = (jacobian**2).sum(axis=(2, 3)).reshape(n_cameras, *shape) / 2
+        pixels = np.sqrt(np.nan_to_num(present_median(size, axis=(0, 1)), nan=1.0))
+        residuals = (flat - rig.project(found.points_3d)).reshape(n_cameras, *shape, 2)
+        inliers = found.inliers.reshape(n_cameras, *shape)
+        noise = noise_of_residuals(residuals, inliers, leverage, np.where(pixels > 0, pixels, 1.0), sigma, rig)
+    assert noise is not None
+    return noise
 
 
 def estimate_sigma(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> Array:
@@ -285,6 +383,32 @@ def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: A
     )
     found.points_3d[:] += origin
     return found
+
+
+def _solve_by_keypoint(
+    flat: Array, prior: Array, rig: CameraRig, noise: DetectorNoise, threshold: Array | None, least: float, shared=True
+) -> _Solution:
+    """As `_solve` for points (n_cameras, n_frames n_keypoints, 2), each keypoint with its own noise."""
+    n_keypoints = noise.inlier_std.shape[1]
+    parts = []
+    for k in range(n_keypoints):
+        sigma = np.ascontiguousarray(noise.inlier_std[:, k])
+        limit = DEFAULT_THRESHOLD * sigma if threshold is None else threshold
+        own = prior[:, k::n_keypoints] if prior.size else prior
+        part = _solve(flat[:, k::n_keypoints], own, rig, sigma, limit, least)
+        if shared:
+            part.covariances_3d[:] += noise.shared_std[k] ** 2 * np.eye(3)
+        parts.append(part)
+    points_3d, covariances_3d, residuals, inliers, support, cosine = zip(*parts, strict=True)
+    n_cameras, n_points = flat.shape[:2]
+    return _Solution(
+        np.stack(points_3d, axis=1).reshape(n_points, 3),
+        np.stack(covariances_3d, axis=1).reshape(n_points, 3, 3),
+        np.stack(residuals, axis=2).reshape(n_cameras, n_points),
+        np.stack(inliers, axis=2).reshape(n_cameras, n_points),
+        np.stack(support, axis=1).reshape(n_points),
+        np.stack(cosine, axis=1).reshape(n_points),
+    )
 
 
 def camera_pairs(n_cameras: int) -> NDArray[np.int64]:

@@ -1,0 +1,127 @@
+"""The noise of a detector: learned from a truth, estimated from a recording, and what it does to error bars."""
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from benchmarks.real import MISPLACED
+from benchmarks.real_recordings import rat
+from muybridge.datasets import frame_times, views_dataset
+from muybridge.triangulate import DetectorNoise, estimate_noise, reconstruct, triangulate_ransac
+from tests.helpers import needs_shared
+
+
+def coverage(found, truth, level):
+    errors = found.points_3d - truth
+    known = np.isfinite(errors).all(axis=-1)
+    weighted = np.linalg.solve(found.covariances_3d[known], errors[known][..., None])[..., 0]
+    return (np.einsum("ni,ni->n", errors[known], weighted) < chi2.ppf(level, 3)).mean()
+
+
+@pytest.fixture(scope="module")
+def filmed(ring_rig):
+    """400 frames of five keypoints; the noise of the last is three times that of the others."""
+    rng = np.random.default_rng(5)
+    truth = rng.uniform(-80, 80, (400, 5, 3))
+    std = np.array([1.0, 1.0, 1.0, 1.0, 3.0])
+    return truth, ring_rig.project(truth) + std[:, None] * rng.standard_normal((6, 400, 5, 2)), std
+
+
+def test_planted_noise_is_learned_from_a_truth(ring_rig):
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(-80, 80, (600, 3, 3))
+    bias, std = rng.normal(0, 4, (6, 3, 2)), rng.uniform(1, 3, (6, 3))
+    points_2d = ring_rig.project(truth) + bias[:, None] + std[:, None, :, None] * rng.standard_normal((6, 600, 3, 2))
+    wrong = rng.random((6, 600, 3)) < 0.1
+    points_2d[wrong] += rng.normal(0, 60, (wrong.sum(), 2))
+    noise = DetectorNoise.fit(points_2d, truth, ring_rig)
+    np.testing.assert_allclose(noise.bias, bias, atol=0.4)
+    np.testing.assert_allclose(noise.inlier_std, std, rtol=0.12)
+    np.testing.assert_allclose(noise.outlier_probability, 0.1, atol=0.04)
+    assert np.abs(noise.correlation).max() < 0.1
+
+
+def test_a_displacement_that_all_views_share_is_learned_from_a_truth(ring_rig):
+    rng = np.random.default_rng(2)
+    truth = rng.uniform(-80, 80, (2000, 1, 3))
+    labelled = truth + rng.normal(0, 4.0, truth.shape)
+    points_2d = ring_rig.project(labelled) + rng.standard_normal((6, 2000, 1, 2))
+    noise = DetectorNoise.fit(points_2d, truth, ring_rig)
+    np.testing.assert_allclose(noise.shared_std, 4.0, rtol=0.1)
+    found = triangulate_ransac(points_2d, ring_rig, noise=noise)
+    assert 0.92 < coverage(found, truth, 0.95) < 0.98
+    assert coverage(triangulate_ransac(points_2d, ring_rig), truth, 0.95) < 0.5
+
+
+def test_the_noise_of_each_keypoint_is_estimated_from_the_recording(filmed, ring_rig):
+    truth, points_2d, std = filmed
+    noise = estimate_noise(points_2d, ring_rig)
+    np.testing.assert_allclose(noise.inlier_std, np.broadcast_to(std, (6, 5)), rtol=0.12)
+    assert noise.shared_std.max() < 0.1
+    assert 0.93 < coverage(triangulate_ransac(points_2d, ring_rig, noise=noise), truth, 0.95) < 0.97
+
+
+def test_a_constant_error_per_view_counts_for_what_all_views_may_share(ring_rig):
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(-80, 80, (300, 4, 3))
+    points_2d = ring_rig.project(truth) + rng.normal(0, 3, (6, 1, 4, 2)) + rng.standard_normal((6, 300, 4, 2))
+    plain, known = (estimate_noise(points_2d - offset, ring_rig) for offset in (0.0, rng.normal(0, 1e-9, (6, 1, 4, 2))))
+    np.testing.assert_allclose(plain.shared_std, known.shared_std, rtol=1e-3)
+    assert (plain.shared_std > 0.5).all()  # mm; 3 px are about 2.5 mm there
+
+
+def test_noise_survives_its_file_and_follows_the_cameras(filmed, ring_rig, tmp_path):
+    _, points_2d, _ = filmed
+    noise = estimate_noise(points_2d, ring_rig)
+    noise.save(tmp_path / "noise.npz")
+    again = DetectorNoise.load(tmp_path / "noise.npz")
+    for name in ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std", "correlation"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(noise, name))
+    part = noise.for_rig(ring_rig.subset(["cam_4", "cam_1"]), 5)
+    np.testing.assert_array_equal(part.inlier_std, noise.inlier_std[[4, 1]])
+
+
+def test_what_is_wrong_with_a_noise_is_said(filmed, ring_rig, tmp_path):
+    truth, points_2d, _ = filmed
+    noise = estimate_noise(points_2d, ring_rig)
+    with pytest.raises(ValueError, match="is that of 5 keypoints, the recording has 2"):
+        triangulate_ransac(points_2d[:, :, :2], ring_rig, noise=noise)
+    with pytest.raises(ValueError, match="noise= needs points_2d of shape"):
+        triangulate_ransac(points_2d, ring_rig, noise=noise, sigma=1.0)
+    other = DetectorNoise(
+        ("a", "b"), *(np.ones((2, 5, *extra)) for extra in ((2,), (), (), ())), np.ones(5), np.ones(5)
+    )
+    with pytest.raises(ValueError, match=r"knows the cameras \['a', 'b'\]"):
+        triangulate_ransac(points_2d, ring_rig, noise=other)
+    with pytest.raises(ValueError, match="no observation has a true 3D point"):
+        DetectorNoise.fit(points_2d, np.full_like(truth, np.nan), ring_rig)
+    with pytest.raises(ValueError, match="do not fit together"):
+        DetectorNoise.fit(points_2d, truth[:10], ring_rig)
+    (tmp_path / "empty.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="does not hold the noise of a detector"):
+        DetectorNoise.load(tmp_path / "empty.npz")
+
+
+@pytest.mark.shared
+@needs_shared
+def test_regions_of_a_real_rat_hold_the_motion_capture():
+    recording = rat()
+    parts = (recording.points_2d, recording.rig)
+    found = triangulate_ransac(*parts, noise=estimate_noise(*parts))
+    counted = [k for k, name in enumerate(recording.skeleton.keypoints) if name not in MISPLACED]
+    errors = found.points_3d[:, counted] - recording.truth[:, counted]
+    known = np.isfinite(errors).all(axis=-1)
+    spread = found.covariances_3d[:, counted][known]
+    squares = np.einsum("ni,ni->n", errors[known], np.linalg.solve(spread, errors[known][..., None])[..., 0])
+    assert 0.86 < (squares < chi2.ppf(0.95, 3)).mean() < 0.98
+    assert 0.4 < (squares < chi2.ppf(0.5, 3)).mean() < 0.72
+
+
+def test_reconstruct_takes_the_noise(filmed, ring_rig):
+    truth, points_2d, _ = filmed
+    times = frame_times(len(truth), 100)
+    views = views_dataset(points_2d, cameras=ring_rig.names, keypoints=list("abcde"), times=times)
+    noise = estimate_noise(views, ring_rig)
+    pose = reconstruct(views, ring_rig, method="ransac", noise=noise)
+    found = triangulate_ransac(views, ring_rig, noise=noise)
+    np.testing.assert_array_equal(pose["covariance"].values, found.covariances_3d)

@@ -1,0 +1,369 @@
+"""The noise of a detector per camera and keypoint: learned from a truth, or estimated from the recording itself.
+
+The error of a keypoint in a camera is, in pixels, the sum of a constant part (the label lies elsewhere than the
+marker), a part that lasts for some frames and a part that is new in every frame; with a probability of its own it is an
+outlier. The place that is labelled may also differ from the true one in all views alike: a displacement in space, which
+no residual shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...datasets.atomic_files import atomic_write
+from ...numerics.arrays import Array
+from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
+from .input_checks import check_points_2d, from_views
+
+_FORMAT = 1
+_ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
+_ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
+_PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as
+_PRIOR_MEANS = 4.0  # means of residuals, one per camera and axis, that the pooled constant part counts as
+_LEAST_STD = 1e-3  # pixels
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorNoise:
+    """Errors of a detector per camera and keypoint.
+
+    Parameters
+    ----------
+    cameras : tuple of str
+        Names in the order of the camera axis.
+    bias : ndarray, shape (n_cameras, n_keypoints, 2), pixels
+        Mean error of an inlier.
+    inlier_std : ndarray, shape (n_cameras, n_keypoints), pixels
+        Standard deviation of an inlier's coordinate about the bias.
+    outlier_probability : ndarray, shape (n_cameras, n_keypoints), 0-1
+        Share of the observations that are outliers.
+    outlier_std : ndarray, shape (n_cameras, n_keypoints), pixels
+        Standard deviation of an outlier's coordinate.
+    shared_std : ndarray, shape (n_keypoints,), world units
+        Standard deviation, along each axis, of the displacement that all views have in common.
+    correlation : ndarray, shape (n_keypoints,), -1 to 1
+        Correlation of the errors of inliers in consecutive frames; NaN where it is not known.
+    keypoints : tuple of str, optional
+        Names in the order of the keypoint axis; None: the order alone counts.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a standard deviation is not positive, or a probability lies outside 0 to 1.
+
+    See Also
+    --------
+    triangulate_ransac : Takes it as ``noise=``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = DetectorNoise(
+    ...     ("left", "right"), np.zeros((2, 1, 2)), np.full((2, 1), 2.0), np.full((2, 1), 0.05), np.full((2, 1), 50.0),
+    ...     np.array([0.5]), np.array([0.8]))
+    >>> noise.inlier_std.ravel()
+    array([2., 2.])
+    """
+
+    cameras: tuple[str, ...]
+    bias: Array
+    inlier_std: Array
+    outlier_probability: Array
+    outlier_std: Array
+    shared_std: Array
+    correlation: Array
+    keypoints: tuple[str, ...] | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "cameras", tuple(str(name) for name in self.cameras))
+        if self.keypoints is not None:
+            object.__setattr__(self, "keypoints", tuple(str(name) for name in self.keypoints))
+        inlier = np.asarray(self.inlier_std, dtype=float)
+        if inlier.ndim != 2 or len(inlier) != len(self.cameras):
+            raise ValueError(
+                f"inlier_std has shape {inlier.shape}; expected ({len(self.cameras)} cameras, n_keypoints)"
+            )
+        n_keypoints = inlier.shape[1]
+        if self.keypoints is not None and len(self.keypoints) != n_keypoints:
+            raise ValueError(f"there are {len(self.keypoints)} keypoint names for {n_keypoints} keypoints")
+        shapes = dict.fromkeys(_ARRAYS, inlier.shape) | {
+            "bias": (*inlier.shape, 2),
+            "shared_std": (n_keypoints,),
+            "correlation": (n_keypoints,),
+        }
+        for name, shape in shapes.items():
+            values = np.array(getattr(self, name), dtype=float)
+            if values.shape != shape:
+                raise ValueError(f"{name} has shape {values.shape}, expected {shape}")
+            if name != "correlation" and not np.isfinite(values).all():
+                raise ValueError(f"{name} holds values that are not finite")
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+        if (self.inlier_std <= 0).any() or (self.outlier_std <= 0).any() or (self.shared_std < 0).any():
+            raise ValueError("standard deviations of inliers and outliers must be positive, shared ones not negative")
+        if (self.outlier_probability < 0).any() or (self.outlier_probability > 1).any():
+            raise ValueError("outlier_probability must lie between 0 and 1")
+
+    @classmethod
+    def fit(cls, points_2d: Any, points_3d: Array, rig: CameraRig) -> DetectorNoise:
+        """Learn the noise from frames whose true 3D points are known: labelled frames or motion capture.
+
+        Expectation-maximisation of two Gaussians per camera and keypoint, the outliers the wider one; each camera's and
+        keypoint's values are drawn towards the pooled ones where there are few frames.
+
+        Parameters
+        ----------
+        points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+            Detections, NaN where missing; or a views dataset.
+        points_3d : ndarray, shape (n_frames, n_keypoints, 3), world units
+            True points, NaN where unknown.
+        rig : CameraRig
+            The calibrated cameras.
+
+        Returns
+        -------
+        DetectorNoise
+            The noise of this detector.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, or no observation has a true point.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from muybridge.cameras import Camera, CameraRig
+        >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+        >>> pair = [Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 200)]
+        >>> rig = CameraRig(tuple(pair))
+        >>> rng = np.random.default_rng(0)
+        >>> points_3d = rng.uniform(-100, 100, (300, 2, 3))
+        >>> points_2d = rig.project(points_3d) + [3.0, 0.0] + rng.normal(0, 2, (2, 300, 2, 2))
+        >>> noise = DetectorNoise.fit(points_2d, points_3d, rig)
+        >>> noise.inlier_std.round(), float(noise.bias[0, 0, 0].round())
+        (array([[2., 2.],
+               [2., 2.]]), 3.0)
+        """
+        points_2d, keypoints = from_views(points_2d, rig, keypoints=None)
+        points_2d = check_points_2d(points_2d, rig, 1)
+        points_3d = np.asarray(points_3d, dtype=float)
+        if points_2d.ndim != 4 or points_3d.shape != (*points_2d.shape[1:3], 3):
+            raise ValueError(
+                f"points_2d of shape {points_2d.shape} and points_3d of shape {points_3d.shape} do not fit together:"
+                " expected (n_cameras, n_frames, n_keypoints, 2) and (n_frames, n_keypoints, 3)"
+            )
+        residuals = points_2d - rig.project(points_3d)
+        if not np.isfinite(residuals).all(axis=-1).any():
+            raise ValueError(
+                "no observation has a true 3D point; give labelled frames or motion capture of the same rig"
+            )
+        bias, inlier, share, outlier, weight = _two_gaussians(residuals)
+        centred = np.where((weight > 0.5)[..., None], residuals - bias[:, None], np.nan)
+        correlation = _lag_correlation(centred)
+        return cls(rig.names, bias, inlier, share, outlier, _common_displacement(centred, points_3d, rig), correlation,
+                   keypoints)  # fmt: skip
+
+    def for_rig(self, rig: CameraRig, n_keypoints: int) -> DetectorNoise:
+        """The noise of the cameras of a rig, in its order.
+
+        Parameters
+        ----------
+        rig : CameraRig
+            Cameras that the noise was learned for.
+        n_keypoints : int
+            Of the recording.
+
+        Returns
+        -------
+        DetectorNoise
+            With the cameras of the rig only.
+
+        Raises
+        ------
+        ValueError
+            If the noise is that of other cameras or of another number of keypoints.
+        """
+        missing = [name for name in rig.names if name not in self.cameras]
+        if missing:
+            raise ValueError(f"the noise knows the cameras {list(self.cameras)}, not {missing}; fit it for this rig")
+        if self.inlier_std.shape[1] != n_keypoints:
+            raise ValueError(
+                f"the noise is that of {self.inlier_std.shape[1]} keypoints, the recording has {n_keypoints}"
+            )
+        rows = [self.cameras.index(name) for name in rig.names]
+        own = {name: getattr(self, name)[rows] for name in _ARRAYS if name != "shared_std"}
+        return replace(self, cameras=rig.names, **own)
+
+    def save(self, path: str | Path) -> None:
+        """Write to an .npz file of plain arrays, atomically.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file; one that exists is replaced.
+        """
+        names = np.array(self.keypoints or (), dtype=np.str_)
+        with atomic_write(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(
+                file, format=_FORMAT, cameras=np.array(self.cameras, dtype=np.str_), keypoints=names,
+                correlation=self.correlation, **{name: getattr(self, name) for name in _ARRAYS},
+            )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path) -> DetectorNoise:
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The .npz file.
+
+        Returns
+        -------
+        DetectorNoise
+            The noise.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold the noise of a detector.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = {name: file[name] for name in file.files}
+            names = tuple(str(name) for name in content["keypoints"]) or None
+            cameras = tuple(str(name) for name in content["cameras"])
+            arrays = {name: content[name] for name in (*_ARRAYS, "correlation")}
+        except (KeyError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {error}") from error
+        return cls(cameras=cameras, keypoints=names, **arrays)
+
+
+def noise_of_residuals(
+    residuals: Array, inliers: NDArray[np.bool_], leverage: Array, pixels_per_unit: Array, sigma: Array, rig: CameraRig
+) -> DetectorNoise:
+    """The noise that explains the residuals of robustly triangulated points.
+
+    Parameters
+    ----------
+    residuals : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
+    inliers, leverage : ndarray, shape (n_cameras, n_frames, n_keypoints)
+        Which views the points rest on, and the share of its residual that each view takes away.
+    pixels_per_unit : ndarray, shape (n_keypoints,)
+        Root mean square of the pixels that a displacement by a world unit across the line of sight makes.
+    sigma : ndarray, shape (n_cameras,), pixels
+        Standard deviation of an inlier's coordinate over all keypoints.
+    """
+    seen = inliers & np.isfinite(residuals).all(axis=-1)
+    leverage = np.clip(np.where(seen, leverage, 0.0), 0.0, 0.95)
+    freedom = np.where(seen, 2 * (1 - leverage), 0.0).sum(axis=1)
+    squares = np.where(seen, (residuals**2).sum(axis=-1), 0.0).sum(axis=1)
+    variance = squares / np.maximum(freedom, 1e-9)
+    inlier_residuals = np.where(seen[..., None], residuals, np.nan)
+    correlation = _lag_correlation(inlier_residuals)
+    # errors that last count less: the effective number of an autoregressive process
+    lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
+    independent = freedom * (1 - lasting) / (1 + lasting)
+    camera = sigma[:, None] ** 2
+    ratio = (_PRIOR_WEIGHT + (variance / camera * independent).sum(axis=0)) / (_PRIOR_WEIGHT + independent.sum(axis=0))
+    pooled = camera * ratio
+    variance = (_PRIOR_WEIGHT * pooled + independent * variance) / (_PRIOR_WEIGHT + independent)
+    constant = _constant_std(inlier_residuals, leverage)
+    found = np.isfinite(residuals).all(axis=-1)
+    share = (1 + (found & ~inliers).sum(axis=1)) / (_PRIOR_WEIGHT + found.sum(axis=1))
+    outlier = present_median(np.where(found & ~inliers, np.linalg.norm(residuals, axis=-1), np.nan), axis=1)
+    outlier = np.where(np.isfinite(outlier), outlier / RAYLEIGH_MEDIAN, 0.0)
+    std = np.maximum(np.sqrt(variance), _LEAST_STD)
+    return DetectorNoise(
+        cameras=rig.names,
+        bias=np.zeros((*std.shape, 2)),
+        inlier_std=std,
+        outlier_probability=np.clip(share, 0.0, 1.0),
+        outlier_std=np.maximum(outlier, 5 * std),
+        shared_std=np.minimum(constant, std.mean(axis=0)) / pixels_per_unit,
+        correlation=correlation,
+    )
+
+
+def _lag_correlation(residuals: Array) -> Array:
+    """(n_keypoints,) correlation of residuals (n_cameras, n_frames, n_keypoints, 2) with those a frame later."""
+    now, after = residuals[:, :-1], residuals[:, 1:]
+    both = np.isfinite(now) & np.isfinite(after)
+    product = np.where(both, now * after, 0.0).sum(axis=(0, 1, 3))
+    power = 0.5 * np.where(both, now**2 + after**2, 0.0).sum(axis=(0, 1, 3))
+    return np.where(power > 0, product / np.where(power > 0, power, 1.0), np.nan)
+
+
+def _constant_std(residuals: Array, leverage: Array) -> Array:
+    """(n_keypoints,) standard deviation over the cameras of the residual that never changes, pixels.
+
+    The product of the mean residuals of both halves of the recording: what does not last has no part in it.
+    """
+    middle = residuals.shape[1] // 2
+    halves = []
+    for part in (residuals[:, :middle], residuals[:, middle:]):
+        n = np.isfinite(part).sum(axis=1)
+        halves.append(np.where(n > 2, np.where(np.isfinite(part), part, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan))
+    kept = 1 - present_median(np.where(np.isfinite(residuals[..., 0]), leverage, np.nan), axis=1)
+    product = halves[0] * halves[1] / kept[..., None]
+    known = np.asarray(np.isfinite(product))
+    n = known.sum(axis=(0, 2))
+    total = np.where(known, product, 0.0).sum(axis=(0, 2))
+    pooled = max(float(total.sum()) / max(int(n.sum()), 1), 0.0)
+    return np.sqrt(np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0))
+
+
+def _two_gaussians(residuals: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """(bias, inlier std, outlier share, outlier std, inlier probability) of residuals (C, n_frames, K, 2), by EM."""
+    known = np.asarray(np.isfinite(residuals).all(axis=-1))
+    values = np.where(known[..., None], residuals, 0.0)
+    n = known.sum(axis=1)
+    bias = np.nan_to_num(present_median(np.where(known[..., None], residuals, np.nan), axis=1))
+    away = np.where(known, np.linalg.norm(values - bias[:, None], axis=-1), np.nan)
+    inlier = np.nan_to_num(present_median(away, axis=1)) / RAYLEIGH_MEDIAN
+    pooled = max(float(present_median(away)) / RAYLEIGH_MEDIAN, _LEAST_STD)
+    inlier = np.where(n > 0, np.maximum(inlier, 0.1 * pooled), pooled)
+    outlier, share = np.full_like(inlier, 10 * pooled), np.full_like(inlier, 0.1)
+    weight = known.astype(float)
+    for _ in range(_ITERATIONS):
+        square = ((values - bias[:, None]) ** 2).sum(axis=-1)
+        log_in = np.log1p(-share)[:, None] - 2 * np.log(inlier)[:, None] - 0.5 * square / inlier[:, None] ** 2
+        log_out = np.log(share)[:, None] - 2 * np.log(outlier)[:, None] - 0.5 * square / outlier[:, None] ** 2
+        weight = np.where(known, 1 / (1 + np.exp(np.clip(log_out - log_in, -700, 700))), 0.0)
+        total = weight.sum(axis=1)
+        bias = (weight[..., None] * values).sum(axis=1) / (total + 1e-9)[..., None]
+        square = ((values - bias[:, None]) ** 2).sum(axis=-1)
+        inlier = np.sqrt((_PRIOR_WEIGHT * pooled**2 + (weight * square).sum(axis=1)) / (_PRIOR_WEIGHT + 2 * total))
+        far = (np.where(known, 1 - weight, 0.0) * square).sum(axis=1)
+        outlier = np.sqrt((_PRIOR_WEIGHT * (10 * pooled) ** 2 + far) / (_PRIOR_WEIGHT + 2 * (n - total)))
+        outlier = np.maximum(outlier, 2 * inlier)
+        share = np.clip((1 + n - total) / (_PRIOR_WEIGHT + n), 1e-3, 1 - 1e-3)
+    return bias, np.maximum(inlier, _LEAST_STD), share, outlier, weight
+
+
+def _common_displacement(residuals: Array, points_3d: Array, rig: CameraRig) -> Array:
+    """(n_keypoints,) standard deviation along an axis of the displacement in space that residuals of all views share.
+
+    The least-squares displacement of each point, less what independent errors of the views explain of it.
+    """
+    jacobian = rig.project_jacobian(points_3d)
+    known = np.asarray(np.isfinite(residuals).all(axis=-1)) & np.isfinite(jacobian).all(axis=(-1, -2))
+    J, r = np.where(known[..., None, None], jacobian, 0.0), np.where(known[..., None], residuals, 0.0)
+    H = np.einsum("ctkai,ctkaj->tkij", J, J)
+    enough = (known.sum(axis=0) >= 3) & (np.linalg.det(H) > 0)
+    inverse = np.linalg.inv(np.where(enough[..., None, None], H, np.eye(3)))
+    displacement = np.einsum("tkij,ctkai,ctka->tki", inverse, J, r)
+    left = np.where(known[..., None], r - np.einsum("ctkai,tki->ctka", J, displacement), 0.0)
+    n_free = np.maximum(2 * known.sum(axis=0) - 3, 1)
+    own = (left**2).sum(axis=(0, 3)) / n_free  # pixels squared
+    explained = own * inverse.trace(axis1=-2, axis2=-1) / 3
+    size = np.where(enough, np.linalg.norm(displacement, axis=-1) / (np.sqrt(3) * 0.888), np.nan)  # median of chi (3)
+    excess = present_median(size, axis=0) ** 2 - present_median(np.where(enough, explained, np.nan), axis=0)
+    return np.sqrt(np.maximum(np.nan_to_num(excess), 0.0))
