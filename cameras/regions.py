@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
-from ..datasets import DatasetError, check_views
 from ..numerics.arrays import Array
 from .camera import Camera
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,10 @@ def split_views(views: xr.Dataset, camera: str, parts: Mapping[str, Mapping[str,
     >>> split["view"].values.tolist(), split["keypoint"].values.tolist()
     (['top', 'bottom'], ['paw'])
     """
+    import xarray as xr  # 40 MB that cameras and calibration do without
+
+    from ..datasets import DatasetError, check_views
+
     views = check_views(views)
     names = [str(name) for name in views["view"].values]
     if camera not in names:

@@ -183,6 +183,11 @@ def test_importing_loads_neither_torch_nor_jax(tmp_path, statement):
     assert result.stdout.strip() == "[]", result.stderr
 
 
+def test_calibration_loads_no_xarray(tmp_path):
+    code = "import muybridge.calibration, sys; print([m for m in ('xarray', 'pandas') if m in sys.modules])"
+    assert run_python(code, tmp_path).stdout.strip() == "[]"
+
+
 def test_the_bare_package_loads_nothing_heavy(tmp_path):
     code = "import muybridge, sys; print([m for m in ('numpy', 'numba', 'cv2', 'xarray') if m in sys.modules])"
     assert run_python(code, tmp_path).stdout.strip() == "[]"
