@@ -95,6 +95,9 @@ def framewise_pieces(
         raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {sorted(METHODS)}")
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
+    if options.get("noise") is not None:  # the stretches are arrays without names
+        names = tuple(str(name) for name in views["keypoint"].values)
+        options = options | {"noise": options["noise"].for_recording(rig, len(names), names)}
     sigma = noise(views, rig)
     interval = 1.0 / fps_of(views)
     # without a window at least three frames

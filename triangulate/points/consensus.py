@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ...numerics.robust_scale import efficient_sigma, median_sigma, present_medi
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
 from .detector_noise import DetectorNoise, noise_of_residuals
-from .input_checks import centred_arrays, check_observations
+from .input_checks import centred_arrays, check_observations, from_views
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
@@ -152,6 +152,7 @@ def triangulate_ransac(
     >>> found.inliers[:, 0, 0], found.points_3d.round(3)
     (array([ True, False,  True]), array([[[10., 20., 30.]]]))
     """
+    _, keypoints = from_views(points_2d, rig, keypoints=None)
     points_2d, confidence = check_observations(points_2d, rig, confidence)
     if not 0 <= min_confidence < 1:
         raise ValueError(f"min_confidence must be a probability of at least 0 and below 1, got {min_confidence}")
@@ -161,7 +162,7 @@ def triangulate_ransac(
     if noise is not None and (sigma is not None or points_2d.ndim != 4):
         raise ValueError("noise= needs points_2d of shape (n_cameras, n_frames, n_keypoints, 2) and no sigma=")
     if noise is not None:
-        noise = noise.for_rig(rig, points_2d.shape[2])
+        noise = noise.for_recording(rig, points_2d.shape[2], keypoints)
         spread = np.sqrt((noise.inlier_std**2).mean(axis=1))
         if confidence is None:
             prior = np.array(np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:3]))
@@ -232,8 +233,10 @@ def estimate_noise(points_2d: Any, rig: CameraRig, *, confidence: Array | None =
     >>> estimate_noise(points_2d, rig).inlier_std.mean(axis=0).round()
     array([1., 3.])
     """
+    _, keypoints = from_views(points_2d, rig, keypoints=None)
     points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
-    return _estimated(points_2d, confidence, rig, estimate_sigma(points_2d, rig, confidence=confidence))
+    noise = _estimated(points_2d, confidence, rig, estimate_sigma(points_2d, rig, confidence=confidence))
+    return replace(noise, keypoints=keypoints)
 
 
 def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma: Array) -> DetectorNoise:

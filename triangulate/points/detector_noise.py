@@ -48,7 +48,7 @@ class DetectorNoise:
     shared_std : ndarray, shape (n_keypoints,), world units
         Standard deviation, along each axis, of the displacement that all views have in common.
     correlation : ndarray, shape (n_keypoints,), -1 to 1
-        Correlation of the errors of inliers in consecutive frames; NaN where it is not known.
+        Correlation of the errors of inliers in consecutive frames of those it was learned from; NaN where unknown.
     keypoints : tuple of str, optional
         Names in the order of the keypoint axis; None: the order alone counts.
 
@@ -170,8 +170,10 @@ class DetectorNoise:
         return cls(rig.names, bias, inlier, share, outlier, _common_displacement(centred, points_3d, rig), correlation,
                    keypoints)  # fmt: skip
 
-    def for_rig(self, rig: CameraRig, n_keypoints: int) -> DetectorNoise:
-        """The noise of the cameras of a rig, in its order.
+    def for_recording(
+        self, rig: CameraRig, n_keypoints: int, keypoints: tuple[str, ...] | None = None
+    ) -> DetectorNoise:
+        """The noise of the cameras of a rig and the keypoints of a recording, in their order, matched by name.
 
         Parameters
         ----------
@@ -179,27 +181,35 @@ class DetectorNoise:
             Cameras that the noise was learned for.
         n_keypoints : int
             Of the recording.
+        keypoints : tuple of str, optional
+            Names of the recording's keypoints; None, or a noise without names: the order alone counts.
 
         Returns
         -------
         DetectorNoise
-            With the cameras of the rig only.
+            With the cameras of the rig and the keypoints of the recording only.
 
         Raises
         ------
         ValueError
-            If the noise is that of other cameras or of another number of keypoints.
+            If the noise is that of other cameras or of other keypoints.
         """
         missing = [name for name in rig.names if name not in self.cameras]
         if missing:
             raise ValueError(f"the noise knows the cameras {list(self.cameras)}, not {missing}; fit it for this rig")
-        if self.inlier_std.shape[1] != n_keypoints:
+        named = keypoints is not None and self.keypoints is not None
+        unknown = [name for name in keypoints or () if named and name not in (self.keypoints or ())]
+        if unknown:
+            raise ValueError(f"the noise knows the keypoints {list(self.keypoints or ())}, not {unknown}")
+        if not named and self.inlier_std.shape[1] != n_keypoints:
             raise ValueError(
                 f"the noise is that of {self.inlier_std.shape[1]} keypoints, the recording has {n_keypoints}"
             )
         rows = [self.cameras.index(name) for name in rig.names]
-        own = {name: getattr(self, name)[rows] for name in _ARRAYS if name != "shared_std"}
-        return replace(self, cameras=rig.names, **own)
+        columns = [(self.keypoints or ()).index(name) for name in keypoints or ()] if named else slice(None)
+        own = {name: getattr(self, name)[rows][:, columns] for name in _ARRAYS if name != "shared_std"}
+        own |= {"shared_std": self.shared_std[columns], "correlation": self.correlation[columns]}
+        return replace(self, cameras=rig.names, keypoints=keypoints or self.keypoints, **own)
 
     def save(self, path: str | Path) -> None:
         """Write to an .npz file of plain arrays, atomically.

@@ -77,7 +77,7 @@ def test_noise_survives_its_file_and_follows_the_cameras(filmed, ring_rig, tmp_p
     again = DetectorNoise.load(tmp_path / "noise.npz")
     for name in ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std", "correlation"):
         np.testing.assert_array_equal(getattr(again, name), getattr(noise, name))
-    part = noise.for_rig(ring_rig.subset(["cam_4", "cam_1"]), 5)
+    part = noise.for_recording(ring_rig.subset(["cam_4", "cam_1"]), 5)
     np.testing.assert_array_equal(part.inlier_std, noise.inlier_std[[4, 1]])
 
 
@@ -125,3 +125,22 @@ def test_reconstruct_takes_the_noise(filmed, ring_rig):
     pose = reconstruct(views, ring_rig, method="ransac", noise=noise)
     found = triangulate_ransac(views, ring_rig, noise=noise)
     np.testing.assert_array_equal(pose["covariance"].values, found.covariances_3d)
+
+
+def test_keypoints_of_the_noise_are_matched_by_name(filmed, ring_rig):
+    truth, points_2d, _ = filmed
+    times, names = frame_times(len(truth), 100), list("abcde")
+    views = views_dataset(points_2d, cameras=ring_rig.names, keypoints=names, times=times)
+    noise = estimate_noise(views, ring_rig)
+    turned = views.isel(keypoint=[4, 2, 0])
+    expected = triangulate_ransac(views, ring_rig, noise=noise).covariances_3d[:, [4, 2, 0]]
+    np.testing.assert_array_equal(triangulate_ransac(turned, ring_rig, noise=noise).covariances_3d, expected)
+    pose = reconstruct(turned, ring_rig, method="ransac", noise=noise)
+    np.testing.assert_array_equal(pose["covariance"].values, expected)
+    with pytest.raises(ValueError, match=r"knows the keypoints .* not \['tail'\]"):
+        triangulate_ransac(turned.assign_coords(keypoint=["e", "c", "tail"]), ring_rig, noise=noise)
+
+
+def test_one_frame_is_enough_for_an_estimate_of_the_noise(filmed, ring_rig):
+    _, points_2d, _ = filmed
+    assert (estimate_noise(points_2d[:, :1], ring_rig).shared_std == 0).all()
