@@ -6,6 +6,7 @@ rat: real detections, motion-capture truth, a prior trained elsewhere. mouse: re
 cameras, noise drawn from `DetectorErrors` below with the rat's sizes. dog: motion capture through six fisheye cameras 3
 to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half of them left/right swaps. fly: three real
 detectors, no truth: each camera is predicted from the others. Times are the second of two runs (no compilation).
+The frame rates of the rat (120 Hz) and of the fly (300 Hz) are assumed: the recordings do not state them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from muybridge.datasets import Skeleton
 from muybridge.triangulate import PosePrior
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
-RAT_FPS = 120.0  # Hz; frames of the rat's recording are consecutive video frames
+RAT_FPS = 120.0  # Hz, assumed: the recording does not state its frame rate
 
 
 @dataclass(frozen=True, eq=False)
