@@ -1,17 +1,15 @@
 """Every documented option of the public functions of kinematics and timeseries works; an unknown one is refused."""
 
-import inspect
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
-from numpydoc.docscrape import NumpyDocString
 
 from muybridge import kinematics, timeseries
 from muybridge.datasets import DatasetError, Skeleton, pose_dataset
 from muybridge.kinematics import Gait, Joint
+from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
 # parts whose functions are still to be called with all their options
 PENDING = {
@@ -135,26 +133,15 @@ CALLS = {
 FUNCTIONS = [(part, name) for part, calls in CALLS.items() for name in calls]
 
 
-def options_of(function):
-    """Names of the parameters that have a default."""
-    return {p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty}
-
-
 @pytest.mark.parametrize("part", list(CALLS), ids=lambda part: part.__name__)
 def test_every_public_function_is_called(part):
-    functions = {name for name in part.__all__ if inspect.isroutine(getattr(part, name))}
-    assert functions == set(CALLS[part])
+    assert_all_functions_are_called(part, CALLS[part])
     assert part.__name__.rpartition(".")[2] not in PENDING
 
 
 @pytest.mark.parametrize(("part", "name"), FUNCTIONS)
 def test_every_documented_option_can_be_given(part, name):
-    function, calls = getattr(part, name), CALLS[part][name]
-    documented = {entry.name for entry in NumpyDocString(inspect.getdoc(function))["Parameters"]}
-    assert options_of(function) <= documented
-    assert options_of(function) <= {option for _, options in calls for option in options}
-    for arguments, options in calls:
-        assert function(*arguments, **options) is not None
+    assert_options_can_be_given(getattr(part, name), CALLS[part][name])
 
 
 LABELLED = [
