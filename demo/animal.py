@@ -86,6 +86,7 @@ class Leg:
 
 
 TRUNK = Trunk()
+# mm and degrees: proportions of a domestic cat, larger by a third so that the keypoints are apart in the pictures
 LEGS = {
     "fore": Leg((78.0, 82.0, 52.0), (-4.0, 38.0, -80.0), 62.0, (0.0, 0.15, 0.29, 0.45, 0.62, 0.82, 1.0),
                 (-18.0, 8.0, 42.0, 105.0, 112.0, 10.0, -18.0)),

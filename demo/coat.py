@@ -18,19 +18,19 @@ from scipy.spatial import cKDTree
 from ..numerics.arrays import Array
 from .animal import Gallop, Motion, gallop
 
-Colour = tuple[int, int, int]  # BGR
-TAN: Colour = (78, 140, 196)  # blue green red, 0-255, as the others
-CREAM: Colour = (176, 205, 222)
-BROWN: Colour = (46, 66, 98)
-FAWN: Colour = (132, 178, 214)
-RUST: Colour = (52, 92, 138)
-DARK: Colour = (30, 36, 46)
-WHITE: Colour = (222, 232, 238)
-PINK: Colour = (84, 84, 120)
-COLLAR: Colour = (40, 36, 176)
-ORANGE: Colour = (30, 120, 228)
-ROSE: Colour = (128, 112, 206)
-CHESTNUT: Colour = (34, 54, 122)
+Colour = tuple[int, int, int]  # blue, green, red, 0-255
+TAN: Colour = (78, 140, 196)  # back of trunk, head and upper legs: warm against the grey mat
+CREAM: Colour = (176, 205, 222)  # belly and the patch over the tail, lighter than the back as on most mammals
+BROWN: Colour = (46, 66, 98)  # bracelets of the left fore leg: dark on white
+FAWN: Colour = (132, 178, 214)  # shoulder and hip of the left side
+RUST: Colour = (52, 92, 138)  # shoulder and hip of the right side, darker than the left's
+DARK: Colour = (30, 36, 46)  # saddle, eyes, nose and rings: the strongest edges
+WHITE: Colour = (222, 232, 238)  # left legs, and marks on the dark right fore leg
+PINK: Colour = (84, 84, 120)  # inside of the ears
+COLLAR: Colour = (40, 36, 176)  # red, which no other part has: it marks the neck
+ORANGE: Colour = (30, 120, 228)  # bracelets and paw of the left hind leg
+ROSE: Colour = (128, 112, 206)  # paw of the right hind leg
+CHESTNUT: Colour = (34, 54, 122)  # right legs
 N_TAIL = 5  # round cones of the tail
 # of each leg, the colours of its bracelets and of its paw
 _MARKS = {

@@ -16,7 +16,7 @@ from .coat import Coat
 Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]  # (height, width, 3), BGR
 SIZE = (1280, 720)  # pixels of every camera
-# direction towards the light
+# unit vector towards the light, from above and aside: every camera sees lit and shaded sides
 LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
 NOISE = 1.8  # grey levels, standard deviation
 # the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
@@ -25,6 +25,7 @@ MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
 # a triangle about the middle of a pixel, pixels: where rays are cast
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
 _SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side
+# all round the animal and above it; no two lenses alike. Angles in degrees, lengths in mm, focal lengths in pixels
 _CAMERAS = {
     #        azimuth, distance, height (mm), aim (mm), focal, aspect, principal point, distortion
     "north": (90, 1420, 700, (20, -10, 60), 1180, 1.0015, (648, 352), (-0.21, 0.060, 0.0006, -0.0004)),

@@ -20,9 +20,6 @@ PENDING = {
     "calibration",
     "pose2d",
     "triangulate",
-    "report",
-    "demo",
-    "session",
 }
 
 NAMES = ["tail", "neck", "left", "right", "paw"]

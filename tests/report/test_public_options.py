@@ -1,0 +1,36 @@
+"""Every documented option of the report's functions works."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from muybridge import report
+from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
+
+AX = Figure().add_subplot()
+RNG = np.random.default_rng(0)
+TIMES = np.arange(5) / 10
+# {function: [(arguments, options), ...]}
+PLOTS = {
+    "plot_bone_lengths": [((RNG.normal(90, 1, (20, 2)), ["femur", "tibia"], AX), {})],
+    "plot_error_shares": [((RNG.exponential(1, (2, 30)), ["left", "right"], AX), {})],
+    "plot_lone_frames": [((TIMES, np.array([1, np.nan, 2, np.nan, 3]), AX), {"colour": "C1"})],
+    "plot_presence": [((np.eye(4), TIMES, list("abcd"), AX), {"label": "cameras", "top": 2.0})],
+}
+
+
+def test_every_public_function_is_called():
+    assert_all_functions_are_called(report, {*PLOTS, "write_report"})
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_documented_option_of_a_plot_can_be_given(name):
+    assert_options_can_be_given(getattr(report, name), PLOTS[name])
+
+
+def test_every_documented_option_of_write_report_can_be_given(session, tmp_path):
+    columns = ("frequency", "duty_factor", "length", "speed", "clearance", "phase")
+    strides = pd.DataFrame({"limb": ["left_hind"], "gait": ["walk"], **dict.fromkeys(columns, 0.5)})
+    assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), {**session, "strides": strides})])
+    assert "left_hind" in (tmp_path / "report.html").read_text()
