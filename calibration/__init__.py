@@ -2,8 +2,8 @@
 
 Imports cameras, formats, datasets and numerics; exports Camera, CameraRig and their files, too."""
 
+from ..cameras import Camera, CameraRig
 from ..cameras.alignment import move_rig
-from ..cameras.camera import Camera, CameraRig
 from ..cameras.rig_files import read_rig, write_rig
 from .boards.detection import BoardDetections, detect_board
 from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..cameras.camera import Camera, CameraRig
+from ..cameras import Camera, CameraRig
 from ..cameras.rotations import rotation_matrix
 from .boards.detection import BoardDetections
 from .boards.patterns import CharucoBoard

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..cameras.camera import Camera, CameraRig
+from ..cameras import Camera, CameraRig
 from ..numerics.arrays import Array
 from .boards.detection import BoardDetections, detect_boards
 from .boards.image_sources import Source

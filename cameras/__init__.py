@@ -3,8 +3,9 @@
 Imports datasets, formats and numerics."""
 
 from .alignment import move_rig
-from .camera import Camera, CameraRig
+from .camera import Camera
 from .regions import Region, mirror_camera, region_camera, split_views
+from .rig import CameraRig
 from .rig_files import read_rig, write_rig
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..numerics.arrays import Array
-from .camera import CameraRig
+from .rig import CameraRig
 from .rotations import orthonormal, rotation_matrix
 
 

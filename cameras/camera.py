@@ -1,4 +1,4 @@
-"""Cameras and rigs: poses, lens models, projection and its inverse.
+"""One camera: its pose, its lens model, projection and the inverse.
 
 The world goes through a camera as ``x_camera = R @ x_world + t``; the camera looks along +z, x points right and y down
 in the image. Pixel (0, 0) is the centre of the first pixel.
@@ -6,30 +6,18 @@ in the image. Pixel (0, 0) is the centre of the first pixel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
-from . import _kernels_lenses
+from . import rig_arrays
+from .lens_domain import fisheye_limit, pinhole_limit
+from .rig_arrays import RigArrays
 
 PINHOLE_LENGTHS = (0, 4, 5, 8, 12, 14)  # numbers of coefficients of OpenCV's models
 FISHEYE_LENGTH = 4  # coefficients of OpenCV's equidistant model
-
-
-class RigArrays(NamedTuple):
-    """A rig as the arrays that kernels take; `distortion` is padded to 14, `limit` bounds the lens model's domain."""
-
-    K: Array
-    distortion: Array
-    fisheye: NDArray[np.bool_]
-    limit: Array
-    R: Array
-    t: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +47,8 @@ class Camera:
         The camera's centre in the world.
     projection_matrix : ndarray, shape (3, 4)
         K [R | t], of the distortion-free camera.
+    arrays : RigArrays
+        The camera as contiguous arrays of a rig of one, as compiled functions take it.
     domain_limit : float
         Radius (tangent of the angle from the axis; fisheye: the angle) up to which the lens is one-to-one.
 
@@ -155,12 +145,14 @@ class Camera:
     @cached_property
     def domain_limit(self) -> float:
         """Radius (tangent of the angle from the axis; fisheye: the angle) up to which the lens is one-to-one."""
-        return _fisheye_limit(self.distortion) if self.model == "fisheye" else _pinhole_limit(self.distortion)
+        return fisheye_limit(self.distortion) if self.model == "fisheye" else pinhole_limit(self.distortion)
 
     @cached_property
-    def _rig(self) -> CameraRig:
-        """The camera as a rig of one, whose compiled functions it uses."""
-        return CameraRig((self,))
+    def arrays(self) -> RigArrays:
+        """The camera as contiguous arrays of a rig of one, as compiled functions take it."""
+        distortion = np.concatenate([self.distortion, np.zeros(PINHOLE_LENGTHS[-1] - len(self.distortion))])
+        values = (self.K, distortion, self.model == "fisheye", self.domain_limit, self.R, self.t)
+        return RigArrays(*(np.stack([value]) for value in values))
 
     def project(self, points_3d: Array) -> Array:
         """Project world points into the image.
@@ -175,7 +167,7 @@ class Camera:
         ndarray, shape (..., 2), pixels
             NaN where the point is missing, behind the camera, or outside the lens model's domain.
         """
-        return self._rig.project(points_3d)[0]
+        return rig_arrays.project(self.arrays, points_3d)[0]
 
     def project_jacobian(self, points_3d: Array) -> Array:
         """Derivatives of the projection by the world point.
@@ -190,7 +182,7 @@ class Camera:
         ndarray, shape (..., 2, 3), pixels per world unit
             NaN where the projection is.
         """
-        return self._rig.project_jacobian(points_3d)[0]
+        return rig_arrays.project_jacobian(self.arrays, points_3d)[0]
 
     def undistort(self, points_2d: Array) -> Array:
         """Move pixels to where the distortion-free camera with the same K shows them.
@@ -205,7 +197,7 @@ class Camera:
         ndarray, shape (..., 2), pixels
             Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
         """
-        return self._rig.undistort(np.asarray(points_2d)[None])[0]
+        return rig_arrays.undistort(self.arrays, np.asarray(points_2d)[None])[0]
 
     def distort(self, points_2d: Array) -> Array:
         """Move pixels of the distortion-free camera to where the lens shows them.
@@ -220,7 +212,7 @@ class Camera:
         ndarray, shape (..., 2), pixels
             Points of the image; NaN where the point is missing or outside the lens model's domain.
         """
-        return self._rig.distort(np.asarray(points_2d)[None])[0]
+        return rig_arrays.distort(self.arrays, np.asarray(points_2d)[None])[0]
 
     def rays(self, points_2d: Array) -> Array:
         """Directions in which pixels are seen.
@@ -239,255 +231,3 @@ class Camera:
         homogeneous = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
         directions = homogeneous @ np.linalg.inv(self.K).T @ self.R
         return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
-
-
-@dataclass(frozen=True, eq=False)
-class CameraRig:
-    """Cameras in the order of the arrays' camera axis, in one world.
-
-    A rig has a length, is iterated over its cameras, and is indexed by a camera's name or position.
-
-    Parameters
-    ----------
-    cameras : tuple of Camera
-        At least one, with different names.
-    unit : str
-        The world unit, such as "mm".
-    up : ndarray, shape (3,), optional
-        World direction against gravity; None where unknown: what needs the vertical refuses None.
-
-    Attributes
-    ----------
-    arrays : RigArrays
-        The rig as contiguous arrays, as compiled functions take it.
-    projection_matrices : ndarray, shape (n_cameras, 3, 4)
-        K [R | t], of the distortion-free cameras.
-    centers : ndarray, shape (n_cameras, 3), world units
-        The cameras' centres.
-
-    Raises
-    ------
-    ValueError
-        There is no camera, a name is repeated, or `up` is no direction.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from muybridge.cameras import Camera, CameraRig
-    >>> K = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]
-    >>> positions = {"left": [60, 0, 500], "right": [-60, 0, 500]}
-    >>> rig = CameraRig(tuple(Camera(name, (640, 480), K, [], np.eye(3), t) for name, t in positions.items()))
-    >>> rig.names
-    ('left', 'right')
-    >>> rig.project(np.zeros(3))
-    array([[392., 240.],
-           [248., 240.]])
-    >>> float(rig["right"].center[2])
-    -500.0
-    """
-
-    cameras: tuple[Camera, ...]
-    unit: str = "mm"
-    up: Array | None = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "cameras", tuple(self.cameras))
-        if not self.cameras:
-            raise ValueError("a rig needs at least one camera")
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"the rig has several cameras named {repeated}; names must differ")
-        if self.up is not None:
-            up = np.array(self.up, dtype=float)
-            if up.shape != (3,) or not np.isfinite(up).all() or not np.linalg.norm(up) > 0:
-                raise ValueError(f"up must be a direction of three numbers, got {self.up!r}")
-            up /= np.linalg.norm(up)
-            up.setflags(write=False)
-            object.__setattr__(self, "up", up)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the cameras, in the rig's order."""
-        return tuple(camera.name for camera in self.cameras)
-
-    def __len__(self) -> int:
-        return len(self.cameras)
-
-    def __iter__(self) -> Iterator[Camera]:
-        return iter(self.cameras)
-
-    def __getitem__(self, name: str | int) -> Camera:
-        if isinstance(name, int | np.integer):
-            return self.cameras[name]
-        for camera in self.cameras:
-            if camera.name == name:
-                return camera
-        raise KeyError(f"the rig has no camera '{name}'; it has {list(self.names)}")
-
-    def subset(self, names: Iterable[str]) -> CameraRig:
-        """The rig of some of the cameras.
-
-        Parameters
-        ----------
-        names : iterable of str
-            Cameras to keep.
-
-        Returns
-        -------
-        CameraRig
-            These cameras in the order given, unit and vertical as before.
-
-        Raises
-        ------
-        KeyError
-            The rig has no camera of that name.
-        """
-        return replace(self, cameras=tuple(self[name] for name in names))
-
-    @cached_property
-    def arrays(self) -> RigArrays:
-        """The rig as contiguous arrays for kernels."""
-        distortion = np.zeros((len(self), 14))
-        for row, camera in zip(distortion, self.cameras, strict=True):
-            row[: len(camera.distortion)] = camera.distortion
-        return RigArrays(
-            K=np.stack([camera.K for camera in self.cameras]),
-            distortion=distortion,
-            fisheye=np.array([camera.model == "fisheye" for camera in self.cameras]),
-            limit=np.array([camera.domain_limit for camera in self.cameras]),
-            R=np.stack([camera.R for camera in self.cameras]),
-            t=np.stack([camera.t for camera in self.cameras]),
-        )
-
-    @cached_property
-    def projection_matrices(self) -> Array:
-        """(n_cameras, 3, 4) K [R | t], of the distortion-free cameras."""
-        return np.stack([camera.projection_matrix for camera in self.cameras])
-
-    @cached_property
-    def centers(self) -> Array:
-        """(n_cameras, 3) the cameras' centres, world units."""
-        return np.stack([camera.center for camera in self.cameras])
-
-    def project(self, points_3d: Array) -> Array:
-        """Project world points into the images of all cameras.
-
-        Parameters
-        ----------
-        points_3d : ndarray, shape (..., 3), world units
-            Points, NaN where missing.
-
-        Returns
-        -------
-        ndarray, shape (n_cameras, ..., 2), pixels
-            NaN where the point is missing, behind the camera, or outside the lens model's domain.
-        """
-        points_3d = _points(points_3d, 3)
-        projected = _kernels_lenses.project_points(*self.arrays, points_3d.reshape(-1, 3))
-        return projected.reshape(len(self), *points_3d.shape[:-1], 2)
-
-    def project_jacobian(self, points_3d: Array) -> Array:
-        """Derivatives of the projections by the world point.
-
-        Parameters
-        ----------
-        points_3d : ndarray, shape (..., 3), world units
-            Points, NaN where missing.
-
-        Returns
-        -------
-        ndarray, shape (n_cameras, ..., 2, 3), pixels per world unit
-            NaN where the projection is.
-        """
-        points_3d = _points(points_3d, 3)
-        jacobians = _kernels_lenses.projection_jacobians(*self.arrays, points_3d.reshape(-1, 3))
-        return jacobians.reshape(len(self), *points_3d.shape[:-1], 2, 3)
-
-    def undistort(self, points_2d: Array) -> Array:
-        """Move pixels to where the distortion-free cameras with the same K show them.
-
-        Parameters
-        ----------
-        points_2d : ndarray, shape (n_cameras, ..., 2), pixels
-            Points of the images, NaN where missing.
-
-        Returns
-        -------
-        ndarray, shape (n_cameras, ..., 2), pixels
-            Accurate to 1e-8 px; NaN where the point is missing or outside the lens model's domain.
-
-        Raises
-        ------
-        ValueError
-            The first axis is not as long as the rig has cameras.
-        """
-        return self._map_pixels(_kernels_lenses.undistort_points, points_2d)
-
-    def distort(self, points_2d: Array) -> Array:
-        """Move pixels of the distortion-free cameras to where the lenses show them.
-
-        Parameters
-        ----------
-        points_2d : ndarray, shape (n_cameras, ..., 2), pixels
-            Points as of `undistort`, NaN where missing.
-
-        Returns
-        -------
-        ndarray, shape (n_cameras, ..., 2), pixels
-            Points of the images; NaN where the point is missing or outside the lens model's domain.
-
-        Raises
-        ------
-        ValueError
-            The first axis is not as long as the rig has cameras.
-        """
-        return self._map_pixels(_kernels_lenses.distort_points, points_2d)
-
-    def _map_pixels(self, kernel, points_2d: Array) -> Array:
-        """Apply a kernel to pixels (n_cameras, ..., 2), camera by camera."""
-        points_2d = _points(points_2d, 2)
-        if points_2d.ndim < 2 or points_2d.shape[0] != len(self):
-            raise ValueError(
-                f"points of shape {points_2d.shape} do not fit the rig: the first axis must be its {len(self)} cameras"
-            )
-        flat = np.ascontiguousarray(points_2d.reshape(len(self), -1, 2))
-        return kernel(*self.arrays[:4], flat).reshape(points_2d.shape)
-
-
-def _points(points: Array, size: int) -> Array:
-    """Points (..., size) as a contiguous float array; raises ValueError for another last axis."""
-    points = np.ascontiguousarray(points, dtype=float)
-    if points.ndim == 0 or points.shape[-1] != size:
-        raise ValueError(f"points of shape {points.shape} need {size} coordinates on the last axis")
-    return points
-
-
-def _first_root(coefficients: Array) -> float:
-    """Smallest positive real root of a polynomial (ascending coefficients), infinity where there is none."""
-    # a coefficient of next to nothing has its root far beyond every image, and would overflow the companion matrix
-    coefficients = np.asarray(coefficients, float)
-    coefficients = np.trim_zeros(np.where(np.abs(coefficients) < 1e-30, 0.0, coefficients), "b")
-    if len(coefficients) < 2:
-        return np.inf
-    roots = np.polynomial.polynomial.polyroots(coefficients)
-    real = roots.real[(np.abs(roots.imag) < 1e-9 * (1 + np.abs(roots))) & (roots.real > 0)]
-    return float(real.min()) if len(real) else np.inf
-
-
-def _pinhole_limit(distortion: Array) -> float:
-    """Radius at which r * radial(r) stops growing, or its denominator vanishes (tangential terms are small there)."""
-    k1, k2, _, _, k3, k4, k5, k6 = np.concatenate([distortion, np.zeros(14)])[:8]
-    polynomial = np.polynomial.polynomial
-    top, bottom = np.array([1, k1, k2, k3]), np.array([1, k4, k5, k6])
-    # in u = r²: d/dr (r N/D) ∝ (N + 2u N') D − 2u N D'
-    two_u = np.array([0.0, 2.0])
-    grows = polynomial.polymul(polynomial.polyadd(top, polynomial.polymul(two_u, polynomial.polyder(top))), bottom)
-    shrinks = polynomial.polymul(polynomial.polymul(two_u, top), polynomial.polyder(bottom))
-    return float(np.sqrt(min(_first_root(polynomial.polysub(grows, shrinks)), _first_root(bottom))))
-
-
-def _fisheye_limit(distortion: Array) -> float:
-    """Angle at which theta_d stops growing, at most 90 degrees."""
-    k1, k2, k3, k4 = distortion
-    turn = np.sqrt(_first_root(np.array([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4])))
-    return float(min(turn, np.pi / 2))

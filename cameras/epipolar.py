@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
 from . import _kernels_epipolar
-from .camera import CameraRig
+from .rig import CameraRig
 
 
 def fundamental_matrix(rig: CameraRig, one: int, other: int) -> Array:

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..formats.files import FormatError
 from ..formats.rigs.reading import read_rig_record, write_rig_record
 from ..formats.rigs.records import CameraRecord, RigRecord, Sizes
-from .camera import Camera, CameraRig
+from .camera import Camera
+from .rig import CameraRig
 
 
 def read_rig(

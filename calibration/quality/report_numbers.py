@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...cameras.camera import CameraRig
+from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..solver.robust_solution import HeldOut, Solution
 from .checks import shared_frames

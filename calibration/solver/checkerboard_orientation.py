@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera
+from ...cameras import Camera
 from ...numerics.arrays import Array
 from ..boards.patterns import Checkerboard
 from ..errors import CalibrationError

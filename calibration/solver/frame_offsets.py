@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera, CameraRig
+from ...cameras import Camera, CameraRig
 from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections

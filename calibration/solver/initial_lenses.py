@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera
+from ...cameras import Camera
 from ...numerics.arrays import Array
 from .bundle_adjustment import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise, squares
 from .initial_poses import plane_poses, spread_frames

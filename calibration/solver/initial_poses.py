@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera
+from ...cameras import Camera
 from ...cameras.rotations import mean_rotation
 from ...numerics.arrays import Array
 from ..boards.patterns import Board

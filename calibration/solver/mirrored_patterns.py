@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera
+from ...cameras import Camera
 from ...numerics.arrays import Array
 from ..boards.patterns import Board
 from ..errors import CalibrationError

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera, CameraRig
+from ...cameras import Camera, CameraRig
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Board, Checkerboard, MarkerBoard

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.camera import Camera, CameraRig
+from ...cameras import Camera, CameraRig
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from ..boards.patterns import Board

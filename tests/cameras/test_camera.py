@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muybridge.calibration import Camera, CameraRig
+from muybridge.cameras import Camera
 
 PINHOLE = {
     0: [],
@@ -112,24 +112,6 @@ def test_a_mirrored_view_is_the_flipped_image_of_the_same_camera():
     np.testing.assert_allclose(mirrored.project(world_points()), expected, atol=1e-9)
 
 
-def test_leading_axes_broadcast_and_nan_stays_with_its_point(ring_rig):
-    points = world_points(24).reshape(4, 6, 3)
-    points[1, 2] = np.nan
-    projected = ring_rig.project(points)
-    assert projected.shape == (6, 4, 6, 2)
-    assert np.isnan(projected[:, 1, 2]).all()
-    assert np.isfinite(np.delete(projected.reshape(6, 24, 2), 8, axis=1)).all()
-
-
-def test_a_rig_gives_cameras_by_name_and_subsets(ring_rig):
-    assert ring_rig["cam_2"].name == "cam_2"
-    assert ring_rig.subset(["cam_4", "cam_1"]).names == ("cam_4", "cam_1")
-    assert len(list(ring_rig)) == len(ring_rig) == 6
-    assert ring_rig.projection_matrices.shape == (6, 3, 4)
-    with pytest.raises(KeyError, match="no camera 'front'"):
-        ring_rig["front"]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -151,8 +133,3 @@ def test_a_camera_that_cannot_be_says_why(change, message):
 def test_too_many_coefficients_are_refused():
     with pytest.raises(ValueError, match="at most 14"):
         camera(np.zeros(15))
-
-
-def test_repeated_names_are_refused():
-    with pytest.raises(ValueError, match="several cameras named"):
-        CameraRig((camera([]), camera([])))

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ...cameras import CameraRig
-from ...cameras.camera import RigArrays
+from ...cameras.rig_arrays import RigArrays
 from ...datasets import DatasetError, Skeleton, check_views, fps_of
 from ...numerics.arrays import Array
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
-from ...cameras.camera import RigArrays
+from ...cameras.rig_arrays import RigArrays
 from ...numerics.arrays import Array
 from ...numerics.threads import over_items, over_rows
 from ..points.consensus import triangulate_ransac
