@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from muybridge.calibration import (
-    BoardDetections,
     Calibration,
     Camera,
     CameraRig,
     CharucoBoard,
     calibrate,
     projection_covariance,
+    simulate_board_motion,
+    simulate_detections,
 )
-from muybridge.cameras.rotations import rotation_matrix, rotation_vector
+from muybridge.cameras.rotations import rotation_vector
 
 
 def ring_of_cameras(n: int, lens: tuple[float, ...] = (-0.2, 0.05, 0.0, 0.0, 0.0)) -> CameraRig:
@@ -30,29 +31,6 @@ def ring_of_cameras(n: int, lens: tuple[float, ...] = (-0.2, 0.05, 0.0, 0.0, 0.0
     return CameraRig(tuple(cameras))
 
 
-def board_poses(n_frames: int, seed: int = 0, tilt: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Board to world: R (n_frames, 3, 3), t (n_frames, 3); face up, tilted at random, moved within 150 mm."""
-    rng = np.random.default_rng(seed)
-    turn = np.column_stack([np.zeros((n_frames, 2)), rng.uniform(-np.pi, np.pi, n_frames)])
-    R = rotation_matrix(rng.normal(scale=tilt, size=(n_frames, 3)) * [1, 1, 0])
-    R = R @ rotation_matrix(np.array([np.pi, 0, 0])) @ rotation_matrix(turn)
-    return R, rng.uniform(-150, 150, (n_frames, 3)) * [1, 1, 0.6]
-
-
-def see(rig: CameraRig, board: CharucoBoard, R, t, seed: int, noise=0.2, gross=0.0) -> dict[str, BoardDetections]:
-    """{camera: detections} with noise (px) and a share of gross outliers of up to 40 px; NaN outside the image."""
-    rng = np.random.default_rng(seed)
-    pixels = rig.project((board.points - board.points.mean(axis=0)) @ R.swapaxes(1, 2) + t[:, None])
-    pixels += rng.normal(scale=noise, size=pixels.shape)
-    wrong = rng.random(pixels.shape[:3]) < gross
-    pixels[wrong] += rng.uniform(-40, 40, (wrong.sum(), 2))
-    found = {}
-    for camera, seen in zip(rig, pixels, strict=True):
-        outside = ((seen < 0) | (seen > np.array(camera.size) - 1)).any(axis=-1)
-        found[camera.name] = BoardDetections(board, camera.size, np.where(outside[..., None], np.nan, seen))
-    return found
-
-
 def honesty(seed: int, gross: float) -> tuple[np.ndarray, np.ndarray]:
     """What a calibration of one rig claims against the truth.
 
@@ -60,8 +38,9 @@ def honesty(seed: int, gross: float) -> tuple[np.ndarray, np.ndarray]:
     where points of the volume appear, relative to the claimed covariance (chi-squared of 2 degrees of freedom).
     """
     rig, board = ring_of_cameras(4, (-0.2, 0.05)), CharucoBoard(7, 6, 40.0, 30.0)
-    R, t = board_poses(20, seed)
-    found = calibrate(see(rig, board, R, t, seed=seed + 100, gross=gross), board, distortion_model=2, progress=False)
+    R, t = simulate_board_motion(20, seed=seed)
+    seen = simulate_detections(rig, board, (R, t), noise=0.2, outlier_share=gross, seed=seed + 100)
+    found = calibrate(seen, distortion_model=2)
     errors = [np.concatenate([_lens(a) - _lens(b) for a, b in zip(found.rig, rig, strict=True)])]
     for camera, true in zip(found.rig.cameras[1:], rig.cameras[1:], strict=True):
         R_true, t_true = true.R @ rig[0].R.T, true.t - true.R @ rig[0].R.T @ rig[0].t

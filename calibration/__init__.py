@@ -10,6 +10,7 @@ from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .errors import CalibrationError
 from .projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .quality.report import CalibrationReport
+from .simulation import simulate_board_motion, simulate_detections
 from .solver.frame_offsets import BoardOffsets, board_offsets
 from .workflow import Calibration, calibrate
 from .world import move_world, up_from_gravity, world_from_board, world_from_plane, world_from_points
@@ -34,6 +35,8 @@ __all__ = [
     "move_world",
     "projection_covariance",
     "read_rig",
+    "simulate_board_motion",
+    "simulate_detections",
     "up_from_gravity",
     "volume_uncertainty",
     "world_from_board",

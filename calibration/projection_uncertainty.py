@@ -36,13 +36,11 @@ def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, projection_covariance
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, projection_covariance, simulate_detections
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> covariance = projection_covariance(calibration, calibration.board_points(0))
     >>> covariance.shape
-    (2, 12, 2, 2)
+    (2, 30, 2, 2)
     >>> bool((np.sqrt(covariance[..., 0, 0]) < 1).all())
     True
     """
@@ -75,11 +73,9 @@ def image_uncertainty(calibration: Calibration, camera: str, distance: float, gr
 
     Examples
     --------
-    >>> from muybridge.calibration import calibrate, image_uncertainty
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
-    >>> pixels, deviation = image_uncertainty(calibration, "left", 600.0, grid=(4, 3))
+    >>> from muybridge.calibration import calibrate, image_uncertainty, simulate_detections
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
+    >>> pixels, deviation = image_uncertainty(calibration, "left", 700.0, grid=(4, 3))
     >>> deviation.shape
     (3, 4)
     """
@@ -112,13 +108,11 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, volume_uncertainty
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections, volume_uncertainty
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> covariance = volume_uncertainty(calibration, calibration.board_points(0))
     >>> covariance.shape
-    (12, 3, 3)
+    (30, 3, 3)
     """
     J = _jacobians(calibration, np.asarray(points_3d, float))
     seen = np.asarray(np.isfinite(J).all(axis=(2, 3)))

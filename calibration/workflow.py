@@ -79,10 +79,8 @@ class Calibration:
 
     Examples
     --------
-    >>> from muybridge.calibration import calibrate
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> calibration.rig_covariance.shape
     (2, 24, 2, 24)
     >>> focal_std = calibration.covariance.loc[("left", "fx"), ("left", "fx")] ** 0.5
@@ -155,7 +153,7 @@ class Calibration:
 
 def calibrate(
     sources: Mapping[str, Source | BoardDetections],
-    board: Board,
+    board: Board | None = None,
     *,
     intrinsics: Mapping[str, Camera] | CameraRig | None = None,
     times: Mapping[str, Sequence[float]] | None = None,
@@ -175,8 +173,9 @@ def calibrate(
     sources : dict of str to path, list of images, or BoardDetections
         For each camera a video, a folder of images, a list of images, or detections. Frames are matched by position;
         images of a folder or list are put in natural (number-aware) order first.
-    board : CharucoBoard, Checkerboard or MarkerBoard
-        What was recorded; its lengths set the world's scale.
+    board : CharucoBoard, Checkerboard or MarkerBoard, optional
+        What was recorded; its lengths set the world's scale. None: the board of the detections, if all sources are
+        detections.
     intrinsics : CameraRig or dict of str to Camera, optional
         Cameras whose lenses are known and stay as they are. None: all are estimated.
     times : dict of str to sequence of float, seconds, optional
@@ -222,10 +221,8 @@ def calibrate(
 
     Examples
     --------
-    >>> from muybridge.calibration import calibrate
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> calibration.rig.names
     ('left', 'right')
     >>> print(f"{calibration.rig['left'].K[0, 0] / 600:.2f}")
@@ -233,6 +230,7 @@ def calibrate(
     """
     detections = gather_detections(sources, board, frame_step=frame_step, cache=cache, progress=progress)
     check_detections(detections, sources)
+    board = next(iter(detections.values())).board
     for what, given in (("times", times), ("offsets", offsets)):
         unknown = [camera for camera in given or {} if camera not in detections]
         if unknown:
@@ -263,17 +261,21 @@ def calibrate(
 
 
 def gather_detections(
-    sources, board: Board, *, frame_step: int, cache: bool, progress: bool
+    sources, board: Board | None, *, frame_step: int, cache: bool, progress: bool
 ) -> dict[str, BoardDetections]:
     """Detections of all cameras in the order given; sources that are detections already pass."""
     if not isinstance(sources, Mapping):
         raise CalibrationError(f"sources must be {{camera name: source}}, got {type(sources).__name__}")
     ready = {str(camera): source for camera, source in sources.items() if isinstance(source, BoardDetections)}
+    if board is None and ready:
+        board = next(iter(ready.values())).board
     for camera, found in ready.items():
         if found.board != board:
             raise CalibrationError(f"camera '{camera}': its detections are of a {found.board}, not of the {board}")
     todo = {str(camera): source for camera, source in sources.items() if not isinstance(source, BoardDetections)}
     if todo:
+        if board is None:
+            raise CalibrationError("board is None: describe the board that the images show, such as CharucoBoard(...)")
         ready |= detect_boards(todo, board, frame_step=frame_step, cache=cache, progress=progress)
     return {str(camera): ready[str(camera)] for camera in sources}
 

@@ -38,10 +38,8 @@ def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = 
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, move_world
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, move_world, simulate_detections
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> move_world(calibration, np.eye(3), [0, 0, 100]).rig["left"].center.round(6)
     array([  0.,   0., 100.])
     """
@@ -82,10 +80,8 @@ def world_from_board(calibration: Calibration, frame: int, *, floor: bool = True
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, world_from_board
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections, world_from_board
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> placed = world_from_board(calibration, 0)
     >>> bool(np.abs(placed.board_points(0)[:, 2]).max() < 1e-9)
     True
@@ -128,15 +124,13 @@ def world_from_points(
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, world_from_points
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections, world_from_points
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> corners = calibration.board_points(0)
-    >>> placed = world_from_points(calibration, corners[0], corners[3], corners[-1])
-    >>> x, y, z = placed.board_points(0)[3]
+    >>> placed = world_from_points(calibration, corners[0], corners[5], corners[-1])
+    >>> x, y, z = placed.board_points(0)[5]
     >>> print(f"{x:.0f} {abs(y):.0f} {abs(z):.0f}")
-    120 0 0
+    200 0 0
     """
     origin, on_x, on_plane = (np.asarray(point, float) for point in (origin, on_x, on_plane))
     x, normal = on_x - origin, np.cross(on_x - origin, on_plane - origin)
@@ -172,10 +166,8 @@ def world_from_plane(calibration: Calibration, points_3d: Array, *, floor: bool 
     Examples
     --------
     >>> import numpy as np
-    >>> from muybridge.calibration import calibrate, world_from_plane
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections, world_from_plane
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> placed = world_from_plane(calibration, calibration.board_points(0))
     >>> bool(np.abs(placed.board_points(0).mean(axis=0)).max() < 1e-9)
     True
@@ -216,10 +208,8 @@ def up_from_gravity(calibration: Calibration, top: Array, bottom: Array) -> Cali
 
     Examples
     --------
-    >>> from muybridge.calibration import calibrate, up_from_gravity
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> calibration = calibrate(detections, detections["left"].board, distortion_model=0, progress=False)
+    >>> from muybridge.calibration import calibrate, simulate_detections, up_from_gravity
+    >>> calibration = calibrate(simulate_detections(), distortion_model=0)
     >>> up_from_gravity(calibration, [0, -10, 500], [0, 90, 500]).rig.up
     array([ 0., -1.,  0.])
     """

@@ -55,10 +55,10 @@ class BoardDetections:
 
     Examples
     --------
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> left = example_detections()["left"]
+    >>> from muybridge.calibration import simulate_detections
+    >>> left = simulate_detections()["left"]
     >>> left.corners.shape, left.n_frames
-    ((12, 12, 2), 12)
+    ((12, 30, 2), 12)
     >>> left.frames[:3]
     array([0, 1, 2])
     """

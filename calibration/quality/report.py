@@ -50,10 +50,8 @@ class CalibrationReport:
 
     Examples
     --------
-    >>> from muybridge.calibration import calibrate
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections()
-    >>> report = calibrate(detections, detections["left"].board, distortion_model=0, progress=False).report
+    >>> from muybridge.calibration import calibrate, simulate_detections
+    >>> report = calibrate(simulate_detections(), distortion_model=0).report
     >>> report.names
     ('left', 'right')
     >>> int(report.table().loc["left", "n_frames"])

@@ -116,9 +116,8 @@ def board_offsets(
     --------
     >>> from dataclasses import replace
     >>> import numpy as np
-    >>> from muybridge.calibration import board_offsets
-    >>> from muybridge.calibration.example_recording import example_detections
-    >>> detections = example_detections(20)
+    >>> from muybridge.calibration import board_offsets, simulate_board_motion, simulate_detections
+    >>> detections = simulate_detections(motion=simulate_board_motion(20))
     >>> right = detections["right"]
     >>> delayed = np.concatenate([np.full_like(right.corners[:1], np.nan), right.corners[:-1]])
     >>> found = board_offsets({**detections, "right": replace(right, corners=delayed)}, max_offset=2)

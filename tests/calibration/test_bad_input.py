@@ -15,29 +15,31 @@ from muybridge.calibration import (
     calibrate,
     detect_board,
     read_rig,
+    simulate_board_motion,
+    simulate_detections,
 )
 from muybridge.calibration.solver.mirrored_patterns import flip_corners
 from muybridge.cameras.rotations import rotation_matrix
-from tests.calibration.synthetic import BOARD, board_motion, render_board, see_board, small_rig, smooth_motion
+from tests.calibration.synthetic import BOARD, render_board, small_rig, smooth_motion
 from tests.helpers import SHARED, needs_shared
 
 
 @pytest.fixture(scope="module")
 def images():
     """{camera: [images]} of a board before three cameras."""
-    return render_board(small_rig(3), *board_motion(12, reach=80.0, seed=3))
+    return render_board(small_rig(3), *simulate_board_motion(12, reach=80.0, seed=3))
 
 
 @pytest.fixture(scope="module")
 def seen():
     """Detections of four cameras, the board anywhere."""
-    return see_board(small_rig(4), *board_motion(24, reach=80.0, seed=3))
+    return simulate_detections(small_rig(4), motion=simulate_board_motion(24, reach=80.0, seed=3))
 
 
 @pytest.fixture(scope="module")
 def smooth():
     """Detections of four cameras, the board in steady motion."""
-    return see_board(small_rig(4), *smooth_motion(40))
+    return simulate_detections(small_rig(4), motion=smooth_motion(40))
 
 
 def refuse(sources, board=BOARD, **options):
@@ -186,9 +188,9 @@ def test_a_known_lens_of_a_flipped_video_is_kept_as_it_was_stated(seen):
 
 def test_the_back_of_a_two_sided_board_is_told_from_a_flipped_video():
     rig = small_rig(3)
-    R, t = board_motion(14, reach=60.0, seed=2)
+    R, t = simulate_board_motion(14, reach=60.0, seed=2)
     behind = replace(rig[1], R=rig[1].R @ rotation_matrix(np.array([np.pi, 0, 0])))
-    seen = see_board(CameraRig((rig[0], behind, rig[2])), R, t)
+    seen = simulate_detections(CameraRig((rig[0], behind, rig[2])), motion=(R, t))
     sights = {name: replace(found, mirrored=np.full(14, name == "cam_1")) for name, found in seen.items()}
     found = calibrate(sights, BOARD, distortion_model=1, progress=False)
     assert not found.rig["cam_1"].mirrored
@@ -269,7 +271,7 @@ def test_a_camera_that_moved_halfway_is_refused(smooth):
     rig = small_rig(4)
     turn = rotation_matrix(np.array([0.02, -0.01, 0.03]))
     moved = replace(rig[1], R=turn @ rig[1].R, t=turn @ rig[1].t + [8, 0, 5])
-    after = see_board(CameraRig((rig[0], moved, *rig.cameras[2:])), *smooth_motion(40))
+    after = simulate_detections(CameraRig((rig[0], moved, *rig.cameras[2:])), motion=smooth_motion(40))
     corners = smooth["cam_1"].corners.copy()
     corners[20:] = after["cam_1"].corners[20:]
     message = refuse({**smooth, "cam_1": replace(smooth["cam_1"], corners=corners)})

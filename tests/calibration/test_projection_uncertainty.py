@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from muybridge.calibration import calibrate, image_uncertainty, projection_covariance, volume_uncertainty
+from muybridge.calibration import (
+    calibrate,
+    image_uncertainty,
+    projection_covariance,
+    simulate_board_motion,
+    simulate_detections,
+    volume_uncertainty,
+)
 from muybridge.cameras.rotations import rotation_vector
-from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
+from tests.calibration.synthetic import BOARD, small_rig
 
 
 def lens_and_poses(rig):
@@ -29,7 +36,8 @@ def test_z_scores_of_all_parameters_are_standard_normal(gross):
     scores = []
     for seed in range(20):
         rig = small_rig(3)
-        seen = see_board(rig, *board_motion(14, seed=seed, reach=80.0), noise=0.2, seed=seed + 100, gross=gross)
+        motion = simulate_board_motion(14, seed=seed, reach=80.0)
+        seen = simulate_detections(rig, motion=motion, noise=0.2, outlier_share=gross, seed=seed + 100)
         found = calibrate(seen, BOARD, distortion_model=2, progress=False)
         error = np.concatenate([lens_and_poses(found.rig) - lens_and_poses(rig), pose_errors(found.rig, rig)])
         scores.append(error / np.sqrt(np.diag(found.covariance)))
@@ -41,10 +49,10 @@ def test_projection_and_triangulation_scatter_as_predicted():
     rig, points = small_rig(3), np.random.default_rng(0).uniform(-60, 60, (6, 3))
     first = rig[0]
     points_in_first = points @ first.R.T + first.t
-    R, t = board_motion(16, seed=4, reach=80.0)
+    R, t = simulate_board_motion(16, seed=4, reach=80.0)
     shown = []
     for seed in range(12):
-        found = calibrate(see_board(rig, R, t, noise=0.3, seed=seed), BOARD, distortion_model=1, progress=False)
+        found = calibrate(simulate_detections(rig, motion=(R, t), noise=0.3, seed=seed), distortion_model=1)
         # the world of the boards, in which the points stand still: where the found boards lie, against the true ones
         world = boards_world(found, R, t)
         shown.append(found.rig.project(points @ world[0].T + world[1]))
@@ -68,7 +76,8 @@ def boards_world(found, R, t):
 
 
 def test_projection_is_least_certain_where_no_board_was_seen():
-    found = calibrate(see_board(small_rig(3), *board_motion(16, reach=40.0)), BOARD, distortion_model=2, progress=False)
+    seen = simulate_detections(small_rig(3), motion=simulate_board_motion(16, reach=40.0))
+    found = calibrate(seen, distortion_model=2)
     pixels, deviation = image_uncertainty(found, "cam_1", 900.0)
     assert pixels.shape == (12, 16, 2)
     assert np.nanmax(deviation) > 2 * deviation[5:7, 7:9].max()

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from muybridge.calibration import CharucoBoard, Checkerboard, calibrate
-from tests.calibration.synthetic import board_motion, see_board
+from muybridge.calibration import CharucoBoard, Checkerboard, calibrate, simulate_board_motion, simulate_detections
 from tests.helpers import SHARED, needs_shared
 
 
@@ -16,9 +15,7 @@ def relative(rig):
 
 
 def test_a_noiseless_rig_is_found_exactly(ring_rig):
-    found = calibrate(
-        see_board(ring_rig, *board_motion(25), noise=0.0), see_board.__defaults__[0], distortion_model=5, progress=False
-    )
+    found = calibrate(simulate_detections(ring_rig, motion=simulate_board_motion(25), noise=0.0), distortion_model=5)
     for (R, t), (R_true, t_true) in zip(relative(found.rig), relative(ring_rig), strict=True):
         np.testing.assert_allclose(R, R_true, atol=1e-6)
         np.testing.assert_allclose(t, t_true, atol=1e-3)
@@ -26,7 +23,7 @@ def test_a_noiseless_rig_is_found_exactly(ring_rig):
 
 
 def test_the_same_corners_give_the_same_rig_to_the_last_bit(ring_rig):
-    found = see_board(ring_rig, *board_motion(15))
+    found = simulate_detections(ring_rig, motion=simulate_board_motion(15))
     board = next(iter(found.values())).board
     one, two = (calibrate(found, board, distortion_model=4, progress=False) for _ in range(2))
     for a, b in zip(one.rig, two.rig, strict=True):

@@ -7,19 +7,21 @@ from muybridge.calibration import (
     CalibrationError,
     calibrate,
     move_world,
+    simulate_board_motion,
+    simulate_detections,
     up_from_gravity,
     world_from_board,
     world_from_plane,
     world_from_points,
 )
 from muybridge.cameras.rotations import rotation_matrix
-from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
+from tests.calibration.synthetic import small_rig
 
 
 @pytest.fixture(scope="module")
 def found():
     return calibrate(
-        see_board(small_rig(3), *board_motion(12, reach=60.0), noise=0.0), BOARD, distortion_model=0, progress=False
+        simulate_detections(small_rig(3), motion=simulate_board_motion(12, reach=60.0), noise=0.0), distortion_model=0
     )
 
 

@@ -5,22 +5,30 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from muybridge.calibration import CalibrationError, CharucoBoard, Checkerboard, MarkerBoard, calibrate, detect_board
+from muybridge.calibration import (
+    CalibrationError,
+    CharucoBoard,
+    Checkerboard,
+    MarkerBoard,
+    calibrate,
+    detect_board,
+    simulate_board_motion,
+)
 from muybridge.calibration.boards import image_sources
 from muybridge.calibration.boards.corner_finders import make_finder, opencv_board
 from muybridge.calibration.boards.detection_cache import load_detections
-from tests.calibration.synthetic import BOARD, board_motion, render_board, small_rig
+from tests.calibration.synthetic import BOARD, render_board, small_rig
 from tests.helpers import cut_off, damage_frame, write_picture_video
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    return render_board(small_rig(1), *board_motion(5, reach=40.0, tilt=0.3, seed=1))["cam_0"]
+    return render_board(small_rig(1), *simulate_board_motion(5, reach=40.0, tilt=0.3, seed=1))["cam_0"]
 
 
 @pytest.fixture(scope="module")
 def truth():
-    rig, (R, t) = small_rig(1), board_motion(5, reach=40.0, tilt=0.3, seed=1)
+    rig, (R, t) = small_rig(1), simulate_board_motion(5, reach=40.0, tilt=0.3, seed=1)
     return rig[0].project((BOARD.points - BOARD.points.mean(axis=0)) @ R.swapaxes(1, 2) + t[:, None])
 
 
@@ -44,7 +52,7 @@ def test_a_cut_dictionary_finds_the_same_corners_as_the_whole(pictures):
 @pytest.mark.parametrize("options", [{"inverted": True}, {"legacy": True}, {"dictionary": "DICT_6X6_250"}])
 def test_other_prints_are_found_when_asked_for(options):
     board = CharucoBoard(7, 6, 40.0, 30.0, **options)
-    pictures = render_board(small_rig(1), *board_motion(2, reach=20.0, tilt=0.2, seed=5), board=board)["cam_0"]
+    pictures = render_board(small_rig(1), *simulate_board_motion(2, reach=20.0, tilt=0.2, seed=5), board=board)["cam_0"]
     assert detect_board(pictures, board, progress=False).seen.mean() > 0.9
 
 
@@ -69,7 +77,7 @@ def test_single_markers_calibrate_a_camera():
             marker, 120
         )
     to_plane = np.array([[0.5, 0, 0.25 - 150], [0, 0.5, 0.25 - 150], [0, 0, 1]])
-    rig, (R, t) = small_rig(2), board_motion(14, reach=40.0, seed=3)
+    rig, (R, t) = small_rig(2), simulate_board_motion(14, reach=40.0, seed=3)
     images = {}
     for camera in rig:
         poses = [(camera.R @ r, camera.R @ s + camera.t) for r, s in zip(R, t, strict=True)]

@@ -6,8 +6,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from muybridge.calibration import CalibrationReport, calibrate
-from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
+from muybridge.calibration import CalibrationReport, calibrate, simulate_board_motion, simulate_detections
+from tests.calibration.synthetic import BOARD, small_rig
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 
 @pytest.fixture(scope="module")
 def report():
-    seen = see_board(small_rig(3), *board_motion(14, reach=80.0), gross=0.02)
+    seen = simulate_detections(small_rig(3), motion=simulate_board_motion(14, reach=80.0), outlier_share=0.02)
     return calibrate(seen, BOARD, distortion_model=1, progress=False).report
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muybridge.calibration import CalibrationError, Checkerboard, calibrate
+from muybridge.calibration import CalibrationError, Checkerboard, calibrate, simulate_board_motion, simulate_detections
 from muybridge.calibration.boards.corner_finders import make_finder
 from muybridge.calibration.solver.checkerboard_orientation import turned_orders, unflipped_order
 from muybridge.calibration.solver.mirrored_patterns import flip_corners
-from tests.calibration.synthetic import board_motion, see_board, small_rig
+from tests.calibration.synthetic import small_rig
 
 RIG = small_rig(4)
 
@@ -18,7 +18,8 @@ def turned_sights(board, flip=(), rig=RIG, **motion):
     """Whole boards seen by the rig, each view named from a random end, some cameras' videos flipped."""
     motion = {"reach": 80.0, "seed": 3, **motion}
     rng, orders, sights = np.random.default_rng(0), turned_orders(board), {}
-    for i, (name, found) in enumerate(see_board(rig, *board_motion(24, **motion), board=board).items()):
+    seen = simulate_detections(rig, board, simulate_board_motion(24, **motion))
+    for i, (name, found) in enumerate(seen.items()):
         turns = orders[rng.integers(len(orders), size=24)]
         corners = np.take_along_axis(found.corners, turns[..., None], axis=1)
         if i in flip:

@@ -6,8 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from muybridge.calibration import CalibrationError, Camera, CameraRig, CharucoBoard, calibrate
-from tests.calibration.synthetic import BOARD, board_motion, render_board, see_board, small_rig
+from muybridge.calibration import (
+    CalibrationError,
+    Camera,
+    CameraRig,
+    CharucoBoard,
+    calibrate,
+    simulate_board_motion,
+    simulate_detections,
+)
+from tests.calibration.synthetic import BOARD, render_board, small_rig
 
 WIDE_BOARD = CharucoBoard(9, 8, 60.0, 45.0)
 BEND = (-0.02, 0.005, -0.003, 0.0005)
@@ -34,7 +42,7 @@ def radial(camera, degrees):
 @pytest.mark.parametrize("which", [(0, 1, 2), (1,)])
 def test_a_fisheye_is_chosen_and_found_without_being_asked_for(which):
     rig = with_fisheyes(which)
-    seen = see_board(rig, *board_motion(36, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)
+    seen = simulate_detections(rig, motion=simulate_board_motion(36, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)
     found = calibrate(seen, WIDE_BOARD, progress=False)
     assert [camera.model == "fisheye" for camera in found.rig] == [c in which for c in range(3)]
     for camera, true in zip(found.rig, rig, strict=True):
@@ -52,7 +60,7 @@ def test_a_rendered_fisheye_video_is_calibrated_from_its_pixels():
     board = CharucoBoard(9, 8, 60.0, 45.0)
     K = np.array([[380.0, 0, 800], [0, 380.0, 600], [0, 0, 1]])
     wide = CameraRig(tuple(replace(camera, K=K) for camera in pinholes))
-    images = render_board(wide, *board_motion(24, reach=420.0, tilt=0.4, seed=5), board=board)
+    images = render_board(wide, *simulate_board_motion(24, reach=420.0, tilt=0.4, seed=5), board=board)
     bent = {}
     for ideal, lens in zip(wide, rig, strict=True):
         rays = _rays(lens)
@@ -79,7 +87,7 @@ def test_rich_lenses_are_fitted_where_asked_for(kind):
     d = np.concatenate([[-0.1, 0.05, 1e-3, -1e-3, 0.02, 0.05, 0.02, 0.01], rng.normal(0, 1e-3, 4), [0.01, -0.01]])[:n]
     model = "fisheye" if kind == "fisheye" else "pinhole"
     bent = CameraRig(tuple(replace(camera, distortion=d, model=model) for camera in rig))
-    seen = see_board(bent, *board_motion(30, reach=150.0, seed=1), noise=0.05)
+    seen = simulate_detections(bent, motion=simulate_board_motion(30, reach=150.0, seed=1), noise=0.05)
     found = calibrate(seen, BOARD, distortion_model=kind, progress=False)
     assert len(found.rig[0].distortion) == n
     assert found.rig[0].model == model
@@ -87,7 +95,7 @@ def test_rich_lenses_are_fitted_where_asked_for(kind):
 
 
 def test_one_lens_kind_per_camera_may_be_stated():
-    seen = see_board(small_rig(3), *board_motion(14, reach=80.0, seed=1))
+    seen = simulate_detections(small_rig(3), motion=simulate_board_motion(14, reach=80.0, seed=1))
     found = calibrate(seen, BOARD, distortion_model={"cam_0": 1, "cam_1": 4, "cam_2": 0}, progress=False)
     counts = found.covariance.loc[:, found.covariance.columns.get_level_values("parameter").str.match("[kp][0-9]")]
     assert counts.columns.get_level_values("camera").value_counts().to_dict() == {"cam_0": 1, "cam_1": 4}
@@ -95,7 +103,7 @@ def test_one_lens_kind_per_camera_may_be_stated():
 
 @pytest.mark.parametrize("lens", [3, "wide", {"cam_1": -1}])
 def test_a_lens_model_that_does_not_exist_is_refused(lens):
-    seen = see_board(small_rig(2), *board_motion(8, reach=80.0, seed=1))
+    seen = simulate_detections(small_rig(2), motion=simulate_board_motion(8, reach=80.0, seed=1))
     with pytest.raises(CalibrationError, match=r"camera 'cam_.*distortion_model .* is unknown"):
         calibrate(seen, BOARD, distortion_model=lens, progress=False)
 
@@ -103,7 +111,7 @@ def test_a_lens_model_that_does_not_exist_is_refused(lens):
 def test_cameras_with_the_same_lens_share_one_and_learn_from_one_another():
     rig = small_rig(3)
     rig = CameraRig(tuple(replace(camera, K=rig[0].K) for camera in rig))
-    seen = see_board(rig, *board_motion(12, reach=80.0, seed=4), noise=0.2)
+    seen = simulate_detections(rig, motion=simulate_board_motion(12, reach=80.0, seed=4), noise=0.2)
     shared = calibrate(seen, BOARD, distortion_model=2, shared_intrinsics=[["cam_0", "cam_1", "cam_2"]], progress=False)
     alone = calibrate(seen, BOARD, distortion_model=2, progress=False)
     assert all((camera.K == shared.rig[0].K).all() for camera in shared.rig)
@@ -115,7 +123,7 @@ def test_cameras_with_the_same_lens_share_one_and_learn_from_one_another():
 
 
 def test_same_lens_refuses_strangers_and_other_sizes():
-    seen = see_board(small_rig(2), *board_motion(8, reach=80.0, seed=1))
+    seen = simulate_detections(small_rig(2), motion=simulate_board_motion(8, reach=80.0, seed=1))
     with pytest.raises(CalibrationError, match="shared_intrinsics names the camera 'cam_9'"):
         calibrate(seen, BOARD, shared_intrinsics=[["cam_0", "cam_9"]], progress=False)
     other = replace(seen["cam_1"], size=(800, 600))
@@ -127,7 +135,7 @@ def test_lenses_known_from_separate_recordings_stay_as_they_are():
     rig = small_rig(3)
     alone = {
         camera.name: calibrate(
-            see_board(CameraRig((camera,)), *board_motion(20, reach=120.0, seed=c)),
+            simulate_detections(CameraRig((camera,)), motion=simulate_board_motion(20, reach=120.0, seed=c)),
             BOARD,
             distortion_model=2,
             progress=False,
@@ -135,7 +143,8 @@ def test_lenses_known_from_separate_recordings_stay_as_they_are():
         for c, camera in enumerate(rig)
     }
     known = {name: found.rig[name] for name, found in alone.items()}
-    found = calibrate(see_board(rig, *board_motion(8, reach=80.0, seed=9)), BOARD, intrinsics=known, progress=False)
+    seen = simulate_detections(rig, motion=simulate_board_motion(8, reach=80.0, seed=9))
+    found = calibrate(seen, intrinsics=known)
     for camera in found.rig:
         np.testing.assert_array_equal(camera.K, known[camera.name].K)
         np.testing.assert_array_equal(camera.distortion, known[camera.name].distortion)
@@ -146,7 +155,7 @@ def test_lenses_known_from_separate_recordings_stay_as_they_are():
 
 def test_a_known_camera_may_be_of_another_class():
     rig = with_fisheyes((1,))
-    seen = see_board(rig, *board_motion(20, reach=500.0, seed=2), board=WIDE_BOARD)
+    seen = simulate_detections(rig, motion=simulate_board_motion(20, reach=500.0, seed=2), board=WIDE_BOARD)
     given = Camera("cam_1", rig[1].size, rig[1].K, rig[1].distortion, np.eye(3), np.zeros(3), "fisheye")
     found = calibrate(seen, WIDE_BOARD, intrinsics={"cam_1": given}, distortion_model=1, progress=False)
     np.testing.assert_array_equal(found.rig["cam_1"].distortion, given.distortion)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from muybridge.calibration import CameraRig
+from muybridge.calibration import CameraRig, simulate_board_motion, simulate_detections
 from muybridge.calibration.solver.pose_ambiguity import repaired
 from muybridge.calibration.solver.problem_setup import make_problem
 from muybridge.calibration.solver.robust_solution import solve
 from muybridge.calibration.solver.single_camera import frame_errors, own_poses
 from muybridge.calibration.workflow import chained_start
-from tests.calibration.synthetic import BOARD, board_motion, see_board, small_rig
+from tests.calibration.synthetic import BOARD, small_rig
 
 
 def test_frames_that_began_with_the_other_pose_are_put_right():
@@ -18,7 +18,7 @@ def test_frames_that_began_with_the_other_pose_are_put_right():
     rig = CameraRig(
         tuple(replace(camera, K=camera.K * [[2.5, 1, 1], [1, 2.5, 1], [1, 1, 1]]) for camera in small_rig(2))
     )
-    seen = see_board(rig, *board_motion(14, reach=50.0, tilt=0.4, seed=5), noise=0.3)
+    seen = simulate_detections(rig, motion=simulate_board_motion(14, reach=50.0, tilt=0.4, seed=5), noise=0.3)
     problem, rows, kinds, _ = make_problem(seen, BOARD, None, 1, ())
     start = chained_start(problem, rows, kinds)
     good = solve(problem, start)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from muybridge.calibration import CameraRig, read_rig, write_rig
+from muybridge.calibration import CameraRig, read_rig, simulate_board_motion, write_rig
 from muybridge.session import SessionError, read_session, run_session
-from tests.calibration.synthetic import board_motion, render_board, small_rig
+from tests.calibration.synthetic import render_board, small_rig
 
 SESSION = """
 [session]
@@ -35,7 +35,7 @@ intrinsics = "lenses.toml"
 @pytest.fixture
 def folder(tmp_path):
     rig = small_rig(2)
-    for name, images in render_board(rig, *board_motion(10, reach=60.0, seed=3)).items():
+    for name, images in render_board(rig, *simulate_board_motion(10, reach=60.0, seed=3)).items():
         (tmp_path / name).mkdir()
         for i, image in enumerate(images):
             cv2.imwrite(str(tmp_path / name / f"{i}.png"), image)
