@@ -106,6 +106,32 @@ def _outside(part, px, py, pz):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _from_start(part, centre):
+    """Of the way from a prepared part's start to the camera: its length along the axis, and its squared length."""
+    ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
+    return ox * part[8] + oy * part[9] + oz * part[10], ox * ox + oy * oy + oz * oz
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _direction(x, y, basis):
+    """World direction of the ray through normalised coordinates."""
+    return (
+        basis[0, 0] * x + basis[1, 0] * y + basis[2, 0],
+        basis[0, 1] * x + basis[1, 1] * y + basis[2, 1],
+        basis[0, 2] * x + basis[1, 2] * y + basis[2, 2],
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _between(picture, a, b):
+    """Bilinear value at column a and row b, which lie inside the picture."""
+    p, q = int(a), int(b)
+    fa, fb = a - p, b - q
+    value = (picture[q, p] * (1 - fa) + picture[q, p + 1] * fa) * (1 - fb)
+    return value + (picture[q + 1, p] * (1 - fa) + picture[q + 1, p + 1] * fa) * fb
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def part_depths(parts, boxes, rays, offset, nearest):
     """Fill the z-buffer `nearest` of one sub-frame, which looks `offset` (2,) beside each pixel's centre.
 
@@ -119,15 +145,10 @@ def part_depths(parts, boxes, rays, offset, nearest):
     ready = _prepare(parts)
     for k in range(len(parts)):
         part = ready[k]
-        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
-        along = ox * part[8] + oy * part[9] + oz * part[10]
-        square = ox * ox + oy * oy + oz * oz
+        along, square = _from_start(part, centre)
         for i in range(boxes[k, 0], boxes[k, 2]):
             for j in range(boxes[k, 1], boxes[k, 3]):
-                px, py = x[i, j] + offset_x, y[i, j] + offset_y
-                dx = basis[0, 0] * px + basis[1, 0] * py + basis[2, 0]
-                dy = basis[0, 1] * px + basis[1, 1] * py + basis[2, 1]
-                dz = basis[0, 2] * px + basis[1, 2] * py + basis[2, 2]
+                dx, dy, dz = _direction(x[i, j] + offset_x, y[i, j] + offset_y, basis)
                 t = _entry(part, centre, along, square, dx, dy, dz)
                 if t < depth[i - top, j - left]:
                     depth[i - top, j - left] = t
@@ -141,9 +162,7 @@ def hidden_by(parts, centre, points):
     ready = _prepare(parts)
     for k in range(len(parts)):
         part = ready[k]
-        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
-        along = ox * part[8] + oy * part[9] + oz * part[10]
-        square = ox * ox + oy * oy + oz * oz
+        along, square = _from_start(part, centre)
         for i in range(len(points)):
             dx, dy, dz = points[i, 0] - centre[0], points[i, 1] - centre[1], points[i, 2] - centre[2]
             t = _entry(part, centre, along, square, dx, dy, dz)
@@ -236,10 +255,7 @@ def _shade(k, point, body, coat, light, view, colour):
     bright *= (0.72 + 0.28 * math.sqrt(facing)) * (0.94 + 0.12 * fur)
     hx, hy, hz = light[0] - view[0], light[1] - view[1], light[2] - view[2]
     shine = max((sx * hx + sy * hy + sz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9), 0.0)
-    shine *= shine
-    shine *= shine
-    shine *= shine
-    shine *= shine * shine * colours[k, 11]
+    shine = shine**24 * colours[k, 11]
     for c in range(3):
         base = colours[k, c] + (colours[k, 3 + c] - colours[k, c]) * belly
         base += (colours[k, 6 + c] - base) * last
@@ -265,9 +281,7 @@ def add_animal(total, under, body, coat, light, rays, offset, nearest):
                 for c in range(3):
                     total[i, j, c] += under[i, j, c]
                 continue
-            px, py = x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y
-            for c in range(3):
-                view[c] = basis[0, c] * px + basis[1, c] * py + basis[2, c]
+            view[:] = _direction(x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y, basis)
             t = depth[i, j]
             norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
             hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
@@ -287,12 +301,9 @@ def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
             b = (floor_y[top + i, left + j] - origin[1]) / cell - 0.5
             if not (a >= 0.0 and b >= 0.0 and a < n - 1 and b < n - 1):
                 continue
-            p, q = int(a), int(b)
-            fa, fb = a - p, b - q
-            value = (shadow[q, p] * (1 - fa) + shadow[q, p + 1] * fa) * (1 - fb)
-            value += (shadow[q + 1, p] * (1 - fa) + shadow[q + 1, p + 1] * fa) * fb
+            light = 1.0 - _between(shadow, a, b)
             for c in range(3):
-                under[i, j, c] *= 1.0 - value
+                under[i, j, c] *= light
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -308,10 +319,9 @@ def add_board(total, under, picture, texel, poses, light, rays, offsets):
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
             for k in range(n):
-                px, py = x[top + i, left + j] + offsets[k, 0], y[top + i, left + j] + offsets[k, 1]
-                dx = basis[0, 0] * px + basis[1, 0] * py + basis[2, 0]
-                dy = basis[0, 1] * px + basis[1, 1] * py + basis[2, 1]
-                dz = basis[0, 2] * px + basis[1, 2] * py + basis[2, 2]
+                dx, dy, dz = _direction(
+                    x[top + i, left + j] + offsets[k, 0], y[top + i, left + j] + offsets[k, 1], basis
+                )
                 nx, ny, nz = poses[k, 3, 0], poses[k, 3, 1], poses[k, 3, 2]
                 slope = dx * nx + dy * ny + dz * nz
                 ox, oy, oz = poses[k, 0, 0] - centre[0], poses[k, 0, 1] - centre[1], poses[k, 0, 2] - centre[2]
@@ -325,11 +335,7 @@ def add_board(total, under, picture, texel, poses, light, rays, offsets):
                     continue
                 lit = nx * light[0] + ny * light[1] + nz * light[2]
                 if slope < 0.0:
-                    p, q = int(a), int(b)
-                    fa, fb = a - p, b - q
-                    value = (picture[q, p] * (1 - fa) + picture[q, p + 1] * fa) * (1 - fb)
-                    value += (picture[q + 1, p] * (1 - fa) + picture[q + 1, p + 1] * fa) * fb
-                    bright = 0.62 + 0.38 * max(lit, 0.0)
+                    value, bright = _between(picture, a, b), 0.62 + 0.38 * max(lit, 0.0)
                 else:
                     value, bright = 96.0, 0.62 + 0.38 * max(-lit, 0.0)
                 for c in range(3):

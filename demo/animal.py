@@ -86,7 +86,7 @@ class Leg:
 
 
 TRUNK = Trunk()
-# mm and degrees: proportions of a domestic cat, larger by a third so that the keypoints are apart in the pictures
+# lengths in mm, angles in degrees, of the made-up small cat: a leg folds in the swing and reaches ahead for the ground
 LEGS = {
     "fore": Leg((78.0, 82.0, 52.0), (-4.0, 38.0, -80.0), 62.0, (0.0, 0.15, 0.29, 0.45, 0.62, 0.82, 1.0),
                 (-18.0, 8.0, 42.0, 105.0, 112.0, 10.0, -18.0)),
@@ -156,10 +156,10 @@ def stance_of(phase: Array) -> NDArray[np.bool_]:
 
 def _path(length: Array, run: Gallop) -> tuple[Array, Array]:
     """Point on the ground (…, 2) and heading (…,) after running a length, along a slightly oblong circle."""
-    angle = run.turn + (1 if run.anticlockwise else -1) * np.asarray(length) / run.radius
+    sign = 1 if run.anticlockwise else -1
+    angle = run.turn + sign * np.asarray(length) / run.radius
     a, b = run.radius * (1 + run.oblong), run.radius * (1 - run.oblong)
     point = np.stack([run.centre[0] + a * np.cos(angle), run.centre[1] + b * np.sin(angle)], -1)
-    sign = 1 if run.anticlockwise else -1
     return point, np.arctan2(sign * b * np.cos(angle), -sign * a * np.sin(angle))
 
 

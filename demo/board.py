@@ -80,10 +80,3 @@ def floor_pose() -> Array:
     x, y, normal = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
     corner = np.array([0, 0, SHEET.thickness]) - 0.5 * width * x - 0.5 * height * y
     return np.stack([corner, x, y, normal])[None]
-
-
-def board_corners(poses: Array) -> Array:
-    """(n, n_corners, 3) the inner corners of the chess pattern in the world, row by row."""
-    i, j = np.meshgrid(np.arange(1, SHEET.squares_x), np.arange(1, SHEET.squares_y))
-    sheet = np.stack([SHEET.margin + SHEET.square * i.ravel(), SHEET.margin + SHEET.square * j.ravel()], -1)
-    return poses[:, 0, None] + np.einsum("cs,nsk->nck", sheet, poses[:, 1:3])

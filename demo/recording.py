@@ -15,7 +15,6 @@ from threading import Lock
 
 import cv2
 import numpy as np
-import pandas as pd
 import tomli_w
 import xarray as xr
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 from ..cameras import CameraRig, write_rig
 from ..datasets import frame_times, pose_dataset, write_dataset
+from ..formats.labels.deeplabcut_project import write_label_csv
 from ..formats.video.writing import open_video_writer
 from ..numerics.arrays import Array
 from . import _kernels_render as kernels
@@ -108,7 +108,7 @@ def render_demo(
 
     Examples
     --------
-    The whole recording takes some half minute; with one picture of each kind and camera two seconds:
+    One picture of each kind and camera, of the 1440 that the whole recording has:
 
     >>> from pathlib import Path
     >>> from muybridge.demo import render_demo
@@ -200,24 +200,17 @@ def _render_camera(folder: Path, index: int, view: View, films: dict, n_board_fr
         for k, shadow in enumerate(film.shadows):
             yield noise.add(draw_animal(view, coat, film.parts[k], film.dorsal[k], shadow), k)
 
+    board, labelled = _board_images(view, noise, n_board_frames, seed), films["labels"]
     yield from _write_video(folder / "videos" / f"{name}.mp4", FPS, animal(films["video"]))
-    yield from _write_video(
-        folder / "boards" / f"{name}.mp4", BOARD_FPS, _board_images(view, noise, n_board_frames, seed)
-    )
-    yield from _write_labels(
-        folder / "labels" / name, view, animal(films["labels"]), films["labels"], seed + 100 * index
-    )
+    yield from _write_video(folder / "boards" / f"{name}.mp4", BOARD_FPS, board)
+    yield from _write_labels(folder / "labels" / name, view, animal(labelled), labelled, seed + 100 * index)
 
 
 def _board_images(view: View, noise: Noise, n_frames: int, seed: int) -> Iterator[Image]:
     picture = board_picture()
     for k in range(n_frames):
-        if k < N_FLOOR:
-            poses = floor_pose()
-            yield noise.add(draw_board(view, picture, SHEET.texel, poses, plane_shadow(_outline(poses))), 1000 + k)
-            continue
         instants = k / BOARD_FPS + EXPOSURE * ((np.arange(_BOARD_SAMPLES) + 0.5) / _BOARD_SAMPLES - 0.5)
-        poses = board_poses(instants, seed)
+        poses = floor_pose() if k < N_FLOOR else board_poses(instants, seed)
         yield noise.add(draw_board(view, picture, SHEET.texel, poses, plane_shadow(_outline(poses))), 1000 + k)
 
 
@@ -247,9 +240,7 @@ def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filme
         files.append(f"labeled-data/{view.camera.name}/img{k:04d}.jpg")
         cv2.imwrite(str(folder / Path(files[-1]).name), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
         yield
-    columns = pd.MultiIndex.from_product([[SCORER], names, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
-    table = pd.DataFrame(marked.reshape(len(files), -1), index=pd.Index(files), columns=columns)
-    table.to_csv(folder / f"CollectedData_{SCORER}.csv", float_format="%.3f")
+    write_label_csv(folder / f"CollectedData_{SCORER}.csv", files, marked, names, SCORER)
 
 
 def joint_angles_of(keypoints: Array) -> Array:

@@ -161,12 +161,8 @@ class Shadow:
     @property
     def corners(self) -> Array:
         """(4, 3) of the rectangle on the floor that holds what is dark."""
-        rows, columns = (np.flatnonzero(self.darkness.max(axis=axis) > 0.004) for axis in (1, 0))
-        if not len(rows):
-            rows = columns = np.zeros(1)
-        (left, right), (low, high) = (
-            (self.cell * (ends[0] - 1), self.cell * (ends[-1] + 2)) for ends in (columns, rows)
-        )
+        dark = np.argwhere(self.darkness > 0.004) if self.darkness.max() > 0.004 else np.zeros((1, 2))
+        (low, left), (high, right) = self.cell * (dark.min(axis=0) - 1), self.cell * (dark.max(axis=0) + 2)
         ends = [[left, low, 0], [right, low, 0], [right, high, 0], [left, high, 0]]
         return np.array([*self.origin, 0.0]) + np.array(ends)
 
@@ -199,37 +195,43 @@ def plane_shadow(corners: Array) -> Shadow:
     return Shadow(cv2.GaussianBlur(mask, (0, 0), 9).astype(np.float32) * (0.42 / 255), origin)
 
 
-def _window(points_2d: Array, margin: Array | float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) that holds the points, cut at the image."""
-    if not np.isfinite(points_2d).all():
-        return 0, 0, size[1], size[0]
-    low, high = (points_2d - np.reshape(margin, (-1, 1))), (points_2d + np.reshape(margin, (-1, 1)))
-    left, top = np.floor(low.min(axis=0)).astype(int)
-    right, bottom = np.ceil(high.max(axis=0)).astype(int) + 1
-    top, bottom = np.clip([top, bottom], 0, size[1])
-    left, right = np.clip([left, right], 0, size[0])
-    return int(top), int(left), int(bottom), int(right)
+def _window(points_2d: Array, margin: Array | float, size: tuple[int, int]) -> NDArray[np.int64]:
+    """(..., 4) top, left, bottom, right of a box round points (..., n, 2) with margins (..., n), cut at the image.
+
+    The whole image where a point has no pixel.
+    """
+    margin, whole = np.asarray(margin)[..., None], np.array([0, 0, size[1], size[0]])
+    low = np.floor((points_2d - margin).min(axis=-2))
+    high = np.ceil((points_2d + margin).max(axis=-2)) + 1
+    box = np.concatenate([low[..., ::-1], high[..., ::-1]], axis=-1).clip(0, np.tile(whole[2:], 2))
+    known = np.asarray(np.isfinite(points_2d).all(axis=(-2, -1)))
+    return np.where(known[..., None], box, whole).astype(np.int64)
 
 
-def _join(boxes: NDArray[np.int64]) -> tuple[int, int, int, int]:
-    boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
-    if not len(boxes):
-        return 0, 0, 0, 0
-    low, high = boxes.min(axis=0), boxes.max(axis=0)
-    return int(low[0]), int(low[1]), int(high[2]), int(high[3])
+def _join(boxes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(4,) the box that holds those of (n, 4) boxes that are not empty."""
+    boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+    return np.r_[boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)] if len(boxes) else np.zeros(4, dtype=np.int64)
 
 
 def part_boxes(camera: Camera, parts: Array) -> NDArray[np.int64]:
-    """(n_parts, 4) top, left, bottom, right of the pixels that may show each round cone (n_parts, 8)."""
-    boxes = np.zeros((len(parts), 4), dtype=np.int64)
-    centres = np.stack([parts[:, :3], parts[:, 4:7]], axis=1)
-    radii = np.stack([parts[:, 3], parts[:, 7]], axis=1)
-    pixels = camera.project(centres)
+    """(..., n_parts, 4) top, left, bottom, right of the pixels that may show each round cone (..., n_parts, 8)."""
+    centres, radii = np.stack([parts[..., :3], parts[..., 4:7]], axis=-2), parts[..., [3, 7]]
     depth = (centres @ camera.R.T + camera.t)[..., 2]
     reach = 1.25 * camera.K[0, 0] * radii / np.maximum(depth - radii, 1.0) + 2.0
-    for k in range(len(parts)):
-        boxes[k] = _window(pixels[k], reach[k], camera.size)
-    return boxes
+    return _window(camera.project(centres), reach, camera.size)
+
+
+def _behind(view: View, shadow: Shadow, boxes: NDArray[np.int64]) -> tuple[Image, NDArray[np.int64], Float32]:
+    """The empty room with a shadow, the box that holds the boxes (n, 4) of what is to be drawn, and the room there."""
+    ground = _window(view.camera.project(shadow.corners), 2.0, view.camera.size)
+    top, left, bottom, right = _join(np.vstack([boxes, ground]))
+    under = view.background[top:bottom, left:right].copy()
+    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
+    image, box = view.empty.copy(), _join(boxes)
+    image[top:bottom, left:right] = _to_bytes(under)
+    inner = under[box[0] - top : box[2] - top, box[1] - left : box[3] - left]
+    return image, box, np.ascontiguousarray(inner)
 
 
 def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Shadow) -> Image:
@@ -239,32 +241,15 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
     ----------
     parts, dorsal : (3, n_parts, 8), (3, n_parts, 3), the animal at the moments of the exposure
     """
-    camera = view.camera
-    boxes = np.stack([part_boxes(camera, instant) for instant in parts])
-    ground = _window(camera.project(shadow.corners), 2.0, camera.size)
-    top, left, bottom, right = _join(np.concatenate([boxes.reshape(-1, 4), [ground]]))
-    image = view.empty.copy()
-    if bottom <= top:
-        return image
-    under = view.background[top:bottom, left:right].copy()
-    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
-    image[top:bottom, left:right] = _to_bytes(under)
-    top, left, bottom, right, inner = _narrow(under, (top, left), _join(boxes.reshape(-1, 4)))
-    total = np.zeros_like(inner)
-    nearest = kernels.Nearest(np.empty(inner.shape[:2]), np.empty(inner.shape[:2], dtype=np.int64))
-    rays = view.rays(top, left)
+    camera, boxes = view.camera, part_boxes(view.camera, parts)
+    image, (top, left, bottom, right), under = _behind(view, shadow, boxes.reshape(-1, 4))
+    total, rays = np.zeros_like(under), view.rays(top, left)
+    nearest = kernels.Nearest(np.empty(under.shape[:2]), np.empty(under.shape[:2], dtype=np.int64))
     for k, offset in enumerate(CORNERS / [camera.K[0, 0], camera.K[1, 1]]):
         kernels.part_depths(parts[k], boxes[k], rays, offset, nearest)
-        kernels.add_animal(total, inner, kernels.Body(parts[k], dorsal[k]), coat, LIGHT, rays, offset, nearest)
+        kernels.add_animal(total, under, kernels.Body(parts[k], dorsal[k]), coat, LIGHT, rays, offset, nearest)
     image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
     return image
-
-
-def _narrow(under: Float32, corner: tuple[int, int], box: tuple[int, int, int, int]):
-    """The part of a window that begins at `corner` which lies in `box`."""
-    top, left, bottom, right = box
-    inner = under[top - corner[0] : bottom - corner[0], left - corner[1] : right - corner[1]]
-    return top, left, bottom, right, np.ascontiguousarray(inner)
 
 
 def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow: Shadow) -> Image:
@@ -277,21 +262,15 @@ def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow:
     poses : (n_samples, 4, 3) corner, x direction, y direction and normal at instants of the exposure
     """
     camera = view.camera
-    sides = np.array([[0, 0], [picture.shape[1], 0], [picture.shape[1], picture.shape[0]], [0, picture.shape[0]]])
+    sides = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * picture.shape[::-1]
     corners = poses[:, 0, None] + texel * np.einsum("cs,nsk->nck", sides, poses[:, 1:3])
     board = _window(camera.project(corners.reshape(-1, 3)), 3.0, camera.size)
-    ground = _window(camera.project(shadow.corners), 2.0, camera.size)
-    top, left, bottom, right = _join(np.array([board, ground]))
-    image = view.empty.copy()
-    under = view.background[top:bottom, left:right].copy()
-    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
-    image[top:bottom, left:right] = _to_bytes(under)
-    top, left, bottom, right, inner = _narrow(under, (top, left), board)
-    total = np.zeros_like(inner)
+    image, (top, left, bottom, right), under = _behind(view, shadow, board[None])
+    total = np.zeros_like(under)
     # low-discrepancy corners (the plastic number's sequence), centred so that nothing shifts
     corner = (np.arange(len(poses))[:, None] * [0.754877666, 0.569840291] + 0.5) % 1.0
     offsets = (corner - corner.mean(axis=0)) / [camera.K[0, 0], camera.K[1, 1]]
-    kernels.add_board(total, inner, picture, texel, poses, LIGHT, view.rays(top, left), offsets)
+    kernels.add_board(total, under, picture, texel, poses, LIGHT, view.rays(top, left), offsets)
     image[top:bottom, left:right] = _to_bytes(total)
     return image
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 
 from ..cameras import CameraRig, read_rig
@@ -17,7 +18,14 @@ from ..datasets import DatasetError, read_dataset
 from ..numerics.arrays import Array
 from .animal import TRUNK
 
-Row = tuple[str, str, float, str, float]
+Row = tuple[str, float | np.floating, str]  # quantity, value, unit
+# (stage, quantity, unit): what the demo promises, an upper bound in the unit
+GOALS = {
+    ("calibrate", "camera centre, median", "mm"): 1.0,
+    ("calibrate", "focal length, worst", "%"): 0.3,
+    ("reconstruct", "3D point, median", "% of body"): 1.0,
+    ("kinematics", "joint angle, RMSE", "deg"): 6.0,
+}
 
 
 def compare_with_truth(
@@ -72,21 +80,23 @@ def compare_with_truth(
     [3.464]
     """
     folder = Path(folder)
-    truth = read_dataset(folder / "truth.nc")
-    rows: list[Row] = []
+    truth, true_rig = read_dataset(folder / "truth.nc"), read_rig(folder / "truth_rig.toml")
+    stages: dict[str, list[Row]] = {}
     if rig is not None:
-        rows += _camera_rows(rig, read_rig(folder / "truth_rig.toml"))
+        stages["calibrate"] = _camera_rows(rig, true_rig)
     if views is not None:
-        rows += _detector_rows(views, truth, read_rig(folder / "truth_rig.toml"))
+        stages["predict"] = _detector_rows(views, truth, true_rig)
     if pose is not None:
         if rig is None:
             raise DatasetError("a pose is compared in the world of its cameras; give the rig with it")
-        rows += _pose_rows(pose, truth, *align_cameras(*_same_cameras(rig, read_rig(folder / "truth_rig.toml"))))
+        stages["reconstruct"] = _pose_rows(pose, truth, *align_cameras(*_same_cameras(rig, true_rig)))
     if kinematics is not None:
-        true = read_dataset(folder / "truth_kinematics.nc")
-        rows += _angle_rows(kinematics, true)
-        if "stance" in kinematics and "stance" in true:
-            rows += _stance_rows(kinematics, true)
+        stages["kinematics"] = _kinematics_rows(kinematics, read_dataset(folder / "truth_kinematics.nc"))
+    rows = [
+        (stage, quantity, float(value), unit, GOALS.get((stage, quantity, unit), np.nan))
+        for stage, found in stages.items()
+        for quantity, value, unit in found
+    ]
     return pd.DataFrame(rows, columns=["stage", "quantity", "value", "unit", "goal"])
 
 
@@ -100,26 +110,20 @@ def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
     rig, truth = _same_cameras(rig, truth)
     R, t = align_cameras(rig, truth)
     offset = np.linalg.norm(rig.centers @ R.T + t - truth.centers, axis=1)
-    turn = [_angle_of(ours.R @ R.T @ theirs.R.T) for ours, theirs in zip(rig, truth, strict=True)]
-    focal = [100 * np.abs(ours.K[[0, 1], [0, 1]] / theirs.K[[0, 1], [0, 1]] - 1).max()
-             for ours, theirs in zip(rig, truth, strict=True)]  # fmt: skip
-    rows = [
-        ("camera centre, median", float(np.median(offset)), truth.unit, 1.0),
-        ("camera centre, worst", float(offset.max()), truth.unit, np.nan),
-        ("camera direction, worst", float(np.degrees(max(turn))), "deg", np.nan),
-        ("focal length, median", float(np.median(focal)), "%", np.nan),
-        ("focal length, worst", float(np.max(focal)), "%", 0.3),
+    pairs = list(zip(rig, truth, strict=True))
+    turn = [Rotation.from_matrix(ours.R @ R.T @ theirs.R.T).magnitude() for ours, theirs in pairs]
+    focal = [100 * np.abs(ours.K[[0, 1], [0, 1]] / theirs.K[[0, 1], [0, 1]] - 1).max() for ours, theirs in pairs]
+    rows: list[Row] = [
+        ("camera centre, median", np.median(offset), truth.unit),
+        ("camera centre, worst", offset.max(), truth.unit),
+        ("camera direction, worst", np.degrees(max(turn)), "deg"),
+        ("focal length, median", np.median(focal), "%"),
+        ("focal length, worst", max(focal), "%"),
     ]
     if len(rig) > 1:
-        sizes = [np.linalg.norm(r.centers - r.centers.mean(axis=0)) for r in (rig, truth)]
-        rows.append(("scale of the rig", float(100 * abs(sizes[0] / sizes[1] - 1)), "%", np.nan))
-    return [("calibrate", *row) for row in rows]
-
-
-def _angle_of(R: Array) -> float:
-    """Angle of a rotation matrix, radians; exact for small ones, unlike the arccosine of the trace."""
-    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
-    return float(np.arctan2(np.linalg.norm(axis), np.trace(R) - 1))
+        ours, theirs = (np.linalg.norm(r.centers - r.centers.mean(axis=0)) for r in (rig, truth))
+        rows.append(("scale of the rig", 100 * abs(ours / theirs - 1), "%"))
+    return rows
 
 
 def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list[Row]:
@@ -130,12 +134,12 @@ def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list
     offset = views["position"].values - rig.subset(cameras).project(truth["position"].values)
     found = _complete(offset)
     error = np.linalg.norm(offset, axis=-1)[seen & found]
-    rows = [(f"keypoint, {name}", value, "px", np.nan) for name, value in _spread(error)]
-    rows.append(("visible keypoints found", 100 * _share(found[seen]), "%", np.nan))
+    rows: list[Row] = [(f"keypoint, {name}", value, "px") for name, value in _spread(error).items()]
+    rows.append(("visible keypoints found", _percent(found[seen]), "%"))
     if "covariance" in views:
         inside = _inside_region(offset, views["covariance"].values)
-        rows.append(("95 % regions hold the truth", 100 * _share(inside[seen & found]), "%", np.nan))
-    return [("predict", *row) for row in rows]
+        rows.append(("95 % regions hold the truth", _percent(inside[seen & found]), "%"))
+    return rows
 
 
 def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[Row]:
@@ -145,61 +149,55 @@ def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[
         raise DatasetError(f"the pose is in {pose['position'].attrs.get('units')!r}, the truth in {unit!r}")
     offset = pose["position"].values @ R.T + t - truth["position"].values
     found = _complete(offset)
-    rows: list[tuple[str, float, str, float]] = []
-    for name, value in _spread(np.linalg.norm(offset, axis=-1)[found]):
-        rows.append((f"3D point, {name}", value, unit, np.nan))
-        rows.append((f"3D point, {name}", 100 * value / TRUNK.length, "% of body", 1.0 if name == "median" else np.nan))
-    rows.append(("points reconstructed", 100 * _share(found), "%", np.nan))
+    rows: list[Row] = []
+    for name, value in _spread(np.linalg.norm(offset, axis=-1)[found]).items():
+        rows.append((f"3D point, {name}", value, unit))
+        rows.append((f"3D point, {name}", 100 * value / TRUNK.length, "% of body"))
+    rows.append(("points reconstructed", _percent(found), "%"))
     if "covariance" in pose:
         inside = _inside_region(offset, R @ pose["covariance"].values @ R.T)
-        rows.append(("95 % regions hold the truth", 100 * _share(inside[found]), "%", np.nan))
-    return [("reconstruct", *row) for row in rows]
+        rows.append(("95 % regions hold the truth", _percent(inside[found]), "%"))
+    return rows
 
 
-def _angle_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
+def _kinematics_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
     kinematics = _one_animal(kinematics)
     joints = _shared(map(str, kinematics["joint"].values), map(str, truth["joint"].values), "joints")
     kinematics, truth = _matched(kinematics.sel(joint=joints), truth.sel(joint=joints))
-    error = kinematics["angle"].values - truth["angle"].values
     if kinematics["angle"].attrs.get("units", "rad").startswith("deg"):
         raise DatasetError("the angles are in degrees; a kinematics dataset holds radians")
+    error = kinematics["angle"].values - truth["angle"].values
     found = np.isfinite(error)
-    rmse = np.degrees([_root_mean_square(column[ok]) for column, ok in zip(error.T, found.T, strict=True)])
-    worst = int(np.nanargmax(rmse)) if np.isfinite(rmse).any() else 0
-    middle = _spread(np.degrees(np.abs(error[found])))[0][1]
-    rows = [
-        ("joint angle, RMSE", float(np.degrees(_root_mean_square(error[found]))), "deg", 6.0),
-        ("joint angle, median", middle, "deg", np.nan),
-        (f"joint angle, RMSE of the worst ({joints[worst]})", float(rmse[worst]), "deg", np.nan),
-        ("angles computed", 100 * _share(found), "%", np.nan),
+    squares = pd.DataFrame(np.degrees(error) ** 2, columns=joints)
+    rmse = np.sqrt(squares.mean())
+    worst = rmse.fillna(-1.0).idxmax()
+    rows: list[Row] = [
+        ("joint angle, RMSE", np.sqrt(squares.stack().mean()), "deg"),
+        ("joint angle, median", _spread(np.degrees(np.abs(error[found])))["median"], "deg"),
+        (f"joint angle, RMSE of the worst ({worst})", rmse[worst], "deg"),
+        ("angles computed", _percent(found), "%"),
     ]
     if "angle_std" in kinematics:
         inside = _inside_region(error[..., None], kinematics["angle_std"].values[..., None, None] ** 2)
-        rows.append(("95 % intervals hold the truth", 100 * _share(inside[found]), "%", np.nan))
-    return [("kinematics", *row) for row in rows]
+        rows.append(("95 % intervals hold the truth", _percent(inside[found]), "%"))
+    return rows + (_stance_rows(kinematics, truth) if "stance" in kinematics and "stance" in truth else [])
 
 
 def _stance_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
     limbs = _shared(map(str, kinematics["limb"].values), map(str, truth["limb"].values), "limbs")
     kinematics, truth = _matched(kinematics.sel(limb=limbs), truth.sel(limb=limbs))
     right = kinematics["stance"].values.astype(bool) == truth["stance"].values.astype(bool)
-    return [("kinematics", "stance or swing, right", 100 * _share(right), "%", np.nan)]
+    return [("stance or swing, right", _percent(right), "%")]
 
 
-def _spread(error: Array) -> list[tuple[str, float]]:
+def _spread(errors: Array) -> dict[str, float]:
     """Median, mean and 95th percentile; NaN of nothing."""
-    if not len(error):
-        return [("median", np.nan), ("mean", np.nan), ("p95", np.nan)]
-    return [("median", float(np.median(error))), ("mean", float(np.mean(error))),
-            ("p95", float(np.percentile(error, 95)))]  # fmt: skip
+    series = pd.Series(errors, dtype=float)
+    return {"median": series.median(), "mean": series.mean(), "p95": float(series.quantile(0.95))}
 
 
-def _root_mean_square(error: Array) -> float:
-    return float(np.sqrt(np.mean(error**2))) if len(error) else np.nan
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(np.mean(flags)) if flags.size else np.nan
+def _percent(flags: NDArray[np.bool_]) -> float:
+    return 100 * float(np.mean(flags)) if flags.size else np.nan
 
 
 def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:
