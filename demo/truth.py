@@ -168,13 +168,12 @@ def _kinematics_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
         raise DatasetError("the angles are in degrees; a kinematics dataset holds radians")
     error = kinematics["angle"].values - truth["angle"].values
     found = np.isfinite(error)
-    squares = pd.DataFrame(np.degrees(error) ** 2, columns=joints)
-    rmse = np.sqrt(squares.mean())
-    worst = rmse.fillna(-1.0).idxmax()
+    rmse = [_root_mean_square(column) for column in np.degrees(error).T]
+    worst = int(np.nanargmax(rmse)) if found.any() else 0
     rows: list[Row] = [
-        ("joint angle, RMSE", np.sqrt(squares.stack().mean()), "deg"),
+        ("joint angle, RMSE", _root_mean_square(np.degrees(error)), "deg"),
         ("joint angle, median", _spread(np.degrees(np.abs(error[found])))["median"], "deg"),
-        (f"joint angle, RMSE of the worst ({worst})", rmse[worst], "deg"),
+        (f"joint angle, RMSE of the worst ({joints[worst]})", rmse[worst], "deg"),
         ("angles computed", _percent(found), "%"),
     ]
     if "angle_std" in kinematics:
@@ -194,6 +193,11 @@ def _spread(errors: Array) -> dict[str, float]:
     """Median, mean and 95th percentile; NaN of nothing."""
     series = pd.Series(errors, dtype=float)
     return {"median": series.median(), "mean": series.mean(), "p95": float(series.quantile(0.95))}
+
+
+def _root_mean_square(errors: Array) -> float:
+    """Of what is not NaN; NaN of nothing."""
+    return float(np.sqrt(pd.Series(np.ravel(errors) ** 2).mean()))
 
 
 def _percent(flags: NDArray[np.bool_]) -> float:

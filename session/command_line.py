@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import __version__
+
+if TYPE_CHECKING:
+    from .config import Session
 
 app = typer.Typer(
     help="From synchronised videos of a moving animal to 3D skeletons and joint kinematics with error bars.",
@@ -28,11 +31,16 @@ Force = Annotated[bool, typer.Option("--force", help="run even where nothing has
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bars")]
 
 
-def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
+def _read(path: Path) -> Session:
     from .config import read_session
+
+    return read_session(path)
+
+
+def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
     from .session_run import run_session
 
-    run_session(read_session(path), steps, force=force, progress=not quiet, say=typer.echo)
+    run_session(_read(path), steps, force=force, progress=not quiet, say=typer.echo)
 
 
 @app.command()
@@ -64,11 +72,10 @@ def init(
 @app.command()
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
-    from .config import read_session
     from .recording_facts import describe
     from .session_problems import foreseen_problems
 
-    loaded = read_session(session)
+    loaded = _read(session)
     table, problems = describe(loaded)
     problems = [*problems, *foreseen_problems(loaded)]
     typer.echo(f"{loaded.name}: world unit {loaded.unit}, frame rate {loaded.fps or 'as the videos say'}")
@@ -83,15 +90,10 @@ def check(session: SessionPath = Path()) -> None:
 @app.command()
 def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
     """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
-    _run_steps(session, ("calibrate",), force, quiet)
-    _show_calibration(session)
-
-
-def _show_calibration(path: Path) -> None:
-    from .config import read_session
     from .steps.calibration import read_calibration_report
 
-    found = read_calibration_report(read_session(path))
+    _run_steps(session, ("calibrate",), force, quiet)
+    found = read_calibration_report(_read(session))
     if found is not None:
         typer.echo(str(found))
 
@@ -106,10 +108,9 @@ def extract(
     method: Annotated[str, typer.Option(help="kmeans (pictures that differ) or uniform (evenly in time)")] = "kmeans",
 ) -> None:
     """Choose the first frames to label and write them as a DeepLabCut project."""
-    from .config import read_session
     from .label_loop import extract_session
 
-    loaded = read_session(session)
+    loaded = _read(session)
     folder = extract_session(loaded, n, to or loaded.folder / "labels", method=method)
     typer.echo(f"wrote {folder}: label its pictures, then name it under [train] labels")
 
@@ -121,10 +122,9 @@ def suggest(
     to: Annotated[Path | None, typer.Option(help="folder of the project", show_default="labels-next")] = None,
 ) -> None:
     """Choose the frames to label next, where cameras disagree in 3D, and write them with proposed labels."""
-    from .config import read_session
     from .label_loop import suggest_session
 
-    loaded = read_session(session)
+    loaded = _read(session)
     folder = to or loaded.folder / "labels-next"
     typer.echo(suggest_session(loaded, n, folder).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     typer.echo(f"wrote {folder}: correct its labels, then add it to the list [train] labels")
@@ -139,10 +139,9 @@ def corruption(
     quiet: Quiet = False,
 ) -> None:
     """Errors of the detector on corrupted pictures: light, blur, motion, noise, jpeg, resolution (Horse-C)."""
-    from .config import read_session
     from .label_loop import corruption_session
 
-    table = corruption_session(read_session(session), labels, progress=not quiet)
+    table = corruption_session(_read(session), labels, progress=not quiet)
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
@@ -225,16 +224,13 @@ def main() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     try:
         app()
-    except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
-        if os.environ.get("MUYBRIDGE_DEBUG"):
-            raise
-        typer.echo(f"error: {' '.join(str(error).split()) or type(error).__name__}", err=True)
-        sys.exit(1)
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise
-        cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        typer.echo(f"error: internal ({cause}); run again with MUYBRIDGE_DEBUG=1 and report what it shows", err=True)
+        message, kind = " ".join(str(error).split()), type(error).__name__
+        if not isinstance(error, ValueError | OSError | ImportError | RuntimeError | MemoryError):
+            message = f"internal ({kind}: {message}); run again with MUYBRIDGE_DEBUG=1 and report what it shows"
+        typer.echo(f"error: {message or kind}", err=True)
         sys.exit(1)
 
 

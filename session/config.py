@@ -19,8 +19,9 @@ from __future__ import annotations
 import math
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
-_BOARD_VALUES = {"dictionary": "name of a dictionary"}
 _CAMERA_KEYS = ("video", "board", "points")
 
 
@@ -159,9 +159,8 @@ class Session:
         _check_names(self.path, f"entries of [board] for a {kind} board", values, [f.name for f in fields(kinds[kind])])
         for name, value in values.items():
             if isinstance(value, str) != (name == "dictionary"):
-                raise SessionError(
-                    f"{self.path}: [board] {name} is {value!r}, which is no {_BOARD_VALUES.get(name, 'number')}"
-                )
+                wanted = "name of a dictionary" if name == "dictionary" else "number"
+                raise SessionError(f"{self.path}: [board] {name} is {value!r}, which is no {wanted}")
         try:
             return kinds[kind](**values)
         except TypeError as error:
@@ -210,26 +209,27 @@ def read_session(path: str | os.PathLike) -> Session:
         raise SessionError(f"{path}: '{not_tables[0]}' must be a table, [{not_tables[0]}]")
     head = tables.get("session", {})
     _check_names(path, "entries of [session]", head, _SESSION_KEYS)
-    _check_paths(path, tables)
+    for (table, entry), wanted in _ENTRIES.items():
+        if entry in tables.get(table, {}):
+            _check_value(path, f"[{table}] {entry}", tables[table][entry], wanted)
     skeleton = _read_skeleton(path, tables.get("skeleton"))
-    joints = tables.get("joints", {})
-    _check_joints(path, joints, skeleton)
-    limbs = tables.get("gait", {})
-    _check_limbs(path, limbs, skeleton)
+    joints, limbs = tables.get("joints", {}), tables.get("gait", {})
+    _check_keypoints(path, joints, limbs, skeleton)
+    folder = path.resolve().parent
     return Session(
         path=path.resolve(),
-        name=str(head.get("name", path.resolve().parent.name)),
-        output=path.resolve().parent / head.get("output", "results"),
+        name=str(head.get("name", folder.name)),
+        output=folder / head.get("output", "results"),
         unit=str(head.get("unit", "mm")),
-        fps=_read_fps(path, head.get("fps")),
+        fps=float(head["fps"]) if "fps" in head else None,
         cameras=_read_cameras(path, tables.get("cameras", {})),
         board=tables.get("board"),
         skeleton=skeleton,
         joints=joints,
         limbs=limbs,
-        rig=path.resolve().parent / head["rig"] if "rig" in head else None,
-        up=_read_up(path, head.get("up")),
-        floor_frame=_read_floor_frame(path, head.get("floor_frame")),
+        rig=folder / head["rig"] if "rig" in head else None,
+        up=tuple(map(float, head["up"])) if "up" in head else None,
+        floor_frame=head.get("floor_frame"),
         options={step: tables.get(step, {}) for step in STEPS},
     )
 
@@ -242,53 +242,51 @@ def _check_names(path: Path, what: str, names: Iterable[str], known: Iterable[st
             raise SessionError(f"{path}: '{name}' is not among the {what}{hint}")
 
 
-def _check_paths(path: Path, tables: dict) -> None:
-    """Entries that name files are texts."""
-    named = {
-        "session": ("output", "rig"),
-        "calibrate": ("intrinsics",),
-        "train": ("weights", "start"),
-        "predict": ("detector",),
-    }
-    labels = tables.get("train", {}).get("labels", "")
-    if not all(isinstance(entry, str) for entry in (labels if isinstance(labels, list) else [labels])):
-        raise SessionError(f"{path}: [train] labels is {labels!r}; give a path, or a list of paths")
-    for table, keys in named.items():
-        for key in keys:
-            value = tables.get(table, {}).get(key, "")
-            if not isinstance(value, str):
-                raise SessionError(f"{path}: [{table}] {key} is {value!r}; give a path")
+def _check_value(path: Path, what: str, value: Any, wanted: tuple[Callable[[Any], bool], str]) -> None:
+    fits, words = wanted
+    if not fits(value):
+        raise SessionError(f"{path}: {what} is {value!r}; {words}")
 
 
-def _read_fps(path: Path, fps: Any) -> float | None:
-    if fps is None:
-        return None
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < math.inf:
-        raise SessionError(f"{path}: [session] fps is {fps!r}; it must be a positive number of frames per second")
-    return float(fps)
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
-def _read_up(path: Path, up: Any) -> tuple[float, ...] | None:
-    if up is None:
-        return None
-    if (
-        not isinstance(up, list)
-        or len(up) != 3
-        or not all(isinstance(x, int | float) and math.isfinite(x) for x in up)
-        or not any(up)
-    ):
-        raise SessionError(
-            f"{path}: [session] up is {up!r}; it must be a direction of three numbers, such as [0, 0, 1]"
-        )
-    return tuple(float(x) for x in up)
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
 
 
-def _read_floor_frame(path: Path, frame: Any) -> int | None:
-    if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int) or frame < 0):
-        raise SessionError(
-            f"{path}: [session] floor_frame is {frame!r}; it must be the number of a board frame, from 0"
-        )
-    return frame
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# (table, entry): whether a value can be used, and what the message asks for where it cannot
+_PATH = (_is_text, "give a path")
+_PAIRS = (partial(_is_list_of, list), "it must be a list of pairs of keypoint names")
+_ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
+    ("session", "output"): _PATH,
+    ("session", "rig"): _PATH,
+    ("session", "fps"): (lambda fps: _is_number(fps) and fps > 0, "it must be a positive number of frames per second"),
+    ("session", "up"): (
+        lambda up: isinstance(up, list) and len(up) == 3 and all(map(_is_number, up)) and any(up),
+        "it must be a direction of three numbers, such as [0, 0, 1]",
+    ),
+    ("session", "floor_frame"): (
+        lambda frame: _is_number(frame) and isinstance(frame, int) and frame >= 0,
+        "it must be the number of a board frame, from 0",
+    ),
+    ("skeleton", "keypoints"): (partial(_is_list_of, str), "it must be a list of names"),
+    ("skeleton", "bones"): _PAIRS,
+    ("skeleton", "symmetries"): _PAIRS,
+    ("train", "labels"): (
+        lambda value: _is_text(value) or _is_list_of(str, value),
+        "give a path, or a list of paths",
+    ),
+    ("train", "weights"): _PATH,
+    ("train", "start"): _PATH,
+    ("calibrate", "intrinsics"): _PATH,
+    ("predict", "detector"): _PATH,
+}
 
 
 def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:
@@ -297,33 +295,21 @@ def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:
     _check_names(path, "entries of [skeleton]", table, ("keypoints", "bones", "symmetries", "root"))
     if "keypoints" not in table:
         raise SessionError(f"{path}: [skeleton] lacks 'keypoints', the list of names")
-    keypoints = table["keypoints"]
-    if not isinstance(keypoints, list) or not all(isinstance(name, str) for name in keypoints):
-        raise SessionError(f"{path}: [skeleton] keypoints is {keypoints!r}; it must be a list of names")
-    for what in ("bones", "symmetries"):
-        if not all(isinstance(pair, list) for pair in table.get(what, [])):
-            raise SessionError(f"{path}: [skeleton] {what} must be a list of pairs of keypoint names")
     try:
         return Skeleton(**table)
     except (ValueError, TypeError) as error:
         raise SessionError(f"{path}: [skeleton] {error}") from error
 
 
-def _check_joints(path: Path, joints: dict, skeleton: Skeleton | None) -> None:
-    """Every three-point joint names known keypoints; the richer kinds are checked by joint_angles itself."""
-    if skeleton is None:
-        return
-    for joint, points in joints.items():
-        if isinstance(points, list):
-            _check_names(path, f"keypoints of the skeleton (joint '{joint}')", map(str, points), skeleton.keypoints)
-
-
-def _check_limbs(path: Path, limbs: dict, skeleton: Skeleton | None) -> None:
+def _check_keypoints(path: Path, joints: dict, limbs: dict, skeleton: Skeleton | None) -> None:
+    """Three-point joints and limbs name known keypoints; the other kinds are checked by joint_angles itself."""
+    named = {f"joint '{joint}'": points for joint, points in joints.items() if isinstance(points, list)}
     for limb, foot in limbs.items():
-        if not isinstance(foot, str):
-            raise SessionError(f"{path}: [gait] {limb} is {foot!r}; give the name of its foot's keypoint")
-        if skeleton is not None:
-            _check_names(path, f"keypoints of the skeleton (limb '{limb}')", [foot], skeleton.keypoints)
+        _check_value(path, f"[gait] {limb}", foot, (_is_text, "give the name of its foot's keypoint"))
+        named[f"limb '{limb}'"] = [foot]
+    if skeleton is not None:
+        for what, names in named.items():
+            _check_names(path, f"keypoints of the skeleton ({what})", map(str, names), skeleton.keypoints)
 
 
 def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:
@@ -338,12 +324,12 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
     sources: dict[str, Any] = {}
     for kind, value in table.items():
-        many = isinstance(value, list)
-        if not all(isinstance(entry, str) for entry in (value if many else [value])) or (many and kind != "board"):
+        entries: list = value if isinstance(value, list) and kind == "board" else [value]
+        if not _is_list_of(str, entries):
             raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
-        found = tuple(path.resolve().parent / entry for entry in (value if many else [value]))
+        found = tuple(path.resolve().parent / entry for entry in entries)
         missing = [entry for entry in found if not entry.exists()]
         if missing:
             raise SessionError(f"{path}: the {kind} of camera '{name}', {missing[0]}, does not exist; correct the path")
-        sources[kind] = found if many else found[0]
+        sources[kind] = found[0] if entries == [value] else found
     return CameraSources(**sources)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import SessionError, read_session
+from .config import Session, SessionError, read_session
 from .provenance import write_text
 from .session_run import run_session
 from .steps.calibration import load_rig
@@ -38,7 +38,7 @@ def run_demo(folder: Path, *, seed: int = 0, progress: bool = True, say: Callabl
     _render(folder, seed, progress, say)
     session = read_session(folder)
     run_session(session, progress=progress, say=say)
-    errors = _errors(folder)
+    errors = _errors(session)
     rows = errors.astype(object).where(errors.notna(), None).to_dict(orient="records")
     write_text(session.output / "errors.json", json.dumps(rows, indent=1, allow_nan=False))
     report = write_session_report(session, errors=errors)
@@ -64,15 +64,9 @@ def _render(folder: Path, seed: int, progress: bool, say: Callable[[str], None])
     say(f"render: {time.perf_counter() - started:.1f} s -> {folder}")
 
 
-def _errors(folder: Path) -> pd.DataFrame:
+def _errors(session: Session) -> pd.DataFrame:
     from ..datasets import read_dataset
     from ..demo.truth import compare_with_truth
 
-    session = read_session(folder)
-    return compare_with_truth(
-        folder,
-        rig=load_rig(session),
-        views=read_dataset(session.output / "views.nc"),
-        pose=read_dataset(session.output / "pose.nc"),
-        kinematics=read_dataset(session.output / "kinematics.nc"),
-    )
+    results = {name: read_dataset(session.output / f"{name}.nc") for name in ("views", "pose", "kinematics")}
+    return compare_with_truth(session.folder, rig=load_rig(session), **results)

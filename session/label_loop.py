@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .config import Session, SessionError
-from .session_run import maker_of
+from .session_run import remedy_for
 from .steps.calibration import load_rig
 from .steps.detection import detector_path, label_folders
 
@@ -112,7 +112,7 @@ def _detector(session: Session) -> Detector:
     if path is None:
         raise SessionError(f"{session.path} has neither [train] labels nor [predict] detector, so there is no detector")
     if not path.is_file():
-        raise SessionError(f"there is no detector {path}; run 'muybridge train {session.path}' first")
+        raise SessionError(f"there is no detector {path}; {remedy_for(session, path)}")
     return load_detector(path)
 
 
@@ -121,7 +121,7 @@ def _made(session: Session, name: str) -> xr.Dataset:
 
     path = session.output / name
     if not path.is_file():
-        raise SessionError(f"there is no {path}; run 'muybridge {maker_of(session, path)} {session.path}' first")
+        raise SessionError(f"there is no {path}; {remedy_for(session, path)}")
     return read_dataset(path)
 
 

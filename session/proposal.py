@@ -29,23 +29,23 @@ def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
     folder = Path(folder)
     if not folder.is_dir():
         raise SessionError(f"there is no folder {folder}")
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and "results" not in p.relative_to(folder).parts)
-    videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
-    animal = [p for p in videos if not _is_board(p, folder)]
-    points = [p for p in files if p.suffix.lower() in _POINT_SUFFIXES and "labels" not in str(p.relative_to(folder))]
-    names = _camera_names([p.relative_to(folder) for p in (animal or points)])
+    files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    files = [p for p in files if "results" not in p.parts]
+    boards = [p for p in files if any(word in str(p).lower() for word in _BOARD_WORDS)]
+    animal = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and p not in boards]
+    points = [p for p in files if p.suffix.lower() in _POINT_SUFFIXES and "labels" not in str(p)]
+    names = _camera_names(animal or points)
     if not names:
         raise SessionError(f"{folder} holds no videos ({', '.join(VIDEO_SUFFIXES)}) and no 2D files to name cameras by")
-    cameras: dict[str, dict[str, str]] = {name: {} for name in names.values()}
+    cameras: dict[str, dict[str, str]] = {}
     for path, name in names.items():
-        cameras[name]["video" if path.suffix.lower() in VIDEO_SUFFIXES else "points"] = path.as_posix()
-    for name, entry in cameras.items():
-        board = _board_of(name, [p for p in files if _is_board(p, folder)], folder)
+        entry = cameras[name] = {"video" if animal else "points": path.as_posix()}
+        board = _board_of(name, boards)
         if board is not None:
-            entry["board"] = board.relative_to(folder).as_posix()
-        found = [p for p in points if name in _words(p.relative_to(folder)) and not _is_board(p, folder)]
-        if found and "points" not in entry and animal:
-            entry["points"] = found[0].relative_to(folder).as_posix()
+            entry["board"] = board.as_posix()
+        found = [p for p in points if name in _words(p) and p not in boards]
+        if found and animal:
+            entry["points"] = found[0].as_posix()
     return {
         "session": {"name": folder.resolve().name, "output": "results", "unit": "mm"},
         "cameras": cameras,
@@ -92,10 +92,6 @@ def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Pat
     return path
 
 
-def _is_board(path: Path, folder: Path) -> bool:
-    return any(word in str(path.relative_to(folder)).lower() for word in _BOARD_WORDS)
-
-
 def _words(path: Path) -> set[str]:
     """Every folder name, the stem, and the stem's parts."""
     stem = path.stem
@@ -109,11 +105,8 @@ def _camera_names(paths: list[Path]) -> dict[Path, str]:
     return {path: (parent if own_folder else path.stem) for path, parent in zip(paths, parents, strict=True)}
 
 
-def _board_of(name: str, candidates: list[Path], folder: Path) -> Path | None:
+def _board_of(name: str, boards: list[Path]) -> Path | None:
     """The board video of a camera, or the folder of its board images."""
-    mine = [path for path in candidates if name in _words(path.relative_to(folder))]
-    images = [path for path in mine if path.suffix.lower() in PICTURE_SUFFIXES]
-    if images:
-        return images[0].parent
-    videos = [path for path in mine if path.suffix.lower() in VIDEO_SUFFIXES]
-    return videos[0] if videos else None
+    mine = [path for path in boards if name in _words(path)]
+    images = [path.parent for path in mine if path.suffix.lower() in PICTURE_SUFFIXES]
+    return next(iter(images + [path for path in mine if path.suffix.lower() in VIDEO_SUFFIXES]), None)

@@ -20,57 +20,50 @@ def foreseen_problems(session: Session) -> list[str]:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")
     for step in ALL_STEPS.values():
         problems += _source_problems(session, step) + step.problems(session)
-    problems += _board_problems(session) + _floor_problems(session) + _points_problems(session)
-    return list(dict.fromkeys(problems + _gait_problems(session)))
+    if session.rig is None:  # the session calibrates its own cameras
+        problems += _board_problems(session) + _floor_problems(session)
+        if session.limbs and session.up is None and session.floor_frame is None:
+            problems.append(VERTICAL_NEEDED)
+    return list(dict.fromkeys(problems + _points_problems(session)))
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:
     """What a step reads, that does not exist and that no earlier step will make."""
     try:
-        if not step.asked_for(session):
-            return []
-        return [problem for problem, maker in missing_inputs(session, step) if maker is None]
+        needed = missing_inputs(session, step) if step.asked_for(session) else []
     except ValueError as error:
         return [str(error)]
+    return [problem for problem, maker in needed if maker is None]
 
 
 def _board_problems(session: Session) -> list[str]:
-    """A board that cannot be made of [board], where the session calibrates its own cameras."""
+    """A board that cannot be made of [board]."""
     try:
-        if session.rig is None:
-            session.make_board()
+        session.make_board()
     except ValueError as error:
         return [str(error)]
     return []
 
 
-def _gait_problems(session: Session) -> list[str]:
-    """Feet without a vertical, where the session calibrates its own cameras (a rig file may carry one)."""
-    if not session.limbs or session.rig is not None or session.up is not None or session.floor_frame is not None:
-        return []
-    return [VERTICAL_NEEDED]
-
-
 def _floor_problems(session: Session) -> list[str]:
     """A floor frame that lies beyond the end of every board recording."""
-    if session.floor_frame is None or session.rig is not None:
-        return []
-    lengths = [n for n in map(_length, session.sources("board").values()) if n is not None]
-    if not lengths or session.floor_frame < max(lengths):
+    longest = max(map(_length, session.sources("board").values()), default=0)
+    if session.floor_frame is None or not longest or session.floor_frame < longest:
         return []
     return [
-        f"[session] floor_frame is {session.floor_frame}, but the board recordings end with frame {max(lengths) - 1};"
+        f"[session] floor_frame is {session.floor_frame}, but the board recordings end with frame {longest - 1};"
         " give a frame in which the board lies on the floor"
     ]
 
 
-def _length(board: Path | tuple[Path, ...]) -> int | None:
+def _length(board: Path | tuple[Path, ...]) -> int:
+    """Number of frames; 0 where it is not known."""
     if isinstance(board, tuple):
         return len(board)
     try:
-        return None if board.is_dir() else probe_video(board).n_frames
+        return 0 if board.is_dir() else probe_video(board).n_frames
     except VideoError:
-        return None
+        return 0
 
 
 def _points_problems(session: Session) -> list[str]:

@@ -84,13 +84,17 @@ def run_session(
 
 def missing_inputs(session: Session, step: Step) -> list[tuple[str, str | None]]:
     """For each file that a step reads and that does not exist one sentence, and the name of the step that makes it."""
-    found = []
-    for path in step.inputs(session):
-        if not path.exists():
-            maker = maker_of(session, path)
-            remedy = f"run 'muybridge {maker} {session.path}' first" if maker else "correct the path"
-            found.append((f"step '{step.name}' needs {path}, which does not exist; {remedy}", maker))
-    return found
+    return [
+        (f"step '{step.name}' needs {path}, which does not exist; {remedy_for(session, path)}", maker_of(session, path))
+        for path in step.inputs(session)
+        if not path.exists()
+    ]
+
+
+def remedy_for(session: Session, path: Path) -> str:
+    """What to do where a file does not exist."""
+    maker = maker_of(session, path)
+    return f"run 'muybridge {maker} {session.path}' first" if maker else "correct the path"
 
 
 def maker_of(session: Session, path: Path) -> str | None:

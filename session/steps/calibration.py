@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import Session, SessionError
 from ..provenance import write_text
 from ..recording_facts import check_same_instants, files_of
-from .step_definition import Step
+from .step_definition import Step, public
 
 if TYPE_CHECKING:
     from ...calibration import CalibrationReport
@@ -48,12 +47,6 @@ def read_calibration_report(session: Session) -> CalibrationReport | None:
         raise SessionError(f"{path} is damaged; run 'muybridge calibrate --force {session.path}'") from error
 
 
-def _functions(session: Session) -> tuple[Callable, ...]:
-    from ...calibration import calibrate
-
-    return (calibrate,)
-
-
 def _inputs(session: Session) -> list[Path]:
     """The board recordings, and the rig file whose lenses are kept, if the session names one."""
     boards, named = session.sources("board"), session.options["calibrate"].get("intrinsics")
@@ -86,7 +79,7 @@ def _calibrate(session: Session, progress: bool) -> None:
 
 CALIBRATE = Step(
     name="calibrate",
-    functions=_functions,
+    functions=lambda session: public("calibration.calibrate"),
     inputs=_inputs,
     outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
     work=_calibrate,

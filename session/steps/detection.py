@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..config import Session, SessionError
 from ..recording_facts import check_same_instants, files_of
-from .step_definition import Step
+from .step_definition import Step, public
 
 
 def detector_path(session: Session) -> Path | None:
@@ -37,13 +36,6 @@ def _has_points(session: Session) -> bool:
             f"{session.path}: camera '{lacking}' has no 'points' file while others have; give all or none"
         )
     return bool(points)
-
-
-def _training_functions(session: Session) -> tuple[Callable, ...]:
-    """`train`, and the type whose fields it takes as options."""
-    from ...pose2d import TrainingConfig, train
-
-    return train, TrainingConfig
 
 
 def _training_inputs(session: Session) -> list[Path]:
@@ -75,16 +67,6 @@ def _train(session: Session, progress: bool) -> None:
     checkpoint.unlink(missing_ok=True)
 
 
-def _prediction_functions(session: Session) -> tuple[Callable, ...]:
-    if session.sources("points"):
-        from ...formats import read_views
-
-        return (read_views,)
-    from ...pose2d import predict
-
-    return (predict,)
-
-
 def _prediction_inputs(session: Session) -> list[Path]:
     if _has_points(session):
         return files_of(session.sources("points"))
@@ -112,11 +94,9 @@ def _read_points(session: Session, progress: bool) -> Any:
     """Views dataset from the 2D files of another tool."""
     from ...formats import read_views
 
-    videos = session.sources("video")
-    rate = check_same_instants(videos, "videos")
-    return PREDICT.call(
-        session, read_views, session.sources("points"), fps=session.fps or rate, **PREDICT.given(session)
-    )
+    rate = check_same_instants(session.sources("video"), "videos")
+    options = {"fps": session.fps or rate, **PREDICT.given(session)}
+    return PREDICT.call(session, read_views, session.sources("points"), **options)
 
 
 def _detect(session: Session, progress: bool) -> Any:
@@ -145,7 +125,7 @@ def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
 
 TRAIN = Step(
     name="train",
-    functions=_training_functions,
+    functions=lambda session: public("pose2d.train", "pose2d.TrainingConfig"),
     inputs=_training_inputs,
     outputs=lambda session: [session.output / "detector.safetensors"],
     work=_train,
@@ -155,7 +135,7 @@ TRAIN = Step(
 )
 PREDICT = Step(
     name="predict",
-    functions=_prediction_functions,
+    functions=lambda session: public("formats.read_views" if session.sources("points") else "pose2d.predict"),
     inputs=_prediction_inputs,
     outputs=lambda session: [session.output / "views.nc"],
     work=_predict,

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from .step_definition import Step
+from .step_definition import Step, public
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def _functions(session: Session) -> tuple[Callable, ...]:
-    from ...kinematics import joint_angles
-
-    return (joint_angles,)
 
 
 def _kinematics(session: Session, progress: bool) -> None:
@@ -57,7 +50,7 @@ def read_strides(session: Session) -> pd.DataFrame | None:
 
 KINEMATICS = Step(
     name="kinematics",
-    functions=_functions,
+    functions=lambda session: public("kinematics.joint_angles"),
     inputs=lambda session: [session.output / "pose.nc"],
     outputs=lambda session: [session.output / "kinematics.nc", *([_strides_path(session)] if session.limbs else [])],
     work=_kinematics,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +9,11 @@ from ..config import Session
 from .calibration import load_rig, read_calibration_report, rig_path
 from .kinematics import read_strides
 from .reconstruction import method_of
-from .step_definition import Step, skeleton_settings
+from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-
-def _functions(session: Session) -> tuple[Callable, ...]:
-    from ...report import write_report
-
-    return (write_report,)
 
 
 def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
@@ -62,19 +55,15 @@ def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
     }
 
 
-def _report(session: Session, progress: bool) -> None:
-    write_session_report(session)
-
-
 REPORT = Step(
     name="report",
-    functions=_functions,
+    functions=lambda session: public("report.write_report"),
     inputs=lambda session: [
         *(session.output / name for name in ("views.nc", "pose.nc", "kinematics.nc")),
         rig_path(session),
     ],
     outputs=lambda session: [session.output / "report.html"],
-    work=_report,
+    work=lambda session, progress: write_session_report(session),
     set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
                     "videos", "errors", "strides"),
     depends_on=skeleton_settings,

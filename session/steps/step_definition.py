@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Step:
     functions: Callable[[Session], tuple[Callable, ...]]
     inputs: Callable[[Session], list[Path]]
     outputs: Callable[[Session], list[Path]]
-    work: Callable[[Session, bool], None]
+    work: Callable[[Session, bool], object]
     set_by_session: tuple[str, ...]
     own_entries: tuple[str, ...] = ()
     depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
@@ -124,6 +125,12 @@ def _wanted_type(value: Any, annotation: str) -> str:
         isinstance(value, _PLAIN_TYPES[name][0]) and isinstance(value, bool) <= (name == "bool") for name in names
     )
     return "" if fits else " or ".join(words for _, words in map(_PLAIN_TYPES.__getitem__, names) if words)
+
+
+def public(*names: str) -> tuple[Callable, ...]:
+    """The public functions of the names "part.function", as `Step.functions` gives them."""
+    pairs = (name.split(".") for name in names)
+    return tuple(getattr(import_module(f"muybridge.{part}"), function) for part, function in pairs)
 
 
 def skeleton_settings(session: Session) -> dict[str, Any]:
