@@ -207,15 +207,20 @@ def _check_coordinates(dataset: xr.Dataset, space: tuple, what: str) -> None:
     if "time" in dataset.dims:
         if "time" not in dataset.coords:
             raise DatasetError(f"{what} has no 'time' coordinate; give seconds (the frame rate is never assumed)")
-        times = np.asarray(dataset["time"].values)
-        if not np.issubdtype(times.dtype, np.number) or not np.isfinite(times).all():
-            raise DatasetError(f"{what} 'time' must be finite seconds, got values of type {times.dtype}")
-        backwards = np.flatnonzero(np.diff(times) <= 0)
-        if len(backwards):
-            at = backwards[0]
-            raise DatasetError(
-                f"{what} 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s"
-            )
+        check_times(dataset["time"].values, what)
+
+
+def check_times(times: np.ndarray, what: str) -> None:
+    """Refuse times that are no finite seconds or do not increase."""
+    if not np.issubdtype(times.dtype, np.number) or not np.isfinite(times).all():
+        raise DatasetError(f"{what} 'time' must be finite seconds, got values of type {times.dtype}")
+    backwards = np.flatnonzero(np.diff(times) <= 0)
+    if len(backwards):
+        at = backwards[0]
+        raise DatasetError(
+            f"{what} 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s;"
+            " sort the frames and drop repeated ones"
+        )
 
 
 def _check_confidence(dataset: xr.Dataset, what: str) -> None:

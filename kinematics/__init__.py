@@ -1,6 +1,6 @@
 """Joint angles, velocities, body frame and gait from 3D points, each with its standard deviation.
 
-Imports timeseries and the floors below it."""
+Imports timeseries, the rotations of cameras, and the floors below."""
 
 from ..timeseries import smooth_motion
 from .angles.formulas import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle

@@ -81,7 +81,7 @@ def velocity(
     >>> velocity(pose, method="central")["speed"].values[:, 0].round(6)
     array([5., 5., 5., 5., 5.])
     """
-    result = _derivative(pose, 1, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
+    result = _derivative(pose, 1, method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
     speed = lengths(result["velocity"].values)
     return result.assign(speed=(("time", "keypoint"), speed, {"units": f"{unit_of(pose)}/s"}))
 
@@ -104,14 +104,8 @@ def acceleration(
         `position (time, keypoint, space)`, in world units, at even or uneven times in seconds; NaN where missing.
     method : str
         As in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window; None: 0.09 s, and at least 2 polyorder + 1 frames.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial; None: 3.
-    cutoff : float, hertz, optional
-        Of "butterworth", which needs it: cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass; None: 4.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -138,7 +132,7 @@ def acceleration(
     >>> acceleration(pose, method="savgol", window=0.07)["acceleration"].values[4, 0].round(3)
     array([6., 6., 6.])
     """
-    return _derivative(pose, 2, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
+    return _derivative(pose, 2, method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
 
 
 @per_individual
@@ -159,14 +153,8 @@ def jerk(
         `position (time, keypoint, space)`, in world units, at even or uneven times in seconds; NaN where missing.
     method : str
         As in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window; None: 0.09 s, and at least 2 polyorder + 1 frames.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial; None: 3.
-    cutoff : float, hertz, optional
-        Of "butterworth", which needs it: cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass; None: 4.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -193,7 +181,7 @@ def jerk(
     >>> jerk(pose, method="savgol", window=0.07)["jerk"].values[4, 0].round(3)
     array([6., 6., 6.])
     """
-    return _derivative(pose, 3, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order))
+    return _derivative(pose, 3, method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
 
 
 class Motion(NamedTuple):
@@ -204,62 +192,49 @@ class Motion(NamedTuple):
     method: str
 
 
-def given(method: str, **options: float | None) -> dict:
-    """The options that are not None, all of which the method must have.
-
-    Raises
-    ------
-    DatasetError : an option belongs to another method
-    """
-    set_options = {name: value for name, value in options.items() if value is not None}
-    known = _METHODS[method].options if method in _METHODS else ()
-    for name in set_options:
-        if method != "auto" and method not in _METHODS:
-            break  # the unknown method is named later
-        if name not in known:
-            owners = [repr(other) for other, entry in _METHODS.items() if name in entry.options]
-            raise DatasetError(f"method '{method}' has no option '{name}', which belongs to {' and '.join(owners)}")
-    return set_options
-
-
-def motion_of(pose: xr.Dataset, degree: int, method: str, options: dict) -> Motion:
+def motion_of(pose: xr.Dataset, degree: int, method: str, **options: float | None) -> Motion:
     """Positions and derivatives up to `degree` by one method, so that they belong together."""
-    method = _choose(pose, degree, method)
+    method, given = _choose(pose, degree, method, options)
     if method == "evidence":
         motion = _smoothed(pose)
         return Motion(list(motion.states[: degree + 1]), [np.sqrt(v) for v in motion.variances[: degree + 1]], method)
     values: list[Array] = [points_of(pose)]
     stds: list[Array | None] = [None]
     for d in range(1, degree + 1):
-        found = _METHODS[method].function(pose, d, **options)
+        found = _METHODS[method].function(pose, d, **given)
         values.append(found[0])
         stds.append(found[1])
     return Motion(values, stds, method)
 
 
-def _choose(pose: xr.Dataset, degree: int, method: str) -> str:
-    """The method by name, "auto" resolved.
+def _choose(pose: xr.Dataset, degree: int, method: str, options: dict) -> tuple[str, dict]:
+    """The method by name, "auto" resolved, and the options that are not None.
 
     Raises
     ------
-    DatasetError : unknown, or not possible with this pose
+    DatasetError : an unknown method, one that is not possible with this pose, or an option of another method
     """
     name, known = NAMES[degree], ("auto", *_METHODS)
     if method not in known:
         raise DatasetError(f"there is no method '{method}'{nearest(method, known)} for the {name}; known: {known}")
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if method == "auto" or option not in _METHODS[method].options:
+            owners = " and ".join(repr(other) for other, entry in _METHODS.items() if option in entry.options)
+            raise DatasetError(f"method '{method}' has no option '{option}', which belongs to {owners}")
     if method == "auto":
         method = "state" if "velocity" in pose else "evidence"
     if method == "state" and "velocity" not in pose:
         raise DatasetError("the pose carries no 'velocity'; reconstruct with method 'smooth', or take another method")
     if method != "state" and pose.sizes["time"] < 2:
         raise DatasetError(f"the {name} needs at least two frames, got {pose.sizes['time']}")
-    return method
+    return method, given
 
 
-def _derivative(pose: xr.Dataset, degree: int, method: str, options: dict) -> xr.Dataset:
+def _derivative(pose: xr.Dataset, degree: int, method: str, **options: float | None) -> xr.Dataset:
     name = NAMES[degree]
-    method = _choose(pose, degree, method)
-    values, std = _METHODS[method].function(pose, degree, **options)
+    method, given = _choose(pose, degree, method, options)
+    values, std = _METHODS[method].function(pose, degree, **given)
     unit = f"{unit_of(pose)}/s^{degree}" if degree > 1 else f"{unit_of(pose)}/s"
     dims = ("time", "keypoint", "space")
     variables = {name: (dims, values, {"units": unit})}

@@ -12,8 +12,7 @@ import xarray as xr
 
 from ..datasets import Array, DatasetError, check_pose
 from ..datasets.names import nearest
-from ..numerics.threads import over_rows
-from ..timeseries._kernels_filters import infinite_rows
+from ..datasets.validators import check_times, singular_dims
 
 
 def checked(pose: xr.Dataset | xr.DataArray) -> xr.Dataset:
@@ -25,27 +24,11 @@ def checked(pose: xr.Dataset | xr.DataArray) -> xr.Dataset:
     ------
     DatasetError : what `check_pose` refuses, naming it
     """
-    if isinstance(pose, xr.DataArray):
-        pose = pose.to_dataset(name="position")
-    if not isinstance(pose, xr.Dataset):
-        raise DatasetError(
-            f"a pose is an xarray.Dataset or a DataArray of positions, got {type(pose).__name__}; see pose_dataset"
-        )
-    if "position" in pose and "units" not in pose["position"].attrs:
-        raise DatasetError("pose 'position' has no 'units' attribute; set it to the world unit, such as 'mm'")
+    pose = singular_dims(pose, "pose")
     if "time" not in pose.dims or pose.sizes["time"] == 0:
         raise DatasetError("the pose holds no frames: its 'time' dimension is missing or empty")
-    renamed = {"keypoints": "keypoint", "individuals": "individual", "times": "time"}
-    pose = pose.rename({old: new for old, new in renamed.items() if old in pose.dims and new not in pose})
     head = check_pose(pose.isel(time=slice(0, 1)))
-    times = np.asarray(pose["time"].values)
-    backwards = np.flatnonzero(~(np.diff(times) > 0))
-    if len(backwards):
-        at = backwards[0]
-        raise DatasetError(
-            f"pose 'time' does not increase at frame {at + 1}: {times[at]} s, then {times[at + 1]} s;"
-            " sort the frames and drop repeated ones"
-        )
+    check_times(pose["time"].values, "pose")
     _refuse_infinite(pose["position"])
     for name, variable in head.data_vars.items():
         if tuple(pose[name].dims) != tuple(variable.dims):
@@ -54,13 +37,7 @@ def checked(pose: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 
 def _refuse_infinite(position: xr.DataArray) -> None:
-    values, found = position.values, np.zeros(1)
-    if values.dtype == np.float64 and values.flags.c_contiguous:  # the usual case, on all cores
-        flat = values.reshape(len(values), -1)
-        over_rows(infinite_rows, len(flat), flat, found)
-        if not found[0]:
-            return
-    infinite = np.isinf(values)
+    infinite = np.isinf(position.values)
     if infinite.any():
         at = dict(zip(position.dims, np.argwhere(infinite)[0], strict=True))
         raise DatasetError(

@@ -18,7 +18,9 @@ def assert_all_functions_are_called(part, names):
 def assert_options_can_be_given(function, calls):
     """A function runs with each (arguments, options); together they give all its options, which are documented."""
     options = options_of(function)
-    assert options <= {entry.name for entry in NumpyDocString(inspect.getdoc(function))["Parameters"]}
+    assert options <= {
+        name for entry in NumpyDocString(inspect.getdoc(function))["Parameters"] for name in entry.name.split(", ")
+    }
     assert options <= {option for _, given in calls for option in given}
     nothing = inspect.signature(function).return_annotation in (None, "None")
     for arguments, given in calls:

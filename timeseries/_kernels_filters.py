@@ -30,17 +30,6 @@ def central_rows(values, times, out, start, stop):
 
 
 @njit(cache=True, nogil=True)
-def infinite_rows(values, found, start, stop):
-    """found[0] = 1 where values (n_frames, n_columns) hold an infinite one."""
-    for t in range(start, stop):
-        any_infinite = False
-        for c in range(values.shape[1]):
-            any_infinite |= abs(values[t, c]) == math.inf
-        if any_infinite:
-            found[0] = 1.0
-
-
-@njit(cache=True, nogil=True)
 def length_rows(vectors, out, start, stop):
     """Euclidean length of vectors (n_frames, n_keypoints, 3) into out (n_frames, n_keypoints)."""
     for t in range(start, stop):

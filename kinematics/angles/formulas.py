@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ...datasets import Array
 from ...numerics.threads import over_rows
-from ._kernels_angles import ABOUT_AXIS, ABOUT_PAIR, UNSIGNED, angle_rows, std_rows
+from ._kernels_angles import ABOUT_PAIR, UNSIGNED, angle_rows, std_rows
 
 
 class AnglePlan(NamedTuple):
@@ -265,16 +265,3 @@ def _pair_rows(members: NDArray[np.int64], indices: NDArray[np.int64] | None) ->
                 a, b = int(joint[h]), int(joint[i])
                 rows[j, h, i] = known.get((a, b), -known.get((b, a), 0))
     return rows
-
-
-__all__ = [
-    "ABOUT_AXIS",
-    "AnglePlan",
-    "PairTable",
-    "corrected_three_point_angle",
-    "dihedral_angle",
-    "hinge_angle",
-    "plan_angles",
-    "plan_angles_with_std",
-    "three_point_angle",
-]

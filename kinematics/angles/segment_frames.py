@@ -144,6 +144,11 @@ def orientation_angles(forward: Array, right: Array, up: Array) -> Array:
     return np.stack([heading, pitch, np.arctan2(-(side @ up), top @ up)], axis=-1)
 
 
+def axes_orientation(axes: Array, up: Array) -> Array:
+    """`orientation_angles` of a body's axes (..., 3, 3): forward, left and up as columns."""
+    return orientation_angles(axes[..., 0], -axes[..., 1], up)
+
+
 def horizontal_axes(up: Array) -> tuple[Array, Array]:
     """Two horizontal directions, right-handed with `up`; the first is the world's x (y where x is nearly vertical)."""
     start = np.array([1.0, 0, 0]) if abs(up[0]) < 0.9 else np.array([0, 1.0, 0])

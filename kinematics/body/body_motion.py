@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import Array, DatasetError
-from ..angles.segment_frames import ORIENTATION_ANGLES, orientation_angles, unit
-from ..derivatives import given, motion_of, velocity
+from ..angles.segment_frames import ORIENTATION_ANGLES, axes_orientation, unit
+from ..derivatives import motion_of, velocity
 from ..error_propagation import joint_covariance, propagate
 from ..pose_access import keypoint_indices, per_individual, points_of, times_of, unit_of, up_of
 from .rigid_fit import rigid_angle_std, rigid_rotation
@@ -86,12 +86,14 @@ def body_frame(
         rotation = rigid_rotation(points[:, keypoint_indices(pose, rigid)], rotation)
     at = points[:, keypoint_indices(pose, [origin])[0]] if origin else used[:, :2].mean(axis=1)
     egocentric = np.einsum("tsa,tks->tka", rotation, points - at[:, None])
-    angles, stds = orientation_angles(rotation[..., 0], -rotation[..., 1], vertical), None
+    angles, stds = axes_orientation(rotation, vertical), None
     if rigid is not None and "covariance" in pose:
         own = points[:, keypoint_indices(pose, rigid)]
         stds = rigid_angle_std(own, joint_covariance(pose, rigid), rotation, vertical)
     elif "covariance" in pose:
-        _, stds = propagate(lambda p: _angles(p, vertical), used, joint_covariance(pose, names))
+        _, stds = propagate(
+            lambda p: axes_orientation(_axes(p, vertical), vertical), used, joint_covariance(pose, names)
+        )
     rate, rate_std = _turning_rate(pose, back, front, vertical, method)
     length = _length(pose)
     variables: dict = {
@@ -118,16 +120,11 @@ def _axes(points: Array, up: Array) -> Array:
     return np.stack([forward, np.cross(top, forward), top], axis=-1)
 
 
-def _angles(points: Array, up: Array) -> Array:
-    axes = _axes(points, up)
-    return orientation_angles(axes[..., 0], -axes[..., 1], up)
-
-
 def _turning_rate(pose: xr.Dataset, back: str, front: str, up: Array, method: str) -> tuple[Array, Array | None]:
     """How fast the horizontal direction from back to front turns: up · (f × df/dt) / |f|², and its std."""
     pair = pose.sel(keypoint=[back, front])
     keep = [name for name in ("position", "covariance", "velocity", "velocity_covariance") if name in pair]
-    motion = motion_of(pair[keep], 1, method, {})
+    motion = motion_of(pair[keep], 1, method)
     points, velocities = motion.values
     forward, change = points[:, 1] - points[:, 0], velocities[:, 1] - velocities[:, 0]
     flat = forward - (forward @ up)[:, None] * up
@@ -212,14 +209,8 @@ def path_length(
         `position (time, keypoint, space)`, in world units; NaN where missing.
     method : str
         Method of the velocities, as in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial.
-    cutoff : float, hertz, optional
-        Of "butterworth": cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -246,8 +237,7 @@ def path_length(
     >>> path_length(pose, method="central")["path_length"].values[:, 0].round(6)
     array([0.  , 0.05, 0.1 , 0.15, 0.2 ])
     """
-    options = given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
-    result = velocity(pose, method=method, **options)
+    result = velocity(pose, method=method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
     return xr.Dataset(
         {"path_length": (("time", "keypoint"), _travelled(result["speed"].values, times_of(pose)), _length(pose))},
         coords={"time": pose["time"], "keypoint": pose["keypoint"]},
@@ -276,14 +266,8 @@ def speed_profile(
         Name of the keypoint.
     method : str
         Method of the velocities, as in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial.
-    cutoff : float, hertz, optional
-        Of "butterworth": cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -310,7 +294,7 @@ def speed_profile(
     >>> speed_profile(pose, "nose", method="central")["speed"].values.round(6)
     array([5., 5., 5., 5., 5.])
     """
-    options = given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
+    options = {"window": window, "polyorder": polyorder, "cutoff": cutoff, "order": order}
     keypoint_indices(pose, [keypoint])
     alone = pose.sel(keypoint=[keypoint])[[n for n in pose.data_vars if "pair" not in pose[n].dims]]
     result = velocity(alone, method=method, **options).isel(keypoint=0)

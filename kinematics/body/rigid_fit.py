@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...cameras.rotations import hat, orthonormal
 from ...datasets import Array, DatasetError
-from ..angles.segment_frames import orientation_angles
+from ..angles.segment_frames import axes_orientation
 from .segment_rotation import inverse_inertia
 
 STEP = 1e-6  # radians, of the differences behind the error bars
@@ -28,10 +29,8 @@ def rigid_rotation(points: Array, rough: Array) -> Array:
     filled = np.where(there[..., None], points, 0.0)
     centred = (filled - np.einsum("tk,tks->ts", weights, filled)[:, None]) * there[..., None]
     body = shape - np.einsum("tk,ka->ta", weights, shape)[:, None]
-    u, _, vt = np.linalg.svd(np.einsum("tks,tka->tsa", centred, body))
-    sign = np.linalg.det(u @ vt)
-    u[..., 2] *= sign[:, None]
-    return np.where((there.sum(axis=1) >= 3)[:, None, None], u @ vt, np.nan)
+    fitted = orthonormal(np.einsum("tks,tka->tsa", centred, body))
+    return np.where((there.sum(axis=1) >= 3)[:, None, None], fitted, np.nan)
 
 
 def rigid_angle_std(points: Array, covariance: Array, rotation: Array, up: Array) -> Array:
@@ -55,22 +54,13 @@ def rigid_angle_std(points: Array, covariance: Array, rotation: Array, up: Array
     filled = np.where(there[..., None], points, 0.0)
     mean = filled.sum(axis=1, keepdims=True) / np.maximum(there.sum(axis=1), 1)[:, None, None]
     r = (filled - mean) * there[..., None]
-    cross = np.zeros((*r.shape, 3))  # e -> r × e
-    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -r[..., 2], r[..., 1], -r[..., 0]
-    cross -= cross.swapaxes(-1, -2)
-    effect = np.einsum("tij,tpjk->tipk", inverse_inertia(r), cross).reshape(len(r), 3, -1)
+    effect = np.einsum("tij,tpjk->tipk", inverse_inertia(r), hat(r)).reshape(len(r), 3, -1)
     known = np.repeat(there, 3, axis=1)
     covariance = np.where(known[:, :, None] & known[:, None, :], covariance, 0.0)
     slopes = []
     for turn in STEP * np.eye(3):
-        x, y, z = turn
-        skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-        ahead, back = rotation + skew @ rotation, rotation - skew @ rotation
-        change = _orientation(ahead, up) - _orientation(back, up)
+        ahead, back = rotation + hat(turn) @ rotation, rotation - hat(turn) @ rotation
+        change = axes_orientation(ahead, up) - axes_orientation(back, up)
         slopes.append((change + np.pi) % (2 * np.pi) - np.pi)
     by_points = np.einsum("xta,txp->tap", np.stack(slopes) / (2 * STEP), effect)
     return np.sqrt(np.maximum(np.einsum("tap,tpq,taq->ta", by_points, covariance, by_points), 0.0))
-
-
-def _orientation(rotation: Array, up: Array) -> Array:
-    return orientation_angles(rotation[..., 0], -rotation[..., 1], up)

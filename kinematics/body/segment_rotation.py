@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from scipy.spatial.transform import Rotation
 
+from ...cameras.rotations import hat, rotation_vector
 from ...datasets import Array, DatasetError
-from ..derivatives import given, motion_of
+from ..derivatives import motion_of
 from ..pose_access import keypoint_indices, per_individual, unit_of
 
 FLAT = 1e-6  # share of the largest moment of inertia below which points count as lying on a line
@@ -37,14 +37,8 @@ def angular_velocity(
         observed and is taken as 0.
     method : str
         Method of the velocities, as in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial.
-    cutoff : float, hertz, optional
-        Of "butterworth": cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -73,9 +67,8 @@ def angular_velocity(
     >>> turning["angular_velocity"].values[50, 0].round(2)
     array([0., 0., 2.])
     """
-    return _turning(
-        pose, segments, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order), 1
-    )
+    options = {"window": window, "polyorder": polyorder, "cutoff": cutoff, "order": order}
+    return _turning(pose, segments, 1, method, **options)
 
 
 @per_individual
@@ -100,14 +93,8 @@ def angular_acceleration(
         observed and is taken as 0.
     method : str
         Method of the velocities, as in `velocity`.
-    window : float, seconds, optional
-        Of "savgol": width of the window.
-    polyorder : int, optional
-        Of "savgol": degree of the polynomial.
-    cutoff : float, hertz, optional
-        Of "butterworth": cutoff frequency of one pass.
-    order : int, optional
-        Of "butterworth": order of one pass.
+    window, polyorder, cutoff, order : float or int, optional
+        Options of the method, as in `velocity`.
 
     Returns
     -------
@@ -136,16 +123,15 @@ def angular_acceleration(
     >>> turning["angular_acceleration"].values[50, 0].round(2)
     array([0., 0., 2.])
     """
-    return _turning(
-        pose, segments, method, given(method, window=window, polyorder=polyorder, cutoff=cutoff, order=order), 2
-    )
+    options = {"window": window, "polyorder": polyorder, "cutoff": cutoff, "order": order}
+    return _turning(pose, segments, 2, method, **options)
 
 
-def _turning(pose: xr.Dataset, segments: Mapping, method: str, options: dict, degree: int) -> xr.Dataset:
+def _turning(pose: xr.Dataset, segments: Mapping, degree: int, method: str, **options: float | None) -> xr.Dataset:
     name = {1: "angular_velocity", 2: "angular_acceleration"}[degree]
     if not isinstance(segments, Mapping) or not segments:
         raise DatasetError(f"segments are declared as {{name: [keypoints]}}, got {segments!r}")
-    motion = motion_of(pose, degree, method, options)
+    motion = motion_of(pose, degree, method, **options)
     values, stds = [], []
     for segment, keypoints in segments.items():
         if isinstance(keypoints, str) or len(set(keypoints)) < 2:
@@ -226,7 +212,7 @@ def angular_velocity_of_rotations(rotations: Array, times: Array) -> Array:
     before, after = np.where(known[before], before, frames), np.where(known[after], after, frames)
     usable = known & (after > before)
     a, b = before[usable], after[usable]
-    turn = Rotation.from_matrix(rotations[b] @ rotations[a].swapaxes(-1, -2)).as_rotvec()
+    turn = rotation_vector(rotations[b] @ rotations[a].swapaxes(-1, -2))
     omega[usable] = turn / (times[b] - times[a])[:, None]
     return omega
 
@@ -245,8 +231,5 @@ def _std(points_3d: Array, stds: Array | None, at: list[int]) -> Array | None:
     if stds is None:
         return None
     r = points_3d - points_3d.mean(axis=1, keepdims=True)
-    cross = np.zeros((*r.shape, 3))  # v -> r × v
-    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -r[..., 2], r[..., 1], -r[..., 0]
-    cross -= cross.swapaxes(-1, -2)
-    effect = np.einsum("tij,tpjk->tpik", inverse_inertia(r), cross)
+    effect = np.einsum("tij,tpjk->tpik", inverse_inertia(r), hat(r))
     return np.sqrt(np.einsum("tpik,tpk->ti", effect**2, stds[:, at] ** 2))

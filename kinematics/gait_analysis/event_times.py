@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...datasets import Array
 from ...timeseries.sampling import frame_interval
+from ..angles.segment_frames import horizontal_axes
 
 SEARCH = 0.05  # seconds around the two-state model's event in which the refined one is looked for, at least 2 frames
 FINE = 8  # candidates per frame
@@ -161,28 +162,22 @@ def _stride_frames(foot: Foot, up: Array, n_standing: int) -> list[Array]:
         before, after = positions[max(start - n_standing, 0) : start], positions[end : end + n_standing]
         before = before[standing[max(start - n_standing, 0) : start]]
         after = after[standing[end : end + n_standing]]
-        step = _mean(after) - _mean(before)
+        step = mean_point(after) - mean_point(before)
         steps.append(step - (step @ up) * up)
     lengths = np.linalg.norm(steps, axis=1) if steps else np.zeros(0)
     usual = np.nanmedian(lengths) if np.isfinite(lengths).any() else 0.0
     frames = []
     for step, length in zip(steps, lengths, strict=True):
         if not length > 0.5 * usual:
-            frames.append(_any_frame(up))
+            frames.append(np.stack([*horizontal_axes(up), up]))
             continue
         forward = step / length
         frames.append(np.stack([forward * usual / length, np.cross(up, forward), up]))
     return frames
 
 
-def _any_frame(up: Array) -> Array:
-    """(3, 3) orthonormal rows of which the last is `up`."""
-    side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
-    side = side / np.linalg.norm(side)
-    return np.array([np.cross(side, up), side, up], dtype=float)
-
-
-def _mean(points: Array) -> Array:
+def mean_point(points: Array) -> Array:
+    """(3,) mean of the points (n, 3) that are there; NaN where none is."""
     points = points[np.isfinite(points).all(axis=1)]
     return points.mean(axis=0) if len(points) else np.full(3, np.nan)
 
@@ -254,11 +249,8 @@ def _padded(windows: list[Window]) -> tuple[Array, Array, NDArray[np.bool_]]:
     there = np.zeros((len(windows), longest), dtype=bool)
     for i, window in enumerate(windows):
         m = len(window.elapsed)
-        elapsed[i, :m], values[i, :m], there[i, :m] = (
-            window.elapsed,
-            window.positions - window.positions.mean(axis=0),
-            True,
-        )
+        elapsed[i, :m], there[i, :m] = window.elapsed, True
+        values[i, :m] = window.positions - window.positions.mean(axis=0)
     return elapsed, values, there
 
 

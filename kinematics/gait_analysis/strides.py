@@ -13,6 +13,7 @@ from ...datasets import Array, DatasetError
 from ..derivatives import motion_of
 from ..pose_access import checked, keypoint_indices, named_options, times_of, unit_of, up_of
 from .contact_states import Contact, find_contacts
+from .event_times import mean_point
 from .gait_names import limb_roles, name_gait
 
 STRIDE_COLUMNS = (
@@ -190,7 +191,7 @@ def _contacts(
     feet = pose.sel(keypoint=list(dict.fromkeys(limbs.values())))
     keep = ("position", "covariance", "velocity", "velocity_covariance")
     feet = feet[[name for name in keep if name in feet]]
-    motion = motion_of(feet, 1, method, {})
+    motion = motion_of(feet, 1, method)
     raw, times = feet["position"].values, times_of(pose)
     belt = np.zeros(3) if surface_velocity is None else np.asarray(surface_velocity, float)
     at = [keypoint_indices(feet, [keypoint])[0] for keypoint in limbs.values()]
@@ -233,11 +234,8 @@ def _strides(limb: str, contact: Contact, positions: Array, times: Array, up: Ar
 
 def _standing(positions: Array, times: Array, start: float, end: float) -> Array:
     """(3,) mean position of a foot in stance; the frame nearest to the stance's middle if none was observed."""
-    inside = positions[(times >= start) & (times <= end)]
-    inside = inside[np.isfinite(inside).all(axis=1)]
-    if len(inside):
-        return inside.mean(axis=0)
-    return positions[np.argmin(np.abs(times - (start + end) / 2))]
+    mean = mean_point(positions[(times >= start) & (times <= end)])
+    return positions[np.argmin(np.abs(times - (start + end) / 2))] if np.isnan(mean).any() else mean
 
 
 def _phases(strides: pd.DataFrame, contacts: dict[str, Contact], reference: str) -> pd.DataFrame:

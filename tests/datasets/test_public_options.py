@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge import datasets
 from tests.datasets.small_datasets import CAMERAS, KEYPOINTS, some_pose, some_views
@@ -9,7 +10,9 @@ from tests.public_options import assert_all_functions_are_called, assert_options
 
 VIEWS, POSE = some_views(), some_pose()
 POINTS_2D, POINTS_3D, TIMES = np.ones((2, 5, 3, 2)), np.ones((5, 3, 3)), np.arange(5) / 50
-ANGLES = POSE[[]].assign(angle=(("time", "joint"), np.ones((5, 1)), {"units": "rad"})).assign_coords(joint=["knee"])
+ANGLES = xr.Dataset(
+    {"angle": (("time", "joint"), np.ones((5, 1)), {"units": "rad"})}, {"time": TIMES, "joint": ["knee"]}
+)
 # {function: [(arguments, options), ...]}
 CALLS = {
     "check_kinematics": [((ANGLES,), {})],
