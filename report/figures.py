@@ -95,13 +95,13 @@ def plot_figure(
         draw(axes)
         _rasterise_clouds(axes)
         svg = figure_svg(figure, name)
-        boxes = _axes_boxes(figure) if over_time else None
+        box = _axes_box(figure, axes)
     return element(
         "figure",
         svg,
-        *(() if caption is None else (element("figcaption", caption),)),
+        "" if caption is None else element("figcaption", caption),
         class_="plot wide" if size[0] > WIDE else "plot",
-        data_axes=None if boxes is None else str(boxes),
+        data_axes=str([box]) if over_time else None,
     )
 
 
@@ -136,25 +136,17 @@ def _themed(colour: str) -> str:
     return colour
 
 
-def _axes_boxes(figure: Figure) -> list[list[float]]:
-    """For each axes its left, top, right, bottom in the SVG's units (points) and its limits in seconds."""
+def _axes_box(figure: Figure, axes: Axes) -> list[float]:
+    """Left, top, right, bottom of the axes in the SVG's units (points), and its limits in seconds."""
     width, height = 72 * figure.get_size_inches()
-    boxes = []
-    for axes in figure.axes[:1]:  # a colour bar is an axes too, after the plot's own
-        place, (start, end) = axes.get_position(), axes.get_xlim()
-        corners = (place.x0 * width, (1 - place.y1) * height, place.x1 * width, (1 - place.y0) * height)
-        boxes.append([round(float(v), 5) for v in (*corners, start, end)])
-    return boxes
+    place = axes.get_position()
+    corners = (place.x0 * width, (1 - place.y1) * height, place.x1 * width, (1 - place.y0) * height)
+    return [round(float(v), 5) for v in (*corners, *axes.get_xlim())]
 
 
 def thinned(n: int, limit: int = 2500) -> slice:
     """Every how many samples one is drawn so that no more than `limit` are."""
     return slice(None, None, max(1, -(-n // limit)))
-
-
-def colour_of(index: int) -> str:
-    """The colour of the n-th series; the eight repeat."""
-    return SERIES[index % len(SERIES)]
 
 
 def joined(figures: Sequence[Markup]) -> Markup:

@@ -89,8 +89,8 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], caption:
         "tr", *(element("th", *cell, scope="col", class_=kind) for *cell, kind in zip(headings, kinds, strict=True))
     )
     body = Markup("".join(_row(row, kinds) for row in rows))
-    titled = () if caption is None else (element("caption", caption),)
-    whole = element("table", *titled, element("thead", head), element("tbody", body))
+    titled = "" if caption is None else element("caption", caption)
+    whole = element("table", titled, element("thead", head), element("tbody", body))
     label = str(caption) if caption is not None and not isinstance(caption, Markup) else "table"
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
 
@@ -115,12 +115,13 @@ def frame_table(frame: pd.DataFrame, caption: object = None) -> Markup:
     frame = pd.DataFrame(frame)
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index(names=[str(name or "") for name in frame.index.names])
-    rows = (tuple(_plain(value) for value in row) for row in frame.itertuples(index=False, name=None))
+    rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
     return table([str(name).replace("_", " ") for name in frame.columns], rows, caption)
 
 
-def _plain(value: object) -> object:
-    return "–" if value is None or value is pd.NaT or value is pd.NA else value
+def bullets(lines: Iterable[object], class_: str | None = None) -> Markup:
+    """A list of sentences."""
+    return element("ul", *(element("li", line) for line in lines), class_=class_)
 
 
 def definitions(pairs: Mapping[str, object], class_: str | None = None) -> Markup:

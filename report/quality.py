@@ -26,12 +26,9 @@ def camera_table(views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.Da
     for name in [*names, "all"]:
         row: dict[str, object] = {}
         if views is not None:
-            seen = np.isfinite((views if name == "all" else views.sel(view=name))["position"].values).all(-1)
-            row["missing"] = 1.0 - seen.mean() if seen.size else np.nan
+            row["missing"] = _missing(_part_of(views["position"], name, "view"))
         if errors is not None:
-            has = name == "all" or name in errors["view"].values
-            values = errors.values if name == "all" else errors.sel(view=name).values if has else np.array([])
-            row |= _spread(values)
+            row |= _spread(_part_of(errors, name, "view"))
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -60,16 +57,15 @@ def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr
     for name in [*names, "all"]:
         row: dict[str, object] = {}
         if views is not None:
-            row["missing 2D"] = _missing(_of_keypoint(views["position"], name))
+            row["missing 2D"] = _missing(_part_of(views["position"], name))
         if pose is not None:
-            row["missing 3D"] = _missing(_of_keypoint(pose["position"], name))
+            row["missing 3D"] = _missing(_part_of(pose["position"], name))
             if "n_cameras" in pose:
-                cameras = _of_keypoint(pose["n_cameras"], name)
-                row["cameras"] = float(np.nanmean(cameras)) if np.isfinite(cameras).any() else np.nan
+                row["cameras"] = float(pd.Series(_part_of(pose["n_cameras"], name).ravel()).mean())
             if "covariance" in pose:
-                row["sd"] = quantile(point_spread(_of_keypoint(pose["covariance"], name)), 0.5)
+                row["sd"] = quantile(point_spread(_part_of(pose["covariance"], name)), 0.5)
         if errors is not None:
-            row |= _spread(_of_keypoint(errors, name))
+            row |= _spread(_part_of(errors, name))
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -77,7 +73,7 @@ def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr
 def median_errors(errors: xr.DataArray, keypoints: list[str]) -> Array:
     """(n_keypoints, n_cameras) pixels; "all" among the names stands for all keypoints; NaN where none was seen."""
     by_view = [errors.sel(view=name) for name in errors["view"].values]
-    return np.array([[quantile(_of_keypoint(one, name), 0.5) for one in by_view] for name in keypoints])
+    return np.array([[quantile(_part_of(one, name), 0.5) for one in by_view] for name in keypoints])
 
 
 def point_spread(covariances: Array) -> Array:
@@ -102,11 +98,11 @@ def bone_lengths(pose: xr.Dataset, skeleton: Skeleton) -> tuple[Array, list[str]
     return (np.stack(lengths, axis=1) if lengths else np.empty((0, 0))), names
 
 
-def _of_keypoint(values: xr.DataArray, name: str) -> np.ndarray:
-    if name == "all":
-        return np.asarray(values.values, float)
-    known = {str(k) for k in values["keypoint"].values}
-    return np.asarray(values.sel(keypoint=name).values, float) if name in known else np.array([])
+def _part_of(values: xr.DataArray, name: str, dim: str = "keypoint") -> np.ndarray:
+    """Values of one keypoint or camera, empty where there is none of this name; of "all" every value."""
+    if name != "all":
+        values = values.isel({dim: values[dim].astype(str) == name})
+    return np.asarray(values, float)
 
 
 def _missing(positions: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..cameras import CameraRig
@@ -60,11 +61,5 @@ def instants_of(times: Array, wanted: Array) -> np.ndarray:
     wanted : (n_wanted,) seconds, in any order; may be a recording at another frame rate
     """
     times, wanted = np.asarray(times, float), np.asarray(wanted, float)
-    if not len(times):
-        return np.full(len(wanted), -1)
-    right = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
-    left = right - 1
-    right = np.minimum(right, len(times) - 1)
-    nearest = np.where(np.abs(times[left] - wanted) <= np.abs(times[right] - wanted), left, right)
-    step = min(float(np.median(np.abs(np.diff(grid)))) if len(grid) > 1 else np.inf for grid in (times, wanted))
-    return np.where(np.abs(times[nearest] - wanted) <= SAME_INSTANT * step, nearest, -1)
+    step = min((float(np.median(np.diff(np.sort(grid)))) for grid in (times, wanted) if len(grid) > 1), default=np.inf)
+    return pd.Index(times).get_indexer(wanted, method="nearest", tolerance=SAME_INSTANT * step)

@@ -11,7 +11,7 @@ import xarray as xr
 from ..datasets import Array, Skeleton
 from . import plots, quality
 from .figures import plot_figure
-from .markup import Markup, Section, definitions, element, frame_table, number, percent, section, table
+from .markup import Markup, Section, bullets, definitions, element, frame_table, number, percent, section, table
 
 N_BINS = 240  # of time over the width of the figure
 
@@ -25,13 +25,13 @@ def quality_section(
     beside = []
     if views is not None or errors is not None:
         cameras = quality.camera_table(views, errors)
-        beside.append(table([""] + [str(c) for c in cameras], _rows_of(cameras), "Per camera"))
+        beside.append(table(["", *cameras], _rows_of(cameras), "Per camera"))
     if errors is not None and np.isfinite(errors.values).any():
         beside.append(_error_figure(errors))
     left_out = quality.left_out_table(pose)
     if left_out is not None:
         caption = "A camera left out, predicted from the others: what a point is worth, without knowing the truth"
-        beside.append(table(["", *map(str, left_out)], _rows_of(left_out), caption))
+        beside.append(table(["", *left_out], _rows_of(left_out), caption))
     if pose is not None and "left_out_failed" in pose.attrs:
         note = f"No camera could be left out to judge by: {pose.attrs['left_out_failed']}"
         beside.append(element("p", note, class_="note"))
@@ -60,7 +60,7 @@ def _keypoint_table(views: xr.Dataset | None, pose: xr.Dataset | None, errors: x
     frame = quality.keypoint_table(pose, views, errors).drop(columns="points", errors="ignore")
     if pose is not None:
         frame = frame.rename(columns={"sd": f"sd, {pose['position'].attrs['units']}"})
-    headings, rows, caption = ["", *map(str, frame)], _rows_of(frame), "Per keypoint"
+    headings, rows, caption = ["", *frame], _rows_of(frame), "Per keypoint"
     if errors is not None:
         medians = quality.median_errors(errors, [str(name) for name in frame.index])
         typical = quality.quantile(medians, 0.5)
@@ -131,15 +131,12 @@ def calibration_section(calibration_report, rig) -> Section | None:
         return None
     parts: list[Markup] = []
     if calibration_report is not None:
-        warnings = [element("li", str(warning)) for warning in calibration_report.warnings]
-        parts.append(
-            element("ul", *warnings, class_="warnings") if warnings else element("p", "No warnings.", class_="fine")
-        )
+        warnings, notes = calibration_report.warnings, calibration_report.notes
+        parts.append(bullets(warnings, "warnings") if warnings else element("p", "No warnings.", class_="fine"))
         parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error of the board"))
-        notes = [element("li", str(note)) for note in getattr(calibration_report, "notes", ())]
         if notes:
-            parts.append(element("ul", *notes))
-        facts = {str(k): _fact(v) for k, v in getattr(calibration_report, "facts", {}).items()}
+            parts.append(bullets(notes))
+        facts = {name: number(value, 4) for name, value in calibration_report.facts.items()}
         parts.append(element("div", definitions(facts), _covisibility(calibration_report), class_="beside"))
         parts += _calibration_plots(calibration_report)
     if rig is not None:
@@ -154,26 +151,23 @@ def _measured_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(counts, int))
 
 
-def _fact(value: object) -> str:
-    return number(value, 4) if isinstance(value, float) else number(value)
-
-
 def _covisibility(calibration_report) -> Markup:
-    if not np.size(getattr(calibration_report, "shared_frames", ())):
+    if not calibration_report.shared_frames.size:
         return Markup()
     return plot_figure(calibration_report.plot_covisibility, name="frames shared by cameras", size=(5.0, 3.6))
 
 
 def _calibration_plots(calibration_report) -> list[Markup]:
     """The pictures that the calibration's report offers for each camera, folded."""
-    cameras, parts = list(getattr(calibration_report, "names", ())), []
-    if not any(len(corners) for corners in getattr(calibration_report, "corners", ())):
-        return parts
-    kinds = {"Where each camera saw the board": "plot_coverage", "What the lens models leave over": "plot_residuals"}
-    for heading, method in kinds.items():
+    if not any(map(len, calibration_report.corners)):
+        return []
+    kinds = {"plot_coverage": "Where each camera saw the board", "plot_residuals": "What the lens models leave over"}
+    parts = []
+    for method, heading in kinds.items():
         draw = getattr(calibration_report, method)
         figures = [
-            plot_figure(partial(draw, camera=camera), name=f"{method} {camera}", size=(3.6, 2.9)) for camera in cameras
+            plot_figure(partial(draw, camera=camera), name=f"{method} {camera}", size=(3.6, 2.9))
+            for camera in calibration_report.names
         ]
         grid = element("div", *figures, class_="plots small")
         parts.append(element("details", element("summary", heading), grid))

@@ -14,6 +14,7 @@ from . import quality
 from .markup import (
     Markup,
     Section,
+    bullets,
     definitions,
     element,
     embedded_json,
@@ -77,18 +78,13 @@ def _key_figures(
 def _warnings(calibration_report, pose: xr.Dataset | None) -> Markup:
     """The warnings of the calibration, and the diagnosis of cameras and keypoints that disagree."""
     lines = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
-    lines += (
-        [] if pose is None else [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
-    )
-    shown, rest = (lines, []) if len(lines) <= _FEW_WARNINGS + 1 else (lines[:_FEW_WARNINGS], lines[_FEW_WARNINGS:])
-    parts = [_warning_list(shown)] if shown else []
-    if rest:
-        parts.append(element("details", element("summary", f"{len(rest)} more warnings"), _warning_list(rest)))
-    return Markup("".join(parts))
-
-
-def _warning_list(warnings: list[str]) -> Markup:
-    return element("ul", *(element("li", warning) for warning in warnings), class_="warnings")
+    if pose is not None:
+        lines += [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
+    if len(lines) <= _FEW_WARNINGS + 1:
+        return bullets(lines, "warnings") if lines else Markup()
+    shown, rest = bullets(lines[:_FEW_WARNINGS], "warnings"), bullets(lines[_FEW_WARNINGS:], "warnings")
+    summary = element("summary", f"{len(lines) - _FEW_WARNINGS} more warnings")
+    return Markup(shown + element("details", summary, rest))
 
 
 def truth_section(errors: pd.DataFrame | None) -> Section | None:
