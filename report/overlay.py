@@ -13,7 +13,7 @@ import xarray as xr
 from ..datasets import Array, Skeleton
 from ..formats.video.reading import VideoError, read_frames_at
 from .markup import Markup, element, escape
-from .player import keypoint_sides
+from .player import keypoint_sides, known_bones
 from .quality import quantile
 from .reprojection import instants_of
 
@@ -69,10 +69,9 @@ def overlay_figures(
 
     `expected` ([individual,] view, instant, keypoint, space): the reconstruction in the pixels of the cameras.
     """
-    cameras = [str(name) for name in views["view"].values if str(name) in videos]
     keypoints = [str(name) for name in views["keypoint"].values]
     drawn: list[tuple[Instant, list[Markup]]] = [(instant, []) for instant in instants]
-    for camera in cameras:
+    for camera in (str(name) for name in views["view"].values if str(name) in videos):
         pictures = _read_frames(videos[camera], [instant.frame for instant in instants])
         own = expected.sel(view=camera) if expected is not None and camera in expected["view"].values else None
         for row, (instant, figures) in enumerate(drawn):
@@ -106,8 +105,7 @@ def _figure(
     """A picture cropped around the animal under an SVG of the points, with the camera's error in the caption."""
     if image is None:
         return element("figure", element("figcaption", f"{camera}: the frame cannot be read from its video"))
-    box = crop_box(detected, expected, (image.shape[1], image.shape[0]))
-    left, top, width, height = box
+    left, top, width, height = crop_box(detected, expected, (image.shape[1], image.shape[0]))
     picture = jpeg_address(image[top : top + height, left : left + width])
     marks = point_marks(detected, expected, keypoints, skeleton, radius=width / 90)
     # pixel (0, 0) is the centre of the first pixel: the picture begins half a pixel before it
@@ -122,9 +120,8 @@ def _figure(
 
 
 def _error_text(detected: Array, expected: Array | None) -> str:
-    n_detected = int(np.isfinite(detected).all(-1).sum())
-    total = detected.shape[0] * detected.shape[1]
-    seen = f"{n_detected} of {total} keypoints detected"
+    found = np.isfinite(detected).all(-1)
+    seen = f"{found.sum()} of {found.size} keypoints detected"
     if expected is None:
         return seen
     gaps = np.linalg.norm(detected - expected, axis=-1)
@@ -168,16 +165,15 @@ def point_marks(
     detected: Array, expected: Array | None, keypoints: list[str], skeleton: Skeleton | None, radius: float
 ) -> Markup:
     """Bones and crosses of the reprojection, circles of the detections, and the gaps between them, coloured by side."""
-    index = {name: i for i, name in enumerate(keypoints)}
-    bones = [(index[a], index[b]) for a, b in (skeleton.bones if skeleton else ()) if a in index and b in index]
+    bones = [[keypoints.index(end) for end in bone] for bone in known_bones(skeleton, keypoints)]
     sides = keypoint_sides(keypoints, skeleton)
     parts = []
     for one in range(len(detected)):
         found, hoped = detected[one], expected[one] if expected is not None else np.full_like(detected[one], np.nan)
         ends = hoped if expected is not None else found
-        parts += [_line(f"bone side-{sides[b] or sides[a]}", ends[a], ends[b]) for a, b in bones]
+        parts += [_path(f"bone side-{sides[b] or sides[a]}", (ends[a], ends[b])) for a, b in bones]
         for name, side, at, goal in zip(keypoints, sides, found, hoped, strict=True):
-            parts += [_line("gap", at, goal), _cross(side, goal, 0.7 * radius), _circle(name, side, at, goal, radius)]
+            parts += [_path("gap", (at, goal)), _cross(side, goal, 0.7 * radius), _circle(name, side, at, goal, radius)]
     return Markup("".join(parts))
 
 
@@ -192,17 +188,14 @@ def _circle(name: str, side: int, at: Array, goal: Array, radius: float) -> str:
     )
 
 
-def _line(class_: str, start: Array, end: Array) -> str:
-    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+def _path(class_: str, *lines: tuple[Array, Array]) -> str:
+    """Straight lines from start to end; nothing where an end is missing."""
+    if not np.isfinite(lines).all():
         return ""
-    return f'<path class="{class_}" d="M{start[0]:.2f} {start[1]:.2f}L{end[0]:.2f} {end[1]:.2f}"/>'
+    path = "".join(f"M{start[0]:.2f} {start[1]:.2f}L{end[0]:.2f} {end[1]:.2f}" for start, end in lines)
+    return f'<path class="{class_}" d="{path}"/>'
 
 
 def _cross(side: int, at: Array, arm: float) -> str:
-    if not np.isfinite(at).all():
-        return ""
-    x, y = at
-    return (
-        f'<path class="expected side-{side}" d="M{x - arm:.2f} {y - arm:.2f}L{x + arm:.2f} {y + arm:.2f}'
-        f'M{x - arm:.2f} {y + arm:.2f}L{x + arm:.2f} {y - arm:.2f}"/>'
-    )
+    down, up = np.array([arm, arm]), np.array([arm, -arm])
+    return _path(f"expected side-{side}", (at - down, at + down), (at - up, at + up))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 
 import numpy as np
 import xarray as xr
@@ -39,16 +40,15 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     keypoints = [str(name) for name in pose["keypoint"].values]
     individuals = [f"{name}: " for name in pose["individual"].values] if "individual" in pose.dims else [""]
     points = _side_by_side(pose["position"])
-    covariances = _side_by_side(pose["covariance"]) if "covariance" in pose else None
-    n_cameras = _side_by_side(pose["n_cameras"]) if "n_cameras" in pose else None
     up, known = vertical_of(rig)
     axes = display_axes(up)
     stride = _stride(len(points), points.shape[1] * 6, POSITION_BYTES)
     shown = slice(None, None, stride)
     times = np.asarray(pose["time"].values, float)
     points = points[shown] @ axes.T
-    origin, step, packed = _quantised(points)
-    size = _scene_size(points, rig)
+    seen = points[np.isfinite(points).all(-1)]
+    origin, step, packed = _quantised(points, seen)
+    size = _scene_size(seen, rig)
     scene = {
         "keypoints": [individual + name for individual in individuals for name in keypoints],
         "bones": _bones(keypoints, skeleton, len(individuals)),
@@ -64,13 +64,14 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
         "positions": _base64(packed),
         "vertical_known": known,
         "world": [_rounded(axis) for axis in axes.T],
-        "floor": _floor(points, size),
-        "cameras": _frusta(rig, axes, points, size) if rig is not None else [],
+        "floor": _floor(seen, size),
+        "cameras": _frusta(rig, axes, seen, size) if rig is not None else [],
     }
-    scene |= _spread(covariances, axes, size, stride)
-    if n_cameras is not None:
-        seen = np.nan_to_num(n_cameras[shown], nan=0.0).clip(0, 255).astype(np.uint8)
-        scene["cameras_seen"] = _base64(seen)
+    if "covariance" in pose:
+        scene |= _spread(_side_by_side(pose["covariance"]), axes, size, stride)
+    if "n_cameras" in pose:
+        counts = np.nan_to_num(_side_by_side(pose["n_cameras"])[shown]).clip(0, 255)
+        scene["cameras_seen"] = _base64(counts.astype(np.uint8))
     return scene
 
 
@@ -82,12 +83,11 @@ def _side_by_side(values: xr.DataArray) -> Array:
 
 def _stride(n_frames: int, bytes_per_frame: int, budget: int) -> int:
     """Every how many frames one is shown, so that all of them fit the budget."""
-    return max(1, int(np.ceil(n_frames * bytes_per_frame / budget)))
+    return max(1, -(-n_frames * bytes_per_frame // budget))
 
 
-def _quantised(points: Array) -> tuple[Array, float, np.ndarray]:
-    """Corner, step and int16 counts of steps from it; the step is a 65,000th of the largest extent."""
-    seen = points[np.isfinite(points).all(-1)]
+def _quantised(points: Array, seen: Array) -> tuple[Array, float, np.ndarray]:
+    """Corner, step and int16 counts of steps from it; the step is a 65,000th of the largest extent of what is seen."""
     if not len(seen):
         return np.zeros(3), 1.0, np.full(points.shape, MISSING, dtype="<i2")
     low, high = seen.min(0), seen.max(0)
@@ -97,12 +97,11 @@ def _quantised(points: Array) -> tuple[Array, float, np.ndarray]:
     return origin, step, np.where(np.isfinite(counts), counts, MISSING).astype("<i2")
 
 
-def _scene_size(points: Array, rig) -> float:
+def _scene_size(seen: Array, rig) -> float:
     """Diagonal of the box that holds the middle 98 % of the points: stray points do not shrink the picture.
 
     Without points the distance of the first camera from the middle of all, or 1.
     """
-    seen = points[np.isfinite(points).all(-1)]
     if len(seen):
         return float(np.linalg.norm(np.quantile(seen, 0.99, axis=0) - np.quantile(seen, 0.01, axis=0))) or 1.0
     if rig is not None:
@@ -139,20 +138,15 @@ def display_axes(up: Array) -> Array:
     return np.stack([first, np.cross(up, first), up])
 
 
-def _floor(points: Array, size: float) -> dict:
+def _floor(seen: Array, size: float) -> dict:
     """A level grid of round steps under the animal (the lowest percentile of heights), or around the origin."""
     step = round_step(size / 8)
-    seen = points[np.isfinite(points).all(-1)]
     if not len(seen):
         return {"step": step, "low": [-4, -4], "high": [4, 4], "height": 0.0}
-    low = np.floor(np.quantile(seen[:, :2], 0.005, axis=0) / step - 0.5)
-    high = np.ceil(np.quantile(seen[:, :2], 0.995, axis=0) / step + 0.5)
-    return {
-        "step": step,
-        "low": [int(v) for v in low],
-        "high": [int(v) for v in high],
-        "height": float(np.quantile(seen[:, 2], 0.005)),
-    }
+    lowest, highest = np.quantile(seen, (0.005, 0.995), axis=0)
+    low = np.floor(lowest[:2] / step - 0.5).astype(int).tolist()
+    high = np.ceil(highest[:2] / step + 0.5).astype(int).tolist()
+    return {"step": step, "low": low, "high": high, "height": float(lowest[2])}
 
 
 def round_step(length: float) -> float:
@@ -161,11 +155,10 @@ def round_step(length: float) -> float:
     return float(max(m * power for m in (1, 2, 5) if m * power <= length * 1.0001))
 
 
-def _frusta(rig, axes: Array, points: Array, size: float) -> list[dict]:
+def _frusta(rig, axes: Array, seen: Array, size: float) -> list[dict]:
     """Centre and the four image corners of each camera at a drawn depth, in display axes."""
-    seen = points[np.isfinite(points).all(-1)]
     middle = np.median(seen, axis=0) if len(seen) else np.zeros(3)
-    centres = np.array([-camera.R.T @ camera.t for camera in rig.cameras]) @ axes.T
+    centres = rig.centers @ axes.T
     depth = FRUSTUM_DEPTH * float(np.median(np.linalg.norm(centres - middle, axis=1))) or size
     frusta = []
     for camera, centre in zip(rig.cameras, centres, strict=True):
@@ -179,12 +172,10 @@ def _frusta(rig, axes: Array, points: Array, size: float) -> list[dict]:
     return frusta
 
 
-def _spread(covariances: Array | None, axes: Array, size: float, stride: int) -> dict:
+def _spread(covariances: Array, axes: Array, size: float, stride: int) -> dict:
     """Cholesky factors of the shown frames' covariances as float16, thinned on their own where they are many."""
-    if covariances is None:
-        return {}
     n_frames, n_points = covariances.shape[:2]
-    thinning = _stride(int(np.ceil(n_frames / stride)), n_points * 12, SPREAD_BYTES)
+    thinning = _stride(-(-n_frames // stride), n_points * 12, SPREAD_BYTES)
     unit = size / 1000
     turned = axes @ covariances[:: stride * thinning] @ axes.T / unit**2
     with np.errstate(over="ignore"):
@@ -210,9 +201,13 @@ def cholesky_triangles(covariances: Array) -> Array:
 
 def _bones(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int) -> list[list[int]]:
     """Bones as pairs of positions among the drawn points; those with an end that the pose lacks are left out."""
-    index = {name: i for i, name in enumerate(keypoints)}
-    pairs = [(index[a], index[b]) for a, b in (skeleton.bones if skeleton else ()) if a in index and b in index]
-    return [[a + i * len(keypoints), b + i * len(keypoints)] for i in range(n_individuals) for a, b in pairs]
+    n, pairs = len(keypoints), [[keypoints.index(end) for end in bone] for bone in known_bones(skeleton, keypoints)]
+    return [[a + i * n, b + i * n] for i in range(n_individuals) for a, b in pairs]
+
+
+def known_bones(skeleton: Skeleton | None, keypoints: Collection[str]) -> list[tuple[str, str]]:
+    """The skeleton's bones both of whose ends are among the keypoints."""
+    return [bone for bone in (skeleton.bones if skeleton else ()) if set(bone) <= set(keypoints)]
 
 
 def keypoint_sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets import Array, Skeleton
+from .player import known_bones
 
 
 def quantile(values: Any, share: float) -> float:
@@ -87,9 +88,7 @@ def bone_lengths(pose: xr.Dataset, skeleton: Skeleton) -> tuple[Array, list[str]
 
     The frames of all individuals follow one another.
     """
-    known = {str(name) for name in pose["keypoint"].values}
-    bones = [(a, b) for a, b in skeleton.bones if a in known and b in known]
-    position = pose["position"]
+    bones, position = known_bones(skeleton, [str(name) for name in pose["keypoint"].values]), pose["position"]
     lengths = [
         np.linalg.norm(position.sel(keypoint=a).values - position.sel(keypoint=b).values, axis=-1).ravel()
         for a, b in bones

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..datasets import Skeleton
+from ..datasets import Array, Skeleton
 from ..datasets.sides import sides_together
 from ..kinematics.plots import plot_angle, plot_speed
 from . import plots, quality
@@ -18,19 +20,20 @@ MAX_SPEEDS = 10  # keypoints in one figure
 
 def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> Section | None:
     """Angles with their bands, speeds, and a table of the angles' ranges; left and right share a plot."""
+    angles: list[Markup] = []
     if kinematics is not None and "angle" in kinematics:
         kinematics = in_radians(kinematics)
-        angles = _angle_figures(kinematics)
-    else:
-        angles = []
-    speeds = _speed_figures(kinematics, pose, skeleton)
+        angles = _figures(kinematics, "angle", "joint", _draw_angle, lambda joints: joints)
+    moving = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
+    speeds: list[Markup] = []
+    if moving is not None and "keypoint" in moving["velocity"].dims:
+        speeds = _figures(moving, "speed", "keypoint", _draw_speed, lambda names: _root_and_ends(names, skeleton))
     if not angles and not speeds:
         return None
     note = (
         "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. A click moves the player to that instant."
     )
-    n_frames = (kinematics if kinematics is not None else pose).sizes["time"]  # pyright: ignore
-    stride = thinned(n_frames).step
+    stride = thinned((kinematics if kinematics is not None else pose).sizes["time"]).step  # pyright: ignore
     if stride > 1:
         note += f" The curves show every {stride}th frame."
     parts: list[Markup] = [element("p", note, class_="note")]
@@ -71,8 +74,30 @@ def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     return [(f"{name}: ", dataset.sel(individual=name)) for name in dataset["individual"].values]
 
 
-def _colours(group: tuple[str, ...]) -> tuple[str, ...]:
-    return (INK,) if len(group) == 1 else SERIES[:2]
+def _figures(
+    dataset: xr.Dataset,
+    what: str,
+    dim: str,
+    draw_one: Callable[[xr.Dataset, str, Axes, str], Array],
+    chosen: Callable[[list[str]], list[str]],
+) -> list[Markup]:
+    """A figure for each of the `chosen` names along `dim`, left and right together.
+
+    draw_one : draws the curve of a name in a colour and returns its values
+    """
+    figures = []
+    for prefix, one in _individuals(dataset):
+        one = one.isel(time=thinned(one.sizes["time"]))
+        for group in sides_together(chosen([str(name) for name in one[dim].values])):
+
+            def draw(ax, one=one, group=group, prefix=prefix):
+                for name, colour in zip(group, SERIES[:2] if len(group) == 2 else (INK,), strict=True):
+                    values = draw_one(one, name, ax, colour)
+                    plots.plot_lone_frames(np.asarray(one["time"].values, float), values, ax, colour=colour)
+                return _headed(ax, [f"{prefix}{name}" for name in group])
+
+            figures.append(plot_figure(draw, name=f"{what} of {prefix}{' and '.join(group)}", over_time=True))
+    return figures
 
 
 def _headed(ax: Axes, names: list[str]) -> Axes:
@@ -81,72 +106,29 @@ def _headed(ax: Axes, names: list[str]) -> Axes:
     times = np.asarray(curves[0].get_xdata(), float)
     if len(times) > 1:
         ax.set_xlim(times[0], times[-1])
-    ax.legend(
-        curves,
-        names,
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 1.0),
-        ncols=2,
-        borderpad=0,
-        handlelength=1.1,
-        columnspacing=1.2,
-    )
+    compact = {"ncols": 2, "borderpad": 0, "handlelength": 1.1, "columnspacing": 1.2}
+    ax.legend(curves, names, loc="lower left", bbox_to_anchor=(-0.01, 1.0), **compact)
     return ax
 
 
-def _angle_figures(kinematics: xr.Dataset) -> list[Markup]:
-    figures = []
-    for prefix, one in _individuals(kinematics):
-        one = one.isel(time=thinned(one.sizes["time"]))
-        times = np.asarray(one["time"].values, float)
-        for group in sides_together([str(name) for name in one["joint"].values]):
-
-            def draw(ax, one=one, times=times, group=group, prefix=prefix):
-                for joint, colour in zip(group, _colours(group), strict=True):
-                    plot_angle(split_at_jumps(one.sel(joint=[joint])), joint, ax, color=colour)
-                    plots.plot_lone_frames(times, np.degrees(one["angle"].sel(joint=joint).values), ax, colour=colour)
-                ax.set_ylabel("degrees")
-                return _headed(ax, [f"{prefix}{joint}" for joint in group])
-
-            figures.append(plot_figure(draw, name=f"angle of {prefix}{' and '.join(group)}", over_time=True))
-    return figures
+def _draw_angle(one: xr.Dataset, joint: str, ax: Axes, colour: str) -> Array:
+    plot_angle(split_at_jumps(one.sel(joint=[joint])), joint, ax, color=colour).set_ylabel("degrees")
+    return np.degrees(one["angle"].sel(joint=joint).values)
 
 
-def _speed_figures(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> list[Markup]:
-    """Speeds of the root and of the ends of the skeleton."""
-    source = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
-    if source is None or "keypoint" not in source["velocity"].dims:
-        return []
-    unit = str(source["velocity"].attrs.get("units", ""))
-    figures = []
-    for prefix, one in _individuals(source):
-        one = one.isel(time=thinned(one.sizes["time"]))
-        times = np.asarray(one["time"].values, float)
-        chosen = _root_and_ends([str(name) for name in one["keypoint"].values], skeleton)
-        for group in sides_together(chosen):
-
-            def draw(ax, one=one, times=times, group=group, prefix=prefix):
-                for keypoint, colour in zip(group, _colours(group), strict=True):
-                    profile = _speed_of(one.sel(keypoint=keypoint), unit)
-                    plot_speed(profile, ax, label=keypoint, color=colour).set_ylabel(unit)
-                    plots.plot_lone_frames(times, profile["speed"].values, ax, colour=colour)
-                return _headed(ax, [f"{prefix}{keypoint}" for keypoint in group])
-
-            figures.append(plot_figure(draw, name=f"speed of {prefix}{' and '.join(group)}", over_time=True))
-    return figures
-
-
-def _speed_of(one: xr.Dataset, unit: str) -> xr.Dataset:
-    """`speed` of a keypoint and `speed_std` where the velocity's standard deviation is known."""
-    velocity, std = one["velocity"].values, None
+def _draw_speed(one: xr.Dataset, keypoint: str, ax: Axes, colour: str) -> Array:
+    one = one.sel(keypoint=keypoint)
+    unit = {"units": str(one["velocity"].attrs.get("units", ""))}
+    velocity = one["velocity"].values
+    profile = {"speed": ("time", np.linalg.norm(velocity, axis=-1), unit)}
     if "velocity_covariance" in one:
-        std = speed_std(velocity, one["velocity_covariance"].values)
+        profile["speed_std"] = ("time", speed_std(velocity, one["velocity_covariance"].values), unit)
     elif "velocity_std" in one:
-        std = speed_std(velocity, one["velocity_std"].values[:, :, None] ** 2 * np.eye(3))
-    profile = {"speed": ("time", np.linalg.norm(velocity, axis=-1), {"units": unit})}
-    if std is not None:
-        profile["speed_std"] = ("time", std, {"units": unit})
-    return xr.Dataset(profile, coords={"time": one["time"]})
+        covariance = one["velocity_std"].values[:, :, None] ** 2 * np.eye(3)
+        profile["speed_std"] = ("time", speed_std(velocity, covariance), unit)
+    curve = xr.Dataset(profile, coords={"time": one["time"]})
+    plot_speed(curve, ax, label=keypoint, color=colour).set_ylabel(unit["units"])
+    return curve["speed"].values
 
 
 def _angle_table(kinematics) -> Markup:
@@ -155,11 +137,9 @@ def _angle_table(kinematics) -> Markup:
         for joint in one["joint"].values:
             angle = np.degrees(one["angle"].sel(joint=joint).values)
             std = np.degrees(one["angle_std"].sel(joint=joint).values) if "angle_std" in one else np.array([])
-            missing = 1 - np.isfinite(angle).mean() if angle.size else np.nan
+            missing = percent(1 - np.isfinite(angle).mean() if angle.size else np.nan)
             spread = [quality.quantile(angle, share) for share in (0.05, 0.5, 0.95)]
-            rows.append(
-                (f"{prefix}{joint}", *spread, quality.quantile(std, 0.5), Markup(f"<td>{percent(missing)}</td>"))
-            )
+            rows.append((f"{prefix}{joint}", *spread, quality.quantile(std, 0.5), element("td", missing)))
     return table(("joint", "5 %", "median", "95 %", "sd, median", "missing"), rows, "Range of the angles, degrees")
 
 

@@ -9,7 +9,7 @@ from ..datasets import Array, Skeleton
 from ..kinematics.plots import plot_stick_figures
 from .figures import plot_figure
 from .markup import Markup
-from .player import display_axes
+from .player import display_axes, known_bones
 
 N_FIGURES = 10  # as on a plate of Muybridge
 WIDTH = 10.6  # inches: the width of the page
@@ -18,7 +18,7 @@ WIDTH = 10.6  # inches: the width of the page
 def stick_figures(pose: xr.Dataset, skeleton: Skeleton | None, up: Array | None) -> Markup | None:
     """The figure; None for several individuals, and where the vertical is unknown or too little is seen."""
     known = [str(name) for name in pose["keypoint"].values]
-    bones = tuple(bone for bone in (skeleton.bones if skeleton else ()) if set(bone) <= set(known))
+    bones = tuple(known_bones(skeleton, known))
     if not bones or up is None or "individual" in pose.dims:
         return None
     points = pose["position"].values

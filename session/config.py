@@ -278,10 +278,7 @@ _ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("skeleton", "keypoints"): (partial(_is_list_of, str), "it must be a list of names"),
     ("skeleton", "bones"): _PAIRS,
     ("skeleton", "symmetries"): _PAIRS,
-    ("train", "labels"): (
-        lambda value: _is_text(value) or _is_list_of(str, value),
-        "give a path, or a list of paths",
-    ),
+    ("train", "labels"): (lambda value: _is_text(value) or _is_list_of(str, value), "give a path, or a list of paths"),
     ("train", "weights"): _PATH,
     ("train", "start"): _PATH,
     ("calibrate", "intrinsics"): _PATH,
