@@ -11,6 +11,7 @@ import numpy as np
 from ..numerics.arrays import Array
 from .solver import _kernels_bundle as kernels
 from .solver.covariance import N_CAMERA
+from .solver.initial_lenses import lens_row
 from .workflow import Calibration
 
 
@@ -134,12 +135,10 @@ def _jacobians(calibration: Calibration, points_3d: Array) -> Array:
     rows = []
     for camera in calibration.rig:
         X = points_3d @ camera.R.T + camera.t
-        lens = np.zeros((1, kernels.N_LENS))
-        lens[0, :4] = abs(camera.K[0, 0]), camera.K[1, 1], camera.K[0, 2], camera.K[1, 2]
-        lens[0, 4 : 4 + len(camera.distortion)] = camera.distortion
+        lens = lens_row(np.abs(camera.K), camera.distortion)
         visible = np.asarray(np.isfinite(camera.project(points_3d)).all(axis=-1))
         X = np.where(visible[:, None], X, np.nan)
-        J = kernels.projection_derivatives(lens[0], camera.model == "fisheye", X)
+        J = kernels.projection_derivatives(lens, camera.model == "fisheye", X)
         J[:, 0] *= -1.0 if camera.mirrored else 1.0
         rows.append(np.where(visible[:, None, None], J, np.nan))
     return np.stack(rows)

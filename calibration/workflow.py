@@ -29,7 +29,7 @@ from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
 from .solver.exposure_times import times_table, try_delays, use_times
-from .solver.initial_lenses import LensKind, lens_camera
+from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
 from .solver.lens_selection import choose_lenses
 from .solver.pose_ambiguity import repaired
@@ -299,10 +299,8 @@ def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
 def chained_start(problem: Problem, rows: Array, kinds):
     """Start values: camera poses along the chain of pairs that share the board, then the boards' poses."""
     candidates = []
-    for c, name in enumerate(problem.names):
-        index = problem.lens_of[c]
-        camera = lens_camera(rows[index], problem.sizes[c], fisheye=kinds[index] == "fisheye", name=name)
-        candidates.append(plane_poses(problem.corners[c], problem.points, camera)[:2])
+    for c in range(problem.n_cameras):
+        candidates.append(plane_poses(problem.corners[c], problem.points, problem.camera(c, rows, kinds))[:2])
     reached = chain(pair_fits(candidates, problem.board, MIN_SHARED_VIEWS), problem.n_cameras, 0)
     check_connected(problem.names, shared_frames(problem.corners), set(reached))
     return start_frames(problem, rows, kinds, *poses_of(reached, problem.n_cameras), candidates)

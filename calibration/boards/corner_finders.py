@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from .image_sources import Image
-from .patterns import DICTIONARIES, Board, CharucoBoard, Checkerboard, MarkerBoard
+from .patterns import Board, CharucoBoard, Checkerboard, MarkerBoard, opencv_dictionary
 
 MIN_CORNERS = 4  # of a view: fewer determine no pose of a plane
 
@@ -46,13 +46,13 @@ def make_finder(board: Board) -> Finder:
 
 def cut_dictionary(name: str, ids: NDArray[np.int64]) -> cv2.aruco.Dictionary:
     """The dictionary of these markers only: matching against all 1000 codes takes most of a detection's time."""
-    whole = cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
+    whole = opencv_dictionary(name)
     return cv2.aruco.Dictionary(np.ascontiguousarray(whole.bytesList[ids]), whole.markerSize, whole.maxCorrectionBits)
 
 
 def opencv_board(board: CharucoBoard, cut: bool = True) -> cv2.aruco.CharucoBoard:
     """The board as OpenCV's object, with the dictionary cut to its own markers or whole."""
-    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    dictionary = opencv_dictionary(board.dictionary)
     if cut:
         dictionary = cut_dictionary(board.dictionary, np.arange(board.n_markers))
     made = cv2.aruco.CharucoBoard(

@@ -76,7 +76,7 @@ class CharucoBoard:
                 " (both in world units)"
             )
         object.__setattr__(self, "dictionary", dictionary_name(self.dictionary))
-        available = len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[self.dictionary]).bytesList)
+        available = len(opencv_dictionary(self.dictionary).bytesList)
         if self.n_markers > available:
             raise ValueError(
                 f"a board of {self.squares_x}x{self.squares_y} squares needs {self.n_markers} markers;"
@@ -230,7 +230,7 @@ class MarkerBoard:
                 f"marker ids {self.ids} must differ and have one centre each; got {len(centers)} centres for"
                 f" {len(self.ids)} ids"
             )
-        available = len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[self.dictionary]).bytesList)
+        available = len(opencv_dictionary(self.dictionary).bytesList)
         unknown = [i for i in self.ids if not 0 <= i < available]
         if unknown:
             raise ValueError(
@@ -270,6 +270,11 @@ def dictionary_name(name: str) -> str:
     if key not in known:
         raise ValueError(f"unknown ArUco dictionary {name!r}; known: {sorted(DICTIONARIES)}")
     return known[key]
+
+
+def opencv_dictionary(name: str) -> cv2.aruco.Dictionary:
+    """OpenCV's whole dictionary of this name."""
+    return cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
 
 
 def _check_counts(kind: str, what: str, nx: int, ny: int) -> None:

@@ -13,7 +13,7 @@ from ...numerics.arrays import Array
 from ..errors import CalibrationError
 from .corner_finders import cut_dictionary, make_finder, opencv_board
 from .image_sources import Image, Source, gray_frames
-from .patterns import DICTIONARIES, Board, CharucoBoard, Checkerboard
+from .patterns import Board, CharucoBoard, Checkerboard, opencv_dictionary
 
 _FAMILIES = (
     *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL"),
@@ -107,7 +107,7 @@ def _same_family(family: str, board: CharucoBoard) -> bool:
 
 def _find_markers(images: list[Image], family: str, inverted: bool) -> Markers:
     """All markers of a dictionary that the images show."""
-    n = min(len(cv2.aruco.getPredefinedDictionary(DICTIONARIES[family]).bytesList), _MAX_MARKERS)
+    n = min(len(opencv_dictionary(family).bytesList), _MAX_MARKERS)
     detector = cv2.aruco.ArucoDetector(cut_dictionary(family, np.arange(n)))
     ids, corners = [], []
     for image in images:
@@ -119,19 +119,12 @@ def _find_markers(images: list[Image], family: str, inverted: bool) -> Markers:
 
 def _layout(markers: Markers, board: CharucoBoard) -> CharucoBoard | None:
     """The board whose markers lie as they are seen: the width from their places, the height from the largest number."""
-    tried = []
+    tried, seen = [], {"dictionary": markers.family, "inverted": markers.inverted}
     for nx, odd, legacy in product(range(2, _MAX_SIDE), (0, 1), (board.legacy, not board.legacy)):
         ny = _height(markers, nx, odd)
         if ny <= _MAX_SIDE and (not legacy or ny % 2 == 0):
             try:
-                other = replace(
-                    board,
-                    squares_x=nx,
-                    squares_y=ny,
-                    dictionary=markers.family,
-                    inverted=markers.inverted,
-                    legacy=legacy,
-                )
+                other = replace(board, squares_x=nx, squares_y=ny, legacy=legacy, **seen)
             except ValueError:
                 continue
             tried.append((_n_in_place(markers, other), other))

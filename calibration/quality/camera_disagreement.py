@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..boards.detection import BoardDetections
 from ..boards.patterns import Board
 from ..errors import CalibrationError
 from ..solver.frame_offsets import board_offsets
-from ..solver.initial_lenses import LensKind, lens_camera
+from ..solver.initial_lenses import LensKind
 from ..solver.initial_poses import (
     PairFit,
     board_outline,
@@ -53,12 +54,8 @@ class CameraMove:
 def find_camera_move(poses: Poses, board: Board) -> CameraMove | None:
     """The camera whose pose relative to the others differs before and after some frame, from board poses alone."""
     outline, n = board_outline(board), len(poses)
-    broken = []
-    for a in range(n):
-        for b in range(a + 1, n):
-            found = _broken_pair(poses[a], poses[b], outline)
-            if found is not None:
-                broken.append((a, b, *found))
+    tried = ((a, b, _broken_pair(poses[a], poses[b], outline)) for a, b in combinations(range(n), 2))
+    broken = [(a, b, *found) for a, b, found in tried if found is not None]
     if not broken:
         return None
     counts = np.bincount([c for a, b, *_ in broken for c in (a, b)], minlength=n)
@@ -156,10 +153,7 @@ def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...])
     """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
     parts = zip(problem.names, problem.sizes, problem.corners, strict=True)
     detections = {name: BoardDetections(problem.board, size, corners) for name, size, corners in parts}
-    own = {}
-    for c, name in enumerate(problem.names):
-        lens = problem.lens_of[c]
-        own[name] = lens_camera(lenses[lens], problem.sizes[c], fisheye=kinds[lens] == "fisheye", name=name)
+    own = {name: problem.camera(c, lenses, kinds) for c, name in enumerate(problem.names)}
     found = board_offsets(detections, intrinsics=own)
     delays = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
     if delays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,20 +61,17 @@ def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
 
 def _check_identical(detections: Mapping[str, BoardDetections]) -> None:
     """Raise CalibrationError where two cameras have the same corners: one video was given twice."""
-    names = list(detections)
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            one, two = detections[a], detections[b]
-            n = min(one.n_frames, two.n_frames)
-            both = one.seen[:n] & two.seen[:n]
-            if one.size != two.size or both.sum() < 0.5 * min(one.seen[:n].sum(), two.seen[:n].sum()):
-                continue
-            gaps = np.linalg.norm(one.corners[:n][both] - two.corners[:n][both], axis=-1)
-            if len(gaps) and np.median(gaps) < 0.01:
-                raise CalibrationError(
-                    f"cameras '{a}' and '{b}' show the same images (corners agree within {np.median(gaps):.1g} px);"
-                    f" one recording was given twice; give each camera its own ({one.source}, {two.source})"
-                )
+    for (a, one), (b, two) in combinations(detections.items(), 2):
+        n = min(one.n_frames, two.n_frames)
+        both = one.seen[:n] & two.seen[:n]
+        if one.size != two.size or both.sum() < 0.5 * min(one.seen[:n].sum(), two.seen[:n].sum()):
+            continue
+        gaps = np.linalg.norm(one.corners[:n][both] - two.corners[:n][both], axis=-1)
+        if len(gaps) and np.median(gaps) < 0.01:
+            raise CalibrationError(
+                f"cameras '{a}' and '{b}' show the same images (corners agree within {np.median(gaps):.1g} px);"
+                f" one recording was given twice; give each camera its own ({one.source}, {two.source})"
+            )
 
 
 def shared_frames(corners: Array) -> NDArray[np.int64]:
@@ -88,9 +86,7 @@ def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: 
     if not missing:
         return
     groups = _groups(shared >= MIN_SHARED_VIEWS)
-    counts = "; ".join(
-        f"{names[a]}-{names[b]} {shared[a, b]}" for a in range(len(names)) for b in range(a + 1, len(names))
-    )
+    counts = "; ".join(f"{names[a]}-{names[b]} {shared[a, b]}" for a, b in combinations(range(len(names)), 2))
     parts = " | ".join(", ".join(names[i] for i in group) for group in groups)
     raise CalibrationError(
         f"the cameras fall into {len(groups)} groups that never see the board together (at least {MIN_SHARED_VIEWS}"
@@ -100,17 +96,10 @@ def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: 
 
 def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
     """Groups of cameras connected by `linked` (n_cameras, n_cameras)."""
-    left, groups = list(range(len(linked))), []
-    while left:
-        group, todo = set(), [left[0]]
-        while todo:
-            node = todo.pop()
-            if node not in group:
-                group.add(node)
-                todo += [int(k) for k in np.flatnonzero(linked[node])]
-        groups.append(sorted(group))
-        left = [node for node in left if node not in group]
-    return groups
+    from scipy.sparse.csgraph import connected_components
+
+    n_groups, group_of = connected_components(linked)
+    return [np.flatnonzero(group_of == group).tolist() for group in range(n_groups)]
 
 
 def tilt_spread(solution: Solution) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from . import plots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,9 +170,7 @@ class CalibrationReport:
         ValueError
             The report has no such camera.
         """
-        from .plots import plot_coverage
-
-        return plot_coverage(ax, self.corners[self._index(camera)], self.sizes[self._index(camera)], camera)
+        return plots.plot_coverage(ax, self.corners[self._index(camera)], self.sizes[self._index(camera)], camera)
 
     def plot_residuals(self, ax, camera: str):
         """Draw residuals averaged over a grid of the image, as arrows.
@@ -193,10 +192,8 @@ class CalibrationReport:
         ValueError
             The report has no such camera.
         """
-        from .plots import plot_residuals
-
         at = self._index(camera)
-        return plot_residuals(ax, self.corners[at], self.residuals[at], self.sizes[at], camera)
+        return plots.plot_residuals(ax, self.corners[at], self.residuals[at], self.sizes[at], camera)
 
     def plot_layout(self, ax):
         """Draw cameras and their viewing directions in 3D.
@@ -211,9 +208,7 @@ class CalibrationReport:
         mpl_toolkits.mplot3d.axes3d.Axes3D
             The same axes.
         """
-        from .plots import plot_layout
-
-        return plot_layout(ax, self.positions, self.directions, self.names)
+        return plots.plot_layout(ax, self.positions, self.directions, self.names)
 
     def plot_covisibility(self, ax):
         """Draw the numbers of frames that pairs of cameras share, as a graph.
@@ -228,9 +223,7 @@ class CalibrationReport:
         matplotlib.axes.Axes
             The same axes.
         """
-        from .plots import plot_covisibility
-
-        return plot_covisibility(ax, self.shared_frames, self.names)
+        return plots.plot_covisibility(ax, self.shared_frames, self.names)
 
     def _index(self, camera: str) -> int:
         """Position of a camera; raises ValueError where there is none of that name."""

@@ -94,34 +94,25 @@ class BundleSpec:
         shape = 0 if self.shape_sigma is None else self.nominal.size
         return self.n_lens_free + 6 * int(self.free_pose.sum()) + int(self.free_delay.sum()) + shape
 
-    def lens_columns(self, lens: int, union: NDArray[np.int64]) -> NDArray[np.int64]:
-        """For each lens unknown of `union`, its column among the global unknowns, −1 where it does not move."""
-        offset = int(self.free[:lens].sum())
-        columns = np.full(N_LENS, -1)
-        columns[self.free[lens]] = offset + np.arange(int(self.free[lens].sum()))
-        return columns[union]
-
-    def pose_columns(self, camera: int) -> NDArray[np.int64]:
-        """Columns of a camera's pose among the global unknowns, or none where it does not move."""
-        if not self.free_pose[camera]:
-            return np.zeros(0, dtype=np.int64)
-        return self.n_lens_free + 6 * int(self.free_pose[:camera].sum()) + np.arange(6)
-
     @property
     def delay_start(self) -> int:
         """First column of the delays among the global unknowns."""
         return self.n_lens_free + 6 * int(self.free_pose.sum())
 
-    def delay_columns(self, camera: int) -> NDArray[np.int64]:
-        """Column of a camera's delay among the global unknowns, or none."""
-        if not self.free_delay[camera]:
-            return np.zeros(0, dtype=np.int64)
-        return np.array([self.delay_start + int(self.free_delay[:camera].sum())])
-
     @property
     def shape_start(self) -> int:
         """First column of the board's shape among the global unknowns."""
         return self.delay_start + int(self.free_delay.sum())
+
+    def columns(self, camera: int) -> NDArray[np.int64]:
+        """(25,) columns of a camera's 18 lens unknowns, its pose and its delay among the global ones; −1 if fixed."""
+        lens, columns = self.lens_of[camera], np.full(N_LENS + 7, -1)
+        columns[:N_LENS][self.free[lens]] = self.free[:lens].sum() + np.arange(self.free[lens].sum())
+        if self.free_pose[camera]:
+            columns[N_LENS:-1] = self.n_lens_free + 6 * self.free_pose[:camera].sum() + np.arange(6)
+        if self.free_delay[camera]:
+            columns[-1] = self.delay_start + self.free_delay[:camera].sum()
+        return columns
 
 
 def squares(residuals: Array) -> Array:
@@ -271,33 +262,29 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
 def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local, delay) -> None:
     """Carry the views' local equations over to the unknowns of lenses, cameras, frames and shape."""
     A, b, B, C, c = local
-    n_free = len(union)
+    motion = slice(len(union), len(union) + 6)
+    if spec.free_delay.any():
+        A, b, B = _with_delay(A, b, B, motion, delay)
+    places = np.concatenate([union, N_LENS + np.arange(A.shape[1] - len(union))])
     motions = motion_matrix(state.R, state.t)
     shape_columns = slice(spec.shape_start, spec.n_global)
     for cam in np.unique(camera):
         rows = np.flatnonzero(camera == cam)
         frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
-        lens_columns, pose_columns = spec.lens_columns(int(spec.lens_of[cam]), union), spec.pose_columns(cam)
-        moving = np.flatnonzero(lens_columns >= 0)
-        take = np.concatenate([moving, n_free + np.arange(6 if len(pose_columns) else 0)]).astype(np.int64)
-        columns = np.concatenate([lens_columns[moving], pose_columns])
-        motion_rows = M.T @ A_[:, n_free:]
+        columns = spec.columns(cam)[places]
+        take = np.flatnonzero(columns >= 0)
+        columns = columns[take]
+        motion_rows = M.T @ A_[:, motion]
         arrow.U[np.ix_(columns, columns)] += A_[:, take[:, None], take].sum(axis=0)
         arrow.u[columns] += b_[:, take].sum(axis=0)
-        arrow.V[frames] += motion_rows[:, :, n_free:] @ M
-        arrow.v[frames] += b_[:, n_free:] @ M
+        arrow.V[frames] += motion_rows[:, :, motion] @ M
+        arrow.v[frames] += b_[:, motion] @ M
         arrow.W[frames[:, None], :, columns] += motion_rows[:, :, take].swapaxes(1, 2)
         if spec.shape_sigma is not None:
             cross = B[rows][:, take].sum(axis=0)
             arrow.U[columns, shape_columns] += cross
             arrow.U[shape_columns, columns] += cross.T
-            arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, n_free:]
-        if spec.free_delay[cam]:
-            _add_delay(arrow, spec, cam, frames, columns, delay[rows], (A_[:, n_free:], b_[:, n_free:]), take, M)
-            if spec.shape_sigma is not None:
-                at, cross = spec.delay_columns(cam)[0], np.einsum("ni,nij->j", delay[rows], B[rows][:, n_free:])
-                arrow.U[at, shape_columns] += cross
-                arrow.U[shape_columns, at] += cross
+            arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, motion]
     if spec.shape_sigma is not None:
         for k in range(len(C)):
             at = spec.shape_start + 3 * k
@@ -305,19 +292,13 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
             arrow.u[at : at + 3] += c[k]
 
 
-def _add_delay(arrow: Arrow, spec: BundleSpec, cam, frames, columns, delay, motion, take, M) -> None:
-    """The equations of a camera's delay: it moves the board in view n by `delay` (n, 6) per second.
-
-    motion: the rows of the local equations that belong to the board's motion, A (n, 6, P) and b (n, 6).
-    """
-    A, b = motion
-    at, pushed = spec.delay_columns(cam)[0], np.einsum("nij,nj->ni", A[:, :, -6:], delay)
-    arrow.U[at, at] += (delay * pushed).sum()
-    arrow.u[at] += (delay * b).sum()
-    cross = np.einsum("ni,nij->j", delay, A[:, :, take])
-    arrow.U[at, columns] += cross
-    arrow.U[columns, at] += cross
-    arrow.W[frames, :, at] += pushed @ M
+def _with_delay(A: Array, b: Array, B: Array, motion: slice, delay: Array) -> tuple[Array, Array, Array]:
+    """The local equations with one unknown more, the delay: it moves the board in view n by `delay` (n, 6) a second."""
+    carry = np.zeros((*A.shape[:2], A.shape[1] + 1))
+    carry[:, :, :-1] = np.eye(A.shape[1])
+    carry[:, motion, -1] = delay
+    carried = carry.swapaxes(1, 2)
+    return carried @ A @ carry, (carried @ b[..., None])[..., 0], carried @ B
 
 
 def solvable(V: Array, damping: float = 1e-12) -> Array:

@@ -24,18 +24,17 @@ def global_covariance(solution: Solution) -> Array:
     The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
     problem, times the noise's variance, times the loss's inefficiency.
     """
+    return _equations_and_covariance(solution)[1]
+
+
+def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
+    """The weighted normal equations at the minimum, and the covariance of their global unknowns."""
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
     arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
-    return covariance_of(arrow) * noise_variance(solution, loss)
-
-
-def covariance_of(arrow: Arrow) -> Array:
-    """(G, G) inverse of the normal matrix's part for the global unknowns, the frames eliminated."""
-    reduced = eliminate(arrow)[0]
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
-    inverse = np.linalg.pinv(reduced * scale[:, None] * scale, rcond=1e-14, hermitian=True)
-    return inverse * scale[:, None] * scale
+    inverse = np.linalg.pinv(eliminate(arrow)[0] * scale[:, None] * scale, rcond=1e-14, hermitian=True)
+    return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)
 
 
 def noise_variance(solution: Solution, loss: Loss) -> float:
@@ -84,11 +83,8 @@ def rig_covariance(solution: Solution) -> Array:
 
     For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
     """
-    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    residuals = solution.fit.residuals
-    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    arrow, covariance = _equations_and_covariance(solution)
     carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
-    covariance = covariance_of(arrow) * noise_variance(solution, loss)
     n = solution.problem.n_cameras
     return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
 
@@ -98,12 +94,9 @@ def _to_cameras(solution: Solution) -> Array:
     spec, n = solution.spec, solution.problem.n_cameras
     carry = np.zeros((n, N_CAMERA, spec.n_global))
     for c in range(n):
-        lens = int(spec.lens_of[c])
-        columns = spec.lens_columns(lens, np.arange(N_LENS))
+        columns = spec.columns(c)[:N_CAMERA]
         moving = np.flatnonzero(columns >= 0)
         carry[c, moving, columns[moving]] = 1
-        pose = spec.pose_columns(c)
-        carry[c, N_LENS + np.arange(len(pose)), pose] = 1
     return carry.reshape(n * N_CAMERA, -1)
 
 

@@ -43,10 +43,9 @@ def lens_matrix(row: Array) -> Array:
     return np.array([[row[0], 0, row[2]], [0, row[1], row[3]], [0, 0, 1.0]])
 
 
-def lens_camera(row: Array, size: tuple[int, int], *, fisheye: bool = False, name: str = "lens") -> Camera:
+def lens_camera(row: Array, size: tuple[int, int], kind: LensKind, name: str = "lens") -> Camera:
     """A camera at the origin with this lens."""
-    distortion = row[4:8] if fisheye else row[4:]
-    model = "fisheye" if fisheye else "pinhole"
+    distortion, model = (row[4:8], "fisheye") if kind == "fisheye" else (row[4:], "pinhole")
     return Camera(name, size, lens_matrix(row), distortion, np.eye(3), np.zeros(3), model)
 
 
@@ -69,11 +68,11 @@ def focal_from_homographies(corners: Array, points: Array, size: tuple[int, int]
 
 
 def fit_lens(
-    corners: Array, points: Array, size: tuple[int, int], *, lens: Array, free: NDArray[np.bool_], fisheye: bool = False
+    corners: Array, points: Array, size: tuple[int, int], kind: LensKind, *, lens: Array, free: NDArray[np.bool_]
 ) -> BundleFit | None:
     """One camera alone: lens and board poses from (n_frames, n_corners, 2); None where no pose can be found."""
     try:
-        camera = lens_camera(lens, size, fisheye=fisheye)
+        camera = lens_camera(lens, size, kind)
     except ValueError:
         return None
     R, t, _ = plane_poses(corners, points, camera)
@@ -85,19 +84,19 @@ def fit_lens(
         lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points, np.zeros(1)
     )
     still = np.array([False])
-    spec = BundleSpec(np.zeros(1, int), np.array([fisheye]), free[None], still, still)
+    spec = BundleSpec(np.zeros(1, int), np.array([kind == "fisheye"]), free[None], still, still)
     loss = Loss(scale=0.004 * size[0], keep=np.ones(len(views.corner), bool))
     return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
 
 
-def initial_lens(corners: Array, points: Array, size: tuple[int, int], *, fisheye: bool = False) -> tuple[Array, float]:
+def initial_lens(corners: Array, points: Array, size: tuple[int, int], kind: LensKind) -> tuple[Array, float]:
     """Lens row with two radial coefficients, from one camera's corners, and the distance, pixels, of 75 % of them.
 
     Several focal lengths are tried as starts: the closed form is poor where the lens bends much.
     """
     chosen = corners[spread_frames(corners, _MAX_LENS_VIEWS)]
-    closed = None if fisheye else focal_from_homographies(chosen, points, size)
-    factors = _FISHEYE_GUESSES if fisheye else _FOCAL_GUESSES
+    closed = None if kind == "fisheye" else focal_from_homographies(chosen, points, size)
+    factors = _FISHEYE_GUESSES if kind == "fisheye" else _FOCAL_GUESSES
     guesses = [factor * size[0] for factor in factors] + ([closed] if closed else [])
     free = np.zeros(N_LENS, bool)
     free[list(_SIMPLE)] = True
@@ -105,7 +104,7 @@ def initial_lens(corners: Array, points: Array, size: tuple[int, int], *, fishey
     for focal in reversed(guesses):
         lens = lens_row(np.diag([focal, focal, 1.0]), np.zeros(0))
         lens[2:4] = 0.5 * (np.array(size) - 1)
-        fit = fit_lens(chosen, points, size, lens=lens, free=free, fisheye=fisheye)
+        fit = fit_lens(chosen, points, size, kind, lens=lens, free=free)
         if fit is None or not np.isfinite(fit.state.lens).all() or (fit.state.lens[0, :2] <= 0).any():
             continue
         cost = fit.cost / max(len(fit.residuals), 1)
@@ -125,12 +124,9 @@ def start_lens(
     corners: Array, points: Array, size: tuple[int, int], kind: LensKind = "auto"
 ) -> tuple[Array, LensKind, float]:
     """The first lens (`initial_lens`), of the kind asked for; "auto": a pinhole of 2, or a fisheye if much better."""
-    if kind == "fisheye":
-        row, error = initial_lens(corners, points, size, fisheye=True)
-        return row, kind, error
-    row, error = initial_lens(corners, points, size)
+    row, error = initial_lens(corners, points, size, kind)
     if kind == "auto" and not error < _POOR:
-        wide, wide_error = initial_lens(corners, points, size, fisheye=True)
+        wide, wide_error = initial_lens(corners, points, size, "fisheye")
         if wide_error < _MUCH_BETTER * error:
             return wide, "fisheye", wide_error
     return row, 2 if kind == "auto" else kind, error
@@ -139,4 +135,4 @@ def start_lens(
 def start_camera(corners: Array, points: Array, size: tuple[int, int], name: str) -> Camera:
     """The first lens as a camera at the origin."""
     row, kind, _ = start_lens(corners, points, size)
-    return lens_camera(row, size, fisheye=kind == "fisheye", name=name)
+    return lens_camera(row, size, kind, name)

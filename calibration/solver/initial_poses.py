@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
@@ -190,13 +191,9 @@ def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> d
 
 def pair_fits(poses: list[tuple[Array, Array]], board: Board, least: int = 3) -> dict[tuple[int, int], PairFit]:
     """The relative poses of all pairs of cameras that share at least `least` frames."""
-    outline, pairs = board_outline(board), {}
-    for a in range(len(poses)):
-        for b in range(a + 1, len(poses)):
-            fit = relative_pose(poses[a], poses[b], outline)
-            if fit is not None and fit.n_shared >= least:
-                pairs[a, b] = fit
-    return pairs
+    outline = board_outline(board)
+    fits = {(a, b): relative_pose(poses[a], poses[b], outline) for a, b in combinations(range(len(poses)), 2)}
+    return {pair: fit for pair, fit in fits.items() if fit is not None and fit.n_shared >= least}
 
 
 def poses_of(reached: dict[int, tuple[Array, Array]], n_cameras: int) -> tuple[Array, Array]:

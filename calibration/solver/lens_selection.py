@@ -97,7 +97,7 @@ def _other_kind(solution: Solution, lens: int) -> LensKind | None:
     problem = solution.problem
     if solution.kinds[lens] == "fisheye":
         return CANDIDATES[-1]
-    camera = lens_camera(solution.state.lens[lens], problem.lens_size(lens))
+    camera = lens_camera(solution.state.lens[lens], problem.lens_size(lens), solution.kinds[lens])
     corners = problem.corners[problem.lens_of == lens].reshape(-1, 2)
     ideal = camera.undistort(corners[np.isfinite(corners[:, 0])]) - camera.K[:2, 2]
     angles = np.arctan(np.linalg.norm(ideal / camera.K[[0, 1], [0, 1]], axis=-1))
@@ -110,7 +110,7 @@ def _with_kinds(problem: Problem, solution: Solution, kinds: dict[int, LensKind]
     lens, names = start.lens.copy(), list(start.kinds)
     for index, kind in kinds.items():
         corners = np.concatenate(problem.corners[problem.lens_of == index])
-        lens[index] = initial_lens(corners, problem.points, problem.lens_size(index), fisheye=kind == "fisheye")[0]
+        lens[index] = initial_lens(corners, problem.points, problem.lens_size(index), kind)[0]
         names[index] = kind
     return solve(problem, replace(start, lens=lens, kinds=tuple(names)))
 

@@ -55,7 +55,7 @@ def make_problem(detections, board: Board, intrinsics, distortion_model, shared_
         row, kind, error = start_lens(own, board.points, size, kind_of[names[members[0]]])
         check_plane(names[members[0]], error, own, board)
         if given:
-            check_given(given[0], row, kind == "fisheye", own, board)
+            check_given(given[0], row, kind, own, board)
             row, kind = lens_row(np.abs(given[0].K), given[0].distortion), _kind_of(given[0])
         rows.append(row)
         kinds.append(kind)
@@ -63,7 +63,7 @@ def make_problem(detections, board: Board, intrinsics, distortion_model, shared_
         auto.append(not given and kind_of[names[members[0]]] == "auto")
     lenses = np.stack(rows)
     cameras = [
-        lens_camera(lenses[index], size, fisheye=kinds[index] == "fisheye", name=name)
+        lens_camera(lenses[index], size, kinds[index], name)
         for name, size, index in zip(names, sizes, lens_of, strict=True)
     ]
     if isinstance(board, Checkerboard):
@@ -154,16 +154,15 @@ def check_plane(name: str, error: float, corners: Array, board: Board) -> None:
         )
 
 
-def check_given(camera: Camera, own: Array, own_fisheye: bool, corners: Array, board: Board) -> None:
+def check_given(camera: Camera, own: Array, own_kind: LensKind, corners: Array, board: Board) -> None:
     """Refuse given intrinsics that explain the camera's own views much worse than a lens estimated from them.
 
     `own` (18,): the lens row of `start_lens`; corners (n_frames, n_corners, 2), pixels.
     """
     chosen = corners[spread_frames(corners, 40)]
-    row, fisheye = lens_row(np.abs(camera.K), camera.distortion), camera.model == "fisheye"
-    errors = []
-    for lens, kind in ((row, fisheye), (own, own_fisheye)):
-        fit = fit_lens(chosen, board.points, camera.size, lens=lens, free=np.zeros(len(own), bool), fisheye=kind)
+    row, errors = lens_row(np.abs(camera.K), camera.distortion), []
+    for lens, kind in ((row, _kind_of(camera)), (own, own_kind)):
+        fit = fit_lens(chosen, board.points, camera.size, kind, lens=lens, free=np.zeros(len(own), bool))
         errors.append(np.inf if fit is None else float(np.nanmedian(np.linalg.norm(fit.residuals, axis=-1))))
     change = row[:2] / own[:2] - 1
     if errors[0] > 2 * errors[1] + 0.2 or (errors[0] > 1.2 * errors[1] and np.abs(change).max() > 0.1):

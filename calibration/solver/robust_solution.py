@@ -69,6 +69,11 @@ class Problem:
         """(width, height) pixels of the images of the cameras with this lens."""
         return self.sizes[int(np.flatnonzero(self.lens_of == lens)[0])]
 
+    def camera(self, c: int, lenses: Array, kinds: Sequence[LensKind]) -> Camera:
+        """Camera `c` at the origin, its lens out of rows (n_lenses, 18) of these kinds."""
+        lens = self.lens_of[c]
+        return lens_camera(lenses[lens], self.sizes[c], kinds[lens], self.names[c])
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -278,11 +283,10 @@ def _fold(problem: Problem, train: Start, test: Start, shape_sigma) -> tuple[Arr
 def _length_errors(trained: Solution, state: BundleState, frames: NDArray[np.int64]) -> Array:
     """Relative errors of neighbouring corners' distances, the corners triangulated from at least two cameras."""
     problem, points = trained.problem, state.points
-    cameras = []
-    for c in range(problem.n_cameras):
-        index = problem.lens_of[c]
-        camera = lens_camera(state.lens[index], problem.sizes[c], fisheye=trained.kinds[index] == "fisheye")
-        cameras.append(replace(camera, name=problem.names[c], R=state.R[c], t=state.t[c]))
+    cameras = [
+        replace(problem.camera(c, state.lens, trained.kinds), R=state.R[c], t=state.t[c])
+        for c in range(problem.n_cameras)
+    ]
     corners = problem.corners[:, frames]
     X = points @ state.frame_R.swapaxes(1, 2) + state.frame_t[:, None]
     for _ in range(3):

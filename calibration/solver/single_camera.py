@@ -6,11 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from .initial_lenses import lens_camera
-from .initial_poses import (
-    plane_poses,
-    spread_frames,
-)
+from .initial_poses import plane_poses, spread_frames
 from .robust_solution import Solution
 
 _MAX_VIEWS = 80  # views of the board that a median error is taken over
@@ -33,9 +29,8 @@ def errors_alone(solution: Solution, lenses: Array) -> Array:
 
 def own_poses(solution: Solution, lenses: Array, c: int, frames: NDArray[np.int64] | slice = slice(None)):
     """`plane_poses` of one camera with its lens out of `lenses` (n_lenses, 18), in some frames."""
-    problem, lens = solution.problem, solution.problem.lens_of[c]
-    camera = lens_camera(lenses[lens], problem.sizes[c], fisheye=solution.kinds[lens] == "fisheye")
-    return plane_poses(problem.corners[c][frames], problem.points, camera)
+    problem = solution.problem
+    return plane_poses(problem.corners[c][frames], problem.points, problem.camera(c, lenses, solution.kinds))
 
 
 def frame_errors(solution: Solution) -> Array:
