@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ..cameras import Camera, CameraRig
+from ..datasets.names import named_options
 from ..numerics.arrays import Array
 from .boards.detection import BoardDetections, detect_boards
 from .boards.image_sources import Source
@@ -151,6 +152,7 @@ class Calibration:
         return self.board_shape @ self.board_R[at[0]].T + self.board_t[at[0]]
 
 
+@named_options()
 def calibrate(
     sources: Mapping[str, Source | BoardDetections],
     board: Board | None = None,

@@ -1,13 +1,66 @@
-"""Names that a user may have meant."""
+"""Names that a user may have meant, and names that were renamed."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# {option as it was called: its name today}; CHANGELOG.md, "Renamed", lists them by function
+RENAMED = {
+    "anywhere": "p_random_crop",
+    "average": "ema_decay",
+    "board_shape": "estimate_board_deformation",
+    "checks": "n_evaluations",
+    "every": "frame_step",
+    "follow": "track_crop",
+    "haze": "contrast",
+    "lens": "distortion_model",
+    "light": "color_jitter",
+    "likelihood": "loss",
+    "locator": "animal_detector",
+    "longest": "max_gap",
+    "looks": "n_tta",
+    "moves": "detect_camera_motion",
+    "polynomial": "polyorder",
+    "recipe": "config",
+    "same_lens": "shared_intrinsics",
+    "trunk_rate": "backbone_lr_factor",
+    "way": "method",
+}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """', did you mean X?' for the most similar known name, else nothing."""
+    """': 'name' is now X' for an option that was renamed, ', did you mean X?' for the most similar known name.
+
+    Nothing where no name is near. It follows a sentence that says what is unknown.
+    """
     lowered = {str(other).lower(): str(other) for other in known}
+    renamed = RENAMED.get(name.lower(), "")
+    if renamed in lowered:
+        return f": '{name}' is now '{renamed}'"
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     return f", did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def named_options(error: type[Exception] = TypeError) -> Callable[[F], F]:
+    """Let a public function refuse an unknown keyword with the name that was meant, and with all that it has."""
+
+    def decorate(function: F) -> F:
+        known = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def with_names(*arguments, **options):
+            for name in options:
+                if name not in known:
+                    hint = nearest(name, known[1:])
+                    raise error(f"{function.__name__} has no option '{name}'{hint}; known: {known[1:]}")
+            return function(*arguments, **options)
+
+        return cast(F, with_names)
+
+    return decorate

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError
-from ..datasets.names import nearest
+from ..datasets.names import named_options, nearest
 from .pose_access import keypoint_indices
 
 METHODS = ("linear", "unscented", "monte_carlo")
@@ -73,6 +73,7 @@ def joint_covariance(pose: xr.Dataset, keypoints: Sequence[str]) -> Array:
     return together.reshape(len(together), 3 * n, 3 * n)
 
 
+@named_options(DatasetError)
 def propagate(
     function: Callable[[Array], Array],
     points_3d: Array,

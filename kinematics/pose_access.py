@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, DatasetError, check_pose
-from ..datasets.names import nearest
+from ..datasets.names import named_options, nearest
 from ..datasets.validators import check_times, singular_dims
 
 
@@ -47,27 +46,12 @@ def _refuse_infinite(position: xr.DataArray) -> None:
         )
 
 
-def named_options(function: Callable) -> Callable:
-    """Let a labelled function refuse an unknown option with the nearest name it has."""
-    known = list(inspect.signature(function).parameters)
-
-    @functools.wraps(function)
-    def with_names(*arguments, **options):
-        for name in options:
-            if name not in known:
-                hint = nearest(name, known[1:])
-                raise DatasetError(f"{function.__name__} has no option '{name}'{hint}; known: {known[1:]}")
-        return function(*arguments, **options)
-
-    return with_names
-
-
 def per_individual(function: Callable) -> Callable:
     """Let a labelled function of one animal take several: called for each `individual`, results stacked.
 
     It refuses unknown options by name, too.
     """
-    function = named_options(function)
+    function = named_options(DatasetError)(function)
 
     @functools.wraps(function)
     def for_all(pose: xr.Dataset | xr.DataArray, *arguments, **options) -> xr.Dataset:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ...datasets.names import named_options
 from ...numerics.arrays import Array
 from ..errors import CalibrationError
 from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
@@ -108,6 +109,7 @@ class BoardDetections:
         return np.flatnonzero(self.seen.any(axis=1))
 
 
+@named_options()
 def detect_board(
     source: Source,
     board: Board,

@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from ...datasets import Array, DatasetError
+from ...datasets.names import named_options
 from ..derivatives import motion_of
-from ..pose_access import checked, keypoint_indices, named_options, times_of, unit_of, up_of
+from ..pose_access import checked, keypoint_indices, times_of, unit_of, up_of
 from .contact_states import Contact, find_contacts
 from .event_times import mean_point
 from .gait_names import limb_roles, name_gait
@@ -87,7 +88,7 @@ class Gait:
         return Gait(self.contact.sel(individual=name), strides, phases, self.reference)
 
 
-@named_options
+@named_options(DatasetError)
 def gait(
     pose: xr.Dataset,
     limbs: Mapping[str, str],

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ...datasets import Array, check_views, fps_of
+from ...datasets.names import named_options
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.labels.labelled_frames import LabelError, Labels, Picture
 
@@ -206,6 +207,7 @@ def export_suggestions(
     return write_project(folder, pictures, keypoints, proposals=points, bones=bones, scorer=scorer)
 
 
+@named_options()
 def pseudo_labels(
     proposals: xr.Dataset,
     videos: Mapping[str, str | os.PathLike],

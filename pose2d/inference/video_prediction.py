@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ...datasets import Array, frame_times, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
+from ...datasets.names import named_options
 from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
 from .animal_search import Finder, centre_of, finder_of
 from .detector import Detector
@@ -28,6 +29,7 @@ from .uncertainty import Uncertainty
 AHEAD = 4  # decoded frames that wait per camera
 
 
+@named_options()
 def predict(
     detector: Detector,
     videos: Mapping[str, str | os.PathLike],

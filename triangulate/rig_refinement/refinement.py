@@ -14,6 +14,7 @@ from ...cameras import CameraRig
 from ...cameras.alignment import align_images
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...cameras.rotations import rotation_vector
+from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
 from ..points.consensus import triangulate_ransac
@@ -70,6 +71,7 @@ class Refinement:
     frame_offsets: FrameOffsets
 
 
+@named_options()
 def refine_rig(
     points_2d: Any,
     rig: CameraRig,

@@ -58,3 +58,7 @@ def test_the_same_seed_gives_the_same_weights(labels):
 def test_an_unknown_option_is_refused_with_the_known_ones(labels):
     with pytest.raises(ValueError, match="no option 'iteration', did you mean 'iterations'"):
         train(labels, iteration=3)
+    with pytest.raises(ValueError, match="no option 'looks': 'looks' is now 'n_tta'"):
+        train(labels, looks=4)
+    with pytest.raises(ValueError, match="no option 'light': 'light' is now 'color_jitter'"):
+        train(labels, augmentation={"light": 0.1})
