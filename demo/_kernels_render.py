@@ -39,24 +39,16 @@ class Nearest(NamedTuple):
 class Body(NamedTuple):
     """The animal's parts at one instant."""
 
-    parts: np.ndarray  # (n_parts, 8) round cones; (n_parts, 14) once prepared
+    parts: np.ndarray  # (n_parts, 14) round cones, `prepared`
     dorsal: np.ndarray  # (n_parts, 3) unit direction across the axis that is up on the resting animal
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _prepare(parts):
-    """(n, 14) per part: start, end, radii, unit axis, length, sin β, cos² β."""
-    ready = np.empty((len(parts), 14))
-    for k in range(len(parts)):
-        ax, ay, az = parts[k, 4] - parts[k, 0], parts[k, 5] - parts[k, 1], parts[k, 6] - parts[k, 2]
-        length = math.sqrt(ax * ax + ay * ay + az * az)
-        sin = (parts[k, 3] - parts[k, 7]) / length
-        for c in range(3):
-            ready[k, c], ready[k, 3 + c] = parts[k, c], parts[k, 4 + c]
-        ready[k, 6], ready[k, 7] = parts[k, 3], parts[k, 7]
-        ready[k, 8], ready[k, 9], ready[k, 10] = ax / length, ay / length, az / length
-        ready[k, 11], ready[k, 12], ready[k, 13] = length, sin, 1.0 - sin * sin
-    return ready
+def prepared(parts):
+    """(n, 14) of parts (n, 8): start, end, radii, unit axis, length, sin β, cos² β."""
+    start, end, radii = parts[:, :3], parts[:, 4:7], parts[:, [3, 7]]
+    length = np.sqrt(np.sum((end - start) ** 2, axis=1, keepdims=True))
+    sine = (radii[:, :1] - radii[:, 1:]) / length
+    return np.hstack([start, end, radii, (end - start) / length, length, sine, 1.0 - sine * sine])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -135,16 +127,15 @@ def _between(picture, a, b):
 def part_depths(parts, boxes, rays, offset, nearest):
     """Fill the z-buffer `nearest` of one sub-frame, which looks `offset` (2,) beside each pixel's centre.
 
-    boxes (n_parts, 4): top, left, bottom, right of each part's reach, in the whole image.
+    parts (n_parts, 14): `prepared`; boxes (n_parts, 4): top, left, bottom, right of each part's reach, in the whole image.
     """
     x, y, basis, centre, top, left = rays
     depth, which = nearest
     offset_x, offset_y = offset[0], offset[1]
     depth[:] = _FAR
     which[:] = -1
-    ready = _prepare(parts)
     for k in range(len(parts)):
-        part = ready[k]
+        part = parts[k]
         along, square = _from_start(part, centre)
         for i in range(boxes[k, 0], boxes[k, 2]):
             for j in range(boxes[k, 1], boxes[k, 3]):
@@ -157,11 +148,13 @@ def part_depths(parts, boxes, rays, offset, nearest):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hidden_by(parts, centre, points):
-    """(n,) how far before each point (n, 3) its ray first meets a part, world units; 0 where nothing is in front."""
+    """(n,) how far before each point (n, 3) its ray first meets a part, world units; 0 where nothing is in front.
+
+    parts (n_parts, 14): `prepared`.
+    """
     hidden = np.zeros(len(points))
-    ready = _prepare(parts)
     for k in range(len(parts)):
-        part = ready[k]
+        part = parts[k]
         along, square = _from_start(part, centre)
         for i in range(len(points)):
             dx, dy, dz = points[i, 0] - centre[0], points[i, 1] - centre[1], points[i, 2] - centre[2]
@@ -217,7 +210,7 @@ def _blended_normal(k, point, normal, ready, near):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _shade(k, point, body, coat, light, view, colour):
-    """Colour (BGR, 0-255) of a point on part k of a body whose parts are prepared.
+    """Colour (BGR, 0-255) of a point on part k of a body.
 
     The texture is painted on the resting animal: the point's place along and around its part is looked up there, so
     that spots move with the skin.
@@ -274,7 +267,6 @@ def add_animal(total, under, body, coat, light, rays, offset, nearest):
     depth, which = nearest
     offset_x, offset_y = offset[0], offset[1]
     colour, view = np.empty(3), np.empty(3)
-    body = Body(_prepare(body.parts), body.dorsal)
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
             if which[i, j] < 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -185,7 +185,8 @@ def visible_keypoints(rig: CameraRig, keypoints: Array, parts: Array) -> NDArray
     parts : (n_frames, n_parts, 8)
     """
     depths = np.array([_DEPTHS[name.removeprefix("left_").removeprefix("right_")] for name in DEMO_SKELETON.keypoints])
-    hidden = np.array([[kernels.hidden_by(p, camera.center, k) for k, p in zip(keypoints, parts, strict=True)]
+    cones = [kernels.prepared(one) for one in parts]
+    hidden = np.array([[kernels.hidden_by(p, camera.center, k) for k, p in zip(keypoints, cones, strict=True)]
                        for camera in rig])  # fmt: skip
     pixels = rig.project(keypoints)
     size = np.array([camera.size for camera in rig])[:, None, None]
@@ -278,12 +279,9 @@ def _write_session(folder: Path, rig: CameraRig) -> None:
             "type": "charuco", "squares_x": SHEET.squares_x, "squares_y": SHEET.squares_y,
             "square_length": SHEET.square, "marker_length": SHEET.marker, "dictionary": SHEET.dictionary,
         },
-        "skeleton": {
-            "keypoints": list(DEMO_SKELETON.keypoints), "bones": [list(bone) for bone in DEMO_SKELETON.bones],
-            "symmetries": [list(pair) for pair in DEMO_SKELETON.symmetries], "root": DEMO_SKELETON.root,
-        },
-        "joints": {name: list(joint) for name, joint in DEMO_JOINTS.items()},
-        "gait": dict(DEMO_LIMBS),
+        "skeleton": asdict(DEMO_SKELETON),
+        "joints": DEMO_JOINTS,
+        "gait": DEMO_LIMBS,
         # the coat tells left from right: this preset does not mirror pictures
         "train": {"labels": "labels", "network": "small"},
         "reconstruct": {"method": "smooth"},

@@ -246,8 +246,9 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
     total, rays = np.zeros_like(under), view.rays(top, left)
     nearest = kernels.Nearest(np.empty(under.shape[:2]), np.empty(under.shape[:2], dtype=np.int64))
     for k, offset in enumerate(CORNERS / [camera.K[0, 0], camera.K[1, 1]]):
-        kernels.part_depths(parts[k], boxes[k], rays, offset, nearest)
-        kernels.add_animal(total, under, kernels.Body(parts[k], dorsal[k]), coat, LIGHT, rays, offset, nearest)
+        body = kernels.Body(kernels.prepared(parts[k]), dorsal[k])
+        kernels.part_depths(body.parts, boxes[k], rays, offset, nearest)
+        kernels.add_animal(total, under, body, coat, LIGHT, rays, offset, nearest)
     image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
     return image
 

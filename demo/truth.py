@@ -234,8 +234,8 @@ def _matched(dataset: xr.Dataset, truth: xr.Dataset) -> tuple[xr.Dataset, xr.Dat
         dataset, truth = dataset.sel(keypoint=names), truth.sel(keypoint=names)
     ours, theirs = dataset["time"].values, truth["time"].values
     step = np.median(np.diff(theirs)) if len(theirs) > 1 else np.inf
-    nearest = np.abs(ours[:, None] - theirs[None, :]).argmin(axis=0)
-    close = np.abs(ours[nearest] - theirs) < 0.5 * step
+    nearest = pd.Index(ours).get_indexer(theirs, method="nearest", tolerance=0.5 * step)
+    close = nearest >= 0
     if not close.any():
         raise DatasetError(
             f"no frame lies at a time of the truth ({theirs[0]:.3f} to {theirs[-1]:.3f} s); the dataset's times are"

@@ -22,9 +22,5 @@ class _FirstCompilation(event.Listener):
 @contextmanager
 def notify_when_compiling(say: Callable[[str], None]) -> Iterator[None]:
     """Call `say` once at the first compilation within the block; kernels read from the cache do not count."""
-    listener = _FirstCompilation(say)
-    event.register("numba:compile", listener)
-    try:
+    with event.install_listener("numba:compile", _FirstCompilation(say)):
         yield
-    finally:
-        event.unregister("numba:compile", listener)

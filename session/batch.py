@@ -15,12 +15,11 @@ from .config import SessionError
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one session of a batch ended: `message` is its last line, `log` the file with all of them."""
+    """How one session of a batch ended: `message` is the last line of its log."""
 
     session: Path
     succeeded: bool
     message: str
-    log: Path
 
 
 def find_sessions(paths: Iterable[str | os.PathLike]) -> list[Path]:
@@ -57,7 +56,7 @@ def _run_one(session: Path, force: bool) -> Outcome:
     try:
         log.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
-        return Outcome(session, False, f"cannot write {log} ({error.strerror}); make the folder writable", log)
+        return Outcome(session, False, f"cannot write {log} ({error.strerror}); make the folder writable")
     if finished.returncode < 0:
-        return Outcome(session, False, f"killed by signal {-finished.returncode} (out of memory?)", log)
-    return Outcome(session, finished.returncode == 0, lines[-1] if lines else "", log)
+        return Outcome(session, False, f"killed by signal {-finished.returncode} (out of memory?)")
+    return Outcome(session, finished.returncode == 0, lines[-1] if lines else "")

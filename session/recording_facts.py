@@ -21,32 +21,24 @@ def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
     """
     facts = {}
     for name, path in videos.items():
+        if path.is_dir():
+            raise SessionError(f"camera '{name}': {path} is a folder, no video")
         if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
             raise SessionError(f"camera '{name}': {path} is no video (known: {', '.join(VIDEO_SUFFIXES)})")
-        if path.is_dir() and what == "videos":
-            raise SessionError(f"camera '{name}': {path} is a folder, no video")
-        if path.is_dir():
-            continue
         try:
             facts[name] = probe_video(path)
         except VideoError as error:
             raise SessionError(f"camera '{name}': {error}") from error
-    if not facts:
-        return None
     n_frames = {name: fact.n_frames for name, fact in facts.items()}
-    if len(set(n_frames.values())) > 1:
-        raise SessionError(
-            f"the {what} differ in length: {_listed(n_frames, 'frames')}; they are not synchronous: trim them to the"
-            " same instants"
-        )
     rates = {name: round(fact.fps, 3) for name, fact in facts.items()}
-    if len(set(rates.values())) > 1:
-        raise SessionError(f"the {what} differ in frame rate: {_listed(rates, 'Hz')}; record or convert them alike")
+    for values, quantity, unit, remedy in (
+        (n_frames, "length", "frames", "they are not synchronous: trim them to the same instants"),
+        (rates, "frame rate", "Hz", "record or convert them alike"),
+    ):
+        if len(set(values.values())) > 1:
+            listed = ", ".join(f"{name} {value:g} {unit}" for name, value in values.items())
+            raise SessionError(f"the {what} differ in {quantity}: {listed}; {remedy}")
     return next(iter(rates.values()), None)
-
-
-def _listed(values: dict[str, float], unit: str) -> str:
-    return ", ".join(f"{name} {value:g} {unit}" for name, value in values.items())
 
 
 def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
@@ -72,6 +64,15 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
             except SessionError as error:
                 problems.append(str(error))
     return pd.DataFrame.from_dict(rows, orient="index"), problems
+
+
+def sources_of_all(session: Session, kind: str, remedy: str) -> dict[str, Any]:
+    """`Session.sources` of a kind of file that every camera must have."""
+    sources = session.sources(kind)
+    for name in session.cameras:
+        if name not in sources:
+            raise SessionError(f"{session.path}: camera '{name}' has no '{kind}'; {remedy}")
+    return sources
 
 
 def files_of(sources: dict[str, Any]) -> list[Path]:

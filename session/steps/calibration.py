@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from ..recording_facts import check_same_instants, files_of
+from ..recording_facts import check_same_instants, files_of, sources_of_all
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ def read_calibration_report(session: Session) -> CalibrationReport | None:
 
 def _inputs(session: Session) -> list[Path]:
     """The board recordings, and the rig file whose lenses are kept, if the session names one."""
-    boards, named = session.sources("board"), session.options["calibrate"].get("intrinsics")
-    lacking = [name for name in session.cameras if name not in boards]
-    if lacking:
-        raise SessionError(
-            f"{session.path}: camera '{lacking[0]}' has no 'board' source; add it, or give [session] rig"
-        )
-    return files_of(boards) + ([] if named is None else [session.folder / named])
+    boards = files_of(sources_of_all(session, "board", "add it, or give [session] rig"))
+    named = session.options["calibrate"].get("intrinsics")
+    return boards + ([] if named is None else [session.folder / named])
 
 
 def _calibrate(session: Session, progress: bool) -> None:
@@ -63,7 +59,8 @@ def _calibrate(session: Session, progress: bool) -> None:
     from ...cameras import read_rig, write_rig
 
     boards = session.sources("board")
-    check_same_instants({name: path for name, path in boards.items() if isinstance(path, Path)}, "board videos")
+    videos = {name: path for name, path in boards.items() if isinstance(path, Path) and not path.is_dir()}
+    check_same_instants(videos, "board videos")
     sources = {
         name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Session, SessionError
-from ..recording_facts import check_same_instants, files_of
+from ..recording_facts import check_same_instants, files_of, sources_of_all
 from .step_definition import Step, public
 
 
@@ -29,13 +29,7 @@ def _trains(session: Session) -> bool:
 
 
 def _has_points(session: Session) -> bool:
-    points = session.sources("points")
-    if points and len(points) < len(session.cameras):
-        lacking = next(name for name in session.cameras if name not in points)
-        raise SessionError(
-            f"{session.path}: camera '{lacking}' has no 'points' file while others have; give all or none"
-        )
-    return bool(points)
+    return bool(session.sources("points") and sources_of_all(session, "points", "others have one: give all or none"))
 
 
 def _training_inputs(session: Session) -> list[Path]:
@@ -76,11 +70,7 @@ def _prediction_inputs(session: Session) -> list[Path]:
             f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
             " [predict] detector"
         )
-    videos = session.sources("video")
-    lacking = [name for name in session.cameras if name not in videos]
-    if lacking:
-        raise SessionError(f"{session.path}: camera '{lacking[0]}' has no 'video'; add it to [cameras.{lacking[0]}]")
-    return [detector, *files_of(videos)]
+    return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]"))]
 
 
 def _predict(session: Session, progress: bool) -> None:

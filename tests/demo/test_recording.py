@@ -125,7 +125,7 @@ def test_rays_meet_a_round_cone_where_sphere_tracing_does():
     x, y = (rng.uniform(-0.13, 0.13, (8, 8)).astype(np.float32) for _ in range(2))
     depth, which = np.empty((8, 8)), np.empty((8, 8), dtype=np.int64)
     rays, nearest = kernels.Rays(x, y, basis, centre, 0, 0), kernels.Nearest(depth, which)
-    kernels.part_depths(part, np.array([[0, 0, 8, 8]]), rays, np.zeros(2), nearest)
+    kernels.part_depths(kernels.prepared(part), np.array([[0, 0, 8, 8]]), rays, np.zeros(2), nearest)
     rays = np.stack([x, y, np.ones_like(x)], -1).astype(float)
     expected = np.array([[sphere_traced_depth(part[0], centre, ray) for ray in row] for row in rays])
     hit = np.isfinite(expected)
@@ -182,7 +182,7 @@ def test_the_board_stays_above_the_floor_and_moves_like_a_hand(seed):
 
 
 def test_a_hidden_point_knows_how_deep_it_lies():
-    part = np.array([[0.0, 0.0, 500.0, 50.0, 0.01, 0.0, 500.0, 50.0]])
+    part = kernels.prepared(np.array([[0.0, 0.0, 500.0, 50.0, 0.01, 0.0, 500.0, 50.0]]))
     points = np.array([[0.0, 0.0, 600.0], [0.0, 0.0, 440.0], [300.0, 0.0, 600.0], [0.0, 0.0, 500.0]])
     np.testing.assert_allclose(kernels.hidden_by(part, np.zeros(3), points), [150, 0, 0, 50], atol=1e-2)
 
