@@ -29,20 +29,20 @@ __all__ = [
     "with_provenance",
     "write_dataset",
 ]
-_FILES = ("content_hash", "read_dataset", "with_provenance", "write_dataset")
-_CHECKS = ("DatasetError", "check_kinematics", "check_pose", "check_views")
-_HOMES = {
-    "Array": "..numerics.arrays",
-    "Skeleton": ".skeleton",
-    **dict.fromkeys(_FILES, ".netcdf"),
-    **dict.fromkeys(_CHECKS, ".validators"),
+_HELD_BY = {
+    "..numerics.arrays": ("Array",),
+    ".builders": ("fps_of", "frame_times", "pose_dataset", "views_dataset"),
+    ".netcdf": ("content_hash", "read_dataset", "with_provenance", "write_dataset"),
+    ".skeleton": ("Skeleton",),
+    ".validators": ("DatasetError", "check_kinematics", "check_pose", "check_views"),
 }
+_MODULES = {name: module for module, names in _HELD_BY.items() for name in names}
 
 
 def __getattr__(name: str):
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, ".builders"), __name__), name)
+    return getattr(import_module(_MODULES[name], __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -14,8 +14,8 @@ from .arrays import Array
 
 MEDIAN_TO_SIGMA = 1.4826  # standard deviation of a normal variable over the median of its absolute value
 RAYLEIGH_MEDIAN = 1.17741  # median length of a two-dimensional standard normal vector: the root of 2 ln 2
-_TRUNCATION = 2.5  # standard deviations
-_ENOUGH = 50  # residuals within the truncation that a root mean square needs
+_TRUNCATION = 2.5  # standard deviations: of normal errors 1.2 % lie beyond, of their lengths in the image 4.4 %
+_ENOUGH = 50  # residuals within the truncation: a root mean square of so many is known to 10 %
 
 
 def robust_std(values: Array) -> float:

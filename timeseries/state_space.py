@@ -30,7 +30,7 @@ FEWEST = 8  # observations of a keypoint below which nothing is estimated: the m
 # observations (a budget of computation, not a stretch of time) that the evidence is computed from, in evenly spaced
 # blocks; half as many where frames are uneven, which cost eight times as much
 TUNING_FRAMES, TUNING_BLOCK = 2_000, 500
-MARGIN = 5.0  # log evidence by which the model with overtones must exceed the one without
+MARGIN = 5.0  # log evidence by which the model with overtones must exceed the one without: 150 times as probable
 REFINED = 30.0  # log evidence by which the overtones' first guess may fall behind and still be refined
 Maker = Callable[[Array], MotionModel]
 # frames smoothed at a time, and the overlap of two such pieces: the longest correlation time that a model may have

@@ -19,7 +19,7 @@ _FAMILIES = (
     *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL"),
     *("APRILTAG_36h11", "APRILTAG_25h9", "APRILTAG_16h5", "ARUCO_MIP_36h12"),
 )
-_MAX_IMAGES = 4  # each is searched with every dictionary
+_MAX_IMAGES = 4  # of a source: each is searched with every dictionary, plain and inverted
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too
 _PLENTY = 6  # markers per image that are certain
 _MAX_SIDE = 20  # squares on a side: the search grows with its square
@@ -83,9 +83,8 @@ def _charuco_hint(images: list[Image], board: CharucoBoard) -> str:
     differences = _differences(board, best, layout)
     if not differences:
         return ""
-    if _n_found(images, layout) < _ENOUGH:
-        return f"; the images seem to show this board {' and '.join(differences)}"
-    return f"; the images do show this board {' and '.join(differences)}"
+    sure = "do" if _n_found(images, layout) >= _ENOUGH else "seem to"
+    return f"; the images {sure} show this board {' and '.join(differences)}"
 
 
 def _most_markers(images: list[Image], board: CharucoBoard) -> Markers:

@@ -16,6 +16,7 @@ from ..errors import CalibrationError
 from ..solver.frame_offsets import board_offsets
 from ..solver.initial_lenses import LensKind
 from ..solver.initial_poses import (
+    MIN_PAIR_VIEWS,
     PairFit,
     board_outline,
     chain,
@@ -28,17 +29,20 @@ from ..solver.robust_solution import Problem, Solution, solve, start_frames
 from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
 
 _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by it must halve the disagreement
-_CLEARLY = 0.5  # share of the error that two poses of a camera leave at most: they must halve it
+_OWN_NOISE = 0.15  # pixels added to a camera's error alone: below it a ratio of errors says nothing
+_CLEARLY = 0.5  # of the error, and of the disagreement, that two poses of a camera leave at most: they halve it
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)  # shares of the recording tried; the jump itself is located afterwards
 _MIN_VIEWS = 10  # of the board shared by a pair, so that both of its parts determine a relative pose
-_MIN_PART_VIEWS = 4  # in one part: one proposes a relative pose, the median of the others judges it
 
 
-def disagreement(solution: Solution, alone: Array) -> Array:
-    """(n_cameras,) how many times larger the views' errors are in the rig than alone (85th percentile)."""
-    errors = frame_errors(solution)
+def disagreement(solution: Solution, lenses: Array) -> tuple[Array, Array]:
+    """(n_cameras,) how many times larger the views' errors are in the rig than alone, and the latter's median, pixels.
+
+    In the rig the 85th percentile counts; alone a camera has its lens out of `lenses` (n_lenses, 18).
+    """
+    errors, alone = frame_errors(solution), errors_alone(solution, lenses)
     together = np.array([np.nanpercentile(row, 85) if np.isfinite(row).any() else 0.0 for row in errors])
-    return together / (np.nan_to_num(alone, nan=np.inf) + 0.15)
+    return together / (np.nan_to_num(alone, nan=np.inf) + _OWN_NOISE), alone
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def _broken_pair(a, b, outline: Array) -> tuple[int, float, float] | None:
     best, least = None, _CLEARLY * np.percentile(_view_errors(whole, a, b, both, outline), 80)
     for part in _SPLITS:
         at = int(part * len(both))
-        if min(at, len(both) - at) < _MIN_PART_VIEWS:
+        if min(at, len(both) - at) < MIN_PAIR_VIEWS:
             continue
         first, second = (relative_pose(_only(a, part), _only(b, part), outline) for part in (both[:at], both[at:]))
         if first is None or second is None:
@@ -136,7 +140,7 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
     """
     if solution.problem.n_cameras < 2:
         return
-    ratio, names = disagreement(solution, errors_alone(solution, lenses)), solution.problem.names
+    ratio, names = disagreement(solution, lenses)[0], solution.problem.names
     if not (ratio > threshold).any():
         return
     _refuse_delays(solution.problem, lenses, solution.kinds)
@@ -167,8 +171,7 @@ def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[st
     """A sentence where the cameras disagree for no known reason."""
     if solution.problem.n_cameras < 2:
         return ()
-    alone = errors_alone(solution, solution.state.lens)
-    ratio, names = disagreement(solution, alone), solution.problem.names
+    (ratio, alone), names = disagreement(solution, solution.state.lens), solution.problem.names
     worst = int(np.argmax(ratio))
     if not ratio[worst] > threshold:
         return ()
@@ -182,5 +185,4 @@ def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[st
 def _explains(solution: Solution, move: CameraMove, ratio: Array) -> bool:
     """Whether two poses of the camera make the cameras agree."""
     split = split_camera(solution, move)
-    alone = errors_alone(split, split.state.lens)
-    return bool(disagreement(split, alone).max() < 0.5 * ratio.max())
+    return bool(disagreement(split, split.state.lens)[0].max() < _CLEARLY * ratio.max())

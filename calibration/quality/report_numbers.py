@@ -10,7 +10,7 @@ from ..solver.robust_solution import HeldOut, Solution
 from .checks import shared_frames
 from .report import CalibrationReport
 
-_GRID = 10  # cells along each side of the image, of which the share with corners is counted
+_GRID = 10  # cells along each side of the image: each that holds a corner is 1 % of coverage
 
 
 def make_report(

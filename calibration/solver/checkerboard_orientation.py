@@ -16,10 +16,9 @@ from ...cameras import Camera
 from ...numerics.arrays import Array
 from ..boards.patterns import Checkerboard
 from ..errors import CalibrationError
-from .initial_poses import PairFit, board_outline, chain, plane_poses, poses_of, relative_pose
+from .initial_poses import MIN_PAIR_VIEWS, PairFit, board_outline, chain, plane_poses, poses_of, relative_pose
 from .mirrored_patterns import flip_corners
 
-_MIN_SHARED_VIEWS = 4  # of the board by two cameras: one proposes a relative pose, the median of the others judges it
 _SUSPICIOUS = 0.02  # of the depth: cameras that disagree by less see the same world
 _CLEARLY = 0.5  # share of the disagreement that another choice may leave to be taken
 _RIVAL, _RIVAL_MARGIN = 1.5, 0.003  # a pose counts as unique if any other's error exceeds so many times its own
@@ -104,7 +103,7 @@ def _pairs(board: Checkerboard, first: list[Poses], second: list[Poses]) -> dict
     pairs, outline = {}, board_outline(board)
     for a, b in combinations(range(len(first)), 2):
         fit = relative_pose((first[a][0][:, :2], first[a][1][:, :2]), second[b], outline)
-        if fit is not None and fit.n_shared >= _MIN_SHARED_VIEWS:
+        if fit is not None and fit.n_shared >= MIN_PAIR_VIEWS:
             pairs[a, b] = fit
     return pairs
 

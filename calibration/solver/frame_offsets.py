@@ -14,9 +14,8 @@ from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from .initial_lenses import start_camera
-from .initial_poses import board_outline, plane_poses, proposed_poses
+from .initial_poses import MIN_PAIR_VIEWS, board_outline, plane_poses, proposed_poses
 
-MIN_VIEWS = 4  # of the board shared by a pair: one proposes a relative pose, the median of the others judges it
 _MAX_VIEWS = 120  # shared views compared at each offset: enough for a median, and the cost grows with them
 
 
@@ -159,7 +158,7 @@ def _pair_costs(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, 
         both = (
             np.flatnonzero(np.isfinite(a[1][start + k : stop + k, 0, 0]) & np.isfinite(b[1][start:stop, 0, 0])) + start
         )
-        if len(both) >= MIN_VIEWS:
+        if len(both) >= MIN_PAIR_VIEWS:
             both = both[np.unique(np.linspace(0, len(both) - 1, _MAX_VIEWS).astype(int))]
             shown = (a[0][both + k], a[1][both + k]), (b[0][both], b[1][both])
             costs[j] = proposed_poses(*shown, outline).errors.min()

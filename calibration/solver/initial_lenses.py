@@ -16,10 +16,10 @@ LensKind = int | str
 LENS_KINDS: tuple[LensKind, ...] = (0, 1, 2, 4, 5, 8, 12, 14, "fisheye")
 # OpenCV's order is k1 k2 p1 p2 k3 k4 k5 k6 s1-s4 tau_x tau_y; the first n of it are free for n coefficients
 _MAX_LENS_VIEWS = 40  # of the board, those that differ most: a first lens needs no more
-_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)  # of the image's width: from wide angle to telephoto, less than a factor 2 apart
-_FISHEYE_GUESSES = (0.3, 0.45, 0.7, 1.2)  # of the image's width
+_FOCAL_GUESSES = (0.6, 1.0, 1.7, 3.0)  # of the image's width: 80 to 19 degrees of view, less than a factor 2 apart
+_FISHEYE_GUESSES = (0.3, 0.45, 0.7, 1.2)  # of the image's width: fields of view of 190 to 48 degrees
 _SIMPLE = (0, 1, 4, 5)  # fx, fy, k1, k2: what few views determine
-# a pinhole that leaves so many pixels, and a fisheye so much better, is no pinhole
+# pixels that a pinhole must leave to be compared with a fisheye, and the share of them that this may leave to be taken
 _POOR, _MUCH_BETTER = 0.3, 0.7
 
 

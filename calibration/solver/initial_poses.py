@@ -15,6 +15,7 @@ from ...cameras.rotations import mean_rotation
 from ...numerics.arrays import Array
 from ..boards.patterns import Board
 
+MIN_PAIR_VIEWS = 4  # of the board shared by two cameras: one proposes a relative pose, the others' median judges it
 _MAX_PAIR_VIEWS = 60  # shared views that judge a relative pose: enough for a median, and the cost grows with them
 _MAX_PROPOSALS = 24  # views that propose relative poses: if half of the views are bad, all of these are once in 2^24
 _PROPOSALS_AT_ONCE = 48  # proposals whose errors are held at the same time: one or two megabytes

@@ -13,10 +13,9 @@ from ...cameras import Camera
 from ...numerics.arrays import Array
 from ..boards.patterns import Board
 from ..errors import CalibrationError
-from .initial_poses import board_outline, plane_poses, relative_pose
+from .initial_poses import MIN_PAIR_VIEWS, board_outline, plane_poses, relative_pose
 
 _CLEARLY = 0.6  # share of the other choice's error that the better choice may have at most
-_MIN_SHARED_VIEWS = 4  # of the board by two cameras: one proposes a relative pose, the median of the others judges it
 
 
 def flip_corners(corners: Array, width: int) -> Array:
@@ -84,7 +83,7 @@ def _compare(corners: Array, board: Board, camera: Camera, known) -> tuple[float
     for own in (corners, flip_corners(corners, camera.size[0])):
         poses = _poses(own, board, camera)
         fits = [relative_pose(poses, other, outline) for other in known.values()]
-        enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= _MIN_SHARED_VIEWS]
+        enough = [fit.error for fit in fits if fit is not None and fit.n_shared >= MIN_PAIR_VIEWS]
         errors.append(float(np.median(enough)) if enough else np.inf)
     return errors[0], errors[1]
 

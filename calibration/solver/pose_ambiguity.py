@@ -11,8 +11,8 @@ from ...numerics.arrays import Array
 from .robust_solution import Solution, Start, fit_frozen, frames_of, resolved, solve
 from .single_camera import frame_errors, own_poses
 
-_FAR = 3.5  # times the median view's error
-_MAX_SHARE = 0.35  # more frames than this are no exceptions
+_FAR = 3.5  # times the median view's error: the median of a view's many corners spreads far less
+_MAX_SHARE = 0.35  # of the frames: more than this are no exceptions, and the rig itself is wrong
 _CLEARLY = 0.6  # share of a frame's error that another pose may leave to be taken
 _ROUNDS = 2  # the better rig of the first shows further frames
 

@@ -9,7 +9,7 @@ from ...numerics.arrays import Array
 from .initial_poses import plane_poses, spread_frames
 from .robust_solution import Solution
 
-_MAX_VIEWS = 80  # views of the board that a median error is taken over
+_MAX_VIEWS = 80  # of the board, for a median error: enough for it, and each costs a pose
 Poses = list[tuple[Array, Array]]
 
 

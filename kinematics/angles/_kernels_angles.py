@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 UNSIGNED, ABOUT_PAIR, ABOUT_AXIS = 0, 1, 2  # kinds of angles
-TINY = 1e-28  # squared sine below which a projected vector is no direction any more
+TINY = 1e-28  # squared sine to the axis below which a bone's direction across it is round-off
 BLOCK = 128  # frames at a time, so that they fit into the first cache
 
 # arctan(x) = x p(x²) for |x| <= tan(π/8), p by interpolation at Chebyshev nodes: relative error 2e-16

@@ -12,7 +12,7 @@ from ...datasets import Array, DatasetError
 from ..derivatives import motion_of
 from ..pose_access import keypoint_indices, per_individual, unit_of
 
-FLAT = 1e-6  # share of the largest moment of inertia below which points count as lying on a line
+FLAT = 1e-6  # of the largest moment of inertia: points within a thousandth of their length of a line count as on it
 
 
 @per_individual

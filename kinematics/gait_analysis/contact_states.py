@@ -12,7 +12,7 @@ from ...numerics.runs import runs_of
 from ...timeseries.sampling import frame_interval
 from .event_times import Foot, refine_events
 
-ITERATIONS = 40  # of EM at most
+ITERATIONS = 40  # of EM at most: it ends where the evidence changes by less than 1e-4 of itself
 MOVED = 5.0  # a swing carries the foot at least so many times the noise of its position; below, it was noise
 # seconds that a stance or a swing lasts on average: the first guess, and the longest that the fit may find; the
 # shortest is two frames

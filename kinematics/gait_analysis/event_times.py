@@ -18,12 +18,12 @@ from ...timeseries.sampling import frame_interval
 from ..angles.segment_frames import horizontal_axes
 
 SEARCH = 0.05  # seconds around the two-state model's event in which the refined one is looked for, at least 2 frames
-FINE = 8  # candidates per frame
+FINE = 8  # candidates per frame: their spacing adds 0.04 frames to a standard deviation
 SWING_SHARE, REACH = 0.35, 1 / 6  # of a swing, and seconds at most, on either side that an event is fitted to
 STANDING = 1 / 12  # seconds of stance beside a swing whose mean is the foot's place
 FEWEST_SIDE = 4  # frames of the swing that a fit needs: as many as a curve has coefficients
 FEWEST, GROUP = 4, 24  # consecutive strides that may share a shape
-ROUNDS = 8  # of shape and times by turns, at most
+ROUNDS = 8  # of shape and times by turns, at most: they end where no event moves by 1.5 candidates
 RAMP = 20.0  # frames: the unit of time whose powers are taken, which keeps them near 1
 VIGOUR = 0.1  # relative standard deviation between the amplitudes of one foot's strides
 TEMPERING = 3.0  # divides a kind's log evidence, since strides differ in more ways than the curves model
