@@ -127,7 +127,7 @@ def _between(picture, a, b):
 def part_depths(parts, boxes, rays, offset, nearest):
     """Fill the z-buffer `nearest` of one sub-frame, which looks `offset` (2,) beside each pixel's centre.
 
-    parts (n_parts, 14): `prepared`; boxes (n_parts, 4): top, left, bottom, right of each part's reach, in the whole image.
+    parts (n_parts, 14): `prepared`; boxes (n_parts, 4): top, left, bottom, right of each part's reach in the image.
     """
     x, y, basis, centre, top, left = rays
     depth, which = nearest

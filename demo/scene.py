@@ -279,14 +279,12 @@ def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow:
 class Noise:
     """Sensor noise: one large sheet of it, laid over each frame at another place."""
 
-    def __init__(self, seed: int, size: tuple[int, int] = SIZE):
+    def __init__(self, seed: int):
         rng = np.random.default_rng(seed)
-        self._size = size
-        sheet = np.round(rng.normal(0, NOISE, (size[1] + 211, size[0] + 307, 1))).astype(np.int16)
+        sheet = np.round(rng.normal(0, NOISE, (SIZE[1] + 211, SIZE[0] + 307, 1))).astype(np.int16)
         self._sheet = np.repeat(sheet, 3, axis=2)
 
     def add(self, image: Image, index: int) -> Image:
         i, j = (index * 89) % 211, (index * 173) % 307
-        width, height = self._size
-        noisy = cv2.add(image, self._sheet[i : i + height, j : j + width], dtype=cv2.CV_8U)
-        return np.asarray(noisy, dtype=np.uint8)
+        noise = self._sheet[i : i + SIZE[1], j : j + SIZE[0]]
+        return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)

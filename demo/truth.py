@@ -83,13 +83,16 @@ def compare_with_truth(
     truth, true_rig = read_dataset(folder / "truth.nc"), read_rig(folder / "truth_rig.toml")
     stages: dict[str, list[Row]] = {}
     if rig is not None:
-        stages["calibrate"] = _camera_rows(rig, true_rig)
+        names = _shared(rig.names, true_rig.names, "cameras")
+        rig, same = rig.subset(names), true_rig.subset(names)
+        R, t = align_cameras(rig, same)
+        stages["calibrate"] = _camera_rows(rig, same, R, t)
     if views is not None:
         stages["predict"] = _detector_rows(views, truth, true_rig)
     if pose is not None:
         if rig is None:
             raise DatasetError("a pose is compared in the world of its cameras; give the rig with it")
-        stages["reconstruct"] = _pose_rows(pose, truth, *align_cameras(*_same_cameras(rig, true_rig)))
+        stages["reconstruct"] = _pose_rows(pose, truth, R, t)
     if kinematics is not None:
         stages["kinematics"] = _kinematics_rows(kinematics, read_dataset(folder / "truth_kinematics.nc"))
     rows = [
@@ -100,15 +103,7 @@ def compare_with_truth(
     return pd.DataFrame(rows, columns=["stage", "quantity", "value", "unit", "goal"])
 
 
-def _same_cameras(rig: CameraRig, truth: CameraRig) -> tuple[CameraRig, CameraRig]:
-    """Both rigs with the cameras that they share."""
-    names = _shared(rig.names, truth.names, "cameras")
-    return rig.subset(names), truth.subset(names)
-
-
-def _camera_rows(rig: CameraRig, truth: CameraRig) -> list[Row]:
-    rig, truth = _same_cameras(rig, truth)
-    R, t = align_cameras(rig, truth)
+def _camera_rows(rig: CameraRig, truth: CameraRig, R: Array, t: Array) -> list[Row]:
     offset = np.linalg.norm(rig.centers @ R.T + t - truth.centers, axis=1)
     pairs = list(zip(rig, truth, strict=True))
     turn = [Rotation.from_matrix(ours.R @ R.T @ theirs.R.T).magnitude() for ours, theirs in pairs]

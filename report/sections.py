@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -57,12 +58,10 @@ def _key_figures(
         tiles["Cameras"] = len(rig) if rig is not None else views.sizes["view"]  # pyright: ignore
     if source is not None:
         tiles["Frames"] = f"{source.sizes['time']:,}"
-        try:
+        with suppress(DatasetError):
             fps = fps_of(source)
             tiles["Duration"] = f"{number(source.sizes['time'] / fps)} s"
             tiles["Frame rate"] = f"{fps:.4g} Hz"
-        except DatasetError:
-            pass
         tiles["Keypoints"] = source.sizes["keypoint"]
     if pose is not None:
         present = np.isfinite(pose["position"].values).all(-1)
@@ -95,9 +94,10 @@ def truth_section(errors: pd.DataFrame | None) -> Section | None:
     shown = errors.copy()
     if {"value", "goal"} <= set(shown.columns):
         known = np.isfinite(shown[["value", "goal"]].to_numpy(float)).all(axis=1)
-        shown["reached"] = np.where(known, np.where(shown["value"] <= shown["goal"], "yes", "no"), "")
-        if not known.any():
-            shown = shown.drop(columns=["goal", "reached"])
+        if known.any():
+            shown["reached"] = np.where(known, np.where(shown["value"] <= shown["goal"], "yes", "no"), "")
+        else:
+            shown = shown.drop(columns="goal")
     return section("truth", "Error against the truth", note, frame_table(shown))
 
 
@@ -165,9 +165,8 @@ def overlay_section(
     blocks = []
     for place, (instant, figures) in enumerate(rows):
         heading = f"Frame {instant.frame}, {instant.time:.3f} s: {instant.reason}"
-        grid = element("div", *figures, class_="instant")
-        opened = {"open": "open"} if place == 0 else {}
-        blocks.append(element("details", element("summary", heading), grid, **opened))
+        grid, opened = element("div", *figures, class_="instant"), "open" if place == 0 else None
+        blocks.append(element("details", element("summary", heading), grid, open=opened))
     return section("images", "In the images", key, switch, element("div", *blocks, id="overlay"))
 
 
@@ -192,15 +191,9 @@ def _rank(item: tuple) -> tuple[int, str]:
 
 def _attribute(value: object) -> object:
     """An attribute as text; JSON objects become a line per entry."""
-    if not isinstance(value, str):
-        return number(value) if np.isscalar(value) else str(value)
-    try:
-        content = json.loads(value) if value.startswith("{") else None
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        return value
-    if not content:
-        return "none"
-    lines = [element("div", element("code", f"{key} = {json.dumps(one)}")) for key, one in content.items()]
-    return Markup("".join(lines))
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            entries = json.loads(value).items()
+            lines = [element("div", element("code", f"{key} = {json.dumps(one)}")) for key, one in entries]
+            return Markup("".join(lines)) if lines else "none"
+    return number(value) if np.isscalar(value) else str(value)
