@@ -146,7 +146,7 @@ def reconstruct(
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
         if window is not None:
-            options = {**options, "window": max(1, round(window * fps_of(whole)))}
+            options = {**options, "window": window}
         pose = _modelled(whole, rig, method, skeleton, prior, options)
     return described(pose, rig, settings)
 

@@ -117,7 +117,7 @@ def infer_poses(
     covariances_2d: Array | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
-    window: int | None = None,
+    window: float | None = None,
     progress: bool = False,
 ) -> PoseInference:
     """Posterior trajectories under a prior of pose states: `smooth` with the usual directions of the animal's bones.
@@ -149,7 +149,7 @@ def infer_poses(
         As for `smooth`.
     pairs : sequence of (str, str), or "all", optional
         As for `smooth`.
-    window : int, optional, frames
+    window : float, optional, seconds
         As for `smooth`.
     progress : bool
         Show a bar on long recordings.

@@ -241,14 +241,24 @@ def solve_windows(
     pairs: NDArray[np.int64],
     n_samples: int = 0,
     seed: int = 0,
-    window: int | None = None,
+    window: float | None = None,
     progress: bool = False,
 ) -> tuple[Trajectory, dict[str, Array]]:
-    """Solve every window, put together what each keeps, and what the solutions hold `by_frame` besides."""
+    """Solve every window, put together what each keeps, and what the solutions hold `by_frame` besides.
+
+    Raises
+    ------
+    ValueError : `window` is no positive number of seconds
+    """
+    if window is not None and not window > 0:
+        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
-    length = window or window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
+    if window is None:
+        length = window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
+    else:
+        length = max(1, round(window * problem.fps))
     plan = list(windows(n_frames, length, overlap_frames(learned)))
     solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
     quiet = not progress or len(plan) < 2

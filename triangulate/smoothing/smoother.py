@@ -31,7 +31,7 @@ def smooth(
     pairs: Sequence[tuple[str, str]] | str | None = None,
     n_samples: int = 0,
     seed: int = 0,
-    window: int | None = None,
+    window: float | None = None,
     progress: bool = False,
 ) -> Trajectory:
     """Trajectories as the posterior mode given all pixels, with covariances; all parameters are learned.
@@ -63,9 +63,9 @@ def smooth(
         Whole trajectories to draw from the posterior.
     seed : int
         Of the draws: the same seed gives the same draws.
-    window : int, optional, frames
-        Frames solved at once. By default as many as fit the memory. Neighbouring windows overlap, so that the result
-        does not depend on it.
+    window : float, optional, seconds
+        Stretch of time solved at once. By default as many frames as fit the memory, whatever their rate. Neighbouring
+        windows overlap, so that the result does not depend on it.
     progress : bool
         Show a bar on long recordings.
 

@@ -89,7 +89,7 @@ def test_samples_of_neighbouring_windows_join(ring_rig, skeleton, moving_skeleto
     points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
     points_2d, confidence = np.tile(points_2d, (1, 3, 1, 1)), np.tile(confidence, (1, 3, 1))
     shared = {"fps": FPS, "confidence": confidence, "skeleton": skeleton, "n_samples": 1}
-    short, long = (smooth(points_2d, ring_rig, window=window, **shared) for window in (180, 350))
+    short, long = (smooth(points_2d, ring_rig, window=n / FPS, **shared) for n in (180, 350))
     np.testing.assert_allclose(short.points_3d, long.points_3d, atol=0.02)
     np.testing.assert_allclose(short.samples, long.samples, atol=0.05)
     assert np.median(np.abs(short.samples - long.samples)) < 1e-3

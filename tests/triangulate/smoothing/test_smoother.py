@@ -76,8 +76,8 @@ def test_a_single_ray_counts(ring_rig, moving_skeleton):
 def test_windows_agree_with_one_piece(ring_rig, moving_skeleton):
     points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
     points_2d, confidence = np.tile(points_2d, (1, 3, 1, 1)), np.tile(confidence, (1, 3, 1))
-    short = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=150)
-    long = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=300)
+    short = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=150 / FPS)
+    long = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, window=300 / FPS)
     np.testing.assert_allclose(short.points_3d, long.points_3d, atol=1e-3)
     np.testing.assert_allclose(short.velocities, long.velocities, atol=0.1)
 
@@ -121,7 +121,10 @@ def test_nothing_seen_gives_nothing(ring_rig):
     assert np.isnan(found.inlier_probability).all()
 
 
-@pytest.mark.parametrize(("option", "word"), [({"fps": 0.0}, "fps"), ({"fps": FPS, "order": 7}, "order")])
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [({"fps": 0.0}, "fps"), ({"fps": FPS, "order": 7}, "order"), ({"fps": FPS, "window": -1.0}, "seconds")],
+)
 def test_wrong_options_are_named(ring_rig, moving_skeleton, option, word):
     with pytest.raises(ValueError, match=word):
         smooth(ring_rig.project(moving_skeleton), ring_rig, **option)
