@@ -15,7 +15,6 @@ from tests.public_options import assert_all_functions_are_called, assert_options
 PENDING = {
     "formats",
     "pose2d",
-    "triangulate",
 }
 
 NAMES = ["tail", "neck", "left", "right", "paw"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
+from ...datasets import DatasetError
 from ...numerics.arrays import Array
 from .consensus import Triangulation, estimate_sigma, triangulate_ransac
-from .input_checks import check_confidence, check_points_2d
+from .input_checks import check_confidence, check_points_2d, from_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class Candidates:
 
 
 def triangulate_candidates(
-    candidates_2d: Array,
+    candidates_2d: Any,
     rig: CameraRig,
     *,
     confidence: Array | None = None,
@@ -55,12 +58,13 @@ def triangulate_candidates(
 
     Parameters
     ----------
-    candidates_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates, 2), pixels
-        Peaks, most probable first, NaN where there are fewer.
+    candidates_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates, 2), pixels, or xarray.Dataset
+        Peaks, most probable first, NaN where there are fewer; or a views dataset with a dimension `candidate` in
+        addition, whose cameras are found by name.
     rig : CameraRig
         The calibrated cameras.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates), 0-1, optional
-        Probability of each peak. None: all alike.
+        Probability of each peak. None: that of the dataset, or all alike.
     threshold : float or ndarray, shape (n_cameras,), pixels, optional
         As in `triangulate_ransac`.
     sigma : float or ndarray, shape (n_cameras,), pixels, optional
@@ -73,6 +77,8 @@ def triangulate_candidates(
 
     Raises
     ------
+    DatasetError
+        A dataset has no dimension `candidate`, or is no views dataset otherwise.
     ValueError
         As `triangulate_ransac`.
 
@@ -93,6 +99,7 @@ def triangulate_candidates(
     >>> found.chosen[:, 0, 0], found.triangulation.points_3d.round(3)
     (array([0, 1, 0]), array([[[10., 20., 30.]]]))
     """
+    candidates_2d, confidence = _from_views(candidates_2d, rig, confidence)
     candidates_2d = check_points_2d(candidates_2d, rig)
     if candidates_2d.ndim != 5:
         raise ValueError(
@@ -116,6 +123,21 @@ def triangulate_candidates(
     kept = None if confidence is None else np.take_along_axis(confidence, at, axis=3)[..., 0]
     solved = triangulate_ransac(points_2d, rig, confidence=kept, threshold=threshold, sigma=sigma)
     return Candidates(solved, points_2d, chosen)
+
+
+def _from_views(candidates_2d: Any, rig: CameraRig, confidence: Array | None) -> tuple[Any, Array | None]:
+    """Peaks and their confidence as arrays, from a views dataset with a dimension `candidate` if it is one."""
+    if not isinstance(candidates_2d, xr.Dataset | xr.DataArray):
+        return candidates_2d, confidence
+    if "candidate" not in candidates_2d.dims:
+        raise DatasetError(
+            f"the views have the dimensions {list(candidates_2d.dims)}; several peaks per keypoint need a dimension"
+            " 'candidate'"
+        )
+    n_candidates = candidates_2d.sizes["candidate"]
+    peaks = [from_views(candidates_2d.isel(candidate=k), rig, confidence=None) for k in range(n_candidates)]
+    own = np.stack([each for _, each in peaks], axis=3)
+    return np.stack([points for points, _ in peaks], axis=3), own if confidence is None else confidence
 
 
 def _as_views(values: Array) -> Array:

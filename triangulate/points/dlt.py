@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
+from ...datasets import check_pose
 from ...numerics._kernels_matrices import SINGULAR
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
@@ -78,7 +80,7 @@ def triangulate_dlt(points_2d: Any, rig: CameraRig, *, confidence: Array | None 
 
 
 def point_covariances(
-    points_3d: Array, rig: CameraRig, sigma: float | Array, inliers: NDArray[np.bool_] | None = None
+    points_3d: Any, rig: CameraRig, sigma: float | Array, inliers: NDArray[np.bool_] | None = None
 ) -> Array:
     """Covariance of triangulated points: the inverse of the information that the views give, (Σ JᵀJ / σ²)⁻¹.
 
@@ -86,8 +88,8 @@ def point_covariances(
 
     Parameters
     ----------
-    points_3d : ndarray, shape (..., 3), world units
-        Points; NaN where missing.
+    points_3d : ndarray, shape (..., 3), world units, or xarray.Dataset
+        Points, NaN where missing; or a pose dataset.
     rig : CameraRig
         The calibrated cameras.
     sigma : float or ndarray, shape (n_cameras,) or (n_cameras, ...), pixels
@@ -117,6 +119,8 @@ def point_covariances(
     >>> np.sqrt(np.diag(point_covariances(np.zeros(3), rig, sigma=1.0))).round(2)
     array([0.71, 0.71, 3.54])
     """
+    if isinstance(points_3d, xr.Dataset | xr.DataArray):
+        points_3d = check_pose(points_3d)["position"].values
     points_3d = np.asarray(points_3d, dtype=float)
     jacobians = rig.project_jacobian(points_3d)
     shape = jacobians.shape[:-2]

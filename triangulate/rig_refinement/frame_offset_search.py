@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...cameras.frame_offset_search import best_offsets, cost_ratio
+from ...datasets import check_views
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ..points.input_checks import check_observations, from_views
@@ -287,20 +289,26 @@ def _weighted_median(values, weights) -> int:
     return int(order[np.searchsorted(share, 0.5)])
 
 
-def shift_frames(points_2d: Array, offsets: Array) -> Array:
+def shift_frames(points_2d: Any, offsets: FrameOffsets | Array) -> Any:
     """Points as synchronous cameras would have seen them: camera c at frame i is taken from frame i + offsets[c].
 
     Parameters
     ----------
-    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
-        Keypoints; fractions of a frame are interpolated linearly.
-    offsets : ndarray, shape (n_cameras,), frames
-        Delays; NaN counts as 0.
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Keypoints; fractions of a frame are interpolated linearly. Or a views dataset.
+    offsets : FrameOffsets, or ndarray, shape (n_cameras,), frames
+        Delays in the order of the cameras, NaN counts as 0; of `FrameOffsets` those to apply, in a dataset by name.
 
     Returns
     -------
-    ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels
-        NaN where a frame needed is missing.
+    ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        NaN where a frame needed is missing; of a dataset with confidence and covariances shifted alike, the confidence
+        0 there.
+
+    Raises
+    ------
+    ValueError
+        A camera of the dataset is not among the offsets.
 
     Examples
     --------
@@ -310,14 +318,39 @@ def shift_frames(points_2d: Array, offsets: Array) -> Array:
     >>> shift_frames(points_2d, [1.5])[0, :, 0, 0]
     array([1.5, 2.5, nan, nan])
     """
-    shifted = np.full(points_2d.shape, np.nan)
-    n_frames = points_2d.shape[1]
+    if not isinstance(points_2d, xr.Dataset | xr.DataArray):
+        return _shifted(points_2d, offsets.to_apply() if isinstance(offsets, FrameOffsets) else offsets)
+    views = check_views(points_2d)
+    if isinstance(offsets, FrameOffsets):
+        offsets = _by_name(offsets, [str(name) for name in views["view"].values])
+    moved = {}
+    for name, values in views.data_vars.items():
+        if {"view", "time"} <= set(values.dims):
+            ordered = values.transpose("view", "time", ...)
+            moved[name] = ordered.copy(data=_shifted(ordered.values, offsets)).transpose(*values.dims)
+    moved["confidence"] = moved["confidence"].fillna(0.0)
+    return views.assign(moved)
+
+
+def _by_name(offsets: FrameOffsets, names: list[str]) -> Array:
+    """(n_names,) offsets to apply to the named cameras."""
+    known = dict(zip(offsets.names, offsets.to_apply(), strict=True))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"there are no frame offsets of the cameras {unknown}; there are those of {list(known)}")
+    return np.array([known[name] for name in names])
+
+
+def _shifted(values: Array, offsets: Array) -> Array:
+    """(n_cameras, n_frames, ...) values at the frames that `shift_frames` asks for."""
+    shifted = np.full(values.shape, np.nan)
+    n_frames = values.shape[1]
     for camera, offset in enumerate(np.nan_to_num(np.asarray(offsets, float))):
         whole = int(np.floor(offset))
         fraction = offset - whole
         index = np.arange(n_frames) + whole
         inside = (index >= 0) & (index + (fraction > 0) < n_frames)
-        here = points_2d[camera, index[inside]]
-        there = points_2d[camera, index[inside] + 1] if fraction > 0 else here
+        here = values[camera, index[inside]]
+        there = values[camera, index[inside] + 1] if fraction > 0 else here
         shifted[camera, inside] = (1 - fraction) * here + fraction * there
     return shifted

@@ -54,7 +54,7 @@ class Refinement:
         The rigs of the stretches between movements, in order, each with `first_frame`, `stop_frame` and `rig`; a single
         one where no camera moved.
     frame_offsets : FrameOffsets
-        Delays of the cameras in frames; ``shift_frames(points_2d, refinement.frame_offsets.offsets)`` removes them.
+        Delays of the cameras in frames; ``shift_frames(points_2d, refinement.frame_offsets)`` removes them.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def _refine(
 
 
 def _synchronous(points_2d: Array, offsets: FrameOffsets) -> Array:
-    return shift_frames(points_2d, offsets.to_apply())
+    return shift_frames(points_2d, offsets)
 
 
 def _find_moved(points_2d: Array, rig: CameraRig) -> dict[int, int]:
