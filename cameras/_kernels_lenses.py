@@ -263,16 +263,22 @@ def undistort_normalised(xd, yd, d, fisheye, limit):
 
 
 @njit(cache=True)
+def in_camera(R, t, X):
+    """Coordinates in the camera's frame of a point X (3,)."""
+    return (
+        R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0],
+        R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1],
+        R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2],
+    )
+
+
+@njit(cache=True)
 def project_point(K, d, fisheye, limit, R, t, X):
     """Pixel (u, v) of one world point; NaN behind the camera or outside the lens model's domain."""
-    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
-    if not z > 0.0:
+    x, y, z = in_camera(R, t, X)
+    if not (z > 0.0 and inside(x / z, y / z, fisheye, limit)):
         return math.nan, math.nan
-    x = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z
-    y = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z
-    if not inside(x, y, fisheye, limit):
-        return math.nan, math.nan
-    xd, yd, _, _, _, _ = distort(x, y, d, fisheye)
+    xd, yd, _, _, _, _ = distort(x / z, y / z, d, fisheye)
     return K[0, 0] * xd + K[0, 1] * yd + K[0, 2], K[1, 1] * yd + K[1, 2]
 
 
@@ -280,13 +286,10 @@ def project_point(K, d, fisheye, limit, R, t, X):
 def project_with_jacobian(K, d, fisheye, limit, R, t, X):
     """(u, v, du/dX0, du/dX1, du/dX2, dv/dX0, dv/dX1, dv/dX2) of one world point; NaN as in `project_point`."""
     nan = math.nan
-    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
-    if not z > 0.0:
+    x, y, z = in_camera(R, t, X)
+    if not (z > 0.0 and inside(x / z, y / z, fisheye, limit)):
         return nan, nan, nan, nan, nan, nan, nan, nan
-    x = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z
-    y = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z
-    if not inside(x, y, fisheye, limit):
-        return nan, nan, nan, nan, nan, nan, nan, nan
+    x, y = x / z, y / z
     xd, yd, xx, xy, yx, yy = distort(x, y, d, fisheye)
     ux, uy = (K[0, 0] * xx + K[0, 1] * yx) / z, (K[0, 0] * xy + K[0, 1] * yy) / z
     vx, vy = K[1, 1] * yx / z, K[1, 1] * yy / z

@@ -186,11 +186,20 @@ def detect_boards(
 
 def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: bool, bar: tqdm) -> BoardDetections:
     """Detections of one camera, from the cache or the images."""
-    if cache:
-        arrays = load_detections(source, board, frame_step)
-        if arrays is not None:
-            bar.update(len(arrays["corners"]))
-            return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
+    arrays = load_detections(source, board, frame_step) if cache else None
+    if arrays is not None:
+        bar.update(len(arrays["corners"]))
+    else:
+        arrays = _search(source, board, camera, frame_step, bar)
+        if cache:
+            save_detections(source, board, frame_step, arrays)
+    files = image_files(source, camera)
+    names = () if files is None else tuple(file.name for file in files)
+    return BoardDetections(board, source=_describe(source), frame_names=names, **arrays)
+
+
+def _search(source: Source, board: Board, camera: str, frame_step: int, bar: tqdm) -> dict:
+    """The arrays of `BoardDetections` from the images of a source."""
     finder, sights, sizes, mirrored = make_finder(board), [], [], False
     for number, image in enumerate(gray_frames(source, camera)):
         sizes.append(image.shape[::-1])
@@ -205,15 +214,12 @@ def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: b
         else:
             sights.append(Sight(np.full((len(board.points), 2), np.nan), 0, False))
         bar.update(1)
-    arrays = {
+    return {
         "size": sizes[0],
         "corners": np.stack([sight.corners for sight in sights]),
         "mirrored": np.array([sight.mirrored for sight in sights]),
         "n_markers": np.array([sight.n_markers for sight in sights]),
     }
-    if cache:
-        save_detections(source, board, frame_step, arrays)
-    return BoardDetections(board, source=_describe(source), frame_names=_names(source, camera), **arrays)
 
 
 def _look(finder: Finder, image: Image, mirrored: bool, symmetric: bool) -> Sight:
@@ -228,9 +234,3 @@ def _look(finder: Finder, image: Image, mirrored: bool, symmetric: bool) -> Sigh
 def _describe(source: Source) -> str:
     """The source as messages name it."""
     return str(source) if isinstance(source, (str, os.PathLike)) else f"list of {len(source)} images"
-
-
-def _names(source: Source, camera: str) -> tuple[str, ...]:
-    """File names of a source of images, none of a video."""
-    files = image_files(source, camera)
-    return () if files is None else tuple(file.name for file in files)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...cameras._kernels_lenses import distort_with_derivatives
+from ...cameras._kernels_lenses import distort_with_derivatives, in_camera
 
 N_LENS = 18  # fx fy cx cy and 14 distortion coefficients
 
@@ -36,16 +36,6 @@ class PosedViews(NamedTuple):
 
 
 @njit(cache=True)
-def _in_camera(R, t, p):
-    """Coordinates in the camera's frame of a point p (3,) on the board."""
-    return (
-        R[0, 0] * p[0] + R[0, 1] * p[1] + R[0, 2] * p[2] + t[0],
-        R[1, 0] * p[0] + R[1, 1] * p[1] + R[1, 2] * p[2] + t[1],
-        R[2, 0] * p[0] + R[2, 1] * p[1] + R[2, 2] * p[2] + t[2],
-    )
-
-
-@njit(cache=True)
 def project_views(lenses, views, points):
     """Pixels (n_observations, 2) of the board's corners, at `points` (n_corners, 3) on it; NaN behind the camera."""
     lens, fisheye, tilted = lenses
@@ -55,7 +45,7 @@ def project_views(lenses, views, points):
     for view in range(starts.shape[0] - 1):
         c = lens_of[view]
         for i in range(starts[view], starts[view + 1]):
-            X, Y, Z = _in_camera(R[view], t[view], points[corner[i]])
+            X, Y, Z = in_camera(R[view], t[view], points[corner[i]])
             if not Z > 0.0:
                 pixels[i] = math.nan
                 continue
@@ -131,7 +121,7 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
             w, at = weights[i], corner[i]
             if not w > 0.0:
                 continue
-            X, Y, Z = _in_camera(R[view], t[view], points[at])
+            X, Y, Z = in_camera(R[view], t[view], points[at])
             _derivatives(lens[own], fisheye[own], tilted[own], X, Y, Z, D, full)
             for k in range(P):
                 J[0, k], J[1, k] = full[0, columns[k]], full[1, columns[k]]

@@ -221,17 +221,12 @@ def frame_poses(R: Array, t: Array, candidates: list[tuple[Array, Array]], outli
         if len(cams) == 0:
             continue
         gaps = np.linalg.norm(X[cams, f, picks][:, None, None] - X[None, :, f], axis=-1).mean(axis=-1)
-        depth = np.linalg.norm(candidates_t(candidates, f), axis=-1)
+        depth = np.linalg.norm([t[f, 0] for _, t in candidates], axis=-1)
         gaps = np.where(np.isfinite(gaps), gaps, np.inf).min(axis=-1) / np.where(np.isfinite(depth), depth, 1)
         total = np.where(np.isfinite(gaps), np.minimum(gaps, 0.2), 0).sum(axis=1)
         winner = int(np.argmin(total))
         best_R[f], best_t[f] = in_R[cams[winner], f, picks[winner]], in_t[cams[winner], f, picks[winner]]
     return best_R, best_t
-
-
-def candidates_t(candidates: list[tuple[Array, Array]], f: int) -> Array:
-    """(n_cameras, 3) the better candidate's translation in frame `f`."""
-    return np.stack([t[f, 0] for _, t in candidates])
 
 
 def board_outline(board: Board) -> Array:

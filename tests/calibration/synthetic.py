@@ -6,6 +6,7 @@ import numpy as np
 from muybridge.calibration import Camera, CameraRig, CharucoBoard
 from muybridge.calibration.boards.corner_finders import opencv_board
 from muybridge.cameras.rotations import rotation_matrix
+from tests.conftest import look_at
 
 BOARD = CharucoBoard(7, 6, 40.0, 30.0)
 
@@ -19,15 +20,6 @@ def small_rig(n_cameras=3, size=(640, 480)):
         K = np.array([[560.0 + 10 * i, 0, 0.5 * size[0]], [0, 560.0 + 10 * i, 0.5 * size[1]], [0, 0, 1]])
         cameras.append(Camera(f"cam_{i}", size, K, np.zeros(5), R, t))
     return CameraRig(tuple(cameras))
-
-
-def look_at(position):
-    position = np.asarray(position, float)
-    forward = -position / np.linalg.norm(position)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    R = np.stack([right, np.cross(forward, right), forward])
-    return R, -R @ position
 
 
 def render_board(rig, R, t, board=BOARD, pixels_per_unit=1.5):
