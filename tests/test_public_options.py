@@ -13,7 +13,6 @@ from tests.public_options import assert_all_functions_are_called, assert_options
 
 # parts whose functions are still to be called with all their options
 PENDING = {
-    "formats",
     "pose2d",
 }
 

@@ -320,8 +320,12 @@ class PosePrior:
 
         Examples
         --------
+        >>> from muybridge.datasets import Skeleton
         >>> from muybridge.triangulate import PosePrior
-        >>> PosePrior.load("prior.npz")  # doctest: +SKIP
+        >>> tail = Skeleton(("base", "tip"), (("base", "tip"),))
+        >>> PosePrior(tail, [[[0, 0, 1], [1, 0, 0]]], [[0, 20]], [1.0], [60.0], [2.0]).save("prior.npz")
+        >>> PosePrior.load("prior.npz").skeleton.keypoints
+        ('base', 'tip')
         """
         try:
             with np.load(path, allow_pickle=False) as file:

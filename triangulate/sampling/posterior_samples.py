@@ -122,12 +122,27 @@ class PoseSamples:
         -------
         pandas.DataFrame
             A row per keypoint: `std`, the mean standard deviation in world units, `effective_min` and
-            `effective_median`, the
-            effective sample sizes, `r_hat_max`, and `poor`, the share of coordinates beyond the limits of `warnings`.
+            `effective_median`, the effective sample sizes, `r_hat_max`, and `poor`, the share of coordinates beyond the
+            limits of `warnings`.
 
         Examples
         --------
-        >>> sample_poses(points_2d, rig, fps=100.0, skeleton=skeleton).summary()  # doctest: +SKIP
+        Four chains of 250 independent draws of one keypoint in one frame, of standard deviation 2.
+
+        >>> import numpy as np
+        >>> from muybridge.datasets import Skeleton
+        >>> from muybridge.triangulate import PosePrior, PoseSamples
+        >>> tail = Skeleton(("base", "tip"), (("base", "tip"),))
+        >>> prior = PosePrior(tail, [[[0, 0, 1], [1, 0, 0]]], [[0, 20]], [1.0], [60.0], [2.0])
+        >>> draws = np.random.default_rng(0).normal(0, 2, (4, 250, 1, 2, 3))
+        >>> states, headings, inliers = np.zeros((4, 250, 1), int), np.zeros((4, 250, 1)), np.ones((3, 1, 2))
+        >>> size, r_hat, time = np.full((1, 2, 3), 1000.0), np.full((1, 2, 3), 1.001), np.ones(2)
+        >>> overridden = np.zeros((1, 2), bool)
+        >>> drawn = PoseSamples(
+        ...     draws, states, headings, inliers, size, r_hat, np.ones(4), time, overridden, prior
+        ... )
+        >>> drawn.summary()["poor"].to_dict()
+        {'base': 0.0, 'tip': 0.0}
         """
         size, r_hat = self.effective_sample_size, self.r_hat
         poor = np.where(np.isnan(size), np.nan, (size < _EFFECTIVE) | (r_hat > _R_HAT))

@@ -1,0 +1,50 @@
+"""Every documented option of the functions of formats works."""
+
+import numpy as np
+
+from muybridge import formats
+from muybridge.datasets import pose_dataset
+from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
+
+TIMES = np.arange(3) / 50
+POINTS = np.random.default_rng(0).uniform(-1, 1, (3, 2, 3))
+POSE = pose_dataset(POINTS, keypoints=["nose", "tail"], times=TIMES, unit="cm")
+TABLE = """scorer,me,me,me,me,me,me
+bodyparts,nose,nose,nose,tail,tail,tail
+coords,x,y,likelihood,x,y,likelihood
+0,12.5,30,0.9,1,2,0.8
+1,13.5,30,0.9,2,2,0.8
+"""
+
+
+def test_every_public_function_is_called():
+    assert_all_functions_are_called(formats, {"fit_dlt", "read_pose", "read_views", "to_movement", "write_pose"})
+
+
+def test_every_documented_option_of_poses_can_be_given(tmp_path):
+    calls = [((POSE, tmp_path / "pose.nc"), {}), ((POSE, tmp_path / "pose.csv"), {"plain": True})]
+    assert_options_can_be_given(formats.write_pose, calls)
+    assert_options_can_be_given(formats.read_pose, [((tmp_path / "pose.csv",), {"fps": 100, "unit": "m"})])
+    found = formats.read_pose(tmp_path / "pose.csv", fps=100, unit="m")
+    assert (found["position"].attrs["units"], found["time"].values[-1]) == ("m", 0.02)
+    assert_options_can_be_given(formats.to_movement, [((POSE,), {"plural": True})])
+
+
+def test_every_documented_option_of_views_can_be_given(tmp_path):
+    (tmp_path / "top.csv").write_text(TABLE)
+    (tmp_path / "side.csv").write_text(TABLE + "2,14.5,30,0.9,3,2,0.8\n")
+    sources = {name: tmp_path / f"{name}.csv" for name in ("top", "side")}
+    calls = [
+        ((sources,), {"fps": 50, "keypoints": ["tail"], "pad": True}),
+        ((sources,), {"times": [0.0, 0.1, 0.3], "pad": True}),
+    ]
+    assert_options_can_be_given(formats.read_views, calls)
+    found = formats.read_views(sources, times=[0.0, 0.1, 0.3], pad=True)
+    assert found["time"].values.tolist() == [0.0, 0.1, 0.3]
+    assert found["confidence"].sel(view="top").values[-1].tolist() == [0, 0]
+
+
+def test_coefficients_take_points_of_any_number():
+    points_3d = np.random.default_rng(0).uniform(-1, 1, (8, 3))
+    points_2d = np.column_stack([points_3d[:, 0] / (3 + points_3d[:, 2]), points_3d[:, 1] / (3 + points_3d[:, 2])])
+    assert_options_can_be_given(formats.fit_dlt, [((points_3d, points_2d), {})])
