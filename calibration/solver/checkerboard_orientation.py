@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import Camera
+from ...cameras.frame_offset_search import best_offsets
 from ...numerics.arrays import Array
 from ..boards.patterns import Checkerboard
 from ..errors import CalibrationError
@@ -20,6 +21,7 @@ from .initial_poses import MIN_PAIR_VIEWS, PairFit, board_outline, chain, plane_
 from .mirrored_patterns import flip_corners
 
 _SUSPICIOUS = 0.02  # of the depth: cameras that disagree by less see the same world
+_LEAST_ERROR = 1e-3  # of the depth, added to every disagreement: differences of less are noise of the corners
 _CLEARLY = 0.5  # share of the disagreement that another choice may leave to be taken
 _RIVAL, _RIVAL_MARGIN = 1.5, 0.003  # a pose counts as unique if any other's error exceeds so many times its own
 Poses = tuple[Array, Array]
@@ -148,29 +150,12 @@ def _find_flips(board, cameras, corners, plain, pairs):
 
 
 def _agreeing_signs(pairs, across, n_cameras: int) -> NDArray[np.bool_]:
-    """Which cameras to flip so that the pairs agree best; the smaller group is the flipped one."""
+    """Which cameras to flip so that the pairs agree best; the smaller group is the flipped one.
 
-    def total(signs) -> float:
-        tables = ((across if signs[a] != signs[b] else pairs)[a, b].error for a, b in pairs)
-        return sum(np.log(error + 1e-3) for error in tables)
-
-    starts = [np.zeros(n_cameras, bool)]
-    for root in range(n_cameras):
-        start = np.zeros(n_cameras, bool)
-        for a, b in pairs:
-            if root in (a, b):
-                start[b if a == root else a] = across[a, b].error < pairs[a, b].error
-        starts.append(start)
-    ends = []
-    for signs in starts:
-        for _ in range(n_cameras):
-            trials = [signs ^ (np.arange(n_cameras) == c) for c in range(n_cameras)]
-            better = min(trials, key=total)
-            if not total(better) < total(signs):
-                break
-            signs = better
-        ends.append(~signs if 2 * signs.sum() > n_cameras else signs)
-    return min(ends, key=lambda signs: (total(signs), int(signs.sum())))
+    Flipped is one step beside plain, on either side: the search is that of whole frames.
+    """
+    costs = _LEAST_ERROR + np.array([[across[pair].error, pairs[pair].error, across[pair].error] for pair in pairs])
+    return best_offsets(costs, np.array(list(pairs)), n_cameras) != 0
 
 
 def _clear_pairs(board: Checkerboard, cameras: list[Camera], pairs: dict[tuple[int, int], PairFit]):

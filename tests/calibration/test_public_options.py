@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge import calibration as part
-from muybridge.calibration import calibrate, simulate_board_motion, simulate_detections
+from muybridge.calibration import calibrate, simulate_detections
 from tests.calibration.synthetic import BOARD, render_board, small_rig, smooth_motion
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
@@ -58,13 +58,3 @@ def test_only_detections_need_no_board():
     with pytest.raises(part.CalibrationError, match="describe the board that the images show"):
         calibrate(IMAGES)
     assert calibrate(SEEN, BOARD, **QUICK).report.facts == FOUND.report.facts
-
-
-def test_simulated_outliers_and_shape_are_as_asked_for():
-    motion = simulate_board_motion(6, reach=10.0)
-    plain, wrong = (simulate_detections(motion=motion, noise=0.0, outlier_share=share) for share in (0.0, 0.2))
-    moved = np.concatenate([np.abs(wrong[c].corners - plain[c].corners).max(axis=-1).ravel() for c in plain])
-    assert 0.1 < np.mean(moved > 0) < 0.3
-    assert moved.max() < 40
-    bent = simulate_detections(motion=motion, noise=0.0, board_shape=np.add(BOARD.points, [0, 0, 5.0]))
-    assert 0 < np.nanmax(np.abs(bent["left"].corners - plain["left"].corners)) < 20
