@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,6 +24,7 @@ from ..datasets import frame_times, pose_dataset, write_dataset
 from ..formats.labels.deeplabcut_project import write_label_csv
 from ..formats.video.writing import open_video_writer
 from ..numerics.arrays import Array
+from ..numerics.threads import over_items
 from . import _kernels_render as kernels
 from .animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, Motion, gallop, stance_of
 from .board import SHEET, board_picture, board_poses, floor_pose
@@ -136,8 +136,7 @@ def render_demo(
                 with lock:
                     bar.update()
 
-        with ThreadPoolExecutor(max_workers=min(len(rig), os.cpu_count() or 1)) as pool:
-            list(pool.map(render, range(len(rig))))
+        over_items(render, range(len(rig)))
 
 
 def _main_run(seed: int) -> Gallop:

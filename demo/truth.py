@@ -131,10 +131,7 @@ def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list
     error = np.linalg.norm(offset, axis=-1)[seen & found]
     rows: list[Row] = [(f"keypoint, {name}", value, "px") for name, value in _spread(error).items()]
     rows.append(("visible keypoints found", _percent(found[seen]), "%"))
-    if "covariance" in views:
-        inside = _inside_region(offset, views["covariance"].values)
-        rows.append(("95 % regions hold the truth", _percent(inside[seen & found]), "%"))
-    return rows
+    return rows + _coverage_rows("regions", views.get("covariance"), offset, seen & found)
 
 
 def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[Row]:
@@ -149,10 +146,7 @@ def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[
         rows.append((f"3D point, {name}", value, unit))
         rows.append((f"3D point, {name}", 100 * value / TRUNK.length, "% of body"))
     rows.append(("points reconstructed", _percent(found), "%"))
-    if "covariance" in pose:
-        inside = _inside_region(offset, R @ pose["covariance"].values @ R.T)
-        rows.append(("95 % regions hold the truth", _percent(inside[found]), "%"))
-    return rows
+    return rows + _coverage_rows("regions", pose.get("covariance"), offset @ R, found)
 
 
 def _kinematics_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
@@ -172,8 +166,8 @@ def _kinematics_rows(kinematics: xr.Dataset, truth: xr.Dataset) -> list[Row]:
         ("angles computed", _percent(found), "%"),
     ]
     if "angle_std" in kinematics:
-        inside = _inside_region(error[..., None], kinematics["angle_std"].values[..., None, None] ** 2)
-        rows.append(("95 % intervals hold the truth", _percent(inside[found]), "%"))
+        variance = kinematics["angle_std"].expand_dims(["row", "column"], axis=[-2, -1]) ** 2
+        rows += _coverage_rows("intervals", variance, error[..., None], found)
     return rows + (_stance_rows(kinematics, truth) if "stance" in kinematics and "stance" in truth else [])
 
 
@@ -197,6 +191,13 @@ def _root_mean_square(errors: Array) -> float:
 
 def _percent(flags: NDArray[np.bool_]) -> float:
     return 100 * float(np.mean(flags)) if flags.size else np.nan
+
+
+def _coverage_rows(what: str, covariance: xr.DataArray | None, offset: Array, used: NDArray[np.bool_]) -> list[Row]:
+    """How many of the `used` offsets lie in their 95 % regions; no row where no covariance is known."""
+    if covariance is None:
+        return []
+    return [(f"95 % {what} hold the truth", _percent(_inside_region(offset, covariance.values)[used]), "%")]
 
 
 def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:

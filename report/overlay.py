@@ -49,7 +49,7 @@ def choose_instants(views: xr.Dataset, errors: xr.DataArray | None) -> list[Inst
         by_frame = views["position"].transpose("time", ...).values[: len(times)]
         seen = np.flatnonzero(np.isfinite(by_frame).reshape(len(times), -1).any(axis=1))
         frames = seen if len(seen) else np.arange(len(times))
-        picked = [frames[int(share * (len(frames) - 1))] for share in (0.2, 0.5, 0.8)] if len(frames) else []
+        picked = [frames[int(share * (len(frames) - 1))] for share in (0.2, 0.5, 0.8)]
         return [Instant(int(f), float(times[f]), "evenly spaced") for f in dict.fromkeys(picked)]
     order = known[np.argsort(scores[known], kind="stable")]
     at = {"typical": 0.5, "among the worst 5 %": 0.95, "the worst": 1.0}

@@ -145,34 +145,20 @@ def corruption(
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
-@app.command()
-def train(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Train one detector on the labelled frames of all cameras (detector.safetensors)."""
-    _run_steps(session, ("train",), force, quiet)
+def _add_step_command(step: str, help: str) -> None:
+    @app.command(step, help=help)
+    def command(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+        _run_steps(session, (step,), force, quiet)
 
 
-@app.command()
-def predict(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Find the keypoints in the videos, or read another tool's 2D files (views.nc)."""
-    _run_steps(session, ("predict",), force, quiet)
-
-
-@app.command()
-def reconstruct(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Reconstruct the animal in 3D from keypoints and cameras (pose.nc)."""
-    _run_steps(session, ("reconstruct",), force, quiet)
-
-
-@app.command()
-def kinematics(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Compute joint angles, velocities and gait (kinematics.nc)."""
-    _run_steps(session, ("kinematics",), force, quiet)
-
-
-@app.command()
-def report(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
-    """Write all results as one offline HTML page (report.html)."""
-    _run_steps(session, ("report",), force, quiet)
+for _step, _help in {
+    "train": "Train one detector on the labelled frames of all cameras (detector.safetensors).",
+    "predict": "Find the keypoints in the videos, or read another tool's 2D files (views.nc).",
+    "reconstruct": "Reconstruct the animal in 3D from keypoints and cameras (pose.nc).",
+    "kinematics": "Compute joint angles, velocities and gait (kinematics.nc).",
+    "report": "Write all results as one offline HTML page (report.html).",
+}.items():
+    _add_step_command(_step, _help)
 
 
 @app.command()
