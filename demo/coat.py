@@ -135,9 +135,7 @@ _PARTS = (
 
 def _landmarks(motion: Motion) -> dict[str, Array]:
     """Every end of a part, (n_frames, 3), from the keypoints and the frames of head, chest and loins."""
-    points = {}
-    for name in ("neck", "spine", "tail_base", "nose"):
-        points[name] = motion.point(name)
+    points = {name: motion.point(name) for name in ("neck", "spine", "tail_base", "nose")}
 
     def put(name, base, frame, *offset):
         points[name] = points[base] + frame @ np.array(offset, float)

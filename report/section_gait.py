@@ -39,15 +39,9 @@ def gait_section(kinematics: xr.Dataset | None, strides: pd.DataFrame | None) ->
 
 
 def _row(limb: str, strides: pd.DataFrame) -> tuple:
-    named = strides["gait"].dropna()
-    named = named[named != ""]
-    gait = str(named.mode().iloc[0]) if len(named) else ""
-    return (
-        limb,
-        len(strides),
-        *(mean_over_strides(strides[column].to_numpy(float), column == "phase") for column in _COLUMNS),
-        gait,
-    )
+    gaits = strides["gait"].replace("", None).mode()  # those that have a name
+    means = (mean_over_strides(strides[column].to_numpy(float), column == "phase") for column in _COLUMNS)
+    return limb, len(strides), *means, "" if gaits.empty else str(gaits.iloc[0])
 
 
 def mean_over_strides(values: np.ndarray, circular: bool) -> float:

@@ -74,32 +74,23 @@ def _prediction_inputs(session: Session) -> list[Path]:
 
 
 def _predict(session: Session, progress: bool) -> None:
+    """Views dataset from the 2D files of another tool, or by the session's detector."""
     from ...datasets import write_dataset
 
-    find = _read_points if _has_points(session) else _detect
-    write_dataset(find(session, progress), session.output / "views.nc")
+    (function,), videos = PREDICT.functions(session), session.sources("video")
+    rate = check_same_instants(videos, "videos")
+    options = PREDICT.given(session)
+    if _has_points(session):
+        views = PREDICT.call(session, function, session.sources("points"), fps=session.fps or rate, **options)
+    else:
+        from ...pose2d import load_detector
 
-
-def _read_points(session: Session, progress: bool) -> Any:
-    """Views dataset from the 2D files of another tool."""
-    from ...formats import read_views
-
-    rate = check_same_instants(session.sources("video"), "videos")
-    options = {"fps": session.fps or rate, **PREDICT.given(session)}
-    return PREDICT.call(session, read_views, session.sources("points"), **options)
-
-
-def _detect(session: Session, progress: bool) -> Any:
-    """Views dataset by the session's detector."""
-    from ...pose2d import load_detector, predict
-
-    videos, path = session.sources("video"), detector_path(session)
-    assert path is not None  # the step's inputs have refused the other case
-    check_same_instants(videos, "videos")
-    options = {"checkpoint": PREDICT.checkpoint(session), "progress": progress, **PREDICT.given(session)}
-    views = PREDICT.call(session, predict, load_detector(path), videos, **options)
-    _refuse_truncated(videos, views)
-    return views
+        path = detector_path(session)
+        assert path is not None  # the step's inputs have refused the other case
+        options |= {"checkpoint": PREDICT.checkpoint(session), "progress": progress}
+        views = PREDICT.call(session, function, load_detector(path), videos, **options)
+        _refuse_truncated(videos, views)
+    write_dataset(views, session.output / "views.nc")
 
 
 def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
