@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..datasets.names import repeated_names
 from ..numerics.arrays import Array
 from . import rig_arrays
 from .camera import Camera
@@ -67,7 +68,7 @@ class CameraRig:
         object.__setattr__(self, "cameras", tuple(self.cameras))
         if not self.cameras:
             raise ValueError("a rig needs at least one camera")
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        repeated = repeated_names(self.names)
         if repeated:
             raise ValueError(f"the rig has several cameras named {repeated}; names must differ")
         if self.up is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
@@ -45,6 +46,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f": '{name}' is now '{renamed}'"
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     return f", did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def repeated_names(names: Iterable[str]) -> list[str]:
+    """The names that occur more than once, sorted."""
+    return sorted(name for name, n in Counter(names).items() if n > 1)
 
 
 def named_options(error: type[Exception] = TypeError) -> Callable[[F], F]:

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from .names import repeated_names
+
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
@@ -55,7 +57,7 @@ class Skeleton:
         object.__setattr__(self, "keypoints", tuple(str(name) for name in self.keypoints))
         object.__setattr__(self, "bones", _pairs(self.bones, "bones"))
         object.__setattr__(self, "symmetries", _pairs(self.symmetries, "symmetries"))
-        repeated = sorted({name for name in self.keypoints if self.keypoints.count(name) > 1})
+        repeated = repeated_names(self.keypoints)
         if repeated:
             raise ValueError(f"skeleton repeats the keypoints {repeated}; every keypoint needs its own name")
         self._check_known("bones", {end for bone in self.bones for end in bone})

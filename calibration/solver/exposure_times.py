@@ -15,6 +15,9 @@ from ..errors import CalibrationError
 from .frame_offsets import write_shifted
 from .robust_solution import Problem, Solution, held_out, resolved, solve
 
+_DELAYS_WORTH = 0.95  # of the held-out error: constant delays beside given times must lower it by 5 %
+_EVEN_WORTH = 0.8  # of the held-out error: without times, whose evenness is a guess, delays must lower it by a fifth
+_LARGEST_DELAY = 2  # frames: a parabola through neighbouring frames says nothing about the motion further away
 _ROUNDS = 4  # of motion and poses in turn: each changes the other less
 
 
@@ -118,17 +121,13 @@ def use_times(solution: Solution, times: Array) -> tuple[Solution, tuple[str, ..
     Tried are the times as given, and the times plus a constant delay of each camera (read-out, buffering). The delays
     are kept only where they lower the held-out error by 5 %.
     """
-    before = held_out(solution).distances
     plain, delayed = solve_with_times(solution, times, delays=False), solve_with_times(solution, times)
-    errors = [held_out(tried).distances for tried in (plain, delayed)]
-    medians = [float(np.median(distances)) for distances in (before, *errors)]
-    chosen = delayed if medians[2] < 0.95 * medians[1] else plain
-    notes = [f"exposure times: held-out median {medians[0]:.3g} px without, {medians[1]:.3g} px with them"]
-    if chosen is delayed:
-        names, delay = delayed.problem.names, delayed.state.delay
-        delays = ", ".join(f"{name} {1e3 * d:+.1f} ms" for name, d in zip(names, delay, strict=True))
-        notes.append(f"constant delays relative to the first camera: {delays}; held-out median {medians[2]:.3g} px")
-    return chosen, tuple(notes)
+    before, after, best = _heldout_median(solution), _heldout_median(plain), _heldout_median(delayed)
+    note = f"exposure times: held-out median {before:.3g} px without, {after:.3g} px with them"
+    if not best < _DELAYS_WORTH * after:
+        return plain, (note,)
+    delays = ", ".join(f"{name} {1e3 * delay:+.1f} ms" for name, delay in _named_delays(delayed))
+    return delayed, (note, f"constant delays relative to the first camera: {delays}; held-out median {best:.3g} px")
 
 
 def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
@@ -140,12 +139,21 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     n_cameras, n_frames = solution.problem.corners.shape[:2]
     even = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
     delayed = solve_with_times(solution, even)
-    before, after = (float(np.median(held_out(tried).distances)) for tried in (solution, delayed))
-    if not after < 0.8 * before or np.abs(delayed.state.delay).max() > 2:
+    before, after = _heldout_median(solution), _heldout_median(delayed)
+    if not after < _EVEN_WORTH * before or np.abs(delayed.state.delay).max() > _LARGEST_DELAY:
         return solution, ()
-    names, delay = delayed.problem.names, delayed.state.delay
-    delays = ", ".join(f"{name} {d:+.2f}" for name, d in zip(names, delay, strict=True))
+    delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in _named_delays(delayed))
     return delayed, (
         f"the cameras do not expose together: constant delays were estimated, in frames: {delays}; held-out median"
         f" {before:.3g} px without, {after:.3g} px with them. Pass times if the frames are not evenly spaced",
     )
+
+
+def _heldout_median(solution: Solution) -> float:
+    """Median distance, pixels, of corners of held-out boards."""
+    return float(np.median(held_out(solution).distances))
+
+
+def _named_delays(solution: Solution) -> list[tuple[str, float]]:
+    """(camera, delay) of each camera."""
+    return list(zip(solution.problem.names, solution.state.delay.tolist(), strict=True))

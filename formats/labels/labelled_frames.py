@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.names import repeated_names
 from ...datasets.sides import symmetric_pairs
 from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array
@@ -103,7 +104,7 @@ class Labels:
         for what in ("cameras", "groups", "instants"):
             if len(getattr(self, what)) != len(self.pictures):
                 raise LabelError(f"labels name {len(getattr(self, what))} {what} for {len(self.pictures)} pictures")
-        repeated = sorted({name for name in self.keypoints if self.keypoints.count(name) > 1})
+        repeated = repeated_names(self.keypoints)
         if repeated:
             raise LabelError(f"labels repeat the keypoints {repeated}; every keypoint needs its own name")
         if np.isinf(points).any():

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from ...datasets import Array, DatasetError
-from ...datasets.names import nearest
+from ...datasets.names import nearest, repeated_names
 
 _OPTIONS = {
     "angle": {"points", "corrected"},
@@ -107,8 +107,7 @@ def parse_joints(joints: Mapping[str, object]) -> list[Joint]:
     parsed: list[Joint] = []
     for name, declaration in joints.items():
         parsed += _parse(str(name), declaration)
-    names = [joint.name for joint in parsed]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = repeated_names(joint.name for joint in parsed)
     if repeated:
         raise DatasetError(f"the joints {repeated} are declared twice (a chain adds _flexion and _torsion to names)")
     return parsed

@@ -4,7 +4,7 @@ import pytest
 
 from muybridge.calibration import calibrate, detect_board
 from muybridge.datasets import DatasetError
-from muybridge.datasets.names import RENAMED, named_options, nearest
+from muybridge.datasets.names import RENAMED, named_options, nearest, repeated_names
 from muybridge.kinematics import propagate
 from muybridge.triangulate import refine_rig
 
@@ -51,3 +51,8 @@ def test_the_old_name_of_an_option_is_refused_with_the_new_one(function, old):
         (TypeError, DatasetError), match=rf"{function.__name__} has no option '{old}': '{old}' is now '{RENAMED[old]}'"
     ):
         function(None, None, **{old: True})
+
+
+def test_repeated_names_are_listed_once_in_order():
+    assert repeated_names(["tail", "nose", "ear", "nose", "tail", "tail"]) == ["nose", "tail"]
+    assert repeated_names([]) == []

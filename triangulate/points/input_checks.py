@@ -12,6 +12,7 @@ import xarray as xr
 from ...cameras import CameraRig
 from ...cameras.rig_arrays import RigArrays
 from ...datasets import DatasetError, Skeleton, check_views, fps_of
+from ...datasets.names import repeated_names
 from ...numerics.arrays import Array
 
 _HELD_BY_VIEWS = {
@@ -53,7 +54,7 @@ def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:
     if "view" not in views.coords:
         raise DatasetError("views must be an xarray.Dataset with camera names along 'view'")
     names = [str(name) for name in views["view"].values]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = repeated_names(names)
     if repeated:
         raise DatasetError(f"the views repeat the cameras {repeated}; each camera may appear once")
     unknown = [name for name in names if name not in rig.names]
