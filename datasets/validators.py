@@ -118,31 +118,29 @@ def check_pose(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
 def check_kinematics(dataset: xr.Dataset) -> xr.Dataset:
     """Validate a ``kinematics`` dataset: dimensions, times, and a unit for every variable.
 
-        Parameters
-        ----------
-        dataset : Dataset
-            Any of ``angle`` and ``angle_std`` over (time, joint) and ``velocity`` over (time, keypoint, space), and further
-            variables with a ``units`` attribute.
+    Parameters
+    ----------
+    dataset : Dataset
+        Any of ``angle`` and ``angle_std`` over (time, joint) and ``velocity`` over (time, keypoint, space), and further
+        variables with a ``units`` attribute.
 
-        Returns
-        -------
-        Dataset
-            A copy with its dimensions in the library's order.
+    Returns
+    -------
+    Dataset
+        A copy with its dimensions in the library's order.
 
-        Raises
-        ------
-        DatasetError
-            A dimension, name, time or unit is missing or impossible.
+    Raises
+    ------
+    DatasetError
+        A dimension, name, time or unit is missing or impossible.
 
-        Examples
-        --------
-        >>> import xarray as xr
-
-    from .names import repeated_names
-        >>> from muybridge.datasets import check_kinematics
-        >>> angle = xr.DataArray([[1.5], [1.6]], {"time": [0.0, 0.1], "joint": ["knee"]}, attrs={"units": "rad"})
-        >>> list(check_kinematics(angle.to_dataset(name="angle")))
-        ['angle']
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from muybridge.datasets import check_kinematics
+    >>> angle = xr.DataArray([[1.5], [1.6]], {"time": [0.0, 0.1], "joint": ["knee"]}, attrs={"units": "rad"})
+    >>> list(check_kinematics(angle.to_dataset(name="angle")))
+    ['angle']
     """
     dataset = _check_layout(dataset, _KINEMATICS, (), SPACE_3D, "kinematics")
     without = sorted(str(name) for name, values in dataset.data_vars.items() if "units" not in values.attrs)
