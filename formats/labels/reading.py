@@ -66,14 +66,11 @@ def read_labels(
     >>> labels.keypoints, labels.cameras, labels.instants, labels.points_2d.tolist()
     (('nose',), ('top',), (7,), [[[12.5, 30.0]]])
     """
-    if isinstance(source, Mapping):
-        parts = [read_labels(one, images=images, videos=videos, camera=name) for name, one in source.items()]
-        labels = join_labels(parts)
-    elif isinstance(source, (str, os.PathLike)):
+    if isinstance(source, str | os.PathLike):
         labels = _read_path(Path(source), Path(images) if images is not None else None, videos, camera)
     else:
-        parts = [read_labels(one, images=images, videos=videos, camera=camera) for one in source]
-        labels = join_labels(parts)
+        named = source.items() if isinstance(source, Mapping) else [(camera, one) for one in source]
+        labels = join_labels([read_labels(one, images=images, videos=videos, camera=name) for name, one in named])
     if len(labels) == 0:
         raise LabelError(f"{source} holds no labelled frame; label some (see extract_frames)")
     _check_pictures(labels)

@@ -219,15 +219,12 @@ def _extras(pose: xr.Dataset) -> dict[str, Array]:
         seen = np.isfinite(per_view)
         n_cameras = seen.sum(axis=0).astype(float)
         error = np.where(n_cameras > 0, np.where(seen, per_view, 0).sum(axis=0) / np.maximum(n_cameras, 1), np.nan)
-    if "n_cameras" in pose:
-        n_cameras = pose["n_cameras"].transpose("time", "keypoint").values.astype(float)
-    if "confidence" in pose:
-        score = pose["confidence"].transpose("time", "keypoint").values.astype(float)
-    if "error" in pose:
-        error = pose["error"].transpose("time", "keypoint").values
-    if "score" in pose:
-        score = pose["score"].transpose("time", "keypoint").values
-    return {"error": error, "ncams": n_cameras, "score": score}
+    extras = {"error": error, "ncams": n_cameras, "score": score}
+    held = (("ncams", "n_cameras"), ("score", "confidence"), ("error", "error"), ("score", "score"))
+    for column, variable in held:
+        if variable in pose:
+            extras[column] = pose[variable].transpose("time", "keypoint").values.astype(float)
+    return extras
 
 
 def _plain_columns(pose: xr.Dataset) -> dict[str, NDArray]:

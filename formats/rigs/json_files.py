@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, camera_name, numbers, rotation_matrix
+from .records import RigRecord, camera_name, camera_of_fields, numbers
 
 
 def read_json(path: Path) -> RigRecord:
@@ -30,46 +30,15 @@ def read_json(path: Path) -> RigRecord:
     cameras = content.get("cameras") if isinstance(content, dict) else None
     if not isinstance(cameras, list) or not cameras or not all(isinstance(camera, dict) for camera in cameras):
         raise FormatError(f"{path} holds no list of 'cameras', as this library or an AcinoSet scene has it")
-    try:
-        if "camera_resolution" in content:
-            return _acinoset(path, content)
-        parsed = tuple(_plain(path, camera) for camera in cameras)
-    except KeyError as error:
-        raise FormatError(f"{path}: a camera lacks the field {error}") from error
+    if "camera_resolution" in content:
+        named = [(f"cam{i}", content | camera) for i, camera in enumerate(cameras, start=1)]
+        keys = ("camera_resolution", "k", "d", "r", "t")
+        return RigRecord(tuple(camera_of_fields(path, *camera, keys, "fisheye") for camera in named), "m")
+    keys = ("size", "K", "distortion", "R", "t")
+    named = [(camera_name(camera.get("name"), path), camera) for camera in cameras]
+    parsed = tuple(camera_of_fields(path, name, c, keys, str(c.get("model", "pinhole"))) for name, c in named)
     up = numbers(content["up"], (3,), f"{path}: up") if content.get("up") is not None else None
     return RigRecord(parsed, content.get("unit"), up)
-
-
-def _plain(path: Path, camera: dict) -> CameraRecord:
-    name = camera_name(camera["name"], path)
-    where = f"{path}: camera '{name}'"
-    size = numbers(camera["size"], (2,), f"{where}: size")
-    return CameraRecord(
-        name=name,
-        size=(round(size[0]), round(size[1])),
-        K=numbers(camera["K"], (3, 3), f"{where}: K"),
-        distortion=numbers(camera["distortion"], None, f"{where}: distortion"),
-        R=rotation_matrix(camera["R"], f"{where}: R"),
-        t=numbers(camera["t"], (3,), f"{where}: t"),
-        model=str(camera.get("model", "pinhole")),
-    )
-
-
-def _acinoset(path: Path, scene: dict) -> RigRecord:
-    size = numbers(scene["camera_resolution"], (2,), f"{path}: camera_resolution")
-    cameras = tuple(
-        CameraRecord(
-            name=f"cam{i}",
-            size=(round(size[0]), round(size[1])),
-            K=numbers(camera["k"], (3, 3), f"{path}: cam{i}: k"),
-            distortion=numbers(camera["d"], (4,), f"{path}: cam{i}: d"),
-            R=rotation_matrix(camera["r"], f"{path}: cam{i}: r"),
-            t=numbers(camera["t"], (3,), f"{path}: cam{i}: t"),
-            model="fisheye",
-        )
-        for i, camera in enumerate(scene["cameras"], start=1)
-    )
-    return RigRecord(cameras, "m")
 
 
 def write_json(record: RigRecord, path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, numbers, rotation_matrix, rotation_vector
+from .records import CameraRecord, RigRecord, camera_of_fields, numbers, rotation_vector
 
 
 def read_opencv(path: Path) -> RigRecord:
@@ -87,21 +87,9 @@ def _named(path: Path, nodes: dict, name: str) -> CameraRecord:
 
 
 def _camera(path: Path, nodes: dict, name: str, keys: tuple[str | None, ...]) -> CameraRecord:
-    lacking = [key for key in keys if key is not None and nodes.get(key) is None]
-    if lacking:
-        raise FormatError(f"{path}: camera '{name}' lacks {', '.join(lacking)}")
-    K, distortion, R, t = (None if key is None else nodes[key] for key in keys)
-    width = nodes.get(f"W_{name}", nodes.get("image_width"))
-    height = nodes.get(f"H_{name}", nodes.get("image_height"))
-    return CameraRecord(
-        name=name,
-        size=None if width is None or height is None else (round(width), round(height)),
-        K=numbers(K, (3, 3), f"{path}: camera '{name}': matrix"),
-        distortion=numbers(distortion, None, f"{path}: camera '{name}': distortion"),
-        R=np.eye(3) if R is None else rotation_matrix(R, f"{path}: camera '{name}': rotation"),
-        t=np.zeros(3) if t is None else numbers(t, (3,), f"{path}: camera '{name}': translation"),
-        model=str(nodes.get(f"model_{name}", "fisheye" if nodes.get("fisheye_model") else "pinhole")),
-    )
+    sides = [nodes.get(f"W_{name}", nodes.get("image_width")), nodes.get(f"H_{name}", nodes.get("image_height"))]
+    model = str(nodes.get(f"model_{name}", "fisheye" if nodes.get("fisheye_model") else "pinhole"))
+    return camera_of_fields(path, name, nodes | {"size": sides}, (None if None in sides else "size", *keys), model)
 
 
 def write_opencv(record: RigRecord, path: Path) -> None:

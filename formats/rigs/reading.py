@@ -15,16 +15,18 @@ from .qualisys import read_qualisys
 from .records import RigRecord, Sizes, with_names, with_sizes
 from .toml_files import read_toml, write_toml
 
-_WRITERS = {
-    ".toml": write_toml,
-    ".json": write_json,
-    ".yaml": write_opencv,
-    ".yml": write_opencv,
-    ".xml": write_opencv,
-    ".mat": write_label3d,
-    ".csv": write_dlt,
-    ".txt": write_dlt,
+# {suffix: reader and writer}; .xml and .txt may hold Qualisys's XML instead
+_TOOLS = {
+    ".toml": (read_toml, write_toml),
+    ".json": (read_json, write_json),
+    ".yaml": (read_opencv, write_opencv),
+    ".yml": (read_opencv, write_opencv),
+    ".xml": (read_opencv, write_opencv),
+    ".mat": (read_label3d, write_label3d),
+    ".csv": (read_dlt, write_dlt),
+    ".txt": (read_dlt, write_dlt),
 }
+_IN_FOLDERS = (".yaml", ".yml", ".xml", ".mat")  # suffixes of files of one camera each
 
 
 def read_rig_record(
@@ -54,39 +56,36 @@ def read_rig_record(
         The file is missing, of an unknown kind, a pickle, or lacks something.
     """
     path = existing(path)
-    if path.is_dir():
-        record = with_names(_read_folder(path), names, str(path))
-        record = with_sizes(record, size, str(path))
-        return record if unit is None else record._replace(unit=unit)
     suffix = path.suffix.lower()
-    begins_as_xml = suffix in (".xml", ".txt") and path.read_bytes()[:1024].lstrip().startswith(b"<")
-    if suffix == ".toml":
-        record = read_toml(path)
-    elif suffix == ".json":
-        record = read_json(path)
-    elif begins_as_xml and b"<opencv_storage" not in path.read_bytes()[:1024]:
+    if path.is_dir():
+        record = _read_folder(path)
+    elif suffix in (".xml", ".txt") and _is_qualisys(path):
         record = read_qualisys(path)
-    elif suffix in (".yaml", ".yml", ".xml"):
-        record = read_opencv(path)
-    elif suffix == ".mat":
-        record = read_label3d(path)
     elif suffix in (".csv", ".txt"):
         record = read_dlt(path, size=size, names=names, origin=origin)
+    elif suffix in _TOOLS:
+        record = _TOOLS[suffix][0](path)
     else:
-        raise FormatError(f"{path} is no calibration file that can be read; known: {', '.join(_WRITERS)}, .qca.txt")
+        raise FormatError(f"{path} is no calibration file that can be read; known: {', '.join(_TOOLS)}, .qca.txt")
     record = with_sizes(with_names(record, names, str(path)), size, str(path))
     return record if unit is None else record._replace(unit=unit)
 
 
+def _is_qualisys(path: Path) -> bool:
+    """Whether a file begins as XML that OpenCV did not write."""
+    beginning = path.read_bytes()[:1024]
+    return beginning.lstrip().startswith(b"<") and b"<opencv_storage" not in beginning
+
+
 def _read_folder(folder: Path) -> RigRecord:
     """One camera per file, in natural (number-aware) order."""
-    files = [file for file in folder.iterdir() if file.suffix.lower() in (".yaml", ".yml", ".xml", ".mat")]
+    files = [file for file in folder.iterdir() if file.suffix.lower() in _IN_FOLDERS]
     files.sort(key=lambda file: natural_key(file.name))
     if not files:
         raise FormatError(f"{folder} holds no camera files; expected one .yaml, .yml, .xml or .mat per camera")
     cameras, units = [], set()
     for file in files:
-        record = read_label3d(file) if file.suffix.lower() == ".mat" else read_opencv(file)
+        record = _TOOLS[file.suffix.lower()][0](file)
         if len(record.cameras) != 1:
             raise FormatError(f"{file} holds {len(record.cameras)} cameras; a folder has one camera per file")
         cameras.append(record.cameras[0]._replace(name=file.stem))
@@ -103,8 +102,7 @@ def write_rig_record(record: RigRecord, path: str | os.PathLike) -> Path:
         The suffix is unknown, or the format cannot hold what the record says.
     """
     path = Path(path)
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise FormatError(f"cameras cannot be written as '{path.suffix}' ({path}); known: {', '.join(_WRITERS)}")
-    writer(record, path)
+    if path.suffix.lower() not in _TOOLS:
+        raise FormatError(f"cameras cannot be written as '{path.suffix}' ({path}); known: {', '.join(_TOOLS)}")
+    _TOOLS[path.suffix.lower()][1](record, path)
     return path

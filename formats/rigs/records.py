@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,39 @@ def numbers(values, shape: tuple[int, ...] | None, what: str) -> Array:
     if array.size != int(np.prod(shape)) or [n for n in array.shape if n > 1] != [n for n in shape if n > 1]:
         raise FormatError(f"{what} has shape {array.shape}, expected {shape}")
     return array.reshape(shape)
+
+
+def camera_of_fields(
+    path: object, name: str, fields: Mapping[str, Any], keys: Sequence[str | None], model: str = "pinhole"
+) -> CameraRecord:
+    """A camera from a table of a file; `keys` name its size, K, distortion, R and t there.
+
+    A key of None: the size is unknown, the camera at the origin.
+
+    Raises
+    ------
+    FormatError
+        A field is absent, holds no numbers, or has the wrong shape.
+    """
+    where = f"{path}: camera '{name}'"
+    lacking = [key for key in keys if key is not None and fields.get(key) is None]
+    if lacking:
+        raise FormatError(f"{where} lacks {', '.join(lacking)}; calibrate it, or remove its table from the file")
+
+    def field(key: str | None, shape: tuple[int, ...] | None) -> Array:
+        return numbers(fields[str(key)], shape, f"{where}: {key}")
+
+    size, K, distortion, R, t = keys
+    width, height = (0, 0) if size is None else field(size, (2,))
+    return CameraRecord(
+        name=name,
+        size=None if size is None else (round(width), round(height)),
+        K=field(K, (3, 3)),
+        distortion=field(distortion, None),
+        R=np.eye(3) if R is None else rotation_matrix(fields[R], f"{where}: {R}"),
+        t=np.zeros(3) if t is None else field(t, (3,)),
+        model=model,
+    )
 
 
 def rotation_matrix(values, what: str) -> Array:

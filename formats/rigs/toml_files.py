@@ -10,7 +10,7 @@ import tomli_w
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, camera_name, numbers, rotation_matrix, rotation_vector
+from .records import CameraRecord, RigRecord, camera_name, camera_of_fields, numbers, rotation_vector
 
 
 def read_toml(path: Path) -> RigRecord:
@@ -46,26 +46,14 @@ def read_toml(path: Path) -> RigRecord:
 
 
 def _camera(path: Path, key: str, table: dict) -> CameraRecord:
-    name = camera_name(table.get("name", key), path)
-    where = f"{path}: camera '{name}'"
-    lacking = [field for field in ("size", "distortions", "rotation", "translation") if table.get(field) is None]
-    if lacking:
-        raise FormatError(f"{where} lacks {', '.join(lacking)}; calibrate it, or remove its table from the file")
-    R = rotation_matrix(table["rotation"], f"{where}: rotation")
+    keys = ("size", "matrix", "distortions", "rotation", "translation")
+    model = "fisheye" if table.get("fisheye") else "pinhole"
+    camera = camera_of_fields(path, camera_name(table.get("name", key), path), table, keys, model)
     if "rotation_matrix" in table:
         # the last bits that a rotation vector loses; a vector edited by hand wins
-        matrix = numbers(table["rotation_matrix"], (3, 3), f"{where}: rotation_matrix")
-        R = matrix if np.abs(matrix - R).max() < 1e-12 else R
-    size = numbers(table["size"], (2,), f"{where}: size")
-    return CameraRecord(
-        name=name,
-        size=(round(size[0]), round(size[1])),
-        K=numbers(table["matrix"], (3, 3), f"{where}: matrix"),
-        distortion=numbers(table["distortions"], None, f"{where}: distortions"),
-        R=R,
-        t=numbers(table["translation"], (3,), f"{where}: translation"),
-        model="fisheye" if table.get("fisheye") else "pinhole",
-    )
+        matrix = numbers(table["rotation_matrix"], (3, 3), f"{path}: camera '{camera.name}': rotation_matrix")
+        camera = camera._replace(R=matrix) if np.abs(matrix - camera.R).max() < 1e-12 else camera
+    return camera
 
 
 def write_toml(record: RigRecord, path: Path) -> None:

@@ -59,10 +59,10 @@ def _number(text: str, source: str) -> int:
     return min(int(found[-1]), np.iinfo(np.int64).max)
 
 
-def rows_to_frames(values: Array, frames: NDArray[np.int64], missing: float = np.nan) -> Array:
-    """(n_rows, ...) -> (n_frames, ...): each row at its frame, absent frames filled with `missing`."""
+def rows_to_frames(values: Array, frames: NDArray[np.int64]) -> Array:
+    """(n_rows, ...) -> (n_frames, ...): each row at its frame, absent frames NaN."""
     if np.array_equal(frames, np.arange(len(frames))):
         return values
-    filled = np.full((int(frames.max()) + 1 if len(frames) else 0, *values.shape[1:]), missing)
+    filled = np.full((int(frames.max()) + 1 if len(frames) else 0, *values.shape[1:]), np.nan)
     filled[frames] = values
     return filled
