@@ -12,7 +12,7 @@ import xarray as xr
 
 from ...datasets import check_views, frame_times, read_dataset, views_dataset, with_provenance
 from ...datasets.netcdf import NETCDF_SUFFIXES
-from ...datasets.validators import DatasetError
+from ...datasets.validators import DatasetError, singular_dims
 from ...numerics.arrays import Array
 from ..files import FormatError, existing
 from ..tables.deeplabcut_csv import read_deeplabcut_csv
@@ -83,11 +83,9 @@ def read_views(
     tracks = _same_length(tracks, sources, pad)
     times = _times(tracks, fps, times)
     points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
-    confidence = None
-    if any(track.confidence is not None for track in tracks.values()):
-        confidence = np.stack([_confidence(track) for track in tracks.values()], axis=1)
+    confidence = np.stack([track.confidence for track in tracks.values()], axis=1)
     if individuals is None:
-        points_2d, confidence = points_2d[0], None if confidence is None else confidence[0]
+        points_2d, confidence = points_2d[0], confidence[0]
     views = views_dataset(
         points_2d,
         cameras=list(tracks),
@@ -148,9 +146,7 @@ def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
 
 def _netcdf_track(path: Path) -> Track:
     """One camera in netCDF: a views file with a single view, or a 2D poses file of `movement`."""
-    dataset = read_dataset(path)
-    names = {"keypoints": "keypoint", "individuals": "individual", "views": "view"}
-    dataset = dataset.rename({old: new for old, new in names.items() if old in dataset.dims})
+    dataset = singular_dims(read_dataset(path))
     if "position" not in dataset or not {"time", "keypoint", "space"} <= set(dataset["position"].dims):
         raise FormatError(
             f"{path} holds no 'position' over time, keypoint and space; it has {sorted(map(str, dataset.data_vars))}"
@@ -179,19 +175,13 @@ def _split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> di
     split = {}
     for camera, track in tracks.items():
         sharing = [other for other, file in files.items() if file == files[camera]]
-        own = [k for k, name in enumerate(track.keypoints) if name.endswith(f"_{camera}")]
+        own = {name: name.removesuffix(f"_{camera}") for name in track.keypoints if name.endswith(f"_{camera}")}
         if len(sharing) > 1 and not own:
             raise FormatError(
                 f"the cameras {sharing} are read from the same file {files[camera]}; give each its own file, or a table"
                 f" whose keypoints end with the camera's name (nose_{camera})"
             )
-        if len(sharing) > 1:
-            track = track._replace(
-                keypoints=tuple(track.keypoints[k].removesuffix(f"_{camera}") for k in own),
-                points_2d=track.points_2d[:, :, own],
-                confidence=None if track.confidence is None else track.confidence[:, :, own],
-            )
-        split[camera] = track
+        split[camera] = track.with_keypoints(own) if len(sharing) > 1 else track
     return split
 
 
@@ -214,11 +204,7 @@ def _same_keypoints(tracks: dict[str, Track], keypoints: Sequence[str] | None) -
             raise FormatError(
                 f"camera '{camera}' has the keypoints {surplus}, which camera '{first}' lacks; give keypoints=[...]"
             )
-        index = [track.keypoints.index(name) for name in wanted]
-        confidence = None if track.confidence is None else track.confidence[:, :, index]
-        ordered[camera] = track._replace(
-            keypoints=wanted, points_2d=track.points_2d[:, :, index], confidence=confidence
-        )
+        ordered[camera] = track.with_keypoints({name: name for name in wanted})
     return ordered
 
 
@@ -248,7 +234,7 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], pad: b
     for camera, track in tracks.items():
         after = longest - lengths[camera]
         points_2d = np.pad(track.points_2d, ((0, 0), (0, after), (0, 0), (0, 0)), constant_values=np.nan)
-        confidence = None if track.confidence is None else np.pad(track.confidence, ((0, 0), (0, after), (0, 0)))
+        confidence = np.pad(track.confidence, ((0, 0), (0, after), (0, 0)))
         padded[camera] = track._replace(points_2d=points_2d, confidence=confidence)
     return padded
 
@@ -268,9 +254,3 @@ def _times(tracks: dict[str, Track], fps: float | None, times: Array | None) -> 
     if held:
         return held[0]
     raise FormatError("the frame rate is not in these files and is never assumed: give fps=... (frames per second)")
-
-
-def _confidence(track: Track) -> Array:
-    if track.confidence is not None:
-        return track.confidence
-    return np.isfinite(track.points_2d[..., 0]).astype(float)

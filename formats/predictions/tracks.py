@@ -20,16 +20,25 @@ class Track(NamedTuple):
 
     keypoints : names
     points_2d : (n_individuals, n_frames, n_keypoints, 2), pixels, NaN where missing
-    confidence : (n_individuals, n_frames, n_keypoints), 0-1, 0 where the point is missing; None: the file has none
+    confidence : (n_individuals, n_frames, n_keypoints), 0-1; 0 where the point is missing, else 1 if the file has none
     individuals : names, or None where the file knows a single animal without a name
     times : (n_frames,) seconds, or None where the file does not say
     """
 
     keypoints: tuple[str, ...]
     points_2d: Array
-    confidence: Array | None
+    confidence: Array
     individuals: tuple[str, ...] | None = None
     times: Array | None = None
+
+    def with_keypoints(self, names: dict[str, str]) -> Track:
+        """The keypoints {name: new name} alone, in that order."""
+        index = [self.keypoints.index(name) for name in names]
+        return self._replace(
+            keypoints=tuple(names.values()),
+            points_2d=self.points_2d[:, :, index],
+            confidence=self.confidence[:, :, index],
+        )
 
 
 def make_track(
@@ -46,8 +55,10 @@ def make_track(
     """
     points_2d = np.array(points_2d, dtype=float)
     points_2d[~np.isfinite(points_2d).all(axis=-1)] = np.nan
-    if confidence is not None:
-        present = ~np.isnan(points_2d[..., 0])
+    present = ~np.isnan(points_2d[..., 0])
+    if confidence is None:
+        confidence = present.astype(float)
+    else:
         _check_confidence(confidence[present & ~np.isnan(confidence)], source)
         # a point without a score was placed by a person
         confidence = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0.0, 1.0)) * present
