@@ -25,7 +25,7 @@ _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the ass
 _EXTRAPOLATED = 0.03  # seconds that a speed is followed beyond the last point: then the animal may have turned
 _SPEED_MEMORY = 0.0144  # seconds over which a speed is averaged: a half every frame at 100 Hz
 _MAX_CELLS = 50_000_000  # frames times joint permutations up to which the search is exact (half a gigabyte)
-_CHUNK = 2000  # frames whose epipolar distances are held at once
+_CHUNK = 2000  # frames whose epipolar distances are held at once: bounds memory alone
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,8 @@ from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array
 from ..video.reading import Image, VideoError, read_frames_at, read_picture
 
+_PER_PICTURE = ("pictures", "cameras", "groups", "instants")  # fields of `Labels` with one entry per picture
+
 
 class LabelError(ValueError):
     """Labels that cannot be used; the message names the file, the value and the remedy."""
@@ -101,7 +103,7 @@ class Labels:
                 f"labels hold points of shape {points.shape} for {len(self.pictures)} pictures and "
                 f"{len(self.keypoints)} keypoints"
             )
-        for what in ("cameras", "groups", "instants"):
+        for what in _PER_PICTURE:
             if len(getattr(self, what)) != len(self.pictures):
                 raise LabelError(f"labels name {len(getattr(self, what))} {what} for {len(self.pictures)} pictures")
         repeated = repeated_names(self.keypoints)
@@ -147,17 +149,8 @@ class Labels:
         wanted = np.asarray(list(indices))
         positions = np.arange(len(self))[wanted if len(wanted) else np.array([], dtype=int)]
 
-        def pick(values: Sequence) -> tuple:
-            return tuple(values[i] for i in positions)
-
-        return replace(
-            self,
-            pictures=pick(self.pictures),
-            points_2d=self.points_2d[positions],
-            cameras=pick(self.cameras),
-            groups=pick(self.groups),
-            instants=pick(self.instants),
-        )
+        chosen = {name: tuple(getattr(self, name)[i] for i in positions) for name in _PER_PICTURE}
+        return replace(self, points_2d=self.points_2d[positions], **chosen)
 
     def select_keypoints(self, keypoints: Sequence[str]) -> Labels:
         """The same pictures with these keypoints, in this order.
@@ -243,10 +236,6 @@ def join_labels(parts: Sequence[Labels]) -> Labels:
     symmetries = tuple(dict.fromkeys(pair for part in parts for pair in part.symmetries or ()))
     parts = [part.select_keypoints(keypoints) for part in parts]
 
-    def chain(name: str) -> tuple:
-        return tuple(value for part in parts for value in getattr(part, name))
-
+    chained = {name: tuple(value for part in parts for value in getattr(part, name)) for name in _PER_PICTURE}
     points = np.concatenate([part.points_2d for part in parts])
-    return Labels(
-        chain("pictures"), points, keypoints, chain("cameras"), chain("groups"), chain("instants"), symmetries
-    )
+    return Labels(points_2d=points, keypoints=keypoints, symmetries=symmetries, **chained)

@@ -17,7 +17,7 @@ import numpy as np
 Image = np.ndarray  # (height, width, 3) uint8, RGB
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
-_MAX_FAILURES = 100  # frames in a row; the rest of such a file is lost
+_MAX_FAILURES = 100  # frames in a row that cannot be decoded: the rest of such a file is lost
 
 
 class VideoError(ValueError):

@@ -20,7 +20,7 @@ from .input_checks import check_observations, from_views, matching_rig
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 _SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise
-_ENOUGH = 30  # points below which nothing is said about a camera or keypoint
+_ENOUGH = 30  # points below which nothing is said about a camera or keypoint: a median of fewer is off by 15 % and more
 _WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) beyond which it disagrees
 _BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
 _MOSTLY_MISSING = 0.5  # share of the frames with a point below which a keypoint is named

@@ -18,23 +18,21 @@ from . import _kernels_bundle
 
 ROTATION_SIGMA = 0.005  # radians, and share of the distance: beyond that a camera counts as moved
 FOCAL_SIGMA = 0.005  # of the focal length: what temperature and focus change
-_LOSS = 2.5  # standard deviations at which the Cauchy loss bends
+_LOSS = 2.5  # standard deviations at which the Cauchy loss bends: 95 % as efficient as least squares on Gaussian noise
 _SCALES_REST = 0.98  # scales that shrink by less than a fiftieth count as at rest
 _TOLERANCE = 1e-6  # relative gain of the cost: a thousandth of a standard deviation for a thousand unknowns
-_MIN_VIEWS = 30  # residuals that the median of a camera needs
-_UNKNOWNS = 6  # of a pose
+_MIN_VIEWS = 30  # residuals of a camera: their median is then known to some 15 %
+_UNKNOWNS = 6  # of a pose: rotation and translation
 
 
 @dataclass(frozen=True, eq=False)
 class BundleResult:
-    """Cameras after the fit, their noise sigma (n_cameras,) px, weights (n_cameras, n), and whether it converged."""
+    """Cameras after the fit, their noise sigma (n_cameras,) px, and whether it converged."""
 
     rig: CameraRig
     points_3d: Array
     sigma: Array
-    weights: Array
     converged: bool
-    n_iterations: int
 
 
 @dataclass
@@ -106,12 +104,10 @@ def adjust(
         return Linearised(_cost(problem, state), step, comparable=bool(np.all(sigma > _SCALES_REST * before)))
 
     first = state, _scales(_residuals(points_2d, state, rig), start)
-    (state, sigma), converged, n_iterations = minimise_with_damping(
+    (state, sigma), converged, _ = minimise_with_damping(
         first, linearise, max_iterations=max_iterations, tolerance=_TOLERANCE
     )
-    residuals = _residuals(points_2d, state, rig)
-    weights = _weights(residuals, sigma)
-    return BundleResult(_rig_of(state, rig), state.points_3d, sigma, weights, converged, n_iterations)
+    return BundleResult(_rig_of(state, rig), state.points_3d, sigma, converged)
 
 
 def _rig_of(state: _State, rig: CameraRig) -> CameraRig:

@@ -13,8 +13,8 @@ from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
 _WINDOWS = 40  # at most: a recording is cut in so many, whatever its frame rate
 _MIN_VALUES = 12  # of a pair of cameras in a window: the median of fewer is too noisy
 _LEAST_JUMP = np.log(1.5)  # of the error: motion blur and light change it by less
-_LEAST_SCORE = 6.0  # standard deviations of the windows' errors
-_LEAST_PIXELS = 1.0  # below, the other cameras' noise hides a movement
+_LEAST_SCORE = 6.0  # standard deviations of the windows' errors: of many splits the largest counts
+_LEAST_PIXELS = 1.0  # pixels; below, the other cameras' noise hides a movement
 
 
 def find_camera_motion(distances: Array, n_cameras: int, *, known: tuple[int, ...] = ()) -> tuple[int, int] | None:

@@ -19,10 +19,10 @@ from ..points.input_checks import check_observations, from_views
 
 _LEAST_CONFIDENCE = 0.1  # of a detector that has not seen the keypoint
 _LEAST_RANGE, _RANGE_SECONDS = 5, 0.1  # frames, and seconds where the frame rate is known: offsets that are tried
-_MIN_POINTS = 60  # residuals of a pair of cameras that an offset is estimated from
+_MIN_POINTS = 60  # residuals of a pair of cameras: their root mean square is then known to some 10 %
 _BLOCKS = (40, 20, 10, 5)  # numbers of blocks a recording is cut into: the longest outlast the errors' correlation
-_GATE = 6.0  # times the median residual: outliers
-_SEARCH = 6  # whole frames that a root is followed
+_GATE = 6.0  # times the median residual, four standard deviations of Gaussian noise: beyond are outliers
+_SEARCH = 6  # steps, of at most two frames each, that a root is followed: further off the costs have found it
 _STRONG = 5.0  # standard deviations by which motion must exceed the effect of noise alone
 _LEAST_GAIN = 1.01  # ratio of disagreements below which all cameras are taken as synchronous to the frame
 

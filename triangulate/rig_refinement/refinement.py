@@ -24,7 +24,7 @@ from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
 from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
 
-_SYNC_ROUNDS = 5  # of frame offsets and camera poses in turn
+_SYNC_ROUNDS = 5  # of frame offsets and camera poses in turn, at most: they end where no offset changes by 0.02 frames
 _FAR = 0.03  # of the image's width: more than half of the cameras do not move so far by accident
 _CORRELATED = 1.5  # design effect beyond which errors are repeated enough to weaken the points against the prior
 _WORTHWHILE = 0.98  # below this share of its epipolar error at least one camera gained from the refinement

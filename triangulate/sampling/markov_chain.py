@@ -20,7 +20,7 @@ from . import _kernels_sampler
 from .target_density import Place, Target, couple
 
 _KEEP = (-0.3, -0.3, 0.7)  # of successive sweeps; a large one goes on where the Gaussian fits badly
-_VARIANCE = 0.3  # of a block's log weight: acceptance about 0.7
+_VARIANCE = 0.3  # of a block's log weight: acceptance about 0.7; speed alone
 _LONGEST, _SHORTEST = 250, 16  # frames of a block: bounds of the length that the variance asks for; speed alone
 
 

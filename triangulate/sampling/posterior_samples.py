@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -26,8 +26,8 @@ from ..smoothing.overlapping_windows import Window, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
 from .target_density import Poses, Target
 
-_PILOTS = 12  # draws of the Gaussian, from which the variance of its weights is estimated
-_WARMUP = 0.2  # of the draws that are kept
+_PILOTS = 12  # draws of the Gaussian: the variance of its weights is then known to some 40 %; speed alone
+_WARMUP = 0.2  # of the draws that are kept, made before and dropped: chains begin near the mode
 _R_HAT, _EFFECTIVE = 1.01, 400.0  # limits of Vehtari et al. (2021)
 
 
@@ -241,11 +241,9 @@ def sample_poses(
     Notes
     -----
     Pixel noise, process variances, bone lengths and their spreads stay at their evidence values, views that
-    `infer_poses`
-    overrides are left out, and all chains begin near its mode: an alternative mode, as of a keypoint seen by one
-    camera, may
-    not be visited. Memory grows with the draws, 24 bytes each per frame and keypoint, and by about 0.3 MB per frame
-    of 20 keypoints.
+    `infer_poses` overrides are left out, and all chains begin near its mode: an alternative mode, as of a keypoint seen
+    by one camera, may not be visited. Memory grows with the draws, 24 bytes each per frame and keypoint, and by about
+    0.3 MB per frame of 20 keypoints.
 
     Examples
     --------
@@ -273,40 +271,27 @@ def sample_poses(
     learned, prior = learn_poses(problem, prior, n_states)
     window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
-    overridden = np.zeros((problem.n_frames, problem.n_keypoints), bool)
-    inlier = np.full(problem.points_2d.shape[:3], np.nan)
     samples = np.full((*shape, problem.n_keypoints, 3), np.nan)
-    if not known.any():
-        unknown = np.full(samples.shape[2:], np.nan)
-        drawn = Draws(samples, np.zeros(shape, np.int64), np.full(shape, np.nan), inlier, unknown[:, 0, 0])
-        return _samples(drawn, unknown, unknown, learned.integrated_autocorrelation_time, overridden, prior)
-    target, overridden[:, known] = open_target(window, prior, rig.up)
-    drawn = draw_chains(target, n_samples, n_chains, seed, progress)
+    states, headings, accepted = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(problem.n_frames, np.nan)
+    inlier = np.full(problem.points_2d.shape[:3], np.nan)
+    overridden = np.zeros((problem.n_frames, problem.n_keypoints), bool)
     r_hat, effective = (np.full(samples.shape[2:], np.nan) for _ in range(2))
-    r_hat[:, known], effective[:, known] = rank_normalised(drawn.points_3d)
-    samples[:, :, :, known] = drawn.points_3d + target.observations.centre
-    inlier[:, :, known] = drawn.inlier
-    drawn = replace(drawn, points_3d=samples, inlier=inlier)
-    return _samples(drawn, r_hat, effective, learned.integrated_autocorrelation_time, overridden, prior)
-
-
-def _samples(
-    drawn: Draws,
-    r_hat: Array,
-    effective: Array,
-    autocorrelation_time: Array,
-    overridden: NDArray[np.bool_],
-    prior: PosePrior,
-) -> PoseSamples:
+    if known.any():
+        target, overridden[:, known] = open_target(window, prior, rig.up)
+        drawn = draw_chains(target, n_samples, n_chains, seed, progress)
+        r_hat[:, known], effective[:, known] = rank_normalised(drawn.points_3d)
+        samples[:, :, :, known] = drawn.points_3d + target.observations.centre
+        inlier[:, :, known] = drawn.inlier
+        states, headings, accepted = drawn.states, drawn.headings, drawn.accepted
     return PoseSamples(
-        samples=drawn.points_3d,
-        states=drawn.states,
-        headings=drawn.headings,
-        inlier_probability=drawn.inlier,
+        samples=samples,
+        states=states,
+        headings=headings,
+        inlier_probability=inlier,
         effective_sample_size=effective,
         r_hat=r_hat,
-        acceptance=drawn.accepted,
-        integrated_autocorrelation_time=autocorrelation_time,
+        acceptance=accepted,
+        integrated_autocorrelation_time=learned.integrated_autocorrelation_time,
         overridden=overridden,
         prior=prior,
     )

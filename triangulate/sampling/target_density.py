@@ -30,7 +30,7 @@ from ..smoothing.joint_mode import DirectionModel, JointSystem
 from ..smoothing.observations import Linearised, Observations, linearise
 from . import _kernels_sampler
 
-_NEAR = 21  # frames over which the spread of bones is averaged; speed alone
+_NEAR = 21  # frames over which the spread of bones is averaged: of the coordinates, so speed alone
 _ONE_STATE = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
 
 
