@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 _FAR = 1e30  # millimetres: no hit
-_BLEND = 14.0  # world units over which parts grow together
+_BLEND = 14.0  # mm over which parts grow together: about the radius of a lower leg, so that joints show no crease
 
 
 class Rays(NamedTuple):

@@ -31,7 +31,7 @@ COLLAR: Colour = (40, 36, 176)  # red, which no other part has: it marks the nec
 ORANGE: Colour = (30, 120, 228)  # bracelets and paw of the left hind leg
 ROSE: Colour = (128, 112, 206)  # paw of the right hind leg
 CHESTNUT: Colour = (34, 54, 122)  # right legs
-N_TAIL = 5  # round cones of the tail
+N_TAIL = 5  # round cones of the tail, 46 mm each: enough for a bend without corners
 # of each leg, the colours of its bracelets and of its paw
 _MARKS = {
     ("left", "fore"): (BROWN, DARK), ("left", "hind"): (ORANGE, ORANGE),

@@ -46,10 +46,10 @@ from .scene import (
 
 FPS = 100.0  # hertz, as high-speed recordings of running animals
 BOARD_FPS = 10.0  # hertz: a board is moved slowly
-EXPOSURE = 0.0024  # seconds
+EXPOSURE = 0.0024  # seconds, in which the animal runs 4 mm: a little motion blur
 LABEL_JITTER = 0.5  # pixels, standard deviation of a careful human
 _BOARD_SAMPLES = 8  # instants of an exposure at which the board is drawn: its edges blur as on a sensor
-N_FLOOR = 3  # first frames of the board videos, in which the board lies on the floor
+N_FLOOR = 3  # first frames of the board videos, in which the board lies on the floor: a middle one and its neighbours
 SCORER = "demo"
 # how far from the skin towards the camera a keypoint may lie before a human no longer marks it, mm: where it lies below
 # the skin, and a thin leg in front of it

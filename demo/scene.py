@@ -15,16 +15,16 @@ from .coat import Coat
 
 Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]  # (height, width, 3), BGR
-SIZE = (1280, 720)  # pixels of every camera
+SIZE = (1280, 720)  # pixels of every camera: the animal is some 300 long in them
 # unit vector towards the light, from above and aside: every camera sees lit and shaded sides
 LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
-NOISE = 1.8  # grey levels, standard deviation
+NOISE = 1.8  # grey levels of 255, standard deviation: seen on plain walls, weak against the coat
 # the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
 # both are centred, so that the middle of the exposure is what the picture shows
 MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
 # a triangle about the middle of a pixel, pixels: where rays are cast
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
-_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side
+_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side: 1.2 m hold the animal and its shadow
 # all round the animal and above it; no two lenses alike. Angles in degrees, lengths in mm, focal lengths in pixels
 _CAMERAS = {
     #        azimuth, distance, height (mm), aim (mm), focal, aspect, principal point, distortion

@@ -33,12 +33,13 @@ THEME = {
     "#1f77b4": "--series-1",  # matplotlib's own first colour
     "#000000": "--ink",
 }
-SERIES = tuple(THEME)[4:12]
+SERIES = tuple(THEME)[4:12]  # the eight colours of curves
 INK, MUTED, GRID = "#1d1c1a", "#66625b", "#d9d5cb"
 
 MANY_POINTS = 400  # of a cloud beyond which it becomes a picture: its markup would be larger
 WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
+# matplotlib's settings; sizes in points, small because figures stand side by side
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "muybridge",

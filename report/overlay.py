@@ -18,7 +18,7 @@ from .quality import quantile
 from .reprojection import instants_of
 
 # Videos are read from their start to the last wanted frame: a seek lands on another frame in many files.
-FIRST_FRAMES = 900
+FIRST_FRAMES = 900  # frames of each video at most
 PICTURE_WIDTH = 480  # pixels: four fit a screen side by side
 JPEG_QUALITY = 78  # of 100: no blocks are visible at this size
 

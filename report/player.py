@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..datasets import Array, Skeleton, pose_dataset
 
-POSITION_BYTES = 1_500_000  # of the page; more frames are thinned
-SPREAD_BYTES = 900_000  # of the page; more frames are thinned
+# bytes of the page; frames beyond are thinned, so that the page stays at a few MB
+POSITION_BYTES = 1_500_000
+SPREAD_BYTES = 900_000
 MISSING = -32768  # the smallest int16 stands for NaN
 FRUSTUM_DEPTH = 0.16  # of the drawn camera, in median distances of the cameras from their middle
 

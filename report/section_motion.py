@@ -15,7 +15,7 @@ from . import plots, quality
 from .figures import INK, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
 
-MAX_SPEEDS = 10  # keypoints in one figure
+MAX_SPEEDS = 10  # keypoints whose speed is drawn, so that the section stays short
 
 
 def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> Section | None:

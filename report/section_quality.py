@@ -13,7 +13,7 @@ from . import plots, quality
 from .figures import plot_figure
 from .markup import Markup, Section, bullets, definitions, element, frame_table, number, percent, section, table
 
-N_BINS = 240  # of time over the width of the figure
+N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen
 
 
 def quality_section(

@@ -30,7 +30,7 @@ from .player import player_scene, rig_scene
 from .reprojection import positions_at, reproject
 from .stick_figure_row import stick_figures
 
-_FEW_WARNINGS = 4  # shown at the top, the others below
+_FEW_WARNINGS = 4  # shown at the top, the others folded: the key figures stay in sight
 
 
 def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
