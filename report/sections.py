@@ -107,21 +107,11 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
         return None
     heading = "Skeleton in 3D" if pose is not None else "Cameras in 3D"
     scene = rig_scene(rig) if pose is None else player_scene(pose, skeleton, rig)
-    keys = Markup(
-        "Drag turns, wheel or pinch zooms, Shift and drag slides. On the picture: <kbd>Space</kbd> plays, "
-        "<kbd>←</kbd> <kbd>→</kbd> step (with <kbd>Shift</kbd> by ten), "
-        "<kbd>W</kbd> <kbd>A</kbd> <kbd>S</kbd> <kbd>D</kbd> turn, "
-        "<kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>N</kbd> names, <kbd>U</kbd> 95 % regions, <kbd>C</kbd> cameras, "
-        "<kbd>F</kbd> follow, <kbd>R</kbd> the animal, <kbd>V</kbd> the whole rig. "
-        "The scale and each square of the floor are as long as written, at the centre of the view."
-    )
-    notes = [element("details", element("summary", "Mouse, touch and keys"), element("p", keys, class_="note"))]
-    if remarks := _scene_notes(scene):
-        notes.append(element("p", " ".join(remarks), class_="note"))
-    player = Markup(read_asset("player.html"))
+    remarks = " ".join(_scene_notes(scene))
+    note = element("p", remarks, class_="note") if remarks else ""
     figures = stick_figures(pose, skeleton, rig.up) if pose is not None and rig is not None else None
-    parts = [player, *notes, embedded_json("scene", scene), *([figures] if figures else [])]
-    return section("skeleton", heading, *parts)
+    player = Markup(read_asset("player.html"))
+    return section("skeleton", heading, player, note, embedded_json("scene", scene), figures or "")
 
 
 def _scene_notes(scene: dict) -> list[str]:
@@ -155,19 +145,12 @@ def overlay_section(
     rows = overlay_figures(instants, views, videos, expected=expected, skeleton=skeleton)
     if not any(figures for _, figures in rows):
         return None
-    switch = Markup('<p><label><input id="overlay-switch" type="checkbox" checked> Show the points</label></p>')
-    key = Markup(
-        '<p class="note">Circles: detected in this camera. Lines and crosses: the reconstruction from all cameras, '
-        "projected back; a white line joins a detection to its reprojection. "
-        '<span class="key side-1"></span>left <span class="key side-2"></span>right '
-        '<span class="key side-0"></span>midline. Point at a circle for its name and error.</p>'
-    )
     blocks = []
     for place, (instant, figures) in enumerate(rows):
         heading = f"Frame {instant.frame}, {instant.time:.3f} s: {instant.reason}"
         grid, opened = element("div", *figures, class_="instant"), "open" if place == 0 else None
         blocks.append(element("details", element("summary", heading), grid, open=opened))
-    return section("images", "In the images", key, switch, element("div", *blocks, id="overlay"))
+    return section("images", "In the images", Markup(read_asset("overlay.html")), element("div", *blocks, id="overlay"))
 
 
 def provenance_section(**datasets: xr.Dataset | None) -> Section | None:
