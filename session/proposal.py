@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from .config import SessionError
 from .provenance import write_text
 
 _BOARD_WORDS = ("board", "calib", "charuco", "checker")
+# comments that explain the file, and the tables that do not depend on what a folder holds
+_TEMPLATE = Path(__file__).with_name("proposal.toml").read_text(encoding="utf-8")
 _POINT_SUFFIXES = (".h5", ".csv")
 
 
@@ -46,36 +49,9 @@ def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
         found = [p for p in points if name in _words(p) and p not in boards]
         if found and animal:
             entry["points"] = found[0].as_posix()
-    return {
-        "session": {"name": folder.resolve().name, "output": "results", "unit": "mm"},
-        "cameras": cameras,
-        "board": {
-            "type": "charuco",
-            "squares_x": 7,
-            "squares_y": 10,
-            "square_length": 25.0,
-            "marker_length": 18.75,
-            "dictionary": "4X4_1000",
-        },
-        "reconstruct": {"method": "smooth"},
-    }
-
-
-_HEADER = """\
-# Proposed by 'muybridge init' from the files found here. Correct the [board] (count the squares, measure one in the
-# unit of [session]), add the animal, then 'muybridge check' and 'muybridge run'. Paths are relative to this file.
-#
-# [skeleton]
-# keypoints = ["nose", "neck", "left_hip", "left_knee", "left_ankle"]
-# bones = [["nose", "neck"], ["left_hip", "left_knee"], ["left_knee", "left_ankle"]]
-#
-# [joints]
-# left_knee = ["left_hip", "left_knee", "left_ankle"]
-#
-# [train]                # only where no camera has a 'points' file
-# labels = "labels"      # a folder of frames labelled in DeepLabCut's CSV layout
-
-"""
+    tables = tomllib.loads(_TEMPLATE)
+    tables["session"]["name"], tables["cameras"] = folder.resolve().name, cameras
+    return tables
 
 
 def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
@@ -88,7 +64,7 @@ def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Pat
     path = Path(folder) / "session.toml"
     if path.exists() and not overwrite:
         raise SessionError(f"{path} already exists; edit it, or replace it with --overwrite")
-    write_text(path, _HEADER + tomli_w.dumps(propose_session(folder)))
+    write_text(path, _TEMPLATE.partition("\n[session]\n")[0] + "\n" + tomli_w.dumps(propose_session(folder)))
     return path
 
 
