@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 import matplotlib
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -34,41 +33,12 @@ THEME = {
     "#000000": "--ink",
 }
 SERIES = tuple(THEME)[4:12]  # the eight colours of curves
-INK, MUTED, GRID = "#1d1c1a", "#66625b", "#d9d5cb"
+INK = "#1d1c1a"
 
 MANY_POINTS = 400  # of a cloud beyond which it becomes a picture: its markup would be larger
 WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
-# matplotlib's settings; sizes in points, small because figures stand side by side
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "muybridge",
-    "font.size": 9.5,
-    "axes.prop_cycle": cycler(color=SERIES),
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "text.color": INK,
-    "lines.linewidth": 1.4,
-    "legend.frameon": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "savefig.dpi": 160,
-    "path.simplify": True,
-    "path.simplify_threshold": 0.2,
-}  # fmt: skip
+_STYLE = matplotlib.rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_default_template=False)
 
 
 def plot_figure(

@@ -236,7 +236,7 @@ def test_the_wheel_holds_the_data_files_and_no_tests(wheel_site):
         path.relative_to(ROOT).as_posix()
         for part in FLOORS
         for path in (ROOT / part).rglob("*")
-        if path.suffix in (".html", ".js", ".css", ".toml")
+        if path.suffix in (".html", ".js", ".css", ".toml", ".mplstyle")
     } | {"py.typed"}
     assert needed <= held
     assert not [name for name in held if name.startswith(("tests/", "examples/", "benchmarks/"))]
