@@ -35,6 +35,12 @@ def test_a_list_of_board_images_is_a_source(small_recording):
         ('unit = "mm"', "fps = inf", "fps is inf; it must be a positive number"),
         ('unit = "mm"', "output = 5", "output is 5; give a path"),
         ('["hip", "knee", "ankle"]\nbones', '"hip"\nbones', "keypoints is 'hip'; it must be a list of names"),
+        (
+            'bones = [["hip", "knee"], ["knee", "ankle"]]',
+            "bones = 3",
+            r"\[skeleton\] bones is 3; it must be a list of pairs",
+        ),
+        ('unit = "mm"', "up = [0, true, 1]", "it must be a direction of three numbers"),
         ('unit = "mm"', "fps = -30", "fps is -30; it must be a positive number"),
         ('"hip", "knee"], ["knee"', '"hip", "knee"], ["kne"', r"\[skeleton\] bones name keypoints that do not exist"),
         ("[cameras.left]", "[cameras.left", "no valid TOML"),
