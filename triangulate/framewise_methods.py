@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,18 +38,11 @@ def sampled(views: xr.Dataset) -> xr.Dataset:
     return check_views(views.isel(time=slice(None, None, step)))
 
 
-def _dlt(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict) -> dict:
-    return _linear(triangulate_dlt(points_2d, rig, confidence=confidence, **options), points_2d, confidence, rig, sigma)
-
-
-def _pairs(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict) -> dict:
-    return _linear(
-        triangulate_pairs(points_2d, rig, confidence=confidence, **options), points_2d, confidence, rig, sigma
-    )
-
-
-def _linear(points_3d: Array, points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array) -> dict:
+def _linear(
+    solve: Callable[..., Array], points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict
+) -> dict:
     """The variables of a method without outliers: every view counts, and the share that agrees is the confidence."""
+    points_3d = solve(points_2d, rig, confidence=confidence, **options)
     error = np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1)
     used = np.isfinite(points_2d).all(axis=-1) & (confidence > 0) & np.isfinite(points_3d).all(axis=-1)
     agree = used & (error < _CONFIDENT * sigma[:, None, None])
@@ -73,7 +67,12 @@ def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, o
     }
 
 
-METHODS: dict[str, Callable[..., dict]] = {"dlt": _dlt, "ransac": _ransac, "median": _ransac, "pairs": _pairs}
+METHODS: dict[str, Callable[..., dict]] = {
+    "dlt": partial(_linear, triangulate_dlt),
+    "ransac": _ransac,
+    "median": _ransac,
+    "pairs": partial(_linear, triangulate_pairs),
+}
 
 
 def framewise_pieces(

@@ -19,7 +19,7 @@ from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
 from .identity_sequences import exact_sequence, sequence_in_turns
 from .points.consensus import DEFAULT_THRESHOLD, estimate_sigma, triangulate_ransac
-from .points.input_checks import check_observations, from_views, matching_rig
+from .points.input_checks import check_fps, check_observations, from_views, matching_rig
 
 _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the associated tracks
 _EXTRAPOLATED = 0.03  # seconds that a speed is followed beyond the last point: then the animal may have turned
@@ -130,8 +130,7 @@ def match_individuals(
     tracks_2d = np.asarray(tracks_2d, dtype=float)
     if tracks_2d.ndim != 5:
         raise ValueError(f"tracks_2d has shape {tracks_2d.shape}; expected (tracks, cameras, frames, keypoints, 2)")
-    if fps is None or not (np.isfinite(fps) and fps > 0):
-        raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
+    fps = check_fps(fps)
     if not 0 < switch_probability < 1:
         raise ValueError(f"switch_probability must lie between 0 and 1, got {switch_probability}")
     confidence = None if confidence is None else np.moveaxis(np.asarray(confidence, dtype=float), 0, 1)

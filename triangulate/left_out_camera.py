@@ -137,18 +137,14 @@ def predict_left_out(
     part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])
 
     def method(name: str, own: Mapping[str, Any]) -> Method:
-        own = {**options, **own}
-        return lambda _, rest, __: _positions(reconstruct(part.sel(view=list(rest.names)), rest, method=name, **own))
+        own = {**options, **own, "method": name}
+        return lambda _, rest, __: reconstruct(part.sel(view=list(rest.names)), rest, **own)["position"].values
 
     if not isinstance(methods, Mapping):
         methods = {name: {} for name in ([methods] if isinstance(methods, str) else methods)}
     points_2d, confidence = view_arrays(part)
     made = {name: method(name, own) for name, own in methods.items()}
     return leave_one_camera_out(points_2d, rig, made, confidence=confidence)
-
-
-def _positions(pose: xr.Dataset) -> Array:
-    return np.asarray(pose["position"].values, dtype=float)
 
 
 def _errors_in(camera: int, points_2d: Array, rig: CameraRig, method: Method, confidence: Array | None) -> Array:

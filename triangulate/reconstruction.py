@@ -10,14 +10,14 @@ import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import Skeleton, check_views, fps_of, with_provenance
+from ..datasets import Skeleton, check_views, with_provenance
 from ..datasets.names import nearest
 from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
-from .points.input_checks import in_order, matching_rig
+from .points.input_checks import matching_rig
 from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
 from .smoothing.smoother import smooth
@@ -230,17 +230,9 @@ def rig_hash(rig: CameraRig) -> str:
 
 def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, options: dict) -> xr.Dataset:
     """A method with a model of time, skeleton or pose states."""
-    points_2d, confidence = view_arrays(views)
-    keypoints = [str(name) for name in views["keypoint"].values]
-    skeleton = None if skeleton is None else in_order(skeleton, keypoints)
-    shared: dict = {"fps": fps_of(views), "confidence": confidence}
-    if "covariance" in views:
-        shared["covariances_2d"] = np.asarray(views["covariance"].values, dtype=float)
-    if method == "smooth":
-        trajectory = smooth(points_2d, rig, skeleton=skeleton, **shared, **options)
-    else:
-        if skeleton is None:
-            raise ValueError("method 'gimbal' needs a skeleton; give skeleton=Skeleton(keypoints, bones)")
-        trajectory = infer_poses(points_2d, rig, skeleton=skeleton, prior=prior, **shared, **options)
-    times = np.asarray(views["time"].values, dtype=float)
-    return label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times)
+    if method == "gimbal" and skeleton is None:
+        raise ValueError("method 'gimbal' needs a skeleton; give skeleton=Skeleton(keypoints, bones)")
+    own = {"prior": prior} if method == "gimbal" else {}
+    trajectory = RECONSTRUCTION_METHODS[method](views, rig, skeleton=skeleton, **own, **options)
+    keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
+    return label_trajectory(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)

@@ -176,21 +176,37 @@ def _quoted(name: str) -> str:
 def _anipose_columns(pose: xr.Dataset) -> dict[str, NDArray]:
     """Column name -> (n_frames,) values, in anipose's order."""
     n_frames, first = pose.sizes["time"], _first_frame(pose)
-    columns: dict[str, NDArray] = {}
-    position = pose["position"].transpose("time", "keypoint", "space").values
-    extras = _extras(pose)
-    for k, keypoint in enumerate(map(str, pose["keypoint"].values)):
-        for a, axis in enumerate(AXES):
-            columns[f"{keypoint}_{axis}"] = position[:, k, a]
-        for name, values in extras.items():
-            columns[f"{keypoint}_{name}"] = _as_integers(values[:, k]) if name == "ncams" else values[:, k]
+    columns = _point_columns(pose, _extras(pose))
     transform = np.asarray(pose.attrs.get("anipose_transform", np.r_[np.eye(3).ravel(), np.zeros(3)]), float)
-    for name, value in zip(TRANSFORM, transform, strict=True):
-        columns[name] = np.full(n_frames, value)
+    columns |= {name: np.full(n_frames, value) for name, value in zip(TRANSFORM, transform, strict=True)}
     columns["fnum"] = np.arange(first, first + n_frames)
-    if not _is_anipose(pose):
-        columns["time"] = np.asarray(pose["time"].values, float)
+    return columns if _is_anipose(pose) else columns | _time_column(pose)
+
+
+def _plain_columns(pose: xr.Dataset) -> dict[str, NDArray]:
+    """Column name -> (n_frames,) values: time, coordinates and confidence."""
+    extras = {"confidence": _table_of(pose, "confidence")} if "confidence" in pose else {}
+    return _time_column(pose) | _point_columns(pose, extras)
+
+
+def _time_column(pose: xr.Dataset) -> dict[str, NDArray]:
+    return {"time": np.asarray(pose["time"].values, float)}
+
+
+def _point_columns(pose: xr.Dataset, extras: dict[str, Array]) -> dict[str, NDArray]:
+    """NAME_x, NAME_y, NAME_z and the extras (n_frames, n_keypoints) of every keypoint."""
+    position = pose["position"].transpose("time", "keypoint", "space").values
+    columns: dict[str, NDArray] = {}
+    for k, keypoint in enumerate(map(str, pose["keypoint"].values)):
+        columns |= {f"{keypoint}_{axis}": position[:, k, a] for a, axis in enumerate(AXES)}
+        columns |= {f"{keypoint}_{name}": values[:, k] for name, values in extras.items()}
+        if "ncams" in extras:
+            columns[f"{keypoint}_ncams"] = _as_integers(extras["ncams"][:, k])
     return columns
+
+
+def _table_of(pose: xr.Dataset, variable: str) -> Array:
+    return pose[variable].transpose("time", "keypoint").values.astype(float)
 
 
 def _as_integers(values: Array) -> NDArray:
@@ -223,17 +239,5 @@ def _extras(pose: xr.Dataset) -> dict[str, Array]:
     held = (("ncams", "n_cameras"), ("score", "confidence"), ("error", "error"), ("score", "score"))
     for column, variable in held:
         if variable in pose:
-            extras[column] = pose[variable].transpose("time", "keypoint").values.astype(float)
+            extras[column] = _table_of(pose, variable)
     return extras
-
-
-def _plain_columns(pose: xr.Dataset) -> dict[str, NDArray]:
-    """Column name -> (n_frames,) values: time, coordinates and confidence."""
-    columns: dict[str, NDArray] = {"time": np.asarray(pose["time"].values, float)}
-    for keypoint in map(str, pose["keypoint"].values):
-        point = pose.sel(keypoint=keypoint)
-        for axis in AXES:
-            columns[f"{keypoint}_{axis}"] = point["position"].sel(space=axis).values
-        if "confidence" in pose:
-            columns[f"{keypoint}_confidence"] = point["confidence"].values.astype(float)
-    return columns

@@ -99,6 +99,13 @@ def in_order(skeleton: Skeleton, keypoints: Sequence[str]) -> Skeleton:
     return replace(skeleton, keypoints=tuple(keypoints))
 
 
+def check_fps(fps: float | None) -> float:
+    """The frame rate; ValueError where it is no positive number."""
+    if fps is None or not (np.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
+    return float(fps)
+
+
 def check_points_2d(points_2d: Array, rig: CameraRig, fewest_views: int = 2) -> Array:
     """(n_cameras, ..., 2) as contiguous float64, after its shape and values were checked.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ..points.input_checks import check_observations, from_views, in_order
+from ..points.input_checks import check_fps, check_observations, from_views, in_order
 from .difference_prior import ORDERS
 from .observations import relative_noise
 from .overlapping_windows import Problem, learn, solve_window, solve_windows
@@ -123,8 +123,7 @@ def check_problem(
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     if skeleton is not None and keypoints is not None:
         skeleton = in_order(skeleton, keypoints)
-    if fps is None or not (np.isfinite(fps) and fps > 0):
-        raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
+    fps = check_fps(fps)
     if order is not None and order not in ORDERS:
         raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None for the order of largest evidence")
     if skeleton is not None and len(skeleton.keypoints) != points_2d.shape[2]:
@@ -137,7 +136,7 @@ def check_problem(
             f"covariances_2d has shape {np.shape(covariances_2d)}; expected {(*points_2d.shape, 2)}, one per pixel"
         )
     scale = relative_noise(points_2d, covariances_2d)
-    return Problem(points_2d, rig, float(fps), confidence, skeleton, order, scale)
+    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale)
 
 
 def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:
