@@ -145,9 +145,7 @@ def reconstruct(
         whole = check_views(views)
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
-        if window is not None:
-            options = {**options, "window": window}
-        pose = _modelled(whole, rig, method, skeleton, prior, options)
+        pose = _modelled(whole, rig, method, skeleton, prior, {**options, "window": window})
     return described(pose, rig, settings)
 
 

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-
 from ..files import FormatError, natural_key
 from ..predictions.sleap import is_sleap_analysis
+from ..tables.h5_arrays import check_hdf5
 from .coco import read_coco_labels
 from .deeplabcut import read_deeplabcut_labels
 from .labelled_frames import LabelError, Labels, join_labels
@@ -95,10 +94,10 @@ def _read_file(path: Path, images: Path | None, videos: Videos, camera: str | No
     suffix = path.suffix.lower()
     if suffix == ".json":
         return read_coco_labels(path, images, camera)
-    if suffix in _HDF5 and not h5py.is_hdf5(path):
-        raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
-    if suffix in _HDF5 and is_sleap_analysis(path):
-        return read_sleap_labels(path, videos, camera)
+    if suffix in _HDF5:
+        check_hdf5(path)
+        if is_sleap_analysis(path):
+            return read_sleap_labels(path, videos, camera)
     if suffix in (".csv", *_HDF5):
         return read_deeplabcut_labels(path, images, camera)
     raise FormatError(

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 import xarray as xr
 
@@ -17,6 +16,7 @@ from ...numerics.arrays import Array
 from ..files import FormatError, existing
 from ..tables.deeplabcut_csv import read_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
+from ..tables.h5_arrays import check_hdf5
 from ..tables.pandas_h5 import read_pandas_h5
 from .sleap import is_sleap_analysis, read_sleap
 from .tracks import Track, make_track, table_to_track
@@ -113,8 +113,7 @@ def read_track(path: Source) -> Track:
     if suffix in NETCDF_SUFFIXES:
         return _netcdf_track(path)
     if suffix in (".h5", ".hdf5", ".hdf"):
-        if not h5py.is_hdf5(path):
-            raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
+        check_hdf5(path)
         try:
             return read_sleap(path) if is_sleap_analysis(path) else _table_track(read_pandas_h5(path), path)
         except OSError as error:

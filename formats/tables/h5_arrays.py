@@ -13,6 +13,12 @@ _LARGE = 1 << 30  # bytes; 20 keypoints with likelihood at 100 Hz reach this aft
 _COMPRESSION = 100  # no measured coordinates shrink more than this; a crafted file of zeros shrinks 1000 times
 
 
+def check_hdf5(path: os.PathLike) -> None:
+    """FormatError where a file with HDF5's suffix is none."""
+    if not h5py.is_hdf5(path):
+        raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
+
+
 def read_array(group: h5py.Group, name: str, source: str | os.PathLike) -> np.ndarray:
     """The values of one dataset of an HDF5 group.
 

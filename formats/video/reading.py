@@ -98,11 +98,10 @@ def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoIn
             raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
     finally:
         capture.release()
-    if not np.isfinite(fps) or fps <= 0:
-        if not rate_needed:
-            return VideoInfo(path, width, height, float("nan"), max(n_frames, 0))
+    has_rate = bool(np.isfinite(fps) and fps > 0)
+    if rate_needed and not has_rate:
         raise VideoError(f"the header of {path} gives no frame rate ({fps}); write the video again with one")
-    return VideoInfo(path, width, height, float(fps), max(n_frames, 0))
+    return VideoInfo(path, width, height, float(fps) if has_rate else float("nan"), max(n_frames, 0))
 
 
 def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None) -> Generator[Image | None]:

@@ -164,7 +164,7 @@ def _refine(
     offsets = FrameOffsets(rig.names, np.zeros(len(rig)), np.full(len(rig), np.nan), 1.0)
     if sync:
         offsets = frame_offsets(points_2d, rig, max_offset=max_offset)
-    synchronous = _synchronous(points_2d, offsets)
+    synchronous = shift_frames(points_2d, offsets)
     moved = _find_moved(synchronous, rig) if detect_motion else {}
     fit = _fit(synchronous, rig, moved, focal, n_points)
     if moved:
@@ -178,13 +178,9 @@ def _refine(
         before, offsets = offsets.to_apply(), frame_offsets(points_2d, fit.parts[0].rig, max_offset=max_offset)
         if np.abs(offsets.to_apply() - before).max() < 0.02:
             break
-        synchronous = _synchronous(points_2d, offsets)
+        synchronous = shift_frames(points_2d, offsets)
         fit = _fit(synchronous, rig, moved, focal, n_points)
     return _result(points_2d, synchronous, rig, fit, offsets, moved)
-
-
-def _synchronous(points_2d: Array, offsets: FrameOffsets) -> Array:
-    return shift_frames(points_2d, offsets)
 
 
 def _find_moved(points_2d: Array, rig: CameraRig) -> dict[int, int]:
