@@ -273,7 +273,9 @@ def add_animal(total, under, body, coat, light, rays, offset, nearest):
                 for c in range(3):
                     total[i, j, c] += under[i, j, c]
                 continue
-            view[:] = _direction(x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y, basis)
+            px, py = x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y
+            # one by one: a tuple into view[:] costs two seconds of compilation
+            view[0], view[1], view[2] = _direction(px, py, basis)
             t = depth[i, j]
             norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
             hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
