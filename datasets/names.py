@@ -53,11 +53,15 @@ def repeated_names(names: Iterable[str]) -> list[str]:
     return sorted(name for name, n in Counter(names).items() if n > 1)
 
 
-def named_options(error: type[Exception] = TypeError) -> Callable[[F], F]:
-    """Let a public function refuse an unknown keyword with the name that was meant, and with all that it has."""
+def named_options(error: type[Exception] = TypeError, also: Iterable[str] = ()) -> Callable[[F], F]:
+    """Let a public function refuse an unknown keyword with the name that was meant, and with all that it has.
+
+    also : names that the function takes by ``**options``
+    """
 
     def decorate(function: F) -> F:
-        known = list(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters.values()
+        known = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD] + list(also)
 
         @functools.wraps(function)
         def with_names(*arguments, **options):

@@ -2,12 +2,15 @@
 
 import doctest
 import inspect
+import shutil
 from importlib import import_module
 
 import matplotlib
 import numpy as np
 import pytest
 from numpydoc.validate import validate
+
+from tests.pose2d.animals import OPTIONS, write_recording
 
 # a part leaves this set when it is documented whole
 PENDING: set[str] = set()
@@ -80,8 +83,21 @@ def test_every_public_callable_has_an_example(part):
     assert not without
 
 
+@pytest.fixture(scope="session")
+def example_recording(tmp_path_factory):
+    """What the examples of pose2d read: labels/, left.mp4, right.mp4 and detector.safetensors of a drawn animal."""
+    from muybridge.pose2d import read_labels, train
+
+    folder = tmp_path_factory.mktemp("examples")
+    write_recording(folder)
+    train(read_labels(folder / "labels"), progress=False, **OPTIONS).save(folder / "detector.safetensors")
+    return folder
+
+
 @pytest.mark.parametrize("part", PARTS)
-def test_the_examples_run(part, tmp_path, monkeypatch):
+def test_the_examples_run(part, tmp_path, monkeypatch, request):
+    if part == "pose2d":
+        shutil.copytree(request.getfixturevalue("example_recording"), tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
     finder, failures = doctest.DocTestFinder(recurse=True), []

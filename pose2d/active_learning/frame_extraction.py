@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Array
+from ...datasets.names import named_options
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.video.reading import VideoError, probe_video, read_frames
 from ...numerics.clustering import k_means, squared_distances
@@ -20,6 +21,7 @@ THUMBNAIL = (24, 18)  # (width, height), pixels: posture shows, noise does not
 MAX_CANDIDATES = 600  # frames of a recording that are clustered: seconds of work
 
 
+@named_options()
 def extract_frames(
     videos: Recording | Sequence[Recording],
     n: int,
@@ -67,7 +69,9 @@ def extract_frames(
     Examples
     --------
     >>> videos = {"left": "left.mp4", "right": "right.mp4"}
-    >>> extract_frames(videos, 20, "labels", keypoints=["nose"])  # doctest: +SKIP
+    >>> folder = extract_frames(videos, 2, "to_label", keypoints=["nose", "tail"])
+    >>> sorted(file.name for file in folder.iterdir()), len(list(folder.rglob("*.png")))
+    (['config.yaml', 'labeled-data'], 4)
     """
     recordings = [videos] if isinstance(videos, Mapping) else list(videos)
     if method not in ("uniform", "kmeans"):

@@ -20,6 +20,7 @@ from ...formats.labels.labelled_frames import LabelError, Labels, Picture
 Scores = xr.DataArray | Array | Mapping[str, "xr.DataArray | Array"]
 
 
+@named_options()
 def suggest_frames(
     views: xr.Dataset,
     scores: Scores | None = None,
@@ -153,6 +154,7 @@ def _spread(badness: Array, features: Array, n: int, min_gap: int, pool: float) 
     return chosen
 
 
+@named_options()
 def export_suggestions(
     suggestions: pd.DataFrame,
     videos: Mapping[str, str | os.PathLike],
@@ -193,8 +195,11 @@ def export_suggestions(
 
     Examples
     --------
-    >>> suggestions = suggest_frames(views, n=20)  # doctest: +SKIP
-    >>> export_suggestions(suggestions, {"left": "left.mp4"}, "labels-next", views)  # doctest: +SKIP
+    >>> views = predict(load_detector("detector.safetensors"), {"left": "left.mp4"}, progress=False)
+    >>> suggestions = suggest_frames(views, n=2)
+    >>> folder = export_suggestions(suggestions, {"left": "left.mp4"}, "labels_next", views)
+    >>> read_labels(folder).cameras
+    ('left', 'left')
     """
     proposals = check_views(proposals)
     pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}

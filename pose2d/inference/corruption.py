@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
 from .animal_search import finder_of
@@ -27,6 +28,7 @@ _JPEG = (25, 18, 15, 10, 7)  # quality
 _RESOLUTION = (0.6, 0.5, 0.4, 0.3, 0.25)  # factor
 
 
+@named_options()
 def corrupt(image: Image, kind: str, severity: int, seed: int = 0) -> Image:
     """Degrade a picture as bad light, optics or compression would.
 
@@ -140,6 +142,7 @@ _KINDS: dict[str, Callable] = {
 KINDS = tuple(_KINDS)
 
 
+@named_options()
 def corruption_table(
     detector: Detector,
     labels: Labels,
@@ -180,8 +183,10 @@ def corruption_table(
 
     Examples
     --------
-    >>> detector, labels = load_detector("detector.safetensors"), read_labels("labels")  # doctest: +SKIP
-    >>> corruption_table(detector, labels, kinds=["noise"])  # doctest: +SKIP
+    >>> detector, labels = load_detector("detector.safetensors"), read_labels("labels")
+    >>> table = corruption_table(detector, labels, kinds=["noise"], severities=[1, 3])
+    >>> table["kind"].tolist(), table["severity"].tolist(), float(table["cost"][0])
+    (['clean', 'noise', 'noise'], [0, 1, 3], 1.0)
     """
     labels = matching_labels(detector, labels)
     finder = finder_of(detector)

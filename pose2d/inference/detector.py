@@ -57,9 +57,9 @@ class Detector:
 
     Examples
     --------
-    >>> detector = load_detector("detector.safetensors")  # doctest: +SKIP
-    >>> detector.keypoints  # doctest: +SKIP
-    ('nose', 'tail_base')
+    >>> detector = load_detector("detector.safetensors")
+    >>> detector.keypoints
+    ('nose', 'ear_left', 'ear_right', 'tail')
     """
 
     network: PoseNet

@@ -13,11 +13,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from ...datasets import Array, check_views, fps_of
+from ...datasets.names import named_options
 from ...formats.video.reading import Image, probe_video, read_frames
 from ...formats.video.writing import open_video_writer
 from .detector import Detector
 
 
+@named_options()
 def draw_pose(
     image: Image,
     points_2d: Array,
@@ -88,6 +90,7 @@ def _draw_ellipse(image: Image, centre: Array, covariance: Array, colour: Array)
     cv2.ellipse(image, middle, size, angle, 0, 360, colour.tolist(), 1, cv2.LINE_AA, 4)
 
 
+@named_options()
 def label_video(
     views: xr.Dataset,
     view: str,
@@ -131,7 +134,10 @@ def label_video(
 
     Examples
     --------
-    >>> label_video(views, "left", "left.mp4", "left_labelled.mp4")  # doctest: +SKIP
+    >>> detector = load_detector("detector.safetensors")
+    >>> views = predict(detector, {"left": "left.mp4"}, progress=False)
+    >>> label_video(views, "left", "left.mp4", "left_labelled.mp4", bones=[("nose", "tail")]).name
+    'left_labelled.mp4'
     """
     views = check_views(views).sel(view=view)
     names = [str(name) for name in views["keypoint"].values]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...datasets import Array
+from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import LabelError, Labels
 from .animal_search import Finder, finder_of
 from .detector import Detector
@@ -21,6 +22,7 @@ def locate(detector: Detector | Finder, labels: Labels) -> Found:
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
 
 
+@named_options()
 def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0) -> pd.DataFrame:
     """Errors of a detector on labelled frames.
 
@@ -47,9 +49,10 @@ def evaluate(detector: Detector, labels: Labels, *, min_confidence: float = 0.0)
 
     Examples
     --------
-    >>> detector, labels = load_detector("detector.safetensors"), read_labels("labels")  # doctest: +SKIP
-    >>> evaluate(detector, labels).loc["all", "mean"]  # doctest: +SKIP
-    2.1
+    >>> detector, labels = load_detector("detector.safetensors"), read_labels("labels")
+    >>> table = evaluate(detector, labels)
+    >>> list(table.index), bool(table.loc["all", "median"] < 5)
+    (['nose', 'ear_left', 'ear_right', 'tail', 'all'], True)
     """
     labels = matching_labels(detector, labels)
     found = locate(detector, labels)

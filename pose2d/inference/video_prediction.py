@@ -83,8 +83,10 @@ def predict(
 
     Examples
     --------
-    >>> detector = load_detector("detector.safetensors")  # doctest: +SKIP
-    >>> views = predict(detector, {"left": "left.mp4", "right": "right.mp4"})  # doctest: +SKIP
+    >>> detector = load_detector("detector.safetensors")
+    >>> views = predict(detector, {"left": "left.mp4", "right": "right.mp4"}, progress=False)
+    >>> views["position"].dims, views["position"].shape
+    (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
     infos = {str(name): probe_video(path) for name, path in videos.items()}
     fps = _common_fps(infos)

@@ -77,6 +77,13 @@ def write_dlc(folder, points, names, keypoints=KEYPOINTS, scorer="me"):
     return path
 
 
+def write_recording(root):
+    """For each of two cameras, labels/<camera>/ of eight pictures and a video of six frames."""
+    write_project(root, n=8, cameras=("left", "right"), size=(96, 80))
+    for seed, name in enumerate(("left", "right")):
+        write_video(root / f"{name}.mp4", animal_points(6, (96, 80), seed), (96, 80), seed=seed)
+
+
 def write_project(root, n=24, cameras=("front", "side"), size=(128, 96)):
     """labels/<camera>/CollectedData_me.csv with pictures, as the demo writes them; returns {camera: points}."""
     truth = {}
