@@ -5,7 +5,7 @@ from ..datasets import Skeleton
 from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
-from .left_out_camera import leave_one_camera_out, predict_left_out
+from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, estimate_noise, estimate_sigma, triangulate_ransac
 from .points.detector_noise import DetectorNoise
@@ -15,6 +15,7 @@ from .points.pairs import triangulate_pairs
 from .points.swaps import SwapRepair, repair_swaps
 from .pose_states.pose_inference import PoseInference, infer_poses
 from .pose_states.pose_prior import PosePrior
+from .predicted_regions import Coverage
 from .reconstruction import RECONSTRUCTION_METHODS, method_options, reconstruct
 from .rig_refinement.frame_offset_search import FrameOffsets, frame_offsets, shift_frames
 from .rig_refinement.refinement import Refinement, refine_rig
@@ -27,6 +28,7 @@ __all__ = [
     "RECONSTRUCTION_METHODS",
     "Association",
     "Candidates",
+    "Coverage",
     "DetectorNoise",
     "Diagnosis",
     "FrameOffsets",
@@ -40,6 +42,7 @@ __all__ = [
     "SwapRepair",
     "Trajectory",
     "Triangulation",
+    "check_coverage",
     "diagnose",
     "estimate_noise",
     "estimate_sigma",

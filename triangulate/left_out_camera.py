@@ -1,8 +1,9 @@
-"""Comparison of methods by the pixels of a camera that was left out."""
+"""What the pixels of a camera that was left out say: which method predicts them best, and whether error bars hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..datasets import check_views
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.input_checks import from_views, matching_rig
+from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage, left_out_options
 from .reconstruction import reconstruct
 from .smoothing.difference_prior import informative_frames
 
@@ -145,6 +147,83 @@ def predict_left_out(
     points_2d, confidence = view_arrays(part)
     made = {name: method(name, own) for name, own in methods.items()}
     return leave_one_camera_out(points_2d, rig, made, confidence=confidence)
+
+
+def check_coverage(
+    views: xr.Dataset | xr.DataArray,
+    rig: CameraRig,
+    *,
+    method: str = "smooth",
+    n_points: int = N_POINTS,
+    block: float = BLOCK,
+    **options,
+) -> Coverage:
+    """Check error bars without a truth: leave each camera out and count its pixels in the predicted regions.
+
+    Each camera is left out in turn, the points are made from the others, and the camera's pixels are compared with the
+    regions predicted for them: the projected covariance and the camera's own noise. Where the 95 % regions hold less
+    than 90 % or more than 98 %, factors of the keypoints' standard deviations are learned on every other block of
+    frames and judged on the blocks between.
+
+    Parameters
+    ----------
+    views : xarray.Dataset
+        As for `reconstruct`, without an individual dimension.
+    rig : CameraRig
+        Cameras of at least the views' names, at least three.
+    method : str
+        As in `reconstruct`.
+    n_points : int
+        Points judged in each camera, about: what the computation may cost, whatever the length of the recording. Of a
+        long recording up to four stretches in which most was seen are judged, 2 s of it at least.
+    block : float, seconds
+        Length of the blocks of frames, at least; longer than the errors of the detector last.
+    **options
+        For `reconstruct`, such as the skeleton. `noise`, the detector's own, replaces the estimated one here, too.
+
+    Returns
+    -------
+    Coverage
+        Shares per camera, per keypoint and overall, before and after rescaling, and the factors.
+
+    Raises
+    ------
+    DatasetError, ValueError
+        As `reconstruct`; there are fewer than three cameras.
+
+    See Also
+    --------
+    reconstruct : With ``check_coverage=True`` rescales its covariances by these factors.
+
+    Notes
+    -----
+    The left-out camera's noise is estimated from the residuals of all cameras together, per keypoint, and does not
+    depend on the covariances that are judged. Its outliers, those of the robust triangulation of all cameras, are not
+    counted: their share is given beside. Points that no two views agree on (NaN there) are not compared.
+
+    A displacement that all views have in common leaves no trace in any of them: where a detector's labels lie beside
+    the marker in all views alike, regions that hold 95 % of the pixels may hold less of the markers.
+
+    The cost is that of as many reconstructions of these points as there are cameras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.datasets import views_dataset
+    >>> from muybridge.triangulate import check_coverage
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1000]) for x in (-200, 0, 200)))
+    >>> rng = np.random.default_rng(0)
+    >>> points_2d = rig.project(rng.uniform(-50, 50, (300, 2, 3)))
+    >>> points_2d += rng.normal(0, 1, points_2d.shape)
+    >>> views = views_dataset(points_2d, cameras=rig.names, keypoints=["nose", "tail"], times=np.arange(300) / 100)
+    >>> share = check_coverage(views, rig, method="ransac").table.loc[("all", "all"), "inside_95"]
+    >>> bool(0.93 < share < 0.97)
+    True
+    """
+    make_pose = partial(reconstruct, method=method, **left_out_options(options))
+    return judge_coverage(views, rig, make_pose, noise=options.get("noise"), n_points=n_points, block=block)
 
 
 def _errors_in(camera: int, points_2d: Array, rig: CameraRig, method: Method, confidence: Array | None) -> Array:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -20,6 +22,7 @@ from .points.dlt import triangulate_dlt
 from .points.input_checks import matching_rig
 from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
+from .predicted_regions import left_out_options, with_coverage
 from .smoothing.smoother import smooth
 from .trajectory_dataset import label_trajectory
 
@@ -48,6 +51,7 @@ def reconstruct(
     max_gap: float = 0.0,
     swaps: bool = False,
     chunk_frames: int | None = None,
+    check_coverage: bool = False,
     **options,
 ) -> xr.Dataset:
     """Reconstruct a recording in 3D.
@@ -79,6 +83,10 @@ def reconstruct(
         Whether views that exchanged left and right are put right first, see `repair_swaps`.
     chunk_frames : int, frames, optional
         Held in memory at a time by the methods that work frame by frame; the answer is the same.
+    check_coverage : bool
+        Whether the error bars are checked by leaving each camera out, see `check_coverage`, and the covariances of
+        positions rescaled where too few or too many pixels lie in the predicted regions. Needs three cameras; costs as
+        many reconstructions of some 4,000 points as there are cameras.
     **options
         Further keyword arguments of the method's own function, see `RECONSTRUCTION_METHODS`.
 
@@ -88,6 +96,8 @@ def reconstruct(
         Pose: position, covariance, confidence (posterior probability that the point is supported), reprojection_error
         per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance; of "gimbal" state,
         state_probability, heading and overridden, see `PoseInference`); its attributes say how it was made.
+        With `check_coverage` the attribute `coverage` holds the table of `Coverage` as JSON and `coverage_words` its
+        sentences, or `coverage_failed` says why it could not be had.
 
     Raises
     ------
@@ -104,6 +114,7 @@ def reconstruct(
     --------
     diagnose : Which camera or keypoint is at fault where the result is poor.
     predict_left_out : Which method predicts a left-out camera best.
+    check_coverage : Whether the error bars hold.
 
     Notes
     -----
@@ -129,14 +140,16 @@ def reconstruct(
     views = singular_dims(views)
     rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
+    settings |= {"check_coverage": True} if check_coverage else {}
     if "individual" in views.dims:
         shared = {"skeleton": skeleton, "prior": prior, "body": body, "chunk_frames": chunk_frames}
         parts = [
             reconstruct(views.isel(individual=i, drop=True), rig, **shared, **settings)
             for i in range(views.sizes["individual"])
         ]
-        pose = xr.concat(parts, dim=xr.DataArray(views["individual"].values, dims="individual", name="individual"))
-        return described(pose, rig, settings)
+        names = views["individual"].values
+        pose = xr.concat(parts, dim=xr.DataArray(names, dims="individual", name="individual"))
+        return described(pose.assign_attrs(_coverages(parts, [str(name) for name in names])), rig, settings)
     if method in framewise_methods.METHODS:
         sides = needed_symmetries(skeleton, views) if swaps else None
         pieces = list(framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides))
@@ -146,7 +159,24 @@ def reconstruct(
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
         pose = _modelled(whole, rig, method, skeleton, prior, {**options, "window": window})
+    if check_coverage:
+        given = {"method": method, "skeleton": skeleton, "window": window, "max_gap": max_gap, "swaps": swaps}
+        given |= {"prior": prior, **left_out_options(options)}
+        pose = with_coverage(pose, views, rig, partial(reconstruct, **given), options.get("noise"))
     return described(pose, rig, settings)
+
+
+def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
+    """The attributes on coverage of the individuals' poses, each with its name."""
+    attrs = {}
+    tables = {name: part.attrs["coverage"] for name, part in zip(names, parts, strict=True) if "coverage" in part.attrs}
+    if tables:
+        records = [{"individual": name, **row} for name, table in tables.items() for row in json.loads(table)]
+        attrs["coverage"] = json.dumps(records)
+    for key in ("coverage_words", "coverage_failed"):
+        said = [f"{name}: {part.attrs[key]}" for name, part in zip(names, parts, strict=True) if key in part.attrs]
+        attrs |= {key: "\n".join(said)} if said else {}
+    return attrs
 
 
 def _check_request(rig, method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:

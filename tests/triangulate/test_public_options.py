@@ -49,6 +49,7 @@ POSES = {"skeleton": LEGS, "prior": PRIOR, "n_states": None, "progress": False}
 SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
 # {function: [(arguments, options), ...]}; an array and then the dataset wherever both are taken
 CALLS = {
+    "check_coverage": [((VIEWS, RIG), {"method": "ransac", "n_points": 60, "block": 0.2})],
     "diagnose": [
         ((POINTS, RIG), {"keypoints": NAMES, "confidence": SEEN, "triangulation": triangulate_ransac(POINTS, RIG)}),
         ((VIEWS, RIG), {}),
@@ -75,7 +76,7 @@ CALLS = {
     "predict_left_out": [((VIEWS, RIG), {"methods": ["dlt", "pairs"], "n_frames": 20})],
     "reconstruct": [
         ((VIEWS, RIG), {"method": "median", "window": 0.1, "max_gap": 0.1, "swaps": True, "skeleton": LEGS,
-                        "chunk_frames": 15}),
+                        "chunk_frames": 15, "check_coverage": True}),
         ((VIEWS, RIG), {"method": "gimbal", "skeleton": LEGS, "prior": PRIOR, "body": None, "window": 0.5}),
     ],
     "refine_rig": [

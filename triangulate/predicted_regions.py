@@ -1,0 +1,351 @@
+"""Whether error bars hold: pixels of a camera that was left out against the regions that the other cameras predict.
+
+The points made without a camera predict its pixels: Gaussian about the projection, with the projected covariance and
+the camera's own noise, which is estimated from the residuals of all cameras together. Where the regions hold too few or
+too many of its pixels, the points' standard deviations are multiplied by a factor per keypoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..cameras import CameraRig
+from ..datasets import DatasetError, check_views, fps_of
+from ..numerics.arrays import Array
+from .framewise_methods import view_arrays
+from .points.consensus import estimate_noise, triangulate_ransac
+from .points.detector_noise import DetectorNoise
+from .points.input_checks import from_views, matching_rig
+from .smoothing.difference_prior import informative_frames
+from .smoothing.observations import relative_noise
+
+# views and rig of all cameras but one -> their pose, with position and covariance
+MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]
+
+N_POINTS = 4000  # judged in each camera: with errors that last ten frames its share is then known to 1 %
+BLOCK = 0.5  # seconds: longer than the errors of a detector last, so that neighbouring blocks have errors of their own
+HONEST = (0.90, 0.98)  # share of the pixels that 95 % regions may hold before the covariances are rescaled
+_BLOCKS = 4  # in a stretch of frames, at least
+_STRETCHES = 4  # spread over a recording, at most
+_FEWEST = 30  # pixels of a keypoint below which it takes the recording's factor
+_RADIUS_50, _RADIUS_95 = -2 * np.log(0.5), -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
+_FACTORS = np.geomspace(0.2, 5.0, 161)  # of standard deviations; further off, more than their size is wrong
+_NOISE_ERROR = 0.015  # of the share: what an error of 5 % of the left-out camera's own noise makes
+_FACTOR_SPREAD = 0.7  # of the log of a recording's factor: before its pixels are seen a factor of two is not unusual
+_KEYPOINT_SPREAD = 0.35  # of the log of a keypoint's factor about the recording's
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """How many pixels of cameras that were left out lie in the regions predicted from the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        By (kind, name), kind "camera", "keypoint" or "all": n (pixels compared, the inliers of all cameras together),
+        outliers (share of the pixels that are none; the other columns leave them out), inside_50 and inside_95 (share
+        within the 50 % and 95 % regions), judged_95 and rescaled_95 (the same before and after rescaling, on the half
+        of the frames that the factors were not learned from; NaN where nothing was rescaled), factor (of a keypoint's
+        standard deviations; 1 where they stay), from_points (share of the predicted variance that the points'
+        covariances make; the rest is the left-out camera's noise. Where it is small, the check says little about them).
+    n_frames : int
+        Frames that were judged.
+    seconds : float
+        Their length.
+    note : str
+        Why nothing was rescaled where the shares ask for it; empty otherwise.
+
+    Examples
+    --------
+    See `check_coverage`, which returns it.
+
+    >>> from muybridge.triangulate import Coverage
+    >>> list(Coverage.__dataclass_fields__)
+    ['table', 'n_frames', 'seconds', 'note']
+    """
+
+    table: pd.DataFrame
+    n_frames: int
+    seconds: float
+    note: str = ""
+
+    @property
+    def factors(self) -> Array:
+        """Factor of the standard deviations of each keypoint, (n_keypoints,); 1 where they stay."""
+        return self.table.loc["keypoint"]["factor"].to_numpy(float)
+
+    def __str__(self) -> str:
+        row = self.table.loc[("all", "all")]
+        share = {str(name): f"{100 * float(value):.1f} %" for name, value in row.items()}
+        if not row["n"]:
+            return "No pixel of a left-out camera could be compared with a prediction."
+        words = [
+            f"95 % regions hold {share['inside_95']} and 50 % regions {share['inside_50']} of {int(row['n']):,} pixels"
+            f" of left-out cameras, without the {share['outliers']} that are outliers;"
+            f" {share['from_points']} of the regions' variance comes from the points' covariances, the rest is the"
+            " noise of the left-out camera."
+        ]
+        changed = self.factors[self.factors != 1]
+        if len(changed):
+            words.append(
+                f"The standard deviations of {len(changed)} of {len(self.factors)} keypoints were multiplied by"
+                f" {changed.min():.2f} to {changed.max():.2f}, learned on half of the frames; on the other half 95 %"
+                f" regions now hold {share['rescaled_95']}, before {share['judged_95']}."
+            )
+        return " ".join([*words, self.note]).strip()
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """Pixels of left-out cameras, one per row: distance from the prediction along the axes of its projected covariance.
+
+    camera, keypoint, block (n,) numbers; inlier (n,); offsets, variances (n, 2), noise (n,) variance, pixels squared.
+    """
+
+    camera: NDArray[np.int64]
+    keypoint: NDArray[np.int64]
+    block: NDArray[np.int64]
+    inlier: NDArray[np.bool_]
+    offsets: Array
+    variances: Array
+    noise: Array
+
+    def among(self, rows: NDArray[np.bool_]) -> _Pixels:
+        return _Pixels(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def squared_distances(self, factor: float | Array = 1.0) -> Array:
+        """(n,) squared Mahalanobis distance where the points' standard deviations are multiplied by the factor."""
+        variances = np.square(factor) * np.ones(len(self.noise))
+        return (self.offsets**2 / (variances[:, None] * self.variances + self.noise[:, None])).sum(axis=1)
+
+
+def judge_coverage(
+    views: xr.Dataset | xr.DataArray,
+    rig: CameraRig,
+    make_pose: MakePose,
+    *,
+    noise: DetectorNoise | None = None,
+    n_points: int = N_POINTS,
+    block: float = BLOCK,
+) -> Coverage:
+    """Coverage of the predictions of each camera's pixels from the others, and the factors that mend it.
+
+    Parameters
+    ----------
+    make_pose : makes the pose of all cameras but one
+    noise : of the left-out cameras; None: estimated
+    n_points : judged in each camera, about
+    block : seconds of frames that are learned from and judged in turns
+
+    Raises
+    ------
+    ValueError : fewer than three cameras, or no positive n_points or block
+    DatasetError : the views are malformed or hold several individuals
+    """
+    views = check_views(views)
+    rig = matching_rig(views, rig)
+    if "individual" in views.dims:
+        raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+    if len(rig) < 3:
+        raise ValueError(
+            f"the error bars cannot be checked: leaving a camera out needs at least three, there are {list(rig.names)}"
+        )
+    if n_points < 1 or not block > 0:
+        raise ValueError(f"n_points and block must be positive, got {n_points} and {block}")
+    names = tuple(str(name) for name in views["keypoint"].values)
+    noise = estimate_noise(views, rig) if noise is None else noise
+    noise = noise.for_recording(rig, len(names), names)
+    parts, n_blocks = [], 0
+    stretches = _stretches(views, n_points, block)
+    for frames in stretches:
+        blocks = n_blocks + _blocks(len(frames), block * fps_of(views))
+        parts.append(_left_out_pixels(views.isel(time=frames), rig, make_pose, noise, blocks))
+        n_blocks = int(blocks[-1]) + 1
+    pixels = _Pixels(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(_Pixels)))
+    factors, n_frames, note = np.ones(len(names)), sum(map(len, stretches)), ""
+    if n_blocks > 1:
+        factors, note = _factors(pixels, noise.correlation)
+    elif not _is_honest(pixels.among(pixels.inlier).squared_distances() < _RADIUS_95):
+        note = f"Nothing was rescaled: that takes two blocks of {block:g} s, one to learn from and one to judge by."
+    return Coverage(_table(pixels, factors, rig.names, names), n_frames, n_frames / fps_of(views), note)
+
+
+def left_out_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Options for points that predict a left-out camera: there, a displacement common to all views is no error."""
+    noise = options.get("noise")
+    if noise is None:
+        return options
+    return {**options, "noise": replace(noise, shared_std=np.zeros_like(noise.shared_std))}
+
+
+def _stretches(views: xr.Dataset, n_points: int, block: float) -> list[NDArray[np.int64]]:
+    """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts."""
+    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
+    shortest = ceil(_BLOCKS * block * fps_of(views))
+    budget = max(ceil(n_points / views.sizes["keypoint"]), shortest)
+    frames, lengths = informative_frames(seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
+    return np.split(frames, np.cumsum(lengths)[:-1])
+
+
+def _blocks(n_frames: int, length: float) -> NDArray[np.int64]:
+    """(n_frames,) number of the block of each frame; blocks of equal length, at least `length` frames."""
+    n_blocks = max(1, int(n_frames / max(length, 1.0)))
+    return np.arange(n_frames) * n_blocks // n_frames
+
+
+def _left_out_pixels(
+    views: xr.Dataset, rig: CameraRig, make_pose: MakePose, noise: DetectorNoise, blocks: NDArray[np.int64]
+) -> _Pixels:
+    """Every pixel of the views, beside its prediction from the other cameras."""
+    points_2d, confidence = view_arrays(views)
+    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
+    known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
+    known &= np.isfinite(found.points_3d).all(axis=-1)
+    variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, known & found.inliers)
+    parts = []
+    for c, name in enumerate(rig.names):
+        others = [other for other in rig.names if other != name]
+        pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
+        points_3d = np.asarray(pose["position"].values, dtype=float)
+        jacobian = rig[c].project_jacobian(points_3d)
+        spread = jacobian @ np.asarray(pose["covariance"].values, dtype=float) @ np.swapaxes(jacobian, -1, -2)
+        off = points_2d[c] - rig[c].project(points_3d) - noise.bias[c]
+        rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
+        frame, keypoint = np.nonzero(rows)
+        variances, axes = np.linalg.eigh(spread[rows])
+        offsets = np.einsum("nij,ni->nj", axes, off[rows])
+        parts.append(
+            _Pixels(np.full(len(frame), c), keypoint, blocks[frame], found.inliers[c][rows], offsets,
+                    np.maximum(variances, 0.0), variance[c][rows])
+        )  # fmt: skip
+    return _Pixels(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(_Pixels)))
+
+
+def _relative_variance(views: xr.Dataset, rig: CameraRig, inliers: NDArray[np.bool_]) -> Array:
+    """(n_cameras, n_frames, n_keypoints) what a detector's own covariances say of each pixel, of mean 1 over inliers.
+
+    1 where it says nothing.
+    """
+    points_2d, covariances_2d = from_views(views, rig, covariances_2d=None)
+    square = relative_noise(points_2d, covariances_2d) ** 2
+    n = inliers.sum(axis=1, keepdims=True)
+    mean = np.where(inliers, square, 0.0).sum(axis=1, keepdims=True) / np.maximum(n, 1)
+    return square / np.where(n > 0, mean, 1.0)
+
+
+def _factors(pixels: _Pixels, correlation: Array) -> tuple[Array, str]:
+    """(n_keypoints,) factors of the standard deviations, 1 where they stay, and why there are none.
+
+    Learned on every other block of frames: the most probable ones given how many pixels of the left-out cameras lie in
+    the 95 % regions, with a prior about 1 and, of keypoints, about the recording's. They count only where the other
+    blocks agree that they help.
+    """
+    learned = pixels.among(pixels.inlier & (pixels.block % 2 == 0))
+    judged = pixels.among(pixels.inlier & (pixels.block % 2 == 1))
+    factors = np.ones(len(correlation))
+    if not len(learned.noise) or not len(judged.noise):
+        return factors, ""
+    inside = np.stack([learned.squared_distances(factor) < _RADIUS_95 for factor in _FACTORS])
+    lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
+    independent = ((1 - lasting) / (1 + lasting))[learned.keypoint]  # of an autoregressive process
+    centre, own = 0.0, learned.squared_distances() < _RADIUS_95
+    if not _is_honest(own):
+        centre = _most_probable(inside, independent, 0.0, _FACTOR_SPREAD)
+        factors[:] = np.exp(centre)
+    for k in np.unique(learned.keypoint):
+        rows = learned.keypoint == k
+        if rows.sum() >= _FEWEST and (centre != 0 or not _is_honest(own[rows])):
+            factors[k] = np.exp(_most_probable(inside[:, rows], independent[rows], centre, _KEYPOINT_SPREAD))
+    changed = judged.among((factors != 1)[judged.keypoint])
+    misses = [
+        abs(np.mean(changed.squared_distances(factor) < _RADIUS_95) - 0.95)
+        for factor in (1.0, factors[changed.keypoint])
+        if len(changed.noise)
+    ]
+    if misses and misses[1] < misses[0]:
+        return factors, ""
+    note = "Nothing was rescaled: the factors learned on half of the frames do not help on the other half."
+    return np.ones(len(factors)), note if (factors != 1).any() else ""
+
+
+def _is_honest(inside: NDArray[np.bool_]) -> bool:
+    return not len(inside) or HONEST[0] <= inside.mean() <= HONEST[1]
+
+
+def _most_probable(inside: NDArray[np.bool_], independent: Array, centre: float, spread: float) -> float:
+    """Log of the factor that a Gaussian about `centre` and the share of pixels `inside` (n_factors, n) support most.
+
+    Each pixel counts as so many `independent` (n,) ones.
+    """
+    variance = 0.05 * 0.95 / max(independent.sum(), 1.0) + _NOISE_ERROR**2
+    cost = (inside.mean(axis=1) - 0.95) ** 2 / variance + ((np.log(_FACTORS) - centre) / spread) ** 2
+    return float(np.log(_FACTORS[np.argmin(cost)]))
+
+
+def _table(pixels: _Pixels, factors: Array, cameras: tuple[str, ...], keypoints: tuple[str, ...]) -> pd.DataFrame:
+    rescaled, judged = bool((factors != 1).any()), pixels.block % 2 == 1
+    before, after = pixels.squared_distances(), pixels.squared_distances(factors[pixels.keypoint])
+    columns = {
+        "from_points": pixels.variances.sum(axis=1) / (pixels.variances.sum(axis=1) + 2 * pixels.noise),
+        "inside_50": before < _RADIUS_50,
+        "inside_95": before < _RADIUS_95,
+        "judged_95": np.where(judged & rescaled, before < _RADIUS_95, np.nan),
+        "rescaled_95": np.where(judged & rescaled, after < _RADIUS_95, np.nan),
+    }
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    groups = {("camera", name): pixels.camera == c for c, name in enumerate(cameras)}
+    groups |= {("keypoint", name): pixels.keypoint == k for k, name in enumerate(keypoints)}
+    for (kind, name), chosen in (groups | {("all", "all"): np.ones(len(judged), dtype=bool)}).items():
+        own = chosen & pixels.inlier
+        row = {"n": int(own.sum()), "outliers": 1 - own.sum() / chosen.sum() if chosen.any() else np.nan}
+        row |= {column: _mean(values[own]) for column, values in columns.items()}
+        rows[(kind, name)] = row | {"factor": factors[keypoints.index(name)] if kind == "keypoint" else np.nan}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.set_index(pd.MultiIndex.from_tuples(rows, names=["kind", "name"]))
+
+
+def _mean(values: Array) -> float:
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else np.nan
+
+
+def with_coverage(
+    pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, make_pose: MakePose, noise: DetectorNoise | None = None
+) -> xr.Dataset:
+    """The pose with its covariances rescaled where `judge_coverage` asks for it, and what it found as attributes.
+
+    `coverage` holds the table's records as JSON and `coverage_words` the sentences; `coverage_failed` says why they
+    could not be had. Velocities and accelerations keep their covariances: errors that last, which a left-out camera
+    shows, cancel in them. The part of the covariances that all views have in common (`noise`) leaves no trace in a
+    left-out camera and stays, too.
+    """
+    try:
+        found = judge_coverage(views, rig, make_pose, noise=noise)
+    except ValueError as error:  # the pose itself is made
+        return pose.assign_attrs(coverage_failed=str(error))
+    records = found.table.reset_index().to_json(orient="records")
+    pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
+    factors = xr.DataArray(found.factors, coords={"keypoint": pose["keypoint"]})
+    names = [str(name) for name in pose["keypoint"].values]
+    shared = np.zeros(len(names)) if noise is None else noise.for_recording(rig, len(names), tuple(names)).shared_std
+    common = shared[:, None, None] ** 2 * np.eye(3)
+    if (factors == 1).all():
+        return pose
+    covariance = pose["covariance"]
+    values = factors.values[:, None, None] ** 2 * (covariance.values - common) + common
+    pose = pose.assign(covariance=covariance.copy(data=values))
+    if "cross_covariance" in pose:
+        ends = [str(pair).split("|") for pair in pose["pair"].values]
+        both = np.array([float(factors.sel(keypoint=a) * factors.sel(keypoint=b)) for a, b in ends])
+        cross = pose["cross_covariance"]
+        pose = pose.assign(cross_covariance=cross.copy(data=cross.values * both[:, None, None]))
+    return pose
