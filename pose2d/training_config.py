@@ -7,7 +7,12 @@ from typing import Any
 
 from ..datasets.names import nearest
 
-HOLDOUT_KINDS = ("time", "video", "camera", "random")
+# values of the options that name a way
+CHOICES = {
+    "holdout_by": ("time", "video", "camera", "random"),
+    "loss": ("softmax", "bce"),
+    "precision": ("auto", "fp32", "bf16"),
+}
 
 
 @dataclass(frozen=True)
@@ -181,14 +186,11 @@ class TrainingConfig:
             raise ValueError(f'scale must be "auto" or a factor between 0 and 4, got {self.scale!r}')
         if not 0 <= self.holdout < 1:
             raise ValueError(f"holdout is a fraction below 1, got {self.holdout}")
-        if self.holdout_by not in HOLDOUT_KINDS:
-            raise ValueError(f"holdout_by must be one of {HOLDOUT_KINDS}, got {self.holdout_by!r}")
-        if self.loss not in ("softmax", "bce"):
-            raise ValueError(f'loss must be "softmax" or "bce", got {self.loss!r}')
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
         if not (isinstance(self.animal_detector, bool) or self.animal_detector == "auto"):
             raise ValueError(f'animal_detector must be true, false or "auto", got {self.animal_detector!r}')
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f'precision must be "auto", "fp32" or "bf16", got {self.precision!r}')
 
     @classmethod
     def from_options(cls, options: dict[str, Any], base: TrainingConfig | None = None) -> TrainingConfig:

@@ -11,6 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ...datasets.atomic_files import atomic_write
 from ..networks.registry import PoseNet, build_network
@@ -86,20 +87,15 @@ class Detector:
             The file written.
         """
         path = Path(path)
-        header = {"format": FORMAT} | _header(self)
-        weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
-        if self.animal_detector is not None:
-            header["animal_detector"] = _header(self.animal_detector)
-            found = self.animal_detector.network.state_dict()
-            weights |= {f"{_ANIMAL_DETECTOR}{name}": value.contiguous().cpu() for name, value in found.items()}
+        header, weights = _contents(self)
         with atomic_write(path) as partial:
-            save_file(weights, partial, metadata={"muybridge": json.dumps(header)})
+            save_file(weights, partial, metadata={"muybridge": json.dumps({"format": FORMAT} | header)})
         return path
 
 
-def _header(detector: Detector) -> dict[str, Any]:
-    """Everything but the weights, for JSON."""
-    return {
+def _contents(detector: Detector) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Everything but the weights, for JSON, and the weights by name."""
+    header: dict[str, Any] = {
         "keypoints": list(detector.keypoints),
         "config": detector.config.as_dict(),
         "scale": detector.scale,
@@ -108,6 +104,11 @@ def _header(detector: Detector) -> dict[str, Any]:
         "symmetries": [list(pair) for pair in detector.symmetries],
         "history": dict(detector.history),
     }
+    weights = {name: value.contiguous().cpu() for name, value in detector.network.state_dict().items()}
+    if detector.animal_detector is not None:
+        header["animal_detector"], found = _contents(detector.animal_detector)
+        weights |= {f"{_ANIMAL_DETECTOR}{name}": value for name, value in found.items()}
+    return header, weights
 
 
 def load_detector(path: str | os.PathLike) -> Detector:
@@ -149,19 +150,17 @@ def load_detector(path: str | os.PathLike) -> Detector:
         raise DetectorError(f"{path} is a detector of another version of this library; train it again")
     if not isinstance(header, dict):
         raise DetectorError(f"{path} is no detector of this library (weights go to train(..., weights=...))")
+    return _assemble(header, weights, path)
+
+
+def _assemble(header: dict[str, Any], weights: dict[str, Tensor], path: Path) -> Detector:
+    """The detector of a file's contents, see `_contents`."""
     animal_detector = None
     if "animal_detector" in header:
-        part = {
-            name.removeprefix(_ANIMAL_DETECTOR): v for name, v in weights.items() if name.startswith(_ANIMAL_DETECTOR)
-        }
-        animal_detector = _assemble(header["animal_detector"], part, path, None)
-    own = {name: value for name, value in weights.items() if not name.startswith(_ANIMAL_DETECTOR)}
-    return _assemble(header, own, path, animal_detector)
-
-
-def _assemble(
-    header: dict[str, Any], weights: dict[str, Any], path: Path, animal_detector: Detector | None
-) -> Detector:
+        nested = {name: value for name, value in weights.items() if name.startswith(_ANIMAL_DETECTOR)}
+        weights = {name: value for name, value in weights.items() if name not in nested}
+        nested = {name.removeprefix(_ANIMAL_DETECTOR): value for name, value in nested.items()}
+        animal_detector = _assemble(header["animal_detector"], nested, path)
     config = TrainingConfig.from_options(header["config"])
     network = build_network(config.network, len(header["keypoints"]))
     try:

@@ -90,46 +90,41 @@ def _torch(network: PoseNet, bf16: bool) -> Run:
     return run
 
 
-class _Exported(nn.Module):
-    """Pictures in, the network's features and logits out."""
+class _Part(nn.Module):
+    """Part of a network as a module that can be exported; `compute` takes the network and the part's input."""
 
-    def __init__(self, network: PoseNet):
+    def __init__(self, network: PoseNet, compute: Callable):
         super().__init__()
-        self.network = network
+        self.network, self.compute = network, compute
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.network(as_input(pictures))
-        return maps.features, maps.logits
-
-
-class _Begin(nn.Module):
-    """Pictures in, the output of the layers that need float32 out (the picture as numbers, where there are none)."""
-
-    def __init__(self, network: PoseNet):
-        super().__init__()
-        self.features = network.features
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        images = as_input(pictures)
-        return self.features.begin(images) if hasattr(self.features, "begin") else images  # type: ignore[operator]
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return self.compute(self.network, x)
 
 
-class _Finish(nn.Module):
-    """What `_Begin` left undone, but for the head."""
+def _whole(network: PoseNet, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's features and logits."""
+    maps = network(as_input(pictures))
+    return maps.features, maps.logits
 
-    def __init__(self, network: PoseNet):
-        super().__init__()
-        self.features = network.features
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.features.finish(x) if hasattr(self.features, "finish") else self.features(x)  # type: ignore[operator]
+def _begin(network: PoseNet, pictures: Tensor) -> Tensor:
+    """The output of the layers that need float32 (the picture as numbers, where there are none)."""
+    images = as_input(pictures)
+    return network.features.begin(images) if hasattr(network.features, "begin") else images  # type: ignore[operator]
+
+
+def _finish(network: PoseNet, x: Tensor) -> Tensor:
+    """The features, from the output of `_begin`."""
+    return getattr(network.features, "finish", network.features)(x)  # type: ignore[operator]
 
 
 def _openvino(network: PoseNet, bf16: bool) -> Run:
     """One compiled model per input size (sizes known in advance run fastest); two for bfloat16, the head outside."""
     openvino = _import("openvino", "openvino")
     core, compiled, n_threads = openvino.Core(), {}, torch.get_num_threads()
-    parts = [(_Begin(network), "f32"), (_Finish(network), "bf16")] if bf16 else [(_Exported(network), "f32")]
+    parts = [(_Part(network, _whole), "f32")]
+    if bf16:
+        parts = [(_Part(network, _begin), "f32"), (_Part(network, _finish), "bf16")]
     with torch.no_grad():
         models, example = [], torch.zeros(1, 2 * SIDE, 3 * SIDE, 3, dtype=torch.uint8)
         for part, _ in parts:
@@ -164,7 +159,7 @@ def _openvino(network: PoseNet, bf16: bool) -> Run:
 def _onnx(network: PoseNet) -> Run:
     onnxruntime = _import("onnxruntime", "onnxruntime")
     _import("onnx", "onnx")
-    exported, sessions, n_threads = _Exported(network).eval(), {}, torch.get_num_threads()
+    exported, sessions, n_threads = _Part(network, _whole).eval(), {}, torch.get_num_threads()
 
     def run(pictures: np.ndarray) -> Maps:
         if pictures.shape not in sessions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,23 +47,13 @@ class Uncertainty:
         return self.temperature * np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
 
     def as_dict(self) -> dict:
-        return {
-            "radius": self.radius,
-            "confidence_weights": [float(v) for v in self.confidence_weights],
-            "variance_weights": [float(v) for v in self.variance_weights],
-            "temperature": [float(v) for v in self.temperature],
-            "n_held_out": self.n_held_out,
-        }
+        """All fields as plain numbers and lists."""
+        return {name: np.asarray(value).tolist() for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict) -> Uncertainty:
-        return cls(
-            float(values["radius"]),
-            np.array(values["confidence_weights"], float),
-            np.array(values["variance_weights"], float),
-            np.array(values["temperature"], float),
-            int(values["n_held_out"]),
-        )
+        """What `as_dict` gave."""
+        return cls(**{name: np.array(v, float) if isinstance(v, list) else v for name, v in values.items()})
 
 
 def uncalibrated(n_keypoints: int, radius: float) -> Uncertainty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +81,44 @@ class Pyramid(nn.Module):
         for lateral, finer in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
             x = lateral(finer).add_(F.interpolate(x, size=finer.shape[-2:], mode="nearest"))
         return self.smooth(x)
+
+
+class PyramidFeatures(nn.Module):
+    """A backbone with a feature pyramid: images in, features (n, 64, height / 4, width / 4) out."""
+
+    stride, width = 4, 64
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.pyramid = Pyramid(backbone.channels, self.width)  # type: ignore[arg-type]
+        initialise(self)
+
+    def begin(self, images: Tensor) -> Tensor:
+        """What is computed in float32 whatever the precision."""
+        return self.backbone.begin(images)  # type: ignore[operator]
+
+    def finish(self, x: Tensor) -> Tensor:
+        """What may be computed in bfloat16."""
+        return self.pyramid(self.backbone.finish(x))  # type: ignore[operator]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.finish(self.begin(images))
+
+
+def stage(block: Callable[..., nn.Module], n_in: int, n_out: int, repeats: int, stride: int, *options: int) -> list:
+    """Blocks in a row, made by `block(n_in, n_out, stride, *options)`; only the first changes the size and channels."""
+    return [block(n_out if i else n_in, n_out, 1 if i else stride, *options) for i in range(repeats)]
+
+
+def tapped(modules: Iterable[nn.Module], x: Tensor, taps: Sequence[int]) -> list[Tensor]:
+    """The outputs of the modules at the positions `taps`, each module applied to the output of the one before."""
+    features = []
+    for i, module in enumerate(modules):
+        x = module(x)
+        if i in taps:
+            features.append(x)
+    return features
 
 
 def fold_norms(network: nn.Module) -> nn.Module:

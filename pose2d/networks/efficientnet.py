@@ -1,10 +1,10 @@
-"""EfficientNet-B0 (Tan 2019) with a feature pyramid."""
+"""EfficientNet-B0 (Tan 2019) as a backbone."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, Pyramid, initialise
+from .blocks import ConvNorm, stage, tapped
 
 # expansion, channels, repeats, stride of the first, kernel size (Table 1 of the paper)
 STAGES = (
@@ -60,35 +60,17 @@ class EfficientNetBackbone(nn.Module):
         self.stem = ConvNorm(3, 32, 3, 2, activation=nn.SiLU(inplace=True), same=True)
         stages, n_in = [], 32
         for expansion, n_out, repeats, stride, size in STAGES:
-            blocks = []
-            for i in range(repeats):
-                blocks.append(MBConv(n_in, n_out, stride if i == 0 else 1, expansion, size))
-                n_in = n_out
-            stages.append(nn.Sequential(*blocks))
+            stages.append(nn.Sequential(*stage(MBConv, n_in, n_out, repeats, stride, expansion, size)))
+            n_in = n_out
         self.stages = nn.ModuleList(stages)
 
     def early(self) -> list[nn.Module]:
         return [self.stem, self.stages[0]]
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        x, features = self.stem(images), []
-        for i, stage in enumerate(self.stages):
-            x = stage(x)
-            if i in TAPS:
-                features.append(x)
-        return features
+    def begin(self, images: Tensor) -> Tensor:
+        """Nothing here has to be computed in float32."""
+        return images
 
-
-class EfficientNet(nn.Module):
-    """Images in, features (n, 64, height / 4, width / 4) out."""
-
-    stride, width = 4, 64
-
-    def __init__(self):
-        super().__init__()
-        self.backbone = EfficientNetBackbone()
-        self.pyramid = Pyramid(self.backbone.channels, self.width)
-        initialise(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.pyramid(self.backbone(images))
+    def finish(self, images: Tensor) -> list[Tensor]:
+        """All layers."""
+        return tapped(self.stages, self.stem(images), TAPS)

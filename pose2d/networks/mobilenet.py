@@ -1,15 +1,15 @@
-"""MobileNetV2 (Sandler 2018) with a feature pyramid: the default network on a processor."""
+"""MobileNetV2 (Sandler 2018): the backbone of the default network on a processor."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, Pyramid, initialise
+from .blocks import ConvNorm, stage, tapped
 
 # expansion, channels, repeats, stride of the first (Table 2 of the paper)
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-TAPS = (2, 5, 12, 16)  # blocks whose outputs the pyramid takes: strides 4, 8, 16, 32
+TAPS = (1, 4, 11, 15)  # blocks after the first whose outputs the pyramid takes: strides 4, 8, 16, 32
 
 
 class InvertedResidual(nn.Module):
@@ -45,9 +45,8 @@ class MobileNetV2Backbone(nn.Module):
         self.stem = strided(3, 32, 2)
         blocks, n_in = [], 32
         for expansion, n_out, repeats, stride in BLOCKS:
-            for i in range(repeats):
-                blocks.append(InvertedResidual(n_in, n_out, stride if i == 0 else 1, expansion))
-                n_in = n_out
+            blocks += stage(InvertedResidual, n_in, n_out, repeats, stride, expansion)
+            n_in = n_out
         self.blocks = nn.ModuleList(blocks)
 
     def early(self) -> list[nn.Module]:
@@ -65,47 +64,4 @@ class MobileNetV2Backbone(nn.Module):
 
     def finish(self, x: Tensor) -> list[Tensor]:
         """The other blocks."""
-        features = []
-        for i, block in enumerate(list(self.blocks)[1:], 1):
-            x = block(x)
-            if i in TAPS:
-                features.append(x)
-        return features
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        return self.finish(self.begin(images))
-
-
-class MobileNetV2(nn.Module):
-    """Images (n, 3, height, width) in, features (n, 64, height / 4, width / 4) out."""
-
-    stride, width = 4, 64
-
-    def __init__(self):
-        super().__init__()
-        self.backbone = MobileNetV2Backbone()
-        self.pyramid = Pyramid(self.backbone.channels, self.width)
-        initialise(self)
-
-    def begin(self, images: Tensor) -> Tensor:
-        """What is computed in float32 whatever the precision."""
-        return self.backbone.begin(images)
-
-    def finish(self, x: Tensor) -> Tensor:
-        return self.pyramid(self.backbone.finish(x))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.finish(self.begin(images))
-
-
-class MobileNetV2Classifier(nn.Module):
-    """The published network with its classes, to check that weights load: images in, class scores out."""
-
-    def __init__(self, n_classes: int = 1001):
-        super().__init__()
-        self.backbone = MobileNetV2Backbone()
-        self.last = ConvNorm(320, 1280, 1, activation=nn.ReLU6(inplace=True), eps=1e-3)
-        self.classes = nn.Conv2d(1280, n_classes, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.classes(self.last(self.backbone(images)[-1]).mean((2, 3), keepdim=True)).flatten(1)
+        return tapped(list(self.blocks)[1:], x, TAPS)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .efficientnet import EfficientNet
-from .mobilenet import MobileNetV2
+from .blocks import PyramidFeatures
+from .efficientnet import EfficientNetBackbone
+from .mobilenet import MobileNetV2Backbone
 from .resnet import ResNet
 from .small_resnet import Small
 from .template_matching import TemplateMatching
@@ -100,14 +101,14 @@ def read_cells(features: Tensor, cells: Tensor) -> Tensor:
 
 
 _NETWORKS: dict[str, Callable[[int], nn.Module]] = {
-    "mobilenet_v2": lambda n: MobileNetV2(),
+    "mobilenet_v2": lambda n: PyramidFeatures(MobileNetV2Backbone()),
     "small": lambda n: Small(),
     "resnet50": lambda n: ResNet(50, n),
     "resnet101": lambda n: ResNet(101, n),
     "resnet50_intermediate": lambda n: ResNet(50, n, intermediate=True),
     "resnet101_intermediate": lambda n: ResNet(101, n, intermediate=True),
     "unet": lambda n: UNet(),
-    "efficientnet_b0": lambda n: EfficientNet(),
+    "efficientnet_b0": lambda n: PyramidFeatures(EfficientNetBackbone()),
     "template": lambda n: TemplateMatching(),
 }
 NETWORKS = tuple(_NETWORKS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, initialise, zero_norms
+from .blocks import ConvNorm, initialise, stage, zero_norms
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks of the four stages (He 2016, table 1)
 
@@ -16,9 +16,9 @@ DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks of the four stages (He
 class Bottleneck(nn.Module):
     """1x1 to fewer channels, 3x3, 1x1 to four times as many, around a shortcut."""
 
-    def __init__(self, n_in: int, width: int, stride: int, dilation: int):
+    def __init__(self, n_in: int, n_out: int, stride: int, dilation: int):
         super().__init__()
-        n_out = 4 * width
+        width = n_out // 4
         self.first = ConvNorm(n_in, width, 1)
         self.middle = ConvNorm(width, width, 3, stride, dilation=dilation)
         self.last = ConvNorm(width, n_out, 1, activation=nn.Identity())
@@ -39,13 +39,10 @@ class ResNetBackbone(nn.Module):
         self.pool = nn.MaxPool2d(3, 2, 1)
         stages, n_in = [], 64
         for i, n_blocks in enumerate(DEPTHS[depth]):
-            width = 64 * 2**i
+            n_out = 256 * 2**i
             stride, dilation = (1, 1) if i == 0 else (2, 1) if i < 3 else (1, 2)
-            blocks = []
-            for j in range(n_blocks):
-                blocks.append(Bottleneck(n_in, width, stride if j == 0 else 1, dilation))
-                n_in = 4 * width
-            stages.append(nn.Sequential(*blocks))
+            stages.append(nn.Sequential(*stage(Bottleneck, n_in, n_out, n_blocks, stride, dilation)))
+            n_in = n_out
         self.stages = nn.ModuleList(stages)
 
     def early(self) -> list[nn.Module]:
@@ -53,8 +50,8 @@ class ResNetBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         x = self.pool(self.stem(images))
-        for stage in list(self.stages)[:3]:
-            x = stage(x)
+        for part in list(self.stages)[:3]:
+            x = part(x)
         return x, self.stages[3](x)
 
 

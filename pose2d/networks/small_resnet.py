@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .blocks import ConvNorm, Pyramid, initialise, zero_norms
+from .blocks import ConvNorm, Pyramid, initialise, tapped, zero_norms
 
 
 class Residual(nn.Module):
@@ -43,8 +43,4 @@ class Small(nn.Module):
         zero_norms(part.last for part in self.modules() if isinstance(part, Residual))
 
     def forward(self, images: Tensor) -> Tensor:
-        x, features = self.stem(images), []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return self.pyramid(features)
+        return self.pyramid(tapped(self.stages, self.stem(images), range(len(self.stages))))

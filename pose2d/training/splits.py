@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,9 +23,7 @@ def split_labels(labels: Labels, fraction: float, by: str = "time", seed: int = 
     """
     if fraction <= 0 or len(labels) < 8:
         return labels, None, f"no frames were held out of {len(labels)}: nothing is calibrated"
-    held = {"time": _by_time, "video": _by_group, "camera": _by_camera, "random": _by_random}[by](
-        labels, fraction, seed
-    )
+    held = _by_time(labels, fraction) if by == "time" else _some(_units(labels, by), fraction, seed)
     if not held.any() or held.all():
         raise LabelError(f"{len(labels)} frames cannot be split by {by!r} with a fraction of {fraction}")
     return labels.select(~held), labels.select(held), f"{held.sum()} of {len(labels)} frames were held out by {by}"
@@ -37,7 +37,7 @@ def _recordings(labels: Labels) -> NDArray:
     return np.array(["all" if same else group for group in labels.groups])
 
 
-def _by_time(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
+def _by_time(labels: Labels, fraction: float) -> NDArray[np.bool_]:
     held, instants, recordings = np.zeros(len(labels), bool), np.array(labels.instants), _recordings(labels)
     for recording in np.unique(recordings):
         own = np.unique(instants[recordings == recording])
@@ -48,24 +48,17 @@ def _by_time(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
     return held
 
 
-def _by_random(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
-    moments = [f"{r}/{i}" for r, i in zip(_recordings(labels), labels.instants, strict=True)]
-    return _some(moments, fraction, seed)
+def _units(labels: Labels, by: str) -> Sequence[str]:
+    """(n,) what each frame belongs to that is held out or trained on as a whole: its moment, recording or camera."""
+    if by == "random":
+        return [f"{r}/{i}" for r, i in zip(_recordings(labels), labels.instants, strict=True)]
+    units, what = (labels.groups, "recording") if by == "video" else (labels.cameras, "camera")
+    if len(set(units)) < 2:
+        raise LabelError(f"all frames are of one {what} ({units[0]}); hold out by 'time' instead")
+    return units
 
 
-def _by_group(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
-    if len(set(labels.groups)) < 2:
-        raise LabelError(f"all frames are of one recording ({labels.groups[0]}); hold out by 'time' instead")
-    return _some(labels.groups, fraction, seed)
-
-
-def _by_camera(labels: Labels, fraction: float, seed: int) -> NDArray[np.bool_]:
-    if len(labels.camera_names) < 2:
-        raise LabelError(f"all frames are of one camera ({labels.cameras[0]}); hold out by 'time' instead")
-    return _some(labels.cameras, fraction, seed)
-
-
-def _some(names, fraction: float, seed: int) -> NDArray[np.bool_]:
+def _some(names: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
     unique = list(dict.fromkeys(names))
     order = np.random.default_rng(seed).permutation(len(unique))
     n_held = min(max(1, round(fraction * len(unique))), len(unique) - 1)

@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 
 from muybridge.formats.video.reading import read_picture
 from muybridge.pose2d.inference.runtimes import as_input
-from muybridge.pose2d.networks.efficientnet import EfficientNet
-from muybridge.pose2d.networks.mobilenet import MobileNetV2, MobileNetV2Classifier
+from muybridge.pose2d.networks.blocks import ConvNorm, PyramidFeatures
+from muybridge.pose2d.networks.efficientnet import EfficientNetBackbone
+from muybridge.pose2d.networks.mobilenet import MobileNetV2Backbone
 from muybridge.pose2d.networks.pretrained_weights import WeightsError, load_weights, read_tensors, set_norm
 from muybridge.pose2d.networks.registry import build_network
 from muybridge.pose2d.networks.resnet import ResNet
@@ -70,7 +71,11 @@ KNOWN = {
         "encoder.blocks.15.projection.project_bn.running_var": (320,),
     },
 }
-FEATURES = {"mobilenet_v2": MobileNetV2, "resnet50": lambda: ResNet(50, 3), "efficientnet_b0": EfficientNet}
+FEATURES = {
+    "mobilenet_v2": lambda: PyramidFeatures(MobileNetV2Backbone()),
+    "resnet50": lambda: ResNet(50, 3),
+    "efficientnet_b0": lambda: PyramidFeatures(EfficientNetBackbone()),
+}
 LAYOUTS = {
     "mobilenet_v2": mobilenet_layouts,
     "resnet50": lambda: resnet_layouts(50),
@@ -139,7 +144,7 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path):
     with pytest.raises(
         WeightsError, match=r"resnet\.safetensors does not fit this network: 5\d of 5\d layers are missing"
     ):
-        load_weights(MobileNetV2(), path, "mobilenet_v2")
+        load_weights(FEATURES["mobilenet_v2"](), path, "mobilenet_v2")
     with pytest.raises(WeightsError, match="'small' is trained from random weights"):
         load_weights(build_network("small", 2).features, path, "small")
     with pytest.raises(WeightsError, match="there is no weights file"):
@@ -149,7 +154,7 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path):
 def test_imagenet_weights_need_the_hub_extra_and_a_network_that_has_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(WeightsError, match=r"pip install 'muybridge\[hub\]'"):
-        load_weights(MobileNetV2(), "imagenet", "mobilenet_v2")
+        load_weights(FEATURES["mobilenet_v2"](), "imagenet", "mobilenet_v2")
     with pytest.raises(WeightsError, match="trained from random weights"):
         load_weights(build_network("unet", 2).features, "imagenet", "unet")
 
@@ -165,11 +170,25 @@ def test_a_file_that_would_execute_code_is_not_opened(tmp_path):
     assert not (tmp_path / "opened").exists()
 
 
+class MobileNetV2Classifier(torch.nn.Module):
+    """The published network with its classes: images in, class scores out."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = MobileNetV2Backbone()
+        self.last = ConvNorm(320, 1280, 1, activation=torch.nn.ReLU6(inplace=True), eps=1e-3)
+        self.classes = torch.nn.Conv2d(1280, 1001, 1)
+
+    def forward(self, images):
+        features = self.backbone.finish(self.backbone.begin(images))[-1]
+        return self.classes(self.last(features).mean((2, 3), keepdim=True)).flatten(1)
+
+
 @needs_shared
 @pytest.mark.shared
 def test_the_published_mobilenet_weights_classify_the_uniform_of_grace_hopper():
     """TensorFlow's example picture (it comes with matplotlib) and its answer: class 653, military uniform."""
-    features = MobileNetV2()
+    features = FEATURES["mobilenet_v2"]()
     assert load_weights(features, FOLDED, "mobilenet_v2") == "folded"
     network = MobileNetV2Classifier().eval()
     network.backbone.load_state_dict(features.backbone.state_dict())
