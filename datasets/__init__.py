@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..numerics.arrays import Array
     from .builders import fps_of, frame_times, pose_dataset, views_dataset
+    from .ensembles import combine_ensemble
     from .netcdf import content_hash, read_dataset, with_provenance, write_dataset
     from .skeleton import Skeleton
     from .validators import DatasetError, check_kinematics, check_pose, check_views
@@ -20,6 +21,7 @@ __all__ = [
     "check_kinematics",
     "check_pose",
     "check_views",
+    "combine_ensemble",
     "content_hash",
     "fps_of",
     "frame_times",
@@ -32,6 +34,7 @@ __all__ = [
 _HELD_BY = {
     "..numerics.arrays": ("Array",),
     ".builders": ("fps_of", "frame_times", "pose_dataset", "views_dataset"),
+    ".ensembles": ("combine_ensemble",),
     ".netcdf": ("content_hash", "read_dataset", "with_provenance", "write_dataset"),
     ".skeleton": ("Skeleton",),
     ".validators": ("DatasetError", "check_kinematics", "check_pose", "check_views"),

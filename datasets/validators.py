@@ -1,6 +1,7 @@
 """Validate the labelled datasets: views (2D, pixels), pose (3D, world units), kinematics.
 
-Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead. Missing is
+Dimension names are those of the field (`view, time, keypoint, space`); an ``individual`` dimension may lead, and of
+views a ``detector`` dimension, where several detectors predicted the same frames (see `combine_ensemble`). Missing is
 NaN. The ``time`` coordinate, in seconds, is the only source of the frame rate: none is ever assumed.
 """
 
@@ -15,7 +16,13 @@ from .names import repeated_names
 
 SPACE_2D = ("x", "y")
 SPACE_3D = ("x", "y", "z")
-_PLURALS = {"views": "view", "keypoints": "keypoint", "individuals": "individual", "times": "time"}
+_PLURALS = {
+    "views": "view",
+    "keypoints": "keypoint",
+    "individuals": "individual",
+    "times": "time",
+    "detectors": "detector",
+}
 VIEWS = {
     "position": ("view", "time", "keypoint", "space"),
     "confidence": ("view", "time", "keypoint"),
@@ -52,7 +59,8 @@ def check_views(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
     ----------
     dataset : Dataset or DataArray
         2D points in ``position`` over view, time, keypoint and space, or a DataArray of these positions; an
-        ``individual`` dimension may lead, and the plural names of older files (``keypoints``) are taken, too.
+        ``individual`` and a ``detector`` dimension may lead, and the plural names of older files (``keypoints``) are
+        taken, too.
 
     Returns
     -------
@@ -73,7 +81,7 @@ def check_views(dataset: xr.Dataset | xr.DataArray) -> xr.Dataset:
     >>> check_views(views.transpose("space", "keypoint", "time", "view"))["position"].dims
     ('view', 'time', 'keypoint', 'space')
     """
-    dataset = _check_layout(dataset, VIEWS, ("position",), SPACE_2D, "views")
+    dataset = _check_layout(dataset, VIEWS, ("position",), SPACE_2D, "views", leading=("individual", "detector"))
     if "confidence" not in dataset:
         present = dataset["position"].notnull().all("space")
         dataset["confidence"] = present.astype(float).assign_attrs(units="1")
@@ -164,7 +172,12 @@ def singular_dims(dataset: xr.Dataset | xr.DataArray, what: str = "views", *, po
 
 
 def _check_layout(
-    dataset: xr.Dataset | xr.DataArray, layout: dict, needed: Iterable[str], space: tuple, what: str
+    dataset: xr.Dataset | xr.DataArray,
+    layout: dict,
+    needed: Iterable[str],
+    space: tuple,
+    what: str,
+    leading: tuple[str, ...] = ("individual",),
 ) -> xr.Dataset:
     """The dataset in the library's order of dimensions, its variables checked against their layout."""
     dataset = singular_dims(dataset, what, positions="position" in needed)
@@ -175,15 +188,15 @@ def _check_layout(
         if name not in dataset:
             continue
         missing = set(dims) - set(dataset[name].dims)
-        extra = set(dataset[name].dims) - set(dims) - {"individual"}
+        extra = set(dataset[name].dims) - set(dims) - set(leading)
         if missing or extra:
             raise DatasetError(
                 f"{what} '{name}' has dimensions {tuple(map(str, dataset[name].dims))}, expected {dims}"
-                " (an 'individual' dimension may lead)"
+                f" (a dimension {' or '.join(map(repr, leading))} may lead)"
             )
     _check_coordinates(dataset, space, what)
-    dataset = dataset.transpose("individual", "view", "time", "pair", "keypoint", "joint", "space", "space_", ...,
-                                missing_dims="ignore")  # fmt: skip
+    dataset = dataset.transpose("individual", "detector", "view", "time", "pair", "keypoint", "joint", "space",
+                                "space_", ..., missing_dims="ignore")  # fmt: skip
     if "position" in dataset:
         position = dataset["position"]
         if np.isinf(position.values).any():
@@ -195,7 +208,7 @@ def _check_layout(
 
 def _check_coordinates(dataset: xr.Dataset, space: tuple, what: str) -> None:
     """Refuse absent or repeated names, other axes than x, y(, z), and times that do not increase."""
-    for dim in ("view", "keypoint", "individual", "joint", "pair"):
+    for dim in ("view", "keypoint", "individual", "detector", "joint", "pair"):
         if dim not in dataset.dims:
             continue
         if dim not in dataset.coords:

@@ -95,6 +95,10 @@ def reconstruct_file(
         views = singular_dims(opened)
         if "individual" in views.dims:
             raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
+        if "detector" in views.dims:
+            raise DatasetError(
+                f"{source} holds several detectors' predictions; write combine_ensemble(views) and read that"
+            )
         rig = matching_rig(views, rig)
         settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
         sides = needed_symmetries(skeleton, views) if swaps else None

@@ -11,11 +11,13 @@ import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, fps_of, pose_dataset
+from ..datasets.ensembles import ensemble_std
 from ..numerics.arrays import Array
+from ..numerics.robust_scale import present_median
 from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
-from .points.consensus import estimate_sigma, triangulate_ransac
+from .points.consensus import estimate_noise, estimate_sigma, triangulate_ransac
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.input_checks import in_order
 from .points.pairs import triangulate_pairs
@@ -73,6 +75,7 @@ METHODS: dict[str, Callable[..., dict]] = {
     "median": _ransac,
     "pairs": partial(_linear, triangulate_pairs),
 }
+_ROBUST = ("ransac", "median")  # take a noise per camera and keypoint
 
 
 def framewise_pieces(
@@ -94,6 +97,9 @@ def framewise_pieces(
         raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {sorted(METHODS)}")
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
+    part = sampled(views)
+    if method in _ROBUST and ensemble_std(part) is not None and not {"noise", "sigma"} & set(options):
+        options = options | {"noise": estimate_noise(part, rig)}
     if options.get("noise") is not None:  # the stretches are arrays without names
         names = tuple(str(name) for name in views["keypoint"].values)
         options = options | {"noise": options["noise"].for_recording(rig, len(names), names)}
@@ -138,9 +144,11 @@ def _framewise(
 
 
 def noise(views: xr.Dataset, rig: CameraRig) -> Array:
-    """Standard deviation (n_cameras,) of an inlier's coordinate, pixels."""
-    points_2d, confidence = view_arrays(sampled(views))
-    return estimate_sigma(points_2d, rig, confidence=confidence)
+    """Standard deviation (n_cameras,) of an inlier's coordinate, pixels; of an ensemble at least their spread."""
+    part = sampled(views)
+    points_2d, confidence = view_arrays(part)
+    sigma, spread = estimate_sigma(points_2d, rig, confidence=confidence), ensemble_std(part)
+    return sigma if spread is None else np.fmax(sigma, present_median(spread, axis=1))
 
 
 def unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Array) -> xr.Dataset:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import check_views
+from ..datasets import combine_ensemble
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.input_checks import from_views, matching_rig
@@ -133,7 +133,7 @@ def predict_left_out(
     >>> predict_left_out(views, rig, ["dlt", "pairs"]).xs("all", level="camera")["n"].to_dict()
     {'dlt': 120, 'pairs': 120}
     """
-    views = check_views(views)
+    views = combine_ensemble(views)
     rig = matching_rig(views, rig)
     seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
     part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])

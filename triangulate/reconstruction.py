@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import Skeleton, check_views, with_provenance
+from ..datasets import Skeleton, check_views, combine_ensemble, with_provenance
 from ..datasets.names import nearest
 from ..datasets.validators import singular_dims
 from . import framewise_methods
@@ -59,8 +59,9 @@ def reconstruct(
     Parameters
     ----------
     views : xarray.Dataset
-        2D positions (view, time, keypoint, space) in pixels and confidence 0-1; an `individual` dimension may lead. A
-        DataArray of positions is taken, too. The cameras are found in the rig by name.
+        2D positions (view, time, keypoint, space) in pixels and confidence 0-1; an `individual` dimension may lead, and
+        a `detector` dimension: several predictions per camera, combined by `combine_ensemble`. A DataArray of positions
+        is taken, too. The cameras are found in the rig by name.
     rig : CameraRig
         Cameras of at least the views' names.
     method : {"smooth", "dlt", "ransac", "median", "pairs", "gimbal"}
@@ -118,7 +119,9 @@ def reconstruct(
 
     Notes
     -----
-    A point that no method can place is NaN, and so is what depends on it.
+    A point that no method can place is NaN, and so is what depends on it. The spread of several detectors enters the
+    covariance: as the least noise per camera and keypoint of "ransac" and "median", per camera of "dlt" and "pairs"; of
+    "smooth" and "gimbal" as the ratio of a pixel's noise to that of its camera.
 
     Examples
     --------
@@ -138,6 +141,8 @@ def reconstruct(
     """
     _check_request(rig, method, prior, body, max_gap, chunk_frames, options)
     views = singular_dims(views)
+    if "detector" in views.dims:
+        views = combine_ensemble(views)
     rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
     settings |= {"check_coverage": True} if check_coverage else {}

@@ -18,6 +18,7 @@ CALLS = {
     "check_kinematics": [((ANGLES,), {})],
     "check_pose": [((POSE,), {})],
     "check_views": [((VIEWS,), {})],
+    "combine_ensemble": [((VIEWS,), {}), ((VIEWS.expand_dims(detector=["a", "b"]),), {})],
     "fps_of": [((VIEWS,), {})],
     "frame_times": [((5, 50.0), {})],
     "pose_dataset": [

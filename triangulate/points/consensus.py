@@ -15,7 +15,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import efficient_sigma, median_sigma, present_median
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
-from .detector_noise import DetectorNoise, noise_of_residuals
+from .detector_noise import DetectorNoise, noise_of_residuals, raised_to_spread
 from .input_checks import centred_arrays, check_observations, from_views
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
@@ -118,7 +118,8 @@ def triangulate_ransac(
         Standard deviation of an inlier's coordinate. None: from the recording, see `estimate_sigma`.
     noise : DetectorNoise, optional
         The detector's noise per camera and keypoint, with what all views have in common: learned from a truth
-        (`DetectorNoise.fit`) or from the recording (`estimate_noise`). None: one `sigma` per camera.
+        (`DetectorNoise.fit`) or from the recording (`estimate_noise`). None: one `sigma` per camera; of an ensemble of
+        detectors `estimate_noise`.
     min_confidence : float, 0-1
         Points with a smaller posterior probability become NaN.
 
@@ -152,7 +153,9 @@ def triangulate_ransac(
     >>> found.inliers[:, 0, 0], found.points_3d.round(3)
     (array([ True, False,  True]), array([[[10., 20., 30.]]]))
     """
-    _, keypoints = from_views(points_2d, rig, keypoints=None)
+    _, keypoints, spread = from_views(points_2d, rig, keypoints=None, ensemble_std=None)
+    if spread is not None and noise is None and sigma is None:
+        noise = estimate_noise(points_2d, rig, confidence=confidence)
     points_2d, confidence = check_observations(points_2d, rig, confidence)
     if not 0 <= min_confidence < 1:
         raise ValueError(f"min_confidence must be a probability of at least 0 and below 1, got {min_confidence}")
@@ -195,7 +198,8 @@ def estimate_noise(points_2d: Any, rig: CameraRig, *, confidence: Array | None =
 
     From the residuals of robust triangulation: their size per camera and keypoint, drawn towards that of all where
     there are few independent frames; and the part of them that never changes. Errors that all views share leave no
-    residual: they are taken to be as large as the part that never changes.
+    residual: they are taken to be as large as the part that never changes. The noise of an ensemble of detectors is at
+    least what their spread says: it tells the cameras apart, which the residuals of two cameras do not.
 
     Parameters
     ----------
@@ -233,10 +237,10 @@ def estimate_noise(points_2d: Any, rig: CameraRig, *, confidence: Array | None =
     >>> estimate_noise(points_2d, rig).inlier_std.mean(axis=0).round()
     array([1., 3.])
     """
-    _, keypoints = from_views(points_2d, rig, keypoints=None)
+    _, keypoints, least = from_views(points_2d, rig, keypoints=None, ensemble_std=None)
     points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
     noise = _estimated(points_2d, confidence, rig, estimate_sigma(points_2d, rig, confidence=confidence))
-    return replace(noise, keypoints=keypoints)
+    return replace(noise if least is None else raised_to_spread(noise, least), keypoints=keypoints)
 
 
 def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma: Array) -> DetectorNoise:

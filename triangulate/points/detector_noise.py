@@ -302,6 +302,20 @@ def noise_of_residuals(
     )
 
 
+def raised_to_spread(noise: DetectorNoise, std: Array) -> DetectorNoise:
+    """The noise of residuals where no inlier is more exact than the spread of an ensemble says.
+
+    The residuals of two cameras are those of both: there the spread tells how much is whose. `std` (n_cameras,
+    n_keypoints), pixels; NaN where it is unknown.
+    """
+    inlier = noise.inlier_std
+    if len(inlier) == 2:
+        both = np.sqrt((inlier**2).mean(axis=0) / (std**2).mean(axis=0))
+        inlier = np.where(np.isfinite(both), std * np.maximum(both, 1.0), inlier)
+    inlier = np.fmax(inlier, std)
+    return replace(noise, inlier_std=inlier, outlier_std=np.maximum(noise.outlier_std, 5 * inlier))
+
+
 def _lag_correlation(residuals: Array) -> Array:
     """(n_keypoints,) correlation of residuals (n_cameras, n_frames, n_keypoints, 2) with those a frame later."""
     now, after = residuals[:, :-1], residuals[:, 1:]

@@ -11,7 +11,8 @@ import xarray as xr
 
 from ...cameras import CameraRig
 from ...cameras.rig_arrays import RigArrays
-from ...datasets import DatasetError, Skeleton, check_views, fps_of
+from ...datasets import DatasetError, Skeleton, combine_ensemble, fps_of
+from ...datasets.ensembles import ensemble_std
 from ...datasets.names import repeated_names
 from ...numerics.arrays import Array
 
@@ -19,6 +20,7 @@ _HELD_BY_VIEWS = {
     "confidence": lambda views: np.asarray(views["confidence"].values, dtype=float),
     "covariances_2d": lambda views: np.asarray(views["covariance"].values) if "covariance" in views else None,
     "fps": fps_of,
+    "ensemble_std": ensemble_std,
     "keypoints": lambda views: tuple(str(name) for name in views["keypoint"].values),
 }
 
@@ -26,8 +28,9 @@ _HELD_BY_VIEWS = {
 def from_views(points_2d: Any, rig: CameraRig, *, individuals: bool = False, **given: Any) -> tuple:
     """(points_2d, *given.values()), from a views dataset in the rig's order of cameras if it is one.
 
-    Of what is `given` as None the dataset's own is returned: confidence, covariances_2d, fps, keypoints. `individuals`:
-    whether a leading dimension of individuals is taken. A DataArray of positions is taken as a dataset of them.
+    Of what is `given` as None the dataset's own is returned: confidence, covariances_2d, fps, keypoints, ensemble_std.
+    `individuals`: whether a leading dimension of individuals is taken. A DataArray of positions is taken as a dataset
+    of them. The predictions of several detectors are combined.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def from_views(points_2d: Any, rig: CameraRig, *, individuals: bool = False, **g
     """
     if not isinstance(points_2d, xr.Dataset | xr.DataArray):
         return (points_2d, *given.values())
-    views = check_views(points_2d)
+    views = combine_ensemble(points_2d)
     missing = [name for name in rig.names if name not in views["view"].values]
     if missing:
         raise DatasetError(

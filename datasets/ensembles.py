@@ -1,0 +1,178 @@
+"""Predictions of several detectors for the same frames, combined: one robust point, its covariance from their spread.
+
+Detectors that were trained apart differ by errors of their own, and these are seen; errors that all of them share are
+not. The truth is taken to lie about as far from any detector as the detectors lie from one another, so that the mean of
+n of them has the error variance (1 + 1/n) times that of their spread (Fortin et al. 2014); where the cameras disagree
+by more than that, the residuals of triangulation tell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from scipy.stats import chi2
+
+from ..numerics.arrays import Array
+from ..numerics.robust_scale import present_median
+from .validators import DatasetError, check_views
+
+_AGREES = (
+    3.0  # standard deviations from the point within which a detector counts fully: of 90 good ones one lies beyond
+)
+_ITERATIONS = 10  # of the weighted mean: it settles to a hundredth of a standard deviation within some five
+# Degrees of freedom that the pooled covariance of a camera's keypoint counts as, beside the n - 1 of a frame's own
+# spread. On three networks' predictions of a fly the spread varies hardly more from frame to frame than chance lets it.
+_PRIOR_WEIGHT = 10.0
+_LEAST_VARIANCE = 1e-6  # pixels squared, where all detectors agree exactly
+_LEAST_CONFIDENCE = 1e-3  # weight of a detector that reports 0
+
+
+def combine_ensemble(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """Combine the predictions of several detectors into one point each, with a covariance from their spread.
+
+    Parameters
+    ----------
+    views : Dataset or DataArray
+        A ``views`` dataset with a dimension ``detector``, in any order; their individuals, where there are any, must be
+        the same in all detectors. Without the dimension it is returned as it is, after it was checked.
+
+    Returns
+    -------
+    Dataset
+        Without the dimension ``detector``. ``position``: mean of the detectors, in which those far from the others
+        count little. ``covariance``: (1 + 1/n) times the spread of n detectors, drawn towards that of all frames of
+        the camera's keypoint, plus the mean of the covariances that the detectors predict, if they do. ``confidence``:
+        mean of the detectors', of those far from the point a part only. The attribute ``n_detectors`` says how many
+        there are. A single detector is returned as it is.
+
+    Raises
+    ------
+    DatasetError
+        The dataset is malformed, or has no detector.
+
+    Notes
+    -----
+    A point is missing where every detector misses it; detectors that miss it are left out elsewhere. Where a single one
+    has it, its covariance is the pooled one. An error that all detectors share leaves no trace in their spread.
+
+    References
+    ----------
+    Fortin, Abaza, Anctil and Turcotte (2014), Why should ensemble spread match the RMSE of the ensemble mean?
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from muybridge.datasets import combine_ensemble, views_dataset
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.uniform(0, 500, (1, 200, 1, 2))
+    >>> parts = [
+    ...     views_dataset(truth + error, cameras=["top"], keypoints=["nose"], times=np.arange(200))
+    ...     for error in rng.normal(0, 2, (3, *truth.shape))
+    ... ]
+    >>> views = combine_ensemble(xr.concat(parts, xr.DataArray(["a", "b", "c"], dims="detector", name="detector")))
+    >>> float(abs(views["position"] - truth).mean()) < float(abs(parts[0]["position"] - truth).mean())
+    True
+    >>> round(float(np.trace(views["covariance"].mean("time").values[0, 0])) / 2)  # 4 pixels squared, times 4/3
+    5
+    """
+    views = check_views(views)
+    if "detector" not in views.dims:
+        return views
+    if views.sizes["detector"] == 0:
+        raise DatasetError("the views have no detector along 'detector'; there is nothing to combine")
+    if views.sizes["detector"] == 1:
+        return views.isel(detector=0, drop=True)
+    views = views.transpose("detector", ...)
+    first = views.isel(detector=0, drop=True)
+    predicted = np.asarray(views["covariance"].values, float) if "covariance" in views else None
+    position, confidence, covariance = _combined(
+        np.asarray(views["position"].values, float), np.nan_to_num(views["confidence"].values), predicted
+    )
+    combined = first.assign(
+        position=first["position"].copy(data=position),
+        confidence=first["confidence"].copy(data=confidence),
+        covariance=((*first["position"].dims, "space_"), covariance, {"units": "pixel^2"}),
+    ).assign_coords(space_=list(first["space"].values) if "space" in first.coords else ["x", "y"])
+    return combined.assign_attrs(n_detectors=views.sizes["detector"])
+
+
+def ensemble_std(views: xr.Dataset) -> Array | None:
+    """(n_cameras, n_keypoints) root mean square over the frames of the standard deviation of a combined ensemble.
+
+    Pixels; NaN where a keypoint was never seen. None where the views are no combined ensemble.
+    """
+    if views.attrs.get("n_detectors", 1) < 2 or "covariance" not in views:
+        return None
+    variance = np.trace(views["covariance"].transpose("view", "time", "keypoint", ...).values, axis1=-2, axis2=-1) / 2
+    n = np.isfinite(variance).sum(axis=1)
+    return np.sqrt(np.where(n > 0, np.nansum(variance, axis=1) / np.maximum(n, 1), np.nan))
+
+
+def _combined(points: Array, confidence: Array, predicted: Array | None) -> tuple[Array, Array, Array]:
+    """Position (..., n_frames, n_keypoints, 2), confidence and covariance of detectors along the first axis."""
+    shape = points.shape[1:]
+    position, sure = np.empty(shape), np.empty(shape[:-1])
+    covariance = np.empty((*shape, 2))
+    for camera in np.ndindex(shape[:-3]):  # one camera in memory at a time
+        at = (slice(None), *camera)
+        own = None if predicted is None else predicted[at]
+        position[camera], sure[camera], covariance[camera] = _of_camera(points[at], confidence[at], own)
+    return position, sure, covariance
+
+
+def _of_camera(points: Array, confidence: Array, predicted: Array | None) -> tuple[Array, Array, Array]:
+    """As `_combined`, of the points (n_detectors, n_frames, n_keypoints, 2) of one camera."""
+    present = np.isfinite(points[..., 0])
+    n = present.sum(axis=0)
+    trust = np.where(present, np.maximum(confidence, _LEAST_CONFIDENCE), 0.0)
+    variance = _typical_variance(points, n)
+    centre = present_median(points, axis=0)
+    for _ in range(_ITERATIONS):
+        agreement = _agreement(points - centre, variance, present)
+        weight = trust * agreement
+        total = weight.sum(axis=0)
+        weighted = np.where(present[..., None], weight[..., None] * np.nan_to_num(points), 0.0).sum(axis=0)
+        centre = np.where((n > 0)[..., None], weighted / np.where(n > 0, total, 1.0)[..., None], np.nan)
+    deviation = np.where(present[..., None], points - centre, 0.0)
+    agreement = _agreement(deviation, variance, present)
+    sure = (np.where(present, confidence, 0.0) * agreement).sum(axis=0) / np.maximum(n, 1)
+    scatter = np.einsum("dtk,dtki,dtkj->tkij", agreement, deviation, deviation)
+    covariance = _shrunk(scatter, n, variance)
+    if predicted is not None:
+        known = np.isfinite(predicted).all(axis=(-1, -2)) & present
+        sums = np.where(known[..., None, None], predicted, 0.0).sum(axis=0)
+        covariance = covariance + sums / np.maximum(known.sum(axis=0), 1)[..., None, None]
+    return centre, sure, covariance
+
+
+def _typical_variance(points: Array, n: Array) -> Array:
+    """(n_keypoints,) variance of a detector's coordinate about the others', of the middle frame; pixels squared.
+
+    A frame's variance is a chi-square of 2 (n - 1) degrees of freedom over their number, whose median is known.
+    """
+    mean = np.where(np.isfinite(points), points, 0.0).sum(axis=0) / np.maximum(n, 1)[..., None]
+    squares = np.nansum((points - mean) ** 2, axis=(0, -1))
+    freedom = 2 * (n - 1)
+    own = np.where(n > 1, squares / chi2.ppf(0.5, np.maximum(freedom, 1)), np.nan)
+    middle = present_median(own, axis=0)
+    pooled = present_median(middle)
+    return np.maximum(np.where(np.isfinite(middle), middle, np.nan_to_num(pooled, nan=1.0)), _LEAST_VARIANCE)
+
+
+def _agreement(deviation: Array, variance: Array, present: Array) -> Array:
+    """(n_detectors, n_frames, n_keypoints) weight of each detector, 0-1: 1 near the point, falling with the square."""
+    square = np.nansum(deviation**2, axis=-1)
+    return np.where(present, _AGREES**2 / np.maximum(square / variance, _AGREES**2), 0.0)
+
+
+def _shrunk(scatter: Array, n: Array, variance: Array) -> Array:
+    """(n_frames, n_keypoints, 2, 2) covariance of the mean's error; scatter is the sum of squared deviations."""
+    freedom = np.maximum(n - 1, 0)
+    whole = freedom.sum(axis=0)
+    own = scatter.sum(axis=0) / np.maximum(whole, 1)[:, None, None]
+    least = variance[:, None, None] * np.eye(2)
+    pooled = np.where((whole > 0)[:, None, None], own, least) + _LEAST_VARIANCE * np.eye(2)
+    mixed = (scatter + _PRIOR_WEIGHT * pooled) / (freedom + _PRIOR_WEIGHT)[..., None, None]
+    factor = np.where(n > 0, 1 + 1 / np.maximum(n, 1), np.nan)
+    return factor[..., None, None] * mixed
