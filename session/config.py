@@ -2,7 +2,8 @@
 
     [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated),
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
-    [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool)
+    [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool, or a list of
+                     them: one per detector of an ensemble, in the same order for every camera)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
@@ -43,11 +44,11 @@ class SessionError(ValueError):
 
 @dataclass(frozen=True)
 class CameraSources:
-    """The files of one camera: each a path, a tuple of image paths (board), or None."""
+    """The files of one camera: each a path, a tuple of paths (images of a board, 2D points of an ensemble), or None."""
 
     video: Path | None = None
     board: Path | tuple[Path, ...] | None = None
-    points: Path | None = None
+    points: Path | tuple[Path, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ class Session:
         Returns
         -------
         dict of str to Path or tuple of Path
-            The file of each camera; several images of a board are a tuple.
+            The file of each camera; several images of a board, or the 2D points of several detectors, are a tuple.
         """
         found = {name: getattr(camera, kind) for name, camera in self.cameras.items()}
         return {name: source for name, source in found.items() if source is not None}
@@ -321,8 +322,8 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
     sources: dict[str, Any] = {}
     for kind, value in table.items():
-        entries: list = value if isinstance(value, list) and kind == "board" else [value]
-        if not _is_list_of(str, entries):
+        entries: list = value if isinstance(value, list) and kind in ("board", "points") else [value]
+        if not entries or not _is_list_of(str, entries):
             raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
         found = tuple(path.resolve().parent / entry for entry in entries)
         missing = [entry for entry in found if not entry.exists()]

@@ -55,7 +55,7 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
                        "seconds": round(fact.n_frames / fact.fps, 3)}  # fmt: skip
             except VideoError as error:
                 problems.append(f"camera '{name}': {error}")
-        rows[name] = row | {"board": _describe_board(camera.board), "points": camera.points and camera.points.name}
+        rows[name] = row | {"board": _describe_board(camera.board), "points": _describe_points(camera.points)}
     if not problems:
         for kind, what in (("video", "videos"), ("board", "board videos")):
             files = {n: p for n, p in session.sources(kind).items() if isinstance(p, Path) and p.is_file()}
@@ -78,6 +78,10 @@ def sources_of_all(session: Session, kind: str, remedy: str) -> dict[str, Any]:
 def files_of(sources: dict[str, Any]) -> list[Path]:
     """Every path of {camera: path or tuple of paths}."""
     return [path for source in sources.values() for path in (source if isinstance(source, tuple) else (source,))]
+
+
+def _describe_points(points: Path | tuple[Path, ...] | None) -> str | None:
+    return f"{len(points)} detectors" if isinstance(points, tuple) else points and points.name
 
 
 def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:

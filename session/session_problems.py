@@ -69,8 +69,13 @@ def _length(board: Path | tuple[Path, ...]) -> int:
 def _points_problems(session: Session) -> list[str]:
     """2D files that cannot be read, or that go on beyond their video's end (some tools leave out the last frames)."""
     from ..formats import read_views
+    from ..formats.predictions.detectors import files_of_detectors
 
     points, problems = session.sources("points"), []
+    try:
+        _ = points and files_of_detectors(points)
+    except ValueError as error:
+        problems.append(str(error))
     for name, path in points.items():
         try:
             n_points = read_views({name: path}, fps=session.fps or 1.0).sizes["time"]
@@ -81,7 +86,11 @@ def _points_problems(session: Session) -> list[str]:
             continue
         if n_points > n_frames:
             problems.append(
-                f"camera '{name}': {path} has points of {n_points} frames, its video has {n_frames}; they are"
+                f"camera '{name}': {_named(path)} has points of {n_points} frames, its video has {n_frames}; they are"
                 " of different recordings, or the video was cut"
             )
     return problems
+
+
+def _named(path: Path | tuple[Path, ...]) -> str:
+    return str(path[0] if isinstance(path, tuple) else path)

@@ -18,6 +18,7 @@ from ..tables.deeplabcut_csv import read_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
 from ..tables.pandas_h5 import read_pandas_h5
+from .detectors import check_same_recording, files_of_detectors, join_detectors
 from .sleap import is_sleap_analysis, read_sleap
 from .tracks import Track, make_track, table_to_track
 
@@ -25,7 +26,7 @@ Source = str | os.PathLike
 
 
 def read_views(
-    sources: Mapping[str, Source] | Source,
+    sources: Mapping[str, Source | Sequence[Source]] | Source,
     *,
     fps: float | None = None,
     times: Array | None = None,
@@ -36,10 +37,11 @@ def read_views(
 
     Parameters
     ----------
-    sources : mapping of str to path, or path
+    sources : mapping of str to path or sequence of path, or path
         One file per camera name (SLEAP analysis .h5; DeepLabCut .csv or .h5; Lightning Pose .csv; anipose .h5; netCDF),
         in the order wanted; or one netCDF file that holds all views. One table may be named for several cameras if its
-        keypoints end with their names (EKS: nose_top, nose_side).
+        keypoints end with their names (EKS: nose_top, nose_side). An ensemble of detectors: for every camera a sequence
+        of files, one per detector, in the same order.
     fps : float, hertz, optional
         Frames per second, which only netCDF files state. It is never assumed.
     times : ndarray, shape (n_frames,), seconds, optional
@@ -52,13 +54,14 @@ def read_views(
     Returns
     -------
     Dataset
-        ``views``: position in pixels (NaN where missing) and confidence (0 where missing, 1 where a file has none).
+        ``views``: position in pixels (NaN where missing) and confidence (0 where missing, 1 where a file has none). Of
+        sequences of files with a dimension ``detector``, named detector_0, detector_1, ...; see `combine_ensemble`.
 
     Raises
     ------
     FormatError
-        A file is missing, cut off or of an unknown kind; cameras differ in length, keypoints or individuals; or the
-        frame rate is unknown.
+        A file is missing, cut off or of an unknown kind; cameras or detectors differ in length, keypoints or
+        individuals; or the frame rate is unknown.
 
     Examples
     --------
@@ -76,11 +79,38 @@ def read_views(
         return _whole_file(existing(sources), fps, times, keypoints)
     if not sources:
         raise FormatError("no cameras were given: sources is {camera: file}")
-    tracks = {str(camera): read_track(path) for camera, path in sources.items()}
-    tracks = _split_tables(tracks, sources)
+    files = files_of_detectors(sources)
+    ensemble = [_tracks(own) for own in files]
+    check_same_recording(ensemble, files, keypoints, pad)
+    longest = max(track.points_2d.shape[1] for tracks in ensemble for track in tracks.values())
+    parts = [_views(tracks, own, fps, times, keypoints, longest if pad else None)
+             for tracks, own in zip(ensemble, files, strict=True)]  # fmt: skip
+    single = not any(isinstance(source, list | tuple) for source in sources.values())
+    views = parts[0] if single else join_detectors(parts)
+    named = (
+        {c: str(own) for c, own in files[0].items()}
+        if single
+        else [{c: str(p) for c, p in own.items()} for own in files]
+    )
+    return with_provenance(views, "read_views", {"sources": named, "fps": fps})
+
+
+def _tracks(sources: Mapping[str, Source]) -> dict[str, Track]:
+    return _split_tables({camera: read_track(path) for camera, path in sources.items()}, sources)
+
+
+def _views(
+    tracks: dict[str, Track],
+    sources: Mapping[str, Source],
+    fps: float | None,
+    times: Array | None,
+    keypoints: Sequence[str] | None,
+    n_frames: int | None,
+) -> xr.Dataset:
+    """The views of one detector; shorter tracks are filled up to `n_frames`, if it is given."""
     tracks = _same_keypoints(tracks, keypoints)
     individuals = _same_individuals(tracks)
-    tracks = _same_length(tracks, sources, pad)
+    tracks = _same_length(tracks, sources, n_frames)
     times = _times(tracks, fps, times)
     points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
     confidence = np.stack([track.confidence for track in tracks.values()], axis=1)
@@ -93,9 +123,7 @@ def read_views(
         times=times,
         confidence=confidence,
     )
-    if individuals is not None:
-        views = views.assign_coords(individual=list(individuals))
-    return with_provenance(views, "read_views", {"sources": {c: str(p) for c, p in sources.items()}, "fps": fps})
+    return views if individuals is None else views.assign_coords(individual=list(individuals))
 
 
 def read_track(path: Source) -> Track:
@@ -150,6 +178,9 @@ def _netcdf_track(path: Path) -> Track:
         raise FormatError(
             f"{path} holds no 'position' over time, keypoint and space; it has {sorted(map(str, dataset.data_vars))}"
         )
+    if dataset.sizes.get("detector", 1) != 1:
+        raise FormatError(f"{path} holds the predictions of several detectors; read it as a whole, or a file of each")
+    dataset = dataset.squeeze("detector", drop=True) if "detector" in dataset.dims else dataset
     if dataset.sizes.get("view", 1) != 1:
         raise FormatError(f"{path} holds {dataset.sizes['view']} views where one camera's file is expected")
     dataset = dataset.squeeze("view", drop=True) if "view" in dataset.dims else dataset
@@ -218,12 +249,13 @@ def _same_individuals(tracks: dict[str, Track]) -> tuple[str, ...] | None:
     return reference.individuals
 
 
-def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], pad: bool) -> dict[str, Track]:
+def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_frames: int | None) -> dict[str, Track]:
+    """Tracks of the same length: that of all, or filled up to `n_frames`."""
     lengths = {camera: track.points_2d.shape[1] for camera, track in tracks.items()}
-    longest = max(lengths.values())
+    longest = max(lengths.values()) if n_frames is None else n_frames
     if longest == 0:
         raise FormatError(f"there is not a single frame in {', '.join(str(path) for path in sources.values())}")
-    if len(set(lengths.values())) > 1 and not pad:
+    if len(set(lengths.values())) > 1 and n_frames is None:
         listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
         raise FormatError(
             f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"

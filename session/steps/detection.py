@@ -74,8 +74,8 @@ def _prediction_inputs(session: Session) -> list[Path]:
 
 
 def _predict(session: Session, progress: bool) -> None:
-    """Views dataset from the 2D files of another tool, or by the session's detector."""
-    from ...datasets import write_dataset
+    """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
+    from ...datasets import combine_ensemble, write_dataset
 
     (function,), videos = PREDICT.functions(session), session.sources("video")
     rate = check_same_instants(videos, "videos")
@@ -90,7 +90,7 @@ def _predict(session: Session, progress: bool) -> None:
         options |= {"checkpoint": PREDICT.checkpoint(session), "progress": progress}
         views = PREDICT.call(session, function, load_detector(path), videos, **options)
         _refuse_truncated(videos, views)
-    write_dataset(views, session.output / "views.nc")
+    write_dataset(combine_ensemble(views), session.output / "views.nc")
 
 
 def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
