@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 _SHARES_PER_PROCESSOR = 4  # several, so that a processor which other work slows down does fewer of them
@@ -24,6 +25,23 @@ def over_items(function: Callable[[Any], Any], items: Iterable) -> list:
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(function, items))
+
+
+def in_advance(tasks: Iterable[Callable[[], Any]], n_ahead: int, n_threads: int = 1) -> Generator[Any]:
+    """``(task() for task in tasks)`` in the order of the tasks, of which threads begin up to `n_ahead` beforehand.
+
+    With one thread the tasks run one after the other, so they may read on in one file. An error is raised where its
+    result would come. Tasks may be endless: those not yet begun are dropped when the iterator is closed.
+    """
+    tasks, pool = iter(tasks), ThreadPoolExecutor(n_threads)
+    try:
+        begun = deque(pool.submit(task) for task in islice(tasks, n_ahead))
+        while begun:
+            result = begun.popleft().result()
+            begun.extend(pool.submit(task) for task in islice(tasks, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def over_rows(kernel: Callable, n_rows: int, *arguments, smallest: int = 4096) -> list:

@@ -25,23 +25,17 @@ if TYPE_CHECKING:
     from .training.train_detector import train
 
 _LAZY = {
-    "Detector": "inference.detector",
-    "DetectorError": "inference.detector",
-    "WeightsError": "networks.pretrained_weights",
-    "corrupt": "inference.corruption",
-    "corruption_table": "inference.corruption",
-    "draw_pose": "inference.drawing",
-    "evaluate": "inference.evaluation",
-    "export_suggestions": "active_learning.frame_suggestion",
-    "extract_frames": "active_learning.frame_extraction",
-    "label_video": "inference.drawing",
-    "load_detector": "inference.detector",
-    "plot_training": "inference.drawing",
-    "predict": "inference.video_prediction",
-    "pseudo_labels": "active_learning.frame_suggestion",
-    "suggest_frames": "active_learning.frame_suggestion",
-    "train": "training.train_detector",
+    "active_learning.frame_extraction": ("extract_frames",),
+    "active_learning.frame_suggestion": ("export_suggestions", "pseudo_labels", "suggest_frames"),
+    "inference.corruption": ("corrupt", "corruption_table"),
+    "inference.detector": ("Detector", "DetectorError", "load_detector"),
+    "inference.drawing": ("draw_pose", "label_video", "plot_training"),
+    "inference.evaluation": ("evaluate",),
+    "inference.video_prediction": ("predict",),
+    "networks.pretrained_weights": ("WeightsError",),
+    "training.train_detector": ("train",),
 }
+_MODULES = {name: module for module, names in _LAZY.items() for name in names}
 
 __all__ = [
     "Augmentation",
@@ -72,10 +66,10 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name not in _LAZY:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        return getattr(import_module(f".{_MODULES[name]}", __name__), name)
     except ModuleNotFoundError as error:
         if error.name in ("torch", "safetensors"):
             raise ModuleNotFoundError(

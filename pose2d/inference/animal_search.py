@@ -18,9 +18,13 @@ from .engine import Engine, Found, View, engine_of
 from .image_transforms import turned, window
 from .runtimes import SIDE
 
-SURE = 0.3  # probability mass above which a peak counts as found
-LOST = 0.35  # median mass of the peaks below which the whole picture is searched
-AROUND = 1.35  # side of the window, in sides of the animal
+# probability mass above which a peak counts as found: below it, other places or "absent" hold more than twice as much
+SURE = 0.3
+# median mass of a window's peaks below which the whole picture is searched: a little above `SURE`, so that a window is
+# given up before its keypoints are
+LOST = 0.35
+# side of the window in sides of the animal (95th percentile): a margin of 0.17 sides all around for its motion
+AROUND = 1.35
 
 
 class TTAView(NamedTuple):

@@ -15,9 +15,10 @@ from ...formats.video.reading import Image
 from .animal_search import finder_of
 from .detector import Detector
 from .evaluation import error_table, matching_labels
+from .image_transforms import compress
 from .labelled_pictures import labelled_images
 
-# one value per severity 1-5
+# one value per severity 1 to 5, as published with Horse-C and ImageNet-C (see `corrupt`)
 _BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)  # added to the value channel
 _CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)  # factor of the deviations from the mean
 _DEFOCUS = (3, 4, 6, 8, 10)  # radius, pixels
@@ -113,9 +114,7 @@ def _noise(image: Image, s: int, rng: np.random.Generator) -> Image:
 
 
 def _jpeg(image: Image, s: int, rng) -> Image:
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG[s]])
-    decoded = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    return image if decoded is None else decoded
+    return compress(image, _JPEG[s])
 
 
 def _resolution(image: Image, s: int, rng) -> Image:

@@ -10,8 +10,12 @@ from torch.nn import functional as F
 
 from ..networks.registry import Maps, PoseNet, peak_inputs
 
-RADIUS = 2  # cells around a peak that count as the same peak
-REACH = 2.5  # cells from the place itself beyond which none contributes
+# cells around a peak that count as the same peak: with the default target, 1.25 cells wide (5 pixels, stride 4), these
+# 5x5 cells hold 95 % of it along each axis
+RADIUS = 2
+# cells from the place itself beyond which none contributes: of a place half a cell from the largest logit, the
+# `RADIUS` + 1 cells that are read around that one hold all
+REACH = 2.5
 
 
 class Peaks(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from ...datasets import Array
 from ...formats.video.reading import Image
 
-GREY = 127  # what lies outside an image
+GREY = 127  # of 255, what lies outside an image: nearly 0 in the network's input of -1..1, the middle of its range
 
 
 def scaling(scale: float) -> Array:
@@ -76,3 +76,10 @@ def warp(image: Image, matrix: Array, size: tuple[int, int]) -> Image:
     return cv2.warpAffine(
         image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(GREY, GREY, GREY)
     )
+
+
+def compress(image: Image, quality: int) -> Image:
+    """The image after JPEG compression; quality from 0 to 100."""
+    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    return image if decoded is None else decoded

@@ -13,7 +13,7 @@ from ...formats.labels.labelled_frames import LabelError, Labels
 from ...formats.video.reading import Image, VideoError, read_frames_at
 from .image_transforms import scaling, warp
 
-BUDGET = 1 << 30  # bytes
+BUDGET = 1 << 30  # bytes of pictures in memory: some 1,100 of 640x480
 BORDER = 0.05  # of a picture's side: how far outside a label of a hidden part may be guessed
 
 

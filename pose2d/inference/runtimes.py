@@ -17,7 +17,7 @@ from ..networks.fused_convolutions import fuse_convolutions
 from ..networks.registry import Maps, PoseNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
-SIDE = 32  # all sides of the network's input are multiples of this
+SIDE = 32  # pixels; all sides of the network's input are multiples of this, the coarsest stride of any network here
 Run = Callable[[np.ndarray], Maps]
 
 

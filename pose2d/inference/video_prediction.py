@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import queue
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,13 +21,14 @@ from ...datasets import Array, frame_times, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
 from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
+from ...numerics.threads import in_advance
 from .animal_search import Finder, centre_of, finder_of
 from .detector import Detector
 from .engine import Found, View
 from .image_transforms import warp
 from .uncertainty import Uncertainty
 
-AHEAD = 4  # decoded frames that wait per camera
+AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
 
 
 @named_options()
@@ -236,51 +238,25 @@ def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -
 
 def _instants(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[dict[str, Image | None]]:
     """The frames of each instant, each camera decoded ahead by its own thread. A decoder's error is raised here."""
-    stop = threading.Event()
-    queues: dict[str, queue.Queue] = {name: queue.Queue(AHEAD) for name in infos}
-    threads = [
-        threading.Thread(target=_decode, args=(info, first, queues[name], stop), daemon=True)
-        for name, info in infos.items()
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        waiting = list(infos)
-        while waiting:
-            items = {name: queues[name].get() for name in waiting}
-            for item in items.values():
-                if isinstance(item, Exception):
-                    raise item
-            waiting = [name for name in waiting if items[name] is not _END]
-            if waiting:
-                yield {name: items[name][0] for name in waiting}
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=5)
+    with ExitStack() as stack:
+        left = {name: stack.enter_context(closing(_decoded(info, first))) for name, info in infos.items()}
+        while left:
+            images: dict[str, Any] = {name: next(frames, _END) for name, frames in left.items()}
+            left = {name: frames for name, frames in left.items() if images[name] is not _END}
+            if left:
+                yield {name: images[name] for name in left}
 
 
 _END = object()
 
 
-def _decode(info: VideoInfo, first: int, frames: queue.Queue, stop: threading.Event) -> None:
-    def put(item) -> bool:
-        while not stop.is_set():
-            try:
-                frames.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    try:
-        with closing(read_frames(info.path, first)) as reader:
-            for image in reader:
-                if not put((image,)):
-                    return
-        put(_END)
-    except Exception as error:  # noqa: BLE001 (raised again by the consumer)
-        put(error)
+def _decoded(info: VideoInfo, first: int) -> Generator[Image | None]:
+    """The frames of a video from `first` on, decoded ahead."""
+    with (
+        closing(read_frames(info.path, first)) as reader,
+        closing(in_advance(repeat(partial(next, reader, _END)), AHEAD)) as images,
+    ):
+        yield from takewhile(lambda image: image is not _END, images)
 
 
 def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times: Array | None) -> xr.Dataset:

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from ...datasets import Array
 from ...formats.video.reading import Image
-from ..inference.image_transforms import GREY
+from ..inference.image_transforms import GREY, compress
 from ..training_config import Augmentation
 
 
@@ -109,7 +109,4 @@ def _noise(rng: Generator, image: Image) -> Image:
 
 
 def _jpeg(rng: Generator, image: Image) -> Image:
-    quality = int(rng.integers(10, 70))
-    good, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(content, cv2.IMREAD_COLOR) if good else None
-    return image if decoded is None else decoded
+    return compress(image, int(rng.integers(10, 70)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,12 +13,14 @@ from torch import Tensor
 
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
+from ...numerics.threads import in_advance
 from ..inference.image_transforms import apply_affine, compose, invert_affine, scaling, warp
 from ..inference.labelled_pictures import PictureStore
 from ..training_config import TrainingConfig
 from .augmentation import degrade, random_view
 
-AHEAD = 3  # batches prepared while the network works
+N_THREADS = 2  # threads that prepare batches; more would take cores from the network
+AHEAD = N_THREADS + 1  # batches prepared while the network works: one in each thread and one that is ready
 
 
 class Crops:
@@ -37,14 +39,8 @@ class Crops:
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pictures (batch, side, side, 3) bytes and points (batch, n_keypoints, 2) in cells, from batch `first` on."""
-        with ThreadPoolExecutor(2) as pool:
-            last = self.config.iterations
-            ahead = [pool.submit(self.batch, i) for i in range(first, min(first + AHEAD, last))]
-            for i in range(first, last):
-                batch = ahead.pop(0).result()
-                if i + AHEAD < last:
-                    ahead.append(pool.submit(self.batch, i + AHEAD))
-                yield batch
+        numbers = range(first, self.config.iterations)
+        return in_advance((partial(self.batch, number) for number in numbers), AHEAD, N_THREADS)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
         samples = [self._sample(number * self.config.batch + i, number) for i in range(self.config.batch)]

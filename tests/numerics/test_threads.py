@@ -1,11 +1,12 @@
 """Rows and items shared out over threads."""
 
-from itertools import chain
+from functools import partial
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
 
-from muybridge.numerics.threads import over_items, over_rows
+from muybridge.numerics.threads import in_advance, over_items, over_rows
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 1000])
@@ -29,3 +30,25 @@ def test_items_keep_their_order_and_an_error_in_a_thread_is_raised():
     assert over_items(lambda i: i * i, range(20)) == [i * i for i in range(20)]
     with pytest.raises(ZeroDivisionError):
         over_items(lambda i: 1 // (i - 3), range(5))
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_tasks_begun_in_advance_keep_their_order(n_threads):
+    tasks = [partial(pow, i, 2) for i in range(9)]
+    assert list(in_advance(tasks, 4, n_threads)) == [i * i for i in range(9)]
+    assert list(in_advance([], 4, n_threads)) == []
+
+
+def test_endless_tasks_are_begun_only_as_far_ahead_as_asked_and_dropped_at_the_end():
+    numbers = iter(range(100))
+    results = in_advance(repeat(partial(next, numbers)), 4)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    results.close()
+    assert next(numbers) <= 3 + 4
+
+
+def test_an_error_of_a_task_is_raised_in_its_place():
+    results = in_advance((partial(divmod, 1, i) for i in (2, 1, 0, 3)), 4)
+    assert [next(results), next(results)] == [(0, 1), (1, 0)]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
