@@ -50,6 +50,26 @@ def left_out_table(pose: xr.Dataset | None) -> pd.DataFrame | None:
     return pd.DataFrame(columns).reindex([str(name) for name in dict.fromkeys(records["camera"])])
 
 
+def coverage_table(pose: xr.Dataset | None, kind: str) -> pd.DataFrame | None:
+    """What share of the pixels of left-out cameras lies in the predicted regions: one row per camera or keypoint.
+
+    From the attribute `coverage` of the pose, the records of `Coverage.table`; of several individuals the mean. None
+    without it.
+
+    Parameters
+    ----------
+    kind : "camera", with a row for all, or "keypoint"
+    """
+    if pose is None or "coverage" not in pose.attrs:
+        return None
+    records = pd.DataFrame(json.loads(str(pose.attrs["coverage"])))
+    rows = records[records["kind"].isin([kind, "all"] if kind == "camera" else [kind])]
+    columns = ["n", "outliers", "inside_50", "inside_95", "judged_95", "rescaled_95", "factor"]
+    rows = rows.assign(**{column: rows[column].astype(float) for column in columns})
+    found = rows.groupby("name", sort=False)[columns].mean().dropna(axis="columns", how="all")
+    return found.assign(n=found["n"].round().astype(int))
+
+
 def keypoint_table(pose: xr.Dataset | None, views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.DataFrame:
     """One row per keypoint and one for all: missing shares, cameras per point, error (px), uncertainty (world unit)."""
     source = pose if pose is not None else views

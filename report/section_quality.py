@@ -35,12 +35,46 @@ def quality_section(
     if pose is not None and "left_out_failed" in pose.attrs:
         note = f"No camera could be left out to judge by: {pose.attrs['left_out_failed']}"
         beside.append(element("p", note, class_="note"))
-    parts = [element("div", *beside, class_="beside"), _keypoint_table(views, pose, errors)]
+    parts = [element("div", *beside, class_="beside"), *_coverage(pose), _keypoint_table(views, pose, errors)]
     if pose is not None and skeleton is not None:
         parts.append(_bone_figure(pose, skeleton))
     if pose is not None and pose.sizes["time"] > 1:
         parts.append(_presence_figure(pose))
     return section("quality", "Quality of the reconstruction", *parts)
+
+
+# column of the table of coverage: its heading; all but the counts and factors are shares
+_COVERAGE = {
+    "n": "pixels",
+    "outliers": "outliers",
+    "inside_50": "in 50 % region",
+    "inside_95": "in 95 % region",
+    "judged_95": "in 95 %, other half",
+    "rescaled_95": "the same, rescaled",
+    "factor": "sd multiplied by",
+}
+
+
+def _coverage(pose: xr.Dataset | None) -> list[Markup]:
+    """Whether the error bars hold: per camera, per keypoint (folded) and in words."""
+    if pose is not None and "coverage_failed" in pose.attrs:
+        return [element("p", line, class_="note") for line in str(pose.attrs["coverage_failed"]).splitlines()]
+    tables = []
+    for kind in ("camera", "keypoint"):
+        found = quality.coverage_table(pose, kind)
+        if found is None:
+            return []
+        shares = [name for name in found.columns if name not in ("n", "factor")]
+        rows = [
+            [name, *(_percent_cell(value) if column in shares else value for column, value in row.items())]
+            for name, row in found.astype({"n": object}).to_dict("index").items()
+        ]
+        caption = "Do the error bars hold? A camera left out: its pixels in the regions predicted from the others"
+        headings = ["", *(_COVERAGE[str(column)] for column in found)]
+        tables.append(table(headings, rows, caption if kind == "camera" else None))
+    words = [element("p", line, class_="note") for line in str(pose.attrs.get("coverage_words", "")).splitlines()]  # pyright: ignore
+    folded = element("details", element("summary", "The error bars per keypoint"), tables[1])
+    return [element("div", tables[0], class_="dense"), *words, element("div", folded, class_="dense")]
 
 
 def _rows_of(frame: pd.DataFrame) -> list[list[object]]:

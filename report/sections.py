@@ -24,13 +24,18 @@ from .markup import (
     percent,
     read_asset,
     section,
+    table,
 )
 from .overlay import choose_instants, overlay_figures
 from .player import player_scene, rig_scene
 from .reprojection import positions_at, reproject
 from .stick_figure_row import stick_figures
+from .warning_ranking import N_SHOWN, ranked_warnings
 
-_FEW_WARNINGS = 4  # shown at the top, the others folded: the key figures stay in sight
+# attributes of a pose that the summary and the section on quality show
+_SHOWN_ELSEWHERE = (
+    "warnings", "left_out", "left_out_failed", "coverage", "coverage_words", "coverage_warning", "coverage_failed"
+)  # fmt: skip
 
 
 def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
@@ -75,15 +80,19 @@ def _key_figures(
 
 
 def _warnings(calibration_report, pose: xr.Dataset | None) -> Markup:
-    """The warnings of the calibration, and the diagnosis of cameras and keypoints that disagree."""
-    lines = [str(warning) for warning in getattr(calibration_report, "warnings", ())]
-    if pose is not None:
-        lines += [line for line in str(pose.attrs.get("diagnosis", "")).splitlines() if line.strip()]
-    if len(lines) <= _FEW_WARNINGS + 1:
-        return bullets(lines, "warnings") if lines else Markup()
-    shown, rest = bullets(lines[:_FEW_WARNINGS], "warnings"), bullets(lines[_FEW_WARNINGS:], "warnings")
-    summary = element("summary", f"{len(lines) - _FEW_WARNINGS} more warnings")
-    return Markup(shown + element("details", summary, rest))
+    """The worst warnings, and the others in a folded table."""
+    found = ranked_warnings(calibration_report, pose)
+    if not found:
+        return Markup()
+    shown = bullets([warning.message for warning in found[:N_SHOWN]], "warnings")
+    rest = found[N_SHOWN:]
+    if not rest:
+        return shown
+    unit = "world unit" if pose is None else pose["position"].attrs["units"]
+    rows = [tuple(warning) for warning in rest]
+    heading = element("summary", f"{len(rest)} more warning{'s' if len(rest) > 1 else ''}")
+    folded = element("div", table(["", f"off, {unit}", "off, px", "warning"], rows), class_="prose")
+    return Markup(shown + element("details", heading, folded))
 
 
 def truth_section(errors: pd.DataFrame | None) -> Section | None:
@@ -154,13 +163,18 @@ def overlay_section(
 
 
 def provenance_section(**datasets: xr.Dataset | None) -> Section | None:
-    """How each dataset was made: version, step, options, input hashes, as its attributes say."""
+    """How each dataset was made: version, step, options, input hashes, as its attributes say.
+
+    Without the attributes that other sections show.
+    """
     blocks = []
     for name, dataset in datasets.items():
         if dataset is None or not dataset.attrs:
             continue
         pairs = {
-            str(key).replace("_", " "): _attribute(value) for key, value in sorted(dataset.attrs.items(), key=_rank)
+            str(key).replace("_", " "): _attribute(value)
+            for key, value in sorted(dataset.attrs.items(), key=_rank)
+            if key not in _SHOWN_ELSEWHERE
         }
         blocks += [element("h3", name), definitions(pairs)]
     return section("provenance", "Provenance", *blocks) if blocks else None

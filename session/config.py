@@ -10,7 +10,8 @@
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them, and the options of train
     [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate
-    [predict] [reconstruct] [kinematics] [report]   options of the step's public function
+    [reconstruct]    options of reconstruct; check_coverage is true unless it says false
+    [predict] [kinematics] [report]   options of the step's public function
 
 Paths are relative to the session file.
 """

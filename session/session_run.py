@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ._kernels_compile_notice import notify_when_compiling
 from .config import STEPS, Session, SessionError
+from .run_warnings import worst_warnings
 from .steps import ALL_STEPS
 from .steps.step_definition import Step, ledger_of
 
@@ -35,7 +36,7 @@ def run_session(
     progress : bool, optional
         Show progress bars.
     say : callable, optional
-        Called with one line per step.
+        Called with one line per step, and after a reconstruction with the worst warnings, three at most.
 
     Returns
     -------
@@ -79,6 +80,9 @@ def run_session(
         seconds[step.name] = time.perf_counter() - started
         ledger.record(step.name, fingerprint, step.outputs(session), step.settings(session))
         say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
+    if "reconstruct" in seconds:
+        for line in worst_warnings(session):
+            say(line)
     return seconds
 
 

@@ -82,6 +82,30 @@ class Coverage:
         """Factor of the standard deviations of each keypoint, (n_keypoints,); 1 where they stay."""
         return self.table.loc["keypoint"]["factor"].to_numpy(float)
 
+    @property
+    def warning(self) -> str:
+        """A sentence where the regions, rescaled if they were, do not hold 90 to 98 %; empty otherwise."""
+        column = "inside_95" if (self.factors == 1).all() else "rescaled_95"
+        shares = self.table[column]
+        share = float(shares[("all", "all")])
+        if not np.isfinite(share) or HONEST[0] <= share <= HONEST[1]:
+            return ""
+        narrow = share < HONEST[0]
+        worst = {kind: shares[kind].idxmin() if narrow else shares[kind].idxmax() for kind in ("keypoint", "camera")}
+        of = " and ".join(
+            f"{100 * shares[(kind, name)]:.0f} % {words} '{name}'"
+            for (kind, name), words in zip(worst.items(), ("of keypoint", "in camera"), strict=True)
+        )
+        remedy = (
+            "draw no conclusion from differences of their size, and label more frames of that keypoint"
+            if narrow
+            else "differences may be surer than they say"
+        )
+        return (
+            f"The error bars are too {'narrow' if narrow else 'wide'}: 95 % regions hold {100 * share:.0f} % of the"
+            f" pixels of left-out cameras ({of}); {remedy}. {self.note}".strip()
+        )
+
     def __str__(self) -> str:
         row = self.table.loc[("all", "all")]
         share = {str(name): f"{100 * float(value):.1f} %" for name, value in row.items()}
@@ -323,10 +347,10 @@ def with_coverage(
 ) -> xr.Dataset:
     """The pose with its covariances rescaled where `judge_coverage` asks for it, and what it found as attributes.
 
-    `coverage` holds the table's records as JSON and `coverage_words` the sentences; `coverage_failed` says why they
-    could not be had. Velocities and accelerations keep their covariances: errors that last, which a left-out camera
-    shows, cancel in them. The part of the covariances that all views have in common (`noise`) leaves no trace in a
-    left-out camera and stays, too.
+    `coverage` holds the table's records as JSON and `coverage_words` the sentences, `coverage_warning` is there where
+    the regions do not hold, and `coverage_failed` says why there was no check. Velocities and accelerations keep their
+    covariances: errors that last, which a left-out camera shows, cancel in them. The part of the covariances that all
+    views have in common (`noise`) leaves no trace in a left-out camera and stays, too.
     """
     try:
         found = judge_coverage(views, rig, make_pose, noise=noise)
@@ -334,6 +358,7 @@ def with_coverage(
         return pose.assign_attrs(coverage_failed=str(error))
     records = found.table.reset_index().to_json(orient="records")
     pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
+    pose.attrs |= {"coverage_warning": found.warning} if found.warning else {}
     factors = xr.DataArray(found.factors, coords={"keypoint": pose["keypoint"]})
     names = [str(name) for name in pose["keypoint"].values]
     shared = np.zeros(len(names)) if noise is None else noise.for_recording(rig, len(names), tuple(names)).shared_std

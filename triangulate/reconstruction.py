@@ -178,7 +178,7 @@ def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
     if tables:
         records = [{"individual": name, **row} for name, table in tables.items() for row in json.loads(table)]
         attrs["coverage"] = json.dumps(records)
-    for key in ("coverage_words", "coverage_failed"):
+    for key in ("coverage_words", "coverage_warning", "coverage_failed"):
         said = [f"{name}: {part.attrs[key]}" for name, part in zip(names, parts, strict=True) if key in part.attrs]
         attrs |= {key: "\n".join(said)} if said else {}
     return attrs

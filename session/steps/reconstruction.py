@@ -1,4 +1,7 @@
-"""The step "reconstruct": keypoints in pixels and cameras to the animal in 3D, with a diagnosis of both."""
+"""The step "reconstruct": keypoints in pixels and cameras to the animal in 3D, with a diagnosis of both.
+
+Error bars are checked by leaving cameras out unless [reconstruct] check_coverage = false.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,10 @@ def _reconstruct(session: Session, progress: bool) -> None:
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=_keypoints(session, list(map(str, views["keypoint"].values))))
-    pose = RECONSTRUCT.call(session, reconstruct, views, rig, skeleton=session.skeleton, **RECONSTRUCT.given(session))
-    pose.attrs |= _left_out(session, views, rig) | {"diagnosis": "\n".join(diagnose(views, rig).messages)}
+    options = {"check_coverage": True} | RECONSTRUCT.given(session)
+    pose = RECONSTRUCT.call(session, reconstruct, views, rig, skeleton=session.skeleton, **options)
+    warnings = diagnose(views, rig).warnings
+    pose.attrs |= _left_out(session, views, rig) | {"warnings": str(warnings.to_json(orient="records"))}
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
@@ -66,7 +71,8 @@ def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, 
 
     if views.sizes["view"] < 3 or "individual" in views.dims:
         return {}
-    own = {name: value for name, value in RECONSTRUCT.given(session).items() if name != "method"}
+    given = RECONSTRUCT.given(session)
+    own = {name: value for name, value in given.items() if name not in ("method", "check_coverage")}
     methods = {"ransac": {}} | {method_of(session): own}
     try:
         table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)

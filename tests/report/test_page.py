@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -147,10 +148,41 @@ def test_warnings_of_the_calibration_stand_in_the_summary(report):
     assert "camera cam_2 saw the board in 4 % of its image" in summary
 
 
-def test_the_diagnosis_of_the_cameras_stands_in_the_summary(session, tmp_path):
-    pose = session["pose"].assign_attrs(diagnosis="Camera 'a' disagrees.\nKeypoint 'b' is hopeless.")
+def test_the_three_worst_warnings_stand_in_the_summary_and_the_others_in_a_folded_table(session, tmp_path):
+    rows = [
+        {"kind": "keypoint", "name": f"point_{i}", "off": off, "off_px": off, "message": f"Keypoint {i} is bad."}
+        for i, off in enumerate([1.0, None, 9.0, 4.0, 2.0])
+    ]
+    pose = session["pose"].assign_attrs(warnings=json.dumps(rows))
     text = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose).read_text()
-    assert text.partition('id="skeleton"')[0].count("<li>") == 2
+    summary = text.partition('id="skeleton"')[0]
+    assert re.findall(r"<li>Keypoint (\d)", summary) == ["2", "3", "4"]
+    assert "<summary>2 more warnings</summary>" in summary
+    assert re.findall(r'<th scope="row">keypoint point_(\d)', summary) == ["0", "1"]
+    assert "off, mm" in summary
+    assert "Keypoint 2 is bad" not in text.partition('id="provenance"')[2]
+    calibrated = write_report(tmp_path / "r.html", **{**session, "pose": pose}).read_text().partition("<details>")[0]
+    assert re.findall(r"<li>(\w+ \w+)", calibrated) == ["Keypoint 2", "Keypoint 3", "camera cam_2"]
+
+
+def test_the_check_of_the_error_bars_is_shown_per_camera_and_keypoint(session, tmp_path):
+    pose = session["pose"]
+    names = [("camera", "cam_0"), *(("keypoint", str(name)) for name in pose["keypoint"].values), ("all", "all")]
+    row = {"n": 900, "outliers": 0.1, "inside_50": 0.4, "inside_95": 0.87, "judged_95": 0.86, "rescaled_95": 0.945}
+    rows = [{"kind": kind, "name": name, **row, "factor": 1.5 if kind == "keypoint" else None} for kind, name in names]
+    attrs = {"coverage": json.dumps(rows), "coverage_words": "95 % regions hold 87 %."}
+    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose.assign_attrs(attrs)).read_text()
+    quality = text.partition('id="quality"')[2]
+    assert "the same, rescaled" in quality
+    assert quality.count("94.5 %") == len(names)
+    assert quality.count("<td>1.50</td>") == pose.sizes["keypoint"]
+    assert "95 % regions hold 87 %." in quality
+    warned = pose.assign_attrs(attrs, coverage_warning="The error bars are too narrow.")
+    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=warned).read_text()
+    assert "<li>The error bars are too narrow.</li>" in text
+    failed = pose.assign_attrs(coverage_failed="The error bars cannot be checked.")
+    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=failed).read_text()
+    assert "The error bars cannot be checked." in text
 
 
 def test_goals_are_judged(tmp_path):

@@ -16,15 +16,11 @@ from ...datasets.validators import singular_dims
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
+from .diagnosis_warnings import ENOUGH, camera_warnings, keypoint_warnings, wrong_cameras
 from .input_checks import check_observations, from_views, matching_rig
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 _SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise
-_ENOUGH = 30  # points below which nothing is said about a camera or keypoint: a median of fewer is off by 15 % and more
-_WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) beyond which it disagrees
-_BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
-_MOSTLY_MISSING = 0.5  # share of the frames with a point below which a keypoint is named
-_MANY_OUTLIERS = 0.25  # share of outliers above which a camera or keypoint is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +30,19 @@ class Diagnosis:
     Parameters
     ----------
     cameras : pandas.DataFrame
-        One row per camera: n (observations), median_px and sigma_px (of inliers), outlier_share, left_out_px (median
-        distance from the points of the other cameras), shift_x_px and shift_y_px (median of that difference: a camera
-        that moved is off to one side), others_px (the other cameras' own sigma without it).
+        One row per camera: n (observations), median_px and sigma_px (of inliers), outlier_share, sure_outliers (each
+        observation weighted by its confidence), outlier_px and outlier_off (median reprojection error of
+        outliers, pixels and world units), left_out_px (median distance from the points of the other cameras),
+        shift_x_px and shift_y_px (median of that difference: a camera that moved is off to one side), others_px (the
+        other cameras' own sigma without it), unit_per_px (size of a pixel at the animal, world units).
     keypoints : pandas.DataFrame
         One row per keypoint: n_frames, reconstructed (share of the frames), two_views (share of the points), median_px,
-        sigma_px, outlier_share.
+        sigma_px, outlier_share, sure_outliers, outlier_px, outlier_off.
     table : pandas.DataFrame, shape (n_cameras, n_keypoints), pixels
         Median reprojection error of inliers.
-    messages : tuple of str
-        Sentences, the most serious first; empty where all is well.
+    warnings : pandas.DataFrame
+        One row per warning, the most serious first: kind ("camera" or "keypoint"), name, off (world units) and off_px:
+        how far off its detections are on average, NaN where that is not known; message. Empty where all is well.
 
     Examples
     --------
@@ -51,13 +50,18 @@ class Diagnosis:
 
     >>> from muybridge.triangulate import Diagnosis
     >>> list(Diagnosis.__dataclass_fields__)
-    ['cameras', 'keypoints', 'table', 'messages']
+    ['cameras', 'keypoints', 'table', 'warnings']
     """
 
     cameras: pd.DataFrame
     keypoints: pd.DataFrame
     table: pd.DataFrame
-    messages: tuple[str, ...]
+    warnings: pd.DataFrame
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The sentences of the warnings, the most serious first; empty where all is well."""
+        return tuple(self.warnings["message"])
 
     def __str__(self) -> str:
         return "\n".join([self.cameras.to_string(float_format="%.2f"), "", *(self.messages or ("All views agree.",))])
@@ -130,11 +134,62 @@ def diagnose(
         points_2d, confidence = points_2d[:, some], None if confidence is None else confidence[:, some]
     found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
     seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
+    outliers = _Outliers.of(found, rig, seen, np.ones(seen.shape) if confidence is None else confidence)
     error = np.where(found.inliers, found.reprojection_error, np.nan)
     table = pd.DataFrame(present_median(error, axis=1), index=list(rig.names), columns=names)
-    cameras = _camera_table(points_2d, rig, confidence, found, error, seen)
-    by_keypoint = _keypoint_table(found, error, seen, names)
-    return Diagnosis(cameras, by_keypoint, table, tuple(_camera_words(cameras) + _keypoint_words(by_keypoint)))
+    cameras = _camera_table(points_2d, rig, confidence, found, error, seen, outliers)
+    wrong = wrong_cameras(cameras)
+    good = np.array([name not in wrong for name in rig.names])
+    by_keypoint = _keypoint_table(found, error, seen, names, outliers, good)
+    shares = pd.DataFrame(outliers.shares(axis=1), index=list(rig.names), columns=names)
+    words = camera_warnings(cameras, wrong, shares, rig.unit)
+    words += keypoint_warnings(by_keypoint, shares[good], _animal_size(found.points_3d), cameras, rig.unit)
+    warnings = pd.DataFrame(words, columns=["kind", "name", "off", "off_px", "message"])
+    warnings = warnings.sort_values("off", ascending=False, na_position="last", kind="stable", ignore_index=True)
+    return Diagnosis(cameras, by_keypoint, table, warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Outliers:
+    """Observations that are no inliers, (n_cameras, n_frames, n_keypoints).
+
+    weight : confidence of each observation, 0 where there is none
+    wrong : whether it is an outlier
+    distance, off : its reprojection error in pixels and in world units at the point's depth, NaN unless it is wrong
+    unit_per_px : (n_cameras,) size of a pixel at the animal
+    """
+
+    weight: Array
+    wrong: NDArray[np.bool_]
+    distance: Array
+    off: Array
+    unit_per_px: Array
+
+    @classmethod
+    def of(cls, found: Triangulation, rig: CameraRig, seen: NDArray[np.bool_], confidence: Array) -> _Outliers:
+        # root mean square of the pixels that a displacement by a world unit across the line of sight makes
+        scale = np.sqrt((rig.project_jacobian(found.points_3d) ** 2).sum(axis=(-1, -2)) / 2)
+        scale = np.where(scale > 0, scale, np.nan)
+        wrong = seen & ~found.inliers
+        distance = np.where(wrong, found.reprojection_error, np.nan)
+        weight = np.where(seen, np.nan_to_num(confidence), 0.0)
+        return cls(weight, wrong, distance, distance / scale, 1 / present_median(scale, axis=(1, 2)))
+
+    def shares(self, axis: int | tuple[int, ...]) -> Array:
+        """Share of the weight that outliers have."""
+        whole = self.weight.sum(axis=axis)
+        return np.where(self.wrong, self.weight, 0.0).sum(axis=axis) / np.where(whole > 0, whole, 1.0)
+
+    def among(self, cameras: NDArray[np.bool_]) -> _Outliers:
+        kept = (values[cameras] for values in (self.weight, self.wrong, self.distance, self.off, self.unit_per_px))
+        return _Outliers(*kept)
+
+    def columns(self, axis: tuple[int, ...]) -> dict[str, Array]:
+        return {
+            "sure_outliers": self.shares(axis),
+            "outlier_px": present_median(self.distance, axis=axis),
+            "outlier_off": present_median(self.off, axis=axis),
+        }
 
 
 def _all_individuals(views: xr.Dataset, rig: CameraRig, confidence: Array | None, keypoints: Sequence[str] | None):
@@ -150,18 +205,20 @@ def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
     return part.sum(axis=axis) / np.maximum(whole.sum(axis=axis), 1)
 
 
-def _camera_table(points_2d, rig, confidence, found, error, seen) -> pd.DataFrame:
+def _camera_table(points_2d, rig, confidence, found, error, seen, outliers: _Outliers) -> pd.DataFrame:
     left_out = np.array([_left_out(points_2d, rig, confidence, c, found.sigma) for c in range(len(rig))])
     return pd.DataFrame(
         {
             "n": seen.sum(axis=(1, 2)),
             "median_px": present_median(error, axis=(1, 2)),
             "sigma_px": found.sigma,
-            "outlier_share": _share(seen & ~found.inliers, seen, (1, 2)),
+            "outlier_share": _share(outliers.wrong, seen, (1, 2)),
+            **outliers.columns((1, 2)),
             "left_out_px": left_out[:, 0],
             "shift_x_px": left_out[:, 1],
             "shift_y_px": left_out[:, 2],
             "others_px": left_out[:, 3],
+            "unit_per_px": outliers.unit_per_px,
         },
         index=pd.Index(rig.names, name="camera"),
     )
@@ -186,7 +243,7 @@ def _left_out(
     firm = np.where(found.two_views[:, None] & (len(others) > 2), np.nan, found.points_3d)
     shift = flat[camera, rows] - rig[camera].project(firm)
     length = np.linalg.norm(shift, axis=-1)
-    if np.isfinite(length).sum() < _ENOUGH:
+    if np.isfinite(length).sum() < ENOUGH:
         return np.nan, np.nan, np.nan, _rms(found.sigma)
     return float(np.nanmedian(length)), *map(float, np.nanmedian(shift, axis=0)), _rms(found.sigma)
 
@@ -195,7 +252,15 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_], names: list[str]) -> pd.DataFrame:
+def _keypoint_table(
+    found: Triangulation,
+    error: Array,
+    seen: NDArray[np.bool_],
+    names: list[str],
+    outliers: _Outliers,
+    good: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """One row per keypoint; its outliers are those in the `good` cameras (n_cameras,), which did not move."""
     solved = np.asarray(np.isfinite(found.points_3d).all(axis=-1))
     median = present_median(error, axis=(0, 1))
     return pd.DataFrame(
@@ -205,57 +270,15 @@ def _keypoint_table(found: Triangulation, error: Array, seen: NDArray[np.bool_],
             "two_views": _share(found.two_views & solved, solved, 0),
             "median_px": median,
             "sigma_px": median / RAYLEIGH_MEDIAN,
-            "outlier_share": _share(seen & ~found.inliers, seen, (0, 1)),
+            "outlier_share": _share(outliers.wrong, seen, (0, 1)),
+            **outliers.among(good).columns((0, 1)),
         },
         index=pd.Index(names, name="keypoint"),
     )
 
 
-def _camera_words(cameras: pd.DataFrame) -> list[str]:
-    """Sentences on cameras that are far from the others while these agree without it, and on those of many outliers."""
-    words, rows = [], _rows(cameras)
-    agreement = min((row["others_px"] for row in rows.values() if np.isfinite(row["others_px"])), default=np.nan)
-    wrong = {name: row for name, row in rows.items() if _is_wrong(row, agreement)}
-    for name, row in sorted(wrong.items(), key=lambda item: -item[1]["left_out_px"]):
-        moved = np.hypot(row["shift_x_px"], row["shift_y_px"]) > 0.5 * row["left_out_px"]
-        how = (
-            f"mostly to one side ({row['shift_x_px']:+.1f}, {row['shift_y_px']:+.1f}) px, as if it had moved:"
-            " calibrate it again or refine the rig"
-            if moved
-            else "in all directions: wrong frames, swapped labels or a wrong focal length"
-        )
-        words.append(
-            f"Camera '{name}' disagrees with the others by {row['left_out_px']:.1f} px (median), while they agree to"
-            f" {row['others_px']:.1f} px without it; {how}."
-        )
-    for name, row in rows.items():
-        share = row["outlier_share"]
-        if row["n"] < _ENOUGH:
-            words.append(f"Camera '{name}' shares fewer than {_ENOUGH} points with the others.")
-        elif name not in wrong and share > _MANY_OUTLIERS:
-            words.append(f"Camera '{name}' is an outlier in {100 * share:.0f} % of what it sees.")
-    return words
-
-
-def _is_wrong(row: dict[str, float], agreement: float) -> bool:
-    others = row["others_px"]
-    far = row["left_out_px"] > 2 * _WORSE * others
-    lean = np.hypot(row["shift_x_px"], row["shift_y_px"]) > _BIAS * others
-    return bool((far or lean) and others <= 1.5 * agreement)
-
-
-def _keypoint_words(keypoints: pd.DataFrame) -> list[str]:
-    words = []
-    for name, row in _rows(keypoints).items():
-        if row["n_frames"] and row["reconstructed"] < _MOSTLY_MISSING:
-            words.append(
-                f"Keypoint '{name}' is mostly missing: two views agree on it in only {100 * row['reconstructed']:.0f} %"
-                " of the frames; label more frames of it or leave it out."
-            )
-        elif row["outlier_share"] > _MANY_OUTLIERS:
-            words.append(f"Keypoint '{name}' is an outlier in {100 * row['outlier_share']:.0f} % of its views.")
-    return words
-
-
-def _rows(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    return {str(name): {str(k): float(v) for k, v in row.items()} for name, row in table.to_dict("index").items()}
+def _animal_size(points_3d: Array) -> float:
+    """Root mean square distance of the keypoints from their median in each frame, world units; NaN of no point."""
+    off = points_3d - present_median(points_3d, axis=1)[:, None]
+    known = np.asarray(np.isfinite(off).all(axis=-1))
+    return float(np.sqrt((off[known] ** 2).sum(axis=-1).mean())) if known.any() else np.nan

@@ -33,6 +33,13 @@ def test_a_camera_that_moved_is_named_with_its_shift(shift):
     assert "as if it had moved" in found.messages[0]
     row = found.cameras.loc["cam_4"]
     np.testing.assert_allclose([row["shift_x_px"], row["shift_y_px"]], shift, atol=0.6)
+    warning, distance = found.warnings.iloc[0], np.hypot(*shift)
+    assert (warning["kind"], warning["name"]) == ("camera", "cam_4")
+    np.testing.assert_allclose(warning["off_px"], distance, atol=1.0)
+    camera, centre = recording.rig[4], recording.truth.reshape(-1, 3).mean(axis=0)
+    pixels = np.linalg.norm(camera.project(np.add(centre, np.eye(3))) - camera.project(centre), axis=-1)
+    expected = distance / np.sqrt((pixels**2).sum() / 2)
+    np.testing.assert_allclose(warning["off"], expected, rtol=0.15)
 
 
 def test_a_camera_of_nonsense_and_a_keypoint_of_nonsense_are_named():
@@ -45,6 +52,23 @@ def test_a_camera_of_nonsense_and_a_keypoint_of_nonsense_are_named():
     assert "in all directions" in words[0]
     assert any("Keypoint 'point_7' is mostly missing" in word for word in words)
     assert len(words) == 2
+
+
+def test_outliers_that_the_detector_is_not_sure_of_are_no_warning_and_warnings_go_by_size():
+    recording = make_recording(seed=6, n_frames=150)
+    points_2d, rng = recording.points_2d.copy(), np.random.default_rng(1)
+    for k, size in ((3, 40.0), (8, 120.0)):
+        wrong = rng.random((3, 150)) < 0.6
+        points_2d[:3, :, k][wrong] += rng.normal(0, size, (int(wrong.sum()), 2))
+    found = diagnose(points_2d, recording.rig, keypoints=NAMES)
+    assert found.warnings["name"].tolist() == ["point_8", "point_3"]
+    assert "most in 'cam_" in found.messages[0]
+    assert "label more frames of it there" in found.messages[0]
+    row = found.keypoints.loc["point_8"]
+    np.testing.assert_allclose(found.warnings["off"][0], row["sure_outliers"] * row["outlier_off"])
+    unsure = np.where(np.isfinite(points_2d[..., 0]), 0.9, 0.0)
+    unsure[:3, :, [3, 8]] = 0.1
+    assert diagnose(points_2d, recording.rig, keypoints=NAMES, confidence=unsure).messages == ()
 
 
 def test_nothing_seen_two_cameras_and_wrong_names():

@@ -1,0 +1,51 @@
+"""Warnings of the calibration, of the reconstruction and of its error bars in one list, the worst first."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from .quality import point_spread, quantile
+
+N_SHOWN = 3  # warnings at the top of the page and in the output of a run; the others are in a table
+
+
+class SizedWarning(NamedTuple):
+    """A sentence, the camera or keypoint that it is about, and how far off that is, world units and pixels.
+
+    The sizes are NaN where they are not known.
+    """
+
+    about: str
+    off: float
+    off_px: float
+    message: str
+
+
+def ranked_warnings(calibration_report, pose: xr.Dataset | None) -> list[SizedWarning]:
+    """Warnings by their size in world units.
+
+    Those of the calibration have none and come in its own order, the most serious first: the first of them is among
+    the warnings shown, since all else rests on the calibration.
+    """
+    sized = [] if pose is None else _of_pose(pose)
+    sized.sort(key=lambda warning: -warning.off if np.isfinite(warning.off) else np.inf)
+    messages = [str(message) for message in getattr(calibration_report, "warnings", ())]
+    calibration = [SizedWarning("calibration", np.nan, np.nan, message) for message in messages]
+    n_sized = N_SHOWN - 1 if calibration else N_SHOWN
+    return [*sized[:n_sized], *calibration[:1], *sized[n_sized:], *calibration[1:]]
+
+
+def _of_pose(pose: xr.Dataset) -> list[SizedWarning]:
+    """From the attributes `warnings`, the records of `Diagnosis.warnings`, and `coverage_warning`."""
+    found = []
+    for row in json.loads(str(pose.attrs.get("warnings", "[]"))):
+        off, off_px = (np.nan if row[name] is None else float(row[name]) for name in ("off", "off_px"))
+        found.append(SizedWarning(f"{row['kind']} {row['name']}", off, off_px, row["message"]))
+    for message in str(pose.attrs.get("coverage_warning", "")).splitlines():
+        spread = quantile(point_spread(pose["covariance"].values), 0.5)
+        found.append(SizedWarning("error bars", spread, np.nan, message))
+    return found

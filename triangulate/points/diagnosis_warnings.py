@@ -1,0 +1,113 @@
+"""Warnings about cameras and keypoints: what is wrong, how much it matters, and what to do.
+
+The size of a warning, by which warnings are ordered, is how far off the detections that it is about are on average, in
+world units; the good ones among them count as right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+ENOUGH = 30  # points below which nothing is said about a camera or keypoint: a median of fewer is off by 15 % and more
+_WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) beyond which it disagrees
+_BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
+_MOSTLY_MISSING = 0.5  # share of the frames with a point below which a keypoint is named
+_MANY_OUTLIERS = 0.25  # share of outliers, weighted by confidence, above which a camera or keypoint is named
+_NAMED = 2  # keypoints of a camera, or cameras of a keypoint, that a warning names
+
+
+def wrong_cameras(cameras: pd.DataFrame) -> list[str]:
+    """Cameras that are far from the others while these agree without them."""
+    rows = _rows(cameras)
+    agreement = min((row["others_px"] for row in rows.values() if np.isfinite(row["others_px"])), default=np.nan)
+    return [name for name, row in rows.items() if _is_wrong(row, agreement)]
+
+
+def _is_wrong(row: dict[str, float], agreement: float) -> bool:
+    others = row["others_px"]
+    far = row["left_out_px"] > 2 * _WORSE * others
+    lean = np.hypot(row["shift_x_px"], row["shift_y_px"]) > _BIAS * others
+    return bool((far or lean) and others <= 1.5 * agreement)
+
+
+def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: pd.DataFrame, unit: str) -> list[tuple]:
+    """(kind, name, off, off_px, message) of cameras that disagree, have many outliers or see little."""
+    words = []
+    for name, row in _rows(cameras).items():
+        if row["n"] < ENOUGH:
+            message = f"Camera '{name}' shares fewer than {ENOUGH} points with the others; check that its file and its"
+            words.append(("camera", name, np.nan, np.nan, f"{message} keypoints' names are those of this recording."))
+        elif name in wrong:
+            words.append(_disagreement(name, row, unit))
+        elif row["sure_outliers"] > _MANY_OUTLIERS:
+            most = _most(shares.loc[name])
+            remedy = "look at them in its pictures and label more frames of them" if most else "look at its pictures"
+            words.append(_many_outliers("camera", name, row, f", most of {most}" if most else "", remedy, unit))
+    return words
+
+
+def _disagreement(name: str, row: dict[str, float], unit: str) -> tuple:
+    off = row["left_out_px"] * row["unit_per_px"]
+    moved = np.hypot(row["shift_x_px"], row["shift_y_px"]) > 0.5 * row["left_out_px"]
+    how = (
+        f"mostly to one side ({row['shift_x_px']:+.1f}, {row['shift_y_px']:+.1f}) px, as if it had moved:"
+        " calibrate it again or refine the rig"
+        if moved
+        else "in all directions: wrong frames, swapped labels or a wrong focal length"
+    )
+    message = (
+        f"Camera '{name}' disagrees with the others by {row['left_out_px']:.1f} px (median; {_length(off, unit)} at the"
+        f" animal), while they agree to {row['others_px']:.1f} px without it; {how}."
+    )
+    return "camera", name, off, row["left_out_px"], message
+
+
+def _many_outliers(kind: str, name: str, row: dict[str, float], most: str, remedy: str, unit: str) -> tuple:
+    share = row["sure_outliers"]
+    message = (
+        f"{kind.capitalize()} '{name}': {100 * share:.0f} % of its detections are outliers,"
+        f" {row['outlier_px']:.0f} px off (median; {_length(row['outlier_off'], unit)} at the animal){most}; {remedy}."
+    )
+    return kind, name, share * row["outlier_off"], share * row["outlier_px"], message
+
+
+def _length(value: float, unit: str) -> str:
+    """Two significant digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):g} {unit}"
+
+
+def _most(shares: pd.Series) -> str:
+    """The names of the largest shares of outliers that are many, with the shares."""
+    largest = shares[shares > _MANY_OUTLIERS].nlargest(_NAMED)
+    return " and ".join(f"'{name}' ({100 * share:.0f} %)" for name, share in largest.items())
+
+
+def keypoint_warnings(
+    keypoints: pd.DataFrame, shares: pd.DataFrame, size: float, cameras: pd.DataFrame, unit: str
+) -> list[tuple]:
+    """(kind, name, off, off_px, message) of keypoints that are mostly missing or mostly wrong.
+
+    A missing point is known only to lie on the animal, whose `size` is in world units.
+    """
+    words = []
+    for name, row in _rows(keypoints).items():
+        missing = 1 - row["reconstructed"]
+        if row["n_frames"] and row["reconstructed"] < _MOSTLY_MISSING:
+            off = missing * size
+            message = (
+                f"Keypoint '{name}' is mostly missing: two views agree on it in only {100 * row['reconstructed']:.0f} %"
+                f" of the frames, and in the others it may lie anywhere on the animal ({_length(size, unit)}); label"
+                " more frames of it or leave it out."
+            )
+            words.append(("keypoint", name, off, off / float(cameras["unit_per_px"].median()), message))
+        elif row["sure_outliers"] > _MANY_OUTLIERS:
+            most = _most(shares[name])
+            remedy = f"label more frames of it{' there' if most else ''}"
+            most = f", most in {most}" if most else ""
+            words.append(_many_outliers("keypoint", name, row, most, remedy, unit))
+    return words
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    return {str(name): {str(k): float(v) for k, v in row.items()} for name, row in table.to_dict("index").items()}
