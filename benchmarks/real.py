@@ -5,13 +5,17 @@
 rat: real detections, motion-capture truth, a prior trained elsewhere. mouse: real poses through the real rig of six
 cameras, noise drawn from `DetectorErrors` below with the rat's sizes. dog: motion capture through six fisheye cameras 3
 to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half of them left/right swaps. fly: three real
-detectors, no truth: each camera is predicted from the others. Times are the second of two runs (no compilation).
+detectors, no truth: each camera is predicted from the others, beside EKS where the variable EKS_PYTHON names the
+interpreter of an environment that has it (two minutes). Times are the second of two runs (no compilation).
 The frame rates of the rat (120 Hz) and of the fly (300 Hz) are assumed: the recordings do not state them.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +29,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import real_recordings
 from benchmarks.real_recordings import Recording
 from muybridge.calibration import Camera, CameraRig, read_rig
-from muybridge.datasets import Skeleton
+from muybridge.datasets import Skeleton, combine_ensemble
 from muybridge.formats import read_views
-from muybridge.triangulate import PoseSamples, estimate_noise, infer_poses, sample_poses, smooth, triangulate_ransac
+from muybridge.triangulate import (
+    PoseSamples,
+    check_coverage,
+    estimate_noise,
+    infer_poses,
+    reconstruct,
+    sample_poses,
+    smooth,
+    triangulate_ransac,
+)
 
 MISPLACED = ("KneeL", "ElbowL")  # the rat's keypoints that all six views put elsewhere than the marker
 DOG_SYMMETRIES = tuple((f"joint_{a}", f"joint_{b}") for a, b in zip(range(6, 11), range(11, 16), strict=True)) + tuple(
@@ -192,40 +205,73 @@ def dog() -> None:
     show("dog, motion capture through six fisheye cameras (mm)", rows)
 
 
+FLY = real_recordings.DATA / "fly_ensemble"
+FLY_FILES = "05272019_fly4_0_R1C24_{}_rot-ccw-0.06_sec.rng={}.csv"
+
+
 def fly() -> None:
-    folder = real_recordings.DATA / "fly_ensemble"
-    rig = read_rig(folder / "calibration.toml")
-    stem = "05272019_fly4_0_R1C24_{}_rot-ccw-0.06_sec.rng={}.csv"
-    detectors = [
-        read_views({name: folder / stem.format(name, seed) for name in rig.names}, fps=300.0) for seed in range(3)
-    ]
-    points_2d = np.median([views["position"].to_numpy() for views in detectors], axis=0)
-    rows = {}
+    """Errors where every method has a point; the target is the median of the detectors, as EKS takes it."""
+    rig = read_rig(FLY / "calibration.toml")
+    views = read_views({name: [FLY / FLY_FILES.format(name, i) for i in range(3)] for name in rig.names}, fps=300.0)
+    combined, points = combine_ensemble(views), views["position"].to_numpy()
+    median = combined.assign(position=(combined["position"].dims, np.median(points, axis=0))).drop_vars("covariance")
+    variance = np.var(points, axis=0, ddof=1).mean(axis=-1)[..., None, None] * np.eye(2)
+    likelihood = views["confidence"].to_numpy().mean(axis=0)
+    eks_noise = (np.var(points, axis=0) / likelihood[..., None])[..., None] * np.eye(2)
+    peer, rows = eks_left_out(), {}
     for camera, name in enumerate(rig.names):
-        others = [c for c in range(len(rig)) if c != camera]
-        part = rig.subset([rig.names[c] for c in others])
-        for method in ("triangulate_ransac", "smooth"):
-            if method == "smooth":
-                found = smooth(points_2d[others], part, fps=300.0)
-            else:
-                found = triangulate_ransac(points_2d[others], part)
-            errors = points_2d[camera] - rig[name].project(found.points_3d)
-            jacobian = rig[name].project_jacobian(found.points_3d)
-            spread = np.einsum("...ij,...jk,...lk->...il", jacobian, found.covariances_3d, jacobian)
-            # the left-out camera has noise of its own: its size is that of the differences between the detectors
-            noise = np.var([views["position"].to_numpy()[camera] for views in detectors], axis=0, ddof=1).mean(axis=-1)
-            spread = spread + noise[..., None, None] * np.eye(2)
-            known = np.isfinite(errors).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
+        part = rig.subset([other for other in rig.names if other != name])
+        found = {}
+        for method in ("ransac", "smooth"):
+            found[f"median, {method}"] = (*left_out(median, part, method), variance[camera])
+        for method in ("ransac", "median", "smooth"):
+            found[f"ensemble, {method}"] = (*left_out(combined, part, method), combined["covariance"].values[camera])
+        if peer:
+            own = (peer[f"{name} mean"], peer[f"{name} covariance"], float(peer[f"{name} seconds"]))
+            found["EKS"] = (*own, eks_noise[camera])
+            found["EKS, with our noise of the left-out camera"] = (*own, combined["covariance"].values[camera])
+        errors = {what: median["position"].values[camera] - rig[name].project(p) for what, (p, *_) in found.items()}
+        known = np.isfinite(np.stack(list(errors.values()))).all(axis=(0, -1))
+        for what, (points_3d, covariances_3d, seconds, own_noise) in found.items():
+            jacobian = rig[name].project_jacobian(points_3d)
+            spread = np.einsum("...ij,...jk,...lk->...il", jacobian, covariances_3d, jacobian) + own_noise
+            off, placed = errors[what], np.isfinite(errors[what]).all(axis=-1)
             squares = np.einsum(
-                "ni,ni->n", errors[known], np.linalg.solve(spread[known], errors[known][..., None])[..., 0]
+                "ni,ni->n", off[placed], np.linalg.solve(spread[placed], off[placed][..., None])[..., 0]
             )
-            rows[f"{name} left out, {method}"] = {
-                "median px": np.median(np.linalg.norm(errors[known], axis=-1)),
-                "p95 px": np.quantile(np.linalg.norm(errors[known], axis=-1), 0.95),
-                "50% hold": (squares < chi2.ppf(0.5, 2)).mean(),
-                "95% hold": (squares < chi2.ppf(0.95, 2)).mean(),
-            }
-    show("fly, 3 cameras, median of three detectors", rows)
+            size = np.linalg.norm(off[known], axis=-1)
+            rows[f"{name} left out, {what}"] = {
+                "mean px": size.mean(), "median px": np.median(size), "p95 px": np.quantile(size, 0.95),
+                "50% hold": (squares < chi2.ppf(0.5, 2)).mean(), "95% hold": (squares < chi2.ppf(0.95, 2)).mean(),
+                "missing": 1 - placed.mean(), "s": seconds,
+            }  # fmt: skip
+    show("fly, 3 cameras, three detectors: each camera predicted from the others", rows)
+    for method in ("ransac", "median", "smooth"):
+        print(f"check_coverage, {method}: {check_coverage(views, rig, method=method)}")
+
+
+def left_out(views, part: CameraRig, method: str):
+    """Points, covariances and seconds (of the second of two runs) of a method of `reconstruct`."""
+    views = views.sel(view=list(part.names))
+    for _ in range(2):
+        begun = time.perf_counter()
+        pose = reconstruct(views, part, method=method)
+        seconds = time.perf_counter() - begun
+    return pose["position"].values, pose["covariance"].values, seconds
+
+
+def eks_left_out() -> dict:
+    """What benchmarks/eks_worker.py finds, run by the interpreter that the variable EKS_PYTHON names; else nothing."""
+    if "EKS_PYTHON" not in os.environ:
+        print("EKS is left out: EKS_PYTHON names no interpreter that has it")
+        return {}
+    worker = Path(__file__).with_name("eks_worker.py")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "eks.npz"
+        command = [os.environ["EKS_PYTHON"], str(worker), str(FLY), FLY_FILES, "3", str(out)]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": ""})
+        with np.load(out) as file:
+            return dict(file)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
-from ..datasets import DatasetError, check_views, fps_of
+from ..datasets import DatasetError, check_views, combine_ensemble, fps_of
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.consensus import estimate_noise, triangulate_ransac
@@ -174,7 +174,7 @@ def judge_coverage(
     ValueError : fewer than three cameras, or no positive n_points or block
     DatasetError : the views are malformed or hold several individuals
     """
-    views = check_views(views)
+    views = combine_ensemble(views)
     rig = matching_rig(views, rig)
     if "individual" in views.dims:
         raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")

@@ -8,6 +8,7 @@ from scipy.stats import chi2
 from muybridge.datasets import DatasetError, Skeleton, combine_ensemble, views_dataset, write_dataset
 from muybridge.triangulate import (
     RECONSTRUCTION_METHODS,
+    check_coverage,
     estimate_noise,
     predict_left_out,
     reconstruct,
@@ -103,6 +104,13 @@ def test_the_functions_below_reconstruct_take_an_ensemble_as_its_combination():
     np.testing.assert_array_equal(triangulate_ransac(views, RIG).points_3d, triangulate_ransac(combined, RIG).points_3d)
     table = predict_left_out(views, RIG, ["dlt"])
     assert table.loc[("dlt", "all"), "n"] == 3 * TRUTH.shape[0] * TRUTH.shape[1]
+
+
+def test_the_error_bars_of_an_ensemble_are_checked_as_those_of_its_combination():
+    views = ensemble(np.ones((3, 1, 3, 1)))
+    share = check_coverage(views, RIG, method="ransac").table.loc[("all", "all"), "inside_95"]
+    assert 0.9 < share < 0.99
+    assert share == check_coverage(combine_ensemble(views), RIG, method="ransac").table.loc[("all", "all"), "inside_95"]
 
 
 def test_a_noise_that_is_given_is_used_as_it_is():
