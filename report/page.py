@@ -10,7 +10,7 @@ from string import Template
 import pandas as pd
 import xarray as xr
 
-from ..datasets import Skeleton, check_kinematics, check_pose, check_views
+from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
 from . import sections
 from .markup import Section, element, escape, read_asset
@@ -90,7 +90,7 @@ def write_report(
     >>> write_report("report.html", title="A still animal", summary={"Animal": "a rat"}, pose=pose).name
     'report.html'
     """
-    views = None if views is None else check_views(views)
+    views = None if views is None else combine_ensemble(views)
     pose = None if pose is None else check_pose(pose)
     kinematics = None if kinematics is None else check_kinematics(kinematics)
     off = reprojection_errors(views, pose, rig)

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..cameras import CameraRig
 from ..cameras.epipolar import fundamental_matrix
-from ..datasets import DatasetError, check_views
+from ..datasets import DatasetError, combine_ensemble
 from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
 from .identity_sequences import exact_sequence, sequence_in_turns
@@ -197,7 +197,7 @@ def match_views(
     >>> bool((match_views(views, rig, sigma=1.0)["position"] == expected["position"]).all())
     True
     """
-    views = check_views(views)
+    views = combine_ensemble(views)
     if "individual" not in views.dims:
         raise DatasetError("the views have no 'individual' dimension; there is nothing to associate")
     found = match_individuals(views, matching_rig(views, rig), sigma=sigma, switch_probability=switch_probability)

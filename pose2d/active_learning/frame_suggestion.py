@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ...datasets import Array, check_views, fps_of
+from ...datasets import Array, check_views, combine_ensemble, fps_of
 from ...datasets.names import named_options
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.labels.labelled_frames import LabelError, Labels, Picture
@@ -72,7 +72,7 @@ def suggest_frames(
     >>> len(suggest_frames(views, n=4))
     4
     """
-    views = check_views(views)
+    views = combine_ensemble(views)
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
     names = [str(view) for view in views["view"].values]

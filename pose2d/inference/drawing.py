@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from ...datasets import Array, check_views, fps_of
+from ...datasets import Array, combine_ensemble, fps_of
 from ...datasets.names import named_options
 from ...formats.video.reading import Image, probe_video, read_frames
 from ...formats.video.writing import open_video_writer
@@ -139,7 +139,7 @@ def label_video(
     >>> label_video(views, "left", "left.mp4", "left_labelled.mp4", bones=[("nose", "tail")]).name
     'left_labelled.mp4'
     """
-    views = check_views(views).sel(view=view)
+    views = combine_ensemble(views).sel(view=view)
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)

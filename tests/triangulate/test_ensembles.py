@@ -10,9 +10,11 @@ from muybridge.triangulate import (
     RECONSTRUCTION_METHODS,
     check_coverage,
     estimate_noise,
+    match_views,
     predict_left_out,
     reconstruct,
     reconstruct_file,
+    shift_frames,
     smooth,
     triangulate_ransac,
 )
@@ -130,3 +132,22 @@ def test_a_file_of_several_detectors_is_to_be_combined_first(tmp_path):
     path = reconstruct_file(source, RIG, tmp_path / "pose.nc", chunk_frames=40)
     whole = reconstruct(views, RIG, method="ransac")
     np.testing.assert_allclose(xr.open_dataset(path, engine="h5netcdf")["position"].values, whole["position"].values)
+
+
+def test_individuals_of_an_ensemble_are_matched_over_the_cameras():
+    one = ensemble(np.ones((3, 1, 3, 1)))
+    other = one.assign(position=one["position"] + 60)
+    both = xr.concat([one, other], xr.DataArray(["a", "b"], dims="individual", name="individual"))
+    mixed = both.copy(deep=True)
+    mixed["position"].loc[{"view": "cam_1"}] = both["position"].sel(view="cam_1").isel(individual=[1, 0]).values
+    found, expected = (match_views(views, RIG, sigma=1.0)["position"] for views in (mixed, both))
+    assert "detector" not in found.dims
+    np.testing.assert_allclose(found, expected)
+
+
+def test_the_cameras_of_an_ensemble_are_shifted_detector_by_detector():
+    views = ensemble(np.ones((3, 1, 3, 1)))
+    moved = shift_frames(views, np.array([0.0, 2.0, 0.5]))
+    for i in range(3):
+        own = shift_frames(views.isel(detector=i, drop=True), np.array([0.0, 2.0, 0.5]))
+        np.testing.assert_array_equal(moved["position"].isel(detector=i), own["position"])
