@@ -7,9 +7,7 @@ too many of its pixels, the points' standard deviations are multiplied by a fact
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from math import ceil
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,26 +16,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
-from ..datasets import DatasetError, check_views, combine_ensemble, fps_of
+from ..datasets import DatasetError, combine_ensemble, fps_of
 from ..numerics.arrays import Array
-from .framewise_methods import view_arrays
-from .points.consensus import estimate_noise, triangulate_ransac
+from .left_out_pixels import LeftOutPixels, MakePose, block_numbers, predicted_pixels, stretches_to_judge
+from .points.consensus import estimate_noise
 from .points.detector_noise import DetectorNoise
-from .points.input_checks import from_views, matching_rig
-from .smoothing.difference_prior import informative_frames
-from .smoothing.observations import relative_noise
-
-# views and rig of all cameras but one -> their pose, with position and covariance
-MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]
+from .points.input_checks import matching_rig
 
 N_POINTS = 4000  # judged in each camera: with errors that last ten frames its share is then known to 1 %
 BLOCK = 0.5  # seconds: longer than the errors of a detector last, so that neighbouring blocks have errors of their own
 HONEST = (0.90, 0.98)  # share of the pixels that 95 % regions may hold before the covariances are rescaled
-_BLOCKS = 4  # in a stretch of frames, at least
-_STRETCHES = 4  # spread over a recording, at most
 _FEWEST = 30  # pixels of a keypoint below which it takes the recording's factor
 _RADIUS_50, _RADIUS_95 = -2 * np.log(0.5), -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
 _FACTORS = np.geomspace(0.2, 5.0, 161)  # of standard deviations; further off, more than their size is wrong
+_LEAST_CHANGE = 0.05  # of a standard deviation: none is known better
 _NOISE_ERROR = 0.015  # of the share: what an error of 5 % of the left-out camera's own noise makes
 _FACTOR_SPREAD = 0.7  # of the log of a recording's factor: before its pixels are seen a factor of two is not unusual
 _KEYPOINT_SPREAD = 0.35  # of the log of a keypoint's factor about the recording's
@@ -80,35 +72,33 @@ class Coverage:
     @property
     def factors(self) -> Array:
         """Factor of the standard deviations of each keypoint, (n_keypoints,); 1 where they stay."""
-        return self.table.loc["keypoint"]["factor"].to_numpy(float)
+        return np.array([row["factor"] for row in self._rows("keypoint").values()])
 
     @property
     def warning(self) -> str:
         """A sentence where the regions, rescaled if they were, do not hold 90 to 98 %; empty otherwise."""
         column = "inside_95" if (self.factors == 1).all() else "rescaled_95"
-        shares = self.table[column]
-        share = float(shares[("all", "all")])
+        share = self._rows("all")["all"][column]
         if not np.isfinite(share) or HONEST[0] <= share <= HONEST[1]:
             return ""
-        narrow = share < HONEST[0]
-        worst = {kind: shares[kind].idxmin() if narrow else shares[kind].idxmax() for kind in ("keypoint", "camera")}
-        of = " and ".join(
-            f"{100 * shares[(kind, name)]:.0f} % {words} '{name}'"
-            for (kind, name), words in zip(worst.items(), ("of keypoint", "in camera"), strict=True)
-        )
+        narrow, worst = share < HONEST[0], []
+        for kind, words in (("keypoint", "of keypoint"), ("camera", "in camera")):
+            shares = {name: row[column] for name, row in self._rows(kind).items() if np.isfinite(row[column])}
+            name = (min if narrow else max)(shares, key=lambda name: shares[name])
+            worst.append(f"{100 * shares[name]:.0f} % {words} '{name}'")
         remedy = (
             "draw no conclusion from differences of their size, and label more frames of that keypoint"
             if narrow
-            else "differences may be surer than they say"
+            else "differences may be surer than the error bars say"
         )
         return (
             f"The error bars are too {'narrow' if narrow else 'wide'}: 95 % regions hold {100 * share:.0f} % of the"
-            f" pixels of left-out cameras ({of}); {remedy}. {self.note}".strip()
+            f" pixels of left-out cameras ({' and '.join(worst)}); {remedy}. {self.note}".strip()
         )
 
     def __str__(self) -> str:
-        row = self.table.loc[("all", "all")]
-        share = {str(name): f"{100 * float(value):.1f} %" for name, value in row.items()}
+        row = self._rows("all")["all"]
+        share = {name: f"{100 * value:.1f} %" for name, value in row.items()}
         if not row["n"]:
             return "No pixel of a left-out camera could be compared with a prediction."
         words = [
@@ -126,29 +116,9 @@ class Coverage:
             )
         return " ".join([*words, self.note]).strip()
 
-
-@dataclass(frozen=True, eq=False)
-class _Pixels:
-    """Pixels of left-out cameras, one per row: distance from the prediction along the axes of its projected covariance.
-
-    camera, keypoint, block (n,) numbers; inlier (n,); offsets, variances (n, 2), noise (n,) variance, pixels squared.
-    """
-
-    camera: NDArray[np.int64]
-    keypoint: NDArray[np.int64]
-    block: NDArray[np.int64]
-    inlier: NDArray[np.bool_]
-    offsets: Array
-    variances: Array
-    noise: Array
-
-    def among(self, rows: NDArray[np.bool_]) -> _Pixels:
-        return _Pixels(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def squared_distances(self, factor: float | Array = 1.0) -> Array:
-        """(n,) squared Mahalanobis distance where the points' standard deviations are multiplied by the factor."""
-        variances = np.square(factor) * np.ones(len(self.noise))
-        return (self.offsets**2 / (variances[:, None] * self.variances + self.noise[:, None])).sum(axis=1)
+    def _rows(self, kind: str) -> dict[str, dict[str, float]]:
+        rows = self.table.loc[kind].to_dict("index")
+        return {str(name): {str(column): float(value) for column, value in row.items()} for name, row in rows.items()}
 
 
 def judge_coverage(
@@ -188,12 +158,12 @@ def judge_coverage(
     noise = estimate_noise(views, rig) if noise is None else noise
     noise = noise.for_recording(rig, len(names), names)
     parts, n_blocks = [], 0
-    stretches = _stretches(views, n_points, block)
+    stretches = stretches_to_judge(views, n_points, block)
     for frames in stretches:
-        blocks = n_blocks + _blocks(len(frames), block * fps_of(views))
-        parts.append(_left_out_pixels(views.isel(time=frames), rig, make_pose, noise, blocks))
+        blocks = n_blocks + block_numbers(len(frames), block * fps_of(views))
+        parts.append(predicted_pixels(views.isel(time=frames), rig, make_pose, noise, blocks))
         n_blocks = int(blocks[-1]) + 1
-    pixels = _Pixels(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(_Pixels)))
+    pixels = LeftOutPixels.joined(parts)
     factors, n_frames, note = np.ones(len(names)), sum(map(len, stretches)), ""
     if n_blocks > 1:
         factors, note = _factors(pixels, noise.correlation)
@@ -210,62 +180,7 @@ def left_out_options(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "noise": replace(noise, shared_std=np.zeros_like(noise.shared_std))}
 
 
-def _stretches(views: xr.Dataset, n_points: int, block: float) -> list[NDArray[np.int64]]:
-    """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts."""
-    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
-    shortest = ceil(_BLOCKS * block * fps_of(views))
-    budget = max(ceil(n_points / views.sizes["keypoint"]), shortest)
-    frames, lengths = informative_frames(seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
-    return np.split(frames, np.cumsum(lengths)[:-1])
-
-
-def _blocks(n_frames: int, length: float) -> NDArray[np.int64]:
-    """(n_frames,) number of the block of each frame; blocks of equal length, at least `length` frames."""
-    n_blocks = max(1, int(n_frames / max(length, 1.0)))
-    return np.arange(n_frames) * n_blocks // n_frames
-
-
-def _left_out_pixels(
-    views: xr.Dataset, rig: CameraRig, make_pose: MakePose, noise: DetectorNoise, blocks: NDArray[np.int64]
-) -> _Pixels:
-    """Every pixel of the views, beside its prediction from the other cameras."""
-    points_2d, confidence = view_arrays(views)
-    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
-    known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
-    known &= np.isfinite(found.points_3d).all(axis=-1)
-    variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, known & found.inliers)
-    parts = []
-    for c, name in enumerate(rig.names):
-        others = [other for other in rig.names if other != name]
-        pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
-        points_3d = np.asarray(pose["position"].values, dtype=float)
-        jacobian = rig[c].project_jacobian(points_3d)
-        spread = jacobian @ np.asarray(pose["covariance"].values, dtype=float) @ np.swapaxes(jacobian, -1, -2)
-        off = points_2d[c] - rig[c].project(points_3d) - noise.bias[c]
-        rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
-        frame, keypoint = np.nonzero(rows)
-        variances, axes = np.linalg.eigh(spread[rows])
-        offsets = np.einsum("nij,ni->nj", axes, off[rows])
-        parts.append(
-            _Pixels(np.full(len(frame), c), keypoint, blocks[frame], found.inliers[c][rows], offsets,
-                    np.maximum(variances, 0.0), variance[c][rows])
-        )  # fmt: skip
-    return _Pixels(*(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(_Pixels)))
-
-
-def _relative_variance(views: xr.Dataset, rig: CameraRig, inliers: NDArray[np.bool_]) -> Array:
-    """(n_cameras, n_frames, n_keypoints) what a detector's own covariances say of each pixel, of mean 1 over inliers.
-
-    1 where it says nothing.
-    """
-    points_2d, covariances_2d = from_views(views, rig, covariances_2d=None)
-    square = relative_noise(points_2d, covariances_2d) ** 2
-    n = inliers.sum(axis=1, keepdims=True)
-    mean = np.where(inliers, square, 0.0).sum(axis=1, keepdims=True) / np.maximum(n, 1)
-    return square / np.where(n > 0, mean, 1.0)
-
-
-def _factors(pixels: _Pixels, correlation: Array) -> tuple[Array, str]:
+def _factors(pixels: LeftOutPixels, correlation: Array) -> tuple[Array, str]:
     """(n_keypoints,) factors of the standard deviations, 1 where they stay, and why there are none.
 
     Learned on every other block of frames: the most probable ones given how many pixels of the left-out cameras lie in
@@ -288,6 +203,7 @@ def _factors(pixels: _Pixels, correlation: Array) -> tuple[Array, str]:
         rows = learned.keypoint == k
         if rows.sum() >= _FEWEST and (centre != 0 or not _is_honest(own[rows])):
             factors[k] = np.exp(_most_probable(inside[:, rows], independent[rows], centre, _KEYPOINT_SPREAD))
+    factors[np.abs(np.log(factors)) < _LEAST_CHANGE] = 1.0
     changed = judged.among((factors != 1)[judged.keypoint])
     misses = [
         abs(np.mean(changed.squared_distances(factor) < _RADIUS_95) - 0.95)
@@ -297,7 +213,7 @@ def _factors(pixels: _Pixels, correlation: Array) -> tuple[Array, str]:
     if misses and misses[1] < misses[0]:
         return factors, ""
     note = "Nothing was rescaled: the factors learned on half of the frames do not help on the other half."
-    return np.ones(len(factors)), note if (factors != 1).any() else ""
+    return np.ones(len(factors)), note if (factors != 1).any() and not _is_honest(own) else ""
 
 
 def _is_honest(inside: NDArray[np.bool_]) -> bool:
@@ -314,7 +230,7 @@ def _most_probable(inside: NDArray[np.bool_], independent: Array, centre: float,
     return float(np.log(_FACTORS[np.argmin(cost)]))
 
 
-def _table(pixels: _Pixels, factors: Array, cameras: tuple[str, ...], keypoints: tuple[str, ...]) -> pd.DataFrame:
+def _table(pixels: LeftOutPixels, factors: Array, cameras: tuple[str, ...], keypoints: tuple[str, ...]) -> pd.DataFrame:
     rescaled, judged = bool((factors != 1).any()), pixels.block % 2 == 1
     before, after = pixels.squared_distances(), pixels.squared_distances(factors[pixels.keypoint])
     columns = {

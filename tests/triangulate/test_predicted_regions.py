@@ -142,6 +142,26 @@ def test_each_individual_is_checked_by_itself(recording):
         check_coverage(two, rig)
 
 
+def test_detectors_are_combined_before_the_check(recording):
+    views, rig, _, _ = recording
+    shifted = views.assign(position=views["position"] + np.random.default_rng(2).normal(0, 1, views["position"].shape))
+    ensemble = xr.concat([views, shifted], dim=xr.DataArray(["a", "b"], dims="detector", name="detector"))
+    row = check_coverage(ensemble, rig, method="ransac").table.loc[("all", "all")]
+    assert 0.92 < row["inside_95"] < 0.98
+
+
+def test_a_warning_names_the_worst_keypoint_where_the_regions_do_not_hold(recording):
+    views, rig, _, _ = recording
+    short = views.isel(time=slice(0, 60))
+    make = scaled_pose(0.3)
+    pose = with_coverage(make(short, rig), short, rig, make)
+    assert pose.attrs["coverage_warning"].startswith("The error bars are too narrow: 95 % regions hold")
+    assert "label more frames of that keypoint" in pose.attrs["coverage_warning"]
+    wide = judge_coverage(short, rig, scaled_pose(3.0))
+    assert "too wide" in wide.warning
+    assert judge_coverage(short, rig, scaled_pose(1.0)).warning == ""
+
+
 def test_two_cameras_are_too_few_and_the_pose_says_so(recording):
     views, rig, _, _ = recording
     pair = views.isel(view=[0, 1])

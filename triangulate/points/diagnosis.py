@@ -141,9 +141,13 @@ def diagnose(
     wrong = wrong_cameras(cameras)
     good = np.array([name not in wrong for name in rig.names])
     by_keypoint = _keypoint_table(found, error, seen, names, outliers, good)
-    shares = pd.DataFrame(outliers.shares(axis=1), index=list(rig.names), columns=names)
+    shares = {
+        camera: dict(zip(names, row.tolist(), strict=True))
+        for camera, row in zip(rig.names, outliers.shares(axis=1), strict=True)
+    }
     words = camera_warnings(cameras, wrong, shares, rig.unit)
-    words += keypoint_warnings(by_keypoint, shares[good], _animal_size(found.points_3d), cameras, rig.unit)
+    agreeing = {camera: row for camera, row in shares.items() if camera not in wrong}
+    words += keypoint_warnings(by_keypoint, agreeing, _animal_size(found.points_3d), cameras, rig.unit)
     warnings = pd.DataFrame(words, columns=["kind", "name", "off", "off_px", "message"])
     warnings = warnings.sort_values("off", ascending=False, na_position="last", kind="stable", ignore_index=True)
     return Diagnosis(cameras, by_keypoint, table, warnings)
@@ -181,8 +185,13 @@ class _Outliers:
         return np.where(self.wrong, self.weight, 0.0).sum(axis=axis) / np.where(whole > 0, whole, 1.0)
 
     def among(self, cameras: NDArray[np.bool_]) -> _Outliers:
-        kept = (values[cameras] for values in (self.weight, self.wrong, self.distance, self.off, self.unit_per_px))
-        return _Outliers(*kept)
+        return _Outliers(
+            self.weight[cameras],
+            self.wrong[cameras],
+            self.distance[cameras],
+            self.off[cameras],
+            self.unit_per_px[cameras],
+        )
 
     def columns(self, axis: tuple[int, ...]) -> dict[str, Array]:
         return {

@@ -9,6 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ...numerics.robust_scale import present_median
+
+# {camera: {keypoint: share of outliers, weighted by confidence}}
+Shares = dict[str, dict[str, float]]
+
 ENOUGH = 30  # points below which nothing is said about a camera or keypoint: a median of fewer is off by 15 % and more
 _WORSE = 3.0  # times a good camera's own error (about twice the others' sigma) beyond which it disagrees
 _BIAS = 1.5  # times the others' sigma of a median residual that means a moved camera
@@ -31,7 +36,7 @@ def _is_wrong(row: dict[str, float], agreement: float) -> bool:
     return bool((far or lean) and others <= 1.5 * agreement)
 
 
-def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: pd.DataFrame, unit: str) -> list[tuple]:
+def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: Shares, unit: str) -> list[tuple]:
     """(kind, name, off, off_px, message) of cameras that disagree, have many outliers or see little."""
     words = []
     for name, row in _rows(cameras).items():
@@ -41,7 +46,7 @@ def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: pd.DataFram
         elif name in wrong:
             words.append(_disagreement(name, row, unit))
         elif row["sure_outliers"] > _MANY_OUTLIERS:
-            most = _most(shares.loc[name])
+            most = _most(shares[name])
             remedy = "look at them in its pictures and label more frames of them" if most else "look at its pictures"
             words.append(_many_outliers("camera", name, row, f", most of {most}" if most else "", remedy, unit))
     return words
@@ -77,32 +82,32 @@ def _length(value: float, unit: str) -> str:
     return f"{float(f'{value:.2g}'):g} {unit}"
 
 
-def _most(shares: pd.Series) -> str:
+def _most(shares: dict[str, float]) -> str:
     """The names of the largest shares of outliers that are many, with the shares."""
-    largest = shares[shares > _MANY_OUTLIERS].nlargest(_NAMED)
-    return " and ".join(f"'{name}' ({100 * share:.0f} %)" for name, share in largest.items())
+    largest = sorted(shares.items(), key=lambda item: -item[1])[:_NAMED]
+    return " and ".join(f"'{name}' ({100 * share:.0f} %)" for name, share in largest if share > _MANY_OUTLIERS)
 
 
 def keypoint_warnings(
-    keypoints: pd.DataFrame, shares: pd.DataFrame, size: float, cameras: pd.DataFrame, unit: str
+    keypoints: pd.DataFrame, shares: Shares, size: float, cameras: pd.DataFrame, unit: str
 ) -> list[tuple]:
     """(kind, name, off, off_px, message) of keypoints that are mostly missing or mostly wrong.
 
     A missing point is known only to lie on the animal, whose `size` is in world units.
     """
-    words = []
+    words, unit_per_px = [], float(present_median(cameras["unit_per_px"].to_numpy(float)))
     for name, row in _rows(keypoints).items():
         missing = 1 - row["reconstructed"]
         if row["n_frames"] and row["reconstructed"] < _MOSTLY_MISSING:
             off = missing * size
+            anywhere = f", and in the others it may lie anywhere on the animal ({_length(size, unit)})"
             message = (
                 f"Keypoint '{name}' is mostly missing: two views agree on it in only {100 * row['reconstructed']:.0f} %"
-                f" of the frames, and in the others it may lie anywhere on the animal ({_length(size, unit)}); label"
-                " more frames of it or leave it out."
+                f" of the frames{anywhere if np.isfinite(size) else ''}; label more frames of it or leave it out."
             )
-            words.append(("keypoint", name, off, off / float(cameras["unit_per_px"].median()), message))
+            words.append(("keypoint", name, off, off / unit_per_px, message))
         elif row["sure_outliers"] > _MANY_OUTLIERS:
-            most = _most(shares[name])
+            most = _most({camera: row[name] for camera, row in shares.items()})
             remedy = f"label more frames of it{' there' if most else ''}"
             most = f", most in {most}" if most else ""
             words.append(_many_outliers("keypoint", name, row, most, remedy, unit))

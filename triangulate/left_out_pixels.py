@@ -1,0 +1,110 @@
+"""The pixels of a camera that was left out, beside what the points of the other cameras predict for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from math import ceil
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..cameras import CameraRig
+from ..datasets import check_views, fps_of
+from ..numerics.arrays import Array
+from .framewise_methods import view_arrays
+from .points.consensus import triangulate_ransac
+from .points.detector_noise import DetectorNoise
+from .points.input_checks import from_views
+from .smoothing.difference_prior import informative_frames
+from .smoothing.observations import relative_noise
+
+# views and rig of all cameras but one -> their pose, with position and covariance
+MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]
+
+_BLOCKS = 4  # in a stretch of frames, at least
+_STRETCHES = 4  # spread over a recording, at most
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOutPixels:
+    """Pixels of left-out cameras, one per row: distance from the prediction along the axes of its projected covariance.
+
+    camera, keypoint, block (n,) numbers; inlier (n,); offsets, variances (n, 2), noise (n,) variance, pixels squared.
+    """
+
+    camera: NDArray[np.int64]
+    keypoint: NDArray[np.int64]
+    block: NDArray[np.int64]
+    inlier: NDArray[np.bool_]
+    offsets: Array
+    variances: Array
+    noise: Array
+
+    @classmethod
+    def joined(cls, parts: list[LeftOutPixels]) -> LeftOutPixels:
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def among(self, rows: NDArray[np.bool_]) -> LeftOutPixels:
+        return LeftOutPixels(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def squared_distances(self, factor: float | Array = 1.0) -> Array:
+        """(n,) squared Mahalanobis distance where the points' standard deviations are multiplied by the factor."""
+        variances = np.square(factor) * np.ones(len(self.noise))
+        return (self.offsets**2 / (variances[:, None] * self.variances + self.noise[:, None])).sum(axis=1)
+
+
+def stretches_to_judge(views: xr.Dataset, n_points: int, block: float) -> list[NDArray[np.int64]]:
+    """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts."""
+    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
+    shortest = ceil(_BLOCKS * block * fps_of(views))
+    budget = max(ceil(n_points / views.sizes["keypoint"]), shortest)
+    frames, lengths = informative_frames(seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
+    return np.split(frames, np.cumsum(lengths)[:-1])
+
+
+def block_numbers(n_frames: int, length: float) -> NDArray[np.int64]:
+    """(n_frames,) number of the block of each frame; blocks of equal length, at least `length` frames."""
+    n_blocks = max(1, int(n_frames / max(length, 1.0)))
+    return np.arange(n_frames) * n_blocks // n_frames
+
+
+def predicted_pixels(
+    views: xr.Dataset, rig: CameraRig, make_pose: MakePose, noise: DetectorNoise, blocks: NDArray[np.int64]
+) -> LeftOutPixels:
+    """Every pixel of the views, beside its prediction from the other cameras."""
+    points_2d, confidence = view_arrays(views)
+    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
+    known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
+    known &= np.isfinite(found.points_3d).all(axis=-1)
+    variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, known & found.inliers)
+    parts = []
+    for c, name in enumerate(rig.names):
+        others = [other for other in rig.names if other != name]
+        pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
+        points_3d = np.asarray(pose["position"].values, dtype=float)
+        jacobian = rig[c].project_jacobian(points_3d)
+        spread = jacobian @ np.asarray(pose["covariance"].values, dtype=float) @ np.swapaxes(jacobian, -1, -2)
+        off = points_2d[c] - rig[c].project(points_3d) - noise.bias[c]
+        rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
+        frame, keypoint = np.nonzero(rows)
+        variances, axes = np.linalg.eigh(spread[rows])
+        offsets = np.einsum("nij,ni->nj", axes, off[rows])
+        parts.append(
+            LeftOutPixels(np.full(len(frame), c), keypoint, blocks[frame], found.inliers[c][rows], offsets,
+                    np.maximum(variances, 0.0), variance[c][rows])
+        )  # fmt: skip
+    return LeftOutPixels.joined(parts)
+
+
+def _relative_variance(views: xr.Dataset, rig: CameraRig, inliers: NDArray[np.bool_]) -> Array:
+    """(n_cameras, n_frames, n_keypoints) what a detector's own covariances say of each pixel, of mean 1 over inliers.
+
+    1 where it says nothing.
+    """
+    points_2d, covariances_2d = from_views(views, rig, covariances_2d=None)
+    square = relative_noise(points_2d, covariances_2d) ** 2
+    n = inliers.sum(axis=1, keepdims=True)
+    mean = np.where(inliers, square, 0.0).sum(axis=1, keepdims=True) / np.maximum(n, 1)
+    return square / np.where(n > 0, mean, 1.0)
