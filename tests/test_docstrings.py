@@ -86,11 +86,15 @@ def test_every_public_callable_has_an_example(part):
 @pytest.fixture(scope="session")
 def example_recording(tmp_path_factory):
     """What the examples of pose2d read: labels/, left.mp4, right.mp4 and detector.safetensors of a drawn animal."""
+    import torch
+
     from muybridge.pose2d import read_labels, train
 
+    torch.set_num_threads(1)  # two that wait for each other take minutes on a busy machine
     folder = tmp_path_factory.mktemp("examples")
     write_recording(folder)
-    train(read_labels(folder / "labels"), progress=False, **OPTIONS).save(folder / "detector.safetensors")
+    detector = train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 60}))
+    detector.save(folder / "detector.safetensors")
     return folder
 
 
