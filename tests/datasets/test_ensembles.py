@@ -77,6 +77,15 @@ def test_a_gross_error_of_one_of_three_detectors_moves_the_point_by_less_than_a_
     assert (np.median(wide[:, ::10], axis=1) > np.median(wide[:, 1::10], axis=1)).all()
 
 
+def test_a_detector_that_takes_a_keypoint_for_another_throughout_is_overruled_by_the_two_others():
+    truth, points = simulated(3)
+    points[2, 0, :, 0] += 80.0
+    views = combine_ensemble(ensemble_of(points))
+    assert np.abs(np.median((views["position"].values - truth)[0, :, 0])) < 0.5
+    assert np.median(views["confidence"].values[0, :, 0]) == pytest.approx(2 / 3, abs=0.01)
+    assert ensemble_std(views)[0, 0] < 4 * OWN[0, 0, 0, 0]
+
+
 def test_the_order_of_detectors_and_of_dimensions_changes_nothing():
     _, points = simulated(3)
     points[0, :, 5:20] = np.nan
