@@ -164,11 +164,13 @@ def judge_coverage(
         parts.append(predicted_pixels(views.isel(time=frames), rig, make_pose, noise, blocks))
         n_blocks = int(blocks[-1]) + 1
     pixels = LeftOutPixels.joined(parts)
-    factors, n_frames, note = np.ones(len(names)), sum(map(len, stretches)), ""
+    factors, n_frames = np.ones(len(names)), sum(map(len, stretches))
+    note = f"Nothing was rescaled: that takes two blocks of {block:g} s, one to learn from and one to judge by."
     if n_blocks > 1:
-        factors, note = _factors(pixels, noise.correlation)
-    elif not _is_honest(pixels.among(pixels.inlier).squared_distances() < _RADIUS_95):
-        note = f"Nothing was rescaled: that takes two blocks of {block:g} s, one to learn from and one to judge by."
+        factors = _factors(pixels, noise.correlation)
+        note = "Nothing was rescaled: factors learned on half of the frames do not help on the other half."
+    if (factors != 1).any() or _is_honest(pixels.among(pixels.inlier).squared_distances() < _RADIUS_95):
+        note = ""
     return Coverage(_table(pixels, factors, rig.names, names), n_frames, n_frames / fps_of(views), note)
 
 
@@ -180,8 +182,8 @@ def left_out_options(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "noise": replace(noise, shared_std=np.zeros_like(noise.shared_std))}
 
 
-def _factors(pixels: LeftOutPixels, correlation: Array) -> tuple[Array, str]:
-    """(n_keypoints,) factors of the standard deviations, 1 where they stay, and why there are none.
+def _factors(pixels: LeftOutPixels, correlation: Array) -> Array:
+    """(n_keypoints,) factors of the standard deviations, 1 where they stay.
 
     Learned on every other block of frames: the most probable ones given how many pixels of the left-out cameras lie in
     the 95 % regions, with a prior about 1 and, of keypoints, about the recording's. They count only where the other
@@ -191,7 +193,7 @@ def _factors(pixels: LeftOutPixels, correlation: Array) -> tuple[Array, str]:
     judged = pixels.among(pixels.inlier & (pixels.block % 2 == 1))
     factors = np.ones(len(correlation))
     if not len(learned.noise) or not len(judged.noise):
-        return factors, ""
+        return factors
     inside = np.stack([learned.squared_distances(factor) < _RADIUS_95 for factor in _FACTORS])
     lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
     independent = ((1 - lasting) / (1 + lasting))[learned.keypoint]  # of an autoregressive process
@@ -210,10 +212,7 @@ def _factors(pixels: LeftOutPixels, correlation: Array) -> tuple[Array, str]:
         for factor in (1.0, factors[changed.keypoint])
         if len(changed.noise)
     ]
-    if misses and misses[1] < misses[0]:
-        return factors, ""
-    note = "Nothing was rescaled: the factors learned on half of the frames do not help on the other half."
-    return np.ones(len(factors)), note if (factors != 1).any() and not _is_honest(own) else ""
+    return factors if misses and misses[1] < misses[0] else np.ones(len(factors))
 
 
 def _is_honest(inside: NDArray[np.bool_]) -> bool:
