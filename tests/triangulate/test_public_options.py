@@ -44,7 +44,7 @@ OFFSETS = np.array([0.0, 1, 0, 0.5])
 MIRROR = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
 BOX = views_dataset(np.ones((1, 2, 2, 2)), cameras=["box"], keypoints=["paw_top", "paw_bottom"], times=[0.0, 0.1])
 ROBUST = {"confidence": SEEN, "threshold": 3.0, "sigma": 0.5}
-GIVEN = {"fps": FPS, "confidence": SEEN, "covariances_2d": COVARIANCES}
+GIVEN = {"fps": FPS, "confidence": SEEN, "covariances_2d": COVARIANCES, "noise": NOISE}
 POSES = {"skeleton": LEGS, "prior": PRIOR, "n_states": None, "progress": False}
 SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
 # {function: [(arguments, options), ...]}; an array and then the dataset wherever both are taken

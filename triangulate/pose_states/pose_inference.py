@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
+from ..points.detector_noise import DetectorNoise
+from ..smoothing.bone_lengths import Bones
 from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
@@ -30,10 +33,12 @@ from ..smoothing.perturbed_solutions import FrameNoise
 from ..smoothing.ray_alternatives import reflected
 from ..smoothing.smoother import check_problem, keypoint_pairs
 from ..smoothing.trajectory import Trajectory
-from .overridden_views import override_views
+from .displaced_keypoints import search_displaced
 from .pose_prior import PosePrior
 from .window_states import PoseModel
 
+_GROSS = 0.05  # probability that a bone's measured length is that between other places
+_MEASURED_RANGE = 3.0  # bone lengths over which such a length is uniform
 _CLEAR = 0.15  # of a bone's length: uncertainty up to which a point is used to learn poses
 _SECONDS_PER_STATE = 0.4  # of the frames that the states are learned on
 
@@ -115,6 +120,7 @@ def infer_poses(
     n_states: int | None = None,
     confidence: Array | None = None,
     covariances_2d: Array | None = None,
+    noise: DetectorNoise | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
     window: float | None = None,
@@ -144,6 +150,8 @@ def infer_poses(
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
         As for `smooth`.
     covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
+        As for `smooth`.
+    noise : DetectorNoise, optional
         As for `smooth`.
     order : {1, 2, 3, 4}, optional
         As for `smooth`.
@@ -192,7 +200,7 @@ def infer_poses(
     >>> found.state_probabilities.shape, found.overridden.any(), bool(np.abs(found.points_3d - truth).max() < 0.5)
     ((60, 2), np.False_, True)
     """
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d, noise)
     chosen = keypoint_pairs(problem.skeleton, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
@@ -220,13 +228,14 @@ def check_pose_problem(
     confidence: Array | None,
     order: int | None,
     covariances_2d: Array | None,
+    noise: DetectorNoise | None,
 ) -> tuple[Problem, PosePrior | None]:
     """A checked request, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
     if rig.up is None:
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
         )
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d, noise)
     skeleton = problem.skeleton or skeleton
     if not len(skeleton.bones) or (skeleton.parents < 0).all():
         raise ValueError("pose states need a skeleton with bones; this one has none")
@@ -241,7 +250,8 @@ def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None)
     learned = learn(problem)
     if prior is None:
         prior = learn_prior(learned, skeleton, up, n_states, problem.fps)
-    return with_lengths(learned, prior), prior
+        return with_lengths(learned, prior), prior
+    return with_trained_lengths(learned, prior), prior
 
 
 def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int | None, fps: float) -> PosePrior:
@@ -264,6 +274,39 @@ def with_lengths(learned: Learned, prior: PosePrior) -> Learned:
         learned.bones,
         lengths=np.where(unknown, prior.bone_lengths, learned.bones.lengths),
         stds=np.where(unknown, prior.bone_stds, learned.bones.stds),
+    )
+    return replace(learned, bones=bones)
+
+
+def with_trained_lengths(learned: Learned, prior: PosePrior) -> Learned:
+    """Posterior of the bones' lengths under a trained prior, whose bones have the same order.
+
+    What a recording measures is the distance between places that are labelled: it differs from that between the
+    keypoints by the detector's constant errors, and sometimes has nothing to do with it.
+    """
+    measured = learned.bones
+    if measured is None:
+        return learned
+    a, b = measured.pairs.T
+    displaced = (learned.displacement[a] + learned.displacement[b]).trace(axis1=1, axis2=2) / 3
+    variance, own = measured.stds**2 + displaced, prior.bone_stds**2
+    away = (measured.lengths - prior.bone_lengths) ** 2 / (own + variance)
+    log_odds = -0.5 * away - 0.5 * np.log(2 * np.pi * (own + variance)) + np.log(_MEASURED_RANGE * prior.bone_lengths)
+    usable = np.where(np.isfinite(log_odds), expit(log_odds + np.log(1 / _GROSS - 1)), 0.0)
+    precision = 1 / own + usable / np.where(np.isfinite(variance), variance, 1.0)
+    lengths = (
+        prior.bone_lengths / own
+        + usable * np.nan_to_num(measured.lengths) / np.where(np.isfinite(variance), variance, 1.0)
+    ) / precision
+    spread = np.fmin(measured.stds, prior.bone_stds) ** 2
+    total = spread + 1 / precision
+    averaged = (spread + learned.averaged_frames[measured.pairs].max(axis=1) / precision) / total
+    unknown = ~np.isfinite(prior.bone_lengths)
+    bones = Bones(
+        measured.pairs,
+        np.where(unknown, measured.lengths, lengths),
+        np.where(unknown, measured.stds, np.sqrt(total)),
+        np.where(unknown, measured.averaged, averaged),
     )
     return replace(learned, bones=bones)
 
@@ -312,7 +355,7 @@ def pose_mode(window: Window, pose_model: PoseModel) -> PoseMode:
     """Mode without states, overridden views, and the mode with the states' expected directions."""
     first = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
     first = reflected(window.observations, first, window.prior, window.bones)
-    observations, points_3d, overridden = override_views(window, first.points_3d, pose_model)
+    observations, points_3d, overridden = search_displaced(window, first.points_3d, pose_model)
     spread = np.zeros((*points_3d.shape, 3))
     direction_model = pose_model.direction_model(points_3d)
     mode = find_mode(observations, points_3d, spread, window.prior, window.bones, direction_model)

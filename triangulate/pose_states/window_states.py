@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from ...numerics.arrays import Array
+from ...numerics.hidden_markov import forward_backward
 from ..smoothing.joint_mode import DirectionModel, Directions
 from .pose_prior import PosePrior
 from .state_model import (
@@ -20,7 +21,8 @@ from .state_model import (
     weigh_states,
 )
 
-_OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
+OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
+_SECONDS_OFF_POSE = 1.0  # that a bone stays off the known poses, on average: a movement or two
 _POSES_PER_SECOND = 20.0  # independent poses: successive frames show nearly the same one
 _LOG_UNIFORM = -np.log(4 * np.pi)  # log density of a direction that nothing is known of
 
@@ -120,8 +122,19 @@ class PoseModel:
                 self.model.transitions,
             )
             expected[:, k] = expected_directions(np.exp(logits - total), without, one)[:, 0]
-        odds = np.log(1 - _OFF_POSE) + log_density - np.log(_OFF_POSE) - _LOG_UNIFORM
-        return BoneEvidence(log_density, expit(odds), expected @ self.rotation)
+        return BoneEvidence(log_density, self._on_pose(log_density), expected @ self.rotation)
+
+    def _on_pose(self, log_density: Array) -> Array:
+        """(n_frames, n_bones) probability that a bone follows the pose: it leaves it for a while, not for a frame."""
+        leave = min(1.0, 1 / (_SECONDS_OFF_POSE * self.fps))
+        enter = min(1.0, OFF_POSE / (1 - OFF_POSE) * leave)
+        transitions = np.array([[1 - leave, leave], [enter, 1 - enter]])
+        start = np.array([OFF_POSE, 1 - OFF_POSE])
+        weights = np.empty_like(log_density)
+        for b, own in enumerate(log_density.T):
+            both = self.frame_weight * np.column_stack([np.full(len(own), _LOG_UNIFORM), own])
+            weights[:, b] = forward_backward(both, start, transitions)[0][:, 1]
+        return weights
 
     @property
     def _log_probabilities(self) -> Array:

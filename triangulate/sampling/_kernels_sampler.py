@@ -17,6 +17,7 @@ class PixelOdds(NamedTuple):
     points_2d: np.ndarray  # (C, T, J, 2)
     odds: np.ndarray  # (C, T, J) log odds of an inlier that is hit exactly, NaN where there is no pixel
     inverse: np.ndarray  # (C, T, J) 1 / px², of the noise
+    power: np.ndarray  # (J,) of the likelihood
 
 
 class Quadratic(NamedTuple):
@@ -110,7 +111,7 @@ def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log
     makes its pixel an outlier. rig is a RigArrays. Fills log_weights (T,) and inlier (C, T, J).
     """
     K, d, fisheye, limit, R, t = rig
-    points_2d, odds, inverse = pixels
+    points_2d, odds, inverse, power = pixels
     origin, slope, anchor, information, pairs, pair_information = quadratic
     bones, lengths, stds = bone_lengths
     n_cameras, n_frames, n_keypoints = odds.shape
@@ -128,10 +129,10 @@ def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log
                 x, y = points_2d[c, f, k, 0] - u, points_2d[c, f, k, 1] - v
                 at = odds[c, f, k] - 0.5 * inverse[c, f, k] * (x * x + y * y)
                 if at > _SURE:
-                    total += at
+                    total += power[k] * at
                     inlier[c, f, k] = 1.0
                 elif at > -_SURE:
-                    total += max(at, 0.0) + math.log1p(math.exp(-abs(at)))
+                    total += power[k] * (max(at, 0.0) + math.log1p(math.exp(-abs(at))))
                     inlier[c, f, k] = 1.0 / (1.0 + math.exp(-at))
             for a in range(3):
                 total += 0.5 * anchor * (away[f, k, a] ** 2 - X[a] ** 2) - slope[f, k, a] * (X[a] - origin[f, k, a])

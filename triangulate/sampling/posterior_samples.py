@@ -18,11 +18,12 @@ from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from ...numerics.threads import over_items
+from ..points.detector_noise import DetectorNoise
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
 from ..smoothing.joint_mode import find_mode
-from ..smoothing.overlapping_windows import Window, open_window
+from ..smoothing.overlapping_windows import Window, draw_displacements, open_window
 from .markov_chain import gaussian_draws, plan, run_chain
 from .target_density import Poses, Target
 
@@ -38,7 +39,7 @@ class PoseSamples:
     Parameters
     ----------
     samples : ndarray, shape (n_chains, n_samples, n_frames, n_keypoints, 3), world units
-        NaN for a keypoint that was never located.
+        With errors of the detector that never change, a draw each; NaN for a keypoint that was never located.
     states : ndarray, shape (n_chains, n_samples, n_frames)
         Pose states.
     headings : ndarray, shape (n_chains, n_samples, n_frames), radians
@@ -51,8 +52,6 @@ class PoseSamples:
         Of every coordinate, rank-normalised.
     acceptance : ndarray, shape (n_frames,)
         Share of the proposals about a frame that were accepted.
-    integrated_autocorrelation_time : ndarray, shape (n_keypoints,), frames
-        For how many frames an error of the detector lasts; 1 in the model. Covariances are multiplied by it.
     overridden : ndarray of bool, shape (n_frames, n_keypoints)
         Points whose views were overridden, as by `infer_poses`.
     prior : PosePrior
@@ -63,7 +62,7 @@ class PoseSamples:
     mean : ndarray, shape (n_frames, n_keypoints, 3), world units
         Posterior mean.
     covariance : ndarray, shape (n_frames, n_keypoints, 3, 3), world units squared
-        Of the draws, times `integrated_autocorrelation_time`.
+        Of the draws.
     state_probabilities : ndarray, shape (n_frames, n_states)
         Share of the draws in each state.
     warnings : tuple of str
@@ -90,7 +89,6 @@ class PoseSamples:
     effective_sample_size: Array
     r_hat: Array
     acceptance: Array
-    integrated_autocorrelation_time: Array
     overridden: NDArray[np.bool_]
     prior: PosePrior
 
@@ -101,14 +99,14 @@ class PoseSamples:
 
     @cached_property
     def covariance(self) -> Array:
-        """Covariance of the draws times the autocorrelation time, (n_frames, n_keypoints, 3, 3), world units²."""
+        """Covariance of the draws, (n_frames, n_keypoints, 3, 3), world units²."""
         n_draws = self.samples.shape[0] * self.samples.shape[1]
         total = np.zeros((*self.mean.shape, 3))
         for chain in self.samples:
             for draw in chain:
                 away = draw - self.mean
                 total += away[..., :, None] * away[..., None, :]
-        return total / (n_draws - 1) * self.integrated_autocorrelation_time[:, None, None]
+        return total / (n_draws - 1)
 
     @cached_property
     def state_probabilities(self) -> Array:
@@ -136,11 +134,8 @@ class PoseSamples:
         >>> prior = PosePrior(tail, [[[0, 0, 1], [1, 0, 0]]], [[0, 20]], [1.0], [60.0], [2.0])
         >>> draws = np.random.default_rng(0).normal(0, 2, (4, 250, 1, 2, 3))
         >>> states, headings, inliers = np.zeros((4, 250, 1), int), np.zeros((4, 250, 1)), np.ones((3, 1, 2))
-        >>> size, r_hat, time = np.full((1, 2, 3), 1000.0), np.full((1, 2, 3), 1.001), np.ones(2)
-        >>> overridden = np.zeros((1, 2), bool)
-        >>> drawn = PoseSamples(
-        ...     draws, states, headings, inliers, size, r_hat, np.ones(4), time, overridden, prior
-        ... )
+        >>> size, r_hat, overridden = np.full((1, 2, 3), 1000.0), np.full((1, 2, 3), 1.001), np.zeros((1, 2), bool)
+        >>> drawn = PoseSamples(draws, states, headings, inliers, size, r_hat, np.ones(4), overridden, prior)
         >>> drawn.summary()["poor"].to_dict()
         {'base': 0.0, 'tip': 0.0}
         """
@@ -186,6 +181,7 @@ def sample_poses(
     n_states: int | None = None,
     confidence: Array | None = None,
     covariances_2d: Array | None = None,
+    noise: DetectorNoise | None = None,
     n_samples: int = 250,
     n_chains: int = 4,
     seed: int = 0,
@@ -214,6 +210,8 @@ def sample_poses(
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
         As for `smooth`.
     covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
+        As for `smooth`.
+    noise : DetectorNoise, optional
         As for `smooth`.
     n_samples : int
         Draws per chain, at least 8; a fifth as many are made and dropped before.
@@ -267,7 +265,7 @@ def sample_poses(
         raise ValueError(
             f"{n_chains} chains of {n_samples} samples were asked for; at least one chain of {FEWEST_DRAWS} is needed"
         )
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d, noise)
     learned, prior = learn_poses(problem, prior, n_states)
     window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
@@ -280,7 +278,8 @@ def sample_poses(
         target, overridden[:, known] = open_target(window, prior, rig.up)
         drawn = draw_chains(target, n_samples, n_chains, seed, progress)
         r_hat[:, known], effective[:, known] = rank_normalised(drawn.points_3d)
-        samples[:, :, :, known] = drawn.points_3d + target.observations.centre
+        displaced = draw_displacements(learned, n_chains * n_samples, seed).reshape(n_chains, n_samples, 1, -1, 3)
+        samples[:, :, :, known] = drawn.points_3d + target.observations.centre + displaced[:, :, :, known]
         inlier[:, :, known] = drawn.inlier
         states, headings, accepted = drawn.states, drawn.headings, drawn.accepted
     return PoseSamples(
@@ -291,7 +290,6 @@ def sample_poses(
         effective_sample_size=effective,
         r_hat=r_hat,
         acceptance=accepted,
-        integrated_autocorrelation_time=learned.integrated_autocorrelation_time,
         overridden=overridden,
         prior=prior,
     )

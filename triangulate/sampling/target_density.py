@@ -1,6 +1,7 @@
 """Density that the sampler draws from, the one whose mode `infer_poses` finds, and a Gaussian near it.
 
-    target(x) = Π mixture(pixel | x) · exp(-½ x'Qx) · Π exp(-½ ((|d| - length) / std)²) · evidence(directions)^share
+    target(x) = Π mixture(pixel | x)^power · exp(-½ x'Qx) · Π exp(-½ ((|d| - length) / std)²)
+                · evidence(directions)^share
 
 over the positions x of all keypoints in all frames. Q are the time prior's differences and the weak anchor; d runs
 over the bones; the mixture sums over inlier and outlier, the evidence over the Markov chain of states and over every
@@ -132,7 +133,7 @@ class Target:
         it do: the share makes the sum of both variances least.
         """
         shorter = np.stack([self._shorter(away) for away in ways])
-        straight = (shorter**2).mean(axis=0) / self.bones.stds**2
+        straight = (shorter**2).mean(axis=0) / self.bones.frame_stds**2
         changes = (np.diff(shorter, self.order, axis=1) ** 2).mean(axis=0)
         hanging = self.rows.copy()
         for parent, child in self.bones.pairs[::-1]:
@@ -222,6 +223,7 @@ class Target:
                 np.ascontiguousarray(observations.points_2d),
                 np.ascontiguousarray(odds),
                 np.ascontiguousarray(1 / variance),
+                observations.power,
             ),
             _kernels_sampler.Quadratic(
                 origin=self.origin,
@@ -231,7 +233,7 @@ class Target:
                 pairs=self.terms.pairs,
                 pair_information=np.ascontiguousarray(self.terms.information),
             ),
-            _kernels_sampler.BoneLengths(self.bones.pairs, self.bones.lengths, self.bones.stds),
+            _kernels_sampler.BoneLengths(self.bones.pairs, self.bones.lengths, self.bones.frame_stds),
         )
 
 
@@ -243,7 +245,7 @@ def _parents_first(bones: Bones) -> Bones:
         ready = [b for b in waiting if int(bones.pairs[b, 0]) not in children]
         order += ready
         waiting = [b for b in waiting if b not in ready]
-    return Bones(bones.pairs[order], bones.lengths[order], bones.stds[order])
+    return Bones(bones.pairs[order], bones.lengths[order], bones.stds[order], bones.averaged[order])
 
 
 def couple(gram: Array, away: Array) -> Array:

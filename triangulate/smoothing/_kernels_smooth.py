@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from ...cameras._kernels_lenses import project_point, project_with_jacobian
+from ...cameras._kernels_lenses import project_with_jacobian
 from ...numerics._kernels_matrices import solve_3x3
 
 
@@ -22,6 +22,7 @@ class Pixels(NamedTuple):
     sigma: np.ndarray  # (C, J) px, the noise of a coordinate where scale is 1
     scale: np.ndarray  # (C, T, J)
     log_outlier: np.ndarray  # (C,) log density of an outlier
+    power: np.ndarray  # (J,) of a frame's likelihood: independent errors per frame
 
 
 class Terms(NamedTuple):
@@ -42,7 +43,7 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
     noise. Returns the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
     """
     K, d, fisheye, limit, R, t = rig
-    points_2d, prior, sigma, scale, log_outlier = pixels
+    points_2d, prior, sigma, scale, log_outlier, power = pixels
     information, vector, weights, squared = terms
     n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
     cost = 0.0
@@ -86,11 +87,11 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
                 out = math.log(1.0 - p) + log_outlier[c]
                 small = math.exp(-abs(odds))
                 r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
-                cost -= out + max(odds, 0.0) + math.log(1.0 + small)
+                cost -= power[k] * (out + max(odds, 0.0) + math.log(1.0 + small))
                 weights[c, f, k] = r
                 if pxx + pyy < 2.0 * s2:
                     squared[c, f, k] = (ex * ex + ey * ey + pxx + pyy) / scale2
-                w = r / s2
+                w = power[k] * r / s2
                 ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
                 ey += b0 * X[0] + b1 * X[1] + b2 * X[2]
                 I[0, 0] += w * (a0 * a0 + b0 * b0)
@@ -176,11 +177,7 @@ def track_evidence(information, vector, gram, precision, anchor):
     """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
     band = track_band(information, gram, precision, anchor)
     log_posterior = cholesky_band(band)
-    prior = np.empty(gram.shape)
-    for f in range(gram.shape[0]):
-        for j in range(gram.shape[1]):
-            prior[f, j] = precision * gram[f, j] + (anchor if j == 0 else 0.0)
-    log_prior = cholesky_band(prior)
+    log_prior = cholesky_band(with_anchor(precision * gram, anchor))
     n, width = band.shape[0], band.shape[1] - 1
     z = vector.copy().reshape(-1)
     quadratic = 0.0
@@ -190,6 +187,72 @@ def track_evidence(information, vector, gram, precision, anchor):
         for a in range(1, min(width, n - 1 - j) + 1):
             z[j + a] -= band[j, a] * z[j]
     return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+
+
+@njit(cache=True, nogil=True)
+def lasting_evidence(information, vector, gram, anchor, lasting, white, keep):
+    """As `track_evidence` where a share `lasting` of an error's variance is first-order autoregressive with this
+    correlation from frame to frame, and a share `white` new in every frame; gram with its precision.
+
+    The unknowns of a frame are its position and the lasting error u (3), in units in which a frame's errors are
+    independent: with information L Lᵀ, Lᵀ (observed - position) = √lasting u + white noise.
+    """
+    n_frames, order = gram.shape[0], gram.shape[1] - 1
+    width = 6 * order
+    band = np.zeros((6 * n_frames, width + 1))
+    z = np.zeros(6 * n_frames)
+    share, w = math.sqrt(lasting), 1.0 / white
+    L = np.zeros((3, 3))
+    for f in range(n_frames):
+        I, row = information[f], 6 * f
+        least = 1e-9 * (I[0, 0] + I[1, 1] + I[2, 2])
+        for a in range(3):
+            for b in range(a + 1):
+                value = I[a, b]
+                for i in range(b):
+                    value -= L[a, i] * L[b, i]
+                if a == b:
+                    L[a, a] = math.sqrt(value) if value > least else 0.0
+                else:
+                    L[a, b] = value / L[b, b] if L[b, b] > 0.0 else 0.0
+        for a in range(3):
+            seen = vector[f, a]
+            for i in range(a):
+                seen -= L[a, i] * z[row + 3 + i]
+            z[row + a] = w * vector[f, a]
+            z[row + 3 + a] = seen / L[a, a] if L[a, a] > 0.0 else 0.0
+            for b in range(a, 3):
+                band[row + a, b - a] += w * I[b, a]
+            for b in range(3):
+                band[row + a, 3 + b - a] += w * share * L[a, b]
+            band[row + a, 0] += anchor + gram[f, 0]
+            for j in range(1, order + 1):
+                band[row + a, 6 * j] += gram[f, j]
+            inner = 0 < f < n_frames - 1
+            band[row + 3 + a, 0] += (1.0 + (keep * keep if inner else 0.0)) / (1.0 - keep * keep)
+            if L[a, a] > 0.0:  # else nothing is observed along this axis
+                band[row + 3 + a, 0] += w * lasting
+            if f < n_frames - 1:
+                band[row + 3 + a, 6] -= keep / (1.0 - keep * keep)
+        for a in range(3):
+            z[row + 3 + a] *= w * share
+    log_posterior = cholesky_band(band)
+    log_prior = cholesky_band(with_anchor(gram, anchor))
+    quadratic = 0.0
+    for j in range(6 * n_frames):
+        z[j] /= band[j, 0]
+        quadratic += z[j] * z[j]
+        for a in range(1, min(width, 6 * n_frames - 1 - j) + 1):
+            z[j + a] -= band[j, a] * z[j]
+    return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+
+
+@njit(cache=True, nogil=True)
+def with_anchor(gram, anchor):
+    """A copy of the band of a track's prior precision, with the anchor on its diagonal."""
+    prior = gram.copy()
+    prior[:, 0] += anchor
+    return prior
 
 
 @njit(cache=True, nogil=True)
@@ -308,30 +371,3 @@ def innovation_chi2(information, vector, points_3d, spread, start, stop, chi2):
             c2 = C[2, 0] * g[0] + C[2, 1] * g[1] + C[2, 2] * g[2]
             b0, b1, b2 = solve_3x3(rest, c0, c1, c2)
             chi2[f, k] = g[0] * (a0 + b0) + g[1] * (a1 + b1) + g[2] * (a2 + b2)
-
-
-@njit(cache=True, nogil=True)
-def lagged_products(rig, points_2d, weights, scale, points_3d, k, sums):
-    """Sums over cameras and frames of keypoint k's scaled residuals times those `lag` frames later, for lags up to
-    n_lags, of inliers (weight above 1/2): products, half the squares of both, and how many, into sums (n_lags, 3).
-
-    rig is a RigArrays; points_2d (C, T, J, 2), weights and scale (C, T, J), points_3d (T, J, 3).
-    """
-    K, d, fisheye, limit, R, t = rig
-    n_frames, n_lags = points_3d.shape[0], sums.shape[0]
-    residuals = np.empty((n_frames, 2))
-    for c in range(points_2d.shape[0]):
-        for f in range(n_frames):
-            residuals[f] = math.nan
-            x, y = points_2d[c, f, k, 0], points_2d[c, f, k, 1]
-            if weights[c, f, k] > 0.5 and not math.isnan(x):
-                u, v = project_point(K[c], d[c], fisheye[c], limit[c], R[c], t[c], points_3d[f, k])
-                residuals[f, 0], residuals[f, 1] = (x - u) / scale[c, f, k], (y - v) / scale[c, f, k]
-        for lag in range(1, n_lags + 1):
-            for f in range(n_frames - lag):
-                if not (math.isnan(residuals[f, 0]) or math.isnan(residuals[f + lag, 0])):
-                    for i in range(2):
-                        early, late = residuals[f, i], residuals[f + lag, i]
-                        sums[lag - 1, 0] += early * late
-                        sums[lag - 1, 1] += 0.5 * (early * early + late * late)
-                        sums[lag - 1, 2] += 1.0

@@ -12,16 +12,27 @@ from ...numerics.robust_scale import robust_std
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much
+_UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
 _GRID = 15  # values of the standard deviation tried at once, twice: the second grid's steps are 6 % at most
 
 
 @dataclass(frozen=True, eq=False)
 class Bones:
-    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian: lengths and stds (n_bones,), world units."""
+    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian: lengths and stds (n_bones,), world units.
+
+    averaged : (n_bones,) what the variance of a frame is multiplied by, because deviations from the length last while
+        the smoother averages over frames
+    """
 
     pairs: NDArray[np.int64]
     lengths: Array
     stds: Array
+    averaged: Array
+
+    @property
+    def frame_stds(self) -> Array:
+        """(n_bones,) standard deviation of a frame that averages over frames as the deviations do."""
+        return self.stds * np.sqrt(self.averaged)
 
     def usable(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(n_bones,) bones of known length between known keypoints."""
@@ -31,7 +42,7 @@ class Bones:
         """Bones between keypoints that are known (n_keypoints,), numbered among these."""
         index = np.cumsum(known) - 1
         kept = self.usable(known)
-        return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept])
+        return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept], self.averaged[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +68,17 @@ def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
     """The bones' lengths, linearised at points_3d (n_frames, n_keypoints, 3): |d| ~ N(length, std²) along d / |d|."""
     d = points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]]
     direction = d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
-    weight = bones.stds**-2
+    weight = bones.frame_stds**-2
     information = weight[:, None, None] * direction[..., :, None] * direction[..., None, :]
     return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
 
 
-def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, correlation: int) -> Bones:
+def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, averaged: Array) -> Bones:
     """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
 
     A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
-    is smaller than `finest` (world units); smoothed lengths are independent after `correlation` frames. Bones of which
-    an end was never located have NaN.
+    is smaller than `finest` (world units); the smoother averages a keypoint over `averaged` (n_keypoints,) frames,
+    after which its errors are independent. Bones of which an end was never located have NaN.
     """
     d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
     observed = np.linalg.norm(d, axis=-1)
@@ -77,20 +88,21 @@ def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, corre
     # a distance of uncertain points is too long by half the variance across it, over the length
     across = both.trace(axis1=2, axis2=3) - noise
     observed = observed - 0.5 * across / np.maximum(observed, 1e-12)
-    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest, correlation) for b in range(len(pairs))]
-    lengths, stds = np.array(fits).reshape(-1, 2).T
-    return Bones(pairs, lengths, stds)
+    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest, n) for b, n in enumerate(averaged[pairs].max(axis=1))]
+    lengths, stds, averaged = np.array(fits).reshape(-1, 3).T
+    return Bones(pairs, lengths, stds, averaged)
 
 
-def _mean_and_spread(values: Array, variances: Array, finest: float, correlation: int) -> tuple[float, float]:
-    """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std.
+def _mean_and_spread(values: Array, variances: Array, finest: float, n_averaged: float) -> tuple[float, float, float]:
+    """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std; and
+    `Bones.averaged`.
 
     Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
     """
     good = np.isfinite(values) & np.isfinite(variances)
     if not good.any():
-        return np.nan, np.nan
-    good &= variances <= 4 * np.median(variances[good])
+        return np.nan, np.nan, 1.0
+    series, good = values, good & (variances <= 4 * np.median(variances[good]))
     values, variances = values[good], variances[good]
     centre = float(np.median(values))
     spread = robust_std(values)
@@ -103,7 +115,26 @@ def _mean_and_spread(values: Array, variances: Array, finest: float, correlation
     likelihood, means, weights = _likelihood(fine, values, variances)
     best = int(np.argmax(likelihood))
     # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
-    return float(means[best]), float(np.hypot(fine[best], np.sqrt(correlation / weights[best])))
+    own, of_mean = fine[best] ** 2, n_averaged / weights[best]
+    lasting = _lasting(np.where(good, series - means[best], np.nan), int(4 * n_averaged))
+    # at the least spread there is no evidence of any: what lasts are the errors of the tracks
+    share = own / (own + np.mean(variances)) if fine[best] > 1.01 * low else 0.0
+    own_averaged = own * min(1 + (lasting - 1) * share, n_averaged)
+    total = own + of_mean
+    return float(means[best]), float(np.sqrt(total)), float((own_averaged + of_mean * n_averaged) / total)
+
+
+def _lasting(deviations: Array, longest: int) -> float:
+    """Integrated autocorrelation time in frames of deviations (n_frames,), NaN where missing (Sokal 1997, eq. 2.14)."""
+    values, total = np.nan_to_num(deviations), 1.0
+    variance = np.nanmean(deviations**2)
+    for lag in range(1, min(longest, len(values) - 1) + 1):
+        count = (np.isfinite(deviations[lag:]) & np.isfinite(deviations[:-lag])).sum()
+        correlation = (values[lag:] * values[:-lag]).sum() / max(count * variance, 1e-300)
+        if correlation < _UNCORRELATED:
+            break
+        total += 2 * correlation
+    return total
 
 
 def _likelihood(stds: Array, values: Array, variances: Array) -> tuple[Array, Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from math import comb
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,18 @@ _FEWEST_FRAMES = 5  # observed, that an evidence needs
 _STEP, _MOVES = 0.5, 4  # of the logarithm of the precision, about a start: three points, moved four times at most
 _COARSE = 0.5  # tolerance of that logarithm where only orders are compared
 _JUMP = 10.0  # log odds against a jump at some frame, of some size
+
+
+class LastingErrors(NamedTuple):
+    """Shares of the variance of the errors that last and that are new in every frame, and the correlation of the first
+    from frame to frame; all (n_keypoints,)."""
+
+    lasting: Array
+    white: Array
+    correlation: Array
+
+    def of(self, k: int) -> tuple[float, float, float]:
+        return float(self.lasting[k]), float(self.white[k]), float(self.correlation[k])
 
 
 def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
@@ -90,6 +102,7 @@ def tune_precisions(
     anchor: float,
     start: Array | None = None,
     tolerance: float = 0.05,
+    noise: LastingErrors | None = None,
 ) -> tuple[Array, Array]:
     """Precision of the order-th differences per keypoint at the maximum of the exact evidence, and that log evidence.
 
@@ -101,6 +114,7 @@ def tune_precisions(
     anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
     start : (n_keypoints,) precisions of an earlier tuning, to search nearby; the evidence is NaN then
     tolerance : of the logarithm of the precision
+    noise : how the errors of the pseudo-observations last; None: they are white
 
     Returns
     -------
@@ -116,8 +130,9 @@ def tune_precisions(
     def tune(k: int) -> tuple[float, float]:
         track = by_track[0][k], by_track[1][k]
         return _maximum_evidence(
-            *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance
-        )
+            *track, order, jumps, anchor, None if start is None else float(np.log(start[k])), tolerance,
+            (0.0, 1.0, 0.0) if noise is None else noise.of(k),
+        )  # fmt: skip
 
     for k, best in zip(np.flatnonzero(seen), over_items(tune, np.flatnonzero(seen)), strict=True):
         precisions[k], evidences[k] = best
@@ -127,8 +142,9 @@ def tune_precisions(
 
 
 def _maximum_evidence(
-    information: Array, vector: Array, order: int, jumps: Array, anchor: float, start: float | None, tolerance: float
-) -> tuple[float, float]:
+    information: Array, vector: Array, order: int, jumps: Array, anchor: float, start: float | None, tolerance: float,
+    errors: tuple[float, float, float],
+) -> tuple[float, float]:  # fmt: skip
     """(precision, log evidence) of one track: Brent's method on the logarithm of the precision, or near a start the
     parabola through three values, and no evidence."""
 
@@ -136,7 +152,10 @@ def _maximum_evidence(
 
     def cost(log_precision: float) -> float:
         gram = _kernels_smooth.weighted_gram(weights, 1 / (np.exp(-log_precision) + jumps))
-        evidence = _kernels_smooth.track_evidence(information, vector, gram, 1.0, anchor)
+        if errors[0] > 0:
+            evidence = _kernels_smooth.lasting_evidence(information, vector, gram, anchor, *errors)
+        else:
+            evidence = _kernels_smooth.track_evidence(information, vector, gram, 1.0, anchor)
         return -evidence if np.isfinite(evidence) else 1e300
 
     if start is not None:
@@ -165,14 +184,19 @@ def _vertex(cost: Callable[[float], float], start: float) -> float | None:
 
 
 def choose_order(
-    information: Array, vector: Array, lengths: Sequence[int], anchor: float, orders: Sequence[int] = ORDERS
+    information: Array,
+    vector: Array,
+    lengths: Sequence[int],
+    anchor: float,
+    noise: LastingErrors | None = None,
+    orders: Sequence[int] = ORDERS,
 ) -> int:
     """The order whose maximum evidence, summed over the keypoints, is largest; `lengths` of the arrays' stretches."""
     orders = [order for order in orders if order < max(lengths)] or [1]
 
     def evidence(order: int) -> float:
         jumps = even_jumps(lengths, order)
-        return tune_precisions(information, vector, order, jumps, anchor, tolerance=_COARSE)[1].sum()
+        return tune_precisions(information, vector, order, jumps, anchor, tolerance=_COARSE, noise=noise)[1].sum()
 
     return orders[int(np.argmax([evidence(order) for order in orders]))]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array, evenly_spread
 from ...timeseries.medians import running_median
+from .correlated_noise import CorrelatedNoise, Filter, estimate_correlation, smoother_filter
 from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
 
@@ -19,6 +20,8 @@ _PARTS = 4  # stretches that such frames are spread over
 _NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
 _FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
+_CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
+_SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
 _LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: learning, then of a window
 
 
@@ -104,14 +107,15 @@ def learn_time_prior(
     inliers: NDArray[np.bool_],
     lengths: Sequence[int],
     order: int | None,
-) -> tuple[TimePrior, Observations, Tracks]:
+    fps: float,
+) -> tuple[TimePrior, Observations, Tracks, CorrelatedNoise, Filter, Linearised]:
     """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
 
     First the robust points are smoothed as Gaussian pseudo-observations, and those that the rest of their track
     contradicts are dropped. Then Gauss-Newton on the exact projections with inlier probabilities, in which single
     rays count too. `lengths` are those of the stretches that follow each other in the arrays.
     """
-    anchor, longest = observations.anchor, max(1, max(lengths) - 1)
+    anchor, longest, given = observations.anchor, max(1, max(lengths) - 1), order is not None
     first = robust_start(observations, start, inliers)
     steady = first.only(~_isolated(start, observations.pixel))
     tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
@@ -125,7 +129,23 @@ def learn_time_prior(
         observations = replace(observations, sigma=learn_sigma(observations, seen))
         prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
         tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
-    return replace(prior, jumps=None), observations, tracks
+    noise = CorrelatedNoise.white(observations.n_keypoints)
+    for _ in range(_CORRELATION_ROUNDS):
+        seen = linearise(
+            replace(observations, power=np.ones_like(observations.power)), tracks.points_3d, tracks.spread, 1.0
+        )
+        smoother = smoother_filter(seen, prior.precisions, prior.order)
+        noise = estimate_correlation(observations, seen, tracks.points_3d, smoother, fps, list(lengths))
+        power = noise.power(smoother)
+        settled = np.abs(np.log(power / observations.power)).max() < _SETTLED
+        observations = replace(observations, power=power)
+        if settled:
+            break
+        order = prior.order if given else min(_order_of_some(seen, lengths, anchor, noise), longest)
+        near = prior if order == prior.order else None
+        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, sum(lengths), noise, power)
+    smoother = smoother_filter(seen, prior.precisions, prior.order)
+    return replace(prior, jumps=None), observations, tracks, noise, smoother, seen
 
 
 def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
@@ -150,13 +170,15 @@ def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
     return distance > _FAR * (np.array(usual) + pixel)
 
 
-def _order_of_some(seen: Linearised, lengths: Sequence[int], anchor: float) -> int:
+def _order_of_some(
+    seen: Linearised, lengths: Sequence[int], anchor: float, noise: CorrelatedNoise | None = None
+) -> int:
     """The order of largest evidence, judged on a part of the frames and keypoints."""
     some, short = _part_of(lengths, _ORDER_FRAMES)
     information, vector = seen.information[some], seen.vector[some]
     known = np.flatnonzero(information.any(axis=(0, 2, 3)))
     few = known[evenly_spread(len(known), _ORDER_KEYPOINTS)]
-    return choose_order(information[:, few], vector[:, few], short, anchor)
+    return choose_order(information[:, few], vector[:, few], short, anchor, noise and noise.errors(few))
 
 
 def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
@@ -177,13 +199,25 @@ def _smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
 
 
 def _tune_and_smooth(
-    seen: Linearised, lengths: Sequence[int], order: int, near: TimePrior | None, anchor: float, budget: int
+    seen: Linearised,
+    lengths: Sequence[int],
+    order: int,
+    near: TimePrior | None,
+    anchor: float,
+    budget: int,
+    noise: CorrelatedNoise | None = None,
+    power: Array | None = None,
 ) -> tuple[Tracks, TimePrior]:
-    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames."""
+    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames, in which a
+    frame's likelihood has this power (n_keypoints,)."""
     known = None if near is None or not near.precisions.all() else near.precisions
     jumps = even_jumps(lengths, order) if near is None or near.jumps is None else near.jumps
     some, short = _part_of(lengths, budget)
     inside = jumps if len(some) == len(jumps) else even_jumps(short, order)
-    precisions, _ = tune_precisions(seen.information[some], seen.vector[some], order, inside, anchor, known)
+    precisions, _ = tune_precisions(
+        seen.information[some], seen.vector[some], order, inside, anchor, known, noise=noise and noise.errors()
+    )
     prior = TimePrior(order, precisions, jumps)
+    if power is not None:
+        seen = seen.times(power)
     return _smooth(seen, prior, anchor), prior

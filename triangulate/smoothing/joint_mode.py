@@ -228,7 +228,7 @@ def converge_near(
     `system` lends its room. Converged if all but a thousandth of the frames did.
     """
     system = system or JointSystem.of(observations, prior)
-    margin, tolerance = 4 * prior.correlation_frames(observations.pixel), _TOLERANCE * observations.pixel
+    margin, tolerance = 4 * prior.correlation_frames(observations.lasting_pixel), _TOLERANCE * observations.pixel
     points_3d = points_3d.copy()
     for _ in range(_MORE_ITERATIONS):
         if not moving.any():
@@ -341,5 +341,9 @@ def _cost(
     system: JointSystem, bones: Bones, directions: Directions | None, points_3d: Array, seen: Linearised
 ) -> float:
     length = np.linalg.norm(points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]], axis=-1)
-    cost = seen.cost + system.time_cost(points_3d) + 0.5 * float((((length - bones.lengths) / bones.stds) ** 2).sum())
+    cost = (
+        seen.cost
+        + system.time_cost(points_3d)
+        + 0.5 * float((((length - bones.lengths) / bones.frame_stds) ** 2).sum())
+    )
     return cost if directions is None else cost + directions.cost(points_3d)

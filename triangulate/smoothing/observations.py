@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.rig_arrays import RigArrays
 from ...numerics.arrays import Array
-from ...numerics.threads import over_items, over_rows
+from ...numerics.threads import over_rows
 from ..points.consensus import triangulate_ransac
+from ..points.detector_noise import DetectorNoise
 from . import _kernels_smooth
 
 PRIOR_RANGE = (0.02, 0.98)  # prior probability of an inlier: detectors give gross errors high confidence, too
 _SCALES = (0.25, 8.0)  # range of a pixel's predicted noise over the median of its camera
-_FIRST_LAGS = 2  # frames tried before all lags: the errors of most detectors are nearly white
-_UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
-_FEWEST_PRODUCTS = 200  # pairs of residuals that an autocorrelation needs: its error is 0.07
 _DEFAULT_PRIOR = 0.9  # probability of an inlier without confidence
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
 _ANCHOR_EXTENTS = 10.0  # standard deviation of the weak prior about the centre, in extents of the recording
@@ -38,6 +36,9 @@ class Observations:
     log_outlier : (n_cameras,) log density of an outlier: uniform over the image
     centre : (3,) world units, origin of the points inside the smoothers
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
+    shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
+        learned then; None: both are estimated
+    power : (n_keypoints,) of a frame's likelihood: how many independent errors a frame adds where errors last
     """
 
     arrays: RigArrays
@@ -48,6 +49,8 @@ class Observations:
     log_outlier: Array
     centre: Array
     anchor: float
+    power: Array
+    shared_std: Array | None = None
 
     def at(self, frames: slice) -> Observations:
         return replace(
@@ -64,6 +67,8 @@ class Observations:
             prior=self.prior[:, :, keypoints],
             scale=self.scale[:, :, keypoints],
             sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
+            power=self.power[keypoints],
+            shared_std=None if self.shared_std is None else self.shared_std[keypoints],
         )
 
     @property
@@ -71,6 +76,11 @@ class Observations:
         """World units that a pixel of noise spans at the centre, on average over the cameras."""
         distance = np.linalg.norm(self.arrays.t, axis=1)
         return float(np.mean(distance / np.abs(self.arrays.K[:, 1, 1]) * self.sigma.mean(axis=1)))
+
+    @property
+    def lasting_pixel(self) -> float:
+        """World units of white noise that averages over time as the most lasting errors do; see `power`."""
+        return self.pixel / float(np.sqrt(self.power.min(initial=1.0)))
 
     @property
     def n_frames(self) -> int:
@@ -99,6 +109,10 @@ class Linearised:
     squared: Array
     cost: float
 
+    def times(self, power: Array) -> Linearised:
+        """The terms with the likelihood of a frame to this power (n_keypoints,)."""
+        return replace(self, information=self.information * power[:, None, None], vector=self.vector * power[:, None])
+
     def only(self, kept: NDArray[np.bool_]) -> Linearised:
         """Without the terms of the points (n_frames, n_keypoints) that are not kept."""
         return replace(self, information=self.information * kept[..., None, None], vector=self.vector * kept[..., None])
@@ -123,6 +137,7 @@ def linearise(
         observations.sigma,
         np.ascontiguousarray(observations.scale),
         observations.log_outlier,
+        observations.power,
     )
     points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
 
@@ -136,8 +151,12 @@ def linearise(
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     """(n_cameras, n_keypoints) noise by expectation-maximisation; a keypoint with few inliers borrows from its camera.
 
+    The noise that is given, where it is.
+
     Points that are less certain than a pixel are left out: their own uncertainty would be counted as noise.
     """
+    if observations.shared_std is not None:
+        return observations.sigma
     weights = np.where(np.isfinite(seen.squared), seen.weights, 0.0)
     squared = (weights * np.nan_to_num(seen.squared)).sum(axis=1)
     count = weights.sum(axis=1)
@@ -147,47 +166,11 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     return np.sqrt(np.maximum(variance, _FINEST**2))
 
 
-def error_correlation_time(observations: Observations, weights: Array, points_3d: Array, max_lag: int) -> Array:
-    """(n_keypoints,) frames that an error lasts: 1 + twice the sum of the residuals' autocorrelations up to max_lag.
-
-    A detector that is wrong in one frame is wrong alike in the next, so that averaging over time gains less than over
-    white noise: where a smoother averages over more frames than an error lasts, its variance is this factor larger
-    (the integrated autocorrelation time: Sokal 1997, eq. 2.14, cut at the first lag below 0.1). White noise: 1.
-    """
-    n_frames, n_keypoints = points_3d.shape[:2]
-    n_lags = min(max_lag, n_frames // 4)
-    fixed = (
-        observations.arrays,
-        np.ascontiguousarray(observations.points_2d),
-        np.ascontiguousarray(weights),
-        np.ascontiguousarray(observations.scale),
-        np.ascontiguousarray(points_3d),
-    )
-
-    def lasting(k: int) -> float:
-        kernel: Any = _kernels_smooth.lagged_products
-        total = 0.0
-        for count in sorted({min(_FIRST_LAGS, n_lags), n_lags}):  # most errors last for one frame
-            sums = np.zeros((count, 3))
-            kernel(*fixed, k, sums)
-            known = sums[:, 2] >= _FEWEST_PRODUCTS
-            correlation = np.where(known, sums[:, 0] / np.maximum(sums[:, 1], 1e-300), 0.0)
-            positive = np.cumprod(correlation > _UNCORRELATED)
-            total = float((correlation * positive).sum())
-            if not positive.all():
-                break
-        return 1 + 2 * total
-
-    if n_lags < 1:
-        return np.ones(n_keypoints)
-    return np.array(over_items(lasting, range(n_keypoints)))
-
-
 def observe(
-    points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array
+    points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array, noise: DetectorNoise | None = None
 ) -> tuple[Observations, Array, NDArray[np.bool_]]:
     """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on."""
-    points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None)
+    points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None if noise is None else noise.inlier_std.mean(1))
     found = np.isfinite(points_3d[..., 0])
     centre, extent = np.zeros(3), 1.0
     if found.any():
@@ -200,11 +183,15 @@ def observe(
         arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
-        sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1),
+        sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1)
+        if noise is None
+        else np.maximum(noise.inlier_std, _FINEST),
         scale=scale,
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
+        power=np.ones(points_2d.shape[2]),
+        shared_std=None if noise is None else noise.shared_std,
     )
     return observations, points_3d - centre, inliers
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +19,13 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import n_processors
+from ..points.detector_noise import DetectorNoise
 from .bone_lengths import Bones, measure_bones
+from .correlated_noise import CorrelatedNoise, displacement_covariances
 from .difference_prior import informative_frames
 from .independent_tracks import TimePrior, Tracks, learn_time_prior, smooth_in_time
 from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
-from .observations import Observations, error_correlation_time, observe, observe_window
+from .observations import Observations, observe, observe_window
 from .perturbed_solutions import FrameNoise, draw_noise
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
@@ -35,7 +36,6 @@ _BAND_BYTES = 110e6  # bytes of the banded matrix of a window
 _MOST_THREADS = 4  # windows at once: bounds memory
 _FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
 _DECAY = 12  # correlation times that windows overlap: the influence of an edge has fallen by exp(12)
-_LONGEST_CORRELATION = 0.5  # seconds over which the correlation of a detector's errors is summed
 _FINEST_BONE = 0.05  # of a pixel's span
 _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
 _BY_FRAME = (
@@ -56,6 +56,7 @@ class Problem:
     skeleton: Skeleton | None
     order: int | None
     scale: Array
+    noise: DetectorNoise | None = None
 
     @property
     def n_frames(self) -> int:
@@ -82,8 +83,10 @@ class Problem:
 class Learned:
     """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
 
-    integrated_autocorrelation_time : (n_keypoints,), frames: the factor of the posterior's variances that is due to
-    errors that last over several frames
+    noise : how the errors last in time
+    displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change
+    averaged_frames : (n_keypoints,) that the smoother averages over
+    derivative_factors : (n_keypoints,) twice, of the variances of velocities and accelerations
     """
 
     observations: Observations
@@ -91,31 +94,39 @@ class Learned:
     bones: Bones | None
     tracks: Tracks
     whole: bool
-    integrated_autocorrelation_time: Array
+    noise: CorrelatedNoise
+    displacement: Array
+    averaged_frames: Array
+    derivative_factors: tuple[Array, Array]
 
 
 def learn(problem: Problem) -> Learned:
     """Noise, order, process variances and bones from the recording's best observed frames."""
     n_seen = (~problem.missing()).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
-    observations, start, inliers = observe(*problem.at(frames))
-    prior, observations, tracks = learn_time_prior(observations, start, inliers, lengths, problem.order)
-    bones = None
+    observations, start, inliers = observe(*problem.at(frames), problem.noise)
+    prior, observations, tracks, noise, smoother, seen = learn_time_prior(
+        observations, start, inliers, lengths, problem.order, problem.fps
+    )
+    bones, averaged = None, 1 / smoother.gain(observations.power).mean(axis=1)
     if problem.skeleton is not None and len(problem.skeleton.bones):
         bones = measure_bones(
             problem.skeleton.bone_indices,
             tracks,
             _FINEST_BONE * observations.pixel,
-            prior.correlation_frames(observations.pixel),
+            averaged,
         )
-    max_lag = math.ceil(_LONGEST_CORRELATION * problem.fps)
-    lasting = error_correlation_time(observations, tracks.inlier_probability, tracks.points_3d, max_lag)
-    return Learned(observations, prior, bones, tracks, len(frames) == problem.n_frames, lasting)
+    displacement = displacement_covariances(noise, seen)
+    known = smoother, observations.power
+    motion = noise.motion_share(*known, prior.precisions, tracks.points_3d, lengths)
+    factors = noise.derivative_factors(*known, motion)
+    whole = len(frames) == problem.n_frames
+    return Learned(observations, prior, bones, tracks, whole, noise, displacement, averaged, factors)
 
 
 def overlap_frames(learned: Learned) -> int:
     """Frames after which a window's edge has no more influence."""
-    return _DECAY * learned.prior.correlation_frames(learned.observations.pixel)
+    return _DECAY * learned.prior.correlation_frames(learned.observations.lasting_pixel)
 
 
 def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
@@ -158,7 +169,10 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A window ready to be solved: what was observed of the keypoints known there, and where they roughly are."""
+    """A window ready to be solved: what was observed of the keypoints known there, and where they roughly are.
+
+    displacement : (n_known, 3, 3) as in `Learned`
+    """
 
     observations: Observations
     tracks: Tracks
@@ -167,6 +181,7 @@ class Window:
     bones: Bones
     noise: FrameNoise | None
     fps: float
+    displacement: Array
 
     @property
     def spread(self) -> Array:
@@ -183,11 +198,12 @@ def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameN
     """Track every keypoint of a window by itself: the joint solution starts from there."""
     observations, tracks = window_tracks(problem, learned, frames)
     known = tracks.known
-    bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
+    bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0))
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
     precisions = learned.prior.precisions[known]
     prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps)
-    return Window(observations.of(known), tracks, known, prior, bones.among(known), some, problem.fps)
+    displacement = learned.displacement[known]
+    return Window(observations.of(known), tracks, known, prior, bones.among(known), some, problem.fps, displacement)
 
 
 def solve_window(
@@ -255,12 +271,13 @@ def solve_windows(
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
+    displaced = draw_displacements(learned, n_samples, seed)[:, None]
     if window is None:
         length = window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
     else:
         length = max(1, round(window * problem.fps))
     plan = list(windows(n_frames, length, overlap_frames(learned)))
-    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve), noise)
+    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve, displaced), noise)
     quiet = not progress or len(plan) < 2
     whole, converged = {}, True
     for (_, kept), (part, part_converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
@@ -275,28 +292,41 @@ def solve_windows(
     return Trajectory(**own, **_constants(problem, learned, pairs), converged=converged), whole
 
 
+def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
+    """(n_samples, n_keypoints, 3) draws of the displacement of each keypoint that never changes."""
+    values, vectors = np.linalg.eigh(learned.displacement)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    draws = np.random.default_rng([seed, 1]).normal(size=(n_samples, len(root), 3))
+    return np.einsum("kij,skj->ski", root, draws)
+
+
 def _solved_part(
     problem: Problem,
     learned: Learned,
     pairs: NDArray[np.int64],
     solve: Callable[[slice, FrameNoise | None], Solution],
+    displaced: Array,
     frames: slice,
     kept: slice,
     noise: FrameNoise | None,
 ) -> tuple[dict[str, Array], bool]:
-    """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept."""
+    """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept.
+
+    displaced : (n_samples, 1, n_keypoints, 3) by how much each draw differs by errors that never change
+    """
     part = solve(frames, noise)
-    spread, centre = np.sqrt(learned.integrated_autocorrelation_time), learned.observations.centre
-    covariances = part.covariances * learned.integrated_autocorrelation_time[:, None, None, None]
+    centre = learned.observations.centre
     arrays = {
         "points_3d": part.points_3d + centre,
-        "covariances_3d": covariances[:, :, 0],
+        "covariances_3d": part.covariances[:, :, 0] + learned.displacement,
         "inlier_probability": np.where(problem.missing(frames), np.nan, part.inlier_probability),
-        **dict(zip(_DERIVATIVES, derivatives(part.points_3d, covariances, problem.fps), strict=True)),
-        "cross_covariances": part.cross_covariances * spread[pairs].prod(axis=1)[:, None, None],
-        "samples": part.points_3d + (part.samples - part.points_3d) * spread[:, None] + centre,
+        **dict(zip(_DERIVATIVES, derivatives(part.points_3d, part.covariances, problem.fps), strict=True)),
+        "cross_covariances": part.cross_covariances,
+        "samples": part.samples + displaced + centre,
         **part.by_frame,
     }
+    for name, factor in zip(_DERIVATIVES[1::2], learned.derivative_factors, strict=True):
+        arrays[name] = arrays[name] * factor[:, None, None]
     inner = slice(kept.start - frames.start, kept.stop - frames.start)
     return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
 

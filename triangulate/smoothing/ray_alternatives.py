@@ -40,7 +40,7 @@ def reflected(observations: Observations, mode: Mode, prior: TimePrior, bones: B
     if not len(bones.pairs) or len(observations.arrays.K) < 2:
         return mode
     views = (mode.seen.weights > 0.5).sum(axis=0)
-    margin, best = 3 * prior.correlation_frames(observations.pixel), mode.points_3d.copy()
+    margin, best = 3 * prior.correlation_frames(observations.lasting_pixel), mode.points_3d.copy()
     close = _SAME * observations.pixel
     moved, alternatives = np.zeros(len(best), bool), []
     for k, run in _single_views(views):
@@ -109,7 +109,7 @@ class Track:
         rows = np.ascontiguousarray(prior.rows(len(points_3d))[frames, k])
         gram = _kernels_smooth.weighted_gram(stencil(order), rows)
         here = points_3d[frames, k].copy()
-        return cls(part, ends, bones.lengths[touching], bones.stds[touching], gram, rows, held, here)
+        return cls(part, ends, bones.lengths[touching], bones.frame_stds[touching], gram, rows, held, here)
 
     def starts(self, near: slice, tries: list[tuple[slice, Array]]) -> Iterator[Array]:
         """The track as it is, and with some of its frames elsewhere; `near` are its frames in the window."""

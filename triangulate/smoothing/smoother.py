@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
+from ..points.detector_noise import DetectorNoise
 from ..points.input_checks import check_fps, check_observations, from_views, in_order
 from .difference_prior import ORDERS
 from .observations import relative_noise
@@ -26,6 +27,7 @@ def smooth(
     fps: float | None = None,
     confidence: Array | None = None,
     covariances_2d: Array | None = None,
+    noise: DetectorNoise | None = None,
     skeleton: Skeleton | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
@@ -52,6 +54,9 @@ def smooth(
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
     covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
         Noise that a detector predicts for each pixel; only its ratio to the median of the camera is used.
+    noise : DetectorNoise, optional
+        Bias, spread, outliers and shared errors of the detector, in place of those estimated from the recording and of
+        the confidence; how errors last is estimated. Cameras and keypoints are matched by name.
     skeleton : Skeleton, optional
         Its bones keep their length. By default every keypoint is a track of its own.
     order : {1, 2, 3, 4}, optional
@@ -102,7 +107,7 @@ def smooth(
     >>> trajectory.points_3d.shape, bool(np.abs(trajectory.points_3d - truth).max() < 3)
     ((60, 1, 3), True)
     """
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d, noise)
     chosen, learned = keypoint_pairs(problem.skeleton, pairs), learn(problem)
     solve = partial(solve_window, problem, learned, chosen)
     options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
@@ -117,6 +122,7 @@ def check_problem(
     skeleton: Skeleton | None,
     order: int | None,
     covariances_2d: Array | None = None,
+    noise: DetectorNoise | None = None,
 ) -> Problem:
     given = {"confidence": confidence, "covariances_2d": covariances_2d, "fps": fps, "keypoints": None}
     points_2d, confidence, covariances_2d, fps, keypoints = from_views(points_2d, rig, **given)
@@ -136,7 +142,12 @@ def check_problem(
             f"covariances_2d has shape {np.shape(covariances_2d)}; expected {(*points_2d.shape, 2)}, one per pixel"
         )
     scale = relative_noise(points_2d, covariances_2d)
-    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale)
+    if noise is not None:
+        noise = noise.for_recording(rig, points_2d.shape[2], keypoints or (skeleton and skeleton.keypoints))
+        points_2d = points_2d - noise.bias[:, None]
+        right = np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:-1])
+        confidence = np.array(right) if confidence is None else np.where(confidence > 0, right, 0.0)
+    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale, noise)
 
 
 def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:

@@ -35,8 +35,13 @@ def far_target():
     points_2d[:, 4] = np.nan
     shape = points_2d.shape[:3]
     sure, sigma, outside = np.full(shape, 1 - 1e-9), np.full((3, 2), 2.0), np.full(3, -np.log(1e6))
-    observations = Observations(rig.arrays, points_2d, sure, sigma, np.ones(shape), outside, np.zeros(3), 1e-4)
-    none, prior = Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0)), TimePrior(2, np.array([0.2, 0.05]))
+    observations = Observations(
+        rig.arrays, points_2d, sure, sigma, np.ones(shape), outside, np.zeros(3), 1e-4, np.ones(2)
+    )
+    none, prior = (
+        Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0)),
+        TimePrior(2, np.array([0.2, 0.05])),
+    )
     D, seen_there = np.diff(np.eye(9), 2, axis=0), linearise(observations, truth)
     precision = np.zeros((9, 2, 3, 9, 2, 3))
     for k, a in np.ndindex(2, 3):

@@ -15,14 +15,17 @@ def lengths_of(points_3d, skeleton):
 
 
 def test_bones_lower_the_error_and_are_learned(ring_rig, skeleton, moving_skeleton):
-    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
-    free = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
-    tied = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton)
-    errors = [np.median(np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)) for found in (free, tied)]
-    assert errors[1] < 0.95 * errors[0]
-    assert 0.92 < coverage(tied.points_3d, tied.covariances_3d, moving_skeleton) < 0.99
-    np.testing.assert_allclose(tied.bone_lengths, lengths_of(moving_skeleton, skeleton)[0], atol=0.15)
-    assert tied.converged
+    held = []
+    for seed in range(3):
+        points_2d, confidence, _ = seen(ring_rig, moving_skeleton, seed=seed)
+        free = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
+        tied = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton)
+        errors = [np.median(np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)) for found in (free, tied)]
+        assert errors[1] < 0.95 * errors[0]
+        held.append(coverage(tied.points_3d, tied.covariances_3d, moving_skeleton))
+        np.testing.assert_allclose(tied.bone_lengths, lengths_of(moving_skeleton, skeleton)[0], atol=0.15)
+        assert tied.converged
+    assert 0.92 < np.mean(held) < 0.99
 
 
 def test_the_spread_of_a_soft_bone_is_learned(ring_rig, skeleton, moving_skeleton):
@@ -50,16 +53,19 @@ def test_one_view_is_enough_for_a_while(ring_rig, skeleton, moving_skeleton):
 
 
 def test_neighbours_correlate_and_the_covariance_of_a_difference_holds_the_truth(ring_rig, skeleton, moving_skeleton):
-    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
-    found = smooth(
-        points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton, pairs=[("left_hip", "left_knee")]
-    )
-    assert found.pairs.tolist() == [[3, 4]]
-    cross = found.cross_covariances[:, 0]
-    spread = found.covariances_3d[:, 3] + found.covariances_3d[:, 4] - cross - cross.swapaxes(1, 2)
-    bone = found.points_3d[:, 3] - found.points_3d[:, 4]
-    error = bone - (moving_skeleton[:, 3] - moving_skeleton[:, 4])
-    assert (error**2).sum() / spread.trace(axis1=1, axis2=2).sum() == pytest.approx(1, abs=0.4)
+    squares, variances = 0.0, 0.0
+    for seed in range(3):
+        points_2d, confidence, _ = seen(ring_rig, moving_skeleton, seed=seed)
+        found = smooth(
+            points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton, pairs=[("left_hip", "left_knee")]
+        )
+        assert found.pairs.tolist() == [[3, 4]]
+        cross = found.cross_covariances[:, 0]
+        spread = found.covariances_3d[:, 3] + found.covariances_3d[:, 4] - cross - cross.swapaxes(1, 2)
+        bone = found.points_3d[:, 3] - found.points_3d[:, 4]
+        squares += ((bone - (moving_skeleton[:, 3] - moving_skeleton[:, 4])) ** 2).sum()
+        variances += spread.trace(axis1=1, axis2=2).sum()
+    assert squares / variances == pytest.approx(1, abs=0.4)
     along = bone / np.linalg.norm(bone, axis=1, keepdims=True)
     assert np.median(np.einsum("ti,tij,tj->t", along, spread, along)) < 0.01  # the bone fixes its own length
 

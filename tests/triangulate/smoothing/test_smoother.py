@@ -24,16 +24,19 @@ def test_time_alone_halves_the_error_of_each_frame_and_knows_its_own(ring_rig, m
 
 
 def test_velocity_and_acceleration_come_with_their_error_bars(ring_rig, moving_skeleton):
-    points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
-    found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
-    velocity = np.gradient(moving_skeleton, 1 / FPS, axis=0)[2:-2]
-    velocities = found.velocities[2:-2], found.velocity_covariances[2:-2], velocity
-    assert coverage(*velocities) > 0.92
-    assert 0.4 < relative_variance(*velocities) < 1.1
-    acceleration = np.diff(moving_skeleton, 2, axis=0)[1:-1] * FPS**2
-    accelerations = found.accelerations[2:-2], found.acceleration_covariances[2:-2], acceleration
-    assert coverage(*accelerations) > 0.92
-    assert 0.2 < relative_variance(*accelerations) < 1.1  # white differences expect rougher motion than this one
+    held, spreads = [], []
+    for seed in range(4):
+        points_2d, confidence, _ = seen(ring_rig, moving_skeleton, seed=seed)
+        found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
+        velocity = np.gradient(moving_skeleton, 1 / FPS, axis=0)[2:-2]
+        velocities = found.velocities[2:-2], found.velocity_covariances[2:-2], velocity
+        acceleration = np.diff(moving_skeleton, 2, axis=0)[1:-1] * FPS**2
+        accelerations = found.accelerations[2:-2], found.acceleration_covariances[2:-2], acceleration
+        held.append([coverage(*velocities), coverage(*accelerations)])
+        spreads.append([relative_variance(*velocities), relative_variance(*accelerations)])
+    assert (np.mean(held, axis=0) > 0.9).all()
+    assert (np.mean(held, axis=0) < 0.99).all()
+    assert (np.abs(np.mean(spreads, axis=0) - 1) < 0.35).all()
 
 
 def test_without_noise_the_truth_comes_back(ring_rig, moving_skeleton):

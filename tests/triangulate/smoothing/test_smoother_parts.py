@@ -16,7 +16,7 @@ from muybridge.triangulate.smoothing.difference_prior import (
     stencil,
 )
 from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, converge_near, find_mode, joint_posterior
-from muybridge.triangulate.smoothing.observations import error_correlation_time, linearise
+from muybridge.triangulate.smoothing.observations import linearise
 from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
 from muybridge.triangulate.smoothing.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.smoother import check_problem
@@ -55,17 +55,6 @@ def test_surprise_is_the_innovation_of_what_the_rest_expects():
     wanted = np.einsum("...i,...ij,...j->...", away, np.linalg.inv(np.linalg.inv(own) + np.linalg.inv(rest)), away)
     wanted[2, 1] = 0
     np.testing.assert_allclose(chi2, wanted, rtol=1e-5)
-
-
-def test_the_memory_of_white_errors_is_one_and_claimed_noise_changes_nothing(ring_rig, moving_skeleton):
-    rng = np.random.default_rng(2)
-    scale = rng.choice([0.5, 2.0], (6, *moving_skeleton.shape[:2]))
-    points_2d = ring_rig.project(moving_skeleton) + scale[..., None] * rng.normal(size=(*scale.shape, 2))
-    problem = replace(check_problem(points_2d, ring_rig, FPS, None, None, None), scale=scale)
-    learned = learn(problem)
-    tracks = learned.tracks
-    lasting = error_correlation_time(learned.observations, tracks.inlier_probability, tracks.points_3d, 30)
-    np.testing.assert_allclose(lasting, 1, atol=0.25)
 
 
 def test_a_push_of_the_whole_body_is_found_and_does_not_loosen_the_tracks(ring_rig, moving_skeleton):

@@ -1,0 +1,243 @@
+"""Keypoints that views place wrongly in the same way for a while: another place, which bones and poses expect.
+
+The views agree with each other, so that geometry alone does not show such errors. Two modes of the posterior are
+compared for a stretch of frames: the views that agree on the first place are right, or they are displaced together, as
+one lasting event, and the keypoint is where the bones' lengths, the directions of the pose and the other views say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, uniform_filter1d
+
+from ...cameras._kernels_lenses import project_points
+from ...numerics.arrays import Array
+from ..smoothing.bone_lengths import Bones
+from ..smoothing.joint_mode import converge_near, find_mode
+from ..smoothing.observations import Observations
+from ..smoothing.overlapping_windows import Window
+from .window_states import OFF_POSE, BoneEvidence, PoseModel
+
+_ROUNDS = 6  # of neighbouring keypoints the one with most evidence against its place is examined first
+_REACH = 0.6  # seconds on either side of an improbable bone that are examined as well
+_RUNNING = 0.21  # seconds over which the evidence against a place is averaged
+_EXAMINED = 2.0  # mean log odds against a place, from its bones, from which on another is searched
+# log odds against views that agree on a wrong place: in 2 % of stretches, and anywhere within 100 mm to within 4 mm
+_LOG_EVENT = 13.0
+_LOG_OFF_POSE = 10.0  # log odds against a bone that begins to leave the known poses: a prior is never complete
+_LOG_VIEWS = 4.0  # log odds by which a stretch's event may vary: two views, each nine times as often right as wrong
+_AGREES = 5.0  # standard deviations of the pixel noise
+
+
+def search_displaced(
+    window: Window, points_3d: Array, pose_model: PoseModel
+) -> tuple[Observations, Array, NDArray[np.bool_]]:
+    """Observations without the views that are displaced, points to start from, and (n_frames, n_known) displaced.
+
+    Keypoints whose bones are improbable at points_3d are solved again without the views that agree on their place;
+    the more probable of both modes is kept, stretch by stretch.
+    """
+    observations = window.observations
+    displaced = np.zeros(points_3d.shape[:2], bool)
+    tried = np.zeros_like(displaced)
+    for _ in range(_ROUNDS):
+        evidence = pose_model.bone_evidence(points_3d)
+        candidates = _improbable(evidence, pose_model, window, observations, points_3d, tried)
+        if not candidates.any():
+            break
+        tried |= candidates
+        frames = _around(candidates, overlap=round(_REACH * window.fps))
+        part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
+        without = _without_agreeing(part, here, candidates[frames])
+        start, width = _moved(here, evidence.at(frames), pose_model, window.bones, candidates[frames])
+        there = find_mode(without, start, width, prior, window.bones, pose_model.direction_model(start)).points_3d
+        accepted = np.zeros_like(candidates)
+        accepted[frames] = _more_probable(part, pose_model, window, here, there, candidates[frames])
+        if not accepted.any():
+            continue
+        observations = _without_agreeing(observations, points_3d, accepted)
+        points_3d = points_3d.copy()
+        points_3d[frames] = np.where(accepted[frames][..., None], there, here)
+        directions = pose_model.direction_model(points_3d)
+        moving = np.asarray(accepted.any(axis=1))
+        points_3d = converge_near(observations, points_3d, moving, window.prior, window.bones, directions).points_3d
+        displaced |= accepted
+    return observations, points_3d, displaced
+
+
+def _around(candidates: NDArray[np.bool_], overlap: int) -> slice:
+    """The frames from the first candidate to the last, and some on either side."""
+    frames = np.flatnonzero(candidates.any(axis=1))
+    return slice(max(0, int(frames[0]) - overlap), int(frames[-1]) + overlap + 1)
+
+
+def _bone_costs(window: Window, points_3d: Array) -> Array:
+    """(n_frames, n_bones) minus the log density of a bone's length, over that at its mean, between places that errors
+    of the detector that never change displace."""
+    bones = window.bones
+    a, b = bones.pairs.T
+    d = points_3d[:, a] - points_3d[:, b]
+    length = np.linalg.norm(d, axis=-1)
+    direction = d / np.maximum(length, 1e-12)[..., None]
+    displaced = np.einsum("tbi,bij,tbj->tb", direction, window.displacement[a] + window.displacement[b], direction)
+    return 0.5 * (length - bones.lengths) ** 2 / (bones.stds**2 + displaced)
+
+
+def _by_keypoint(values: Array, pairs: NDArray[np.int64], n_keypoints: int) -> Array:
+    """(n_frames, n_keypoints) sum of the values (n_frames, n_pairs) of the pairs that a keypoint is an end of."""
+    total = np.zeros((len(values), n_keypoints))
+    for b, pair in enumerate(pairs):
+        total[:, pair] += values[:, [b]]
+    return total
+
+
+def _improbable(
+    evidence: BoneEvidence,
+    pose_model: PoseModel,
+    window: Window,
+    observations: Observations,
+    points_3d: Array,
+    tried: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """(n_frames, n_known) keypoints where another place could be right: bones too long or short, or of a direction less
+    likely than any; of neighbours along bones the one whose views are most probably wrong, none that was tried."""
+    size = max(1, round(_RUNNING * pose_model.fps))
+    against = _by_keypoint(_bone_costs(window, points_3d), window.bones.pairs, points_3d.shape[1])
+    unlikely = np.clip(-(evidence.log_density + np.log(4 * np.pi)), 0.0, -np.log(OFF_POSE))
+    against[:, pose_model.pairs[:, 0]] += unlikely
+    against = np.where(tried, 0.0, uniform_filter1d(against, size=size, axis=0, mode="nearest"))
+    reach = np.ones((2 * round(_REACH * pose_model.fps) + 1, 1), bool)
+    flagged = np.asarray(binary_dilation(against > _EXAMINED, reach), dtype=bool) & ~tried
+    agree = _deviations(observations, points_3d) < _AGREES
+    odds = np.where(agree, np.log(observations.prior / (1 - observations.prior)), 0.0).sum(axis=0)
+    independent = np.where(flagged, against, 0.0).sum(axis=0) / window.bones.averaged.mean()
+    for k in np.argsort(odds.mean(axis=0) - independent):
+        for a, b in np.concatenate([window.bones.pairs, pose_model.pairs]):
+            if k in (a, b):
+                flagged[:, a + b - k] &= ~flagged[:, k]
+    return flagged
+
+
+def _moved(
+    points_3d: Array, evidence: BoneEvidence, pose_model: PoseModel, bones: Bones, candidates: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Points with the candidates, and all that hangs on them, turned to where they are expected; and their spread."""
+    moved, width = points_3d.copy(), np.zeros((*points_3d.shape, 3))
+    lengths = {frozenset(pair): length for pair, length in zip(bones.pairs.tolist(), bones.lengths, strict=True)}
+    for b in _from_root(pose_model.pairs):
+        child, parent = pose_model.pairs[b]
+        bone = points_3d[:, child] - points_3d[:, parent]
+        length = lengths.get(frozenset((int(child), int(parent))), float(np.median(np.linalg.norm(bone, axis=1))))
+        expected = evidence.expected[:, b]
+        sure = np.linalg.norm(expected, axis=1, keepdims=True)
+        turned = length * expected / np.maximum(sure, 1e-9)
+        moved[:, child] = moved[:, parent] + np.where(candidates[:, [child]], turned, bone)
+        scale = (length**2 * np.maximum(1 - sure[:, 0], 0.02))[:, None, None] * np.eye(3)
+        width[:, child] = width[:, parent] + np.where(candidates[:, child, None, None], scale, 0.0)
+    return moved, width
+
+
+def _from_root(pairs: NDArray[np.int64]) -> Iterator[int]:
+    """Bones in an order in which parents come before their children."""
+    waiting = list(range(len(pairs)))
+    ends = {int(child) for child, _ in pairs}
+    while waiting:
+        ready = [b for b in waiting if int(pairs[b, 1]) not in ends]
+        for b in ready:
+            yield b
+        for b in ready:
+            waiting.remove(b)
+            ends.discard(int(pairs[b, 0]))
+
+
+def _without_agreeing(observations: Observations, points_3d: Array, which: NDArray[np.bool_]) -> Observations:
+    """The observations without those pixels of some points (n_frames, n_keypoints) that agree with where they are."""
+    distance = _deviations(observations, points_3d)
+    drop = which & (distance < _AGREES)
+    return replace(observations, points_2d=np.where(drop[..., None], np.nan, observations.points_2d))
+
+
+def _deviations(observations: Observations, points_3d: Array) -> Array:
+    """(n_cameras, n_frames, n_keypoints) pixel residuals in standard deviations; infinite where missing."""
+    projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
+    residual = np.linalg.norm(projected.reshape(observations.points_2d.shape) - observations.points_2d, axis=-1)
+    return np.where(np.isfinite(residual), residual / (observations.sigma[:, None, :] * observations.scale), np.inf)
+
+
+def _more_probable(
+    observations: Observations,
+    pose_model: PoseModel,
+    window: Window,
+    here: Array,
+    there: Array,
+    candidates: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Candidates in stretches that are more probably there than here.
+
+    Views that agree on one of the places are displaced together if the other is right: one event per stretch, the less
+    probable the more views they are. So is a direction outside the known poses. Lengths count in every frame, as
+    far as frames are independent.
+    """
+    n_known = here.shape[1]
+    lengths = (_bone_costs(window, here) - _bone_costs(window, there)) / window.bones.averaged
+    score = _by_keypoint(lengths, window.bones.pairs, n_known)
+    gain = np.zeros_like(score)
+    first, second = pose_model.bone_evidence(here), pose_model.bone_evidence(there)
+    gain[:, pose_model.pairs[:, 0]] = pose_model.frame_weight * (second.log_density - first.log_density)
+    size = max(1, round(_RUNNING * pose_model.fps))
+    near_here, near_there = (_mostly_near(observations, place, size) for place in (here, there))
+    odds = np.log(observations.prior / (1 - observations.prior))
+    apart = ((_deviations(observations, here) < _AGREES) & (_deviations(observations, there) > _AGREES)).any(axis=0)
+    event = _log_odds(near_here, odds) - _log_odds(near_there & ~near_here, odds)
+    event = uniform_filter1d(event, size=size, axis=0, mode="nearest")
+    chosen = np.zeros_like(candidates)
+    for k in np.flatnonzero(candidates.any(axis=0)):
+        own = candidates[:, k]
+        better = own & (score[:, k] + gain[:, k] > 0)
+        if not better.any():
+            continue
+        cost = float(np.median(event[better, k]))
+        own = own & (event[:, k] < max(cost, 0.0) + _LOG_VIEWS)  # elsewhere more views would have to be displaced
+        directions = gain[:, k] * min(1.0, _LOG_OFF_POSE / max(np.abs(gain[own, k]).sum(), 1e-12))
+        stretch = _best_stretches(np.where(own, score[:, k] + directions, -1e6), cost)
+        # what is averaged over time begins late and ends early: the same views go on for some frames
+        reach = np.asarray(binary_dilation(stretch, np.ones(2 * size + 1, bool)), dtype=bool)
+        near = reach & candidates[:, k] & np.asarray(apart)[:, k]
+        chosen[:, k] = stretch | near
+    return chosen
+
+
+def _mostly_near(observations: Observations, points_3d: Array, size: int) -> NDArray[np.bool_]:
+    """(n_cameras, n_frames, n_keypoints) views that agree with points in most of the frames, `size`, about a frame."""
+    deviations = _deviations(observations, points_3d)
+    near, seen = (
+        uniform_filter1d(which.astype(float), size=size, axis=1, mode="nearest")
+        for which in (deviations < _AGREES, np.isfinite(deviations))
+    )
+    return np.asarray(near > 0.5 * np.maximum(seen, 1e-9))
+
+
+def _log_odds(views: NDArray[np.bool_], odds: Array) -> Array:
+    """(n_frames, n_keypoints) log odds that these views (n_cameras, n_frames, n_keypoints) are right: each by itself,
+    and where two or more agree together."""
+    return np.where(views, odds, 0.0).sum(axis=0) + _LOG_EVENT * (views.sum(axis=0) > 1)
+
+
+def _best_stretches(score: Array, enter: float) -> NDArray[np.bool_]:
+    """Frames whose scores sum to the most, at a cost of entering a stretch (Viterbi with two states)."""
+    n_frames = len(score)
+    came_from = np.zeros((n_frames, 2), np.int64)
+    best = np.array([0.0, -enter + score[0]])
+    for t in range(1, n_frames):
+        came_from[t] = int(best[1] > best[0]), int(best[1] >= best[0] - enter)
+        best = np.array([best.max(), max(best[1], best[0] - enter) + score[t]])
+    chosen = np.zeros(n_frames, bool)
+    state = int(best[1] > best[0])
+    for t in range(n_frames - 1, -1, -1):
+        chosen[t] = state == 1
+        state = int(came_from[t, state])
+    return chosen

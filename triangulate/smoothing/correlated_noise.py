@@ -1,0 +1,265 @@
+"""Errors of a detector that last: how pixel errors are correlated in time, and what follows for error bars.
+
+An error is the sum of a part that never changes within a recording (the label lies elsewhere than the marker), a part
+that lasts (first-order autoregressive) and a part that is new in every frame. A smoother is a low-pass filter: it
+averages the last away, hardly the second, and not at all the first, while in velocities and accelerations the slow
+parts cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
+
+from ...cameras._kernels_lenses import project_points
+from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
+from .difference_prior import LastingErrors
+from .observations import Linearised, Observations
+
+_LONGEST = 0.5  # seconds of lag that correlations are estimated for: longer ones are like a constant error
+_ENOUGH = 500.0  # products of residuals that the correlations of all keypoints count as, for one keypoint
+_EVIDENCE = 12.0  # twice the log likelihood that errors that last must gain over white ones: two parameters, p = 0.0025
+_SHARES = np.linspace(0.0, 1.0, 21)  # of the variance that lasts: candidates
+_N_TIMES = 16  # correlation times that are tried, in equal ratios from half a frame on
+_FREQUENCIES = (np.arange(2048) + 0.5) * (np.pi / 2048)  # radians per frame: midpoints
+_CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
+_PRIOR_MEANS = 4.0  # mean residuals, one per camera and axis, that the pooled constant part counts as
+_FEWEST = 3  # inliers of half a recording whose mean residual is used
+_LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
+_FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
+_SETTLING = 20  # rounds of the fixed point between a filter and the noise that it passes: it converges within ten
+
+
+class Filter(NamedTuple):
+    """What the smoother does to the errors of each keypoint: its `order`, and the precision of the differences over
+    that of a frame's position (n_keypoints,)."""
+
+    order: int
+    stiffness: Array
+
+    def gain(self, power: Array) -> Array:
+        """(n_keypoints, n_frequencies) response where a frame's likelihood has this power (n_keypoints,)."""
+        return 1 / (1 + (self.stiffness / power)[:, None] * _CHANGE**self.order)
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelatedNoise:
+    """How the errors of each keypoint are correlated in time, all (n_keypoints,).
+
+    lasting : share of the variance that lasts
+    correlation : of the lasting part from frame to frame
+    constant : share of the variance that never changes
+    displacement : standard deviation, world units along each axis, of what all views share and no residual shows: as
+        large as the constant part of one view
+    """
+
+    lasting: Array
+    correlation: Array
+    constant: Array
+    displacement: Array
+
+    @classmethod
+    def white(cls, n_keypoints: int) -> CorrelatedNoise:
+        nothing = np.zeros(n_keypoints)
+        return cls(nothing, nothing, nothing, nothing)
+
+    def errors(self, keypoints: NDArray[np.int64] | slice = slice(None)) -> LastingErrors | None:
+        """Those of some keypoints, for the evidence of their tracks; None where all are white."""
+        if not self.lasting.any():
+            return None
+        white = np.maximum(1 - self.constant - self.lasting, _LEAST_WHITE)
+        return LastingErrors(self.lasting[keypoints], white[keypoints], self.correlation[keypoints])
+
+    @property
+    def spectrum(self) -> Array:
+        """(n_keypoints, n_frequencies) power over that of white noise of all the variance, without the constant."""
+        return (1 - self.constant - self.lasting)[:, None] + self.lasting[:, None] * _ar_spectrum(self.correlation)
+
+    def power(self, smoother: Filter) -> Array:
+        """(n_keypoints,) of a frame's likelihood with which white noise passes the smoother as these errors do."""
+        power, spectrum = np.ones(len(self.lasting)), self.spectrum
+        for _ in range(_SETTLING):
+            passed = smoother.gain(power) ** 2
+            power = passed.sum(axis=1) / np.maximum((passed * spectrum).sum(axis=1), 1e-300)
+            power = np.minimum(power, 1.0)
+        return power
+
+    def derivative_factors(self, smoother: Filter, power: Array, motion: float = 1.0) -> tuple[Array, Array]:
+        """(n_keypoints,) twice: variances of velocities and of accelerations over those of a posterior that takes the
+        errors for white, with this power, and the motion for as rough as its prior; see `motion_share`."""
+        gain, spectrum = smoother.gain(power), self.spectrum
+        factors = []
+        for weight in (np.sin(_FREQUENCIES) ** 2, _CHANGE**2):
+            white = (gain * weight).sum(axis=1) / power
+            lost = motion * (gain * (1 - gain) * weight).sum(axis=1) / power
+            factors.append(((gain**2 * spectrum * weight).sum(axis=1) + lost) / white)
+        return factors[0], factors[1]
+
+    def motion_share(
+        self, smoother: Filter, power: Array, precisions: Array, points_3d: Array, lengths: Sequence[int]
+    ) -> float:
+        """The motion's power beyond the frequencies that the smoother passes, over that of its prior, 0 to 1.
+
+        The prior says that differences in time are white. A body that moves smoothly has less at high frequencies:
+        where the smoother passes 30 to 90 %, the power of the smoothed differences tells how much (what noise leaves
+        there is subtracted). Tracks points_3d (n_frames, n_keypoints, 3) with differences of these precisions
+        (n_keypoints,).
+        """
+        gain, spectrum, start = smoother.gain(power), self.spectrum, 0
+        observed, noise, own = 0.0, 0.0, 0.0
+        for length in lengths:
+            part, start = points_3d[start : start + length], start + length
+            differences = np.diff(part, smoother.order, axis=0)
+            if len(differences) < _FEWEST_DIFFERENCES:
+                continue
+            taper = np.hanning(len(differences))[:, None, None]
+            power_of = (np.abs(np.fft.rfft(differences * taper, axis=0)) ** 2).mean(axis=2) / (taper**2).sum()
+            at = np.linspace(0, np.pi, len(power_of))
+            for k in np.flatnonzero(np.isfinite(part).all(axis=(0, 2))):
+                g, n = (np.interp(at, _FREQUENCIES, values[k]) for values in (gain, spectrum))
+                band = (g > 0.3) & (g < 0.9)
+                observed += (power_of[band, k] * precisions[k]).sum()
+                noise += (g * (1 - g) * n * power[k])[band].sum()
+                own += (g**2)[band].sum()
+        return float(np.clip((observed - noise) / own, 0.0, 1.0)) if own > 0 else 1.0
+
+
+def _ar_spectrum(correlation: Array) -> Array:
+    """(..., n_frequencies) of first-order autoregressive noise of variance one."""
+    a = np.asarray(correlation)[..., None]
+    return (1 - a**2) / (1 - 2 * a * np.cos(_FREQUENCIES) + a**2)
+
+
+def smoother_filter(seen: Linearised, precisions: Array, order: int) -> Filter:
+    """The filter of tracks whose differences have these precisions (n_keypoints,); `seen` with power one."""
+    information = seen.information.trace(axis1=2, axis2=3) / 3
+    usual = present_median(np.where(information > 0, information, np.nan), axis=0)
+    return Filter(order, precisions / np.where(usual > 0, usual, 1.0))
+
+
+def estimate_correlation(
+    observations: Observations, seen: Linearised, points_3d: Array, smoother: Filter, fps: float, lengths: list[int]
+) -> CorrelatedNoise:
+    """The correlation of the errors, from the residuals of tracks points_3d (n_frames, n_keypoints, 3).
+
+    The residuals are those of a smoother, which follows slow errors as far as the views let it: what it took away is
+    part of the expected correlation. `lengths` are those of the stretches that follow each other in the arrays.
+    """
+    residuals, leverage, pixels = _residuals(observations, seen, points_3d)
+    constant = _constant_variance(residuals, leverage)
+    total = observations.sigma**2
+    share = np.clip(constant / total.mean(axis=0), 0.0, 0.95)
+    displacement = np.sqrt(share * total.mean(axis=0)) / pixels
+    if observations.shared_std is not None:
+        share, displacement = np.zeros_like(share), observations.shared_std
+    longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
+    if longest < 1:
+        return CorrelatedNoise(0 * share, 0 * share, share, displacement)
+    correlation, n_products = _autocorrelation(residuals, longest, lengths)
+    pooled = (correlation * n_products).sum(axis=0) / np.maximum(n_products.sum(axis=0), 1.0)
+    weight = n_products / (n_products + _ENOUGH)
+    correlation = weight * correlation + (1 - weight) * pooled
+    left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
+    times = np.geomspace(0.5, max(longest, 1.0), _N_TIMES)
+    n_products = n_products + _ENOUGH
+    fits = [
+        _fit(r, n, left[k], 1 - leverage[k], share[k], np.exp(-1 / times))
+        for k, (r, n) in enumerate(zip(correlation, n_products, strict=True))
+    ]
+    lasting, keep = np.array(fits).reshape(-1, 2).T
+    return CorrelatedNoise(lasting, keep, share, displacement)
+
+
+def _fit(
+    correlation: Array, n_products: Array, left: Array, left_constant: float, constant: float, keeps: Array
+) -> tuple[float, float]:
+    """(share that lasts, its correlation from frame to frame) of least squares on correlations (n_lags,), or zeros."""
+    lags = np.arange(1, len(correlation) + 1)
+    cosines = np.cos(lags[:, None] * _FREQUENCIES)
+    spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)]) * left
+    power, products = spectra.mean(axis=1), spectra @ cosines.T / len(_FREQUENCIES)
+    shares = _SHARES * (1 - constant)
+    best = 0.0, 0.0
+    errors = np.empty((len(keeps), len(shares)))
+    for i in range(len(keeps)):
+        own = (1 - constant - shares)[:, None] * products[0] + shares[:, None] * products[1 + i]
+        whole = (1 - constant - shares) * power[0] + shares * power[1 + i] + constant * left_constant
+        expected = (own + constant * left_constant) / whole[:, None]
+        errors[i] = (n_products * (correlation - expected) ** 2).sum(axis=1)
+    i, j = np.unravel_index(np.argmin(errors), errors.shape)
+    if errors[0, 0] - errors[i, j] > _EVIDENCE:
+        best = float(shares[j]), float(keeps[i])
+    return best
+
+
+def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -> tuple[Array, Array, Array]:
+    """Inliers' residuals (n_cameras, n_frames, n_keypoints, 2) over their own scale, NaN elsewhere, and (n_keypoints,)
+    the share of a frame's residuals that a point of its own would take away, and the pixels per world unit."""
+    projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
+    residuals = observations.points_2d - projected.reshape(observations.points_2d.shape)
+    inlier = (seen.weights > 0.5) & np.isfinite(residuals).all(axis=-1)
+    residuals = np.where(inlier[..., None], residuals / observations.scale[..., None], np.nan)
+    views = inlier.sum(axis=0)
+    n_views = present_median(np.where(views > 1, views, np.nan), axis=0)
+    leverage = np.minimum(1.5 / np.where(np.isfinite(n_views), n_views, 2.0), 0.75)
+    # one view of noise sigma gives two of three axes the information (pixels per unit / sigma)²
+    information = seen.information.trace(axis1=2, axis2=3) / 2
+    per_view = information / np.maximum((inlier / observations.sigma[:, None] ** 2).sum(axis=0), 1e-300)
+    pixels = np.sqrt(present_median(np.where(views > 0, per_view, np.nan), axis=0))
+    return residuals, leverage, np.where(pixels > 0, pixels, np.inf)
+
+
+def _autocorrelation(residuals: Array, longest: int, lengths: list[int]) -> tuple[Array, Array]:
+    """(n_keypoints, n_lags) correlation of residuals with later ones, and of how many products; within stretches."""
+    present = np.isfinite(residuals[..., 0])
+    values = np.where(present[..., None], residuals, 0.0)
+    n_keypoints = residuals.shape[2]
+    products, counts = np.zeros((longest, n_keypoints)), np.zeros((longest, n_keypoints))
+    start = 0
+    for length in lengths:
+        size = next_fast_len(length + longest, real=True)
+        part = slice(start, start + length)
+        start += length
+        power = (np.abs(np.asarray(rfft(values[:, part], size, axis=1))) ** 2).sum(axis=(0, 3))
+        products += np.asarray(irfft(power, size, axis=0))[1 : longest + 1]
+        mask = (np.abs(np.asarray(rfft(present[:, part].astype(float), size, axis=1))) ** 2).sum(axis=0)
+        counts += 2 * np.asarray(irfft(mask, size, axis=0))[1 : longest + 1]
+    variance = (values**2).sum(axis=(0, 1, 3)) / np.maximum(2 * present.sum(axis=(0, 1)), 1)
+    counts = np.round(counts)
+    return (products / np.maximum(counts, 1) / np.maximum(variance, 1e-300)).T, counts.T
+
+
+def _constant_variance(residuals: Array, leverage: Array) -> Array:
+    """(n_keypoints,) variance over the cameras of the error that never changes, pixels squared.
+
+    The product of the mean residuals of both halves of the recording: what does not last has no part in it. A keypoint
+    with few means borrows from all.
+    """
+    middle = residuals.shape[1] // 2
+    means = []
+    for part in (residuals[:, :middle], residuals[:, middle:]):
+        n = np.isfinite(part).sum(axis=1)
+        means.append(np.where(n >= _FEWEST, np.nansum(part, axis=1) / np.maximum(n, 1), np.nan))
+    product = means[0] * means[1] / (1 - leverage)[:, None]
+    known = np.isfinite(product)
+    n, total = known.sum(axis=(0, 2)), np.where(known, product, 0.0).sum(axis=(0, 2))
+    pooled = max(float(total.sum()) / max(int(n.sum()), 1), 0.0)
+    return np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0)
+
+
+def displacement_covariances(noise: CorrelatedNoise, seen: Linearised) -> Array:
+    """(n_keypoints, 3, 3) covariance, world units squared, of the displacement of a keypoint that never changes: what
+    constant errors of the views make together, each its own, and what all views share."""
+    views = (seen.weights > 0.5).sum(axis=0) > 1
+    total = np.where(views[..., None, None], seen.information, 0.0).sum(axis=0)
+    count = views.sum(axis=0)
+    known = count > 0
+    mean = np.where(known[:, None, None], total / np.maximum(count, 1)[:, None, None], np.eye(3))
+    apart = np.where(known[:, None, None], noise.constant[:, None, None] * np.linalg.inv(mean), 0.0)
+    return apart + noise.displacement[:, None, None] ** 2 * np.eye(3)
