@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..cameras import CameraRig
 from ..datasets import DatasetError, combine_ensemble, fps_of
 from ..numerics.arrays import Array
+from ..numerics.robust_scale import present_median
 from .left_out_pixels import LeftOutPixels, MakePose, block_numbers, predicted_pixels, stretches_to_judge
 from .points.consensus import estimate_noise
 from .points.detector_noise import DetectorNoise
@@ -29,6 +30,7 @@ HONEST = (0.90, 0.98)  # share of the pixels that 95 % regions may hold before t
 _FEWEST = 30  # pixels of a keypoint below which it takes the recording's factor
 _RADIUS_50, _RADIUS_95 = -2 * np.log(0.5), -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
 _FACTORS = np.geomspace(0.2, 5.0, 161)  # of standard deviations; further off, more than their size is wrong
+_MUCH = 2.0  # times as wide, median over the keypoints: more than a model of the noise is usually off by
 _LEAST_CHANGE = 0.05  # of a standard deviation: none is known better
 _NOISE_ERROR = 0.015  # of the share: what an error of 5 % of the left-out camera's own noise makes
 _FACTOR_SPREAD = 0.7  # of the log of a recording's factor: before its pixels are seen a factor of two is not unusual
@@ -76,25 +78,39 @@ class Coverage:
 
     @property
     def warning(self) -> str:
-        """A sentence where the regions, rescaled if they were, do not hold 90 to 98 %; empty otherwise."""
-        column = "inside_95" if (self.factors == 1).all() else "rescaled_95"
-        share = self._rows("all")["all"][column]
-        if not np.isfinite(share) or HONEST[0] <= share <= HONEST[1]:
+        """A sentence where the regions do not hold 90 to 98 %, or did not before they were widened much; else empty."""
+        final = "inside_95" if (self.factors == 1).all() else "rescaled_95"
+        share, factor = self._rows("all")["all"][final], float(np.median(self.factors))
+        if not np.isfinite(share):
             return ""
-        narrow, worst = share < HONEST[0], []
-        for kind, words in (("keypoint", "of keypoint"), ("camera", "in camera")):
+        if share > HONEST[1]:
+            return (
+                f"The error bars are too wide: 95 % regions hold {100 * share:.0f} % of the pixels of left-out cameras;"
+                f" differences may be surer than the error bars say. {self.note}"
+            ).strip()
+        if share < HONEST[0]:
+            return (
+                f"The error bars are too narrow: 95 % regions hold {100 * share:.0f} % of the pixels of left-out"
+                f" cameras ({self._least(final)}); draw no conclusion from differences of their size, and check the calibration"
+                f" and that keypoint's labels. {self.note}"
+            ).strip()
+        if factor > _MUCH:
+            return (
+                f"The error bars were too narrow and are now {factor:.1f} times as wide: 95 % regions held"
+                f" {100 * self._rows('all')['all']['inside_95']:.0f} % of the pixels of left-out cameras"
+                f" ({self._least('inside_95')}). The cameras disagree more than their noise explains: check the"
+                " calibration and that keypoint's labels."
+            )
+        return ""
+
+    def _least(self, column: str) -> str:
+        """The keypoint and the camera of the least share."""
+        words = []
+        for kind, place in (("keypoint", "of keypoint"), ("camera", "in camera")):
             shares = {name: row[column] for name, row in self._rows(kind).items() if np.isfinite(row[column])}
-            name = (min if narrow else max)(shares, key=lambda name: shares[name])
-            worst.append(f"{100 * shares[name]:.0f} % {words} '{name}'")
-        remedy = (
-            "draw no conclusion from differences of their size, and label more frames of that keypoint"
-            if narrow
-            else "differences may be surer than the error bars say"
-        )
-        return (
-            f"The error bars are too {'narrow' if narrow else 'wide'}: 95 % regions hold {100 * share:.0f} % of the"
-            f" pixels of left-out cameras ({' and '.join(worst)}); {remedy}. {self.note}".strip()
-        )
+            name = min(shares, key=lambda name: shares[name])
+            words.append(f"{100 * shares[name]:.0f} % {place} '{name}'")
+        return " and ".join(words)
 
     def __str__(self) -> str:
         row = self._rows("all")["all"]
@@ -262,30 +278,37 @@ def with_coverage(
 ) -> xr.Dataset:
     """The pose with its covariances rescaled where `judge_coverage` asks for it, and what it found as attributes.
 
-    `coverage` holds the table's records as JSON and `coverage_words` the sentences, `coverage_warning` is there where
-    the regions do not hold, and `coverage_failed` says why there was no check. Velocities and accelerations keep their
-    covariances: errors that last, which a left-out camera shows, cancel in them. The part of the covariances that all
-    views have in common (`noise`) leaves no trace in a left-out camera and stays, too.
+    `coverage` holds the table's records as JSON and `coverage_words` the sentences, `coverage_warning` is that of
+    `Coverage` where there is one, and `coverage_failed` says why there was no check. Velocities and accelerations keep
+    their covariances: errors that last, which a left-out camera shows, cancel in them. The part of the covariances that
+    all views have in common (`noise`) leaves no trace in a left-out camera and stays, too.
     """
     try:
         found = judge_coverage(views, rig, make_pose, noise=noise)
     except ValueError as error:  # the pose itself is made
         return pose.assign_attrs(coverage_failed=str(error))
+    pose = _rescaled(pose, found.factors, rig, noise)
     records = found.table.reset_index().to_json(orient="records")
     pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
-    pose.attrs |= {"coverage_warning": found.warning} if found.warning else {}
-    factors = xr.DataArray(found.factors, coords={"keypoint": pose["keypoint"]})
+    if found.warning:
+        variances = np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
+        spread = f"They are ± {np.sqrt(present_median(variances)):.2g} {rig.unit} in the median."
+        pose.attrs["coverage_warning"] = f"{found.warning} {spread}"
+    return pose
+
+
+def _rescaled(pose: xr.Dataset, factors: Array, rig: CameraRig, noise: DetectorNoise | None) -> xr.Dataset:
+    """The pose with the standard deviations of its positions multiplied by factors (n_keypoints,)."""
+    if (factors == 1).all():
+        return pose
     names = [str(name) for name in pose["keypoint"].values]
     shared = np.zeros(len(names)) if noise is None else noise.for_recording(rig, len(names), tuple(names)).shared_std
     common = shared[:, None, None] ** 2 * np.eye(3)
-    if (factors == 1).all():
-        return pose
     covariance = pose["covariance"]
-    values = factors.values[:, None, None] ** 2 * (covariance.values - common) + common
+    values = factors[:, None, None] ** 2 * (covariance.values - common) + common
     pose = pose.assign(covariance=covariance.copy(data=values))
-    if "cross_covariance" in pose:
-        ends = [str(pair).split("|") for pair in pose["pair"].values]
-        both = np.array([float(factors.sel(keypoint=a) * factors.sel(keypoint=b)) for a, b in ends])
-        cross = pose["cross_covariance"]
-        pose = pose.assign(cross_covariance=cross.copy(data=cross.values * both[:, None, None]))
-    return pose
+    if "cross_covariance" not in pose:
+        return pose
+    of, cross = dict(zip(names, factors, strict=True)), pose["cross_covariance"]
+    both = np.array([of[a] * of[b] for a, b in (str(pair).split("|") for pair in pose["pair"].values)])
+    return pose.assign(cross_covariance=cross.copy(data=cross.values * both[:, None, None]))

@@ -156,7 +156,11 @@ def test_a_warning_names_the_worst_keypoint_where_the_regions_do_not_hold(record
     make = scaled_pose(0.3)
     pose = with_coverage(make(short, rig), short, rig, make)
     assert pose.attrs["coverage_warning"].startswith("The error bars are too narrow: 95 % regions hold")
-    assert "label more frames of that keypoint" in pose.attrs["coverage_warning"]
+    assert "check the calibration and that keypoint's labels" in pose.attrs["coverage_warning"]
+    assert "of keypoint" in pose.attrs["coverage_warning"]
+    assert pose.attrs["coverage_warning"].endswith(" mm in the median.")
+    assert "are now 2." in judge_coverage(views, rig, scaled_pose(0.4)).warning
+    assert judge_coverage(views, rig, scaled_pose(2.0)).warning == ""  # mended
     wide = judge_coverage(short, rig, scaled_pose(3.0))
     assert "too wide" in wide.warning
     assert judge_coverage(short, rig, scaled_pose(1.0)).warning == ""
