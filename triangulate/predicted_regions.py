@@ -91,8 +91,8 @@ class Coverage:
         if share < HONEST[0]:
             return (
                 f"The error bars are too narrow: 95 % regions hold {100 * share:.0f} % of the pixels of left-out"
-                f" cameras ({self._least(final)}); draw no conclusion from differences of their size, and check the calibration"
-                f" and that keypoint's labels. {self.note}"
+                f" cameras ({self._least(final)}); draw no conclusion from differences of their size, and check the"
+                f" calibration and that keypoint's labels. {self.note}"
             ).strip()
         if factor > _MUCH:
             return (
@@ -292,7 +292,7 @@ def with_coverage(
     pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
     if found.warning:
         variances = np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
-        spread = f"They are ± {np.sqrt(present_median(variances)):.2g} {rig.unit} in the median."
+        spread = f"The error bars are ± {np.sqrt(present_median(variances)):.2g} {rig.unit} in the median."
         pose.attrs["coverage_warning"] = f"{found.warning} {spread}"
     return pose
 
