@@ -47,13 +47,13 @@ def honesty(seed: int, gross: float) -> tuple[np.ndarray, np.ndarray]:
         errors.append(np.concatenate([rotation_vector(camera.R @ R_true.T), camera.t - camera.R @ R_true.T @ t_true]))
     z = np.concatenate(errors) / np.sqrt(np.diag(found.parameter_covariance))
     points = np.random.default_rng(seed).uniform(-150, 150, (12, 3))
-    turn, shift = _boards_world(found, board, R, t)
+    turn, shift = boards_world(found, board, R, t)
     off = found.rig.project(points @ turn.T + shift) - rig.project(points)
     claimed = projection_covariance(found, points @ turn.T + shift)
     return z, np.einsum("cpi,cpij,cpj->cp", off, np.linalg.inv(claimed), off)
 
 
-def _boards_world(found: Calibration, board: CharucoBoard, R, t) -> tuple[np.ndarray, np.ndarray]:
+def boards_world(found: Calibration, board: CharucoBoard, R, t) -> tuple[np.ndarray, np.ndarray]:
     """The motion that carries all true boards together onto the found ones: the world in which points stand still."""
     true = (board.points - board.points.mean(axis=0)) @ R[found.frames].swapaxes(1, 2) + t[found.frames][:, None]
     seen = board.points @ found.board_R.swapaxes(1, 2) + found.board_t[:, None]

@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
+_STEPS = 16  # in which a lens is followed from its axis to a pixel: each starts near enough for Newton
+_HALVINGS = 20  # of a step of Newton that would leave the domain
 _MAX_ITERATIONS = 50  # of Newton, with bisection as the fallback of the fisheye
 _TOLERANCE = 1e-15  # normalised coordinates: round-off
 
@@ -48,7 +50,7 @@ def distort_five(x, y, k1, k2, p1, p2, k3):
 
 
 @njit(cache=True, error_model="numpy")
-def _rational(r2, d):
+def rational(r2, d):
     """Radial factor of the rational model, twice its derivative by r2, and its denominator."""
     bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
     radial = (1.0 + r2 * (d[0] + r2 * (d[1] + r2 * d[4]))) / bottom
@@ -61,7 +63,7 @@ def _rational(r2, d):
 def _distort_untilted(x, y, d):
     """As `distort_pinhole`, before the tilted sensor; inlined, else `triangulate_dlt` takes 19 % longer."""
     r2 = x * x + y * y
-    radial, slope, _ = _rational(r2, d)
+    radial, slope, _ = rational(r2, d)
     xd, yd, xx, xy, yy = _radial_tangential(x, y, radial, slope, d[2], d[3])
     prism_x = 2.0 * (d[8] + 2.0 * r2 * d[9])
     prism_y = 2.0 * (d[10] + 2.0 * r2 * d[11])
@@ -111,7 +113,7 @@ def _tilt_by_angles(x, y, tau_x, tau_y):
 
 
 @njit(cache=True, error_model="numpy")
-def _equidistant(theta, d):
+def equidistant(theta, d):
     """theta_d = theta (1 + k1 theta^2 + ... + k4 theta^8) and its derivative."""
     q = theta * theta
     theta_d = theta * (1.0 + q * (d[0] + q * (d[1] + q * (d[2] + q * d[3]))))
@@ -124,7 +126,7 @@ def distort_fisheye(x, y, d):
     r = math.sqrt(x * x + y * y)
     if r < 1e-9:
         return x, y, 1.0, 0.0, 0.0, 1.0
-    theta_d, theta_slope = _equidistant(math.atan(r), d)
+    theta_d, theta_slope = equidistant(math.atan(r), d)
     scale = theta_d / r
     slope = (theta_slope / (1.0 + r * r) - scale) / (r * r)
     return x * scale, y * scale, scale + x * x * slope, x * y * slope, x * y * slope, scale + y * y * slope
@@ -156,7 +158,7 @@ def distort_with_derivatives(x, y, d, fisheye, tilted, D):
             D[0, 2 + i], D[1, 2 + i] = x * power, y * power
         return u, v
     u, v, D[0, 0], D[0, 1], D[1, 0], D[1, 1] = _distort_untilted(x, y, d)
-    radial, _, bottom = _rational(r2, d)
+    radial, _, bottom = rational(r2, d)
     power = 1.0 / bottom
     for i in range(3):
         power *= r2
@@ -192,7 +194,7 @@ def _undistort_fisheye(xd, yd, d, limit):
     theta = min(theta_d, limit)
     low, high = 0.0, limit
     for _ in range(_MAX_ITERATIONS):
-        value, slope = _equidistant(theta, d)
+        value, slope = equidistant(theta, d)
         value -= theta_d
         if value > 0.0:
             high = theta
@@ -204,7 +206,7 @@ def _undistort_fisheye(xd, yd, d, limit):
         step, theta = abs(new - theta), new
         if step < _TOLERANCE:
             break
-    if abs(_equidistant(theta, d)[0] - theta_d) > 1e-12 * max(1.0, theta_d) or theta >= 0.5 * math.pi:
+    if abs(equidistant(theta, d)[0] - theta_d) > 1e-12 * max(1.0, theta_d) or theta >= 0.5 * math.pi:
         return math.nan, math.nan
     scale = math.tan(theta) / theta_d
     return xd * scale, yd * scale
@@ -239,12 +241,51 @@ def _radial_start(xd, yd, d, limit):
     low, high = 0.0, min(limit, 1e3)
     for _ in range(60):
         r = 0.5 * (low + high)
-        if r * _rational(r * r, d)[0] < rd:
+        if r * rational(r * r, d)[0] < rd:
             low = r
         else:
             high = r
     scale = low / rd if rd > 0.0 else 1.0
     return xd * scale, yd * scale
+
+
+@njit(cache=True, error_model="numpy")
+def _still_regular(x, y, d, limit):
+    """Whether a pinhole is one-to-one about a point within `limit`."""
+    if not x * x + y * y <= limit * limit:
+        return False
+    radial, slope, bottom = rational(x * x + y * y, d)
+    _, _, xx, xy, yx, yy = distort_pinhole(x, y, d)
+    return bottom > 0.0 and radial + slope * (x * x + y * y) > 0.0 and xx * yy - xy * yx > 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def follow_from_axis(xd, yd, d, limit):
+    """Ideal normalised coordinates, followed from the axis along a line of the image; NaN where the lens folds before.
+
+    Slower than Newton from the pixel itself, which strong or uneven distortion sends astray.
+    """
+    x, y = 0.0, 0.0
+    for k in range(1, _STEPS + 1):
+        goal_x, goal_y = xd * k / _STEPS, yd * k / _STEPS
+        for _ in range(_MAX_ITERATIONS):
+            u, v, xx, xy, yx, yy = distort_pinhole(x, y, d)
+            determinant = xx * yy - xy * yx
+            dx = (yy * (goal_x - u) - xy * (goal_y - v)) / determinant
+            dy = (xx * (goal_y - v) - yx * (goal_x - u)) / determinant
+            for _ in range(_HALVINGS):
+                if _still_regular(x + dx, y + dy, d, limit):
+                    break
+                dx, dy = 0.5 * dx, 0.5 * dy
+            else:
+                return math.nan, math.nan
+            x, y = x + dx, y + dy
+            if abs(dx) + abs(dy) < 10 * _TOLERANCE * (1.0 + abs(x) + abs(y)):
+                break
+        u, v, _, _, _, _ = distort_pinhole(x, y, d)
+        if not abs(u - goal_x) + abs(v - goal_y) < 1e-12 * (1.0 + abs(goal_x) + abs(goal_y)):
+            return math.nan, math.nan
+    return x, y
 
 
 @njit(cache=True)
@@ -259,7 +300,10 @@ def undistort_normalised(xd, yd, d, fisheye, limit):
         if not math.isnan(x):
             return x, y
     x, y = _radial_start(xd, yd, d, limit)
-    return _newton(x, y, xd, yd, d, limit)
+    x, y = _newton(x, y, xd, yd, d, limit)
+    if not math.isnan(x):
+        return x, y
+    return follow_from_axis(xd, yd, d, limit)
 
 
 @njit(cache=True)

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from ...cameras.rotations import left_jacobian, motion_matrix, moved, rotation_matrix
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from ..lens_prior import LensPrior
 from . import _kernels_bundle as kernels
 
 N_LENS = kernels.N_LENS
+_HALVINGS = 20  # of a step that would fold a lens
 _FRAMES_AT_ONCE = 96  # whose equations are held at the same time: bounds the memory
 
 
@@ -71,7 +73,8 @@ class BundleSpec:
     free (n_lenses, 18) the lens unknowns that move; free_pose (n_cameras,) whether a camera's pose moves (one stays);
     free_delay (n_cameras,) whether its delay does (one stays);
     shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
-    printed, `nominal` (n_corners, 3). prior (n_lenses, 18) or empty: precision of a prior of mean 0.
+    printed, `nominal` (n_corners, 3). prior: of the lenses, None: none; variance of the noise, pixels squared, by which
+    the residuals are weighed against it.
     """
 
     lens_of: NDArray[np.int64]
@@ -81,7 +84,8 @@ class BundleSpec:
     free_delay: NDArray[np.bool_]
     shape_sigma: float | None = None
     nominal: Array = field(default_factory=lambda: np.zeros((0, 3)))
-    prior: Array = field(default_factory=lambda: np.zeros((0, N_LENS)))
+    prior: LensPrior | None = None
+    variance: float = 1.0
 
     @property
     def n_lens_free(self) -> int:
@@ -248,15 +252,25 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
         posed = kernels.PosedViews(R[part], t[part], spec.lens_of[views.camera[part]], starts, views.corner[seen])
         local = kernels.view_equations(lenses, posed, state.points, union, weights[seen], residuals[seen], shape)
         _add_local(arrow, state, spec, union, views.camera[part], views.frame[part], local, delay_motion[part])
-    if len(spec.prior):
-        lens_columns = np.arange(spec.n_lens_free)
-        arrow.U[lens_columns, lens_columns] += spec.prior[spec.free]
-        arrow.u[lens_columns] -= (spec.prior * state.lens)[spec.free]
+    if spec.prior is not None:
+        _add_prior(arrow, state, spec)
     if spec.shape_sigma is not None:
         columns = slice(spec.shape_start, G)
         arrow.U[columns, columns] += np.eye(spec.nominal.size) / spec.shape_sigma**2
         arrow.u[columns] -= (state.points - spec.nominal).ravel() / spec.shape_sigma**2
     return arrow
+
+
+def _add_prior(arrow: Arrow, state: BundleState, spec: BundleSpec) -> None:
+    """Add the equations of the lenses' prior."""
+    assert spec.prior is not None
+    normal, right = spec.prior.equations(state.lens, spec.fisheye, spec.free)
+    first = 0
+    for lens, free in enumerate(spec.free):
+        columns = slice(first, first + int(free.sum()))
+        arrow.U[columns, columns] += spec.variance * normal[lens][np.ix_(free, free)]
+        arrow.u[columns] += spec.variance * right[lens][free]
+        first = columns.stop
 
 
 def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local, delay) -> None:
@@ -359,9 +373,20 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
     return BundleState(lens, R, t, frame_R, frame_t, points, delay)
 
 
+def possible_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> BundleState:
+    """As `apply_step`, the step halved until no lens folds: larger dampings would shorten it more slowly."""
+    trial = apply_step(state, spec, step, frames)
+    for _ in range(_HALVINGS):
+        if spec.prior is None or np.isfinite(spec.prior.cost(trial.lens, spec.fisheye, spec.free)):
+            break
+        step, frames = 0.5 * step, 0.5 * frames
+        trial = apply_step(state, spec, step, frames)
+    return trial
+
+
 def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
     """Robust cost of the residuals, and the priors on lenses and board shape."""
-    prior = 0.5 * float((spec.prior * state.lens**2)[spec.free].sum()) if len(spec.prior) else 0.0
+    prior = 0.0 if spec.prior is None else spec.variance * spec.prior.cost(state.lens, spec.fisheye, spec.free)
     if spec.shape_sigma is not None:
         prior += 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
     return loss.cost(residuals) + prior
@@ -383,7 +408,7 @@ def minimise(
         arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
 
         def step(damping: float) -> tuple[tuple[BundleState, Array], float]:
-            trial = apply_step(state, spec, *solve_arrow(arrow, damping))
+            trial = possible_step(state, spec, *solve_arrow(arrow, damping))
             trial_residuals = residuals_of(trial, spec, views)
             return (trial, trial_residuals), _total_cost(trial, spec, trial_residuals, loss)
 

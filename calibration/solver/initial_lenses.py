@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import Camera
 from ...numerics.arrays import Array
+from ..lens_prior import make_lens_prior, unfolded
 from .bundle_adjustment import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise, squares
 from .initial_poses import plane_poses, spread_frames
 
@@ -83,9 +86,11 @@ def fit_lens(
     state = BundleState(
         lens[None].copy(), np.eye(3)[None], np.zeros((1, 3)), R[usable, 0], t[usable, 0], points, np.zeros(1)
     )
-    still = np.array([False])
-    spec = BundleSpec(np.zeros(1, int), np.array([kind == "fisheye"]), free[None], still, still)
     loss = Loss(scale=0.004 * size[0], keep=np.ones(len(views.corner), bool))
+    still, fisheye = np.array([False]), np.array([kind == "fisheye"])
+    prior = make_lens_prior([size], [kind], lens[None, 0])
+    state = replace(state, lens=unfolded(state.lens, fisheye, free[None], prior.border))
+    spec = BundleSpec(np.zeros(1, int), fisheye, free[None], still, still, prior=prior, variance=(loss.scale / 3) ** 2)
     return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
 
 

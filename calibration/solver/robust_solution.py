@@ -12,6 +12,7 @@ from ...cameras import Camera, CameraRig
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
 from ..boards.patterns import Board
+from ..lens_prior import LensPrior, make_lens_prior, unfolded
 from .bundle_adjustment import (
     BundleFit,
     BundleSpec,
@@ -133,17 +134,10 @@ def start_frames(problem: Problem, lens: Array, kinds: Sequence[LensKind], R: Ar
     return Start(lens, tuple(kinds), R, t, frames, frame_R[frames], frame_t[frames])
 
 
-def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> Array:
-    """(n_lenses, 18) precision of a prior by which no radial coefficient moves the image's corner by its radius.
-
-    Only for rational lenses: their numerator and denominator can all but cancel, and would run away together.
-    """
-    prior = np.zeros(lens.shape)
-    for index, kind in enumerate(kinds):
-        if kind in (8, 12, 14):
-            radius = 0.5 * np.hypot(*problem.lens_size(index)) / lens[index, 0]
-            prior[index, [4, 5, 8, 9, 10, 11]] = radius ** np.array([4, 8, 12, 4, 8, 12])
-    return prior
+def lens_prior(problem: Problem, kinds: Sequence[LensKind], lens: Array) -> LensPrior:
+    """What is known of the lenses before the boards are seen; their focal lengths, of `lens`, set the scale."""
+    sizes = [problem.lens_size(index) for index in range(len(lens))]
+    return make_lens_prior(sizes, kinds, lens[:, :2].mean(axis=1))
 
 
 def make_spec(problem: Problem, kinds: Sequence[LensKind], shape_sigma: float | None = None) -> BundleSpec:
@@ -184,9 +178,12 @@ def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, w
     state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points, delay)
     keep = np.ones(len(views.corner), bool)
     spec = make_spec(problem, start.kinds)
+    prior = lens_prior(problem, start.kinds, state.lens)
+    state = replace(state, lens=unfolded(state.lens, spec.fisheye, spec.free, prior.border))
     if not warm:
         wide = Loss(0.004 * max(size[0] for size in problem.sizes), keep)
         still = replace(spec, free=np.zeros_like(spec.free), free_delay=np.zeros_like(spec.free_delay))
+        spec = replace(spec, prior=prior, variance=(wide.scale / LOSS_SCALE) ** 2)
         state = minimise(state, still, views, wide, max_iterations=8, tolerance=1e-3).state
         state = minimise(state, spec, views, wide, max_iterations=40, tolerance=1e-4).state
     return refine(problem, state, start.kinds, start.frames, views, shape_sigma)
@@ -200,7 +197,7 @@ def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
     for _ in range(6):
         keep = distances < _GROSS * sigma_per_observation(distances, views, sigma)
         spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
-        spec = replace(spec, prior=sigma**2 * lens_prior(problem, kinds, state.lens))
+        spec = replace(spec, prior=lens_prior(problem, kinds, state.lens), variance=sigma**2)
         fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
         state, distances = fit.state, np.sqrt(squares(fit.residuals))
         last, sigma = sigma, robust_sigma(distances)
@@ -316,7 +313,7 @@ def fit_frozen(trained: Solution, test: Start) -> tuple[BundleFit, Views]:
     state = BundleState(rig.lens, rig.R, rig.t, test.frame_R, test.frame_t, rig.points, rig.delay)
     still = np.zeros(problem.n_cameras, bool)
     nothing = np.zeros_like(trained.spec.free)
-    spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None)
+    spec = replace(trained.spec, free=nothing, free_pose=still, free_delay=still, shape_sigma=None, prior=None)
     keep = np.ones(len(views.corner), bool)
     first = minimise(state, spec, views, Loss(LOSS_SCALE * trained.sigma, keep), max_iterations=30)
     distances = np.sqrt(squares(first.residuals))

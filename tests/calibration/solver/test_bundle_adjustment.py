@@ -49,9 +49,7 @@ def problem(fisheye=False, delay=False, shape=False, seed=0):
     free = np.ones((3, 18), bool)
     free[:, 8:] &= not fisheye
     later = np.array([False, True, True])
-    spec = BundleSpec(
-        np.arange(3), np.full(3, fisheye), free, later, later & delay, 0.4 if shape else None, points, np.zeros((3, 18))
-    )
+    spec = BundleSpec(np.arange(3), np.full(3, fisheye), free, later, later & delay, 0.4 if shape else None, points)
     return state, spec, views
 
 
