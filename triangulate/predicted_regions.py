@@ -303,8 +303,9 @@ def _rescaled(pose: xr.Dataset, factors: Array, rig: CameraRig, noise: DetectorN
         return pose
     names = [str(name) for name in pose["keypoint"].values]
     shared = np.zeros(len(names)) if noise is None else noise.for_recording(rig, len(names), tuple(names)).shared_std
-    common = shared[:, None, None] ** 2 * np.eye(3)
     covariance = pose["covariance"]
+    least = np.linalg.eigvalsh(np.nan_to_num(covariance.values))[..., 0]  # of which what is shared is a part at most
+    common = np.clip(least, 0.0, shared**2)[..., None, None] * np.eye(3)
     values = factors[:, None, None] ** 2 * (covariance.values - common) + common
     pose = pose.assign(covariance=covariance.copy(data=values))
     if "cross_covariance" not in pose:
