@@ -52,14 +52,14 @@ def search_displaced(
         tried |= candidates
         frames = _around(candidates, overlap=round(_REACH * window.fps))
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
-        without = _without_agreeing(part, here, candidates[frames])
+        without = _without_agreeing(part, (here, window.points_3d[frames]), candidates[frames])
         start, width = _moved(here, evidence.at(frames), pose_model, window.bones, candidates[frames])
         there = find_mode(without, start, width, prior, window.bones, pose_model.direction_model(start)).points_3d
         accepted = np.zeros_like(candidates)
         accepted[frames] = _more_probable(part, pose_model, window, here, there, candidates[frames])
         if not accepted.any():
             continue
-        observations = _without_agreeing(observations, points_3d, accepted)
+        observations = _without_agreeing(observations, (points_3d, window.points_3d), accepted)
         points_3d = points_3d.copy()
         points_3d[frames] = np.where(accepted[frames][..., None], there, here)
         directions = pose_model.direction_model(points_3d)
@@ -154,11 +154,14 @@ def _from_root(pairs: NDArray[np.int64]) -> Iterator[int]:
             ends.discard(int(pairs[b, 0]))
 
 
-def _without_agreeing(observations: Observations, points_3d: Array, which: NDArray[np.bool_]) -> Observations:
-    """The observations without those pixels of some points (n_frames, n_keypoints) that agree with where they are."""
-    distance = _deviations(observations, points_3d)
-    drop = which & (distance < _AGREES)
-    return replace(observations, points_2d=np.where(drop[..., None], np.nan, observations.points_2d))
+def _without_agreeing(observations: Observations, places: tuple[Array, ...], which: NDArray[np.bool_]) -> Observations:
+    """The observations without those pixels of some points (n_frames, n_keypoints) that agree with one of the places.
+
+    Places (n_frames, n_keypoints, 3): where a keypoint is, and where its views alone put it, which differs where a
+    stiff bone has already drawn it away from them.
+    """
+    agree = np.any([_deviations(observations, place) < _AGREES for place in places], axis=0)
+    return replace(observations, points_2d=np.where((which & agree)[..., None], np.nan, observations.points_2d))
 
 
 def _deviations(observations: Observations, points_3d: Array) -> Array:

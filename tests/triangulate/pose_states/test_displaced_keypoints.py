@@ -1,0 +1,82 @@
+"""Keypoints that all views displace: bones and poses put them right, and leave alone what may be true."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from muybridge.datasets import Skeleton
+from muybridge.triangulate import DetectorNoise, PosePrior, infer_poses, smooth
+from tests.conftest import make_moving_points
+from tests.triangulate.recordings import FPS, seen
+
+TAIL, HIP, KNEE = 2, 3, 4
+
+
+@pytest.fixture(scope="module")
+def recorded(skeleton):
+    """(200, 7, 3) true points, and a prior of the later motion of the same animal."""
+    points_3d = make_moving_points(skeleton, 700, fps=FPS)
+    return points_3d[:200], PosePrior.fit(points_3d[300:], skeleton, 8)
+
+
+@pytest.fixture(scope="module")
+def displaced(ring_rig, recorded):
+    """Pixels and confidence of a knee that all views see 50 mm aside, so that its bone is 64 instead of 35 mm long."""
+    labelled = recorded[0].copy()
+    labelled[:, KNEE, 1] -= 50.0
+    return seen(ring_rig, labelled, outliers=0.02)[:2]
+
+
+def knee_error(found, truth):
+    return np.linalg.norm(found.points_3d[:, KNEE] - truth[:, KNEE], axis=-1).mean()
+
+
+def test_a_keypoint_that_all_views_displace_is_put_right(ring_rig, skeleton, recorded, displaced):
+    truth, prior = recorded
+    points_2d, confidence = displaced
+    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    plain, posed = smooth(points_2d, ring_rig, **options), infer_poses(points_2d, ring_rig, prior=prior, **options)
+    assert knee_error(plain, truth) > 45
+    assert knee_error(posed, truth) < knee_error(plain, truth) / 3
+    assert posed.overridden[:, KNEE].all()
+    assert not np.delete(posed.overridden, KNEE, axis=1).any()
+    others = np.delete(np.linalg.norm(posed.points_3d - truth, axis=-1), KNEE, axis=1)
+    assert others.mean() < 0.25
+
+
+def test_the_order_of_a_priors_bones_does_not_matter(ring_rig, skeleton, recorded, displaced):
+    prior = recorded[1]
+    turned = prior.in_order_of(Skeleton(skeleton.keypoints[::-1], skeleton.bones[::-1], root="neck"))
+    points_2d, confidence = displaced
+    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    first, second = (infer_poses(points_2d, ring_rig, prior=p, **options) for p in (prior, turned))
+    np.testing.assert_array_equal(first.overridden, second.overridden)
+    np.testing.assert_array_equal(first.points_3d, second.points_3d)
+
+
+@pytest.mark.parametrize("stretch", [slice(None), slice(50, 150)])
+def test_a_pose_outside_the_prior_is_left_alone_where_bones_have_their_length(ring_rig, skeleton, recorded, stretch):
+    truth, prior = recorded
+    truth, bone = truth.copy(), truth[:, KNEE] - truth[:, HIP]
+    axis = np.cross(bone, truth[:, HIP] - truth[:, TAIL])
+    swing = Rotation.from_rotvec(np.pi / 2 * axis / np.linalg.norm(axis, axis=1, keepdims=True))
+    truth[stretch, KNEE] = (truth[:, HIP] + swing.apply(bone))[stretch]
+    points_2d, confidence, _ = seen(ring_rig, truth, outliers=0.02)
+    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    plain, posed = smooth(points_2d, ring_rig, **options), infer_poses(points_2d, ring_rig, prior=prior, **options)
+    assert not posed.overridden.any()
+    assert knee_error(posed, truth) < 1.05 * knee_error(plain, truth)
+
+
+def test_views_of_a_keypoint_that_are_nearly_always_wrong_do_not_decide(ring_rig, skeleton, recorded, displaced):
+    truth, prior = recorded
+    points_2d, confidence = displaced
+    wrong = np.full((6, 7), 0.05)
+    wrong[:, KNEE] = 0.99
+    noise = DetectorNoise(
+        ring_rig.names, np.zeros((6, 7, 2)), np.ones((6, 7)), wrong, np.full((6, 7), 50.0), np.zeros(7), np.zeros(7)
+    )
+    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    told = infer_poses(points_2d, ring_rig, prior=prior, noise=noise, **options)
+    assert knee_error(told, truth) < knee_error(smooth(points_2d, ring_rig, **options), truth) / 3
+    assert np.median(np.delete(np.linalg.norm(told.points_3d - truth, axis=-1), KNEE, axis=1)) < 0.25
