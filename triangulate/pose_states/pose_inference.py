@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ..points.detector_noise import DetectorNoise
-from ..smoothing.bone_lengths import Bones
 from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
@@ -35,10 +33,9 @@ from ..smoothing.smoother import check_problem, keypoint_pairs
 from ..smoothing.trajectory import Trajectory
 from .displaced_keypoints import search_displaced
 from .pose_prior import PosePrior
+from .trained_lengths import check_size, with_lengths, with_trained_lengths
 from .window_states import PoseModel
 
-_GROSS = 0.05  # probability that a bone's measured length is that between other places
-_MEASURED_RANGE = 3.0  # bone lengths over which such a length is uniform
 _CLEAR = 0.15  # of a bone's length: uncertainty up to which a point is used to learn poses
 _SECONDS_PER_STATE = 0.4  # of the frames that the states are learned on
 
@@ -171,7 +168,12 @@ def infer_poses(
     ------
     ValueError
         The rig has no `up` (the heading needs the vertical), the skeleton is no tree or has other bones than the
-        prior, or as `smooth`.
+        prior, the recording's bones are less than half or more than twice as long as the prior's, or as `smooth`.
+
+    Warns
+    -----
+    UserWarning
+        The recording's bones are by more than a quarter longer or shorter than the prior's.
 
     See Also
     --------
@@ -251,6 +253,8 @@ def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None)
     if prior is None:
         prior = learn_prior(learned, skeleton, up, n_states, problem.fps)
         return with_lengths(learned, prior), prior
+    if learned.bones is not None:
+        check_size(learned.bones, prior)
     return with_trained_lengths(learned, prior), prior
 
 
@@ -263,52 +267,6 @@ def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int |
     if n_states is None:
         n_states = int(np.clip(round(len(points_3d) / (_SECONDS_PER_STATE * fps), 6), 1, 50))
     return PosePrior.fit(points_3d, skeleton, n_states, up=up)
-
-
-def with_lengths(learned: Learned, prior: PosePrior) -> Learned:
-    """Bones that the recording could not measure take the length of the prior, whose bones have the same order."""
-    if learned.bones is None:
-        return learned
-    unknown = ~np.isfinite(learned.bones.lengths)
-    bones = replace(
-        learned.bones,
-        lengths=np.where(unknown, prior.bone_lengths, learned.bones.lengths),
-        stds=np.where(unknown, prior.bone_stds, learned.bones.stds),
-    )
-    return replace(learned, bones=bones)
-
-
-def with_trained_lengths(learned: Learned, prior: PosePrior) -> Learned:
-    """Posterior of the bones' lengths under a trained prior, whose bones have the same order.
-
-    What a recording measures is the distance between places that are labelled: it differs from that between the
-    keypoints by the detector's constant errors, and sometimes has nothing to do with it.
-    """
-    measured = learned.bones
-    if measured is None:
-        return learned
-    a, b = measured.pairs.T
-    displaced = (learned.displacement[a] + learned.displacement[b]).trace(axis1=1, axis2=2) / 3
-    variance, own = measured.stds**2 + displaced, prior.bone_stds**2
-    away = (measured.lengths - prior.bone_lengths) ** 2 / (own + variance)
-    log_odds = -0.5 * away - 0.5 * np.log(2 * np.pi * (own + variance)) + np.log(_MEASURED_RANGE * prior.bone_lengths)
-    usable = np.where(np.isfinite(log_odds), expit(log_odds + np.log(1 / _GROSS - 1)), 0.0)
-    precision = 1 / own + usable / np.where(np.isfinite(variance), variance, 1.0)
-    lengths = (
-        prior.bone_lengths / own
-        + usable * np.nan_to_num(measured.lengths) / np.where(np.isfinite(variance), variance, 1.0)
-    ) / precision
-    spread = np.fmin(measured.stds, prior.bone_stds) ** 2
-    total = spread + 1 / precision
-    averaged = (spread + learned.averaged_frames[measured.pairs].max(axis=1) / precision) / total
-    unknown = ~np.isfinite(prior.bone_lengths)
-    bones = Bones(
-        measured.pairs,
-        np.where(unknown, measured.lengths, lengths),
-        np.where(unknown, measured.stds, np.sqrt(total)),
-        np.where(unknown, measured.averaged, averaged),
-    )
-    return replace(learned, bones=bones)
 
 
 def solve_pose_window(
