@@ -3,7 +3,7 @@
 import numpy as np
 
 FPS = 100.0
-CHI2_95 = 7.815
+CHI2_50, CHI2_95 = 2.366, 7.815
 
 
 def seen(rig, points_3d, noise=1.0, outliers=0.05, missing=0.1, seed=0):
@@ -17,8 +17,10 @@ def seen(rig, points_3d, noise=1.0, outliers=0.05, missing=0.1, seed=0):
     return points_2d, np.where(wrong & (rng.random(wrong.shape) < 0.5), rng.beta(1.5, 8, wrong.shape), sure), wrong
 
 
-def coverage(points_3d, covariances, truth):
-    return (squared_distances(points_3d, covariances, truth) < CHI2_95).mean()
+def coverage(points_3d, covariances, truth, limit=CHI2_95):
+    """Share of the known truth inside the regions of 95 %, or of another limit of the squared distance."""
+    known = np.isfinite(truth).all(axis=-1)
+    return (squared_distances(points_3d[known], covariances[known], truth[known]) < limit).mean()
 
 
 def relative_variance(points_3d, covariances, truth):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from benchmarks.real_recordings import rat
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import PosePrior, infer_poses, smooth, triangulate_dlt
 from tests.conftest import make_moving_points
 from tests.helpers import SHARED, needs_shared
-from tests.triangulate.recordings import FPS, coverage, seen
+from tests.triangulate.recordings import CHI2_50, FPS, coverage, seen
 
 
 def knee_swung_out(rig, skeleton, truth, stretch, cameras=(0, 1, 3, 4)):
@@ -152,6 +153,20 @@ def test_keypoints_outside_the_skeleton_are_tracked_by_themselves(ring_rig, skel
     found = infer_poses(points_2d, ring_rig, fps=FPS, skeleton=part, n_states=2, confidence=confidence)
     error = np.linalg.norm(found.points_3d - moving_skeleton[:100], axis=-1)
     assert (np.median(error, axis=0) < 0.8).all()
+
+
+@pytest.mark.shared
+@needs_shared
+def test_a_real_rat_under_its_trained_prior_is_located_and_its_regions_hold_the_motion_capture():
+    recording = rat()
+    truth = recording.truth
+    options = {"fps": recording.fps, "skeleton": recording.skeleton, "prior": recording.prior}
+    found = infer_poses(recording.points_2d, recording.rig, **options)
+    error = np.linalg.norm(found.points_3d - truth, axis=-1)
+    assert np.nanmean(error) <= 5.8
+    assert np.nanquantile(error, 0.95) <= 20
+    assert 0.88 < coverage(found.points_3d, found.covariances_3d, truth) < 0.98
+    assert 0.40 < coverage(found.points_3d, found.covariances_3d, truth, CHI2_50) < 0.65
 
 
 @pytest.mark.shared

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.real import MISPLACED
+from benchmarks.real_recordings import rat
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import DetectorNoise, smooth
 from muybridge.triangulate.smoothing import _kernels_smooth
@@ -13,9 +15,8 @@ from muybridge.triangulate.smoothing.difference_prior import stencil
 from muybridge.triangulate.smoothing.overlapping_windows import learn
 from muybridge.triangulate.smoothing.smoother import check_problem
 from tests.conftest import make_moving_points
+from tests.helpers import needs_shared
 from tests.triangulate.recordings import FPS, coverage, relative_variance, squared_distances
-
-CHI2_50 = 2.366
 
 
 def autoregressive(rng, shape, std, frames):
@@ -196,3 +197,14 @@ def test_keypoints_that_nobody_sees_have_no_noise(ring_rig, truth):
     assert np.isfinite(np.delete(track.covariances_3d, 2, axis=1)).all()
     names = tuple("abcdefg")
     assert np.isnan(smooth(points_2d, ring_rig, fps=FPS, skeleton=Skeleton(names, (("a", "b"),))).points_3d[:, 2]).all()
+
+
+@pytest.mark.shared
+@needs_shared
+def test_regions_of_a_real_rat_hold_the_motion_capture():
+    recording = rat()
+    counted = [name not in MISPLACED for name in recording.skeleton.keypoints]
+    for options in ({}, {"skeleton": recording.skeleton}):
+        found = smooth(recording.points_2d, recording.rig, fps=recording.fps, **options)
+        held = coverage(found.points_3d[:, counted], found.covariances_3d[:, counted], recording.truth[:, counted])
+        assert 0.88 < held < 0.98
