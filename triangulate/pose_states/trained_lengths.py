@@ -16,7 +16,10 @@ from .pose_prior import PosePrior
 
 _GROSS = 0.05  # probability that a bone's measured length is that between other places
 _MEASURED_RANGE = 3.0  # bone lengths over which such a length is uniform
-_MEASURABLE = 0.5  # standard deviation of a log length up to which the size of the animal is judged by it
+_MEASURABLE = 0.25  # standard deviation of a bone's log length up to which the animal's size is judged by it
+_ENOUGH_BONES = (
+    0.5  # share of the bones that must be measured as well as that: few wrong points must not refuse a prior
+)
 _ANOTHER_ANIMAL = 2.0  # times as long or short: no prior of this animal in this unit; adults of a species differ less
 _ANOTHER_SIZE = 1.25  # times as long or short: worth a warning; two standard errors decide whether it is beyond
 _STANDARD_ERRORS = 2.0  # of the median, 95 %
@@ -26,7 +29,7 @@ def check_size(measured: Bones, prior: PosePrior) -> None:
     """Refuse a prior of another animal or unit, and warn of one of another size; the bones have the same order.
 
     The factor is the median over the bones of the measured length over the prior's, which displaced keypoints of less
-    than half of the bones do not move.
+    than half of the bones do not move. A recording that measures less than half of the bones well is not judged.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def check_size(measured: Bones, prior: PosePrior) -> None:
     log_ratio, uncertainty = np.log(lengths / expected), np.hypot(measured.stds / lengths, prior.bone_stds / expected)
     known = np.isfinite(log_ratio) & (uncertainty < _MEASURABLE)
     n_bones = int(known.sum())
-    if n_bones == 0:
+    if n_bones == 0 or n_bones < _ENOUGH_BONES * len(known):
         return
     middle = float(np.median(log_ratio[known]))
     error = max(robust_std(log_ratio[known]), float(np.median(uncertainty[known]))) / np.sqrt(n_bones)

@@ -43,7 +43,7 @@ def test_an_animal_of_another_size_is_warned_of(ring_rig, skeleton, moving_skele
         infer_poses(points_2d, ring_rig, prior=times_as_long(prior, 1 / 1.1), **options)
 
 
-def test_displaced_keypoints_do_not_pass_for_another_size(prior):
+def test_displaced_keypoints_and_vague_or_few_lengths_do_not_pass_for_another_size(prior):
     n_bones = len(prior.bone_lengths)
     factors = np.where(np.arange(n_bones) < n_bones // 2, 3.0, 1.0)  # of half of the bones but one
     factors[0] = 1.0
@@ -51,6 +51,10 @@ def test_displaced_keypoints_do_not_pass_for_another_size(prior):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_size(Bones(nothing, factors * prior.bone_lengths, prior.bone_stds, np.ones(n_bones)), prior)
+        vague = 0.3 * prior.bone_lengths
+        check_size(Bones(nothing, 5 * prior.bone_lengths, 5 * vague, np.ones(n_bones)), prior)
+        few = np.where(np.arange(n_bones) < n_bones // 2 - 1, 5.0, np.nan) * prior.bone_lengths
+        check_size(Bones(nothing, few, prior.bone_stds, np.ones(n_bones)), prior)
         unknown = np.full(n_bones, np.nan)
         check_size(Bones(nothing, unknown, unknown, np.ones(n_bones)), prior)
 
