@@ -20,12 +20,12 @@ from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .input_checks import check_points_2d, from_views
+from .lasting_errors import constant_variance, lag_correlation
 
 _FORMAT = 1
 _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
 _ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
 _PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as
-_PRIOR_MEANS = 4.0  # means of residuals, one per camera and axis, that the pooled constant part counts as
 _LEAST_STD = 1e-3  # pixels
 
 
@@ -166,7 +166,7 @@ class DetectorNoise:
             )
         bias, inlier, share, outlier, weight = _two_gaussians(residuals)
         centred = np.where((weight > 0.5)[..., None], residuals - bias[:, None], np.nan)
-        correlation = _lag_correlation(centred)
+        correlation = lag_correlation(centred)
         return cls(rig.names, bias, inlier, share, outlier, _common_displacement(centred, points_3d, rig), correlation,
                    keypoints)  # fmt: skip
 
@@ -277,7 +277,7 @@ def noise_of_residuals(
     squares = np.where(seen, (residuals**2).sum(axis=-1), 0.0).sum(axis=1)
     variance = squares / np.maximum(freedom, 1e-9)
     inlier_residuals = np.where(seen[..., None], residuals, np.nan)
-    correlation = _lag_correlation(inlier_residuals)
+    correlation = lag_correlation(inlier_residuals)
     # errors that last count less: the effective number of an autoregressive process
     lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
     independent = freedom * (1 - lasting) / (1 + lasting)
@@ -285,7 +285,8 @@ def noise_of_residuals(
     ratio = (_PRIOR_WEIGHT + (variance / camera * independent).sum(axis=0)) / (_PRIOR_WEIGHT + independent.sum(axis=0))
     pooled = camera * ratio
     variance = (_PRIOR_WEIGHT * pooled + independent * variance) / (_PRIOR_WEIGHT + independent)
-    constant = _constant_std(inlier_residuals, leverage)
+    usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
+    constant = np.sqrt(constant_variance(inlier_residuals, 1 - usual_leverage))
     found = np.isfinite(residuals).all(axis=-1)
     share = (1 + (found & ~inliers).sum(axis=1)) / (_PRIOR_WEIGHT + found.sum(axis=1))
     outlier = present_median(np.where(found & ~inliers, np.linalg.norm(residuals, axis=-1), np.nan), axis=1)
@@ -314,34 +315,6 @@ def raised_to_spread(noise: DetectorNoise, std: Array) -> DetectorNoise:
         inlier = np.where(np.isfinite(both), std * np.maximum(both, 1.0), inlier)
     inlier = np.fmax(inlier, std)
     return replace(noise, inlier_std=inlier, outlier_std=np.maximum(noise.outlier_std, 5 * inlier))
-
-
-def _lag_correlation(residuals: Array) -> Array:
-    """(n_keypoints,) correlation of residuals (n_cameras, n_frames, n_keypoints, 2) with those a frame later."""
-    now, after = residuals[:, :-1], residuals[:, 1:]
-    both = np.isfinite(now) & np.isfinite(after)
-    product = np.where(both, now * after, 0.0).sum(axis=(0, 1, 3))
-    power = 0.5 * np.where(both, now**2 + after**2, 0.0).sum(axis=(0, 1, 3))
-    return np.where(power > 0, product / np.where(power > 0, power, 1.0), np.nan)
-
-
-def _constant_std(residuals: Array, leverage: Array) -> Array:
-    """(n_keypoints,) standard deviation over the cameras of the residual that never changes, pixels.
-
-    The product of the mean residuals of both halves of the recording: what does not last has no part in it.
-    """
-    middle = residuals.shape[1] // 2
-    halves = []
-    for part in (residuals[:, :middle], residuals[:, middle:]):
-        n = np.isfinite(part).sum(axis=1)
-        halves.append(np.where(n > 2, np.where(np.isfinite(part), part, 0.0).sum(axis=1) / np.maximum(n, 1), np.nan))
-    kept = 1 - present_median(np.where(np.isfinite(residuals[..., 0]), leverage, np.nan), axis=1)
-    product = halves[0] * halves[1] / kept[..., None]
-    known = np.asarray(np.isfinite(product))
-    n = known.sum(axis=(0, 2))
-    total = np.where(known, product, 0.0).sum(axis=(0, 2))
-    pooled = max(float(total.sum()) / max(int(n.sum()), 1), 0.0)
-    return np.sqrt(np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0))
 
 
 def _two_gaussians(residuals: Array) -> tuple[Array, Array, Array, Array, Array]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
+from ..points.lasting_errors import autocorrelation
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much
@@ -126,15 +127,10 @@ def _mean_and_spread(values: Array, variances: Array, finest: float, n_averaged:
 
 def _lasting(deviations: Array, longest: int) -> float:
     """Integrated autocorrelation time in frames of deviations (n_frames,), NaN where missing (Sokal 1997, eq. 2.14)."""
-    values, total = np.nan_to_num(deviations), 1.0
-    variance = np.nanmean(deviations**2)
-    for lag in range(1, min(longest, len(values) - 1) + 1):
-        count = (np.isfinite(deviations[lag:]) & np.isfinite(deviations[:-lag])).sum()
-        correlation = (values[lag:] * values[:-lag]).sum() / max(count * variance, 1e-300)
-        if correlation < _UNCORRELATED:
-            break
-        total += 2 * correlation
-    return total
+    n_lags = min(longest, len(deviations) - 1)
+    correlation = autocorrelation(deviations[None, :, None, None], n_lags, [len(deviations)])[0][0]
+    small = correlation < _UNCORRELATED
+    return 1 + 2 * float(correlation[: int(np.argmax(small)) if small.any() else n_lags].sum())
 
 
 def _likelihood(stds: Array, values: Array, variances: Array) -> tuple[Array, Array, Array]:

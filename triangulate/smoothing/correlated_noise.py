@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 
 from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
+from ..points.lasting_errors import autocorrelation, constant_variance
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
 
@@ -29,8 +29,6 @@ _SHARES = np.linspace(0.0, 1.0, 21)  # of the variance that lasts: candidates
 _N_TIMES = 16  # correlation times that are tried, in equal ratios from half a frame on
 _FREQUENCIES = (np.arange(2048) + 0.5) * (np.pi / 2048)  # radians per frame: midpoints
 _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
-_PRIOR_MEANS = 4.0  # mean residuals, one per camera and axis, that the pooled constant part counts as
-_FEWEST = 3  # inliers of half a recording whose mean residual is used
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
 _SETTLING = 20  # rounds of the fixed point between a filter and the noise that it passes: it converges within ten
@@ -152,7 +150,7 @@ def estimate_correlation(
     part of the expected correlation. `lengths` are those of the stretches that follow each other in the arrays.
     """
     residuals, leverage, pixels = _residuals(observations, seen, points_3d)
-    constant = _constant_variance(residuals, leverage)
+    constant = constant_variance(residuals, 1 - leverage[None])
     total = observations.sigma**2
     share = np.clip(constant / total.mean(axis=0), 0.0, 0.95)
     displacement = np.sqrt(share * total.mean(axis=0)) / pixels
@@ -161,7 +159,7 @@ def estimate_correlation(
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
     if longest < 1:
         return CorrelatedNoise(0 * share, 0 * share, share, displacement)
-    correlation, n_products = _autocorrelation(residuals, longest, lengths)
+    correlation, n_products = autocorrelation(residuals, longest, lengths)
     pooled = (correlation * n_products).sum(axis=0) / np.maximum(n_products.sum(axis=0), 1.0)
     weight = n_products / (n_products + _ENOUGH)
     correlation = weight * correlation + (1 - weight) * pooled
@@ -213,44 +211,6 @@ def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -
     per_view = information / np.maximum((inlier / observations.sigma[:, None] ** 2).sum(axis=0), 1e-300)
     pixels = np.sqrt(present_median(np.where(views > 0, per_view, np.nan), axis=0))
     return residuals, leverage, np.where(pixels > 0, pixels, np.inf)
-
-
-def _autocorrelation(residuals: Array, longest: int, lengths: list[int]) -> tuple[Array, Array]:
-    """(n_keypoints, n_lags) correlation of residuals with later ones, and of how many products; within stretches."""
-    present = np.isfinite(residuals[..., 0])
-    values = np.where(present[..., None], residuals, 0.0)
-    n_keypoints = residuals.shape[2]
-    products, counts = np.zeros((longest, n_keypoints)), np.zeros((longest, n_keypoints))
-    start = 0
-    for length in lengths:
-        size = next_fast_len(length + longest, real=True)
-        part = slice(start, start + length)
-        start += length
-        power = (np.abs(np.asarray(rfft(values[:, part], size, axis=1))) ** 2).sum(axis=(0, 3))
-        products += np.asarray(irfft(power, size, axis=0))[1 : longest + 1]
-        mask = (np.abs(np.asarray(rfft(present[:, part].astype(float), size, axis=1))) ** 2).sum(axis=0)
-        counts += 2 * np.asarray(irfft(mask, size, axis=0))[1 : longest + 1]
-    variance = (values**2).sum(axis=(0, 1, 3)) / np.maximum(2 * present.sum(axis=(0, 1)), 1)
-    counts = np.round(counts)
-    return (products / np.maximum(counts, 1) / np.maximum(variance, 1e-300)).T, counts.T
-
-
-def _constant_variance(residuals: Array, leverage: Array) -> Array:
-    """(n_keypoints,) variance over the cameras of the error that never changes, pixels squared.
-
-    The product of the mean residuals of both halves of the recording: what does not last has no part in it. A keypoint
-    with few means borrows from all.
-    """
-    middle = residuals.shape[1] // 2
-    means = []
-    for part in (residuals[:, :middle], residuals[:, middle:]):
-        n = np.isfinite(part).sum(axis=1)
-        means.append(np.where(n >= _FEWEST, np.nansum(part, axis=1) / np.maximum(n, 1), np.nan))
-    product = means[0] * means[1] / (1 - leverage)[:, None]
-    known = np.isfinite(product)
-    n, total = known.sum(axis=(0, 2)), np.where(known, product, 0.0).sum(axis=(0, 2))
-    pooled = max(float(total.sum()) / max(int(n.sum()), 1), 0.0)
-    return np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0)
 
 
 def displacement_covariances(noise: CorrelatedNoise, seen: Linearised) -> Array:
