@@ -23,14 +23,18 @@ from ..smoothing.overlapping_windows import Window
 from .window_states import OFF_POSE, BoneEvidence, PoseModel
 
 _ROUNDS = 6  # of neighbouring keypoints the one with most evidence against its place is examined first
-_REACH = 0.6  # seconds on either side of an improbable bone that are examined as well
-_RUNNING = 0.21  # seconds over which the evidence against a place is averaged
-_EXAMINED = 2.0  # mean log odds against a place, from its bones, from which on another is searched
+_REACH = 0.6  # seconds on either side of an improbable bone that are examined as well: a swing of a limb
+_RUNNING = 0.21  # seconds over which the evidence against a place is averaged: a single frame proves nothing
+_EXAMINED = 2.0  # mean log odds of a frame against a place, from its bones, from which on another is searched
 # log odds against views that agree on a wrong place: in 2 % of stretches, and anywhere within 100 mm to within 4 mm
 _LOG_EVENT = 13.0
 _LOG_OFF_POSE = 10.0  # log odds against a bone that begins to leave the known poses: a prior is never complete
 _LOG_VIEWS = 4.0  # log odds by which a stretch's event may vary: two views, each nine times as often right as wrong
-_AGREES = 5.0  # standard deviations of the pixel noise
+_AGREES = 5.0  # standard deviations of the pixel noise up to which a view agrees with a place: errors that last add up
+_LEAST_UNSURE = (
+    0.02  # one minus the length of an expected direction, at least: of a state it is known to some 10 degrees
+)
+_IMPOSSIBLE = -1e6  # log odds of frames that are no candidates, instead of minus infinity
 
 
 def search_displaced(
@@ -105,21 +109,29 @@ def _improbable(
 ) -> NDArray[np.bool_]:
     """(n_frames, n_known) keypoints where another place could be right: bones too long or short, or of a direction less
     likely than any; of neighbours along bones the one whose views are most probably wrong, none that was tried."""
-    size = max(1, round(_RUNNING * pose_model.fps))
     against = _by_keypoint(_bone_costs(window, points_3d), window.bones.pairs, points_3d.shape[1])
     unlikely = np.clip(-(evidence.log_density + np.log(4 * np.pi)), 0.0, -np.log(OFF_POSE))
     against[:, pose_model.pairs[:, 0]] += unlikely
-    against = np.where(tried, 0.0, uniform_filter1d(against, size=size, axis=0, mode="nearest"))
-    reach = np.ones((2 * round(_REACH * pose_model.fps) + 1, 1), bool)
+    against = np.where(tried, 0.0, _running_mean(against, _running_frames(window)))
+    reach = np.ones((2 * round(_REACH * window.fps) + 1, 1), bool)
     flagged = np.asarray(binary_dilation(against > _EXAMINED, reach), dtype=bool) & ~tried
     agree = _deviations(observations, points_3d) < _AGREES
-    odds = np.where(agree, np.log(observations.prior / (1 - observations.prior)), 0.0).sum(axis=0)
+    views = np.where(agree, _log_odds_right(observations), 0.0).sum(axis=0).mean(axis=0)
     independent = np.where(flagged, against, 0.0).sum(axis=0) / window.bones.averaged.mean()
-    for k in np.argsort(odds.mean(axis=0) - independent):
-        for a, b in np.concatenate([window.bones.pairs, pose_model.pairs]):
+    neighbours = np.concatenate([window.bones.pairs, pose_model.pairs])
+    return _one_of_neighbours(flagged, np.argsort(views - independent), neighbours)
+
+
+def _one_of_neighbours(
+    flagged: NDArray[np.bool_], order: NDArray[np.int64], pairs: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Flags (n_frames, n_known) without those of neighbours, along pairs (n_pairs, 2), that come later in the order."""
+    kept = flagged.copy()
+    for k in order:
+        for a, b in pairs:
             if k in (a, b):
-                flagged[:, a + b - k] &= ~flagged[:, k]
-    return flagged
+                kept[:, a + b - k] &= ~kept[:, k]
+    return kept
 
 
 def _moved(
@@ -136,7 +148,7 @@ def _moved(
         sure = np.linalg.norm(expected, axis=1, keepdims=True)
         turned = length * expected / np.maximum(sure, 1e-9)
         moved[:, child] = moved[:, parent] + np.where(candidates[:, [child]], turned, bone)
-        scale = (length**2 * np.maximum(1 - sure[:, 0], 0.02))[:, None, None] * np.eye(3)
+        scale = (length**2 * np.maximum(1 - sure[:, 0], _LEAST_UNSURE))[:, None, None] * np.eye(3)
         width[:, child] = width[:, parent] + np.where(candidates[:, child, None, None], scale, 0.0)
     return moved, width
 
@@ -185,46 +197,75 @@ def _more_probable(
     probable the more views they are. So is a direction outside the known poses. Lengths count in every frame, as
     far as frames are independent.
     """
-    n_known = here.shape[1]
-    lengths = (_bone_costs(window, here) - _bone_costs(window, there)) / window.bones.averaged
-    score = _by_keypoint(lengths, window.bones.pairs, n_known)
-    gain = np.zeros_like(score)
-    first, second = pose_model.bone_evidence(here), pose_model.bone_evidence(there)
-    gain[:, pose_model.pairs[:, 0]] = pose_model.frame_weight * (second.log_density - first.log_density)
-    size = max(1, round(_RUNNING * pose_model.fps))
-    near_here, near_there = (_mostly_near(observations, place, size) for place in (here, there))
-    odds = np.log(observations.prior / (1 - observations.prior))
+    size = _running_frames(window)
+    lengths, directions = _gains(pose_model, window, here, there)
+    event = _event_costs(observations, here, there, size)
     apart = ((_deviations(observations, here) < _AGREES) & (_deviations(observations, there) > _AGREES)).any(axis=0)
-    event = _log_odds(near_here, odds) - _log_odds(near_there & ~near_here, odds)
-    event = uniform_filter1d(event, size=size, axis=0, mode="nearest")
     chosen = np.zeros_like(candidates)
     for k in np.flatnonzero(candidates.any(axis=0)):
-        own = candidates[:, k]
-        better = own & (score[:, k] + gain[:, k] > 0)
-        if not better.any():
-            continue
-        cost = float(np.median(event[better, k]))
-        own = own & (event[:, k] < max(cost, 0.0) + _LOG_VIEWS)  # elsewhere more views would have to be displaced
-        directions = gain[:, k] * min(1.0, _LOG_OFF_POSE / max(np.abs(gain[own, k]).sum(), 1e-12))
-        stretch = _best_stretches(np.where(own, score[:, k] + directions, -1e6), cost)
+        stretch = _stretches_there(candidates[:, k], lengths[:, k], directions[:, k], event[:, k])
         # what is averaged over time begins late and ends early: the same views go on for some frames
         reach = np.asarray(binary_dilation(stretch, np.ones(2 * size + 1, bool)), dtype=bool)
-        near = reach & candidates[:, k] & np.asarray(apart)[:, k]
-        chosen[:, k] = stretch | near
+        chosen[:, k] = stretch | (reach & candidates[:, k] & np.asarray(apart)[:, k])
     return chosen
+
+
+def _gains(pose_model: PoseModel, window: Window, here: Array, there: Array) -> tuple[Array, Array]:
+    """(n_frames, n_known) twice: log density of the lengths of a keypoint's bones there less than that here, and of the
+    direction of the bone that ends in it, both as far as frames are independent."""
+    shorter = (_bone_costs(window, here) - _bone_costs(window, there)) / window.bones.averaged
+    lengths = _by_keypoint(shorter, window.bones.pairs, here.shape[1])
+    directions = np.zeros_like(lengths)
+    first, second = pose_model.bone_evidence(here).log_density, pose_model.bone_evidence(there).log_density
+    directions[:, pose_model.pairs[:, 0]] = pose_model.frame_weight * (second - first)
+    return lengths, directions
+
+
+def _event_costs(observations: Observations, here: Array, there: Array, size: int) -> Array:
+    """(n_frames, n_known) log odds that the views that agree with the place here are right rather than those there."""
+    near_here, near_there = (_mostly_near(observations, place, size) for place in (here, there))
+    odds = _log_odds_right(observations)
+    return _running_mean(_joint_odds(near_here, odds) - _joint_odds(near_there & ~near_here, odds), size)
+
+
+def _stretches_there(own: NDArray[np.bool_], lengths: Array, directions: Array, event: Array) -> NDArray[np.bool_]:
+    """Frames of a keypoint, of those that are its `own` candidates, in stretches in which it is there; all (n_frames,).
+
+    Directions gain no more than the log odds against a bone that begins to leave the known poses.
+    """
+    better = own & (lengths + directions > 0)
+    if not better.any():
+        return better
+    cost = float(np.median(event[better]))
+    own = own & (event < max(cost, 0.0) + _LOG_VIEWS)  # elsewhere more views would have to be displaced
+    limited = directions * min(1.0, _LOG_OFF_POSE / max(np.abs(directions[own]).sum(), 1e-12))
+    return _best_stretches(np.where(own, lengths + limited, _IMPOSSIBLE), cost)
+
+
+def _running_frames(window: Window) -> int:
+    return max(1, round(_RUNNING * window.fps))
+
+
+def _running_mean(values: Array, size: int, axis: int = 0) -> Array:
+    """Mean over `size` frames about each frame."""
+    return np.asarray(uniform_filter1d(values, size=size, axis=axis, mode="nearest"))
 
 
 def _mostly_near(observations: Observations, points_3d: Array, size: int) -> NDArray[np.bool_]:
     """(n_cameras, n_frames, n_keypoints) views that agree with points in most of the frames, `size`, about a frame."""
     deviations = _deviations(observations, points_3d)
     near, seen = (
-        uniform_filter1d(which.astype(float), size=size, axis=1, mode="nearest")
-        for which in (deviations < _AGREES, np.isfinite(deviations))
+        _running_mean(which.astype(float), size, axis=1) for which in (deviations < _AGREES, np.isfinite(deviations))
     )
     return np.asarray(near > 0.5 * np.maximum(seen, 1e-9))
 
 
-def _log_odds(views: NDArray[np.bool_], odds: Array) -> Array:
+def _log_odds_right(observations: Observations) -> Array:
+    """(n_cameras, n_frames, n_keypoints) log odds that a view is right, before looking at the geometry."""
+    return np.log(observations.prior / (1 - observations.prior))
+
+
+def _joint_odds(views: NDArray[np.bool_], odds: Array) -> Array:
     """(n_frames, n_keypoints) log odds that these views (n_cameras, n_frames, n_keypoints) are right: each by itself,
     and where two or more agree together."""
     return np.where(views, odds, 0.0).sum(axis=0) + _LOG_EVENT * (views.sum(axis=0) > 1)

@@ -127,8 +127,9 @@ def infer_poses(
 
     The animal has a heading and is in one of some states, each of which expects a direction of every bone (von
     Mises-Fisher). Expectation-maximisation: headings and states in closed form given the points, then the Gauss-Newton
-    solution of `smooth` with the expected directions. Where most views of a keypoint agree on a place that the other
-    bones exclude, and the poses outweigh them, these views are overridden for that stretch.
+    solution of `smooth` with the expected directions. Where views agree on a place of a keypoint that the lengths of
+    its bones or the poses make improbable, another place is searched; these views are overridden for a stretch if they
+    are more probably displaced together. The lengths of a prior that is given are a prior on those of this animal.
 
     Parameters
     ----------
