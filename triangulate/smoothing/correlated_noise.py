@@ -31,6 +31,7 @@ _FREQUENCIES = (np.arange(2048) + 0.5) * (np.pi / 2048)  # radians per frame: mi
 _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
+_BAND = (0.3, 0.9)  # gains of the smoother's transition band: below, noise is all; above, the motion is as it is
 _SETTLING = 20  # rounds of the fixed point between a filter and the noise that it passes: it converges within ten
 
 
@@ -105,7 +106,7 @@ class CorrelatedNoise:
         """The motion's power beyond the frequencies that the smoother passes, over that of its prior, 0 to 1.
 
         The prior says that differences in time are white. A body that moves smoothly has less at high frequencies:
-        where the smoother passes 30 to 90 %, the power of the smoothed differences tells how much (what noise leaves
+        in the smoother's transition band, the power of the smoothed differences tells how much (what noise leaves
         there is subtracted). Tracks points_3d (n_frames, n_keypoints, 3) with differences of these precisions
         (n_keypoints,).
         """
@@ -116,16 +117,22 @@ class CorrelatedNoise:
             differences = np.diff(part, smoother.order, axis=0)
             if len(differences) < _FEWEST_DIFFERENCES:
                 continue
-            taper = np.hanning(len(differences))[:, None, None]
-            power_of = (np.abs(np.fft.rfft(differences * taper, axis=0)) ** 2).mean(axis=2) / (taper**2).sum()
-            at = np.linspace(0, np.pi, len(power_of))
+            frequencies, periodogram = _periodogram(differences)
             for k in np.flatnonzero(np.isfinite(part).all(axis=(0, 2))):
-                g, n = (np.interp(at, _FREQUENCIES, values[k]) for values in (gain, spectrum))
-                band = (g > 0.3) & (g < 0.9)
-                observed += (power_of[band, k] * precisions[k]).sum()
+                g, n = (np.interp(frequencies, _FREQUENCIES, values[k]) for values in (gain, spectrum))
+                band = (g > _BAND[0]) & (g < _BAND[1])
+                observed += (periodogram[band, k] * precisions[k]).sum()
                 noise += (g * (1 - g) * n * power[k])[band].sum()
                 own += (g**2)[band].sum()
         return float(np.clip((observed - noise) / own, 0.0, 1.0)) if own > 0 else 1.0
+
+
+def _periodogram(values: Array) -> tuple[Array, Array]:
+    """Frequencies (n,), radians per frame, and the power there, mean over the axes, of values (n_frames, n_keypoints,
+    3), tapered: 1 for white noise of variance one."""
+    taper = np.hanning(len(values))[:, None, None]
+    power = (np.abs(np.fft.rfft(values * taper, axis=0)) ** 2).mean(axis=2) / (taper**2).sum()
+    return np.asarray(2 * np.pi * np.fft.rfftfreq(len(values)), float), power
 
 
 def _ar_spectrum(correlation: Array) -> Array:
@@ -142,7 +149,7 @@ def smoother_filter(seen: Linearised, precisions: Array, order: int) -> Filter:
 
 
 def estimate_correlation(
-    observations: Observations, seen: Linearised, points_3d: Array, smoother: Filter, fps: float, lengths: list[int]
+    observations: Observations, seen: Linearised, points_3d: Array, smoother: Filter, fps: float, lengths: Sequence[int]
 ) -> CorrelatedNoise:
     """The correlation of the errors, from the residuals of tracks points_3d (n_frames, n_keypoints, 3).
 

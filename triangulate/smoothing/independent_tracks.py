@@ -101,6 +101,26 @@ class Tracks:
         return self.covariances[:, :, 0]
 
 
+@dataclass(frozen=True, eq=False)
+class LearnedTracks:
+    """What was learned with the tracks of some frames of a recording.
+
+    prior : without jumps
+    observations : with their noise, and the power of a frame's likelihood
+    tracks : of the frames learned on
+    noise : how the errors last in time
+    smoother : what the tracks do to errors
+    seen : the observations at the tracks, with power one
+    """
+
+    prior: TimePrior
+    observations: Observations
+    tracks: Tracks
+    noise: CorrelatedNoise
+    smoother: Filter
+    seen: Linearised
+
+
 def learn_time_prior(
     observations: Observations,
     start: Array,
@@ -108,14 +128,27 @@ def learn_time_prior(
     lengths: Sequence[int],
     order: int | None,
     fps: float,
-) -> tuple[TimePrior, Observations, Tracks, CorrelatedNoise, Filter, Linearised]:
+) -> LearnedTracks:
     """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
 
-    First the robust points are smoothed as Gaussian pseudo-observations, and those that the rest of their track
-    contradicts are dropped. Then Gauss-Newton on the exact projections with inlier probabilities, in which single
-    rays count too. `lengths` are those of the stretches that follow each other in the arrays.
+    First the robust points are smoothed as Gaussian pseudo-observations, then Gauss-Newton on the exact projections
+    with inlier probabilities, in which single rays count too; at last the errors are no longer taken for white.
+    `lengths` are those of the stretches that follow each other in the arrays.
     """
-    anchor, longest, given = observations.anchor, max(1, max(lengths) - 1), order is not None
+    tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
+    for _ in range(_LEARNING_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        observations = replace(observations, sigma=learn_sigma(observations, seen))
+        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
+        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, observations.anchor, sum(lengths))
+    return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps)
+
+
+def _track_robust_points(
+    observations: Observations, start: Array, inliers: NDArray[np.bool_], lengths: Sequence[int], order: int | None
+) -> tuple[Tracks, TimePrior]:
+    """Tracks through the robust points; those that the rest of their track contradicts are dropped."""
+    anchor, longest = observations.anchor, _highest_order(lengths)
     first = robust_start(observations, start, inliers)
     steady = first.only(~_isolated(start, observations.pixel))
     tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
@@ -124,28 +157,41 @@ def learn_time_prior(
         order = min(order or _order_of_some(seen, lengths, anchor), longest)
         near = prior if prior.order == order else None
         tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
-    for _ in range(_LEARNING_ROUNDS):
-        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
-        observations = replace(observations, sigma=learn_sigma(observations, seen))
-        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
-        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, anchor, sum(lengths))
-    noise = CorrelatedNoise.white(observations.n_keypoints)
+    return tracks, prior
+
+
+def _learn_lasting_errors(
+    observations: Observations,
+    tracks: Tracks,
+    prior: TimePrior,
+    lengths: Sequence[int],
+    order: int | None,
+    fps: float,
+) -> LearnedTracks:
+    """How the errors last, and with it the power of a frame, the process variances and an order that is not given: each
+    depends on the others, since a smoother follows errors that last where it takes them for motion."""
+    anchor = observations.anchor
     for _ in range(_CORRELATION_ROUNDS):
-        seen = linearise(
-            replace(observations, power=np.ones_like(observations.power)), tracks.points_3d, tracks.spread, 1.0
-        )
+        white = replace(observations, power=np.ones_like(observations.power))
+        seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
         smoother = smoother_filter(seen, prior.precisions, prior.order)
-        noise = estimate_correlation(observations, seen, tracks.points_3d, smoother, fps, list(lengths))
+        noise = estimate_correlation(observations, seen, tracks.points_3d, smoother, fps, lengths)
         power = noise.power(smoother)
         settled = np.abs(np.log(power / observations.power)).max() < _SETTLED
         observations = replace(observations, power=power)
         if settled:
             break
-        order = prior.order if given else min(_order_of_some(seen, lengths, anchor, noise), longest)
-        near = prior if order == prior.order else None
-        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, sum(lengths), noise, power)
+        best = order or _order_of_some(seen, lengths, anchor, noise)
+        best = min(best, _highest_order(lengths))
+        near = prior if best == prior.order else None
+        tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, power)
     smoother = smoother_filter(seen, prior.precisions, prior.order)
-    return replace(prior, jumps=None), observations, tracks, noise, smoother, seen
+    return LearnedTracks(replace(prior, jumps=None), observations, tracks, noise, smoother, seen)
+
+
+def _highest_order(lengths: Sequence[int]) -> int:
+    """Of differences that the longest stretch has any of."""
+    return max(1, max(lengths) - 1)
 
 
 def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:

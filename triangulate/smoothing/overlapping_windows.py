@@ -101,27 +101,30 @@ class Learned:
 
 
 def learn(problem: Problem) -> Learned:
-    """Noise, order, process variances and bones from the recording's best observed frames."""
+    """Noise and how it lasts, order, process variances and bones from the recording's best observed frames."""
     n_seen = (~problem.missing()).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
     observations, start, inliers = observe(*problem.at(frames), problem.noise)
-    prior, observations, tracks, noise, smoother, seen = learn_time_prior(
-        observations, start, inliers, lengths, problem.order, problem.fps
-    )
-    bones, averaged = None, 1 / smoother.gain(observations.power).mean(axis=1)
+    found = learn_time_prior(observations, start, inliers, lengths, problem.order, problem.fps)
+    observations, noise, tracks = found.observations, found.noise, found.tracks
+    filtered = found.smoother, observations.power
+    averaged = 1 / found.smoother.gain(observations.power).mean(axis=1)
+    bones = None
     if problem.skeleton is not None and len(problem.skeleton.bones):
-        bones = measure_bones(
-            problem.skeleton.bone_indices,
-            tracks,
-            _FINEST_BONE * observations.pixel,
-            averaged,
-        )
-    displacement = displacement_covariances(noise, seen)
-    known = smoother, observations.power
-    motion = noise.motion_share(*known, prior.precisions, tracks.points_3d, lengths)
-    factors = noise.derivative_factors(*known, motion)
-    whole = len(frames) == problem.n_frames
-    return Learned(observations, prior, bones, tracks, whole, noise, displacement, averaged, factors)
+        finest = _FINEST_BONE * observations.pixel
+        bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
+    motion = noise.motion_share(*filtered, found.prior.precisions, tracks.points_3d, lengths)
+    return Learned(
+        observations=observations,
+        prior=found.prior,
+        bones=bones,
+        tracks=tracks,
+        whole=len(frames) == problem.n_frames,
+        displacement=displacement_covariances(noise, found.seen),
+        noise=noise,
+        averaged_frames=averaged,
+        derivative_factors=noise.derivative_factors(*filtered, motion),
+    )
 
 
 def overlap_frames(learned: Learned) -> int:

@@ -189,6 +189,28 @@ def test_what_passes_a_filter_is_the_sum_over_its_frequencies():
         assert factor[0] == pytest.approx(weights @ true @ weights / (weights @ posterior @ weights), rel=0.02)
 
 
+def smoothed(observed, order, stiffness):
+    """Points (n_frames, n_keypoints, 3) of least squared distances plus stiffness times squared differences."""
+    D = np.diff(np.eye(len(observed)), order, axis=0)
+    solved = np.linalg.solve(np.eye(len(observed)) + stiffness * D.T @ D, observed.reshape(len(observed), -1))
+    return solved.reshape(observed.shape)
+
+
+def test_the_share_of_the_motion_beyond_the_filter_is_one_under_the_prior_and_little_of_smooth_motion():
+    rng, n, order, std = np.random.default_rng(9), 601, 2, 0.05
+    stiffness, n_keypoints = std**-2.0, 6
+    rough = np.cumsum(np.cumsum(rng.normal(0, std, (n, n_keypoints, 3)), axis=0), axis=0)
+    smooth_motion = 30 * np.sin(np.arange(n)[:, None, None] / 40 + rng.uniform(0, 6, (n_keypoints, 3)))
+    nothing, filtered = CorrelatedNoise.white(n_keypoints), Filter(order, np.full(n_keypoints, stiffness))
+    shares = []
+    for motion in (rough, smooth_motion):
+        points_3d = smoothed(motion + rng.normal(size=motion.shape), order, stiffness)
+        ones, precisions = np.ones(n_keypoints), np.full(n_keypoints, stiffness)
+        shares.append(nothing.motion_share(filtered, ones, precisions, points_3d, [n]))
+    assert shares[0] > 0.8
+    assert shares[1] < 0.1
+
+
 def test_keypoints_that_nobody_sees_have_no_noise(ring_rig, truth):
     points_2d = ring_rig.project(truth) + np.random.default_rng(7).normal(0, 1, (6, *truth.shape[:2], 2))
     points_2d[:, :, 2] = np.nan
