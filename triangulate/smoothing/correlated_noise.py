@@ -29,6 +29,7 @@ _SHARES = np.linspace(0.0, 1.0, 21)  # of the variance that lasts: candidates
 _N_TIMES = 16  # correlation times that are tried, in equal ratios from half a frame on
 _FREQUENCIES = (np.arange(2048) + 0.5) * (np.pi / 2048)  # radians per frame: midpoints
 _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
+_LARGEST_CONSTANT = 0.95  # share of the variance that never changes, at most
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
 _BAND = (0.3, 0.9)  # gains of the smoother's transition band: below, noise is all; above, the motion is as it is
@@ -157,50 +158,57 @@ def estimate_correlation(
     part of the expected correlation. `lengths` are those of the stretches that follow each other in the arrays.
     """
     residuals, leverage, pixels = _residuals(observations, seen, points_3d)
-    constant = constant_variance(residuals, 1 - leverage[None])
-    total = observations.sigma**2
-    share = np.clip(constant / total.mean(axis=0), 0.0, 0.95)
-    displacement = np.sqrt(share * total.mean(axis=0)) / pixels
-    if observations.shared_std is not None:
+    total = (observations.sigma**2).mean(axis=0)
+    share = np.clip(constant_variance(residuals, 1 - leverage[None]) / total, 0.0, _LARGEST_CONSTANT)
+    displacement = np.sqrt(share * total) / pixels
+    if observations.shared_std is not None:  # the bias is known and subtracted
         share, displacement = np.zeros_like(share), observations.shared_std
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
     if longest < 1:
         return CorrelatedNoise(0 * share, 0 * share, share, displacement)
-    correlation, n_products = autocorrelation(residuals, longest, lengths)
-    pooled = (correlation * n_products).sum(axis=0) / np.maximum(n_products.sum(axis=0), 1.0)
-    weight = n_products / (n_products + _ENOUGH)
-    correlation = weight * correlation + (1 - weight) * pooled
+    correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
-    times = np.geomspace(0.5, max(longest, 1.0), _N_TIMES)
-    n_products = n_products + _ENOUGH
+    keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
     fits = [
-        _fit(r, n, left[k], 1 - leverage[k], share[k], np.exp(-1 / times))
-        for k, (r, n) in enumerate(zip(correlation, n_products, strict=True))
+        _fit_share(correlation[k], n_products[k], left[k], 1 - leverage[k], share[k], keeps) for k in range(len(share))
     ]
     lasting, keep = np.array(fits).reshape(-1, 2).T
     return CorrelatedNoise(lasting, keep, share, displacement)
 
 
-def _fit(
+def _drawn_to_common(correlation: Array, n_products: Array) -> tuple[Array, Array]:
+    """Correlations (n_keypoints, n_lags) drawn towards those of all keypoints where they rest on few products, and how
+    many they count as then."""
+    pooled = (correlation * n_products).sum(axis=0) / np.maximum(n_products.sum(axis=0), 1.0)
+    weight = n_products / (n_products + _ENOUGH)
+    return weight * correlation + (1 - weight) * pooled, n_products + _ENOUGH
+
+
+def _fit_share(
     correlation: Array, n_products: Array, left: Array, left_constant: float, constant: float, keeps: Array
 ) -> tuple[float, float]:
-    """(share that lasts, its correlation from frame to frame) of least squares on correlations (n_lags,), or zeros."""
+    """Share of the variance that lasts, and its correlation from frame to frame: least squares on a grid, or zeros.
+
+    Parameters
+    ----------
+    correlation, n_products : (n_lags,) of a keypoint's residuals
+    left : (n_frequencies,) share of the errors' power that the residuals show
+    left_constant : the same of an error that never changes
+    constant : share of the variance that never changes
+    keeps : (n_times,) correlations from frame to frame that are tried
+    """
     lags = np.arange(1, len(correlation) + 1)
-    cosines = np.cos(lags[:, None] * _FREQUENCIES)
     spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)]) * left
-    power, products = spectra.mean(axis=1), spectra @ cosines.T / len(_FREQUENCIES)
-    shares = _SHARES * (1 - constant)
-    best = 0.0, 0.0
-    errors = np.empty((len(keeps), len(shares)))
-    for i in range(len(keeps)):
-        own = (1 - constant - shares)[:, None] * products[0] + shares[:, None] * products[1 + i]
-        whole = (1 - constant - shares) * power[0] + shares * power[1 + i] + constant * left_constant
-        expected = (own + constant * left_constant) / whole[:, None]
-        errors[i] = (n_products * (correlation - expected) ** 2).sum(axis=1)
+    power, products = spectra.mean(axis=1), spectra @ np.cos(lags[:, None] * _FREQUENCIES).T / len(_FREQUENCIES)
+    shares, shown = _SHARES * (1 - constant), constant * left_constant
+    white = 1 - constant - shares
+    variance = white * power[0] + shares * power[1:, None] + shown
+    covariance = white[:, None] * products[0] + shares[:, None] * products[1:, None] + shown
+    errors = (n_products * (correlation - covariance / variance[..., None]) ** 2).sum(axis=-1)
     i, j = np.unravel_index(np.argmin(errors), errors.shape)
-    if errors[0, 0] - errors[i, j] > _EVIDENCE:
-        best = float(shares[j]), float(keeps[i])
-    return best
+    if errors[0, 0] - errors[i, j] <= _EVIDENCE:
+        return 0.0, 0.0
+    return float(shares[j]), float(keeps[i])
 
 
 def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -> tuple[Array, Array, Array]:
@@ -212,6 +220,7 @@ def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -
     residuals = np.where(inlier[..., None], residuals / observations.scale[..., None], np.nan)
     views = inlier.sum(axis=0)
     n_views = present_median(np.where(views > 1, views, np.nan), axis=0)
+    # three coordinates from two of each view: three quarters of the residuals of two views
     leverage = np.minimum(1.5 / np.where(np.isfinite(n_views), n_views, 2.0), 0.75)
     # one view of noise sigma gives two of three axes the information (pixels per unit / sigma)²
     information = seen.information.trace(axis1=2, axis2=3) / 2

@@ -151,7 +151,7 @@ def linearise(
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     """(n_cameras, n_keypoints) noise by expectation-maximisation; a keypoint with few inliers borrows from its camera.
 
-    The noise that is given, where it is.
+    A noise that is given is kept.
 
     Points that are less certain than a pixel are left out: their own uncertainty would be counted as noise.
     """
@@ -177,15 +177,15 @@ def observe(
         centre = np.median(points_3d[found], axis=0)
         extent = float(np.quantile(np.linalg.norm(points_3d[found] - centre, axis=1), 0.95))
         extent = extent or float(np.linalg.norm(rig.centers - centre, axis=1).mean())
+    start = np.where(np.isfinite(sigma), sigma, 1.0)
+    own = np.repeat(start[:, None], points_2d.shape[2], axis=1) if noise is None else noise.inlier_std
     arrays = rig.arrays
     sizes = np.array([camera.size for camera in rig], float)
     observations = Observations(
         arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
-        sigma=np.repeat(np.where(np.isfinite(sigma), np.maximum(sigma, _FINEST), 1.0)[:, None], points_2d.shape[2], 1)
-        if noise is None
-        else np.maximum(noise.inlier_std, _FINEST),
+        sigma=np.maximum(own, _FINEST),
         scale=scale,
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
