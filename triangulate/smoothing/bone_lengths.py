@@ -13,6 +13,8 @@ from ..points.lasting_errors import autocorrelation
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much
+_USUAL_NOISE = 2.0  # times the median noise up to which a length is used
+_OUTLYING = 5.0  # standard deviations from the median beyond which a length is left out
 _UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
 _GRID = 15  # values of the standard deviation tried at once, twice: the second grid's steps are 6 % at most
 
@@ -79,16 +81,17 @@ def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, avera
 
     A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
     is smaller than `finest` (world units); the smoother averages a keypoint over `averaged` (n_keypoints,) frames,
-    after which its errors are independent. Bones of which an end was never located have NaN.
+    after which its errors are independent. Bones that no frame measures have NaN.
     """
     d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
     observed = np.linalg.norm(d, axis=-1)
     direction = d / np.maximum(observed[..., None], 1e-12)
     both = tracks.spread[:, pairs[:, 0]] + tracks.spread[:, pairs[:, 1]]
     noise = np.einsum("tbi,tbij,tbj->tb", direction, both, direction)
-    # a distance of uncertain points is too long by half the variance across it, over the length
+    # a distance of uncertain points is too long by half the variance across it, over the length; where that is no small
+    # correction, the distance says nothing
     across = both.trace(axis1=2, axis2=3) - noise
-    observed = observed - 0.5 * across / np.maximum(observed, 1e-12)
+    observed = np.where(across < observed**2, observed - 0.5 * across / np.maximum(observed, 1e-12), np.nan)
     fits = [_mean_and_spread(observed[:, b], noise[:, b], finest, n) for b, n in enumerate(averaged[pairs].max(axis=1))]
     lengths, stds, averaged = np.array(fits).reshape(-1, 3).T
     return Bones(pairs, lengths, stds, averaged)
@@ -103,26 +106,31 @@ def _mean_and_spread(values: Array, variances: Array, finest: float, n_averaged:
     good = np.isfinite(values) & np.isfinite(variances)
     if not good.any():
         return np.nan, np.nan, 1.0
-    series, good = values, good & (variances <= 4 * np.median(variances[good]))
+    series, good = values, good & (variances <= _USUAL_NOISE**2 * np.median(variances[good]))
     values, variances = values[good], variances[good]
     centre = float(np.median(values))
-    spread = robust_std(values)
-    kept = np.abs(values - centre) <= 5 * np.maximum(spread, np.sqrt(variances))
+    kept = np.abs(values - centre) <= _OUTLYING * np.maximum(robust_std(values), np.sqrt(variances))
     values, variances = values[kept], variances[kept]
-    low = max(finest, _FINEST_SPREAD * centre)
-    coarse = np.geomspace(low, max(2 * low, centre), _GRID)
-    best = int(np.argmax(_likelihood(coarse, values, variances)[0]))
-    fine = np.geomspace(coarse[max(best - 1, 0)], coarse[min(best + 1, _GRID - 1)], _GRID)
-    likelihood, means, weights = _likelihood(fine, values, variances)
-    best = int(np.argmax(likelihood))
+    least = max(finest, _FINEST_SPREAD * centre)
+    std, mean, precision = _most_likely(values, variances, least, max(2 * least, centre))
     # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
-    own, of_mean = fine[best] ** 2, n_averaged / weights[best]
-    lasting = _lasting(np.where(good, series - means[best], np.nan), int(4 * n_averaged))
+    own, of_mean = std**2, n_averaged / precision
+    lasting = _lasting(np.where(good, series - mean, np.nan), int(4 * n_averaged))
     # at the least spread there is no evidence of any: what lasts are the errors of the tracks
-    share = own / (own + np.mean(variances)) if fine[best] > 1.01 * low else 0.0
+    share = own / (own + np.mean(variances)) if std > 1.01 * least else 0.0
     own_averaged = own * min(1 + (lasting - 1) * share, n_averaged)
     total = own + of_mean
-    return float(means[best]), float(np.sqrt(total)), float((own_averaged + of_mean * n_averaged) / total)
+    return mean, float(np.sqrt(total)), float((own_averaged + of_mean * n_averaged) / total)
+
+
+def _most_likely(values: Array, variances: Array, least: float, largest: float) -> tuple[float, float, float]:
+    """Standard deviation between both bounds at the largest likelihood, and the mean and its precision there."""
+    coarse = np.geomspace(least, largest, _GRID)
+    best = int(np.argmax(_likelihood(coarse, values, variances)[0]))
+    fine = np.geomspace(coarse[max(best - 1, 0)], coarse[min(best + 1, _GRID - 1)], _GRID)
+    likelihood, means, precisions = _likelihood(fine, values, variances)
+    best = int(np.argmax(likelihood))
+    return float(fine[best]), float(means[best]), float(precisions[best])
 
 
 def _lasting(deviations: Array, longest: int) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from muybridge.triangulate import smooth
 from muybridge.triangulate.smoothing import _kernels_smooth
+from muybridge.triangulate.smoothing.bone_lengths import measure_bones
 from muybridge.triangulate.smoothing.difference_prior import (
     difference_gram,
     even_jumps,
@@ -15,6 +16,7 @@ from muybridge.triangulate.smoothing.difference_prior import (
     smooth_tracks,
     stencil,
 )
+from muybridge.triangulate.smoothing.independent_tracks import Tracks
 from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, converge_near, find_mode, joint_posterior
 from muybridge.triangulate.smoothing.observations import linearise
 from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
@@ -181,3 +183,14 @@ def test_the_track_kernels_equal_dense_algebra():
         + 0.5 * vector.reshape(-1) @ expected
     )
     assert evidence == pytest.approx(dense, rel=1e-9)
+
+
+def test_a_bone_shorter_than_its_ends_are_uncertain_has_no_length():
+    rng, pairs = np.random.default_rng(0), np.array([[0, 1]])
+    points_3d = np.zeros((50, 2, 3)) + [[0, 0, 0], [0, 0, 3.0]] + 1e-3 * rng.normal(size=(50, 2, 3))
+    for std, known in ((0.1, True), (50.0, False)):
+        covariances = np.broadcast_to(std**2 * np.eye(3), (50, 2, 3, 3, 3))
+        tracks = Tracks(points_3d, covariances, np.ones((3, 50, 2)), np.zeros((50, 2, 2)), np.zeros(50))
+        found = measure_bones(pairs, tracks, 0.01, np.ones(2))
+        assert np.isfinite(found.lengths[0]) == known
+        assert not known or abs(found.lengths[0] - 3) < 0.02
