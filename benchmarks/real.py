@@ -139,6 +139,9 @@ def rat() -> None:
         "smooth, skeleton": lambda: smooth(*parts, **options, skeleton=skeleton),
         "infer_poses": lambda: infer_poses(*parts, **options, skeleton=skeleton),
         "infer_poses, trained prior": lambda: infer_poses(*parts, **options, skeleton=skeleton, prior=prior),
+        "infer_poses, trained prior and noise": lambda: infer_poses(
+            *parts, **options, skeleton=skeleton, prior=prior, noise=recording.noise
+        ),
         "sample_poses, trained prior": lambda: sample_poses(*parts, **options, skeleton=skeleton, prior=prior),
     }
     rows = {name: measured(method, recording, MISPLACED) for name, method in methods.items()}

@@ -11,7 +11,7 @@ import scipy.linalg
 
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import Skeleton
-from muybridge.triangulate import PosePrior
+from muybridge.triangulate import DetectorNoise, PosePrior, estimate_noise
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 RAT_FPS = 120.0  # Hz, assumed: the recording does not state its frame rate
@@ -27,6 +27,7 @@ class Recording:
     fps: float
     skeleton: Skeleton
     prior: PosePrior | None = None
+    noise: DetectorNoise | None = None
 
 
 def camera_of_matrix(name: str, size: tuple[int, int], matrix: np.ndarray) -> Camera:
@@ -61,7 +62,20 @@ def rat() -> Recording:
         None if counts.ndim != 2 else counts / counts.sum(axis=1, keepdims=True),
     )
     rig = CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
-    return Recording(rig, recorded["points_2d"], recorded["truth_3d"], RAT_FPS, skeleton, prior)
+    points_2d = recorded["points_2d"]
+    # the training gave neither a bias nor what all views share: the latter is that of the recording
+    shared = estimate_noise(points_2d, rig).shared_std
+    noise = DetectorNoise(
+        rig.names,
+        np.zeros((*trained["inlier_std"].shape, 2)),
+        trained["inlier_std"],
+        trained["outlier_probability"],
+        trained["outlier_std"],
+        shared,
+        np.full(len(names), np.nan),
+        tuple(names),
+    )
+    return Recording(rig, points_2d, recorded["truth_3d"], RAT_FPS, skeleton, prior, noise)
 
 
 def mouse(number: int = 1) -> Recording:
