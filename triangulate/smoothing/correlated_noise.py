@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
+from ...numerics.banded import one_blas_thread
 from ...numerics.robust_scale import present_median
 from ..points.lasting_errors import autocorrelation, constant_variance
 from .difference_prior import LastingErrors
@@ -169,9 +170,13 @@ def estimate_correlation(
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
-    fits = [
-        _fit_share(correlation[k], n_products[k], left[k], 1 - leverage[k], share[k], keeps) for k in range(len(share))
-    ]
+    spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)])
+    cosines = np.cos(_FREQUENCIES[:, None] * np.arange(1, longest + 1)) / len(_FREQUENCIES)
+    with one_blas_thread():
+        fits = [
+            _fit_share(correlation[k], n_products[k], spectra * left[k], cosines, 1 - leverage[k], share[k], keeps)
+            for k in range(len(share))
+        ]
     lasting, keep = np.array(fits).reshape(-1, 2).T
     return CorrelatedNoise(lasting, keep, share, displacement)
 
@@ -185,21 +190,26 @@ def _drawn_to_common(correlation: Array, n_products: Array) -> tuple[Array, Arra
 
 
 def _fit_share(
-    correlation: Array, n_products: Array, left: Array, left_constant: float, constant: float, keeps: Array
+    correlation: Array,
+    n_products: Array,
+    spectra: Array,
+    cosines: Array,
+    left_constant: float,
+    constant: float,
+    keeps: Array,
 ) -> tuple[float, float]:
     """Share of the variance that lasts, and its correlation from frame to frame: least squares on a grid, or zeros.
 
     Parameters
     ----------
     correlation, n_products : (n_lags,) of a keypoint's residuals
-    left : (n_frequencies,) share of the errors' power that the residuals show
-    left_constant : the same of an error that never changes
+    spectra : (1 + n_times, n_frequencies) that residuals show of white errors and of those of each correlation
+    cosines : (n_frequencies, n_lags) that make a spectrum a covariance
+    left_constant : share that residuals show of an error that never changes
     constant : share of the variance that never changes
     keeps : (n_times,) correlations from frame to frame that are tried
     """
-    lags = np.arange(1, len(correlation) + 1)
-    spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)]) * left
-    power, products = spectra.mean(axis=1), spectra @ np.cos(lags[:, None] * _FREQUENCIES).T / len(_FREQUENCIES)
+    power, products = spectra.mean(axis=1), spectra @ cosines
     shares, shown = _SHARES * (1 - constant), constant * left_constant
     white = 1 - constant - shares
     variance = white * power[0] + shares * power[1:, None] + shown
