@@ -6,11 +6,12 @@ from .alignment import move_rig
 from .camera import Camera
 from .regions import Region, mirror_camera, region_camera, split_views
 from .rig import CameraRig
-from .rig_files import read_rig, write_rig
+from .rig_files import LensFoldWarning, read_rig, write_rig
 
 __all__ = [
     "Camera",
     "CameraRig",
+    "LensFoldWarning",
     "Region",
     "mirror_camera",
     "move_rig",

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
+
+import numpy as np
 
 from ..formats.files import FormatError
 from ..formats.rigs.reading import read_rig_record, write_rig_record
 from ..formats.rigs.records import CameraRecord, RigRecord, Sizes
 from .camera import Camera
 from .rig import CameraRig
+
+
+class LensFoldWarning(UserWarning):
+    """A lens of a calibration file is not one-to-one over its image: points where it folds have no ray and are NaN."""
 
 
 def read_rig(
@@ -51,6 +58,11 @@ def read_rig(
     FormatError
         The file is missing, of an unknown kind, a pickle, lacks something, or holds an impossible camera.
 
+    Warns
+    -----
+    LensFoldWarning
+        A lens folds inside its image; the message names the camera and the share of its pixels that are lost.
+
     Examples
     --------
     >>> import numpy as np
@@ -65,9 +77,31 @@ def read_rig(
     record = read_rig_record(path, size=size, names=names, unit=unit, origin=origin)
     try:
         cameras = tuple(Camera(*camera) for camera in record.cameras)  # type: ignore[arg-type]
-        return CameraRig(cameras, unit=record.unit or "mm", up=record.up)
+        rig = CameraRig(cameras, unit=record.unit or "mm", up=record.up)
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from error
+    for camera in rig:
+        lost = lost_share(camera)
+        if lost:
+            warnings.warn(
+                f"{path}: the lens of camera '{camera.name}' folds inside its image; points in {lost:.1%} of its pixels"
+                " have no ray and are left out (NaN); calibrate it again with the board in the corners, or with fewer"
+                " coefficients",
+                LensFoldWarning,
+                stacklevel=2,
+            )
+    return rig
+
+
+def lost_share(camera: Camera) -> float:
+    """Share of the image's pixels beyond the fold of the camera's lens, from a grid of 65 x 49 of them.
+
+    A fisheye's pixels beyond 90 degrees from the axis are not counted: there no camera of this model sees anything.
+    """
+    if camera.model == "fisheye" and camera.domain_limit >= 0.5 * np.pi:
+        return 0.0
+    axes = (np.linspace(0, side - 1, n) for side, n in zip(camera.size, (65, 49), strict=True))
+    return float(np.isnan(camera.undistort(np.stack(np.meshgrid(*axes), axis=-1))[..., 0]).mean())
 
 
 def write_rig(rig: CameraRig, path: str | os.PathLike) -> Path:

@@ -11,6 +11,7 @@ import tomli_w
 from scipy.io import savemat
 
 from muybridge.calibration import Camera, CameraRig, read_rig, write_rig
+from muybridge.cameras import LensFoldWarning
 from muybridge.formats import FormatError, fit_dlt
 from tests.helpers import SHARED, needs_shared
 
@@ -42,6 +43,21 @@ def test_a_rig_comes_back_to_the_last_bit(varied_rig, tmp_path, suffix):
     assert_same(varied_rig, again)
     assert again.unit == "m"
     np.testing.assert_array_equal(again.up, varied_rig.up)
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json", "yaml"])
+def test_a_lens_that_folds_inside_its_image_is_read_with_a_warning_and_its_points_are_left_out(
+    ring_rig, tmp_path, suffix
+):
+    camera = ring_rig[0]
+    radius = 0.5 * np.hypot(*camera.size) / camera.K[0, 0]
+    folded = replace(camera, distortion=np.array([-0.5 / radius**2]))  # turns back at 0.54 of the corner's radius
+    path = write_rig(CameraRig((folded, ring_rig[1])), tmp_path / f"rig.{suffix}")
+    with pytest.warns(LensFoldWarning, match=rf"camera '{camera.name}' folds .* in [0-9.]+% of its pixels") as caught:
+        rig = read_rig(path)
+    assert len(caught) == 1
+    assert np.isnan(rig[0].undistort([0.0, 0.0])).all()
+    assert np.isfinite(rig[0].undistort(camera.K[:2, 2])).all()
 
 
 def test_the_toml_is_what_anipose_reads(varied_rig, tmp_path):
