@@ -16,15 +16,14 @@ from ..cameras._kernels_lens_area import N_LENS, log_magnifications
 from ..numerics.arrays import Array
 
 MARGIN = 1.05  # of the image's half width and half height: up to there a lens is one-to-one
-_RINGS = (0.7, 0.85, 1.0)  # of the border, on which the magnification is looked at
+_PER_SIDE = 4  # points of the border on each side, from one corner to the next
 # standard deviations of what a lens does at the image's corner, relative to the corner's distance from the middle
 _PRINCIPAL_POINT = 0.1  # images are cropped, but seldom by much
 _RADIAL = (0.3, 0.1, 0.03)  # k1, k2, k3 and k4, k5, k6: the series of real lenses converge
 _TANGENTIAL = 0.01  # p1, p2 and s1 to s4: lenses are centred to some hundredths of a millimetre
 _TILT = 0.05  # radians
-# of the logarithms of area and radius at each of 24 points that go together: 0.4 and 0.1 for all. At 60 degrees from
-# the axis a pinhole's radius is 1.5 times a stereographic lens's, an equidistant one's 0.91, an orthographic one's 0.75
-_LOG_AREA, _LOG_RADIUS = 2.0, 0.5
+_LOG_AREA = 2.0  # of the logarithm of the area's magnification at a point of the border: a factor 7 either way
+_STIFFNESS = 0.02  # magnification of area below which no lens goes: there the barrier rises steeply
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,31 +31,39 @@ class LensPrior:
     """Prior of the lenses' unknowns.
 
     mean, precision (n_lenses, 18): of independent Gaussians, precision 0 where nothing is known; border (n_lenses,
-    n_pixels, 2), pixels, where the logarithms of area and radius relative to a stereographic lens have mean 0 and the
-    precisions `magnification` (2,); a folded lens is impossible.
+    n_pixels, 2), pixels, where the logarithm of the area's magnification has mean 0 and the precision `area`; a folded
+    lens is impossible.
     """
 
     mean: Array
     precision: Array
     border: Array
-    magnification: tuple[float, float] = (_LOG_AREA**-2, _LOG_RADIUS**-2)
+    area: float = _LOG_AREA**-2
 
     def cost(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> float:
         """Half the sum of squares; infinite where a lens with free coefficients folds inside its border."""
-        logs = log_magnifications(lens, fisheye, free, self.border, False)[0]
+        logs = log_magnifications(lens, fisheye, free, self.border)[0]
         if not np.isfinite(logs).all():
             return np.inf
         gaussian = (self.precision * (lens - self.mean) ** 2)[free].sum()
-        return 0.5 * float(gaussian + (self.magnification * logs**2).sum())
+        return 0.5 * float(gaussian + self.area * (_stiffened(logs)[0] ** 2).sum())
 
     def equations(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> LensEquations:
         """Gauss-Newton's equations of `cost` for the free unknowns, lens by lens."""
-        logs, J = log_magnifications(lens, fisheye, free, self.border, True)
-        normal = np.einsum("m,cpmi,cpmj->cij", self.magnification, J, J)
-        right = -np.einsum("m,cpmi,cpm->ci", self.magnification, J, logs)
+        logs, J = log_magnifications(lens, fisheye, free, self.border)
+        residuals, slope = _stiffened(logs)
+        J = J * slope[..., None]
+        normal = self.area * np.einsum("cpi,cpj->cij", J, J)
+        right = -self.area * np.einsum("cpi,cp->ci", J, residuals)
         diagonal = np.arange(N_LENS)
         normal[:, diagonal, diagonal] += self.precision
         return LensEquations(normal, right - self.precision * (lens - self.mean))
+
+
+def _stiffened(logs: Array) -> tuple[Array, Array]:
+    """The logarithms, made more negative where the magnification all but vanishes, and the derivative."""
+    inverse = _STIFFNESS * np.exp(-logs)
+    return logs - inverse + _STIFFNESS, 1 + inverse
 
 
 class LensEquations(NamedTuple):
@@ -93,18 +100,21 @@ def _coefficient_deviations(kind: int | str, radius: float) -> Array:
 
 
 def image_border(size: tuple[int, int]) -> Array:
-    """(24, 2) pixels: corners and middles of the sides of the image with its margin, and of two frames within."""
-    frame = np.array([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])
-    frames = np.concatenate([ring * frame for ring in _RINGS])
-    return 0.5 * (np.array(size) - 1) + MARGIN * 0.5 * frames * np.array(size)
+    """(n_pixels, 2) pixels around the image, its corners first on each side, beyond it by the margin."""
+    along = np.linspace(-1, 1, _PER_SIDE, endpoint=False)
+    one = np.ones(_PER_SIDE)
+    square = np.concatenate(
+        [np.column_stack(side) for side in ((along, -one), (one, along), (-along, one), (-one, -along))]
+    )
+    return 0.5 * (np.array(size) - 1) + MARGIN * 0.5 * square * np.array(size)
 
 
 def unfolded(lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_], border: Array) -> Array:
     """The lenses, their coefficients made smaller where they fold inside the border, until they do not."""
     lens = lens.copy()
     for _ in range(12):
-        logs = log_magnifications(lens, fisheye, free, border, False)[0]
-        folded = ~np.isfinite(logs).all(axis=(1, 2))
+        logs = log_magnifications(lens, fisheye, free, border)[0]
+        folded = ~np.isfinite(logs).all(axis=1)
         if not folded.any():
             return lens
         lens[folded, 4:] *= 0.7

@@ -21,7 +21,7 @@ from ..lens_prior import LensPrior
 from . import _kernels_bundle as kernels
 
 N_LENS = kernels.N_LENS
-_HALVINGS = 3  # of a step that would fold a lens, before it is damped more: a shorter one only slides along the edge
+_HALVINGS = 20  # of a step that would fold a lens
 _FRAMES_AT_ONCE = 96  # whose equations are held at the same time: bounds the memory
 
 
@@ -374,7 +374,7 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
 
 
 def possible_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> BundleState:
-    """As `apply_step`, the step halved a few times if a lens folds."""
+    """As `apply_step`, the step halved until no lens folds: larger dampings would shorten it more slowly."""
     trial = apply_step(state, spec, step, frames)
     for _ in range(_HALVINGS):
         if spec.prior is None or np.isfinite(spec.prior.cost(trial.lens, spec.fisheye, spec.free)):

@@ -1,29 +1,21 @@
-"""Choose the lens model: the simplest that predicts as well as the best what it was not fitted to.
-
-That is asked twice: of boards that were held out, and of the outer corners of all boards when only the inner ones were
-fitted. The first knows a lens only where boards were; the second tells how it goes on beyond them.
-"""
+"""Choose the lens model: the simplest that predicts held-out boards as well as the best."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .initial_lenses import LensKind, initial_lens, lens_camera
 from .initial_poses import spread_frames
-from .robust_solution import HeldOut, Problem, Solution, Start, beyond, frames_of, held_out, resolved, solve
+from .robust_solution import HeldOut, Problem, Solution, Start, frames_of, held_out, resolved, solve
 
 CANDIDATES: tuple[LensKind, ...] = (1, 2, 4, 5, 8)  # tried first, from the simplest
 RICHER: tuple[LensKind, ...] = (12, 14)  # tried where 8 coefficients are the best of the first
 _WORTH, _AS_GOOD = 0.98, 1.01  # ratio of held-out errors that a coefficient must earn, and that counts as equal
-_SIMPLER = 1.12  # ratio of prediction errors up to which a fisheye stands for a pinhole of 8: outer corners are few
 _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently
-_OUTER = (
-    0.25  # share of each camera's corners, those farthest from the image's middle, that are predicted from the rest
-)
-_WIDE = np.radians(30)  # from the axis: nearer to it, a pinhole with radial terms is as good as a fisheye
+_WIDE = np.radians(40)  # from the axis: nearer to it, a pinhole with radial terms is as good as a fisheye
 
 
 def heldout_score(errors: HeldOut, cameras: NDArray[np.int64] | None = None) -> float:
@@ -39,32 +31,8 @@ def heldout_score(errors: HeldOut, cameras: NDArray[np.int64] | None = None) -> 
     return float(np.sqrt(median * np.sqrt((np.minimum(distances, 50 * median) ** 2).mean())))
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """How well a solution's lenses predict: boards held out, and outer corners from inner ones."""
-
-    boards: HeldOut
-    outer: HeldOut
-
-    def scores(self, cameras: NDArray[np.int64] | None = None) -> tuple[float, float]:
-        """`heldout_score` of the boards, and its geometric mean with that of the outer corners."""
-        boards = heldout_score(self.boards, cameras)
-        return boards, float(np.sqrt(boards * heldout_score(self.outer, cameras)))
-
-    def better(self, than: Prediction, worth: float, cameras: NDArray[np.int64] | None = None) -> bool:
-        """Whether boards are predicted as well, and both together `worth` times better."""
-        boards, both = self.scores(cameras)
-        other_boards, other_both = than.scores(cameras)
-        return boards < _AS_GOOD * other_boards and both < worth * other_both
-
-
-def predict(solution: Solution) -> Prediction:
-    """Errors of the solution's kinds of lenses on what they are not fitted to."""
-    return Prediction(held_out(solution), beyond(solution, _OUTER))
-
-
 def choose_lenses(problem: Problem, start: Start) -> Solution:
-    """The solution whose lens models earn their coefficients: each step must lower the error of prediction by 2 %.
+    """The solution whose lens models earn their coefficients: each step must lower the held-out error by 2 %.
 
     All pinholes whose model is open get the same number of coefficients; then each wide one is compared with a fisheye
     (which has fewer than a pinhole of 8), and each one that began as a fisheye with a pinhole of 8.
@@ -78,18 +46,19 @@ def choose_lenses(problem: Problem, start: Start) -> Solution:
     return solve(problem, replace(start, kinds=best.kinds, lens=rig.lens, R=rig.R, t=rig.t))
 
 
-def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, Prediction]:
-    """The solution with the number of pinhole coefficients that is worth it, and its errors of prediction."""
-    best, best_errors = None, None
+def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, HeldOut]:
+    """The solution with the number of pinhole coefficients that is worth it, and its held-out errors."""
+    best, best_errors, best_score = None, None, np.inf
     pinholes = problem.auto & np.array([kind != "fisheye" for kind in part.kinds])
     for n in (*CANDIDATES, *RICHER):
         if n in RICHER and best is not None and not _chosen(best, pinholes) & {CANDIDATES[-1], *RICHER}:
             break
         kinds = tuple(n if free else kind for kind, free in zip(part.kinds, pinholes, strict=True))
         solution = solve(problem, replace(part if best is None else resolved(best), kinds=kinds), warm=best is not None)
-        errors = predict(solution)
-        if best_errors is None or errors.better(best_errors, _WORTH):
-            best, best_errors = solution, errors
+        errors = held_out(solution)
+        score = heldout_score(errors)
+        if best is None or score < _WORTH * best_score:
+            best, best_errors, best_score = solution, errors, score
         if not pinholes.any():
             break
     assert best is not None
@@ -102,24 +71,25 @@ def _chosen(best: Solution, free: NDArray[np.bool_]) -> set:
     return {kind for kind, is_free in zip(best.kinds, free, strict=True) if is_free}
 
 
-def _choose_fisheyes(problem: Problem, best: Solution, errors: Prediction) -> Solution:
+def _choose_fisheyes(problem: Problem, best: Solution, errors: HeldOut) -> Solution:
     """The solution with the other kind of lens for each camera that it suits better."""
     others = {int(lens): _other_kind(best, int(lens)) for lens in np.flatnonzero(problem.auto)}
     others = {lens: kind for lens, kind in others.items() if kind is not None}
     if not others:
         return best
     tried = _with_kinds(problem, best, others)
-    tried_errors = predict(tried)
+    tried_errors = held_out(tried)
     better = {}
     for lens, kind in others.items():
         cameras = np.flatnonzero(problem.lens_of == lens)
         simpler = kind == "fisheye" and best.kinds[lens] in (8, *RICHER)
-        if tried_errors.better(errors, _SIMPLER if simpler else _WORTH, cameras):
+        enough = (_AS_GOOD if simpler else _WORTH) * heldout_score(errors, cameras)
+        if heldout_score(tried_errors, cameras) < enough:
             better[lens] = kind
     if len(better) in (0, len(others)):
         return tried if better else best
     mixed = _with_kinds(problem, best, better)
-    return mixed if predict(mixed).better(errors, _AS_GOOD) else best
+    return mixed if heldout_score(held_out(mixed)) < _AS_GOOD * heldout_score(errors) else best
 
 
 def _other_kind(solution: Solution, lens: int) -> LensKind | None:
@@ -127,11 +97,11 @@ def _other_kind(solution: Solution, lens: int) -> LensKind | None:
     problem = solution.problem
     if solution.kinds[lens] == "fisheye":
         return CANDIDATES[-1]
-    size = problem.lens_size(lens)
-    camera = lens_camera(solution.state.lens[lens], size, solution.kinds[lens])
-    ideal = camera.undistort((np.array(size) - 1) * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])) - camera.K[:2, 2]
+    camera = lens_camera(solution.state.lens[lens], problem.lens_size(lens), solution.kinds[lens])
+    corners = problem.corners[problem.lens_of == lens].reshape(-1, 2)
+    ideal = camera.undistort(corners[np.isfinite(corners[:, 0])]) - camera.K[:2, 2]
     angles = np.arctan(np.linalg.norm(ideal / camera.K[[0, 1], [0, 1]], axis=-1))
-    return "fisheye" if np.median(angles) > _WIDE else None
+    return "fisheye" if np.nanpercentile(angles, 98) > _WIDE else None
 
 
 def _with_kinds(problem: Problem, solution: Solution, kinds: dict[int, LensKind]) -> Solution:

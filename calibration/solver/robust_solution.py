@@ -29,7 +29,6 @@ from .initial_poses import board_outline, frame_poses
 
 LOSS_SCALE = 3.0  # standard deviations at which the Cauchy loss bends: it costs Gaussian noise little
 _GROSS = 30.0  # standard deviations beyond which a corner is left out: no noise reaches them
-_LEAST_CORNERS = 6  # of a view: a board's pose is poorly known from fewer
 N_FOLDS = 5  # of frames held out in turn: each solution keeps four fifths of the boards
 
 
@@ -268,29 +267,6 @@ def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: i
     if not parts:
         return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-
-
-def beyond(solution: Solution, share: float) -> HeldOut:
-    """Error of the corners farthest from the image's middle, a `share` of each camera's, when the others are fitted.
-
-    The boards' poses come from what is fitted, too. Extrapolation shows what a lens model is worth where no board was.
-    """
-    problem, start = solution.problem, resolved(solution)
-    outer = np.zeros(problem.corners.shape[:3], bool)
-    for c, corners in enumerate(problem.corners[:, start.frames]):
-        radius = np.linalg.norm(corners - 0.5 * (np.array(problem.sizes[c]) - 1), axis=-1)
-        seen = radius[np.isfinite(radius)]
-        far = radius > (np.quantile(seen, 1 - share) if len(seen) else np.inf)
-        few = (np.isfinite(radius) & ~far).sum(axis=-1) < _LEAST_CORNERS
-        outer[c, start.frames] = far | few[:, None]
-    inner = replace(problem, corners=np.where(outer[..., None], np.nan, problem.corners))
-    start = frames_of(start, np.isfinite(inner.corners[:, start.frames]).any(axis=(0, 2, 3)))
-    if len(start.frames) == 0:
-        return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
-    trained, views = solve(inner, start, warm=True), problem_views(problem, start.frames)
-    camera, frame = views.camera[views.view_of], start.frames[views.frame[views.view_of]]
-    tested = outer[camera, frame, views.corner]
-    return HeldOut(residuals_of(trained.state, trained.spec, views)[tested], camera[tested], frame[tested], np.zeros(0))
 
 
 def _fold(problem: Problem, train: Start, test: Start, shape_sigma) -> tuple[Array, NDArray, NDArray, Array]:
