@@ -120,4 +120,6 @@ def _two_cameras() -> CameraRig:
     down = rotation_matrix(np.array([np.pi, 0, 0]))
     sides = {"left": 0.2, "right": -0.2}  # radians from the vertical
     turns = {name: rotation_matrix(np.array([0, angle, 0])) @ down for name, angle in sides.items()}
-    return CameraRig(tuple(Camera(name, (640, 480), K, [], R, [0, 0, 700]) for name, R in turns.items()))
+    return CameraRig(
+        tuple(Camera(name, (640, 480), K, np.zeros(0), R, np.array([0, 0, 700.0])) for name, R in turns.items())
+    )
