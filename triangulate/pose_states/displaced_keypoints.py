@@ -7,7 +7,6 @@ one lasting event, and the keypoint is where the bones' lengths, the directions 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.ndimage import binary_dilation, uniform_filter1d
 
 from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
-from ..smoothing.bone_lengths import Bones
+from ..smoothing.bone_lengths import Bones, parents_first
 from ..smoothing.joint_mode import converge_near, find_mode
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import Window
@@ -31,9 +30,8 @@ _LOG_EVENT = 13.0
 _LOG_OFF_POSE = 10.0  # log odds against a bone that begins to leave the known poses: a prior is never complete
 _LOG_VIEWS = 4.0  # log odds by which a stretch's event may vary: two views, each nine times as often right as wrong
 _AGREES = 5.0  # standard deviations of the pixel noise up to which a view agrees with a place: errors that last add up
-_LEAST_UNSURE = (
-    0.02  # one minus the length of an expected direction, at least: of a state it is known to some 10 degrees
-)
+# one minus the length of an expected direction, at least: within a state it is known to some 10 degrees
+_LEAST_UNSURE = 0.02
 _IMPOSSIBLE = -1e6  # log odds of frames that are no candidates, instead of minus infinity
 
 
@@ -140,7 +138,7 @@ def _moved(
     """Points with the candidates, and all that hangs on them, turned to where they are expected; and their spread."""
     moved, width = points_3d.copy(), np.zeros((*points_3d.shape, 3))
     lengths = {frozenset(pair): length for pair, length in zip(bones.pairs.tolist(), bones.lengths, strict=True)}
-    for b in _from_root(pose_model.pairs):
+    for b in parents_first(pose_model.pairs[:, ::-1]):
         child, parent = pose_model.pairs[b]
         bone = points_3d[:, child] - points_3d[:, parent]
         length = lengths.get(frozenset((int(child), int(parent))), float(np.median(np.linalg.norm(bone, axis=1))))
@@ -151,19 +149,6 @@ def _moved(
         scale = (length**2 * np.maximum(1 - sure[:, 0], _LEAST_UNSURE))[:, None, None] * np.eye(3)
         width[:, child] = width[:, parent] + np.where(candidates[:, child, None, None], scale, 0.0)
     return moved, width
-
-
-def _from_root(pairs: NDArray[np.int64]) -> Iterator[int]:
-    """Bones in an order in which parents come before their children."""
-    waiting = list(range(len(pairs)))
-    ends = {int(child) for child, _ in pairs}
-    while waiting:
-        ready = [b for b in waiting if int(pairs[b, 1]) not in ends]
-        for b in ready:
-            yield b
-        for b in ready:
-            waiting.remove(b)
-            ends.discard(int(pairs[b, 0]))
 
 
 def _without_agreeing(observations: Observations, places: tuple[Array, ...], which: NDArray[np.bool_]) -> Observations:

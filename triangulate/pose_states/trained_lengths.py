@@ -17,9 +17,8 @@ from .pose_prior import PosePrior
 _GROSS = 0.05  # probability that a bone's measured length is that between other places
 _MEASURED_RANGE = 3.0  # bone lengths over which such a length is uniform
 _MEASURABLE = 0.25  # standard deviation of a bone's log length up to which the animal's size is judged by it
-_ENOUGH_BONES = (
-    0.5  # share of the bones that must be measured as well as that: few wrong points must not refuse a prior
-)
+# share of the bones that must be measured as well as that: few wrong points must not refuse a prior
+_ENOUGH_BONES = 0.5
 _ANOTHER_ANIMAL = 2.0  # times as long or short: no prior of this animal in this unit; adults of a species differ less
 _ANOTHER_SIZE = 1.25  # times as long or short: worth a warning; two standard errors decide whether it is beyond
 _STANDARD_ERRORS = 2.0  # of the median, 95 %

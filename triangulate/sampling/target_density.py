@@ -24,7 +24,7 @@ from scipy.ndimage import uniform_filter1d
 from ...numerics.arrays import Array
 from ..pose_states.state_model import StateModel, weigh_states
 from ..pose_states.window_states import PoseModel
-from ..smoothing.bone_lengths import Bones, PairTerms, bone_terms
+from ..smoothing.bone_lengths import Bones, PairTerms, bone_terms, parents_first
 from ..smoothing.difference_prior import stencil
 from ..smoothing.independent_tracks import TimePrior
 from ..smoothing.joint_mode import DirectionModel, JointSystem
@@ -119,7 +119,9 @@ class Target:
         direction_model: DirectionModel | None = None,
     ) -> Target:
         """The target with the Gaussian of the Gauss-Newton terms at `origin`; bones run from parent to child."""
-        bones, origin = _parents_first(bones), np.ascontiguousarray(origin)
+        order = parents_first(bones.pairs)
+        bones = Bones(bones.pairs[order], bones.lengths[order], bones.stds[order], bones.averaged[order])
+        origin = np.ascontiguousarray(origin)
         terms = bone_terms(bones, origin)
         if direction_model is not None:
             terms = terms.and_also(direction_model(origin).terms(origin))
@@ -235,17 +237,6 @@ class Target:
             ),
             _kernels_sampler.BoneLengths(self.bones.pairs, self.bones.lengths, self.bones.frame_stds),
         )
-
-
-def _parents_first(bones: Bones) -> Bones:
-    """The bones in an order in which a keypoint is a child before it is a parent."""
-    waiting, order = list(range(len(bones.pairs))), []
-    while waiting:
-        children = set(bones.pairs[waiting, 1].tolist())
-        ready = [b for b in waiting if int(bones.pairs[b, 0]) not in children]
-        order += ready
-        waiting = [b for b in waiting if b not in ready]
-    return Bones(bones.pairs[order], bones.lengths[order], bones.stds[order], bones.averaged[order])
 
 
 def couple(gram: Array, away: Array) -> Array:

@@ -48,6 +48,17 @@ class Bones:
         return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept], self.averaged[kept])
 
 
+def parents_first(pairs: NDArray[np.int64]) -> list[int]:
+    """Rows of pairs (n_bones, 2) of (parent, child) so ordered that a keypoint is a child before it is a parent."""
+    waiting, order = list(range(len(pairs))), []
+    while waiting:
+        children = set(pairs[waiting, 1].tolist())
+        ready = [b for b in waiting if int(pairs[b, 0]) not in children]
+        order += ready
+        waiting = [b for b in waiting if b not in ready]
+    return order
+
+
 @dataclass(frozen=True, eq=False)
 class PairTerms:
     """Gaussian terms on the differences x_a - x_b of pairs (a, b) of keypoints (n_pairs, 2).
