@@ -1,5 +1,6 @@
 """What several tests need: where the shared recordings lie, the skip when they are absent, and small files on disk."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,46 @@ def write_picture_video(path, pictures, fps=25.0):
         writer.write(cv2.cvtColor(picture, code))
     writer.release()
     return path
+
+
+def write_numbered_video(path, times, *, first=0, codec="libx264", rate=100, **options):
+    """A video of noise whose frames carry their number as bars (`number_shown`), at presentation times in seconds."""
+    av = pytest.importorskip("av")
+    options = {"crf": "20", "g": "25", "bf": "2"} | options if codec == "libx264" else options
+    time_base = Fraction(1, 1000 if codec == "libx264" else rate)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.time_base = time_base
+        for i, seconds in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(_numbered_picture(first + i), format="rgb24")
+            frame.pts, frame.time_base = round(seconds / time_base), time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def _numbered_picture(number):
+    picture = np.random.default_rng(number).integers(60, 120, (120, 160, 3), np.uint8)
+    for bit in range(10):
+        picture[8:56, 16 * bit : 16 * bit + 14] = 230 if number >> bit & 1 else 20
+    return picture
+
+
+def number_shown(picture):
+    """The number of a frame of `write_numbered_video`; None of a damaged frame."""
+    if picture is None:
+        return None
+    return sum(1 << bit for bit in range(10) if picture[16:48, 16 * bit + 3 : 16 * bit + 11].mean() > 125)
+
+
+def overwrite(path, share, at, to=None, seed=0):
+    """Overwrite a stretch of a file by random bytes; `share` and `at` are parts of its length."""
+    content = bytearray(path.read_bytes())
+    start, length = int(at * len(content)), int(share * len(content))
+    content[start : start + length] = np.random.default_rng(seed).integers(0, 256, length, np.uint8).tobytes()
+    (to or path).write_bytes(content)
+    return to or path
 
 
 def damage_frame(path, number):

@@ -1,27 +1,29 @@
 """Read videos and pictures: frames in sequence (seeking is slower than decoding, and inexact with some codecs).
 
-The frame rate is the header's or absent, never assumed.
+The frame rate is the header's or absent, never assumed. A frame's number is its place among the presentation times of
+the file (`frame_times`), so that damage leaves the later frames their numbers. A recording in several files (chapters)
+is read as one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from .frame_times import MAX_FAILURES, FrameTimes, read_frame_times
+from .video_errors import VideoError
+
+VideoSource = str | os.PathLike | Sequence[str | os.PathLike]  # a file, or the files of a recording in their order
 Image = np.ndarray  # (height, width, 3) uint8, RGB
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
-_MAX_FAILURES = 100  # frames in a row that cannot be decoded: the rest of such a file is lost
-
-
-class VideoError(ValueError):
-    """A video or picture that cannot be used; the message names the file, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,15 @@ class VideoInfo:
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the first of several.
     width, height : int, pixels
         Size of the frames.
     fps : float, hertz
         Frames per second.
     n_frames : int
         Number of frames as the header states it, not as they were counted; 0 where it does not.
+    files : tuple of Path
+        All files of the recording.
     """
 
     path: Path
@@ -45,15 +49,30 @@ class VideoInfo:
     height: int
     fps: float
     n_frames: int
+    files: tuple[Path, ...] = ()
 
 
-def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoInfo:
+def files_of_source(source: VideoSource) -> tuple[Path, ...]:
+    """The files of a recording in their order.
+
+    Raises
+    ------
+    VideoError
+        The list names no file.
+    """
+    files = (source,) if isinstance(source, str | os.PathLike) else tuple(source)
+    if not files:
+        raise VideoError("a recording is given as an empty list; name its files")
+    return tuple(map(Path, files))
+
+
+def probe_video(path: VideoSource, *, rate_needed: bool = True) -> VideoInfo:
     """Size, frame rate and number of frames from the header of a video.
 
     Parameters
     ----------
-    path : path
-        The video.
+    path : path or sequence of path
+        The video, or the files of one recording (chapters) in their order.
     rate_needed : bool
         Whether a header without a frame rate is an error; otherwise `fps` is NaN there.
 
@@ -65,7 +84,7 @@ def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoIn
     Raises
     ------
     VideoError
-        The file is missing, empty or no readable video, or its header has no frame rate.
+        The file is missing, empty or no readable video, its header has no frame rate, or chapters differ in size.
 
     Examples
     --------
@@ -79,7 +98,19 @@ def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoIn
     >>> info.width, info.height, info.fps, info.n_frames
     (64, 48, 25.0, 3)
     """
-    path = Path(path)
+    infos = [_probe(file, rate_needed) for file in files_of_source(path)]
+    first = infos[0]
+    for info in infos[1:]:
+        if (info.width, info.height) != (first.width, first.height):
+            raise VideoError(
+                f"{info.path} has {info.width}x{info.height} pixels and {first.path} {first.width}x{first.height}; they"
+                " are not files of one recording"
+            )
+    n_frames = sum(info.n_frames for info in infos) if all(info.n_frames for info in infos) else 0
+    return replace(first, n_frames=n_frames, files=tuple(info.path for info in infos))
+
+
+def _probe(path: Path, rate_needed: bool) -> VideoInfo:
     if not path.is_file():
         raise VideoError(f"there is no video {path}; correct the path")
     if path.stat().st_size == 0:
@@ -104,23 +135,23 @@ def probe_video(path: str | os.PathLike, *, rate_needed: bool = True) -> VideoIn
     return VideoInfo(path, width, height, float(fps) if has_rate else float("nan"), max(n_frames, 0))
 
 
-def read_frames(path: str | os.PathLike, start: int = 0, stop: int | None = None) -> Generator[Image | None]:
+def read_frames(path: VideoSource, start: int = 0, stop: int | None = None) -> Generator[Image | None]:
     """The frames of a video in order, as (height, width, 3) RGB; None where a frame is damaged.
 
     Frames before `start` are decoded and dropped: seeking is slower than decoding and wrong in many files. After a
-    frame that cannot be decoded the reader goes on until the number of frames in the header.
+    frame that cannot be decoded, all are damaged up to the next that is decoded without others.
 
     Raises
     ------
     VideoError
         The video cannot be opened, or a frame's size differs from the first.
     """
-    with closing(_decoded(path, lambda index: index >= start, stop)) as frames:
+    with closing(_decoded(path, lambda index: index >= start, start, stop)) as frames:
         for _, image in frames:
             yield image
 
 
-def read_frames_at(path: str | os.PathLike, frames: Iterable[int]) -> Generator[tuple[int, Image | None]]:
+def read_frames_at(path: VideoSource, frames: Iterable[int]) -> Generator[tuple[int, Image | None]]:
     """(frame number, image as of `read_frames`) of some frames, in increasing order; those past the end are absent.
 
     Raises
@@ -129,31 +160,107 @@ def read_frames_at(path: str | os.PathLike, frames: Iterable[int]) -> Generator[
         As `read_frames`.
     """
     wanted = set(frames)
-    yield from _decoded(path, wanted.__contains__, max(wanted, default=-1) + 1)
+    yield from _decoded(path, wanted.__contains__, min(wanted, default=0), max(wanted, default=-1) + 1)
 
 
 def _decoded(
-    path: str | os.PathLike, is_wanted: Callable[[int], bool], stop: int | None
+    source: VideoSource, is_wanted: Callable[[int], bool], start: int, stop: int | None
 ) -> Generator[tuple[int, Image | None]]:
-    """(frame number, image or None) of the wanted frames before `stop`; all frames before are decoded."""
-    info = probe_video(path, rate_needed=False)
-    capture = cv2.VideoCapture(str(path))
-    index, failures = 0, 0
+    """(frame number, image or None) of the wanted frames before `stop`, of one file after the other."""
+    info, first = probe_video(source, rate_needed=False), 0
+    for path in info.files:
+        if stop is not None and first >= stop:
+            return
+        timing = read_frame_times(path)
+        if timing is not None and first + len(timing.times) <= start:
+            first += len(timing.times)
+            continue
+        first = yield from _decoded_file(path, info, timing, is_wanted, first, stop)
+
+
+def _decoded_file(
+    path: Path,
+    info: VideoInfo,
+    timing: FrameTimes | None,
+    is_wanted: Callable[[int], bool],
+    first: int,
+    stop: int | None,
+) -> Generator[tuple[int, Image | None], None, int]:
+    """The wanted frames of one file, whose first has the number `first`; returns the number after its last."""
+    timed = _Numbers(timing, probe_video(path, rate_needed=False).n_frames)
+    end = None if stop is None else stop - first
+    with closing(_numbered(path, info, timed, lambda number: is_wanted(first + number), first, end)) as frames:
+        for number, image in frames:
+            yield first + number, image
+    return first + max(timed.next, timed.n_frames)
+
+
+def _numbered(
+    path: Path, info: VideoInfo, numbers: _Numbers, is_wanted: Callable[[int], bool], first: int, stop: int | None
+) -> Generator[tuple[int, Image | None]]:
+    """The wanted frames of one file, held back until no damage behind them can have reached them."""
+    capture, held = cv2.VideoCapture(str(path)), deque[tuple[int, Image | None]]()
+    stop = 1 << 62 if stop is None else stop
     try:
-        while stop is None or index < stop:
+        while numbers.next < stop + numbers.reach:
             if capture.grab():
-                failures = 0
-                if is_wanted(index):
-                    yield index, _retrieve(capture, info, index)
+                lost, number = numbers.advance(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+                if lost and numbers.is_damaged:
+                    held = deque((n, None) for n, _ in held)
+                held += ((n, None) for n in lost if is_wanted(n) and n < stop)
+                if number is not None and is_wanted(number) and number < stop:
+                    held.append((number, None if numbers.is_damaged else _retrieve(capture, info, first + number)))
+            elif numbers.fail():
+                held = deque((n, None if numbers.reach else image) for n, image in held)
             else:
-                failures += 1
-                if index + 1 >= info.n_frames or failures > _MAX_FAILURES:
-                    break
-                if is_wanted(index):
-                    yield index, None
-            index += 1
+                break
+            while held and held[0][0] < numbers.next - numbers.reach:
+                yield held.popleft()
+        yield from held
+        yield from ((n, None) for n in range(numbers.next, min(numbers.n_frames, stop)) if is_wanted(n))
     finally:
         capture.release()
+
+
+class _Numbers:
+    """Numbers of the frames that a decoder hands out, by their times.
+
+    next : number of the next frame; is_damaged : whether the last frame was made from frames that were lost; reach :
+    how many frames before a failure it may have spoilt.
+    """
+
+    def __init__(self, timing: FrameTimes | None, n_promised: int):
+        self.timing, self.next, self.is_damaged = timing, 0, False
+        self.n_frames = n_promised if timing is None else len(timing.times)
+        self.reach = 0 if timing is None or timing.is_key[timing.is_stored].all() else timing.delay + 1
+        self._failures = 0
+        self._doubtful = 0  # key frames before this number may have been stored before the damage
+
+    def advance(self, seconds: float) -> tuple[range, int | None]:
+        """Numbers of those lost before a frame, and its own; None where it is one that came already."""
+        timing, expected, n_failed, self._failures = self.timing, self.next, self._failures, 0
+        if timing is None:  # one failure is one frame
+            self.next += n_failed + 1
+            return range(expected, expected + n_failed), expected + n_failed
+        number = timing.number_at(seconds)
+        if number < expected:
+            return range(0), None
+        lost = slice(expected, number)
+        self.is_damaged = self.is_damaged or bool((timing.is_stored[lost] | timing.is_counted).any())
+        if number >= self._doubtful and timing.is_key[number]:
+            self.is_damaged = False
+        self.next = number + 1
+        return range(expected, number), number
+
+    def fail(self) -> bool:
+        """Count a failure of the decoder; returns whether more frames are expected."""
+        self._failures += 1
+        n_lost = self._failures if self.timing is None else 1
+        if self.next + n_lost > self.n_frames or self._failures > MAX_FAILURES:
+            return False
+        if self.reach:
+            self.is_damaged, self._doubtful = True, self.next + self.reach
+        return True
 
 
 def _retrieve(capture: cv2.VideoCapture, info: VideoInfo, index: int) -> Image | None:

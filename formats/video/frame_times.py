@@ -1,0 +1,182 @@
+"""Presentation times and key frames of a video, as its container states them, without decoding a picture.
+
+Frames are numbered in the order of their times. A frame that is damaged keeps its number: it lies where the times have
+a hole, or at the end where the header promises more frames than there are. A container that does not count its frames
+tells no damage from frames that were never recorded: there every hole is filled with numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+from .video_errors import VideoError
+
+MAX_FAILURES = 10_000  # packets in a row that cannot be read: the rest of such a file is lost
+_COUNTED = (".mp4", ".m4v", ".mov", ".avi")  # containers whose header counts the frames; others state a duration
+_HOLE = 1.5  # intervals between two frames from which on one is missing between them
+_MOST_FILLED = 9  # numbers put into holes per frame: a rate that falls to a tenth
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTimes:
+    """The frames of one video.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n_frames,), seconds
+        Presentation time of each frame since the first, increasing.
+    is_key : ndarray of bool, shape (n_frames,)
+        Whether a frame is decoded without any other.
+    is_stored : ndarray of bool, shape (n_frames,)
+        Whether the file holds a frame of this number that looks intact.
+    delay : int
+        How many frames late the decoder may hand out a frame because others are stored before it.
+    is_counted : bool
+        Whether the container counts its frames, so that every number without a frame is damage.
+    """
+
+    times: Array
+    is_key: NDArray[np.bool_]
+    is_stored: NDArray[np.bool_]
+    delay: int
+    is_counted: bool = True
+
+    @property
+    def interval(self) -> float:
+        """Seconds between neighbouring frames, where none is missing between them."""
+        return shortest_interval(self.times)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all frames follow each other at the same interval, as far as the file tells."""
+        even = self.interval * np.arange(len(self.times))
+        return bool(np.abs(self.times - even).max() < 0.5 * self.interval) and (self.is_counted or self.is_stored.all())
+
+    def number_at(self, seconds: float) -> int:
+        """Number of the frame whose time is nearest."""
+        right = int(np.searchsorted(self.times, seconds))
+        nearest = [n for n in (right - 1, right) if 0 <= n < len(self.times)]
+        return min(nearest, key=lambda n: abs(self.times[n] - seconds))
+
+
+def shortest_interval(times: Array) -> float:
+    """Seconds between neighbouring frames; of changing intervals the shortest usual one, which the others contain."""
+    steps = np.diff(times)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return 1.0
+    usual = float(np.quantile(steps, 0.1, method="lower"))
+    counts = np.maximum(np.rint(steps / usual), 1)
+    regular = np.abs(steps - counts * usual) < 0.35 * usual
+    return float(steps[regular].sum() / counts[regular].sum())
+
+
+def read_frame_times(source: str | os.PathLike | Sequence[str | os.PathLike]) -> FrameTimes | None:
+    """The times of a video's frames; None where the container states none. In several files they run on.
+
+    Each file is read once (not decoded), and its times are remembered while it does not change.
+
+    Raises
+    ------
+    VideoError
+        Damage in an AVI file has swallowed frames at an unknown place.
+    """
+    files = [source] if isinstance(source, str | os.PathLike) else source
+    parts = [_remembered(Path(file).resolve()) for file in files]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    times, end = [], 0.0
+    for part in known:
+        times.append(part.times + end)
+        end += part.times[-1] + part.interval
+    flags = (np.concatenate([getattr(part, name) for part in known]) for name in ("is_key", "is_stored"))
+    return FrameTimes(
+        np.concatenate(times), *flags, max(part.delay for part in known), all(part.is_counted for part in known)
+    )
+
+
+def _remembered(path: Path) -> FrameTimes | None:
+    state = path.stat()
+    return _read(str(path), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read(path: str, size: int, changed: int) -> FrameTimes | None:
+    times, is_key, n_failed = _packets(path)
+    if len(times) < 2:
+        return None
+    order = np.argsort(times, kind="stable")
+    delay = int(np.max(np.argsort(order, kind="stable") - np.arange(len(order)), initial=0))
+    times, is_key = times[order] - times[order[0]], is_key[order]
+    if (np.diff(times) <= 0).any():
+        return None
+    n_promised = _promised(path) if path.lower().endswith(_COUNTED) else None
+    if n_promised is not None and n_promised > len(times) and not n_failed and _ends_with_an_index(path):
+        raise VideoError(
+            f"{path} is damaged: {n_promised - len(times)} of its {n_promised} frames are lost, and an AVI file does"
+            " not say which; copy it again, or take the recording's other copy"
+        )
+    n_missing = _MOST_FILLED * len(times) if n_promised is None else n_promised - len(times)
+    filled = _fill_holes(times, n_missing) if n_failed or n_promised is None else times
+    n_after = 0 if n_promised is None else max(n_promised - len(filled), 0)
+    filled = np.concatenate([filled, filled[-1] + shortest_interval(filled) * np.arange(1, n_after + 1)])
+    return FrameTimes(filled, np.isin(filled, times[is_key]), np.isin(filled, times), delay, n_promised is not None)
+
+
+def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:
+    """(n_packets,) seconds and key flags of the packets in the order of the file, and how many could not be read."""
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    times, keys, n_failed, in_a_row = [], [], 0, 0
+    try:
+        while capture.isOpened() and in_a_row < MAX_FAILURES:
+            if capture.grab():
+                times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+                keys.append(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME) > 0)
+                n_failed, in_a_row = n_failed + in_a_row, 0
+            else:
+                in_a_row += 1
+    finally:
+        capture.release()
+    return np.array(times), np.array(keys, bool), n_failed
+
+
+def _promised(path: str) -> int:
+    capture = cv2.VideoCapture(path)
+    try:
+        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        capture.release()
+
+
+def _ends_with_an_index(path: str) -> bool:
+    """Whether an AVI file is complete: its list of frames is written last."""
+    if not path.lower().endswith(".avi"):
+        return False
+    with open(path, "rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.seek(-stream.tell() // 2, os.SEEK_END)
+        return b"idx1" in stream.read()
+
+
+def _fill_holes(times: Array, n_missing: int) -> Array:
+    """Times with those of `n_missing` damaged frames at most, in the widest holes first."""
+    step = shortest_interval(times)
+    widths = np.diff(times)
+    added: list[Array] = []
+    for before in np.argsort(-widths, kind="stable"):
+        n_here = min(round(widths[before] / step) - 1, n_missing)
+        if widths[before] < _HOLE * step or n_here < 1:
+            break
+        added.append(times[before] + widths[before] * np.arange(1, n_here + 1) / (n_here + 1))
+        n_missing -= n_here
+    return np.sort(np.concatenate([times, *added]))
