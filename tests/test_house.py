@@ -31,7 +31,7 @@ ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
     "calibration": ("boards", "solver", "quality"),
     "pose2d": ("networks", "inference", "training", "active_learning"),
-    "triangulate": ("points", "rig_refinement", "smoothing", "pose_states", "sampling"),
+    "triangulate": ("points", "rig_refinement", "smoothing", "pose_states", "sampling", "articulated"),
     "kinematics": ("angles", "body", "gait_analysis"),
     "session": ("steps",),
 }
@@ -170,6 +170,8 @@ def test_engines_stay_in_their_rooms():
             for name in {name.split(".")[0] for name in names}:
                 if name == "torch" and part != "pose2d":
                     wrong.append(f"{path.relative_to(ROOT)} imports torch")
+                if name == "jax" and path.parent.name != "articulated":
+                    wrong.append(f"{path.relative_to(ROOT)} imports jax")
                 if name == "numba" and not path.name.startswith("_kernels"):
                     wrong.append(f"{path.relative_to(ROOT)} imports numba")
     assert not wrong

@@ -3,6 +3,9 @@
 from ..cameras.regions import Region, mirror_camera, region_camera, split_views
 from ..datasets import Skeleton
 from ..timeseries import hampel_filter, interpolate_gaps, median_filter
+from .articulated.body_files import read_body
+from .articulated.body_fit import BodyFit, fit_body
+from .articulated.kinematic_tree import Body, Marker, Segment, Turn
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
@@ -27,25 +30,31 @@ from .smoothing.trajectory import Trajectory
 __all__ = [
     "RECONSTRUCTION_METHODS",
     "Association",
+    "Body",
+    "BodyFit",
     "Candidates",
     "Coverage",
     "DetectorNoise",
     "Diagnosis",
     "FrameOffsets",
+    "Marker",
     "PoseInference",
     "PosePrior",
     "PoseSamples",
     "Refinement",
     "RefinementReport",
     "Region",
+    "Segment",
     "Skeleton",
     "SwapRepair",
     "Trajectory",
     "Triangulation",
+    "Turn",
     "check_coverage",
     "diagnose",
     "estimate_noise",
     "estimate_sigma",
+    "fit_body",
     "frame_offsets",
     "hampel_filter",
     "infer_poses",
@@ -58,6 +67,7 @@ __all__ = [
     "mirror_camera",
     "point_covariances",
     "predict_left_out",
+    "read_body",
     "reconstruct",
     "reconstruct_file",
     "refine_rig",

@@ -1,0 +1,196 @@
+"""The normal equations of a trajectory: frames tied to the next ones, and bordered by what never changes.
+
+Unknowns are the angles of every frame, and constants of the recording: bone lengths, offsets of markers and joints, and
+the constant error of each camera and keypoint. The constants are eliminated by a Schur complement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from ...numerics import block_tridiagonal
+from ...numerics.arrays import Array
+from ...numerics.block_tridiagonal import BlockFactor
+
+
+class MarkerTerms(NamedTuple):
+    """A likelihood to second order about some markers.
+
+    information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
+    gradient : (n_frames, n_markers, 3) of the log likelihood
+    bias_cross : (n_frames, n_markers, 3, n_biases) information between a marker and the constant errors
+    bias_information, bias_gradient : (n_biases,)
+    """
+
+    information: Array
+    gradient: Array
+    bias_cross: Array
+    bias_information: Array
+    bias_gradient: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ArrowSystem:
+    """Precision blocks (n_frames, reach + 1, n_angles, n_angles) of a frame with those after it, border (n_frames,
+    n_angles, n_constants), corner (n_constants, n_constants), and the gradients of the log posterior."""
+
+    blocks: Array
+    border: Array
+    corner: Array
+    angle_gradient: Array
+    constant_gradient: Array
+
+    def step(self, damping: float) -> tuple[Array, Array]:
+        """Steps of the angles (n_frames, n_angles) and the constants (n_constants,), diagonals raised by `damping`.
+
+        Raises
+        ------
+        np.linalg.LinAlgError : not positive definite
+        """
+        solved = self.eliminated(damping)
+        constants = cho_solve(solved.corner, self.constant_gradient - solved.half_border_times(self.angle_gradient))
+        rest = self.angle_gradient - self.border @ constants
+        return solved.solve(rest[..., None])[..., 0], constants
+
+    def eliminated(self, damping: float = 0.0) -> Eliminated:
+        """Factors of the frames and of the constants.
+
+        Raises
+        ------
+        np.linalg.LinAlgError : not positive definite
+        """
+        n_frames, width, n_angles, _ = self.blocks.shape
+        blocks, corner = self.blocks, self.corner
+        if damping:
+            blocks, index = blocks.copy(), np.arange(n_angles)
+            blocks[:, 0, index, index] *= 1 + damping
+            corner = corner + damping * np.diag(np.diag(corner))
+        factor = block_tridiagonal.factorise(*_in_blocks(blocks))
+        half = block_tridiagonal.forward(factor, _grouped(self.border, width - 1))
+        flat = half.reshape(-1, half.shape[-1])
+        corner = cho_factor(corner - flat.T @ flat, lower=True)
+        return Eliminated(factor, half, corner, n_frames, width - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Eliminated:
+    """Factor of the frames, the border behind it, and the constants' Cholesky factor as of `cho_factor`."""
+
+    factor: BlockFactor
+    half: Array
+    corner: tuple[Array, bool]
+    n_frames: int
+    reach: int
+
+    def solve(self, right: Array) -> Array:
+        """Of the frames alone, right (n_frames, n_angles, n_right)."""
+        solution = block_tridiagonal.solve(self.factor, _grouped(right, self.reach))
+        return solution.reshape(-1, *right.shape[1:])[: self.n_frames]
+
+    def half_border_times(self, gradient: Array) -> Array:
+        """(n_constants,) border times the solution of the frames for this gradient."""
+        half = block_tridiagonal.forward(self.factor, _grouped(gradient[..., None], self.reach))
+        return self.half.reshape(-1, self.half.shape[-1]).T @ half.reshape(-1)
+
+    def covariance(self) -> Posterior:
+        within, below = block_tridiagonal.selected_inverse(self.factor)
+        n_angles = within.shape[1] // self.reach
+        lagged = _lags(within, below, n_angles, self.reach)[: self.n_frames]
+        border = block_tridiagonal.backward(self.factor, self.half)
+        border = border.reshape(-1, n_angles, border.shape[-1])[: self.n_frames]
+        size = len(self.corner[0])
+        root = solve_triangular(np.tril(self.corner[0]), np.eye(size), lower=True, check_finite=False).T
+        return Posterior(lagged, -border @ root, root)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Covariances of the solution.
+
+    lagged : (n_frames, reach + 1, n_angles, n_angles) of a frame with that 0, 1, ... frames later, constants known
+    border : (n_frames, n_angles, n_constants) what the constants' uncertainty adds: border border'
+    root : (n_constants, n_constants) with root root' the constants' covariance; both are moved by one unit vector alike
+    """
+
+    lagged: Array
+    border: Array
+    root: Array
+
+
+def assemble(by_angles: Array, by_constants: Array, terms: MarkerTerms) -> ArrowSystem:
+    """The likelihood's part, by_angles (n_frames, n_markers, 3, n_angles) and by_constants (..., n_shape), the
+    derivatives of the markers; the biases follow the constants of the shape."""
+    n_frames, n_markers, _, n_angles = by_angles.shape
+    n_shape, n_biases = by_constants.shape[-1], len(terms.bias_information)
+    width = terms.information.shape[1]
+    blocks = np.zeros((n_frames, width, n_angles, n_angles))
+    flat = by_angles.reshape(n_frames, 3 * n_markers, n_angles)
+    felt = np.zeros((n_frames, n_markers, 3, n_shape))
+    for lag in range(width):
+        information = terms.information[: n_frames - lag, lag]
+        weighted = (information @ by_angles[lag:]).reshape(n_frames - lag, 3 * n_markers, n_angles)
+        blocks[: n_frames - lag, lag] = flat[: n_frames - lag].swapaxes(1, 2) @ weighted
+        felt[: n_frames - lag] += information @ by_constants[lag:]
+        if lag:
+            felt[lag:] += information.swapaxes(-1, -2) @ by_constants[: n_frames - lag]
+    constant = by_constants.reshape(-1, n_shape)
+    cross = terms.bias_cross.reshape(n_frames, 3 * n_markers, n_biases)
+    border = np.concatenate([flat.swapaxes(1, 2) @ felt.reshape(n_frames, 3 * n_markers, n_shape),
+                             flat.swapaxes(1, 2) @ cross], axis=-1)  # fmt: skip
+    corner = np.zeros((n_shape + n_biases, n_shape + n_biases))
+    corner[:n_shape, :n_shape] = constant.T @ felt.reshape(-1, n_shape)
+    corner[:n_shape, n_shape:] = constant.T @ cross.reshape(3 * n_frames * n_markers, n_biases)
+    corner[n_shape:, :n_shape] = corner[:n_shape, n_shape:].T
+    corner[n_shape:, n_shape:] = np.diag(terms.bias_information)
+    gradient = terms.gradient.reshape(n_frames, 3 * n_markers)
+    constant_gradient = np.concatenate([constant.T @ gradient.reshape(-1), terms.bias_gradient])
+    return ArrowSystem(blocks, border, corner, (gradient[:, None] @ flat)[:, 0], constant_gradient)
+
+
+def _in_blocks(blocks: Array) -> tuple[Array, Array]:
+    """Diagonal blocks, and those below them, of `reach` frames each; frames beyond the last have the precision 1."""
+    n_frames, width, n, _ = blocks.shape
+    reach = width - 1
+    n_groups = -(-n_frames // reach)
+    padded = np.zeros((n_groups * reach, width, n, n))
+    padded[:n_frames] = blocks
+    padded[n_frames:, 0] = np.eye(n)
+    padded = padded.reshape(n_groups, reach, width, n, n)
+    diagonal = np.zeros((n_groups, reach, n, reach, n))
+    below = np.zeros((n_groups - 1, reach, n, reach, n))
+    for a in range(reach):
+        for b in range(reach):
+            if b >= a:
+                diagonal[:, a, :, b] = padded[:, a, b - a]
+                diagonal[:, b, :, a] = padded[:, a, b - a].swapaxes(-1, -2)
+            if a <= b:
+                below[:, a, :, b] = padded[:-1, b, reach + a - b].swapaxes(-1, -2)
+    size = reach * n
+    return diagonal.reshape(n_groups, size, size), below.reshape(n_groups - 1, size, size)
+
+
+def _grouped(values: Array, reach: int) -> Array:
+    """(n_frames, n, n_right) as (n_groups, reach n, n_right), zero beyond the last frame."""
+    n_groups = -(-len(values) // reach)
+    padded = np.zeros((n_groups * reach, *values.shape[1:]))
+    padded[: len(values)] = values
+    return padded.reshape(n_groups, -1, values.shape[-1])
+
+
+def _lags(within: Array, below: Array, n: int, reach: int) -> Array:
+    """(n_groups reach, reach + 1, n, n) covariance of a frame with that 0, 1, ... frames later, zero past the end."""
+    n_groups = len(within)
+    within = within.reshape(n_groups, reach, n, reach, n)
+    below = below.reshape(-1, reach, n, reach, n)
+    lagged = np.zeros((n_groups, reach, reach + 1, n, n))
+    for a in range(reach):
+        for lag in range(reach + 1):
+            if a + lag < reach:
+                lagged[:, a, lag] = within[:, a, :, a + lag]
+            else:
+                lagged[:-1, a, lag] = below[:, a + lag - reach, :, a].swapaxes(-1, -2)
+    return lagged.reshape(n_groups * reach, reach + 1, n, n)

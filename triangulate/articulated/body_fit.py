@@ -1,0 +1,334 @@
+"""The door of the articulated fit: pixels and a body in, angles with error bars out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from ...numerics.banded import one_blas_thread
+from ..points.input_checks import check_fps, check_observations, from_views
+from ..smoothing.smoother import smooth
+from ..smoothing.trajectory import derivatives
+from .body_files import read_body
+from .forward_kinematics import load_jax
+from .kinematic_tree import Body
+from .pixel_noise import INLIER, SWAPPED
+from .pixel_terms import Pixels
+from .starting_pose import fitted_size, starting_state
+from .state import State
+from .trajectory_fit import Fit, first_model, fit_trajectory
+
+ORDERS = (2, 3)
+_PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
+_USUAL_PRIOR = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class BodyFit:
+    """Posterior of an animal's posture, frame by frame, and of its build.
+
+    Parameters
+    ----------
+    angles : ndarray, shape (n_frames, n_angles)
+        In the order of `Body.angle_names`: the root's place in world units, then radians.
+    angles_std : ndarray, shape (n_frames, n_angles)
+        Standard deviations.
+    velocities : ndarray, shape (n_frames, n_angles)
+        Change of the angles per second.
+    velocities_std : ndarray, shape (n_frames, n_angles)
+        Standard deviations.
+    points_3d : ndarray, shape (n_frames, n_markers, 3), world units
+        Markers, in the order of `Body.marker_names`.
+    covariances_3d : ndarray, shape (n_frames, n_markers, 3, 3), world units squared
+        Of the markers.
+    lengths : ndarray, shape (n_lengths,), world units
+        Bone lengths, in the order of `Body.length_names`.
+    lengths_std : ndarray, shape (n_lengths,), world units
+        Standard deviations.
+    offsets : ndarray, shape (n_markers + n_segments, 3), world units
+        Displacement of markers in their segments' frames, then of joints in their parents' frames.
+    offsets_std : ndarray, shape (n_markers + n_segments, 3), world units
+        Standard deviations.
+    inlier_probability : ndarray, shape (n_cameras, n_frames, n_markers)
+        Posterior probability that the pixel shows the marker; NaN where there is no pixel.
+    swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
+        Posterior probability that it shows the marker's partner on the other side.
+    determined : ndarray of bool, shape (n_angles,)
+        Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
+    rank : int
+        Combinations of the angles that the pixels determine.
+    sigma : ndarray, shape (n_cameras,), pixels
+        Standard deviation of an inlier's coordinate, without the part that never changes.
+    bias_std : float, pixels
+        Standard deviation of the part that never changes, per camera and marker.
+    correlation : float
+        Of the errors of consecutive frames.
+    order : int
+        Of the differences of angles that are white noise in the prior.
+    process_stds : ndarray, shape (n_angles,)
+        Standard deviation of these differences from frame to frame.
+    body : Body
+        The body, in world units and of the animal's size; its lengths are the prior's.
+    fps : float, hertz
+        Frames per second.
+    converged : bool
+        Whether the last iterations converged.
+
+    Examples
+    --------
+    See `fit_body`, which returns it.
+
+    >>> from muybridge.triangulate import BodyFit
+    >>> "angles_std" in BodyFit.__dataclass_fields__
+    True
+    """
+
+    angles: Array
+    angles_std: Array
+    velocities: Array
+    velocities_std: Array
+    points_3d: Array
+    covariances_3d: Array
+    lengths: Array
+    lengths_std: Array
+    offsets: Array
+    offsets_std: Array
+    inlier_probability: Array
+    swap_probability: Array
+    determined: NDArray[np.bool_]
+    rank: int
+    sigma: Array
+    bias_std: float
+    correlation: float
+    order: int
+    process_stds: Array
+    body: Body
+    fps: float
+    converged: bool
+
+
+def fit_body(
+    points_2d: Any,
+    rig: CameraRig,
+    *,
+    fps: float | None = None,
+    body: Body | str | Path,
+    keypoints: Sequence[str] | None = None,
+    confidence: Array | None = None,
+    order: int | None = None,
+) -> BodyFit:
+    """Joint angles of all frames at once, with error bars, from the pixels of all cameras.
+
+    Gauss-Newton on the exact projections. Pixel errors are correlated in time and have a constant part per camera and
+    marker; gross errors and exchanged sides last for some frames. Angles change smoothly within soft limits; bone
+    lengths and the markers' places are those of one animal. Everything else is learned from the recording.
+
+    Parameters
+    ----------
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
+        Distorted pixels, NaN where missing; or a views dataset, whose confidence, times and keypoints are used, too.
+    rig : CameraRig
+        The cameras.
+    fps : float, optional, hertz
+        Frames per second; needed unless `points_2d` is a dataset.
+    body : Body, str or pathlib.Path
+        The animal: a body, a shipped one by its name, or a TOML file.
+    keypoints : sequence of str, optional
+        Names along the keypoint axis. By default those of the dataset, or of the body's markers in their order.
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
+        Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
+    order : {2, 3}, optional
+        Order of the differences of angles that are white noise in the prior. By default 3.
+
+    Returns
+    -------
+    BodyFit
+        Angles, markers and lengths with their uncertainty, and what was learned.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        jax is not installed.
+    ValueError
+        Shapes do not fit, no marker of the body is among the keypoints, or too few are located to place the animal.
+
+    Warns
+    -----
+    UserWarning
+        The data lack markers of the body, or some angles are not determined by what is seen.
+
+    See Also
+    --------
+    smooth : Without a body.
+    read_body : The body.
+
+    Notes
+    -----
+    Missing pixels, markers and frames are bridged by the body and by time, with the error bars that follow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.cameras import Camera, CameraRig
+    >>> from muybridge.triangulate import Body, Marker, Segment, Turn, fit_body
+    >>> elbow = Turn("elbow", (0, 1, 0), -2.5, 0.5, -1)
+    >>> markers = (Marker("shoulder", "upper"), Marker("side", "upper", (0, 80, 0)), Marker("elbow", "upper", "end"),
+    ...            Marker("wrist", "lower", "end"))
+    >>> segments = Segment("upper", end=(0, 0, -300)), Segment("lower", "upper", "end", (0, 0, -250), turns=(elbow,))
+    >>> arm = Body("arm", segments, markers)
+    >>> K = [[1000, 0, 640], [0, 1000, 512], [0, 0, 1]]
+    >>> rig = CameraRig(tuple(Camera(f"cam_{x}", (1280, 1024), K, [], np.eye(3), [x, 0, 1500]) for x in (-400, 0, 400)))
+    >>> angles = np.zeros((40, 7))
+    >>> angles[:, 6] = -1 + 0.5 * np.sin(np.arange(40) / 8)
+    >>> points_2d = rig.project(arm.markers(angles)) + np.random.default_rng(0).normal(0, 1, (3, 40, 4, 2))
+    >>> fit = fit_body(points_2d, rig, fps=50.0, body=arm)
+    >>> bool(np.abs(fit.angles[:, 6] - angles[:, 6]).max() < 0.1)
+    True
+    """
+    load_jax()
+    body = body if isinstance(body, Body) else read_body(body)
+    points_2d, confidence, fps, keypoints = from_views(
+        points_2d, rig, confidence=confidence, fps=fps, keypoints=None if keypoints is None else tuple(keypoints)
+    )
+    points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
+    fps = check_fps(fps)
+    if order is not None and order not in ORDERS:
+        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
+    points_2d, confidence = of_markers(points_2d, confidence, body, keypoints)
+    if confidence is not None:
+        points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
+    with one_blas_thread():
+        fit = _fitted(points_2d, rig, fps, body, confidence, order or 3)
+        return _described(fit, fps, points_2d)
+
+
+def of_markers(
+    points_2d: Array, confidence: Array | None, body: Body, keypoints: Sequence[str] | None
+) -> tuple[Array, Array | None]:
+    """The pixels in the order of the body's markers, NaN for a marker that the data lack.
+
+    Raises
+    ------
+    ValueError : keypoints and data do not fit together, or no marker is among them
+
+    Warns
+    -----
+    UserWarning : markers are lacking
+    """
+    keypoints = body.marker_names if keypoints is None else [str(name) for name in keypoints]
+    if len(keypoints) != points_2d.shape[2]:
+        raise ValueError(
+            f"points_2d has {points_2d.shape[2]} keypoints and there are {len(keypoints)} names; give"
+            " keypoints=[...], the names in the order of the data"
+        )
+    missing = [name for name in body.marker_names if name not in keypoints]
+    if len(missing) == len(body.marker_names):
+        raise ValueError(
+            f"none of the markers of body '{body.name}' is among the keypoints {list(keypoints)}; it has"
+            f" {list(body.marker_names)}"
+        )
+    if missing:
+        warnings.warn(
+            f"the data lack the markers {missing} of body '{body.name}': it is fitted without them", stacklevel=3
+        )
+    columns = [list(keypoints).index(name) if name not in missing else -1 for name in body.marker_names]
+    lacking = np.array(columns) < 0
+    ordered = points_2d[:, :, columns]
+    ordered[:, :, lacking] = np.nan
+    return ordered, None if confidence is None else confidence[:, :, columns]
+
+
+def _fitted(points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, order: int) -> Fit:
+    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
+    located = np.isfinite(smoothed.points_3d).all(axis=-1)
+    if not located.any():
+        raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
+    body = fitted_size(body, smoothed.points_3d)
+    state = starting_state(body, smoothed.points_3d, smoothed.covariances_3d, fps)
+    n_cameras, _, n_markers, _ = points_2d.shape
+    state = State(state.angles, state.lengths, state.offsets, np.zeros((n_cameras, n_markers, 2)))
+    model = first_model(body, fps, order, state, smoothed.sigma.mean(axis=1))
+    wide = np.eye(3) * (0.1 * np.linalg.norm(np.ptp(state.markers(body)[0], axis=0))) ** 2
+    spread = np.where(located[..., None, None], smoothed.covariances_3d, wide)
+    return fit_trajectory(_pixels(points_2d, rig, body, confidence), model, state, spread)
+
+
+def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None) -> Pixels:
+    right = np.full(points_2d.shape[:-1], _USUAL_PRIOR)
+    if confidence is not None:
+        right = np.clip(confidence, *_PRIOR_RANGE)
+    log_prior = np.log(np.stack([right / _USUAL_PRIOR, (1 - right) / (1 - _USUAL_PRIOR)], axis=-1))
+    sizes = np.array([camera.size for camera in rig], float)
+    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror)
+
+
+def _described(fit: Fit, fps: float, points_2d: Array) -> BodyFit:
+    """The result, with a warning of what is not determined."""
+    state, model, posterior = fit.state, fit.model, fit.posterior
+    body, n_lengths = model.body, len(state.lengths)
+    lagged = posterior.lagged[:, :3].copy()
+    border = posterior.border
+    for lag in range(3):
+        lagged[: len(border) - lag, lag] += border[: len(border) - lag] @ border[lag:].swapaxes(1, 2)
+    velocities, velocities_std = _velocities(state.angles, np.einsum("tlaa->tla", lagged), fps)
+    constants = np.sqrt((posterior.root**2).sum(axis=1))
+    seen = np.isfinite(points_2d).all(axis=-1)
+    determined, rank = determined_angles(fit)
+    if not determined.all():
+        names = [name for name, known in zip(body.angle_names, determined, strict=True) if not known]
+        warnings.warn(
+            f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=3
+        )
+    return BodyFit(
+        angles=state.angles,
+        angles_std=np.sqrt(np.einsum("taa->ta", lagged[:, 0])),
+        velocities=velocities,
+        velocities_std=velocities_std,
+        points_3d=fit.markers,
+        covariances_3d=fit.covariances_3d,
+        lengths=state.lengths,
+        lengths_std=constants[:n_lengths],
+        offsets=state.offsets,
+        offsets_std=constants[n_lengths : len(model.shape)].reshape(-1, 3),
+        inlier_probability=np.where(seen, fit.weights[..., INLIER], np.nan),
+        swap_probability=np.where(seen, fit.weights[..., SWAPPED], np.nan),
+        determined=determined,
+        rank=rank,
+        sigma=model.noise.sigma,
+        bias_std=model.noise.bias_std,
+        correlation=model.noise.correlation(1),
+        order=model.prior.order,
+        process_stds=model.prior.precisions**-0.5,
+        body=body,
+        fps=fps,
+        converged=fit.converged,
+    )
+
+
+def _velocities(angles: Array, variances: Array, fps: float) -> tuple[Array, Array]:
+    """Of angles (n_frames, n_angles) with their covariances with 0, 1, 2 frames later (n_frames, 3, n_angles)."""
+    n_frames, n_angles = angles.shape
+    as_points = np.zeros((n_frames, n_angles, 3))
+    as_points[..., 0] = angles
+    covariances = np.zeros((n_frames, n_angles, 3, 3, 3))
+    covariances[..., 0, 0] = variances.transpose(0, 2, 1)
+    velocities, spread, *_ = derivatives(as_points, covariances, fps)
+    return velocities[..., 0], np.sqrt(np.maximum(spread[..., 0, 0], 0.0))
+
+
+def determined_angles(fit: Fit) -> tuple[NDArray[np.bool_], int]:
+    """(n_angles,) whether the pixels halve what the limits alone leave of an angle's level, and how many combinations
+    of angles they determine so."""
+    prior = fit.model.prior
+    scaled = fit.information / np.sqrt(prior.level[:, None] * prior.level)
+    values = np.linalg.eigvalsh(scaled)
+    left = np.diag(np.linalg.inv(scaled + np.eye(len(scaled))))
+    return left < 0.25, int((values > 3.0).sum())

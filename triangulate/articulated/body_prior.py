@@ -1,0 +1,119 @@
+"""What is known before looking: smooth angles within soft limits, and a body near the one declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from ..smoothing.difference_prior import difference_gram
+from .kinematic_tree import Body
+
+_TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degrees at 3 to 4 strides a second
+_ROOT_ACCELERATION = 40.0  # body sizes per second squared
+_LIMIT_STD = np.radians(3.0)  # by how much an angle passes its limit
+_FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
+_PSEUDO = 4.0  # differences that the start counts as, when the precision of all turns is learned
+_POOLED = 5.0  # differences that the precision of all turns counts as, for one turn
+_FASTEST = 10.0  # by which a precision changes at once
+
+
+@dataclass(frozen=True, eq=False)
+class AnglePrior:
+    """Differences in time of this order are white, with these precisions (n_angles,); levels are near the middle of the
+    limits, and beyond the limits a cost grows.
+
+    typical : (n_angles,) precisions to start from; middle, level : (n_angles,), the latter a precision for all frames
+    together; low, high : (n_angles,)
+    """
+
+    order: int
+    precisions: Array
+    typical: Array
+    middle: Array
+    level: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, body: Body, fps: float, order: int, middle: Array) -> AnglePrior:
+        """For a body whose root is about `middle` (3,)."""
+        size = body_size(body)
+        acceleration = np.full(body.plan.n_angles, _TURN_ACCELERATION)
+        acceleration[:3] = _ROOT_ACCELERATION * size
+        # of a stride of 3 Hz, each further difference is smaller by its angular frequency per frame
+        typical = (acceleration / fps**2 * (20.0 / fps) ** (order - 2)) ** -2.0
+        low, high = body.limits.T
+        spread = np.where(np.isfinite(low), 0.5 * (high - low), 2 * np.pi)
+        spread[:3] = _FREE_PLACE * size
+        centre = 0.5 * (np.where(np.isfinite(low), low, 0.0) + np.where(np.isfinite(high), high, 0.0))
+        centre[:3] = middle
+        return cls(order, typical, typical, centre, spread**-2.0, low, high)
+
+    def beyond(self, angles: Array) -> Array:
+        """By how much angles pass their limits, negative below the lower one."""
+        return np.maximum(angles - self.high, 0.0) + np.minimum(angles - self.low, 0.0)
+
+    def add_to(self, blocks: Array, gradient: Array, angles: Array) -> None:
+        """The prior's precision and gradient at angles (n_frames, n_angles), in place."""
+        index, n_frames = np.arange(angles.shape[1]), len(angles)
+        gram = difference_gram(n_frames, self.order)
+        blocks[:, : gram.shape[1], index, index] += gram[..., None] * self.precisions
+        beyond = self.beyond(angles)
+        blocks[:, 0, index, index] += self.level / n_frames + (beyond != 0) / _LIMIT_STD**2
+        differences = np.diff(angles, self.order, axis=0) * self.precisions
+        for i, weight in enumerate(_stencil(self.order)):
+            gradient[i : i + len(differences)] -= weight * differences
+        gradient -= self.level / n_frames * (angles - self.middle) + beyond / _LIMIT_STD**2
+
+    def cost(self, angles: Array) -> float:
+        """Minus the log density up to a constant."""
+        squares = self.precisions * np.diff(angles, self.order, axis=0) ** 2
+        level = self.level / len(angles) * (angles - self.middle) ** 2
+        return 0.5 * float(squares.sum() + level.sum() + (self.beyond(angles) ** 2).sum() / _LIMIT_STD**2)
+
+    def learned(self, angles: Array, lagged: Array) -> AnglePrior:
+        """With the precisions that the angles and their posterior covariances (n_frames, reach + 1, n_angles, n_angles)
+        make most likely (MacKay 1992)."""
+        differences = np.diff(angles, self.order, axis=0)
+        n = len(differences)
+        weights, variance = _stencil(self.order), np.zeros(angles.shape[1])
+        own = np.einsum("tlaa->tla", lagged)
+        for i in range(self.order + 1):
+            for j in range(i, self.order + 1):
+                twice = 1.0 if i == j else 2.0
+                variance += twice * weights[i] * weights[j] * own[i : i + n, j - i].sum(axis=0)
+        known, squares = np.clip(n - self.precisions * variance, 0.0, n), (differences**2).sum(axis=0)
+        # a turn that is poorly seen would be taken for stiff: it moves like the others
+        typical, turns = self.typical.copy(), slice(6, None)
+        typical[turns] = (known[turns].sum() + _PSEUDO) / (squares[turns].sum() + _PSEUDO / typical[turns].mean())
+        found = (known + _POOLED) / (squares + _POOLED / typical)
+        return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
+
+
+def _stencil(order: int) -> Array:
+    from ..smoothing.difference_prior import stencil
+
+    return stencil(order)
+
+
+def body_size(body: Body) -> float:
+    """Largest extent of the rest pose, units of the body."""
+    from .kinematic_tree import rest_places
+
+    places = rest_places(body)
+    return float(np.linalg.norm(np.ptp(places, axis=0)))
+
+
+def shape_precision(body: Body) -> Array:
+    """(n_shape, n_shape) of lengths and offsets, in this order, about the body's own."""
+    plan, lengths = body.plan, body.lengths
+    covariance = np.diag((body.length_spread * lengths) ** 2) + body.size_spread**2 * np.outer(lengths, lengths)
+    std = np.repeat([body.marker_std, body.joint_std], [plan.n_markers, plan.n_points - plan.n_markers])
+    std[plan.n_markers] = 1e-3 * body.joint_std  # the root's joint is placed by its angles
+    precision = np.zeros((plan.n_lengths + 3 * plan.n_points,) * 2)
+    precision[: plan.n_lengths, : plan.n_lengths] = np.linalg.inv(covariance) if plan.n_lengths else 0.0
+    index = np.arange(plan.n_lengths, len(precision))
+    precision[index, index] = np.repeat(std**-2.0, 3)
+    return precision

@@ -1,0 +1,179 @@
+"""From joint angles to markers in jax: compiled once per tree, differentiable, in double precision.
+
+jax computes in single precision unless a switch of the whole process is set. `double_precision` sets it for this
+thread and inside its block only, so that a user's own float32 program is neither changed nor compiled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from .kinematic_tree import Body, Plan, Tree
+
+_BATCH = 64  # frames compiled for: longer trajectories are computed batch by batch, so that nothing compiles twice
+
+
+class Kinematics(NamedTuple):
+    """Markers (n_frames, n_markers, 3) and their derivatives: by_angles (n_frames, n_markers, 3, n_angles), by_lengths
+    (n_frames, n_markers, 3, n_lengths), by_offsets (n_frames, n_markers, 3, n_points, 3)."""
+
+    markers: Array
+    by_angles: Array
+    by_lengths: Array
+    by_offsets: Array
+
+
+def load_jax() -> Any:
+    """jax, imported when first needed.
+
+    Raises
+    ------
+    ModuleNotFoundError : it is not installed
+    """
+    try:
+        import jax
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the articulated body needs jax, which is not installed: pip install 'muybridge[body]'", name="jax"
+        ) from error
+    return jax
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Context in which jax computes in double precision in this thread; the user's setting holds outside."""
+    jax = load_jax()
+    if hasattr(jax, "enable_x64"):
+        switch = jax.enable_x64(True)
+    else:  # before jax 0.8
+        from jax.experimental import enable_x64
+
+        switch = enable_x64()
+    with switch:
+        yield
+
+
+def marker_positions(body: Body, angles: Any, lengths: Any, offsets: Any) -> Any:
+    """See `Body.markers`."""
+    jax, plan = load_jax(), body.plan
+    lengths = body.lengths if lengths is None else lengths
+    offsets = np.zeros((plan.n_points, 3)) if offsets is None else offsets
+    for name, values, shape in (("lengths", lengths, (plan.n_lengths,)), ("offsets", offsets, (plan.n_points, 3))):
+        if np.shape(values) != shape:
+            raise ValueError(f"{name} has shape {np.shape(values)}; body '{body.name}' needs {shape}")
+    if np.shape(angles)[-1:] != (plan.n_angles,):
+        raise ValueError(
+            f"angles has shape {np.shape(angles)}; expected (..., {plan.n_angles}) with body '{body.name}'s angles last"
+        )
+    if any(isinstance(values, jax.Array) for values in (angles, lengths, offsets)):
+        angles, local = jax.numpy.asarray(angles), _local(plan, jax.numpy.asarray(lengths), offsets)
+        frames = jax.vmap(lambda frame: _of_frame(plan.tree, frame, local)[0])(angles.reshape(-1, plan.n_angles))
+        return frames.reshape(*angles.shape[:-1], plan.n_markers, 3)
+    angles = np.asarray(angles, dtype=float)
+    local = _local(plan, np.asarray(lengths, float), np.asarray(offsets, float))
+    (found,) = _in_batches(_compiled(plan.tree, False), angles.reshape(-1, plan.n_angles), local)
+    return found.reshape(*angles.shape[:-1], plan.n_markers, 3)
+
+
+def kinematics(body: Body, angles: Array, lengths: Array, offsets: Array) -> Kinematics:
+    """Markers of the frames angles (n_frames, n_angles) and their derivatives by everything, numpy."""
+    plan = body.plan
+    markers, by_angles, R = _in_batches(_compiled(plan.tree, True), angles, _local(plan, lengths, offsets))
+    carrier = R[:, np.maximum(plan.carrier, 0)]
+    by_offsets = plan.moves[None, :, None, :, None] * carrier.transpose(0, 2, 1, 3)[:, None]
+    along = np.einsum("tkipj,pj->tkip", by_offsets, plan.direction)
+    by_lengths = np.zeros((*along.shape[:3], plan.n_lengths))
+    for point in np.flatnonzero(plan.direction.any(axis=1)):
+        by_lengths[..., plan.length[point]] += along[..., point]
+    return Kinematics(markers, by_angles, by_lengths, by_offsets)
+
+
+def _local(plan: Plan, lengths: Any, offsets: Any) -> Any:
+    """(n_points, 3) places of markers and joints in the frames that carry them."""
+    fixed = plan.fixed + offsets
+    return fixed + plan.direction * lengths[plan.length][:, None] if plan.n_lengths else fixed
+
+
+def _in_batches(function: Any, frames: Array, local: Array) -> list[Array]:
+    n_frames = len(frames)
+    padded = np.zeros((-(-max(n_frames, 1) // _BATCH) * _BATCH, frames.shape[1]))
+    padded[:n_frames] = frames
+    with double_precision():
+        parts = [function(padded[i : i + _BATCH], local) for i in range(0, len(padded), _BATCH)]
+    return [np.concatenate([np.asarray(v) for v in values])[:n_frames] for values in zip(*parts, strict=True)]
+
+
+@cache
+def _compiled(tree: Tree, with_derivatives: bool) -> Any:
+    """Markers of a batch of frames; or these, their derivatives by the angles, and the segments' orientations."""
+    jax = load_jax()
+
+    def one(angles, local):
+        if not with_derivatives:
+            return (_of_frame(tree, angles, local)[0],)
+        markers, R = _of_frame(tree, angles, local)
+        return markers, jax.jacfwd(lambda a: _of_frame(tree, a, local)[0])(angles), R
+
+    shapes = (_BATCH, tree.n_angles), (len(tree.carrier), 3)
+    with double_precision(), _kept_on_disk(jax):
+        arguments = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
+        return jax.jit(jax.vmap(one, in_axes=(0, None))).lower(*arguments).compile()
+
+
+@contextmanager
+def _kept_on_disk(jax: Any) -> Iterator[None]:
+    """Context whose compiled programs are kept for the next process, in jax's own folder if the user has set one."""
+    folder, least = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
+    before = {name: getattr(jax.config, name) for name in (folder, least)}
+    if before[folder] is not None:
+        yield
+        return
+    from jax.experimental.compilation_cache import compilation_cache
+
+    jax.config.update(folder, str(Path.home() / ".cache" / "muybridge" / "jax"))
+    jax.config.update(least, 0.0)
+    compilation_cache.reset_cache()  # it opens its folder once, at the first compilation
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+
+
+def _of_frame(tree: Tree, angles: Any, local: Any) -> tuple[Any, Any]:
+    """Markers (n_markers, 3) and orientations of the segments (n_segments, 3, 3) of one frame.
+
+    A loop that turns the frames one after the other: unrolled, the same takes four times as long to compile.
+    """
+    jax = load_jax()
+    np_, parents = jax.numpy, np.asarray(tree.parents)
+    turned = _rotations(np_, np.asarray(tree.axes), angles[3:])
+    before = np_.asarray(np.asarray(tree.turn_before) + 1)
+
+    def turn(i, frames):
+        # a sum that fuses: calls of a matrix product cost more than these nine numbers
+        return frames.at[i + 1].set((frames[before[i]][:, :, None] * turned[i][None]).sum(axis=1))
+
+    start = np_.zeros((len(tree.axes) + 1, 3, 3), turned.dtype).at[0].set(np_.eye(3))
+    R = jax.lax.fori_loop(0, len(tree.axes), turn, start)[np.asarray(tree.last_turn) + 1]
+    n_markers = len(tree.carrier) - len(parents)
+    steps = (R[np.maximum(parents, 0)] * local[n_markers:, None, :]).sum(axis=-1) * (parents >= 0)[:, None]
+    x = angles[:3] + np.asarray(tree.above) @ steps
+    carrier = np.asarray(tree.carrier[:n_markers])
+    return x[carrier] + (R[carrier] * local[:n_markers, None, :]).sum(axis=-1), R
+
+
+def _rotations(np_: Any, axes: Array, angles: Any) -> Any:
+    """(n, 3, 3) rotations about constant unit axes (n, 3) by angles (n,)."""
+    cross = np.zeros((len(axes), 3, 3))
+    cross[:, [2, 0, 1], [1, 2, 0]], cross[:, [1, 2, 0], [2, 0, 1]] = axes, -axes
+    sin, cos = np_.sin(angles)[:, None, None], np_.cos(angles)[:, None, None]
+    return np.eye(3) + sin * cross + (1 - cos) * (cross @ cross)

@@ -1,0 +1,571 @@
+"""An animal as a tree of rigid segments: where they turn, how far, and which markers they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras.rotations import rotation_matrix
+from ...datasets import Skeleton
+from ...datasets.names import nearest, repeated_names
+from ...numerics.arrays import Array
+
+ROOT_ANGLES = ("x", "y", "z", "yaw", "pitch", "roll")  # of the first segment: its joint in the world, and z, y, x turns
+_AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One degree of freedom of a joint.
+
+    Parameters
+    ----------
+    name : str
+        Unique within its segment.
+    axis : tuple of float, shape (3,)
+        In the frame that the turns before it leave; a right-handed turn is positive.
+    low, high : float, radians
+        Soft limits.
+    rest : float, radians
+        Angle of the rest pose, between the limits.
+
+    Raises
+    ------
+    ValueError
+        The axis has no length, or the limits are out of order or do not hold the rest angle.
+
+    Examples
+    --------
+    >>> from muybridge.triangulate import Turn
+    >>> Turn("pitch", (0, 2, 0), -0.5, 0.5).axis
+    (0.0, 1.0, 0.0)
+    """
+
+    name: str
+    axis: tuple[float, float, float]
+    low: float
+    high: float
+    rest: float = 0.0
+
+    def __post_init__(self):
+        axis = _vector(self.axis, f"turn '{self.name}': axis")
+        length = float(np.linalg.norm(axis))
+        if not length > 0:
+            raise ValueError(f"turn '{self.name}' has the axis {self.axis}, which has no direction")
+        object.__setattr__(self, "axis", tuple(float(value) / length for value in axis))
+        if not self.low < self.high:
+            raise ValueError(f"turn '{self.name}' has the limits {self.low:g} to {self.high:g} rad; low must be below")
+        if not self.low <= self.rest <= self.high:
+            raise ValueError(
+                f"turn '{self.name}' rests at {self.rest:g} rad, outside its limits {self.low:g} to {self.high:g} rad"
+            )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A rigid part of the body, which begins at its joint.
+
+    Parameters
+    ----------
+    name : str
+        Unique within a body.
+    parent : str or None
+        The segment it hangs on; None for the root, whose joint's place and orientation are free.
+    at : "end" or tuple of float, shape (3,), units of the body
+        Place of its joint in the parent's frame: the parent's end, or a vector.
+    end : tuple of float, shape (3,), or None, units of the body
+        From its joint to its end in its own frame; None where nothing hangs on an end.
+    length : str or None
+        Name of the bone length |end|: segments with one name share one length. By default the segment's own name.
+    turns : tuple of Turn
+        Degrees of freedom, in the order in which they turn.
+
+    Raises
+    ------
+    ValueError
+        A turn's name is repeated, or a vector is malformed.
+
+    Examples
+    --------
+    >>> from muybridge.triangulate import Segment, Turn
+    >>> Segment("shank", "thigh", "end", (0, 0, -300), turns=(Turn("knee", (0, 1, 0), 0, 2.5),)).length
+    'shank'
+    """
+
+    name: str
+    parent: str | None = None
+    at: str | tuple[float, float, float] = (0.0, 0.0, 0.0)
+    end: tuple[float, float, float] | None = None
+    length: str | None = None
+    turns: tuple[Turn, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.at, str):
+            object.__setattr__(self, "at", _vector(self.at, f"segment '{self.name}': at"))
+        elif self.at != "end":
+            raise ValueError(f"segment '{self.name}' lies at {self.at!r}; expected 'end' or three numbers")
+        if self.end is None:
+            object.__setattr__(self, "length", None)
+        else:
+            object.__setattr__(self, "end", _vector(self.end, f"segment '{self.name}': end"))
+            if not np.linalg.norm(self.end) > 0:
+                raise ValueError(f"segment '{self.name}' ends at its own joint; leave 'end' out")
+            object.__setattr__(self, "length", self.length or self.name)
+        repeated = repeated_names([turn.name for turn in self.turns])
+        if repeated:
+            raise ValueError(f"segment '{self.name}' repeats the turns {repeated}")
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A keypoint fixed to a segment.
+
+    Parameters
+    ----------
+    name : str
+        Unique within a body: the keypoint's name in the data.
+    segment : str
+        The segment that carries it.
+    at : "end" or tuple of float, shape (3,), units of the body
+        In the segment's frame.
+
+    Raises
+    ------
+    ValueError
+        The place is malformed.
+
+    Examples
+    --------
+    >>> from muybridge.triangulate import Marker
+    >>> Marker("nose", "head", (55, 0, -55)).at
+    (55.0, 0.0, -55.0)
+    """
+
+    name: str
+    segment: str
+    at: str | tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def __post_init__(self):
+        if not isinstance(self.at, str):
+            object.__setattr__(self, "at", _vector(self.at, f"marker '{self.name}': at"))
+        elif self.at != "end":
+            raise ValueError(f"marker '{self.name}' lies at {self.at!r}; expected 'end' or three numbers")
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A tree of segments that turn against each other, and the markers they carry.
+
+    In the rest pose x points forwards, y to the left and z upwards.
+
+    Parameters
+    ----------
+    name : str
+        Of the body.
+    segments : tuple of Segment
+        The root and what hangs on it, in any order.
+    attachments : tuple of Marker
+        The markers, in the order of the arrays' keypoint axis.
+    symmetries : tuple of (str, str)
+        Names of left and right markers.
+    bones : tuple of (str, str)
+        Pairs of markers joined by a line; by default each marker and the nearest one before it in the tree.
+    unit : str
+        Of all lengths.
+    size_spread : float
+        Prior standard deviation of an animal's size, as a share of this body's.
+    length_spread : float
+        Prior standard deviation of each bone length, as a share, besides the size.
+    marker_std : float, units of the body
+        Prior standard deviation along each axis of a marker's place on its segment.
+    joint_std : float, units of the body
+        Prior standard deviation along each axis of a joint's place in its parent's frame.
+
+    Attributes
+    ----------
+    marker_names : tuple of str
+        In the order of the keypoint axis.
+    angle_names : tuple of str
+        First the place (x, y, z, world units) and the orientation (yaw, pitch, roll: turns about z, y, x, radians) of
+        the root's joint, then "segment_turn".
+    length_names : tuple of str
+        Bone lengths.
+    lengths : ndarray, shape (n_lengths,), units of the body
+        Bone lengths of this body.
+    limits : ndarray, shape (n_angles, 2), radians
+        Soft limits; infinite for the root.
+    rest_angles : ndarray, shape (n_angles,)
+        The rest pose at the origin.
+    skeleton : Skeleton
+        Markers, bones and symmetries.
+
+    Raises
+    ------
+    ValueError
+        A name is unknown or repeated, the tree has a loop or not exactly one root, or a value is not positive.
+
+    See Also
+    --------
+    read_body : From a TOML file, or a body that ships.
+    body_from_skeleton : Proposed from reconstructed frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from muybridge.triangulate import Body, Marker, Segment, Turn
+    >>> elbow = Turn("elbow", (0, 1, 0), -2.5, 0)
+    >>> arm = Body(
+    ...     "arm",
+    ...     (Segment("upper", end=(0, 0, -300)), Segment("lower", "upper", "end", (0, 0, -250), turns=(elbow,))),
+    ...     (Marker("shoulder", "upper"), Marker("elbow", "upper", "end"), Marker("wrist", "lower", "end")),
+    ... )
+    >>> arm.angle_names[-1], arm.length_names
+    ('lower_elbow', ('upper', 'lower'))
+    """
+
+    name: str
+    segments: tuple[Segment, ...]
+    attachments: tuple[Marker, ...]
+    symmetries: tuple[tuple[str, str], ...] = ()
+    bones: tuple[tuple[str, str], ...] = ()
+    unit: str = "mm"
+    size_spread: float = 0.3
+    length_spread: float = 0.1
+    marker_std: float = 10.0
+    joint_std: float = 10.0
+
+    def __post_init__(self):
+        for field in ("segments", "attachments"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        for field in ("size_spread", "length_spread", "marker_std", "joint_std"):
+            if not (np.isfinite(getattr(self, field)) and getattr(self, field) > 0):
+                raise ValueError(f"body '{self.name}': {field} is {getattr(self, field)!r}; expected a positive number")
+        object.__setattr__(self, "segments", _in_order(self.name, self.segments))
+        self._check_markers()
+        if not self.bones:
+            object.__setattr__(self, "bones", _nearest_bones(self))
+        self.skeleton  # noqa: B018  checks the names of bones and symmetries
+
+    def _check_markers(self) -> None:
+        if not self.attachments:
+            raise ValueError(f"body '{self.name}' has no markers; without one no camera sees it")
+        repeated = repeated_names(self.marker_names)
+        if repeated:
+            raise ValueError(f"body '{self.name}' repeats the markers {repeated}; every marker needs its own name")
+        ends = {segment.name: segment.end for segment in self.segments}
+        for marker in self.attachments:
+            if marker.segment not in ends:
+                raise ValueError(_unknown(f"marker '{marker.name}' lies on the segment", marker.segment, ends))
+            if marker.at == "end" and ends[marker.segment] is None:
+                raise ValueError(f"marker '{marker.name}' lies at the end of '{marker.segment}', which has none")
+        lengths: dict[str, float] = {}
+        for segment in self.segments:
+            if segment.length is not None:
+                own = float(np.linalg.norm(np.asarray(segment.end)))
+                if not np.isclose(lengths.setdefault(segment.length, own), own, rtol=1e-6):
+                    raise ValueError(
+                        f"segment '{segment.name}' gives the length '{segment.length}' as {own:g}, another segment as"
+                        f" {lengths[segment.length]:g}; segments that share a length are of one length"
+                    )
+
+    @property
+    def marker_names(self) -> tuple[str, ...]:
+        """Markers in the order of the keypoint axis."""
+        return tuple(marker.name for marker in self.attachments)
+
+    @property
+    def angle_names(self) -> tuple[str, ...]:
+        """Angles in the order of their axis: the root's place and orientation, then "segment_turn"."""
+        turns = (f"{segment.name}_{turn.name}" for segment in self.segments for turn in segment.turns)
+        return (*ROOT_ANGLES, *turns)
+
+    @property
+    def length_names(self) -> tuple[str, ...]:
+        """Bone lengths in the order of their axis."""
+        return tuple(dict.fromkeys(segment.length for segment in self.segments if segment.length is not None))
+
+    @property
+    def lengths(self) -> Array:
+        """(n_lengths,) bone lengths of this body, in its unit."""
+        own = {segment.length: np.linalg.norm(np.asarray(segment.end)) for segment in self.segments if segment.end}
+        return np.array([own[name] for name in self.length_names], float)
+
+    @property
+    def limits(self) -> Array:
+        """(n_angles, 2) soft limits, radians; infinite for the root."""
+        turns = [(turn.low, turn.high) for segment in self.segments for turn in segment.turns]
+        return np.concatenate([np.tile([-np.inf, np.inf], (6, 1)), np.reshape(turns, (-1, 2))])
+
+    @property
+    def rest_angles(self) -> Array:
+        """(n_angles,) of the rest pose at the origin."""
+        return np.array([0.0] * 6 + [turn.rest for segment in self.segments for turn in segment.turns])
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """Markers, bones and symmetries."""
+        return Skeleton(self.marker_names, self.bones, self.symmetries)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The tree as arrays, for the forward kinematics."""
+        return _plan_of(self)
+
+    def markers(self, angles: Any, lengths: Any = None, offsets: Any = None) -> Any:
+        """Forward kinematics: where the markers are.
+
+        Parameters
+        ----------
+        angles : array, shape (..., n_angles)
+            In the order of `angle_names`: places in units of the lengths, angles in radians.
+        lengths : array, shape (n_lengths,), optional
+            Bone lengths. By default those of this body.
+        offsets : array, shape (n_markers + n_segments, 3), optional
+            Displacement of each marker in its segment's frame, then of each segment's joint in its parent's frame. By
+            default none.
+
+        Returns
+        -------
+        array, shape (..., n_markers, 3)
+            A numpy array in double precision; of jax arrays a jax array in their own precision, so that it can be
+            differentiated, vectorised and compiled.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            jax is not installed.
+        ValueError
+            A shape does not fit the body.
+
+        Notes
+        -----
+        NaN angles give NaN markers in their frame.
+        """
+        from .forward_kinematics import marker_positions
+
+        return marker_positions(self, angles, lengths, offsets)
+
+    def in_unit(self, unit: str) -> Body:
+        """The body in another unit of length.
+
+        Parameters
+        ----------
+        unit : str
+            "mm", "cm" or "m".
+
+        Returns
+        -------
+        Body
+            With all lengths converted.
+
+        Raises
+        ------
+        ValueError
+            A unit is unknown.
+        """
+        known = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+        for name in (self.unit, unit):
+            if name not in known:
+                raise ValueError(f"lengths in {name!r} cannot be converted; known units: {list(known)}")
+        return replace(self.scaled(known[self.unit] / known[unit]), unit=unit)
+
+    def scaled(self, factor: float) -> Body:
+        """The body enlarged.
+
+        Parameters
+        ----------
+        factor : float
+            By which all lengths are multiplied.
+
+        Returns
+        -------
+        Body
+            The same tree.
+        """
+
+        def by(vector):
+            return vector if vector is None or isinstance(vector, str) else tuple(factor * value for value in vector)
+
+        return replace(
+            self,
+            segments=tuple(replace(s, at=by(s.at), end=by(s.end), length=s.length) for s in self.segments),
+            attachments=tuple(replace(m, at=by(m.at)) for m in self.attachments),
+            marker_std=factor * self.marker_std,
+            joint_std=factor * self.joint_std,
+        )
+
+
+class Tree(NamedTuple):
+    """What is compiled: the tree without any length, hashable.
+
+    parents : (n_segments,), -1 for the root
+    axes : (n_turns, 3) of all turns, those of the root first
+    turn_before, last_turn : (n_turns,), (n_segments,) the turn that leads to a turn's frame, and to a segment's; -1
+        for the world
+    above : (n_segments, n_segments) 1 where the second is the first or lies above it
+    carrier : (n_markers + n_segments,) segment in whose frame a marker, or a segment's joint, has its place
+    """
+
+    parents: tuple[int, ...]
+    axes: tuple[tuple[float, float, float], ...]
+    turn_before: tuple[int, ...]
+    last_turn: tuple[int, ...]
+    above: tuple[tuple[float, ...], ...]
+    carrier: tuple[int, ...]
+
+    @property
+    def n_angles(self) -> int:
+        return 3 + len(self.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A body as arrays. The place of a point (a marker, then a joint) in its frame is fixed + direction * length.
+
+    fixed, direction : (n_points, 3); length : (n_points,) which of the body's lengths
+    moves : (n_markers, n_points) 1 where the marker moves with the point
+    """
+
+    tree: Tree
+    fixed: Array
+    direction: Array
+    length: NDArray[np.int64]
+    moves: Array
+    n_lengths: int
+    n_markers: int
+
+    @property
+    def parents(self) -> NDArray[np.int64]:
+        return np.array(self.tree.parents)
+
+    @property
+    def carrier(self) -> NDArray[np.int64]:
+        return np.array(self.tree.carrier)
+
+    @property
+    def n_angles(self) -> int:
+        return self.tree.n_angles
+
+    @property
+    def n_points(self) -> int:
+        return len(self.fixed)
+
+
+def _plan_of(body: Body) -> Plan:
+    tree, n_markers = _tree_of(body), len(body.attachments)
+    carrier, above = np.array(tree.carrier), np.array(tree.above)
+    fixed, direction = np.zeros((len(carrier), 3)), np.zeros((len(carrier), 3))
+    length = np.zeros(len(carrier), np.int64)
+    places = [m.at for m in body.attachments] + [s.at for s in body.segments]
+    for p, (place, segment) in enumerate(zip(places, carrier, strict=True)):
+        if isinstance(place, str):
+            end = np.asarray(body.segments[segment].end)
+            direction[p] = end / np.linalg.norm(end)
+            length[p] = body.length_names.index(str(body.segments[segment].length))
+        elif segment >= 0:
+            fixed[p] = place
+    joints = above[carrier[:n_markers]] * (carrier[n_markers:] >= 0)
+    moves = np.concatenate([np.eye(n_markers), joints], axis=1)
+    return Plan(tree, fixed, direction, length, moves, len(body.length_names), n_markers)
+
+
+def _tree_of(body: Body) -> Tree:
+    index = {segment.name: i for i, segment in enumerate(body.segments)}
+    parents = [-1 if s.parent is None else index[s.parent] for s in body.segments]
+    axes: list[tuple[float, float, float]] = []
+    turn_before, last_turn, above = [], [], np.eye(len(parents))
+    for i, segment in enumerate(body.segments):
+        last = -1 if i == 0 else last_turn[parents[i]]
+        for axis in (*((_AXES[a] for a in "zyx") if i == 0 else ()), *(turn.axis for turn in segment.turns)):
+            turn_before.append(last)
+            last = len(axes)
+            axes.append(axis)
+        last_turn.append(last)
+        if i > 0:
+            above[i] += above[parents[i]]
+    carrier = [index[m.segment] for m in body.attachments] + parents
+    return Tree(tuple(parents), tuple(axes), tuple(turn_before), tuple(last_turn), tuple(map(tuple, above.tolist())),
+                tuple(carrier))  # fmt: skip
+
+
+def _in_order(body: str, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """The segments with parents before children, else in their order.
+
+    Raises
+    ------
+    ValueError : a name is repeated or unknown, there is not exactly one root, or segments hang on each other in a loop
+    """
+    names = [segment.name for segment in segments]
+    repeated = repeated_names(names)
+    if repeated:
+        raise ValueError(f"body '{body}' repeats the segments {repeated}; every segment needs its own name")
+    roots = [segment.name for segment in segments if segment.parent is None]
+    if len(roots) != 1:
+        raise ValueError(f"body '{body}' has the roots {roots}; exactly one segment has no parent")
+    ends = {segment.name: segment.end for segment in segments}
+    for segment in segments:
+        if segment.parent is not None and segment.parent not in ends:
+            raise ValueError(_unknown(f"segment '{segment.name}' hangs on", segment.parent, ends))
+        if segment.at == "end" and (segment.parent is None or ends[segment.parent] is None):
+            raise ValueError(f"segment '{segment.name}' hangs at the end of '{segment.parent}', which has none")
+    ordered, left = [], list(segments)
+    while left:
+        placed = {segment.name for segment in ordered}
+        ready = [segment for segment in left if segment.parent is None or segment.parent in placed]
+        if not ready:
+            raise ValueError(
+                f"body '{body}': the segments {[segment.name for segment in left]} hang on each other in a loop"
+            )
+        ordered += ready
+        left = [segment for segment in left if segment not in ready]
+    return tuple(ordered)
+
+
+def _nearest_bones(body: Body) -> tuple[tuple[str, str], ...]:
+    """From each marker to the nearest one, at rest, of those before it: on its segment nearer to the joint, or on the
+    next segment towards the root that carries any."""
+    plan, at = body.plan, rest_places(body)
+    distance = np.linalg.norm(at[: plan.n_markers] - at[plan.n_markers + plan.carrier[: plan.n_markers]], axis=1)
+    bones = []
+    for k in range(plan.n_markers):
+        segment = plan.carrier[k]
+        before = [
+            j for j in range(plan.n_markers) if plan.carrier[j] == segment and (distance[j], j) < (distance[k], k)
+        ]
+        while not before and plan.parents[segment] >= 0:
+            segment = plan.parents[segment]
+            before = [j for j in range(plan.n_markers) if plan.carrier[j] == segment]
+        if before:
+            nearest_one = min(before, key=lambda j: float(np.linalg.norm(at[j] - at[k])))
+            bones.append((body.marker_names[nearest_one], body.marker_names[k]))
+    return tuple(bones)
+
+
+def rest_places(body: Body) -> Array:
+    """(n_markers + n_segments, 3) markers and joints in the rest pose, with numpy alone."""
+    plan, angles = body.plan, body.rest_angles[3:]
+    local = plan.fixed + plan.direction * (np.append(body.lengths, 0.0)[plan.length])[:, None]
+    turned = []
+    for axis, before, angle in zip(plan.tree.axes, plan.tree.turn_before, angles, strict=True):
+        turned.append((np.eye(3) if before < 0 else turned[before]) @ rotation_matrix(angle * np.array(axis)))
+    R, x = [turned[last] for last in plan.tree.last_turn], np.zeros((len(plan.parents), 3))
+    for s, parent in enumerate(plan.parents[1:], start=1):
+        x[s] = x[parent] + R[parent] @ local[plan.n_markers + s]
+    R, carrier = np.array(R), plan.carrier[: plan.n_markers]
+    return np.concatenate([x[carrier] + np.einsum("kij,kj->ki", R[carrier], local[: plan.n_markers]), x])
+
+
+def _vector(values: Any, what: str) -> tuple[float, float, float]:
+    vector = np.asarray(values, dtype=float)
+    if vector.shape != (3,) or not np.isfinite(vector).all():
+        raise ValueError(f"{what} is {values!r}; expected three numbers")
+    return float(vector[0]), float(vector[1]), float(vector[2])
+
+
+def _unknown(what: str, name: str, known: Sequence[str] | dict) -> str:
+    return f"{what} '{name}', which does not exist{nearest(name, list(known))}; known: {list(known)}"

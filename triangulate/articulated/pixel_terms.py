@@ -1,0 +1,146 @@
+"""Pixels as a likelihood of the markers, to second order on the exact projections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...cameras import CameraRig, rig_arrays
+from ...numerics.arrays import Array
+from .arrow_system import MarkerTerms, Posterior
+from .pixel_noise import PixelNoise, inlier_weights, predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """points_2d (n_cameras, n_frames, n_markers, 2), NaN where missing; log_prior (..., 2) log odds that the confidence
+    adds to an inlier and to the others; log_outlier (n_cameras,); partner (n_markers,) on the other side, or itself."""
+
+    rig: CameraRig
+    points_2d: Array
+    log_prior: Array
+    log_outlier: Array
+    partner: Array
+
+    def at(self, frames: slice) -> Pixels:
+        return Pixels(self.rig, self.points_2d[:, frames], self.log_prior[:, frames], self.log_outlier, self.partner)
+
+    @property
+    def seen(self) -> Array:
+        return np.isfinite(self.points_2d).all(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """Pixels about some markers: residuals (n_cameras, n_frames, n_markers, 2) less the biases, 0 where there is none,
+    their derivatives by the marker with opposite sign (..., 2, 3), and whether there is a residual."""
+
+    residuals: Array
+    slopes: Array
+    seen: Array
+
+
+def look(pixels: Pixels, markers: Array, biases: Array) -> Sight:
+    """Pixels about markers (n_frames, n_markers, 3) with the constant errors biases (n_cameras, n_markers, 2)."""
+    arrays = pixels.rig.arrays
+    residuals = pixels.points_2d - rig_arrays.project(arrays, markers) - biases[:, None]
+    slopes = rig_arrays.project_jacobian(arrays, markers)
+    seen = np.isfinite(residuals).all(axis=-1) & np.isfinite(slopes).all(axis=(-1, -2))
+    return Sight(np.where(seen[..., None], residuals, 0.0), np.where(seen[..., None, None], slopes, 0.0), seen)
+
+
+def residuals_at(pixels: Pixels, markers: Array, biases: Array) -> Array:
+    """As those of `look`, NaN where there is none."""
+    return pixels.points_2d - rig_arrays.project(pixels.rig.arrays, markers) - biases[:, None]
+
+
+def weigh(
+    pixels: Pixels, noise: PixelNoise, sight: Sight, markers: Array, biases: Array, spread: Array, before: Array,
+    reach: int,
+) -> Array:  # fmt: skip
+    """Posterior (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped, given the weights `before`."""
+    given = predictions(noise, np.where(sight.seen, before, 0.0), reach)
+    projected = rig_arrays.project(pixels.rig.arrays, markers)[:, :, pixels.partner]
+    swapped = pixels.points_2d - projected - biases[:, None, pixels.partner]
+    swapped[:, :, pixels.partner == np.arange(len(pixels.partner))] = np.nan
+    residuals = np.where(sight.seen[..., None], sight.residuals, np.nan)
+    return inlier_weights(noise, given, residuals, swapped, spread, pixels.log_prior, pixels.log_outlier)
+
+
+def pixel_spread(sight: Sight, covariances_3d: Array) -> Array:
+    """(n_cameras, n_frames, n_markers) variance, pixels squared, of a coordinate of the projected markers."""
+    return 0.5 * np.einsum("ctkia,tkab,ctkib->ctk", sight.slopes, covariances_3d, sight.slopes, optimize=True)
+
+
+def terms_of(sight: Sight, precision: Array, bias_std: float) -> MarkerTerms:
+    """The likelihood of errors with this precision (n_cameras, n_frames, n_markers, reach + 1) between frames."""
+    weighted = weighted_residuals(sight.residuals, precision)
+    n_frames, width = precision.shape[1], precision.shape[3]
+    n_cameras, _, n_markers, _ = sight.residuals.shape
+    information = np.zeros((n_frames, width, n_markers, 3, 3))
+    by_marker = sight.slopes.transpose(1, 2, 3, 4, 0)  # (n_frames, n_markers, 2, 3, n_cameras)
+    for lag in range(width):
+        n = n_frames - lag
+        p = precision[:, :n, :, lag].transpose(1, 2, 0)[:, :, None, None]
+        left = (by_marker[:n] * p).transpose(0, 1, 3, 2, 4).reshape(n, n_markers, 3, 2 * n_cameras)
+        right = by_marker[lag:].transpose(0, 1, 3, 2, 4).reshape(n, n_markers, 3, 2 * n_cameras)
+        information[:n, lag] = left @ right.swapaxes(-1, -2)
+    gradient = np.einsum("ctkia,ctki->tka", sight.slopes, weighted)
+    rows = precision[..., 0].copy()
+    for lag in range(1, width):
+        rows[:, : n_frames - lag] += precision[:, : n_frames - lag, :, lag]
+        rows[:, lag:] += precision[:, : n_frames - lag, :, lag]
+    felt = np.einsum("ctkia,ctk->tkaci", sight.slopes, rows)
+    cross = np.zeros((n_frames, n_markers, 3, n_cameras, n_markers, 2))
+    own = np.arange(n_markers)
+    cross[:, own, :, :, own] = felt.transpose(1, 0, 2, 3, 4)
+    n_biases = n_cameras * n_markers * 2
+    total = np.repeat(rows.sum(axis=1).ravel(), 2)
+    return MarkerTerms(information, gradient, cross.reshape(n_frames, n_markers, 3, n_biases), total,
+                       weighted.sum(axis=1).ravel())  # fmt: skip
+
+
+def weighted_residuals(residuals: Array, precision: Array) -> Array:
+    """Precision times residuals, (n_cameras, n_frames, n_markers, 2)."""
+    weighted = precision[..., 0, None] * residuals
+    for lag in range(1, precision.shape[-1]):
+        n = residuals.shape[1] - lag
+        between = precision[:, :n, :, lag, None]
+        weighted[:, :n] += between * residuals[:, lag:]
+        weighted[:, lag:] += between * residuals[:, :n]
+    return weighted
+
+
+def error_products(sight: Sight, by_angles: Array, by_shape: Array, posterior: Posterior) -> tuple[Array, Array]:
+    """Expected products of a coordinate's errors with those 0, 1, ... frames later (reach + 1, n_cameras, n_frames,
+    n_markers), and the markers' covariances (n_frames, n_markers, 3, 3) given everything."""
+    n_frames, width = posterior.lagged.shape[:2]
+    n_cameras, _, n_markers, _ = sight.residuals.shape
+    n_shape = by_shape.shape[-1]
+    moved = marker_border(by_angles, by_shape, posterior)
+    bias = posterior.root[n_shape:].reshape(n_cameras, n_markers, 2, -1)
+    products = np.zeros((width, n_cameras, n_frames, n_markers))
+    across = np.einsum("ctkia,tkas->ctkis", sight.slopes, moved, optimize=True) + bias[:, None]
+    for lag in range(width):
+        n = n_frames - lag
+        spread = np.einsum(
+            "tkad,tkbd->tkab", by_angles[:n] @ posterior.lagged[:n, lag][:, None], by_angles[lag:], optimize=True
+        )
+        alone = np.einsum("ctkia,tkab,ctkib->ctk", sight.slopes[:, :n], spread, sight.slopes[:, lag:], optimize=True)
+        shared = np.einsum("ctkis,ctkis->ctk", across[:, :n], across[:, lag:])
+        residual = (sight.residuals[:, :n] * sight.residuals[:, lag:]).sum(axis=-1)
+        products[lag][:, :n] = 0.5 * (residual + alone + shared)
+    return products, marker_covariances(by_angles, by_shape, posterior)
+
+
+def marker_border(by_angles: Array, by_shape: Array, posterior: Posterior) -> Array:
+    """(n_frames, n_markers, 3, n_constants) how the constants' uncertainty moves the markers."""
+    return by_angles @ posterior.border[:, None] + by_shape @ posterior.root[: by_shape.shape[-1]]
+
+
+def marker_covariances(by_angles: Array, by_shape: Array, posterior: Posterior) -> Array:
+    """(n_frames, n_markers, 3, 3)"""
+    moved = marker_border(by_angles, by_shape, posterior)
+    own = (by_angles @ posterior.lagged[:, 0][:, None]) @ by_angles.swapaxes(-1, -2)
+    return own + moved @ moved.swapaxes(-1, -2)

@@ -1,0 +1,137 @@
+"""A body laid into reconstructed points: its size, where it is and how it stands in every frame, without a start."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ...cameras.rotations import orthonormal
+from ...numerics.arrays import Array
+from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from ...numerics.robust_scale import present_median
+from .arrow_system import MarkerTerms, assemble
+from .body_prior import AnglePrior, body_size, shape_precision
+from .kinematic_tree import Body, rest_places
+from .state import State, by_shape
+
+_FREEDOM = 3.0  # of the t distribution of the points about the markers
+_SPREAD = 0.02  # of the body's size: points and markers differ by so much at least
+_ITERATIONS = 30
+_ROUNDS = 10  # of the robust fit of the root
+
+
+def fitted_size(body: Body, points_3d: Array) -> Body:
+    """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the lengths of its bones.
+
+    Raises
+    ------
+    ValueError : no bone has both its ends in any frame
+    """
+    rest, bones = rest_places(body)[: body.plan.n_markers], body.skeleton.bone_indices
+    own = np.linalg.norm(rest[bones[:, 0]] - rest[bones[:, 1]], axis=1)
+    found = present_median(np.linalg.norm(points_3d[:, bones[:, 0]] - points_3d[:, bones[:, 1]], axis=-1), axis=0)
+    known = np.isfinite(found) & (own > 0)
+    if not known.any():
+        raise ValueError(
+            f"no bone of body '{body.name}' is seen with both its ends: fewer than two of its markers are located"
+        )
+    return body.scaled(float(np.median((found / np.maximum(own, 1e-12))[known])))
+
+
+def starting_state(body: Body, points_3d: Array, covariances_3d: Array, fps: float) -> State:
+    """Angles of every frame from points (n_frames, n_markers, 3) with covariances, NaN where there is none.
+
+    The rest pose is laid into the trunk's points, then all angles and lengths are fitted, robustly and with a smooth
+    course in time.
+    """
+    angles = np.tile(body.rest_angles, (len(points_3d), 1))
+    angles[:, :6] = root_angles(body, points_3d)
+    middle = angles[:, :3].mean(axis=0)
+    prior = AnglePrior.of(body, fps, 2, middle)
+    state = State(angles, body.lengths, np.zeros((body.plan.n_points, 3)), np.zeros((0, 0, 2)))
+    seen = np.isfinite(points_3d).all(axis=-1)
+    floor = (_SPREAD * body_size(body)) ** 2 * np.eye(3)
+    covariances = np.where(seen[..., None, None], covariances_3d, 0.0) + floor
+    precision = np.where(seen[..., None, None], np.linalg.inv(covariances), 0.0)
+    points = np.where(seen[..., None], points_3d, 0.0)
+    linearised = partial(_linearised, body, prior, shape_precision(body), points, precision)
+    return minimise_with_damping(state, linearised, max_iterations=_ITERATIONS, tolerance=1e-3).state
+
+
+def root_angles(body: Body, points_3d: Array) -> Array:
+    """(n_frames, 6) place and orientation of the root such that the rest pose lies in the points: a robust rigid fit
+    (Kabsch 1976), to which markers count the less, the more turns lie between them and the root."""
+    plan = body.plan
+    rest = rest_places(body)[: plan.n_markers]
+    n_turns = np.array([_turns_above(body, k) for k in range(plan.n_markers)])
+    base = np.isfinite(points_3d).all(axis=-1) / (1.0 + n_turns) ** 2
+    points, weights = np.where(base[..., None] > 0, points_3d, 0.0), base.copy()
+    scale = 0.1 * body_size(body)
+    for _ in range(_ROUNDS):
+        total = np.maximum(weights.sum(axis=1), 1e-12)[:, None]
+        centre, own = (weights[..., None] * points).sum(axis=1) / total, weights @ rest / total
+        about, about_rest = points - centre[:, None], rest - own[:, None]
+        R = orthonormal(np.einsum("tk,tki,tkj->tij", weights, about, about_rest))
+        off = np.linalg.norm(about - np.einsum("tij,tkj->tki", R, about_rest), axis=-1)
+        weights = base / (1 + (off / scale) ** 2)
+    place = centre - np.einsum("tij,tj->ti", R, own)
+    turns = np.stack([
+        np.arctan2(R[:, 1, 0], R[:, 0, 0]), -np.arcsin(np.clip(R[:, 2, 0], -1, 1)), np.arctan2(R[:, 2, 1], R[:, 2, 2])
+    ], axis=1)  # fmt: skip
+    found = np.concatenate([place, turns], axis=1)
+    return _bridged(found, (base > 0).sum(axis=1) >= 3)
+
+
+def _bridged(angles: Array, known: Array) -> Array:
+    """Unwrapped, and straight lines across frames with too few points."""
+    if not known.any():
+        raise ValueError("no frame has three located markers of the body; the animal cannot be placed")
+    times = np.arange(len(angles))
+    bridged = angles.copy()
+    for i in range(angles.shape[1]):
+        own = angles[known, i] if i < 3 else np.unwrap(angles[known, i])
+        bridged[:, i] = np.interp(times, times[known], own)
+    return bridged
+
+
+def _turns_above(body: Body, marker: int) -> int:
+    tree, n = body.plan.tree, 0
+    turn = tree.last_turn[tree.carrier[marker]]
+    while turn > 2:
+        turn, n = tree.turn_before[turn], n + 1
+    return n
+
+
+def _linearised(
+    body: Body, prior: AnglePrior, precision_of_shape: Array, points: Array, precision: Array, state: State
+) -> Linearised[State]:
+    """The points as observations of the markers, with the weights of a t distribution."""
+    found = state.kinematics(body)
+    residuals = points - found.markers
+    squares = np.einsum("tki,tkij,tkj->tk", residuals, precision, residuals)
+    weighted = precision * ((_FREEDOM + 3) / (_FREEDOM + squares))[..., None, None]
+    n_frames, n_markers, _ = points.shape
+    information = np.zeros((n_frames, prior.order + 1, n_markers, 3, 3))
+    information[:, 0] = weighted
+    gradient = np.einsum("tkij,tkj->tki", weighted, residuals)
+    nothing = np.zeros(0)
+    terms = MarkerTerms(information, gradient, np.zeros((n_frames, n_markers, 3, 0)), nothing, nothing)
+    system = assemble(found.by_angles, by_shape(found), terms)
+    prior.add_to(system.blocks, system.angle_gradient, state.angles)
+    n_shape, off = len(precision_of_shape), state.shape - np.concatenate([body.lengths, np.zeros(state.offsets.size)])
+    system.corner[:n_shape, :n_shape] += precision_of_shape
+    system.constant_gradient[:n_shape] -= precision_of_shape @ off
+
+    def cost(there: State) -> float:
+        apart = points - there.markers(body)
+        own = there.shape - np.concatenate([body.lengths, np.zeros(there.offsets.size)])
+        squares = np.einsum("tki,tkij,tkj->tk", apart, precision, apart)
+        likelihood = 0.5 * (_FREEDOM + 3) * float(np.log1p(squares / _FREEDOM).sum())
+        return likelihood + prior.cost(there.angles) + 0.5 * float(own @ precision_of_shape @ own)
+
+    def step(damping: float) -> tuple[State, float]:
+        there = state.moved(*system.step(damping))
+        return there, cost(there)
+
+    return Linearised(cost(state), step)

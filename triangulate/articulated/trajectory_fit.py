@@ -1,0 +1,151 @@
+"""Joint angles of all frames at once: Gauss-Newton on the pixels, with noise and priors learned on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from .arrow_system import Posterior, assemble
+from .body_prior import AnglePrior, shape_precision
+from .kinematic_tree import Body
+from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
+from .pixel_terms import (
+    Pixels,
+    Sight,
+    error_products,
+    look,
+    marker_covariances,
+    pixel_spread,
+    residuals_at,
+    terms_of,
+    weigh,
+    weighted_residuals,
+)
+from .state import State, by_shape
+
+_ROUNDS = 6  # of solving and learning
+_STEPS = 6  # of Gauss-Newton in a round
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Everything but the unknowns: the body (whose lengths are the prior's), the angles' prior and the noise."""
+
+    body: Body
+    prior: AnglePrior
+    noise: PixelNoise
+    shape: Array
+
+    @property
+    def reach(self) -> int:
+        return self.prior.order
+
+    def shape_cost(self, state: State) -> float:
+        off = self.off_shape(state)
+        biases = (state.biases**2).sum() / self.noise.bias_std**2
+        return 0.5 * float(off @ self.shape @ off + biases)
+
+    def off_shape(self, state: State) -> Array:
+        return state.shape - np.concatenate([self.body.lengths, np.zeros(state.offsets.size)])
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """weights (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped; covariances_3d of the markers;
+    information (n_angles, n_angles) of the pixels on a shift of the angles of all frames."""
+
+    state: State
+    model: Model
+    weights: Array
+    posterior: Posterior
+    markers: Array
+    covariances_3d: Array
+    information: Array
+    converged: bool
+
+
+def fit_trajectory(pixels: Pixels, model: Model, state: State, covariances_3d: Array, rounds: int = _ROUNDS) -> Fit:
+    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3)."""
+    weights = np.where(pixels.seen, 0.9, 0.0)
+    for number in range(rounds):
+        solver = _Solver(pixels, model, covariances_3d, weights)
+        found = minimise_with_damping(state, solver.linearise, max_iterations=_STEPS, tolerance=_TOLERANCE)
+        state, weights = found.state, solver.weights
+        kinematics = state.kinematics(model.body)
+        shape = by_shape(kinematics)
+        sight = look(pixels, kinematics.markers, state.biases)
+        posteriors = solver.weigh(sight, kinematics.markers, state)
+        weights = posteriors[..., INLIER]
+        posterior = solver.system(state, kinematics, sight).eliminated().covariance()
+        if number == rounds - 1:
+            break
+        products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
+        n_shape = shape.shape[-1]
+        bias_square = float(np.mean(state.biases.ravel() ** 2 + (posterior.root[n_shape:] ** 2).sum(axis=1)))
+        noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, bias_square)
+        lagged = posterior.lagged.copy()
+        model = replace(model, noise=noise, prior=model.prior.learned(state.angles, lagged))
+    covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior)
+    return Fit(state, model, posteriors, posterior, kinematics.markers, covariances_3d, solver.information,
+               found.converged)  # fmt: skip
+
+
+class _Solver:
+    """The linearisation of one round; keeps the pixels' weights from one step to the next."""
+
+    def __init__(self, pixels: Pixels, model: Model, covariances_3d: Array, weights: Array):
+        self.pixels, self.model, self.covariances_3d, self.weights = pixels, model, covariances_3d, weights
+
+    def weigh(self, sight: Sight, markers: Array, state: State) -> Array:
+        spread = pixel_spread(sight, self.covariances_3d)
+        return weigh(
+            self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.reach
+        )
+
+    def system(self, state: State, kinematics, sight: Sight):
+        model = self.model
+        self.precision = predictions(model.noise, np.where(sight.seen, self.weights, 0.0), model.reach).precision(
+            model.noise.sigma
+        )
+        self.precision *= sight.seen[..., None]
+        terms = terms_of(sight, self.precision, model.noise.bias_std)
+        system = assemble(kinematics.by_angles, by_shape(kinematics), terms)
+        later = system.blocks[:, 1:].sum(axis=(0, 1))
+        self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
+        model.prior.add_to(system.blocks, system.angle_gradient, state.angles)
+        n_shape = len(model.shape)
+        system.corner[:n_shape, :n_shape] += model.shape
+        system.constant_gradient[:n_shape] -= model.shape @ model.off_shape(state)
+        index = np.arange(n_shape, len(system.corner))
+        system.corner[index, index] += model.noise.bias_std**-2.0
+        system.constant_gradient[n_shape:] -= state.biases.ravel() / model.noise.bias_std**2
+        return system
+
+    def linearise(self, state: State) -> Linearised[State]:
+        model, kinematics = self.model, state.kinematics(self.model.body)
+        sight = look(self.pixels, kinematics.markers, state.biases)
+        self.weights = self.weigh(sight, kinematics.markers, state)[..., INLIER]
+        system = self.system(state, kinematics, sight)
+        precision = self.precision
+
+        def cost(there: State, residuals: Array) -> float:
+            residuals = np.where(sight.seen[..., None], np.nan_to_num(residuals), 0.0)
+            likelihood = 0.5 * float((residuals * weighted_residuals(residuals, precision)).sum())
+            return likelihood + model.prior.cost(there.angles) + model.shape_cost(there)
+
+        def step(damping: float) -> tuple[State, float]:
+            there = state.moved(*system.step(damping))
+            return there, cost(there, residuals_at(self.pixels, there.markers(model.body), there.biases))
+
+        return Linearised(cost(state, sight.residuals), step)
+
+
+def first_model(body: Body, fps: float, order: int, state: State, sigma: Array) -> Model:
+    """What a fit begins with; sigma (n_cameras,) pixels."""
+    prior = AnglePrior.of(body, fps, order, state.angles[:, :3].mean(axis=0))
+    noise = PixelNoise(sigma, 0.3 * float(np.mean(sigma)))
+    return Model(body, prior, noise, shape_precision(body))
