@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from ...numerics import block_tridiagonal
 from ...numerics.arrays import Array
-from ...numerics.block_tridiagonal import BlockFactor
+from . import block_tridiagonal
+from .block_tridiagonal import BlockFactor
 
 
 class MarkerTerms(NamedTuple):

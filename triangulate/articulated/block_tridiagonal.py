@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from .arrays import Array
-from .banded import one_blas_thread
+from ...numerics.arrays import Array
+from ...numerics.banded import one_blas_thread
 
 
 class BlockFactor(NamedTuple):
