@@ -8,6 +8,7 @@ from ..cameras.rig_files import read_rig, write_rig
 from .boards.detection import BoardDetections, detect_board
 from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .errors import CalibrationError
+from .intrinsics import calibrate_intrinsics
 from .projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .quality.report import CalibrationReport
 from .simulation import simulate_board_motion, simulate_detections
@@ -29,6 +30,7 @@ __all__ = [
     "MarkerBoard",
     "board_offsets",
     "calibrate",
+    "calibrate_intrinsics",
     "detect_board",
     "image_uncertainty",
     "move_rig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from threadpoolctl import threadpool_limits
 from ..cameras import Camera, CameraRig
 from ..datasets.names import named_options
 from ..numerics.arrays import Array
-from .boards.detection import BoardDetections, detect_boards
+from .boards.board_set import BoardSet, parts_of
+from .boards.detection import BoardDetections
+from .boards.gathering import gather_recordings
 from .boards.image_sources import Source
 from .boards.patterns import Board
+from .boards.recordings import join_recordings, split_recordings, unequal_lengths
 from .errors import CalibrationError
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement
 from .quality.checks import (
@@ -24,12 +27,14 @@ from .quality.checks import (
     check_detections,
     check_motion,
     check_quality,
+    check_recordings,
     shared_frames,
+    sources_seen_least,
 )
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
-from .solver.exposure_times import times_table, try_delays, use_times
+from .solver.exposure_times import clock_and_delays, try_delays, use_times
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
 from .solver.lens_selection import choose_lenses
@@ -48,6 +53,8 @@ from .solver.robust_solution import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Recording = Mapping[str, Source | BoardDetections]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,9 @@ class Calibration:
         Names (camera, parameter) of the estimated parameters.
     parameter_covariance : ndarray, shape (n_parameters, n_parameters)
         Their covariance, which `covariance` labels.
+    recordings : dict of str to range
+        The frames of each recording: frames of several recordings are numbered one recording after another. Empty where
+        there was one.
 
     Examples
     --------
@@ -99,6 +109,7 @@ class Calibration:
     detections: Mapping[str, BoardDetections]
     parameters: tuple[tuple[str, str], ...] = ()
     parameter_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    recordings: Mapping[str, range] = field(default_factory=dict)
 
     @property
     def covariance(self) -> pd.DataFrame:
@@ -122,9 +133,29 @@ class Calibration:
         Returns
         -------
         CharucoBoard, Checkerboard or MarkerBoard
-            As given to `calibrate`.
+            As given to `calibrate`; the first of several boards.
         """
-        return next(iter(self.detections.values())).board
+        return parts_of(next(iter(self.detections.values())).board)[0][0]
+
+    def board_of(self, frame: int) -> Board:
+        """The board that was recorded in one frame.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame.
+
+        Returns
+        -------
+        CharucoBoard, Checkerboard or MarkerBoard
+            As given to `calibrate` for the frame's recording.
+
+        Raises
+        ------
+        CalibrationError
+            The board was not seen in that frame.
+        """
+        return self._part_of(frame)[0]
 
     def board_points(self, frame: int) -> Array:
         """Corners of the board in the world in one frame.
@@ -144,22 +175,30 @@ class Calibration:
         CalibrationError
             The board was not seen in that frame.
         """
-        at = np.flatnonzero(self.frames == frame)
-        if len(at) == 0:
+        part, at = self._part_of(frame)[1], int(np.flatnonzero(self.frames == frame)[0])
+        return self.board_shape[part] @ self.board_R[at].T + self.board_t[at]
+
+    def _part_of(self, frame: int) -> tuple[Board, slice]:
+        """The board seen in a frame, and its place among all boards' corners."""
+        if frame not in self.frames:
             raise CalibrationError(
                 f"no camera saw the board in frame {frame}; frames with the board: {self.frames.tolist()}"
             )
-        return self.board_shape @ self.board_R[at[0]].T + self.board_t[at[0]]
+        parts = parts_of(next(iter(self.detections.values())).board)
+        if len(parts) == 1:
+            return parts[0]
+        seen = np.any([found.seen[frame] for found in self.detections.values() if frame < found.n_frames], axis=0)
+        return next(part for part in parts if seen[part[1]].any())
 
 
 @named_options()
 def calibrate(
-    sources: Mapping[str, Source | BoardDetections],
-    board: Board | None = None,
+    sources: Recording | Sequence[Recording] | Mapping[str, Recording],
+    board: Board | Sequence[Board] | Mapping[str, Board] | None = None,
     *,
     intrinsics: Mapping[str, Camera] | CameraRig | None = None,
-    times: Mapping[str, Sequence[float]] | None = None,
-    offsets: Mapping[str, int] | None = None,
+    times: Mapping[str, Any] | Sequence[Mapping[str, Sequence[float]]] | None = None,
+    offsets: Mapping[str, Any] | Sequence[Mapping[str, int]] | None = None,
     distortion_model: LensKind | Mapping[str, LensKind] = "auto",
     shared_intrinsics: Sequence[Sequence[str]] = (),
     estimate_board_deformation: bool = False,
@@ -172,19 +211,24 @@ def calibrate(
 
     Parameters
     ----------
-    sources : dict of str to path, list of images, or BoardDetections
+    sources : dict of str to path, list of images, or BoardDetections; or several of these
         For each camera a video, a folder of images, a list of images, or detections. Frames are matched by position;
-        images of a folder or list are put in natural (number-aware) order first.
-    board : CharucoBoard, Checkerboard or MarkerBoard, optional
-        What was recorded; its lengths set the world's scale. None: the board of the detections, if all sources are
-        detections.
+        the images of a folder, and a list of different files of one folder, are put in natural (number-aware) order
+        first. Several recordings are a list of such dicts, or a dict of them by name: each of some of the cameras, such
+        as pairs filmed one after the other, or a single camera's pictures for its lens. Frames of different recordings
+        are never of one instant; together the recordings must connect all cameras.
+    board : CharucoBoard, Checkerboard or MarkerBoard, or several of these, optional
+        What was recorded; its lengths set the world's scale. A list or dict gives each recording its own. None: the
+        board of the detections, if all sources are detections.
     intrinsics : CameraRig or dict of str to Camera, optional
         Cameras whose lenses are known and stay as they are. None: all are estimated.
     times : dict of str to sequence of float, seconds, optional
         When each frame was exposed, (n_frames,) for each camera, if the cameras are not synchronous; the board's motion
-        between the exposures is then modelled, and each camera's constant delay estimated.
+        between the exposures is then modelled, and each camera's constant delay estimated. Of several recordings a list
+        or dict of these.
     offsets : dict of str to int, frames, optional
-        Delays of cameras: what the others show in frame i, the camera shows in frame i + offset.
+        Delays of cameras: what the others show in frame i, the camera shows in frame i + offset. A list or dict of
+        these gives each recording its own.
     distortion_model : int, str, or dict of str to these
         Number of coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 in OpenCV's order) or "fisheye", one for all
         or one for each camera. "auto" takes the simplest model that predicts held-out boards as well as the best (12,
@@ -229,21 +273,26 @@ def calibrate(
     ('left', 'right')
     >>> print(f"{calibration.rig['left'].K[0, 0] / 600:.2f}")
     1.00
+
+    Two pairs of cameras, filmed one after the other:
+
+    >>> from muybridge.calibration import simulate_board_motion
+    >>> first, second = simulate_detections(), simulate_detections(motion=simulate_board_motion(seed=5))
+    >>> second = {"left": second["left"], "third": second["right"]}
+    >>> calibrate([first, second], distortion_model=0).rig.names
+    ('left', 'right', 'third')
     """
-    detections = gather_detections(sources, board, frame_step=frame_step, cache=cache, progress=progress)
-    check_detections(detections, sources)
-    board = next(iter(detections.values())).board
-    for what, given in (("times", times), ("offsets", offsets)):
-        unknown = [camera for camera in given or {} if camera not in detections]
-        if unknown:
-            raise CalibrationError(
-                f"{what} name the camera '{unknown[0]}'; the sources' cameras are {list(detections)}"
-            )
-    clock = None if times is None else times_table(times, detections, offsets)
+    recordings = split_recordings(sources)
+    found = gather_recordings(recordings, board, frame_step=frame_step, cache=cache, progress=progress)
+    detections, timeline = join_recordings(found)
+    check_recordings(found, recordings)
+    check_detections(detections, sources_seen_least(recordings, found))
+    clock, delays = clock_and_delays(times, offsets, found)
+    joint_board = next(iter(detections.values())).board
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
         problem, rows, kinds, notes = make_problem(
-            detections, board, intrinsics, distortion_model, shared_intrinsics, offsets
+            detections, joint_board, intrinsics, distortion_model, shared_intrinsics, delays, timeline
         )
         solution = _solve_rig(problem, rows, kinds)
         check_motion(solution)
@@ -254,35 +303,15 @@ def calibrate(
         if warnings and clock is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
-        shape_sigma = _shape_sigma(board) if estimate_board_deformation else None
+        shape_sigma = _shape_sigma(joint_board) if estimate_board_deformation else None
         if shape_sigma is not None:
             solution = solve(solution.problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
         errors = held_out(solution, shape_sigma=shape_sigma)
-        warnings += check_quality(solution)
+        warnings += check_quality(solution) + unequal_lengths(found)
     return _result(solution, errors, detections, unit, warnings, notes)
 
 
-def gather_detections(
-    sources, board: Board | None, *, frame_step: int, cache: bool, progress: bool
-) -> dict[str, BoardDetections]:
-    """Detections of all cameras in the order given; sources that are detections already pass."""
-    if not isinstance(sources, Mapping):
-        raise CalibrationError(f"sources must be {{camera name: source}}, got {type(sources).__name__}")
-    ready = {str(camera): source for camera, source in sources.items() if isinstance(source, BoardDetections)}
-    if board is None and ready:
-        board = next(iter(ready.values())).board
-    for camera, found in ready.items():
-        if found.board != board:
-            raise CalibrationError(f"camera '{camera}': its detections are of a {found.board}, not of the {board}")
-    todo = {str(camera): source for camera, source in sources.items() if not isinstance(source, BoardDetections)}
-    if todo:
-        if board is None:
-            raise CalibrationError("board is None: describe the board that the images show, such as CharucoBoard(...)")
-        ready |= detect_boards(todo, board, frame_step=frame_step, cache=cache, progress=progress)
-    return {str(camera): ready[str(camera)] for camera in sources}
-
-
-def _shape_sigma(board: Board) -> float:
+def _shape_sigma(board: Board | BoardSet) -> float:
     """How far a corner may lie from where it was meant to be printed: 1 % of a square."""
     return 0.01 * board.square_length
 
@@ -304,7 +333,7 @@ def chained_start(problem: Problem, rows: Array, kinds):
     for c in range(problem.n_cameras):
         candidates.append(plane_poses(problem.corners[c], problem.points, problem.camera(c, rows, kinds))[:2])
     reached = chain(pair_fits(candidates, problem.board, MIN_SHARED_VIEWS), problem.n_cameras, 0)
-    check_connected(problem.names, shared_frames(problem.corners), set(reached))
+    check_connected(problem.names, shared_frames(problem.corners), set(reached), problem.timeline)
     return start_frames(problem, rows, kinds, *poses_of(reached, problem.n_cameras), candidates)
 
 
@@ -325,4 +354,5 @@ def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings
         detections=detections,
         parameters=tuple(parameter_names(solution)),
         parameter_covariance=global_covariance(solution),
+        recordings=problem.timeline.ranges,
     )

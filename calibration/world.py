@@ -89,7 +89,8 @@ def world_from_board(calibration: Calibration, frame: int, *, floor: bool = True
     array([0., 0., 1.])
     """
     points = calibration.board_points(frame)
-    nx = 2 if isinstance(calibration.board, MarkerBoard) else calibration.board.corner_grid[0]
+    board = calibration.board_of(frame)
+    nx = 2 if isinstance(board, MarkerBoard) else board.corner_grid[0]
     return world_from_points(calibration, points[0], points[nx - 1], points[-1], floor=floor)
 
 

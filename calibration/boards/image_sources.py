@@ -23,6 +23,9 @@ Image = NDArray[Any]
 def image_files(source: Source, camera: str) -> list[Path] | None:
     """The image files of a folder or list of paths, in natural order of their names; None for a video or arrays.
 
+    A list of files of several folders, or one that holds a file twice (a black image where the camera did not film),
+    stays in its order: sorted by name it would lose which pictures are of one instant.
+
     Raises
     ------
     CalibrationError : the source does not exist, or a folder holds neither images nor one video
@@ -43,6 +46,8 @@ def image_files(source: Source, camera: str) -> list[Path] | None:
         missing = [file for file in files if not file.is_file()]
         if missing:
             raise CalibrationError(f"camera '{camera}': there is no image {missing[0]}; check the path")
+        if len(set(files)) < len(files) or len({file.parent for file in files}) > 1:
+            return files
         return sorted(files, key=lambda file: natural_key(file.name))
     if not len(source):
         raise CalibrationError(f"camera '{camera}': the list of images is empty")

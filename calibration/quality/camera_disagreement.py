@@ -10,10 +10,10 @@ import numpy as np
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array
 from ...numerics.change_point import best_split
-from ..boards.detection import BoardDetections
+from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
 from ..errors import CalibrationError
-from ..solver.frame_offsets import board_offsets
+from ..solver.frame_offsets import offsets_of_poses
 from ..solver.initial_lenses import LensKind
 from ..solver.initial_poses import (
     MIN_PAIR_VIEWS,
@@ -21,6 +21,7 @@ from ..solver.initial_poses import (
     board_outline,
     chain,
     pair_fits,
+    plane_poses,
     pose_disagreement,
     poses_of,
     relative_pose,
@@ -32,6 +33,9 @@ _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by 
 _OWN_NOISE = 0.15  # pixels added to a camera's error alone: below it a ratio of errors says nothing
 _CLEARLY = 0.5  # of the error, and of the disagreement, that two poses of a camera leave at most: they halve it
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)  # shares of the recording tried; the jump itself is located afterwards
+_LEAST_VIEWS = 6  # shared by a pair, so that a random pairing of them is not the true one by chance
+_FAR = 0.02  # of the depth: disagreements of less are no other instant, but noise or a short delay
+_BY_CHANCE = 0.5  # of the disagreement of frames paired at random, that frames of one instant stay below
 _MIN_VIEWS = 10  # of the board shared by a pair, so that both of its parts determine a relative pose
 
 
@@ -55,7 +59,7 @@ class CameraMove:
     distance: float
 
 
-def find_camera_move(poses: Poses, board: Board) -> CameraMove | None:
+def find_camera_move(poses: Poses, board: Board | BoardSet) -> CameraMove | None:
     """The camera whose pose relative to the others differs before and after some frame, from board poses alone."""
     outline, n = board_outline(board), len(poses)
     tried = ((a, b, _broken_pair(poses[a], poses[b], outline)) for a, b in combinations(range(n), 2))
@@ -146,19 +150,49 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
     _refuse_delays(solution.problem, lenses, solution.kinds)
     move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
+        when = solution.problem.timeline.describe(move.frame)
         raise CalibrationError(
-            f"camera '{names[move.camera]}' moved during the recording, near frame {move.frame} (by about"
+            f"camera '{names[move.camera]}' moved during the recording, near {when} (by about"
             f" {move.degrees:.1f} degrees and {move.distance:.3g} world units); calibrate the parts before and after"
             " separately, or record again with the camera fixed"
+        )
+    _refuse_other_instants(solution.problem, camera_poses(solution, lenses))
+
+
+def _refuse_other_instants(problem: Problem, poses: Poses) -> None:
+    """Refuse recordings in which frames of one number agree no better than frames paired at random."""
+    outline, unrelated = board_outline(problem.board), []
+    for number, part in enumerate(problem.timeline.parts):
+        for a, b in combinations(range(problem.n_cameras), 2):
+            ours = [tuple(array[part] for array in poses[c]) for c in (a, b)]
+            both = np.flatnonzero(np.isfinite(ours[0][1][:, 0, 0]) & np.isfinite(ours[1][1][:, 0, 0]))
+            if len(both) < _LEAST_VIEWS:
+                continue
+            one, two = ((R[both], t[both]) for R, t in ours)
+            shuffled = tuple(np.roll(array, len(both) // 2, axis=0) for array in two)
+            error, chance = (relative_pose(one, other, outline) for other in (two, shuffled))
+            if error is not None and chance is not None and error.error > max(_FAR, _BY_CHANCE * chance.error):
+                unrelated.append((error.error, number, a, b, len(both)))
+    if unrelated:
+        _, number, a, b, n_shared = max(unrelated)
+        names = problem.timeline.names
+        raise CalibrationError(
+            f"{f'recording {names[number]!r}: ' if names else ''}the pictures of cameras '{problem.names[a]}' and"
+            f" '{problem.names[b]}' with the same number are plainly not of one instant: no placement of the two"
+            f" explains the {n_shared} frames in which both see the board, they agree no better than frames paired at"
+            " random. Pair the pictures of one instant by their position, or, if they were taken for the lenses alone,"
+            " use calibrate_intrinsics (or give each camera's pictures as a recording of its own)"
         )
 
 
 def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
     """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
-    parts = zip(problem.names, problem.sizes, problem.corners, strict=True)
-    detections = {name: BoardDetections(problem.board, size, corners) for name, size, corners in parts}
-    own = {name: problem.camera(c, lenses, kinds) for c, name in enumerate(problem.names)}
-    found = board_offsets(detections, intrinsics=own)
+    poses = [
+        plane_poses(problem.corners[c], problem.points, problem.camera(c, lenses, kinds))[:2]
+        for c in range(problem.n_cameras)
+    ]
+    recording_of = problem.timeline.recording_of
+    found = offsets_of_poses(problem.names, poses, board_outline(problem.board), recording_of)
     delays = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}
     if delays:
         raise CalibrationError(

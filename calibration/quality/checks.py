@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
+from ..boards.recordings import Timeline
 from ..boards.wrong_board import board_hint
 from ..errors import CalibrationError
 from ..solver.covariance import focal_deviation
@@ -38,6 +39,35 @@ def check_detections(detections: Mapping[str, BoardDetections], sources: Mapping
                 hint = board_hint(source, found.board, camera)
             raise CalibrationError(_too_few(camera, found, hint))
     _check_identical(detections)
+
+
+def check_recordings(found: Mapping[str, Mapping[str, BoardDetections]], sources: Mapping[str, Mapping]) -> None:
+    """Each of several recordings shows its board, and none was given for two cameras. Raises CalibrationError."""
+    if len(found) < 2:
+        return
+    for name, recording in found.items():
+        if not any(len(part.frames) for part in recording.values()):
+            camera, part = next(iter(recording.items()))
+            source = sources[name][camera]
+            hint = "" if isinstance(source, BoardDetections) else board_hint(source, part.board, camera)
+            raise CalibrationError(f"recording '{name}': {_too_few(camera, part, hint)}")
+        try:
+            _check_identical(recording)
+        except CalibrationError as error:
+            raise CalibrationError(f"recording '{name}': {error}") from error
+
+
+def sources_seen_least(recordings: Mapping[str, Mapping], found) -> dict:
+    """{camera: source} of the recording in which the camera saw the board least."""
+    cameras = dict.fromkeys(camera for recording in found.values() for camera in recording)
+    return {
+        camera: min(
+            (len(part[camera].frames), number, recordings[name])
+            for number, (name, part) in enumerate(found.items())
+            if camera in part
+        )[2][camera]
+        for camera in cameras
+    }
 
 
 def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
@@ -80,17 +110,23 @@ def shared_frames(corners: Array) -> NDArray[np.int64]:
     return np.dot(seen, seen.T)
 
 
-def check_connected(names: tuple[str, ...], shared: NDArray[np.int64], reached: set[int]) -> None:
-    """Refuse a rig that falls into groups which never share the board."""
+def check_connected(
+    names: tuple[str, ...], shared: NDArray[np.int64], reached: set[int], timeline: Timeline | None = None
+) -> None:
+    """Refuse a rig that falls into groups which never share the board, in any of its recordings."""
     missing = [i for i in range(len(names)) if i not in reached]
     if not missing:
         return
     groups = _groups(shared >= MIN_SHARED_VIEWS)
-    counts = "; ".join(f"{names[a]}-{names[b]} {shared[a, b]}" for a, b in combinations(range(len(names)), 2))
+    several = timeline is not None and len(timeline.names) > 1
+    pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if shared[a, b] or not several]
+    counts = "; ".join(f"{names[a]}-{names[b]} {shared[a, b]}" for a, b in pairs) or "none"
     parts = " | ".join(", ".join(names[i] for i in group) for group in groups)
+    where = f", in none of the {len(timeline.names)} recordings" if several and timeline is not None else ""
     raise CalibrationError(
-        f"the cameras fall into {len(groups)} groups that never see the board together (at least {MIN_SHARED_VIEWS}"
-        f" frames are needed): {parts}. Frames shared by each pair: {counts}. Record the board where both groups see it"
+        f"the cameras fall into {len(groups)} groups that never see the board together{where} (at least"
+        f" {MIN_SHARED_VIEWS} frames are needed): {parts}. Frames shared by each pair: {counts}. Record the board where"
+        " both groups see it"
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
+from ..boards.board_set import parts_of
 from ..solver.robust_solution import HeldOut, Solution
 from .checks import shared_frames
 from .report import CalibrationReport
@@ -100,6 +101,18 @@ def _coverage(solution: Solution, c: int) -> float:
     return 100 * len(np.unique(cells, axis=0)) / _GRID**2
 
 
+def _frame_name(solution: Solution, frame: int) -> str:
+    """The frame's number, with its recording where there are several."""
+    timeline = solution.problem.timeline
+    return timeline.describe(frame) if timeline.names else str(frame)
+
+
+def _stated_lengths(solution: Solution) -> str:
+    """The lengths that were measured on the boards."""
+    lengths = dict.fromkeys(f"{board.square_length:g}" for board, _ in parts_of(solution.problem.board))
+    return ", ".join(lengths)
+
+
 def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
     """The report's named single values."""
     worst, rms = _worst_frame(solution.distances, solution.frame_of)
@@ -107,8 +120,8 @@ def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
     return {
         "lens model": ", ".join(sorted(kinds)) + (" coefficients" if kinds != {"fisheye"} else ""),
         "noise of a corner (px)": solution.sigma,
-        "worst frame": f"{worst} ({rms:.2g} px RMS)",
-        "scale": f"from the board's stated length {solution.problem.board.square_length:g}",
+        "worst frame": f"{_frame_name(solution, worst)} ({rms:.2g} px RMS)",
+        "scale": f"from the board's stated length {_stated_lengths(solution)}",
         **_lengths(errors.length_errors),
         "converged": "yes" if solution.fit.converged else "no",
     }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
+from ..boards.recordings import for_each_recording
 from ..errors import CalibrationError
 from .frame_offsets import write_shifted
 from .robust_solution import Problem, Solution, held_out, resolved, solve
@@ -51,7 +52,32 @@ def times_table(
     return table
 
 
-def board_motion(frames: NDArray[np.int64], R: Array, t: Array, times: Array) -> tuple[Array, Array]:
+def clock_and_delays(
+    times, offsets, found: Mapping[str, Mapping[str, BoardDetections]]
+) -> tuple[Array | None, list[Mapping[str, int] | None]]:
+    """(n_cameras, n_frames) seconds of the exposures, None where they are not known, and each recording's delays."""
+    cameras = list(dict.fromkeys(camera for recording in found.values() for camera in recording))
+    times = for_each_recording(times, found, "times", Mapping)
+    offsets = for_each_recording(offsets, found, "offsets", Mapping)
+    for what, given in (("times", times), ("offsets", offsets)):
+        unknown = [camera for part in given.values() for camera in part or {} if camera not in cameras]
+        if unknown:
+            raise CalibrationError(f"{what} name the camera '{unknown[0]}'; the sources' cameras are {cameras}")
+    delays = list(offsets.values())
+    if not any(part is not None for part in times.values()):
+        return None, delays
+    tables = []
+    for name, recording in found.items():
+        table = times_table(times[name] or {}, recording, offsets[name])
+        whole = np.full((len(cameras), table.shape[1]), np.nan)
+        whole[[cameras.index(camera) for camera in recording]] = table
+        tables.append(whole)
+    return np.concatenate(tables, axis=1), delays
+
+
+def board_motion(
+    frames: NDArray[np.int64], R: Array, t: Array, times: Array, recording_of: NDArray[np.int64] | None = None
+) -> tuple[Array, Array]:
     """How the board moved around each frame's mean time, and when each camera exposed.
 
     The motion, seen from the board itself, is a parabola through the frame and its neighbours in time (a line where
@@ -61,6 +87,7 @@ def board_motion(frames: NDArray[np.int64], R: Array, t: Array, times: Array) ->
     ----------
     frames, R, t : (n_poses,), (n_poses, 3, 3), (n_poses, 3) board to world
     times : (n_cameras, n_frames), seconds, NaN where a camera has no frame
+    recording_of : (n_frames,) recording of each frame, whose frames alone are neighbours; None: one recording
 
     Returns
     -------
@@ -73,9 +100,12 @@ def board_motion(frames: NDArray[np.int64], R: Array, t: Array, times: Array) ->
     clock = np.nanmean(times[:, frames], axis=0)
     before, after = _relative(R, t, -1), _relative(R, t, 1)
     gap_before, gap_after = np.full(len(frames), np.nan), np.full(len(frames), np.nan)
-    gap_before[1:], gap_after[:-1] = -np.diff(clock), np.diff(clock)
+    gaps = np.diff(clock)
+    if recording_of is not None:
+        gaps[np.diff(recording_of[frames]) != 0] = np.nan
+    gap_before[1:], gap_after[:-1] = -gaps, gaps
     first, second = _parabola(before, after, gap_before[:, None], gap_after[:, None])
-    motion[frames] = np.stack([first, second], axis=1)
+    motion[frames] = np.nan_to_num(np.stack([first, second], axis=1))  # a frame without neighbours stands still
     delay[:, frames] = np.nan_to_num(times[:, frames] - clock)
     return motion, delay
 
@@ -109,7 +139,8 @@ def solve_with_times(
     `delays`: estimate the seconds by which each camera is delayed relative to the first one (negative: ahead).
     """
     for _ in range(_ROUNDS):
-        motion, delay = board_motion(solution.frames, solution.state.frame_R, solution.state.frame_t, times)
+        state, recording_of = solution.state, solution.problem.timeline.recording_of
+        motion, delay = board_motion(solution.frames, state.frame_R, state.frame_t, times, recording_of)
         problem: Problem = replace(solution.problem, motion=motion, delay=delay, free_delay=delays)
         solution = solve(problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
     return solution

@@ -126,11 +126,19 @@ def board_offsets(
     names = tuple(detections)
     if len(names) < 2:
         raise ValueError(f"offsets need at least two cameras, got {list(names)}")
-    board = next(iter(detections.values())).board
     poses = [_poses(name, detections[name], intrinsics) for name in names]
-    outline = board_outline(board)
+    outline = board_outline(next(iter(detections.values())).board)
+    recording_of = np.zeros(max(len(t) for _, t in poses), np.int64)
+    return offsets_of_poses(names, poses, outline, recording_of, max_offset)
+
+
+def offsets_of_poses(
+    names: tuple[str, ...], poses: list[tuple[Array, Array]], outline: Array, recording_of: NDArray[np.int64],
+    max_offset: int = 5,
+) -> BoardOffsets:  # fmt: skip
+    """`board_offsets` from the cameras' own board poses; only frames of one recording (n_frames,) are matched."""
     pairs = np.array(list(combinations(range(len(names)), 2)))
-    costs = np.array([_pair_costs(poses[a], poses[b], outline, max_offset) for a, b in pairs])
+    costs = np.array([_pair_costs(poses[a], poses[b], outline, recording_of, max_offset) for a, b in pairs])
     offsets = best_offsets(costs, pairs, len(names))
     gain = np.array([_gain(costs, pairs, offsets, camera) for camera in range(len(names))])
     return BoardOffsets(names, offsets, _subframe(costs, pairs, offsets, max_offset), gain, costs, pairs)
@@ -148,7 +156,9 @@ def _poses(name: str, found: BoardDetections, intrinsics) -> tuple[Array, Array]
     return R, t
 
 
-def _pair_costs(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, max_offset: int) -> Array:
+def _pair_costs(
+    a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, recording_of: NDArray[np.int64], max_offset: int
+) -> Array:
     """(2 max_offset + 1,) disagreement when frame i + k of `a` is matched with frame i of `b`."""
     costs = np.full(2 * max_offset + 1, np.nan)
     for j, k in enumerate(range(-max_offset, max_offset + 1)):
@@ -158,6 +168,7 @@ def _pair_costs(a: tuple[Array, Array], b: tuple[Array, Array], outline: Array, 
         both = (
             np.flatnonzero(np.isfinite(a[1][start + k : stop + k, 0, 0]) & np.isfinite(b[1][start:stop, 0, 0])) + start
         )
+        both = both[recording_of[both] == recording_of[both + k]]
         if len(both) >= MIN_PAIR_VIEWS:
             both = both[np.unique(np.linspace(0, len(both) - 1, _MAX_VIEWS).astype(int))]
             shown = (a[0][both + k], a[1][both + k]), (b[0][both], b[1][both])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...cameras import Camera
 from ...cameras.rotations import mean_rotation
 from ...numerics.arrays import Array
+from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
 
 MIN_PAIR_VIEWS = 4  # of the board shared by two cameras: one proposes a relative pose, the others' median judges it
@@ -190,7 +191,9 @@ def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> d
     return poses
 
 
-def pair_fits(poses: list[tuple[Array, Array]], board: Board, least: int = 3) -> dict[tuple[int, int], PairFit]:
+def pair_fits(
+    poses: list[tuple[Array, Array]], board: Board | BoardSet, least: int = 3
+) -> dict[tuple[int, int], PairFit]:
     """The relative poses of all pairs of cameras that share at least `least` frames."""
     outline = board_outline(board)
     fits = {(a, b): relative_pose(poses[a], poses[b], outline) for a, b in combinations(range(len(poses)), 2)}
@@ -229,7 +232,7 @@ def frame_poses(R: Array, t: Array, candidates: list[tuple[Array, Array]], outli
     return best_R, best_t
 
 
-def board_outline(board: Board) -> Array:
+def board_outline(board: Board | BoardSet) -> Array:
     """(4, 3) the outermost corners of the board."""
     low, high = board.points.min(axis=0), board.points.max(axis=0)
     return np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import Camera, CameraRig
 from ...numerics.arrays import Array
+from ..boards.board_set import BoardSet, parts_of
 from ..boards.detection import BoardDetections
-from ..boards.patterns import Board, Checkerboard, MarkerBoard
+from ..boards.patterns import Board, Checkerboard
+from ..boards.recordings import Timeline, corners_of, one_recording
 from ..errors import CalibrationError
-from .checkerboard_orientation import settle_checkerboards
+from .checkerboard_orientation import settle_checkerboards, unflipped_order
 from .frame_offsets import write_shifted
 from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, start_lens
 from .initial_poses import spread_frames
 from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored
 from .robust_solution import Problem
 
+Offsets = Sequence[Mapping[str, int] | None]  # {camera: frames of delay} for each recording
 
-def stacked_corners(detections: Mapping[str, BoardDetections], offsets: Mapping[str, int] | None = None) -> Array:
+
+def stacked_corners(
+    detections: Mapping[str, BoardDetections], offsets: Offsets = (), timeline: Timeline | None = None
+) -> Array:
     """(n_cameras, n_frames, n_corners, 2): all cameras' corners, NaN where unseen and beyond a recording's end.
 
-    Views of fewer than 6 corners (4 of single markers) are left out: a plane's pose is poorly known from them.
-    `offsets`: frames by which a camera is delayed, which are dropped at its start (added where negative).
+    `offsets`: {camera: frames by which it is delayed} for each recording; these frames are dropped at its start (added
+    where negative).
     """
-    first = next(iter(detections.values()))
-    n_frames = max(found.n_frames for found in detections.values())
-    n_corners = len(first.board.points)
-    least = 4 if isinstance(first.board, MarkerBoard) else min(6, n_corners)
-    corners = np.full((len(detections), n_frames, n_corners, 2), np.nan)
+    timeline = timeline or one_recording(max(found.n_frames for found in detections.values()))
+    n_corners = len(next(iter(detections.values())).board.points)
+    corners = np.full((len(detections), int(timeline.starts[-1]), n_corners, 2), np.nan)
     for c, (name, found) in enumerate(detections.items()):
-        use = found.seen & (found.seen.sum(axis=1, keepdims=True) >= least)
-        write_shifted(np.where(use[..., None], found.corners, np.nan), (offsets or {}).get(name, 0), corners[c])
+        _write(corners_of(found), name, offsets, timeline, corners[c])
     return corners
 
 
-def make_problem(detections, board: Board, intrinsics, distortion_model, shared_intrinsics, offsets=None):
+def _write(values: NDArray, name: str, offsets: Offsets, timeline: Timeline, out: NDArray) -> None:
+    """Write a camera's values (n_frames, ...) into `out`, shifted by its delay within each recording."""
+    for number, part in enumerate(timeline.parts):
+        delay = (offsets[number] or {}).get(name, 0) if number < len(offsets) else 0
+        write_shifted(values[part], delay, out[part])
+
+
+def make_problem(
+    detections,
+    board: Board | BoardSet,
+    intrinsics,
+    distortion_model,
+    shared_intrinsics,
+    offsets: Offsets = (),
+    timeline: Timeline | None = None,
+):
     """The problem, its lenses' start rows (n_lenses, 18) and kinds, and what was decided about mirrored views.
 
-    Arguments as those of `calibrate`. Raises CalibrationError as it does.
+    Arguments as those of `calibrate`; `offsets` for each recording. Raises CalibrationError as it does.
     """
-    names, corners = tuple(detections), stacked_corners(detections, offsets)
+    timeline = timeline or one_recording(max(found.n_frames for found in detections.values()))
+    names, corners = tuple(detections), stacked_corners(detections, offsets, timeline)
     sizes = tuple(found.size for found in detections.values())
     lens_of = _lens_groups(names, sizes, shared_intrinsics)
     kind_of = _asked_kinds(names, distortion_model)
@@ -66,19 +85,40 @@ def make_problem(detections, board: Board, intrinsics, distortion_model, shared_
         lens_camera(lenses[index], size, kinds[index], name)
         for name, size, index in zip(names, sizes, lens_of, strict=True)
     ]
-    if isinstance(board, Checkerboard):
-        corners, flipped, notes = settle_checkerboards(board, cameras, corners)
-    else:
-        mirrored = _mirrored_frames(detections, offsets, corners.shape[1])
-        flipped, notes = decide_flips(board, cameras, corners, mirrored)
-        seen = np.asarray(np.isfinite(corners).any(axis=(2, 3)))
-        corners[mostly_mirrored(seen, mirrored)[:, None] & ~mirrored] = np.nan
+    corners, flipped, notes = _settle(board, cameras, corners, _mirrored_frames(detections, offsets, timeline))
     for c in np.flatnonzero(flipped):
         corners[c] = flip_corners(corners[c], sizes[c][0])
         if names[c] in known and known[names[c]].mirrored:  # its principal point was stated in the flipped picture
             lenses[lens_of[c], 2] = sizes[c][0] - 1 - known[names[c]].K[0, 2]
-    problem = Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped, np.array(auto))
+    problem = Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped, np.array(auto), timeline)
     return problem, lenses, tuple(kinds), notes
+
+
+def _settle(board: Board | BoardSet, cameras: list[Camera], corners: Array, mirrored: NDArray[np.bool_]):
+    """Corners in one order over all cameras, which videos are flipped, and notes; board by board where there are more.
+
+    A video that one board shows to be flipped is so for all of them.
+    """
+    corners, flipped, notes, settled = corners.copy(), np.zeros(len(cameras), bool), (), []
+    for one, part in parts_of(board):
+        seen = np.asarray(np.isfinite(corners[:, :, part]).any(axis=(2, 3)))
+        which = np.ix_(np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0)))
+        own, who = corners[:, :, part][which], [cameras[c] for c in which[0][:, 0]]
+        if isinstance(one, Checkerboard):
+            own, own_flipped, own_notes = settle_checkerboards(one, who, own)
+        else:
+            shown = mirrored[which]
+            own_flipped, own_notes = decide_flips(one, who, own, shown)
+            own[mostly_mirrored(seen[which], shown)[:, None] & ~shown] = np.nan
+        corners[which[0], which[1], part] = own
+        settled.append((one, part, np.isin(np.arange(len(cameras)), which[0][own_flipped, 0])))
+        flipped |= settled[-1][2]
+        notes += tuple(note for note in own_notes if note not in notes)
+    for one, part, own_flipped in settled:
+        if isinstance(one, Checkerboard):  # its flip was seen in views of another board
+            late = flipped & ~own_flipped
+            corners[late, :, part] = corners[late, :, part][:, :, unflipped_order(one)]
+    return corners, flipped, notes
 
 
 def _asked_kinds(names: tuple[str, ...], asked: LensKind | Mapping[str, LensKind]) -> dict[str, LensKind]:
@@ -93,11 +133,11 @@ def _asked_kinds(names: tuple[str, ...], asked: LensKind | Mapping[str, LensKind
     return kinds
 
 
-def _mirrored_frames(detections, offsets, n_frames: int) -> NDArray[np.bool_]:
+def _mirrored_frames(detections, offsets: Offsets, timeline: Timeline) -> NDArray[np.bool_]:
     """(n_cameras, n_frames) whether a frame shows the pattern mirrored, by common frames."""
-    table = np.zeros((len(detections), n_frames), bool)
+    table = np.zeros((len(detections), int(timeline.starts[-1])), bool)
     for c, (name, found) in enumerate(detections.items()):
-        write_shifted(np.asarray(found.mirrored), (offsets or {}).get(name, 0), table[c])
+        _write(np.asarray(found.mirrored), name, offsets, timeline, table[c])
     return table
 
 

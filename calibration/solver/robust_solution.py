@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ...cameras import Camera, CameraRig
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN
+from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
+from ..boards.recordings import Timeline
 from ..lens_prior import LensPrior, make_lens_prior, unfolded
 from .bundle_adjustment import (
     BundleFit,
@@ -38,13 +40,13 @@ class Problem:
 
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
-    auto (n_lenses,) lenses whose model is to be chosen;
+    auto (n_lenses,) lenses whose model is to be chosen; timeline: which frames are of which recording;
     motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after
     the frame's mean time (`exposure_times.board_motion`), None: all cameras expose together;
     free_delay: whether the cameras' delays are estimated.
     """
 
-    board: Board
+    board: Board | BoardSet
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
     corners: Array
@@ -52,6 +54,7 @@ class Problem:
     fixed: NDArray[np.bool_]
     flipped: NDArray[np.bool_]
     auto: NDArray[np.bool_]
+    timeline: Timeline
     motion: Array | None = None
     delay: Array | None = None
     free_delay: bool = False

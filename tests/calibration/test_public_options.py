@@ -25,6 +25,18 @@ CALLS = {
         ((SEEN,), {"shared_intrinsics": [RIG.names], "estimate_board_deformation": True, "distortion_model": 1}),
         ((IMAGES, BOARD), {"frame_step": 1, "cache": False, **QUICK}),
     ],
+    "calibrate_intrinsics": [
+        (
+            (SEEN,),
+            {
+                "board": BOARD,
+                "distortion_model": {"cam_0": 0, "cam_1": 1},
+                "estimate_board_deformation": True,
+                "unit": "cm",
+            },
+        ),
+        ((IMAGES, BOARD), {"frame_step": 1, "cache": False, **QUICK}),
+    ],
     "detect_board": [
         ((IMAGES["cam_0"], BOARD), {"camera": "cam_0", "frame_step": 4, "cache": False, "progress": False})
     ],
