@@ -31,7 +31,7 @@ ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
     "calibration": ("boards", "solver", "quality"),
     "pose2d": ("networks", "inference", "training", "active_learning"),
-    "triangulate": ("points", "rig_refinement", "smoothing", "pose_states", "sampling", "articulated"),
+    "triangulate": ("points", "rig_refinement", "diagnosis", "smoothing", "pose_states", "sampling", "articulated"),
     "kinematics": ("angles", "body", "gait_analysis"),
     "session": ("steps",),
 }

@@ -6,13 +6,13 @@ from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .articulated.body_files import read_body
 from .articulated.body_fit import BodyFit, fit_body
 from .articulated.kinematic_tree import Body, Marker, Segment, Turn
+from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, estimate_noise, estimate_sigma, triangulate_ransac
 from .points.detector_noise import DetectorNoise
-from .points.diagnosis import Diagnosis, diagnose
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
 from .points.swaps import SwapRepair, repair_swaps

@@ -6,10 +6,13 @@ world units; the good ones among them count as right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from ...numerics.robust_scale import present_median
+from .mistakes import Mistake
 
 # {camera: {keypoint: share of outliers, weighted by confidence}}
 Shares = dict[str, dict[str, float]]
@@ -36,15 +39,51 @@ def _is_wrong(row: dict[str, float], agreement: float) -> bool:
     return bool((far or lean) and others <= 1.5 * agreement)
 
 
-def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: Shares, unit: str) -> list[tuple]:
-    """(kind, name, off, off_px, message) of cameras that disagree, have many outliers or see little."""
+def mistake_warnings(mistakes: Sequence[Mistake], cameras: pd.DataFrame, wrong: list[str]) -> list[tuple]:
+    """(kind, name, off, off_px, message) of mistakes that concern all points of cameras.
+
+    Cameras that are known as `wrong` and are off to one side are left to `camera_warnings`.
+    """
     words = []
+    for mistake in mistakes:
+        if mistake.kind == "shifted" and set(mistake.cameras) <= set(wrong):
+            continue
+        off_px = cameras.loc[list(mistake.cameras), "left_out_px"].max()
+        off_px = mistake.before_px if np.isnan(off_px) else off_px
+        off = off_px * float(cameras.loc[list(mistake.cameras), "unit_per_px"].max())
+        words.append(("camera", ", ".join(mistake.cameras), off, off_px, mistake.sentence))
+    return words
+
+
+def rig_warning(message: str, off_px: float, cameras: pd.DataFrame) -> tuple:
+    """(kind, name, off, off_px, message) of a disagreement that is no single camera's."""
+    off = off_px * float(cameras["unit_per_px"].median())
+    return "camera", ", ".join(map(str, cameras.index)), off, off_px, message
+
+
+def camera_warnings(
+    cameras: pd.DataFrame,
+    wrong: list[str],
+    shares: Shares,
+    unit: str,
+    related: Mapping[str, bool],
+    mistakes: Sequence[Mistake],
+) -> list[tuple]:
+    """(kind, name, off, off_px, message) of cameras that disagree, have many outliers or see little.
+
+    related : whether a camera's points are images of the others' points at all
+    """
+    words, cause = [], {name: mistake for mistake in mistakes for name in mistake.cameras}
     for name, row in _rows(cameras).items():
+        if name in cause and not (cause[name].kind == "shifted" and name in wrong):
+            continue
+        if row["n"] < ENOUGH and cause:
+            continue  # a wrong camera may leave the others without a majority
         if row["n"] < ENOUGH:
             message = f"Camera '{name}' shares fewer than {ENOUGH} points with the others; check that its file and its"
             words.append(("camera", name, np.nan, np.nan, f"{message} keypoints' names are those of this recording."))
         elif name in wrong:
-            words.append(_disagreement(name, row, unit))
+            words.append(_disagreement(name, row, unit, related[name], cause.get(name)))
         elif row["sure_outliers"] > _MANY_OUTLIERS:
             most = _most(shares[name])
             remedy = "look at them in its pictures and label more frames of them" if most else "look at its pictures"
@@ -52,15 +91,19 @@ def camera_warnings(cameras: pd.DataFrame, wrong: list[str], shares: Shares, uni
     return words
 
 
-def _disagreement(name: str, row: dict[str, float], unit: str) -> tuple:
-    off = row["left_out_px"] * row["unit_per_px"]
-    moved = np.hypot(row["shift_x_px"], row["shift_y_px"]) > 0.5 * row["left_out_px"]
-    how = (
-        f"mostly to one side ({row['shift_x_px']:+.1f}, {row['shift_y_px']:+.1f}) px, as if it had moved:"
-        " calibrate it again or refine the rig"
-        if moved
-        else "in all directions: wrong frames, swapped labels or a wrong focal length"
-    )
+def _disagreement(name: str, row: dict[str, float], unit: str, related: bool, cause: Mistake | None) -> tuple:
+    off, (x, y) = row["left_out_px"] * row["unit_per_px"], (row["shift_x_px"], row["shift_y_px"])
+    aside = np.hypot(x, y) > 0.5 * row["left_out_px"]
+    where = f"mostly to one side ({x:+.1f}, {y:+.1f}) px" if aside else "in all directions"
+    if not related:
+        how = f"{where}; its points are not those of the others: other frames, another recording or other keypoints"
+    elif aside and cause is not None:
+        cropped = " or its video were cropped" if "crop" in cause.remedy else ""
+        how = f"{where}, as if it had moved{cropped}: {cause.remedy}"
+    elif aside:
+        how = f"{where}, as if it had moved: calibrate it again or refine the rig"
+    else:
+        how = f"{where}: wrong frames, swapped labels or a wrong focal length"
     message = (
         f"Camera '{name}' disagrees with the others by {row['left_out_px']:.1f} px (median; {_length(off, unit)} at the"
         f" animal), while they agree to {row['others_px']:.1f} px without it; {how}."

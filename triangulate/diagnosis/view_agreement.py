@@ -15,9 +15,10 @@ from ...cameras import CameraRig
 from ...datasets.validators import singular_dims
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
-from .consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
-from .diagnosis_warnings import ENOUGH, camera_warnings, keypoint_warnings, wrong_cameras
-from .input_checks import check_observations, from_views, matching_rig
+from ..points.consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
+from ..points.input_checks import check_observations, from_views, matching_rig
+from .cause import find_cause
+from .warning_sentences import ENOUGH, camera_warnings, keypoint_warnings, mistake_warnings, rig_warning, wrong_cameras
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 _SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise
@@ -43,6 +44,16 @@ class Diagnosis:
     warnings : pandas.DataFrame
         One row per warning, the most serious first: kind ("camera" or "keypoint"), name, off (world units) and off_px:
         how far off its detections are on average, NaN where that is not known; message. Empty where all is well.
+    mistakes : tuple of str
+        Sentences on what is wrong with all points of some cameras, each with its evidence and remedy: views exchanged,
+        mirrored, delayed, of another size and so on; empty where nothing of that kind explains a disagreement.
+    refusal : str
+        Why nothing should be reconstructed from these views and this rig, and what to do; empty where it can be.
+    majority_px : float, pixels
+        Median epipolar error of the worst pair of cameras within the majority that agrees best.
+    chance : float, 0-1
+        Share of unrelated points, matched at random, that agree as well as the majority's median point does: 0.5 where
+        the views have nothing to do with each other, near 0 where they fit.
 
     Examples
     --------
@@ -50,13 +61,17 @@ class Diagnosis:
 
     >>> from muybridge.triangulate import Diagnosis
     >>> list(Diagnosis.__dataclass_fields__)
-    ['cameras', 'keypoints', 'table', 'warnings']
+    ['cameras', 'keypoints', 'table', 'warnings', 'mistakes', 'refusal', 'majority_px', 'chance']
     """
 
     cameras: pd.DataFrame
     keypoints: pd.DataFrame
     table: pd.DataFrame
     warnings: pd.DataFrame
+    mistakes: tuple[str, ...] = ()
+    refusal: str = ""
+    majority_px: float = float("nan")
+    chance: float = float("nan")
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -73,12 +88,15 @@ def diagnose(
     *,
     keypoints: Sequence[str] | None = None,
     confidence: Array | None = None,
+    fps: float | None = None,
     triangulation: Triangulation | None = None,
 ) -> Diagnosis:
     """Find cameras that disagree with the others, and keypoints that cannot be reconstructed.
 
     A camera is compared with the points of the other cameras without it: one that moved pulls every point towards
-    itself and would otherwise hide in the residuals of all.
+    itself and would otherwise hide in the residuals of all. Where cameras disagree, the cause is sought among what
+    happens to whole recordings (files exchanged, pictures mirrored, turned, cropped or of another size, x and y
+    exchanged, left and right exchanged, individuals in another order, frames late, a rig of another day).
 
     Parameters
     ----------
@@ -91,6 +109,8 @@ def diagnose(
         Their names. None: those of the dataset, or their numbers.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), 0-1, optional
         As in `triangulate_ransac`. None: that of the dataset, or all alike.
+    fps : float, hertz, optional
+        Frame rate: delays of up to half a second are sought. None: that of the dataset, or delays of up to 5 frames.
     triangulation : Triangulation, optional
         Of all these points, if it is there already.
 
@@ -124,11 +144,18 @@ def diagnose(
     if isinstance(points_2d, xr.Dataset | xr.DataArray):
         points_2d = singular_dims(points_2d)
         rig = matching_rig(points_2d, rig)
-        points_2d, confidence, keypoints = _all_individuals(points_2d, rig, confidence, keypoints)
+        given = {"confidence": confidence, "keypoints": keypoints, "fps": fps}
+        points_2d, confidence, keypoints, fps = from_views(points_2d, rig, individuals=True, **given)
+    tracks = np.asarray(points_2d, dtype=float)
+    tracks = tracks[:, None] if tracks.ndim == 4 else np.moveaxis(tracks, 0, 1)
+    if confidence is not None and np.ndim(points_2d) == 5:
+        confidence = np.concatenate(np.asarray(confidence), axis=1)
+    points_2d = np.concatenate(np.moveaxis(tracks, 1, 0), axis=1) if np.ndim(points_2d) == 5 else points_2d
     points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
     names = [str(i) for i in range(points_2d.shape[2])] if keypoints is None else [str(name) for name in keypoints]
     if len(names) != points_2d.shape[2]:
         raise ValueError(f"there are {len(names)} keypoint names for {points_2d.shape[2]} keypoints")
+    cause = find_cause(tracks, rig, names, fps)
     if triangulation is None:
         some = slice(None, None, max(1, points_2d.shape[1] * points_2d.shape[2] // _JUDGED))
         points_2d, confidence = points_2d[:, some], None if confidence is None else confidence[:, some]
@@ -138,19 +165,31 @@ def diagnose(
     error = np.where(found.inliers, found.reprojection_error, np.nan)
     table = pd.DataFrame(present_median(error, axis=1), index=list(rig.names), columns=names)
     cameras = _camera_table(points_2d, rig, confidence, found, error, seen, outliers)
-    wrong = wrong_cameras(cameras)
+    wrong = [name for name in wrong_cameras(cameras) if cameras.loc[name, "n"] >= ENOUGH]
     good = np.array([name not in wrong for name in rig.names])
     by_keypoint = _keypoint_table(found, error, seen, names, outliers, good)
     shares = {
         camera: dict(zip(names, row.tolist(), strict=True))
         for camera, row in zip(rig.names, outliers.shares(axis=1), strict=True)
     }
-    words = camera_warnings(cameras, wrong, shares, rig.unit)
-    agreeing = {camera: row for camera, row in shares.items() if camera not in wrong}
-    words += keypoint_warnings(by_keypoint, agreeing, _animal_size(found.points_3d), cameras, rig.unit)
+    words = mistake_warnings(cause.mistakes, cameras, wrong)
+    if cause.refusal:
+        words = words or [rig_warning(cause.refusal, cause.agreement.majority_px, cameras)]
+    else:
+        related = dict(zip(rig.names, cause.agreement.related, strict=True))
+        words += camera_warnings(cameras, wrong, shares, rig.unit, related, cause.mistakes)
+        if not words and cause.doubt:
+            words = [rig_warning(cause.doubt, cause.agreement.majority_px, cameras)]
+        if not cause.agreement.mistakes:  # what a wrong camera does to keypoints is not the keypoints' fault
+            agreeing = {camera: row for camera, row in shares.items() if camera not in wrong}
+            words += keypoint_warnings(by_keypoint, agreeing, _animal_size(found.points_3d), cameras, rig.unit)
     warnings = pd.DataFrame(words, columns=["kind", "name", "off", "off_px", "message"])
     warnings = warnings.sort_values("off", ascending=False, na_position="last", kind="stable", ignore_index=True)
-    return Diagnosis(cameras, by_keypoint, table, warnings)
+    sentences = tuple(mistake.sentence for mistake in cause.mistakes)
+    agreement = cause.agreement
+    return Diagnosis(
+        cameras, by_keypoint, table, warnings, sentences, cause.refusal, agreement.majority_px, agreement.chance
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,15 +238,6 @@ class _Outliers:
             "outlier_px": present_median(self.distance, axis=axis),
             "outlier_off": present_median(self.off, axis=axis),
         }
-
-
-def _all_individuals(views: xr.Dataset, rig: CameraRig, confidence: Array | None, keypoints: Sequence[str] | None):
-    """Points, confidence and names of a views dataset; of several individuals their frames one after the other."""
-    found = from_views(views, rig, individuals=True, confidence=confidence, keypoints=keypoints)
-    points_2d, confidence, keypoints = found
-    if points_2d.ndim == 4:
-        return found
-    return np.concatenate(points_2d, axis=1), np.concatenate(np.asarray(confidence), axis=1), keypoints
 
 
 def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:

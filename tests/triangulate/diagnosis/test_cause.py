@@ -1,0 +1,150 @@
+"""Whole cameras that are wrong in one way each: the cause is named; without a right majority it is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from muybridge.cameras import CameraRig
+from muybridge.datasets import views_dataset
+from muybridge.triangulate import diagnose
+from tests.conftest import look_at, make_moving_points, make_ring_rig
+from tests.triangulate.diagnosis.wrong_views import KEYPOINTS, SKELETON, WRONG_VIEWS, wrong_camera
+
+N_CAMERAS = (2, 3, 4, 6)
+
+
+def recording(n_cameras, n_frames=150, noise=1.0):
+    rig, truth = make_ring_rig(n_cameras), make_moving_points(SKELETON, n_frames)
+    return rig, rig.project(truth) + np.random.default_rng(0).normal(0, noise, (n_cameras, *truth.shape[:2], 2))
+
+
+def judged(points_2d, rig):
+    return diagnose(points_2d, rig, keypoints=KEYPOINTS, fps=100.0)
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+@pytest.mark.parametrize("noise", [0.3, 3.0])
+def test_a_sound_recording_has_no_cause_and_is_not_refused(n_cameras, noise):
+    rig, points_2d = recording(n_cameras, noise=noise)
+    found = judged(points_2d, rig)
+    assert (found.mistakes, found.refusal, found.messages) == ((), "", ())
+    assert found.chance < 0.1
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+@pytest.mark.parametrize("kind", WRONG_VIEWS)
+def test_one_wrong_camera_is_named_with_the_cause_and_two_cameras_are_refused(kind, n_cameras):
+    if kind == "shifted" and n_cameras == 2:
+        pytest.skip("two cameras cannot tell a shift from a movement of either")
+    rig, points_2d = recording(n_cameras)
+    points_2d, rig = wrong_camera(kind, 1, points_2d, rig)
+    found = judged(points_2d, rig)
+    assert len(found.mistakes) == 1
+    assert WRONG_VIEWS[kind] in found.mistakes[0]
+    relative = kind in ("left and right", "unit") and n_cameras == 2
+    assert relative or "'cam_1'" in found.mistakes[0]
+    assert bool(found.refusal) == (n_cameras == 2)
+    assert len(found.messages) == 1
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+@pytest.mark.parametrize("kind", ["mirrored", "y from below", "x and y", "half size"])
+def test_a_mistake_in_all_cameras_is_named_once_and_refused(kind, n_cameras):
+    rig, points_2d = recording(n_cameras)
+    for camera in range(n_cameras):
+        points_2d, rig = wrong_camera(kind, camera, points_2d, rig)
+    found = judged(points_2d, rig)
+    assert len(found.mistakes) == 1
+    assert WRONG_VIEWS[kind] in found.mistakes[0]
+    assert ("All cameras" if n_cameras > 2 else "Both cameras") in found.mistakes[0]
+    assert found.refusal == found.mistakes[0]
+
+
+@pytest.mark.parametrize("n_cameras", [3, 4, 6, 9])
+def test_exchanged_cameras_are_named_and_refused_unless_a_majority_is_right(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    found = judged(points_2d[[1, 0, *range(2, n_cameras)]], rig)
+    assert "cameras 'cam_0' and 'cam_1' are exchanged" in found.mistakes[0]
+    assert bool(found.refusal) == (n_cameras - 2 <= n_cameras // 2)
+    assert len(found.messages) == 1
+
+
+@pytest.mark.parametrize("n_cameras", [3, 4, 6])
+def test_names_that_are_all_rotated_are_assigned_anew(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    found = judged(np.roll(points_2d, 1, axis=0), rig)
+    assert "assigned to the wrong cameras: those of 'cam_1' to 'cam_0'" in found.refusal
+
+
+@pytest.mark.parametrize("n_cameras", [2, 4, 6])
+def test_left_and_right_exchanged_in_half_of_the_cameras_is_refused(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    for camera in range(n_cameras // 2):
+        points_2d, rig = wrong_camera("left and right", camera, points_2d, rig)
+    found = judged(points_2d, rig)
+    assert "left and right keypoints are exchanged (or of the others" in found.refusal
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+def test_the_same_points_in_two_cameras_and_in_all_are_refused(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    two = points_2d.copy()
+    two[1] = two[0]
+    whose = "Both cameras" if n_cameras == 2 else "Cameras 'cam_0' and 'cam_1'"
+    assert f"{whose} have the same 2D points" in judged(two, rig).refusal
+    assert "cameras have the same 2D points" in judged(np.repeat(points_2d[:1], n_cameras, axis=0), rig).refusal
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+def test_random_points_do_not_belong_together(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    rng = np.random.default_rng(1)
+    found = judged(rng.uniform(0, 1000, points_2d.shape), rig)
+    assert "do not belong together" in found.refusal
+    np.testing.assert_allclose(found.chance, 0.5, atol=0.06)
+    if n_cameras > 2:
+        points_2d[1] = rng.uniform(0, 1000, points_2d[1].shape)
+        found = judged(points_2d, rig)
+        assert not found.refusal
+        assert "its points are not those of the others" in found.messages[0]
+
+
+@pytest.mark.parametrize("n_cameras", [2, 4, 6])
+def test_a_rig_of_another_day_is_refused_as_that(n_cameras):
+    rig, points_2d = recording(n_cameras)
+    rng = np.random.default_rng(1)
+    moved = []
+    for camera in rig:
+        R, t = look_at(camera.center + rng.normal(0, 60, 3), rng.normal(0, 40, 3))
+        moved.append(replace(camera, R=R, t=t))
+    found = judged(points_2d, CameraRig(tuple(moved), unit="mm"))
+    assert "The rig does not fit these 2D points" in found.refusal
+    assert "another day" in found.refusal
+    assert len(found.messages) == 1
+
+
+@pytest.mark.parametrize("n_cameras", N_CAMERAS)
+@pytest.mark.parametrize("delay", [1, 4, 30])
+def test_a_delayed_camera_is_found_and_not_taken_for_one_that_moved(n_cameras, delay):
+    rig, points_2d = recording(n_cameras, n_frames=300)
+    points_2d[1, delay:] = points_2d[1, :-delay].copy()
+    points_2d[1, :delay] = np.nan
+    found = judged(points_2d, rig)
+    assert len(found.messages) == 1
+    sign = "" if "'cam_1' is delayed" in found.messages[0] else "-"
+    assert f"state delay = {sign}{delay} in" in found.messages[0]
+    assert not found.refusal
+    assert n_cameras == 2 or sign == ""
+
+
+@pytest.mark.parametrize("n_cameras", [3, 4])
+def test_two_individuals_in_another_order_are_no_camera_that_moved(n_cameras):
+    rig, one = recording(n_cameras)
+    truth = make_moving_points(SKELETON, 150, seed=3) + np.array([90.0, -40.0, 0.0])
+    tracks = np.stack([one, rig.project(truth)])
+    tracks[:, 1] = tracks[::-1, 1]
+    views = views_dataset(tracks, cameras=rig.names, keypoints=KEYPOINTS, times=np.arange(150) / 100)
+    found = diagnose(views, rig)
+    assert "'cam_1': the individuals are listed in another order" in found.messages[0]
+    assert len(found.messages) == 1
