@@ -168,7 +168,7 @@ def pose_dataset(
         The two keypoints of each row of `cross_covariance`, named "a|b" along the ``pair`` dimension.
     **variables : ndarray or None
         Any of `covariance`, `confidence`, `reprojection_error`, `n_cameras`, `velocity`, `velocity_covariance`,
-        `acceleration`, `acceleration_covariance`, `cross_covariance`, `state`; None is left out.
+        `acceleration`, `acceleration_covariance`, `cross_covariance`, `state`, `shared_std`; None is left out.
 
     Returns
     -------
@@ -201,6 +201,7 @@ def pose_dataset(
         "velocity_covariance": f"{unit}^2/s^2",
         "acceleration": f"{unit}/s^2",
         "acceleration_covariance": f"{unit}^2/s^4",
+        "shared_std": unit,
     }
     coords: dict = {"time": np.asarray(times, float), "keypoint": list(keypoints), "space": list(SPACE_3D)}
     if cameras is not None:

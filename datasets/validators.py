@@ -40,6 +40,7 @@ POSE = {
     "acceleration_covariance": ("time", "keypoint", "space", "space_"),
     "cross_covariance": ("time", "pair", "space", "space_"),
     "state": ("time",),
+    "shared_std": ("keypoint",),
 }
 _KINEMATICS = {
     "angle": ("time", "joint"),

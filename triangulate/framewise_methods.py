@@ -18,6 +18,7 @@ from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
 from .points.consensus import estimate_noise, estimate_sigma, triangulate_ransac
+from .points.detector_noise import DetectorNoise
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.input_checks import in_order
 from .points.pairs import triangulate_pairs
@@ -25,6 +26,7 @@ from .points.swaps import repair_swaps
 
 _MEDIAN_WINDOW = 0.05  # seconds: shorter than any stride, longer than a single wrong frame at 60 Hz and more
 _SAMPLE = 30_000  # points, evenly spread, that the noise is estimated from: its own error is then below 1 %
+_FREEDOM = 20.0  # degrees of freedom that the recording's noise counts as beside those of a point's own residuals
 _CONFIDENT = 4.5  # standard deviations within which a view supports a linear solution: 1 of 25,000 is beyond by noise
 
 
@@ -41,25 +43,37 @@ def sampled(views: xr.Dataset) -> xr.Dataset:
 
 
 def _linear(
-    solve: Callable[..., Array], points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict
+    solve: Callable[..., Array],
+    points_2d: Array,
+    confidence: Array,
+    rig: CameraRig,
+    noise: DetectorNoise,
+    options: dict,
 ) -> dict:
-    """The variables of a method without outliers: every view counts, and the share that agrees is the confidence."""
+    """The variables of a method without outliers: every view counts, and the share that agrees is the confidence.
+
+    Where the views disagree by more than their noise, the covariance is as much wider (Birge 1932, The calculation of
+    errors by the method of least squares, Physical Review 40).
+    """
+    sigma = noise.inlier_std[:, None]
     points_3d = solve(points_2d, rig, confidence=confidence, **options)
     error = np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1)
     used = np.isfinite(points_2d).all(axis=-1) & (confidence > 0) & np.isfinite(points_3d).all(axis=-1)
-    agree = used & (error < _CONFIDENT * sigma[:, None, None])
+    agree = used & (error < _CONFIDENT * sigma)
+    squares, freedom = np.where(used, (error / sigma) ** 2, 0.0).sum(axis=0), 2 * used.sum(axis=0) - 3
+    disagreement = (_FREEDOM + squares) / (_FREEDOM + np.maximum(freedom, 0))
+    covariance = point_covariances(points_3d, rig, np.broadcast_to(sigma, used.shape), used)
     return {
         "position": points_3d,
-        "covariance": point_covariances(points_3d, rig, sigma, used),
+        "covariance": disagreement[..., None, None] * covariance + noise.shared_std[:, None, None] ** 2 * np.eye(3),
         "confidence": agree.sum(axis=0) / np.maximum(used.sum(axis=0), 1),
         "reprojection_error": error,
         "n_cameras": used.sum(axis=0),
     }
 
 
-def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, sigma: Array, options: dict) -> dict:
-    own = {} if options.get("noise") is not None else {"sigma": sigma}
-    found = triangulate_ransac(points_2d, rig, confidence=confidence, **{**own, **options})
+def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, noise: DetectorNoise | None, options: dict) -> dict:
+    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise, **options)
     return {
         "position": found.points_3d,
         "covariance": found.covariances_3d,
@@ -75,7 +89,6 @@ METHODS: dict[str, Callable[..., dict]] = {
     "median": _ransac,
     "pairs": partial(_linear, triangulate_pairs),
 }
-_ROBUST = ("ransac", "median")  # take a noise per camera and keypoint
 
 
 def framewise_pieces(
@@ -97,13 +110,14 @@ def framewise_pieces(
         raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {sorted(METHODS)}")
     if chunk_frames is not None and chunk_frames < 1:
         raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
-    part = sampled(views)
-    if method in _ROBUST and ensemble_std(part) is not None and not {"noise", "sigma"} & set(options):
-        options = options | {"noise": estimate_noise(part, rig)}
-    if options.get("noise") is not None:  # the stretches are arrays without names
+    given = options.get("noise")
+    options = {name: value for name, value in options.items() if name != "noise"}
+    if given is None and "sigma" not in options:
+        given = estimate_noise(sampled(views), rig)
+    if given is not None:  # the stretches are arrays without names
         names = tuple(str(name) for name in views["keypoint"].values)
-        options = options | {"noise": options["noise"].for_recording(rig, len(names), names)}
-    sigma = noise(views, rig)
+        given = given.for_recording(rig, len(names), names)
+    sigma = None if sides is None else noise(views, rig)
     interval = 1.0 / fps_of(views)
     # without a window at least three frames
     width = window_frames(max(_MEDIAN_WINDOW, 3 * interval) if window is None else window, interval)
@@ -115,8 +129,8 @@ def framewise_pieces(
         stop = min(start + chunk, n_frames)
         low, high = _reach(times, start, stop, max_gap + interval if max_gap > 0 else 0.0, n_median // 2)
         part = check_views(views.isel(time=slice(low, high)))
-        part = part if sides is None else unswapped(part, rig, sides, sigma)
-        pose = _framewise(part, rig, method, n_median, max_gap, sigma, options)
+        part = part if sides is None or sigma is None else unswapped(part, rig, sides, sigma)
+        pose = _framewise(part, rig, method, n_median, max_gap, given, options)
         yield pose.isel(time=slice(start - low, stop - low))
 
 
@@ -130,10 +144,17 @@ def _reach(times: Array, start: int, stop: int, seconds: float, n_frames: int) -
 
 
 def _framewise(
-    views: xr.Dataset, rig: CameraRig, method: str, n_median: int, max_gap: float, sigma: Array, options: dict
+    views: xr.Dataset,
+    rig: CameraRig,
+    method: str,
+    n_median: int,
+    max_gap: float,
+    noise: DetectorNoise | None,
+    options: dict,
 ) -> xr.Dataset:
     """The pose of a stretch; `n_median` frames of the running median, `max_gap` in seconds."""
-    variables: dict[str, Any] = METHODS[method](*view_arrays(views), rig, sigma, options)
+    variables: dict[str, Any] = METHODS[method](*view_arrays(views), rig, noise, options)
+    variables["shared_std"] = None if noise is None else noise.shared_std
     points_3d, times = variables.pop("position"), np.asarray(views["time"].values, dtype=float)
     if method == "median":
         points_3d = running_median(points_3d, n_median)

@@ -15,7 +15,7 @@ from ..datasets import combine_ensemble
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.input_checks import from_views, matching_rig
-from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage, left_out_options
+from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage
 from .reconstruction import reconstruct
 from .smoothing.difference_prior import informative_frames
 
@@ -202,7 +202,8 @@ def check_coverage(
     counted: their share is given beside. Points that no two views agree on (NaN there) are not compared.
 
     A displacement that all views have in common leaves no trace in any of them: where a detector's labels lie beside
-    the marker in all views alike, regions that hold 95 % of the pixels may hold less of the markers.
+    the marker in all views alike, regions that hold 95 % of the pixels may hold less of the markers. What the
+    covariances have for it (`shared_std` of a pose) is left out of the regions.
 
     The cost is that of as many reconstructions of these points as there are cameras.
 
@@ -222,7 +223,7 @@ def check_coverage(
     >>> bool(0.93 < share < 0.97)
     True
     """
-    make_pose = partial(reconstruct, method=method, **left_out_options(options))
+    make_pose = partial(reconstruct, method=method, **options)
     return judge_coverage(views, rig, make_pose, noise=options.get("noise"), n_points=n_points, block=block)
 
 

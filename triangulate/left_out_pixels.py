@@ -14,7 +14,7 @@ from ..cameras import CameraRig
 from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
-from .points.consensus import triangulate_ransac
+from .points.consensus import Triangulation, triangulate_ransac
 from .points.detector_noise import DetectorNoise
 from .points.input_checks import from_views
 from .smoothing.difference_prior import informative_frames
@@ -23,6 +23,8 @@ from .smoothing.observations import relative_noise
 # views and rig of all cameras but one -> their pose, with position and covariance
 MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]
 
+RADIUS_95 = -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
+_LEAST_LEFT = 0.5  # share of its variance that a residual keeps at least: below, it says nothing of the noise
 _BLOCKS = 4  # in a stretch of frames, at least
 _STRETCHES = 4  # spread over a recording, at most
 
@@ -70,6 +72,14 @@ def block_numbers(n_frames: int, length: float) -> NDArray[np.int64]:
     return np.arange(n_frames) * n_blocks // n_frames
 
 
+def own_covariances(pose: xr.Dataset) -> Array:
+    """(n_frames, n_keypoints, 3, 3) covariances without what all views have in common: no camera shows that."""
+    covariances = np.asarray(pose["covariance"].values, dtype=float)
+    if "shared_std" not in pose:
+        return covariances
+    return covariances - pose["shared_std"].values[:, None, None] ** 2 * np.eye(3)
+
+
 def predicted_pixels(
     views: xr.Dataset, rig: CameraRig, make_pose: MakePose, noise: DetectorNoise, blocks: NDArray[np.int64]
 ) -> LeftOutPixels:
@@ -79,13 +89,14 @@ def predicted_pixels(
     known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
     known &= np.isfinite(found.points_3d).all(axis=-1)
     variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, known & found.inliers)
+    variance *= _tail_factor(points_2d - noise.bias[:, None], found, variance, noise.shared_std, rig)
     parts = []
     for c, name in enumerate(rig.names):
         others = [other for other in rig.names if other != name]
         pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
         points_3d = np.asarray(pose["position"].values, dtype=float)
         jacobian = rig[c].project_jacobian(points_3d)
-        spread = jacobian @ np.asarray(pose["covariance"].values, dtype=float) @ np.swapaxes(jacobian, -1, -2)
+        spread = jacobian @ own_covariances(pose) @ np.swapaxes(jacobian, -1, -2)
         off = points_2d[c] - rig[c].project(points_3d) - noise.bias[c]
         rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
         frame, keypoint = np.nonzero(rows)
@@ -96,6 +107,21 @@ def predicted_pixels(
                     np.maximum(variances, 0.0), variance[c][rows])
         )  # fmt: skip
     return LeftOutPixels.joined(parts)
+
+
+def _tail_factor(points_2d: Array, found: Triangulation, variance: Array, shared_std: Array, rig: CameraRig) -> float:
+    """Of the cameras' noise: as much as its Gaussian must be wider to hold 95 % of the residuals of all cameras.
+
+    A detector's errors have longer tails than a Gaussian of their variance, or one of another scale in every frame;
+    without this, tails of the left-out camera would be taken for errors of the points.
+    """
+    jacobian = rig.project_jacobian(found.points_3d)
+    own = found.covariances_3d - shared_std[:, None, None] ** 2 * np.eye(3)
+    taken = np.einsum("ctkia,tkab,ctkib->ctk", jacobian, own, jacobian) / 2  # of the variance, by the fit itself
+    squares = ((points_2d - rig.project(found.points_3d)) ** 2).sum(axis=-1)
+    telling = found.inliers & (taken < (1 - _LEAST_LEFT) * variance)
+    relative = (squares / (variance - taken))[telling]
+    return float(np.quantile(relative, 0.95) / RADIUS_95) if len(relative) else 1.0
 
 
 def _relative_variance(views: xr.Dataset, rig: CameraRig, inliers: NDArray[np.bool_]) -> Array:

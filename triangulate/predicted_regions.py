@@ -7,8 +7,7 @@ too many of its pixels, the points' standard deviations are multiplied by a fact
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,15 @@ from ..cameras import CameraRig
 from ..datasets import DatasetError, combine_ensemble, fps_of
 from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
-from .left_out_pixels import LeftOutPixels, MakePose, block_numbers, predicted_pixels, stretches_to_judge
+from .left_out_pixels import (
+    RADIUS_95,
+    LeftOutPixels,
+    MakePose,
+    block_numbers,
+    own_covariances,
+    predicted_pixels,
+    stretches_to_judge,
+)
 from .points.consensus import estimate_noise
 from .points.detector_noise import DetectorNoise
 from .points.input_checks import matching_rig
@@ -28,7 +35,7 @@ N_POINTS = 4000  # judged in each camera: with errors that last ten frames its s
 BLOCK = 0.5  # seconds: longer than the errors of a detector last, so that neighbouring blocks have errors of their own
 HONEST = (0.90, 0.98)  # share of the pixels that 95 % regions may hold before the covariances are rescaled
 _FEWEST = 30  # pixels of a keypoint below which it takes the recording's factor
-_RADIUS_50, _RADIUS_95 = -2 * np.log(0.5), -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
+_RADIUS_50 = -2 * np.log(0.5)  # squared, standard deviations: chi-squared of two axes
 _FACTORS = np.geomspace(0.2, 5.0, 161)  # of standard deviations; further off, more than their size is wrong
 _MUCH = 2.0  # times as wide, median over the keypoints: more than a model of the noise is usually off by
 _LEAST_CHANGE = 0.05  # of a standard deviation: none is known better
@@ -185,17 +192,9 @@ def judge_coverage(
     if n_blocks > 1:
         factors = _factors(pixels, noise.correlation)
         note = "Nothing was rescaled: factors learned on half of the frames do not help on the other half."
-    if (factors != 1).any() or _is_honest(pixels.among(pixels.inlier).squared_distances() < _RADIUS_95):
+    if (factors != 1).any() or _is_honest(pixels.among(pixels.inlier).squared_distances() < RADIUS_95):
         note = ""
     return Coverage(_table(pixels, factors, rig.names, names), n_frames, n_frames / fps_of(views), note)
-
-
-def left_out_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Options for points that predict a left-out camera: there, a displacement common to all views is no error."""
-    noise = options.get("noise")
-    if noise is None:
-        return options
-    return {**options, "noise": replace(noise, shared_std=np.zeros_like(noise.shared_std))}
 
 
 def _factors(pixels: LeftOutPixels, correlation: Array) -> Array:
@@ -210,10 +209,10 @@ def _factors(pixels: LeftOutPixels, correlation: Array) -> Array:
     factors = np.ones(len(correlation))
     if not len(learned.noise) or not len(judged.noise):
         return factors
-    inside = np.stack([learned.squared_distances(factor) < _RADIUS_95 for factor in _FACTORS])
+    inside = np.stack([learned.squared_distances(factor) < RADIUS_95 for factor in _FACTORS])
     lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
     independent = ((1 - lasting) / (1 + lasting))[learned.keypoint]  # of an autoregressive process
-    centre, own = 0.0, learned.squared_distances() < _RADIUS_95
+    centre, own = 0.0, learned.squared_distances() < RADIUS_95
     if not _is_honest(own):
         centre = _most_probable(inside, independent, 0.0, _FACTOR_SPREAD)
         factors[:] = np.exp(centre)
@@ -224,7 +223,7 @@ def _factors(pixels: LeftOutPixels, correlation: Array) -> Array:
     factors[np.abs(np.log(factors)) < _LEAST_CHANGE] = 1.0
     changed = judged.among((factors != 1)[judged.keypoint])
     misses = [
-        abs(np.mean(changed.squared_distances(factor) < _RADIUS_95) - 0.95)
+        abs(np.mean(changed.squared_distances(factor) < RADIUS_95) - 0.95)
         for factor in (1.0, factors[changed.keypoint])
         if len(changed.noise)
     ]
@@ -251,9 +250,9 @@ def _table(pixels: LeftOutPixels, factors: Array, cameras: tuple[str, ...], keyp
     columns = {
         "from_points": pixels.variances.sum(axis=1) / (pixels.variances.sum(axis=1) + 2 * pixels.noise),
         "inside_50": before < _RADIUS_50,
-        "inside_95": before < _RADIUS_95,
-        "judged_95": np.where(judged & rescaled, before < _RADIUS_95, np.nan),
-        "rescaled_95": np.where(judged & rescaled, after < _RADIUS_95, np.nan),
+        "inside_95": before < RADIUS_95,
+        "judged_95": np.where(judged & rescaled, before < RADIUS_95, np.nan),
+        "rescaled_95": np.where(judged & rescaled, after < RADIUS_95, np.nan),
     }
     rows: dict[tuple[str, str], dict[str, float]] = {}
     groups = {("camera", name): pixels.camera == c for c, name in enumerate(cameras)}
@@ -281,13 +280,13 @@ def with_coverage(
     `coverage` holds the table's records as JSON and `coverage_words` the sentences, `coverage_warning` is that of
     `Coverage` where there is one, and `coverage_failed` says why there was no check. Velocities and accelerations keep
     their covariances: errors that last, which a left-out camera shows, cancel in them. The part of the covariances that
-    all views have in common (`noise`) leaves no trace in a left-out camera and stays, too.
+    all views have in common (`shared_std`) leaves no trace in a left-out camera and stays, too.
     """
     try:
         found = judge_coverage(views, rig, make_pose, noise=noise)
     except ValueError as error:  # the pose itself is made
         return pose.assign_attrs(coverage_failed=str(error))
-    pose = _rescaled(pose, found.factors, rig, noise)
+    pose = _rescaled(pose, found.factors)
     records = found.table.reset_index().to_json(orient="records")
     pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
     if found.warning:
@@ -297,16 +296,13 @@ def with_coverage(
     return pose
 
 
-def _rescaled(pose: xr.Dataset, factors: Array, rig: CameraRig, noise: DetectorNoise | None) -> xr.Dataset:
+def _rescaled(pose: xr.Dataset, factors: Array) -> xr.Dataset:
     """The pose with the standard deviations of its positions multiplied by factors (n_keypoints,)."""
     if (factors == 1).all():
         return pose
     names = [str(name) for name in pose["keypoint"].values]
-    shared = np.zeros(len(names)) if noise is None else noise.for_recording(rig, len(names), tuple(names)).shared_std
-    covariance = pose["covariance"]
-    least = np.linalg.eigvalsh(np.nan_to_num(covariance.values))[..., 0]  # of which what is shared is a part at most
-    common = np.clip(least, 0.0, shared**2)[..., None, None] * np.eye(3)
-    values = factors[:, None, None] ** 2 * (covariance.values - common) + common
+    own, covariance = own_covariances(pose), pose["covariance"]
+    values = covariance.values + (factors[:, None, None] ** 2 - 1) * own
     pose = pose.assign(covariance=covariance.copy(data=values))
     if "cross_covariance" not in pose:
         return pose

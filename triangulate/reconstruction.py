@@ -22,7 +22,7 @@ from .points.dlt import triangulate_dlt
 from .points.input_checks import matching_rig
 from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
-from .predicted_regions import left_out_options, with_coverage
+from .predicted_regions import with_coverage
 from .smoothing.smoother import smooth
 from .trajectory_dataset import label_trajectory
 
@@ -158,7 +158,7 @@ def reconstruct(
     if method in framewise_methods.METHODS:
         sides = needed_symmetries(skeleton, views) if swaps else None
         pieces = list(framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides))
-        pose = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time")
+        pose = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time", data_vars="minimal")
     else:
         whole = check_views(views)
         if swaps:
@@ -166,7 +166,7 @@ def reconstruct(
         pose = _modelled(whole, rig, method, skeleton, prior, {**options, "window": window})
     if check_coverage:
         given = {"method": method, "skeleton": skeleton, "window": window, "max_gap": max_gap, "swaps": swaps}
-        given |= {"prior": prior, **left_out_options(options)}
+        given |= {"prior": prior, **options}
         pose = with_coverage(pose, views, rig, partial(reconstruct, **given), options.get("noise"))
     return described(pose, rig, settings)
 

@@ -18,6 +18,7 @@ _FIELDS = {
     "acceleration": "accelerations",
     "acceleration_covariance": "acceleration_covariances",
     "state": "states",
+    "shared_std": "shared_std",
 }
 
 

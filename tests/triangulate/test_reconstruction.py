@@ -10,6 +10,7 @@ import xarray as xr
 from benchmarks.rings import errors, make_recording
 from muybridge.datasets import DatasetError, Skeleton, check_pose, read_dataset, views_dataset, write_dataset
 from muybridge.triangulate import (
+    estimate_noise,
     median_filter,
     reconstruct,
     smooth,
@@ -40,7 +41,8 @@ def views(recording):
 
 def test_each_method_is_its_array_function(recording, views):
     rig, points_2d, confidence = recording.rig, recording.points_2d, recording.confidence
-    robust = triangulate_ransac(points_2d, rig, confidence=confidence).points_3d
+    noise = estimate_noise(points_2d, rig, confidence=confidence)
+    robust = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise).points_3d
     expected = {
         "dlt": triangulate_dlt(points_2d, rig, confidence=confidence),
         "pairs": triangulate_pairs(points_2d, rig, confidence=confidence),
@@ -213,7 +215,7 @@ def test_a_data_array_of_positions_and_a_dataset_in_array_functions(recording, v
 def test_windows_and_gaps_are_the_same_stretch_of_time_at_any_frame_rate(recording, views, fps):
     n_frames = {30.0: 3, 100.0: 7, 200.0: 15}[fps]
     timed = views.assign_coords(time=np.arange(120) / fps)
-    robust = triangulate_ransac(recording.points_2d, recording.rig, confidence=recording.confidence).points_3d
+    robust = reconstruct(timed, recording.rig, method="ransac")["position"].values
     found = reconstruct(timed, recording.rig, method="median", window=0.07)
     np.testing.assert_array_equal(found["position"], median_filter(robust, n_frames / fps, fps=fps))
 

@@ -20,7 +20,7 @@ from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .input_checks import check_points_2d, from_views
-from .lasting_errors import constant_variance, lag_correlation
+from .lasting_errors import COMMON_SHARE, constant_variance, lag_correlation
 
 _FORMAT = 1
 _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
@@ -286,7 +286,8 @@ def noise_of_residuals(
     pooled = camera * ratio
     variance = (_PRIOR_WEIGHT * pooled + independent * variance) / (_PRIOR_WEIGHT + independent)
     usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
-    constant = np.sqrt(constant_variance(inlier_residuals, 1 - usual_leverage))
+    constant = np.minimum(constant_variance(inlier_residuals, 1 - usual_leverage), variance.mean(axis=0))
+    shared = constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
     found = np.isfinite(residuals).all(axis=-1)
     share = (1 + (found & ~inliers).sum(axis=1)) / (_PRIOR_WEIGHT + found.sum(axis=1))
     outlier = present_median(np.where(found & ~inliers, np.linalg.norm(residuals, axis=-1), np.nan), axis=1)
@@ -298,7 +299,7 @@ def noise_of_residuals(
         inlier_std=std,
         outlier_probability=np.clip(share, 0.0, 1.0),
         outlier_std=np.maximum(outlier, 5 * std),
-        shared_std=np.minimum(constant, std.mean(axis=0)) / pixels_per_unit,
+        shared_std=np.sqrt(shared) / pixels_per_unit,
         correlation=correlation,
     )
 

@@ -19,7 +19,7 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.robust_scale import present_median
-from ..points.lasting_errors import autocorrelation, constant_variance
+from ..points.lasting_errors import COMMON_SHARE, autocorrelation, constant_variance
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
 
@@ -56,19 +56,21 @@ class CorrelatedNoise:
     lasting : share of the variance that lasts
     correlation : of the lasting part from frame to frame
     constant : share of the variance that never changes
-    displacement : standard deviation, world units along each axis, of what all views share and no residual shows: as
-        large as the constant part of one view
+    displacement : standard deviation, world units along each axis, of the constant error that all views share and no
+        residual shows: as large as that of one view
+    common : likewise of what lasts, in a single frame: `COMMON_SHARE` of one view's variance
     """
 
     lasting: Array
     correlation: Array
     constant: Array
     displacement: Array
+    common: Array
 
     @classmethod
     def white(cls, n_keypoints: int) -> CorrelatedNoise:
         nothing = np.zeros(n_keypoints)
-        return cls(nothing, nothing, nothing, nothing)
+        return cls(*[nothing] * 5)
 
     def errors(self, keypoints: NDArray[np.int64] | slice = slice(None)) -> LastingErrors | None:
         """Those of some keypoints, for the evidence of their tracks; None where all are white."""
@@ -90,6 +92,15 @@ class CorrelatedNoise:
             power = passed.sum(axis=1) / np.maximum((passed * spectrum).sum(axis=1), 1e-300)
             power = np.minimum(power, 1.0)
         return power
+
+    def common_variances(self, smoother: Filter, power: Array) -> tuple[Array, Array, Array]:
+        """(n_keypoints,) thrice: variances along an axis of the displacements that all views share, as far as they pass
+        the smoother: of the position, of its velocity and of its acceleration, per frame."""
+        passed = smoother.gain(power) ** 2 * _ar_spectrum(self.correlation) * (self.common**2)[:, None]
+        position, velocity, acceleration = (
+            (passed * weight).mean(axis=1) for weight in (1.0, np.sin(_FREQUENCIES) ** 2, _CHANGE**2)
+        )
+        return position + self.displacement**2, velocity, acceleration
 
     def derivative_factors(self, smoother: Filter, power: Array, motion: float = 1.0) -> tuple[Array, Array]:
         """(n_keypoints,) twice: variances of velocities and of accelerations over those of a posterior that takes the
@@ -161,12 +172,12 @@ def estimate_correlation(
     residuals, leverage, pixels = _residuals(observations, seen, points_3d)
     total = (observations.sigma**2).mean(axis=0)
     share = np.clip(constant_variance(residuals, 1 - leverage[None]) / total, 0.0, _LARGEST_CONSTANT)
-    displacement = np.sqrt(share * total) / pixels
+    displacement, ratio = np.sqrt(share * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # the bias is known and subtracted
-        share, displacement = np.zeros_like(share), observations.shared_std
+        share, displacement, ratio = np.zeros_like(share), observations.shared_std, 0.0
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
     if longest < 1:
-        return CorrelatedNoise(0 * share, 0 * share, share, displacement)
+        return CorrelatedNoise(0 * share, 0 * share, share, displacement, 0 * share)
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
@@ -178,7 +189,7 @@ def estimate_correlation(
             for k in range(len(share))
         ]
     lasting, keep = np.array(fits).reshape(-1, 2).T
-    return CorrelatedNoise(lasting, keep, share, displacement)
+    return CorrelatedNoise(lasting, keep, share, displacement, np.sqrt(ratio * lasting * total) / pixels)
 
 
 def _drawn_to_common(correlation: Array, n_products: Array) -> tuple[Array, Array]:
@@ -240,12 +251,11 @@ def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -
 
 
 def displacement_covariances(noise: CorrelatedNoise, seen: Linearised) -> Array:
-    """(n_keypoints, 3, 3) covariance, world units squared, of the displacement of a keypoint that never changes: what
-    constant errors of the views make together, each its own, and what all views share."""
+    """(n_keypoints, 3, 3) covariance, world units squared, of the displacement of a keypoint that the constant errors
+    of the views make together, each its own."""
     views = (seen.weights > 0.5).sum(axis=0) > 1
     total = np.where(views[..., None, None], seen.information, 0.0).sum(axis=0)
     count = views.sum(axis=0)
     known = count > 0
     mean = np.where(known[:, None, None], total / np.maximum(count, 1)[:, None, None], np.eye(3))
-    apart = np.where(known[:, None, None], noise.constant[:, None, None] * np.linalg.inv(mean), 0.0)
-    return apart + noise.displacement[:, None, None] ** 2 * np.eye(3)
+    return np.where(known[:, None, None], noise.constant[:, None, None] * np.linalg.inv(mean), 0.0)

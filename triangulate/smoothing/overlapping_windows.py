@@ -84,7 +84,9 @@ class Learned:
     """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
 
     noise : how the errors last in time
-    displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change
+    displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change or that all views share
+    shared : (n_keypoints,) thrice, variances along an axis of what all views share: of positions, where `displacement`
+        has it, of velocities and of accelerations, in world units and frames
     averaged_frames : (n_keypoints,) that the smoother averages over
     derivative_factors : (n_keypoints,) twice, of the variances of velocities and accelerations
     """
@@ -96,6 +98,7 @@ class Learned:
     whole: bool
     noise: CorrelatedNoise
     displacement: Array
+    shared: tuple[Array, Array, Array]
     averaged_frames: Array
     derivative_factors: tuple[Array, Array]
 
@@ -113,6 +116,7 @@ def learn(problem: Problem) -> Learned:
     if problem.skeleton is not None and len(problem.skeleton.bones):
         finest = _FINEST_BONE * observations.pixel
         bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
+    shared = noise.common_variances(*filtered)
     motion = noise.motion_share(*filtered, found.prior.precisions, tracks.points_3d, lengths)
     return Learned(
         observations=observations,
@@ -120,11 +124,17 @@ def learn(problem: Problem) -> Learned:
         bones=bones,
         tracks=tracks,
         whole=len(frames) == problem.n_frames,
-        displacement=displacement_covariances(noise, found.seen),
+        displacement=displacement_covariances(noise, found.seen) + _isotropic(shared[0]),
+        shared=shared,
         noise=noise,
         averaged_frames=averaged,
         derivative_factors=noise.derivative_factors(*filtered, motion),
     )
+
+
+def _isotropic(variances: Array) -> Array:
+    """(n, 3, 3) covariances with these variances (n,) along every axis."""
+    return variances[:, None, None] * np.eye(3)
 
 
 def overlap_frames(learned: Learned) -> int:
@@ -296,7 +306,7 @@ def solve_windows(
 
 
 def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
-    """(n_samples, n_keypoints, 3) draws of the displacement of each keypoint that never changes."""
+    """(n_samples, n_keypoints, 3) draws of the displacement of each keypoint, one for all frames of a draw."""
     values, vectors = np.linalg.eigh(learned.displacement)
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     draws = np.random.default_rng([seed, 1]).normal(size=(n_samples, len(root), 3))
@@ -315,7 +325,7 @@ def _solved_part(
 ) -> tuple[dict[str, Array], bool]:
     """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept.
 
-    displaced : (n_samples, 1, n_keypoints, 3) by how much each draw differs by errors that never change
+    displaced : (n_samples, 1, n_keypoints, 3) by how much each draw differs by `Learned.displacement`
     """
     part = solve(frames, noise)
     centre = learned.observations.centre
@@ -328,8 +338,9 @@ def _solved_part(
         "samples": part.samples + displaced + centre,
         **part.by_frame,
     }
-    for name, factor in zip(_DERIVATIVES[1::2], learned.derivative_factors, strict=True):
-        arrays[name] = arrays[name] * factor[:, None, None]
+    for power, name in enumerate(_DERIVATIVES[1::2], 1):
+        factor, shared = learned.derivative_factors[power - 1], learned.shared[power] * problem.fps ** (2 * power)
+        arrays[name] = arrays[name] * factor[:, None, None] + _isotropic(shared)
     inner = slice(kept.start - frames.start, kept.stop - frames.start)
     return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
 
@@ -360,6 +371,7 @@ def _constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> 
         "sigma": learned.observations.sigma,
         "order": learned.prior.order,
         "process_stds": _inverse_root(learned.prior.precisions),
+        "shared_std": np.sqrt(learned.shared[0]),
         "fps": problem.fps,
         "bone_lengths": np.zeros(0) if bones is None else bones.lengths,
         "bone_stds": np.zeros(0) if bones is None else bones.stds,

@@ -42,6 +42,9 @@ class Trajectory:
         Order of the differences that are white noise in the time prior.
     process_stds : ndarray, shape (n_keypoints,), world units
         Standard deviation of these differences from frame to frame.
+    shared_std : ndarray, shape (n_keypoints,), world units
+        Standard deviation along each axis of the error that all views have in common, a part of `covariances_3d`: no
+        residual shows it.
     fps : float, hertz
         Frames per second.
     bone_lengths : ndarray, shape (n_bones,), world units
@@ -76,6 +79,7 @@ class Trajectory:
     sigma: Array
     order: int
     process_stds: Array
+    shared_std: Array
     fps: float
     bone_lengths: Array
     bone_stds: Array
