@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from dataclasses import dataclass
 
 import cv2
@@ -11,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from ..datasets import Array, Skeleton
-from ..formats.video.reading import VideoError, read_frames_at
+from ..formats.predictions.instant_rows import frames_of_view
+from ..formats.video.reading import VideoError, VideoSource, read_frames_at
 from .markup import Markup, element, escape
 from .player import keypoint_sides, known_bones
 from .quality import quantile
@@ -72,19 +72,24 @@ def overlay_figures(
     keypoints = [str(name) for name in views["keypoint"].values]
     drawn: list[tuple[Instant, list[Markup]]] = [(instant, []) for instant in instants]
     for camera in (str(name) for name in views["view"].values if str(name) in videos):
-        pictures = _read_frames(videos[camera], [instant.frame for instant in instants])
+        shown = frames_of_view(views, camera)
+        pictures = _read_frames(videos[camera], [int(shown[instant.frame]) for instant in instants])
         own = expected.sel(view=camera) if expected is not None and camera in expected["view"].values else None
         for row, (instant, figures) in enumerate(drawn):
             detected = _all_points(views["position"].sel(view=camera).isel(time=instant.frame).values)
             points = None if own is None else _all_points(own.isel(time=row).values)
-            figures.append(_figure(camera, pictures.get(instant.frame), detected, points, keypoints, skeleton))
+            figures.append(
+                _figure(camera, pictures.get(int(shown[instant.frame])), detected, points, keypoints, skeleton)
+            )
     return drawn
 
 
-def _read_frames(video: str | os.PathLike, frames: list[int]) -> dict[int, np.ndarray]:
+def _read_frames(video: VideoSource, frames: list[int]) -> dict[int, np.ndarray]:
     """{frame number: (height, width, 3) RGB image}; frames past the end or unreadable are absent."""
     try:
-        return {number: image for number, image in read_frames_at(video, frames) if image is not None}
+        return {
+            number: image for number, image in read_frames_at(video, [n for n in frames if n >= 0]) if image is not None
+        }
     except VideoError:
         return {}
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
+from ..formats.video.reading import VideoSource
 from . import sections
 from .markup import Section, element, escape, read_asset
 from .reprojection import reprojection_errors
@@ -31,7 +32,7 @@ def write_report(
     pose: xr.Dataset | None = None,
     kinematics: xr.Dataset | None = None,
     skeleton: Skeleton | None = None,
-    videos: Mapping[str, str | os.PathLike] | None = None,
+    videos: Mapping[str, VideoSource] | None = None,
     errors: pd.DataFrame | None = None,
     strides: pd.DataFrame | None = None,
 ) -> Path:
@@ -60,7 +61,7 @@ def write_report(
         Joint angles and velocities, and `stance` for the gait diagram.
     skeleton : Skeleton, optional
         Bones and sides of the player and of the pictures.
-    videos : mapping of str to path, optional
+    videos : mapping of str to path or sequence of path, optional
         Video of each camera, for pictures under the reprojections; the first 900 frames at most are read.
     errors : pandas.DataFrame, optional
         Errors against a known truth, as `compare_with_truth` of the demo gives.

@@ -72,7 +72,7 @@ def init(
 @app.command()
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
-    from .recording_facts import describe
+    from .recording_facts import describe, recording_notes
     from .session_problems import foreseen_problems
 
     loaded = _read(session)
@@ -80,6 +80,8 @@ def check(session: SessionPath = Path()) -> None:
     problems = [*problems, *foreseen_problems(loaded)]
     typer.echo(f"{loaded.name}: world unit {loaded.unit}, frame rate {loaded.fps or 'as the videos say'}")
     typer.echo(table.to_string(na_rep="-"))
+    for note in recording_notes(loaded):
+        typer.echo(f"note: {note}")
     for problem in problems:
         typer.echo(f"problem: {problem}", err=True)
     if problems:

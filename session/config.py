@@ -2,8 +2,9 @@
 
     [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated),
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
-    [cameras.NAME]   video, board (video, folder or list of images), points (2D file of another tool, or a list of
-                     them: one per detector of an ensemble, in the same order for every camera)
+    [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
+                     points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
+                     order for every camera), timestamps (file with the time of each frame)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
-_CAMERA_KEYS = ("video", "board", "points")
+_CAMERA_KEYS = ("video", "board", "points", "timestamps")
 
 
 class SessionError(ValueError):
@@ -45,11 +46,15 @@ class SessionError(ValueError):
 
 @dataclass(frozen=True)
 class CameraSources:
-    """The files of one camera: each a path, a tuple of paths (images of a board, 2D points of an ensemble), or None."""
+    """The files of one camera: each a path, a tuple of paths, or None.
 
-    video: Path | None = None
+    A tuple holds the files of one recording (video), the images of a board, or the 2D points of an ensemble.
+    """
+
+    video: Path | tuple[Path, ...] | None = None
     board: Path | tuple[Path, ...] | None = None
     points: Path | tuple[Path, ...] | None = None
+    timestamps: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +128,15 @@ class Session:
 
         Parameters
         ----------
-        kind : {"video", "board", "points"}
-            What the files show: the animal, the calibration board, or 2D points found by another tool.
+        kind : {"video", "board", "points", "timestamps"}
+            What the files show: the animal, the calibration board, 2D points found by another tool, or the times of
+            frames.
 
         Returns
         -------
         dict of str to Path or tuple of Path
-            The file of each camera; several images of a board, or the 2D points of several detectors, are a tuple.
+            The file of each camera; the files of one recording, several images of a board, and the 2D points of several
+            detectors are a tuple.
         """
         found = {name: getattr(camera, kind) for name, camera in self.cameras.items()}
         return {name: source for name, source in found.items() if source is not None}
@@ -323,7 +330,7 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
     sources: dict[str, Any] = {}
     for kind, value in table.items():
-        entries: list = value if isinstance(value, list) and kind in ("board", "points") else [value]
+        entries: list = value if isinstance(value, list) and kind != "timestamps" else [value]
         if not entries or not _is_list_of(str, entries):
             raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
         found = tuple(path.resolve().parent / entry for entry in entries)

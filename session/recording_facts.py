@@ -1,44 +1,106 @@
-"""Facts of the files of each camera, and a check that the videos are synchronous."""
+"""Facts of the files of each camera, and the instants of the recording: which frames belong together, and when."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, probe_video
+import numpy as np
+
+from ..formats.files import FormatError
+from ..formats.video.frame_times import read_frame_times
+from ..formats.video.instants import Instants, join_times
+from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, files_of_source, probe_video
+from ..formats.video.recording_times import instants_of_videos
+from ..formats.video.timestamps import read_timestamps
 from .config import Session, SessionError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..datasets import Array
 
-def check_same_instants(videos: dict[str, Path], what: str) -> float | None:
-    """Frame rate of the videos, hertz; None where none is a video file.
+Source = Path | tuple[Path, ...]
+
+
+def check_same_instants(
+    videos: Mapping[str, Source],
+    what: str,
+    *,
+    fps: float | None = None,
+    timestamps: Mapping[str, Array] | None = None,
+) -> Instants | None:
+    """The instants of videos that are synchronous; None where there is none.
 
     Raises
     ------
     SessionError : a video is missing or unreadable, or they differ in length or frame rate; the camera is named
     """
-    facts = {}
-    for name, path in videos.items():
-        if path.is_dir():
-            raise SessionError(f"camera '{name}': {path} is a folder, no video")
-        if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise SessionError(f"camera '{name}': {path} is no video (known: {', '.join(VIDEO_SUFFIXES)})")
+    if not videos:
+        return None
+    for name, source in videos.items():
+        for path in files_of_source(source):
+            _check_video(name, path)
+    try:
+        instants = instants_of_videos(videos, fps=fps, timestamps=timestamps)
+    except VideoError as error:
+        raise SessionError(f"the {what}: {error}") from error
+    lengths = {name: int(np.flatnonzero(frames >= 0)[-1]) + 1 for name, frames in instants.frames.items()}
+    if len(set(lengths.values())) > 1 and timestamps is None:
+        listed = ", ".join(f"{name} {int((frames >= 0).sum())} frames" for name, frames in instants.frames.items())
+        raise SessionError(
+            f"the {what} differ in length: {listed}; they are not synchronous: trim them to the same instants"
+        )
+    return instants
+
+
+def _check_video(name: str, path: Path) -> None:
+    if path.is_dir():
+        raise SessionError(f"camera '{name}': {path} is a folder, no video")
+    if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise SessionError(f"camera '{name}': {path} is no video (known: {', '.join(VIDEO_SUFFIXES)})")
+    try:
+        probe_video(path)
+    except VideoError as error:
+        raise SessionError(f"camera '{name}': {error}") from error
+
+
+def recording_instants(session: Session) -> Instants | None:
+    """The instants of a session's recording, by its videos and timestamp files; None where it has neither.
+
+    Raises
+    ------
+    SessionError : as `check_same_instants`, or a timestamp file cannot be used
+    """
+    videos, stamps = session.sources("video"), camera_timestamps(session)
+    if videos and (stamps is None or len(videos) == len(stamps)):
+        return check_same_instants(videos, "videos", fps=session.fps, timestamps=stamps)
+    try:
+        return None if stamps is None else join_times(stamps, one_clock=True)
+    except VideoError as error:
+        raise SessionError(f"{session.path}: the timestamps: {error}") from error
+
+
+def camera_timestamps(session: Session) -> dict[str, Array] | None:
+    """{camera: times of its frames, seconds} of the files that the session names; None where it names none.
+
+    Raises
+    ------
+    SessionError : a camera has no timestamps beside others that have, or its file cannot be read
+    """
+    if not session.sources("timestamps"):
+        return None
+    files = sources_of_all(session, "timestamps", "others have one: give all or none")
+    found = {}
+    for name, path in files.items():
+        video = session.cameras[name].video
         try:
-            facts[name] = probe_video(path)
-        except VideoError as error:
+            rate = session.fps or (None if video is None else probe_video(video, rate_needed=False).fps)
+            found[name] = read_timestamps(path, name, fps=rate)
+        except (VideoError, FormatError) as error:
             raise SessionError(f"camera '{name}': {error}") from error
-    n_frames = {name: fact.n_frames for name, fact in facts.items()}
-    rates = {name: round(fact.fps, 3) for name, fact in facts.items()}
-    for values, quantity, unit, remedy in (
-        (n_frames, "length", "frames", "they are not synchronous: trim them to the same instants"),
-        (rates, "frame rate", "Hz", "record or convert them alike"),
-    ):
-        if len(set(values.values())) > 1:
-            listed = ", ".join(f"{name} {value:g} {unit}" for name, value in values.items())
-            raise SessionError(f"the {what} differ in {quantity}: {listed}; {remedy}")
-    return next(iter(rates.values()), None)
+    return found
 
 
 def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
@@ -50,20 +112,53 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
         row: dict = {"frames": None, "fps": None, "size": None, "seconds": None}
         if camera.video is not None:
             try:
-                fact = probe_video(camera.video)
-                row = {"frames": fact.n_frames, "fps": round(fact.fps, 3), "size": f"{fact.width}x{fact.height}",
-                       "seconds": round(fact.n_frames / fact.fps, 3)}  # fmt: skip
+                row = _describe_video(camera.video)
             except VideoError as error:
                 problems.append(f"camera '{name}': {error}")
         rows[name] = row | {"board": _describe_board(camera.board), "points": _describe_points(camera.points)}
     if not problems:
-        for kind, what in (("video", "videos"), ("board", "board videos")):
-            files = {n: p for n, p in session.sources(kind).items() if isinstance(p, Path) and p.is_file()}
+        for find in (lambda: recording_instants(session), lambda: check_board_videos(session)):
             try:
-                check_same_instants(files, what)
+                find()
             except SessionError as error:
                 problems.append(str(error))
     return pd.DataFrame.from_dict(rows, orient="index"), problems
+
+
+def _describe_video(video: Source) -> dict[str, Any]:
+    """Counts and times by the container, where it states them, else by the header."""
+    fact = probe_video(video, rate_needed=False)
+    timing = read_frame_times(video)
+    n_frames = fact.n_frames if timing is None else int(timing.is_stored.sum())
+    seconds = fact.n_frames / fact.fps if timing is None else float(timing.times[-1] + timing.interval)
+    rate = fact.fps if timing is None or timing.is_even else n_frames / seconds
+    return {"frames": n_frames, "fps": round(rate, 3), "size": f"{fact.width}x{fact.height}",
+            "seconds": round(seconds, 3)}  # fmt: skip
+
+
+def check_board_videos(session: Session) -> None:
+    """Refuse board videos whose frame i is not one instant.
+
+    Raises
+    ------
+    SessionError : as `check_same_instants`, or a camera dropped frames
+    """
+    boards = session.sources("board")
+    videos = {name: path for name, path in boards.items() if isinstance(path, Path) and not path.is_dir()}
+    instants = check_same_instants(videos, "board videos")
+    if instants is not None and not all(np.array_equal(f, g) for f in instants.frames.values()
+                                        for g in instants.frames.values()):  # fmt: skip
+        notes = "; ".join(instants.notes)
+        raise SessionError(f"the board videos lack different frames: {notes}; write them again without the gaps")
+
+
+def recording_notes(session: Session) -> list[str]:
+    """What a user should know about the recording's times: dropped frames, a varying rate, files overruled."""
+    try:
+        instants = recording_instants(session)
+    except SessionError:
+        return []
+    return [] if instants is None else list(instants.notes)
 
 
 def sources_of_all(session: Session, kind: str, remedy: str) -> dict[str, Any]:

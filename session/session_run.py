@@ -80,6 +80,8 @@ def run_session(
         seconds[step.name] = time.perf_counter() - started
         ledger.record(step.name, fingerprint, step.outputs(session), step.settings(session))
         say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
+        for note in step.notes(session):
+            say(f"note: {note}")
     if "reconstruct" in seconds:
         for line in worst_warnings(session):
             say(line)

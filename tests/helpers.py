@@ -37,7 +37,7 @@ def write_numbered_video(path, times, *, first=0, codec="libx264", rate=100, **o
     """A video of noise whose frames carry their number as bars (`number_shown`), at presentation times in seconds."""
     av = pytest.importorskip("av")
     options = {"crf": "20", "g": "25", "bf": "2"} | options if codec == "libx264" else options
-    time_base = Fraction(1, 1000 if codec == "libx264" else rate)
+    time_base = Fraction(1, 90000 if codec == "libx264" else rate)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"

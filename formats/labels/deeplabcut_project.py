@@ -13,7 +13,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
-from ..video.reading import VideoError, read_frames_at
+from ..video.reading import VideoError, VideoSource, files_of_source, read_frames_at
 from .labelled_frames import LabelError
 
 
@@ -23,7 +23,7 @@ def picture_name(frame: int) -> str:
 
 def write_project(
     folder: str | os.PathLike,
-    pictures: Mapping[str, tuple[str | os.PathLike, Sequence[int]]],
+    pictures: Mapping[str, tuple[VideoSource, Sequence[int]]],
     keypoints: Sequence[str] = (),
     *,
     proposals: Mapping[str, Array] | None = None,
@@ -62,13 +62,13 @@ def write_project(
             names = [f"labeled-data/{name}/{picture_name(frame)}" for frame in frames]
             points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
             write_label_csv(paths[name], names, points, keypoints, scorer)
-    videos = {name: str(video) for name, (video, _) in pictures.items()}
+    videos = {name: str(files_of_source(video)[0]) for name, (video, _) in pictures.items()}
     with atomic_write(folder / "config.yaml") as partial:
         partial.write_text(_config(folder, videos, keypoints, bones, scorer), encoding="utf-8")
     return folder
 
 
-def write_pictures(video: str | os.PathLike, frames: Iterable[int], folder: Path) -> None:
+def write_pictures(video: VideoSource, frames: Iterable[int], folder: Path) -> None:
     """Some frames of a video as png files. Raises VideoError naming a frame that cannot be decoded."""
     wanted = set(frames)
     folder.mkdir(parents=True, exist_ok=True)

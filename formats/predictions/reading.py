@@ -18,7 +18,9 @@ from ..tables.deeplabcut_csv import read_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
 from ..tables.pandas_h5 import read_pandas_h5
+from ..video.instants import Instants, join_times
 from .detectors import check_same_recording, files_of_detectors, join_detectors
+from .instant_rows import with_frames
 from .sleap import is_sleap_analysis, read_sleap
 from .tracks import Track, make_track, table_to_track
 
@@ -29,7 +31,7 @@ def read_views(
     sources: Mapping[str, Source | Sequence[Source]] | Source,
     *,
     fps: float | None = None,
-    times: Array | None = None,
+    times: Array | Mapping[str, Array] | None = None,
     keypoints: Sequence[str] | None = None,
     pad: bool = False,
 ) -> xr.Dataset:
@@ -44,8 +46,10 @@ def read_views(
         of files, one per detector, in the same order.
     fps : float, hertz, optional
         Frames per second, which only netCDF files state. It is never assumed.
-    times : ndarray, shape (n_frames,), seconds, optional
-        Time of each frame, instead of `fps`.
+    times : ndarray, shape (n_frames,), seconds, or mapping of str to ndarray, optional
+        Time of each frame, instead of `fps`; or {camera name: times of its frames} of one clock, by which the frames of
+        the cameras are put together: a camera without a frame at an instant is NaN there, and the variable `frame`
+        (view, time) holds the frame numbers.
     keypoints : sequence of str, optional
         Names to keep, in this order; by default all of the first camera's, which every camera must have.
     pad : bool
@@ -62,6 +66,8 @@ def read_views(
     FormatError
         A file is missing, cut off or of an unknown kind; cameras or detectors differ in length, keypoints or
         individuals; or the frame rate is unknown.
+    VideoError
+        The cameras' own times do not belong to one recording.
 
     Examples
     --------
@@ -76,11 +82,18 @@ def read_views(
     [0.9, 0.0]
     """
     if not isinstance(sources, Mapping):
+        if isinstance(times, Mapping):
+            raise FormatError(f"{sources} holds all cameras at the same instants; give their times as one array")
         return _whole_file(existing(sources), fps, times, keypoints)
     if not sources:
         raise FormatError("no cameras were given: sources is {camera: file}")
     files = files_of_detectors(sources)
     ensemble = [_tracks(own) for own in files]
+    instants = None
+    if isinstance(times, Mapping):
+        instants, pad = join_times({camera: times[camera] for camera in _timed(ensemble, times)}, one_clock=True), True
+        ensemble = [{c: _at_instants(track, instants, c) for c, track in tracks.items()} for tracks in ensemble]
+        times = instants.times
     check_same_recording(ensemble, files, keypoints, pad)
     longest = max(track.points_2d.shape[1] for tracks in ensemble for track in tracks.values())
     parts = [_views(tracks, own, fps, times, keypoints, longest if pad else None)
@@ -92,7 +105,27 @@ def read_views(
         if single
         else [{c: str(p) for c, p in own.items()} for own in files]
     )
+    views = views if instants is None else with_frames(views, instants)
     return with_provenance(views, "read_views", {"sources": named, "fps": fps})
+
+
+def _timed(ensemble: Sequence[dict[str, Track]], times: Mapping[str, Array]) -> list[str]:
+    """The cameras, each of which has as many times as rows or more (a tool may leave out the last frames)."""
+    for tracks in ensemble:
+        for camera, track in tracks.items():
+            if camera not in times:
+                raise FormatError(f"camera '{camera}' has no times; give them for every camera, or fps=...")
+            if len(times[camera]) < track.points_2d.shape[1]:
+                raise FormatError(
+                    f"camera '{camera}' has 2D points of {track.points_2d.shape[1]} frames and times of"
+                    f" {len(times[camera])}; they are of different recordings"
+                )
+    return list(ensemble[0])
+
+
+def _at_instants(track: Track, instants: Instants, camera: str) -> Track:
+    confidence = np.nan_to_num(instants.placed(camera, track.confidence, axis=1))
+    return track._replace(points_2d=instants.placed(camera, track.points_2d, axis=1), confidence=confidence)
 
 
 def _tracks(sources: Mapping[str, Source]) -> dict[str, Track]:

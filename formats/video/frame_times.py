@@ -59,7 +59,8 @@ class FrameTimes:
     def is_even(self) -> bool:
         """Whether all frames follow each other at the same interval, as far as the file tells."""
         even = self.interval * np.arange(len(self.times))
-        return bool(np.abs(self.times - even).max() < 0.5 * self.interval) and (self.is_counted or self.is_stored.all())
+        is_regular = np.abs(self.times - even).max() < 0.5 * self.interval
+        return bool(is_regular and (self.is_counted or self.is_stored.all()))
 
     def number_at(self, seconds: float) -> int:
         """Number of the frame whose time is nearest."""
@@ -99,10 +100,10 @@ def read_frame_times(source: str | os.PathLike | Sequence[str | os.PathLike]) ->
     for part in known:
         times.append(part.times + end)
         end += part.times[-1] + part.interval
-    flags = (np.concatenate([getattr(part, name) for part in known]) for name in ("is_key", "is_stored"))
-    return FrameTimes(
-        np.concatenate(times), *flags, max(part.delay for part in known), all(part.is_counted for part in known)
-    )
+    is_key = np.concatenate([part.is_key for part in known])
+    is_stored = np.concatenate([part.is_stored for part in known])
+    delay, is_counted = max(part.delay for part in known), all(part.is_counted for part in known)
+    return FrameTimes(np.concatenate(times), is_key, is_stored, delay, is_counted)
 
 
 def _remembered(path: Path) -> FrameTimes | None:
@@ -174,7 +175,7 @@ def _fill_holes(times: Array, n_missing: int) -> Array:
     widths = np.diff(times)
     added: list[Array] = []
     for before in np.argsort(-widths, kind="stable"):
-        n_here = min(round(widths[before] / step) - 1, n_missing)
+        n_here = min(round(float(widths[before] / step)) - 1, n_missing)
         if widths[before] < _HOLE * step or n_here < 1:
             break
         added.append(times[before] + widths[before] * np.arange(1, n_here + 1) / (n_here + 1))

@@ -163,6 +163,18 @@ def read_frames_at(path: VideoSource, frames: Iterable[int]) -> Generator[tuple[
     yield from _decoded(path, wanted.__contains__, min(wanted, default=0), max(wanted, default=-1) + 1)
 
 
+def file_and_frame(source: VideoSource, frame: int) -> tuple[Path, int]:
+    """The file of a recording that holds a frame, and the frame's number in it."""
+    files = files_of_source(source)
+    for path in files[:-1]:
+        timing = read_frame_times(path)
+        n_frames = probe_video(path, rate_needed=False).n_frames if timing is None else len(timing.times)
+        if frame < n_frames:
+            return path, frame
+        frame -= n_frames
+    return files[-1], frame
+
+
 def _decoded(
     source: VideoSource, is_wanted: Callable[[int], bool], start: int, stop: int | None
 ) -> Generator[tuple[int, Image | None]]:
@@ -206,7 +218,7 @@ def _numbered(
             if capture.grab():
                 lost, number = numbers.advance(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
                 if lost and numbers.is_damaged:
-                    held = deque((n, None) for n, _ in held)
+                    held = deque[tuple[int, Image | None]]((n, None) for n, _ in held)
                 held += ((n, None) for n in lost if is_wanted(n) and n < stop)
                 if number is not None and is_wanted(number) and number < stop:
                     held.append((number, None if numbers.is_damaged else _retrieve(capture, info, first + number)))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...datasets.names import named_options
 from ...formats.labels.deeplabcut_project import write_project
-from ...formats.video.reading import VideoError, probe_video, read_frames
+from ...formats.video.reading import VideoError, VideoSource, probe_video, read_frames
 from ...numerics.clustering import k_means, squared_distances
 
-Recording = Mapping[str, str | os.PathLike]
+Recording = Mapping[str, VideoSource]
 THUMBNAIL = (24, 18)  # (width, height), pixels: posture shows, noise does not
 MAX_CANDIDATES = 600  # frames of a recording that are clustered: seconds of work
 
@@ -38,7 +38,7 @@ def extract_frames(
     Parameters
     ----------
     videos : mapping of str to path, or sequence of such mappings
-        {camera name: video} of one recording, or of several. All cameras give the same instants.
+        {camera name: video, or list of its files} of one recording, or of several. All cameras give the same instants.
     n : int
         Instants in total, shared evenly by the recordings.
     folder : str or os.PathLike
@@ -78,7 +78,7 @@ def extract_frames(
         raise ValueError(f'method must be "uniform" or "kmeans", got {method!r}')
     if n < len(recordings) or not recordings:
         raise ValueError(f"n must be at least one instant for each of the {len(recordings)} recordings, got {n}")
-    pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}
+    pictures: dict[str, tuple[VideoSource, Sequence[int]]] = {}
     for r, recording in enumerate(recordings):
         share = n // len(recordings) + (r < n % len(recordings))
         chosen = _choose(recording, share, method, seed + r)
@@ -103,7 +103,7 @@ def _choose(recording: Recording, n: int, method: str, seed: int) -> NDArray[np.
     return np.array(shared)[np.sort(representatives(features, n, seed))]
 
 
-def _thumbnails(path: str | os.PathLike, step: int) -> dict[int, Array]:
+def _thumbnails(path: VideoSource, step: int) -> dict[int, Array]:
     """Every `step`-th decodable frame as a small grey picture."""
     small = {}
     for number, image in enumerate(read_frames(path)):

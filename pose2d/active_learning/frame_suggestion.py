@@ -16,6 +16,8 @@ from ...datasets import Array, check_views, combine_ensemble, fps_of
 from ...datasets.names import named_options
 from ...formats.labels.deeplabcut_project import write_project
 from ...formats.labels.labelled_frames import LabelError, Labels, Picture
+from ...formats.predictions.instant_rows import frames_of_view
+from ...formats.video.reading import VideoSource, file_and_frame
 
 Scores = xr.DataArray | Array | Mapping[str, "xr.DataArray | Array"]
 
@@ -157,7 +159,7 @@ def _spread(badness: Array, features: Array, n: int, min_gap: int, pool: float) 
 @named_options()
 def export_suggestions(
     suggestions: pd.DataFrame,
-    videos: Mapping[str, str | os.PathLike],
+    videos: Mapping[str, VideoSource],
     folder: str | os.PathLike,
     proposals: xr.Dataset,
     *,
@@ -170,8 +172,8 @@ def export_suggestions(
     ----------
     suggestions : pandas.DataFrame
         Of `suggest_frames`.
-    videos : mapping of str to path
-        {camera name: video file}.
+    videos : mapping of str to path or sequence of path
+        {camera name: video file, or the files of one recording in their order}.
     folder : str or os.PathLike
         Of the project.
     proposals : xarray.Dataset
@@ -202,11 +204,12 @@ def export_suggestions(
     ('left', 'left')
     """
     proposals = check_views(proposals)
-    pictures: dict[str, tuple[str | os.PathLike, Sequence[int]]] = {}
+    pictures: dict[str, tuple[VideoSource, Sequence[int]]] = {}
     points: dict[str, Array] = {}
     for view, rows in suggestions.groupby("view", sort=False):
-        frames = sorted(int(frame) for frame in rows["frame"])
-        pictures[str(view)] = (videos[str(view)], frames)
+        shown = frames_of_view(proposals, str(view))
+        frames = [frame for frame in sorted(int(frame) for frame in rows["frame"]) if shown[frame] >= 0]
+        pictures[str(view)] = (videos[str(view)], shown[frames].tolist())
         points[str(view)] = proposals["position"].sel(view=view).values[frames]
     keypoints = [str(name) for name in proposals["keypoint"].values]
     return write_project(folder, pictures, keypoints, proposals=points, bones=bones, scorer=scorer)
@@ -215,7 +218,7 @@ def export_suggestions(
 @named_options()
 def pseudo_labels(
     proposals: xr.Dataset,
-    videos: Mapping[str, str | os.PathLike],
+    videos: Mapping[str, VideoSource],
     support: Array,
     *,
     min_views: int = 3,
@@ -229,8 +232,8 @@ def pseudo_labels(
     ----------
     proposals : xarray.Dataset
         Views dataset of the projected 3D points.
-    videos : mapping of str to path
-        {camera name: video file}.
+    videos : mapping of str to path or sequence of path
+        {camera name: video file, or the files of one recording in their order}.
     support : ndarray, shape (n_frames, n_keypoints)
         Number of cameras that agree, such as `n_cameras` of a pose.
     min_views : int
@@ -276,8 +279,10 @@ def pseudo_labels(
     ]
     if not rows:
         raise LabelError(f"no point is supported by {min_views} cameras; lower min_views or label more frames")
+    shown = [frames_of_view(proposals, name) for name in names]
+    rows = [(v, f) for v, f in rows if shown[v][f] >= 0]
     return Labels(
-        pictures=tuple(Picture(Path(videos[names[v]]), f) for v, f in rows),
+        pictures=tuple(Picture(*file_and_frame(videos[names[v]], int(shown[v][f]))) for v, f in rows),
         points_2d=np.stack([points[v, f] for v, f in rows]),
         keypoints=tuple(str(name) for name in proposals["keypoint"].values),
         cameras=tuple(names[v] for v, _ in rows),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,8 @@ from matplotlib.axes import Axes
 
 from ...datasets import Array, combine_ensemble, fps_of
 from ...datasets.names import named_options
-from ...formats.video.reading import Image, probe_video, read_frames
+from ...formats.predictions.instant_rows import frames_of_view
+from ...formats.video.reading import Image, VideoSource, probe_video, read_frames, read_frames_at
 from ...formats.video.writing import open_video_writer
 from .detector import Detector
 
@@ -94,7 +96,7 @@ def _draw_ellipse(image: Image, centre: Array, covariance: Array, colour: Array)
 def label_video(
     views: xr.Dataset,
     view: str,
-    video: str | os.PathLike,
+    video: VideoSource,
     path: str | os.PathLike,
     *,
     bones: Sequence[tuple[str, str]] = (),
@@ -103,7 +105,7 @@ def label_video(
 ) -> Path:
     """Write a video with the keypoints of one camera drawn on every frame.
 
-    Damaged frames are black, so that the frames stay in step with the source.
+    Damaged frames are black, and so are instants at which the camera has no frame: the cameras stay in step.
 
     Parameters
     ----------
@@ -111,8 +113,8 @@ def label_video(
         Views dataset of `predict` or `read_views`.
     view : str
         The camera.
-    video : str or os.PathLike
-        Its video.
+    video : path or sequence of path
+        Its video, or the files of one recording in their order.
     path : str or os.PathLike
         The video to write.
     bones : sequence of (str, str)
@@ -139,13 +141,14 @@ def label_video(
     >>> label_video(views, "left", "left.mp4", "left_labelled.mp4", bones=[("nose", "tail")]).name
     'left_labelled.mp4'
     """
+    shown = frames_of_view(views, view)
     views = combine_ensemble(views).sel(view=view)
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)
     covariances = views["covariance"].values if ellipses and "covariance" in views else None
     with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
-        for frame, image in enumerate(read_frames(video, 0, views.sizes["time"])):
+        for frame, image in enumerate(_shown(video, shown)):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
             else:
@@ -156,6 +159,21 @@ def label_video(
                 )  # fmt: skip
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
+
+
+def _shown(video: VideoSource, numbers: Array) -> Iterator[Image | None]:
+    """The pictures of some frames in increasing order; None where the number is -1 or the frame is damaged."""
+    if (numbers == np.arange(len(numbers))).all():
+        yield from read_frames(video, 0, len(numbers))
+        return
+    with closing(read_frames_at(video, numbers[numbers >= 0].tolist())) as frames:
+        coming = next(frames, None)
+        for number in numbers:
+            if coming is not None and coming[0] == number:
+                yield coming[1]
+                coming = next(frames, None)
+            else:
+                yield None
 
 
 def plot_training(detector: Detector, ax: Axes) -> Axes:

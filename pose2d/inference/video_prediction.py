@@ -15,12 +15,17 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ...datasets import Array, frame_times, views_dataset, with_provenance
+from ...datasets import Array, fps_of, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
-from ...formats.video.reading import Image, VideoError, VideoInfo, probe_video, read_frames
+from ...formats.predictions.instant_rows import with_frames
+from ...formats.video.frame_times import read_frame_times
+from ...formats.video.instants import Instants, number_ranges
+from ...formats.video.reading import Image, VideoError, VideoInfo, VideoSource, probe_video, read_frames
+from ...formats.video.recording_times import instants_of_videos
 from ...numerics.threads import in_advance
 from .animal_search import Finder, centre_of, finder_of
 from .detector import Detector
@@ -34,12 +39,13 @@ AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in 
 @named_options()
 def predict(
     detector: Detector,
-    videos: Mapping[str, str | os.PathLike],
+    videos: Mapping[str, VideoSource],
     *,
     track_crop: bool = True,
     precision: str = "auto",
     runtime: str = "auto",
-    times: Array | None = None,
+    fps: float | None = None,
+    times: Array | Mapping[str, Array] | None = None,
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: float = 30.0,
     batch_cameras: bool | str = "auto",
@@ -51,16 +57,20 @@ def predict(
     ----------
     detector : Detector
         Of `train` or `load_detector`.
-    videos : mapping of str to path
-        {camera name: video file}, synchronised. The missing frames of a shorter video are NaN.
+    videos : mapping of str to path or sequence of path
+        {camera name: video file, or the files of one recording (chapters) in their order}, synchronised. The missing
+        frames of a shorter video are NaN.
     track_crop : bool
         Use a window around the animal while it is found there, instead of the whole frame.
     precision : {"auto", "fp32", "bf16"}
         "auto" takes bfloat16 where the processor or GPU multiplies tiles of it.
     runtime : {"auto", "torch", "openvino", "onnx"}
         What runs the network; "auto" takes OpenVINO where it is installed (the ``fast`` extra).
-    times : ndarray, shape (n_frames,), seconds, optional
-        None: from the videos' frame rate.
+    fps : float, hertz, optional
+        The true frame rate, where the files state another.
+    times : ndarray, shape (n_frames,), seconds, or mapping of str to ndarray, optional
+        Of all cameras' frames; or {camera name: times of its frames} of one clock, by which frames are put together.
+        None: the files' own times. A camera without a frame at an instant is NaN there.
     checkpoint : str or os.PathLike, optional
         File to which the results are saved and from which a killed prediction goes on. It is
         removed at the end.
@@ -76,12 +86,14 @@ def predict(
     xarray.Dataset
         Views dataset: position (pixels), confidence (probability of lying within `confidence_radius` pixels of the
         truth, an attribute of the variable) and covariance (pixels squared). A damaged frame is NaN with confidence 0
-        and is counted in the attribute `damaged_frames`.
+        and is counted in the attribute `damaged_frames`; `notes` has a line for each camera that lacks frames, for a
+        rate that varies, and for files that are overruled. Where the number of an instant is not that of every camera's
+        frame, the variable `frame` (view, time) holds the numbers (-1: none).
 
     Raises
     ------
     VideoError
-        If a video is missing, empty or unreadable, or if the frame rates differ.
+        If a video is missing, empty or unreadable, if the frame rates differ, or if times do not fit the frames.
 
     Examples
     --------
@@ -90,8 +102,11 @@ def predict(
     >>> views["position"].dims, views["position"].shape
     (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
-    infos = {str(name): probe_video(path) for name, path in videos.items()}
-    fps = _common_fps(infos)
+    videos = {str(name): source for name, source in videos.items()}
+    if not videos:
+        raise VideoError("there are no videos to predict on; give {camera name: video file}")
+    infos = {name: probe_video(source, rate_needed=False) for name, source in videos.items()}
+    instants = instants_of_videos(videos, fps=fps, timestamps=times if isinstance(times, Mapping) else None)
     finder = finder_of(detector, precision, runtime, track_crop)
     tracks = {name: Track(finder, info) for name, info in infos.items()}
     options = (track_crop, precision, runtime, detector.config.n_tta)
@@ -112,7 +127,7 @@ def predict(
             bar.update(len(images))
     if kept:
         kept.path.unlink(missing_ok=True)
-    views = _collect(detector, tracks, fps, times)
+    views = _collect(detector, tracks, instants, None if isinstance(times, Mapping) else times)
     options = {"track_crop": track_crop, "precision": precision, "runtime": runtime}
     return with_provenance(views, "predict", options)
 
@@ -128,7 +143,6 @@ class Track:
     info: VideoInfo
     rows: list[np.ndarray] = field(default_factory=list)
     centre: Array | None = None
-    damaged: int = 0
 
     def __post_init__(self):
         self.side = self.finder.window_side(self.info.width, self.info.height)
@@ -151,7 +165,6 @@ class Track:
         """Keep a frame's row, and where the animal is in it (a damaged frame changes nothing)."""
         self.rows.append(row)
         if np.isnan(row).all():
-            self.damaged += 1
             return
         if self.side:
             self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
@@ -174,16 +187,6 @@ def _read_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[
         names, matrices, inputs = zip(*batch, strict=True)
         seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
     return seen
-
-
-def _common_fps(infos: Mapping[str, VideoInfo]) -> float:
-    if not infos:
-        raise VideoError("there are no videos to predict on; give {camera name: video file}")
-    rates = {name: info.fps for name, info in infos.items()}
-    if max(rates.values()) - min(rates.values()) > 1e-3 * max(rates.values()):
-        listed = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
-        raise VideoError(f"the videos have different frame rates ({listed} per second); they are not synchronous")
-    return float(np.median(list(rates.values())))
 
 
 @dataclass(eq=False)
@@ -230,8 +233,9 @@ def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
     for name, info in infos.items():
-        state = info.path.stat()
-        digest.update(f"{name} {info.path} {state.st_size} {state.st_mtime_ns}".encode())
+        for path in info.files:
+            state = path.stat()
+            digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
     digest.update(repr(options).encode())
     return digest.hexdigest()
 
@@ -253,37 +257,52 @@ _END = object()
 def _decoded(info: VideoInfo, first: int) -> Generator[Image | None]:
     """The frames of a video from `first` on, decoded ahead."""
     with (
-        closing(read_frames(info.path, first)) as reader,
+        closing(read_frames(info.files, first)) as reader,
         closing(in_advance(repeat(partial(next, reader, _END)), AHEAD)) as images,
     ):
         yield from takewhile(lambda image: image is not _END, images)
 
 
-def _collect(detector: Detector, tracks: Mapping[str, Track], fps: float, times: Array | None) -> xr.Dataset:
+def _collect(detector: Detector, tracks: Mapping[str, Track], instants: Instants, times: Array | None) -> xr.Dataset:
+    """The rows of all cameras at the instants; given times are those of the frames as they are numbered."""
     n_frames = max(len(track.rows) for track in tracks.values())
     if n_frames == 0:
         raise VideoError("no frame could be decoded from any of the videos")
-    n_keypoints = len(detector.keypoints)
-    rows = np.full((len(tracks), n_frames, n_keypoints, 9), np.nan)
-    for c, track in enumerate(tracks.values()):
+    if times is not None:
+        numbers = np.arange(n_frames)
+        instants = Instants(np.asarray(times, float)[:n_frames], dict.fromkeys(tracks, numbers), instants.notes)
+    rows = np.full((len(tracks), len(instants.times), len(detector.keypoints), 9), np.nan)
+    for c, (name, track) in enumerate(tracks.items()):
         if track.rows:
-            rows[c, : len(track.rows)] = track.rows
+            rows[c] = instants.placed(name, np.stack(track.rows))
     found = _of_rows(rows)
     confidence, covariances = calibrated(detector.uncertainty, found)
-    if times is None:
-        times = frame_times(n_frames, fps)
     views = views_dataset(
         found.points,
         cameras=list(tracks),
         keypoints=detector.keypoints,
-        times=times[:n_frames],
+        times=instants.times,
         confidence=confidence,
         covariances_2d=covariances,
     )
     views["confidence"].attrs["confidence_radius"] = detector.uncertainty.radius
-    views.attrs["fps"] = fps
-    views.attrs["damaged_frames"] = [track.damaged for track in tracks.values()]
-    return views
+    views.attrs["fps"] = fps_of(views) if len(instants.times) > 1 else next(iter(tracks.values())).info.fps
+    damaged = {name: _damaged(track) for name, track in tracks.items()}
+    views.attrs["damaged_frames"] = [len(numbers) for numbers in damaged.values()]
+    return with_frames(views, instants, [_damage_note(name, own) for name, own in damaged.items() if len(own)])
+
+
+def _damaged(track: Track) -> NDArray[np.intp]:
+    """Numbers of the frames that cannot be decoded; those that were never recorded are none."""
+    lost = np.array([bool(np.isnan(row).all()) for row in track.rows])
+    timing = read_frame_times(track.info.files)
+    if timing is not None and not timing.is_counted and len(timing.times) >= len(lost):
+        lost &= timing.is_stored[: len(lost)]
+    return np.flatnonzero(lost)
+
+
+def _damage_note(name: str, numbers: NDArray[np.intp]) -> str:
+    return f"camera '{name}': {len(numbers)} frames cannot be decoded ({number_ranges(numbers)}): they are gaps"
 
 
 def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:

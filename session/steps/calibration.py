@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from ..recording_facts import check_same_instants, files_of, sources_of_all
+from ..recording_facts import check_board_videos, files_of, sources_of_all
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def _calibrate(session: Session, progress: bool) -> None:
     from ...cameras import read_rig, write_rig
 
     boards = session.sources("board")
-    videos = {name: path for name, path in boards.items() if isinstance(path, Path) and not path.is_dir()}
-    check_same_instants(videos, "board videos")
+    check_board_videos(session)
     sources = {
         name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
     }

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError
-from ..recording_facts import check_same_instants, files_of, sources_of_all
+from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
 from .step_definition import Step, public
+
+if TYPE_CHECKING:
+    from ...datasets import Array
+    from ...formats.video.instants import Instants
 
 
 def detector_path(session: Session) -> Path | None:
@@ -62,15 +67,16 @@ def _train(session: Session, progress: bool) -> None:
 
 
 def _prediction_inputs(session: Session) -> list[Path]:
+    stamps = files_of(session.sources("timestamps"))
     if _has_points(session):
-        return files_of(session.sources("points"))
+        return files_of(session.sources("points")) + stamps
     detector = detector_path(session)
     if detector is None:
         raise SessionError(
             f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
             " [predict] detector"
         )
-    return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]"))]
+    return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]")), *stamps]
 
 
 def _predict(session: Session, progress: bool) -> None:
@@ -78,26 +84,64 @@ def _predict(session: Session, progress: bool) -> None:
     from ...datasets import combine_ensemble, write_dataset
 
     (function,), videos = PREDICT.functions(session), session.sources("video")
-    rate = check_same_instants(videos, "videos")
+    instants = recording_instants(session)
     options = PREDICT.given(session)
     if _has_points(session):
-        views = PREDICT.call(session, function, session.sources("points"), fps=session.fps or rate, **options)
+        options |= _times_of_points(session, instants)
+        views = PREDICT.call(session, function, session.sources("points"), **options)
+        if instants is not None and instants.notes:
+            views.attrs["notes"] = "\n".join(instants.notes)
     else:
         from ...pose2d import load_detector
 
         path = detector_path(session)
         assert path is not None  # the step's inputs have refused the other case
         options |= {"checkpoint": PREDICT.checkpoint(session), "progress": progress}
+        options |= {"fps": session.fps, "times": camera_timestamps(session)}
         views = PREDICT.call(session, function, load_detector(path), videos, **options)
         _refuse_truncated(videos, views)
     write_dataset(combine_ensemble(views), session.output / "views.nc")
 
 
-def _refuse_truncated(videos: dict[str, Path], views: Any) -> None:
+def _times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
+    """The options `fps` or `times` of the 2D files: each row of a file is a frame of its camera."""
+    if instants is None or instants.is_even:
+        return {"fps": session.fps or (None if instants is None else instants.fps)}
+    lacking = [name for name in session.cameras if name not in instants.frames]
+    if lacking:
+        raise SessionError(
+            f"{session.path}: the times of the frames are uneven ({'; '.join(instants.notes)}), and camera"
+            f" '{lacking[0]}' has no video or timestamps that give its own; add them"
+        )
+    return {"times": {name: _row_times(session, name, instants) for name in session.cameras}}
+
+
+def _row_times(session: Session, name: str, instants: Instants) -> Array:
+    """Times of the rows of a camera's 2D file: of all frames, or of those that its video holds if there are no more."""
+    from ...formats.predictions.reading import read_track
+
+    points, video = session.sources("points")[name], session.cameras[name].video
+    times = instants.times[instants.frames[name] >= 0]
+    timing = None if video is None or session.sources("timestamps") else read_frame_times(video)
+    if timing is None or timing.is_stored.all() or len(timing.times) != len(times):
+        return times
+    n_rows = read_track(points[0] if isinstance(points, tuple) else points).points_2d.shape[1]
+    return times[timing.is_stored] if n_rows <= timing.is_stored.sum() else times
+
+
+def _notes(session: Session) -> list[str]:
+    """What the views note: gaps with camera and frames, a rate that varies or was overruled."""
+    from ...datasets import read_dataset
+
+    return str(read_dataset(session.output / "views.nc").attrs.get("notes", "")).splitlines()
+
+
+def _refuse_truncated(videos: dict[str, Any], views: Any) -> None:
     """A few damaged frames are gaps; a tenth of a video is a file that was cut off."""
     for (name, path), n_damaged in zip(videos.items(), views.attrs["damaged_frames"], strict=True):
         n_frames = views.sizes["time"]
         if n_damaged > 0.1 * n_frames:
+            path = path if isinstance(path, Path) else path[0]
             raise SessionError(
                 f"camera '{name}': {n_damaged} of {n_frames} frames of {path} cannot be decoded; it is truncated or"
                 " damaged: copy it again"
@@ -123,4 +167,5 @@ PREDICT = Step(
     set_by_session=("progress", "checkpoint", "fps", "times"),
     own_entries=("detector",),
     depends_on=lambda session: {"fps": session.fps, "cameras": list(session.cameras), "up": session.up},
+    notes=_notes,
 )

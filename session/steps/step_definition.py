@@ -45,6 +45,8 @@ class Step:
         Session to what else of the session file the outputs depend on.
     asked_for : callable
         Whether the session needs the step.
+    notes : callable
+        What the outputs note about the recording, one sentence each.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Step:
     own_entries: tuple[str, ...] = ()
     depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
     asked_for: Callable[[Session], bool] = lambda session: True
+    notes: Callable[[Session], list[str]] = lambda session: []
 
     def options(self, session: Session) -> dict[str, inspect.Parameter]:
         """{name: parameter} of what the session file may set: the functions' parameters that have a default."""
