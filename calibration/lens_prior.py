@@ -42,11 +42,24 @@ class LensPrior:
 
     def cost(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> float:
         """Half the sum of squares; infinite where a lens with free coefficients folds inside its border."""
+        return float(self.costs(lens, fisheye, free).sum())
+
+    def costs(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> Array:
+        """(n_lenses,) the share of each lens in `cost`."""
         logs = log_magnifications(lens, fisheye, free, self.border)[0]
-        if not np.isfinite(logs).all():
-            return np.inf
-        gaussian = (self.precision * (lens - self.mean) ** 2)[free].sum()
-        return 0.5 * float(gaussian + self.area * (_stiffened(logs)[0] ** 2).sum())
+        squares = (np.where(free, self.precision, 0.0) * (lens - self.mean) ** 2).sum(axis=1)
+        area = self.area * (_stiffened(np.nan_to_num(logs))[0] ** 2).sum(axis=1)
+        return np.where(np.isfinite(logs).all(axis=1), 0.5 * (squares + area), np.inf)
+
+    def log_peaks(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> Array:
+        """(n_lenses,) logarithm of the density of the free unknowns where `costs` is 0, by Laplace's approximation.
+
+        Without the focal lengths, of which nothing is known, and the powers of 2 pi.
+        """
+        straight = np.where(np.arange(N_LENS) < 2, lens, self.mean)
+        normal = self.equations(straight, fisheye, free).normal
+        known = free & (np.arange(N_LENS) >= 2)
+        return np.array([0.5 * np.linalg.slogdet(N[np.ix_(k, k)])[1] for N, k in zip(normal, known, strict=True)])
 
     def equations(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> LensEquations:
         """Gauss-Newton's equations of `cost` for the free unknowns, lens by lens."""

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from ..cameras import Camera, CameraRig
 from ..datasets.names import named_options
 from ..numerics.arrays import Array
-from .boards.board_set import BoardSet, parts_of
+from .boards.board_set import parts_of
 from .boards.detection import BoardDetections
 from .boards.gathering import gather_recordings
 from .boards.image_sources import Source
@@ -33,11 +33,12 @@ from .quality.checks import (
 )
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
+from .solver.board_deformation import is_bent, shape_sentence
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
 from .solver.exposure_times import clock_and_delays, try_delays, use_times
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
-from .solver.lens_selection import choose_lenses
+from .solver.lens_selection import choose_lenses, shape_sigma_of
 from .solver.pose_ambiguity import repaired
 from .solver.problem_setup import make_problem
 from .solver.robust_solution import (
@@ -201,7 +202,7 @@ def calibrate(
     offsets: Mapping[str, Any] | Sequence[Mapping[str, int]] | None = None,
     distortion_model: LensKind | Mapping[str, LensKind] = "auto",
     shared_intrinsics: Sequence[Sequence[str]] = (),
-    estimate_board_deformation: bool = False,
+    estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
     cache: bool = True,
@@ -231,12 +232,13 @@ def calibrate(
         these gives each recording its own.
     distortion_model : int, str, or dict of str to these
         Number of coefficients of the lens model (0, 1, 2, 4, 5, 8, 12, 14 in OpenCV's order) or "fisheye", one for all
-        or one for each camera. "auto" takes the simplest model that predicts held-out boards as well as the best (12,
-        14 and fisheye only where 8 reduces the error or the lens is wide).
+        or one for each camera. "auto" takes the model of the greatest evidence, one for all cameras unless a camera's
+        corners clearly ask for another, and 12 or 14 only where the corners clearly ask for them.
     shared_intrinsics : sequence of sequences of str
         Groups of cameras with identical lenses, which share one lens model.
-    estimate_board_deformation : bool
-        Estimate the board's corners, too (a printed board is never quite flat).
+    estimate_board_deformation : bool or "auto"
+        Estimate the board's corners, too (a printed board is never quite flat). "auto": where the corners are much more
+        probable with it.
     unit : str
         Unit of the board's lengths, and so of the world.
     frame_step : int
@@ -303,17 +305,14 @@ def calibrate(
         if warnings and clock is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
-        shape_sigma = _shape_sigma(joint_board) if estimate_board_deformation else None
-        if shape_sigma is not None:
+        shape_sigma = None
+        if estimate_board_deformation is True or (estimate_board_deformation == "auto" and is_bent(solution)):
+            shape_sigma = shape_sigma_of(joint_board)
             solution = solve(solution.problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
+            notes += shape_sentence(solution)
         errors = held_out(solution, shape_sigma=shape_sigma)
         warnings += check_quality(solution) + unequal_lengths(found)
     return _result(solution, errors, detections, unit, warnings, notes)
-
-
-def _shape_sigma(board: Board | BoardSet) -> float:
-    """How far a corner may lie from where it was meant to be printed: 1 % of a square."""
-    return 0.01 * board.square_length
 
 
 def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:

@@ -113,12 +113,18 @@ def _stated_lengths(solution: Solution) -> str:
     return ", ".join(lengths)
 
 
+def _lens_model(kinds) -> str:
+    """The kinds of lenses in words."""
+    numbers = ", ".join(str(n) for n in sorted({kind for kind in kinds if kind != "fisheye"}))
+    words = [f"{numbers} coefficients"] if numbers else []
+    return ", ".join(words + ["fisheye"] * ("fisheye" in kinds))
+
+
 def _facts(solution: Solution, errors: HeldOut) -> dict[str, float | str]:
     """The report's named single values."""
     worst, rms = _worst_frame(solution.distances, solution.frame_of)
-    kinds = {str(kind) for kind in solution.kinds}
     return {
-        "lens model": ", ".join(sorted(kinds)) + (" coefficients" if kinds != {"fisheye"} else ""),
+        "lens model": _lens_model(solution.kinds),
         "noise of a corner (px)": solution.sigma,
         "worst frame": f"{_frame_name(solution, worst)} ({rms:.2g} px RMS)",
         "scale": f"from the board's stated length {_stated_lengths(solution)}",

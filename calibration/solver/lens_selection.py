@@ -1,121 +1,152 @@
-"""Choose the lens model: the simplest that predicts held-out boards as well as the best."""
+"""Choose the lens model by its evidence: how probable the corners are under it, whatever its coefficients.
+
+Held-out corners know a lens only where boards were. The evidence counts what the data leave open of each model against
+what is known of real lenses (`lens_prior`), and so tells how far a model may be trusted where no board was. The board's
+own shape is estimated along with every model: a bent board otherwise passes for a richer lens.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .initial_lenses import LensKind, initial_lens, lens_camera
+from ...numerics.arrays import Array
+from ..boards.board_set import BoardSet
+from ..boards.patterns import Board
+from .initial_lenses import LensKind, initial_lens
 from .initial_poses import spread_frames
-from .robust_solution import HeldOut, Problem, Solution, Start, frames_of, held_out, resolved, solve
+from .model_evidence import Yardstick, lens_evidences, log_evidence, make_yardstick
+from .robust_solution import Problem, Solution, Start, frames_of, resolved, solve
 
-CANDIDATES: tuple[LensKind, ...] = (1, 2, 4, 5, 8)  # tried first, from the simplest
+CANDIDATES: tuple[LensKind, ...] = (2, 4, 5, 8, "fisheye")  # tried first, each for all lenses
+SIMPLEST: tuple[LensKind, ...] = (1,)  # tried where 2 coefficients are near the best of the first
 RICHER: tuple[LensKind, ...] = (12, 14)  # tried where 8 coefficients are the best of the first
-_WORTH, _AS_GOOD = 0.98, 1.01  # ratio of held-out errors that a coefficient must earn, and that counts as equal
 _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently
-_WIDE = np.radians(40)  # from the axis: nearer to it, a pinhole with radial terms is as good as a fisheye
+# evidence, natural logarithm, that rare lenses must gain: for each corner, those of more than 8 coefficients (no model
+# is exact, and 0.04 are 2 % of the noise), and each lens of another kind than most of the rig's, which are mostly alike
+_RICH, _ANOTHER = 0.04, 5.0
+_TRIED = 0.3  # evidence for each corner that a lens may lose as another kind, all lenses alike, to be tried as it alone
+_NEAR = (
+    25.0  # evidence that it may then lose for similar kinds to be tried: of fewer coefficients, less is held against
+)
 
 
-def heldout_score(errors: HeldOut, cameras: NDArray[np.int64] | None = None) -> float:
-    """Geometric mean of the held-out distances' median and root mean square, gross outliers capped at 50 medians.
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Solutions of the same frames with different lenses, and logarithms of their probabilities up to a constant."""
 
-    `cameras`: count only these.
-    """
-    distances = errors.distances if cameras is None else errors.distances[np.isin(errors.camera, cameras)]
-    distances = np.where(np.isfinite(distances), distances, np.inf)
-    if not len(distances):
-        return np.inf
-    median = np.median(distances)
-    return float(np.sqrt(median * np.sqrt((np.minimum(distances, 50 * median) ** 2).mean())))
+    solutions: tuple[Solution, ...]
+    measure: Yardstick
+    log_probabilities: Array
+
+    @property
+    def best(self) -> Solution:
+        """The most probable one."""
+        return self.solutions[int(np.argmax(self.log_probabilities))]
+
+    def with_another(self, solution: Solution) -> Comparison:
+        """One solution more, measured as the others are."""
+        more = np.append(self.log_probabilities, log_probability(solution, self.measure))
+        return replace(self, solutions=(*self.solutions, solution), log_probabilities=more)
+
+
+def compare(solutions: tuple[Solution, ...]) -> Comparison:
+    """The probabilities of solutions of the same frames."""
+    measure = make_yardstick(min(solutions, key=lambda solution: solution.sigma))
+    return Comparison(solutions, measure, np.array([log_probability(solution, measure) for solution in solutions]))
+
+
+def log_probability(solution: Solution, measure: Yardstick) -> float:
+    """The evidence, less what rare lenses must gain."""
+    kinds, auto = np.array(solution.kinds, object), solution.problem.auto
+    common = Counter(kinds[auto]).most_common(1)[0][0]
+    rich = np.isin(np.arange(len(kinds)), [lens for lens in np.flatnonzero(auto) if kinds[lens] in RICHER])
+    handicap = _RICH * _corners(solution)[rich].sum() + _ANOTHER * np.count_nonzero(kinds[auto] != common)
+    return log_evidence(solution, measure) - float(handicap)
+
+
+def _corners(solution: Solution) -> Array:
+    """(n_lenses,) corners that each lens shows."""
+    return np.bincount(solution.problem.lens_of[solution.camera_of], minlength=len(solution.kinds)).astype(float)
 
 
 def choose_lenses(problem: Problem, start: Start) -> Solution:
-    """The solution whose lens models earn their coefficients: each step must lower the held-out error by 2 %.
+    """The solution with the most probable lenses, its board as printed.
 
-    All pinholes whose model is open get the same number of coefficients; then each wide one is compared with a fisheye
-    (which has fewer than a pinhole of 8), and each one that began as a fisheye with a pinhole of 8.
+    All lenses whose model is open get the same kind, then single ones another with which they are more probable.
     """
-    part = _thinned(problem, start)
-    best, errors = _choose_coefficients(problem, part)
-    best = _choose_fisheyes(problem, best, errors)
-    if len(part.frames) == len(start.frames):
-        return best
+    best = compare_lenses(problem, compared_frames(problem, start)).best
     rig = best.state
     return solve(problem, replace(start, kinds=best.kinds, lens=rig.lens, R=rig.R, t=rig.t))
 
 
-def _choose_coefficients(problem: Problem, part: Start) -> tuple[Solution, HeldOut]:
-    """The solution with the number of pinhole coefficients that is worth it, and its held-out errors."""
-    best, best_errors, best_score = None, None, np.inf
-    pinholes = problem.auto & np.array([kind != "fisheye" for kind in part.kinds])
-    for n in (*CANDIDATES, *RICHER):
-        if n in RICHER and best is not None and not _chosen(best, pinholes) & {CANDIDATES[-1], *RICHER}:
+def shape_sigma_of(board: Board | BoardSet) -> float:
+    """How far a corner may lie from where it was meant to be printed, world units: 1 % of a square."""
+    return 0.01 * board.square_length
+
+
+def compare_lenses(problem: Problem, start: Start) -> Comparison:
+    """The kinds of lenses, one for all, then single lenses as the other kind, pinhole or fisheye."""
+    found = compare(_one_kind(problem, start, CANDIDATES))
+    if found.log_probabilities[0] > found.log_probabilities.max() - _NEAR * len(start.kinds):
+        found = compare(found.solutions + _one_kind(problem, resolved(found.solutions[0]), SIMPLEST))
+    if 8 in np.array(found.best.kinds, object)[problem.auto]:
+        found = compare(found.solutions + _one_kind(problem, resolved(found.best), RICHER))
+    for lens, kind in _other_kinds(found).items():
+        found = _with_one_lens(found, lens, kind)
+    return found
+
+
+def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...]) -> tuple[Solution, ...]:
+    """The solutions with each kind for all lenses that are open, each pinhole from the one before."""
+    solutions: list[Solution] = []
+    for kind in kinds:
+        before = start if not solutions else resolved(solutions[-1])
+        asked = {int(lens): kind for lens in np.flatnonzero(problem.auto)}
+        solutions.append(_with_kinds(problem, before, asked))
+    return tuple(solutions)
+
+
+def _other_kinds(found: Comparison) -> dict[int, LensKind]:
+    """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round."""
+    shares = np.stack([lens_evidences(solution, found.measure) for solution in found.solutions])
+    others, at, allowed = {}, int(np.argmax(found.log_probabilities)), _TRIED * _corners(found.best)
+    for lens in np.flatnonzero(found.best.problem.auto):
+        is_fisheye = np.array([solution.kinds[lens] == "fisheye" for solution in found.solutions])
+        other = np.where(is_fisheye == is_fisheye[at], -np.inf, shares[:, lens])
+        if other.max() > shares[at, lens] - allowed[lens]:
+            others[int(lens)] = found.solutions[int(np.argmax(other))].kinds[lens]
+    return others
+
+
+def _with_one_lens(found: Comparison, lens: int, kind: LensKind) -> Comparison:
+    """The comparison with one lens of the best solution as another kind, and if that is near it, similar kinds."""
+    before, least = found.best, float(found.log_probabilities.max()) - _NEAR
+    similar = [k for k in (*SIMPLEST, *CANDIDATES) if kind != "fisheye" and k not in (kind, "fisheye")]
+    for other in (kind, *similar):
+        found = found.with_another(_with_kinds(before.problem, resolved(before), {lens: other}))
+        if other == kind and not found.log_probabilities[-1] > least:
             break
-        kinds = tuple(n if free else kind for kind, free in zip(part.kinds, pinholes, strict=True))
-        solution = solve(problem, replace(part if best is None else resolved(best), kinds=kinds), warm=best is not None)
-        errors = held_out(solution)
-        score = heldout_score(errors)
-        if best is None or score < _WORTH * best_score:
-            best, best_errors, best_score = solution, errors, score
-        if not pinholes.any():
-            break
-    assert best is not None
-    assert best_errors is not None
-    return best, best_errors
+    return found
 
 
-def _chosen(best: Solution, free: NDArray[np.bool_]) -> set:
-    """Kinds of the lenses whose kind was open."""
-    return {kind for kind, is_free in zip(best.kinds, free, strict=True) if is_free}
+def _with_kinds(problem: Problem, start: Start, asked: Mapping[int, LensKind]) -> Solution:
+    """The rig and the board's shape with other kinds of some lenses; a fisheye starts from its own first fit."""
+    lens, kinds, warm = start.lens.copy(), list(start.kinds), True
+    for index, kind in asked.items():
+        if (kinds[index] == "fisheye") != (kind == "fisheye"):
+            corners = np.concatenate(problem.corners[problem.lens_of == index])
+            lens[index] = initial_lens(corners, problem.points, problem.lens_size(index), kind)[0]
+            warm = False
+        kinds[index] = kind
+    start = replace(start, lens=lens, kinds=tuple(kinds))
+    return solve(problem, start, shape_sigma=shape_sigma_of(problem.board), warm=warm)
 
 
-def _choose_fisheyes(problem: Problem, best: Solution, errors: HeldOut) -> Solution:
-    """The solution with the other kind of lens for each camera that it suits better."""
-    others = {int(lens): _other_kind(best, int(lens)) for lens in np.flatnonzero(problem.auto)}
-    others = {lens: kind for lens, kind in others.items() if kind is not None}
-    if not others:
-        return best
-    tried = _with_kinds(problem, best, others)
-    tried_errors = held_out(tried)
-    better = {}
-    for lens, kind in others.items():
-        cameras = np.flatnonzero(problem.lens_of == lens)
-        simpler = kind == "fisheye" and best.kinds[lens] in (8, *RICHER)
-        enough = (_AS_GOOD if simpler else _WORTH) * heldout_score(errors, cameras)
-        if heldout_score(tried_errors, cameras) < enough:
-            better[lens] = kind
-    if len(better) in (0, len(others)):
-        return tried if better else best
-    mixed = _with_kinds(problem, best, better)
-    return mixed if heldout_score(held_out(mixed)) < _AS_GOOD * heldout_score(errors) else best
-
-
-def _other_kind(solution: Solution, lens: int) -> LensKind | None:
-    """The kind of lens to compare with: a pinhole of 8 for a fisheye, a fisheye for a wide pinhole, else None."""
-    problem = solution.problem
-    if solution.kinds[lens] == "fisheye":
-        return CANDIDATES[-1]
-    camera = lens_camera(solution.state.lens[lens], problem.lens_size(lens), solution.kinds[lens])
-    corners = problem.corners[problem.lens_of == lens].reshape(-1, 2)
-    ideal = camera.undistort(corners[np.isfinite(corners[:, 0])]) - camera.K[:2, 2]
-    angles = np.arctan(np.linalg.norm(ideal / camera.K[[0, 1], [0, 1]], axis=-1))
-    return "fisheye" if np.nanpercentile(angles, 98) > _WIDE else None
-
-
-def _with_kinds(problem: Problem, solution: Solution, kinds: dict[int, LensKind]) -> Solution:
-    """The rig solved with other kinds of some lenses, from each one's own first fit."""
-    start = resolved(solution)
-    lens, names = start.lens.copy(), list(start.kinds)
-    for index, kind in kinds.items():
-        corners = np.concatenate(problem.corners[problem.lens_of == index])
-        lens[index] = initial_lens(corners, problem.points, problem.lens_size(index), kind)[0]
-        names[index] = kind
-    return solve(problem, replace(start, lens=lens, kinds=tuple(names)))
-
-
-def _thinned(problem: Problem, start: Start) -> Start:
+def compared_frames(problem: Problem, start: Start) -> Start:
     """At most `_MAX_VIEWS` frames, those that cameras see most differently."""
     if len(start.frames) <= _MAX_VIEWS:
         return start

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import (
+    BoardDetections,
     CalibrationError,
     Camera,
     CameraRig,
@@ -16,6 +17,7 @@ from muybridge.calibration import (
     simulate_detections,
 )
 from tests.calibration.synthetic import BOARD, render_board, small_rig
+from tests.helpers import needs_shared
 
 WIDE_BOARD = CharucoBoard(9, 8, 60.0, 45.0)
 BEND = (-0.02, 0.005, -0.003, 0.0005)
@@ -160,3 +162,27 @@ def test_a_known_camera_may_be_of_another_class():
     found = calibrate(seen, WIDE_BOARD, intrinsics={"cam_1": given}, distortion_model=1, progress=False)
     np.testing.assert_array_equal(found.rig["cam_1"].distortion, given.distortion)
     assert found.report.table().loc["cam_1", "heldout_median_px"] < 0.2
+
+
+@needs_shared
+@pytest.mark.shared
+def test_folds_of_a_real_rig_choose_the_same_model(rat_boards):
+    chosen = set()
+    for fold in (0, 3):
+        part = {}
+        for name, found in rat_boards.items():
+            corners = found.corners.copy()
+            corners[fold::5] = np.nan
+            part[name] = BoardDetections(found.board, found.size, corners)
+        rig = calibrate(part, progress=False).rig
+        chosen.add(tuple((camera.model, len(camera.distortion)) for camera in rig))
+    assert len(chosen) == 1
+
+
+def test_the_board_in_the_middle_is_enough_to_know_the_corners_within_a_hundredth_of_the_image():
+    rig = with_fisheyes((0, 1), focal=330.0, n_cameras=2)
+    motion = simulate_board_motion(24, reach=150.0, tilt=0.4, seed=7)
+    seen = simulate_detections(rig, motion=motion, board=BOARD, noise=0.2, seed=7)
+    found = calibrate(seen, BOARD, progress=False)
+    for camera, true in zip(found.rig, rig, strict=True):
+        np.testing.assert_allclose(radial(camera, [10, 30, 48]), radial(true, [10, 30, 48]), atol=6.4)
