@@ -20,6 +20,8 @@ from .boards.image_sources import Source
 from .boards.patterns import Board
 from .boards.recordings import join_recordings, split_recordings, unequal_lengths
 from .errors import CalibrationError
+from .model_choice.board_deformation import is_bent, shape_sentence
+from .model_choice.lens_selection import choose_lenses, shape_sigma_of
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement
 from .quality.checks import (
     MIN_SHARED_VIEWS,
@@ -33,12 +35,10 @@ from .quality.checks import (
 )
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
-from .solver.board_deformation import is_bent, shape_sentence
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
 from .solver.exposure_times import clock_and_delays, try_delays, use_times
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
-from .solver.lens_selection import choose_lenses, shape_sigma_of
 from .solver.pose_ambiguity import repaired
 from .solver.problem_setup import make_problem
 from .solver.robust_solution import (

@@ -29,7 +29,7 @@ FLOORS = {
 # the rooms inside a part, from the lowest: a room imports those before it, never those after it
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
-    "calibration": ("boards", "solver", "quality"),
+    "calibration": ("boards", "solver", "model_choice", "quality"),
     "pose2d": ("networks", "inference", "training", "active_learning"),
     "triangulate": ("points", "rig_refinement", "diagnosis", "smoothing", "pose_states", "sampling", "articulated"),
     "kinematics": ("angles", "body", "gait_analysis"),

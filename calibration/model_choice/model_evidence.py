@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from .bundle_adjustment import Arrow, Loss, Views, eliminate, normal_equations, solvable
-from .robust_solution import LOSS_SCALE, Solution
+from ..solver.bundle_adjustment import Arrow, Loss, Views, eliminate, normal_equations, solvable
+from ..solver.robust_solution import LOSS_SCALE, Solution
 
 
 @dataclass(frozen=True, eq=False)

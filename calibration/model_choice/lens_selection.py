@@ -16,10 +16,10 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
-from .initial_lenses import LensKind, initial_lens
-from .initial_poses import spread_frames
+from ..solver.initial_lenses import LensKind, initial_lens
+from ..solver.initial_poses import spread_frames
+from ..solver.robust_solution import Problem, Solution, Start, frames_of, resolved, solve
 from .model_evidence import Yardstick, lens_evidences, log_evidence, make_yardstick
-from .robust_solution import Problem, Solution, Start, frames_of, resolved, solve
 
 CANDIDATES: tuple[LensKind, ...] = (2, 4, 5, 8, "fisheye")  # tried first, each for all lenses
 SIMPLEST: tuple[LensKind, ...] = (1,)  # tried where 2 coefficients are near the best of the first

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..solver.robust_solution import Solution, resolved, solve
 from .lens_selection import compared_frames, shape_sigma_of
 from .model_evidence import log_evidence, make_yardstick
-from .robust_solution import Solution, resolved, solve
 
 _WORTH = 0.04  # evidence, natural logarithm, for each corner, that a bent board must gain: 2 % of the noise
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import CameraRig, simulate_board_motion, simulate_detections
-from muybridge.calibration.solver.model_evidence import Yardstick, dispersion, lens_evidences, log_evidence
+from muybridge.calibration.model_choice.model_evidence import Yardstick, dispersion, lens_evidences, log_evidence
 from muybridge.calibration.solver.problem_setup import make_problem
 from muybridge.calibration.solver.robust_solution import resolved, solve
 from muybridge.calibration.workflow import chained_start
