@@ -11,7 +11,9 @@
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them, and the options of train
     [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate
-    [reconstruct]    options of reconstruct; check_coverage is true unless it says false
+    [reconstruct]    options of reconstruct; check_coverage is true unless it says false. prior, noise = files that
+                     PosePrior.save and DetectorNoise.save wrote; match_individuals = true, frame_offsets = false,
+                     refine_rig = false: what is corrected before (see steps/view_corrections.py)
     [predict] [kinematics] [report]   options of the step's public function
 
 Paths are relative to the session file.
@@ -271,6 +273,7 @@ def _is_number(value: Any) -> bool:
 
 # (table, entry): whether a value can be used, and what the message asks for where it cannot
 _PATH = (_is_text, "give a path")
+_SWITCH = (lambda value: isinstance(value, bool), "give true or false")
 _PAIRS = (partial(_is_list_of, list), "it must be a list of pairs of keypoint names")
 _ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("session", "output"): _PATH,
@@ -292,6 +295,11 @@ _ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("train", "start"): _PATH,
     ("calibrate", "intrinsics"): _PATH,
     ("predict", "detector"): _PATH,
+    ("reconstruct", "prior"): _PATH,
+    ("reconstruct", "noise"): _PATH,
+    ("reconstruct", "match_individuals"): _SWITCH,
+    ("reconstruct", "frame_offsets"): _SWITCH,
+    ("reconstruct", "refine_rig"): _SWITCH,
 }
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from .config import Session, SessionError
 from .session_run import remedy_for
-from .steps.calibration import load_rig
 from .steps.detection import detector_path, label_folders
+from .steps.view_corrections import used_rig, used_views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,8 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     from ..pose2d import export_suggestions, suggest_frames
 
     videos = _videos(session)
-    views, pose = check_views(_made(session, "views.nc")), check_pose(_made(session, "pose.nc"))
+    pose = check_pose(_made(session, "pose.nc"))
+    views = check_views(used_views(session, pose))
     lacking = [name for name in map(str, views["view"].values) if name not in videos]
     if lacking:
         raise SessionError(f"{session.path}: camera '{lacking[0]}' has no 'video' to take pictures from; add it")
@@ -129,7 +130,7 @@ def _projected(session: Session, views: xr.Dataset, pose: xr.Dataset) -> np.ndar
     """(n_views, n_frames, n_keypoints, 2) the 3D points in each camera's picture, NaN where outside of it."""
     from ..report.reprojection import reproject
 
-    rig = load_rig(session).subset([str(name) for name in views["view"].values])
+    rig = used_rig(session).subset([str(name) for name in views["view"].values])
     if pose.sizes["time"] != views.sizes["time"]:
         raise SessionError(
             f"{session.output}: views.nc has {views.sizes['time']} frames and pose.nc {pose.sizes['time']};"

@@ -201,8 +201,13 @@ def match_views(
     if "individual" not in views.dims:
         raise DatasetError("the views have no 'individual' dimension; there is nothing to associate")
     found = match_individuals(views, matching_rig(views, rig), sigma=sigma, switch_probability=switch_probability)
+    return with_tracks(views, found.tracks)
+
+
+def with_tracks(views: xr.Dataset, tracks: NDArray[np.int64]) -> xr.Dataset:
+    """Views whose individuals are those tracks (n_cameras, n_frames, n_individuals) of each camera and frame."""
     exchanged = {
-        name: values.copy(data=_taken(np.moveaxis(values.values, 0, 1), found.tracks))
+        name: values.copy(data=_taken(np.moveaxis(values.values, 0, 1), tracks))
         for name, values in views.data_vars.items()
         if values.dims[:3] == ("individual", "view", "time")
     }

@@ -30,4 +30,5 @@ def frames_of_view(views: xr.Dataset, camera: str) -> NDArray[np.int64]:
     """Frame number of a camera's video at each instant of its views, -1 where it has none."""
     if "frame" not in views:
         return np.arange(views.sizes["time"])
-    return np.asarray(views["frame"].sel(view=camera).values, np.int64)
+    numbers = np.asarray(views["frame"].sel(view=camera).values, float)
+    return np.nan_to_num(numbers, nan=-1).astype(np.int64)

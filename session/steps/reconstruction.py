@@ -6,12 +6,14 @@ Error bars are checked by leaving cameras out unless [reconstruct] check_coverag
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .calibration import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
+from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,19 +40,48 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 
 
 def _reconstruct(session: Session, progress: bool) -> None:
+    from ...cameras import write_rig
     from ...datasets import read_dataset, write_dataset
     from ...triangulate import diagnose, reconstruct
 
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=_keypoints(session, list(map(str, views["keypoint"].values))))
-    options = {"check_coverage": True} | RECONSTRUCT.given(session)
-    pose = RECONSTRUCT.call(session, reconstruct, views, rig, skeleton=session.skeleton, **options)
+    found = corrected(session, views, rig)
+    options = {"check_coverage": True} | RECONSTRUCT.given(session) | _trained(session)
+    pose = RECONSTRUCT.call(session, reconstruct, found.views, found.rig, skeleton=session.skeleton, **options)
+    pose.attrs |= write_used_views(session, views, found.views)
+    if found.notes:
+        pose.attrs["notes"] = "\n".join(found.notes)
+    views, rig = found.views, found.rig
+    if session.options["reconstruct"].get("refine_rig", False):
+        write_rig(rig, refined_rig_path(session))
     warnings = diagnose(views, rig).warnings
     pose.attrs |= _left_out(session, views, rig) | {"warnings": str(warnings.to_json(orient="records"))}
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
+
+
+def _trained(session: Session) -> dict[str, Any]:
+    """The prior and the noise of the detector that [reconstruct] names files of."""
+    from ...triangulate import DetectorNoise, PosePrior
+
+    kinds = {"prior": PosePrior, "noise": DetectorNoise}
+    return {name: kinds[name].load(path) for name, path in trained_files(session).items()}
+
+
+def trained_files(session: Session) -> dict[str, Path]:
+    """{"prior" or "noise": file} that [reconstruct] names."""
+    options = session.options["reconstruct"]
+    return {name: session.folder / options[name] for name in ("prior", "noise") if name in options}
+
+
+def _notes(session: Session) -> list[str]:
+    """What was changed in the views or cameras before the reconstruction."""
+    from ...datasets import read_dataset
+
+    return str(read_dataset(session.output / "pose.nc").attrs.get("notes", "")).splitlines()
 
 
 def _keypoints(session: Session, found: list[str]) -> list[str]:
@@ -72,7 +103,7 @@ def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, 
     if views.sizes["view"] < 3 or "individual" in views.dims:
         return {}
     given = RECONSTRUCT.given(session)
-    own = {name: value for name, value in given.items() if name not in ("method", "check_coverage")}
+    own = {name: value for name, value in given.items() if name not in ("method", "check_coverage")} | _trained(session)
     methods = {"ransac": {}} | {method_of(session): own}
     try:
         table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)
@@ -81,13 +112,20 @@ def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, 
     return {"left_out": str(table.reset_index().to_json(orient="records"))}
 
 
+def _outputs(session: Session) -> list[Path]:
+    refined = [refined_rig_path(session)] if session.options["reconstruct"].get("refine_rig", False) else []
+    return [session.output / "pose.nc", *refined]
+
+
 RECONSTRUCT = Step(
     name="reconstruct",
     functions=_functions,
-    inputs=lambda session: [session.output / "views.nc", rig_path(session)],
-    outputs=lambda session: [session.output / "pose.nc"],
+    inputs=lambda session: [session.output / "views.nc", rig_path(session), *trained_files(session).values()],
+    outputs=_outputs,
     work=_reconstruct,
     set_by_session=("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
+    own_entries=("prior", "noise", *SWITCHES),
+    notes=_notes,
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up} | skeleton_settings(session)
     ),

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Session
-from .calibration import load_rig, read_calibration_report, rig_path
+from .calibration import read_calibration_report
 from .kinematics import read_strides
 from .reconstruction import method_of
 from .step_definition import Step, public, skeleton_settings
+from .view_corrections import used_rig, used_rig_path, used_views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +23,16 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
     from ...report import write_report
 
     pose = read_dataset(session.output / "pose.nc")
+    views = read_dataset(session.output / "views.nc")
     return REPORT.call(
         session,
         write_report,
         session.output / "report.html",
         title=session.name,
-        summary=_summary(session, pose),
-        rig=load_rig(session),
+        summary=_summary(session, views, pose),
+        rig=used_rig(session),
         calibration_report=read_calibration_report(session),
-        views=read_dataset(session.output / "views.nc"),
+        views=used_views(session, pose),
         pose=pose,
         kinematics=read_dataset(session.output / "kinematics.nc"),
         skeleton=session.skeleton,
@@ -41,11 +43,13 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
     )
 
 
-def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
+def _summary(session: Session, views: xr.Dataset, pose: xr.Dataset) -> dict[str, str]:
     from ...datasets import fps_of
 
     n_frames, fps = pose.sizes["time"], fps_of(pose)
-    return {
+    notes = [str(found.attrs.get("notes", "")).replace("\n", "; ") for found in (views, pose)]
+    noted = {name: text for name, text in zip(("Times of frames", "Before reconstruction"), notes, strict=True) if text}
+    return noted | {
         "Session file": str(session.path),
         "Cameras": ", ".join(session.cameras),
         "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s)",
@@ -60,7 +64,7 @@ REPORT = Step(
     functions=lambda session: public("report.write_report"),
     inputs=lambda session: [
         *(session.output / name for name in ("views.nc", "pose.nc", "kinematics.nc")),
-        rig_path(session),
+        used_rig_path(session),
     ],
     outputs=lambda session: [session.output / "report.html"],
     work=lambda session, progress: write_session_report(session),

@@ -1,0 +1,151 @@
+"""What the step "reconstruct" corrects in views and cameras before it reconstructs: individuals, delays, camera poses.
+
+`[reconstruct] match_individuals = false` leaves the individuals as the 2D files order them; `frame_offsets = true`
+removes the delays of cameras; `refine_rig = true` refines the cameras' poses, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config import Session, SessionError
+from .calibration import load_rig, rig_path
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...cameras import CameraRig
+
+SWITCHES = ("match_individuals", "frame_offsets", "refine_rig")
+_MOST_TRACKS = 6  # per camera: the permutations of more are too many to search
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Views and cameras as they are reconstructed, and a sentence for each thing that was changed or found."""
+
+    views: xr.Dataset
+    rig: CameraRig
+    notes: list[str] = field(default_factory=list)
+
+
+def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
+    """Match individuals, remove delays and refine the cameras, as [reconstruct] says.
+
+    Raises
+    ------
+    SessionError : a switch does not fit the recording
+    """
+    options, result = session.options["reconstruct"], Corrected(views, rig)
+    if "individual" in views.dims and options.get("match_individuals", True):
+        result = _with_matched_individuals(session, result)
+    if options.get("refine_rig", False):
+        return _refined(session, result)
+    return _synchronised(session, result) if options.get("frame_offsets", False) else result
+
+
+def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
+    """Each individual the same animal in all cameras and frames, and which cameras had them otherwise."""
+    from ...triangulate import match_individuals
+    from ...triangulate.individuals import with_tracks
+
+    n_tracks = given.views.sizes["individual"]
+    if n_tracks > _MOST_TRACKS:
+        raise SessionError(
+            f"{session.path}: the 2D files hold {n_tracks} tracks per camera, more than the {_MOST_TRACKS} that can be"
+            " matched; join the tracks of each animal in the tool that made them, or set [reconstruct]"
+            " match_individuals = false"
+        )
+    rig = given.rig.subset([str(name) for name in given.views["view"].values])
+    found = match_individuals(given.views, rig)
+    own = np.arange(n_tracks)
+    changed = (found.tracks != own).any(axis=2).mean(axis=1)
+    shares = [f"'{name}' in {share:.0%} of the frames" for name, share in zip(rig.names, changed, strict=True) if share]
+    words = f"{n_tracks} individuals were matched across cameras: "
+    words += f"the tracks were in another order in camera {', '.join(shares)}" if shares else "their order was the same"
+    return Corrected(with_tracks(given.views, found.tracks), given.rig, [*given.notes, words])
+
+
+def _one_animal(session: Session, given: Corrected, switch: str) -> xr.Dataset:
+    """The views; of several individuals all, as further keypoints."""
+    import xarray as xr
+
+    if "individual" not in given.views.dims:
+        return given.views
+    parts = [given.views.isel(individual=i, drop=True) for i in range(given.views.sizes["individual"])]
+    named = [part.assign_coords(keypoint=[f"{i}_{k}" for k in part["keypoint"].values]) for i, part in enumerate(parts)]
+    return xr.concat(named, dim="keypoint", data_vars="minimal")
+
+
+def _synchronised(session: Session, given: Corrected) -> Corrected:
+    from ...triangulate import frame_offsets, shift_frames
+
+    found = frame_offsets(_one_animal(session, given, "frame_offsets"), _in_order(given))
+    notes = [f"{line.partition(';')[0]}: its views were shifted" for line in found.sentences()]
+    shifted = shift_frames(given.views, found) if notes else given.views
+    return Corrected(shifted, given.rig, [*given.notes, *(notes or ["no camera is delayed by more than 0.1 frames"])])
+
+
+def _refined(session: Session, given: Corrected) -> Corrected:
+    from ...triangulate import refine_rig, shift_frames
+
+    try:
+        found = refine_rig(_one_animal(session, given, "refine_rig"), _in_order(given))
+    except ValueError as error:
+        raise SessionError(f"{session.path}: [reconstruct] refine_rig: {error}") from error
+    if len(found.parts) > 1:
+        moved = ", ".join(str(part.first_frame) for part in found.parts[1:])
+        raise SessionError(
+            f"{session.path}: [reconstruct] refine_rig: a camera moved at frame {moved}; split the recording there and"
+            " refine each part"
+        )
+    notes = list(found.report.warnings) or ["the cameras stand where they were calibrated"]
+    views = shift_frames(given.views, found.frame_offsets) if found.frame_offsets.to_apply().any() else given.views
+    return Corrected(views, found.rig, [*given.notes, *notes])
+
+
+def _in_order(given: Corrected) -> CameraRig:
+    return given.rig.subset([str(name) for name in given.views["view"].values])
+
+
+def refined_rig_path(session: Session) -> Path:
+    """The file of the cameras as the step refined them."""
+    return session.output / "refined_rig.toml"
+
+
+def used_rig(session: Session) -> CameraRig:
+    """The cameras that the pose was made with."""
+    from ...cameras import read_rig
+
+    if not session.options["reconstruct"].get("refine_rig", False):
+        return load_rig(session)
+    return read_rig(refined_rig_path(session))
+
+
+def used_rig_path(session: Session) -> Path:
+    """The file of `used_rig`."""
+    return refined_rig_path(session) if session.options["reconstruct"].get("refine_rig", False) else rig_path(session)
+
+
+def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
+    """Keep the views that were reconstructed, where they were corrected; attributes that say so in the pose."""
+    from ...datasets import write_dataset
+
+    if used is given:
+        return {}
+    write_dataset(used, session.output / "corrected_views.nc")
+    return {"views_file": "corrected_views.nc"}
+
+
+def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
+    """The views that a pose was made of, at all keypoints that they have."""
+    from ...datasets import read_dataset
+
+    path = session.output / str(pose.attrs.get("views_file", "views.nc"))
+    if not path.is_file():
+        raise SessionError(f"there is no {path}; run 'muybridge reconstruct --force {session.path}'")
+    return read_dataset(path)

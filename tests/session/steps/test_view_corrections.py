@@ -1,0 +1,151 @@
+"""Individuals in another order, delayed and moved cameras, and files of trained models, in a session."""
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from muybridge.cameras import CameraRig, read_rig, write_rig
+from muybridge.datasets import read_dataset
+from muybridge.session import SessionError, read_session, run_session
+from muybridge.session.session_problems import foreseen_problems
+from muybridge.triangulate import DetectorNoise, PosePrior
+from tests.conftest import make_moving_points
+
+CAMERAS, N_FRAMES, FPS = ("cam_0", "cam_1", "cam_2", "cam_3"), 120, 100.0
+HEAD = "[session]\nrig = 'rig.toml'\nfps = 100\n"
+OPTIONS = "[reconstruct]\nmethod = 'ransac'\ncheck_coverage = false\n"
+
+
+def write_sleap(path, tracks, names):
+    """A SLEAP analysis file of (n_tracks, n_frames, n_keypoints, 2) pixels."""
+    with h5py.File(path, "w") as file:
+        file["tracks"] = np.moveaxis(tracks, (0, 1, 2, 3), (0, 3, 2, 1))
+        file["point_scores"] = np.moveaxis(np.where(np.isnan(tracks[..., 0]), np.nan, 0.95), (0, 1, 2), (0, 2, 1))
+        file["node_names"] = np.array(names, dtype="S")
+        file["track_names"] = np.array([f"track_{i}" for i in range(len(tracks))], dtype="S")
+
+
+def write_session(folder, rig, points_2d, skeleton, options=OPTIONS, joints=True):
+    """A session of SLEAP files of (n_tracks, n_cameras, n_frames, n_keypoints, 2) pixels."""
+    write_rig(rig, folder / "rig.toml")
+    lines = [HEAD]
+    for c, camera in enumerate(CAMERAS):
+        write_sleap(folder / f"{camera}.analysis.h5", points_2d[:, c], skeleton.keypoints)
+        lines.append(f"[cameras.{camera}]\npoints = '{camera}.analysis.h5'")
+    bones = [list(bone) for bone in skeleton.bones]
+    lines.append(f"[skeleton]\nkeypoints = {list(skeleton.keypoints)}\nbones = {bones}")
+    lines.append(options + ("[joints]\nknee = ['tail', 'left_hip', 'left_knee']" if joints else ""))
+    (folder / "session.toml").write_text("\n".join(lines))
+    return read_session(folder)
+
+
+@pytest.fixture
+def rig(ring_rig):
+    return ring_rig.subset(CAMERAS)
+
+
+@pytest.fixture
+def two_animals(skeleton):
+    """(2, n_frames, n_keypoints, 3) mm."""
+    return np.stack([make_moving_points(skeleton, N_FRAMES, seed=s) + shift for s, shift in ((0, 0), (1, 150))])
+
+
+def test_individuals_are_matched_across_views_by_default(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    tracks = tracks + np.random.default_rng(0).normal(0, 0.5, tracks.shape)
+    tracks[:, 1] = tracks[::-1, 1]  # one camera lists the animals the other way round
+    tracks[:, 2, 70:] = tracks[::-1, 2, 70:]  # and another exchanges them later
+    said = []
+    session = write_session(tmp_path, rig, tracks, skeleton)
+    run_session(session, progress=False, say=said.append)
+    pose = read_dataset(session.output / "pose.nc")
+    assert np.nanmedian(np.linalg.norm(pose["position"].values - two_animals, axis=-1)) < 1.0
+    words = "2 individuals were matched across cameras: the tracks were in another order in camera 'cam_1' in 100% of"
+    assert any(f"note: {words} the frames, 'cam_2' in 42% of the frames" in line for line in said)
+    report = (session.output / "report.html").read_text()
+    assert "individuals were matched across cameras" in report
+    assert float(pose["reprojection_error"].median()) < 1.5
+
+
+def test_the_order_of_the_files_stays_where_the_session_says_so(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    tracks[:, 1] = tracks[::-1, 1]
+    session = write_session(tmp_path, rig, tracks, skeleton, OPTIONS + "match_individuals = false\n")
+    run_session(session, ("predict", "reconstruct"), progress=False)
+    pose = read_dataset(session.output / "pose.nc")
+    assert "notes" not in pose.attrs
+    assert "views_file" not in pose.attrs
+
+
+def test_more_tracks_than_can_be_matched_are_refused(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(two_animals[0])] * 7)
+    session = write_session(tmp_path, rig, tracks, skeleton)
+    with pytest.raises(SessionError, match=r"7 tracks per camera, more than the 6 .*match_individuals = false"):
+        run_session(session, ("predict", "reconstruct"), progress=False)
+
+
+def test_delays_are_removed_where_the_session_asks(tmp_path, rig, skeleton):
+    truth = make_moving_points(skeleton, 300)
+    points = rig.project(truth)[None]
+    points[:, 1, 3:] = points[:, 1, :-3].copy()
+    points = points + np.random.default_rng(0).normal(0, 0.3, points.shape)
+    said = []
+    session = write_session(tmp_path, rig, points, skeleton, OPTIONS + "frame_offsets = true\n")
+    run_session(session, progress=False, say=said.append)
+    assert any("note: camera 'cam_1' is delayed by 3.0" in line and "views were shifted" in line for line in said)
+    pose = read_dataset(session.output / "pose.nc")
+    assert np.nanmedian(np.linalg.norm(pose["position"].values - truth, axis=-1)) < 0.5
+    assert read_dataset(session.output / "corrected_views.nc").sizes == read_dataset(session.output / "views.nc").sizes
+
+
+def test_cameras_are_refined_where_the_session_asks(tmp_path, rig, skeleton):
+    truth = make_moving_points(skeleton, 300)
+    points = rig.project(truth)[None]
+    points = points + np.random.default_rng(0).normal(0, 0.3, points.shape)
+    a = np.radians(0.7)
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    bumped = CameraRig(
+        (*rig.cameras[:3], replace(rig[3], R=turn @ rig[3].R, t=turn @ rig[3].t)), unit=rig.unit, up=rig.up
+    )
+    said = []
+    session = write_session(tmp_path, bumped, points, skeleton, OPTIONS + "refine_rig = true\n")
+    run_session(session, progress=False, say=said.append)
+    assert any("note: camera 'cam_3' no longer stands where it was calibrated" in line for line in said)
+    found = read_rig(session.output / "refined_rig.toml")
+    np.testing.assert_allclose(found["cam_3"].R, rig[3].R, atol=2e-3)
+    assert float(read_dataset(session.output / "pose.nc")["reprojection_error"].median()) < 1.0
+
+
+def test_trained_noise_and_prior_are_read_from_files(tmp_path, rig, skeleton):
+    truth = make_moving_points(skeleton, N_FRAMES)
+    points = rig.project(truth)[None] + np.random.default_rng(0).normal(0, 1, (1, 4, N_FRAMES, 7, 2))
+    DetectorNoise.fit(points[0], truth, rig).save(tmp_path / "noise.npz")
+    session = write_session(
+        tmp_path, rig, points, skeleton, "[reconstruct]\nnoise = 'noise.npz'\ncheck_coverage = false\n"
+    )
+    run_session(session, ("predict", "reconstruct"), progress=False)
+    assert np.isfinite(read_dataset(session.output / "pose.nc")["position"]).all()
+    PosePrior.fit(truth, skeleton, 3, up=rig.up).save(tmp_path / "prior.npz")
+    options = "[reconstruct]\nmethod = 'gimbal'\nprior = 'prior.npz'\ncheck_coverage = false\n"
+    session = write_session(tmp_path, rig, points, skeleton, options)
+    assert list(run_session(session, ("reconstruct",), progress=False)) == ["reconstruct"]
+    assert np.isfinite(read_dataset(session.output / "pose.nc")["position"]).all()
+
+
+@pytest.mark.parametrize("name", ["prior", "noise"])
+def test_a_trained_file_that_is_absent_or_something_else_is_named(tmp_path, rig, skeleton, name):
+    points = rig.project(make_moving_points(skeleton, 20))[None]
+    session = write_session(tmp_path, rig, points, skeleton, f"[reconstruct]\nmethod = 'gimbal'\n{name} = 'a.npz'\n")
+    assert any("a.npz, which does not exist" in problem for problem in foreseen_problems(session))
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        run_session(session, ("predict", "reconstruct"), progress=False)
+
+
+@pytest.mark.parametrize("switch", ["match_individuals", "frame_offsets", "refine_rig"])
+def test_a_switch_is_true_or_false(tmp_path, rig, skeleton, switch):
+    points = rig.project(make_moving_points(skeleton, 5))[None]
+    with pytest.raises(SessionError, match=rf"\[reconstruct\] {switch} is 3; give true or false"):
+        write_session(tmp_path, rig, points, skeleton, f"[reconstruct]\n{switch} = 3\n")
