@@ -298,6 +298,7 @@ def calibrate(
         )
         solution = _solve_rig(problem, rows, kinds)
         check_motion(solution)
+        timing: tuple[str, ...] = ()
         if clock is not None:
             solution, timing = use_times(solution, clock)
             notes += timing
@@ -305,6 +306,8 @@ def calibrate(
         if warnings and clock is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
+        if timing and problem.auto.any():
+            solution = choose_lenses(solution.problem, resolved(solution))
         shape_sigma = None
         if estimate_board_deformation is True or (estimate_board_deformation == "auto" and is_bent(solution)):
             shape_sigma = shape_sigma_of(joint_board)

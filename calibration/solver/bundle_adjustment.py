@@ -31,7 +31,7 @@ class Views:
 
     camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
     (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `delay` (n_views,) seconds
-    plus the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
+    less the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
     translation per second and per second squared.
     """
 
@@ -53,7 +53,8 @@ class Views:
 class BundleState:
     """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t, the board's corners, and the cameras' delays.
 
-    points (n_corners, 3), world units; delay (n_cameras,), seconds by which a camera exposes after its own times.
+    points (n_corners, 3), world units; delay (n_cameras,), seconds by which a camera is late: what it shows at its own
+    time T happened at T - delay.
     """
 
     lens: Array
@@ -196,7 +197,7 @@ def _before_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
 
 def _board_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
     """(n_views, 6) the board's motion up to each exposure, and its rate."""
-    delay = (views.delay + state.delay[views.camera])[:, None]
+    delay = (views.delay - state.delay[views.camera])[:, None]
     first, second = views.motion[:, 0], views.motion[:, 1]
     return first * delay + second * delay**2, first + 2 * second * delay
 
@@ -206,7 +207,7 @@ def _delay_motion(state: BundleState, views: Views) -> Array:
     motion, rate = _board_motion(state, views)
     turn = np.einsum("vij,vj->vi", left_jacobian(motion[:, :3]), rate[:, :3])
     twist = np.concatenate([turn, rate[:, 3:] - np.cross(turn, motion[:, 3:])], axis=1)
-    return np.einsum("vij,vj->vi", motion_matrix(*_before_motion(state, views)), twist)
+    return -np.einsum("vij,vj->vi", motion_matrix(*_before_motion(state, views)), twist)
 
 
 def _lenses(state: BundleState, spec: BundleSpec) -> kernels.Lenses:

@@ -13,8 +13,10 @@ from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.recordings import for_each_recording
 from ..errors import CalibrationError
-from .frame_offsets import write_shifted
-from .robust_solution import Problem, Solution, held_out, resolved, solve
+from .frame_offsets import offsets_of_poses, write_shifted
+from .initial_poses import board_outline
+from .robust_solution import Problem, Solution, held_out, resolved, solve, start_frames
+from .single_camera import camera_poses
 
 _DELAYS_WORTH = 0.95  # of the held-out error: constant delays beside given times must lower it by 5 %
 _EVEN_WORTH = 0.8  # of the held-out error: without times, whose evenness is a guess, delays must lower it by a fifth
@@ -131,18 +133,18 @@ def _parabola(before: Array, after: Array, gap_before: Array, gap_after: Array) 
     return np.where(one_sided, line, first), np.where(one_sided, 0.0, second)
 
 
-def solve_with_times(
-    solution: Solution, times: Array, *, delays: bool = True, shape_sigma: float | None = None
-) -> Solution:
+def solve_with_times(solution: Solution, times: Array, *, delays: bool = True, first: Array | None = None) -> Solution:
     """The rig again, each board pose moved to each camera's exposure; repeated until the motion no longer changes.
 
-    `delays`: estimate the seconds by which each camera is delayed relative to the first one (negative: ahead).
+    `delays`: estimate the seconds by which each camera is delayed relative to the first one (negative: it is ahead);
+    `first` (n_cameras,) where that begins.
     """
-    for _ in range(_ROUNDS):
+    for number in range(_ROUNDS):
         state, recording_of = solution.state, solution.problem.timeline.recording_of
         motion, delay = board_motion(solution.frames, state.frame_R, state.frame_t, times, recording_of)
         problem: Problem = replace(solution.problem, motion=motion, delay=delay, free_delay=delays)
-        solution = solve(problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
+        start = resolved(solution) if number or first is None else replace(resolved(solution), delay=first)
+        solution = solve(problem, start, warm=number > 0 or first is None)
     return solution
 
 
@@ -158,26 +160,64 @@ def use_times(solution: Solution, times: Array) -> tuple[Solution, tuple[str, ..
     if not best < _DELAYS_WORTH * after:
         return plain, (note,)
     delays = ", ".join(f"{name} {1e3 * delay:+.1f} ms" for name, delay in _named_delays(delayed))
-    return delayed, (note, f"constant delays relative to the first camera: {delays}; held-out median {best:.3g} px")
+    return delayed, (
+        note,
+        f"constant delays relative to the first camera (positive: late): {delays}; held-out median {best:.3g} px",
+    )
 
 
 def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     """The solution with a constant delay of each camera, in frames, where that lowers the held-out error by a fifth.
 
-    Without times the frames are taken as evenly spaced, so this helps recordings of a smoothly moving board only. The
-    sentences are empty where the solution stays as it was.
+    Delays of more than half a frame are another minimum than those of less: beside the recordings as they are, those
+    are tried that are shifted by the whole frames on which the board's own motion agrees best. Without times the frames
+    are taken as evenly spaced, so this helps recordings of a smoothly moving board only. The sentences are empty where
+    the solution stays as it was.
     """
-    n_cameras, n_frames = solution.problem.corners.shape[:2]
-    even = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
-    delayed = solve_with_times(solution, even)
-    before, after = _heldout_median(solution), _heldout_median(delayed)
-    if not after < _EVEN_WORTH * before or np.abs(delayed.state.delay).max() > _LARGEST_DELAY:
+    before = best = _heldout_median(solution)
+    found = None
+    for shifts, fractions in _first_delays(solution):
+        start = solution if not shifts.any() else _shifted(solution, shifts)
+        n_cameras, n_frames = start.problem.corners.shape[:2]
+        even = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
+        delayed = solve_with_times(start, even, first=fractions)
+        after = _heldout_median(delayed)
+        if after < min(best, _EVEN_WORTH * before) and np.abs(delayed.state.delay).max() <= _LARGEST_DELAY:
+            found, best = (delayed, shifts), after
+    if found is None:
         return solution, ()
-    delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in _named_delays(delayed))
+    delayed, shifts = found
+    total = shifts - shifts[0] + delayed.state.delay
+    delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in zip(solution.problem.names, total, strict=True))
     return delayed, (
-        f"the cameras do not expose together: constant delays were estimated, in frames: {delays}; held-out median"
-        f" {before:.3g} px without, {after:.3g} px with them. Pass times if the frames are not evenly spaced",
+        f"the cameras do not expose together: constant delays were estimated, in frames: {delays} (positive: the camera"
+        f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. Pass times if the frames are not"
+        " evenly spaced",
     )
+
+
+def _first_delays(solution: Solution) -> list[tuple[NDArray[np.int64], Array | None]]:
+    """Delays in whole frames and in fractions of them, each (n_cameras,), that are to be tried.
+
+    None at all, and those on which the board's poses in the single cameras agree best.
+    """
+    problem, none = solution.problem, np.zeros(solution.problem.n_cameras, int)
+    poses = camera_poses(solution, solution.state.lens)
+    found = offsets_of_poses(problem.names, poses, board_outline(problem.board), problem.timeline.recording_of)
+    fractions = np.nan_to_num(found.subframe - found.offsets)
+    return [(none, None), (found.offsets, fractions - fractions[0])]
+
+
+def _shifted(solution: Solution, shifts: NDArray[np.int64]) -> Solution:
+    """The rig again, camera c's frame i + shifts[c] of each recording taken as frame i."""
+    problem, state = solution.problem, solution.state
+    corners = np.full_like(problem.corners, np.nan)
+    for c, shift in enumerate(shifts):
+        for part in problem.timeline.parts:
+            write_shifted(problem.corners[c, part], int(shift), corners[c, part])
+    again = replace(problem, corners=corners)
+    poses = camera_poses(replace(solution, problem=again), state.lens)
+    return solve(again, start_frames(again, state.lens, solution.kinds, state.R, state.t, poses))
 
 
 def _heldout_median(solution: Solution) -> float:

@@ -66,6 +66,20 @@ def test_exposure_times_and_delays_explain_most_of_the_webcams_error():
 
 @needs_shared
 @pytest.mark.shared
+def test_webcams_more_than_half_a_frame_apart_are_brought_together_by_a_whole_one():
+    folder = SHARED / "data" / "charuco_4cam" / "calibration" / "extrinsic"
+    board = CharucoBoard(4, 5, 54.0, 40.5, inverted=True)
+    sources = {f"cam_{i}": folder / f"cam_{i}.mp4" for i in range(4)}
+    found = calibrate(sources, board, distortion_model=4, progress=False)
+    row = found.report.table().loc["all"]
+    assert row.heldout_median_px <= 0.42
+    assert row.heldout_rms_px <= 0.65
+    assert any("cam_1 +0.7" in text for text in found.report.warnings)
+    assert abs(found.rig["cam_1"].K[0, 0] - 760) < 25
+
+
+@needs_shared
+@pytest.mark.shared
 def test_the_stereo_rig_has_the_reference_focal_lengths():
     folder = SHARED / "data" / "stereo_checker"
     sources = {side: sorted(folder.glob(f"{side}*.jpg")) for side in ("left", "right")}
