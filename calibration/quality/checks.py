@@ -20,6 +20,8 @@ MIN_VIEWS = 5  # of the board by each camera: a focal length needs three at leas
 MIN_SHARED_VIEWS = 3  # views of the board that two cameras share: the median of them outvotes one bad one
 MIN_TILT = 15.0  # degrees by which the board's tilt varies: from parallel boards no focal length follows
 _MAX_FOCAL_STD = 0.05  # of the focal length: beyond it depths are off by as much
+_MIN_COVERAGE = 15.0  # percent of the image's cells: with less, most of it is extrapolated
+_GRID = 10  # cells along each side of the image: each that holds a corner is 1 % of coverage
 _MAX_REJECTED = 0.01  # of a camera's corners, gross outliers: beyond it a warning names the images
 
 
@@ -170,6 +172,18 @@ def check_motion(solution: Solution) -> None:
             )
 
 
+def coverage(solution: Solution, c: int) -> float:
+    """Percent of the image's cells (10 x 10) that hold a corner."""
+    cells = np.floor(seen_corners(solution, c) / np.array(solution.problem.sizes[c]) * _GRID).astype(int)
+    cells = np.clip(cells, 0, _GRID - 1)
+    return 100 * len(np.unique(cells, axis=0)) / _GRID**2
+
+
+def seen_corners(solution: Solution, c: int) -> Array:
+    """(n, 2) the kept corners of a camera."""
+    return solution.views.pixels[(solution.camera_of == c) & solution.keep]
+
+
 def check_quality(solution: Solution) -> tuple[str, ...]:
     """Warnings about a rig that is usable but not as good as it could be."""
     warnings, problem = [], solution.problem
@@ -181,6 +195,12 @@ def check_quality(solution: Solution) -> tuple[str, ...]:
             warnings.append(
                 f"camera '{name}': {100 * rejected:.1f} % of its corners were rejected as gross outliers; inspect its"
                 " detections (reflections, a hand over the board, compression)"
+            )
+        covered = coverage(solution, c)
+        if covered < _MIN_COVERAGE:
+            warnings.append(
+                f"camera '{name}': the corners cover {covered:.0f} % of its image; elsewhere its lens is a guess;"
+                " show the board nearer, and at the image's sides and corners"
             )
     if not solution.fit.converged:
         warnings.append("the bundle adjustment stopped before it converged; more or better spread frames would help")

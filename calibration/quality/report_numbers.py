@@ -8,10 +8,8 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..boards.board_set import parts_of
 from ..solver.robust_solution import HeldOut, Solution
-from .checks import shared_frames
+from .checks import coverage, seen_corners, shared_frames
 from .report import CalibrationReport
-
-_GRID = 10  # cells along each side of the image: each that holds a corner is 1 % of coverage
 
 
 def make_report(
@@ -35,15 +33,10 @@ def make_report(
         shared_frames=shared_frames(problem.corners),
         positions=rig.centers,
         directions=np.stack([camera.R[2] for camera in rig]),
-        corners=tuple(_as_seen(solution, c) for c in range(problem.n_cameras)),
+        corners=tuple(seen_corners(solution, c) for c in range(problem.n_cameras)),
         residuals=tuple(solution.fit.residuals[(camera_of == c) & solution.keep] for c in range(problem.n_cameras)),
         sizes=problem.sizes,
     )
-
-
-def _as_seen(solution: Solution, c: int) -> Array:
-    """(n, 2) the kept corners of a camera."""
-    return solution.views.pixels[(solution.camera_of == c) & solution.keep]
 
 
 def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]:
@@ -59,7 +52,7 @@ def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]
         "heldout_rms_px": float(np.sqrt(np.nanmean(held**2))) if len(held) else np.nan,
         "n_frames": len(np.unique(frames)),
         "n_corners": len(finite),
-        "coverage_percent": np.nan if c is None else _coverage(solution, c),
+        "coverage_percent": np.nan if c is None else coverage(solution, c),
         "rejected_percent": 100 * float(np.mean(~solution.keep[mine])) if mine.any() else 0.0,
     }
 
@@ -92,13 +85,6 @@ def _lengths(errors: Array) -> dict[str, float | str]:
         "held-out length error, median (%)": 100 * float(median),
         "held-out length error, RMS (%)": 100 * float(rms),
     }
-
-
-def _coverage(solution: Solution, c: int) -> float:
-    """Percent of the image's cells (10 x 10) that hold a corner."""
-    cells = np.floor(_as_seen(solution, c) / np.array(solution.problem.sizes[c]) * _GRID).astype(int)
-    cells = np.clip(cells, 0, _GRID - 1)
-    return 100 * len(np.unique(cells, axis=0)) / _GRID**2
 
 
 def _frame_name(solution: Solution, frame: int) -> str:

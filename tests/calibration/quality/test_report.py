@@ -1,12 +1,13 @@
 """What a calibration says about itself survives JSON, prints, and can be drawn."""
 
 import json
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 
-from muybridge.calibration import CalibrationReport, calibrate, simulate_board_motion, simulate_detections
+from muybridge.calibration import CalibrationReport, CameraRig, calibrate, simulate_board_motion, simulate_detections
 from tests.calibration.synthetic import BOARD, small_rig
 
 mpl.use("Agg")
@@ -89,3 +90,15 @@ def test_covisibility_shows_the_frames_that_pairs_share(report, axes):
 def test_a_camera_that_is_not_in_the_report_is_refused(report, axes):
     with pytest.raises(ValueError, match="no camera 'cam_9'"):
         report.plot_coverage(axes.add_subplot(), "cam_9")
+
+
+def test_a_board_that_covers_little_of_an_image_draws_a_warning():
+    motion = simulate_board_motion(14, reach=10.0, seed=1)
+    far = CameraRig(tuple(replace(camera, t=np.add(camera.t, [0, 0, 1200.0])) for camera in small_rig(2)))
+    found = calibrate(simulate_detections(far, motion=motion, noise=0.02), distortion_model=0, progress=False)
+    warned = [text for text in found.report.warnings if "of its image" in text]
+    assert [text.split("'")[1] for text in warned] == ["cam_0", "cam_1"]
+    near = calibrate(
+        simulate_detections(small_rig(2), motion=simulate_board_motion(14, reach=80.0, seed=1)), progress=False
+    )
+    assert not any("of its image" in text for text in near.report.warnings)
