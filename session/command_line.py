@@ -63,10 +63,15 @@ def init(
     overwrite: Annotated[bool, typer.Option(help="replace a session.toml that is there")] = False,
 ) -> None:
     """Propose a session.toml from the videos, board recordings and 2D files found in a folder."""
-    from .proposal import write_proposal
+    from .proposal import left_out_lines, write_proposals
 
-    path = write_proposal(folder, overwrite=overwrite)
-    typer.echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
+    proposals = write_proposals(folder, overwrite=overwrite)
+    for line in left_out_lines(proposals[0].left_out):
+        typer.echo(f"left out: {line}")
+    for note in dict.fromkeys(note for proposal in proposals for note in proposal.notes):
+        typer.echo(f"note: {note}")
+    for path in (proposal.path for proposal in proposals):
+        typer.echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
 
 
 @app.command()

@@ -4,7 +4,7 @@
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
     [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
-                     order for every camera), timestamps (file with the time of each frame)
+                     order for every camera), timestamps and board_timestamps (files with the time of each frame)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
-_CAMERA_KEYS = ("video", "board", "points", "timestamps")
+_CAMERA_KEYS = ("video", "board", "points", "timestamps", "board_timestamps")
 
 
 class SessionError(ValueError):
@@ -57,6 +57,7 @@ class CameraSources:
     board: Path | tuple[Path, ...] | None = None
     points: Path | tuple[Path, ...] | None = None
     timestamps: Path | None = None
+    board_timestamps: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +131,7 @@ class Session:
 
         Parameters
         ----------
-        kind : {"video", "board", "points", "timestamps"}
+        kind : {"video", "board", "points", "timestamps", "board_timestamps"}
             What the files show: the animal, the calibration board, 2D points found by another tool, or the times of
             frames.
 
@@ -338,7 +339,7 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
     sources: dict[str, Any] = {}
     for kind, value in table.items():
-        entries: list = value if isinstance(value, list) and kind != "timestamps" else [value]
+        entries: list = value if isinstance(value, list) and not kind.endswith("timestamps") else [value]
         if not entries or not _is_list_of(str, entries):
             raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
         found = tuple(path.resolve().parent / entry for entry in entries)

@@ -1,88 +1,242 @@
-"""`muybridge init`: propose a session.toml from the files in a folder."""
+"""`muybridge init`: propose a session.toml for each recording in a folder, and say what was left out."""
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from ..formats.video.reading import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from ..formats.video.reading import VIDEO_SUFFIXES
 from .config import SessionError
+from .proposals.assembly import Recording, assemble, home_of
+from .proposals.found_files import FoundFile, sort_files
 from .provenance import write_text
 
-_BOARD_WORDS = ("board", "calib", "charuco", "checker")
 # comments that explain the file, and the tables that do not depend on what a folder holds
 _TEMPLATE = Path(__file__).with_name("proposal.toml").read_text(encoding="utf-8")
-_POINT_SUFFIXES = (".h5", ".csv")
+_SHOWN_ALIKE = 5  # files of one folder that were left out for one reason; more are one line
 
 
-def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
-    """Tables of a session file for the videos, board recordings and 2D files found below a folder.
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A session file to write.
 
-    A file belongs to the camera whose name stands in its own or a folder's name; what lies under a name with "board",
-    "calib", "charuco" or "checker" is a board recording.
+    path : of the session.toml; tables : its content; notes : where values come from; left_out : {file: reason}, of the
+    whole folder
+    """
+
+    path: Path
+    tables: dict[str, Any]
+    notes: tuple[str, ...]
+    left_out: dict[Path, str]
+
+    def text(self) -> str:
+        """The content of the file, with the notes and what was left out as comments."""
+        head = _TEMPLATE.partition("\n[session]\n")[0].splitlines()
+        head += [f"# {note}" for note in self.notes]
+        if self.left_out:
+            head += ["#", "# left out:", *(f"#   {line}" for line in left_out_lines(self.left_out))]
+        return "\n".join(head) + "\n\n" + tomli_w.dumps(self.tables)
+
+
+def propose_sessions(folder: str | os.PathLike) -> list[Proposal]:
+    """A session for each recording found below a folder: cameras and recordings are told by the names of the files.
+
+    Known are the folders of DeepLabCut, SLEAP, sleap-anipose, anipose, caliscope, Pose2Sim, freemocap, GoPro chapters,
+    and plain videos or 2D files whose names differ by the camera. What lies under a name with "board", "calib",
+    "charuco", "checker" or "extrinsic" is a board recording. The board's measures are read from those tools' files, or
+    guessed from pictures of it.
 
     Raises
     ------
-    SessionError : the folder does not exist or holds neither videos nor 2D files
+    SessionError : the folder does not exist or holds neither videos, 2D files nor board recordings
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SessionError(f"there is no folder {folder}")
-    files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    files = [p for p in files if "results" not in p.parts]
-    boards = [p for p in files if any(word in str(p).lower() for word in _BOARD_WORDS)]
-    animal = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES and p not in boards]
-    points = [p for p in files if p.suffix.lower() in _POINT_SUFFIXES and "labels" not in str(p)]
-    names = _camera_names(animal or points)
-    if not names:
+    files = sort_files(folder)
+    recordings = assemble(files)
+    if not recordings:
         raise SessionError(f"{folder} holds no videos ({', '.join(VIDEO_SUFFIXES)}) and no 2D files to name cameras by")
-    cameras: dict[str, dict[str, str]] = {}
-    for path, name in names.items():
-        entry = cameras[name] = {"video" if animal else "points": path.as_posix()}
-        board = _board_of(name, boards)
-        if board is not None:
-            entry["board"] = board.as_posix()
-        found = [p for p in points if name in _words(p) and p not in boards]
-        if found and animal:
-            entry["points"] = found[0].as_posix()
-    tables = tomllib.loads(_TEMPLATE)
-    tables["session"]["name"], tables["cameras"] = folder.resolve().name, cameras
-    return tables
+    homes = {}
+    for recording in recordings:
+        others = [other for other in recordings if other is not recording]
+        homes[recording.key] = folder / (home_of(recording, others) if others else Path())
+    rigs = {recording.key: _rig_of(folder, recording) for recording in recordings}
+    left_out = _left_out(files, recordings, {key: found[1] for key, found in rigs.items()})
+    return [_proposal(folder, homes[r.key], r, rigs[r.key][0], files, left_out) for r in recordings]
 
 
-def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
-    """Write `propose_session` as session.toml in the folder.
+def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
+    """The tables of the first of `propose_sessions`."""
+    return propose_sessions(folder)[0].tables
+
+
+def write_proposals(folder: str | os.PathLike, *, overwrite: bool = False) -> list[Proposal]:
+    """Write the proposals: session.toml in the folder, or of several recordings each in a folder of its own.
 
     Raises
     ------
     SessionError : one is already there (and not `overwrite`), or nothing was found to propose
     """
     path = Path(folder) / "session.toml"
-    if path.exists() and not overwrite:
-        raise SessionError(f"{path} already exists; edit it, or replace it with --overwrite")
-    write_text(path, _TEMPLATE.partition("\n[session]\n")[0] + "\n" + tomli_w.dumps(propose_session(folder)))
-    return path
+    proposals = [] if path.exists() and not overwrite else propose_sessions(folder)
+    taken = [path] if not proposals else [proposal.path for proposal in proposals if proposal.path.exists()]
+    if taken and not overwrite:
+        raise SessionError(f"{taken[0]} already exists; edit it, or replace it with --overwrite")
+    for proposal in proposals:
+        proposal.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(proposal.path, proposal.text())
+    return proposals
 
 
-def _words(path: Path) -> set[str]:
-    """Every folder name, the stem, and the stem's parts."""
-    stem = path.stem
-    return {*path.parts[:-1], stem, *stem.replace("-", "_").replace(".", "_").split("_")}
+def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
+    """Write `write_proposals`; the path of the first session file."""
+    return write_proposals(folder, overwrite=overwrite)[0].path
 
 
-def _camera_names(paths: list[Path]) -> dict[Path, str]:
-    """One camera per file: the file's stem, or its folder's name where each file lies in a folder of its own."""
-    parents = [path.parent.name for path in paths]
-    own_folder = len(set(parents)) == len(paths) > 1
-    return {path: (parent if own_folder else path.stem) for path, parent in zip(paths, parents, strict=True)}
+def left_out_lines(left_out: dict[Path, str]) -> list[str]:
+    """One line per file that was left out, with the reason; many alike of one folder in one line."""
+    grouped: dict[tuple[Path, str, str], list[Path]] = {}
+    for path, reason in left_out.items():
+        grouped.setdefault((path.parent, path.suffix, reason), []).append(path)
+    lines = []
+    for (parent, suffix, reason), paths in grouped.items():
+        if len(paths) > _SHOWN_ALIKE:
+            lines.append(f"{(parent / f'*{suffix}').as_posix()} ({len(paths)} files): {reason}")
+        else:
+            lines += [f"{path.as_posix()}: {reason}" for path in paths]
+    return lines
 
 
-def _board_of(name: str, boards: list[Path]) -> Path | None:
-    """The board video of a camera, or the folder of its board images."""
-    mine = [path for path in boards if name in _words(path)]
-    images = [path.parent for path in mine if path.suffix.lower() in PICTURE_SUFFIXES]
-    return next(iter(images + [path for path in mine if path.suffix.lower() in VIDEO_SUFFIXES]), None)
+def _proposal(
+    folder: Path,
+    home: Path,
+    recording: Recording,
+    rig: Path | None,
+    files: Sequence[FoundFile],
+    left_out: dict[Path, str],
+) -> Proposal:
+    """Tables with paths relative to the session file; the board's values where it is needed."""
+    tables, notes = tomllib.loads(_TEMPLATE), []
+    tables["session"]["name"] = recording.key or folder.resolve().name
+    tables["cameras"] = {
+        name: {
+            kind: _relative(folder, home, paths) for kind, paths in entry.items() if rig is None or "board" not in kind
+        }
+        for name, entry in recording.cameras.items()
+    }
+    if rig is not None:
+        tables["session"]["rig"] = _relative(folder, home, (rig,))
+        notes.append(
+            f"the cameras come from {rig.as_posix()}; remove [session] rig to calibrate them from board recordings"
+        )
+        del tables["board"]
+    else:
+        tables["board"], note = _board(folder, recording, files, tables["board"])
+        notes += [note] if note else []
+    if recording.labels is not None and not any("points" in entry for entry in recording.cameras.values()):
+        tables["train"] = {"labels": _relative(folder, home, (recording.labels,))}
+    return Proposal(home / "session.toml", tables, tuple(notes), left_out)
+
+
+def _relative(folder: Path, home: Path, paths: Sequence[Path]) -> str | list[str]:
+    found = [Path(os.path.relpath(folder / path, home)).as_posix() for path in paths]
+    return found[0] if len(found) == 1 else found
+
+
+def _board(
+    folder: Path, recording: Recording, files: Sequence[FoundFile], default: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """The table [board] and where it comes from: another tool's file, the pictures, or else the usual board."""
+    from .proposals.board_values import values_from_file, values_from_pictures
+
+    for path in (file.path for file in files if file.kind == "values"):
+        found = values_from_file(folder / path)
+        if found is not None:
+            return found, f"the board's measures are those of {path.as_posix()}, in mm"
+    boards = [entry["board"] for entry in recording.cameras.values() if "board" in entry]
+    sources: list[Path | list[Path]] = [
+        folder / paths[0] if len(paths) == 1 else [folder / path for path in paths] for paths in boards[:2]
+    ]
+    guessed = values_from_pictures(sources)
+    if guessed is None:
+        return default, ""
+    return guessed, "the board is the one that its pictures seem to show: measure square_length (and marker_length)"
+
+
+def _rig_of(folder: Path, recording: Recording) -> tuple[Path | None, str]:
+    """The file of the cameras, whose names the recording's cameras take; or None and why it cannot be used."""
+    from ..cameras import read_rig
+
+    path = recording.rig
+    if not any({"video", "points"} & set(entry) for entry in recording.cameras.values()):
+        return None, "a file of cameras; the board recordings beside it calibrate them anew"
+    if path is None or (folder / path).stat().st_size == 0:
+        return path, ""
+    try:
+        names = read_rig(folder / path).names
+    except (ValueError, OSError) as error:
+        return None, f"no readable file of cameras: {error}"
+    own = {camera: _same_name(camera, names) for camera in recording.cameras}
+    if None in own.values() or len(set(own.values())) < len(own):
+        return None, f"a file of the cameras {list(names)}, which have other names than {list(own)}"
+    recording.cameras = {str(own[camera]): entry for camera, entry in recording.cameras.items()}
+    return path, ""
+
+
+def _same_name(camera: str, names: Sequence[str]) -> str | None:
+    """The one name that means the camera: the same, or its end (camA for A), without regard to zeros and case."""
+    from .proposals.camera_names import normal
+
+    mine = normal(camera)
+    for fits in (lambda name: name == camera, lambda name: normal(name) == mine,
+                 lambda name: mine.endswith(normal(name)) or normal(name).endswith(mine)):  # fmt: skip
+        found = [name for name in names if fits(name)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _left_out(
+    files: Sequence[FoundFile], recordings: Sequence[Recording], rig_reasons: dict[str, str]
+) -> dict[Path, str]:
+    """Why each file is in no session: those of a folder that a session names are in it."""
+    rigs = {recording.rig for recording in recordings if not rig_reasons[recording.key]} - {None}
+    used = {
+        path
+        for recording in recordings
+        for entry in recording.cameras.values()
+        for kind, paths in entry.items()
+        for path in paths
+        if not (rigs and "board" in kind)
+    }
+    if any("points" not in entry for recording in recordings for entry in recording.cameras.values()):
+        used |= {recording.labels for recording in recordings if recording.labels is not None}
+    reasons = {path: reason for recording in recordings for path, reason in recording.reasons.items()}
+    left_out = {}
+    for file in files:
+        path = file.path
+        if not (path in used or path in rigs or used & set(path.parents)):
+            left_out[path] = reasons.get(path) or _reason(file, recordings, rig_reasons, bool(rigs))
+    return left_out
+
+
+def _reason(file: FoundFile, recordings: Sequence[Recording], rig_reasons: dict[str, str], has_rig: bool) -> str:
+    if file.kind == "rig":
+        told = [rig_reasons[r.key] for r in recordings if r.rig == file.path and rig_reasons[r.key]]
+        return told[0] if told else file.reason
+    if file.kind == "lens":
+        return "pictures for the lenses alone: name them as board for 'muybridge calibrate --intrinsics-only'"
+    if file.kind == "board" and has_rig:
+        return "a board recording, and the cameras come from a file"
+    if file.kind == "timestamps" and has_rig:
+        return "times of a board recording, and the cameras come from a file"
+    if file.kind == "video":
+        return "a video whose synchronised copy is used"
+    return file.reason

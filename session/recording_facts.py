@@ -82,21 +82,23 @@ def recording_instants(session: Session) -> Instants | None:
         raise SessionError(f"{session.path}: the timestamps: {error}") from error
 
 
-def camera_timestamps(session: Session) -> dict[str, Array] | None:
+def camera_timestamps(session: Session, kind: str = "timestamps") -> dict[str, Array] | None:
     """{camera: times of its frames, seconds} of the files that the session names; None where it names none.
 
     Raises
     ------
     SessionError : a camera has no timestamps beside others that have, or its file cannot be read
     """
-    if not session.sources("timestamps"):
+    if not session.sources(kind):
         return None
-    files = sources_of_all(session, "timestamps", "others have one: give all or none")
+    files = sources_of_all(session, kind, "others have one: give all or none")
     found = {}
     for name, path in files.items():
-        video = session.cameras[name].video
+        recorded = session.cameras[name].video if kind == "timestamps" else session.cameras[name].board
         try:
-            rate = session.fps or (None if video is None else probe_video(video, rate_needed=False).fps)
+            rate = session.fps if kind == "timestamps" else None
+            if rate is None and isinstance(recorded, Path) and recorded.suffix.lower() in VIDEO_SUFFIXES:
+                rate = probe_video(recorded, rate_needed=False).fps
             found[name] = read_timestamps(path, name, fps=rate)
         except (VideoError, FormatError) as error:
             raise SessionError(f"camera '{name}': {error}") from error

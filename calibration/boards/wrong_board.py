@@ -52,6 +52,18 @@ def board_hint(source: Source, board: Board, camera: str) -> str:
     return _charuco_hint(images, board) if isinstance(board, CharucoBoard) else ""
 
 
+def guess_board(source: Source, camera: str = "") -> CharucoBoard | Checkerboard | None:
+    """The board that a source shows, with lengths of a usual board; None where no board is recognised for sure."""
+    images = sample_images(source, camera)
+    start = CharucoBoard(7, 10, 25.0, 18.75)
+    markers = _most_markers(images, start) if images else None
+    if markers is not None and markers.count >= _ENOUGH:
+        layout = _layout(markers, start)
+        return layout if layout is not None and _n_found(images, layout) >= _ENOUGH else None
+    grid = _largest_grid(images)
+    return None if grid is None else Checkerboard(*grid, 25.0)
+
+
 def sample_images(source: Source, camera: str) -> list[Image]:
     """A few images spread over the first hundreds of frames; none where the source cannot be read again."""
     images: list[Image] = []
@@ -190,7 +202,16 @@ def _n_found(images: list[Image], board: CharucoBoard) -> int:
 
 
 def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
-    """The largest grid that at least two images show."""
+    """The largest grid that at least two images show, where it is not the board's."""
+    grid = _largest_grid(images, tuple(sorted(board.corner_grid, reverse=True)))
+    if grid is None:
+        return ""
+    nx, ny = grid
+    return f"; the images seem to show a checkerboard of corners_x={nx}, corners_y={ny} inner corners (or a part of it)"
+
+
+def _largest_grid(images: list[Image], own: tuple[int, ...] = ()) -> tuple[int, int] | None:
+    """Inner corners (more, fewer) of the largest grid that at least two images show; None where `own` is among them."""
     flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
     grids = []
     for image in images:
@@ -198,8 +219,7 @@ def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
         if found:
             grids.append(tuple(sorted(grid.shape, reverse=True)))
     sure = {grid for grid in grids if grids.count(grid) >= min(2, len(images))}
-    own = tuple(sorted(board.corner_grid, reverse=True))
     if not sure or own in sure:
-        return ""
+        return None
     nx, ny = max(sure, key=lambda grid: (grid[0] * grid[1], grid))
-    return f"; the images seem to show a checkerboard of corners_x={nx}, corners_y={ny} inner corners (or a part of it)"
+    return nx, ny

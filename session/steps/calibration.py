@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from ..recording_facts import check_board_videos, files_of, sources_of_all
+from ..recording_facts import camera_timestamps, check_board_videos, files_of, sources_of_all
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def _inputs(session: Session) -> list[Path]:
     """The board recordings, and the rig file whose lenses are kept, if the session names one."""
     boards = files_of(sources_of_all(session, "board", "add it, or give [session] rig"))
     named = session.options["calibrate"].get("intrinsics")
-    return boards + ([] if named is None else [session.folder / named])
+    stamps = files_of(session.sources("board_timestamps"))
+    return boards + stamps + ([] if named is None else [session.folder / named])
 
 
 def _calibrate(session: Session, progress: bool) -> None:
@@ -64,6 +65,7 @@ def _calibrate(session: Session, progress: bool) -> None:
         name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
     }
     options = {"unit": session.unit, **CALIBRATE.given(session)}
+    options["times"] = camera_timestamps(session, "board_timestamps")
     if "intrinsics" in session.options["calibrate"]:
         options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
     calibration = CALIBRATE.call(session, calibrate, sources, session.make_board(), progress=progress, **options)
@@ -79,7 +81,7 @@ CALIBRATE = Step(
     inputs=_inputs,
     outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
     work=_calibrate,
-    set_by_session=("progress",),
+    set_by_session=("progress", "times"),
     own_entries=("intrinsics",),
     depends_on=lambda session: {
         "board": session.board,

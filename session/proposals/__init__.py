@@ -1,0 +1,1 @@
+"""`muybridge init`: the files of a folder sorted by what they are, cameras and recordings told by their names."""

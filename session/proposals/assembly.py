@@ -1,0 +1,189 @@
+"""From sorted files to the tables of one session per recording, and the files that no session uses."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...formats.files import natural_key
+from .camera_names import Source, chapters, normal, recordings, video_stem, words_of
+from .found_files import FoundFile
+
+_UNSYNCHRONISED = "raw_videos"  # freemocap keeps the originals beside the synchronised copies
+
+
+@dataclass(eq=False)
+class Recording:
+    """One session to propose: its key among several, the file or files of each camera by kind, and what was chosen."""
+
+    key: str
+    cameras: dict[str, dict[str, tuple[Path, ...]]]
+    rig: Path | None = None
+    labels: Path | None = None
+    used: set[Path] = field(default_factory=set)
+    reasons: dict[Path, str] = field(default_factory=dict)
+
+
+def assemble(files: Sequence[FoundFile]) -> list[Recording]:
+    """The recordings that the files show; none where no file names a camera."""
+    kinds: dict[str, list[Path]] = {}
+    for file in files:
+        kinds.setdefault(file.kind, []).append(file.path)
+    videos = _synchronised(kinds.get("video", []))
+    points = kinds.get("points", [])
+    boards = _board_sources(kinds.get("board", []))
+    if not videos and not points:
+        boards = boards or _board_sources(kinds.get("picture", []))
+    sources = chapters(videos) or _of_points(points) or _of_folders(kinds.get("keypoints", []))
+    by_key = recordings(sources) if sources else {"": _only_boards(boards)}
+    found = [Recording(key, {name: {} for name in cameras}) for key, cameras in by_key.items() if cameras]
+    for recording in found:
+        _fill(recording, by_key, "video" if videos else "", points, boards, kinds)
+    return found
+
+
+def _synchronised(videos: list[Path]) -> list[Path]:
+    copies = [path for path in videos if _UNSYNCHRONISED not in path.parts]
+    return copies or videos
+
+
+def _of_points(points: Iterable[Path]) -> list[Source]:
+    """2D files as sources, one per video that they were made from."""
+    chosen: dict[Path, Path] = {}
+    for path in sorted(points, key=_points_rank):
+        chosen.setdefault(path.with_name(f"{video_stem(path)}.x"), path)
+    return [Source(name, (path,)) for name, path in sorted(chosen.items())]
+
+
+def _of_folders(files: Iterable[Path]) -> list[Source]:
+    """Folders of one file per frame as sources."""
+    folders = sorted({path.parent for path in files}, key=natural_key)
+    return [Source(folder.with_name(re.sub(r"[-_ ]*json$", "", folder.name) + ".x"), (folder,)) for folder in folders]
+
+
+def _only_boards(boards: list[Source]) -> dict[str, Source]:
+    """Cameras of a folder that holds board recordings alone."""
+    return next(iter(recordings(boards).values()), {}) if boards else {}
+
+
+def _board_sources(paths: list[Path]) -> list[Source]:
+    """Board recordings: folders of pictures, or the pictures of a folder that share the beginning of their names."""
+    from ...formats.video.reading import VIDEO_SUFFIXES
+
+    pictures = [path for path in paths if path.suffix.lower() not in VIDEO_SUFFIXES]
+    found: list[Source] = []
+    for folder in sorted({path.parent for path in pictures}, key=natural_key):
+        own = sorted((path for path in pictures if path.parent == folder), key=lambda path: natural_key(path.name))
+        prefixes: dict[str, list[Path]] = {}
+        for path in own:
+            prefixes.setdefault(re.sub(r"[-_. ]*\d+$", "", path.stem), []).append(path)
+        several = len(prefixes) > 1 and all(prefixes) and len(own) >= 2 * len(prefixes)
+        if several:
+            found += [Source(folder / f"{prefix}.x", tuple(files)) for prefix, files in prefixes.items()]
+        else:
+            found.append(Source(folder / "x.x", (folder,)))
+    return found + chapters(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def _fill(
+    recording: Recording,
+    by_key: Mapping[str, Mapping[str, Source]],
+    kind: str,
+    points: list[Path],
+    boards: list[Source],
+    kinds: Mapping[str, list[Path]],
+) -> None:
+    """The files of each camera of a recording, the cameras' rig and the labels."""
+    mine = [path for path in points if _belongs(path, recording.key, by_key)]
+    own_boards = [source for source in boards if _belongs(source.path, recording.key, by_key)]
+    stamps = [path for path in kinds.get("timestamps", []) if _belongs(path, recording.key, by_key)]
+    for name, source in by_key[recording.key].items():
+        entry = recording.cameras[name]
+        if kind:
+            entry["video"] = source.files
+        ranked = [(_distance(path, name, source, by_key[recording.key]), _points_rank(path), path) for path in mine]
+        candidates = [path for distance, _, path in sorted(ranked) if distance < 3]
+        if candidates:
+            entry["points"] = (candidates[0],)
+            reason = f"2D points of camera '{name}', of which others are used"
+            recording.reasons |= dict.fromkeys(candidates[1:], reason)
+        board = source if source in boards else next((b for b in own_boards if _names(b.path, name)), None)
+        if board is not None:
+            entry["board"] = board.files
+        for key, among_boards in (("timestamps", False), ("board_timestamps", True)):
+            other = entry.get("board" if among_boards else "video", ())
+            near = [path for path in stamps if other and _beside(path, other[0]) and _is_board(path) == among_boards]
+            near = [path for path in near if _names(path, name)] or near
+            if near:
+                entry[key] = (near[0],)
+    recording.rig = next((path for path in kinds.get("rig", []) if _belongs(path, recording.key, by_key)), None)
+    recording.labels = _labels_folder(kinds.get("labels", []))
+    recording.used = {path for entry in recording.cameras.values() for files in entry.values() for path in files}
+
+
+def _points_rank(path: Path) -> tuple:
+    """Raw points before filtered ones, analysis files before others, h5 before csv."""
+    words = path.as_posix().lower()
+    return "filtered" in words, "analysis" not in words, path.suffix.lower() == ".csv", natural_key(path)
+
+
+def _distance(points: Path, camera: str, source: Source, others: Mapping[str, Source]) -> int:
+    """How surely a 2D file is of a camera: 0 made from the video beside it, 1 from its video, 2 by its name, 3 not."""
+    same_stem = any(video_stem(points) == file.stem for file in source.files)
+    if points in source.files or (same_stem and any(points.parent == file.parent for file in source.files)):
+        return 0
+    alike = [own for own in others.values() if any(file.stem == video_stem(points) for file in own.files)]
+    if same_stem and len(alike) == 1:
+        return 1
+    return 2 if _names(points, camera) and not _is_board(points) else 3
+
+
+def _names(path: Path, camera: str) -> bool:
+    return normal(camera) in words_of(path)
+
+
+def _belongs(path: Path, key: str, by_key: Mapping[str, Any]) -> bool:
+    """Whether a path is not plainly of another recording."""
+    words = words_of(path)
+    marks = {other: {normal(word) for word in other.split("_")} for other in by_key}
+    common = set.intersection(*marks.values())
+    own, others = marks[key] - common, set().union(*(marks[other] for other in by_key if other != key)) - common
+    return bool(own & words) or not (others - own) & words
+
+
+def _is_board(path: Path) -> bool:
+    return any(word in path.as_posix().lower() for word in ("calib", "board", "charuco", "checker", "trinsic"))
+
+
+def _beside(path: Path, other: Path) -> bool:
+    """Whether a file lies in another's folder or in one above it."""
+    return path.parent in (*other.parents, other)
+
+
+def _labels_folder(paths: list[Path]) -> Path | None:
+    """The folder that `read_labels` opens: of a project the one that holds labeled-data."""
+    if not paths:
+        return None
+    first = paths[0]
+    if "labeled-data" in first.parts:
+        return Path(*first.parts[: first.parts.index("labeled-data")])
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def home_of(recording: Recording, others: Iterable[Recording]) -> Path:
+    """The folder for a session file: the widest that holds its recording's files and no other's, else a new one."""
+    folders = [path if not path.suffix else path.parent for path in recording.used]
+    foreign = [path for other in others for path in other.used - recording.used]
+    own = [path for path in recording.used if path not in {p for other in others for p in other.used}]
+    if not own:
+        return Path(recording.key)
+    home = Path(os.path.commonpath([folder.as_posix() or "." for folder in {path.parent for path in own}]))
+    if any(home in path.parents for path in foreign) or not folders:
+        return Path(recording.key)
+    while home.parent != home and home.parent != Path() and not any(home.parent in path.parents for path in foreign):
+        home = home.parent
+    return home
