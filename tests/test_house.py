@@ -33,7 +33,7 @@ ROOMS = {
     "pose2d": ("networks", "inference", "training", "active_learning"),
     "triangulate": ("points", "rig_refinement", "diagnosis", "smoothing", "pose_states", "sampling", "articulated"),
     "kinematics": ("angles", "body", "gait_analysis"),
-    "session": ("steps",),
+    "session": ("steps", "proposals"),
 }
 MAX_FILES = 15  # in one folder, its __init__.py included
 HEAVY = ("torch", "jax", "numba")
