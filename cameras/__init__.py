@@ -4,6 +4,7 @@ Imports datasets, formats and numerics."""
 
 from .alignment import move_rig
 from .camera import Camera
+from .pictures import picture_camera
 from .regions import Region, mirror_camera, region_camera, split_views
 from .rig import CameraRig
 from .rig_files import LensFoldWarning, read_rig, write_rig
@@ -15,6 +16,7 @@ __all__ = [
     "Region",
     "mirror_camera",
     "move_rig",
+    "picture_camera",
     "read_rig",
     "region_camera",
     "split_views",

@@ -4,7 +4,10 @@
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
     [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
-                     order for every camera), timestamps and board_timestamps (files with the time of each frame)
+                     order for every camera), timestamps and board_timestamps (files with the time of each frame), scale
+                     and crop = [x, y] (size and corner of the video's picture within the calibrated one), size = [width,
+                     height] (of the calibrated picture, where the rig file does not state it), delay (frames that the
+                     camera is late)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
@@ -40,6 +43,22 @@ STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points", "timestamps", "board_timestamps")
+# entries of [cameras.NAME] that are numbers: whether a value can be used, and what the message asks for
+_PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "size": (
+        lambda value: _is_numbers(value, 2) and all(isinstance(side, int) and side > 0 for side in value),
+        "give [width, height] of the calibrated picture in pixels",
+    ),
+    "crop": (
+        lambda value: (_is_numbers(value, 2) or _is_numbers(value, 4)) and min(value) >= 0,
+        "give [x, y] of the corner in the calibrated picture, or [x, y, width, height], pixels",
+    ),
+    "scale": (
+        lambda value: _is_number(value) and value > 0,
+        "give the size of the video's picture relative to the calibrated one, such as 0.5",
+    ),
+    "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is late"),
+}
 
 
 class SessionError(ValueError):
@@ -51,6 +70,9 @@ class CameraSources:
     """The files of one camera: each a path, a tuple of paths, or None.
 
     A tuple holds the files of one recording (video), the images of a board, or the 2D points of an ensemble.
+    size : of the calibrated picture, (width, height) pixels, where the rig file does not state it
+    crop, scale : the part of the calibrated picture that the video and the 2D points show, and its relative size
+    delay : frames by which the camera is late
     """
 
     video: Path | tuple[Path, ...] | None = None
@@ -58,6 +80,10 @@ class CameraSources:
     points: Path | tuple[Path, ...] | None = None
     timestamps: Path | None = None
     board_timestamps: Path | None = None
+    size: tuple[int, int] | None = None
+    crop: tuple[float, ...] | None = None
+    scale: float = 1.0
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +100,8 @@ class Session:
         Folder of the results.
     unit : str
         World unit of the board's lengths and of the results, such as "mm".
+    stated_unit : str, optional
+        The unit as the file states it; None: it does not, and a rig file's own unit counts.
     fps : float, hertz, optional
         Frame rate; None: that of the videos.
     cameras : dict of str to CameraSources
@@ -119,6 +147,7 @@ class Session:
     rig: Path | None = None
     up: tuple[float, ...] | None = None
     floor_frame: int | None = None
+    stated_unit: str | None = None
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -242,6 +271,7 @@ def read_session(path: str | os.PathLike) -> Session:
         rig=folder / head["rig"] if "rig" in head else None,
         up=tuple(map(float, head["up"])) if "up" in head else None,
         floor_frame=head.get("floor_frame"),
+        stated_unit=head.get("unit"),
         options={step: tables.get(step, {}) for step in STEPS},
     )
 
@@ -268,6 +298,10 @@ def _is_list_of(kind: type, value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
 
 
+def _is_numbers(value: Any, n: int) -> bool:
+    return isinstance(value, list) and len(value) == n and all(map(_is_number, value))
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -278,6 +312,7 @@ _SWITCH = (lambda value: isinstance(value, bool), "give true or false")
 _PAIRS = (partial(_is_list_of, list), "it must be a list of pairs of keypoint names")
 _ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("session", "output"): _PATH,
+    ("session", "unit"): (lambda unit: _is_text(unit) and bool(unit.strip()), "give a unit of length, such as 'mm'"),
     ("session", "rig"): _PATH,
     ("session", "fps"): (lambda fps: _is_number(fps) and fps > 0, "it must be a positive number of frames per second"),
     ("session", "up"): (
@@ -336,9 +371,13 @@ def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:
 def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     if not isinstance(table, dict):
         raise SessionError(f"{path}: camera '{name}' must be a table, [cameras.{name}]")
-    _check_names(path, f"entries of [cameras.{name}]", table, _CAMERA_KEYS)
+    _check_names(path, f"entries of [cameras.{name}]", table, (*_CAMERA_KEYS, *_PICTURE_KEYS))
     sources: dict[str, Any] = {}
     for kind, value in table.items():
+        if kind in _PICTURE_KEYS:
+            _check_value(path, f"[cameras.{name}] {kind}", value, _PICTURE_KEYS[kind])
+            sources[kind] = tuple(value) if isinstance(value, list) else float(value)
+            continue
         entries: list = value if isinstance(value, list) and not kind.endswith("timestamps") else [value]
         if not entries or not _is_list_of(str, entries):
             raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")

@@ -14,6 +14,10 @@ MAX_SIDE = 100_000  # pixels; no camera has more, a size in other units or a dam
 Sizes = tuple[int, int] | Mapping[str, tuple[int, int]]
 
 
+class UnknownSizeError(FormatError):
+    """A calibration file that does not state how large the cameras' images are."""
+
+
 class CameraRecord(NamedTuple):
     """One camera in the library's conventions: x_camera = R @ x_world + t, pixel (0, 0) the centre of the first pixel.
 
@@ -140,7 +144,7 @@ def with_sizes(record: RigRecord, size: Sizes | None, source: str) -> RigRecord:
         given = size.get(camera.name) if isinstance(size, Mapping) else size
         chosen = given if given is not None else camera.size
         if chosen is None:
-            raise FormatError(
+            raise UnknownSizeError(
                 f"{source} does not say how large the images of camera '{camera.name}' are;"
                 " give size=(width, height) in pixels, or one per camera"
             )
