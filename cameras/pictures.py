@@ -50,9 +50,7 @@ def picture_camera(
     if crop is not None and len(crop) == 4:
         width, height = float(crop[2]), float(crop[3])
     else:
-        width, height = (
-            (camera.size[0] - x, camera.size[1] - y) if size is None else (size[0] / scale, size[1] / scale)
-        )
+        width, height = (camera.size[0] - x, camera.size[1] - y) if size is None else (size[0] / scale, size[1] / scale)
     # a resized picture has whole pixels: the part may end up to one of them beyond
     slack = 1 / scale
     if min(x, y) < 0 or x + width > camera.size[0] + slack or y + height > camera.size[1] + slack:

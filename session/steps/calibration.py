@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import Session, SessionError
 from ..provenance import write_text
 from ..recording_facts import camera_timestamps, check_board_videos, files_of, sources_of_all
+from .pictures import read_session_rig, tracked_rig
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
@@ -23,14 +24,17 @@ def rig_path(session: Session) -> Path:
 
 
 def load_rig(session: Session) -> CameraRig:
-    """The session's cameras, calibrated or from elsewhere; with the session's `up` where it gives one."""
+    """The session's cameras, calibrated or from elsewhere, with the pictures that its videos and 2D points have.
+
+    `up` is the session's where it gives one.
+    """
     from ...cameras import read_rig
 
-    rig = read_rig(rig_path(session))
+    rig = read_rig(rig_path(session)) if session.rig is None else read_session_rig(session)
     unknown = [name for name in session.cameras if name not in rig.names]
     if unknown:
         raise SessionError(f"{rig_path(session)} has no camera '{unknown[0]}'; it has {list(rig.names)}")
-    rig = rig.subset(session.cameras)
+    rig = tracked_rig(session, rig.subset(session.cameras))
     return rig if session.up is None else replace(rig, up=session.up)
 
 

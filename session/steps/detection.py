@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
+from .pictures import size_problems
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from ...datasets import Array
     from ...formats.video.instants import Instants
 
@@ -100,7 +103,21 @@ def _predict(session: Session, progress: bool) -> None:
         options |= {"fps": session.fps, "times": camera_timestamps(session)}
         views = PREDICT.call(session, function, load_detector(path), videos, **options)
         _refuse_truncated(videos, views)
-    write_dataset(combine_ensemble(views), session.output / "views.nc")
+    views = combine_ensemble(views)
+    _refuse_empty(session, views)
+    write_dataset(views, session.output / "views.nc")
+
+
+def _refuse_empty(session: Session, views: xr.Dataset) -> None:
+    """A camera without a single point is a wrong file, or a detector that finds nothing."""
+    present = views["position"].notnull().all("space") & (views["confidence"] > 0)
+    n_points = present.sum([dim for dim in present.dims if dim != "view"])
+    empty = [str(name) for name in n_points["view"].values[n_points.values == 0]]
+    if empty:
+        raise SessionError(
+            f"{session.path}: camera '{empty[0]}' has not a single 2D point with a confidence above 0; give another"
+            " file, or leave the camera out"
+        )
 
 
 def _times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
@@ -167,5 +184,6 @@ PREDICT = Step(
     set_by_session=("progress", "checkpoint", "fps", "times"),
     own_entries=("detector",),
     depends_on=lambda session: {"fps": session.fps, "cameras": list(session.cameras), "up": session.up},
+    refusals=size_problems,
     notes=_notes,
 )

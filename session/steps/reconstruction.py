@@ -5,13 +5,16 @@ Error bars are checked by leaving cameras out unless [reconstruct] check_coverag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .calibration import load_rig, rig_path
+from .pictures import lens_warnings, picture_settings, points_outside, size_problems
 from .step_definition import Step, skeleton_settings
 from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
 
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
+    from ...triangulate import Diagnosis
 
+_METRES = {"um": 1e-6, "mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0, "in": 0.0254, "inch": 0.0254, "ft": 0.3048}
+_NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -43,21 +49,31 @@ def _reconstruct(session: Session, progress: bool) -> None:
     from ...cameras import write_rig
     from ...datasets import read_dataset, write_dataset
     from ...triangulate import diagnose, reconstruct
+    from ...triangulate.diagnosis.confidence import believed
 
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, views, rig)
+    diagnosis = diagnose(found.views, found.rig)
+    for problem in view_problems(session, found.views, found.rig, diagnosis):
+        raise SessionError(f"{session.path}: {problem}")
+    used, rig = without(found.views, diagnosis.wrong), found.rig
     options = {"check_coverage": True} | RECONSTRUCT.given(session) | _trained(session)
-    pose = RECONSTRUCT.call(session, reconstruct, found.views, found.rig, skeleton=session.skeleton, **options)
+    pose = RECONSTRUCT.call(session, reconstruct, used, rig, skeleton=session.skeleton, **options)
+    if not pose["position"].notnull().any():
+        raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
+    pose = believed(pose, used, rig, diagnosis)
     pose.attrs |= write_used_views(session, views, found.views)
     if found.notes:
         pose.attrs["notes"] = "\n".join(found.notes)
-    views, rig = found.views, found.rig
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
-    warnings = diagnose(views, rig).warnings
-    pose.attrs |= _left_out(session, views, rig) | {"warnings": str(warnings.to_json(orient="records"))}
+    pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
+    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig)]
+    pose.attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
+    if diagnosis.wrong:
+        pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
@@ -82,6 +98,37 @@ def _notes(session: Session) -> list[str]:
     from ...datasets import read_dataset
 
     return str(read_dataset(session.output / "pose.nc").attrs.get("notes", "")).splitlines()
+
+
+def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis) -> list[str]:
+    """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
+    if diagnosis.refusal:
+        return [diagnosis.refusal]
+    right = [name for name in map(str, views["view"].values) if name not in diagnosis.wrong]
+    return points_outside(session, views.sel(view=right))
+
+
+def without(views: xr.Dataset, cameras: Sequence[str]) -> xr.Dataset:
+    """The views with a confidence of 0 in some cameras, which leaves their points out."""
+    confidence = views["confidence"]
+    return views.assign(confidence=confidence.where(~confidence["view"].isin(list(cameras)), 0.0))
+
+
+def _first(messages: Sequence[str]) -> str:
+    return messages[0] if messages else "Fewer than two cameras see a point, or no two of them agree."
+
+
+def _unit_doubt(rig: CameraRig) -> list[str]:
+    """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
+    if rig.unit not in _METRES:
+        return []
+    apart = float(np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()) * 2
+    if _NEAREST <= apart * _METRES[rig.unit] <= _FARTHEST:
+        return []
+    return [
+        f"The cameras stand {apart:.3g} {rig.unit} apart: the rig may be in another unit than '{rig.unit}'; correct"
+        " [session] unit, or calibrate with the board's squares in it."
+    ]
 
 
 def _keypoints(session: Session, found: list[str]) -> list[str]:
@@ -126,7 +173,10 @@ RECONSTRUCT = Step(
     set_by_session=("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
     own_entries=("prior", "noise", *SWITCHES),
     notes=_notes,
+    refusals=size_problems,
     depends_on=lambda session: (
-        {"fps": session.fps, "cameras": list(session.cameras), "up": session.up} | skeleton_settings(session)
+        {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
+        | picture_settings(session)
+        | skeleton_settings(session)
     ),
 )

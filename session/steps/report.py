@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..config import Session
 from .calibration import read_calibration_report
 from .kinematics import read_strides
+from .pictures import picture_settings
 from .reconstruction import method_of
 from .step_definition import Step, public, skeleton_settings
 from .view_corrections import used_rig, used_rig_path, used_views
@@ -70,5 +71,5 @@ REPORT = Step(
     work=lambda session, progress: write_session_report(session),
     set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
                     "videos", "errors", "strides"),
-    depends_on=skeleton_settings,
+    depends_on=lambda session: skeleton_settings(session) | picture_settings(session),
 )  # fmt: skip

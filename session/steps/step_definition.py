@@ -45,6 +45,8 @@ class Step:
         Session to what else of the session file the outputs depend on.
     asked_for : callable
         Whether the session needs the step.
+    refusals : callable
+        Session to what else would stop the step, one sentence each, found without running it.
     notes : callable
         What the outputs note about the recording, one sentence each.
     """
@@ -58,6 +60,7 @@ class Step:
     own_entries: tuple[str, ...] = ()
     depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
     asked_for: Callable[[Session], bool] = lambda session: True
+    refusals: Callable[[Session], list[str]] = lambda session: []
     notes: Callable[[Session], list[str]] = lambda session: []
 
     def options(self, session: Session) -> dict[str, inspect.Parameter]:
@@ -68,18 +71,18 @@ class Step:
         return {p.name: p for p in parameters if p.default is not p.empty and p.name not in self.set_by_session}
 
     def problems(self, session: Session) -> list[str]:
-        """One sentence per entry of the step's table that would stop it; none where its extra is not installed."""
-        entries = session.options[self.name]
-        if not entries:
-            return []
+        """One sentence per thing that would stop the step; of its options none where its extra is not installed."""
+        entries, found = session.options[self.name], []
         try:
-            known = self.options(session)
+            known = self.options(session) if entries else {}
+            found = [
+                self._problem(name, value, known) for name, value in entries.items() if name not in self.own_entries
+            ]
         except ModuleNotFoundError:
-            return []
+            pass
         except SessionError as error:
-            return [str(error)]
-        found = (self._problem(name, value, known) for name, value in entries.items() if name not in self.own_entries)
-        return [problem for problem in found if problem]
+            found = [str(error)]
+        return [problem for problem in found if problem] + self.refusals(session)
 
     def _problem(self, name: str, value: Any, known: dict[str, inspect.Parameter]) -> str:
         if name in self.set_by_session:

@@ -1,6 +1,6 @@
 """What the step "reconstruct" corrects in views and cameras before it reconstructs: individuals, delays, camera poses.
 
-`[reconstruct] match_individuals = false` leaves the individuals as the 2D files order them; `frame_offsets = true`
+The `delay` of a camera, frames, is removed. `[reconstruct] match_individuals = false` leaves the individuals as the 2D files order them; `frame_offsets = true`
 removes the delays of cameras; `refine_rig = true` refines the cameras' poses, too.
 """
 
@@ -40,12 +40,20 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
     ------
     SessionError : a switch does not fit the recording
     """
-    options, result = session.options["reconstruct"], Corrected(views, rig)
+    options, result = session.options["reconstruct"], Corrected(_in_time(session, views), rig)
     if "individual" in views.dims and options.get("match_individuals", True):
         result = _with_matched_individuals(session, result)
     if options.get("refine_rig", False):
         return _refined(session, result)
     return _synchronised(session, result) if options.get("frame_offsets", False) else result
+
+
+def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
+    """The views with the delays that the session states removed."""
+    from ...triangulate import shift_frames
+
+    delays = [session.cameras[str(name)].delay for name in views["view"].values]
+    return shift_frames(views, np.array(delays)) if any(delays) else views
 
 
 def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:

@@ -17,7 +17,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from ..points.consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
 from ..points.input_checks import check_observations, from_views, matching_rig
-from .cause import find_cause
+from .cause import Cause, find_cause
 from .warning_sentences import ENOUGH, camera_warnings, keypoint_warnings, mistake_warnings, rig_warning, wrong_cameras
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
@@ -54,6 +54,10 @@ class Diagnosis:
     chance : float, 0-1
         Share of unrelated points, matched at random, that agree as well as the majority's median point does: 0.5 where
         the views have nothing to do with each other, near 0 where they fit.
+    wrong : tuple of str
+        The cameras that mistakes other than delays concern: they should be left out.
+    cause : object
+        What the sentences were made of, for functions that go on from it.
 
     Examples
     --------
@@ -61,7 +65,7 @@ class Diagnosis:
 
     >>> from muybridge.triangulate import Diagnosis
     >>> list(Diagnosis.__dataclass_fields__)
-    ['cameras', 'keypoints', 'table', 'warnings', 'mistakes', 'refusal', 'majority_px', 'chance']
+    ['cameras', 'keypoints', 'table', 'warnings', 'mistakes', 'refusal', 'majority_px', 'chance', 'wrong', 'cause']
     """
 
     cameras: pd.DataFrame
@@ -72,6 +76,8 @@ class Diagnosis:
     refusal: str = ""
     majority_px: float = float("nan")
     chance: float = float("nan")
+    wrong: tuple[str, ...] = ()
+    cause: Cause | None = None
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -185,10 +191,17 @@ def diagnose(
             words += keypoint_warnings(by_keypoint, agreeing, _animal_size(found.points_3d), cameras, rig.unit)
     warnings = pd.DataFrame(words, columns=["kind", "name", "off", "off_px", "message"])
     warnings = warnings.sort_values("off", ascending=False, na_position="last", kind="stable", ignore_index=True)
-    sentences = tuple(mistake.sentence for mistake in cause.mistakes)
-    agreement = cause.agreement
     return Diagnosis(
-        cameras, by_keypoint, table, warnings, sentences, cause.refusal, agreement.majority_px, agreement.chance
+        cameras,
+        by_keypoint,
+        table,
+        warnings,
+        tuple(mistake.sentence for mistake in cause.mistakes),
+        cause.refusal,
+        cause.agreement.majority_px,
+        cause.agreement.chance,
+        tuple(dict.fromkeys(name for mistake in cause.agreement.mistakes for name in mistake.cameras)),
+        cause,
     )
 
 

@@ -1,0 +1,260 @@
+"""Sizes of pictures: those that the cameras were calibrated with, of the videos, and of the 2D points."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...formats.video.reading import VideoError, probe_video
+from ..config import CameraSources, Session, SessionError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...cameras import CameraRig
+    from ...formats.rigs.records import RigRecord
+
+Size = tuple[int, int]
+_OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
+_MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
+
+
+def read_session_rig(session: Session) -> CameraRig:
+    """The rig file of a session, as it was calibrated: sizes and unit completed by the session, all cameras there.
+
+    Raises
+    ------
+    FormatError : the file cannot be read
+    SessionError : a camera or a size is missing, or the units differ
+    """
+    from ...cameras import read_rig
+    from ...formats.rigs.reading import read_rig_record
+    from ...formats.rigs.records import UnknownSizeError
+
+    assert session.rig is not None
+    stated = {name: camera.size for name, camera in session.cameras.items() if camera.size is not None}
+    try:
+        record = read_rig_record(session.rig, size=stated or None)
+    except UnknownSizeError:
+        stated = _sizes_by_videos(session) | stated
+        if not stated:
+            raise SessionError(
+                f"{session.rig} does not state how large the cameras' pictures are; name their videos, or give size ="
+                " [width, height] in each [cameras.NAME]"
+            ) from None
+        record = read_rig_record(session.rig, size=stated)
+    _check_unit(session, record)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lenses that fold are warned of by `lens_warnings`
+        rig = read_rig(session.rig, size=stated or None, unit=record.unit or session.unit)
+    unknown = [name for name in session.cameras if name not in rig.names]
+    if unknown:
+        raise SessionError(
+            f"{session.rig} has no camera '{unknown[0]}' of {session.path}; it has {list(rig.names)}: give the cameras"
+            " the same names in both"
+        )
+    return rig
+
+
+def _check_unit(session: Session, record: RigRecord) -> None:
+    if session.stated_unit is not None and record.unit not in (None, session.stated_unit):
+        raise SessionError(
+            f"{session.path}: [session] unit is '{session.stated_unit}', but {session.rig} is in '{record.unit}';"
+            " remove the unit, which the rig file states, or correct it"
+        )
+
+
+def world_unit(session: Session) -> str:
+    """The unit of the session's lengths: of its rig file where that states one, else of the session.
+
+    Raises
+    ------
+    FormatError, SessionError : as `read_session_rig`
+    """
+    return session.unit if session.rig is None else read_session_rig(session).unit
+
+
+def lens_warnings(rig: CameraRig) -> list[str]:
+    """A sentence for each lens that folds inside its image."""
+    from ...cameras.rig_files import lost_share
+
+    shares = {camera.name: lost_share(camera) for camera in rig}
+    return [
+        f"The lens of camera '{name}' folds inside its image: points in {share:.1%} of its pixels have no ray and are"
+        " left out; calibrate it again with the board in the corners, or with fewer coefficients."
+        for name, share in shares.items()
+        if share
+    ]
+
+
+def tracked_rig(session: Session, rig: CameraRig) -> CameraRig:
+    """The cameras of the videos and 2D points: cut and resized as the session states.
+
+    Raises
+    ------
+    SessionError : a part reaches beyond the calibrated picture
+    """
+    from ...cameras import picture_camera
+
+    cameras = []
+    for camera in rig:
+        own = session.cameras[camera.name]
+        if own.crop is not None or own.scale != 1.0:
+            try:
+                camera = picture_camera(camera, crop=own.crop, scale=own.scale, size=_video_size(own))
+            except ValueError as error:
+                raise SessionError(f"{session.path}: [cameras.{camera.name}] crop and scale: {error}") from error
+        cameras.append(camera)
+    return replace(rig, cameras=tuple(cameras))
+
+
+def size_problems(session: Session) -> list[str]:
+    """A sentence for each camera whose video has another size than its calibration, unless the session states why."""
+    try:
+        calibrated = _calibrated_sizes(session)
+    except ValueError:  # the calibration's own problem, which its step names
+        return []
+    problems = []
+    for name, (size, source) in calibrated.items():
+        own = session.cameras[name]
+        video = _video_size(own)
+        if video is None:
+            continue
+        shown = _expected(size, own)
+        if max(abs(shown[0] - video[0]), abs(shown[1] - video[1])) > 1:
+            problems.append(_size_problem(name, own, video, size, shown, source))
+    return problems
+
+
+def _size_problem(name: str, own: CameraSources, video: Size, size: Size, shown: Size, source: str) -> str:
+    told = "" if shown == size else f" (with its crop and scale {_words(shown)})"
+    x, y = video[0] / size[0], video[1] / size[1]
+    if video == size[::-1]:
+        remedy = "one of them is turned by 90 degrees: turn the video back as it was calibrated"
+    elif abs(x - y) < 0.01 * x and own.scale == 1.0 and own.crop is None:
+        remedy = f"if the video shows the whole calibrated picture, state scale = {x:.6g} in [cameras.{name}]"
+    else:
+        remedy = f"state crop = [x, y] (the corner of the video's picture in the calibrated one) in [cameras.{name}]"
+    return (
+        f"camera '{name}': its video has pictures of {_words(video)} px, its calibration ({source}) of {_words(size)}"
+        f" px{told}; {remedy}, or use a calibration at the video's size"
+    )
+
+
+def _words(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _expected(size: Size, own: CameraSources) -> Size:
+    """Size of the video that the calibrated size, crop and scale lead to."""
+    width, height = size
+    if own.crop is not None:
+        video = _video_size(own)
+        if len(own.crop) == 2 and video is not None:
+            inside = all(
+                corner + side / own.scale <= whole + 1 / own.scale
+                for corner, side, whole in zip(own.crop, video, size, strict=True)
+            )
+            return video if inside else (round(width - own.crop[0]), round(height - own.crop[1]))
+        width, height = (int(side) for side in (own.crop[2:] or (width - own.crop[0], height - own.crop[1])))
+    return round(width * own.scale), round(height * own.scale)
+
+
+def _sizes_by_videos(session: Session) -> dict[str, Size]:
+    """Calibrated sizes by the videos, of cameras whose videos show the whole calibrated picture."""
+    found = {}
+    for name, own in session.cameras.items():
+        video = _video_size(own)
+        if video is not None and own.crop is None:
+            found[name] = (round(video[0] / own.scale), round(video[1] / own.scale))
+    return found
+
+
+def _video_size(own: CameraSources) -> Size | None:
+    """Width and height of a camera's video; None where there is none that can be read."""
+    if own.video is None:
+        return None
+    try:
+        info = probe_video(own.video, rate_needed=False)
+    except VideoError:
+        return None
+    return info.width, info.height
+
+
+def _calibrated_sizes(session: Session) -> dict[str, tuple[Size, str]]:
+    """{camera: (size, where it comes from)} by the rig file, or by the board recordings."""
+    if session.rig is not None:
+        return {camera.name: (camera.size, session.rig.name) for camera in read_session_rig(session)
+                if camera.name in session.cameras}  # fmt: skip
+    found = {}
+    for name, board in session.sources("board").items():
+        size = _board_size(name, board)
+        if size is not None:
+            first = board[0] if isinstance(board, tuple) else board
+            found[name] = (size, f"board {first.name}")
+    return found
+
+
+def _board_size(name: str, board: Any) -> Size | None:
+    """Size of the first picture of a board recording; None where none can be read."""
+    from ...calibration.boards.image_sources import gray_frames
+    from ...calibration.errors import CalibrationError
+
+    try:
+        image = next(gray_frames([str(path) for path in board] if isinstance(board, tuple) else board, name), None)
+    except (CalibrationError, VideoError):
+        return None
+    return None if image is None else (int(image.shape[1]), int(image.shape[0]))
+
+
+def picture_sizes(session: Session) -> dict[str, Size]:
+    """Size of the pictures that each camera's 2D points lie in, where it is known: of its video, or as calibrated."""
+    try:
+        calibrated = _calibrated_sizes(session)
+    except ValueError:
+        calibrated = {}
+    sizes = {name: _expected(size, session.cameras[name]) for name, (size, _) in calibrated.items()}
+    videos = {name: _video_size(own) for name, own in session.cameras.items()}
+    return sizes | {name: size for name, size in videos.items() if size is not None}
+
+
+def points_outside(session: Session, views: xr.Dataset) -> list[str]:
+    """A sentence for each camera whose 2D points lie outside of its pictures."""
+    sizes, problems = picture_sizes(session), []
+    for name in map(str, views["view"].values):
+        if name not in sizes:
+            continue
+        position = views["position"].sel(view=name)
+        points = np.asarray(position.transpose(..., "space").values, dtype=float).reshape(-1, 2)
+        points = points[np.isfinite(points).all(axis=1)]
+        share = _share_outside(points, sizes[name])
+        if share > _OUTSIDE:
+            reach = "x to {:.0f}, y to {:.0f}".format(*np.quantile(points, 0.99, axis=0))
+            turned = _share_outside(points[:, ::-1], sizes[name]) <= _OUTSIDE
+            cause = "x and y may be exchanged, or they are" if turned else "they are"
+            problems.append(
+                f"camera '{name}': {share:.0%} of its 2D points lie outside its pictures of {_words(sizes[name])} px"
+                f" (they reach {reach}); {cause} of another size or camera: give the right file, or state scale or"
+                f" crop in [cameras.{name}]"
+            )
+    return problems
+
+
+def _share_outside(points: np.ndarray, size: Size) -> float:
+    """Share of points (n, 2) beyond the picture's edge."""
+    slack = _MARGIN * size[0]
+    outside = ((points < -slack) | (points > np.array(size) - 1 + slack)).any(axis=1)
+    return float(outside.mean()) if len(points) else 0.0
+
+
+def picture_settings(session: Session) -> dict[str, Any]:
+    """What the session states about pictures and delays, among the settings of the steps that use the rig."""
+    stated = {
+        name: [own.size, own.crop, own.scale, own.delay]
+        for name, own in session.cameras.items()
+        if own.size is not None or own.crop is not None or own.scale != 1.0 or own.delay
+    }
+    return {"pictures": stated, "unit": session.stated_unit} if stated or session.stated_unit else {}
