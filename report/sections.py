@@ -34,7 +34,8 @@ from .warning_ranking import N_SHOWN, ranked_warnings
 
 # attributes of a pose that the summary and the section on quality show
 _SHOWN_ELSEWHERE = (
-    "warnings", "left_out", "left_out_failed", "coverage", "coverage_words", "coverage_warning", "coverage_failed"
+    "warnings", "rig_warnings", "left_out_cameras", "left_out", "left_out_failed", "coverage", "coverage_words",
+    "coverage_warning", "coverage_failed"
 )  # fmt: skip
 
 
@@ -71,6 +72,8 @@ def _key_figures(
     if pose is not None:
         present = np.isfinite(pose["position"].values).all(-1)
         tiles["Reconstructed"] = percent(float(present.mean())) if present.size else "–"
+        if "confidence" in pose:
+            tiles["Confidence, mean"] = number(float(np.nan_to_num(pose["confidence"].values).mean()))
         if errors is not None:
             tiles["Reprojection, median"] = f"{number(quality.quantile(errors.values, 0.5))} px"
         if "covariance" in pose:

@@ -40,8 +40,12 @@ def ranked_warnings(calibration_report, pose: xr.Dataset | None) -> list[SizedWa
 
 
 def _of_pose(pose: xr.Dataset) -> list[SizedWarning]:
-    """From the attributes `warnings`, the records of `Diagnosis.warnings`, and `coverage_warning`."""
-    found = []
+    """From the attributes `warnings`, the records of `Diagnosis.warnings`, `rig_warnings` and `coverage_warning`.
+
+    Warnings of the rig have no size and come first.
+    """
+    rig = str(pose.attrs.get("rig_warnings", "")).splitlines()
+    found = [SizedWarning("cameras", np.nan, np.nan, message) for message in rig]
     for row in json.loads(str(pose.attrs.get("warnings", "[]"))):
         off, off_px = (np.nan if row[name] is None else float(row[name]) for name in ("off", "off_px"))
         found.append(SizedWarning(f"{row['kind']} {row['name']}", off, off_px, row["message"]))

@@ -97,12 +97,14 @@ def check(session: SessionPath = Path()) -> None:
 @app.command()
 def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
     """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
+    from dataclasses import replace
+
     from .steps.calibration import read_calibration_report
 
     _run_steps(session, ("calibrate",), force, quiet)
     found = read_calibration_report(_read(session))
     if found is not None:
-        typer.echo(str(found))
+        typer.echo(str(replace(found, warnings=())))  # the step itself has said them
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ._kernels_compile_notice import notify_when_compiling
 from .config import STEPS, Session, SessionError
-from .run_warnings import worst_warnings
+from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
 from .steps.step_definition import Step, ledger_of
 
@@ -36,7 +36,7 @@ def run_session(
     progress : bool, optional
         Show progress bars.
     say : callable, optional
-        Called with one line per step, and after a reconstruction with the worst warnings, three at most.
+        Called with one line per step, its worst warnings (three at most) and, after all steps, with a verdict.
 
     Returns
     -------
@@ -62,17 +62,16 @@ def run_session(
     """
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
-    for step in (ALL_STEPS[name] for name in STEPS if name in steps):
-        if not step.asked_for(session):
-            continue
+    asked = [step for step in (ALL_STEPS[name] for name in STEPS if name in steps) if step.asked_for(session)]
+    for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
+        raise SessionError(f"{session.path}: {problem}")
+    for step in asked:
         for problem, _ in missing_inputs(session, step):
             raise SessionError(problem)
         fingerprint = step.fingerprint(session)
         if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
             say(f"{step.name}: up to date")
             continue
-        for problem in step.problems(session):
-            raise SessionError(f"{session.path}: {problem}")
         started = time.perf_counter()
         session.output.mkdir(parents=True, exist_ok=True)
         with notify_when_compiling(say):
@@ -82,9 +81,10 @@ def run_session(
         say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
         for note in step.notes(session):
             say(f"note: {note}")
-    if "reconstruct" in seconds:
-        for line in worst_warnings(session):
+        for line in worst_warnings(session, step.name):
             say(line)
+    if tuple(steps) == STEPS:
+        say(verdict(session))
     return seconds
 
 

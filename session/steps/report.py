@@ -50,9 +50,10 @@ def _summary(session: Session, views: xr.Dataset, pose: xr.Dataset) -> dict[str,
     n_frames, fps = pose.sizes["time"], fps_of(pose)
     notes = [str(found.attrs.get("notes", "")).replace("\n", "; ") for found in (views, pose)]
     noted = {name: text for name, text in zip(("Times of frames", "Before reconstruction"), notes, strict=True) if text}
+    left_out = pose.attrs.get("left_out_cameras")
     return noted | {
         "Session file": str(session.path),
-        "Cameras": ", ".join(session.cameras),
+        "Cameras": ", ".join(session.cameras) + (f" (left out: {left_out})" if left_out else ""),
         "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s)",
         "Keypoints": str(pose.sizes["keypoint"]),
         "World unit": str(pose["position"].attrs["units"]),

@@ -1,9 +1,11 @@
 """Times and frame numbers of a session are the files': a gap is a gap, a varying rate is read, a stated rate counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from muybridge.cameras import write_rig
+from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.kinematics import velocity
 from muybridge.session import SessionError, read_session, run_session
@@ -52,7 +54,9 @@ def write_session(folder, rig, times, *, head="", videos=True, stamps=False):
 
 @pytest.fixture
 def rig(ring_rig):
-    return ring_rig.subset(CAMERAS)
+    """Three cameras with pictures of the size that `write_numbered_video` writes."""
+    part = ring_rig.subset(CAMERAS)
+    return replace(part, cameras=tuple(picture_camera(c, crop=(0, 32, 1280, 960), scale=0.125) for c in part))
 
 
 def reconstructed(session, say=None):

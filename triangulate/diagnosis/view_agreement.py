@@ -166,17 +166,22 @@ def diagnose(
         some = slice(None, None, max(1, points_2d.shape[1] * points_2d.shape[2] // _JUDGED))
         points_2d, confidence = points_2d[:, some], None if confidence is None else confidence[:, some]
     found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
-    seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
-    outliers = _Outliers.of(found, rig, seen, np.ones(seen.shape) if confidence is None else confidence)
-    error = np.where(found.inliers, found.reprojection_error, np.nan)
-    table = pd.DataFrame(present_median(error, axis=1), index=list(rig.names), columns=names)
-    cameras = _camera_table(points_2d, rig, confidence, found, error, seen, outliers)
+    judged = _Judged.of(points_2d, rig, confidence, found)
+    table = pd.DataFrame(present_median(judged.error, axis=1), index=list(rig.names), columns=names)
+    cameras = _camera_table(points_2d, rig, confidence, judged)
+    left_out = tuple(dict.fromkeys(name for mistake in cause.agreement.mistakes for name in mistake.cameras))
+    if left_out and not cause.refusal:  # what wrong cameras do to keypoints and other cameras is not their fault
+        right = np.array([name not in left_out for name in rig.names])
+        alone = np.where(right[:, None, None, None], points_2d, np.nan)
+        judged = _Judged.of(alone, rig, confidence, triangulate_ransac(alone, rig, confidence=confidence))
+        own = _outlier_columns(judged)
+        cameras.loc[right, own.columns] = own.to_numpy()[right]
     wrong = [name for name in wrong_cameras(cameras) if cameras.loc[name, "n"] >= ENOUGH]
-    good = np.array([name not in wrong for name in rig.names])
-    by_keypoint = _keypoint_table(found, error, seen, names, outliers, good)
+    good = np.array([name not in wrong and name not in left_out for name in rig.names])
+    by_keypoint = _keypoint_table(judged, names, good)
     shares = {
         camera: dict(zip(names, row.tolist(), strict=True))
-        for camera, row in zip(rig.names, outliers.shares(axis=1), strict=True)
+        for camera, row in zip(rig.names, judged.outliers.shares(axis=1), strict=True)
     }
     words = mistake_warnings(cause.mistakes, cameras, wrong)
     if cause.refusal:
@@ -186,9 +191,9 @@ def diagnose(
         words += camera_warnings(cameras, wrong, shares, rig.unit, related, cause.mistakes)
         if not words and cause.doubt:
             words = [rig_warning(cause.doubt, cause.agreement.majority_px, cameras)]
-        if not cause.agreement.mistakes:  # what a wrong camera does to keypoints is not the keypoints' fault
-            agreeing = {camera: row for camera, row in shares.items() if camera not in wrong}
-            words += keypoint_warnings(by_keypoint, agreeing, _animal_size(found.points_3d), cameras, rig.unit)
+        agreeing = {camera: row for (camera, row), kept in zip(shares.items(), good, strict=True) if kept}
+        size = _animal_size(judged.found.points_3d)
+        words += keypoint_warnings(by_keypoint, agreeing, size, cameras, rig.unit)
     warnings = pd.DataFrame(words, columns=["kind", "name", "off", "off_px", "message"])
     warnings = warnings.sort_values("off", ascending=False, na_position="last", kind="stable", ignore_index=True)
     return Diagnosis(
@@ -200,9 +205,29 @@ def diagnose(
         cause.refusal,
         cause.agreement.majority_px,
         cause.agreement.chance,
-        tuple(dict.fromkeys(name for mistake in cause.agreement.mistakes for name in mistake.cameras)),
+        left_out,
         cause,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A triangulation with what was observed and what lies off.
+
+    seen : (n_cameras, n_frames, n_keypoints) whether a triangulated point was observed
+    error : of the same shape, reprojection errors of inliers, pixels, NaN elsewhere
+    """
+
+    found: Triangulation
+    seen: NDArray[np.bool_]
+    outliers: _Outliers
+    error: Array
+
+    @classmethod
+    def of(cls, points_2d: Array, rig: CameraRig, confidence: Array | None, found: Triangulation) -> _Judged:
+        seen = np.asarray(np.isfinite(points_2d).all(axis=-1) & np.isfinite(found.points_3d).all(axis=-1))
+        outliers = _Outliers.of(found, rig, seen, np.ones(seen.shape) if confidence is None else confidence)
+        return cls(found, seen, outliers, np.where(found.inliers, found.reprojection_error, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,22 +282,35 @@ def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
     return part.sum(axis=axis) / np.maximum(whole.sum(axis=axis), 1)
 
 
-def _camera_table(points_2d, rig, confidence, found, error, seen, outliers: _Outliers) -> pd.DataFrame:
-    left_out = np.array([_left_out(points_2d, rig, confidence, c, found.sigma) for c in range(len(rig))])
+def _camera_table(points_2d: Array, rig: CameraRig, confidence: Array | None, judged: _Judged) -> pd.DataFrame:
+    sigma = judged.found.sigma
+    left_out = np.array([_left_out(points_2d, rig, confidence, c, sigma) for c in range(len(rig))])
+    own = _outlier_columns(judged)
     return pd.DataFrame(
         {
-            "n": seen.sum(axis=(1, 2)),
-            "median_px": present_median(error, axis=(1, 2)),
-            "sigma_px": found.sigma,
-            "outlier_share": _share(outliers.wrong, seen, (1, 2)),
-            **outliers.columns((1, 2)),
+            "n": own["n"].to_numpy(),
+            "median_px": own["median_px"].to_numpy(),
+            "sigma_px": sigma,
+            **{name: own[name].to_numpy() for name in own.columns[2:]},
             "left_out_px": left_out[:, 0],
             "shift_x_px": left_out[:, 1],
             "shift_y_px": left_out[:, 2],
             "others_px": left_out[:, 3],
-            "unit_per_px": outliers.unit_per_px,
+            "unit_per_px": judged.outliers.unit_per_px,
         },
         index=pd.Index(rig.names, name="camera"),
+    )
+
+
+def _outlier_columns(judged: _Judged) -> pd.DataFrame:
+    """The columns of the table of cameras that other cameras have a part in: n, median_px and those of outliers."""
+    return pd.DataFrame(
+        {
+            "n": judged.seen.sum(axis=(1, 2)),
+            "median_px": present_median(judged.error, axis=(1, 2)),
+            "outlier_share": _share(judged.outliers.wrong, judged.seen, (1, 2)),
+            **judged.outliers.columns((1, 2)),
+        }
     )
 
 
@@ -304,17 +342,11 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-def _keypoint_table(
-    found: Triangulation,
-    error: Array,
-    seen: NDArray[np.bool_],
-    names: list[str],
-    outliers: _Outliers,
-    good: NDArray[np.bool_],
-) -> pd.DataFrame:
+def _keypoint_table(judged: _Judged, names: list[str], good: NDArray[np.bool_]) -> pd.DataFrame:
     """One row per keypoint; its outliers are those in the `good` cameras (n_cameras,), which did not move."""
+    found, outliers = judged.found, judged.outliers
     solved = np.asarray(np.isfinite(found.points_3d).all(axis=-1))
-    median = present_median(error, axis=(0, 1))
+    median = present_median(judged.error, axis=(0, 1))
     return pd.DataFrame(
         {
             "n_frames": len(solved),
@@ -322,7 +354,7 @@ def _keypoint_table(
             "two_views": _share(found.two_views & solved, solved, 0),
             "median_px": median,
             "sigma_px": median / RAYLEIGH_MEDIAN,
-            "outlier_share": _share(outliers.wrong, seen, (0, 1)),
+            "outlier_share": _share(outliers.wrong, judged.seen, (0, 1)),
             **outliers.among(good).columns((0, 1)),
         },
         index=pd.Index(names, name="keypoint"),
