@@ -51,7 +51,10 @@ SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
 CALLS = {
     "check_coverage": [((VIEWS, RIG), {"method": "ransac", "n_points": 60, "block": 0.2})],
     "diagnose": [
-        ((POINTS, RIG), {"keypoints": NAMES, "confidence": SEEN, "triangulation": triangulate_ransac(POINTS, RIG)}),
+        (
+            (POINTS, RIG),
+            {"keypoints": NAMES, "confidence": SEEN, "fps": FPS, "triangulation": triangulate_ransac(POINTS, RIG)},
+        ),
         ((VIEWS, RIG), {}),
     ],
     "estimate_noise": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...cameras import CameraRig
@@ -31,6 +33,7 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     found = frame_offsets(stretch, rig, max_offset=min(reach, stretch.shape[1] // 4))
     roughly = bool(np.isnan(found.offsets).all()) and found.gain > _CLEAR_GAIN
     found = _whole_offsets(stretch, rig, found) if roughly else found
+    found = _against_most(found)
     late = found.significant()
     if not late.any():
         return None, []
@@ -44,6 +47,20 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     offsets = np.where(better, found.offsets, 0.0)
     kept = FrameOffsets(found.names, offsets, np.where(better, found.std, 0.0), found.gain)
     return kept, [_mistake(kept, c, before[c], after[c]) for c in np.flatnonzero(better).tolist()]
+
+
+def _against_most(found: FrameOffsets) -> FrameOffsets:
+    """The offsets against that camera which leaves fewest of the others delayed."""
+
+    def against(camera: int) -> FrameOffsets:
+        spread = np.hypot(found.std, found.std[camera])
+        return replace(found, offsets=found.offsets - found.offsets[camera], std=np.nan_to_num(spread, nan=np.inf))
+
+    known = np.flatnonzero(np.isfinite(found.offsets)).tolist()
+    if not known:
+        return found
+    n_late = [int(np.delete(against(camera).significant(), camera).sum()) for camera in known]
+    return found if found.significant().sum() <= min(n_late) else against(known[int(np.argmin(n_late))])
 
 
 def _whole_offsets(points_2d: Array, rig: CameraRig, unknown: FrameOffsets) -> FrameOffsets:
@@ -66,7 +83,7 @@ def _mistake(found: FrameOffsets, camera: int, before: float, after: float) -> M
         (name,),
         f"Camera '{name}' is {'delayed' if offset > 0 else 'ahead'} by {abs(offset):.2f} ± {found.std[camera]:.2f}"
         " frames",
-        f"state delay = {shift:.4g} in its table of the session file, or start the recordings together",
+        f"state delay = {shift:.4g} in its table of the session file (or frame_offsets = true under [reconstruct])",
         before,
         after,
     )
