@@ -5,9 +5,9 @@
     [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
                      order for every camera), timestamps and board_timestamps (files with the time of each frame), scale
-                     and crop = [x, y] (size and corner of the video's picture within the calibrated one), size = [width,
-                     height] (of the calibrated picture, where the rig file does not state it), delay (frames that the
-                     camera is late)
+                     and crop = [x, y] (size and corner of the video's picture within the calibrated one), size (width
+                     and height of the calibrated picture, where the rig file does not state them), delay (frames that
+                     the camera is late)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
