@@ -93,9 +93,9 @@ def sprint(seed: int, *, fps: float = 100.0, n_frames: int = 50, delay: float = 
     rng = np.random.default_rng([seed, 18])
     body = read_body("cheetah")
     rig, times = track_rig(rng), np.arange(n_frames) / fps
-    lengths = body.lengths * (1 + 0.08 * rng.normal()) * (1 + 0.06 * rng.normal(size=len(body.lengths)))
+    lengths = body.lengths * (1 + 0.08 * rng.normal()) * (1 + 0.04 * rng.normal(size=len(body.lengths)))
     offsets = np.concatenate([
-        0.8 * body.marker_std * rng.normal(size=(len(body.attachments), 3)),
+        0.5 * body.marker_std * rng.normal(size=(len(body.attachments), 3)),
         0.5 * body.joint_std * rng.normal(size=(len(body.segments), 3)),
     ])  # fmt: skip
     offsets[len(body.attachments)] = 0.0
