@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import blas, cho_factor, cho_solve, solve_triangular
 
 from ...numerics.arrays import Array
 from . import block_tridiagonal
@@ -22,8 +22,8 @@ class MarkerTerms(NamedTuple):
 
     information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
     gradient : (n_frames, n_markers, 3) of the log likelihood
-    bias_cross : (n_frames, n_markers, 3, n_biases) information between a marker and the constant errors
-    bias_information, bias_gradient : (n_biases,)
+    bias_cross : (n_frames, n_markers, 3, n_own) information between a marker and its own constant errors
+    bias_information, bias_gradient : (n_markers * n_own,)
     """
 
     information: Array
@@ -72,7 +72,7 @@ class ArrowSystem:
         factor = block_tridiagonal.factorise(*_in_blocks(blocks))
         half = block_tridiagonal.forward(factor, _grouped(self.border, width - 1))
         flat = half.reshape(-1, half.shape[-1])
-        corner = cho_factor(corner - flat.T @ flat, lower=True)
+        corner = cho_factor(corner - blas.dsyrk(1.0, flat.T, lower=1), lower=True)
         return Eliminated(factor, half, corner, n_frames, width - 1)
 
 
@@ -120,6 +120,9 @@ class Posterior:
     border: Array
     root: Array
 
+    def at(self, frames: Array) -> Posterior:
+        return Posterior(self.lagged[frames], self.border[frames], self.root)
+
 
 def assemble(by_angles: Array, by_constants: Array, terms: MarkerTerms) -> ArrowSystem:
     """The likelihood's part, by_angles (n_frames, n_markers, 3, n_angles) and by_constants (..., n_shape), the
@@ -138,12 +141,16 @@ def assemble(by_angles: Array, by_constants: Array, terms: MarkerTerms) -> Arrow
         if lag:
             felt[lag:] += information.swapaxes(-1, -2) @ by_constants[: n_frames - lag]
     constant = by_constants.reshape(-1, n_shape)
-    cross = terms.bias_cross.reshape(n_frames, 3 * n_markers, n_biases)
-    border = np.concatenate([flat.swapaxes(1, 2) @ felt.reshape(n_frames, 3 * n_markers, n_shape),
-                             flat.swapaxes(1, 2) @ cross], axis=-1)  # fmt: skip
+    own = terms.bias_cross.shape[-1]
+    border = np.empty((n_frames, n_angles, n_shape + n_biases))
+    border[..., :n_shape] = flat.swapaxes(1, 2) @ felt.reshape(n_frames, 3 * n_markers, n_shape)
     corner = np.zeros((n_shape + n_biases, n_shape + n_biases))
     corner[:n_shape, :n_shape] = constant.T @ felt.reshape(-1, n_shape)
-    corner[:n_shape, n_shape:] = constant.T @ cross.reshape(3 * n_frames * n_markers, n_biases)
+    for k in range(n_markers if own else 0):
+        columns = slice(n_shape + k * own, n_shape + (k + 1) * own)
+        cross = terms.bias_cross[:, k]
+        border[..., columns] = by_angles[:, k].swapaxes(1, 2) @ cross
+        corner[:n_shape, columns] = by_constants[:, k].reshape(-1, n_shape).T @ cross.reshape(-1, own)
     corner[n_shape:, :n_shape] = corner[:n_shape, n_shape:].T
     corner[n_shape:, n_shape:] = np.diag(terms.bias_information)
     gradient = terms.gradient.reshape(n_frames, 3 * n_markers)

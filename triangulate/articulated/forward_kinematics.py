@@ -22,12 +22,18 @@ _BATCH = 64  # frames compiled for: longer trajectories are computed batch by ba
 
 class Kinematics(NamedTuple):
     """Markers (n_frames, n_markers, 3) and their derivatives: by_angles (n_frames, n_markers, 3, n_angles), by_lengths
-    (n_frames, n_markers, 3, n_lengths), by_offsets (n_frames, n_markers, 3, n_points, 3)."""
+    (n_frames, n_markers, 3, n_lengths), by_offsets (n_frames, n_markers, 3, n_points, 3).
+
+    carriers : (n_frames, n_points, 3, 3) orientation of the frame that each point is in
+    axes : (n_frames, n_turns, 3) of the turns, in the world
+    """
 
     markers: Array
     by_angles: Array
     by_lengths: Array
     by_offsets: Array
+    carriers: Array
+    axes: Array
 
 
 def load_jax() -> Any:
@@ -85,14 +91,16 @@ def marker_positions(body: Body, angles: Any, lengths: Any, offsets: Any) -> Any
 def kinematics(body: Body, angles: Array, lengths: Array, offsets: Array) -> Kinematics:
     """Markers of the frames angles (n_frames, n_angles) and their derivatives by everything, numpy."""
     plan = body.plan
-    markers, by_angles, R = _in_batches(_compiled(plan.tree, True), angles, _local(plan, lengths, offsets))
-    carrier = R[:, np.maximum(plan.carrier, 0)]
-    by_offsets = plan.moves[None, :, None, :, None] * carrier.transpose(0, 2, 1, 3)[:, None]
-    along = np.einsum("tkipj,pj->tkip", by_offsets, plan.direction)
-    by_lengths = np.zeros((*along.shape[:3], plan.n_lengths))
-    for point in np.flatnonzero(plan.direction.any(axis=1)):
-        by_lengths[..., plan.length[point]] += along[..., point]
-    return Kinematics(markers, by_angles, by_lengths, by_offsets)
+    local = _local(plan, lengths, offsets)
+    markers, by_angles, R, axes = _in_batches(_compiled(plan.tree, True), angles, local)
+    carriers = R[:, np.maximum(plan.carrier, 0)]
+    by_offsets = plan.moves[None, :, None, :, None] * carriers.transpose(0, 2, 1, 3)[:, None]
+    along = np.einsum("tpij,pj->tpi", carriers, plan.direction)
+    ends = np.zeros((plan.n_points, plan.n_lengths))
+    if plan.n_lengths:
+        ends[np.arange(plan.n_points), plan.length] = plan.direction.any(axis=1)
+    by_lengths = np.einsum("kp,tpi,pl->tkil", plan.moves, along, ends, optimize=True)
+    return Kinematics(markers, by_angles, by_lengths, by_offsets, carriers, axes)
 
 
 def _local(plan: Plan, lengths: Any, offsets: Any) -> Any:
@@ -112,14 +120,14 @@ def _in_batches(function: Any, frames: Array, local: Array) -> list[Array]:
 
 @cache
 def _compiled(tree: Tree, with_derivatives: bool) -> Any:
-    """Markers of a batch of frames; or these, their derivatives by the angles, and the segments' orientations."""
+    """Markers of a batch of frames; or these, their derivatives by the angles, the segments' orientations and axes."""
     jax = load_jax()
 
     def one(angles, local):
         if not with_derivatives:
             return (_of_frame(tree, angles, local)[0],)
-        markers, R = _of_frame(tree, angles, local)
-        return markers, jax.jacfwd(lambda a: _of_frame(tree, a, local)[0])(angles), R
+        markers, R, joints, axes = _of_frame(tree, angles, local)
+        return markers, _by_angles(tree, markers, joints, axes), R, axes
 
     shapes = (_BATCH, tree.n_angles), (len(tree.carrier), 3)
     with double_precision(), _kept_on_disk(jax):
@@ -148,27 +156,45 @@ def _kept_on_disk(jax: Any) -> Iterator[None]:
         compilation_cache.reset_cache()
 
 
-def _of_frame(tree: Tree, angles: Any, local: Any) -> tuple[Any, Any]:
-    """Markers (n_markers, 3) and orientations of the segments (n_segments, 3, 3) of one frame.
+def _of_frame(tree: Tree, angles: Any, local: Any) -> tuple[Any, Any, Any, Any]:
+    """Of one frame: markers (n_markers, 3), the segments' orientations (n_segments, 3, 3) and joints (n_segments, 3),
+    and the turns' axes (n_turns, 3) in the world.
 
     A loop that turns the frames one after the other: unrolled, the same takes four times as long to compile.
     """
     jax = load_jax()
-    np_, parents = jax.numpy, np.asarray(tree.parents)
-    turned = _rotations(np_, np.asarray(tree.axes), angles[3:])
-    before = np_.asarray(np.asarray(tree.turn_before) + 1)
+    np_, parents, axes = jax.numpy, np.asarray(tree.parents), np.asarray(tree.axes)
+    turned = _rotations(np_, axes, angles[3:])
+    before = np.asarray(tree.turn_before) + 1
+    at = np_.asarray(before)
 
     def turn(i, frames):
         # a sum that fuses: calls of a matrix product cost more than these nine numbers
-        return frames.at[i + 1].set((frames[before[i]][:, :, None] * turned[i][None]).sum(axis=1))
+        return frames.at[i + 1].set((frames[at[i]][:, :, None] * turned[i][None]).sum(axis=1))
 
-    start = np_.zeros((len(tree.axes) + 1, 3, 3), turned.dtype).at[0].set(np_.eye(3))
-    R = jax.lax.fori_loop(0, len(tree.axes), turn, start)[np.asarray(tree.last_turn) + 1]
+    start = np_.zeros((len(axes) + 1, 3, 3), turned.dtype).at[0].set(np_.eye(3))
+    frames = jax.lax.fori_loop(0, len(axes), turn, start)
+    R = frames[np.asarray(tree.last_turn) + 1]
     n_markers = len(tree.carrier) - len(parents)
     steps = (R[np.maximum(parents, 0)] * local[n_markers:, None, :]).sum(axis=-1) * (parents >= 0)[:, None]
-    x = angles[:3] + np.asarray(tree.above) @ steps
+    joints = angles[:3] + np.asarray(tree.above) @ steps
     carrier = np.asarray(tree.carrier[:n_markers])
-    return x[carrier] + (R[carrier] * local[:n_markers, None, :]).sum(axis=-1), R
+    markers = joints[carrier] + (R[carrier] * local[:n_markers, None, :]).sum(axis=-1)
+    return markers, R, joints, (frames[before] * axes[:, None, :]).sum(axis=-1)
+
+
+def _by_angles(tree: Tree, markers: Any, joints: Any, axes: Any) -> Any:
+    """(n_markers, 3, n_angles): a turn moves what hangs on it by its axis times the arm from its joint.
+
+    The same by automatic differentiation of `_of_frame` takes ten times as long.
+    """
+    np_ = load_jax().numpy
+    n_markers = len(markers)
+    turns = np.array(tree.above_turns())[np.asarray(tree.carrier[:n_markers])]
+    arms = markers[:, None] - joints[np.asarray(tree.segment_of_turns())]
+    by_turns = np_.cross(axes[None], arms) * turns[..., None]
+    by_place = np_.broadcast_to(np_.eye(3), (n_markers, 3, 3))
+    return np_.concatenate([by_place, by_turns.transpose(0, 2, 1)], axis=-1)
 
 
 def _rotations(np_: Any, axes: Array, angles: Any) -> Any:

@@ -422,6 +422,17 @@ class Tree(NamedTuple):
     def n_angles(self) -> int:
         return 3 + len(self.axes)
 
+    def segment_of_turns(self) -> list[int]:
+        """(n_turns,) the segment that each turns."""
+        found: list[int] = []
+        for segment, last in enumerate(self.last_turn):
+            found += [segment] * (last + 1 - len(found))
+        return found
+
+    def above_turns(self) -> list[list[float]]:
+        """(n_segments, n_turns) 1 where the turn moves the segment."""
+        return [[self.above[s][t] for t in self.segment_of_turns()] for s in range(len(self.parents))]
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:

@@ -11,6 +11,8 @@ from ...numerics.arrays import Array
 from .arrow_system import MarkerTerms, Posterior
 from .pixel_noise import PixelNoise, inlier_weights, predictions
 
+_SOME_FRAMES = 12  # in which slowly changing variances are computed
+
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
@@ -70,10 +72,10 @@ def weigh(
 
 def pixel_spread(sight: Sight, covariances_3d: Array) -> Array:
     """(n_cameras, n_frames, n_markers) variance, pixels squared, of a coordinate of the projected markers."""
-    return 0.5 * np.einsum("ctkia,tkab,ctkib->ctk", sight.slopes, covariances_3d, sight.slopes, optimize=True)
+    return 0.5 * ((sight.slopes @ covariances_3d) * sight.slopes).sum(axis=(-1, -2))
 
 
-def terms_of(sight: Sight, precision: Array, bias_std: float) -> MarkerTerms:
+def terms_of(sight: Sight, precision: Array) -> MarkerTerms:
     """The likelihood of errors with this precision (n_cameras, n_frames, n_markers, reach + 1) between frames."""
     weighted = weighted_residuals(sight.residuals, precision)
     n_frames, width = precision.shape[1], precision.shape[3]
@@ -91,14 +93,9 @@ def terms_of(sight: Sight, precision: Array, bias_std: float) -> MarkerTerms:
     for lag in range(1, width):
         rows[:, : n_frames - lag] += precision[:, : n_frames - lag, :, lag]
         rows[:, lag:] += precision[:, : n_frames - lag, :, lag]
-    felt = np.einsum("ctkia,ctk->tkaci", sight.slopes, rows)
-    cross = np.zeros((n_frames, n_markers, 3, n_cameras, n_markers, 2))
-    own = np.arange(n_markers)
-    cross[:, own, :, :, own] = felt.transpose(1, 0, 2, 3, 4)
-    n_biases = n_cameras * n_markers * 2
-    total = np.repeat(rows.sum(axis=1).ravel(), 2)
-    return MarkerTerms(information, gradient, cross.reshape(n_frames, n_markers, 3, n_biases), total,
-                       weighted.sum(axis=1).ravel())  # fmt: skip
+    cross = (sight.slopes * rows[..., None, None]).transpose(1, 2, 4, 0, 3).reshape(n_frames, n_markers, 3, -1)
+    total = np.repeat(rows.sum(axis=1).T.ravel(), 2)
+    return MarkerTerms(information, gradient, cross, total, weighted.sum(axis=1).swapaxes(0, 1).ravel())
 
 
 def weighted_residuals(residuals: Array, precision: Array) -> Array:
@@ -114,24 +111,29 @@ def weighted_residuals(residuals: Array, precision: Array) -> Array:
 
 def error_products(sight: Sight, by_angles: Array, by_shape: Array, posterior: Posterior) -> tuple[Array, Array]:
     """Expected products of a coordinate's errors with those 0, 1, ... frames later (reach + 1, n_cameras, n_frames,
-    n_markers), and the markers' covariances (n_frames, n_markers, 3, 3) given everything."""
+    n_markers), and the markers' covariances (n_frames, n_markers, 3, 3) given everything.
+
+    What the constants' uncertainty adds changes slowly: it is computed in some frames only.
+    """
     n_frames, width = posterior.lagged.shape[:2]
     n_cameras, _, n_markers, _ = sight.residuals.shape
     n_shape = by_shape.shape[-1]
-    moved = marker_border(by_angles, by_shape, posterior)
-    bias = posterior.root[n_shape:].reshape(n_cameras, n_markers, 2, -1)
-    products = np.zeros((width, n_cameras, n_frames, n_markers))
-    across = np.einsum("ctkia,tkas->ctkis", sight.slopes, moved, optimize=True) + bias[:, None]
+    some = np.arange(0, n_frames, max(1, n_frames // _SOME_FRAMES))
+    nearest = np.abs(np.arange(n_frames)[:, None] - some).argmin(axis=1)
+    moved = marker_border(by_angles[some], by_shape[some], posterior.at(some))
+    bias = posterior.root[n_shape:].reshape(n_markers, n_cameras, 2, -1).swapaxes(0, 1)
+    shared = np.empty((n_cameras, len(some), n_markers))
+    for c, slopes in enumerate(sight.slopes[:, some]):
+        shared[c] = ((slopes @ moved + bias[c]) ** 2).sum(axis=(-1, -2))
+    products, own = np.zeros((width, n_cameras, n_frames, n_markers)), np.zeros(0)
     for lag in range(width):
         n = n_frames - lag
-        spread = np.einsum(
-            "tkad,tkbd->tkab", by_angles[:n] @ posterior.lagged[:n, lag][:, None], by_angles[lag:], optimize=True
-        )
-        alone = np.einsum("ctkia,tkab,ctkib->ctk", sight.slopes[:, :n], spread, sight.slopes[:, lag:], optimize=True)
-        shared = np.einsum("ctkis,ctkis->ctk", across[:, :n], across[:, lag:])
+        spread = (by_angles[:n] @ posterior.lagged[:n, lag][:, None]) @ by_angles[lag:].swapaxes(-1, -2)
+        alone = ((sight.slopes[:, :n] @ spread) * sight.slopes[:, lag:]).sum(axis=(-1, -2))
         residual = (sight.residuals[:, :n] * sight.residuals[:, lag:]).sum(axis=-1)
-        products[lag][:, :n] = 0.5 * (residual + alone + shared)
-    return products, marker_covariances(by_angles, by_shape, posterior)
+        products[lag][:, :n] = 0.5 * (residual + alone + shared[:, nearest[:n]])
+        own = spread if lag == 0 else own
+    return products, own + (moved @ moved.swapaxes(-1, -2))[nearest]
 
 
 def marker_border(by_angles: Array, by_shape: Array, posterior: Posterior) -> Array:

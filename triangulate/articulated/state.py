@@ -21,13 +21,13 @@ class State:
     biases: Array
 
     def moved(self, angles: Array, constants: Array) -> State:
-        """A step: of the angles, and of lengths, offsets and biases in this order."""
+        """A step: of the angles, and of lengths, offsets and biases (n_markers, n_cameras, 2) in this order."""
         n_lengths, n_shape = len(self.lengths), len(self.lengths) + self.offsets.size
         return State(
             self.angles + angles,
             self.lengths + constants[:n_lengths],
             self.offsets + constants[n_lengths:n_shape].reshape(self.offsets.shape),
-            self.biases + constants[n_shape:].reshape(self.biases.shape),
+            self.biases + constants[n_shape:].reshape(self.biases.swapaxes(0, 1).shape).swapaxes(0, 1),
         )
 
     @property

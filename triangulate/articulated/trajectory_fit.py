@@ -10,6 +10,7 @@ from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from .arrow_system import Posterior, assemble
 from .body_prior import AnglePrior, shape_precision
+from .forward_kinematics import Kinematics
 from .kinematic_tree import Body
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
 from .pixel_terms import (
@@ -33,12 +34,18 @@ _TOLERANCE = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Everything but the unknowns: the body (whose lengths are the prior's), the angles' prior and the noise."""
+    """Everything but the unknowns.
+
+    body : its lengths are the prior's; prior, noise : of the angles and the pixels
+    shape : (n_shape, n_shape) prior precision of lengths and offsets
+    volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
+    """
 
     body: Body
     prior: AnglePrior
     noise: PixelNoise
     shape: Array
+    volume: Array
 
     @property
     def reach(self) -> int:
@@ -47,7 +54,7 @@ class Model:
     def shape_cost(self, state: State) -> float:
         off = self.off_shape(state)
         biases = (state.biases**2).sum() / self.noise.bias_std**2
-        return 0.5 * float(off @ self.shape @ off + biases)
+        return 0.5 * float(off @ self.shape @ off + biases) - float(self.volume @ off)
 
     def off_shape(self, state: State) -> Array:
         return state.shape - np.concatenate([self.body.lengths, np.zeros(state.offsets.size)])
@@ -85,13 +92,45 @@ def fit_trajectory(pixels: Pixels, model: Model, state: State, covariances_3d: A
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
         n_shape = shape.shape[-1]
-        bias_square = float(np.mean(state.biases.ravel() ** 2 + (posterior.root[n_shape:] ** 2).sum(axis=1)))
+        bias_square = float(np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size)
         noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, bias_square)
-        lagged = posterior.lagged.copy()
-        model = replace(model, noise=noise, prior=model.prior.learned(state.angles, lagged))
+        volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
+        model = replace(model, noise=noise, volume=volume, prior=model.prior.learned(state.angles, posterior.lagged))
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior)
     return Fit(state, model, posteriors, posterior, kinematics.markers, covariances_3d, solver.information,
                found.converged)  # fmt: skip
+
+
+def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array) -> Array:
+    """(n_shape,) gradient, by lengths and offsets, of the log volume of the angles that fit: minus half the log
+    determinant of their precision.
+
+    Of longer bones fewer angles fit: without it lengths and angles are most likely together where bones are too long,
+    by the square of the noise over the length, however many frames there are (Neyman and Scott 1948).
+
+    Parameters
+    ----------
+    information : (n_frames, reach + 1, n_markers, 3, 3) of `MarkerTerms`
+    lagged : of `Posterior`
+    """
+    plan, M = body.plan, found.by_angles
+    n_frames, width = information.shape[:2]
+    felt = np.zeros_like(M)
+    for lag in range(width):
+        n = n_frames - lag
+        now, later = information[:n, lag], lagged[:n, lag][:, None]
+        felt[:n] += (now @ M[lag:]) @ later.swapaxes(-1, -2)
+        if lag:
+            felt[lag:] += (now.swapaxes(-1, -2) @ M[:n]) @ later
+    turns = felt[..., 3:].transpose(0, 3, 1, 2).reshape(n_frames, -1, plan.n_markers, 3)
+    above = np.array(plan.tree.above_turns())[np.maximum(plan.carrier, 0)]
+    moved = plan.moves.T @ turns  # (n_frames, n_turns, n_points, 3)
+    across = np.einsum("tdpi,pd->tpdi", np.cross(moved, found.axes[:, :, None]), above).sum(axis=2)
+    by_offsets = -np.einsum("tpij,tpi->pj", found.carriers, across)
+    by_lengths = np.zeros(plan.n_lengths)
+    ends = plan.direction.any(axis=1)
+    np.add.at(by_lengths, plan.length[ends], (by_offsets * plan.direction).sum(axis=1)[ends])
+    return np.concatenate([by_lengths, by_offsets.ravel()])
 
 
 class _Solver:
@@ -112,17 +151,18 @@ class _Solver:
             model.noise.sigma
         )
         self.precision *= sight.seen[..., None]
-        terms = terms_of(sight, self.precision, model.noise.bias_std)
+        terms = terms_of(sight, self.precision)
+        self.marker_information = terms.information
         system = assemble(kinematics.by_angles, by_shape(kinematics), terms)
         later = system.blocks[:, 1:].sum(axis=(0, 1))
         self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
         model.prior.add_to(system.blocks, system.angle_gradient, state.angles)
         n_shape = len(model.shape)
         system.corner[:n_shape, :n_shape] += model.shape
-        system.constant_gradient[:n_shape] -= model.shape @ model.off_shape(state)
+        system.constant_gradient[:n_shape] += model.volume - model.shape @ model.off_shape(state)
         index = np.arange(n_shape, len(system.corner))
         system.corner[index, index] += model.noise.bias_std**-2.0
-        system.constant_gradient[n_shape:] -= state.biases.ravel() / model.noise.bias_std**2
+        system.constant_gradient[n_shape:] -= state.biases.swapaxes(0, 1).ravel() / model.noise.bias_std**2
         return system
 
     def linearise(self, state: State) -> Linearised[State]:
@@ -148,4 +188,5 @@ def first_model(body: Body, fps: float, order: int, state: State, sigma: Array) 
     """What a fit begins with; sigma (n_cameras,) pixels."""
     prior = AnglePrior.of(body, fps, order, state.angles[:, :3].mean(axis=0))
     noise = PixelNoise(sigma, 0.3 * float(np.mean(sigma)))
-    return Model(body, prior, noise, shape_precision(body))
+    shape = shape_precision(body)
+    return Model(body, prior, noise, shape, np.zeros(len(shape)))
