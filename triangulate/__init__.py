@@ -3,9 +3,11 @@
 from ..cameras.regions import Region, mirror_camera, region_camera, split_views
 from ..datasets import Skeleton
 from ..timeseries import hampel_filter, interpolate_gaps, median_filter
+from .articulated.body_drawing import plot_body
 from .articulated.body_files import read_body
 from .articulated.body_fit import BodyFit, fit_body
 from .articulated.kinematic_tree import Body, Marker, Segment, Turn
+from .articulated.proposed_bodies import body_from_skeleton
 from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
@@ -50,6 +52,7 @@ __all__ = [
     "Trajectory",
     "Triangulation",
     "Turn",
+    "body_from_skeleton",
     "check_coverage",
     "diagnose",
     "estimate_noise",
@@ -65,6 +68,7 @@ __all__ = [
     "median_filter",
     "method_options",
     "mirror_camera",
+    "plot_body",
     "point_covariances",
     "predict_left_out",
     "read_body",

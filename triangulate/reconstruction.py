@@ -16,6 +16,7 @@ from ..datasets import Skeleton, check_views, combine_ensemble, with_provenance
 from ..datasets.names import nearest
 from ..datasets.validators import singular_dims
 from . import framewise_methods
+from .articulated.body_fit import fit_body
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
@@ -24,7 +25,7 @@ from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
 from .predicted_regions import with_coverage
 from .smoothing.smoother import smooth
-from .trajectory_dataset import label_trajectory
+from .trajectory_dataset import label_body_fit, label_trajectory
 
 # the methods of `reconstruct`, and the function whose keyword options each takes
 RECONSTRUCTION_METHODS: dict[str, Callable] = {
@@ -34,9 +35,12 @@ RECONSTRUCTION_METHODS: dict[str, Callable] = {
     "pairs": triangulate_pairs,
     "smooth": smooth,
     "gimbal": infer_poses,
+    "articulated": fit_body,
 }
 # keywords that `reconstruct` fills from the views and from its own arguments
-_SET_BY_RECONSTRUCT = {"confidence", "covariances_2d", "fps", "skeleton", "prior", "window"}
+_SET_BY_RECONSTRUCT = {
+    "confidence", "covariances_2d", "fps", "skeleton", "prior", "window", "body", "keypoints",
+}  # fmt: skip
 
 
 def reconstruct(
@@ -64,19 +68,19 @@ def reconstruct(
         is taken, too. The cameras are found in the rig by name.
     rig : CameraRig
         Cameras of at least the views' names.
-    method : {"smooth", "dlt", "ransac", "median", "pairs", "gimbal"}
+    method : {"smooth", "dlt", "ransac", "median", "pairs", "gimbal", "articulated"}
         "dlt": all views, least squares. "ransac": robust, per frame. "median": ransac, then a running median. "pairs":
         median over camera pairs, as in DeepLabCut 3D. "smooth": robust, with a prior in time and over the skeleton's
-        bones. "gimbal": with pose states as well.
+        bones. "gimbal": with pose states as well. "articulated": joint angles of a body.
     skeleton : Skeleton, optional
         For "smooth"; needed by "gimbal" and `swaps`.
     prior : PosePrior, optional
         For "gimbal". None: learned from the recording.
-    body : None
-        For the method "articulated", which is not built yet.
+    body : Body, str or pathlib.Path, optional
+        Needed by "articulated": see `fit_body`.
     window : float, seconds, optional
-        Of the running median of "median" (None: 0.05, at least three frames), or solved at once by "smooth" and
-        "gimbal" (None: chosen for the memory).
+        Of the running median of "median" (None: 0.05, at least three frames), or solved at once by "smooth", "gimbal"
+        and "articulated" (None: chosen for the memory).
     max_gap : float, seconds
         Gaps of at most this length are bridged by straight lines ("dlt", "ransac", "median", "pairs"); their
         confidence stays 0 and their covariance NaN.
@@ -96,7 +100,8 @@ def reconstruct(
     xarray.Dataset
         Pose: position, covariance, confidence (posterior probability that the point is supported), reprojection_error
         per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance; of "gimbal" state,
-        state_probability, heading and overridden, see `PoseInference`); its attributes say how it was made.
+        state_probability, heading and overridden, see `PoseInference`; of "articulated" body_angle, body_angle_std and
+        their velocities along body_joint, see `BodyFit`); its attributes say how it was made.
         With `check_coverage` the attribute `coverage` holds the table of `Coverage` as JSON and `coverage_words` its
         sentences, or `coverage_failed` says why it could not be had.
 
@@ -105,11 +110,11 @@ def reconstruct(
     DatasetError
         The views are malformed, or name a camera that the rig does not have.
     ValueError
-        The method is unknown, lacks the skeleton that it needs, or does not take an option given.
+        The method is unknown, lacks the skeleton or the body that it needs, or does not take an option given.
     TypeError
         The rig is no CameraRig.
-    NotImplementedError
-        The method is "articulated".
+    ModuleNotFoundError
+        The method is "articulated" and jax is not installed.
 
     See Also
     --------
@@ -163,10 +168,11 @@ def reconstruct(
         whole = check_views(views)
         if swaps:
             whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
-        pose = _modelled(whole, rig, method, skeleton, prior, {**options, "window": window})
+        own = {"prior": prior} if method == "gimbal" else {"body": body} if method == "articulated" else {}
+        pose = _modelled(whole, rig, method, skeleton, own, {**options, "window": window})
     if check_coverage:
         given = {"method": method, "skeleton": skeleton, "window": window, "max_gap": max_gap, "swaps": swaps}
-        given |= {"prior": prior, **options}
+        given |= {"prior": prior, "body": body, **options}
         pose = with_coverage(pose, views, rig, partial(reconstruct, **given), options.get("noise"))
     return described(pose, rig, settings)
 
@@ -187,14 +193,16 @@ def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
 def _check_request(rig, method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
     if not isinstance(rig, CameraRig):
         raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
-    if method == "articulated" or body is not None:
-        raise NotImplementedError("method 'articulated' is not built yet; use 'smooth' with a skeleton, or 'gimbal'")
     if method not in RECONSTRUCTION_METHODS:
         known = list(RECONSTRUCTION_METHODS)
         raise ValueError(f"there is no reconstruction method {method!r}{nearest(str(method), known)}; known: {known}")
     check_options(method, options)
     if prior is not None and method != "gimbal":
         raise ValueError(f"method {method!r} has no pose states, so that a prior has no use; 'gimbal' has")
+    if body is not None and method != "articulated":
+        raise ValueError(f"method {method!r} has no joints, so that a body has no use; 'articulated' has")
+    if body is None and method == "articulated":
+        raise ValueError("method 'articulated' needs a body; give body='cheetah', or another of read_body(...)")
     if method in framewise_methods.METHODS:
         return
     by_frame = ", ".join(map(repr, framewise_methods.METHODS))
@@ -261,11 +269,13 @@ def rig_hash(rig: CameraRig) -> str:
     return digest.hexdigest()
 
 
-def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, prior, options: dict) -> xr.Dataset:
-    """A method with a model of time, skeleton or pose states."""
+def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, own: dict, options: dict) -> xr.Dataset:
+    """A method with a model of time, skeleton, pose states or joints; `own` is what only this method takes."""
     if method == "gimbal" and skeleton is None:
         raise ValueError("method 'gimbal' needs a skeleton; give skeleton=Skeleton(keypoints, bones)")
-    own = {"prior": prior} if method == "gimbal" else {}
-    trajectory = RECONSTRUCTION_METHODS[method](views, rig, skeleton=skeleton, **own, **options)
+    shared = {} if method == "articulated" else {"skeleton": skeleton}
+    trajectory = RECONSTRUCTION_METHODS[method](views, rig, **shared, **own, **options)
     keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
+    if method == "articulated":
+        return label_body_fit(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)
     return label_trajectory(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,41 @@ def label_trajectory(
         **variables,
     )
     return _with_states(pose, trajectory)
+
+
+def label_body_fit(fit, points_2d: Array, rig: CameraRig, *, keypoints: list[str], times: Array) -> xr.Dataset:
+    """Pose dataset of a `BodyFit`: the views' keypoints, NaN where the body has no such marker, and its angles.
+
+    body_angle, body_angle_std, body_velocity and body_velocity_std have the dimensions (time, body_joint); the first
+    three are the root's place in world units, the others radians. The attributes hold the body's name, the bone
+    lengths, and the angles that the pixels do not determine.
+    """
+    names = list(fit.body.marker_names)
+    columns = [names.index(name) if name in names else -1 for name in keypoints]
+    lacking = np.array(columns) < 0
+    by_keypoint = {}
+    for field in ("points_3d", "covariances_3d"):
+        by_keypoint[field] = getattr(fit, field)[:, columns].copy()
+        by_keypoint[field][:, lacking] = np.nan
+    inlier = fit.inlier_probability[:, :, columns].copy()
+    inlier[:, :, lacking] = np.nan
+    pose = label_trajectory(
+        SimpleNamespace(**by_keypoint, inlier_probability=inlier), points_2d, rig, keypoints=keypoints, times=times
+    )
+    dims, angles = ("time", "body_joint"), np.array(fit.body.angle_names)
+    per_second = "the angle's unit per second"
+    pose = pose.assign_coords(body_joint=angles).assign(
+        body_angle=(dims, fit.angles, {"units": f"rad; {rig.unit} for x, y and z"}),
+        body_angle_std=(dims, fit.angles_std, {"units": f"rad; {rig.unit} for x, y and z"}),
+        body_velocity=(dims, fit.velocities, {"units": per_second}),
+        body_velocity_std=(dims, fit.velocities_std, {"units": per_second}),
+    )
+    lengths = zip(fit.body.length_names, fit.lengths.tolist(), fit.lengths_std.tolist(), strict=True)
+    return pose.assign_attrs(
+        body=fit.body.name,
+        bone_lengths=json.dumps({name: [length, std] for name, length, std in lengths}),
+        undetermined_angles=json.dumps(angles[~fit.determined].tolist()),
+    )
 
 
 def _with_states(pose: xr.Dataset, trajectory) -> xr.Dataset:

@@ -59,7 +59,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     for problem in view_problems(session, found.views, found.rig, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
-    options = {"check_coverage": True} | RECONSTRUCT.given(session) | _trained(session)
+    options = {"check_coverage": True} | _given(session)
     pose = RECONSTRUCT.call(session, reconstruct, used, rig, skeleton=session.skeleton, **options)
     if not pose["position"].notnull().any():
         raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
@@ -77,6 +77,13 @@ def _reconstruct(session: Session, progress: bool) -> None:
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
     write_dataset(pose, session.output / "pose.nc")
+
+
+def _given(session: Session) -> dict[str, Any]:
+    """The options of [reconstruct], files read; a body that is a file is found from the session's folder."""
+    given = RECONSTRUCT.given(session) | _trained(session)
+    file = session.folder / str(given.get("body", ""))
+    return given | {"body": str(file)} if file.is_file() else given
 
 
 def _trained(session: Session) -> dict[str, Any]:
@@ -149,8 +156,8 @@ def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, 
 
     if views.sizes["view"] < 3 or "individual" in views.dims:
         return {}
-    given = RECONSTRUCT.given(session)
-    own = {name: value for name, value in given.items() if name not in ("method", "check_coverage")} | _trained(session)
+    given = _given(session)
+    own = {name: value for name, value in given.items() if name not in ("method", "check_coverage")}
     methods = {"ransac": {}} | {method_of(session): own}
     try:
         table = predict_left_out(views, rig, methods, skeleton=session.skeleton, n_frames=LEFT_OUT_FRAMES)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
 from muybridge import triangulate
 from muybridge.cameras import Region
 from muybridge.datasets import DatasetError, Skeleton, views_dataset, write_dataset
-from muybridge.triangulate import DetectorNoise, PosePrior, triangulate_dlt, triangulate_ransac
+from muybridge.triangulate import DetectorNoise, PosePrior, body_from_skeleton, triangulate_dlt, triangulate_ransac
 from tests.conftest import make_ring_rig
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
@@ -40,6 +41,7 @@ PEAKS = np.stack([POINTS, POINTS + 60], axis=3)
 CANDIDATES = xr.concat([VIEWS, VIEWS.assign(position=VIEWS["position"] + 60)], dim="candidate")
 NOISE = DetectorNoise.fit(POINTS, TRUTH, RIG)
 PRIOR = PosePrior.fit(TRUTH, LEGS, 2)
+BODY = body_from_skeleton(LEGS, TRUTH)
 OFFSETS = np.array([0.0, 1, 0, 0.5])
 MIRROR = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
 BOX = views_dataset(np.ones((1, 2, 2, 2)), cameras=["box"], keypoints=["paw_top", "paw_bottom"], times=[0.0, 0.1])
@@ -49,6 +51,7 @@ POSES = {"skeleton": LEGS, "prior": PRIOR, "n_states": None, "progress": False}
 SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
 # {function: [(arguments, options), ...]}; an array and then the dataset wherever both are taken
 CALLS = {
+    "body_from_skeleton": [((LEGS, TRUTH), {"up": (0.0, 0.0, 1.0), "unit": "mm", "name": "legs"})],
     "check_coverage": [((VIEWS, RIG), {"method": "ransac", "n_points": 60, "block": 0.2})],
     "diagnose": [
         (
@@ -59,6 +62,11 @@ CALLS = {
     ],
     "estimate_noise": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
     "estimate_sigma": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
+    "fit_body": [
+        ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "order": 2, "window": 0.5,
+                         "progress": False}),
+        ((VIEWS, RIG), {"body": BODY}),
+    ],
     "frame_offsets": [((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "max_offset": 3}), ((VIEWS, RIG), {})],
     "hampel_filter": [((TRUTH, 0.1), {"fps": FPS, "n_sigmas": 3.0, "replace": "nan"})],
     "infer_poses": [((POINTS, RIG), {**SMOOTH, **POSES}), ((VIEWS, RIG), {"skeleton": LEGS, "n_states": 2})],
@@ -75,8 +83,10 @@ CALLS = {
     "median_filter": [((TRUTH, 0.1), {"fps": FPS})],
     "method_options": [(("smooth",), {})],
     "mirror_camera": [((RIG[0], [0.0, 0, 1], 100.0, "mirror"), {})],
+    "plot_body": [((BODY, Figure().subplots()), {"names": False})],
     "point_covariances": [((TRUTH, RIG), {"sigma": 0.5, "inliers": SEEN > 0})],
     "predict_left_out": [((VIEWS, RIG), {"methods": ["dlt", "pairs"], "n_frames": 20})],
+    "read_body": [(("cheetah",), {})],
     "reconstruct": [
         ((VIEWS, RIG), {"method": "median", "window": 0.1, "max_gap": 0.1, "swaps": True, "skeleton": LEGS,
                         "chunk_frames": 15, "check_coverage": True}),

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ..points.input_checks import check_fps, check_observations, from_views
+from ..smoothing.difference_prior import informative_frames
+from ..smoothing.overlapping_windows import windows
 from ..smoothing.smoother import smooth
 from ..smoothing.trajectory import derivatives
 from .body_files import read_body
+from .body_prior import body_size
 from .forward_kinematics import load_jax
 from .kinematic_tree import Body
 from .pixel_noise import INLIER, SWAPPED
 from .pixel_terms import Pixels
-from .starting_pose import fitted_size, starting_state
+from .starting_pose import fitted_size, root_angles, starting_state
 from .state import State
 from .trajectory_fit import Fit, first_model, fit_trajectory
 
 ORDERS = (2, 3)
 _PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
 _USUAL_PRIOR = 0.9
+_WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
+_UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +130,8 @@ def fit_body(
     keypoints: Sequence[str] | None = None,
     confidence: Array | None = None,
     order: int | None = None,
+    window: float | None = None,
+    progress: bool = False,
 ) -> BodyFit:
     """Joint angles of all frames at once, with error bars, from the pixels of all cameras.
 
@@ -147,6 +155,11 @@ def fit_body(
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
     order : {2, 3}, optional
         Order of the differences of angles that are white noise in the prior. By default 3.
+    window : float, optional, seconds
+        Stretch of time solved at once. By default 300 frames. What never changes is learned from the best observed
+        stretch; neighbouring windows overlap.
+    progress : bool
+        Show a bar on recordings of several windows.
 
     Returns
     -------
@@ -206,8 +219,7 @@ def fit_body(
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
     with one_blas_thread():
-        fit = _fitted(points_2d, rig, fps, body, confidence, order or 3)
-        return _described(fit, fps, points_2d)
+        return _fitted(points_2d, rig, fps, body, confidence, order or 3, window, progress)
 
 
 def of_markers(
@@ -246,19 +258,62 @@ def of_markers(
     return ordered, None if confidence is None else confidence[:, :, columns]
 
 
-def _fitted(points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, order: int) -> Fit:
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """Where to begin: the body in the animal's size, smoothed points with covariances, and the root in every frame."""
+
+    body: Body
+    points_3d: Array
+    covariances_3d: Array
+    root: Array
+    fps: float
+
+    def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
+        state = starting_state(
+            self.body, self.points_3d[frames], self.covariances_3d[frames], self.fps, self.root[frames], like
+        )
+        biases = np.zeros((n_cameras, self.points_3d.shape[1], 2)) if like is None else like.biases
+        return replace(state, biases=biases)
+
+    def spread(self, frames: slice) -> Array:
+        located = np.isfinite(self.points_3d[frames]).all(axis=-1)
+        wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
+        return np.where(located[..., None, None], self.covariances_3d[frames], wide)
+
+
+def _fitted(
+    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, order: int,
+    window: float | None, progress: bool,
+) -> BodyFit:  # fmt: skip
+    if window is not None and not window > 0:
+        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
     smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
-    located = np.isfinite(smoothed.points_3d).all(axis=-1)
-    if not located.any():
+    if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
     body = fitted_size(body, smoothed.points_3d)
-    state = starting_state(body, smoothed.points_3d, smoothed.covariances_3d, fps)
-    n_cameras, _, n_markers, _ = points_2d.shape
-    state = State(state.angles, state.lengths, state.offsets, np.zeros((n_cameras, n_markers, 2)))
-    model = first_model(body, fps, order, state, smoothed.sigma.mean(axis=1))
-    wide = np.eye(3) * (0.1 * np.linalg.norm(np.ptp(state.markers(body)[0], axis=0))) ** 2
-    spread = np.where(located[..., None, None], smoothed.covariances_3d, wide)
-    return fit_trajectory(_pixels(points_2d, rig, body, confidence), model, state, spread)
+    root = root_angles(body, smoothed.points_3d)
+    start = _Start(body, smoothed.points_3d, smoothed.covariances_3d, root, fps)
+    pixels, n_frames = _pixels(points_2d, rig, body, confidence), points_2d.shape[1]
+    length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
+    n_seen = pixels.seen.sum(axis=(0, 2))
+    best = informative_frames(n_seen, length + 2 * _OVERLAP, n_stretches=1)[0]
+    learning = slice(int(best[0]), int(best[-1]) + 1)
+    state = start.state(learning, len(rig))
+    model = first_model(body, fps, min(order, max(2, len(best) - 1)), state, smoothed.sigma.mean(axis=1))
+    learned = fit_trajectory(pixels.at(learning), model, state, start.spread(learning))
+    if len(best) == n_frames:
+        return _described(learned, fps, points_2d, _by_frame(learned, fps))
+    known, whole = learned.model.of_animal(learned), {}
+    plan = list(windows(n_frames, length, _OVERLAP))
+    converged = learned.converged
+    for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
+        state = start.state(frames, len(rig), learned.state)
+        fit = fit_trajectory(pixels.at(frames), known, state, start.spread(frames), rounds=2, learn=False)
+        converged &= fit.converged
+        inner = slice(kept.start - frames.start, kept.stop - frames.start)
+        for name, values in _by_frame(fit, fps).items():
+            whole.setdefault(name, np.empty((n_frames, *values.shape[1:])))[kept] = values[inner]
+    return replace(_described(learned, fps, points_2d, whole), converged=converged)
 
 
 def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None) -> Pixels:
@@ -270,36 +325,45 @@ def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | No
     return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror)
 
 
-def _described(fit: Fit, fps: float, points_2d: Array) -> BodyFit:
-    """The result, with a warning of what is not determined."""
-    state, model, posterior = fit.state, fit.model, fit.posterior
-    body, n_lengths = model.body, len(state.lengths)
-    lagged = posterior.lagged[:, :3].copy()
-    border = posterior.border
+def _by_frame(fit: Fit, fps: float) -> dict[str, Array]:
+    """What changes from frame to frame, time first."""
+    lagged, border = fit.posterior.lagged[:, :3].copy(), fit.posterior.border
     for lag in range(3):
-        lagged[: len(border) - lag, lag] += border[: len(border) - lag] @ border[lag:].swapaxes(1, 2)
-    velocities, velocities_std = _velocities(state.angles, np.einsum("tlaa->tla", lagged), fps)
-    constants = np.sqrt((posterior.root**2).sum(axis=1))
+        n = max(len(border) - lag, 0)
+        lagged[:n, lag] += border[:n] @ border[lag:].swapaxes(1, 2)
+    velocities, velocities_std = _velocities(fit.state.angles, np.einsum("tlaa->tla", lagged), fps)
+    return {
+        "angles": fit.state.angles,
+        "angles_std": np.sqrt(np.einsum("taa->ta", lagged[:, 0])),
+        "velocities": velocities,
+        "velocities_std": velocities_std,
+        "points_3d": fit.markers,
+        "covariances_3d": fit.covariances_3d,
+        "inlier_probability": fit.weights[..., INLIER].swapaxes(0, 1),
+        "swap_probability": fit.weights[..., SWAPPED].swapaxes(0, 1),
+    }
+
+
+def _described(fit: Fit, fps: float, points_2d: Array, by_frame: dict[str, Array]) -> BodyFit:
+    """The result, with a warning of what is not determined."""
+    state, model = fit.state, fit.model
+    body, n_lengths, n_shape = model.body, len(state.lengths), len(model.volume)
+    constants = np.sqrt((fit.posterior.root**2).sum(axis=1))
     seen = np.isfinite(points_2d).all(axis=-1)
     determined, rank = determined_angles(fit)
     if not determined.all():
         names = [name for name, known in zip(body.angle_names, determined, strict=True) if not known]
         warnings.warn(
-            f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=3
+            f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=4
         )
+    of_pixels = ("inlier_probability", "swap_probability")
+    pixels = {name: np.where(seen, by_frame[name].swapaxes(0, 1), np.nan) for name in of_pixels}
     return BodyFit(
-        angles=state.angles,
-        angles_std=np.sqrt(np.einsum("taa->ta", lagged[:, 0])),
-        velocities=velocities,
-        velocities_std=velocities_std,
-        points_3d=fit.markers,
-        covariances_3d=fit.covariances_3d,
+        **(by_frame | pixels),
         lengths=state.lengths,
         lengths_std=constants[:n_lengths],
         offsets=state.offsets,
-        offsets_std=constants[n_lengths : len(model.shape)].reshape(-1, 3),
-        inlier_probability=np.where(seen, fit.weights[..., INLIER], np.nan),
-        swap_probability=np.where(seen, fit.weights[..., SWAPPED], np.nan),
+        offsets_std=constants[n_lengths:n_shape].reshape(-1, 3),
         determined=determined,
         rank=rank,
         sigma=model.noise.sigma,

@@ -18,6 +18,7 @@ from .state import State, by_shape
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: points and markers differ by so much at least
 _ITERATIONS = 30
+_KEPT = 1e4  # by which the precision of a known build is raised: it hardly moves
 _ROUNDS = 10  # of the robust fit of the root
 
 
@@ -39,23 +40,28 @@ def fitted_size(body: Body, points_3d: Array) -> Body:
     return body.scaled(float(np.median((found / np.maximum(own, 1e-12))[known])))
 
 
-def starting_state(body: Body, points_3d: Array, covariances_3d: Array, fps: float) -> State:
+def starting_state(
+    body: Body, points_3d: Array, covariances_3d: Array, fps: float, root: Array, like: State | None = None
+) -> State:
     """Angles of every frame from points (n_frames, n_markers, 3) with covariances, NaN where there is none.
 
-    The rest pose is laid into the trunk's points, then all angles and lengths are fitted, robustly and with a smooth
-    course in time.
+    All angles and lengths are fitted, robustly and with a smooth course in time, from the rest pose at `root`
+    (n_frames, 6) of `root_angles`; lengths and offsets stay those of `like` where it is given.
     """
     angles = np.tile(body.rest_angles, (len(points_3d), 1))
-    angles[:, :6] = root_angles(body, points_3d)
-    middle = angles[:, :3].mean(axis=0)
-    prior = AnglePrior.of(body, fps, 2, middle)
-    state = State(angles, body.lengths, np.zeros((body.plan.n_points, 3)), np.zeros((0, 0, 2)))
+    angles[:, :6] = root
+    prior = AnglePrior.of(body, fps, 2, angles[:, :3].mean(axis=0))
+    precision_of_shape = shape_precision(body)
+    lengths, offsets = body.lengths, np.zeros((body.plan.n_points, 3))
+    if like is not None:
+        lengths, offsets, precision_of_shape = like.lengths, like.offsets, _KEPT * precision_of_shape
+    state = State(angles, lengths, offsets, np.zeros((0, 0, 2)))
     seen = np.isfinite(points_3d).all(axis=-1)
     floor = (_SPREAD * body_size(body)) ** 2 * np.eye(3)
     covariances = np.where(seen[..., None, None], covariances_3d, 0.0) + floor
     precision = np.where(seen[..., None, None], np.linalg.inv(covariances), 0.0)
     points = np.where(seen[..., None], points_3d, 0.0)
-    linearised = partial(_linearised, body, prior, shape_precision(body), points, precision)
+    linearised = partial(_linearised, body, prior, (state.constants, precision_of_shape), points, precision)
     return minimise_with_damping(state, linearised, max_iterations=_ITERATIONS, tolerance=1e-3).state
 
 
@@ -104,34 +110,36 @@ def _turns_above(body: Body, marker: int) -> int:
 
 
 def _linearised(
-    body: Body, prior: AnglePrior, precision_of_shape: Array, points: Array, precision: Array, state: State
+    body: Body, prior: AnglePrior, shape: tuple[Array, Array], points: Array, precision: Array, state: State
 ) -> Linearised[State]:
-    """The points as observations of the markers, with the weights of a t distribution."""
+    """The points as observations of the markers, with the weights of a t distribution; `shape` is the mean of lengths
+    and offsets and their precision."""
     found = state.kinematics(body)
-    residuals = points - found.markers
-    squares = np.einsum("tki,tkij,tkj->tk", residuals, precision, residuals)
-    weighted = precision * ((_FREEDOM + 3) / (_FREEDOM + squares))[..., None, None]
+    mean, precision_of_shape = shape
+
+    def squares_of(markers: Array) -> Array:
+        apart = points - markers
+        return (apart * (precision @ apart[..., None])[..., 0]).sum(axis=-1)
+
+    weights = (_FREEDOM + 3) / (_FREEDOM + squares_of(found.markers))
     n_frames, n_markers, _ = points.shape
     information = np.zeros((n_frames, prior.order + 1, n_markers, 3, 3))
-    information[:, 0] = weighted
-    gradient = np.einsum("tkij,tkj->tki", weighted, residuals)
+    information[:, 0] = precision * weights[..., None, None]
+    gradient = (information[:, 0] @ (points - found.markers)[..., None])[..., 0]
     nothing = np.zeros(0)
     terms = MarkerTerms(information, gradient, np.zeros((n_frames, n_markers, 3, 0)), nothing, nothing)
     system = assemble(found.by_angles, by_shape(found), terms)
     prior.add_to(system.blocks, system.angle_gradient, state.angles)
-    n_shape, off = len(precision_of_shape), state.shape - np.concatenate([body.lengths, np.zeros(state.offsets.size)])
-    system.corner[:n_shape, :n_shape] += precision_of_shape
-    system.constant_gradient[:n_shape] -= precision_of_shape @ off
+    system.corner[:] += precision_of_shape
+    system.constant_gradient[:] -= precision_of_shape @ (state.constants - mean)
 
-    def cost(there: State) -> float:
-        apart = points - there.markers(body)
-        own = there.shape - np.concatenate([body.lengths, np.zeros(there.offsets.size)])
-        squares = np.einsum("tki,tkij,tkj->tk", apart, precision, apart)
-        likelihood = 0.5 * (_FREEDOM + 3) * float(np.log1p(squares / _FREEDOM).sum())
-        return likelihood + prior.cost(there.angles) + 0.5 * float(own @ precision_of_shape @ own)
+    def cost(there: State, markers: Array) -> float:
+        off = there.constants - mean
+        likelihood = 0.5 * (_FREEDOM + 3) * float(np.log1p(squares_of(markers) / _FREEDOM).sum())
+        return likelihood + prior.cost(there.angles) + 0.5 * float(off @ precision_of_shape @ off)
 
     def step(damping: float) -> tuple[State, float]:
         there = state.moved(*system.step(damping))
-        return there, cost(there)
+        return there, cost(there, there.markers(body))
 
-    return Linearised(cost(state), step)
+    return Linearised(cost(state, found.markers), step)

@@ -21,7 +21,7 @@ class State:
     biases: Array
 
     def moved(self, angles: Array, constants: Array) -> State:
-        """A step: of the angles, and of lengths, offsets and biases (n_markers, n_cameras, 2) in this order."""
+        """After a step of the angles and of the `constants`."""
         n_lengths, n_shape = len(self.lengths), len(self.lengths) + self.offsets.size
         return State(
             self.angles + angles,
@@ -31,9 +31,9 @@ class State:
         )
 
     @property
-    def shape(self) -> Array:
-        """(n_shape,) lengths and offsets."""
-        return np.concatenate([self.lengths, self.offsets.ravel()])
+    def constants(self) -> Array:
+        """(n_constants,) lengths, offsets, and biases (n_markers, n_cameras, 2)."""
+        return np.concatenate([self.lengths, self.offsets.ravel(), self.biases.swapaxes(0, 1).ravel()])
 
     def kinematics(self, body: Body) -> Kinematics:
         return kinematics(body, self.angles, self.lengths, self.offsets)

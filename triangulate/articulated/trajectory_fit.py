@@ -36,28 +36,41 @@ _TOLERANCE = 1e-5
 class Model:
     """Everything but the unknowns.
 
-    body : its lengths are the prior's; prior, noise : of the angles and the pixels
-    shape : (n_shape, n_shape) prior precision of lengths and offsets
+    prior, noise : of the angles and the pixels
+    mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
     volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
     """
 
     body: Body
     prior: AnglePrior
     noise: PixelNoise
-    shape: Array
+    mean: Array
+    precision: Array
     volume: Array
 
-    @property
-    def reach(self) -> int:
-        return self.prior.order
+    def cost(self, state: State) -> float:
+        """Minus the log prior up to a constant."""
+        off = state.constants - self.mean
+        volume = float(self.volume @ off[: len(self.volume)])
+        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume
 
-    def shape_cost(self, state: State) -> float:
-        off = self.off_shape(state)
-        biases = (state.biases**2).sum() / self.noise.bias_std**2
-        return 0.5 * float(off @ self.shape @ off + biases) - float(self.volume @ off)
+    def gradient(self, state: State) -> Array:
+        """(n_constants,) of the log prior of the constants."""
+        gradient = -self.precision @ (state.constants - self.mean)
+        gradient[: len(self.volume)] += self.volume
+        return gradient
 
-    def off_shape(self, state: State) -> Array:
-        return state.shape - np.concatenate([self.body.lengths, np.zeros(state.offsets.size)])
+    def with_noise(self, noise: PixelNoise) -> Model:
+        """With learned noise; its constant part is the prior of the biases."""
+        n_shape, precision = len(self.volume), self.precision.copy()
+        index = np.arange(n_shape, len(precision))
+        precision[index, index] = noise.bias_std**-2.0
+        return replace(self, noise=noise, precision=precision)
+
+    def of_animal(self, fit: Fit) -> Model:
+        """For other frames of the same recording: what was learned is known, the constants as well as it was."""
+        root = np.linalg.inv(fit.posterior.root)
+        return replace(fit.model, mean=fit.state.constants, precision=root.T @ root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,27 +88,34 @@ class Fit:
     converged: bool
 
 
-def fit_trajectory(pixels: Pixels, model: Model, state: State, covariances_3d: Array, rounds: int = _ROUNDS) -> Fit:
-    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3)."""
+def fit_trajectory(
+    pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = _ROUNDS, learn: bool = True
+) -> Fit:
+    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
+    round to round unless told otherwise."""
     weights = np.where(pixels.seen, 0.9, 0.0)
     for number in range(rounds):
         solver = _Solver(pixels, model, covariances_3d, weights)
         found = minimise_with_damping(state, solver.linearise, max_iterations=_STEPS, tolerance=_TOLERANCE)
-        state, weights = found.state, solver.weights
+        state = found.state
         kinematics = state.kinematics(model.body)
         shape = by_shape(kinematics)
         sight = look(pixels, kinematics.markers, state.biases)
+        solver.weights = solver.weigh(sight, kinematics.markers, state)[..., INLIER]
         posteriors = solver.weigh(sight, kinematics.markers, state)
         weights = posteriors[..., INLIER]
         posterior = solver.system(state, kinematics, sight).eliminated().covariance()
         if number == rounds - 1:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
-        n_shape = shape.shape[-1]
-        bias_square = float(np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size)
-        noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, bias_square)
         volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
-        model = replace(model, noise=noise, volume=volume, prior=model.prior.learned(state.angles, posterior.lagged))
+        model = replace(model, volume=volume)
+        if learn:
+            n_shape = shape.shape[-1]
+            bias_square = np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size
+            noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, float(bias_square))
+            prior = model.prior.learned(state.angles, posterior.lagged)
+            model = replace(model, prior=prior).with_noise(noise)
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior)
     return Fit(state, model, posteriors, posterior, kinematics.markers, covariances_3d, solver.information,
                found.converged)  # fmt: skip
@@ -142,27 +162,21 @@ class _Solver:
     def weigh(self, sight: Sight, markers: Array, state: State) -> Array:
         spread = pixel_spread(sight, self.covariances_3d)
         return weigh(
-            self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.reach
+            self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.order
         )
 
     def system(self, state: State, kinematics, sight: Sight):
         model = self.model
-        self.precision = predictions(model.noise, np.where(sight.seen, self.weights, 0.0), model.reach).precision(
-            model.noise.sigma
-        )
-        self.precision *= sight.seen[..., None]
+        given = predictions(model.noise, np.where(sight.seen, self.weights, 0.0), model.prior.order)
+        self.precision = given.precision(model.noise.sigma) * sight.seen[..., None]
         terms = terms_of(sight, self.precision)
         self.marker_information = terms.information
         system = assemble(kinematics.by_angles, by_shape(kinematics), terms)
         later = system.blocks[:, 1:].sum(axis=(0, 1))
         self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
         model.prior.add_to(system.blocks, system.angle_gradient, state.angles)
-        n_shape = len(model.shape)
-        system.corner[:n_shape, :n_shape] += model.shape
-        system.constant_gradient[:n_shape] += model.volume - model.shape @ model.off_shape(state)
-        index = np.arange(n_shape, len(system.corner))
-        system.corner[index, index] += model.noise.bias_std**-2.0
-        system.constant_gradient[n_shape:] -= state.biases.swapaxes(0, 1).ravel() / model.noise.bias_std**2
+        system.corner[:] += model.precision
+        system.constant_gradient[:] += model.gradient(state)
         return system
 
     def linearise(self, state: State) -> Linearised[State]:
@@ -175,7 +189,7 @@ class _Solver:
         def cost(there: State, residuals: Array) -> float:
             residuals = np.where(sight.seen[..., None], np.nan_to_num(residuals), 0.0)
             likelihood = 0.5 * float((residuals * weighted_residuals(residuals, precision)).sum())
-            return likelihood + model.prior.cost(there.angles) + model.shape_cost(there)
+            return likelihood + model.cost(there)
 
         def step(damping: float) -> tuple[State, float]:
             there = state.moved(*system.step(damping))
@@ -188,5 +202,8 @@ def first_model(body: Body, fps: float, order: int, state: State, sigma: Array) 
     """What a fit begins with; sigma (n_cameras,) pixels."""
     prior = AnglePrior.of(body, fps, order, state.angles[:, :3].mean(axis=0))
     noise = PixelNoise(sigma, 0.3 * float(np.mean(sigma)))
-    shape = shape_precision(body)
-    return Model(body, prior, noise, shape, np.zeros(len(shape)))
+    shape, n_biases = shape_precision(body), state.biases.size
+    mean = np.concatenate([body.lengths, np.zeros(state.offsets.size + n_biases)])
+    precision = np.zeros((len(mean), len(mean)))
+    precision[: len(shape), : len(shape)] = shape
+    return Model(body, prior, noise, mean, precision, np.zeros(len(shape))).with_noise(noise)
