@@ -32,7 +32,10 @@ PARTS = (
 
 
 def setup(app):
-    """`.. public-names:: muybridge.part` lists what a part's `__all__` exports, each name with its docstring."""
+    """`.. public-names:: muybridge.part` lists what a part's `__all__` exports, each name with its docstring.
+
+    `.. session-keys::` lists every key of session.toml, from the code.
+    """
     from importlib import import_module
 
     from docutils import nodes
@@ -60,4 +63,14 @@ def setup(app):
             self.state.nested_parse(StringList(lines, source=part), 0, node)
             return node.children
 
+    class SessionKeys(SphinxDirective):
+        def run(self):
+            from muybridge.session.key_reference import as_rst, session_keys
+
+            node = nodes.section()
+            node.document = self.state.document
+            self.state.nested_parse(StringList(as_rst(session_keys()), source="session.toml"), 0, node)
+            return node.children
+
     app.add_directive("public-names", PublicNames)
+    app.add_directive("session-keys", SessionKeys)

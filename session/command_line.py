@@ -74,6 +74,19 @@ def init(
         typer.echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
 
 
+@app.command("help")
+def show_help(
+    topic: Annotated[str, typer.Argument(help="session: every key of session.toml")] = "session",
+    word: Annotated[str | None, typer.Argument(help="a table or a key, such as reconstruct or fps")] = None,
+) -> None:
+    """Show the reference of every key of session.toml, or of one table or key."""
+    from .key_reference import as_text, chosen, session_keys
+
+    if topic != "session":
+        raise ValueError(f"there is no help on '{topic}'; 'muybridge help session' shows the keys of session.toml")
+    typer.echo(as_text(chosen(session_keys(), word)))
+
+
 @app.command()
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
@@ -95,12 +108,26 @@ def check(session: SessionPath = Path()) -> None:
 
 
 @app.command()
-def calibrate(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+def calibrate(
+    session: SessionPath = Path(),
+    force: Force = False,
+    quiet: Quiet = False,
+    intrinsics_only: Annotated[
+        bool, typer.Option("--intrinsics-only", help="calibrate each camera's lens alone (lenses.toml)")
+    ] = False,
+) -> None:
     """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
     from dataclasses import replace
 
-    from .steps.calibration import read_calibration_report
+    from .steps.calibration import calibrate_lenses, read_calibration_report
 
+    if intrinsics_only:
+        loaded = _read(session)
+        path, reports = calibrate_lenses(loaded, progress=not quiet)
+        for report in reports.values():
+            typer.echo(str(report))
+        typer.echo(f'wrote {path}: name it as intrinsics = "{os.path.relpath(path, loaded.folder)}" under [calibrate]')
+        return
     _run_steps(session, ("calibrate",), force, quiet)
     found = read_calibration_report(_read(session))
     if found is not None:

@@ -4,10 +4,10 @@
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
     [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
-                     order for every camera), timestamps and board_timestamps (files with the time of each frame), scale
-                     and crop = [x, y] (size and corner of the video's picture within the calibrated one), size (width
-                     and height of the calibrated picture, where the rig file does not state them), delay (frames that
-                     the camera is late)
+                     order for every camera), lens_board (a board recording for the lens alone), timestamps and
+                     board_timestamps (files with the time of each frame), scale and crop = [x, y] (size and corner of
+                     the video's picture within the calibrated one), size (width and height of the calibrated picture,
+                     where the rig file does not state them), delay (frames that the camera is late)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
@@ -19,6 +19,7 @@
                      refine_rig = false: what is corrected before (see steps/view_corrections.py)
     [predict] [kinematics] [report]   options of the step's public function
 
+`muybridge help session` lists every key with its type, default and meaning (see `key_reference`).
 Paths are relative to the session file.
 """
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
-_CAMERA_KEYS = ("video", "board", "points", "timestamps", "board_timestamps")
+_CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
 # entries of [cameras.NAME] that are numbers: whether a value can be used, and what the message asks for
 _PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "size": (
@@ -78,6 +79,7 @@ class CameraSources:
     video: Path | tuple[Path, ...] | None = None
     board: Path | tuple[Path, ...] | None = None
     points: Path | tuple[Path, ...] | None = None
+    lens_board: Path | tuple[Path, ...] | None = None
     timestamps: Path | None = None
     board_timestamps: Path | None = None
     size: tuple[int, int] | None = None
@@ -160,7 +162,7 @@ class Session:
 
         Parameters
         ----------
-        kind : {"video", "board", "points", "timestamps", "board_timestamps"}
+        kind : {"video", "board", "lens_board", "points", "timestamps", "board_timestamps"}
             What the files show: the animal, the calibration board, 2D points found by another tool, or the times of
             frames.
 

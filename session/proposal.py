@@ -231,9 +231,7 @@ def _reason(file: FoundFile, recordings: Sequence[Recording], rig_reasons: dict[
     if file.kind == "rig":
         told = [rig_reasons[r.key] for r in recordings if r.rig == file.path and rig_reasons[r.key]]
         return told[0] if told else file.reason
-    if file.kind == "lens":
-        return "pictures for the lenses alone: name them as board for 'muybridge calibrate --intrinsics-only'"
-    if file.kind == "board" and has_rig:
+    if file.kind in ("board", "lens") and has_rig:
         return "a board recording, and the cameras come from a file"
     if file.kind == "timestamps" and has_rig:
         return "times of a board recording, and the cameras come from a file"

@@ -100,6 +100,7 @@ def _fill(
     """The files of each camera of a recording, the cameras' rig and the labels."""
     mine = [path for path in points if _belongs(path, recording.key, by_key)]
     own_boards = [source for source in boards if _belongs(source.path, recording.key, by_key)]
+    lenses = _board_sources([p for p in kinds.get("lens", []) if _belongs(p, recording.key, by_key)])
     stamps = [path for path in kinds.get("timestamps", []) if _belongs(path, recording.key, by_key)]
     for name, source in by_key[recording.key].items():
         entry = recording.cameras[name]
@@ -114,6 +115,9 @@ def _fill(
         board = source if source in boards else next((b for b in own_boards if _names(b.path, name)), None)
         if board is not None:
             entry["board"] = board.files
+        lens = next((b for b in lenses if _names(b.path, name)), None)
+        if lens is not None:
+            entry["lens_board"] = lens.files
         for key, among_boards in (("timestamps", False), ("board_timestamps", True)):
             other = entry.get("board" if among_boards else "video", ())
             near = [path for path in stamps if other and _beside(path, other[0]) and _is_board(path) == among_boards]

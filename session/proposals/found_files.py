@@ -69,7 +69,7 @@ def _sorted(path: Path, labelled: set[Path]) -> FoundFile:
 def _video(path: Path, words: str) -> FoundFile:
     if _DRAWN.search(words):
         return FoundFile(path, "other", "a copy of a video with keypoints drawn into it")
-    return FoundFile(path, _board_kind(words) or "video", "a board recording of no camera")
+    return FoundFile(path, _board_kind(words) or "video", "a board recording that fits no camera's name")
 
 
 def _board_kind(words: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import Session, SessionError
 from ..provenance import write_text
@@ -56,20 +56,66 @@ def _inputs(session: Session) -> list[Path]:
     boards = files_of(sources_of_all(session, "board", "add it, or give [session] rig"))
     named = session.options["calibrate"].get("intrinsics")
     stamps = files_of(session.sources("board_timestamps"))
-    return boards + stamps + ([] if named is None else [session.folder / named])
+    lenses = files_of(session.sources("lens_board"))
+    return boards + lenses + stamps + ([] if named is None else [session.folder / named])
+
+
+def recordings_of_boards(session: Session) -> dict[str, Any]:
+    """What `calibrate` takes: each camera's board, and further recordings where cameras have one for the lens."""
+    boards = {name: as_source(source) for name, source in session.sources("board").items()}
+    lenses = {name: as_source(source) for name, source in session.sources("lens_board").items()}
+    if not lenses:
+        return boards
+    return {"board": boards} | {f"lens of {name}": {name: source} for name, source in lenses.items()}
+
+
+def as_source(source: Path | tuple[Path, ...]) -> Any:
+    """A file, a folder, or a list of images."""
+    return [str(path) for path in source] if isinstance(source, tuple) else source
+
+
+def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, dict[str, CalibrationReport]]:
+    """Calibrate each camera's lens alone, of its `lens_board` or else its `board`, and write lenses.toml.
+
+    The options of [calibrate] that `calibrate_intrinsics` takes are used.
+
+    Returns
+    -------
+    the file, whose cameras all stand at the origin, and the report of each camera
+
+    Raises
+    ------
+    SessionError : a camera has neither recording
+    CalibrationError : as `calibrate_intrinsics`
+    """
+    import inspect
+
+    from ...calibration import calibrate_intrinsics
+    from ...cameras import CameraRig, write_rig
+
+    sources = {name: as_source(camera.lens_board or camera.board) for name, camera in session.cameras.items()}
+    lacking = [name for name, source in sources.items() if source is None]
+    if lacking:
+        raise SessionError(f"{session.path}: camera '{lacking[0]}' has neither 'lens_board' nor 'board'; add one")
+    taken = inspect.signature(calibrate_intrinsics).parameters
+    options = {name: value for name, value in CALIBRATE.given(session).items() if name in taken}
+    options = {"unit": session.unit, **options, "progress": progress}
+    found = CALIBRATE.call(session, calibrate_intrinsics, sources, session.make_board(), **options)
+    session.output.mkdir(parents=True, exist_ok=True)
+    path = session.output / "lenses.toml"
+    write_rig(CameraRig(tuple(lens.rig[name] for name, lens in found.items()), unit=session.unit), path)
+    return path, {name: lens.report for name, lens in found.items()}
 
 
 def _calibrate(session: Session, progress: bool) -> None:
     from ...calibration import calibrate, world_from_board
     from ...cameras import read_rig, write_rig
 
-    boards = session.sources("board")
     check_board_videos(session)
-    sources = {
-        name: [str(p) for p in source] if isinstance(source, tuple) else source for name, source in boards.items()
-    }
+    sources = recordings_of_boards(session)
     options = {"unit": session.unit, **CALIBRATE.given(session)}
-    options["times"] = camera_timestamps(session, "board_timestamps")
+    stamps = camera_timestamps(session, "board_timestamps")
+    options["times"] = stamps if stamps is None or not session.sources("lens_board") else {"board": stamps}
     if "intrinsics" in session.options["calibrate"]:
         options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
     calibration = CALIBRATE.call(session, calibrate, sources, session.make_board(), progress=progress, **options)
@@ -85,7 +131,7 @@ CALIBRATE = Step(
     inputs=_inputs,
     outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
     work=_calibrate,
-    set_by_session=("progress", "times"),
+    set_by_session=("progress", "times", "board"),
     own_entries=("intrinsics",),
     depends_on=lambda session: {
         "board": session.board,

@@ -105,11 +105,18 @@ TREES = {
            "recordings/walk/HOLISTIC/xy_HOLISTIC.csv", "recordings/walk/HOLISTIC/xyz_HOLISTIC.csv"],
         {c: {"video": f"recordings/walk/{c}.mp4", "timestamps": "recordings/walk/timestamps.csv"} for c in ("cam_0",
          "cam_1")},
-        {"charuco.toml": "measures", "intrinsic/cam_0.mp4": "for the lenses alone",
+        {"charuco.toml": "measures", "intrinsic/cam_0.mp4": "come from a file",
          "extrinsic/cam_0.mp4": "come from a file",
          "extrinsic/timestamps.csv": "times of a board recording",
          "xy_HOLISTIC.csv": "2D points of all cameras in one table",
          "extrinsic/xy.csv": "2D points of all cameras", "xyz_HOLISTIC.csv": "3D points"},
+    ),
+    "boards for the lenses, and others for the poses": (
+        [f"calibration/{kind}/{end}_cam{c}_img/{i}.jpg" for kind, end in (("intrinsics", "int"), ("extrinsics", "ext"))
+         for c in (1, 2) for i in range(3)] + ["cam1.mp4", "cam2.mp4"],
+        {c: {"video": f"{c}.mp4", "board": f"calibration/extrinsics/ext_{c}_img",
+             "lens_board": f"calibration/intrinsics/int_{c}_img"} for c in CAM12},
+        {},
     ),
     "Pose2Sim": (
         ["Config.toml", "calibration/Calib.qca.txt"]
@@ -119,7 +126,7 @@ TREES = {
         2) for i in (0, 1)]
         + ["pose-3d/trial.trc"],
         {f"cam0{c}": {"video": f"videos/cam0{c}.mp4"} for c in (1, 2)},
-        {"Config.toml": "measures", "int_cam1_img/0.jpg": "for the lenses alone", "ext.png": "come from a file",
+        {"Config.toml": "measures", "int_cam1_img/0.jpg": "come from a file", "ext.png": "come from a file",
          "cam01_000000.json": "OpenPose", "trial.trc": "3D points of another tool"},
     ),
     "sleap-anipose": (

@@ -5,9 +5,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from muybridge.calibration import CameraRig, read_rig, simulate_board_motion, write_rig
 from muybridge.session import SessionError, read_session, run_session
+from muybridge.session.command_line import app
 from tests.calibration.synthetic import render_board, small_rig
 
 SESSION = """
@@ -57,6 +59,49 @@ def test_the_lenses_of_a_rig_file_stay_and_only_the_poses_are_estimated(folder):
     assert run_session(session, ("calibrate",), progress=False) == {}
     write_rig(small_rig(2), folder / "lenses.toml")
     assert list(run_session(session, ("calibrate",), progress=False)) == ["calibrate"]
+
+
+def test_lenses_alone_are_calibrated_from_boards_that_are_not_simultaneous(folder):
+    path = folder / "session.toml"
+    path.write_text(path.read_text().replace('intrinsics = "lenses.toml"', "distortion_model = 0"))
+    for i in range(5):  # one camera lacks half of the pictures: instants differ
+        (folder / "cam_1" / f"{2 * i}.png").unlink()
+    run = CliRunner().invoke(app, ["calibrate", "--intrinsics-only", "--quiet", str(folder)])
+    assert run.exit_code == 0, run.output
+    assert 'intrinsics = "results/lenses.toml" under [calibrate]' in run.output
+    lenses = read_rig(folder / "results" / "lenses.toml")
+    for camera, true in zip(lenses, small_rig(2), strict=True):
+        np.testing.assert_allclose(camera.K[0, 0], true.K[0, 0], rtol=0.02)
+
+
+def test_a_recording_for_the_lens_joins_the_calibration(folder):
+    path = folder / "session.toml"
+    text = path.read_text().replace('intrinsics = "lenses.toml"', "distortion_model = 0")
+    for name, images in render_board(small_rig(2), *simulate_board_motion(8, reach=60.0, seed=5)).items():
+        (folder / f"lens_{name}").mkdir()
+        for i, image in enumerate(images):
+            cv2.imwrite(str(folder / f"lens_{name}" / f"{i}.png"), image)
+        text = text.replace(f'board = "{name}"', f'board = "{name}"\nlens_board = "lens_{name}"')
+    path.write_text(text)
+    session = read_session(folder)
+    run_session(session, ("calibrate",), progress=False)
+    found = read_rig(session.output / "rig.toml")
+    for camera, true in zip(found, small_rig(2), strict=True):
+        np.testing.assert_allclose(camera.K[0, 0], true.K[0, 0], rtol=0.01)
+    apart = np.linalg.norm(found.centers[1] - found.centers[0])
+    np.testing.assert_allclose(apart, np.linalg.norm(np.diff(small_rig(2).centers, axis=0)), rtol=0.01)
+
+
+def test_times_of_board_pictures_reach_the_calibration(folder):
+    path = folder / "session.toml"
+    text = path.read_text().replace('intrinsics = "lenses.toml"', "distortion_model = 0")
+    for c, name in enumerate(("cam_0", "cam_1")):
+        text = text.replace(f'board = "{name}"', f'board = "{name}"\nboard_timestamps = "{name}.csv"')
+        (folder / f"{name}.csv").write_text("time\n" + "\n".join(f"{i / 10 + c / 1000}" for i in range(10)))
+    path.write_text(text)
+    session = read_session(folder)
+    run_session(session, ("calibrate",), progress=False)
+    assert "exposure times: held-out" in (session.output / "calibration.json").read_text()
 
 
 def test_a_missing_rig_file_is_named(folder):
