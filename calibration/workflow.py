@@ -22,7 +22,7 @@ from .boards.recordings import join_recordings, split_recordings, unequal_length
 from .errors import CalibrationError
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import choose_lenses, shape_sigma_of
-from .quality.camera_disagreement import disagreement_warning, refuse_disagreement
+from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (
     MIN_SHARED_VIEWS,
     check_connected,
@@ -308,6 +308,8 @@ def calibrate(
             warnings = timing or warnings
         if timing and problem.auto.any():
             solution = choose_lenses(solution.problem, resolved(solution))
+        if warnings:
+            refuse_unexplained(solution)
         shape_sigma = None
         if estimate_board_deformation is True or (estimate_board_deformation == "auto" and is_bent(solution)):
             shape_sigma = shape_sigma_of(joint_board)

@@ -99,14 +99,26 @@ def _find_checkerboard(board: Checkerboard, image: Image) -> Sight:
     flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
     found, corners = cv2.findChessboardCorners(image, board.corner_grid, flags=flags)
     if not found:
-        found, corners = cv2.findChessboardCornersSB(image, board.corner_grid, flags=cv2.CALIB_CB_NORMALIZE_IMAGE)
-    if not found:
+        found, corners = _sectors(board, image)
+    if not found or corners is None:
         return Sight(np.full((n_corners, 2), np.nan), 0, mirrored=False)
     corners = np.ascontiguousarray(corners.reshape(-1, 1, 2), dtype=np.float32)
     half = int(np.clip(_spacing(corners.reshape(-1, 2).astype(float), board) // 3, 2, 11))
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-4)
     cv2.cornerSubPix(image, corners, (half, half), (-1, -1), criteria)
     return Sight(_oriented(corners.reshape(-1, 2).astype(float), board, image), 0, mirrored=False)
+
+
+def _sectors(board: Checkerboard, image: Image) -> tuple[bool, Array | None]:
+    """Corners by OpenCV's slower finder; none where they are a part of a larger grid, which it would take, too."""
+    flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
+    found, corners, grid = cv2.findChessboardCornersSBWithMeta(image, board.corner_grid, flags)
+    nx, ny = board.corner_grid
+    if found and grid.shape == (ny, nx):
+        return True, corners
+    if found and grid.shape == (nx, ny):
+        return cv2.findChessboardCornersSB(image, board.corner_grid, flags=cv2.CALIB_CB_NORMALIZE_IMAGE)
+    return False, None
 
 
 def _spacing(corners: Array, board: Checkerboard) -> float:

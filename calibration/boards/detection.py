@@ -19,6 +19,9 @@ from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
 from .detection_cache import load_detections, save_detections
 from .image_sources import Image, Source, count_frames, gray_frames, image_files
 from .patterns import Board, Checkerboard
+from .wrong_board import other_board, shows_something
+
+_ASKED = (20, 200)  # pictures without a corner, from the first one, after which they are searched for another board
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +203,8 @@ def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: b
 
 def _search(source: Source, board: Board, camera: str, frame_step: int, bar: tqdm) -> dict:
     """The arrays of `BoardDetections` from the images of a source."""
-    finder, sights, sizes, mirrored = make_finder(board), [], [], False
+    finder, sights, sizes, mirrored, empty = make_finder(board), [], [], False, _EmptyPictures(board, camera)
+    found = False
     for number, image in enumerate(gray_frames(source, camera)):
         sizes.append(image.shape[::-1])
         if sizes[-1] != sizes[0]:
@@ -210,7 +214,10 @@ def _search(source: Source, board: Board, camera: str, frame_step: int, bar: tqd
             )
         if number % frame_step == 0:
             sights.append(_look(finder, image, mirrored, isinstance(board, Checkerboard)))
-            mirrored = sights[-1].mirrored if np.isfinite(sights[-1].corners).any() else mirrored
+            if np.isfinite(sights[-1].corners).any():
+                mirrored, found = sights[-1].mirrored, True
+            elif not found:
+                empty.add(image)
         else:
             sights.append(Sight(np.full((len(board.points), 2), np.nan), 0, False))
         bar.update(1)
@@ -220,6 +227,29 @@ def _search(source: Source, board: Board, camera: str, frame_step: int, bar: tqd
         "mirrored": np.array([sight.mirrored for sight in sights]),
         "n_markers": np.array([sight.n_markers for sight in sights]),
     }
+
+
+class _EmptyPictures:
+    """The first pictures of a source that show no corner: from some of them another board is recognised early."""
+
+    def __init__(self, board: Board, camera: str):
+        self._board, self._camera, self._n, self._kept = board, camera, 0, []
+
+    def add(self, image: Image) -> None:
+        """Take a picture without a corner; raises CalibrationError where the pictures so far show another board."""
+        if self._n >= _ASKED[-1] or not shows_something(image):
+            return
+        self._n += 1
+        if self._n <= _ASKED[0] or self._n % 10 == 0:
+            self._kept.append(image)
+        if self._n not in _ASKED:
+            return
+        hint = other_board(self._kept[-_ASKED[0] :], self._board)
+        if hint:
+            raise CalibrationError(
+                f"camera '{self._camera}': the {self._board} was found in none of the first {self._n} pictures{hint};"
+                " correct the board and run again"
+            )
 
 
 def _look(finder: Finder, image: Image, mirrored: bool, symmetric: bool) -> Sight:

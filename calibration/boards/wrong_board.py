@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -9,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, evenly_spread
 from ..errors import CalibrationError
 from .corner_finders import cut_dictionary, make_finder, opencv_board
 from .image_sources import Image, Source, gray_frames
@@ -20,6 +22,11 @@ _FAMILIES = (
     *("APRILTAG_36h11", "APRILTAG_25h9", "APRILTAG_16h5", "ARUCO_MIP_36h12"),
 )
 _MAX_IMAGES = 4  # of a source: each is searched with every dictionary, plain and inverted
+_MAX_CHECKERED = 8  # images of a source searched for a checkerboard of other counts: each takes 0.1 s
+_OFTEN = (
+    0.5  # of the count of the grid seen most often: a larger one seen so often is the board, the others parts of it
+)
+_UNIFORM = 10  # grey levels between the darkest and the brightest pixel of an image that shows nothing
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too
 _PLENTY = 6  # markers per image that are certain
 _MAX_SIDE = 20  # squares on a side: the search grows with its square
@@ -43,24 +50,40 @@ class Markers(NamedTuple):
 def board_hint(source: Source, board: Board, camera: str) -> str:
     """A sentence saying what board a source seems to show, empty where nothing better is found."""
     images = sample_images(source, camera)
+    if images and not any(map(shows_something, images)):
+        return "; its images are of one uniform grey: was the lens covered, or the light off?"
+    return other_board(images, board)
+
+
+def other_board(images: list[Image], board: Board) -> str:
+    """A phrase saying what other board some images show, empty where nothing better is found."""
+    images = [image for image in images if shows_something(image)]
     if not images:
         return ""
-    if all(image.max() - image.min() < 10 for image in images):
-        return "; its images are of one uniform grey: was the lens covered, or the light off?"
     if isinstance(board, Checkerboard):
-        return _checkerboard_hint(images, board)
-    return _charuco_hint(images, board) if isinstance(board, CharucoBoard) else ""
+        return _checkerboard_hint(_spread(images, _MAX_CHECKERED), board)
+    return _charuco_hint(_spread(images, _MAX_IMAGES), board) if isinstance(board, CharucoBoard) else ""
+
+
+def shows_something(image: Image) -> bool:
+    """Whether an image is more than one uniform grey."""
+    return int(image.max()) - int(image.min()) >= _UNIFORM
+
+
+def _spread(images: list[Image], n: int) -> list[Image]:
+    """At most `n` of the images, evenly spread."""
+    return [images[i] for i in evenly_spread(len(images), n)]
 
 
 def guess_board(source: Source, camera: str = "") -> CharucoBoard | Checkerboard | None:
     """The board that a source shows, with lengths of a usual board; None where no board is recognised for sure."""
     images = sample_images(source, camera)
     start = CharucoBoard(7, 10, 25.0, 18.75)
-    markers = _most_markers(images, start) if images else None
+    markers = _most_markers(_spread(images, _MAX_IMAGES), start) if images else None
     if markers is not None and markers.count >= _ENOUGH:
         layout = _layout(markers, start)
         return layout if layout is not None and _n_found(images, layout) >= _ENOUGH else None
-    grid = _largest_grid(images)
+    grid, _ = _largest_grid(images)
     return None if grid is None else Checkerboard(*grid, 25.0)
 
 
@@ -75,8 +98,7 @@ def sample_images(source: Source, camera: str) -> list[Image]:
                 break
     except CalibrationError:
         return []
-    keep = np.unique(np.linspace(0, len(images) - 1, _MAX_IMAGES).astype(int)) if images else []
-    return [images[i] for i in keep]
+    return _spread(images, _MAX_CHECKERED)
 
 
 def _charuco_hint(images: list[Image], board: CharucoBoard) -> str:
@@ -202,24 +224,32 @@ def _n_found(images: list[Image], board: CharucoBoard) -> int:
 
 
 def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
-    """The largest grid that at least two images show, where it is not the board's."""
-    grid = _largest_grid(images, tuple(sorted(board.corner_grid, reverse=True)))
-    if grid is None:
+    """The largest grid that many images show, where it is not the board's own."""
+    grid, n = _largest_grid(images)
+    if grid is None or grid == _sides(board.corner_grid):
         return ""
-    nx, ny = grid
-    return f"; the images seem to show a checkerboard of corners_x={nx}, corners_y={ny} inner corners (or a part of it)"
+    return (
+        f"; the images show a checkerboard of corners_x={grid[0]}, corners_y={grid[1]} inner corners (in {n} of the"
+        f" {len(images)} examined)"
+    )
 
 
-def _largest_grid(images: list[Image], own: tuple[int, ...] = ()) -> tuple[int, int] | None:
-    """Inner corners (more, fewer) of the largest grid that at least two images show; None where `own` is among them."""
+def _largest_grid(images: list[Image]) -> tuple[tuple[int, int] | None, int]:
+    """Inner corners (more, fewer) of the largest grid that many images show, and in how many; None where none does."""
+    shown = Counter(grid for grid in map(_shown_grid, images) if grid)
+    often = [grid for grid, n in shown.items() if n >= max(min(2, len(images)), _OFTEN * max(shown.values()))]
+    largest = max(often, key=lambda grid: (grid[0] * grid[1], grid), default=None)
+    return largest, 0 if largest is None else shown[largest]
+
+
+def _sides(grid: Sequence[int]) -> tuple[int, int]:
+    """The counts of a grid, the larger first: a plain checkerboard does not show which is which."""
+    first, second = sorted((int(n) for n in grid), reverse=True)
+    return first, second
+
+
+def _shown_grid(image: Image) -> tuple[int, int] | None:
+    """The largest grid of corners that an image shows."""
     flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
-    grids = []
-    for image in images:
-        found, _, grid = cv2.findChessboardCornersSBWithMeta(image, (3, 3), flags)
-        if found:
-            grids.append(tuple(sorted(grid.shape, reverse=True)))
-    sure = {grid for grid in grids if grids.count(grid) >= min(2, len(images))}
-    if not sure or own in sure:
-        return None
-    nx, ny = max(sure, key=lambda grid: (grid[0] * grid[1], grid))
-    return nx, ny
+    found, _, grid = cv2.findChessboardCornersSBWithMeta(image, (3, 3), flags)
+    return _sides(grid.shape) if found else None

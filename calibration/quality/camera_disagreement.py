@@ -33,6 +33,7 @@ _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by 
 _OWN_NOISE = 0.15  # pixels added to a camera's error alone: below it a ratio of errors says nothing
 _CLEARLY = 0.5  # of the error, and of the disagreement, that two poses of a camera leave at most: they halve it
 _SPLITS = (0.25, 0.35, 0.5, 0.65, 0.75)  # shares of the recording tried; the jump itself is located afterwards
+_HOPELESS = 15.0  # times the error alone: cameras that expose at other times by a part of a frame stay far below it
 _LEAST_VIEWS = 6  # shared by a pair, so that a random pairing of them is not the true one by chance
 _FAR = 0.02  # of the depth: disagreements of less are no other instant, but noise or a short delay
 _BY_CHANCE = 0.5  # of the disagreement of frames paired at random, that frames of one instant stay below
@@ -214,6 +215,27 @@ def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[st
         f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them or pass"
         " times), or single frames were lost",
     )
+
+
+def refuse_unexplained(solution: Solution) -> None:
+    """Refuse a rig in which a camera's views fit the others' a great deal worse than alone, for no known reason.
+
+    Raises
+    ------
+    CalibrationError : neither delays nor motion explain it: frames were lost, or corners are not those of the board
+    """
+    if solution.problem.n_cameras < 2:
+        return
+    (ratio, alone), names = disagreement(solution, solution.state.lens), solution.problem.names
+    worst = int(np.argmax(ratio))
+    if ratio[worst] > _HOPELESS:
+        raise CalibrationError(
+            f"camera '{names[worst]}' fits the board within {alone[worst]:.2g} px alone, but {ratio[worst]:.0f} times"
+            " worse together with the others in a good share of its frames, and neither a delay nor a motion of the"
+            f" camera explains that; check that the {solution.problem.board} is the whole board (a part of a larger one"
+            " is found in varying places), that pictures of one position are of one instant, and that no frames were"
+            " lost"
+        )
 
 
 def _explains(solution: Solution, move: CameraMove, ratio: Array) -> bool:

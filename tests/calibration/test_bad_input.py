@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import (
+    BoardDetections,
     CalibrationError,
     Camera,
     CameraRig,
@@ -18,6 +19,7 @@ from muybridge.calibration import (
     simulate_board_motion,
     simulate_detections,
 )
+from muybridge.calibration.boards import corner_finders
 from muybridge.calibration.solver.mirrored_patterns import flip_corners
 from muybridge.cameras.rotations import rotation_matrix
 from tests.calibration.synthetic import BOARD, render_board, small_rig, smooth_motion
@@ -92,11 +94,44 @@ def test_the_right_board_seen_too_rarely_is_not_called_another(images):
 
 
 def test_a_checkerboard_of_other_counts_is_named():
-    squares = np.kron(np.indices((6, 9)).sum(axis=0) % 2, np.ones((40, 40))) * 200 + 30
-    drawn = np.pad(squares, 60, constant_values=230).astype(np.uint8)
-    message = refuse({"front": [drawn] * 6}, Checkerboard(6, 4, 30.0))
+    message = refuse({"front": [drawn_checkerboard(8, 5)] * 6}, Checkerboard(6, 4, 30.0))
     assert "camera 'front'" in message
     assert "corners_x=8, corners_y=5" in message
+
+
+def drawn_checkerboard(corners_x, corners_y):
+    squares = np.kron(np.indices((corners_y + 1, corners_x + 1)).sum(axis=0) % 2, np.ones((40, 40))) * 200 + 30
+    return np.pad(squares, 60, constant_values=230).astype(np.uint8)
+
+
+@pytest.mark.parametrize("asked", [(8, 6), (9, 7)])
+def test_another_checkerboard_is_named_after_twenty_of_six_hundred_pictures(monkeypatch, asked):
+    searched, find = [], corner_finders._find_checkerboard
+    monkeypatch.setattr(corner_finders, "_find_checkerboard", lambda *given: searched.append(1) or find(*given))
+    black = np.zeros((400, 520), np.uint8)  # where the camera did not film
+    picture = drawn_checkerboard(9, 6)[:400, :520]
+    message = refuse({"front": [black] * 30 + [picture] * 600}, Checkerboard(*asked, 30.0))
+    assert "found in none of the first 20 pictures" in message
+    assert "corners_x=9, corners_y=6" in message
+    assert len(searched) == 50
+
+
+def test_a_board_that_comes_late_is_found(images):
+    empty = np.full_like(images["cam_0"][0], 128)
+    empty[:, :200] = 90
+    assert len(detect_board([empty] * 25 + images["cam_0"], BOARD, progress=False).frames) == 10
+
+
+def test_a_part_of_a_larger_checkerboard_that_is_found_in_varying_places_is_refused():
+    seen = simulate_detections(small_rig(3), Checkerboard(7, 4, 40.0), simulate_board_motion(24, reach=60.0), seed=3)
+    rng = np.random.default_rng(4)
+    for name, found in seen.items():
+        columns = [
+            view.reshape(4, 7, 2)[:, n : n + 5] for view, n in zip(found.corners, rng.integers(3, size=24), strict=True)
+        ]
+        seen[name] = BoardDetections(Checkerboard(5, 4, 40.0), found.size, np.reshape(columns, (24, 20, 2)))
+    with pytest.raises(CalibrationError, match=r"whole board|plainly not of one instant"):
+        calibrate(seen, distortion_model=0)
 
 
 def test_a_black_recording_is_named(images):
