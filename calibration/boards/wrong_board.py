@@ -224,7 +224,7 @@ def _n_found(images: list[Image], board: CharucoBoard) -> int:
 
 
 def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
-    """The largest grid that many images show, where it is not the board's own."""
+    """The largest grid that most images show, where it is not the board's own."""
     grid, n = _largest_grid(images)
     if grid is None or grid == _sides(board.corner_grid):
         return ""
@@ -235,11 +235,10 @@ def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
 
 
 def _largest_grid(images: list[Image]) -> tuple[tuple[int, int] | None, int]:
-    """Inner corners (more, fewer) of the largest grid that many images show, and in how many; None where none does."""
+    """Inner corners (more, fewer) of the largest grid, in most images the same, and in how many; None: in no two."""
     shown = Counter(grid for grid in map(_shown_grid, images) if grid)
-    often = [grid for grid, n in shown.items() if n >= max(min(2, len(images)), _OFTEN * max(shown.values()))]
-    largest = max(often, key=lambda grid: (grid[0] * grid[1], grid), default=None)
-    return largest, 0 if largest is None else shown[largest]
+    best = max(shown, key=lambda grid: (shown[grid], grid), default=None)
+    return (best, shown[best]) if best is not None and shown[best] >= min(2, len(images)) else (None, 0)
 
 
 def _sides(grid: Sequence[int]) -> tuple[int, int]:
