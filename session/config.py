@@ -9,6 +9,9 @@
                      the video's picture within the calibrated one), size (width and height of the calibrated picture,
                      where the rig file does not state them), delay (frames that the camera is late)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
+    [board_recordings.NAME]   CAMERA = video, folder or list of images, for each camera that filmed then: recordings of
+                     the board by some of the cameras, one after another, such as pairs; board = {type = ...} where it
+                     was another board
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from ..calibration import CharucoBoard, Checkerboard
 
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
-_TABLES = ("session", "cameras", "board", "skeleton", "joints", "gait", *STEPS)
+_TABLES = ("session", "cameras", "board", "board_recordings", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
 # entries of [cameras.NAME] that are numbers: whether a value can be used, and what the message asks for
@@ -88,6 +91,14 @@ class CameraSources:
     delay: float = 0.0
 
 
+@dataclass(frozen=True)
+class BoardRecording:
+    """A recording of a board by some of the cameras: the files of each, and its board's values where it has its own."""
+
+    sources: dict[str, Path | tuple[Path, ...]]
+    board: Mapping[str, Any] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """One recording: its files, the animal, and the options of each step, as session.toml states them.
@@ -110,6 +121,8 @@ class Session:
         The files of each camera.
     board : mapping, optional
         The table [board]: the kind of calibration board and its arguments.
+    board_recordings : mapping of str to BoardRecording
+        Recordings of the board by some of the cameras, beside or instead of the cameras' own.
     skeleton : Skeleton, optional
         Keypoints and bones of the animal.
     joints : mapping
@@ -121,7 +134,8 @@ class Session:
     up : tuple of 3 floats, optional
         Vertical direction, where the rig does not state it.
     floor_frame : int, optional
-        The board frame in which the board lies on the floor: it sets the world's origin and axes.
+        The board frame in which the board lies on the floor: it sets the world's origin and axes. Of several board
+        recordings the frames are counted on, the cameras' own first.
     options : mapping of str to dict
         Options of each step: keyword arguments of its public function.
 
@@ -150,6 +164,7 @@ class Session:
     up: tuple[float, ...] | None = None
     floor_frame: int | None = None
     stated_unit: str | None = None
+    board_recordings: Mapping[str, BoardRecording] = field(default_factory=dict)
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -175,8 +190,13 @@ class Session:
         found = {name: getattr(camera, kind) for name, camera in self.cameras.items()}
         return {name: source for name, source in found.items() if source is not None}
 
-    def make_board(self) -> CharucoBoard | Checkerboard:
-        """The calibration board that the table [board] describes.
+    def make_board(self, recording: str | None = None) -> CharucoBoard | Checkerboard:
+        """The calibration board that the table [board] describes, or a board recording's own.
+
+        Parameters
+        ----------
+        recording : str, optional
+            Name of one of the board recordings. None: the board of the others.
 
         Returns
         -------
@@ -188,26 +208,34 @@ class Session:
         SessionError
             The table is absent or does not describe a board.
         """
-        from ..calibration import CharucoBoard, Checkerboard
-
+        own = None if recording is None else self.board_recordings[recording].board
+        if own is not None:
+            return _make_board(self.path, f"[board_recordings.{recording}] board", own)
         if self.board is None:
             raise SessionError(
                 f"{self.path} has no [board] table; describe the calibration board, or give [session] rig"
             )
-        values = dict(self.board)
-        kinds = {"charuco": CharucoBoard, "checkerboard": Checkerboard}
-        kind = values.pop("type", "charuco")
-        if not isinstance(kind, str) or kind not in kinds:
-            raise SessionError(f"{self.path}: [board] type is {kind!r}; known: {sorted(kinds)}")
-        _check_names(self.path, f"entries of [board] for a {kind} board", values, [f.name for f in fields(kinds[kind])])
-        for name, value in values.items():
-            if isinstance(value, str) != (name == "dictionary"):
-                wanted = "name of a dictionary" if name == "dictionary" else "number"
-                raise SessionError(f"{self.path}: [board] {name} is {value!r}, which is no {wanted}")
-        try:
-            return kinds[kind](**values)
-        except TypeError as error:
-            raise SessionError(f"{self.path}: [board] does not describe a {kind} board: {error}") from error
+        return _make_board(self.path, "[board]", self.board)
+
+
+def _make_board(path: Path, table: str, values: Mapping[str, Any]) -> CharucoBoard | Checkerboard:
+    """The board that the values of a table describe."""
+    from ..calibration import CharucoBoard, Checkerboard
+
+    values = dict(values)
+    kinds = {"charuco": CharucoBoard, "checkerboard": Checkerboard}
+    kind = values.pop("type", "charuco")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise SessionError(f"{path}: {table} type is {kind!r}; known: {sorted(kinds)}")
+    _check_names(path, f"entries of {table} for a {kind} board", values, [f.name for f in fields(kinds[kind])])
+    for name, value in values.items():
+        if isinstance(value, str) != (name == "dictionary"):
+            wanted = "name of a dictionary" if name == "dictionary" else "number"
+            raise SessionError(f"{path}: {table} {name} is {value!r}, which is no {wanted}")
+    try:
+        return kinds[kind](**values)
+    except TypeError as error:
+        raise SessionError(f"{path}: {table} does not describe a {kind} board: {error}") from error
 
 
 def read_session(path: str | os.PathLike) -> Session:
@@ -267,6 +295,7 @@ def read_session(path: str | os.PathLike) -> Session:
         fps=float(head["fps"]) if "fps" in head else None,
         cameras=_read_cameras(path, tables.get("cameras", {})),
         board=tables.get("board"),
+        board_recordings=_read_board_recordings(path, tables),
         skeleton=skeleton,
         joints=joints,
         limbs=limbs,
@@ -380,12 +409,34 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
             _check_value(path, f"[cameras.{name}] {kind}", value, _PICTURE_KEYS[kind])
             sources[kind] = tuple(value) if isinstance(value, list) else float(value)
             continue
-        entries: list = value if isinstance(value, list) and not kind.endswith("timestamps") else [value]
-        if not entries or not _is_list_of(str, entries):
-            raise SessionError(f"{path}: camera '{name}' has {kind} = {value!r}; give a path")
-        found = tuple(path.resolve().parent / entry for entry in entries)
-        missing = [entry for entry in found if not entry.exists()]
-        if missing:
-            raise SessionError(f"{path}: the {kind} of camera '{name}', {missing[0]}, does not exist; correct the path")
-        sources[kind] = found[0] if entries == [value] else found
+        sources[kind] = _read_files(path, name, kind, value)
     return CameraSources(**sources)
+
+
+def _read_files(path: Path, camera: str, kind: str, value: Any) -> Path | tuple[Path, ...]:
+    """The file, or the files of a list, that an entry of a camera names."""
+    entries: list = value if isinstance(value, list) and not kind.endswith("timestamps") else [value]
+    if not entries or not _is_list_of(str, entries):
+        raise SessionError(f"{path}: camera '{camera}' has {kind} = {value!r}; give a path")
+    found = tuple(path.resolve().parent / entry for entry in entries)
+    missing = [entry for entry in found if not entry.exists()]
+    if missing:
+        raise SessionError(f"{path}: the {kind} of camera '{camera}', {missing[0]}, does not exist; correct the path")
+    return found[0] if entries == [value] else found
+
+
+def _read_board_recordings(path: Path, tables: Mapping[str, Any]) -> dict[str, BoardRecording]:
+    recordings = {}
+    for name, table in tables.get("board_recordings", {}).items():
+        what = f"[board_recordings.{name}]"
+        if not isinstance(table, dict):
+            raise SessionError(f"{path}: {what} must be a table of cameras and their files")
+        board, files = table.get("board"), {camera: value for camera, value in table.items() if camera != "board"}
+        if board is not None and not isinstance(board, dict):
+            raise SessionError(f"{path}: {what} board is {board!r}; give the board's values, board = {{type = ...}}")
+        _check_names(path, f"cameras of {what}", files, tables.get("cameras", {}))
+        if not files:
+            raise SessionError(f"{path}: {what} names no camera; give CAMERA = a video, a folder or a list of images")
+        sources = {camera: _read_files(path, camera, what, value) for camera, value in files.items()}
+        recordings[name] = BoardRecording(sources, board)
+    return recordings

@@ -91,6 +91,15 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
     "board": {
         "type": ("text", '"charuco"', '"charuco" or "checkerboard".'),
     },
+    "board_recordings.NAME": {
+        "CAMERA": (
+            "path, or list of paths",
+            "",
+            "What a camera filmed of the board in this recording; cameras that did not film are left out. Recordings of"
+            " pairs, one after another, make one rig if they connect all cameras.",
+        ),
+        "board": ("table", "[board]", "The values of this recording's board, where it was another one."),
+    },
     "skeleton": {
         "keypoints": (
             "list of texts",

@@ -131,6 +131,11 @@ def _proposal(
         }
         for name, entry in recording.cameras.items()
     }
+    if rig is None and recording.board_recordings:
+        tables["board_recordings"] = {
+            name: {camera: _relative(folder, home, paths) for camera, paths in own.items()}
+            for name, own in recording.board_recordings.items()
+        }
     if rig is not None:
         tables["session"]["rig"] = _relative(folder, home, (rig,))
         notes.append(
@@ -161,6 +166,7 @@ def _board(
         if found is not None:
             return found, f"the board's measures are those of {path.as_posix()}, in mm"
     boards = [entry["board"] for entry in recording.cameras.values() if "board" in entry]
+    boards += [paths for own in recording.board_recordings.values() for paths in own.values()]
     sources: list[Path | list[Path]] = [
         folder / paths[0] if len(paths) == 1 else [folder / path for path in paths] for paths in boards[:2]
     ]
@@ -216,6 +222,14 @@ def _left_out(
         for path in paths
         if not (rigs and "board" in kind)
     }
+    if not rigs:
+        used |= {
+            path
+            for recording in recordings
+            for own in recording.board_recordings.values()
+            for paths in own.values()
+            for path in paths
+        }
     if any("points" not in entry for recording in recordings for entry in recording.cameras.values()):
         used |= {recording.labels for recording in recordings if recording.labels is not None}
     reasons = {path: reason for recording in recordings for path, reason in recording.reasons.items()}

@@ -145,13 +145,16 @@ def check_board_videos(session: Session) -> None:
     ------
     SessionError : as `check_same_instants`, or a camera dropped frames
     """
-    boards = session.sources("board")
-    videos = {name: path for name, path in boards.items() if isinstance(path, Path) and not path.is_dir()}
-    instants = check_same_instants(videos, "board videos")
-    if instants is not None and not all(np.array_equal(f, g) for f in instants.frames.values()
-                                        for g in instants.frames.values()):  # fmt: skip
-        notes = "; ".join(instants.notes)
-        raise SessionError(f"the board videos lack different frames: {notes}; write them again without the gaps")
+    for recording, boards in {
+        "": session.sources("board"), **{name: own.sources for name, own in session.board_recordings.items()}
+    }.items():  # fmt: skip
+        videos = {name: path for name, path in boards.items() if isinstance(path, Path) and not path.is_dir()}
+        what = f"board videos of recording '{recording}'" if recording else "board videos"
+        instants = check_same_instants(videos, what)
+        if instants is not None and not all(np.array_equal(f, g) for f in instants.frames.values()
+                                            for g in instants.frames.values()):  # fmt: skip
+            notes = "; ".join(instants.notes)
+            raise SessionError(f"the {what} lack different frames: {notes}; write them again without the gaps")
 
 
 def recording_notes(session: Session) -> list[str]:

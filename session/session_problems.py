@@ -39,7 +39,8 @@ def _source_problems(session: Session, step: Step) -> list[str]:
 def _board_problems(session: Session) -> list[str]:
     """A board that cannot be made of [board]."""
     try:
-        session.make_board()
+        for recording in session.board_recordings or (None,):
+            session.make_board(recording)
     except ValueError as error:
         return [str(error)]
     return []
@@ -47,7 +48,9 @@ def _board_problems(session: Session) -> list[str]:
 
 def _floor_problems(session: Session) -> list[str]:
     """A floor frame that lies beyond the end of every board recording."""
-    longest = max(map(_length, session.sources("board").values()), default=0)
+    recordings = [session.sources("board"), *(recording.sources for recording in session.board_recordings.values())]
+    lengths = [max(map(_length, recording.values()), default=0) for recording in recordings if recording]
+    longest = sum(lengths) if all(lengths) else 0
     if session.floor_frame is None or not longest or session.floor_frame < longest:
         return []
     return [

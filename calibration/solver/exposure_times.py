@@ -70,9 +70,10 @@ def clock_and_delays(
         return None, delays
     tables = []
     for name, recording in found.items():
-        table = times_table(times[name] or {}, recording, offsets[name])
-        whole = np.full((len(cameras), table.shape[1]), np.nan)
-        whole[[cameras.index(camera) for camera in recording]] = table
+        whole = np.full((len(cameras), max(part.n_frames for part in recording.values())), np.nan)
+        if times[name] is not None:  # without times, a recording's cameras expose together
+            table = times_table(times[name], recording, offsets[name])
+            whole[[cameras.index(camera) for camera in recording]] = table
         tables.append(whole)
     return np.concatenate(tables, axis=1), delays
 
@@ -99,7 +100,8 @@ def board_motion(
     motion, delay = np.zeros((times.shape[1], 2, 6)), np.zeros(times.shape)
     if len(frames) < 2:
         return motion, delay
-    clock = np.nanmean(times[:, frames], axis=0)
+    known = np.isfinite(times[:, frames])
+    clock = np.where(known, times[:, frames], 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     before, after = _relative(R, t, -1), _relative(R, t, 1)
     gap_before, gap_after = np.full(len(frames), np.nan), np.full(len(frames), np.nan)
     gaps = np.diff(clock)

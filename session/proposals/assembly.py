@@ -24,6 +24,7 @@ class Recording:
     cameras: dict[str, dict[str, tuple[Path, ...]]]
     rig: Path | None = None
     labels: Path | None = None
+    board_recordings: dict[str, dict[str, tuple[Path, ...]]] = field(default_factory=dict)
     used: set[Path] = field(default_factory=set)
     reasons: dict[Path, str] = field(default_factory=dict)
 
@@ -102,6 +103,8 @@ def _fill(
     own_boards = [source for source in boards if _belongs(source.path, recording.key, by_key)]
     lenses = _board_sources([p for p in kinds.get("lens", []) if _belongs(p, recording.key, by_key)])
     stamps = [path for path in kinds.get("timestamps", []) if _belongs(path, recording.key, by_key)]
+    recording.board_recordings = _pairs_of_boards(own_boards, by_key[recording.key])
+    own_boards = [] if recording.board_recordings else own_boards
     for name, source in by_key[recording.key].items():
         entry = recording.cameras[name]
         if kind:
@@ -126,7 +129,28 @@ def _fill(
                 entry[key] = (near[0],)
     recording.rig = next((path for path in kinds.get("rig", []) if _belongs(path, recording.key, by_key)), None)
     recording.labels = _labels_folder(kinds.get("labels", []))
-    recording.used = {path for entry in recording.cameras.values() for files in entry.values() for path in files}
+    entries = (*recording.cameras.values(), *recording.board_recordings.values())
+    recording.used = {path for entry in entries for files in entry.values() for path in files}
+
+
+def _pairs_of_boards(boards: list[Source], cameras: Iterable[str]) -> dict[str, dict[str, tuple[Path, ...]]]:
+    """{folder: {camera: files}} where folders hold board recordings of some of the cameras each, such as pairs.
+
+    Nothing where every folder holds one camera, or all of them: these are recordings of one instant, or trials.
+    """
+    cameras, groups = list(cameras), {}
+    for source in boards:
+        own = source.path.parent if source.path.name == "x.x" else source.path  # a folder of pictures is the camera's
+        named = [name for name in cameras if _names(Path(own.name), name)]
+        if len(named) == 1:
+            groups.setdefault(own.parent, {}).setdefault(named[0], source.files)
+    groups = {folder: own for folder, own in groups.items() if len(own) > 1}
+    if len(groups) < 2 or all(len(own) == len(cameras) for own in groups.values()):
+        return {}
+    short = {folder: folder.name for folder in groups}
+    if len(set(short.values())) < len(groups):
+        short = {folder: "_".join(folder.parts) for folder in groups}
+    return {short[folder]: own for folder, own in groups.items()}
 
 
 def _points_rank(path: Path) -> tuple:

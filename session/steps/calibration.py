@@ -53,20 +53,53 @@ def read_calibration_report(session: Session) -> CalibrationReport | None:
 
 def _inputs(session: Session) -> list[Path]:
     """The board recordings, and the rig file whose lenses are kept, if the session names one."""
-    boards = files_of(sources_of_all(session, "board", "add it, or give [session] rig"))
+    boards = [path for recording in board_recordings(session).values() for path in files_of(recording)]
     named = session.options["calibrate"].get("intrinsics")
     stamps = files_of(session.sources("board_timestamps"))
     lenses = files_of(session.sources("lens_board"))
-    return boards + lenses + stamps + ([] if named is None else [session.folder / named])
+    return list(dict.fromkeys(boards)) + lenses + stamps + ([] if named is None else [session.folder / named])
+
+
+def board_recordings(session: Session) -> dict[str, dict[str, Path | tuple[Path, ...]]]:
+    """{recording: {camera: files}}: "board", of the cameras' own entries, then those of [board_recordings].
+
+    Raises
+    ------
+    SessionError : a camera is in none of them
+    """
+    recordings = {name: recording.sources for name, recording in session.board_recordings.items()}
+    if not recordings:
+        return {"board": sources_of_all(session, "board", "add it, or give [session] rig")}
+    own = session.sources("board")
+    filmed = {camera for recording in recordings.values() for camera in recording} | set(own)
+    lacking = [camera for camera in session.cameras if camera not in filmed]
+    if lacking:
+        raise SessionError(
+            f"{session.path}: camera '{lacking[0]}' is in none of [board_recordings] and has no 'board'; add it to the"
+            " recordings that it filmed, or give [session] rig"
+        )
+    return ({"board": own} if own else {}) | recordings
 
 
 def recordings_of_boards(session: Session) -> dict[str, Any]:
-    """What `calibrate` takes: each camera's board, and further recordings where cameras have one for the lens."""
-    boards = {name: as_source(source) for name, source in session.sources("board").items()}
+    """What `calibrate` takes: the recordings of boards, and one more for each camera that has one for its lens."""
+    recordings = {
+        name: {camera: as_source(source) for camera, source in recording.items()}
+        for name, recording in board_recordings(session).items()
+    }
     lenses = {name: as_source(source) for name, source in session.sources("lens_board").items()}
-    if not lenses:
-        return boards
-    return {"board": boards} | {f"lens of {name}": {name: source} for name, source in lenses.items()}
+    if len(recordings) == 1 and not lenses:
+        return next(iter(recordings.values()))
+    return recordings | {f"lens of {name}": {name: source} for name, source in lenses.items()}
+
+
+def boards_of_recordings(session: Session, sources: dict[str, Any]) -> Any:
+    """The board of all recordings, or {recording: its board} where one has its own."""
+    if not any(recording.board for recording in session.board_recordings.values()):
+        return session.make_board()
+    if not any(name in session.board_recordings for name in sources):  # the only recording, given by itself
+        return session.make_board(next(iter(session.board_recordings)))
+    return {name: session.make_board(name if name in session.board_recordings else None) for name in sources}
 
 
 def as_source(source: Path | tuple[Path, ...]) -> Any:
@@ -113,12 +146,14 @@ def _calibrate(session: Session, progress: bool) -> None:
 
     check_board_videos(session)
     sources = recordings_of_boards(session)
+    board = boards_of_recordings(session, sources)
     options = {"unit": session.unit, **CALIBRATE.given(session)}
     stamps = camera_timestamps(session, "board_timestamps")
-    options["times"] = stamps if stamps is None or not session.sources("lens_board") else {"board": stamps}
+    several = any(isinstance(source, dict) for source in sources.values())
+    options["times"] = {"board": stamps} if stamps is not None and several else stamps
     if "intrinsics" in session.options["calibrate"]:
         options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
-    calibration = CALIBRATE.call(session, calibrate, sources, session.make_board(), progress=progress, **options)
+    calibration = CALIBRATE.call(session, calibrate, sources, board, progress=progress, **options)
     if session.floor_frame is not None:
         calibration = world_from_board(calibration, session.floor_frame)
     write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
@@ -135,6 +170,9 @@ CALIBRATE = Step(
     own_entries=("intrinsics",),
     depends_on=lambda session: {
         "board": session.board,
+        "board_recordings": {
+            name: [list(recording.sources), recording.board] for name, recording in session.board_recordings.items()
+        },
         "unit": session.unit,
         "cameras": list(session.cameras),
         "floor_frame": session.floor_frame,

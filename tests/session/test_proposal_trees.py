@@ -1,9 +1,12 @@
 """The folders that the field's tools make, as touched files: cameras, recordings, and every file that was left out."""
 
+from pathlib import Path
+
 import cv2
 import pytest
 
 from muybridge.calibration import CharucoBoard, simulate_board_motion
+from muybridge.session import read_session
 from muybridge.session.proposal import propose_sessions, write_proposals
 from muybridge.session.proposals.board_values import values_from_pictures
 from tests.calibration.synthetic import render_board, small_rig
@@ -217,6 +220,21 @@ def test_the_cameras_that_a_tool_calibrated_are_named(tmp_path, tree, rig):
 def test_labels_are_named_where_there_are_no_points(tmp_path):
     tables, _ = proposed(tmp_path, TREES["labelled frames beside the videos"][0])["session.toml"]
     assert tables["train"] == {"labels": "labels"}
+
+
+@pytest.mark.parametrize("folder", ["calib/{0}-{1}/{2}/{3}.png", "boards/pair_{0}_{1}/{2}.mp4"])
+def test_a_folder_per_pair_of_cameras_is_a_recording_of_the_board(tmp_path, folder):
+    pairs = (("cam1", "cam2"), ("cam1", "cam3"))
+    files = {folder.format(*pair, camera, i) for pair in pairs for camera in pair for i in range(5)}
+    touch(tmp_path, [*sorted(files), "cam1.mp4", "cam2.mp4", "cam3.mp4"])
+    (proposal,) = propose_sessions(tmp_path)
+    names = [Path(folder.format(*pair, "", "")).parts[1] for pair in pairs]
+    assert list(proposal.tables["board_recordings"]) == names
+    assert [list(own) for own in proposal.tables["board_recordings"].values()] == [list(pair) for pair in pairs]
+    assert proposal.tables["cameras"]["cam2"] == {"video": "cam2.mp4"}
+    assert proposal.left_out == {}
+    write_proposals(tmp_path)
+    assert list(read_session(tmp_path).board_recordings[names[1]].sources) == ["cam1", "cam3"]
 
 
 def test_trials_are_sessions_of_their_own(tmp_path):

@@ -1,4 +1,4 @@
-"""[calibrate] intrinsics: a rig file whose lenses stay as they are."""
+"""The step calibrate: lenses of a rig file, recordings for lenses, and recordings of some of the cameras."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from muybridge.calibration import CameraRig, read_rig, simulate_board_motion, write_rig
+from muybridge.calibration import CameraRig, CharucoBoard, read_rig, simulate_board_motion, write_rig
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.command_line import app
-from tests.calibration.synthetic import render_board, small_rig
+from muybridge.session.session_problems import foreseen_problems
+from tests.calibration.synthetic import BOARD, render_board, small_rig
 
 SESSION = """
 [session]
@@ -115,3 +116,66 @@ def test_intrinsics_that_are_no_path_are_refused(folder):
     path.write_text(path.read_text().replace('"lenses.toml"', "[1, 2]"))
     with pytest.raises(SessionError, match=r"\[calibrate\] intrinsics is \[1, 2\]; give a path"):
         read_session(folder)
+
+
+SMALL = "board = { squares_x = 5, squares_y = 6, square_length = 45.0, marker_length = 33.0 }"
+PAIRS = {"first": ((0, 1), ""), "second": ((1, 2), SMALL)}
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Three cameras, of which two film the board at a time, a smaller board the second time."""
+    lines = [*SESSION.splitlines()[:3], *(f"[cameras.cam_{c}]" for c in range(3))]
+    boards = {"first": BOARD, "second": CharucoBoard(5, 6, 45.0, 33.0)}
+    for seed, (name, (cameras, own)) in enumerate(PAIRS.items()):
+        lines += [f"[board_recordings.{name}]", own]
+        rig = CameraRig(tuple(small_rig(3)[c] for c in cameras))
+        for camera, images in render_board(
+            rig, *simulate_board_motion(12, reach=60.0, seed=seed), boards[name]
+        ).items():
+            (tmp_path / name / camera).mkdir(parents=True)
+            for i, image in enumerate(images):
+                cv2.imwrite(str(tmp_path / name / camera / f"{i}.png"), image)
+            lines.append(f'{camera} = "{name}/{camera}"')
+    lines += [SESSION[SESSION.index("[board]") :].partition("[calibrate]")[0], "[calibrate]\ndistortion_model = 0"]
+    (tmp_path / "session.toml").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_pairs_filmed_one_after_the_other_make_one_rig(pairs):
+    session = read_session(pairs)
+    assert session.make_board("second") == CharucoBoard(5, 6, 45.0, 33.0)
+    run_session(session, ("calibrate",), progress=False)
+    found, true = read_rig(session.output / "rig.toml"), small_rig(3)
+    apart = [np.linalg.norm(rig.centers[[1, 2, 2]] - rig.centers[[0, 1, 0]], axis=1) for rig in (found, true)]
+    np.testing.assert_allclose(*apart, rtol=0.01)
+    assert run_session(session, ("calibrate",), progress=False) == {}
+
+
+def test_the_floor_frame_is_counted_over_the_recordings(pairs):
+    path = pairs / "session.toml"
+    path.write_text(path.read_text().replace("[session]", "[session]\nfloor_frame = 24"))
+    for name, cameras in (("first", (0, 1)), ("second", (1, 2))):
+        for c in cameras:
+            files = [f'"{name}/cam_{c}/{i}.png"' for i in range(12)]
+            path.write_text(path.read_text().replace(f'"{name}/cam_{c}"', f"[{', '.join(files)}]"))
+    (message,) = [p for p in foreseen_problems(read_session(path)) if "[session] floor_frame" in p]
+    assert "end with frame 23" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('cam_2 = "second/cam_2"', 'cam_7 = "second/cam_2"', "'cam_7' is not among the cameras of"),
+        ('cam_2 = "second/cam_2"', 'cam_2 = "third/cam_2"', "does not exist"),
+        ('cam_2 = "second/cam_2"', "", "camera 'cam_2' is in none of"),
+        ("board = { squares_x = 5", "board = { squares_z = 5", "'squares_z' is not among"),
+        ("[board_recordings.first]", "[board_recordings.third]\n[board_recordings.first]", "names no camera"),
+        (SMALL, 'board = "charuco"', "give the board's values"),
+    ],
+)
+def test_board_recordings_that_cannot_be_used_are_named(pairs, old, new, words):
+    path = pairs / "session.toml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(SessionError, match=words):
+        run_session(read_session(path), ("calibrate",), progress=False)
