@@ -9,6 +9,7 @@ from .boards.detection import BoardDetections, detect_board
 from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .errors import CalibrationError
 from .intrinsics import calibrate_intrinsics
+from .model_choice.alternatives import LensAlternative
 from .projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .quality.report import CalibrationReport
 from .simulation import simulate_board_motion, simulate_detections
@@ -27,6 +28,7 @@ __all__ = [
     "CameraRig",
     "CharucoBoard",
     "Checkerboard",
+    "LensAlternative",
     "MarkerBoard",
     "board_offsets",
     "calibrate",

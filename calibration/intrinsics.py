@@ -21,7 +21,7 @@ def calibrate_intrinsics(
     board: Board | None = None,
     *,
     distortion_model: LensKind | Mapping[str, LensKind] = "auto",
-    estimate_board_deformation: bool = False,
+    estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
     cache: bool = True,
@@ -41,8 +41,8 @@ def calibrate_intrinsics(
         What was recorded. None: the board of the detections, if all sources are detections.
     distortion_model : int, str, or dict of str to these
         As in `calibrate`, chosen for each camera by itself.
-    estimate_board_deformation : bool
-        Estimate the board's corners, too (a printed board is never quite flat).
+    estimate_board_deformation : bool or "auto"
+        As in `calibrate`.
     unit : str
         Unit of the board's lengths.
     frame_step : int

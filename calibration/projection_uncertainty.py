@@ -16,7 +16,7 @@ from .workflow import Calibration
 
 
 def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
-    """Covariance of where world points appear, from the calibration's own uncertainty alone.
+    """Covariance of where world points appear, from the calibration's own uncertainty alone, the lens model's included.
 
     Parameters
     ----------
@@ -45,10 +45,11 @@ def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
     >>> bool((np.sqrt(covariance[..., 0, 0]) < 1).all())
     True
     """
-    J = _jacobians(calibration, np.asarray(points_3d, float))
+    points_3d = np.asarray(points_3d, float)
+    J, moved = _jacobians(calibration, points_3d), _model_differences(calibration, points_3d)
     n = len(J)
     own = calibration.rig_covariance[np.arange(n), :, np.arange(n)]
-    return np.einsum("cpij,cjk,cplk->cpil", J, own, J)
+    return np.einsum("cpij,cjk,cplk->cpil", J, own, J) + np.einsum("mcpi,mcpj->cpij", moved, moved)
 
 
 def image_uncertainty(calibration: Calibration, camera: str, distance: float, grid: tuple[int, int] = (16, 12)):
@@ -115,7 +116,8 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     >>> covariance.shape
     (30, 3, 3)
     """
-    J = _jacobians(calibration, np.asarray(points_3d, float))
+    points_3d = np.asarray(points_3d, float)
+    J, moved = _jacobians(calibration, points_3d), _model_differences(calibration, points_3d)
     seen = np.asarray(np.isfinite(J).all(axis=(2, 3)))
     J = np.where(seen[..., None, None], J, 0.0)
     R = np.stack([camera.R for camera in calibration.rig])
@@ -127,7 +129,9 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     pull = np.einsum("pij,cpkj,cpkl->picl", inverse, by_point, J)
     flat = pull.reshape(len(pull), 3, -1)
     size = calibration.rig_covariance.shape[0] * N_CAMERA
-    return flat @ calibration.rig_covariance.reshape(size, size) @ flat.swapaxes(1, 2)
+    within = flat @ calibration.rig_covariance.reshape(size, size) @ flat.swapaxes(1, 2)
+    off = np.einsum("pij,cpkj,mcpk->mpi", inverse, by_point, moved)
+    return within + np.einsum("mpi,mpj->pij", off, off)
 
 
 def _jacobians(calibration: Calibration, points_3d: Array) -> Array:
@@ -142,3 +146,15 @@ def _jacobians(calibration: Calibration, points_3d: Array) -> Array:
         J[:, 0] *= -1.0 if camera.mirrored else 1.0
         rows.append(np.where(visible[:, None, None], J, np.nan))
     return np.stack(rows)
+
+
+def _model_differences(calibration: Calibration, points_3d: Array) -> Array:
+    """(n_alternatives, n_cameras, n_points, 2) pixels by which other lens models see the points elsewhere.
+
+    Times the root of their probability; 0 where a model sees nothing.
+    """
+    rows = [np.zeros((0, len(calibration.rig.cameras), len(points_3d), 2))]
+    for other in calibration.alternatives:
+        off = other.rig.project(points_3d) - other.chosen.project(points_3d)
+        rows.append(np.sqrt(other.probability) * np.nan_to_num(off)[None])
+    return np.concatenate(rows)

@@ -20,8 +20,14 @@ from .boards.image_sources import Source
 from .boards.patterns import Board
 from .boards.recordings import join_recordings, split_recordings, unequal_lengths
 from .errors import CalibrationError
+from .model_choice.alternatives import (
+    LensAlternative,
+    disagreement_sentences,
+    lens_alternatives,
+    parameter_spread,
+)
 from .model_choice.board_deformation import is_bent, shape_sentence
-from .model_choice.lens_selection import choose_lenses, shape_sigma_of
+from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (
     MIN_SHARED_VIEWS,
@@ -69,7 +75,8 @@ class Calibration:
     report : CalibrationReport
         Errors, warnings and decisions.
     rig_covariance : ndarray, shape (n_cameras, 24, n_cameras, 24)
-        Covariance of each camera's 18 lens unknowns and the small motion of its own frame, in the boards' common world;
+        Covariance of each camera's 18 lens unknowns and the small motion of its own frame, in the boards' common world,
+        within the chosen lens model;
         `projection_covariance` and `volume_uncertainty` start from it.
     board_shape : ndarray, shape (n_corners, 3), world units
         The board's corners as printed or, if the deformation was estimated, as they are.
@@ -88,6 +95,9 @@ class Calibration:
     recordings : dict of str to range
         The frames of each recording: frames of several recordings are numbered one recording after another. Empty where
         there was one.
+    alternatives : tuple of LensAlternative
+        What other lens models say that may be true, too. Their differences are part of `parameter_covariance`,
+        `projection_covariance` and `volume_uncertainty`. Empty where the model was given, or there is no doubt.
 
     Examples
     --------
@@ -111,6 +121,7 @@ class Calibration:
     parameters: tuple[tuple[str, str], ...] = ()
     parameter_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
     recordings: Mapping[str, range] = field(default_factory=dict)
+    alternatives: tuple[LensAlternative, ...] = ()
 
     @property
     def covariance(self) -> pd.DataFrame:
@@ -296,7 +307,7 @@ def calibrate(
         problem, rows, kinds, notes = make_problem(
             detections, joint_board, intrinsics, distortion_model, shared_intrinsics, delays, timeline
         )
-        solution = _solve_rig(problem, rows, kinds)
+        solution, compared = _solve_rig(problem, rows, kinds)
         check_motion(solution)
         timing: tuple[str, ...] = ()
         if clock is not None:
@@ -307,7 +318,7 @@ def calibrate(
             solution, timing = try_delays(solution)
             warnings = timing or warnings
         if timing and problem.auto.any():
-            solution = choose_lenses(solution.problem, resolved(solution))
+            solution, compared = choose_lenses(solution.problem, resolved(solution))
         if warnings:
             refuse_unexplained(solution)
         shape_sigma = None
@@ -317,18 +328,18 @@ def calibrate(
             notes += shape_sentence(solution)
         errors = held_out(solution, shape_sigma=shape_sigma)
         warnings += check_quality(solution) + unequal_lengths(found)
-    return _result(solution, errors, detections, unit, warnings, notes)
+    return _result(solution, compared, errors, detections, unit, warnings, notes)
 
 
-def _solve_rig(problem: Problem, rows: Array, kinds) -> Solution:
-    """The rig, after a first solution with simple lenses was not refused."""
+def _solve_rig(problem: Problem, rows: Array, kinds) -> tuple[Solution, Comparison | None]:
+    """The rig, after a first solution with simple lenses was not refused, and what its lenses were compared with."""
     start = chained_start(problem, rows, kinds)
     first = repaired(solve(problem, start))
     refuse_disagreement(first, rows)
     check_motion(first)
     if problem.auto.any():
         return choose_lenses(problem, resolved(first))
-    return first
+    return first, None
 
 
 def chained_start(problem: Problem, rows: Array, kinds):
@@ -341,8 +352,13 @@ def chained_start(problem: Problem, rows: Array, kinds):
     return start_frames(problem, rows, kinds, *poses_of(reached, problem.n_cameras), candidates)
 
 
-def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings, notes) -> Calibration:
+def _result(
+    solution: Solution, compared: Comparison | None, errors: HeldOut, detections, unit: str, warnings, notes
+) -> Calibration:
     """The calibration of a solution: rig, report, covariances and board poses."""
+    alternatives = () if compared is None else lens_alternatives(solution, compared)
+    parameters, covariance = tuple(parameter_names(solution)), global_covariance(solution)
+    notes += disagreement_sentences(alternatives, parameters, covariance)
     state, problem = solution.state, solution.problem
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
     rig = CameraRig(cameras, unit=unit)
@@ -356,7 +372,8 @@ def _result(solution: Solution, errors: HeldOut, detections, unit: str, warnings
         board_R=state.frame_R,
         board_t=state.frame_t,
         detections=detections,
-        parameters=tuple(parameter_names(solution)),
-        parameter_covariance=global_covariance(solution),
+        parameters=parameters,
+        parameter_covariance=covariance + parameter_spread(alternatives, len(covariance)),
         recordings=problem.timeline.ranges,
+        alternatives=alternatives,
     )

@@ -49,7 +49,12 @@ def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = 
         calibration.report, positions=rig.centers, directions=np.stack([camera.R[2] for camera in rig.cameras])
     )
     return replace(
-        calibration, rig=rig, report=report, board_R=R @ calibration.board_R, board_t=calibration.board_t @ R.T + t
+        calibration,
+        rig=rig,
+        report=report,
+        board_R=R @ calibration.board_R,
+        board_t=calibration.board_t @ R.T + t,
+        alternatives=tuple(other.moved(R, t) for other in calibration.alternatives),
     )
 
 

@@ -73,14 +73,15 @@ def _corners(solution: Solution) -> Array:
     return np.bincount(solution.problem.lens_of[solution.camera_of], minlength=len(solution.kinds)).astype(float)
 
 
-def choose_lenses(problem: Problem, start: Start) -> Solution:
-    """The solution with the most probable lenses, its board as printed.
+def choose_lenses(problem: Problem, start: Start) -> tuple[Solution, Comparison]:
+    """The solution with the most probable lenses, its board as printed, and what they were compared with.
 
     All lenses whose model is open get the same kind, then single ones another with which they are more probable.
     """
-    best = compare_lenses(problem, compared_frames(problem, start)).best
+    found = compare_lenses(problem, compared_frames(problem, start))
+    best = found.best
     rig = best.state
-    return solve(problem, replace(start, kinds=best.kinds, lens=rig.lens, R=rig.R, t=rig.t))
+    return solve(problem, replace(start, kinds=best.kinds, lens=rig.lens, R=rig.R, t=rig.t)), found
 
 
 def shape_sigma_of(board: Board | BoardSet) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...cameras.rotations import hat, motion_matrix
 from ...numerics.arrays import Array
 from .bundle_adjustment import N_LENS, Arrow, Loss, eliminate, normal_equations, solvable
+from .initial_lenses import free_lens
 from .robust_solution import LOSS_SCALE, Solution
 
 LENS_NAMES = (
@@ -83,10 +86,23 @@ def rig_covariance(solution: Solution) -> Array:
 
     For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
     """
+    solution = _with_left_out(solution)
     arrow, covariance = _equations_and_covariance(solution)
     carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
     n = solution.problem.n_cameras
     return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
+
+
+def _with_left_out(solution: Solution) -> Solution:
+    """The solution, chosen pinholes of few coefficients with those up to five that the corners did not ask for.
+
+    They are 0 as estimated, and unknown within the lenses' prior: where no board was that is most of the uncertainty.
+    """
+    free, five = solution.spec.free.copy(), free_lens(5)
+    for lens, kind in enumerate(solution.kinds):
+        if solution.problem.auto[lens] and kind != "fisheye":
+            free[lens] |= five
+    return replace(solution, spec=replace(solution.spec, free=free))
 
 
 def _to_cameras(solution: Solution) -> Array:

@@ -13,6 +13,7 @@ from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.recordings import for_each_recording
 from ..errors import CalibrationError
+from .covariance import focal_deviation
 from .frame_offsets import offsets_of_poses, write_shifted
 from .initial_poses import board_outline
 from .robust_solution import Problem, Solution, held_out, resolved, solve, start_frames
@@ -177,13 +178,14 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     the solution stays as it was.
     """
     before = best = _heldout_median(solution)
-    found = None
+    found, answers = None, []
     for shifts, fractions in _first_delays(solution):
         start = solution if not shifts.any() else _shifted(solution, shifts)
         n_cameras, n_frames = start.problem.corners.shape[:2]
         even = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
         delayed = solve_with_times(start, even, first=fractions)
         after = _heldout_median(delayed)
+        answers.append((delayed, after))
         if after < min(best, _EVEN_WORTH * before) and np.abs(delayed.state.delay).max() <= _LARGEST_DELAY:
             found, best = (delayed, shifts), after
     if found is None:
@@ -195,7 +197,28 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
         f"the cameras do not expose together: constant delays were estimated, in frames: {delays} (positive: the camera"
         f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. Pass times if the frames are not"
         " evenly spaced",
+        *_other_answers(delayed, answers),
     )
+
+
+def _other_answers(best: Solution, answers: list[tuple[Solution, float]]) -> list[str]:
+    """A sentence where another start gave a focal length that differs by more than its standard deviation.
+
+    answers: solutions with their held-out errors.
+    """
+    focal, sentences = best.state.lens[:, 0], []
+    deviation = np.maximum(focal * focal_deviation(best), 1e-9)
+    for other, error in answers:
+        off = np.abs(other.state.lens[:, 0] - focal) / deviation
+        lens = int(np.argmax(off))
+        if other is not best and off[lens] > 1:
+            name = best.problem.names[int(np.flatnonzero(best.problem.lens_of == lens)[0])]
+            sentences.append(
+                f"from other delays the focal length of camera '{name}' comes out as {other.state.lens[lens, 0]:.0f}"
+                f" instead of {focal[lens]:.0f} px ({off[lens]:.1f} standard deviations), with a held-out median of"
+                f" {error:.3g} px: the better one was taken"
+            )
+    return sentences
 
 
 def _first_delays(solution: Solution) -> list[tuple[NDArray[np.int64], Array | None]]:

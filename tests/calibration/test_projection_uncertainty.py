@@ -1,11 +1,15 @@
 """Error bars against what repeated noise does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from muybridge.calibration import (
+    CameraRig,
     calibrate,
     image_uncertainty,
+    move_world,
     projection_covariance,
     simulate_board_motion,
     simulate_detections,
@@ -81,3 +85,32 @@ def test_projection_is_least_certain_where_no_board_was_seen():
     pixels, deviation = image_uncertainty(found, "cam_1", 900.0)
     assert pixels.shape == (12, 16, 2)
     assert np.nanmax(deviation) > 2 * deviation[5:7, 7:9].max()
+
+
+def test_other_lens_models_widen_the_covariances_by_what_they_say_otherwise():
+    rig = CameraRig(tuple(replace(camera, distortion=np.array([-0.15, 0.02])) for camera in small_rig(2)))
+    seen = simulate_detections(rig, motion=simulate_board_motion(16, seed=6, reach=80.0), noise=0.3, seed=6)
+    found = calibrate(seen, BOARD, progress=False)
+    assert found.alternatives
+    other = found.alternatives[0]
+    points = found.board_points(int(found.frames[0]))
+    within = replace(found, alternatives=())
+    both, alone = projection_covariance(found, points), projection_covariance(within, points)
+    assert (np.trace(both - alone, axis1=2, axis2=3) >= 0).all()
+    off = other.rig.project(points) - other.chosen.project(points)
+    one = projection_covariance(replace(found, alternatives=(other,)), points) - alone
+    np.testing.assert_allclose(one, other.probability * off[..., :, None] * off[..., None, :], atol=1e-12)
+    volumes = volume_uncertainty(found, points), volume_uncertainty(within, points)
+    assert (np.trace(volumes[0] - volumes[1], axis1=1, axis2=2) > 0).all()
+    moved = move_world(found, np.eye(3), np.array([10.0, 0, 0]))
+    np.testing.assert_allclose(projection_covariance(moved, np.add(points, [10.0, 0, 0])), both, rtol=1e-6, atol=1e-9)
+
+
+def test_coefficients_that_were_not_needed_stay_unknown_where_no_board_was():
+    seen = simulate_detections(small_rig(2), motion=simulate_board_motion(16, seed=6, reach=40.0), noise=0.1, seed=6)
+    chosen = calibrate(seen, BOARD, progress=False)
+    assert len(chosen.rig[0].distortion.nonzero()[0]) <= 2
+    given = calibrate(seen, BOARD, distortion_model=1, progress=False)
+    corner = [image_uncertainty(found, "cam_0", 900.0, grid=(3, 3))[1] for found in (chosen, given)]
+    assert corner[0][0, 0] > 2 * corner[1][0, 0]
+    assert corner[0][1, 1] < 2 * corner[1][1, 1] + 0.1
