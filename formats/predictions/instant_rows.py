@@ -1,14 +1,17 @@
-"""Views whose instants are not the frame numbers of every camera: which frame shows an instant."""
+"""Views whose instants are not the frame numbers of every camera: tracks at instants, and which frame shows one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...numerics.arrays import Array
+from ..files import FormatError
 from ..video.instants import Instants
+from .tracks import Track
 
 
 def with_frames(views: xr.Dataset, instants: Instants, notes: Iterable[str] = ()) -> xr.Dataset:
@@ -32,3 +35,28 @@ def frames_of_view(views: xr.Dataset, camera: str) -> NDArray[np.int64]:
         return np.arange(views.sizes["time"])
     numbers = np.asarray(views["frame"].sel(view=camera).values, float)
     return np.nan_to_num(numbers, nan=-1).astype(np.int64)
+
+
+def check_times(ensemble: Sequence[Mapping[str, Track]], times: Mapping[str, Array]) -> dict[str, Array]:
+    """The times of the cameras, as many as rows, or more: a tool may leave out the last frames.
+
+    Raises
+    ------
+    FormatError : a camera has no times, or fewer than rows
+    """
+    for tracks in ensemble:
+        for camera, track in tracks.items():
+            if camera not in times:
+                raise FormatError(f"camera '{camera}' has no times; give them for every camera, or fps=...")
+            if len(times[camera]) < track.points_2d.shape[1]:
+                raise FormatError(
+                    f"camera '{camera}' has 2D points of {track.points_2d.shape[1]} frames and times of"
+                    f" {len(times[camera])}; they are of different recordings"
+                )
+    return {camera: times[camera] for camera in ensemble[0]}
+
+
+def at_instants(track: Track, instants: Instants, camera: str) -> Track:
+    """A camera's track, a row per instant; missing where the camera has no frame."""
+    confidence = np.nan_to_num(instants.placed(camera, track.confidence, axis=1))
+    return track._replace(points_2d=instants.placed(camera, track.points_2d, axis=1), confidence=confidence)

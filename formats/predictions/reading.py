@@ -18,9 +18,10 @@ from ..tables.deeplabcut_csv import read_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
 from ..tables.pandas_h5 import read_pandas_h5
-from ..video.instants import Instants, join_times
+from ..video.instants import join_times
 from .detectors import check_same_recording, files_of_detectors, join_detectors
-from .instant_rows import with_frames
+from .individuals_of_cameras import numbered_individuals, same_individuals
+from .instant_rows import at_instants, check_times, with_frames
 from .sleap import is_sleap_analysis, read_sleap
 from .tracks import Track, make_track, table_to_track
 
@@ -34,6 +35,7 @@ def read_views(
     times: Array | Mapping[str, Array] | None = None,
     keypoints: Sequence[str] | None = None,
     pad: bool = False,
+    individuals: str = "same",
 ) -> xr.Dataset:
     """Read the 2D points of several cameras from the files of other tools.
 
@@ -54,6 +56,9 @@ def read_views(
         Names to keep, in this order; by default all of the first camera's, which every camera must have.
     pad : bool
         Fill up shorter recordings with missing frames at their end; otherwise different lengths are refused.
+    individuals : {"same", "numbered"}
+        What to do where cameras have other individuals, in number or name: refuse them, or call the tracks of every
+        camera individual_0, individual_1, ..., for `match_views` to put in order.
 
     Returns
     -------
@@ -88,11 +93,15 @@ def read_views(
     if not sources:
         raise FormatError("no cameras were given: sources is {camera: file}")
     files = files_of_detectors(sources)
+    if individuals not in ("same", "numbered"):
+        raise FormatError(f"individuals must be 'same' or 'numbered', got {individuals!r}")
     ensemble = [_tracks(own) for own in files]
+    if individuals == "numbered":
+        ensemble = [numbered_individuals(tracks) for tracks in ensemble]
     instants = None
     if isinstance(times, Mapping):
-        instants, pad = join_times({camera: times[camera] for camera in _timed(ensemble, times)}, one_clock=True), True
-        ensemble = [{c: _at_instants(track, instants, c) for c, track in tracks.items()} for tracks in ensemble]
+        instants, pad = join_times(check_times(ensemble, times), one_clock=True), True
+        ensemble = [{c: at_instants(track, instants, c) for c, track in tracks.items()} for tracks in ensemble]
         times = instants.times
     check_same_recording(ensemble, files, keypoints, pad)
     longest = max(track.points_2d.shape[1] for tracks in ensemble for track in tracks.values())
@@ -109,25 +118,6 @@ def read_views(
     return with_provenance(views, "read_views", {"sources": named, "fps": fps})
 
 
-def _timed(ensemble: Sequence[dict[str, Track]], times: Mapping[str, Array]) -> list[str]:
-    """The cameras, each of which has as many times as rows or more (a tool may leave out the last frames)."""
-    for tracks in ensemble:
-        for camera, track in tracks.items():
-            if camera not in times:
-                raise FormatError(f"camera '{camera}' has no times; give them for every camera, or fps=...")
-            if len(times[camera]) < track.points_2d.shape[1]:
-                raise FormatError(
-                    f"camera '{camera}' has 2D points of {track.points_2d.shape[1]} frames and times of"
-                    f" {len(times[camera])}; they are of different recordings"
-                )
-    return list(ensemble[0])
-
-
-def _at_instants(track: Track, instants: Instants, camera: str) -> Track:
-    confidence = np.nan_to_num(instants.placed(camera, track.confidence, axis=1))
-    return track._replace(points_2d=instants.placed(camera, track.points_2d, axis=1), confidence=confidence)
-
-
 def _tracks(sources: Mapping[str, Source]) -> dict[str, Track]:
     return _split_tables({camera: read_track(path) for camera, path in sources.items()}, sources)
 
@@ -142,7 +132,7 @@ def _views(
 ) -> xr.Dataset:
     """The views of one detector; shorter tracks are filled up to `n_frames`, if it is given."""
     tracks = _same_keypoints(tracks, keypoints)
-    individuals = _same_individuals(tracks)
+    individuals = same_individuals(tracks)
     tracks = _same_length(tracks, sources, n_frames)
     times = _times(tracks, fps, times)
     points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
@@ -269,17 +259,6 @@ def _same_keypoints(tracks: dict[str, Track], keypoints: Sequence[str] | None) -
             )
         ordered[camera] = track.with_keypoints({name: name for name in wanted})
     return ordered
-
-
-def _same_individuals(tracks: dict[str, Track]) -> tuple[str, ...] | None:
-    first, reference = next(iter(tracks.items()))
-    for camera, track in tracks.items():
-        if track.individuals != reference.individuals:
-            raise FormatError(
-                f"camera '{camera}' has the individuals {track.individuals or 'of one animal'} and camera '{first}'"
-                f" {reference.individuals or 'of one animal'}; they must have the same names in the same order"
-            )
-    return reference.individuals
 
 
 def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_frames: int | None) -> dict[str, Track]:

@@ -17,7 +17,11 @@ STATED_RATE = 0.01  # share by which a stated rate may differ from the files': 3
 
 
 def instants_of_videos(
-    videos: Mapping[str, VideoSource], *, fps: float | None = None, timestamps: Mapping[str, Array] | None = None
+    videos: Mapping[str, VideoSource],
+    *,
+    fps: float | None = None,
+    timestamps: Mapping[str, Array] | None = None,
+    decoded: bool = False,
 ) -> Instants:
     """Which frames of the videos belong together, and when they were taken.
 
@@ -29,6 +33,8 @@ def instants_of_videos(
         The true rate. Where the containers state another, frame i of all cameras is instant i, with a note.
     timestamps : mapping of str to ndarray, shape (n_frames,), seconds, optional
         {camera: times of its frames}, of one clock, instead of the containers' times.
+    decoded : bool
+        Whether the frames will be decoded, which tells exactly what is damaged: then there is no note of it here.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def instants_of_videos(
     times = joined.times
     if joined.are_frames and all(timing.is_even for timing in known.values()):
         times = frame_times(len(times), fps or _header_rate(infos, rates))
-    absent = tuple(_absent(name, timing) for name, timing in known.items() if not _is_whole(timing))
+    doubtful = {name: timing for name, timing in known.items() if not (decoded and timing.is_counted)}
+    absent = tuple(_absent(name, timing) for name, timing in doubtful.items() if not _is_whole(timing))
     return Instants(times, joined.frames, joined.notes + absent)
 
 

@@ -106,7 +106,9 @@ def predict(
     if not videos:
         raise VideoError("there are no videos to predict on; give {camera name: video file}")
     infos = {name: probe_video(source, rate_needed=False) for name, source in videos.items()}
-    instants = instants_of_videos(videos, fps=fps, timestamps=times if isinstance(times, Mapping) else None)
+    instants = instants_of_videos(
+        videos, fps=fps, timestamps=times if isinstance(times, Mapping) else None, decoded=True
+    )
     finder = finder_of(detector, precision, runtime, track_crop)
     tracks = {name: Track(finder, info) for name, info in infos.items()}
     options = (track_crop, precision, runtime, detector.config.n_tta)

@@ -91,6 +91,8 @@ def _predict(session: Session, progress: bool) -> None:
     options = PREDICT.given(session)
     if _has_points(session):
         options |= _times_of_points(session, instants)
+        if session.options["reconstruct"].get("match_individuals", True):
+            options.setdefault("individuals", "numbered")
         views = PREDICT.call(session, function, session.sources("points"), **options)
         if instants is not None and instants.notes:
             views.attrs["notes"] = "\n".join(instants.notes)

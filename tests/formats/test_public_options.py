@@ -37,6 +37,7 @@ def test_every_documented_option_of_views_can_be_given(tmp_path):
     calls = [
         ((sources,), {"fps": 50, "keypoints": ["tail"], "pad": True}),
         ((sources,), {"times": [0.0, 0.1, 0.3], "pad": True}),
+        ((sources,), {"times": {"top": [0.0, 0.1], "side": [0.0, 0.1, 0.2]}, "individuals": "numbered"}),
     ]
     assert_options_can_be_given(formats.read_views, calls)
     found = formats.read_views(sources, times=[0.0, 0.1, 0.3], pad=True)

@@ -9,7 +9,8 @@ from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.kinematics import velocity
 from muybridge.session import SessionError, read_session, run_session
-from muybridge.session.recording_facts import recording_notes
+from muybridge.session.label_loop import extract_session
+from muybridge.session.recording_facts import describe, recording_notes
 from tests.helpers import overwrite, write_numbered_video
 
 CAMERAS = ("cam_0", "cam_1", "cam_2")
@@ -133,3 +134,35 @@ def test_a_damaged_stretch_changes_no_later_row(tmp_path, rig):
     session = write_session(tmp_path, rig, dict.fromkeys(CAMERAS, times))
     overwrite(tmp_path / "cam_1.mp4", 0.03, 0.4)
     np.testing.assert_allclose(reconstructed(session)["position"].values, truth(times), atol=0.01)
+
+
+def test_chapters_are_one_recording(tmp_path, rig):
+    times = np.arange(60) / 50
+    write_session(tmp_path, rig, dict.fromkeys(CAMERAS, times), videos=False)
+    text = (tmp_path / "session.toml").read_text()
+    for camera in CAMERAS:
+        parts = [f"{camera}_{part}.mp4" for part in (1, 2)]
+        for part, first in zip(parts, (0, 30), strict=True):
+            write_numbered_video(tmp_path / part, times[:30], first=first, rate=50)
+        text = text.replace(f"[cameras.{camera}]", f"[cameras.{camera}]\nvideo = {parts}")
+    (tmp_path / "session.toml").write_text(text + "\n[joints]\nknee = ['hip', 'knee', 'ankle']\n")
+    session = read_session(tmp_path)
+    table, problems = describe(session)
+    assert problems == []
+    assert table.loc["cam_1", ["frames", "fps", "seconds"]].tolist() == [60, 50.0, 1.2]
+    run_session(session, progress=False)
+    pose = read_dataset(session.output / "pose.nc")
+    np.testing.assert_allclose(pose["time"].values, times, atol=1e-6)
+    np.testing.assert_allclose(pose["position"].values, truth(times), atol=0.01)
+    report = (session.output / "report.html").read_text()
+    assert "cannot be read from its video" not in report
+    project = extract_session(session, 3, tmp_path / "labels", method="uniform")
+    assert len(list(project.rglob("*.png"))) == 9
+
+
+def test_a_chapter_that_is_absent_is_named(tmp_path, rig):
+    write_session(tmp_path, rig, dict.fromkeys(CAMERAS, np.arange(20) / 50), videos=False)
+    path = tmp_path / "session.toml"
+    path.write_text(path.read_text().replace("[cameras.cam_1]", "[cameras.cam_1]\nvideo = ['a.mp4', 'b.mp4']"))
+    with pytest.raises(SessionError, match=r"the video of camera 'cam_1', .*a\.mp4, does not exist"):
+        read_session(tmp_path)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from muybridge.pose2d import predict
+from tests.helpers import overwrite
 from tests.pose2d.animals import animal_points, draw_animal
 
 SIZE = (128, 96)
@@ -98,3 +99,52 @@ def test_cameras_in_one_batch_give_what_each_gives_alone(detector, wide_video, t
     np.testing.assert_allclose(together["confidence"].values, alone["confidence"].values, atol=1e-3)
     assert sum(shape[0] == 3 for shape in shapes) >= 6
     assert np.isnan(together["position"].sel(view="b").values[7:]).all()
+
+
+def h264(path, pictures, rate=50):
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "12", "g": "10", "bf": "2"})
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [draw_animal(points, SIZE, i) for i, points in enumerate(animal_points(60, SIZE, seed=3))]
+
+
+def test_rows_behind_a_damaged_stretch_are_those_of_the_intact_video(detector, pictures, tmp_path):
+    path = h264(tmp_path / "a.mp4", pictures)
+    damaged = overwrite(path, 0.03, 0.4, to=tmp_path / "b.mp4")
+    intact, found = (predict(detector, {"a": p}, track_crop=False, progress=False) for p in (path, damaged))
+    assert found.sizes == intact.sizes
+    lost = np.isnan(found["position"].values[0]).all(axis=(1, 2))
+    assert 1 <= lost.sum() <= 22
+    np.testing.assert_array_equal(found["position"].values[0, ~lost], intact["position"].values[0, ~lost])
+    first, last = np.flatnonzero(lost)[[0, -1]]
+    assert lost[first : last + 1].all()
+    words = f"camera 'a': {lost.sum()} frames cannot be decoded ({first}-{last}): they are gaps"
+    assert found.attrs["notes"] == words
+    assert list(found.attrs["damaged_frames"]) == [lost.sum()]
+
+
+def test_chapters_give_what_the_whole_gives(detector, pictures, tmp_path):
+    whole = h264(tmp_path / "whole.mp4", pictures)
+    parts = [h264(tmp_path / f"{i}.mp4", pictures[a:b]) for i, (a, b) in enumerate(((0, 20), (20, 40), (40, 60)))]
+    expected = predict(detector, {"a": whole}, track_crop=False, progress=False)
+    found = predict(detector, {"a": parts}, track_crop=False, progress=False)
+    np.testing.assert_allclose(found["time"].values, expected["time"].values, atol=1e-6)
+    apart = np.linalg.norm(found["position"].values - expected["position"].values, axis=-1)
+    assert np.median(apart) < 0.5  # each chapter is compressed by itself
+
+
+def test_times_of_each_camera_put_its_frames_at_instants(detector, pictures, tmp_path):
+    videos = {"a": h264(tmp_path / "a.mp4", pictures[:20]), "b": h264(tmp_path / "b.mp4", pictures[:17])}
+    times = {"a": np.arange(20) / 50 + 3, "b": np.delete(np.arange(20), [5, 6, 7]) / 50 + 3.001}
+    views = predict(detector, videos, times=times, track_crop=False, progress=False)
+    assert np.flatnonzero(np.isnan(views["position"].sel(view="b").values).all(axis=(1, 2))).tolist() == [5, 6, 7]
+    assert views["frame"].sel(view="b").values.tolist() == [0, 1, 2, 3, 4, -1, -1, -1, *range(5, 17)]

@@ -149,3 +149,26 @@ def test_a_switch_is_true_or_false(tmp_path, rig, skeleton, switch):
     points = rig.project(make_moving_points(skeleton, 5))[None]
     with pytest.raises(SessionError, match=rf"\[reconstruct\] {switch} is 3; give true or false"):
         write_session(tmp_path, rig, points, skeleton, f"[reconstruct]\n{switch} = 3\n")
+
+
+def test_cameras_that_lack_a_track_or_name_it_otherwise_are_matched(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    session = write_session(tmp_path, rig, tracks, skeleton)
+    write_sleap(tmp_path / "cam_1.analysis.h5", tracks[1:, 1], skeleton.keypoints)  # sees the second animal alone
+    three = np.concatenate([tracks[::-1, 2], np.full_like(tracks[:1, 2], np.nan)])
+    three[2, :5] = three[0, :5] + 300  # a third track of something else
+    write_sleap(tmp_path / "cam_2.analysis.h5", three, skeleton.keypoints)
+    run_session(session, ("predict", "reconstruct"), progress=False)
+    found = read_dataset(session.output / "pose.nc")["position"].values
+    for truth in two_animals:
+        seen = [points for points in found if np.isfinite(points).any()]
+        apart = [np.nanmedian(np.linalg.norm(points - truth, axis=-1)) for points in seen]
+        assert min(apart) < 0.5
+
+
+def test_other_individuals_are_refused_where_they_are_not_matched(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    session = write_session(tmp_path, rig, tracks, skeleton, OPTIONS + "match_individuals = false\n")
+    write_sleap(tmp_path / "cam_1.analysis.h5", tracks[1:, 1], skeleton.keypoints)
+    with pytest.raises(ValueError, match="camera 'cam_1' has the individuals of one animal and camera 'cam_0'"):
+        run_session(session, ("predict",), progress=False)
