@@ -28,7 +28,9 @@ _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen m
 # evidence, natural logarithm, that rare lenses must gain: for each corner, those of more than 8 coefficients (no model
 # is exact, and 0.04 are 2 % of the noise), and each lens of another kind than most of the rig's, which are mostly alike
 _RICH, _ANOTHER = 0.04, 5.0
-_TRIED = 0.3  # evidence for each corner that a lens may lose as another kind, all lenses alike, to be tried as it alone
+# evidence that a lens may lose as another kind, all lenses alike, to be tried as it alone: so much, and this share of
+# what all lose together, since lenses that are not of the kind spoil the others' share
+_TRIED, _SPOILT = 10.0, 0.1
 _NEAR = (
     25.0  # evidence that it may then lose for similar kinds to be tried: of fewer coefficients, less is held against
 )
@@ -114,12 +116,13 @@ def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...]) -> tu
 def _other_kinds(found: Comparison) -> dict[int, LensKind]:
     """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round."""
     shares = np.stack([lens_evidences(solution, found.measure) for solution in found.solutions])
-    others, at, allowed = {}, int(np.argmax(found.log_probabilities)), _TRIED * _corners(found.best)
+    others, at = {}, int(np.argmax(found.log_probabilities))
+    allowed = _TRIED + _SPOILT * (found.log_probabilities[at] - found.log_probabilities)
     for lens in np.flatnonzero(found.best.problem.auto):
         is_fisheye = np.array([solution.kinds[lens] == "fisheye" for solution in found.solutions])
-        other = np.where(is_fisheye == is_fisheye[at], -np.inf, shares[:, lens])
-        if other.max() > shares[at, lens] - allowed[lens]:
-            others[int(lens)] = found.solutions[int(np.argmax(other))].kinds[lens]
+        gain = np.where(is_fisheye == is_fisheye[at], -np.inf, shares[:, lens] - shares[at, lens] + allowed)
+        if gain.max() > 0:
+            others[int(lens)] = found.solutions[int(np.argmax(gain))].kinds[lens]
     return others
 
 
