@@ -53,10 +53,9 @@ def test_white_noise_is_covered_and_nothing_is_rescaled(recording, method):
 
 def test_long_tails_of_the_left_out_camera_are_not_taken_for_errors_of_the_points(recording):
     """Pixels of another exactness in every frame, as of a keypoint that is hidden at times."""
-    _, rig, truth, _ = recording
-    rng = np.random.default_rng(4)
-    size = np.where(rng.random((4, *truth.shape[:2], 1)) < 0.2, 3.5, 1.0)
-    points_2d = rig.project(truth) + size * rng.normal(0, 1, (4, *truth.shape[:2], 2))
+    rig, truth, rng = make_ring_rig(6), recording[2], np.random.default_rng(4)
+    size = np.where(rng.random((6, *truth.shape[:2], 1)) < 0.3, 4.0, 1.0)
+    points_2d = rig.project(truth) + size * rng.normal(0, 1, (6, *truth.shape[:2], 2))
     keypoints = [f"point_{k}" for k in range(truth.shape[1])]
     views = views_dataset(points_2d, cameras=rig.names, keypoints=keypoints, times=np.arange(N_FRAMES) / FPS)
     pose = reconstruct(views, rig, method="smooth", check_coverage=True)
