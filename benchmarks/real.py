@@ -1,12 +1,13 @@
 """Error bars against the truth of real recordings: coverage of 50 % and 95 % regions, error and time of every method.
 
-    python benchmarks/real.py [rat] [mouse] [dog] [fly]
+    python benchmarks/real.py [rat] [mouse] [dog] [fly] [pairs]
 
 rat: real detections, motion-capture truth, a prior trained elsewhere. mouse: real poses through the real rig of six
 cameras, noise drawn from `DetectorErrors` below with the rat's sizes. dog: motion capture through six fisheye cameras 3
 to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half of them left/right swaps. fly: three real
 detectors, no truth: each camera is predicted from the others, beside EKS where the variable EKS_PYTHON names the
-interpreter of an environment that has it (two minutes). Times are the second of two runs (no compilation).
+interpreter of an environment that has it (two minutes). pairs: the rat of rodent_4cam, smoothed from two disjoint pairs
+of its cameras: their difference has the sum of both covariances. Times are the second of two runs (no compilation).
 The frame rates of the rat (120 Hz) and of the fly (300 Hz) are assumed: the recordings do not state them.
 """
 
@@ -28,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import real_recordings
 from benchmarks.real_recordings import Recording
-from muybridge.calibration import Camera, CameraRig, read_rig
+from muybridge.calibration import Camera, CameraRig, CharucoBoard, calibrate, read_rig
 from muybridge.datasets import Skeleton, combine_ensemble
 from muybridge.formats import read_views
 from muybridge.triangulate import (
@@ -253,6 +254,31 @@ def fly() -> None:
         print(f"check_coverage, {method}: {check_coverage(views, rig, method=method)}")
 
 
+def pairs() -> None:
+    """Root mean square of the standardised difference: 1 where the error bars are true."""
+    folder, names = real_recordings.DATA / "rodent_4cam", ("back", "mid", "side", "top")
+    images = {name: folder / name / "calibration_images" for name in names}
+    rig = calibrate(images, CharucoBoard(8, 11, 24.0, 18.75, dictionary="4X4_1000")).rig
+    files = {name: folder / name / f"minimal_{name}_proofread.analysis.h5" for name in names}
+    views, rows = read_views(files, fps=30.0), {}
+    for mate in names[1:]:
+        both = ("back", mate), tuple(name for name in names[1:] if name != mate)
+        one, two = (smooth(views.sel(view=list(pair)), rig.subset(pair)) for pair in both)
+        row = {}
+        for field, covariances in (
+            ("points_3d", "covariances_3d"),
+            ("velocities", "velocity_covariances"),
+            ("accelerations", "acceleration_covariances"),
+        ):
+            off = getattr(one, field) - getattr(two, field)
+            spread = getattr(one, covariances) + getattr(two, covariances)
+            squares = np.einsum("tki,tki->tk", off, np.linalg.solve(spread, off[..., None])[..., 0])
+            row[f"{field}, z"] = np.sqrt(np.nanmean(squares) / 3)
+            row[f"{field}, 95% hold"] = np.mean(squares[np.isfinite(squares)] < chi2.ppf(0.95, 3))
+        rows[" and ".join(both[0])] = row
+    show("rodent_4cam, two disjoint pairs of cameras", rows)
+
+
 def left_out(views, part: CameraRig, method: str):
     """Points, covariances and seconds (of the second of two runs) of a method of `reconstruct`."""
     views = views.sel(view=list(part.names))
@@ -278,5 +304,5 @@ def eks_left_out() -> dict:
 
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("rat", "mouse", "dog", "fly"):
+    for part in sys.argv[1:] or ("rat", "mouse", "dog", "fly", "pairs"):
         globals()[part]()

@@ -23,6 +23,7 @@ from ..points.lasting_errors import COMMON_SHARE, autocorrelation, constant_vari
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
 
+_COMMON_CONSTANT = 0.8  # as `COMMON_SHARE`, of what never changes: 0.3 on the demo, 0.6 and more on the rat
 _LONGEST = 0.5  # seconds of lag that correlations are estimated for: longer ones are like a constant error
 _ENOUGH = 500.0  # products of residuals that the correlations of all keypoints count as, for one keypoint
 _EVIDENCE = 12.0  # twice the log likelihood that errors that last must gain over white ones: two parameters, p = 0.0025
@@ -30,7 +31,6 @@ _SHARES = np.linspace(0.0, 1.0, 21)  # of the variance that lasts: candidates
 _N_TIMES = 16  # correlation times that are tried, in equal ratios from half a frame on
 _FREQUENCIES = (np.arange(2048) + 0.5) * (np.pi / 2048)  # radians per frame: midpoints
 _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
-_LARGEST_CONSTANT = 0.95  # share of the variance that never changes, at most
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
 _BAND = (0.3, 0.9)  # gains of the smoother's transition band: below, noise is all; above, the motion is as it is
@@ -53,14 +53,16 @@ class Filter(NamedTuple):
 class CorrelatedNoise:
     """How the errors of each keypoint are correlated in time, all (n_keypoints,).
 
-    lasting : share of the variance that lasts
+    white : variance that is new in every frame, over that of all errors as the residuals show them
+    lasting : likewise, variance that lasts
     correlation : of the lasting part from frame to frame
-    constant : share of the variance that never changes
+    constant : likewise, variance that never changes; above one where the points took a part of it away
     displacement : standard deviation, world units along each axis, of the constant error that all views share and no
-        residual shows: as large as that of one view
+        residual shows: `_COMMON_CONSTANT` of one view's variance
     common : likewise of what lasts, in a single frame: `COMMON_SHARE` of one view's variance
     """
 
+    white: Array
     lasting: Array
     correlation: Array
     constant: Array
@@ -68,29 +70,33 @@ class CorrelatedNoise:
     common: Array
 
     @classmethod
-    def white(cls, n_keypoints: int) -> CorrelatedNoise:
+    def independent(cls, n_keypoints: int) -> CorrelatedNoise:
         nothing = np.zeros(n_keypoints)
-        return cls(*[nothing] * 5)
+        return cls(nothing + 1, *[nothing] * 5)
 
     def errors(self, keypoints: NDArray[np.int64] | slice = slice(None)) -> LastingErrors | None:
-        """Those of some keypoints, for the evidence of their tracks; None where all are white."""
-        if not self.lasting.any():
+        """Those of some keypoints, for the evidence of their tracks; None where all are white. What never changes has
+        no part in it."""
+        if not (self.lasting.any() or self.constant.any()):
             return None
-        white = np.maximum(1 - self.constant - self.lasting, _LEAST_WHITE)
+        white = np.maximum(self.white, _LEAST_WHITE)
         return LastingErrors(self.lasting[keypoints], white[keypoints], self.correlation[keypoints])
 
     @property
     def spectrum(self) -> Array:
         """(n_keypoints, n_frequencies) power over that of white noise of all the variance, without the constant."""
-        return (1 - self.constant - self.lasting)[:, None] + self.lasting[:, None] * _ar_spectrum(self.correlation)
+        return self.white[:, None] + self.lasting[:, None] * _ar_spectrum(self.correlation)
 
-    def power(self, smoother: Filter) -> Array:
-        """(n_keypoints,) of a frame's likelihood with which white noise passes the smoother as these errors do."""
+    def power(self, smoother: Filter, most: float) -> Array:
+        """(n_keypoints,) of a frame's likelihood with which white noise passes the smoother as these errors do.
+
+        Beyond one where a large part never changes: that part leaves no trace in the movement. `most` bounds it.
+        """
         power, spectrum = np.ones(len(self.lasting)), self.spectrum
         for _ in range(_SETTLING):
             passed = smoother.gain(power) ** 2
             power = passed.sum(axis=1) / np.maximum((passed * spectrum).sum(axis=1), 1e-300)
-            power = np.minimum(power, 1.0)
+            power = np.minimum(power, most)
         return power
 
     def common_variances(self, smoother: Filter, power: Array) -> tuple[Array, Array, Array]:
@@ -171,25 +177,45 @@ def estimate_correlation(
     """
     residuals, leverage, pixels = _residuals(observations, seen, points_3d)
     total = (observations.sigma**2).mean(axis=0)
-    share = np.clip(constant_variance(residuals, 1 - leverage[None]) / total, 0.0, _LARGEST_CONSTANT)
-    displacement, ratio = np.sqrt(share * total) / pixels, COMMON_SHARE
+    constant = constant_variance(residuals, 1 - leverage[None]) / total
+    displacement, ratio = np.sqrt(_COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # the bias is known and subtracted
-        share, displacement, ratio = np.zeros_like(share), observations.shared_std, 0.0
+        constant, displacement, ratio = np.zeros_like(constant), observations.shared_std, 0.0
+    left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
+    varying, counted = (
+        np.clip(np.maximum(share / left.mean(axis=1), 1 - constant), _LEAST_WHITE, 1.0)
+        for share in _varying_shares(residuals, observations.sigma)
+    )
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
     if longest < 1:
-        return CorrelatedNoise(0 * share, 0 * share, share, displacement, 0 * share)
+        nothing = np.zeros_like(constant)
+        return CorrelatedNoise(counted, nothing, nothing, constant, displacement, nothing)
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
-    left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
     spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)])
     cosines = np.cos(_FREQUENCIES[:, None] * np.arange(1, longest + 1)) / len(_FREQUENCIES)
+    shown = constant * (1 - leverage)
     with one_blas_thread():
         fits = [
-            _fit_share(correlation[k], n_products[k], spectra * left[k], cosines, 1 - leverage[k], share[k], keeps)
-            for k in range(len(share))
+            _fit_share(correlation[k], n_products[k], spectra * left[k], cosines, shown[k], varying[k], keeps)
+            for k in range(len(shown))
         ]
     lasting, keep = np.array(fits).reshape(-1, 2).T
-    return CorrelatedNoise(lasting, keep, share, displacement, np.sqrt(ratio * lasting * total) / pixels)
+    common = np.sqrt(ratio * lasting * total) / pixels
+    lasting = lasting / varying * counted
+    return CorrelatedNoise(counted - lasting, lasting, keep, constant, displacement, common)
+
+
+def _varying_shares(residuals: Array, sigma: Array) -> tuple[Array, Array]:
+    """(n_keypoints,) twice: variance of residuals (n_cameras, n_frames, n_keypoints, 2) about their mean in each
+    camera over sigma (n_cameras, n_keypoints) squared; of all cameras alike, and of each as it counts in a point."""
+    known = np.isfinite(residuals)
+    n = known.sum(axis=1)
+    mean = np.where(known, residuals, 0.0).sum(axis=1) / np.maximum(n, 1)
+    squares = np.where(known, (residuals - mean[:, None]) ** 2, 0.0).sum(axis=(1, 3))
+    free = np.maximum(n - 1, 0).sum(axis=2)
+    alike = squares.sum(axis=0) / np.maximum(free.sum(axis=0), 1) / (sigma**2).mean(axis=0)
+    return alike, (squares / sigma**4).sum(axis=0) / np.maximum((free / sigma**2).sum(axis=0), 1e-300)
 
 
 def _drawn_to_common(correlation: Array, n_products: Array) -> tuple[Array, Array]:
@@ -205,8 +231,8 @@ def _fit_share(
     n_products: Array,
     spectra: Array,
     cosines: Array,
-    left_constant: float,
-    constant: float,
+    shown: float,
+    varying: float,
     keeps: Array,
 ) -> tuple[float, float]:
     """Share of the variance that lasts, and its correlation from frame to frame: least squares on a grid, or zeros.
@@ -216,13 +242,13 @@ def _fit_share(
     correlation, n_products : (n_lags,) of a keypoint's residuals
     spectra : (1 + n_times, n_frequencies) that residuals show of white errors and of those of each correlation
     cosines : (n_frequencies, n_lags) that make a spectrum a covariance
-    left_constant : share that residuals show of an error that never changes
-    constant : share of the variance that never changes
+    shown : variance that residuals show of errors that never change
+    varying : variance of all others
     keeps : (n_times,) correlations from frame to frame that are tried
     """
     power, products = spectra.mean(axis=1), spectra @ cosines
-    shares, shown = _SHARES * (1 - constant), constant * left_constant
-    white = 1 - constant - shares
+    shares = _SHARES * varying
+    white = varying - shares
     variance = white * power[0] + shares * power[1:, None] + shown
     covariance = white[:, None] * products[0] + shares[:, None] * products[1:, None] + shown
     errors = (n_products * (correlation - covariance / variance[..., None]) ** 2).sum(axis=-1)

@@ -155,7 +155,7 @@ def _maximum_evidence(
         if errors[0] > 0:
             evidence = _kernels_smooth.lasting_evidence(information, vector, gram, anchor, *errors)
         else:
-            evidence = _kernels_smooth.track_evidence(information, vector, gram, 1.0, anchor)
+            evidence = _kernels_smooth.track_evidence(information / errors[1], vector / errors[1], gram, 1.0, anchor)
         return -evidence if np.isfinite(evidence) else 1e300
 
     if start is not None:

@@ -128,12 +128,14 @@ def learn_time_prior(
     lengths: Sequence[int],
     order: int | None,
     fps: float,
+    most_power: float = np.inf,
 ) -> LearnedTracks:
     """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
 
     First the robust points are smoothed as Gaussian pseudo-observations, then Gauss-Newton on the exact projections
     with inlier probabilities, in which single rays count too; at last the errors are no longer taken for white.
-    `lengths` are those of the stretches that follow each other in the arrays.
+    `lengths` are those of the stretches that follow each other in the arrays, and `most_power` bounds the power of a
+    frame's likelihood.
     """
     tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
     for _ in range(_LEARNING_ROUNDS):
@@ -141,7 +143,7 @@ def learn_time_prior(
         observations = replace(observations, sigma=learn_sigma(observations, seen))
         prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
         tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, observations.anchor, sum(lengths))
-    return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps)
+    return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps, most_power)
 
 
 def _track_robust_points(
@@ -167,6 +169,7 @@ def _learn_lasting_errors(
     lengths: Sequence[int],
     order: int | None,
     fps: float,
+    most_power: float,
 ) -> LearnedTracks:
     """How the errors last, and with it the power of a frame, the process variances and an order that is not given: each
     depends on the others, since a smoother follows errors that last where it takes them for motion."""
@@ -176,7 +179,7 @@ def _learn_lasting_errors(
         seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
         smoother = smoother_filter(seen, prior.precisions, prior.order)
         noise = estimate_correlation(observations, seen, tracks.points_3d, smoother, fps, lengths)
-        power = noise.power(smoother)
+        power = noise.power(smoother, most_power)
         settled = np.abs(np.log(power / observations.power)).max() < _SETTLED
         observations = replace(observations, power=power)
         if settled:

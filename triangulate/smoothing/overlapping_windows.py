@@ -108,12 +108,15 @@ def learn(problem: Problem) -> Learned:
     n_seen = (~problem.missing()).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
     observations, start, inliers = observe(*problem.at(frames), problem.noise)
-    found = learn_time_prior(observations, start, inliers, lengths, problem.order, problem.fps)
+    has_bones = problem.skeleton is not None and len(problem.skeleton.bones) > 0
+    # bones contradict errors that never change: beside them a frame counts no more than if its errors were white
+    most_power = 1.0 if has_bones else np.inf
+    found = learn_time_prior(observations, start, inliers, lengths, problem.order, problem.fps, most_power)
     observations, noise, tracks = found.observations, found.noise, found.tracks
     filtered = found.smoother, observations.power
     averaged = 1 / found.smoother.gain(observations.power).mean(axis=1)
     bones = None
-    if problem.skeleton is not None and len(problem.skeleton.bones):
+    if problem.skeleton is not None and has_bones:
         finest = _FINEST_BONE * observations.pixel
         bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
     shared = noise.common_variances(*filtered)

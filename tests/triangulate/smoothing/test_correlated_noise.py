@@ -189,9 +189,11 @@ def test_the_evidence_of_errors_that_last_is_that_of_the_dense_matrices():
 def test_what_passes_a_filter_is_the_sum_over_its_frequencies():
     """The variance of a position and its derivatives, from the smoother's matrix and the errors' covariance."""
     n, order, stiffness, lasting, keep = 400, 2, 50.0, 0.6, 0.8
-    noise = CorrelatedNoise(np.array([lasting]), np.array([keep]), np.zeros(1), np.array([3.0]), np.array([2.0]))
+    noise = CorrelatedNoise(
+        np.array([1 - lasting]), np.array([lasting]), np.array([keep]), np.zeros(1), np.array([3.0]), np.array([2.0])
+    )
     smoother = Filter(order, np.array([stiffness]))
-    power = noise.power(smoother)
+    power = noise.power(smoother, 1.0)
     D = np.diff(np.eye(n), order, axis=0)
     posterior = np.linalg.inv(power[0] * np.eye(n) + stiffness * D.T @ D)
     lags = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
@@ -225,7 +227,7 @@ def test_the_share_of_the_motion_beyond_the_filter_is_one_under_the_prior_and_li
     stiffness, n_keypoints = std**-2.0, 6
     rough = np.cumsum(np.cumsum(rng.normal(0, std, (n, n_keypoints, 3)), axis=0), axis=0)
     smooth_motion = 30 * np.sin(np.arange(n)[:, None, None] / 40 + rng.uniform(0, 6, (n_keypoints, 3)))
-    nothing, filtered = CorrelatedNoise.white(n_keypoints), Filter(order, np.full(n_keypoints, stiffness))
+    nothing, filtered = CorrelatedNoise.independent(n_keypoints), Filter(order, np.full(n_keypoints, stiffness))
     shares = []
     for motion in (rough, smooth_motion):
         points_3d = smoothed(motion + rng.normal(size=motion.shape), order, stiffness)
