@@ -38,6 +38,7 @@ from .quality.checks import (
     check_recordings,
     shared_frames,
     sources_seen_least,
+    what_else_is_wrong,
 )
 from .quality.report import CalibrationReport
 from .quality.report_numbers import make_report
@@ -300,21 +301,33 @@ def calibrate(
     detections, timeline = join_recordings(found)
     check_recordings(found, recordings)
     check_detections(detections, sources_seen_least(recordings, found))
-    clock, delays = clock_and_delays(times, offsets, found)
-    joint_board = next(iter(detections.values())).board
+    try:
+        return _calibrated(
+            found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, estimate_board_deformation,
+            unit, clock_and_delays(times, offsets, found),
+        )  # fmt: skip
+    except CalibrationError as error:
+        raise CalibrationError(f"{error}{what_else_is_wrong(recordings, found)}") from error
+
+
+def _calibrated(
+    found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, board_deformation, unit, clock
+) -> Calibration:
+    """The calibration of detections; arguments as those of `calibrate`, `clock` from `clock_and_delays`."""
+    (times, delays), board = clock, next(iter(detections.values())).board
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
     with threadpool_limits(1):
         problem, rows, kinds, notes = make_problem(
-            detections, joint_board, intrinsics, distortion_model, shared_intrinsics, delays, timeline
+            detections, board, intrinsics, distortion_model, shared_intrinsics, delays, timeline
         )
         solution, compared = _solve_rig(problem, rows, kinds)
         check_motion(solution)
         timing: tuple[str, ...] = ()
-        if clock is not None:
-            solution, timing = use_times(solution, clock)
+        if times is not None:
+            solution, timing = use_times(solution, times)
             notes += timing
         warnings = disagreement_warning(solution)
-        if warnings and clock is None:
+        if warnings and times is None:
             solution, timing = try_delays(solution)
             warnings = timing or warnings
         if timing and problem.auto.any():
@@ -322,8 +335,8 @@ def calibrate(
         if warnings:
             refuse_unexplained(solution)
         shape_sigma = None
-        if estimate_board_deformation is True or (estimate_board_deformation == "auto" and is_bent(solution)):
-            shape_sigma = shape_sigma_of(joint_board)
+        if board_deformation is True or (board_deformation == "auto" and is_bent(solution)):
+            shape_sigma = shape_sigma_of(board)
             solution = solve(solution.problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
             notes += shape_sentence(solution)
         errors = held_out(solution, shape_sigma=shape_sigma)

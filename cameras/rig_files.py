@@ -14,11 +14,16 @@ from ..formats.files import FormatError
 from ..formats.rigs.reading import read_rig_record, write_rig_record
 from ..formats.rigs.records import CameraRecord, RigRecord, Sizes
 from .camera import Camera
+from .perspective import orthographic_sentence
 from .rig import CameraRig
 
 
 class LensFoldWarning(UserWarning):
     """A lens of a calibration file is not one-to-one over its image: points where it folds have no ray and are NaN."""
+
+
+class NearlyOrthographicWarning(UserWarning):
+    """A camera of a calibration file has so long a focal length that its image says nothing about depth."""
 
 
 def read_rig(
@@ -62,6 +67,8 @@ def read_rig(
     -----
     LensFoldWarning
         A lens folds inside its image; the message names the camera and the share of its pixels that are lost.
+    NearlyOrthographicWarning
+        A focal length is so long that the camera is close to orthographic; the message says what that costs in depth.
 
     Examples
     --------
@@ -81,6 +88,9 @@ def read_rig(
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from error
     for camera in rig:
+        sentence = orthographic_sentence(camera.name, camera.size, camera.K[0, 0])
+        if sentence:
+            warnings.warn(f"{path}: {sentence}", NearlyOrthographicWarning, stacklevel=2)
         lost = lost_share(camera)
         if lost:
             warnings.warn(

@@ -8,9 +8,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...cameras.perspective import orthographic_sentence
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
-from ..boards.recordings import Timeline
+from ..boards.patterns import Checkerboard
+from ..boards.recordings import Timeline, unequal_lengths
 from ..boards.wrong_board import board_hint
 from ..errors import CalibrationError
 from ..solver.covariance import focal_deviation
@@ -70,6 +72,17 @@ def sources_seen_least(recordings: Mapping[str, Mapping], found) -> dict:
         )[2][camera]
         for camera in cameras
     }
+
+
+def what_else_is_wrong(recordings: Mapping[str, Mapping], found: Mapping[str, Mapping[str, BoardDetections]]) -> str:
+    """What may lie behind a refusal: another checkerboard in the pictures, cameras with different numbers of frames."""
+    causes = [f". {sentence[0].upper()}{sentence[1:]}" for sentence in unequal_lengths(found)]
+    for name, recording in recordings.items():
+        camera, source = next(iter(recording.items()))
+        board = found[name][camera].board
+        if isinstance(board, Checkerboard) and not isinstance(source, BoardDetections):
+            causes.append(board_hint(source, board, camera))
+    return "".join(dict.fromkeys(causes))
 
 
 def _too_few(camera: str, found: BoardDetections, hint: str) -> str:
@@ -166,10 +179,19 @@ def check_motion(solution: Solution) -> None:
                 " tilt the board towards and away from the camera while recording, or give the camera's intrinsics"
             )
         if deviation[lens] > _MAX_FOCAL_STD:
+            flat = _orthographic(solution, lens)
             raise CalibrationError(
                 f"camera '{name}': the focal length is known only within {100 * deviation[lens]:.2g} % (one standard"
                 " deviation); record the board nearer, in more tilts and all over the image, or give the intrinsics"
+                + (flat and f". By these views {flat}")
             )
+
+
+def _orthographic(solution: Solution, lens: int) -> str:
+    """What it costs that a lens is close to orthographic; nothing where it is not."""
+    problem, at = solution.problem, int(lens)
+    name = problem.names[int(np.flatnonzero(problem.lens_of == at)[0])]
+    return orthographic_sentence(name, problem.lens_size(at), float(solution.state.lens[at, 0]))
 
 
 def coverage(solution: Solution, c: int) -> float:
@@ -202,6 +224,7 @@ def check_quality(solution: Solution) -> tuple[str, ...]:
                 f"camera '{name}': the corners cover {covered:.0f} % of its image; elsewhere its lens is a guess;"
                 " show the board nearer, and at the image's sides and corners"
             )
+    warnings += filter(None, (_orthographic(solution, lens) for lens in range(len(solution.kinds))))
     if not solution.fit.converged:
         warnings.append("the bundle adjustment stopped before it converged; more or better spread frames would help")
     return tuple(warnings)

@@ -316,6 +316,20 @@ def test_a_camera_that_moved_halfway_is_refused(smooth):
 
 @needs_shared
 @pytest.mark.shared
+def test_a_refusal_names_cameras_with_different_numbers_of_frames(seen):
+    shorter = BoardDetections(BOARD, seen["cam_1"].size, np.roll(seen["cam_1"].corners, 9, axis=0)[:20])
+    with pytest.raises(CalibrationError, match=r"cam_1.*cam_0 24, cam_1 20, .* remove those without a partner"):
+        calibrate({**seen, "cam_1": shorter})
+
+
+def test_cameras_close_to_orthographic_are_named_with_what_that_costs():
+    K = np.array([[220000.0, 0, 320], [0, 220000, 240], [0, 0, 1]])
+    far = CameraRig(tuple(replace(camera, K=K, t=400 * camera.t) for camera in small_rig(2)))
+    seen = simulate_detections(far, motion=simulate_board_motion(20, reach=80.0, seed=3))
+    with pytest.raises(CalibrationError, match=r"known only within .* close to orthographic .* depth along its axis"):
+        calibrate(seen, distortion_model=0)
+
+
 def test_the_published_broken_calibration_is_refused_on_its_own_recording(rat_boards):
     broken = read_rig(SHARED / "data" / "rodent_4cam" / "broken_reference_calibration.toml")
     message = refuse(rat_boards, next(iter(rat_boards.values())).board, intrinsics=broken)

@@ -11,7 +11,7 @@ import tomli_w
 from scipy.io import savemat
 
 from muybridge.calibration import Camera, CameraRig, read_rig, write_rig
-from muybridge.cameras import LensFoldWarning
+from muybridge.cameras import LensFoldWarning, NearlyOrthographicWarning
 from muybridge.formats import FormatError, fit_dlt
 from tests.helpers import SHARED, needs_shared
 
@@ -58,6 +58,16 @@ def test_a_lens_that_folds_inside_its_image_is_read_with_a_warning_and_its_point
     assert len(caught) == 1
     assert np.isnan(rig[0].undistort([0.0, 0.0])).all()
     assert np.isfinite(rig[0].undistort(camera.K[:2, 2])).all()
+
+
+@needs_shared
+@pytest.mark.shared
+def test_a_rig_close_to_orthographic_is_read_with_a_warning_of_what_it_costs():
+    with pytest.warns(NearlyOrthographicWarning) as caught:
+        read_rig(SHARED / "data" / "fly_ensemble" / "calibration.toml")
+    assert len(caught) == 3
+    assert "focal length 136330 px" in str(caught[2].message)
+    assert "moves by 3.2 px at the image's corner" in str(caught[2].message)
 
 
 def test_the_toml_is_what_anipose_reads(varied_rig, tmp_path):
