@@ -14,8 +14,9 @@ from ..formats.files import FormatError
 from ..formats.rigs.reading import read_rig_record, write_rig_record
 from ..formats.rigs.records import CameraRecord, RigRecord, Sizes
 from .camera import Camera
-from .perspective import orthographic_sentence
 from .rig import CameraRig
+
+_LEAST_SHIFT = 25.0  # pixels: with less, a board as wide as a third of the view shows no perspective
 
 
 class LensFoldWarning(UserWarning):
@@ -112,6 +113,29 @@ def lost_share(camera: Camera) -> float:
         return 0.0
     axes = (np.linspace(0, side - 1, n) for side, n in zip(camera.size, (65, 49), strict=True))
     return float(np.isnan(camera.undistort(np.stack(np.meshgrid(*axes), axis=-1))[..., 0]).mean())
+
+
+def depth_shift(size: tuple[int, int], focal: float) -> float:
+    """Pixels by which a point at the image's corner moves when it comes nearer by the width of what the camera sees.
+
+    Parameters
+    ----------
+    size : (width, height), pixels
+    focal : focal length, pixels
+    """
+    return 0.5 * float(np.hypot(*size)) * size[0] / focal
+
+
+def orthographic_sentence(name: str, size: tuple[int, int], focal: float) -> str:
+    """What it costs that a camera is close to orthographic; nothing where it is not."""
+    shift = depth_shift(size, abs(focal))
+    if shift >= _LEAST_SHIFT:
+        return ""
+    return (
+        f"camera '{name}' is close to orthographic (focal length {abs(focal):.0f} px, images of {size[0]}x{size[1]}"
+        f" px): a point that comes nearer by the whole width of its view moves by {shift:.2g} px at the image's corner,"
+        " so its distance and focal length are hardly determined, and depth along its axis is left to the other cameras"
+    )
 
 
 def write_rig(rig: CameraRig, path: str | os.PathLike) -> Path:

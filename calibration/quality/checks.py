@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...cameras.perspective import orthographic_sentence
+from ...cameras.rig_files import orthographic_sentence
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Checkerboard
