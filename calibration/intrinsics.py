@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..datasets.names import named_options
 from .boards.detection import BoardDetections
+from .boards.detection_cache import Cache
 from .boards.gathering import gather_detections
 from .boards.image_sources import Source
 from .boards.patterns import Board
@@ -24,7 +25,7 @@ def calibrate_intrinsics(
     estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
-    cache: bool = True,
+    cache: Cache = True,
     progress: bool = True,
 ) -> dict[str, Calibration]:
     """Calibrate each camera's lens alone, from pictures that need not be simultaneous.
@@ -47,8 +48,9 @@ def calibrate_intrinsics(
         Unit of the board's lengths.
     frame_step : int
         Search the board in every n-th frame only.
-    cache : bool
-        Keep the detected corners in a file beside each source, and use it where source and settings are the same.
+    cache : bool, str or path
+        Keep the detected corners in a file beside each source, or in the folder given, and use it where source and
+        settings are the same.
     progress : bool
         Show a progress bar.
 

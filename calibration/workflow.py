@@ -15,6 +15,7 @@ from ..datasets.names import named_options
 from ..numerics.arrays import Array
 from .boards.board_set import parts_of
 from .boards.detection import BoardDetections
+from .boards.detection_cache import Cache
 from .boards.gathering import gather_recordings
 from .boards.image_sources import Source
 from .boards.patterns import Board
@@ -217,7 +218,7 @@ def calibrate(
     estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
-    cache: bool = True,
+    cache: Cache = True,
     progress: bool = True,
 ) -> Calibration:
     """Calibrate cameras from recordings of a board that several of them see at the same time.
@@ -255,8 +256,9 @@ def calibrate(
         Unit of the board's lengths, and so of the world.
     frame_step : int
         Search the board in every n-th frame only.
-    cache : bool
-        Keep the detected corners in a file beside each source, and use it where source and settings are the same.
+    cache : bool, str or path
+        Keep the detected corners in a file beside each source, or in the folder given, and use it where source and
+        settings are the same.
     progress : bool
         Show a progress bar.
 

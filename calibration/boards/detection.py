@@ -1,4 +1,4 @@
-"""Find the corners of a board in all frames of a source, or take them from the cache beside it."""
+"""Find the corners of a board in all frames of a source, or take them from the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...datasets.names import named_options
 from ...numerics.arrays import Array
 from ..errors import CalibrationError
 from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
-from .detection_cache import load_detections, save_detections
+from .detection_cache import Cache, load_detections, save_detections
 from .image_sources import Image, Source, count_frames, gray_frames, image_files
 from .patterns import Board, Checkerboard
 from .wrong_board import other_board, shows_something
@@ -119,7 +119,7 @@ def detect_board(
     *,
     camera: str = "camera",
     frame_step: int = 1,
-    cache: bool = True,
+    cache: Cache = True,
     progress: bool = True,
 ) -> BoardDetections:
     """Find the board in every frame of a source.
@@ -134,9 +134,9 @@ def detect_board(
         The name that messages use.
     frame_step : int
         Search every n-th frame; the others count as frames without the board (videos are read in sequence).
-    cache : bool
-        Keep the result beside the source, under the hash of its content and of the settings; a folder that cannot be
-        written to keeps none.
+    cache : bool, str or path
+        Keep the result beside the source, or in the folder given, under the hash of the source's content and of the
+        settings; a folder that cannot be written to keeps none.
     progress : bool
         Show a progress bar.
 
@@ -168,7 +168,7 @@ def detect_boards(
     board: Board,
     *,
     frame_step: int = 1,
-    cache: bool = True,
+    cache: Cache = True,
     progress: bool = True,
 ) -> dict[str, BoardDetections]:
     """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""
@@ -187,15 +187,14 @@ def detect_boards(
         return {camera: job.result() for camera, job in zip(sources, jobs, strict=True)}
 
 
-def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: bool, bar: tqdm) -> BoardDetections:
+def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: Cache, bar: tqdm) -> BoardDetections:
     """Detections of one camera, from the cache or the images."""
-    arrays = load_detections(source, board, frame_step) if cache else None
+    arrays = load_detections(source, board, frame_step, cache)
     if arrays is not None:
         bar.update(len(arrays["corners"]))
     else:
         arrays = _search(source, board, camera, frame_step, bar)
-        if cache:
-            save_detections(source, board, frame_step, arrays)
+        save_detections(source, board, frame_step, arrays, cache)
     files = image_files(source, camera)
     names = () if files is None else tuple(file.name for file in files)
     return BoardDetections(board, source=_describe(source), frame_names=names, **arrays)

@@ -1,4 +1,7 @@
-"""Cache of detections in a file beside their source, valid while its content and the settings are the same."""
+"""Cache of detections in a file, valid while the source's content and the settings are the same.
+
+The file lies in a folder of the caller's, or hidden beside the source.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,12 @@ _VERSION = 1  # of the file; a change makes older caches void
 _FIELDS = ("size", "corners", "mirrored", "n_markers")
 
 
-def load_detections(source: Source, board: Board, frame_step: int) -> dict | None:
+Cache = bool | str | os.PathLike  # whether to keep detections beside their source, or the folder to keep them in
+
+
+def load_detections(source: Source, board: Board, frame_step: int, cache: Cache = True) -> dict | None:
     """Arrays of a `BoardDetections` from the cache, or None where there is none that fits."""
-    path = _cache_path(source)
+    path = _cache_path(source, cache)
     if path is None or not path.is_file():
         return None
     try:
@@ -33,9 +39,11 @@ def load_detections(source: Source, board: Board, frame_step: int) -> dict | Non
     return {**arrays, "size": tuple(int(side) for side in arrays["size"])}
 
 
-def save_detections(source: Source, board: Board, frame_step: int, arrays: dict) -> None:
-    """Keep the arrays beside the source, atomically; does nothing where the folder cannot be written to."""
-    path = _cache_path(source)
+def save_detections(source: Source, board: Board, frame_step: int, arrays: dict, cache: Cache = True) -> None:
+    """Keep the arrays, atomically; does nothing where the folder cannot be written to."""
+    path = _cache_path(source, cache)
+    if path is not None and not isinstance(cache, bool):
+        path.parent.mkdir(parents=True, exist_ok=True)
     # the mode bits, too: for root every folder is writable, also one that was made read-only
     if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
         return
@@ -46,13 +54,21 @@ def save_detections(source: Source, board: Board, frame_step: int, arrays: dict)
         return
 
 
-def _cache_path(source: Source) -> Path | None:
-    """Hidden file beside a video, inside a folder of images, beside the first of a list; None for arrays."""
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        return path / ".board_corners.npz" if path.is_dir() else path.with_name(f".{path.name}.board_corners.npz")
-    files = image_files(source, "")
-    return None if files is None else files[0].with_name(".board_corners_of_list.npz")
+def _cache_path(source: Source, cache: Cache) -> Path | None:
+    """File in the caller's folder; else hidden beside a video, in a folder of images, or beside the first of a list.
+
+    None where nothing is kept: of arrays, and where `cache` is false.
+    """
+    files = None if isinstance(source, (str, os.PathLike)) else image_files(source, "")
+    if cache is False or (files is None and not isinstance(source, (str, os.PathLike))):
+        return None
+    first = Path(os.fspath(source)) if files is None else files[0]  # type: ignore[arg-type]
+    if not isinstance(cache, bool):
+        place = hashlib.blake2b(str(first.resolve()).encode(), digest_size=4).hexdigest()
+        return Path(cache) / f"{first.stem}-{place}.npz"
+    if files is not None:
+        return first.with_name(".board_corners_of_list.npz")
+    return first / ".board_corners.npz" if first.is_dir() else first.with_name(f".{first.name}.board_corners.npz")
 
 
 def _key(source: Source, board: Board, frame_step: int) -> str:

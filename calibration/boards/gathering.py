@@ -7,12 +7,13 @@ from typing import Any
 
 from ..errors import CalibrationError
 from .detection import BoardDetections, detect_boards
+from .detection_cache import Cache
 from .patterns import Board
 from .recordings import for_each_recording
 
 
 def gather_recordings(
-    recordings: Mapping[str, Mapping[str, Any]], board, *, frame_step: int, cache: bool, progress: bool
+    recordings: Mapping[str, Mapping[str, Any]], board, *, frame_step: int, cache: Cache, progress: bool
 ) -> dict[str, dict[str, BoardDetections]]:
     """{recording: {camera: detections}}; `board` one for all recordings, or each recording's own."""
     boards = for_each_recording(board, recordings, "board", Board)
@@ -28,7 +29,7 @@ def gather_recordings(
 
 
 def gather_detections(
-    sources, board: Board | None, *, frame_step: int, cache: bool, progress: bool
+    sources, board: Board | None, *, frame_step: int, cache: Cache, progress: bool
 ) -> dict[str, BoardDetections]:
     """Detections of all cameras in the order given; sources that are detections already pass."""
     ready = {str(camera): source for camera, source in sources.items() if isinstance(source, BoardDetections)}

@@ -147,7 +147,7 @@ def _calibrate(session: Session, progress: bool) -> None:
     check_board_videos(session)
     sources = recordings_of_boards(session)
     board = boards_of_recordings(session, sources)
-    options = {"unit": session.unit, **CALIBRATE.given(session)}
+    options = {"unit": session.unit, **CALIBRATE.given(session), "cache": _cache(session)}
     stamps = camera_timestamps(session, "board_timestamps")
     several = any(isinstance(source, dict) for source in sources.values())
     options["times"] = {"board": stamps} if stamps is not None and several else stamps
@@ -158,6 +158,14 @@ def _calibrate(session: Session, progress: bool) -> None:
         calibration = world_from_board(calibration, session.floor_frame)
     write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
     write_rig(calibration.rig, session.output / "rig.toml")
+
+
+def _cache(session: Session) -> bool | Path:
+    """Where found corners are kept: in the session's results, never among the recordings."""
+    given = session.options["calibrate"].get("cache", True)
+    if isinstance(given, str):
+        return session.folder / given
+    return session.output / "board_corners" if given else False
 
 
 CALIBRATE = Step(

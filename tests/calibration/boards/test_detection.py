@@ -103,6 +103,23 @@ def test_detections_are_kept_beside_the_video_until_it_changes(tmp_path, picture
     assert detect_board(path, BOARD, progress=False).n_frames == 3
 
 
+@pytest.mark.parametrize("kind", ["video", "folder", "list"])
+def test_corners_are_kept_in_the_folder_given_and_nothing_beside_the_recording(tmp_path, pictures, kind):
+    raw, kept = tmp_path / "raw", tmp_path / "results" / "corners"
+    raw.mkdir()
+    write_picture_video(raw / "front.avi", pictures)
+    images = [raw / f"frame-{number}.png" for number in range(2)]
+    for image, picture in zip(images, pictures, strict=False):
+        cv2.imwrite(str(image), picture)
+    before = sorted(raw.iterdir())
+    source = {"video": raw / "front.avi", "folder": raw, "list": images}[kind]
+    first = detect_board(source, BOARD, cache=kept, progress=False)
+    assert sorted(raw.iterdir()) == before
+    assert len(list(kept.iterdir())) == 1
+    assert load_detections(source, BOARD, 1, kept) is not None
+    assert_allclose(detect_board(source, BOARD, cache=kept, progress=False).corners, first.corners)
+
+
 def test_a_folder_that_cannot_be_written_to_keeps_no_cache(tmp_path, pictures):
     folder = tmp_path / "images"
     folder.mkdir()
