@@ -91,15 +91,18 @@ def show_help(
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
     from .recording_facts import describe, recording_notes
-    from .session_problems import foreseen_problems
+    from .session_problems import foreseen, unit_words
 
     loaded = _read(session)
     table, problems = describe(loaded)
-    problems = [*problems, *foreseen_problems(loaded)]
-    typer.echo(f"{loaded.name}: world unit {loaded.unit}, frame rate {loaded.fps or 'as the videos say'}")
+    found, warnings = foreseen(loaded)
+    problems = list(dict.fromkeys([*problems, *found]))
+    typer.echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
     typer.echo(table.to_string(na_rep="-"))
     for note in recording_notes(loaded):
         typer.echo(f"note: {note}")
+    for warning in warnings:
+        typer.echo(f"warning: {warning}")
     for problem in problems:
         typer.echo(f"problem: {problem}", err=True)
     if problems:

@@ -1,21 +1,35 @@
-"""What would stop a session from running, found before it runs: missing files and tables, unknown options, a floor
-frame out of range, 2D points of another length than the videos."""
+"""What would stop a session from running, found before it runs.
+
+Missing files and tables, unknown options, a floor frame out of range, a rig that cannot be read or lacks a camera, 2D
+points that cannot be read together, are of another length than the videos, lack a keypoint or do not fit the rig.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ..datasets import combine_ensemble
 from ..formats.video.reading import VideoError, probe_video
 from .config import Session
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
+from .steps.calibration import CALIBRATE, load_rig, rig_path
+from .steps.detection import PREDICT, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
-from .steps.step_definition import Step
+from .steps.pictures import points_outside, world_unit
+from .steps.reconstruction import needed_keypoints, view_problems
+from .steps.step_definition import Step, ledger_of
+from .steps.view_corrections import corrected
 
 
 def foreseen_problems(session: Session) -> list[str]:
     """One sentence per thing that would stop a run, or a later step of it."""
-    problems = []
+    return foreseen(session)[0]
+
+
+def foreseen(session: Session) -> tuple[list[str], list[str]]:
+    """The sentences of `foreseen_problems`, and the warnings that a run would give about views and rig, worst first."""
+    problems, warnings = [], list[str]()
     if len(session.cameras) < 2:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")
     for step in ALL_STEPS.values():
@@ -24,7 +38,49 @@ def foreseen_problems(session: Session) -> list[str]:
         problems += _board_problems(session) + _floor_problems(session)
         if session.limbs and session.up is None and session.floor_frame is None:
             problems.append(VERTICAL_NEEDED)
-    return list(dict.fromkeys(problems + _points_problems(session)))
+    problems += _rig_problems(session) + _points_problems(session)
+    if not problems and session.sources("points"):
+        problems, warnings = _judged_views(session)
+    return list(dict.fromkeys(problems)), warnings
+
+
+def _rig_problems(session: Session) -> list[str]:
+    """A rig file that cannot be read, lacks a camera, or differs from the session in its unit."""
+    if session.rig is None or not session.rig.exists():
+        return []
+    try:
+        load_rig(session)
+    except (ValueError, OSError) as error:
+        return [str(error)]
+    return []
+
+
+def _has_rig(session: Session) -> bool:
+    """Whether the session's cameras are there: in a rig file, or calibrated from the present board recordings."""
+    if session.rig is not None or not rig_path(session).exists():
+        return session.rig is not None
+    return ledger_of(session).is_current("calibrate", CALIBRATE.fingerprint(session), CALIBRATE.outputs(session))
+
+
+def _judged_views(session: Session) -> tuple[list[str], list[str]]:
+    """Problems and warnings of the 2D points of all cameras together, and with the rig where there is one already."""
+    from ..formats import read_views
+    from ..triangulate import diagnose
+
+    given = PREDICT.given(session)
+    try:
+        views = combine_ensemble(read_views(session.sources("points"), fps=session.fps or 1.0, **given))
+        refuse_empty(session, views)
+        if session.skeleton is not None:
+            views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
+        if not _has_rig(session):
+            return points_outside(session, views), []
+        found = corrected(session, views, load_rig(session))
+    except (ValueError, OSError, TypeError) as error:
+        return [str(error)], []
+    diagnosis = diagnose(found.views, found.rig)
+    problems = view_problems(session, found.views, diagnosis)
+    return problems, [] if problems else list(diagnosis.messages)
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:
@@ -97,3 +153,13 @@ def _points_problems(session: Session) -> list[str]:
 
 def _named(path: Path | tuple[Path, ...]) -> str:
     return str(path[0] if isinstance(path, tuple) else path)
+
+
+def unit_words(session: Session) -> str:
+    """The unit of the session's lengths, and who says so."""
+    if session.rig is None:
+        return session.unit
+    try:
+        return f"{world_unit(session)} (of {session.rig.name})"
+    except (ValueError, OSError):
+        return session.unit

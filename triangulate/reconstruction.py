@@ -193,6 +193,16 @@ def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
 def _check_request(rig, method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
     if not isinstance(rig, CameraRig):
         raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
+    check_settings(method, prior, body, max_gap, chunk_frames, options)
+
+
+def check_settings(method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
+    """Refuse settings of `reconstruct` that do not go together, whatever the views and the rig.
+
+    Raises
+    ------
+    ValueError : as `reconstruct`
+    """
     if method not in RECONSTRUCTION_METHODS:
         known = list(RECONSTRUCTION_METHODS)
         raise ValueError(f"there is no reconstruction method {method!r}{nearest(str(method), known)}; known: {known}")

@@ -132,7 +132,7 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
         raise SessionError(f"{session.path}: camera '{lacking[0]}' has neither 'lens_board' nor 'board'; add one")
     taken = inspect.signature(calibrate_intrinsics).parameters
     options = {name: value for name, value in CALIBRATE.given(session).items() if name in taken}
-    options = {"unit": session.unit, **options, "progress": progress}
+    options = {"unit": session.unit, **options, "progress": progress, "cache": _cache(session)}
     found = CALIBRATE.call(session, calibrate_intrinsics, sources, session.make_board(), **options)
     session.output.mkdir(parents=True, exist_ok=True)
     path = session.output / "lenses.toml"

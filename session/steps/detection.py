@@ -106,11 +106,11 @@ def _predict(session: Session, progress: bool) -> None:
         views = PREDICT.call(session, function, load_detector(path), videos, **options)
         _refuse_truncated(videos, views)
     views = combine_ensemble(views)
-    _refuse_empty(session, views)
+    refuse_empty(session, views)
     write_dataset(views, session.output / "views.nc")
 
 
-def _refuse_empty(session: Session, views: xr.Dataset) -> None:
+def refuse_empty(session: Session, views: xr.Dataset) -> None:
     """A camera without a single point is a wrong file, or a detector that finds nothing."""
     present = views["position"].notnull().all("space") & (views["confidence"] > 0)
     n_points = present.sum([dim for dim in present.dims if dim != "view"])

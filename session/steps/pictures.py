@@ -190,7 +190,8 @@ def _calibrated_sizes(session: Session) -> dict[str, tuple[Size, str]]:
         return {camera.name: (camera.size, session.rig.name) for camera in read_session_rig(session)
                 if camera.name in session.cameras}  # fmt: skip
     found = {}
-    for name, board in session.sources("board").items():
+    recordings = [session.sources("board"), *(recording.sources for recording in session.board_recordings.values())]
+    for name, board in [item for recording in recordings[::-1] for item in recording.items()]:
         size = _board_size(name, board)
         if size is not None:
             first = board[0] if isinstance(board, tuple) else board

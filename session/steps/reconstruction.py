@@ -53,10 +53,10 @@ def _reconstruct(session: Session, progress: bool) -> None:
 
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
-        views = views.sel(keypoint=_keypoints(session, list(map(str, views["keypoint"].values))))
+        views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, views, rig)
     diagnosis = diagnose(found.views, found.rig)
-    for problem in view_problems(session, found.views, found.rig, diagnosis):
+    for problem in view_problems(session, found.views, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
     options = {"check_coverage": True} | _given(session)
@@ -86,6 +86,34 @@ def _given(session: Session) -> dict[str, Any]:
     return given | {"body": str(file)} if file.is_file() else given
 
 
+def _refusals(session: Session) -> list[str]:
+    """Settings that do not go together, files of a prior or a noise that cannot be read, pictures of another size."""
+    from ...triangulate import read_body
+    from ...triangulate.reconstruction import check_settings, method_options
+
+    method, given, problems = method_of(session), RECONSTRUCT.given(session), []
+    files = trained_files(session)
+    try:
+        own = {name: value for name, value in given.items() if name in method_options(method)}
+        shared = [given.get(name, default) for name, default in (("max_gap", 0.0), ("chunk_frames", None))]
+        check_settings(method, files.get("prior"), given.get("body"), *shared, own)
+        if all(path.exists() for path in files.values()):
+            _trained(session)
+        if "body" in given:
+            read_body(_given(session)["body"])
+    except (ValueError, OSError) as error:
+        problems.append(f"[reconstruct] {error}")
+    except KeyError:
+        pass  # an unknown method, which the options' check names
+    if method == "gimbal" and session.skeleton is None:
+        problems.append("[reconstruct] method 'gimbal' needs a [skeleton] with keypoints and bones; add it")
+    if given.get("swaps") and (session.skeleton is None or not session.skeleton.symmetries):
+        problems.append(
+            "[reconstruct] swaps = true needs the symmetries of [skeleton], pairs of left and right; add them"
+        )
+    return problems + size_problems(session)
+
+
 def _trained(session: Session) -> dict[str, Any]:
     """The prior and the noise of the detector that [reconstruct] names files of."""
     from ...triangulate import DetectorNoise, PosePrior
@@ -107,7 +135,7 @@ def _notes(session: Session) -> list[str]:
     return str(read_dataset(session.output / "pose.nc").attrs.get("notes", "")).splitlines()
 
 
-def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis) -> list[str]:
+def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> list[str]:
     """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
     if diagnosis.refusal:
         return [diagnosis.refusal]
@@ -138,7 +166,7 @@ def _unit_doubt(rig: CameraRig) -> list[str]:
     ]
 
 
-def _keypoints(session: Session, found: list[str]) -> list[str]:
+def needed_keypoints(session: Session, found: list[str]) -> list[str]:
     """The skeleton's keypoints, all of which the 2D points must have."""
     assert session.skeleton is not None
     missing = sorted(set(session.skeleton.keypoints) - set(found))
@@ -180,7 +208,7 @@ RECONSTRUCT = Step(
     set_by_session=("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
     own_entries=("prior", "noise", *SWITCHES),
     notes=_notes,
-    refusals=size_problems,
+    refusals=_refusals,
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
         | picture_settings(session)

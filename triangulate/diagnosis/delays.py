@@ -54,7 +54,7 @@ def _against_most(found: FrameOffsets) -> FrameOffsets:
 
     def against(camera: int) -> FrameOffsets:
         spread = np.hypot(found.std, found.std[camera])
-        return replace(found, offsets=found.offsets - found.offsets[camera], std=np.nan_to_num(spread, nan=np.inf))
+        return replace(found, offsets=found.offsets - found.offsets[camera], std=spread)
 
     known = np.flatnonzero(np.isfinite(found.offsets)).tolist()
     if not known:
@@ -70,7 +70,8 @@ def _whole_offsets(points_2d: Array, rig: CameraRig, unknown: FrameOffsets) -> F
     shifts = np.zeros((len(trials), len(rig)))
     for shift, (c, k) in zip(shifts, trials, strict=True):
         shift[c] = k
-    errors = [np.nanmean(_errors(shift_frames(points_2d, shift), rig)) for shift in shifts]
+    errors = np.array([_errors(shift_frames(points_2d, shift), rig) for shift in shifts])
+    errors = np.where(np.isfinite(errors).all(axis=1), errors.sum(axis=1), np.inf)
     best = shifts[int(np.argmin(errors))]
     return FrameOffsets(unknown.names, best, np.full(len(rig), _WHOLE_STD), unknown.gain)
 

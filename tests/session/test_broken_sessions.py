@@ -1,0 +1,504 @@
+"""Sessions broken in one way each end in one sentence with file or entry, value and remedy, or in the right result.
+
+None ends in an error that the command line would call internal.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tomli_w
+
+from muybridge.cameras import picture_camera
+from muybridge.datasets import read_dataset
+from muybridge.session import read_session, run_session
+from tests.conftest import look_at
+from tests.helpers import write_video
+from tests.session.synthetic import SKELETON, Recording, deeplabcut_csv, make_session
+from tests.triangulate.diagnosis.wrong_views import wrong_camera
+
+N_CAMERAS, N_FRAMES = 4, 120
+EXPECTED = (ValueError, OSError, ImportError, RuntimeError, MemoryError)  # what the command line prints as a sentence
+
+
+def run(recording, folder, steps=("predict", "reconstruct")):
+    """(error's message or "", lines said, pose or None)"""
+    recording.tables.setdefault("reconstruct", {}).setdefault("method", "ransac")
+    recording.tables["reconstruct"].setdefault("check_coverage", False)
+    said = []
+    try:
+        session = recording.write(folder)
+        run_session(session, steps, progress=False, say=said.append)
+    except EXPECTED as error:
+        return " ".join(str(error).split()), said, None
+    return "", said, read_dataset(session.output / "pose.nc")
+
+
+def sentence(message):
+    assert message
+    assert not re.search(r"Traceback|KeyError|object at 0x|NoneType", message)
+    return message
+
+
+@pytest.fixture
+def recording() -> Recording:
+    return make_session(N_CAMERAS, N_FRAMES)
+
+
+def csv_of(recording, camera=1, **changes):
+    """The text of a camera's 2D file."""
+    points, seen = recording.points_2d[camera], recording.likelihood[camera]
+    return deeplabcut_csv(changes.get("points", points), changes.get("likelihood", seen), recording.names)
+
+
+def replaced(old, new, count=-1):
+    return lambda recording: recording.files.update({"cam_1.csv": csv_of(recording).replace(old, new, count)})
+
+
+def content(text):
+    return lambda recording: recording.files.update({"cam_1.csv": text})
+
+
+def likelihood(value):
+    def spoil(recording):
+        recording.likelihood[1] = value
+
+    return spoil
+
+
+def renamed(suffix):
+    def spoil(recording):
+        recording.files[f"cam_1{suffix}"] = csv_of(recording)
+        recording.tables["cameras"]["cam_1"]["points"] = f"cam_1{suffix}"
+
+    return spoil
+
+
+def lines(change):
+    def spoil(recording):
+        rows = csv_of(recording).splitlines()
+        recording.files["cam_1.csv"] = "\n".join(change(rows)) + "\n"
+
+    return spoil
+
+
+def _gone(recording):
+    recording.tables["cameras"]["cam_1"]["points"] = "gone.csv"
+
+
+def _one_file_for_two(recording):
+    recording.tables["cameras"]["cam_1"]["points"] = "cam_0.csv"
+
+
+def _one_file_for_all(recording):
+    for table in recording.tables["cameras"].values():
+        table["points"] = "cam_0.csv"
+
+
+def _nothing_seen(recording):
+    recording.points_2d[1] = np.nan
+
+
+def _nothing_seen_at_all(recording):
+    recording.points_2d[:] = np.nan
+
+
+def _never_together(recording):
+    for camera in range(N_CAMERAS):
+        recording.points_2d[camera, np.arange(N_FRAMES) % N_CAMERAS != camera] = np.nan
+
+
+# 2D files: {what is wrong: (how, words of the refusal)}
+FILES = {
+    "missing": (_gone, ["gone.csv", "does not exist", "correct the path"]),
+    "empty": (content(""), ["cam_1.csv"]),
+    "header alone": (lines(lambda rows: rows[:3]), ["cam_1"]),
+    "two rows of header": (lines(lambda rows: [rows[0], *rows[2:]]), ["cam_1.csv"]),
+    "cut off within a row": (lines(lambda rows: [*rows[:-1], rows[-1][:9]]), ["cam_1.csv"]),
+    "a word in a cell": (replaced("0.950", "good", 1), ["cam_1.csv", "good"]),
+    "semicolons": (replaced(",", ";"), ["cam_1.csv"]),
+    "binary": (content(b"\x89HDF\r\n\x1a\n" + bytes(200)), ["cam_1.csv"]),
+    "prose": (content("These points were lost, sorry.\n"), ["cam_1.csv"]),
+    "fewer rows": (lines(lambda rows: rows[:93]), ["cam_0 120", "cam_1 90"]),
+    "rows twice": (lines(lambda rows: [*rows, rows[-1]]), ["cam_1"]),
+    "likelihood 0": (likelihood(0.0), ["cam_1.csv", "likelihood is 0"]),
+    "likelihood in percent": (likelihood(95.0), ["cam_1.csv", "95", "divide"]),
+    "negative likelihood": (likelihood(-3.0), ["cam_1.csv", "-3"]),
+    "a keypoint less": (replaced("nose", "snout"), ["nose", "snout", "cam_1"]),
+    "two scorers": (replaced("net,net,net", "me,me,me", 1), ["cam_1.csv", "scorers"]),
+    "three dimensions": (replaced("likelihood", "z"), ["cam_1.csv", "3D"]),
+    "x alone": (replaced("x,y,likelihood", "x,q,likelihood", 1), ["cam_1.csv", "x and y"]),
+    "unknown suffix": (renamed(".dat"), ["cam_1.dat", ".csv"]),
+    "pickle": (renamed(".pickle"), ["cam_1.pickle", "pickle"]),
+    "SLEAP project": (renamed(".slp"), ["cam_1.slp", "export"]),
+    "no HDF5": (renamed(".h5"), ["cam_1.h5"]),
+    "one file for two cameras": (_one_file_for_two, ["cam_0.csv", "cam_1", "own file"]),
+    "one file for all cameras": (_one_file_for_all, ["cam_0.csv", "own file"]),
+    "nothing seen by a camera": (_nothing_seen, ["cam_1", "single 2D point", "another file"]),
+    "nothing seen at all": (_nothing_seen_at_all, ["cam_0", "single 2D point"]),
+    "no two cameras see a point": (_never_together, ["not a single point could be reconstructed"]),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_broken_2d_file_is_one_sentence(recording, tmp_path, kind):
+    spoil, parts = FILES[kind]
+    spoil(recording)
+    message = sentence(run(recording, tmp_path)[0])
+    for part in parts:
+        assert part in message
+
+
+def each_camera(kind, cameras):
+    def spoil(recording):
+        for camera in cameras:
+            recording.points_2d, recording.rig = wrong_camera(kind, camera, recording.points_2d, recording.rig)
+
+    return spoil
+
+
+def _exchanged(recording):
+    recording.points_2d[[0, 1]] = recording.points_2d[[1, 0]]
+
+
+def _rotated(recording):
+    recording.points_2d = np.roll(recording.points_2d, 1, axis=0)
+
+
+def _copied(recording):
+    recording.points_2d[1] = recording.points_2d[0]
+
+
+def _random(recording):
+    recording.points_2d = np.random.default_rng(1).uniform(0, 1000, recording.points_2d.shape)
+
+
+def _small_rig(recording):
+    small = tuple(picture_camera(camera, scale=0.5) for camera in recording.rig)
+    recording.rig = replace(recording.rig, cameras=small)
+
+
+def _other_day(recording):
+    rng, cameras = np.random.default_rng(1), []
+    for camera in recording.rig:
+        R, t = look_at(camera.center + rng.normal(0, 60, 3), rng.normal(0, 40, 3))
+        cameras.append(replace(camera, R=R, t=t))
+    recording.rig = replace(recording.rig, cameras=tuple(cameras))
+
+
+# views that do not belong to the rig, no majority of which is right: {what is wrong: (how, words of the refusal)}
+HOPELESS = {
+    "two cameras exchanged": (_exchanged, ["cameras 'cam_0' and 'cam_1' are exchanged", "exchange their files"]),
+    "all names rotated": (_rotated, ["assigned to the wrong cameras"]),
+    "the same points twice": (_copied, ["'cam_0' and 'cam_1' have the same 2D points"]),
+    "mirrored": (each_camera("mirrored", range(4)), ["All cameras", "mirrored"]),
+    "x and y exchanged": (each_camera("x and y", range(4)), ["All cameras", "x and y"]),
+    "y from below": (each_camera("y from below", range(4)), ["All cameras", "counted from the bottom"]),
+    "half the size": (each_camera("half size", range(4)), ["All cameras", "state scale = 0.5"]),
+    "left and right in half": (each_camera("left and right", (0, 1)), ["left and right keypoints are exchanged"]),
+    "a rig of half the size": (_small_rig, ["of a picture of 2 times the calibrated size"]),
+    "random points": (_random, ["do not belong together", "1 % of the image's width"]),
+    "another day": (_other_day, ["another day", "1 % of the image's width", "calibrate again"]),
+}
+
+
+@pytest.mark.parametrize("kind", HOPELESS)
+def test_views_without_a_right_majority_are_refused_with_the_cause(recording, tmp_path, kind):
+    spoil, parts = HOPELESS[kind]
+    spoil(recording)
+    message = sentence(run(recording, tmp_path)[0])
+    assert "session.toml" in message
+    for part in parts:
+        assert part in message
+
+
+def _late(recording):
+    recording.points_2d[1, 4:] = recording.points_2d[1, :-4].copy()
+    recording.points_2d[1, :4] = np.nan
+
+
+def _moved(recording):
+    recording.points_2d[1] += [15.0, -9.0]
+
+
+def _random_camera(recording):
+    recording.points_2d[1] = np.random.default_rng(1).uniform(0, 1000, recording.points_2d[1].shape)
+
+
+# one wrong camera of four: {what is wrong: (how, words of the warning)}
+ONE_WRONG = {
+    **{kind: (each_camera(kind, (1,)), ["cam_1"]) for kind in ("mirrored", "x and y", "y from below", "upside down")},
+    "half size": (each_camera("half size", (1,)), ["cam_1", "state scale = 0.5"]),
+    "shifted": (each_camera("shifted", (1,)), ["cam_1", "state crop = [200, 100]"]),
+    "left and right": (each_camera("left and right", (1,)), ["cam_1", "left and right keypoints are exchanged"]),
+    "unit": (each_camera("unit", (1,)), ["cam_1", "metres for millimetres", "multiply its translation by 1000"]),
+    "late": (_late, ["cam_1", "delayed", "state delay = 4"]),
+    "moved": (_moved, ["cam_1", "as if it had moved", "calibrate it again or refine the rig"]),
+    "random": (_random_camera, ["cam_1", "its points are not those of the others"]),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_WRONG)
+def test_one_wrong_camera_is_named_and_the_others_give_the_right_result(recording, tmp_path, kind):
+    spoil, parts = ONE_WRONG[kind]
+    spoil(recording)
+    message, said, pose = run(recording, tmp_path)
+    assert message == ""
+    warning = next(line for line in said if line.startswith("warning: "))
+    for part in parts:
+        assert part in warning
+    off = np.linalg.norm(pose["position"].values - recording.truth, axis=-1)
+    right = off < 6.0
+    assert np.nanmedian(off) < 1.5
+    assert pose["confidence"].values.mean() <= right.mean() + 0.05
+
+
+def rig_text(old, new):
+    """A change of rig.toml's text."""
+
+    def spoil(folder):
+        path = folder / "rig.toml"
+        assert re.search(old, path.read_text())
+        path.write_text(re.sub(old, new, path.read_text(), count=1))
+
+    return spoil
+
+
+def rig_content(text):
+    return lambda folder: (folder / "rig.toml").write_text(text)
+
+
+# rig files: {what is wrong: (how, words of the refusal)}
+RIGS = {
+    "missing": (lambda folder: (folder / "rig.toml").unlink(), ["rig.toml", "does not exist"]),
+    "empty": (rig_content(""), ["rig.toml", "no camera"]),
+    "no TOML": (rig_content("[cam_0"), ["rig.toml", "not valid TOML"]),
+    "the session itself": (rig_content("[session]\nname = 'x'\n"), ["rig.toml", "no camera"]),
+    "another name": (rig_text(r'name = "cam_1"', 'name = "left"'), ["rig.toml", "no camera 'cam_1'", "left"]),
+    "a name twice": (rig_text(r'name = "cam_1"', 'name = "cam_0"'), ["rig.toml", "cam_0"]),
+    "no size": (rig_text(r"size = \[\s*1280,\s*1024,?\s*\]", "size = []"), ["rig.toml"]),
+    "an endless size": (rig_text(r"1280", "1e24"), ["rig.toml", "cam_0"]),
+    "a matrix of 2 rows": (rig_text(r"matrix = \[\s*\[[^\]]*\],", "matrix = ["), ["rig.toml"]),
+    "NaN": (rig_text(r"translation = \[\s*[-\d.e]+", "translation = [ nan"), ["rig.toml", "cam_0", "not finite"]),
+    "a translation of 2": (rig_text(r"translation = \[\s*[-\d.e]+,", "translation = ["), ["rig.toml", "translation"]),
+    "no rotation": (rig_text(r"rotation = \[[^\]]*\]", ""), ["rig.toml", "rotation"]),
+    "another unit": (rig_text(r'unit = "mm"', 'unit = "m"'), ["unit is 'mm'", "rig.toml is in 'm'"]),
+}
+
+
+@pytest.mark.parametrize("kind", RIGS)
+def test_a_broken_rig_file_is_one_sentence(recording, tmp_path, kind):
+    spoil, parts = RIGS[kind]
+    recording.tables["reconstruct"] = {"method": "ransac", "check_coverage": False}
+    recording.write(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(EXPECTED) as caught:
+        run_session(read_session(tmp_path), ("predict", "reconstruct"), progress=False)
+    message = sentence(" ".join(str(caught.value).split()))
+    for part in parts:
+        assert part in message
+
+
+def test_a_rig_in_metres_that_is_called_millimetres_is_warned_of(recording, tmp_path):
+    metres = tuple(replace(camera, t=camera.t / 1000) for camera in recording.rig)
+    recording.rig = replace(recording.rig, cameras=metres)
+    message, said, _ = run(recording, tmp_path)
+    assert message == ""
+    assert any("another unit than 'mm'" in line for line in said)
+
+
+def entry(table, **values):
+    return lambda recording: recording.tables.setdefault(table, {}).update(values)
+
+
+def camera_entry(**values):
+    return lambda recording: recording.tables["cameras"]["cam_1"].update(values)
+
+
+def _without(table, key=None):
+    def spoil(recording):
+        recording.tables.pop(table) if key is None else recording.tables[table].pop(key)
+
+    return spoil
+
+
+def _one_camera(recording):
+    recording.tables["cameras"] = {"cam_0": {"points": "cam_0.csv"}}
+
+
+def _points_of_some(recording):
+    recording.tables["cameras"]["cam_1"].pop("points")
+
+
+def _unknown_bone(recording):
+    recording.tables["skeleton"]["bones"].append(["tail", "wing"])
+
+
+def _prior_that_is_none(recording):
+    recording.files["prior.npz"] = "no prior"
+    recording.tables["reconstruct"] = {"method": "gimbal", "prior": "prior.npz", "check_coverage": False}
+
+
+def _results_is_a_file(recording):
+    recording.files["results"] = "a file"
+
+
+# entries of session.toml: {what is wrong: (how, words of the refusal)}
+ENTRIES = {
+    "unknown table": (entry("sesion", name="x"), ["session.toml", "'sesion'", "did you mean 'session'"]),
+    "unknown key": (entry("session", fsp=100), ["session.toml", "'fsp'", "did you mean 'fps'"]),
+    "unknown key of a camera": (camera_entry(pionts="cam_1.csv"), ["pionts", "did you mean 'points'"]),
+    "rate 0": (entry("session", fps=0), ["[session] fps is 0", "positive"]),
+    "rate as text": (entry("session", fps="fast"), ["[session] fps is 'fast'"]),
+    "no rate": (_without("session", "fps"), ["frame rate", "fps"]),
+    "unit a number": (entry("session", unit=1000), ["[session] unit is 1000", "'mm'"]),
+    "no vertical": (entry("session", up=[0, 0, 0]), ["[session] up is [0, 0, 0]"]),
+    "no camera": (_without("cameras"), ["session.toml", "no camera", "[cameras.NAME]"]),
+    "one camera": (_one_camera, ["two"]),
+    "points of some": (_points_of_some, ["cam_1", "points", "all or none"]),
+    "points a number": (camera_entry(points=5), ["cam_1", "points = 5", "give a path"]),
+    "scale negative": (camera_entry(scale=-1), ["[cameras.cam_1] scale is -1"]),
+    "crop as text": (camera_entry(crop="left"), ["[cameras.cam_1] crop is 'left'", "[x, y]"]),
+    "crop beyond the picture": (camera_entry(crop=[1000, 0, 640, 512]), ["cam_1", "640 x 512", "1280 x 1024"]),
+    "delay as text": (camera_entry(delay="late"), ["[cameras.cam_1] delay is 'late'", "frames"]),
+    "unknown method": (entry("reconstruct", method="smoth"), ["'smoth'", "did you mean 'smooth'"]),
+    "unknown option": (entry("reconstruct", treshold=3.0), ["'treshold'", "did you mean 'threshold'"]),
+    "option of a wrong type": (entry("reconstruct", swaps="yes"), ["swaps is 'yes'", "true or false"]),
+    "option of another method": (entry("reconstruct", method="smooth", max_gap=0.1), ["max_gap", "'ransac'"]),
+    "a prior without states": (_prior_that_is_none, ["prior.npz"]),
+    "poses without a skeleton": (
+        lambda r: (_without("skeleton")(r), entry("reconstruct", method="gimbal")(r)), ["gimbal", "[skeleton]"]
+    ),
+    "swaps without sides": (
+        lambda r: (_without("skeleton", "symmetries")(r), entry("reconstruct", swaps=True)(r)),
+        ["swaps", "symmetries"],
+    ),
+    "unknown keypoint of a bone": (_unknown_bone, ["[skeleton]", "wing"]),
+    "unknown keypoint of a joint": (entry("joints", knee=["nose", "neck", "wing"]), ["wing", "knee"]),
+    "unknown keypoint of a foot": (entry("gait", left="wing"), ["wing", "left"]),
+    "skeleton of another animal": (
+        lambda r: r.tables.update(skeleton={"keypoints": ["nose", "wing"], "bones": [["nose", "wing"]]}, joints={}),
+        ["[skeleton] names ['wing']", "2D points lack"],
+    ),
+    "results is a file": (_results_is_a_file, ["results"]),
+    "no source of points": (
+        lambda r: r.tables.update(cameras={name: {} for name in r.rig.names}), ["points", "[train] labels"]
+    ),
+    "labels that are absent": (
+        lambda r: r.tables.update(cameras={name: {} for name in r.rig.names}, train={"labels": "gone"}), ["gone"]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_a_broken_entry_is_one_sentence(recording, tmp_path, kind):
+    spoil, parts = ENTRIES[kind]
+    spoil(recording)
+    steps = ("train", "predict", "reconstruct", "kinematics")
+    message = sentence(run(recording, tmp_path, steps)[0])
+    for part in parts:
+        assert part in message
+
+
+def test_text_that_is_no_toml_is_one_sentence(tmp_path):
+    (tmp_path / "session.toml").write_text("[session\nname = 3")
+    with pytest.raises(ValueError, match=r"session\.toml is no valid TOML"):
+        read_session(tmp_path)
+
+
+def with_videos(recording, folder, size, n_frames=N_FRAMES, cameras=None):
+    """Videos of a size beside the 2D files."""
+    for name in cameras or recording.rig.names:
+        write_video(folder / f"{name}.mp4", n_frames=n_frames, size=size, fps=100.0)
+        recording.tables["cameras"][name]["video"] = f"{name}.mp4"
+
+
+SMALL = (320, 256)  # a quarter of the calibrated size
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [
+        (SMALL, ["320x256", "1280x1024", "state scale = 0.25 in [cameras.cam_0]"]),
+        (SMALL[::-1], ["256x320", "1280x1024", "state crop"]),
+        ((1024, 1280), ["1024x1280", "1280x1024", "turned by 90 degrees"]),
+        ((640, 400), ["640x400", "1280x1024", "state crop = [x, y]"]),
+    ],
+)
+def test_videos_of_another_size_are_refused_with_both_sizes_and_the_remedy(recording, tmp_path, size, parts):
+    with_videos(recording, tmp_path, size, n_frames=3)
+    message = sentence(run(recording, tmp_path)[0])
+    for part in parts:
+        assert part in message
+
+
+def test_a_declared_scale_gives_the_right_result(recording, tmp_path):
+    recording.points_2d = (recording.points_2d + 0.5) / 4 - 0.5
+    for table in recording.tables["cameras"].values():
+        table["scale"] = 0.25
+    with_videos(recording, tmp_path, SMALL)
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_a_declared_crop_gives_the_right_result(recording, tmp_path):
+    recording.points_2d[1] -= [200, 100]
+    recording.tables["cameras"]["cam_1"]["crop"] = [200, 100]
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_a_declared_delay_gives_the_right_result(recording, tmp_path):
+    _late(recording)
+    recording.tables["cameras"]["cam_1"]["delay"] = 4
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_points_without_a_likelihood_give_the_right_result(recording, tmp_path):
+    for camera, name in enumerate(recording.rig.names):
+        rows = [row.split(",") for row in csv_of(recording, camera).splitlines()]
+        kept = [i for i in range(len(rows[0])) if rows[2][i] != "likelihood"]
+        recording.files[f"{name}.csv"] = "\n".join(",".join(row[i] for i in kept) for row in rows)
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def assert_right(message, said, pose, recording):
+    assert message == ""
+    assert not [line for line in said if line.startswith("warning: ")]
+    assert np.nanmedian(np.linalg.norm(pose["position"].values - recording.truth, axis=-1)) < 1.5
+
+
+def test_points_of_more_frames_than_the_video_and_videos_of_different_lengths_are_named(recording, tmp_path):
+    with_videos(recording, tmp_path, SMALL, n_frames=9, cameras=["cam_0"])
+    with_videos(recording, tmp_path, SMALL, n_frames=12, cameras=["cam_1"])
+    for name in ("cam_0", "cam_1"):
+        recording.tables["cameras"][name]["scale"] = 0.25
+    message = sentence(run(recording, tmp_path)[0])
+    assert "differ in length" in message
+
+
+@pytest.mark.parametrize("text", ["", "no video " * 40])
+def test_a_video_that_is_none_is_named(recording, tmp_path, text):
+    recording.files["cam_1.mp4"] = text
+    recording.tables["cameras"]["cam_1"]["video"] = "cam_1.mp4"
+    message = sentence(run(recording, tmp_path)[0])
+    assert "cam_1" in message
+    assert "cam_1.mp4" in message
+
+
+def test_board_videos_of_another_size_than_the_animals_are_refused_before_the_calibration(recording, tmp_path):
+    recording.tables["session"].pop("rig")
+    recording.tables["board"] = {"squares_x": 7, "squares_y": 10, "square_length": 25.0, "marker_length": 18.0}
+    with_videos(recording, tmp_path, SMALL, n_frames=3)
+    for name in recording.rig.names:
+        write_video(tmp_path / f"board_{name}.mp4", n_frames=3, size=(640, 512))
+        recording.tables["cameras"][name]["board"] = f"board_{name}.mp4"
+    message = sentence(run(recording, tmp_path, ("calibrate", "predict"))[0])
+    for part in ("320x256", "640x512", "board_cam_0.mp4", "state scale = 0.5"):
+        assert part in message
+
+
+def test_every_skeleton_keypoint_is_of_the_recording():
+    assert make_session().names == SKELETON.keypoints
+    assert tomli_w.dumps(make_session().tables)
