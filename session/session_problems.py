@@ -11,10 +11,11 @@ from pathlib import Path
 from ..datasets import combine_ensemble
 from ..formats.video.reading import VideoError, probe_video
 from .config import Session
+from .recording_facts import recording_instants
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, load_rig, rig_path
-from .steps.detection import PREDICT, refuse_empty
+from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import points_outside, world_unit
 from .steps.reconstruction import needed_keypoints, view_problems
@@ -32,6 +33,8 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
     problems, warnings = [], list[str]()
     if len(session.cameras) < 2:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")
+    if session.output.exists() and not session.output.is_dir():
+        problems.append(f"{session.output} is a file where the results go; move it, or give [session] output")
     for step in ALL_STEPS.values():
         problems += _source_problems(session, step) + step.problems(session)
     if session.rig is None:  # the session calibrates its own cameras
@@ -67,9 +70,9 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
     from ..formats import read_views
     from ..triangulate import diagnose
 
-    given = PREDICT.given(session)
     try:
-        views = combine_ensemble(read_views(session.sources("points"), fps=session.fps or 1.0, **given))
+        options = points_options(session, recording_instants(session))
+        views = combine_ensemble(read_views(session.sources("points"), **options))
         refuse_empty(session, views)
         if session.skeleton is not None:
             views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))

@@ -271,7 +271,7 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
         listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
         raise FormatError(
             f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"
-            " only the end is missing, give pad=True"
+            " only the end is missing, give pad=True (in a session file pad = true under [predict])"
         )
     padded = {}
     for camera, track in tracks.items():

@@ -90,9 +90,7 @@ def _predict(session: Session, progress: bool) -> None:
     instants = recording_instants(session)
     options = PREDICT.given(session)
     if _has_points(session):
-        options |= _times_of_points(session, instants)
-        if session.options["reconstruct"].get("match_individuals", True):
-            options.setdefault("individuals", "numbered")
+        options = points_options(session, instants)
         views = PREDICT.call(session, function, session.sources("points"), **options)
         if instants is not None and instants.notes:
             views.attrs["notes"] = "\n".join(instants.notes)
@@ -110,6 +108,14 @@ def _predict(session: Session, progress: bool) -> None:
     write_dataset(views, session.output / "views.nc")
 
 
+def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:
+    """The options with which the session's 2D files are read."""
+    options = PREDICT.given(session) | times_of_points(session, instants)
+    if session.options["reconstruct"].get("match_individuals", True):
+        options.setdefault("individuals", "numbered")
+    return options
+
+
 def refuse_empty(session: Session, views: xr.Dataset) -> None:
     """A camera without a single point is a wrong file, or a detector that finds nothing."""
     present = views["position"].notnull().all("space") & (views["confidence"] > 0)
@@ -122,8 +128,13 @@ def refuse_empty(session: Session, views: xr.Dataset) -> None:
         )
 
 
-def _times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
+def times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
     """The options `fps` or `times` of the 2D files: each row of a file is a frame of its camera."""
+    if instants is None and session.fps is None and not _hold_times(session):
+        raise SessionError(
+            f"{session.path}: the frame rate is not known: neither videos nor the 2D files state it; state it as"
+            " [session] fps, in frames per second"
+        )
     if instants is None or instants.is_even:
         return {"fps": session.fps or (None if instants is None else instants.fps)}
     lacking = [name for name in session.cameras if name not in instants.frames]
@@ -133,6 +144,13 @@ def _times_of_points(session: Session, instants: Instants | None) -> dict[str, A
             f" '{lacking[0]}' has no video or timestamps that give its own; add them"
         )
     return {"times": {name: _row_times(session, name, instants) for name in session.cameras}}
+
+
+def _hold_times(session: Session) -> bool:
+    """Whether the 2D files are of a kind that can state times."""
+    from ...datasets.netcdf import NETCDF_SUFFIXES
+
+    return any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
 
 
 def _row_times(session: Session, name: str, instants: Instants) -> Array:

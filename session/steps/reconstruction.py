@@ -139,6 +139,9 @@ def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> 
     """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
     if diagnosis.refusal:
         return [diagnosis.refusal]
+    seen = (views["position"].notnull().all("space") & (views["confidence"] > 0)).sum("view")
+    if not (seen >= 2).any():
+        return ["no two cameras see a keypoint in the same frame; their 2D points are of different recordings or times"]
     right = [name for name in map(str, views["view"].values) if name not in diagnosis.wrong]
     return points_outside(session, views.sel(view=right))
 

@@ -15,6 +15,8 @@ import tomli_w
 from muybridge.cameras import picture_camera
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
+from muybridge.session.recording_facts import describe
+from muybridge.session.session_problems import foreseen_problems
 from tests.conftest import look_at
 from tests.helpers import write_video
 from tests.session.synthetic import SKELETON, Recording, deeplabcut_csv, make_session
@@ -35,6 +37,18 @@ def run(recording, folder, steps=("predict", "reconstruct")):
     except EXPECTED as error:
         return " ".join(str(error).split()), said, None
     return "", said, read_dataset(session.output / "pose.nc")
+
+
+def assert_foreseen(folder):
+    """`muybridge check` finds a problem, too; a session that cannot be read is refused by both alike."""
+    try:
+        session = read_session(folder)
+    except EXPECTED:
+        return
+    problems = describe(session)[1] + foreseen_problems(session)
+    assert problems
+    for problem in problems:
+        sentence(problem)
 
 
 def sentence(message):
@@ -139,7 +153,7 @@ FILES = {
     "one file for all cameras": (_one_file_for_all, ["cam_0.csv", "own file"]),
     "nothing seen by a camera": (_nothing_seen, ["cam_1", "single 2D point", "another file"]),
     "nothing seen at all": (_nothing_seen_at_all, ["cam_0", "single 2D point"]),
-    "no two cameras see a point": (_never_together, ["not a single point could be reconstructed"]),
+    "no two cameras see a point": (_never_together, ["no two cameras see a keypoint"]),
 }
 
 
@@ -150,6 +164,7 @@ def test_a_broken_2d_file_is_one_sentence(recording, tmp_path, kind):
     message = sentence(run(recording, tmp_path)[0])
     for part in parts:
         assert part in message
+    assert_foreseen(tmp_path)
 
 
 def each_camera(kind, cameras):
@@ -213,6 +228,7 @@ def test_views_without_a_right_majority_are_refused_with_the_cause(recording, tm
     assert "session.toml" in message
     for part in parts:
         assert part in message
+    assert_foreseen(tmp_path)
 
 
 def _late(recording):
@@ -300,6 +316,7 @@ def test_a_broken_rig_file_is_one_sentence(recording, tmp_path, kind):
     message = sentence(" ".join(str(caught.value).split()))
     for part in parts:
         assert part in message
+    assert_foreseen(tmp_path)
 
 
 def test_a_rig_in_metres_that_is_called_millimetres_is_warned_of(recording, tmp_path):
@@ -353,7 +370,7 @@ ENTRIES = {
     "unknown key of a camera": (camera_entry(pionts="cam_1.csv"), ["pionts", "did you mean 'points'"]),
     "rate 0": (entry("session", fps=0), ["[session] fps is 0", "positive"]),
     "rate as text": (entry("session", fps="fast"), ["[session] fps is 'fast'"]),
-    "no rate": (_without("session", "fps"), ["frame rate", "fps"]),
+    "no rate": (_without("session", "fps"), ["session.toml", "frame rate", "[session] fps"]),
     "unit a number": (entry("session", unit=1000), ["[session] unit is 1000", "'mm'"]),
     "no vertical": (entry("session", up=[0, 0, 0]), ["[session] up is [0, 0, 0]"]),
     "no camera": (_without("cameras"), ["session.toml", "no camera", "[cameras.NAME]"]),
@@ -401,6 +418,7 @@ def test_a_broken_entry_is_one_sentence(recording, tmp_path, kind):
     message = sentence(run(recording, tmp_path, steps)[0])
     for part in parts:
         assert part in message
+    assert_foreseen(tmp_path)
 
 
 def test_text_that_is_no_toml_is_one_sentence(tmp_path):
@@ -433,6 +451,7 @@ def test_videos_of_another_size_are_refused_with_both_sizes_and_the_remedy(recor
     message = sentence(run(recording, tmp_path)[0])
     for part in parts:
         assert part in message
+    assert_foreseen(tmp_path)
 
 
 def test_a_declared_scale_gives_the_right_result(recording, tmp_path):
