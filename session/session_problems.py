@@ -41,21 +41,10 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
         problems += _board_problems(session) + _floor_problems(session)
         if session.limbs and session.up is None and session.floor_frame is None:
             problems.append(VERTICAL_NEEDED)
-    problems += _rig_problems(session) + _points_problems(session)
+    problems += _points_problems(session)
     if not problems and session.sources("points"):
         problems, warnings = _judged_views(session)
     return list(dict.fromkeys(problems)), warnings
-
-
-def _rig_problems(session: Session) -> list[str]:
-    """A rig file that cannot be read, lacks a camera, or differs from the session in its unit."""
-    if session.rig is None or not session.rig.exists():
-        return []
-    try:
-        load_rig(session)
-    except (ValueError, OSError) as error:
-        return [str(error)]
-    return []
 
 
 def _has_rig(session: Session) -> bool:

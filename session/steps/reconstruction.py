@@ -111,7 +111,18 @@ def _refusals(session: Session) -> list[str]:
         problems.append(
             "[reconstruct] swaps = true needs the symmetries of [skeleton], pairs of left and right; add them"
         )
-    return problems + size_problems(session)
+    return problems + _rig_problems(session) + size_problems(session)
+
+
+def _rig_problems(session: Session) -> list[str]:
+    """A rig file that cannot be read, lacks a camera, or differs from the session in its unit."""
+    if session.rig is None or not session.rig.exists():
+        return []
+    try:
+        load_rig(session)
+    except (ValueError, OSError) as error:
+        return [str(error)]
+    return []
 
 
 def _trained(session: Session) -> dict[str, Any]:

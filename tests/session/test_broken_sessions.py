@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tomli_w
 
-from muybridge.cameras import picture_camera
+from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
 from muybridge.session.recording_facts import describe
@@ -452,6 +452,29 @@ def test_videos_of_another_size_are_refused_with_both_sizes_and_the_remedy(recor
     for part in parts:
         assert part in message
     assert_foreseen(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["videos", "size", "nothing"])
+def test_a_rig_file_without_image_sizes_takes_them_from_videos_or_the_session(recording, tmp_path, kind):
+    plain = tuple(replace(camera, distortion=np.zeros(0)) for camera in recording.rig)
+    recording.rig = replace(recording.rig, cameras=plain)
+    noise = np.random.default_rng(2).normal(0, 1, recording.points_2d.shape)
+    recording.points_2d = recording.rig.project(recording.truth) + noise
+    write_rig(replace(recording.rig, up=None), tmp_path / "rig.csv")
+    recording.tables["session"]["rig"] = "rig.csv"
+    for number, name in enumerate(recording.rig.names):
+        recording.tables["cameras"][f"cam_{number}"]["points"] = f"{name}.csv"
+    if kind == "videos":
+        with_videos(recording, tmp_path, (1280, 1024))
+    if kind == "size":
+        for table in recording.tables["cameras"].values():
+            table["size"] = [1280, 1024]
+    message, said, pose = run(recording, tmp_path)
+    if kind == "nothing":
+        assert "rig.csv" in sentence(message)
+        assert "size = [width, height] in each [cameras.NAME]" in message
+    else:
+        assert_right(message, said, pose, recording)
 
 
 def test_a_declared_scale_gives_the_right_result(recording, tmp_path):

@@ -60,7 +60,9 @@ def test_angles_and_speeds_are_those_of_a_resting_rat(rat):
 def test_a_second_run_has_nothing_to_do(rat):
     lines = []
     assert run_session(rat, progress=False, say=lines.append) == {}
-    assert all(line.endswith("up to date") for line in lines)
+    *steps, last = lines
+    assert all(line.endswith("up to date") for line in steps)
+    assert last.startswith("verdict: ")
 
 
 def test_the_report_says_how_well_a_camera_left_out_is_predicted(rat):

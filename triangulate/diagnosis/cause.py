@@ -95,8 +95,8 @@ def _refusal(agreement: Agreement, rig: CameraRig) -> str:
     if 2 * sum(agreement.related) > len(rig):
         return (
             f"The rig does not fit these 2D points: {measured}. The points fit each other, but by other cameras: they"
-            " moved since the calibration, or the rig is of another day, another lens or another order of names;"
-            " calibrate again, or give this recording's rig."
+            " moved since the calibration, the videos were cropped, or the rig is of another day, another lens or"
+            " another order of names; calibrate again, give this recording's rig, or state each camera's crop."
         )
     return (
         f"These 2D points do not belong together: {measured}. The cameras do not show the same points by any rig: other"
