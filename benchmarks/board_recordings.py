@@ -158,8 +158,10 @@ def hopeless(kind: str, seed: int, rig: CameraRig, plan, recordings, far: float)
     """A recording of the rig from which it cannot be calibrated."""
     rng = np.random.default_rng(seed + 10**6)
     if kind == "never tilted":
-        parts = [film(rng, CameraRig(tuple(rig[c] for c in cameras)), far, tilted=False) for cameras in plan]
-        return [part for part in parts if part is not None] or None
+        # one recording: another of the same camera may show the board from another side, which is as good as a tilt
+        part = film(rng, CameraRig(tuple(rig[c] for c in plan[0])), far, tilted=False)
+        seen = {} if part is None else {name: own for name, own in part.items() if len(own.frames) >= MIN_VIEWS}
+        return [seen] if seen else None
     if kind == "not connected":
         lost = rig.names[-1]  # films when no other camera sees the board
         alone = {lost: one_call(recordings, rig.names)[lost]}
@@ -196,7 +198,7 @@ def attempt(sources, rig: CameraRig, model) -> tuple[str, float]:
         found = calibrate(sources, distortion_model=model, progress=False)
     except CalibrationError as error:
         return str(error), np.nan
-    errors = [abs(found.rig[camera.name].K[0, 0] / camera.K[0, 0] - 1) for camera in rig]
+    errors = [abs(camera.K[0, 0] / rig[camera.name].K[0, 0] - 1) for camera in found.rig]
     return "", 100 * max(errors)
 
 
