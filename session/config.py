@@ -113,16 +113,12 @@ class Session:
         Folder of the results.
     unit : str
         World unit of the board's lengths and of the results, such as "mm".
-    stated_unit : str, optional
-        The unit as the file states it; None: it does not, and a rig file's own unit counts.
     fps : float, hertz, optional
         Frame rate; None: that of the videos.
     cameras : dict of str to CameraSources
         The files of each camera.
     board : mapping, optional
         The table [board]: the kind of calibration board and its arguments.
-    board_recordings : mapping of str to BoardRecording
-        Recordings of the board by some of the cameras, beside or instead of the cameras' own.
     skeleton : Skeleton, optional
         Keypoints and bones of the animal.
     joints : mapping
@@ -136,6 +132,10 @@ class Session:
     floor_frame : int, optional
         The board frame in which the board lies on the floor: it sets the world's origin and axes. Of several board
         recordings the frames are counted on, the cameras' own first.
+    stated_unit : str, optional
+        The unit as the file states it; None: it does not, and a rig file's own unit counts.
+    board_recordings : mapping of str to BoardRecording
+        Recordings of the board by some of the cameras, beside or instead of the cameras' own.
     options : mapping of str to dict
         Options of each step: keyword arguments of its public function.
 

@@ -110,7 +110,8 @@ def calls(detector, labels, views, videos, tmp_path_factory):
         ],
         "load_detector": [((detector.save(folder / "detector.safetensors"),), {})],
         "plot_training": [((detector, Figure().add_subplot()), {})],
-        "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True})],
+        "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True}),
+                    ((detector, videos), {"fps": 10.0, "progress": False})],
         "probe_video": [((videos["left"],), {"rate_needed": False})],
         "pseudo_labels": [
             ((proposals, videos, support),

@@ -66,6 +66,8 @@ class PoseInference(Trajectory):
         Order of the differences that are white noise in the time prior.
     process_stds : ndarray, shape (n_keypoints,), world units
         Standard deviation of these differences.
+    shared_std : ndarray, shape (n_keypoints,), world units
+        Standard deviation along each axis of the error that all views have in common, a part of `covariances_3d`.
     fps : float, hertz
         Frames per second.
     bone_lengths : ndarray, shape (n_bones,), world units
