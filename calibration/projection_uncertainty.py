@@ -6,13 +6,17 @@ together, not that of one camera; the cameras' covariance is carried over to tha
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..numerics.arrays import Array
 from .solver import _kernels_bundle as kernels
 from .solver.covariance import N_CAMERA
 from .solver.initial_lenses import lens_row
-from .workflow import Calibration
+
+if TYPE_CHECKING:
+    from .workflow import Calibration
 
 
 def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:
@@ -132,6 +136,25 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     within = flat @ calibration.rig_covariance.reshape(size, size) @ flat.swapaxes(1, 2)
     off = np.einsum("pij,cpkj,mcpk->mpi", inverse, by_point, moved)
     return within + np.einsum("mpi,mpj->pij", off, off)
+
+
+def volume_facts(calibration: Calibration) -> dict[str, float]:
+    """Predicted 3D error, root mean square in the rig's unit, where boards were: in the middle, and at the far corners.
+
+    From the calibration's own uncertainty alone; empty where fewer than two cameras see these places.
+    """
+    boards = (calibration.board_shape @ calibration.board_R.swapaxes(1, 2) + calibration.board_t[:, None]).reshape(
+        -1, 3
+    )
+    low, middle, high = np.percentile(boards, [5, 50, 95], axis=0)
+    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1).reshape(-1, 3)
+    errors = np.sqrt(np.trace(volume_uncertainty(calibration, np.vstack([middle, corners])), axis1=1, axis2=2))
+    unit, facts = calibration.rig.unit, {}
+    if np.isfinite(errors[0]):
+        facts[f"3D error of the calibration, middle of the boards' volume ({unit})"] = float(errors[0])
+    if np.isfinite(errors[1:]).any():
+        facts[f"3D error of the calibration, its worst corner ({unit})"] = float(np.nanmax(errors[1:]))
+    return facts
 
 
 def _jacobians(calibration: Calibration, points_3d: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from .model_choice.alternatives import (
 )
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
+from .projection_uncertainty import volume_facts
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (
     MIN_SHARED_VIEWS,
@@ -378,7 +379,7 @@ def _result(
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
     rig = CameraRig(cameras, unit=unit)
     report = make_report(solution, errors, rig, warnings, notes)
-    return Calibration(
+    found = Calibration(
         rig=rig,
         report=report,
         rig_covariance=rig_covariance(solution),
@@ -392,3 +393,4 @@ def _result(
         recordings=problem.timeline.ranges,
         alternatives=alternatives,
     )
+    return replace(found, report=replace(report, facts={**report.facts, **volume_facts(found)}))

@@ -114,3 +114,14 @@ def test_coefficients_that_were_not_needed_stay_unknown_where_no_board_was():
     corner = [image_uncertainty(found, "cam_0", 900.0, grid=(3, 3))[1] for found in (chosen, given)]
     assert corner[0][0, 0] > 2 * corner[1][0, 0]
     assert corner[0][1, 1] < 2 * corner[1][1, 1] + 0.1
+
+
+def test_the_report_says_how_well_the_boards_volume_is_calibrated_and_that_fewer_boards_tell_less():
+    rig, errors = small_rig(3), []
+    for n in (40, 10):
+        seen = simulate_detections(rig, motion=simulate_board_motion(n, seed=6, reach=80.0), noise=0.2, seed=6)
+        facts = calibrate(seen, BOARD, distortion_model=1, progress=False).report.facts
+        middle, corner = (value for name, value in facts.items() if name.startswith("3D error of the calibration"))
+        assert 0 < middle < corner < 5
+        errors.append(middle)
+    assert errors[0] < errors[1]
