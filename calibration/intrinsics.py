@@ -10,10 +10,11 @@ from .boards.detection_cache import Cache
 from .boards.gathering import gather_detections
 from .boards.image_sources import Source
 from .boards.patterns import Board
+from .calibrated_rig import Calibration
 from .errors import CalibrationError
 from .quality.checks import check_detections
 from .solver.initial_lenses import LensKind
-from .workflow import Calibration, calibrate
+from .workflow import calibrate
 
 
 @named_options()

@@ -6,17 +6,13 @@ together, not that of one camera; the cameras' covariance is carried over to tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..numerics.arrays import Array
+from .calibrated_rig import Calibration
 from .solver import _kernels_bundle as kernels
 from .solver.covariance import N_CAMERA
 from .solver.initial_lenses import lens_row
-
-if TYPE_CHECKING:
-    from .workflow import Calibration
 
 
 def projection_covariance(calibration: Calibration, points_3d: Array) -> Array:

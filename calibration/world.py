@@ -12,8 +12,8 @@ import numpy as np
 from ..cameras.alignment import move_rig
 from ..numerics.arrays import Array
 from .boards.patterns import MarkerBoard
+from .calibrated_rig import Calibration
 from .errors import CalibrationError
-from .workflow import Calibration
 
 
 def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = None) -> Calibration:
