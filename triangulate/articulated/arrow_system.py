@@ -32,6 +32,11 @@ class MarkerTerms(NamedTuple):
     bias_information: Array
     bias_gradient: Array
 
+    def without_biases(self) -> MarkerTerms:
+        return self._replace(
+            bias_cross=self.bias_cross[..., :0], bias_information=np.zeros(0), bias_gradient=np.zeros(0)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ArrowSystem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import blas, lapack
 
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
@@ -33,11 +33,12 @@ def factorise(diagonal: Array, below: Array) -> BlockFactor:
     with one_blas_thread():
         for i, block in enumerate(diagonal):
             if i > 0:
-                under[i - 1] = solve_triangular(factor[i - 1], below[i - 1].T, lower=True, check_finite=False).T
+                under[i - 1] = blas.dtrsm(1.0, factor[i - 1].T, below[i - 1].T, side=0, lower=0, trans_a=1).T
                 block = block - under[i - 1] @ under[i - 1].T
-            factor[i], info = lapack.dpotrf(block, lower=1)
+            upper, info = lapack.dpotrf(block.T, lower=0)
             if info != 0:
                 raise np.linalg.LinAlgError(f"block {i} of {len(diagonal)} is not positive definite")
+            factor[i] = upper.T
     return BlockFactor(factor, under)
 
 
@@ -46,8 +47,7 @@ def forward(factor: BlockFactor, right: Array) -> Array:
     x = np.empty_like(right)
     with one_blas_thread():
         for i, own in enumerate(right):
-            rest = own if i == 0 else own - factor.below[i - 1] @ x[i - 1]
-            x[i] = solve_triangular(factor.diagonal[i], rest, lower=True, check_finite=False)
+            x[i] = _lower(factor.diagonal[i], own if i == 0 else own - factor.below[i - 1] @ x[i - 1])
     return x
 
 
@@ -57,8 +57,13 @@ def backward(factor: BlockFactor, right: Array) -> Array:
     with one_blas_thread():
         for i in range(len(right) - 1, -1, -1):
             rest = right[i] if i == len(right) - 1 else right[i] - factor.below[i].T @ x[i + 1]
-            x[i] = solve_triangular(factor.diagonal[i], rest, lower=True, trans="T", check_finite=False)
+            x[i] = _lower(factor.diagonal[i], rest, transposed=True)
     return x
+
+
+def _lower(L: Array, right: Array, transposed: bool = False) -> Array:
+    """Solution of L x = right or of Lᵀ x = right, all row-major: BLAS, which is column-major, sees their transposes."""
+    return blas.dtrsm(1.0, L.T, right.T, side=1, lower=0, trans_a=int(transposed)).T
 
 
 def solve(factor: BlockFactor, right: Array) -> Array:
@@ -78,7 +83,7 @@ def selected_inverse(factor: BlockFactor) -> tuple[Array, Array]:
     within, below = np.empty_like(factor.diagonal), np.empty_like(factor.below)
     with one_blas_thread():
         for i in range(n - 1, -1, -1):
-            root = solve_triangular(factor.diagonal[i], np.eye(size), lower=True, check_finite=False)
+            root = _lower(factor.diagonal[i], np.eye(size))
             own = root.T @ root
             if i < n - 1:
                 gain = factor.below[i] @ root  # of the next block on this one, with the opposite sign

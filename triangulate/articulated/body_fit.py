@@ -22,12 +22,11 @@ from ..smoothing.smoother import smooth
 from ..smoothing.trajectory import derivatives
 from .body_files import read_body
 from .body_prior import body_size
-from .forward_kinematics import load_jax
+from .forward_kinematics import State, load_jax
 from .kinematic_tree import Body
 from .pixel_noise import INLIER, SWAPPED
 from .pixel_terms import Pixels
 from .starting_pose import fitted_size, root_angles, starting_state
-from .state import State
 from .trajectory_fit import Fit, first_model, fit_trajectory
 
 ORDERS = (2, 3)

@@ -1,4 +1,4 @@
-"""From joint angles to markers in jax: compiled once per tree, differentiable, in double precision.
+"""From joint angles to markers in jax: compiled once per tree, differentiable, in double precision; what a fit seeks.
 
 jax computes in single precision unless a switch of the whole process is set. `double_precision` sets it for this
 thread and inside its block only, so that a user's own float32 program is neither changed nor compiled again.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -203,3 +204,40 @@ def _rotations(np_: Any, axes: Array, angles: Any) -> Any:
     cross[:, [2, 0, 1], [1, 2, 0]], cross[:, [1, 2, 0], [2, 0, 1]] = axes, -axes
     sin, cos = np_.sin(angles)[:, None, None], np_.cos(angles)[:, None, None]
     return np.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """angles (n_frames, n_angles), lengths (n_lengths,), offsets (n_points, 3), biases (n_cameras, n_markers, 2)."""
+
+    angles: Array
+    lengths: Array
+    offsets: Array
+    biases: Array
+
+    def moved(self, angles: Array, constants: Array) -> State:
+        """After a step of the angles and of the `constants`."""
+        n_lengths, n_shape = len(self.lengths), len(self.lengths) + self.offsets.size
+        return State(
+            self.angles + angles,
+            self.lengths + constants[:n_lengths],
+            self.offsets + constants[n_lengths:n_shape].reshape(self.offsets.shape),
+            self.biases + constants[n_shape:].reshape(self.biases.swapaxes(0, 1).shape).swapaxes(0, 1),
+        )
+
+    @property
+    def constants(self) -> Array:
+        """(n_constants,) lengths, offsets, and biases (n_markers, n_cameras, 2)."""
+        return np.concatenate([self.lengths, self.offsets.ravel(), self.biases.swapaxes(0, 1).ravel()])
+
+    def kinematics(self, body: Body) -> Kinematics:
+        return kinematics(body, self.angles, self.lengths, self.offsets)
+
+    def markers(self, body: Body) -> Array:
+        return body.markers(self.angles, self.lengths, self.offsets)
+
+
+def by_shape(found: Kinematics) -> Array:
+    """(n_frames, n_markers, 3, n_shape) derivatives by lengths and offsets."""
+    offsets = found.by_offsets.reshape(*found.by_offsets.shape[:3], -1)
+    return np.concatenate([found.by_lengths, offsets], axis=-1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from . import _kernels_chain
 
 INLIER, OUTLIER, SWAPPED = range(3)
 _LEAST_WEIGHT = 1e-6  # of a pixel: below, it says nothing
@@ -128,23 +129,13 @@ def _log_normal(residuals: Array, variance: Array) -> Array:
 def forward_backward(log_density: Array, transitions: Array) -> Array:
     """Posterior (n_cameras, n_frames, n_keypoints, n_states) of many chains at once, from the stationary start."""
     density = np.exp(log_density - log_density.max(axis=-1, keepdims=True)) + 1e-300
-    n_frames = density.shape[1]
-    forward, posterior = np.empty_like(density), np.empty_like(density)
+    n_frames, n_states = density.shape[1], density.shape[3]
+    chains = np.ascontiguousarray(density.transpose(0, 2, 1, 3).reshape(-1, n_frames, n_states))
     values, vectors = np.linalg.eig(transitions.T)
-    state = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
-    state = np.broadcast_to(state / state.sum(), density[:, 0].shape)
-    for t in range(n_frames):
-        state = state * density[:, t]
-        state = state / state.sum(axis=-1, keepdims=True)
-        forward[:, t] = state
-        state = state @ transitions
-    later = np.ones_like(density[:, 0])
-    for t in range(n_frames - 1, -1, -1):
-        posterior[:, t] = forward[:, t] * later
-        posterior[:, t] /= posterior[:, t].sum(axis=-1, keepdims=True)
-        later = (later * density[:, t]) @ transitions.T
-        later = later / later.max(axis=-1, keepdims=True)
-    return posterior
+    start = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
+    posterior = np.empty_like(chains)
+    _kernels_chain.forward_backward(chains, transitions, start / start.sum(), posterior)
+    return posterior.reshape(density.shape[0], density.shape[2], n_frames, n_states).transpose(0, 2, 1, 3)
 
 
 def learn_noise(
