@@ -6,6 +6,7 @@ the constant error of each camera and keypoint. The constants are eliminated by 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from scipy.linalg import blas, cho_factor, cho_solve, solve_triangular
 from ...numerics.arrays import Array
 from . import block_tridiagonal
 from .block_tridiagonal import BlockFactor
+from .forward_kinematics import ShapeDerivative
 
 
 class MarkerTerms(NamedTuple):
@@ -129,38 +131,51 @@ class Posterior:
         return Posterior(self.lagged[frames], self.border[frames], self.root)
 
 
-def assemble(by_angles: Array, by_constants: Array, terms: MarkerTerms) -> ArrowSystem:
-    """The likelihood's part, by_angles (n_frames, n_markers, 3, n_angles) and by_constants (..., n_shape), the
-    derivatives of the markers; the biases follow the constants of the shape."""
+def assemble(by_angles: Array, by_shape: Sequence[ShapeDerivative], n_shape: int, terms: MarkerTerms) -> ArrowSystem:
+    """The likelihood's part, by_angles (n_frames, n_markers, 3, n_angles) and by_shape of each marker its derivatives;
+    the biases follow the n_shape constants of the shape."""
     n_frames, n_markers, _, n_angles = by_angles.shape
-    n_shape, n_biases = by_constants.shape[-1], len(terms.bias_information)
-    width = terms.information.shape[1]
-    blocks = np.zeros((n_frames, width, n_angles, n_angles))
+    n_biases, own = len(terms.bias_information), terms.bias_cross.shape[-1]
     flat = by_angles.reshape(n_frames, 3 * n_markers, n_angles)
-    felt = np.zeros((n_frames, n_markers, 3, n_shape))
-    for lag in range(width):
-        information = terms.information[: n_frames - lag, lag]
-        weighted = (information @ by_angles[lag:]).reshape(n_frames - lag, 3 * n_markers, n_angles)
-        blocks[: n_frames - lag, lag] = flat[: n_frames - lag].swapaxes(1, 2) @ weighted
-        felt[: n_frames - lag] += information @ by_constants[lag:]
-        if lag:
-            felt[lag:] += information.swapaxes(-1, -2) @ by_constants[: n_frames - lag]
-    constant = by_constants.reshape(-1, n_shape)
-    own = terms.bias_cross.shape[-1]
-    border = np.empty((n_frames, n_angles, n_shape + n_biases))
-    border[..., :n_shape] = flat.swapaxes(1, 2) @ felt.reshape(n_frames, 3 * n_markers, n_shape)
+    border = np.zeros((n_frames, n_angles, n_shape + n_biases))
     corner = np.zeros((n_shape + n_biases, n_shape + n_biases))
-    corner[:n_shape, :n_shape] = constant.T @ felt.reshape(-1, n_shape)
-    for k in range(n_markers if own else 0):
-        columns = slice(n_shape + k * own, n_shape + (k + 1) * own)
-        cross = terms.bias_cross[:, k]
-        border[..., columns] = by_angles[:, k].swapaxes(1, 2) @ cross
-        corner[:n_shape, columns] = by_constants[:, k].reshape(-1, n_shape).T @ cross.reshape(-1, own)
+    constant_gradient = np.concatenate([np.zeros(n_shape), terms.bias_gradient])
+    for k, (columns, values) in enumerate(by_shape):
+        felt, angles = _felt(terms.information[:, :, k], values), by_angles[:, k].swapaxes(1, 2)
+        side = values.reshape(-1, len(columns)).T
+        border[..., columns] += angles @ felt
+        corner[np.ix_(columns, columns)] += side @ felt.reshape(-1, len(columns))
+        constant_gradient[columns] += side @ terms.gradient[:, k].ravel()
+        if own:
+            biases, cross = slice(n_shape + k * own, n_shape + (k + 1) * own), terms.bias_cross[:, k]
+            border[..., biases] = angles @ cross
+            corner[columns, biases] = side @ cross.reshape(-1, own)
     corner[n_shape:, :n_shape] = corner[:n_shape, n_shape:].T
     corner[n_shape:, n_shape:] = np.diag(terms.bias_information)
-    gradient = terms.gradient.reshape(n_frames, 3 * n_markers)
-    constant_gradient = np.concatenate([constant.T @ gradient.reshape(-1), terms.bias_gradient])
-    return ArrowSystem(blocks, border, corner, (gradient[:, None] @ flat)[:, 0], constant_gradient)
+    gradient = terms.gradient.reshape(n_frames, 1, 3 * n_markers)
+    return ArrowSystem(_blocks_of(by_angles, terms.information), border, corner, (gradient @ flat)[:, 0],
+                       constant_gradient)  # fmt: skip
+
+
+def _blocks_of(by_angles: Array, information: Array) -> Array:
+    """(n_frames, reach + 1, n_angles, n_angles)"""
+    n_frames, *_, n_angles = by_angles.shape
+    width = information.shape[1]
+    blocks, flat = np.zeros((n_frames, width, n_angles, n_angles)), by_angles.reshape(n_frames, -1, n_angles)
+    for lag in range(width):
+        weighted = (information[: n_frames - lag, lag] @ by_angles[lag:]).reshape(n_frames - lag, -1, n_angles)
+        blocks[: n_frames - lag, lag] = flat[: n_frames - lag].swapaxes(1, 2) @ weighted
+    return blocks
+
+
+def _felt(information: Array, values: Array) -> Array:
+    """Information (n_frames, reach + 1, 3, 3) of one marker between frames, times values (n_frames, 3, n)."""
+    felt = information[:, 0] @ values
+    for lag in range(1, information.shape[1]):
+        between = information[: len(values) - lag, lag]
+        felt[: len(values) - lag] += between @ values[lag:]
+        felt[lag:] += between.swapaxes(-1, -2) @ values[: len(values) - lag]
+    return felt
 
 
 def _in_blocks(blocks: Array) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ _BATCH = 64  # frames compiled for: longer trajectories are computed batch by ba
 
 class Kinematics(NamedTuple):
     """Markers (n_frames, n_markers, 3) and their derivatives: by_angles (n_frames, n_markers, 3, n_angles), by_lengths
-    (n_frames, n_markers, 3, n_lengths), by_offsets (n_frames, n_markers, 3, n_points, 3).
+    (n_frames, n_markers, 3, n_lengths); by the offset of a point that moves a marker it is the point's carrier.
 
     carriers : (n_frames, n_points, 3, 3) orientation of the frame that each point is in
     axes : (n_frames, n_turns, 3) of the turns, in the world
@@ -32,7 +32,6 @@ class Kinematics(NamedTuple):
     markers: Array
     by_angles: Array
     by_lengths: Array
-    by_offsets: Array
     carriers: Array
     axes: Array
 
@@ -95,13 +94,12 @@ def kinematics(body: Body, angles: Array, lengths: Array, offsets: Array) -> Kin
     local = _local(plan, lengths, offsets)
     markers, by_angles, R, axes = _in_batches(_compiled(plan.tree, True), angles, local)
     carriers = R[:, np.maximum(plan.carrier, 0)]
-    by_offsets = plan.moves[None, :, None, :, None] * carriers.transpose(0, 2, 1, 3)[:, None]
     along = np.einsum("tpij,pj->tpi", carriers, plan.direction)
     ends = np.zeros((plan.n_points, plan.n_lengths))
     if plan.n_lengths:
         ends[np.arange(plan.n_points), plan.length] = plan.direction.any(axis=1)
     by_lengths = np.einsum("kp,tpi,pl->tkil", plan.moves, along, ends, optimize=True)
-    return Kinematics(markers, by_angles, by_lengths, by_offsets, carriers, axes)
+    return Kinematics(markers, by_angles, by_lengths, carriers, axes)
 
 
 def _local(plan: Plan, lengths: Any, offsets: Any) -> Any:
@@ -237,7 +235,28 @@ class State:
         return body.markers(self.angles, self.lengths, self.offsets)
 
 
-def by_shape(found: Kinematics) -> Array:
-    """(n_frames, n_markers, 3, n_shape) derivatives by lengths and offsets."""
-    offsets = found.by_offsets.reshape(*found.by_offsets.shape[:3], -1)
-    return np.concatenate([found.by_lengths, offsets], axis=-1)
+class ShapeDerivative(NamedTuple):
+    """Of one marker by the lengths and offsets that move it: their columns (n,) among the constants, and derivatives
+    (n_frames, 3, n)."""
+
+    columns: Array
+    values: Array
+
+    def at(self, frames: Array) -> ShapeDerivative:
+        return ShapeDerivative(self.columns, self.values[frames])
+
+
+def by_shape(body: Body, found: Kinematics) -> list[ShapeDerivative]:
+    """Of each marker: few of the constants move it.
+
+    The columns are those of `State.constants`.
+    """
+    plan, derivatives = body.plan, []
+    for k in range(plan.n_markers):
+        points = np.flatnonzero(plan.moves[k])
+        lengths = np.unique(plan.length[points[plan.direction[points].any(axis=1)]])
+        columns = plan.n_lengths + (3 * points[:, None] + np.arange(3)).ravel()
+        turned = found.carriers[:, points].transpose(0, 2, 1, 3).reshape(len(found.markers), 3, -1)
+        values = np.concatenate([found.by_lengths[:, k][..., lengths], turned], axis=-1)
+        derivatives.append(ShapeDerivative(np.concatenate([lengths, columns]), values))
+    return derivatives

@@ -245,6 +245,7 @@ class Body:
         for field in ("size_spread", "length_spread", "marker_std", "joint_std"):
             if not (np.isfinite(getattr(self, field)) and getattr(self, field) > 0):
                 raise ValueError(f"body '{self.name}': {field} is {getattr(self, field)!r}; expected a positive number")
+            object.__setattr__(self, field, float(getattr(self, field)))
         object.__setattr__(self, "segments", _in_order(self.name, self.segments))
         self._check_markers()
         if not self.bones:

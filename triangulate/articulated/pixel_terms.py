@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ...cameras import CameraRig, rig_arrays
 from ...numerics.arrays import Array
 from .arrow_system import MarkerTerms, Posterior
+from .forward_kinematics import ShapeDerivative
 from .pixel_noise import PixelNoise, inlier_weights, predictions
 
 _SOME_FRAMES = 12  # in which slowly changing variances are computed
@@ -109,7 +111,9 @@ def weighted_residuals(residuals: Array, precision: Array) -> Array:
     return weighted
 
 
-def error_products(sight: Sight, by_angles: Array, by_shape: Array, posterior: Posterior) -> tuple[Array, Array]:
+def error_products(
+    sight: Sight, by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior
+) -> tuple[Array, Array]:
     """Expected products of a coordinate's errors with those 0, 1, ... frames later (reach + 1, n_cameras, n_frames,
     n_markers), and the markers' covariances (n_frames, n_markers, 3, 3) given everything.
 
@@ -117,10 +121,10 @@ def error_products(sight: Sight, by_angles: Array, by_shape: Array, posterior: P
     """
     n_frames, width = posterior.lagged.shape[:2]
     n_cameras, _, n_markers, _ = sight.residuals.shape
-    n_shape = by_shape.shape[-1]
+    n_shape = len(posterior.root) - 2 * n_cameras * n_markers
     some = np.arange(0, n_frames, max(1, n_frames // _SOME_FRAMES))
     nearest = np.abs(np.arange(n_frames)[:, None] - some).argmin(axis=1)
-    moved = marker_border(by_angles[some], by_shape[some], posterior.at(some))
+    moved = marker_border(by_angles[some], [own.at(some) for own in by_shape], posterior.at(some))
     bias = posterior.root[n_shape:].reshape(n_markers, n_cameras, 2, -1).swapaxes(0, 1)
     shared = np.empty((n_cameras, len(some), n_markers))
     for c, slopes in enumerate(sight.slopes[:, some]):
@@ -136,12 +140,15 @@ def error_products(sight: Sight, by_angles: Array, by_shape: Array, posterior: P
     return products, own + (moved @ moved.swapaxes(-1, -2))[nearest]
 
 
-def marker_border(by_angles: Array, by_shape: Array, posterior: Posterior) -> Array:
+def marker_border(by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior) -> Array:
     """(n_frames, n_markers, 3, n_constants) how the constants' uncertainty moves the markers."""
-    return by_angles @ posterior.border[:, None] + by_shape @ posterior.root[: by_shape.shape[-1]]
+    moved = by_angles @ posterior.border[:, None]
+    for k, (columns, values) in enumerate(by_shape):
+        moved[:, k] += values @ posterior.root[columns]
+    return moved
 
 
-def marker_covariances(by_angles: Array, by_shape: Array, posterior: Posterior) -> Array:
+def marker_covariances(by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior) -> Array:
     """(n_frames, n_markers, 3, 3)"""
     moved = marker_border(by_angles, by_shape, posterior)
     own = (by_angles @ posterior.lagged[:, 0][:, None]) @ by_angles.swapaxes(-1, -2)

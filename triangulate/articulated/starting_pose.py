@@ -128,7 +128,7 @@ def _linearised(
     gradient = (information[:, 0] @ (points - found.markers)[..., None])[..., 0]
     nothing = np.zeros(0)
     terms = MarkerTerms(information, gradient, np.zeros((n_frames, n_markers, 3, 0)), nothing, nothing)
-    system = assemble(found.by_angles, by_shape(found), terms)
+    system = assemble(found.by_angles, by_shape(body, found), len(mean), terms)
     prior.add_to(system.blocks, system.angle_gradient, state.angles)
     system.corner[:] += precision_of_shape
     system.constant_gradient[:] -= precision_of_shape @ (state.constants - mean)

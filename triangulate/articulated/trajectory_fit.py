@@ -94,11 +94,11 @@ def fit_trajectory(
     round to round unless told otherwise."""
     weights = np.where(pixels.seen, 0.9, 0.0)
     for number in range(rounds):
-        solver = _Solver(pixels, model, covariances_3d, weights, joint=number == rounds - 1)
+        solver = Solver(pixels, model, covariances_3d, weights, joint=number == rounds - 1)
         found = minimise_with_damping(state, solver.linearise, max_iterations=_STEPS, tolerance=_TOLERANCE)
         state = found.state
         kinematics = state.kinematics(model.body)
-        shape = by_shape(kinematics)
+        shape = by_shape(model.body, kinematics)
         sight = look(pixels, kinematics.markers, state.biases)
         solver.weights = solver.weigh(sight, kinematics.markers, state)[..., INLIER]
         posteriors = solver.weigh(sight, kinematics.markers, state)
@@ -110,7 +110,7 @@ def fit_trajectory(
         volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
         model = replace(model, volume=volume)
         if learn:
-            n_shape = shape.shape[-1]
+            n_shape = len(model.volume)
             bias_square = np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size
             noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, float(bias_square))
             prior = model.prior.learned(state.angles, posterior.lagged)
@@ -152,7 +152,7 @@ def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: A
     return np.concatenate([by_lengths, by_offsets.ravel()])
 
 
-class _Solver:
+class Solver:
     """The linearisation of one round; keeps the pixels' weights from one step to the next.
 
     `joint`: the constant errors of the pixels are solved for with the rest; else they are set to their mode before each
@@ -175,7 +175,7 @@ class _Solver:
         terms = terms_of(sight, self.precision)
         terms = terms if joint else terms.without_biases()
         self.marker_information = terms.information
-        system = assemble(kinematics.by_angles, by_shape(kinematics), terms)
+        system = assemble(kinematics.by_angles, by_shape(model.body, kinematics), len(model.volume), terms)
         later = system.blocks[:, 1:].sum(axis=(0, 1))
         self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
         model.prior.add_to(system.blocks, system.angle_gradient, state.angles)

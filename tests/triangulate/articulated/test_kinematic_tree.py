@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from muybridge.cameras.rotations import rotation_matrix
 from muybridge.triangulate import Body, Marker, Segment, Turn, read_body
-from muybridge.triangulate.articulated.forward_kinematics import kinematics
+from muybridge.triangulate.articulated.forward_kinematics import by_shape, kinematics
 from muybridge.triangulate.articulated.kinematic_tree import rest_places
 
 BODIES = ("cheetah", "rodent", "human")
@@ -124,10 +124,11 @@ def test_derivatives_are_those_of_finite_differences():
 
     np.testing.assert_allclose(found.by_angles[0], numeric(angles, 0), atol=1e-4)
     np.testing.assert_allclose(found.by_lengths[0], numeric(lengths, 1), atol=1e-7)
-    by_offsets = found.by_offsets[0].reshape(len(body.attachments), 3, -1)
-    root = 3 * len(body.attachments) + np.arange(3)
-    assert not by_offsets[..., root].any()
-    np.testing.assert_allclose(by_offsets, numeric(offsets, 2), atol=1e-7)
+    of_shape = np.concatenate([numeric(lengths, 1), numeric(offsets, 2)], axis=-1)
+    of_shape[..., len(lengths) + 3 * len(body.attachments) + np.arange(3)] = 0.0  # the root's joint has no parent
+    for k, own in enumerate(by_shape(body, found)):
+        np.testing.assert_allclose(own.values[0], of_shape[k][:, own.columns], atol=1e-7)
+        assert not np.delete(of_shape[k], own.columns, axis=1).round(6).any()
 
 
 def test_jax_arrays_are_differentiated_compiled_and_keep_their_precision():
