@@ -68,18 +68,18 @@ def track_rig(rng, length: float = 15000.0, delay: float = 0.0) -> CameraRig:
     return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
 
 
-def gallop_angles(body: Body, times, rng, speed: float = 26000.0):
-    """(n_frames, n_angles) of a straight sprint, each animal's own."""
+def gallop_angles(body: Body, times, rng, speed: float = 26000.0, late: float = 0.0):
+    """(n_frames, n_angles) of a straight sprint, each animal's own, `late` seconds before each of the times."""
     angles = np.tile(body.rest_angles, (len(times), 1))
     index = {name: i for i, name in enumerate(body.angle_names)}
     stride = STRIDE * (1 + 0.1 * rng.normal())
-    cycle, accelerating = times / stride + rng.uniform(), rng.uniform(-2000, 6000)
+    cycle, accelerating = (times - late) / stride + rng.uniform(), rng.uniform(-2000, 6000)
     for name, (amplitude, mean, phase, second) in GAIT.items():
         own = amplitude * (1 + 0.15 * rng.normal()), phase + STEADY * rng.normal()
         wave = own[0] * np.cos(2 * np.pi * (cycle + own[1])) + mean * (1 + 0.1 * rng.normal())
         wave += second * (1 + 0.3 * rng.normal()) * np.cos(4 * np.pi * (cycle + rng.uniform()))
         angles[:, index[name]] = np.radians(wave)
-    middle = times - times.mean()
+    middle = times - times.mean() - late
     angles[:, 0] = 7500 + speed * middle + 0.5 * accelerating * middle**2 + 60 * np.cos(2 * np.pi * (cycle + 0.2))
     angles[:, 1] = rng.uniform(-500, 500) + rng.uniform(-0.05, 0.05) * angles[:, 0] + 15 * np.cos(2 * np.pi * cycle)
     angles[:, 2] = 740 + 55 * np.cos(2 * np.pi * (cycle + 0.4)) + 15 * np.cos(4 * np.pi * cycle)
@@ -105,7 +105,7 @@ def sprint(seed: int, *, fps: float = 100.0, n_frames: int = 50, delay: float = 
     seen = rig.project(truth)
     if delay:
         rng.bit_generator.state = state
-        late = body.markers(gallop_angles(body, times - delay, rng), lengths, offsets)
+        late = body.markers(gallop_angles(body, times, rng, late=delay), lengths, offsets)
         seen[0] = rig.subset([rig.names[0]]).project(late)[0]
     sizes = np.array([camera.size for camera in rig])[:, None, None]
     seen = np.where(((seen > 0) & (seen < sizes)).all(axis=-1, keepdims=True), seen, np.nan)

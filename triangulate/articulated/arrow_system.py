@@ -103,6 +103,15 @@ class Eliminated:
         half = block_tridiagonal.forward(self.factor, _grouped(gradient[..., None], self.reach))
         return self.half.reshape(-1, self.half.shape[-1]).T @ half.reshape(-1)
 
+    def solve_all(self, angles: Array, constants: Array) -> tuple[Array, Array]:
+        """Solution of the whole system, angles (n_frames, n_angles, n_right) and constants (n_constants, n_right)."""
+        half = block_tridiagonal.forward(self.factor, _grouped(angles, self.reach))
+        border = self.half.reshape(-1, self.half.shape[-1])
+        constants = cho_solve(self.corner, constants - border.T @ half.reshape(len(border), -1))
+        rest = half - (border @ constants).reshape(half.shape)
+        solution = block_tridiagonal.backward(self.factor, rest).reshape(-1, *angles.shape[1:])
+        return solution[: self.n_frames], constants
+
     def covariance(self) -> Posterior:
         within, below = block_tridiagonal.selected_inverse(self.factor)
         n_angles = within.shape[1] // self.reach

@@ -27,12 +27,13 @@ from .kinematic_tree import Body
 from .pixel_noise import INLIER, SWAPPED
 from .pixel_terms import Pixels
 from .starting_pose import fitted_size, root_angles, starting_state
-from .trajectory_fit import Fit, first_model, fit_trajectory
+from .trajectory_fit import ROUNDS, Fit, first_model, fit_trajectory
 
 ORDERS = (2, 3)
 _PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
 _USUAL_PRIOR = 0.9
 _WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
+_ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
 _UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
 
 
@@ -66,6 +67,8 @@ class BodyFit:
         Posterior probability that the pixel shows the marker; NaN where there is no pixel.
     swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
         Posterior probability that it shows the marker's partner on the other side.
+    time_offsets : ndarray, shape (n_cameras,), seconds
+        By which a camera's frames show a later posture than those of the cameras on average; zeros unless asked for.
     determined : ndarray of bool, shape (n_angles,)
         Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
     rank : int
@@ -108,6 +111,7 @@ class BodyFit:
     offsets_std: Array
     inlier_probability: Array
     swap_probability: Array
+    time_offsets: Array
     determined: NDArray[np.bool_]
     rank: int
     sigma: Array
@@ -129,6 +133,7 @@ def fit_body(
     keypoints: Sequence[str] | None = None,
     confidence: Array | None = None,
     order: int | None = None,
+    time_offsets: bool = False,
     window: float | None = None,
     progress: bool = False,
 ) -> BodyFit:
@@ -154,6 +159,9 @@ def fit_body(
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
     order : {2, 3}, optional
         Order of the differences of angles that are white noise in the prior. By default 3.
+    time_offsets : bool
+        Whether the cameras' offsets in time are found, too, to fractions of a frame: for cameras that are not
+        triggered together.
     window : float, optional, seconds
         Stretch of time solved at once. By default 300 frames. What never changes is learned from the best observed
         stretch; neighbouring windows overlap.
@@ -218,7 +226,7 @@ def fit_body(
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
     with one_blas_thread():
-        return _fitted(points_2d, rig, fps, body, confidence, order or 3, window, progress)
+        return _fitted(points_2d, rig, fps, body, confidence, order or 3, time_offsets, window, progress)
 
 
 def of_markers(
@@ -282,7 +290,7 @@ class _Start:
 
 def _fitted(
     points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, order: int,
-    window: float | None, progress: bool,
+    time_offsets: bool, window: float | None, progress: bool,
 ) -> BodyFit:  # fmt: skip
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
@@ -299,7 +307,11 @@ def _fitted(
     learning = slice(int(best[0]), int(best[-1]) + 1)
     state = start.state(learning, len(rig))
     model = first_model(body, fps, min(order, max(2, len(best) - 1)), state, smoothed.sigma.mean(axis=1))
-    learned = fit_trajectory(pixels.at(learning), model, state, start.spread(learning))
+    learned = fit_trajectory(
+        pixels.at(learning), model, state, start.spread(learning),
+        rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
+    )  # fmt: skip
+    pixels = replace(pixels, offsets=learned.pixels.offsets)
     if len(best) == n_frames:
         return _described(learned, fps, points_2d, _by_frame(learned, fps))
     known, whole = learned.model.of_animal(learned), {}
@@ -321,7 +333,7 @@ def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | No
         right = np.clip(confidence, *_PRIOR_RANGE)
     log_prior = np.log(np.stack([right / _USUAL_PRIOR, (1 - right) / (1 - _USUAL_PRIOR)], axis=-1))
     sizes = np.array([camera.size for camera in rig], float)
-    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror)
+    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)))
 
 
 def _by_frame(fit: Fit, fps: float) -> dict[str, Array]:
@@ -363,6 +375,7 @@ def _described(fit: Fit, fps: float, points_2d: Array, by_frame: dict[str, Array
         lengths_std=constants[:n_lengths],
         offsets=state.offsets,
         offsets_std=constants[n_lengths:n_shape].reshape(-1, 3),
+        time_offsets=fit.pixels.offsets / fps,
         determined=determined,
         rank=rank,
         sigma=model.noise.sigma,

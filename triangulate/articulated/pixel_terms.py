@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,16 +20,36 @@ _SOME_FRAMES = 12  # in which slowly changing variances are computed
 @dataclass(frozen=True, eq=False)
 class Pixels:
     """points_2d (n_cameras, n_frames, n_markers, 2), NaN where missing; log_prior (..., 2) log odds that the confidence
-    adds to an inlier and to the others; log_outlier (n_cameras,); partner (n_markers,) on the other side, or itself."""
+    adds to an inlier and to the others; log_outlier (n_cameras,); partner (n_markers,) on the other side, or itself;
+    offsets (n_cameras,) frames by which a camera shows a later posture."""
 
     rig: CameraRig
     points_2d: Array
     log_prior: Array
     log_outlier: Array
     partner: Array
+    offsets: Array
 
     def at(self, frames: slice) -> Pixels:
-        return Pixels(self.rig, self.points_2d[:, frames], self.log_prior[:, frames], self.log_outlier, self.partner)
+        return replace(self, points_2d=self.points_2d[:, frames], log_prior=self.log_prior[:, frames])
+
+    def project(self, markers: Array) -> Array:
+        """(n_cameras, n_frames, n_markers, 2) of markers (n_frames, n_markers, 3), when each camera sees them."""
+        return self._seen_from_cameras(rig_arrays.project, markers)
+
+    def slopes(self, markers: Array) -> Array:
+        """(n_cameras, n_frames, n_markers, 2, 3) derivatives of `project`."""
+        return self._seen_from_cameras(rig_arrays.project_jacobian, markers)
+
+    def _seen_from_cameras(self, function: Callable, markers: Array) -> Array:
+        arrays = self.rig.arrays
+        if not self.offsets.any():
+            return function(arrays, markers)
+        moving = speeds(markers)
+        cameras = [type(arrays)(*(values[c : c + 1] for values in arrays)) for c in range(len(self.rig))]
+        return np.concatenate([
+            function(camera, markers + offset * moving) for camera, offset in zip(cameras, self.offsets, strict=True)
+        ])  # fmt: skip
 
     @property
     def seen(self) -> Array:
@@ -47,16 +68,46 @@ class Sight:
 
 def look(pixels: Pixels, markers: Array, biases: Array) -> Sight:
     """Pixels about markers (n_frames, n_markers, 3) with the constant errors biases (n_cameras, n_markers, 2)."""
-    arrays = pixels.rig.arrays
-    residuals = pixels.points_2d - rig_arrays.project(arrays, markers) - biases[:, None]
-    slopes = rig_arrays.project_jacobian(arrays, markers)
+    residuals, slopes = residuals_at(pixels, markers, biases), pixels.slopes(markers)
     seen = np.isfinite(residuals).all(axis=-1) & np.isfinite(slopes).all(axis=(-1, -2))
     return Sight(np.where(seen[..., None], residuals, 0.0), np.where(seen[..., None, None], slopes, 0.0), seen)
 
 
 def residuals_at(pixels: Pixels, markers: Array, biases: Array) -> Array:
     """As those of `look`, NaN where there is none."""
-    return pixels.points_2d - rig_arrays.project(pixels.rig.arrays, markers) - biases[:, None]
+    return pixels.points_2d - pixels.project(markers) - biases[:, None]
+
+
+def speeds(markers: Array) -> Array:
+    """(n_frames, n_markers, 3) change per frame."""
+    return np.gradient(markers, axis=0) if len(markers) > 1 else np.zeros_like(markers)
+
+
+class OffsetTerms(NamedTuple):
+    """The likelihood of the cameras' time offsets: gradient and information (n_cameras,), and their information with
+    the angles (n_frames, n_angles, n_cameras) and the constants (n_constants, n_cameras)."""
+
+    gradient: Array
+    information: Array
+    angle_border: Array
+    constant_border: Array
+
+
+def offset_terms(
+    sight: Sight, markers: Array, precision: Array, by_angles: Array, by_shape: Sequence[ShapeDerivative], n_shape: int
+) -> OffsetTerms:
+    """To second order at the present offsets: a camera that is late sees every marker shifted along its motion."""
+    along = (sight.slopes @ speeds(markers)[..., None])[..., 0]
+    weighted = weighted_residuals(along, precision)
+    pulled = np.einsum("ctkia,ctki->tkac", sight.slopes, weighted)
+    constant = np.zeros((n_shape + weighted[:, 0].size, len(along)))
+    for k, (columns, values) in enumerate(by_shape):
+        constant[columns] += np.einsum("tan,tac->nc", values, pulled[:, k])
+    biases = constant[n_shape:].reshape(len(markers[0]), len(along), 2, len(along))
+    for c, own in enumerate(weighted.sum(axis=1)):
+        biases[:, c, :, c] = own
+    gradient, information = ((weighted * v).sum(axis=(1, 2, 3)) for v in (sight.residuals, along))
+    return OffsetTerms(gradient, information, np.einsum("tkad,tkac->tdc", by_angles, pulled), constant)
 
 
 def weigh(
@@ -65,7 +116,7 @@ def weigh(
 ) -> Array:  # fmt: skip
     """Posterior (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped, given the weights `before`."""
     given = predictions(noise, np.where(sight.seen, before, 0.0), reach)
-    projected = rig_arrays.project(pixels.rig.arrays, markers)[:, :, pixels.partner]
+    projected = pixels.project(markers)[:, :, pixels.partner]
     swapped = pixels.points_2d - projected - biases[:, None, pixels.partner]
     swapped[:, :, pixels.partner == np.arange(len(pixels.partner))] = np.nan
     residuals = np.where(sight.seen[..., None], sight.residuals, np.nan)

@@ -8,17 +8,19 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
-from .arrow_system import ArrowSystem, Posterior, assemble
+from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
 from .body_prior import AnglePrior, shape_precision
 from .forward_kinematics import Kinematics, State, by_shape
 from .kinematic_tree import Body
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
 from .pixel_terms import (
+    OffsetTerms,
     Pixels,
     Sight,
     error_products,
     look,
     marker_covariances,
+    offset_terms,
     pixel_spread,
     residuals_at,
     terms_of,
@@ -26,7 +28,9 @@ from .pixel_terms import (
     weighted_residuals,
 )
 
-_ROUNDS = 5  # of solving and learning
+ROUNDS = 5  # of solving and learning
+_USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
+_LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _STEPS = 6  # of Gauss-Newton in a round
 _TOLERANCE = 1e-5
 
@@ -84,14 +88,16 @@ class Fit:
     markers: Array
     covariances_3d: Array
     information: Array
+    pixels: Pixels
     converged: bool
 
 
 def fit_trajectory(
-    pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = _ROUNDS, learn: bool = True
-) -> Fit:
+    pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = ROUNDS, learn: bool = True,
+    find_offsets: bool = False,
+) -> Fit:  # fmt: skip
     """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
-    round to round unless told otherwise."""
+    round to round unless told otherwise, the cameras' time offsets if asked for."""
     weights = np.where(pixels.seen, 0.9, 0.0)
     for number in range(rounds):
         solver = Solver(pixels, model, covariances_3d, weights, joint=number == rounds - 1)
@@ -103,7 +109,8 @@ def fit_trajectory(
         solver.weights = solver.weigh(sight, kinematics.markers, state)[..., INLIER]
         posteriors = solver.weigh(sight, kinematics.markers, state)
         weights = posteriors[..., INLIER]
-        posterior = solver.system(state, kinematics, sight).eliminated().covariance()
+        solved = solver.system(state, kinematics, sight).eliminated()
+        posterior = solved.covariance()
         if number == rounds - 1:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
@@ -115,9 +122,24 @@ def fit_trajectory(
             noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, float(bias_square))
             prior = model.prior.learned(state.angles, posterior.lagged)
             model = replace(model, prior=prior).with_noise(noise)
+        if find_offsets:
+            terms = offset_terms(
+                sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
+            )
+            pixels, state = with_offsets(pixels, state, terms, solved)
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior)
     return Fit(state, model, posteriors, posterior, kinematics.markers, covariances_3d, solver.information,
-               found.converged)  # fmt: skip
+               pixels, found.converged)  # fmt: skip
+
+
+def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Eliminated) -> tuple[Pixels, State]:
+    """A Gauss-Newton step of the cameras' time offsets, whose mean stays 0, and of all that follows them."""
+    angles, constants = solved.solve_all(terms.angle_border, terms.constant_border)
+    follows = np.einsum("tdc,tde->ce", terms.angle_border, angles) + terms.constant_border.T @ constants
+    prior = np.eye(len(follows)) * _USUAL_OFFSET**-2.0
+    step = np.linalg.solve(np.diag(terms.information) - follows + prior, terms.gradient - prior @ pixels.offsets)
+    step = np.clip(step - step.mean(), -_LONGEST_STEP, _LONGEST_STEP)
+    return replace(pixels, offsets=pixels.offsets + step), state.moved(-angles @ step, -constants @ step)
 
 
 def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array) -> Array:
