@@ -68,7 +68,7 @@ class BodyFit:
     swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
         Posterior probability that it shows the marker's partner on the other side.
     time_offsets : ndarray, shape (n_cameras,), seconds
-        By which a camera's frames show a later posture than those of the cameras on average; zeros unless asked for.
+        By which a camera's frames show a later posture than the cameras' median; zeros unless asked for.
     determined : ndarray of bool, shape (n_angles,)
         Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
     rank : int

@@ -133,12 +133,12 @@ def fit_trajectory(
 
 
 def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Eliminated) -> tuple[Pixels, State]:
-    """A Gauss-Newton step of the cameras' time offsets, whose mean stays 0, and of all that follows them."""
+    """A Gauss-Newton step of the cameras' time offsets, whose median stays 0, and of all that follows them."""
     angles, constants = solved.solve_all(terms.angle_border, terms.constant_border)
     follows = np.einsum("tdc,tde->ce", terms.angle_border, angles) + terms.constant_border.T @ constants
     prior = np.eye(len(follows)) * _USUAL_OFFSET**-2.0
     step = np.linalg.solve(np.diag(terms.information) - follows + prior, terms.gradient - prior @ pixels.offsets)
-    step = np.clip(step - step.mean(), -_LONGEST_STEP, _LONGEST_STEP)
+    step = np.clip(step - np.median(pixels.offsets + step), -_LONGEST_STEP, _LONGEST_STEP)
     return replace(pixels, offsets=pixels.offsets + step), state.moved(-angles @ step, -constants @ step)
 
 

@@ -230,3 +230,15 @@ def test_shipped_bodies_fit_their_own_rest_pose():
     points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 0.5, (4, 20, len(body.marker_names), 2))
     found = fit_body(points_2d, rig, fps=FPS, body="rodent")
     assert np.median(np.linalg.norm(found.points_3d - truth, axis=-1)) < 1.0
+
+
+def test_a_camera_that_is_late_is_found_to_a_fraction_of_a_frame(walk):
+    rig, angles, truth, points_2d = walk
+    late, times = points_2d.copy(), np.arange(80) / FPS
+    angles_late = np.array([np.interp(times - 0.004, times, column) for column in angles.T]).T
+    shown = rig.subset([rig.names[1]]).project(BODY.markers(angles_late, LENGTHS))[0]
+    late[1] += shown - rig.project(truth)[1]
+    found = fit_body(late, rig, fps=FPS, body=BODY, time_offsets=True)
+    apart = found.time_offsets - found.time_offsets[0]
+    assert apart[1] == pytest.approx(-0.004, abs=0.001)
+    assert np.abs(apart[[2, 3]]).max() < 0.001
