@@ -68,7 +68,8 @@ class BodyFit:
     swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
         Posterior probability that it shows the marker's partner on the other side.
     time_offsets : ndarray, shape (n_cameras,), seconds
-        By which a camera's frames show a later posture than the cameras' median; zeros unless asked for.
+        By which a camera is late: what the others show at a time, it shows so much later; the median camera is 0. Zeros
+        unless asked for.
     determined : ndarray of bool, shape (n_angles,)
         Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
     rank : int
@@ -375,7 +376,7 @@ def _described(fit: Fit, fps: float, points_2d: Array, by_frame: dict[str, Array
         lengths_std=constants[:n_lengths],
         offsets=state.offsets,
         offsets_std=constants[n_lengths:n_shape].reshape(-1, 3),
-        time_offsets=fit.pixels.offsets / fps,
+        time_offsets=0.0 - fit.pixels.offsets / fps,
         determined=determined,
         rank=rank,
         sigma=model.noise.sigma,
