@@ -298,7 +298,7 @@ def _fitted(
     smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
     if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
-    body = fitted_size(body, smoothed.points_3d)
+    body = fitted_size(body, smoothed.points_3d, smoothed.covariances_3d)
     root = root_angles(body, smoothed.points_3d)
     start = _Start(body, smoothed.points_3d, smoothed.covariances_3d, root, fps)
     pixels, n_frames = _pixels(points_2d, rig, body, confidence), points_2d.shape[1]

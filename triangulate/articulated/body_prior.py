@@ -14,6 +14,7 @@ _TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degr
 _ROOT_ACCELERATION = 40.0  # body sizes per second squared
 _LIMIT_STD = np.radians(3.0)  # by how much an angle passes its limit
 _FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
+_FOUND_SIZE = 0.05  # share by which the size that was found in points may be off
 _PSEUDO = 4.0  # differences that the start counts as, when the precision of all turns is learned
 _POOLED = 5.0  # differences that the precision of all turns counts as, for one turn
 _FASTEST = 10.0  # by which a precision changes at once
@@ -107,9 +108,10 @@ def body_size(body: Body) -> float:
 
 
 def shape_precision(body: Body) -> Array:
-    """(n_shape, n_shape) of lengths and offsets, in this order, about the body's own."""
+    """(n_shape, n_shape) of lengths and offsets, in this order, about those of a body in the animal's size."""
     plan, lengths = body.plan, body.lengths
-    covariance = np.diag((body.length_spread * lengths) ** 2) + body.size_spread**2 * np.outer(lengths, lengths)
+    size = min(body.size_spread, _FOUND_SIZE)
+    covariance = np.diag((body.length_spread * lengths) ** 2) + size**2 * np.outer(lengths, lengths)
     std = np.repeat([body.marker_std, body.joint_std], [plan.n_markers, plan.n_points - plan.n_markers])
     std[plan.n_markers] = 1e-3 * body.joint_std  # the root's joint is placed by its angles
     precision = np.zeros((plan.n_lengths + 3 * plan.n_points,) * 2)

@@ -18,26 +18,31 @@ from .kinematic_tree import Body, rest_places
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: points and markers differ by so much at least
 _ITERATIONS = 30
+_LEAST_SIGNAL = 0.1  # share of the squared lengths that is no noise, at least
 _KEPT = 1e4  # by which the precision of a known build is raised: it hardly moves
 _ROUNDS = 10  # of the robust fit of the root
 
 
-def fitted_size(body: Body, points_3d: Array) -> Body:
-    """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the lengths of its bones.
+def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> Body:
+    """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the squares of its bones' lengths less
+    what the points' covariances add to them: noise makes short bones long.
 
     Raises
     ------
     ValueError : no bone has both its ends in any frame
     """
-    rest, bones = rest_places(body)[: body.plan.n_markers], body.skeleton.bone_indices
-    own = np.linalg.norm(rest[bones[:, 0]] - rest[bones[:, 1]], axis=1)
-    found = present_median(np.linalg.norm(points_3d[:, bones[:, 0]] - points_3d[:, bones[:, 1]], axis=-1), axis=0)
+    rest, (parents, children) = rest_places(body)[: body.plan.n_markers], body.skeleton.bone_indices.T
+    own = ((rest[parents] - rest[children]) ** 2).sum(axis=1)
+    variance = np.trace(covariances_3d, axis1=-2, axis2=-1)
+    squares = ((points_3d[:, parents] - points_3d[:, children]) ** 2).sum(axis=-1)
+    found = present_median(squares - variance[:, parents] - variance[:, children], axis=0)
     known = np.isfinite(found) & (own > 0)
     if not known.any():
         raise ValueError(
             f"no bone of body '{body.name}' is seen with both its ends: fewer than two of its markers are located"
         )
-    return body.scaled(float(np.median((found / np.maximum(own, 1e-12))[known])))
+    plain = present_median(squares[:, known], axis=0).sum()
+    return body.scaled(float(np.sqrt(max(found[known].sum(), _LEAST_SIGNAL * plain) / own[known].sum())))
 
 
 def starting_state(

@@ -31,6 +31,7 @@ from .pixel_terms import (
 ROUNDS = 5  # of solving and learning
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
+_CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
 _STEPS = 6  # of Gauss-Newton in a round
 _TOLERANCE = 1e-5
 
@@ -69,6 +70,15 @@ class Model:
         index = np.arange(n_shape, len(precision))
         precision[index, index] = noise.bias_std**-2.0
         return replace(self, noise=noise, precision=precision)
+
+    def resized(self, lengths: Array) -> Model:
+        """With a body in the size of these lengths: places on segments that are no bone's end are as far out as they
+        are long."""
+        own = self.body.lengths
+        if not len(own):
+            return self
+        body = self.body.scaled(float(lengths @ own / (own @ own)))
+        return replace(self, body=body, mean=np.concatenate([body.lengths, self.mean[len(own) :]]))
 
     def of_animal(self, fit: Fit) -> Model:
         """For other frames of the same recording: what was learned is known, the constants as well as it was."""
@@ -115,13 +125,14 @@ def fit_trajectory(
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
         volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
-        model = replace(model, volume=volume)
+        limit = 1 / np.sqrt(np.diag(np.linalg.inv(model.precision[: len(volume), : len(volume)])))
+        model = replace(model, volume=np.clip(volume, -limit, limit))  # beyond, bones are shorter than the noise
         if learn:
             n_shape = len(model.volume)
             bias_square = np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size
             noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, float(bias_square))
             prior = model.prior.learned(state.angles, posterior.lagged)
-            model = replace(model, prior=prior).with_noise(noise)
+            model = replace(model, prior=prior).with_noise(noise).resized(state.lengths)
         if find_offsets:
             terms = offset_terms(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
@@ -171,7 +182,7 @@ def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: A
     by_lengths = np.zeros(plan.n_lengths)
     ends = plan.direction.any(axis=1)
     np.add.at(by_lengths, plan.length[ends], (by_offsets * plan.direction).sum(axis=1)[ends])
-    return np.concatenate([by_lengths, by_offsets.ravel()])
+    return _CURVED * np.concatenate([by_lengths, by_offsets.ravel()])
 
 
 class Solver:
