@@ -117,7 +117,9 @@ def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
                 row = _describe_video(camera.video)
             except VideoError as error:
                 problems.append(f"camera '{name}': {error}")
-        rows[name] = row | {"board": _describe_board(camera.board), "points": _describe_points(camera.points)}
+        filmed = [own.sources[name] for own in session.board_recordings.values() if name in own.sources]
+        boards = [_describe_board(board) for board in (camera.board, *filmed) if board is not None]
+        rows[name] = row | {"board": ", ".join(map(str, boards)) or None, "points": _describe_points(camera.points)}
     if not problems:
         for find in (lambda: recording_instants(session), lambda: check_board_videos(session)):
             try:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from muybridge.calibration import CameraRig, CharucoBoard, read_rig, simulate_board_motion, write_rig
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.command_line import app
+from muybridge.session.recording_facts import describe
 from muybridge.session.session_problems import foreseen_problems
 from tests.calibration.synthetic import BOARD, render_board, small_rig
 
@@ -150,6 +151,8 @@ def test_pairs_filmed_one_after_the_other_make_one_rig(pairs):
     apart = [np.linalg.norm(rig.centers[[1, 2, 2]] - rig.centers[[0, 1, 0]], axis=1) for rig in (found, true)]
     np.testing.assert_allclose(*apart, rtol=0.01)
     assert run_session(session, ("calibrate",), progress=False) == {}
+    assert describe(session)[0].board.tolist() == ["cam_0/ (12 files)", "cam_1/ (12 files), cam_1/ (12 files)",
+                                                   "cam_2/ (12 files)"]  # fmt: skip
 
 
 def test_the_floor_frame_is_counted_over_the_recordings(pairs):
