@@ -15,8 +15,8 @@ _ROOT_ACCELERATION = 40.0  # body sizes per second squared
 _LIMIT_STD = np.radians(3.0)  # by how much an angle passes its limit
 _FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
 _FOUND_SIZE = 0.05  # share by which the size that was found in points may be off
-_PSEUDO = 4.0  # differences that the start counts as, when the precision of all turns is learned
-_POOLED = 5.0  # differences that the precision of all turns counts as, for one turn
+_PSEUDO = 0.5  # differences that the start counts as, when the precision of all turns is learned
+_POOLED = 2.0  # differences that the precision of all turns counts as, for one turn
 _FASTEST = 10.0  # by which a precision changes at once
 
 
@@ -89,7 +89,9 @@ class AnglePrior:
         # a turn that is poorly seen would be taken for stiff: it moves like the others
         typical, turns = self.typical.copy(), slice(6, None)
         typical[turns] = (known[turns].sum() + _PSEUDO) / (squares[turns].sum() + _PSEUDO / typical[turns].mean())
-        found = (known + _POOLED) / (squares + _POOLED / typical)
+        pseudo = np.full(len(known), _PSEUDO)
+        pseudo[turns] = _POOLED
+        found = (known + pseudo) / (squares + pseudo / typical)
         return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
 
 
