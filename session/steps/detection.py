@@ -117,7 +117,12 @@ def points_options(session: Session, instants: Instants | None) -> dict[str, Any
 
 
 def refuse_empty(session: Session, views: xr.Dataset) -> None:
-    """A camera without a single point is a wrong file, or a detector that finds nothing."""
+    """A camera without a single point is a wrong file, or a detector that finds nothing; a single frame has no rate."""
+    if views.sizes["time"] < 2:
+        raise SessionError(
+            f"{session.path}: the 2D points are of a single frame; a session needs two frames at least (one frame alone:"
+            " triangulate_ransac in Python)"
+        )
     present = views["position"].notnull().all("space") & (views["confidence"] > 0)
     n_points = present.sum([dim for dim in present.dims if dim != "view"])
     empty = [str(name) for name in n_points["view"].values[n_points.values == 0]]

@@ -120,6 +120,10 @@ def _nothing_seen_at_all(recording):
     recording.points_2d[:] = np.nan
 
 
+def _one_frame(recording):
+    recording.points_2d, recording.likelihood = recording.points_2d[:, :1], recording.likelihood[:, :1]
+
+
 def _never_together(recording):
     for camera in range(N_CAMERAS):
         recording.points_2d[camera, np.arange(N_FRAMES) % N_CAMERAS != camera] = np.nan
@@ -153,6 +157,7 @@ FILES = {
     "one file for all cameras": (_one_file_for_all, ["cam_0.csv", "own file"]),
     "nothing seen by a camera": (_nothing_seen, ["cam_1", "single 2D point", "another file"]),
     "nothing seen at all": (_nothing_seen_at_all, ["cam_0", "single 2D point"]),
+    "a single frame": (_one_frame, ["session.toml", "a single frame", "two frames"]),
     "no two cameras see a point": (_never_together, ["no two cameras see a keypoint"]),
 }
 
@@ -494,6 +499,12 @@ def test_a_declared_crop_gives_the_right_result(recording, tmp_path):
 def test_a_declared_delay_gives_the_right_result(recording, tmp_path):
     _late(recording)
     recording.tables["cameras"]["cam_1"]["delay"] = 4
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_an_animal_that_does_not_move_gives_the_right_result(recording, tmp_path):
+    recording.points_2d[:] = recording.rig.project(recording.truth[:1])
+    recording.truth[:] = recording.truth[:1]
     assert_right(*run(recording, tmp_path), recording)
 
 

@@ -245,7 +245,7 @@ class _PairCurve:
         speed = np.where(good, speed - mean, 0.0)
         slopes = speed * np.where(good, there - here, 0.0)
         slope = float(slopes.sum())
-        if slope < _STRONG * _spread(slopes - slope * good / good.sum(), _BLOCKS[0]):
+        if not slope > _STRONG * _spread(slopes - slope * good / good.sum(), _BLOCKS[0]):
             return np.nan, np.nan  # too little motion: noise divided by noise
         step = -float((speed * np.where(good, here, 0.0)).sum()) / slope
         rest = speed * np.where(good, (1 - step) * here + step * there, 0.0)
