@@ -120,7 +120,7 @@ def refuse_empty(session: Session, views: xr.Dataset) -> None:
     """A camera without a single point is a wrong file, or a detector that finds nothing; a single frame has no rate."""
     if views.sizes["time"] < 2:
         raise SessionError(
-            f"{session.path}: the 2D points are of a single frame; a session needs two frames at least (one frame alone:"
+            f"{session.path}: the 2D points are of a single frame; a session needs two frames at least (one alone:"
             " triangulate_ransac in Python)"
         )
     present = views["position"].notnull().all("space") & (views["confidence"] > 0)
