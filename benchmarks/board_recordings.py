@@ -58,7 +58,9 @@ def random_rig(rng: np.random.Generator) -> tuple[CameraRig, float]:
         K = np.array([[focal, 0, center[0]], [0, focal * rng.uniform(0.99, 1.01), center[1]], [0, 0, 1]])
         k1 = rng.uniform(-0.3, 0.05)
         distortion = np.array([k1, -0.3 * k1 * rng.uniform(0.5, 1.5), *rng.normal(scale=5e-4, size=2), 0.0])
-        cameras.append(Camera(f"cam_{i}", SIZE, K, distortion, roll @ R, roll @ t))
+        cameras.append(
+            Camera(f"cam_{i}", SIZE, K, distortion, np.asarray(roll @ R, float), np.asarray(roll @ t, float))
+        )
     return CameraRig(tuple(cameras)), far
 
 
@@ -150,8 +152,9 @@ def good_rig(seed: int):
         rig, far = random_rig(rng)
         way, plan = recordings_of(rng, len(rig.names))
         recordings = [film(rng, CameraRig(tuple(rig[c] for c in cameras)), far) for cameras in plan]
-        if all(part is not None for part in recordings) and enough(rig, plan, recordings):
-            return rig, way, plan, recordings, far
+        filmed = [part for part in recordings if part is not None]
+        if len(filmed) == len(plan) and enough(rig, plan, filmed):
+            return rig, way, plan, filmed, far
 
 
 def hopeless(kind: str, seed: int, rig: CameraRig, plan, recordings, far: float):

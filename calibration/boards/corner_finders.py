@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -109,7 +109,7 @@ def _find_checkerboard(board: Checkerboard, image: Image) -> Sight:
     return Sight(_oriented(corners.reshape(-1, 2).astype(float), board, image), 0, mirrored=False)
 
 
-def _sectors(board: Checkerboard, image: Image) -> tuple[bool, Array | None]:
+def _sectors(board: Checkerboard, image: Image) -> tuple[bool, NDArray[Any] | None]:
     """Corners by OpenCV's slower finder; none where they are a part of a larger grid, which it would take, too."""
     flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
     found, corners, grid = cv2.findChessboardCornersSBWithMeta(image, board.corner_grid, flags)

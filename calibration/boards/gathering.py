@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import CalibrationError
 from .detection import BoardDetections, detect_boards
 from .detection_cache import Cache
-from .patterns import Board
+from .patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .recordings import for_each_recording
 
 
@@ -16,7 +16,7 @@ def gather_recordings(
     recordings: Mapping[str, Mapping[str, Any]], board, *, frame_step: int, cache: Cache, progress: bool
 ) -> dict[str, dict[str, BoardDetections]]:
     """{recording: {camera: detections}}; `board` one for all recordings, or each recording's own."""
-    boards = for_each_recording(board, recordings, "board", Board)
+    boards = for_each_recording(board, recordings, "board", (CharucoBoard, Checkerboard, MarkerBoard))
     found = {}
     for name, sources in recordings.items():
         try:

@@ -170,7 +170,7 @@ def _refuse_other_instants(problem: Problem, poses: Poses) -> None:
             if len(both) < _LEAST_VIEWS:
                 continue
             one, two = ((R[both], t[both]) for R, t in ours)
-            shuffled = tuple(np.roll(array, len(both) // 2, axis=0) for array in two)
+            shuffled = np.roll(two[0], len(both) // 2, axis=0), np.roll(two[1], len(both) // 2, axis=0)
             error, chance = (relative_pose(one, other, outline) for other in (two, shuffled))
             if error is not None and chance is not None and error.error > max(_FAR, _BY_CHANCE * chance.error):
                 unrelated.append((error.error, number, a, b, len(both)))

@@ -179,7 +179,7 @@ def check_motion(solution: Solution) -> None:
                 " tilt the board towards and away from the camera while recording, or give the camera's intrinsics"
             )
         if deviation[lens] > _MAX_FOCAL_STD:
-            flat = _orthographic(solution, lens)
+            flat = _orthographic(solution, int(lens))
             raise CalibrationError(
                 f"camera '{name}': the focal length is known only within {100 * deviation[lens]:.2g} % (one standard"
                 " deviation); record the board nearer, in more tilts and all over the image, or give the intrinsics"

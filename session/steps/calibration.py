@@ -126,8 +126,9 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     from ...calibration import calibrate_intrinsics
     from ...cameras import CameraRig, write_rig
 
-    sources = {name: as_source(camera.lens_board or camera.board) for name, camera in session.cameras.items()}
-    lacking = [name for name, source in sources.items() if source is None]
+    files = {name: camera.lens_board or camera.board for name, camera in session.cameras.items()}
+    sources = {name: as_source(source) for name, source in files.items() if source is not None}
+    lacking = [name for name in files if name not in sources]
     if lacking:
         raise SessionError(f"{session.path}: camera '{lacking[0]}' has neither 'lens_board' nor 'board'; add one")
     taken = inspect.signature(calibrate_intrinsics).parameters
