@@ -98,8 +98,8 @@ def compare_lenses(problem: Problem, start: Start) -> Comparison:
         found = compare(found.solutions + _one_kind(problem, resolved(found.solutions[0]), SIMPLEST))
     if 8 in np.array(found.best.kinds, object)[problem.auto]:
         found = compare(found.solutions + _one_kind(problem, resolved(found.best), RICHER))
-    for lens, kind in _other_kinds(found).items():
-        found = _with_one_lens(found, lens, kind)
+    for lens, (kind, ahead) in _other_kinds(found).items():
+        found = _with_one_lens(found, lens, kind, ahead)
     return found
 
 
@@ -113,23 +113,32 @@ def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...]) -> tu
     return tuple(solutions)
 
 
-def _other_kinds(found: Comparison) -> dict[int, LensKind]:
-    """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round."""
+def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
+    """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round.
+
+    Also the evidence by which such a lens must be better, since another number of coefficients may be enough for it.
+    """
     shares = np.stack([lens_evidences(solution, found.measure) for solution in found.solutions])
     others, at = {}, int(np.argmax(found.log_probabilities))
     allowed = _TRIED + _SPOILT * (found.log_probabilities[at] - found.log_probabilities)
     for lens in np.flatnonzero(found.best.problem.auto):
         is_fisheye = np.array([solution.kinds[lens] == "fisheye" for solution in found.solutions])
-        gain = np.where(is_fisheye == is_fisheye[at], -np.inf, shares[:, lens] - shares[at, lens] + allowed)
+        alike = is_fisheye == is_fisheye[at]
+        least = shares[alike, lens].max()
+        gain = np.where(alike, -np.inf, shares[:, lens] - least + allowed)
         if gain.max() > 0:
-            others[int(lens)] = found.solutions[int(np.argmax(gain))].kinds[lens]
+            kind = found.solutions[int(np.argmax(gain))].kinds[lens]
+            others[int(lens)] = kind, float(least - shares[at, lens])
     return others
 
 
-def _with_one_lens(found: Comparison, lens: int, kind: LensKind) -> Comparison:
+def _with_one_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -> Comparison:
     """The comparison with one lens of the best solution as another kind, and if that is near it, similar kinds."""
     before, least = found.best, float(found.log_probabilities.max()) - _NEAR
-    similar = [k for k in (*SIMPLEST, *CANDIDATES) if kind != "fisheye" and k not in (kind, "fisheye")]
+    if kind == "fisheye":
+        tried = found.with_another(_with_kinds(before.problem, resolved(before), {lens: kind}))
+        return tried if tried.log_probabilities[-1] > found.log_probabilities.max() + ahead else found
+    similar = [k for k in (*SIMPLEST, *CANDIDATES) if k not in (kind, "fisheye")]
     for other in (kind, *similar):
         found = found.with_another(_with_kinds(before.problem, resolved(before), {lens: other}))
         if other == kind and not found.log_probabilities[-1] > least:
