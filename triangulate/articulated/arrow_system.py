@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import blas, cho_factor, cho_solve, solve_triangular
 
 from ...numerics.arrays import Array
@@ -136,7 +137,7 @@ class Posterior:
     border: Array
     root: Array
 
-    def at(self, frames: Array) -> Posterior:
+    def at(self, frames: NDArray[np.int64]) -> Posterior:
         return Posterior(self.lagged[frames], self.border[frames], self.root)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from .kinematic_tree import Body, rest_places
@@ -46,7 +47,7 @@ def plot_body(body: Body, ax: Axes, *, names: bool = True) -> Axes:
     flat, turning = _flat(markers), _flat(joints)
     sides = _side_of_markers(body)
     for a, b in body.skeleton.bone_indices:
-        side = sides[b] if sides[a] == sides[b] else 2
+        side = int(sides[b]) if sides[a] == sides[b] else 2
         ax.plot(*flat[[a, b]].T, color=_SIDES[side], lw=2, alpha=0.6, solid_capstyle="round", zorder=1)
     turns = np.array([bool(segment.turns) for segment in body.segments])
     ax.scatter(*turning[turns].T, s=70, facecolors="none", edgecolors="#888888", label="joints", zorder=2)
@@ -69,7 +70,7 @@ def _flat(places: Array) -> Array:
     return places[:, [0, 2]] + places[:, 1:2] * _ASIDE
 
 
-def _side_of_markers(body: Body) -> Array:
+def _side_of_markers(body: Body) -> NDArray[np.int64]:
     """(n_markers,) 0 for the left one of a pair, 1 for the right one, 2 for the rest."""
     left, right = {a for a, _ in body.symmetries}, {b for _, b in body.symmetries}
     return np.array([0 if name in left else 1 if name in right else 2 for name in body.marker_names])

@@ -284,7 +284,7 @@ class _Start:
         return replace(state, biases=biases)
 
     def spread(self, frames: slice) -> Array:
-        located = np.isfinite(self.points_3d[frames]).all(axis=-1)
+        located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
         wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
         return np.where(located[..., None, None], self.covariances_3d[frames], wide)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from .kinematic_tree import Body, Plan, Tree
@@ -239,10 +240,10 @@ class ShapeDerivative(NamedTuple):
     """Of one marker by the lengths and offsets that move it: their columns (n,) among the constants, and derivatives
     (n_frames, 3, n)."""
 
-    columns: Array
+    columns: NDArray[np.int64]
     values: Array
 
-    def at(self, frames: Array) -> ShapeDerivative:
+    def at(self, frames: NDArray[np.int64]) -> ShapeDerivative:
         return ShapeDerivative(self.columns, self.values[frames])
 
 
@@ -255,8 +256,8 @@ def by_shape(body: Body, found: Kinematics) -> list[ShapeDerivative]:
     for k in range(plan.n_markers):
         points = np.flatnonzero(plan.moves[k])
         lengths = np.unique(plan.length[points[plan.direction[points].any(axis=1)]])
-        columns = plan.n_lengths + (3 * points[:, None] + np.arange(3)).ravel()
+        columns = np.asarray(plan.n_lengths + (3 * points[:, None] + np.arange(3)).ravel(), np.int64)
         turned = found.carriers[:, points].transpose(0, 2, 1, 3).reshape(len(found.markers), 3, -1)
         values = np.concatenate([found.by_lengths[:, k][..., lengths], turned], axis=-1)
-        derivatives.append(ShapeDerivative(np.concatenate([lengths, columns]), values))
+        derivatives.append(ShapeDerivative(np.concatenate([lengths, columns]).astype(np.int64), values))
     return derivatives

@@ -93,7 +93,8 @@ def predictions(noise: PixelNoise, weights: Array, reach: int) -> Predictions:
     with_now = np.array([noise.correlation(i + 1) for i in range(reach)])
     matrices = between + before[..., None] * np.eye(reach)
     coefficients = np.linalg.solve(matrices, np.broadcast_to(with_now[:, None], (*weights.shape, reach, 1)))[..., 0]
-    return Predictions(coefficients, 1.0 - coefficients @ with_now, extra)
+    coefficients = np.asarray(coefficients, float)
+    return Predictions(coefficients, np.asarray(1.0 - coefficients @ with_now, float), extra)
 
 
 def inlier_weights(
@@ -111,7 +112,7 @@ def inlier_weights(
         the others
     log_outlier : (n_cameras,) log density of an outlier
     """
-    seen = np.isfinite(residuals).all(axis=-1)
+    seen = np.asarray(np.isfinite(residuals).all(axis=-1))
     new = given.innovations(np.where(seen[..., None], residuals, 0.0))
     variance = noise.sigma[:, None, None] ** 2
     log = np.zeros((*residuals.shape[:-1], 3))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras import CameraRig, rig_arrays
 from ...numerics.arrays import Array
@@ -27,7 +28,7 @@ class Pixels:
     points_2d: Array
     log_prior: Array
     log_outlier: Array
-    partner: Array
+    partner: NDArray[np.int64]
     offsets: Array
 
     def at(self, frames: slice) -> Pixels:
@@ -46,14 +47,14 @@ class Pixels:
         if not self.offsets.any():
             return function(arrays, markers)
         moving = speeds(markers)
-        cameras = [type(arrays)(*(values[c : c + 1] for values in arrays)) for c in range(len(self.rig))]
+        cameras = [self.rig.subset([name]).arrays for name in self.rig.names]
         return np.concatenate([
             function(camera, markers + offset * moving) for camera, offset in zip(cameras, self.offsets, strict=True)
         ])  # fmt: skip
 
     @property
-    def seen(self) -> Array:
-        return np.isfinite(self.points_2d).all(axis=-1)
+    def seen(self) -> NDArray[np.bool_]:
+        return np.asarray(np.isfinite(self.points_2d).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +64,13 @@ class Sight:
 
     residuals: Array
     slopes: Array
-    seen: Array
+    seen: NDArray[np.bool_]
 
 
 def look(pixels: Pixels, markers: Array, biases: Array) -> Sight:
     """Pixels about markers (n_frames, n_markers, 3) with the constant errors biases (n_cameras, n_markers, 2)."""
     residuals, slopes = residuals_at(pixels, markers, biases), pixels.slopes(markers)
-    seen = np.isfinite(residuals).all(axis=-1) & np.isfinite(slopes).all(axis=(-1, -2))
+    seen = np.asarray(np.isfinite(residuals).all(axis=-1) & np.isfinite(slopes).all(axis=(-1, -2)))
     return Sight(np.where(seen[..., None], residuals, 0.0), np.where(seen[..., None, None], slopes, 0.0), seen)
 
 
@@ -174,7 +175,7 @@ def error_products(
     n_cameras, _, n_markers, _ = sight.residuals.shape
     n_shape = len(posterior.root) - 2 * n_cameras * n_markers
     some = np.arange(0, n_frames, max(1, n_frames // _SOME_FRAMES))
-    nearest = np.abs(np.arange(n_frames)[:, None] - some).argmin(axis=1)
+    nearest = np.asarray(np.abs(np.arange(n_frames)[:, None] - some).argmin(axis=1), np.int64)
     moved = marker_border(by_angles[some], [own.at(some) for own in by_shape], posterior.at(some))
     bias = posterior.root[n_shape:].reshape(n_markers, n_cameras, 2, -1).swapaxes(0, 1)
     shared = np.empty((n_cameras, len(some), n_markers))

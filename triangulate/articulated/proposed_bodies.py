@@ -130,12 +130,12 @@ class _Growing:
             if not set(other) & set(group):
                 self._hang(root, other, frame, (0.0, 0.0, 0.0))
         for child, place in zip(group, template, strict=True):
-            self._branch(child, frame, tuple(map(float, place)))
+            self._branch(child, frame, _triple(place))
 
     def _carry(self, frame: _Frame, group: list[int], places: Array) -> None:
         for child, place in zip(group, places, strict=True):
             name = self.skeleton.keypoints[child]
-            self.markers[child] = Marker(name, frame.name, tuple(map(float, place)))
+            self.markers[child] = Marker(name, frame.name, _triple(place))
 
     def _branch(self, keypoint: int, frame: _Frame, at: str | tuple) -> None:
         for group in self._rigid_groups(keypoint):
@@ -153,14 +153,14 @@ class _Growing:
             self.segments.append(Segment(name, frame.name, at, turns=turns))
             self._carry(own, group, template)
             for child, place in zip(group, template, strict=True):
-                self._branch(child, own, tuple(map(float, place)))
+                self._branch(child, own, _triple(place))
             return
         child = group[0]
         along, turns, R = _two_turns(arms[:, 0])
         length = float(present_median(np.linalg.norm(arms[:, 0], axis=-1)))
         length = length if np.isfinite(length) else float(np.nanmedian(np.abs(self.points_3d)))
         own = _Frame(name, frame.R @ R)
-        self.segments.append(Segment(name, frame.name, at, tuple(map(float, length * along)), turns=turns))
+        self.segments.append(Segment(name, frame.name, at, _triple(length * along), turns=turns))
         self.markers[child] = Marker(self.skeleton.keypoints[child], name, "end")
         self._branch(child, own, "end")
 
@@ -215,6 +215,10 @@ class _Growing:
         left = left - (left @ forwards) * forwards
         left = left / np.linalg.norm(left)
         return np.stack([forwards, left, np.cross(forwards, left)], axis=1)
+
+
+def _triple(vector: Array) -> tuple[float, float, float]:
+    return float(vector[0]), float(vector[1]), float(vector[2])
 
 
 def _template(arms: Array) -> Array:

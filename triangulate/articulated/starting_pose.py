@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras.rotations import orthonormal
 from ...numerics.arrays import Array
@@ -61,7 +62,7 @@ def starting_state(
     if like is not None:
         lengths, offsets, precision_of_shape = like.lengths, like.offsets, _KEPT * precision_of_shape
     state = State(angles, lengths, offsets, np.zeros((0, 0, 2)))
-    seen = np.isfinite(points_3d).all(axis=-1)
+    seen = np.asarray(np.isfinite(points_3d).all(axis=-1))
     floor = (_SPREAD * body_size(body)) ** 2 * np.eye(3)
     covariances = np.where(seen[..., None, None], covariances_3d, 0.0) + floor
     precision = np.where(seen[..., None, None], np.linalg.inv(covariances), 0.0)
@@ -94,7 +95,7 @@ def root_angles(body: Body, points_3d: Array) -> Array:
     return _bridged(found, (base > 0).sum(axis=1) >= 3)
 
 
-def _bridged(angles: Array, known: Array) -> Array:
+def _bridged(angles: Array, known: NDArray[np.bool_]) -> Array:
     """Unwrapped, and straight lines across frames with too few points."""
     if not known.any():
         raise ValueError("no frame has three located markers of the body; the animal cannot be placed")
