@@ -184,6 +184,32 @@ def corruption(
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
+@app.command()
+def evaluate(
+    session: SessionPath = Path(),
+    labels: Annotated[
+        Path | None, typer.Option(help="labelled frames to compare", show_default="those that training held out")
+    ] = None,
+) -> None:
+    """Errors of the detector on labelled frames that it was not trained on, in pixels, by keypoint."""
+    from .label_loop import evaluate_session
+
+    typer.echo(evaluate_session(_read(session), labels).to_string(float_format=lambda value: f"{value:.2f}"))
+
+
+@app.command("label-videos")
+def label_videos(
+    session: SessionPath = Path(),
+    to: Annotated[Path | None, typer.Option(help="folder of the videos", show_default="results/videos")] = None,
+) -> None:
+    """Write each camera's video with the keypoints drawn into it."""
+    from .label_loop import labelled_videos
+
+    loaded = _read(session)
+    for path in labelled_videos(loaded, to or loaded.output / "videos"):
+        typer.echo(f"wrote {path}")
+
+
 def _add_step_command(step: str, help: str) -> None:
     @app.command(step, help=help)
     def command(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:

@@ -1,4 +1,4 @@
-"""Active learning in a session: the frames to label first, the frames to label next, the detector's robustness.
+"""Active learning in a session: frames to label first and next, the detector's errors and robustness, its videos.
 
 The frames to label next are those in which the cameras disagree about the 3D points.
 """
@@ -83,6 +83,40 @@ def corruption_session(session: Session, labels: Path | None = None, *, progress
     detector = _detector(session)
     chosen = _held_out(session, detector) if labels is None else read_labels(labels)
     return corruption_table(detector, chosen, progress=progress)
+
+
+def evaluate_session(session: Session, labels: Path | None = None) -> pd.DataFrame:
+    """Errors of the session's detector on labelled frames that were not used in training, as `evaluate`.
+
+    labels : None: the frames that training held out
+    """
+    from ..pose2d import evaluate, read_labels
+
+    detector = _detector(session)
+    return evaluate(detector, _held_out(session, detector) if labels is None else read_labels(labels))
+
+
+def labelled_videos(session: Session, folder: Path) -> list[Path]:
+    """Write a copy of each camera's video with its keypoints, bones and ellipses drawn; returns the files.
+
+    Raises
+    ------
+    SessionError : the step "predict" has not run, or no camera has a video
+    """
+    from ..pose2d import label_video
+
+    views, videos = _made(session, "views.nc"), _videos(session)
+    if "individual" in views.dims:
+        raise SessionError(
+            f"{session.path}: videos of several animals cannot be drawn yet; draw them one by one in Python"
+        )
+    known = set(map(str, views["keypoint"].values))
+    bones = [] if session.skeleton is None else [bone for bone in session.skeleton.bones if known.issuperset(bone)]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        label_video(views, name, video, folder / f"{name}_labelled.mp4", bones=bones, ellipses=True)
+        for name, video in videos.items()
+    ]
 
 
 def _held_out(session: Session, detector: Detector) -> Any:

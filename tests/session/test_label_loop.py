@@ -9,7 +9,7 @@ from muybridge.calibration import CameraRig, write_rig
 from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset, write_dataset
 from muybridge.pose2d import LabelError, read_labels
 from muybridge.session import SessionError, read_session, run_session
-from muybridge.session.label_loop import corruption_session, extract_session, suggest_session
+from muybridge.session.label_loop import corruption_session, evaluate_session, extract_session, suggest_session
 from tests.helpers import edit_session, write_video
 
 N_FRAMES, WRONG = 12, (3, 9)
@@ -67,6 +67,8 @@ def test_what_is_missing_is_one_sentence(reconstructed):
     folder, _ = reconstructed
     with pytest.raises(SessionError, match="no detector"):
         corruption_session(read_session(folder))
+    with pytest.raises(SessionError, match="no detector"):
+        evaluate_session(read_session(folder))
     (folder / "results" / "pose.nc").unlink()
     with pytest.raises(SessionError, match="run 'muybridge reconstruct"):
         suggest_session(read_session(folder), 2, folder / "next")
