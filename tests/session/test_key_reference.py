@@ -50,7 +50,7 @@ def test_what_is_listed_is_what_check_takes(keys, small_recording, step):
 
 def test_options_of_one_method_say_so(keys):
     (order,) = [key for key in keys if (key.table, key.name) == ("reconstruct", "order")]
-    assert order.meaning.endswith("(With smooth, gimbal.)")
+    assert "(With smooth, gimbal" in order.meaning
 
 
 def test_help_prints_all_a_table_or_a_key(keys):
