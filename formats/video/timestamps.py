@@ -53,7 +53,7 @@ def read_timestamps(path: str | os.PathLike, camera: str = "", *, fps: float | N
     table = _table(path)
     table = _of_camera(table, camera, path)
     column = _time_column(table, path)
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+    values = np.asarray(pd.to_numeric(table[column], errors="coerce"), dtype=float)
     if not len(values) or not np.isfinite(values).all():
         row = int(np.argmax(~np.isfinite(values))) if len(values) else 0
         raise FormatError(f"{path}: the time of frame {row} in column '{column}' is no number")
@@ -79,14 +79,16 @@ def _table(path: Path) -> pd.DataFrame:
 def _of_camera(table: pd.DataFrame, camera: str, path: Path) -> pd.DataFrame:
     """The rows of a camera, where a column names several; in the order of their times."""
     named = [column for column in table.columns if str(column).lower() in _CAMERA_COLUMNS]
-    if not named or table[named[0]].nunique() < 2:
+    if not named or len(set(table[named[0]])) < 2:
         return table
-    names = table[named[0]].astype(str)
+    names = np.array([str(name) for name in table[named[0]]])
     number = re.findall(r"\d+", camera)
     for wanted in (camera, *(n.lstrip("0") or "0" for n in number[-1:])):
         if (names == wanted).any():
-            return table[(names == wanted).to_numpy()]
-    raise FormatError(f"{path} has times of cameras {sorted(names.unique())}, none of '{camera}'; name the cameras so")
+            return table.loc[names == wanted]
+    raise FormatError(
+        f"{path} has times of cameras {sorted(set(names.tolist()))}, none of '{camera}'; name the cameras so"
+    )
 
 
 def _time_column(table: pd.DataFrame, path: Path) -> object:

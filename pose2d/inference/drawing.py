@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from ...datasets import Array, combine_ensemble, fps_of
 from ...datasets.names import named_options
@@ -161,7 +162,7 @@ def label_video(
     return path
 
 
-def _shown(video: VideoSource, numbers: Array) -> Iterator[Image | None]:
+def _shown(video: VideoSource, numbers: NDArray[np.int64]) -> Iterator[Image | None]:
     """The pictures of some frames in increasing order; None where the number is -1 or the frame is damaged."""
     if (numbers == np.arange(len(numbers))).all():
         yield from read_frames(video, 0, len(numbers))

@@ -95,8 +95,8 @@ def _refusals(session: Session) -> list[str]:
     files = trained_files(session)
     try:
         own = {name: value for name, value in given.items() if name in method_options(method)}
-        shared = [given.get(name, default) for name, default in (("max_gap", 0.0), ("chunk_frames", None))]
-        check_settings(method, files.get("prior"), given.get("body"), *shared, own)
+        gap, chunk = given.get("max_gap", 0.0), given.get("chunk_frames")
+        check_settings(method, files.get("prior"), given.get("body"), gap, chunk, own)
         if all(path.exists() for path in files.values()):
             _trained(session)
         if "body" in given:

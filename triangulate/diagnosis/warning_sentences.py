@@ -57,7 +57,7 @@ def mistake_warnings(mistakes: Sequence[Mistake], cameras: pd.DataFrame, wrong: 
 
 def rig_warning(message: str, off_px: float, cameras: pd.DataFrame) -> tuple:
     """(kind, name, off, off_px, message) of a disagreement that is no single camera's."""
-    off = off_px * float(cameras["unit_per_px"].median())
+    off = off_px * float(np.median(cameras["unit_per_px"]))
     return "camera", ", ".join(map(str, cameras.index)), off, off_px, message
 
 
