@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import kernel
 
 
-@njit(cache=True)
+@kernel
 def sampson_distances(F, one, other):
     """(n,) signed first-order distance, pixels, of matched points (n, 2) from the epipolar constraint other' F one = 0.
 

@@ -7,8 +7,8 @@ followed outwards along a straight line of the image; where the Jacobian's deter
 import math
 
 import numpy as np
-from numba import njit
 
+from ..numerics._kernels_options import helper, kernel
 from ._kernels_lenses import (
     distort_pinhole,
     distort_with_derivatives,
@@ -24,7 +24,7 @@ _ANGLES = 64  # steps of a fisheye's angle from the axis to 90 degrees
 _STEP = 1e-5  # of the numerical derivative of a logarithm: half the digits
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _grows_up_to(r2, d):
     """Whether the radial part of a pinhole's distortion grows at all radii up to this one, clear of rounding."""
     for i in range(1, _RADII + 1):
@@ -34,7 +34,7 @@ def _grows_up_to(r2, d):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _angle(radius, d):
     """Angle from the axis of a fisheye's radius, at most 90 degrees; NaN where the lens folds before."""
     low = 0.0
@@ -57,7 +57,7 @@ def _angle(radius, d):
     return 0.5 * (low + high)
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _fisheye_magnification(lens, xd, yd, J):
     """As `_pinhole_magnification`, of the area relative to that of an equidistant lens."""
     J[:] = 0.0
@@ -82,7 +82,7 @@ def _fisheye_magnification(lens, xd, yd, J):
     return math.log(slope * ratio)
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _pinhole_magnification(lens, xd, yd, free, D, J):
     """Logarithm of the area's magnification where the distorted point (xd, yd) is seen; NaN where the lens folds.
 
@@ -127,7 +127,7 @@ def _pinhole_magnification(lens, xd, yd, free, D, J):
     return math.log(determinant)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def log_magnifications(lens, fisheye, free, pixels):
     """Logarithm of the magnification of area (n_lenses, n_pixels), and its derivatives (n_lenses, n_pixels, 18).
 

@@ -12,7 +12,8 @@ Brandt 2006, the equidistant form of OpenCV).
 import math
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import helper, inlined_kernel, kernel
 
 _STEPS = 16  # in which a lens is followed from its axis to a pixel: each starts near enough for Newton
 _HALVINGS = 20  # of a step of Newton that would leave the domain
@@ -20,7 +21,7 @@ _MAX_ITERATIONS = 50  # of Newton, with bisection as the fallback of the fisheye
 _TOLERANCE = 1e-15  # normalised coordinates: round-off
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _radial_tangential(x, y, radial, slope, p1, p2):
     """Radial factor (`slope`: twice its derivative by r2) and tangential terms: (xd, yd, dxd/dx, dxd/dy, dyd/dy).
 
@@ -36,7 +37,7 @@ def _radial_tangential(x, y, radial, slope, p1, p2):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def distort_five(x, y, k1, k2, p1, p2, k3):
     """As `distort_pinhole` for five coefficients, without division and branch, so that loops over points vectorise.
 
@@ -49,7 +50,7 @@ def distort_five(x, y, k1, k2, p1, p2, k3):
     return _radial_tangential(x, y, radial, slope, p1, p2)
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def rational(r2, d):
     """Radial factor of the rational model, twice its derivative by r2, and its denominator."""
     bottom = 1.0 + r2 * (d[5] + r2 * (d[6] + r2 * d[7]))
@@ -59,7 +60,7 @@ def rational(r2, d):
     return radial, 2.0 * (top_slope - radial * bottom_slope) / bottom, bottom
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@inlined_kernel
 def _distort_untilted(x, y, d):
     """As `distort_pinhole`, before the tilted sensor; inlined, else `triangulate_dlt` takes 19 % longer."""
     r2 = x * x + y * y
@@ -72,7 +73,7 @@ def _distort_untilted(x, y, d):
     return xd, yd, xx + prism_x * x, xy + prism_x * y, xy + prism_y * x, yy + prism_y * y
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def distort_pinhole(x, y, d):
     """Distorted normalised coordinates and their Jacobian: (xd, yd, dxd/dx, dxd/dy, dyd/dx, dyd/dy)."""
     xd, yd, xx, xy, yx, yy = _distort_untilted(x, y, d)
@@ -82,7 +83,7 @@ def distort_pinhole(x, y, d):
     return u, v, ux * xx + uy * yx, ux * xy + uy * yy, vx * xx + vy * yx, vx * xy + vy * yy
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _tilt(x, y, tau_x, tau_y):
     """Image on the tilted sensor (Scheimpflug; OpenCV's matTilt), and its Jacobian: (u, v, ux, uy, vx, vy).
 
@@ -96,7 +97,7 @@ def _tilt(x, y, tau_x, tau_y):
     return u, v, scale * (cy - a * sy), scale * sx * (sy + a * cy), -scale * b * sy, scale * (cx + b * cy * sx)
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _tilt_by_angles(x, y, tau_x, tau_y):
     """(du/dtau_x, dv/dtau_x, du/dtau_y, dv/dtau_y) of `_tilt`."""
     cx, sx, cy, sy = math.cos(tau_x), math.sin(tau_x), math.cos(tau_y), math.sin(tau_y)
@@ -112,7 +113,7 @@ def _tilt_by_angles(x, y, tau_x, tau_y):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def equidistant(theta, d):
     """theta_d = theta (1 + k1 theta^2 + ... + k4 theta^8) and its derivative."""
     q = theta * theta
@@ -120,7 +121,7 @@ def equidistant(theta, d):
     return theta_d, 1.0 + q * (3.0 * d[0] + q * (5.0 * d[1] + q * (7.0 * d[2] + q * 9.0 * d[3])))
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def distort_fisheye(x, y, d):
     """As `distort_pinhole`, for the equidistant model."""
     r = math.sqrt(x * x + y * y)
@@ -132,7 +133,7 @@ def distort_fisheye(x, y, d):
     return x * scale, y * scale, scale + x * x * slope, x * y * slope, x * y * slope, scale + y * y * slope
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def distort(x, y, d, fisheye):
     """`distort_fisheye` or `distort_pinhole`."""
     if fisheye:
@@ -140,7 +141,7 @@ def distort(x, y, d, fisheye):
     return distort_pinhole(x, y, d)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def distort_with_derivatives(x, y, d, fisheye, tilted, D):
     """Distorted normalised coordinates; D (2, 16) receives their derivatives by (x, y) and the 14 coefficients.
 
@@ -178,14 +179,14 @@ def distort_with_derivatives(x, y, d, fisheye, tilted, D):
     return u, v
 
 
-@njit(cache=True)
+@helper
 def inside(x, y, fisheye, limit):
     """Whether normalised coordinates lie where the lens model is one-to-one."""
     r = math.sqrt(x * x + y * y)
     return (math.atan(r) if fisheye else r) <= limit
 
 
-@njit(cache=True)
+@helper
 def _undistort_fisheye(xd, yd, d, limit):
     """Ideal normalised coordinates by Newton on the angle, held within its bounds; NaN beyond the model's domain."""
     theta_d = math.sqrt(xd * xd + yd * yd)
@@ -212,7 +213,7 @@ def _undistort_fisheye(xd, yd, d, limit):
     return xd * scale, yd * scale
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _newton(x, y, xd, yd, d, limit):
     """Newton on the two-dimensional distortion from the start (x, y); NaN where it leaves the domain or stalls."""
     for _ in range(_MAX_ITERATIONS):
@@ -234,7 +235,7 @@ def _newton(x, y, xd, yd, d, limit):
     return x, y
 
 
-@njit(cache=True)
+@helper
 def _radial_start(xd, yd, d, limit):
     """The undistorted point of the radial terms alone, by bisection: a start where Newton from (xd, yd) fails."""
     rd = math.sqrt(xd * xd + yd * yd)
@@ -249,7 +250,7 @@ def _radial_start(xd, yd, d, limit):
     return xd * scale, yd * scale
 
 
-@njit(cache=True, error_model="numpy")
+@helper
 def _still_regular(x, y, d, limit):
     """Whether a pinhole is one-to-one about a point within `limit`."""
     if not x * x + y * y <= limit * limit:
@@ -259,7 +260,7 @@ def _still_regular(x, y, d, limit):
     return bottom > 0.0 and radial + slope * (x * x + y * y) > 0.0 and xx * yy - xy * yx > 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def follow_from_axis(xd, yd, d, limit):
     """Ideal normalised coordinates, followed from the axis along a line of the image; NaN where the lens folds before.
 
@@ -288,7 +289,7 @@ def follow_from_axis(xd, yd, d, limit):
     return x, y
 
 
-@njit(cache=True)
+@kernel
 def undistort_normalised(xd, yd, d, fisheye, limit):
     """Ideal normalised coordinates of distorted ones; NaN where no point inside the model's domain maps there."""
     if not (math.isfinite(xd) and math.isfinite(yd)):
@@ -306,7 +307,7 @@ def undistort_normalised(xd, yd, d, fisheye, limit):
     return follow_from_axis(xd, yd, d, limit)
 
 
-@njit(cache=True)
+@helper
 def in_camera(R, t, X):
     """Coordinates in the camera's frame of a point X (3,)."""
     return (
@@ -316,7 +317,7 @@ def in_camera(R, t, X):
     )
 
 
-@njit(cache=True)
+@kernel
 def project_point(K, d, fisheye, limit, R, t, X):
     """Pixel (u, v) of one world point; NaN behind the camera or outside the lens model's domain."""
     x, y, z = in_camera(R, t, X)
@@ -326,7 +327,7 @@ def project_point(K, d, fisheye, limit, R, t, X):
     return K[0, 0] * xd + K[0, 1] * yd + K[0, 2], K[1, 1] * yd + K[1, 2]
 
 
-@njit(cache=True)
+@kernel
 def project_with_jacobian(K, d, fisheye, limit, R, t, X):
     """(u, v, du/dX0, du/dX1, du/dX2, dv/dX0, dv/dX1, dv/dX2) of one world point; NaN as in `project_point`."""
     nan = math.nan
@@ -350,7 +351,7 @@ def project_with_jacobian(K, d, fisheye, limit, R, t, X):
     )
 
 
-@njit(cache=True)
+@helper
 def undistort_point(K, d, fisheye, limit, u, v):
     """Pixel of the distortion-free camera with the same K; NaN outside the lens model's domain."""
     yd = (v - K[1, 2]) / K[1, 1]
@@ -359,7 +360,7 @@ def undistort_point(K, d, fisheye, limit, u, v):
     return K[0, 0] * x + K[0, 1] * y + K[0, 2], K[1, 1] * y + K[1, 2]
 
 
-@njit(cache=True)
+@kernel
 def project_points(K, d, fisheye, limit, R, t, points_3d):
     """(n_points, 3) -> (n_cameras, n_points, 2)."""
     projected = np.empty((K.shape[0], points_3d.shape[0], 2))
@@ -370,7 +371,7 @@ def project_points(K, d, fisheye, limit, R, t, points_3d):
     return projected
 
 
-@njit(cache=True)
+@kernel
 def projection_jacobians(K, d, fisheye, limit, R, t, points_3d):
     """(n_points, 3) -> (n_cameras, n_points, 2, 3), pixels per world unit."""
     jacobians = np.empty((K.shape[0], points_3d.shape[0], 2, 3))
@@ -382,7 +383,7 @@ def projection_jacobians(K, d, fisheye, limit, R, t, points_3d):
     return jacobians
 
 
-@njit(cache=True)
+@kernel
 def undistort_points(K, d, fisheye, limit, points_2d):
     """(n_cameras, n_points, 2) -> the same shape."""
     ideal = np.empty_like(points_2d)
@@ -393,7 +394,7 @@ def undistort_points(K, d, fisheye, limit, points_2d):
     return ideal
 
 
-@njit(cache=True)
+@kernel
 def distort_points(K, d, fisheye, limit, points_2d):
     """The inverse of `undistort_points`: (n_cameras, n_points, 2) -> the same shape."""
     seen = np.empty_like(points_2d)

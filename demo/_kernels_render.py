@@ -12,7 +12,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import helper, kernel
 
 _FAR = 1e30  # millimetres: no hit
 _BLEND = 14.0  # mm over which parts grow together: about the radius of a lower leg, so that joints show no crease
@@ -51,7 +52,7 @@ def prepared(parts):
     return np.hstack([start, end, radii, (end - start) / length, length, sine, 1.0 - sine * sine])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _ball(od, oo, dd, r):
     """Nearest entry of a ray into a sphere: od = o·d, oo = o·o, dd = d·d, where o leads from its centre to the eye."""
     disc = od * od - dd * (oo - r * r)
@@ -61,7 +62,7 @@ def _ball(od, oo, dd, r):
     return t if t > 0.0 else _FAR
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _entry(part, centre, along, square, dx, dy, dz):
     """Nearest entry of the ray centre + t d into a prepared round cone, `_FAR` where it misses.
 
@@ -85,7 +86,7 @@ def _entry(part, centre, along, square, dx, dy, dz):
     return min(start, end)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _outside(part, px, py, pz):
     """Signed distance of a point to a prepared round cone, the outward normal, and the place along the axis (0-1)."""
     qx, qy, qz = px - part[0], py - part[1], pz - part[2]
@@ -97,14 +98,14 @@ def _outside(part, px, py, pz):
     return norm - (part[6] - part[12] * foot), nx / norm, ny / norm, nz / norm, foot / part[11]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _from_start(part, centre):
     """Of the way from a prepared part's start to the camera: its length along the axis, and its squared length."""
     ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
     return ox * part[8] + oy * part[9] + oz * part[10], ox * ox + oy * oy + oz * oz
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _direction(x, y, basis):
     """World direction of the ray through normalised coordinates."""
     return (
@@ -114,7 +115,7 @@ def _direction(x, y, basis):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _between(picture, a, b):
     """Bilinear value at column a and row b, which lie inside the picture."""
     p, q = int(a), int(b)
@@ -123,7 +124,7 @@ def _between(picture, a, b):
     return value + (picture[q + 1, p] * (1 - fa) + picture[q + 1, p + 1] * fa) * fb
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def part_depths(parts, boxes, rays, offset, nearest):
     """Fill the z-buffer `nearest` of one sub-frame, which looks `offset` (2,) beside each pixel's centre.
 
@@ -146,7 +147,7 @@ def part_depths(parts, boxes, rays, offset, nearest):
                     which[i - top, j - left] = k
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hidden_by(parts, centre, points):
     """(n,) how far before each point (n, 3) its ray first meets a part, world units; 0 where nothing is in front.
 
@@ -163,14 +164,14 @@ def hidden_by(parts, centre, points):
     return hidden
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _step(value, edge, width):
     """0 below the edge, 1 above it, smooth over `width`."""
     u = min(max((value - edge) / width + 0.5, 0.0), 1.0)
     return u * u * (3.0 - 2.0 * u)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _look_up(volume, x, y, z):
     """Trilinear value of a periodic volume, whose side is a power of two, at a position in voxels."""
     mask = volume.shape[0] - 1
@@ -185,7 +186,7 @@ def _look_up(volume, x, y, z):
     return low * (1 - fz) + high * fz
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _blended_normal(k, point, normal, ready, near):
     """The normal of part k, blended over the parts that grow together with it, so that joints show no crease."""
     px, py, pz = point
@@ -208,7 +209,7 @@ def _blended_normal(k, point, normal, ready, near):
     return nx / norm, ny / norm, nz / norm
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _shade(k, point, body, coat, light, view, colour):
     """Colour (BGR, 0-255) of a point on part k of a body.
 
@@ -257,7 +258,7 @@ def _shade(k, point, body, coat, light, view, colour):
         colour[c] = base * bright + shine
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def add_animal(total, under, body, coat, light, rays, offset, nearest):
     """Add one sub-frame to `total` (window, BGR float): the animal where the z-buffer has it, `under` elsewhere.
 
@@ -285,7 +286,7 @@ def add_animal(total, under, body, coat, light, rays, offset, nearest):
                 total[i, j, c] += colour[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
     """Multiply a window of the background by the shadow map (n, n) that lies on the floor at `origin`, `cell` wide."""
     n = shadow.shape[0]
@@ -300,7 +301,7 @@ def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
                 under[i, j, c] *= light
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def add_board(total, under, picture, texel, poses, light, rays, offsets):
     """Average of samples of a picture on a plane; `under` where a ray misses it.
 

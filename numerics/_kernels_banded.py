@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ._kernels_options import helper, kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def selected_inverse(factor, block, within, lagged):
     """As `banded.selected_inverse`, into within (n_frames, block, block) and lagged (n_frames, block / 3, 2, 3, 3)."""
     n, width = factor.shape[0], factor.shape[1] - 1
@@ -44,7 +45,7 @@ def selected_inverse(factor, block, within, lagged):
         known, following = following, known
 
 
-@njit(cache=True, nogil=True)
+@helper
 def invert_corner(factor, first, inverse):
     """Inverse of the lower triangular block that begins at row `first`, into the first rows of `inverse`."""
     block = inverse.shape[1]

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from ._kernels_options import helper, kernel
 
 
-@njit(cache=True, nogil=True)
+@helper
 def normal_scores(values, order, table):
     """Rank-normalised values (n,) with the order that sorts them: table[2 r - 2] is the normal score of rank r, of
     ties the one of their mean rank."""
@@ -23,7 +24,7 @@ def normal_scores(values, order, table):
     return scores
 
 
-@njit(cache=True, nogil=True)
+@helper
 def mixing(chains):
     """R-hat and effective sample size of chains (M, n): Vehtari et al. (2021), equations 1-4 and 10-13.
 
@@ -60,7 +61,7 @@ def mixing(chains):
     return r_hat, size / max(time, 1.0 / math.log10(size))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mixing_of_all(draws, order, n_chains, table, r_hat, effective):
     """R-hat and effective sample size of the normal scores of draws (Q, n_chains * n), sorted by order; of no NaN."""
     n_quantities, size = draws.shape

@@ -1,9 +1,9 @@
 """Forward-backward recursions of a hidden Markov model; each step is normalised, so that nothing underflows."""
 
-from numba import njit
+from ._kernels_options import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def forward_backward(likelihood, initial, transitions, transposed, forward, after, scale):
     """Fill forward (n, S), the state probabilities given the frames so far, after (n, S), the likelihood of all later
     frames over that of the forward pass, and scale (n,), the likelihood of each frame given those before.

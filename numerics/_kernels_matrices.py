@@ -7,13 +7,13 @@ division by zero out of them.
 
 import math
 
-from numba import njit
+from ._kernels_options import inlined_kernel, kernel
 
 # smallest determinant of a matrix that is solved, relative to the cube of its mean eigenvalue: below, round-off decides
 SINGULAR = 1e-12
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_kernel
 def invert_symmetric_3x3(xx, xy, xz, yy, yz, zz):
     """Upper triangle of the inverse of a symmetric matrix that is positive definite."""
     c00, c01, c02 = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
@@ -24,7 +24,7 @@ def invert_symmetric_3x3(xx, xy, xz, yy, yz, zz):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_kernel
 def solve_symmetric_3x3(xx, xy, xz, yy, yz, zz, bx, by, bz):
     """Solution (3 numbers) of a symmetric system; NaN where the matrix is not positive definite or nearly singular."""
     c00, c01, c02 = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
@@ -38,7 +38,7 @@ def solve_symmetric_3x3(xx, xy, xz, yy, yz, zz, bx, by, bz):
     return x, y, z
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def solve_3x3(A, bx, by, bz):
     """Solution (3 numbers) of A x = b, A (3, 3) any matrix that is not singular."""
     c00 = A[1, 1] * A[2, 2] - A[1, 2] * A[2, 1]

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import helper, kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def central_rows(values, times, out, start, stop):
     """First derivative of values (n_frames, n_columns) into out; see `central_difference`."""
     n, columns = values.shape
@@ -29,7 +30,7 @@ def central_rows(values, times, out, start, stop):
                     slopes[c] = (right[c] - here[c]) / after
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def length_rows(vectors, out, start, stop):
     """Euclidean length of vectors (n_frames, n_keypoints, 3) into out (n_frames, n_keypoints)."""
     for t in range(start, stop):
@@ -38,7 +39,7 @@ def length_rows(vectors, out, start, stop):
             out[t, k] = math.sqrt(x * x + y * y + z * z)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def polynomial_rows(values, times, half, polyorder, derivative, out, start, stop):
     """A derivative of the polynomial through the frames within `half` of each frame; see `local_polynomial`."""
     n, columns = values.shape
@@ -79,7 +80,7 @@ def polynomial_rows(values, times, half, polyorder, derivative, out, start, stop
                 out[t, c] += values[t, c]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _solve(M, b):
     """b becomes the solution of the symmetric positive M x = b; False where M is singular, as across a long pause."""
     n = M.shape[0]
@@ -98,7 +99,7 @@ def _solve(M, b):
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_gaps(points, times, max_gap, out, filled):
     """Copy points (n_frames, n_points, n_axes), with straight lines over gaps of at most `max_gap` seconds.
 

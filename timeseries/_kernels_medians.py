@@ -7,12 +7,13 @@ are kept sorted as they slide.
 import math
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import helper, kernel
 
 STRIP = 64  # series sorted side by side: their window stays in the first cache
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _rank(window, n, value):
     """Number of values below `value`: counting vectorises, and beats a search in windows this small."""
     below = 0
@@ -21,7 +22,7 @@ def _rank(window, n, value):
     return below
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _insert(window, n, value):
     at = _rank(window, n, value)
     for i in range(n, at, -1):
@@ -29,13 +30,13 @@ def _insert(window, n, value):
     window[at] = value
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _remove(window, n, value):
     for i in range(_rank(window, n, value), n - 1):
         window[i] = window[i + 1]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _exchange(window, n, old, new):
     """Put `new` in the place of `old` and move what lies between."""
     at, to = _rank(window, n, old), _rank(window, n, new)
@@ -49,7 +50,7 @@ def _exchange(window, n, old, new):
     window[to] = new
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _deviation(window, n, middle):
     """Median of the distances to `middle`, by walking outwards from both ends of the sorted window."""
     low, high = 0, n - 1
@@ -64,7 +65,7 @@ def _deviation(window, n, middle):
     return last if n % 2 == 1 else 0.5 * (last + before)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def running_median(series, half, start, stop, medians, deviations):
     """Median of the present values within `half` frames, for the rows start to stop; NaN where the frame is missing.
 
@@ -96,7 +97,7 @@ def running_median(series, half, start, stop, medians, deviations):
                     deviations[s, frame] = _deviation(window, n, medians[s, frame])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _sort_columns(rows, n_rows, n):
     """Sort every column of rows (n_rows, n) by odd-even transposition."""
     for turn in range(n_rows):
@@ -107,7 +108,7 @@ def _sort_columns(rows, n_rows, n):
                 rows[i + 1, s] = b if a < b else a
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def small_running_median(values, half, start, stop, medians, deviations):
     """As `running_median`, for values (n_frames, n_series) and the frames start to stop."""
     n_frames, n_series = values.shape

@@ -16,7 +16,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from ..numerics._kernels_options import helper, kernel
 
 PRIOR_VARIANCE = 1e4  # of the first position and velocity over their variance from the first two observations
 STEADY = 1e-9  # relative change of the predicted variance below which it counts as settled
@@ -32,7 +33,7 @@ class ForwardPass(NamedTuple):
     covariances: np.ndarray  # (n or 0, n_states, n_states) predicted
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def transition(step, A, G, F, Q):
     """Fill F and Q (n, n) of the motion over `step`: F = exp(A step), Q = ∫ exp(A s) G exp(A s)ᵀ ds.
 
@@ -73,7 +74,7 @@ def transition(step, A, G, F, Q):
                 F[i, j] = product[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _times(A, M, scale, out):
     """out = scale A M, for A with many zeros."""
     n = A.shape[0]
@@ -87,7 +88,7 @@ def _times(A, M, scale, out):
                     out[i, j] += a * M[k, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tabled_transition(step, model, F, Q):
     """As `transition`, from the model's table where it reaches."""
     A, G = model.drift, model.diffusion
@@ -113,7 +114,7 @@ def tabled_transition(step, model, F, Q):
     _add_blend(nodes_F[left + 1], nodes_Q[left + 1], A, G, s * s * (1 + 2 * rest), -spacing * s * s * rest, F, Q)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _add_blend(NF, NQ, A, G, value, slope, F, Q):
     """F, Q += value N + slope dN/dstep for N = NF, NQ."""
     n = F.shape[0]
@@ -130,7 +131,7 @@ def _add_blend(NF, NQ, A, G, value, slope, F, Q):
                     Q[j, i] += a * NQ[k, j]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _start(y, steps, stationary, x, P):
     """The state before the first frame: as wide as stationary acceleration and two observations allow."""
     gap, t = steps[0], 1
@@ -148,7 +149,7 @@ def _start(y, steps, stationary, x, P):
             P[2 + i, 2 + j] = stationary[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def filter_series(y, steps, relative, model, passed):
     """One forward pass. y (n,), first one not NaN; steps (n,): time since the frame before; relative (n,): variances.
 
@@ -202,7 +203,7 @@ def filter_series(y, steps, relative, model, passed):
     return squares, logs, max(seen - 2, 0)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _predict(F, Q, x, P, FP, new, with_covariance):
     n = x.shape[0]
     for i in range(n):
@@ -228,7 +229,7 @@ def _predict(F, Q, x, P, FP, new, with_covariance):
             P[j, i] = total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def smooth_series(steps, model, passed, states, state_variances):
     """Backward pass of Bryson and Frazier over what `filter_series` left: states and variances, (n, 4).
 
@@ -277,7 +278,7 @@ def smooth_series(steps, model, passed, states, state_variances):
                 precision[j, i] = total
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _absorb(innovation, S, P, gain, row, pull, precision):
     n = gain.shape[0]
     along, square = 0.0, 0.0

@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort_with_derivatives, in_camera
+from ...numerics._kernels_options import helper, kernel
 
 N_LENS = 18  # fx fy cx cy and 14 distortion coefficients
 
@@ -35,7 +35,7 @@ class PosedViews(NamedTuple):
     corner: np.ndarray  # (n_observations,) row in the board's points
 
 
-@njit(cache=True)
+@kernel
 def project_views(lenses, views, points):
     """Pixels (n_observations, 2) of the board's corners, at `points` (n_corners, 3) on it; NaN behind the camera."""
     lens, fisheye, tilted = lenses
@@ -55,7 +55,7 @@ def project_views(lenses, views, points):
     return pixels
 
 
-@njit(cache=True)
+@helper
 def _derivatives(lens, fisheye, tilted, X, Y, Z, D, J):
     """J (2, 24) receives the derivatives of the pixel of a point in the camera's frame by the lens and a small motion.
 
@@ -75,7 +75,7 @@ def _derivatives(lens, fisheye, tilted, X, Y, Z, D, J):
         J[row, 21], J[row, 22], J[row, 23] = gx, gy, gz
 
 
-@njit(cache=True)
+@helper
 def _add_observation(J, residual, w, A, b):
     """Add an observation's weighted products to the upper triangle of A (P, P) and to b (P,); J (2, P)."""
     for row in range(2):
@@ -86,7 +86,7 @@ def _add_observation(J, residual, w, A, b):
                 A[k, m] += g * J[row, m]
 
 
-@njit(cache=True)
+@helper
 def _add_corner(J, S, residual, w, B, C, c):
     """As `_add_observation` for the corner's position: B (P, 3), C (3, 3), c (3,); S (2, 3) derivatives by it."""
     for row in range(2):
@@ -99,7 +99,7 @@ def _add_corner(J, S, residual, w, B, C, c):
                 B[k, m] += g * J[row, k]
 
 
-@njit(cache=True)
+@kernel
 def view_equations(lenses, views, points, free, weights, residuals, shape):
     """Normal equations of every view: A (n_views, P, P), P = n_free + 6, and b (n_views, P), both weighted.
 
@@ -138,7 +138,7 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
     return A, b, B, C, c
 
 
-@njit(cache=True)
+@kernel
 def projection_derivatives(lens, fisheye, X):
     """(n, 2, 24) derivatives of the pixels of camera-frame points X (n, 3) by the lens and a small motion."""
     J, D = np.zeros((X.shape[0], 2, N_LENS + 6)), np.empty((2, 16))

@@ -9,7 +9,8 @@ calling atan2).
 import math
 
 import numpy as np
-from numba import njit
+
+from ...numerics._kernels_options import helper, kernel
 
 UNSIGNED, ABOUT_PAIR, ABOUT_AXIS = 0, 1, 2  # kinds of angles
 TINY = 1e-28  # squared sine to the axis below which a bone's direction across it is round-off
@@ -22,7 +23,7 @@ _NODES = (np.cos(np.pi * (np.arange(14) + 0.5) / 14) + 1) / 2 * EIGHTH**2  # Che
 ARCTAN = np.polynomial.Polynomial.fit(_NODES, np.arctan(np.sqrt(_NODES)) / np.sqrt(_NODES), 13).convert().coef
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def arctangents(sines, cosines, angles, base, square):
     """atan2 of sines (m,) and cosines (m,) into angles (m,); base and square (m,) are scratch. NaN stays NaN."""
     m = sines.shape[0]
@@ -43,7 +44,7 @@ def arctangents(sines, cosines, angles, base, square):
         angles[i] = -angle if sines[i] < 0.0 else angle
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _polynomial(z):
     total = ARCTAN[13]
     for k in range(12, -1, -1):
@@ -51,7 +52,7 @@ def _polynomial(z):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _axis(points, kind, ends, axes, j, t):
     """Unit vector of the axis of joint j (0 where it has none, NaN where it is undefined), and the axis' length."""
     if kind == UNSIGNED:
@@ -65,12 +66,12 @@ def _axis(points, kind, ends, axes, j, t):
     return x / length, y / length, z / length, length
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _difference(points, t, a, b):
     return points[t, a, 0] - points[t, b, 0], points[t, a, 1] - points[t, b, 1], points[t, a, 2] - points[t, b, 2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def angle_rows(points, kinds, ends, axes, out, start, stop):
     """Angles of many joints; NaN where a point is missing or a bone has no length (across the axis).
 
@@ -106,7 +107,7 @@ def angle_rows(points, kinds, ends, axes, out, start, stop):
                 out[first + i, j] = angles[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _unsigned(a, b, c, d, sines, cosines):
     for i in range(sines.shape[0]):
         ux, uy, uz = a[0, i] - b[0, i], a[1, i] - b[1, i], a[2, i] - b[2, i]
@@ -117,7 +118,7 @@ def _unsigned(a, b, c, d, sines, cosines):
         cosines[i] = ux * vx + uy * vy + uz * vz if known else math.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _about(points, kind, ends, axes, j, t):
     """Sine and cosine, times the bones' lengths across the axis, of the angle about it."""
     kx, ky, kz, _ = _axis(points, kind, ends, axes, j, t)
@@ -131,7 +132,7 @@ def _about(points, kind, ends, axes, j, t):
     return sine, ux * vx + uy * vy + uz * vz - ku * kv
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def std_rows(points, kinds, ends, axes, members, shares, covariances, cross, pairs, std, start, stop):
     """First-order standard deviations of the angles of `angle_rows`, (n_frames, n_joints) radians.
 
@@ -169,7 +170,7 @@ def std_rows(points, kinds, ends, axes, members, shares, covariances, cross, pai
                 std[first + f, j] = math.sqrt(variance[f]) if variance[f] >= 0.0 else math.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _add_forms(a, matrices, k, b, first, factor, variance):
     """variance (m,) += factor aᵀ M b of a, b (3, m) and M = matrices[first:, k]."""
     for f in range(variance.shape[0]):
@@ -180,7 +181,7 @@ def _add_forms(a, matrices, k, b, first, factor, variance):
         variance[f] += factor * (a[0, f] * x + a[1, f] * y + a[2, f] * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _unsigned_gradients(points, ends, by_u, by_v):
     """Derivatives (3, m) of unsigned angles by u and v; NaN where the angle is."""
     a, b, c, d = ends[0], ends[1], ends[2], ends[3]
@@ -199,7 +200,7 @@ def _unsigned_gradients(points, ends, by_u, by_v):
         by_v[0, t], by_v[1, t], by_v[2, t] = _across(nx, ny, nz, vx, vy, vz, scale * uu)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _gradients_about(points, kind, ends, axes, j, first, m, by_u, by_v, by_k):
     """Derivatives (3, m) of angles about an axis by u, v and (of a pair's axis) k; NaN where the angle is."""
     for i in range(m):
@@ -230,6 +231,6 @@ def _gradients_about(points, kind, ends, axes, j, first, m, by_u, by_v, by_k):
             )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _across(ax, ay, az, bx, by, bz, scale):
     return (ay * bz - az * by) * scale, (az * bx - ax * bz) * scale, (ax * by - ay * bx) * scale

@@ -9,10 +9,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort, project_with_jacobian
 from ...numerics._kernels_matrices import invert_symmetric_3x3, solve_symmetric_3x3
+from ...numerics._kernels_options import helper, kernel
 from ._kernels_dlt import BLOCK, solve_block, undistort_block
 from ._kernels_gauss_newton import FAR, refine_block
 
@@ -37,7 +37,7 @@ class Views(NamedTuple):
     energy: np.ndarray  # (n_cameras,)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def midpoint(rays, i, j, centers, X):
     """The point halfway between two rays into X (3,); False if they are parallel or meet behind a camera."""
     wx, wy, wz = centers[j, 0] - centers[i, 0], centers[j, 1] - centers[i, 1], centers[j, 2] - centers[i, 2]
@@ -58,7 +58,7 @@ def midpoint(rays, i, j, centers, X):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _energies(rig, views, lens, X, bound):
     """Sum of the costs at X, stopped once above `bound`; the energies into `views.energy`.
 
@@ -81,7 +81,7 @@ def _energies(rig, views, lens, X, bound):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _weight(excess):
     """Posterior probability of an inlier whose energy exceeds its gate by `excess`: the redescending weight."""
     if excess < -_CERTAIN:
@@ -91,7 +91,7 @@ def _weight(excess):
     return 1.0 / (1.0 + math.exp(excess))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _refine(rig, views, X, h):
     """Gauss-Newton from X, in place, on the exact projections; information (xx, xy, xz, yy, yz, zz) and energies there.
 
@@ -133,7 +133,7 @@ def _refine(rig, views, X, h):
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _agree(views, n_seen):
     """Whether every view is an inlier and the energies together are no more than noise explains (Wilson-Hilferty)."""
     total = 0.0
@@ -147,7 +147,7 @@ def _agree(views, n_seen):
     return 2.0 * total < freedom * (1.0 - spread + _CHI2_Z * math.sqrt(spread)) ** 3
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _inliers(views):
     """(the inliers as bits, their number)."""
     mask, n_in = 0, 0
@@ -158,7 +158,7 @@ def _inliers(views):
     return mask, n_in
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
     """Try the mid-points of the pairs: the best into `best` (3,); returns (its cost, that of the best rival).
 
@@ -195,7 +195,7 @@ def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
     return lowest, rival
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _consensus(rig, views, centers, pairs, n_seen, X, h):
     """One point into X from scratch, its information into h; (found, cost of the best rival)."""
     if n_seen == 2:
@@ -213,7 +213,7 @@ def _consensus(rig, views, centers, pairs, n_seen, X, h):
     return _refine(rig, views, X, h), rival
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _support(views, base, rival):
     """(log-odds of the solution against its rival and against chance, number of inliers).
 
@@ -232,7 +232,7 @@ def _support(views, base, rival):
     return min(gain - 1.5 * base, rival - total), n_in
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _squarest(inliers, at, centers, X, rays):
     """Smallest |cosine| between the rays of two inliers of point `at`."""
     n = 0
@@ -250,7 +250,7 @@ def _squarest(inliers, at, centers, X, rays):
     return smallest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _gather(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i):
     """Fill `views` for point `at`, the i-th of its block; returns how many views saw it."""
     n_seen = 0
@@ -266,7 +266,7 @@ def _gather(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i
     return n_seen
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _report(views, h, X, odds, centers, rays, at, found):
     """Write a point that was found, with its residuals, inliers and covariance, into `found`."""
     for c in range(views.seen.shape[0]):
@@ -282,7 +282,7 @@ def _report(views, h, X, odds, centers, rays, at, found):
     s[1, 0], s[2, 0], s[2, 1] = s[0, 1], s[0, 2], s[1, 2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def triangulate_robust(
     rig, centers, pairs, points_2d, confidence, precision, cutoff, least_support, start, stop, found
 ):
@@ -295,14 +295,18 @@ def triangulate_robust(
     """
     n_cameras, confident = rig.K.shape[0], confidence.shape[1] > 0
     xd, yd, change = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    x, y, weight = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK)), np.ones((n_cameras, BLOCK))
+    x, y, weight = np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK)), np.empty((n_cameras, BLOCK))
     block_X, block_h, block_energy = np.empty((3, BLOCK)), np.empty((9, BLOCK)), np.empty((n_cameras, BLOCK))
     rows, g, rays = np.empty((8, BLOCK)), np.empty((3, BLOCK)), np.empty((n_cameras, 3))
     views = Views(
-        np.zeros(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2)), precision,
-        cutoff.copy(), cutoff.copy(), np.empty(n_cameras),
+        np.empty(n_cameras, np.bool_), np.empty((n_cameras, 2)), np.empty((n_cameras, 2)), precision,
+        np.empty(n_cameras), np.empty(n_cameras), np.empty(n_cameras),
     )  # fmt: skip
-    X, h, base = np.empty(3), np.empty(6), cutoff.sum() / n_cameras - _TYPICAL
+    X, h, total = np.empty(3), np.empty(6), 0.0
+    for c in range(n_cameras):
+        total += cutoff[c]
+        views.price[c], views.gate[c] = cutoff[c], cutoff[c]
+    base = total / n_cameras - _TYPICAL
     for at in range(start, stop):
         i = (at - start) % BLOCK
         if i == 0:
@@ -334,7 +338,7 @@ def triangulate_robust(
                 _report(views, h, X, odds, centers, rays, at, found)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def leverages(rig, precision, points_3d, covariances_3d):
     """(n_cameras, n) how much of its own residual each observation takes away: trace(J C Jᵀ) / 2σ²."""
     h = np.empty((rig.K.shape[0], points_3d.shape[0]))

@@ -7,17 +7,17 @@ caller run blocks on threads.
 import math
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort_five, undistort_normalised
 from ...numerics._kernels_matrices import solve_symmetric_3x3
+from ...numerics._kernels_options import helper, kernel
 
 BLOCK = 128  # points: their arrays stay in the fastest cache
 _NEWTON_STEPS = 4  # enough for the lenses of most cameras; others are iterated further one by one
 _SETTLED = 1e-7  # Newton doubles the digits: a last step below this leaves an error below 1e-13
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _newton_block(xd, yd, x, y, step, n, k1, k2, p1, p2, k3):
     """Undistorted (x, y) of n distorted points by a fixed number of Newton steps, without branches."""
     for i in range(n):
@@ -34,7 +34,7 @@ def _newton_block(xd, yd, x, y, step, n, k1, k2, p1, p2, k3):
         x[i], y[i], step[i] = a, b, last
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def undistort_block(K, d, fisheye, limit, points_2d, start, n, xd, yd, step, x, y):
     """Ideal normalised coordinates x, y (n,) of one camera's points_2d[start : start + n]; NaN where there are none."""
     fx, skew, cx, fy, cy = K[0, 0], K[0, 1], K[0, 2], K[1, 1], K[1, 2]
@@ -53,7 +53,7 @@ def undistort_block(K, d, fisheye, limit, points_2d, start, n, xd, yd, step, x, 
             x[i], y[i] = undistort_normalised(xd[i], yd[i], d, fisheye, limit)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _accumulate(R, t, fx, fy, x, y, weight, solution, deep, n, normal):
     """Add one camera's two equations per point, (x r3 - r1) X = t1 - x t3 and likewise y, to the normal equations.
 
@@ -82,7 +82,7 @@ def _accumulate(R, t, fx, fy, x, y, weight, solution, deep, n, normal):
         normal[8, i] += wx * a2 * a + wy * b2 * b
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _solve(normal, solution, n):
     """Solve n systems (9, n) into solution (3, n); NaN where the rays are parallel or fewer than two."""
     for i in range(n):
@@ -92,7 +92,7 @@ def _solve(normal, solution, n):
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _reject_behind(R, t, x, weight, solution, n):
     for i in range(n):
         z = R[2, 0] * solution[0, i] + R[2, 1] * solution[1, i] + R[2, 2] * solution[2, i] + t[2]
@@ -100,7 +100,7 @@ def _reject_behind(R, t, x, weight, solution, n):
             solution[0, i] = solution[1, i] = solution[2, i] = math.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def solve_block(K, R, t, x, y, weight, n, normal, solution):
     """Solution (3, n) from ideal coordinates x, y (n_cameras, n): as it is, then scaled by the depths found."""
     for deep in (False, True):
@@ -110,7 +110,7 @@ def solve_block(K, R, t, x, y, weight, n, normal, solution):
         _solve(normal, solution, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def triangulate_linear(K, d, fisheye, limit, R, t, points_2d, weights, start, stop, points_3d):
     """Fill points_3d[start:stop] from points_2d (n_cameras, n, 2) and weights (n_cameras, n; or 0 columns: ones)."""
     n_cameras = K.shape[0]

@@ -6,16 +6,16 @@ Most points have no outlier and need no more than this; the others go on in `_ke
 import math
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort_five, project_with_jacobian
 from ...numerics._kernels_matrices import solve_symmetric_3x3
+from ...numerics._kernels_options import helper
 
 FAR = 1e6  # energy of a point that a view cannot see
 _STEPS = 2  # from the linear solution: the second is far below the noise unless a view is an outlier
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _project_plain(K, d, limit, R, t, X, n, rows):
     """(u, v, du/dX, dv/dX) of n points X (3, n) into rows (8, n); five-coefficient lens; u NaN outside its domain."""
     fx, skew, cx, fy, cy = K[0, 0], K[0, 1], K[0, 2], K[1, 1], K[1, 2]
@@ -37,7 +37,7 @@ def _project_plain(K, d, limit, R, t, X, n, rows):
             rows[5 + k, i] = vx * R[0, k] + vy * R[1, k] + vz * R[2, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _project_block(K, d, fisheye, limit, R, t, X, n, rows):
     plain = not fisheye
     for j in range(5, 14):
@@ -53,7 +53,7 @@ def _project_block(K, d, fisheye, limit, R, t, X, n, rows):
         rows[4, i], rows[5, i], rows[6, i], rows[7, i] = row[4], row[5], row[6], row[7]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _accumulate(rows, uv, seen, precision, n, h, g, energy):
     """Add one camera to the information h (6, n) and gradient g (3, n); its energies (n,), FAR where it cannot see."""
     for i in range(n):
@@ -75,7 +75,7 @@ def _accumulate(rows, uv, seen, precision, n, h, g, energy):
         energy[i] = 0.5 * w * (ru * ru + rv * rv) if ok else FAR
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _step(h, g, X, n, change):
     """One Newton step of X (3, n) in place; its squared length in standard deviations into change, NaN if singular."""
     for i in range(n):
@@ -87,7 +87,7 @@ def _step(h, g, X, n, change):
         change[i] = s0 * p + s1 * q + s2 * r
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def refine_block(rig, points_2d, start, n, seen, precision, X, h, g, rows, energy, change):
     """Refine X (3, n) with every seen view, in place; information h (6, n), energies (n_cameras, n), last change (n,).
 

@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort
+from ...numerics._kernels_options import helper, kernel
 from ._kernels_consensus import midpoint
 from ._kernels_dlt import undistort_block
 from ._kernels_gauss_newton import FAR
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _energy(R, t, precision, ideal, lens, X):
     """r² / 2σ² of one observation at X, the lens linear about it; 0 where nothing was seen."""
     if ideal[0] != ideal[0]:
@@ -25,7 +25,7 @@ def _energy(R, t, precision, ideal, lens, X):
     return 0.5 * precision * (a * a + b * b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _assign(R, t, precision, price, swap_cost, ideal, lens, X, swapped):
     """Cost of two points X (2, 3) when every view may swap its two observations; which do into swapped (n_cameras,)."""
     total, n_swapped, n_seen = 0.0, 0, 0
@@ -43,7 +43,7 @@ def _assign(R, t, precision, price, swap_cost, ideal, lens, X, swapped):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _best_swaps(R, t, centers, pairs, rays, precision, price, swap_cost, ideal, lens, best, trial):
     """The views to swap, into best (n_cameras,): over mid-points of both points from all pairs of views, either way."""
     X, lowest = np.empty((2, 3)), math.inf
@@ -68,7 +68,7 @@ def _best_swaps(R, t, centers, pairs, rays, precision, price, swap_cost, ideal, 
                     best[c] = trial[c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def _two_rays(a, b, center_a, center_b, X):
     """As `midpoint`, of the rays a and b (3,) from two centres (3,)."""
     rays, centers = np.empty((2, 3)), np.empty((2, 3))
@@ -77,7 +77,7 @@ def _two_rays(a, b, center_a, center_b, X):
     return midpoint(rays, 0, 1, centers, X)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def find_swaps(rig, centers, pairs, points_2d, precision, price, swap_cost, start, stop, swapped):
     """Fill swapped (n_cameras, n)[:, start:stop] from points_2d (2 sides, n_cameras, n, 2); rig is a RigArrays."""
     K, d, R, n_cameras = rig.K, rig.distortion, rig.R, rig.K.shape[0]

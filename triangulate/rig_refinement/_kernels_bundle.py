@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import distort, inside
 from ...numerics._kernels_matrices import invert_symmetric_3x3
+from ...numerics._kernels_options import helper, kernel
 
 
-@njit(cache=True)
+@helper
 def _observation(K, d, fisheye, limit, R, t, X, focal, J_camera, J_point):
     """(u, v) of a point; Jacobians (2, P) by the camera's small motion (and its focal length's logarithm), (2, 3) by X.
 
@@ -37,7 +37,7 @@ def _observation(K, d, fisheye, limit, R, t, X, focal, J_camera, J_point):
     return K[0, 0] * xd + K[0, 1] * yd + K[0, 2], K[1, 1] * yd + K[1, 2]
 
 
-@njit(cache=True)
+@helper
 def _eliminate(seen, n_seen, P, W, V, v, WV, S, s):
     """Subtract one point's share W V Wᵀ and W V v from the cameras' equations."""
     for p in range(n_seen):
@@ -53,7 +53,7 @@ def _eliminate(seen, n_seen, P, W, V, v, WV, S, s):
                     S[c + k, e + m] -= WV[k, 0] * W[e + m, 0] + WV[k, 1] * W[e + m, 1] + WV[k, 2] * W[e + m, 2]
 
 
-@njit(cache=True)
+@kernel
 def reduced_equations(K, d, fisheye, limit, R, t, points_3d, points_2d, weights, damping, focal):
     """The cameras' equations after every point was eliminated (Schur complement; Triggs et al. 2000, section 6.1).
 

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from ...cameras._kernels_lenses import project_point
+from ...numerics._kernels_options import OPTIONS, helper, kernel
 
 _SURE = 37.0  # log odds at which the other side is below round-off
 
@@ -55,7 +56,7 @@ class StateChain(NamedTuple):
     share: float  # power with which the states' evidence counts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shortenings(origin, away, bones, lengths, shorter):
     """How much each bone must shorten along its direction u at the origin to keep its length, into shorter (T, B).
 
@@ -78,7 +79,7 @@ def shortenings(origin, away, bones, lengths, shorter):
                 shorter[f, b] = squared / (length + math.sqrt(length * length - squared))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bend(origin, away, bones, shorter, points_3d):
     """Positions (T, J, 3) at straight ways `away` from the origin, each bone shortened by shorter (T, B).
 
@@ -102,7 +103,7 @@ def bend(origin, away, bones, shorter, points_3d):
                 points_3d[f, k, a] = origin[f, k, a] + away[f, k, a] + shift[k, a]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log_weights, inlier):
     """Log of target over proposal, frame by frame, without the time prior and the pose states.
 
@@ -152,7 +153,7 @@ def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log
         log_weights[f] = total
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath={"reassoc", "contract"}, **OPTIONS)
 def draw_band(factor, vector, noise):
     """Solve L y = vector and Lᵀ x = y + noise in place: x ~ N(H⁻¹ vector, H⁻¹) of H = L Lᵀ, given white noise (n,)."""
     n, width = factor.shape[0], factor.shape[1] - 1
@@ -169,7 +170,7 @@ def draw_band(factor, vector, noise):
         vector[j] = value / factor[j, 0]
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _advance(message, log_evidence, transitions, step, room):
     """message (S,) times exp(log_evidence) in place, then one transition further if `step`; returns the log scale."""
     n_states = len(message)
@@ -191,7 +192,7 @@ def _advance(message, log_evidence, transitions, step, room):
     return top + math.log(total)
 
 
-@njit(cache=True, nogil=True)
+@helper
 def _behind(log_evidence, transitions, room, after):
     """Likelihood of all later frames given the state of a frame, up to a factor per frame, into after (T, S)."""
     n_frames, n_states = log_evidence.shape
@@ -209,7 +210,7 @@ def _behind(log_evidence, transitions, room, after):
                 after[t, s] += transitions[s, r] * room[r] / total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def accept_blocks(here, there, states, reach, blocks, log_uniform, accepted):
     """Metropolis decisions of blocks of frames (n_blocks, 2), one after the other, the states summed over.
 
@@ -253,7 +254,7 @@ def accept_blocks(here, there, states, reach, blocks, log_uniform, accepted):
         t = stop
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw_states(log_evidence, transitions, probabilities, uniform, states):
     """States (T,) by forward filtering and backward sampling, from uniform numbers (T,)."""
     n_frames, n_states = log_evidence.shape

@@ -8,10 +8,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ...cameras._kernels_lenses import project_with_jacobian
 from ...numerics._kernels_matrices import solve_3x3
+from ...numerics._kernels_options import helper, kernel
 
 
 class Pixels(NamedTuple):
@@ -34,7 +34,7 @@ class Terms(NamedTuple):
     squared: np.ndarray  # (C, T, J) squared residual plus the trace of the projected spread, over the squared scale
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
     """Mixture responsibilities, and the Gauss-Newton terms of the inliers at `points_3d`, of the frames start to stop.
 
@@ -107,7 +107,7 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
     return cost
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cholesky_band(band):
     """In-place Cholesky factor of a banded matrix; returns the log determinant, NaN if it is not positive definite."""
     n, width = band.shape[0], band.shape[1] - 1
@@ -129,7 +129,7 @@ def cholesky_band(band):
     return log_det
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def weighted_gram(stencil, rows):
     """The band (T, m + 1) of Dᵀ diag(rows) D, of which D has the stencil (m + 1) in every row; the last m rows are
     none."""
@@ -142,7 +142,7 @@ def weighted_gram(stencil, rows):
     return gram
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def track_band(information, gram, precision, anchor):
     """Banded posterior precision of one keypoint: information (T, 3, 3) + precision * gram (T, m + 1) + anchor."""
     n_frames, order = gram.shape[0], gram.shape[1] - 1
@@ -157,14 +157,24 @@ def track_band(information, gram, precision, anchor):
     return band
 
 
-@njit(cache=True, nogil=True)
+@helper
+def forward(band, vector):
+    """Solve L z = vector in place, given the factor of `cholesky_band`; returns the squared length of z."""
+    n, width = band.shape[0], band.shape[1] - 1
+    squared = 0.0
+    for j in range(n):
+        vector[j] /= band[j, 0]
+        squared += vector[j] * vector[j]
+        for a in range(1, min(width, n - 1 - j) + 1):
+            vector[j + a] -= band[j, a] * vector[j]
+    return squared
+
+
+@kernel
 def substitute(band, vector):
     """Solve L Lᵀ x = vector in place, given the factor of `cholesky_band`."""
     n, width = band.shape[0], band.shape[1] - 1
-    for j in range(n):
-        vector[j] /= band[j, 0]
-        for a in range(1, min(width, n - 1 - j) + 1):
-            vector[j + a] -= band[j, a] * vector[j]
+    forward(band, vector)
     for j in range(n - 1, -1, -1):
         value = vector[j]
         for a in range(1, min(width, n - 1 - j) + 1):
@@ -172,24 +182,37 @@ def substitute(band, vector):
         vector[j] = value / band[j, 0]
 
 
-@njit(cache=True, nogil=True)
+@helper
+def flat_copy(vector):
+    """The numbers of vector (T, 3), one frame after the other (3 T,)."""
+    flat = np.empty(3 * vector.shape[0])
+    for f in range(vector.shape[0]):
+        for a in range(3):
+            flat[3 * f + a] = vector[f, a]
+    return flat
+
+
+@kernel
+def log_determinant(gram, precision, anchor):
+    """Log determinant of a coordinate's prior precision: precision times the band `gram` (T, m + 1), plus anchor."""
+    prior = np.empty(gram.shape)
+    for f in range(gram.shape[0]):
+        for j in range(gram.shape[1]):
+            prior[f, j] = precision * gram[f, j]
+        prior[f, 0] += anchor
+    return cholesky_band(prior)
+
+
+@kernel
 def track_evidence(information, vector, gram, precision, anchor):
     """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
     band = track_band(information, gram, precision, anchor)
     log_posterior = cholesky_band(band)
-    log_prior = cholesky_band(with_anchor(precision * gram, anchor))
-    n, width = band.shape[0], band.shape[1] - 1
-    z = vector.copy().reshape(-1)
-    quadratic = 0.0
-    for j in range(n):
-        z[j] /= band[j, 0]
-        quadratic += z[j] * z[j]
-        for a in range(1, min(width, n - 1 - j) + 1):
-            z[j + a] -= band[j, a] * z[j]
-    return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+    squared = forward(band, flat_copy(vector))
+    return 0.5 * (3.0 * log_determinant(gram, precision, anchor) - log_posterior + squared)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lasting_evidence(information, vector, gram, anchor, lasting, white, keep):
     """As `track_evidence` where a share `lasting` of an error's variance is first-order autoregressive with this
     correlation from frame to frame, and a share `white` new in every frame; gram with its precision.
@@ -237,28 +260,13 @@ def lasting_evidence(information, vector, gram, anchor, lasting, white, keep):
         for a in range(3):
             z[row + 3 + a] *= w * share
     log_posterior = cholesky_band(band)
-    log_prior = cholesky_band(with_anchor(gram, anchor))
-    quadratic = 0.0
-    for j in range(6 * n_frames):
-        z[j] /= band[j, 0]
-        quadratic += z[j] * z[j]
-        for a in range(1, min(width, 6 * n_frames - 1 - j) + 1):
-            z[j + a] -= band[j, a] * z[j]
-    return 0.5 * (3.0 * log_prior - log_posterior + quadratic)
+    return 0.5 * (3.0 * log_determinant(gram, 1.0, anchor) - log_posterior + forward(band, z))
 
 
-@njit(cache=True, nogil=True)
-def with_anchor(gram, anchor):
-    """A copy of the band of a track's prior precision, with the anchor on its diagonal."""
-    prior = gram.copy()
-    prior[:, 0] += anchor
-    return prior
-
-
-@njit(cache=True, nogil=True)
-def smooth_track(information, vector, gram, precision, anchor, stencil):
+@kernel
+def smooth_track(information, vector, gram, precision, anchor, stencil, mean, covariances, differences):
     """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint, and of its
-    differences (weights `stencil`) the square of the mean and the variance of a coordinate (T, 2).
+    differences (weights `stencil`) the square of the mean and the variance of a coordinate (T, 2), into zeros.
 
     Gaussian observations of information (T, 3, 3) and information times position `vector` (T, 3); prior precision
     precision * DᵀD + anchor, where gram[t, j] = (DᵀD)[t, t + j]. Covariances by Takahashi's recursion (Erisman and
@@ -267,8 +275,8 @@ def smooth_track(information, vector, gram, precision, anchor, stencil):
     n_frames = information.shape[0]
     band = track_band(information, gram, precision, anchor)
     cholesky_band(band)
-    mean = vector.copy()
-    substitute(band, mean.reshape(-1))
+    flat = flat_copy(vector)
+    substitute(band, flat)
     n, width = band.shape[0], band.shape[1] - 1
     reach = max(width, 8)
     inverse = np.zeros((n + reach, 2 * reach + 1))  # [j, reach + i - j] both above and below the diagonal
@@ -289,26 +297,23 @@ def smooth_track(information, vector, gram, precision, anchor, stencil):
         for a in range(1, min(width, n - 1 - j) + 1):
             value -= band[j, a] * column[a]
         inverse[j, reach] = value / pivot
-    covariances = np.zeros((n_frames, 3, 3, 3))
     for f in range(n_frames):
-        for lag in range(3):
-            if f + lag < n_frames:
-                for a in range(3):
-                    for b in range(3):
-                        covariances[f, lag, a, b] = inverse[3 * f + a, reach + 3 * lag + b - a]
-    differences = np.zeros((n_frames, 2))
+        for a in range(3):
+            mean[f, a] = flat[3 * f + a]
+            for lag in range(min(3, n_frames - f)):
+                for b in range(3):
+                    covariances[f, lag, a, b] = inverse[3 * f + a, reach + 3 * lag + b - a]
     for f in range(n_frames - len(stencil) + 1):
         for a in range(3):
             total = 0.0
             for i in range(len(stencil)):
-                total += stencil[i] * mean[f + i, a]
+                total += stencil[i] * flat[3 * (f + i) + a]
                 for j in range(len(stencil)):
                     differences[f, 1] += stencil[i] * stencil[j] * inverse[3 * (f + i) + a, reach + 3 * (j - i)] / 3.0
             differences[f, 0] += total * total
-    return mean, covariances, differences
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def joint_band(information, gram, anchor, bones, bone_information, start, stop, band):
     """Banded posterior precision of all keypoints in the order (frame, keypoint, xyz), into band (3 J T, width +
     1), frames start to stop.
@@ -341,7 +346,7 @@ def joint_band(information, gram, anchor, bones, bone_information, start, stop, 
                         band[block * f + 3 * high + i, j - i] += value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def innovation_chi2(information, vector, points_3d, spread, start, stop, chi2):
     """Chi-square of each pseudo-observation under the rest of its track, frames start to stop, into chi2 (T, J).
 

@@ -217,10 +217,10 @@ def smooth_tracks(
     )
 
     def solve(k: int) -> None:
+        covariances[k], differences[k] = 0, 0
         gram = _kernels_smooth.weighted_gram(weights, rows[k])
-        means[k], covariances[k], differences[k] = _kernels_smooth.smooth_track(
-            by_track[0][k], by_track[1][k], gram, 1.0, anchor, weights
-        )
+        track, found = (by_track[0][k], by_track[1][k]), (means[k], covariances[k], differences[k])
+        _kernels_smooth.smooth_track(*track, gram, 1.0, anchor, weights, *found)
 
     over_items(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
     return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)

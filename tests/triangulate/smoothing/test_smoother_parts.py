@@ -163,8 +163,9 @@ def test_the_track_kernels_equal_dense_algebra():
     for f in range(n_frames):
         matrix[3 * f : 3 * f + 3, 3 * f : 3 * f + 3] += information[f]
     gram = difference_gram(n_frames, order)
-    mean, covariances, squares = _kernels_smooth.smooth_track(
-        information, vector, gram, precision, anchor, stencil(order)
+    mean, covariances, squares = np.empty((n_frames, 3)), np.zeros((n_frames, 3, 3, 3)), np.zeros((n_frames, 2))
+    _kernels_smooth.smooth_track(
+        information, vector, gram, precision, anchor, stencil(order), mean, covariances, squares
     )
     expected = np.linalg.solve(matrix, vector.reshape(-1))
     np.testing.assert_allclose(mean.reshape(-1), expected, rtol=1e-8)

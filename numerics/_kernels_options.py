@@ -1,0 +1,21 @@
+"""How every kernel is compiled.
+
+One set of options for all: numba compiles what kernels have in common (`np.empty`, `min`) anew for each set.
+`error_model="numpy"` makes a division by zero infinite or NaN, as in numpy, and leaves loops free of the check, which
+would keep them from running several numbers at a time (SIMD); `nogil` lets the caller run parts of a recording on
+threads; `no_cfunc_wrapper` leaves out an entry for C, which nothing here uses.
+"""
+
+from typing import Any
+
+from numba import njit
+from numba.extending import register_jitable
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+# called from Python, or from kernels of several files; kept on disk
+kernel = njit(cache=True, **OPTIONS)
+# called by other kernels alone: compiled into them, without an entry from Python, which takes a seventh of the time
+helper = register_jitable(**OPTIONS)
+# as a helper, but copied into each of its callers before types are known
+inlined_kernel = njit(cache=True, inline="always", **OPTIONS)
