@@ -16,7 +16,6 @@ from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
-from ...numerics.chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from ...numerics.threads import over_items
 from ..points.detector_noise import DetectorNoise
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
@@ -24,6 +23,7 @@ from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
 from ..smoothing.joint_mode import find_mode
 from ..smoothing.overlapping_windows import Window, draw_displacements, open_window
+from .chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from .markov_chain import gaussian_draws, plan, run_chain
 from .target_density import Poses, Target
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ._kernels_options import helper, kernel
+from ...numerics._kernels_options import helper, kernel
 
 
 @helper

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.numerics.chain_diagnostics import rank_normalised
+from muybridge.triangulate.sampling.chain_diagnostics import rank_normalised
 
 
 def autoregressive(rho, n_chains, n_draws, n_quantities, seed=0):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from ...numerics.arrays import Array
+from ...numerics.threads import over_items
 from . import _kernels_chain_diagnostics
-from .arrays import Array
-from .threads import over_items
 
 _AT_ONCE = 1000  # quantities: bounds memory
 FEWEST_DRAWS = 8  # per chain: its halves need an autocorrelation
