@@ -81,7 +81,7 @@ class Segment:
     end : tuple of float, shape (3,), or None, units of the body
         From its joint to its end in its own frame; None where nothing hangs on an end.
     length : str or None
-        Name of the length, the norm of `end`: segments with one name share one length. By default the segment's own name.
+        Name of the length, the norm of `end`: segments with one name share one length. None: the segment's own name.
     turns : tuple of Turn
         Degrees of freedom, in the order in which they turn.
 
