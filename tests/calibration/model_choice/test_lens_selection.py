@@ -166,6 +166,7 @@ def test_a_known_camera_may_be_of_another_class():
 
 @needs_shared
 @pytest.mark.shared
+@pytest.mark.long
 def test_folds_of_a_real_rig_choose_the_same_model(rat_boards):
     chosen = set()
     for fold in (0, 3):
