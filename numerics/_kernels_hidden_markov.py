@@ -35,3 +35,12 @@ def forward_backward(likelihood, initial, transitions, transposed, forward, afte
                 weight = likelihood[t + 1, r] * after[t + 1, r] / scale[t + 1]
                 for s in range(n_states):
                     after[t, s] += weight * transposed[r, s]
+
+
+@kernel
+def forward_backward_of_each(likelihood, initial, transitions, transposed, forward, after, scale):
+    """`forward_backward` of chains (n_chains, n, S) with the same transitions; forward, after and scale likewise."""
+    for chain in range(len(likelihood)):
+        forward_backward(
+            likelihood[chain], initial, transitions, transposed, forward[chain], after[chain], scale[chain]
+        )

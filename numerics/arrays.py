@@ -1,4 +1,4 @@
-"""The array type of the library (float64, missing values are NaN), and rows evenly spread over one."""
+"""The array type of the library (float64, missing values are NaN), rows evenly spread over one, equal covariances."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,3 +11,8 @@ def evenly_spread(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
     if n_rows <= n_wanted:
         return np.arange(n_rows, dtype=np.int64)
     return np.unique(np.linspace(0, n_rows - 1, n_wanted).astype(np.int64)).astype(np.int64)
+
+
+def isotropic(variances: Array) -> Array:
+    """(..., 3, 3) covariances with these variances (...) along every axis."""
+    return np.asarray(variances)[..., None, None] * np.eye(3)

@@ -22,3 +22,15 @@ def forward_backward(log_likelihood: Array, initial: Array, transitions: Array) 
     probabilities = forward * after
     probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-300)
     return probabilities, counts, float(np.log(scale).sum() + top.sum())
+
+
+def state_probabilities(log_likelihood: Array, initial: Array, transitions: Array) -> Array:
+    """State probabilities (n_chains, n, S) of many chains with the same transitions; as `forward_backward`."""
+    likelihood = np.ascontiguousarray(np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True)))
+    forward, after, scale = np.empty_like(likelihood), np.empty_like(likelihood), np.empty(likelihood.shape[:2])
+    steps = np.ascontiguousarray(transitions), np.ascontiguousarray(transitions.T)
+    _kernels_hidden_markov.forward_backward_of_each(
+        likelihood, np.ascontiguousarray(initial), *steps, forward, after, scale
+    )
+    probabilities = forward * after
+    return probabilities / np.maximum(probabilities.sum(axis=-1, keepdims=True), 1e-300)

@@ -6,7 +6,8 @@ from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .articulated.body_drawing import plot_body
 from .articulated.body_files import read_body
 from .articulated.body_fit import BodyFit, fit_body
-from .articulated.kinematic_tree import Body, Marker, Segment, Turn
+from .articulated.body_parts import Marker, Segment, Turn
+from .articulated.kinematic_tree import Body
 from .articulated.proposed_bodies import body_from_skeleton
 from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file

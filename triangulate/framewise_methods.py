@@ -12,7 +12,7 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, fps_of, pose_dataset
 from ..datasets.ensembles import ensemble_std
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, isotropic
 from ..numerics.robust_scale import present_median
 from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
@@ -65,7 +65,7 @@ def _linear(
     covariance = point_covariances(points_3d, rig, np.broadcast_to(sigma, used.shape), used)
     return {
         "position": points_3d,
-        "covariance": disagreement[..., None, None] * covariance + noise.shared_std[:, None, None] ** 2 * np.eye(3),
+        "covariance": disagreement[..., None, None] * covariance + isotropic(noise.shared_std**2),
         "confidence": agree.sum(axis=0) / np.maximum(used.sum(axis=0), 1),
         "reprojection_error": error,
         "n_cameras": used.sum(axis=0),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..cameras import CameraRig
 from ..datasets import check_views, fps_of
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
 from .points.consensus import Triangulation, triangulate_ransac
 from .points.detector_noise import DetectorNoise
@@ -77,7 +77,7 @@ def own_covariances(pose: xr.Dataset) -> Array:
     covariances = np.asarray(pose["covariance"].values, dtype=float)
     if "shared_std" not in pose:
         return covariances
-    return covariances - pose["shared_std"].values[:, None, None] ** 2 * np.eye(3)
+    return covariances - isotropic(pose["shared_std"].values ** 2)
 
 
 def predicted_pixels(
@@ -116,7 +116,7 @@ def _tail_factor(points_2d: Array, found: Triangulation, variance: Array, shared
     without this, tails of the left-out camera would be taken for errors of the points.
     """
     jacobian = rig.project_jacobian(found.points_3d)
-    own = found.covariances_3d - shared_std[:, None, None] ** 2 * np.eye(3)
+    own = found.covariances_3d - isotropic(shared_std**2)
     taken = np.einsum("ctkia,tkab,ctkib->ctk", jacobian, own, jacobian) / 2  # of the variance, by the fit itself
     squares = ((points_2d - rig.project(found.points_3d)) ** 2).sum(axis=-1)
     telling = found.inliers & (taken < (1 - _LEAST_LEFT) * variance)

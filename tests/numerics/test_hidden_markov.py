@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from muybridge.numerics.hidden_markov import forward_backward
+from muybridge.numerics.hidden_markov import forward_backward, state_probabilities
 
 
 @pytest.mark.parametrize(("n_frames", "n_states"), [(9, 2), (6, 3), (1, 2)])
@@ -31,3 +31,11 @@ def test_an_impossible_state_stays_impossible_and_no_frames_are_no_states():
     probabilities, _, _ = forward_backward(log_likelihood, np.full(2, 0.5), np.array([[0.9, 0.1], [0.1, 0.9]]))
     np.testing.assert_allclose(probabilities[[0, 2]], [[1, 0], [0, 1]], atol=1e-12)
     assert forward_backward(np.zeros((0, 2)), np.full(2, 0.5), np.eye(2))[0].shape == (0, 2)
+
+
+def test_many_chains_are_each_chain_alone():
+    rng = np.random.default_rng(3)
+    log_likelihood = rng.normal(scale=200, size=(4, 30, 3))
+    initial, transitions = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3)
+    alone = [forward_backward(chain, initial, transitions)[0] for chain in log_likelihood]
+    np.testing.assert_allclose(state_probabilities(log_likelihood, initial, transitions), alone, atol=1e-12)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...datasets.names import nearest
-from .kinematic_tree import Body, Marker, Segment, Turn
+from .body_parts import Marker, Segment, Turn
+from .kinematic_tree import Body
 
 SHIPPED = ("cheetah", "human", "rodent")
 _AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from . import _kernels_chain
+from ...numerics.hidden_markov import state_probabilities
 
 INLIER, OUTLIER, SWAPPED = range(3)
 _LEAST_WEIGHT = 1e-6  # of a pixel: below, it says nothing
@@ -120,23 +120,22 @@ def inlier_weights(
     log[..., OUTLIER] = log_outlier[:, None, None] + log_prior[..., 1]
     log[..., SWAPPED] = _log_normal(swapped, variance + noise.bias_std**2 + spread) + log_prior[..., 1]
     log = np.where(seen[..., None], np.maximum(np.nan_to_num(log, nan=_FLOOR), _FLOOR), 0.0)
-    return forward_backward(log, noise.transitions())
+    return _of_each_track(log, noise.transitions())
 
 
 def _log_normal(residuals: Array, variance: Array) -> Array:
     return -0.5 * (residuals**2).sum(axis=-1) / variance - np.log(2 * np.pi * variance)
 
 
-def forward_backward(log_density: Array, transitions: Array) -> Array:
-    """Posterior (n_cameras, n_frames, n_keypoints, n_states) of many chains at once, from the stationary start."""
-    density = np.exp(log_density - log_density.max(axis=-1, keepdims=True)) + 1e-300
-    n_frames, n_states = density.shape[1], density.shape[3]
-    chains = np.ascontiguousarray(density.transpose(0, 2, 1, 3).reshape(-1, n_frames, n_states))
+def _of_each_track(log_density: Array, transitions: Array) -> Array:
+    """State probabilities (n_cameras, n_frames, n_keypoints, n_states) of each pixel's track, from the stationary
+    start."""
+    n_frames, n_states = log_density.shape[1], log_density.shape[3]
+    chains = log_density.transpose(0, 2, 1, 3)
     values, vectors = np.linalg.eig(transitions.T)
     start = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
-    posterior = np.empty_like(chains)
-    _kernels_chain.forward_backward(chains, transitions, start / start.sum(), posterior)
-    return posterior.reshape(density.shape[0], density.shape[2], n_frames, n_states).transpose(0, 2, 1, 3)
+    found = state_probabilities(chains.reshape(-1, n_frames, n_states), start / start.sum(), transitions)
+    return found.reshape(chains.shape).transpose(0, 2, 1, 3)
 
 
 def learn_noise(

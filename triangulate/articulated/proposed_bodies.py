@@ -12,7 +12,8 @@ from ...cameras.rotations import orthonormal
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from .kinematic_tree import Body, Marker, Segment, Turn
+from .body_parts import Marker, Segment, Turn
+from .kinematic_tree import Body
 
 _RIGID = 0.08  # of the arms' length: by how much those of one segment move against each other, at most
 _FLAT = 0.15  # height over base of a triangle that still shows its own turns about the base

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
-from ...numerics.arrays import Array, evenly_spread
+from ...numerics.arrays import Array, evenly_spread, isotropic
 from ...numerics.robust_scale import efficient_sigma, median_sigma, present_median
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
@@ -404,7 +404,7 @@ def _solve_by_keypoint(
         own = prior[:, k::n_keypoints] if prior.size else prior
         part = _solve(flat[:, k::n_keypoints], own, rig, sigma, limit, least)
         if shared:
-            part.covariances_3d[:] += noise.shared_std[k] ** 2 * np.eye(3)
+            part.covariances_3d[:] += isotropic(noise.shared_std[k] ** 2)
         parts.append(part)
     points_3d, covariances_3d, residuals, inliers, support, cosine = zip(*parts, strict=True)
     n_cameras, n_points = flat.shape[:2]

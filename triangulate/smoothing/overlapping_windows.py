@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ...cameras import CameraRig
 from ...datasets import Skeleton
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, isotropic
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import n_processors
 from ..points.detector_noise import DetectorNoise
@@ -127,17 +127,12 @@ def learn(problem: Problem) -> Learned:
         bones=bones,
         tracks=tracks,
         whole=len(frames) == problem.n_frames,
-        displacement=displacement_covariances(noise, found.seen) + _isotropic(shared[0]),
+        displacement=displacement_covariances(noise, found.seen) + isotropic(shared[0]),
         shared=shared,
         noise=noise,
         averaged_frames=averaged,
         derivative_factors=noise.derivative_factors(*filtered, motion),
     )
-
-
-def _isotropic(variances: Array) -> Array:
-    """(n, 3, 3) covariances with these variances (n,) along every axis."""
-    return variances[:, None, None] * np.eye(3)
 
 
 def overlap_frames(learned: Learned) -> int:
@@ -343,7 +338,7 @@ def _solved_part(
     }
     for power, name in enumerate(_DERIVATIVES[1::2], 1):
         factor, shared = learned.derivative_factors[power - 1], learned.shared[power] * problem.fps ** (2 * power)
-        arrays[name] = arrays[name] * factor[:, None, None] + _isotropic(shared)
+        arrays[name] = arrays[name] * factor[:, None, None] + isotropic(shared)
     inner = slice(kept.start - frames.start, kept.stop - frames.start)
     return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
 
