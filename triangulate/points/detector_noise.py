@@ -20,7 +20,7 @@ from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .input_checks import check_points_2d, from_views
-from .lasting_errors import COMMON_SHARE, constant_variance, lag_correlation
+from .lasting_errors import COMMON_CONSTANT, COMMON_SHARE, constant_variance, lag_correlation
 
 _FORMAT = 1
 _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
@@ -287,7 +287,7 @@ def noise_of_residuals(
     variance = (_PRIOR_WEIGHT * pooled + independent * variance) / (_PRIOR_WEIGHT + independent)
     usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
     constant = np.minimum(constant_variance(inlier_residuals, 1 - usual_leverage), variance.mean(axis=0))
-    shared = constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
+    shared = COMMON_CONSTANT * constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
     found = np.isfinite(residuals).all(axis=-1)
     share = (1 + (found & ~inliers).sum(axis=1)) / (_PRIOR_WEIGHT + found.sum(axis=1))
     outlier = present_median(np.where(found & ~inliers, np.linalg.norm(residuals, axis=-1), np.nan), axis=1)

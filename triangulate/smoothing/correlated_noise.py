@@ -19,11 +19,10 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.robust_scale import present_median
-from ..points.lasting_errors import COMMON_SHARE, autocorrelation, constant_variance
+from ..points.lasting_errors import COMMON_CONSTANT, COMMON_SHARE, autocorrelation, constant_variance
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
 
-_COMMON_CONSTANT = 0.8  # as `COMMON_SHARE`, of what never changes: 0.3 on the demo, 0.6 and more on the rat
 _LONGEST = 0.5  # seconds of lag that correlations are estimated for: longer ones are like a constant error
 _ENOUGH = 500.0  # products of residuals that the correlations of all keypoints count as, for one keypoint
 _EVIDENCE = 12.0  # twice the log likelihood that errors that last must gain over white ones: two parameters, p = 0.0025
@@ -58,7 +57,7 @@ class CorrelatedNoise:
     correlation : of the lasting part from frame to frame
     constant : likewise, variance that never changes; above one where the points took a part of it away
     displacement : standard deviation, world units along each axis, of the constant error that all views share and no
-        residual shows: `_COMMON_CONSTANT` of one view's variance
+        residual shows: `COMMON_CONSTANT` of one view's variance
     common : likewise of what lasts, in a single frame: `COMMON_SHARE` of one view's variance
     """
 
@@ -178,7 +177,7 @@ def estimate_correlation(
     residuals, leverage, pixels = _residuals(observations, seen, points_3d)
     total = (observations.sigma**2).mean(axis=0)
     constant = constant_variance(residuals, 1 - leverage[None]) / total
-    displacement, ratio = np.sqrt(_COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
+    displacement, ratio = np.sqrt(COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # the bias is known and subtracted
         constant, displacement, ratio = np.zeros_like(constant), observations.shared_std, 0.0
     left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
