@@ -2,7 +2,8 @@
 
 Frames are numbered in the order of their times. A frame that is damaged keeps its number: it lies where the times have
 a hole, or at the end where the header promises more frames than there are. A container that does not count its frames
-tells no damage from frames that were never recorded: there every hole is filled with numbers.
+tells no damage from frames that were never recorded: there every hole is filled with numbers. An MPEG transport stream
+counts its packets, so that damage is told there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from .video_errors import VideoError
 
 MAX_FAILURES = 10_000  # packets in a row that cannot be read: the rest of such a file is lost
 _COUNTED = (".mp4", ".m4v", ".mov", ".avi")  # containers whose header counts the frames; others state a duration
+_STREAM_SUFFIXES = (".ts", ".mts", ".m2ts")  # MPEG transport streams, in packets of 188 bytes or, with a time, 192
+_BLOCK = 1 << 16  # packets read at a time
+_MOST_DELAYED = 64  # frames stored before an earlier one: more than a codec does
 _HOLE = 1.5  # intervals between two frames from which on one is missing between them
 _MOST_FILLED = 9  # numbers put into holes per frame: a rate that falls to a tenth
 
@@ -89,7 +93,7 @@ def read_frame_times(source: str | os.PathLike | Sequence[str | os.PathLike]) ->
     Raises
     ------
     VideoError
-        Damage in an AVI file has swallowed frames at an unknown place.
+        Damage has swallowed frames at an unknown place (AVI, MPEG program streams), or the times start again.
     """
     files = [source] if isinstance(source, str | os.PathLike) else source
     parts = [_remembered(Path(file).resolve()) for file in files]
@@ -118,8 +122,18 @@ def _read(path: str, size: int, changed: int) -> FrameTimes | None:
         return None
     order = np.argsort(times, kind="stable")
     delay = int(np.max(np.argsort(order, kind="stable") - np.arange(len(order)), initial=0))
+    if delay > _MOST_DELAYED:
+        first = int(np.argmin(np.diff(times))) + 1
+        raise VideoError(
+            f"the times of {path} start again near its frame {first}: several recordings are joined in it; split it"
+            " there, and give the parts as a list"
+        )
     times, is_key = times[order] - times[order[0]], is_key[order]
+    if path.lower().endswith(_STREAM_SUFFIXES):  # the rest of a frame whose beginning is lost has no time of its own
+        times, first = np.unique(times, return_index=True)
+        is_key = is_key[first]
     if (np.diff(times) <= 0).any():
+        _refuse_lost_frames(path, times)
         return None
     n_promised = _promised(path) if path.lower().endswith(_COUNTED) else None
     if n_promised is not None and n_promised > len(times) and not n_failed and _ends_with_an_index(path):
@@ -131,7 +145,50 @@ def _read(path: str, size: int, changed: int) -> FrameTimes | None:
     filled = _fill_holes(times, n_missing) if n_failed or n_promised is None else times
     n_after = 0 if n_promised is None else max(n_promised - len(filled), 0)
     filled = np.concatenate([filled, filled[-1] + shortest_interval(filled) * np.arange(1, n_after + 1)])
-    return FrameTimes(filled, np.isin(filled, times[is_key]), np.isin(filled, times), delay, n_promised is not None)
+    is_counted = n_promised is not None or _lost_packets(path)
+    return FrameTimes(filled, np.isin(filled, times[is_key]), np.isin(filled, times), delay, is_counted)
+
+
+def _refuse_lost_frames(path: str, times: Array) -> None:
+    """An MPEG program stream states the times of some frames: if they reach further than its frames, some are lost."""
+    capture = cv2.VideoCapture(path)
+    try:
+        n_spanned = round(float(times[-1]) * capture.get(cv2.CAP_PROP_FPS)) + 1
+    finally:
+        capture.release()
+    if n_spanned > len(times):
+        raise VideoError(
+            f"{path} is damaged: {n_spanned - len(times)} of its {n_spanned} frames are lost, and an MPEG program"
+            " stream does not say which; copy it again, or take the recording's other copy"
+        )
+
+
+def _lost_packets(path: str) -> bool:
+    """Whether packets of an MPEG transport stream are damaged or absent, by the counter in each (ISO 13818-1, 2.4.3).
+
+    Each packet begins with 0x47; four bits count the packets of each stream that carry a payload, from 0 to 15.
+    """
+    if not path.lower().endswith(_STREAM_SUFFIXES):
+        return False
+    last: dict[int, int] = {}
+    with open(path, "rb") as stream:
+        head = stream.read(377)
+        size = 188 if head[:1] == head[188:189] == b"G" else 192
+        stream.seek(0)
+        while block := stream.read(size * _BLOCK):
+            whole = block[: len(block) // size * size]
+            heads = np.frombuffer(whole, np.uint8).reshape(-1, size)[:, size - 188 :]
+            if (heads[:, 0] != 0x47).any():
+                return True
+            streams = (heads[:, 1] & 0x1F).astype(int) << 8 | heads[:, 2]
+            carries = (heads[:, 3] & 0x10 > 0) & (streams != 0x1FFF)
+            for name in np.unique(streams[carries]).tolist():
+                counts = (heads[carries & (streams == name), 3] & 0x0F).astype(int)
+                steps = np.diff(counts, prepend=last.get(name, counts[0] - 1)) % 16
+                if (steps > 1).any():  # a packet may be sent twice
+                    return True
+                last[name] = int(counts[-1])
+    return False
 
 
 def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:

@@ -23,7 +23,7 @@ from .video_errors import VideoError
 VideoSource = str | os.PathLike | Sequence[str | os.PathLike]  # a file, or the files of a recording in their order
 Image = np.ndarray  # (height, width, 3) uint8, RGB
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".mts", ".m2ts")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from muybridge.formats.video.reading import VideoError, probe_video, read_frames
 from tests.helpers import number_shown, overwrite, write_numbered_video
 
 N_FRAMES = 200
+STREAMS = (".ts", ".mts", ".m2ts")
+SUFFIXES = (".mp4", ".mov", ".mkv", *STREAMS)
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +17,10 @@ def intact(tmp_path_factory):
     """H.264 at 100 Hz with B-frames, by suffix."""
     folder = tmp_path_factory.mktemp("videos")
     times = np.arange(N_FRAMES) / 100
-    return {suffix: write_numbered_video(folder / f"a{suffix}", times) for suffix in (".mp4", ".mov", ".mkv")}
+    return {suffix: write_numbered_video(folder / f"a{suffix}", times) for suffix in SUFFIXES}
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(("share", "at"), [(0.02, 0.4), (0.02, 0.13), (0.002, 0.77), (0.05, 0.6)])
 def test_frames_after_a_damaged_stretch_keep_their_numbers(intact, tmp_path, suffix, share, at):
     damaged = overwrite(intact[suffix], share, at, to=tmp_path / f"b{suffix}")
@@ -27,9 +29,9 @@ def test_frames_after_a_damaged_stretch_keep_their_numbers(intact, tmp_path, suf
     assert all(number in (i, None) for i, number in enumerate(shown))
     n_lost = shown.count(None)
     assert (
-        (suffix != ".mkv") <= n_lost <= share * N_FRAMES + 2 * 25
+        (suffix in (".mp4", ".mov")) <= n_lost <= share * N_FRAMES + 2 * 25
     )  # no more than the groups of pictures that the stretch touches
-    if n_lost == 0:  # Matroska: a picture may be spoilt, and nothing says so
+    if n_lost == 0:  # Matroska, MPEG-TS: a picture may be spoilt, and nothing says so
         return
     first, last = shown.index(None), N_FRAMES - shown[::-1].index(None)
     assert last - first <= share * N_FRAMES + 2 * 25  # one gap
@@ -94,3 +96,37 @@ def test_an_avi_file_that_lost_frames_somewhere_is_refused(tmp_path):
 )
 def test_the_interval_ignores_holes(times, interval):
     assert shortest_interval(np.array(times, float)) == pytest.approx(interval, rel=1e-6)
+
+
+@pytest.mark.parametrize("suffix", STREAMS)
+def test_a_transport_stream_without_damage_has_every_frame_and_no_lost_packet(intact, suffix):
+    found = read_frame_times(intact[suffix])
+    assert found.is_stored.all()
+    assert not found.is_counted  # a hole would be a frame that was not recorded
+    np.testing.assert_allclose(found.times, np.arange(N_FRAMES) / 100, atol=1e-6)
+
+
+def test_a_hole_of_a_stream_that_lost_packets_is_damage(intact, tmp_path):
+    whole = intact[".ts"].read_bytes()
+    start = len(whole) // 188 // 2 * 188
+    (tmp_path / "a.ts").write_bytes(whole[:start] + whole[start + 40 * 188 :])
+    found = read_frame_times(tmp_path / "a.ts")
+    assert found.is_counted
+    shown = [number_shown(picture) for picture in read_frames(tmp_path / "a.ts")]
+    assert len(shown) == N_FRAMES
+    assert all(number in (i, None) for i, number in enumerate(shown))
+    assert shown.count(None) > 0
+
+
+def test_recordings_joined_in_one_stream_are_refused(intact, tmp_path):
+    (tmp_path / "a.ts").write_bytes(2 * intact[".ts"].read_bytes())
+    with pytest.raises(VideoError, match=r"a\.ts start again near its frame 200: .* split it"):
+        read_frame_times(tmp_path / "a.ts")
+
+
+def test_a_program_stream_that_lost_frames_is_refused(tmp_path):
+    path = write_numbered_video(tmp_path / "a.mpg", np.arange(100) / 25, codec="mpeg2video", rate=25)
+    assert [number_shown(picture) for picture in read_frames(path)] == list(range(100))
+    overwrite(path, 0.05, 0.4)
+    with pytest.raises(VideoError, match="frames are lost, and an MPEG program stream does not say which"):
+        list(read_frames(path))
