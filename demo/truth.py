@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from ..cameras import CameraRig, read_rig
 from ..cameras.alignment import align_cameras
@@ -208,7 +208,7 @@ def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:
     distance = np.full(offset.shape[:-1], np.inf)
     solved = np.linalg.solve(covariance[usable], offset[usable][..., None])[..., 0]
     distance[usable] = np.sum(offset[usable] * solved, axis=-1)
-    return distance < chi2.ppf(0.95, n)
+    return distance < chdtri(n, 0.05)
 
 
 def _complete(values: Array) -> NDArray[np.bool_]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ._kernels_compile_notice import notify_when_compiling
 from .config import STEPS, Session, SessionError
 from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
@@ -60,6 +59,8 @@ def run_session(
     >>> run_session(read_session("session.toml"), ("calibrate",))
     {}
     """
+    from ._kernels_compile_notice import notify_when_compiling  # loads numba
+
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
     asked = [step for step in (ALL_STEPS[name] for name in STEPS if name in steps) if step.asked_for(session)]

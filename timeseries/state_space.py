@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from ..datasets import Array
 from ..numerics.threads import over_items
@@ -233,6 +232,8 @@ def _search(
     make: Maker, starts: list[Array], series: tuple, blocks: list[slice], worth: float = np.inf
 ) -> tuple[Array, float]:
     """Log parameters of least cost, from the best of the starts; not refined if that is no better than `worth`."""
+    from scipy.optimize import minimize
+
     first = blocks[:1]
     start = min(starts, key=lambda logs: _cost(make, logs, series, first)[0])
     cost = _cost(make, start, series, blocks)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from ...numerics.arrays import Array
@@ -109,11 +110,9 @@ def rotation_matrix(values, what: str) -> Array:
 
     Matrices printed with few digits are rounded to the nearest rotation.
     """
-    from scipy.spatial.transform import Rotation
-
     array = np.asarray(values, dtype=float)
     if array.size == 3:
-        return Rotation.from_rotvec(numbers(values, (3,), what)).as_matrix()
+        return cv2.Rodrigues(numbers(values, (3,), what))[0]
     matrix = numbers(values, (3, 3), what)
     error = np.abs(matrix @ matrix.T - np.eye(3)).max()
     if not error < 1e-3 or np.linalg.det(matrix) < 0:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ...datasets import Array, check_views, combine_ensemble, fps_of
 from ...datasets.names import named_options
@@ -110,6 +109,8 @@ def _named(scores: Scores | None) -> dict[str, Array]:
 
 def _mean_rank(views: xr.Dataset, scores: Mapping[str, xr.DataArray | Array]) -> Array:
     """(n_views, n_frames) mean over the scores of the fraction of pictures that are better."""
+    from scipy.stats import rankdata  # half a second to import
+
     shape, ranks = (views.sizes["view"], views.sizes["time"]), []
     for name, values in scores.items():
         if isinstance(values, xr.DataArray):

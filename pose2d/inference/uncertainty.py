@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from ...datasets import Array
 from .engine import Found
@@ -159,4 +159,4 @@ def _temperatures(distance2: Array, known: NDArray[np.bool_]) -> Array:
         quantile = max(float(np.quantile(own, level)), 1e-6) if len(own) else whole
         weight = len(own) / (len(own) + FIRMNESS)
         temperatures.append(np.exp(weight * np.log(quantile) + (1 - weight) * np.log(whole)))
-    return np.array(temperatures) / chi2.ppf(0.9, 2)
+    return np.array(temperatures) / chdtri(2, 0.1)

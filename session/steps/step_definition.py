@@ -72,12 +72,10 @@ class Step:
 
     def problems(self, session: Session) -> list[str]:
         """One sentence per thing that would stop the step; of its options none where its extra is not installed."""
-        entries, found = session.options[self.name], []
+        given, found = self.given(session), []
         try:
-            known = self.options(session) if entries else {}
-            found = [
-                self._problem(name, value, known) for name, value in entries.items() if name not in self.own_entries
-            ]
+            known = self.options(session) if given else {}  # imports what the step runs: torch, for one
+            found = [self._problem(name, value, known) for name, value in given.items()]
         except ModuleNotFoundError:
             pass
         except SessionError as error:

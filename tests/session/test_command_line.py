@@ -1,10 +1,15 @@
-"""The command as a user meets it: in a process of its own, judged by exit code and output."""
+"""The command as a user meets it, judged by exit code and output; one command runs in a process of its own."""
 
+import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from unittest import mock
 
 import pytest
 
+from muybridge.session.command_line import main
 from tests.helpers import edit_session, write_video
 
 COMMANDS = (
@@ -25,9 +30,16 @@ COMMANDS = (
 )
 
 
-def muybridge(*arguments, cwd=None):
-    command = [sys.executable, "-m", "muybridge.session.command_line", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, stdin=subprocess.DEVNULL)
+def muybridge(*arguments):
+    """Exit code and output of a command, run in this process."""
+    out, err, code = StringIO(), StringIO(), 0
+    in_place = mock.patch.object(sys, "argv", ["muybridge", *map(str, arguments)]), mock.patch.dict(os.environ)
+    with in_place[0], in_place[1], redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def assert_one_sentence(result, *parts):
@@ -56,8 +68,9 @@ def test_the_command_loads_no_engine_before_a_step_runs():
     assert result.stdout.strip() == "[]"
 
 
-def test_check_states_the_facts(small_recording):
-    result = muybridge("check", small_recording)
+def test_check_states_the_facts_in_a_process_of_its_own(small_recording):
+    command = [sys.executable, "-m", "muybridge.session.command_line", "check", str(small_recording)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert result.returncode == 0
     assert "160x120" in result.stdout
     assert "unit mm" in result.stdout

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ...cameras.rotations import orthonormal
 from ...datasets import Skeleton
@@ -249,6 +248,8 @@ def _limits(angles: Array) -> tuple[float, float, float]:
 
 
 def _three_turns(R: Array) -> tuple[Turn, ...]:
+    from scipy.spatial.transform import Rotation
+
     angles = np.full((len(R), 3), np.nan)
     known = np.isfinite(R).all(axis=(1, 2))
     if known.any():
@@ -260,6 +261,8 @@ def _three_turns(R: Array) -> tuple[Turn, ...]:
 def _two_turns(arms: Array) -> tuple[Array, tuple[Turn, ...], Array]:
     """The mean direction of arms (n_frames, 3), turns about the two axes across it, the one of the larger range first,
     and the orientation (n_frames, 3, 3) that they give."""
+    from scipy.spatial.transform import Rotation
+
     directions = arms / np.linalg.norm(arms, axis=-1, keepdims=True)
     seen = directions[np.isfinite(directions).all(axis=-1)]
     along = seen.mean(axis=0) if len(seen) else np.array([1.0, 0.0, 0.0])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
@@ -62,5 +62,5 @@ def _consistent(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Any)
         here = pose["position"] if single else pose["position"].isel(individual=i)
         off = np.asarray(here.values) - found.points_3d
         squared = np.einsum("tki,tkij,tkj->tk", off, np.linalg.pinv(np.nan_to_num(2 * found.covariances_3d)), off)
-        factors.append(np.where(np.isfinite(squared), np.minimum(chi2.sf(squared, 3) / _REGION, 1.0), 1.0))
+        factors.append(np.where(np.isfinite(squared), np.minimum(chdtrc(3, squared) / _REGION, 1.0), 1.0))
     return factors[0] if single else np.stack(factors)

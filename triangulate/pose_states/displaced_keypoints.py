@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, uniform_filter1d
 
 from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
@@ -107,6 +106,8 @@ def _improbable(
 ) -> NDArray[np.bool_]:
     """(n_frames, n_known) keypoints where another place could be right: bones too long or short, or of a direction less
     likely than any; of neighbours along bones the one whose views are most probably wrong, none that was tried."""
+    from scipy.ndimage import binary_dilation
+
     against = _by_keypoint(_bone_costs(window, points_3d), window.bones.pairs, points_3d.shape[1])
     unlikely = np.clip(-(evidence.log_density + np.log(4 * np.pi)), 0.0, -np.log(OFF_POSE))
     against[:, pose_model.pairs[:, 0]] += unlikely
@@ -182,6 +183,8 @@ def _more_probable(
     probable the more views they are. So is a direction outside the known poses. Lengths count in every frame, as
     far as frames are independent.
     """
+    from scipy.ndimage import binary_dilation
+
     size = _running_frames(window)
     lengths, directions = _gains(pose_model, window, here, there)
     event = _event_costs(observations, here, there, size)
@@ -233,6 +236,8 @@ def _running_frames(window: Window) -> int:
 
 def _running_mean(values: Array, size: int, axis: int = 0) -> Array:
     """Mean over `size` frames about each frame."""
+    from scipy.ndimage import uniform_filter1d
+
     return np.asarray(uniform_filter1d(values, size=size, axis=axis, mode="nearest"))
 
 

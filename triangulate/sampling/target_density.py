@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from ...numerics.arrays import Array
 from ..pose_states.state_model import StateModel, weigh_states
@@ -134,6 +133,8 @@ class Target:
         Where a bone is not bent its spread pays for it, where it is bent the differences in time of all that hangs on
         it do: the share makes the sum of both variances least.
         """
+        from scipy.ndimage import uniform_filter1d
+
         shorter = np.stack([self._shorter(away) for away in ways])
         straight = (shorter**2).mean(axis=0) / self.bones.frame_stds**2
         changes = (np.diff(shorter, self.order, axis=1) ** 2).mean(axis=0)

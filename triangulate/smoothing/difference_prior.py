@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
-from scipy.optimize import minimize_scalar
 
 from ...numerics.arrays import Array
 from ...numerics.threads import over_items
@@ -74,6 +72,8 @@ def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) 
     ----------
     differences : (n_frames, n_keypoints, 2) of `smooth_tracks`
     """
+    from scipy.ndimage import maximum_filter1d
+
     rows = row_precisions(precisions, jumps)
     known = np.isfinite(differences[..., 0]) & (rows > 0)
     squares = np.where(known, rows**2 * differences[..., 0], 0.0)
@@ -147,6 +147,7 @@ def _maximum_evidence(
 ) -> tuple[float, float]:  # fmt: skip
     """(precision, log evidence) of one track: Brent's method on the logarithm of the precision, or near a start the
     parabola through three values, and no evidence."""
+    from scipy.optimize import minimize_scalar
 
     weights = stencil(order)
 

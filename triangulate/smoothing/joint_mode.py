@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from ...numerics.arrays import Array
 from ...numerics.banded import factorise, selected_inverse, solve
@@ -251,6 +250,8 @@ def converge_near(
 
 def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
     """Runs of frames with those up to `margin` away, joined where they meet."""
+    from scipy.ndimage import binary_dilation
+
     return runs_of(np.asarray(binary_dilation(moving, np.ones(2 * margin + 1, bool)), dtype=bool))
 
 
