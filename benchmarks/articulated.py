@@ -31,7 +31,7 @@ from benchmarks.real import DOG_SYMMETRIES, DetectorErrors, fisheye_rig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth, triangulate_ransac
 from muybridge.triangulate.articulated.body_prior import AnglePrior, shape_precision
-from muybridge.triangulate.articulated.forward_kinematics import State
+from muybridge.triangulate.articulated.body_state import State
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise
 from muybridge.triangulate.articulated.pixel_terms import Pixels, look
 from muybridge.triangulate.articulated.trajectory_fit import Model, Solver

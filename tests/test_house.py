@@ -31,7 +31,16 @@ ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
     "calibration": ("boards", "solver", "model_choice", "quality"),
     "pose2d": ("networks", "inference", "training", "active_learning"),
-    "triangulate": ("points", "rig_refinement", "diagnosis", "smoothing", "pose_states", "sampling", "articulated"),
+    "triangulate": (
+        "points",
+        "rig_refinement",
+        "diagnosis",
+        "smoothing",
+        "pose_states",
+        "sampling",
+        "bodies",
+        "articulated",
+    ),
     "kinematics": ("angles", "body", "gait_analysis"),
     "session": ("steps", "proposals"),
 }
@@ -170,7 +179,7 @@ def test_engines_stay_in_their_rooms():
             for name in {name.split(".")[0] for name in names}:
                 if name == "torch" and part != "pose2d":
                     wrong.append(f"{path.relative_to(ROOT)} imports torch")
-                if name == "jax" and path.parent.name != "articulated":
+                if name == "jax" and path.parent.name != "bodies":
                     wrong.append(f"{path.relative_to(ROOT)} imports jax")
                 if name == "numba" and not path.name.startswith("_kernels"):
                     wrong.append(f"{path.relative_to(ROOT)} imports numba")

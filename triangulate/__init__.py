@@ -3,12 +3,13 @@
 from ..cameras.regions import Region, mirror_camera, region_camera, split_views
 from ..datasets import Skeleton
 from ..timeseries import hampel_filter, interpolate_gaps, median_filter
-from .articulated.body_drawing import plot_body
-from .articulated.body_files import read_body
-from .articulated.body_fit import BodyFit, fit_body
-from .articulated.body_parts import Marker, Segment, Turn
-from .articulated.kinematic_tree import Body
-from .articulated.proposed_bodies import body_from_skeleton
+from .articulated.body_fit import fit_body
+from .articulated.body_posterior import BodyFit
+from .bodies.body_drawing import plot_body
+from .bodies.body_files import read_body
+from .bodies.body_parts import Marker, Segment, Turn
+from .bodies.kinematic_tree import Body
+from .bodies.proposed_bodies import body_from_skeleton
 from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views

@@ -1,1 +1,1 @@
-"""The articulated animal: joint angles of a whole trajectory from pixels; the only room for jax, loaded when used."""
+"""The articulated animal: joint angles of a whole trajectory from pixels."""

@@ -17,7 +17,7 @@ from scipy.linalg import blas, cho_factor, cho_solve, solve_triangular
 from ...numerics.arrays import Array
 from . import block_tridiagonal
 from .block_tridiagonal import BlockFactor
-from .forward_kinematics import ShapeDerivative
+from .body_state import ShapeDerivative
 
 
 class MarkerTerms(NamedTuple):

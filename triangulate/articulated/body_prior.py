@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...numerics.arrays import Array
+from ..bodies.kinematic_tree import Body
 from ..smoothing.difference_prior import difference_gram
-from .kinematic_tree import Body
 
 _TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degrees at 3 to 4 strides a second
 _ROOT_ACCELERATION = 40.0  # body sizes per second squared
@@ -103,7 +103,7 @@ def _stencil(order: int) -> Array:
 
 def body_size(body: Body) -> float:
     """Largest extent of the rest pose, units of the body."""
-    from .kinematic_tree import rest_places
+    from ..bodies.kinematic_tree import rest_places
 
     places = rest_places(body)
     return float(np.linalg.norm(np.ptp(places, axis=0)))

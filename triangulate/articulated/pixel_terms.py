@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig, rig_arrays
 from ...numerics.arrays import Array
 from .arrow_system import MarkerTerms, Posterior
-from .forward_kinematics import ShapeDerivative
+from .body_state import ShapeDerivative
 from .pixel_noise import PixelNoise, inlier_weights, predictions
 
 _SOME_FRAMES = 12  # in which slowly changing variances are computed

@@ -11,10 +11,10 @@ from ...cameras.rotations import orthonormal
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import present_median
+from ..bodies.kinematic_tree import Body, rest_places
 from .arrow_system import MarkerTerms, assemble
 from .body_prior import AnglePrior, body_size, shape_precision
-from .forward_kinematics import State, by_shape
-from .kinematic_tree import Body, rest_places
+from .body_state import State, by_shape
 
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: points and markers differ by so much at least

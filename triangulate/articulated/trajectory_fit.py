@@ -8,10 +8,11 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from ..bodies.forward_kinematics import Kinematics
+from ..bodies.kinematic_tree import Body
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
 from .body_prior import AnglePrior, shape_precision
-from .forward_kinematics import Kinematics, State, by_shape
-from .kinematic_tree import Body
+from .body_state import State, by_shape
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
 from .pixel_terms import (
     OffsetTerms,

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from muybridge.cameras.rotations import rotation_matrix
 from muybridge.triangulate import Body, Marker, Segment, Turn, read_body
-from muybridge.triangulate.articulated.forward_kinematics import by_shape, kinematics
-from muybridge.triangulate.articulated.kinematic_tree import rest_places
+from muybridge.triangulate.articulated.body_state import by_shape
+from muybridge.triangulate.bodies.forward_kinematics import kinematics
+from muybridge.triangulate.bodies.kinematic_tree import rest_places
 
 BODIES = ("cheetah", "rodent", "human")
 ELBOW = Turn("bend", (0, 1, 0), -2.5, 0.0, -1.0)

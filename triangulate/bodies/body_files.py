@@ -55,7 +55,7 @@ def read_body(path_or_name: str | Path) -> Body:
     """
     name = str(path_or_name)
     if name in SHIPPED:
-        text = (files("muybridge.triangulate.articulated") / f"{name}.toml").read_text(encoding="utf-8")
+        text = (files("muybridge.triangulate.bodies") / f"{name}.toml").read_text(encoding="utf-8")
     elif Path(path_or_name).is_file():
         text = Path(path_or_name).read_text(encoding="utf-8")
     else:

@@ -1,0 +1,177 @@
+"""The posterior of an articulated fit, as it is returned."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+from ..bodies.kinematic_tree import Body
+from ..smoothing.trajectory import derivatives
+from .pixel_noise import INLIER, SWAPPED
+from .trajectory_fit import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class BodyFit:
+    """Posterior of an animal's posture, frame by frame, and of its build.
+
+    Parameters
+    ----------
+    angles : ndarray, shape (n_frames, n_angles)
+        In the order of `Body.angle_names`: the root's place in world units, then radians.
+    angles_std : ndarray, shape (n_frames, n_angles)
+        Standard deviations.
+    velocities : ndarray, shape (n_frames, n_angles)
+        Change of the angles per second.
+    velocities_std : ndarray, shape (n_frames, n_angles)
+        Standard deviations.
+    points_3d : ndarray, shape (n_frames, n_markers, 3), world units
+        Markers, in the order of `Body.marker_names`.
+    covariances_3d : ndarray, shape (n_frames, n_markers, 3, 3), world units squared
+        Of the markers.
+    lengths : ndarray, shape (n_lengths,), world units
+        Bone lengths, in the order of `Body.length_names`.
+    lengths_std : ndarray, shape (n_lengths,), world units
+        Standard deviations.
+    offsets : ndarray, shape (n_markers + n_segments, 3), world units
+        Displacement of markers in their segments' frames, then of joints in their parents' frames.
+    offsets_std : ndarray, shape (n_markers + n_segments, 3), world units
+        Standard deviations.
+    inlier_probability : ndarray, shape (n_cameras, n_frames, n_markers)
+        Posterior probability that the pixel shows the marker; NaN where there is no pixel.
+    swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
+        Posterior probability that it shows the marker's partner on the other side.
+    time_offsets : ndarray, shape (n_cameras,), seconds
+        By which a camera is late: what the others show at a time, it shows so much later; the median camera is 0. Zeros
+        unless asked for.
+    determined : ndarray of bool, shape (n_angles,)
+        Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
+    rank : int
+        Combinations of the angles that the pixels determine.
+    sigma : ndarray, shape (n_cameras,), pixels
+        Standard deviation of an inlier's coordinate, without the part that never changes.
+    bias_std : float, pixels
+        Standard deviation of the part that never changes, per camera and marker.
+    correlation : float
+        Of the errors of consecutive frames.
+    order : int
+        Of the differences of angles that are white noise in the prior.
+    process_stds : ndarray, shape (n_angles,)
+        Standard deviation of these differences from frame to frame.
+    body : Body
+        The body, in world units and of the animal's size; its lengths are the prior's.
+    fps : float, hertz
+        Frames per second.
+    converged : bool
+        Whether the last iterations converged.
+
+    Examples
+    --------
+    See `fit_body`, which returns it.
+
+    >>> from muybridge.triangulate import BodyFit
+    >>> "angles_std" in BodyFit.__dataclass_fields__
+    True
+    """
+
+    angles: Array
+    angles_std: Array
+    velocities: Array
+    velocities_std: Array
+    points_3d: Array
+    covariances_3d: Array
+    lengths: Array
+    lengths_std: Array
+    offsets: Array
+    offsets_std: Array
+    inlier_probability: Array
+    swap_probability: Array
+    time_offsets: Array
+    determined: NDArray[np.bool_]
+    rank: int
+    sigma: Array
+    bias_std: float
+    correlation: float
+    order: int
+    process_stds: Array
+    body: Body
+    fps: float
+    converged: bool
+
+
+def by_frame(fit: Fit, fps: float) -> dict[str, Array]:
+    """What changes from frame to frame, time first."""
+    lagged, border = fit.posterior.lagged[:, :3].copy(), fit.posterior.border
+    for lag in range(3):
+        n = max(len(border) - lag, 0)
+        lagged[:n, lag] += border[:n] @ border[lag:].swapaxes(1, 2)
+    velocities, velocities_std = _velocities(fit.state.angles, np.einsum("tlaa->tla", lagged), fps)
+    return {
+        "angles": fit.state.angles,
+        "angles_std": np.sqrt(np.einsum("taa->ta", lagged[:, 0])),
+        "velocities": velocities,
+        "velocities_std": velocities_std,
+        "points_3d": fit.markers,
+        "covariances_3d": fit.covariances_3d,
+        "inlier_probability": fit.weights[..., INLIER].swapaxes(0, 1),
+        "swap_probability": fit.weights[..., SWAPPED].swapaxes(0, 1),
+    }
+
+
+def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]) -> BodyFit:
+    """The result, with a warning of what is not determined."""
+    state, model = fit.state, fit.model
+    body, n_lengths, n_shape = model.body, len(state.lengths), len(model.volume)
+    constants = np.sqrt((fit.posterior.root**2).sum(axis=1))
+    seen = np.isfinite(points_2d).all(axis=-1)
+    determined, rank = determined_angles(fit)
+    if not determined.all():
+        names = [name for name, known in zip(body.angle_names, determined, strict=True) if not known]
+        warnings.warn(
+            f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=4
+        )
+    of_pixels = ("inlier_probability", "swap_probability")
+    pixels = {name: np.where(seen, changing[name].swapaxes(0, 1), np.nan) for name in of_pixels}
+    return BodyFit(
+        **(changing | pixels),
+        lengths=state.lengths,
+        lengths_std=constants[:n_lengths],
+        offsets=state.offsets,
+        offsets_std=constants[n_lengths:n_shape].reshape(-1, 3),
+        time_offsets=0.0 - fit.pixels.offsets / fps,
+        determined=determined,
+        rank=rank,
+        sigma=model.noise.sigma,
+        bias_std=model.noise.bias_std,
+        correlation=model.noise.correlation(1),
+        order=model.prior.order,
+        process_stds=model.prior.precisions**-0.5,
+        body=body,
+        fps=fps,
+        converged=fit.converged,
+    )
+
+
+def _velocities(angles: Array, variances: Array, fps: float) -> tuple[Array, Array]:
+    """Of angles (n_frames, n_angles) with their covariances with 0, 1, 2 frames later (n_frames, 3, n_angles)."""
+    n_frames, n_angles = angles.shape
+    as_points = np.zeros((n_frames, n_angles, 3))
+    as_points[..., 0] = angles
+    covariances = np.zeros((n_frames, n_angles, 3, 3, 3))
+    covariances[..., 0, 0] = variances.transpose(0, 2, 1)
+    velocities, spread, *_ = derivatives(as_points, covariances, fps)
+    return velocities[..., 0], np.sqrt(np.maximum(spread[..., 0, 0], 0.0))
+
+
+def determined_angles(fit: Fit) -> tuple[NDArray[np.bool_], int]:
+    """(n_angles,) whether the pixels halve what the limits alone leave of an angle's level, and how many combinations
+    of angles they determine so."""
+    prior = fit.model.prior
+    scaled = fit.information / np.sqrt(prior.level[:, None] * prior.level)
+    values = np.linalg.eigvalsh(scaled)
+    left = np.diag(np.linalg.inv(scaled + np.eye(len(scaled))))
+    return left < 0.25, int((values > 3.0).sum())
