@@ -155,6 +155,33 @@ def extract(
 
 
 @app.command()
+def label(
+    source: Annotated[
+        Path, typer.Argument(help="session, label project, folder of pictures, or a video", show_default="here")
+    ] = Path(),
+    labels: Annotated[
+        Path | None, typer.Option(help="folder of the project", show_default="the session's last, or VIDEO-labels")
+    ] = None,
+    keypoints: Annotated[str, typer.Option(help="names, as nose,tail, where nothing else states them")] = "",
+    proposals: Annotated[
+        list[str] | None,
+        typer.Option(help="2D file of unconfirmed points, CAMERA=FILE", show_default="the session's results"),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="frames to extract from a video without a project")] = 20,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of the page's address", show_default="a free one")] = 0,
+    browser: Annotated[bool, typer.Option(help="open the page")] = True,
+) -> None:
+    """Label in the browser, in all cameras at once; the calibrated ones place a point that two of them show."""
+    from ..labelling.command import label_in_browser
+
+    names = tuple(name.strip() for name in keypoints.split(",") if name.strip())
+    label_in_browser(
+        source, labels=labels, keypoints=names, proposals=tuple(proposals or ()), n=n, port=port, browser=browser,
+        say=typer.echo,
+    )  # fmt: skip
+
+
+@app.command()
 def suggest(
     session: SessionPath = Path(),
     n: Annotated[int, typer.Option("-n", min=1, help="number of pictures, over all cameras")] = 20,

@@ -51,26 +51,41 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     SessionError : a step has not run, or no camera has a video
     LabelError : the folder holds labels already
     """
-    from ..datasets import check_pose, check_views
     from ..pose2d import export_suggestions, suggest_frames
 
     videos = _videos(session)
-    pose = check_pose(_made(session, "pose.nc"))
-    views = check_views(used_views(session, pose))
+    views, seen, proposals = _views_and_proposals(session)
     lacking = [name for name in map(str, views["view"].values) if name not in videos]
     if lacking:
         raise SessionError(f"{session.path}: camera '{lacking[0]}' has no 'video' to take pictures from; add it")
-    views = views.sel(keypoint=pose["keypoint"].values)
-    seen = _projected(session, views, pose)
     disagreement = np.linalg.norm(seen - views["position"].values, axis=-1)
     # a 3D point that this camera should show but that was not detected is worth a label, too
     disagreement[np.isfinite(seen).all(-1) & np.isnan(disagreement)] = np.inf
     chosen = suggest_frames(views, {"3D disagreement": disagreement}, n=n)
-    placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
-    proposals = views.assign(position=views["position"].copy(data=np.where(placed, seen, views["position"])))
     bones = session.skeleton.bones if session.skeleton is not None else ()
     export_suggestions(chosen, videos, folder, proposals, bones=bones, scorer=scorer)
     return chosen
+
+
+def proposed_views(session: Session) -> xr.Dataset:
+    """Labels to propose: the 3D points in every picture, and the detector's keypoints where there is no 3D point.
+
+    Raises
+    ------
+    SessionError : a step has not run
+    """
+    return _views_and_proposals(session)[2]
+
+
+def _views_and_proposals(session: Session) -> tuple[xr.Dataset, np.ndarray, xr.Dataset]:
+    """The views that the pose was made of, at its keypoints; the 3D points as `_projected`; and `proposed_views`."""
+    from ..datasets import check_pose, check_views
+
+    pose = check_pose(_made(session, "pose.nc"))
+    views = check_views(used_views(session, pose)).sel(keypoint=pose["keypoint"].values)
+    seen = _projected(session, views, pose)
+    placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
+    return views, seen, views.assign(position=views["position"].copy(data=np.where(placed, seen, views["position"])))
 
 
 def corruption_session(session: Session, labels: Path | None = None, *, progress: bool = False) -> pd.DataFrame:

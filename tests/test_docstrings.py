@@ -29,6 +29,7 @@ PARTS = [
         "report",
         "demo",
         "session",
+        "labelling",
     )
 ]
 # numpydoc's codes: missing docstring, summary, parameters, returns, raises, yields, examples. Left out: the layout of

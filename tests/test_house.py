@@ -25,7 +25,9 @@ FLOORS = {
     "report": 6,
     "demo": 7,
     "session": 8,
+    "labelling": 9,
 }
+UPWARDS = {("session/command_line.py", "labelling")}  # a command opens the page when it is called
 # the rooms inside a part, from the lowest: a room imports those before it, never those after it
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
@@ -120,7 +122,8 @@ def test_imports_run_only_down_the_floors():
     for path in source_files():
         part = path.relative_to(ROOT).parts[0]
         for target, line in imports_of(path):
-            if target != part and FLOORS[target] >= FLOORS[part]:
+            allowed = (path.relative_to(ROOT).as_posix(), target) in UPWARDS
+            if target != part and FLOORS[target] >= FLOORS[part] and not allowed:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
     assert not wrong
 

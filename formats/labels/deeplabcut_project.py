@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -62,20 +62,52 @@ def write_project(
             names = [f"labeled-data/{name}/{picture_name(frame)}" for frame in frames]
             points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
             write_label_csv(paths[name], names, points, keypoints, scorer)
+            if proposals is not None:  # the same again: a point of the labels that equals it is not confirmed
+                write_label_csv(proposals_path(paths[name]), names, points, keypoints, scorer)
     videos = {name: str(files_of_source(video)[0]) for name, (video, _) in pictures.items()}
-    with atomic_write(folder / "config.yaml") as partial:
-        partial.write_text(_config(folder, videos, keypoints, bones, scorer), encoding="utf-8")
+    write_config(folder, videos, keypoints, bones, scorer)
     return folder
 
 
-def write_pictures(video: VideoSource, frames: Iterable[int], folder: Path) -> None:
-    """Some frames of a video as png files. Raises VideoError naming a frame that cannot be decoded."""
+def proposals_path(labels: Path) -> Path:
+    """The file of the points that were proposed, beside the label file that held them at first."""
+    return labels.with_name(labels.name.replace("CollectedData", "Proposed", 1)).with_suffix(".csv")
+
+
+def write_config(
+    folder: Path,
+    videos: Mapping[str, str],
+    keypoints: Sequence[str],
+    bones: Sequence[tuple[str, str]],
+    scorer: str,
+) -> None:
+    """``config.yaml`` of a project; videos : {name of the labelled folder: path}."""
+    with atomic_write(folder / "config.yaml") as partial:
+        partial.write_text(_config(folder, videos, keypoints, bones, scorer), encoding="utf-8")
+
+
+def write_pictures(
+    video: VideoSource,
+    frames: Iterable[int],
+    folder: Path,
+    *,
+    written: Callable[[int], object] = lambda frame: None,
+) -> None:
+    """Some frames of a video as png files; `written` is called with the number of each that is there.
+
+    Raises
+    ------
+    VideoError : a frame cannot be decoded; it is named, the others are written
+    """
     wanted = set(frames)
     folder.mkdir(parents=True, exist_ok=True)
     for number, image in read_frames_at(video, frozenset(wanted)):
         if image is not None:
-            cv2.imwrite(str(folder / picture_name(number)), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            partial = folder / f".partial_{picture_name(number)}"
+            cv2.imwrite(str(partial), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            partial.replace(folder / picture_name(number))
             wanted.discard(number)
+            written(number)
     if wanted:
         raise VideoError(f"frames {sorted(wanted)} of {video} cannot be decoded; leave them out")
 

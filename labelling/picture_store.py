@@ -1,0 +1,147 @@
+"""Pictures as the page asks for them: decoded, made smaller, encoded as JPEG, and kept while there is room."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..formats.labels.deeplabcut_project import picture_name, write_pictures
+from ..formats.video.reading import VideoError, VideoSource
+from .picture_folders import PictureFolder
+
+_ROOM = 256 << 20  # bytes of JPEG that are kept
+_QUALITY = 88
+_N_DECODERS = 2
+
+
+class PictureMissing(LookupError):
+    """There is no such picture; `coming` says whether it is being decoded from a video."""
+
+    def __init__(self, coming: bool):
+        super().__init__("being decoded" if coming else "no picture")
+        self.coming = coming
+
+
+class PictureStore:
+    """The pictures of a project; those that only a video holds are written beside the others in the background.
+
+    folders : {camera: its pictures}
+    videos : {camera: video}; frames : {camera: frame number at each instant}, None where it is the instant's
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[str, PictureFolder],
+        videos: Mapping[str, VideoSource],
+        frames: Mapping[str, NDArray[np.int64]] | None,
+    ):
+        self.folders, self.videos, self.frames = folders, videos, frames
+        self.problems: dict[str, str] = {}
+        self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._size, self._lock = 0, threading.Lock()
+        self._coming: set[tuple[str, int]] = set()
+        self._decoders = ThreadPoolExecutor(_N_DECODERS, thread_name_prefix="decoder")
+
+    def jpeg(self, camera: str, instant: int, width: int = 0) -> bytes:
+        """The picture of a camera, no wider than `width` pixels (0: as it is).
+
+        Raises
+        ------
+        PictureMissing : there is none, or not yet
+        VideoError : the file cannot be read
+        """
+        key = (camera, instant, width)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        encoded = _encoded(self.path(camera, instant), width)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = encoded
+                self._size += len(encoded)
+            while self._size > _ROOM and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return encoded
+
+    def path(self, camera: str, instant: int) -> Path:
+        """The picture's file. Raises PictureMissing where there is none."""
+        folder = self.folders[camera]
+        name = folder.pictures.get(instant)
+        if name is None:
+            raise PictureMissing((camera, instant) in self._coming)
+        return folder.path / name
+
+    def size(self, camera: str) -> tuple[int, int] | None:
+        """(width, height) of a camera's pictures by the first; None where it has none that can be read."""
+        folder = self.folders[camera]
+        for name in list(folder.pictures.values())[:1]:
+            picture = cv2.imread(str(folder.path / name), cv2.IMREAD_COLOR)
+            if picture is not None:
+                return picture.shape[1], picture.shape[0]
+        return None
+
+    def frame(self, camera: str, instant: int) -> int:
+        """Number of a camera's frame at an instant, -1 where it has none."""
+        own = None if self.frames is None else self.frames.get(camera)
+        return instant if own is None else int(own[instant]) if 0 <= instant < len(own) else -1
+
+    def fetch(self, instants: list[int]) -> None:
+        """Have the pictures of instants that only the videos hold written, in the background."""
+        for camera, video in self.videos.items():
+            folder = self.folders[camera]
+            wanted = {i: self.frame(camera, i) for i in instants if i not in folder.pictures}
+            wanted = {i: f for i, f in wanted.items() if f >= 0 and (camera, i) not in self._coming}
+            if wanted:
+                self._coming |= {(camera, i) for i in wanted}
+                self._decoders.submit(self._decode, camera, video, wanted)
+
+    def _decode(self, camera: str, video: VideoSource, wanted: dict[int, int]) -> None:
+        folder, instant_of = self.folders[camera], {frame: i for i, frame in wanted.items()}
+        try:
+            write_pictures(video, wanted.values(), folder.path, written=partial(self._arrived, folder, instant_of))
+        except (VideoError, OSError) as error:
+            self.problems[camera] = str(error)
+        finally:
+            self._coming -= {(camera, i) for i in wanted}
+
+    def _arrived(self, folder: PictureFolder, instant_of: Mapping[int, int], frame: int) -> None:
+        folder.pictures = dict(sorted((folder.pictures | {instant_of[frame]: picture_name(frame)}).items()))
+
+    def close(self) -> None:
+        """Give up what is not decoded yet."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+
+def _encoded(path: Path, width: int) -> bytes:
+    if not width and path.suffix.lower() in (".jpg", ".jpeg"):
+        return path.read_bytes()
+    picture = _read_reduced(path, width)
+    if width and picture.shape[1] > width:
+        size = (width, max(1, round(picture.shape[0] * width / picture.shape[1])))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    good, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY if width else 95])
+    if not good:
+        raise VideoError(f"{path} cannot be encoded as JPEG")
+    return encoded.tobytes()
+
+
+def _read_reduced(path: Path, width: int) -> np.ndarray:
+    """The picture in OpenCV's colours; a JPEG is decoded at half its size where that is still wide enough."""
+    flags = cv2.IMREAD_COLOR
+    if width and path.suffix.lower() in (".jpg", ".jpeg"):
+        half = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
+        if half is not None and half.shape[1] >= width:
+            return half
+    picture = cv2.imread(str(path), flags)
+    if picture is None:
+        raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
+    return picture

@@ -1,0 +1,296 @@
+"""The page's server: this machine only, a secret in the address, no other site's requests, small bodies."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from ..datasets.names import named_options
+from .label_project import StaleRevision
+from .opening import open_source
+from .page_requests import PageRequests
+from .picture_store import PictureMissing
+
+_LARGEST_BODY = 1 << 20  # bytes: twelve cameras with a hundred keypoints are 100 kB
+_PAGE_FILES = {
+    "": ("page.html", "text/html; charset=utf-8"),
+    "page.css": ("page.css", "text/css; charset=utf-8"),
+    **{f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in
+       ("page", "store", "pictures", "camera_view", "marks", "panels")},
+}  # fmt: skip
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class LabelServer:
+    """The labelling page of a session, a project, a folder of pictures or a video, while it is open.
+
+    Use it as a context manager, or call `close`: what is waiting is then written.
+
+    Parameters
+    ----------
+    requests : PageRequests
+        Answers what the page asks for.
+    port : int
+        Of the address; 0: a free one.
+
+    Examples
+    --------
+    See `serve_labels`, which returns it.
+
+    >>> from muybridge.labelling import LabelServer
+    >>> hasattr(LabelServer, "address")
+    True
+    """
+
+    def __init__(self, requests: PageRequests, port: int = 0):
+        self._requests, self._token = requests, secrets.token_urlsafe(24)
+        handler = type("PageHandler", (_Handler,), {"requests": requests, "token": self._token})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="labelling page", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """The page's address, with the secret without which nothing is answered.
+
+        Returns
+        -------
+        str
+            To open in a browser on this machine.
+        """
+        return f"http://127.0.0.1:{self._server.server_port}/{self._token}/"
+
+    def wait(self) -> None:
+        """Serve until the process is interrupted."""
+        self._thread.join()
+
+    def close(self) -> None:
+        """Write what is waiting, and end."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._requests.close()
+
+    def __enter__(self) -> LabelServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+@named_options()
+def serve_labels(
+    source: str | Path,
+    *,
+    labels: str | Path | None = None,
+    keypoints: Sequence[str] = (),
+    proposals: Sequence[str] = (),
+    n: int = 20,
+    port: int = 0,
+    say: Callable[[str], None] | None = None,
+) -> LabelServer:
+    """Serve the labelling page on this machine.
+
+    Parameters
+    ----------
+    source : path
+        A session file or its folder, a DeepLabCut project, a folder of pictures (or of one folder per camera), or a
+        video.
+    labels : path, optional
+        Folder of the project. None: of a session the last that has pictures, of a video ``VIDEO-labels`` beside it.
+    keypoints : sequence of str, optional
+        Names, where neither a session nor a project states them.
+    proposals : sequence of str, optional
+        2D files of any detector to show as unconfirmed points, as "CAMERA=FILE". None given: the session's results.
+    n : int, optional
+        Instants that are extracted from a video that has no project yet.
+    port : int, optional
+        Of the address; 0: a free one.
+    say : callable, optional
+        Called with a line of what takes long.
+
+    Returns
+    -------
+    LabelServer
+        With the page's `address`.
+
+    Raises
+    ------
+    LabelError
+        There is nothing to label, or nothing names the keypoints.
+    SessionError, VideoError
+        The session or the video cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import cv2
+    >>> import numpy as np
+    >>> from muybridge.labelling import serve_labels
+    >>> Path("top").mkdir()
+    >>> _ = cv2.imwrite("top/img0007.png", np.zeros((48, 64, 3), np.uint8))
+    >>> with serve_labels("top", keypoints=["nose", "tail"]) as server:
+    ...     server.address.startswith("http://127.0.0.1:")
+    True
+    """
+    found = open_source(
+        Path(source),
+        labels=None if labels is None else Path(labels),
+        keypoints=keypoints,
+        proposals=proposals,
+        n=n,
+        say=say or (lambda line: None),
+    )
+    requests = PageRequests(found)
+    requests.opened(found.chosen)  # what cannot be opened is told now
+    return LabelServer(requests, port)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of the page."""
+
+    requests: PageRequests
+    token: str
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "muybridge", ""
+    disable_nagle_algorithm = True  # else a small answer waits 40 ms for the browser's acknowledgement
+    timeout = 120
+
+    def do_GET(self) -> None:
+        self._answer(self._get)
+
+    def do_POST(self) -> None:
+        self._answer(self._post)
+
+    def _answer(self, work: Callable[[str], None]) -> None:
+        """Check the request, do the work, and tell an error as one sentence."""
+        path = self._checked_path()
+        if path is None:
+            return
+        try:
+            work(path)
+        except StaleRevision as stale:
+            self._send_json(stale.record.as_json() | {"error": str(stale)}, HTTPStatus.CONFLICT)
+        except PictureMissing as missing:
+            self._send_json({"error": str(missing), "coming": missing.coming}, HTTPStatus.NOT_FOUND)
+        except LookupError as error:
+            self._send_json({"error": str(error.args[0] if error.args else error)}, HTTPStatus.NOT_FOUND)
+        except (ValueError, TypeError, AttributeError) as error:
+            self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except OSError as error:
+            self._send_json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _checked_path(self) -> str | None:
+        """The path below the secret; None where the request is not the page's own, which has then been refused."""
+        port = cast("ThreadingHTTPServer", self.server).server_port
+        hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site")
+        parts = urlsplit(self.path)
+        secret, slash, path = parts.path.removeprefix("/").partition("/")
+        if self.headers.get("Host") not in hosts:
+            return self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this address is served on 127.0.0.1 only")
+        if origin is not None and origin not in {f"http://{host}" for host in hosts}:
+            return self._refuse(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
+        if site is not None and site not in ("same-origin", "none"):
+            return self._refuse(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
+        if not secrets.compare_digest(secret.encode(), self.token.encode()) or not slash:
+            return self._refuse(HTTPStatus.NOT_FOUND, "open the address that 'muybridge label' has printed")
+        return path
+
+    def _get(self, path: str) -> None:
+        query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        requests, project = self.requests, query.get("project", "")
+        if path in _PAGE_FILES:
+            name, kind = _PAGE_FILES[path]
+            self._send((files("muybridge.labelling") / "page" / name).read_bytes(), kind)
+        elif path == "api/picture":
+            instant, camera, width = (int(query.get(name, "0")) for name in ("instant", "camera", "width"))
+            self._send(requests.get_picture(project, instant, camera, width), "image/jpeg")
+        elif path == "api/source":
+            self._send_json(requests.get_source())
+        elif path == "api/project":
+            self._send_json(requests.get_project(project))
+        elif path == "api/instant":
+            self._send_json(requests.get_instant(project, int(query.get("instant", "0"))))
+        elif path == "api/job":
+            self._send_json(requests.get_job())
+        else:
+            raise LookupError("there is no such page")
+
+    def _post(self, path: str) -> None:
+        body = self._body()
+        if body is None:
+            return
+        requests, project = self.requests, str(body.get("project", ""))
+        if path == "api/change":
+            instant, revision = int(body["instant"]), int(body["revision"])
+            self._send_json(requests.change(project, instant, revision, body["changes"]))
+        elif path == "api/check":
+            self._send_json(requests.check(project, body.get("points", {}), body.get("lines", {})))
+        elif path == "api/add":
+            self._send_json(requests.add(project, int(body["instant"])))
+        elif path == "api/export":
+            self._send_json(requests.export(project))
+        elif path == "api/job":
+            n = body.get("n")
+            self._send_json(requests.start(project, str(body["step"]), None if n is None else int(n)))
+        elif path == "api/stop":
+            self._send_json(requests.stop())
+        else:
+            raise LookupError("there is no such page")
+
+    def _body(self) -> dict[str, Any] | None:
+        """The JSON object of the request; None where it was refused."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "the length of the body is not stated")
+        if int(length) > _LARGEST_BODY:
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {_LARGEST_BODY} bytes are read")
+        if self.headers.get_content_type() != "application/json":
+            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
+        body = json.loads(self.rfile.read(int(length)))
+        if not isinstance(body, dict):
+            raise ValueError("the body must be a JSON object")
+        return body
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        """Answer without having read the body: the connection ends."""
+        self.close_connection = True
+        self._send_json({"error": why}, status)
+
+    def _send_json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self._send(json.dumps(value, separators=(",", ":")).encode(), "application/json", status)
+
+    def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self._headers_buffer.append(b"\r\n")  # headers and content in one packet
+        self.wfile.write(b"".join(self._headers_buffer) + content)
+        self._headers_buffer = []
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is printed for each request."""

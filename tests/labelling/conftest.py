@@ -1,0 +1,77 @@
+"""Small projects to label: grey pictures of two cameras, and a session whose cameras are calibrated."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from muybridge.calibration import CameraRig, write_rig
+from muybridge.labelling import serve_labels
+from tests.helpers import write_video
+
+KEYPOINTS = ("nose", "tail", "left_paw")
+CAMERAS = ("a", "b", "c")
+
+
+def write_pictures(folder: Path, cameras=("left", "right"), instants=(4, 7, 12), size=(64, 48)):
+    """labeled-data/CAMERA/img000004.png of noise."""
+    rng = np.random.default_rng(0)
+    for camera in cameras:
+        own = folder / "labeled-data" / camera
+        own.mkdir(parents=True)
+        for instant in instants:
+            picture = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+            cv2.imwrite(str(own / f"img{instant:06d}.png"), picture)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return write_pictures(tmp_path / "project")
+
+
+@pytest.fixture
+def served(pictures):
+    with serve_labels(pictures, keypoints=KEYPOINTS) as server:
+        yield server
+
+
+@pytest.fixture
+def calibrated(tmp_path, ring_rig):
+    """(folder of a session of three calibrated cameras and their videos, rig)"""
+    rig = CameraRig(tuple(replace(camera, name=name) for camera, name in zip(ring_rig, CAMERAS, strict=False)))
+    lines = ["[session]", 'rig = "rig.toml"', "# kept"]
+    for name in CAMERAS:
+        write_video(tmp_path / f"{name}.mp4", 6, size=(1280, 1024))
+        lines += [f"[cameras.{name}]", f'video = "{name}.mp4"']
+    lines += ["[skeleton]", f"keypoints = {list(KEYPOINTS)}", 'bones = [["nose", "tail"]]']
+    (tmp_path / "session.toml").write_text("\n".join(lines))
+    write_rig(rig, tmp_path / "rig.toml")
+    return tmp_path, rig
+
+
+def get(server, path, **headers):
+    """(status, JSON or bytes) of an address below the page's."""
+    return _answer(urllib.request.Request(server.address + path, headers=headers))
+
+
+def post(server, path, body, **headers):
+    headers = {"Content-Type": "application/json"} | headers
+    return _answer(urllib.request.Request(server.address + path, json.dumps(body).encode(), headers))
+
+
+def _answer(request):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        answer = opener.open(request, timeout=20)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        content = answer.read()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, json.loads(content) if is_json else content

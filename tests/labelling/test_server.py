@@ -1,0 +1,116 @@
+"""Only the page itself is answered: its secret, host, origin, small JSON bodies; and its tabs do not collide."""
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.labelling.conftest import get, post
+
+CHANGE = {"project": "project", "instant": 7, "revision": 0, "changes": {"left": {"nose": [3.25, 4, "visible"]}}}
+
+
+def raw(server, method, path, headers, body=b""):
+    """Status of a request whose headers are exactly these."""
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.address).port, timeout=20)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_the_page_and_its_parts_are_served(served):
+    status, page = get(served, "")
+    assert status == 200
+    assert b"<title>muybridge label</title>" in page
+    for name in ("page.css", "page.js", "store.js", "pictures.js", "camera_view.js", "marks.js", "panels.js"):
+        assert get(served, name)[0] == 200
+    status, picture = get(served, "api/picture?project=project&instant=7&camera=1&width=32")
+    assert picture[:3] == b"\xff\xd8\xff"
+
+
+def test_nothing_is_answered_without_the_secret(served):
+    address = urlsplit(served.address)
+    for path in ("/", "/page.js", "/api/source", "/wrong/", "/wrong/api/source", address.path.rstrip("/")):
+        assert raw(served, "GET", path, {"Host": address.netloc}) == 404
+
+
+def test_other_hosts_and_origins_are_refused(served):
+    address = urlsplit(served.address)
+    path, port = address.path + "api/source", address.port
+    assert raw(served, "GET", path, {"Host": f"localhost:{port}"}) == 200
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"127.0.0.2:{port}"):
+        assert raw(served, "GET", path, {"Host": host}) == 421
+    assert raw(served, "GET", path, {}) == 421
+    assert get(served, "api/source", Origin=f"http://127.0.0.1:{port}")[0] == 200
+    for origin in ("http://evil.example", "null", f"https://127.0.0.1:{port}", "http://127.0.0.1:1"):
+        assert get(served, "api/source", Origin=origin)[0] == 403
+        assert post(served, "api/change", CHANGE, Origin=origin)[0] == 403
+    assert get(served, "api/source", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+
+
+@pytest.mark.parametrize("path", ["../page.html", "..%2f..%2fserver.py", "page/page.html", "/etc/passwd", "%2e%2e/x"])
+def test_paths_lead_nowhere_else(served, path):
+    assert get(served, path)[0] == 404
+
+
+def test_names_of_requests_reach_no_file(served):
+    for project in ("..", "../project", "/etc", ""):
+        assert get(served, f"api/instant?project={project}&instant=7")[0] == 404
+    assert get(served, "api/picture?project=project&instant=7&camera=9")[0] == 404
+    assert get(served, "api/picture?project=project&instant=5&camera=0")[0] == 404
+    assert get(served, "api/picture?project=project&instant=x&camera=0")[0] == 400
+    for changes in ({"../left": {"nose": None}}, {"left": {"../nose": None}}, {"left": {"nose": [1e300, 1, "visible"]}},
+                    {"left": {"nose": [1, 2]}}, {"left": {"nose": [1, 2, "there"]}}, [], {"left": 3}):  # fmt: skip
+        assert post(served, "api/change", CHANGE | {"changes": changes})[0] == 400
+    assert get(served, "api/instant?project=project&instant=7")[1]["revision"] == 0
+
+
+def test_huge_and_shapeless_bodies_are_refused(served):
+    address = urlsplit(served.address)
+    headers = {"Host": address.netloc, "Content-Type": "application/json"}
+    path = address.path + "api/change"
+    assert raw(served, "POST", path, headers | {"Content-Length": str(10**12)}) == 413
+    assert raw(served, "POST", path, headers) == 411
+    assert raw(served, "POST", path, headers | {"Transfer-Encoding": "chunked"}) == 411
+    assert raw(served, "POST", path, headers | {"Content-Length": "2"}, b"[]") == 400
+    assert raw(served, "POST", path, headers | {"Content-Length": "3"}, b"{1:") == 400
+    assert post(served, "api/change", CHANGE, **{"Content-Type": "text/plain"})[0] == 415
+    assert get(served, "api/nothing")[0] == 404
+
+
+def test_the_later_of_two_tabs_is_told_and_overwrites_nothing(served):
+    assert post(served, "api/change", CHANGE) == (200, {"revision": 1, "failures": []})
+    later = CHANGE | {"changes": {"left": {"nose": [50, 40, "visible"]}}}
+    status, told = post(served, "api/change", later)
+    assert status == 409
+    assert told["revision"] == 1
+    assert told["points"] == {"left": {"nose": [3.25, 4.0, "visible", "hand"]}}
+    assert post(served, "api/change", later | {"revision": 1})[0] == 200
+    assert get(served, "api/instant?project=project&instant=7")[1]["points"]["left"]["nose"][0] == 50
+
+
+def test_without_calibration_there_is_no_geometry(served):
+    assert get(served, "api/project?project=project")[1]["unit"] is None
+    assert post(served, "api/check", {"project": "project", "points": {}, "lines": {}})[1] == {
+        "points": {},
+        "lines": {},
+    }
+    assert post(served, "api/job", {"step": "train"})[0] == 400
+
+
+def test_a_step_that_fails_shows_its_sentence(calibrated):
+    from muybridge.labelling import serve_labels
+
+    folder, _ = calibrated
+    with serve_labels(folder) as server:
+        assert post(server, "api/job", {"step": "sudo"})[0] == 400
+        assert post(server, "api/job", {"step": "reconstruct"})[0] == 200
+        server._requests.jobs.wait(60)
+        while (state := get(server, "api/job")[1])["running"]:
+            pass
+    assert state["code"] == 1
+    assert any("error:" in line for line in state["lines"])
