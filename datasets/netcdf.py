@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from .atomic_files import atomic_write
+from .size_limit import oversize
 from .validators import DatasetError
 
 NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
@@ -62,7 +63,7 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     Raises
     ------
     DatasetError
-        The file is missing, truncated or no netCDF-4 file.
+        The file is missing, truncated, no netCDF-4 file, or declares more than the memory limit.
 
     Examples
     --------
@@ -77,7 +78,12 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
         raise DatasetError(f"there is no dataset file {path}")
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            reason = oversize(dataset.nbytes, path.stat().st_size)
+            if reason:
+                raise DatasetError(f"{path}: {reason}")
             dataset = dataset.load()
+    except DatasetError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as netCDF-4 ({error}); make it again") from error
     for name, coordinate in dataset.coords.items():

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..cameras import CameraRig, write_rig
 from ..datasets import frame_times, pose_dataset, write_dataset
-from ..formats.labels.deeplabcut_project import write_label_csv
+from ..formats.labels.deeplabcut_project import write_labels
 from ..formats.video.writing import open_video_writer
 from ..numerics.arrays import Array
 from ..numerics.threads import over_items
@@ -240,7 +240,7 @@ def _write_labels(folder: Path, view: View, images: Iterator[Image], film: Filme
         files.append(f"labeled-data/{view.camera.name}/img{k:04d}.jpg")
         cv2.imwrite(str(folder / Path(files[-1]).name), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
         yield
-    write_label_csv(folder / f"CollectedData_{SCORER}.csv", files, marked, names, SCORER)
+    write_labels(folder / f"CollectedData_{SCORER}.csv", files, marked, names, SCORER)
 
 
 def joint_angles_of(keypoints: Array) -> Array:

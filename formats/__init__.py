@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from .files import FormatError
     from .poses.reading import read_pose, to_movement, write_pose
     from .predictions.reading import read_views
+    from .predictions.writing import write_views
     from .rigs.dlt_coefficients import fit_dlt
 
-__all__ = ["FormatError", "fit_dlt", "read_pose", "read_views", "to_movement", "write_pose"]
-_HOMES = {"FormatError": ".files", "fit_dlt": ".rigs.dlt_coefficients", "read_views": ".predictions.reading"}
+__all__ = ["FormatError", "fit_dlt", "read_pose", "read_views", "to_movement", "write_pose", "write_views"]
+_HOMES = {
+    "FormatError": ".files",
+    "fit_dlt": ".rigs.dlt_coefficients",
+    "read_views": ".predictions.reading",
+    "write_views": ".predictions.writing",
+}
 
 
 def __getattr__(name: str):

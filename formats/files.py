@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from ..datasets.size_limit import oversize
+
 PICKLES = (".pickle", ".pkl", ".npy", ".npz", ".joblib", ".pt")
 
 
@@ -31,6 +33,13 @@ def existing(path: str | os.PathLike) -> Path:
     if not path.exists():
         raise FormatError(f"there is no file {path}")
     return path
+
+
+def check_size(n_bytes: int, n_stored: int, source: str | os.PathLike) -> None:
+    """FormatError where arrays of so many bytes would come out of so few stored ones (see `oversize`)."""
+    reason = oversize(n_bytes, n_stored)
+    if reason:
+        raise FormatError(f"{source}: {reason}")
 
 
 def natural_key(name: str | os.PathLike) -> list:

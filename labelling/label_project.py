@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.names import repeated_names
-from ..formats.labels.deeplabcut_project import proposals_path, write_config, write_label_csv
+from ..formats.labels.deeplabcut_project import proposals_path, write_config, write_labels
 from ..formats.labels.labelled_frames import LabelError
 from ..formats.video.reading import VideoSource, files_of_source
 from ..numerics.arrays import Array
@@ -215,7 +215,7 @@ class LabelProject:
         )
 
     def _write_table(self, camera: str) -> None:
-        """The camera's label table, and config.yaml where there is none; hidden points are empty cells, as absent."""
+        """The camera's label table as CSV and h5, and config.yaml where there is none; hidden points are empty cells, as absent."""
         folder = self.folders[camera]
         instants = sorted(folder.pictures)
         if not instants:
@@ -223,7 +223,7 @@ class LabelProject:
         with self._lock:
             points = self.points_2d(instants, cameras=[camera])[0]
         rows = [folder.row_name(instant) for instant in instants]
-        write_label_csv(table_path(folder.path, self.scorer), rows, points, self.keypoints, self.scorer)
+        write_labels(table_path(folder.path, self.scorer), rows, points, self.keypoints, self.scorer)
         if not (self.root / "config.yaml").exists():
             videos = {name: str(files_of_source(video)[0]) for name, video in self.videos.items()}
             write_config(self.root, videos, self.keypoints, self.bones, self.scorer)

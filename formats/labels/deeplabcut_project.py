@@ -13,8 +13,12 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
+from ..tables.frame_rows import PointTable
+from ..tables.pandas_h5_writing import write_pandas_h5
 from ..video.reading import VideoError, VideoSource, files_of_source, read_frames_at
 from .labelled_frames import LabelError
+
+_DECIMALS = 3  # of a pixel, as both files hold it
 
 
 def picture_name(frame: int) -> str:
@@ -30,7 +34,7 @@ def write_project(
     bones: Sequence[tuple[str, str]] = (),
     scorer: str = "me",
 ) -> Path:
-    """Write ``config.yaml`` and ``labeled-data/<name>/img000123.png`` with ``CollectedData_<scorer>.csv``.
+    """Write ``config.yaml`` and ``labeled-data/<name>/img000123.png`` with ``CollectedData_<scorer>.csv`` and ``.h5``.
 
     Parameters
     ----------
@@ -53,7 +57,7 @@ def write_project(
     """
     folder = Path(folder)
     paths = {name: folder / "labeled-data" / name / f"CollectedData_{scorer}.csv" for name in pictures}
-    existing = [path for path in paths.values() if path.exists()]
+    existing = [path for csv in paths.values() for path in (csv, csv.with_suffix(".h5")) if path.exists()]
     if existing:
         raise LabelError(f"{existing[0]} exists already; its labels are kept: choose another folder or scorer")
     for name, (video, frames) in pictures.items():
@@ -61,7 +65,7 @@ def write_project(
         if len(keypoints):
             names = [f"labeled-data/{name}/{picture_name(frame)}" for frame in frames]
             points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
-            write_label_csv(paths[name], names, points, keypoints, scorer)
+            write_labels(paths[name], names, points, keypoints, scorer)
             if proposals is not None:  # the same again: a point of the labels that equals it is not confirmed
                 write_label_csv(proposals_path(paths[name]), names, points, keypoints, scorer)
     videos = {name: str(files_of_source(video)[0]) for name, (video, _) in pictures.items()}
@@ -112,6 +116,17 @@ def write_pictures(
         raise VideoError(f"frames {sorted(wanted)} of {video} cannot be decoded; leave them out")
 
 
+def write_labels(path: Path, names: Sequence[str], points_2d: Array, keypoints: Sequence[str], scorer: str) -> None:
+    """DeepLabCut's label files, a CSV and beside it the h5 that napari-deeplabcut opens, with the same numbers.
+
+    names : of the pictures, labeled-data/FOLDER/PICTURE
+    """
+    write_label_csv(path, names, points_2d, keypoints, scorer)
+    columns = [(scorer, keypoint, axis) for keypoint in keypoints for axis in "xy"]
+    rounded = np.round(points_2d, _DECIMALS).reshape(len(names), -1)
+    write_pandas_h5(PointTable(columns, rounded, np.array(names, dtype=object)), path.with_suffix(".h5"))
+
+
 def write_label_csv(path: Path, names: Sequence[str], points_2d: Array, keypoints: Sequence[str], scorer: str) -> None:
     """A DeepLabCut label file; a missing keypoint is an empty cell."""
     with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
@@ -120,7 +135,7 @@ def write_label_csv(path: Path, names: Sequence[str], points_2d: Array, keypoint
         writer.writerow(["bodyparts", *[name for name in keypoints for _ in "xy"]])
         writer.writerow(["coords", *["x", "y"] * len(keypoints)])
         for name, row in zip(names, points_2d.reshape(len(names), -1), strict=True):
-            writer.writerow([name, *["" if np.isnan(value) else f"{value:.3f}" for value in row]])
+            writer.writerow([name, *["" if np.isnan(value) else f"{value:.{_DECIMALS}f}" for value in row]])
 
 
 def _config(folder: Path, videos: Mapping[str, str], keypoints, bones, scorer: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,17 +13,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 from ...datasets import fps_of, pose_dataset
-from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..files import FormatError
 from ..tables.exact_csv import read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
+from ..tables.table_writing import quoted, write_table
 
 AXES = ("x", "y", "z")
 EXTRAS = ("error", "ncams", "score")
 # anipose's columns of the rotation and the origin of its world
 TRANSFORM = tuple([f"M_{i}{j}" for i in range(3) for j in range(3)] + [f"center_{i}" for i in range(3)])
-_CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
 
 
 def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
@@ -120,20 +118,40 @@ def _frames(numbers: dict[str, Array], table, path: Path) -> NDArray[np.int64]:
 
 def _times(numbers: dict[str, Array], frames: NDArray[np.int64], fps: float | None, path: Path) -> Array:
     n_frames = int(frames.max()) + 1
-    if fps is not None:
-        if not fps > 0:
-            raise FormatError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
-        first = numbers["fnum"].min() if "fnum" in numbers else 0
-        return (first + np.arange(n_frames)) / fps
-    if "time" in numbers:
+    if fps is None and "time" in numbers:
         if np.isnan(numbers["time"]).any():
             raise FormatError(f"{path} is cut off: a row has no time; make it again")
         return np.interp(np.arange(n_frames), frames, numbers["time"])
-    raise FormatError(f"the frame rate is not in {path} and is never assumed: give fps=... (frames per second)")
+    return times_of(n_frames, fps, path, first=numbers["fnum"].min() if "fnum" in numbers else 0)
 
 
-def write_pose_csv(pose: xr.Dataset, path: Path, *, plain: bool = False) -> None:
-    """Write anipose's columns, or with `plain` only time, NAME_x, NAME_y, NAME_z and NAME_confidence.
+def times_of(n_frames: int, fps: float | None, path: Path, first: float = 0) -> Array:
+    """(n_frames,) seconds of the frames from `first` on; FormatError where the frame rate is not given or impossible.
+
+    Parameters
+    ----------
+    fps : hertz
+    """
+    if fps is None:
+        raise FormatError(f"the frame rate is not in {path} and is never assumed: give fps=... (frames per second)")
+    if not fps > 0:
+        raise FormatError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
+    return (first + np.arange(n_frames)) / fps
+
+
+def write_plain_csv(pose: xr.Dataset, path: Path) -> None:
+    """Write only time, NAME_x, NAME_y, NAME_z and NAME_confidence.
+
+    Raises
+    ------
+    FormatError
+        Several individuals.
+    """
+    write_table(path, _plain_columns(single_animal(pose, "a CSV")))
+
+
+def write_pose_csv(pose: xr.Dataset, path: Path) -> None:
+    """Write anipose's columns.
 
     Every number comes back to the last bit. Two columns ``time`` (seconds) and ``unit``, which anipose passes over,
     keep what its format forgets; a pose that was read from anipose is written without them, as it came. What has no
@@ -144,33 +162,24 @@ def write_pose_csv(pose: xr.Dataset, path: Path, *, plain: bool = False) -> None
     FormatError
         Several individuals.
     """
-    if "individual" in pose.dims:
-        n_individuals = pose.sizes["individual"]
-        if n_individuals != 1:
-            raise FormatError(f"a CSV holds one animal, the pose {n_individuals}; write each pose.sel(individual=...)")
-        pose = pose.squeeze("individual", drop=True)
-    columns = _plain_columns(pose) if plain else _anipose_columns(pose)
-    unit = None if plain or _is_anipose(pose) else str(pose["position"].attrs["units"])
-    names = [*columns, "unit"] if unit is not None else list(columns)
-    ending = f",{_quoted(unit)}\n" if unit is not None else "\n"
-    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(",".join(map(_quoted, names)) + "\n")
-        for start in range(0, pose.sizes["time"], _CHUNK_ROWS):
-            part = [_cells(values[start : start + _CHUNK_ROWS]) for values in columns.values()]
-            stream.writelines(",".join(row) + ending for row in zip(*part, strict=True))
+    pose = single_animal(pose, "a CSV")
+    columns = _anipose_columns(pose)
+    if _is_anipose(pose):
+        write_table(path, columns)
+        return
+    unit = str(pose["position"].attrs["units"])
+    head = ",".join(map(quoted, [*columns, "unit"])) + "\n"
+    write_table(path, columns, head=head, ending=f",{quoted(unit)}")
 
 
-def _cells(values: NDArray) -> list[str]:
-    """The cells of a column: numbers as `repr` writes them, to the last bit (and faster than pandas); NaN is empty."""
-    written = list(map(repr, values.tolist()))
-    if values.dtype.kind == "f":
-        for row in np.flatnonzero(np.isnan(values)).tolist():
-            written[row] = ""
-    return written
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"' if re.search(r'[,"\n]', name) else name
+def single_animal(pose: xr.Dataset, what: str) -> xr.Dataset:
+    """The pose without the dimension of individuals; FormatError where there are several."""
+    if "individual" not in pose.dims:
+        return pose
+    n_individuals = pose.sizes["individual"]
+    if n_individuals != 1:
+        raise FormatError(f"{what} holds one animal, the pose {n_individuals}; write each pose.sel(individual=...)")
+    return pose.squeeze("individual", drop=True)
 
 
 def _anipose_columns(pose: xr.Dataset) -> dict[str, NDArray]:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from ...datasets import check_pose, fps_of, read_dataset, write_dataset
-from ...datasets.netcdf import NETCDF_SUFFIXES
+from ..catalogue import format_of, recognised, written_as
 from ..files import FormatError, existing
-from .csv_tables import read_pose_csv, write_pose_csv
 
 
-def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
-    """Read a 3D pose from netCDF, anipose's CSV (pose-3d), or any CSV with columns NAME_x, NAME_y, NAME_z.
+def read_pose(
+    path: str | os.PathLike,
+    *,
+    fps: float | None = None,
+    unit: str | None = None,
+    keypoints: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Read a 3D pose from the file of any tool that docs/formats.md lists.
 
     Parameters
     ----------
     path : path
-        A .csv or .nc file.
+        A file; its format is told by its suffix and by what it holds: netCDF, anipose's CSV (pose-3d), any CSV with
+        columns NAME_x, NAME_y, NAME_z, and the others of the table "Poses".
     fps : float, hertz, optional
-        Frames per second; needed for anipose's CSV, which does not state it. It is never assumed.
+        Frames per second, where the file does not state them (anipose's CSV). They are never assumed.
     unit : str, optional
-        World unit of a CSV that does not state it; "mm" by default.
+        World unit of a file that does not state it; by default the one its tool works in, of a CSV "mm".
+    keypoints : sequence of str, optional
+        Names of the keypoints in the file's order, for formats without names.
 
     Returns
     -------
@@ -35,7 +44,7 @@ def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | 
     Raises
     ------
     FormatError
-        The file is missing, cut off, of an unknown kind, or the frame rate is unknown.
+        The file is missing, cut off, of an unknown kind, has names of its own, or the frame rate is unknown.
 
     Examples
     --------
@@ -46,26 +55,46 @@ def read_pose(path: str | os.PathLike, *, fps: float | None = None, unit: str | 
     [[[1.0, 2.0, 3.0]], [[1.5, 2.0, 3.0]]]
     """
     path = existing(path)
-    if path.suffix.lower() == ".csv":
-        return read_pose_csv(path, fps=fps, unit=unit)
-    if path.suffix.lower() in NETCDF_SUFFIXES:
-        return check_pose(read_dataset(path))
-    raise FormatError(
-        f"{path}: poses are read from .csv and {', '.join(NETCDF_SUFFIXES)} files, not from '{path.suffix}'"
-    )
+    row = recognised("pose", path)
+    pose = check_pose(row.reader(path, fps=fps, unit=unit))
+    if keypoints is None:
+        return pose
+    names = [str(name) for name in keypoints]
+    if not row.unnamed or len(names) != pose.sizes["keypoint"]:
+        held = "has names of its own" if not row.unnamed else f"has {pose.sizes['keypoint']}, not {len(names)}"
+        raise FormatError(f"{path}: keypoints names the points of a file without names; this one {held}")
+    return pose.assign_coords(keypoint=names)
 
 
-def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False) -> Path:
-    """Write a 3D pose as netCDF, which keeps everything, or as CSV.
+def read_netcdf(path: Path, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
+    """A pose that `write_pose` wrote; it states its times and unit itself."""
+    return read_dataset(path)
+
+
+def write_netcdf(pose: xr.Dataset, path: Path) -> None:
+    """A pose with everything that it holds."""
+    write_dataset(pose, path)
+
+
+def write_pose(
+    pose: xr.Dataset,
+    path: str | os.PathLike,
+    *,
+    format: str | None = None,
+    plain: bool = False,
+) -> Path:
+    """Write a 3D pose as netCDF, which keeps everything, or for another tool.
 
     Parameters
     ----------
     pose : Dataset or DataArray
         3D points with their unit, as `check_pose` takes them.
     path : path
-        A name that ends in .nc or .csv; the file appears whole or not at all.
+        The file, which appears whole or not at all.
+    format : str, optional
+        Name of one of the formats of docs/formats.md; None: the first of the path's suffix (.csv: anipose's).
     plain : bool
-        Of a CSV: only time, coordinates and confidence instead of anipose's columns.
+        The format "csv": only time, coordinates and confidence instead of anipose's columns.
 
     Returns
     -------
@@ -77,7 +106,7 @@ def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False
     DatasetError
         The dataset is no pose.
     FormatError
-        The suffix is unknown, or a CSV is asked to hold several individuals.
+        The suffix or format is unknown, or it cannot hold several individuals, or so many frames.
 
     Notes
     -----
@@ -97,11 +126,10 @@ def write_pose(pose: xr.Dataset, path: str | os.PathLike, *, plain: bool = False
     <BLANKLINE>
     """
     pose, path = check_pose(pose), Path(path)
-    if path.suffix.lower() in NETCDF_SUFFIXES:
-        return write_dataset(pose, path)
-    if path.suffix.lower() != ".csv":
-        raise FormatError(f"poses are written as .csv or {', '.join(NETCDF_SUFFIXES)}, not as '{path.suffix}' ({path})")
-    write_pose_csv(pose, path, plain=plain)
+    if plain and format is None and path.suffix.lower() == ".csv":
+        format = "csv"
+    row = written_as("pose", path) if format is None else format_of("pose", format, written=True)
+    row.writer(pose, path)
     return path
 
 

@@ -13,6 +13,8 @@ from ..files import FormatError
 from ..video.instants import Instants
 from .tracks import Track
 
+FRAME_ATTRIBUTES = {"units": "1", "long_name": "frame number in the video"}
+
 
 def with_frames(views: xr.Dataset, instants: Instants, notes: Iterable[str] = ()) -> xr.Dataset:
     """Views with the frame numbers of each instant, where they are not the instant's, and with what is to be noted.
@@ -26,7 +28,7 @@ def with_frames(views: xr.Dataset, instants: Instants, notes: Iterable[str] = ()
     numbers = np.stack([instants.frames[str(name)] for name in views["view"].values])
     if (numbers == np.arange(numbers.shape[1])).all():
         return views
-    return views.assign(frame=(("view", "time"), numbers, {"units": "1", "long_name": "frame number in the video"}))
+    return views.assign(frame=(("view", "time"), numbers, FRAME_ATTRIBUTES))
 
 
 def frames_of_view(views: xr.Dataset, camera: str) -> NDArray[np.int64]:

@@ -8,24 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ...datasets import check_views, frame_times, read_dataset, views_dataset, with_provenance
 from ...datasets.netcdf import NETCDF_SUFFIXES
-from ...datasets.validators import DatasetError, singular_dims
+from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
+from ..catalogue import recognised
 from ..files import FormatError, existing
-from ..tables.deeplabcut_csv import read_deeplabcut_csv
-from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
-from ..tables.pandas_h5 import read_pandas_h5
 from ..video.instants import join_times
 from .detectors import check_same_recording, files_of_detectors, join_detectors
 from .individuals_of_cameras import numbered_individuals, same_individuals
-from .instant_rows import at_instants, check_times, with_frames
-from .sleap import is_sleap_analysis, read_sleap
-from .tracks import Track, make_track, table_to_track
+from .instant_rows import FRAME_ATTRIBUTES, at_instants, check_times, with_frames
+from .tracks import Track
 
 Source = str | os.PathLike
+_HDF5 = (".h5", ".hdf5", ".hdf")
 
 
 def read_views(
@@ -42,10 +41,12 @@ def read_views(
     Parameters
     ----------
     sources : mapping of str to path or sequence of path, or path
-        One file per camera name (SLEAP analysis .h5; DeepLabCut .csv or .h5; Lightning Pose .csv; anipose .h5; netCDF),
-        in the order wanted; or one netCDF file that holds all views. One table may be named for several cameras if its
-        keypoints end with their names (EKS: nose_top, nose_side). An ensemble of detectors: for every camera a sequence
-        of files, one per detector, in the same order.
+        One file or folder per camera name, in the order wanted: DeepLabCut, Lightning Pose, EKS, anipose, SLEAP
+        (analysis file or .slp), OpenPose and Pose2Sim (a folder of JSON files), JARVIS, Label3D, netCDF (listed in
+        docs/formats.md); or one netCDF file that holds all views. One file may be named for several cameras if it holds
+        them: caliscope's xy.csv, Label3D's labels, a SLEAP project of several videos, a table whose keypoints end with
+        the cameras' names (EKS: nose_top, nose_side). An ensemble of detectors: for every camera a sequence of files,
+        one per detector, in the same order.
     fps : float, hertz, optional
         Frames per second, which only netCDF files state. It is never assumed.
     times : ndarray, shape (n_frames,), seconds, or mapping of str to ndarray, optional
@@ -119,7 +120,7 @@ def read_views(
 
 
 def _tracks(sources: Mapping[str, Source]) -> dict[str, Track]:
-    return _split_tables({camera: read_track(path) for camera, path in sources.items()}, sources)
+    return _split_tables({camera: read_track(path, camera) for camera, path in sources.items()}, sources)
 
 
 def _views(
@@ -146,11 +147,22 @@ def _views(
         times=times,
         confidence=confidence,
     )
+    if any(track.frames is not None for track in tracks.values()):
+        views = views.assign(frame=(("view", "time"), _frame_numbers(tracks, len(times)), FRAME_ATTRIBUTES))
     return views if individuals is None else views.assign_coords(individual=list(individuals))
 
 
-def read_track(path: Source) -> Track:
-    """Read one camera's file; its kind is found from what it holds.
+def _frame_numbers(tracks: dict[str, Track], n_frames: int) -> NDArray[np.int64]:
+    """(n_cameras, n_frames) frame of each camera's video at each row, -1 where it has none."""
+    numbers = np.full((len(tracks), n_frames), -1)
+    for row, track in zip(numbers, tracks.values(), strict=True):
+        held = np.arange(track.points_2d.shape[1]) if track.frames is None else track.frames
+        row[: len(held)] = held
+    return numbers
+
+
+def read_track(path: Source, camera: str | None = None) -> Track:
+    """Read the points of one camera from its file, or from one of several cameras; its kind is told by what it holds.
 
     Raises
     ------
@@ -158,28 +170,12 @@ def read_track(path: Source) -> Track:
         Missing, unreadable, or of an unknown kind.
     """
     path = existing(path)
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        return _table_track(read_deeplabcut_csv(path), path)
-    if suffix in NETCDF_SUFFIXES:
-        return _netcdf_track(path)
-    if suffix in (".h5", ".hdf5", ".hdf"):
+    if path.suffix.lower() in _HDF5:
         check_hdf5(path)
-        try:
-            return read_sleap(path) if is_sleap_analysis(path) else _table_track(read_pandas_h5(path), path)
-        except OSError as error:
-            raise FormatError(
-                f"{path} cannot be read as HDF5 ({error}): it is cut off; copy or make it again"
-            ) from error
-    if suffix == ".slp":
-        raise FormatError(f"{path} is a SLEAP project; export it as an analysis file (.h5) and read that")
-    raise FormatError(
-        f"{path}: 2D points are read from .h5, .csv and {', '.join(NETCDF_SUFFIXES)} files, not from '{suffix}'"
-    )
-
-
-def _table_track(table: PointTable, path: Path) -> Track:
-    return table_to_track(table, frames_from_index(table.index, str(path)), str(path))
+    try:
+        return recognised("views", path).reader(path, camera)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
@@ -194,34 +190,6 @@ def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
     return check_views(views)
 
 
-def _netcdf_track(path: Path) -> Track:
-    """One camera in netCDF: a views file with a single view, or a 2D poses file of `movement`."""
-    dataset = singular_dims(read_dataset(path))
-    if "position" not in dataset or not {"time", "keypoint", "space"} <= set(dataset["position"].dims):
-        raise FormatError(
-            f"{path} holds no 'position' over time, keypoint and space; it has {sorted(map(str, dataset.data_vars))}"
-        )
-    if dataset.sizes.get("detector", 1) != 1:
-        raise FormatError(f"{path} holds the predictions of several detectors; read it as a whole, or a file of each")
-    dataset = dataset.squeeze("detector", drop=True) if "detector" in dataset.dims else dataset
-    if dataset.sizes.get("view", 1) != 1:
-        raise FormatError(f"{path} holds {dataset.sizes['view']} views where one camera's file is expected")
-    dataset = dataset.squeeze("view", drop=True) if "view" in dataset.dims else dataset
-    individuals = tuple(map(str, dataset["individual"].values)) if "individual" in dataset.dims else None
-    dataset = dataset if individuals else dataset.expand_dims("individual")
-    order = ("individual", "time", "keypoint")
-    confidence = dataset["confidence"].transpose(*order).values if "confidence" in dataset else None
-    seconds = dataset["time"].attrs.get("units", dataset.attrs.get("time_unit")) in ("s", "seconds")
-    return make_track(
-        dataset["keypoint"].values,
-        dataset["position"].sel(space=["x", "y"]).transpose(*order, "space").values,
-        confidence,
-        str(path),
-        individuals=individuals if individuals is not None and len(individuals) > 1 else None,
-        times=np.asarray(dataset["time"].values, float) if seconds else None,
-    )
-
-
 def _split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> dict[str, Track]:
     """Of a table that is named for several cameras, each camera's keypoints: those that end with its name."""
     files = {camera: Path(path).resolve() for camera, path in zip(tracks, sources.values(), strict=True)}
@@ -229,6 +197,9 @@ def _split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> di
     for camera, track in tracks.items():
         sharing = [other for other, file in files.items() if file == files[camera]]
         own = {name: name.removesuffix(f"_{camera}") for name in track.keypoints if name.endswith(f"_{camera}")}
+        if track.camera is not None:
+            split[camera] = track
+            continue
         if len(sharing) > 1 and not own:
             raise FormatError(
                 f"the cameras {sharing} are read from the same file {files[camera]}; give each its own file, or a table"

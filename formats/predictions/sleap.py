@@ -7,10 +7,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text
+from ..tables.frame_rows import rows_to_frames
 from ..tables.h5_arrays import read_array, read_numbers
-from .tracks import Track, make_track
+from .tracks import CameraRows, Track, make_track
 
 
 def is_sleap_analysis(path: Path) -> bool:
@@ -19,7 +21,7 @@ def is_sleap_analysis(path: Path) -> bool:
         return "node_names" in file and file.get("tracks", getclass=True) is h5py.Dataset
 
 
-def read_sleap(path: Path) -> Track:
+def read_sleap(path: Path, camera: str | None = None) -> Track:
     """Read ``tracks (n_tracks, 2, n_nodes, n_frames)``, ``node_names`` and ``point_scores`` of an analysis file.
 
     One track is an animal without a name; several are individuals under their tracks' names. Confidence is the
@@ -39,13 +41,13 @@ def read_sleap(path: Path) -> Track:
     confidence = None if scores is None else _confidence(scores, points_2d, path)
     individuals = None
     if len(points_2d) > 1:
-        _check_together(points_2d, path)
+        check_together(points_2d, path)
         complete = len(names) == len(points_2d)
         individuals = names if complete else tuple(f"track_{i}" for i in range(len(points_2d)))
     return make_track(keypoints, points_2d, confidence, str(path), individuals=individuals)
 
 
-def _check_together(points_2d: Array, path: Path) -> None:
+def check_together(points_2d: Array, path: Path) -> None:
     """Refuse tracks (n_tracks, n_frames, n_nodes, 2) of which no two are in the same frame."""
     n_visible = np.isfinite(points_2d).all(-1).any(-1).sum(axis=0)
     if n_visible.max(initial=0) == 1:
@@ -83,3 +85,21 @@ def _confidence(scores: Array, points_2d: Array, path: Path) -> Array:
     if scores.shape == (n_frames, n_tracks, n_nodes):
         return np.moveaxis(scores, 0, 1)
     raise FormatError(f"{path}: point_scores of shape {scores.shape} do not fit tracks of shape {points_2d.shape}")
+
+
+def write_sleap(rows: CameraRows, path: Path) -> None:
+    """Write an analysis file in Matlab's order, as SLEAP does; a frame without any point is a column of NaN.
+
+    Scores are the confidence, NaN where the point is missing.
+    """
+    individuals = rows.individuals or ("track_0",)
+    missing = np.isnan(rows.points_2d[..., 0])
+    points_2d = rows_to_frames(np.moveaxis(rows.points_2d, 1, 0), rows.frames, str(path))
+    scores = rows_to_frames(np.moveaxis(np.where(missing, np.nan, rows.confidence), 1, 0), rows.frames, str(path))
+    with atomic_write(path) as partial, h5py.File(partial, "w") as file:
+        file["tracks"] = np.transpose(points_2d, (1, 3, 2, 0))
+        file["point_scores"] = np.transpose(scores, (1, 2, 0))
+        present = np.isfinite(points_2d).all(-1).any(-1)
+        file["track_occupancy"] = present.astype(np.uint8)
+        for name, texts in (("node_names", rows.keypoints), ("track_names", individuals)):
+            file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype())

@@ -23,6 +23,8 @@ class Track(NamedTuple):
     confidence : (n_individuals, n_frames, n_keypoints), 0-1; 0 where the point is missing, else 1 if the file has none
     individuals : names, or None where the file knows a single animal without a name
     times : (n_frames,) seconds, or None where the file does not say
+    camera : name of the camera where the file holds those of several, else None
+    frames : (n_frames,) frame of the camera's video in each row, -1 where it has none; None: the row's own number
     """
 
     keypoints: tuple[str, ...]
@@ -30,6 +32,8 @@ class Track(NamedTuple):
     confidence: Array
     individuals: tuple[str, ...] | None = None
     times: Array | None = None
+    camera: str | None = None
+    frames: NDArray[np.int64] | None = None
 
     def with_keypoints(self, names: dict[str, str]) -> Track:
         """The keypoints {name: new name} alone, in that order."""
@@ -41,8 +45,24 @@ class Track(NamedTuple):
         )
 
 
+class CameraRows(NamedTuple):
+    """2D points of one camera as they are written: frames that the camera has.
+
+    keypoints, individuals : names; no individuals of one animal
+    points_2d : (n_individuals or 1, n_rows, n_keypoints, 2), pixels, NaN where missing
+    confidence : (n_individuals or 1, n_rows, n_keypoints), 0-1
+    frames : (n_rows,) frame numbers
+    """
+
+    keypoints: tuple[str, ...]
+    points_2d: Array
+    confidence: Array
+    frames: NDArray[np.int64]
+    individuals: tuple[str, ...] | None = None
+
+
 def make_track(
-    keypoints, points_2d: Array, confidence: Array | None, source: str, *, individuals=None, times=None
+    keypoints, points_2d: Array, confidence: Array | None, source: str, *, individuals=None, times=None, camera=None
 ) -> Track:
     """A track in the library's terms: both coordinates NaN or neither, confidence within 0-1, 0 where missing.
 
@@ -62,7 +82,7 @@ def make_track(
         _check_confidence(confidence[present & ~np.isnan(confidence)], source)
         # a point without a score was placed by a person
         confidence = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0.0, 1.0)) * present
-    return Track(tuple(map(str, keypoints)), points_2d, confidence, individuals, times)
+    return Track(tuple(map(str, keypoints)), points_2d, confidence, individuals, times, camera)
 
 
 def _check_confidence(confidence: Array, source: str) -> None:
@@ -106,7 +126,7 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
             for j, column in enumerate(held):
                 if column is not None:
                     cube[a, :, k, j] = table.values[:, column]
-    cube = np.stack([rows_to_frames(rows, frames) for rows in cube])
+    cube = np.stack([rows_to_frames(rows, frames, source) for rows in cube])
     scored = any(coordinate == "likelihood" for *_, coordinate in place)
     names = None if individuals == ("",) else individuals
     return make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)

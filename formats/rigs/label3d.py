@@ -9,6 +9,7 @@ import numpy as np
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..files import FormatError
+from ..tables.mat_files import read_mat
 from .records import CameraRecord, RigRecord, numbers, rotation_matrix
 
 # Matlab counts pixels from one: subtracted from the principal point
@@ -27,20 +28,15 @@ def read_label3d(path: Path) -> RigRecord:
     FormatError
         No such .mat file, or no camera parameters in it.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(path, simplify_cells=False)
-    except (MatReadError, NotImplementedError, ValueError, OSError) as error:
-        raise FormatError(f"{path} cannot be read as a Matlab file of version 4 to 7 ({error}); save -v7") from error
+    content = read_mat(path)
     if "params" in content:
         found = [_fields(entry) for entry in np.asarray(content["params"], dtype=object).ravel()]
     elif {"K", "t"} <= set(content):
         found = [content]
     else:
-        held = sorted(key for key in content if not key.startswith("__"))
-        raise FormatError(f"{path} holds {held}; expected 'params' (Label3D) or K, r, t, RDistort, TDistort (DANNCE)")
+        raise FormatError(
+            f"{path} holds {sorted(content)}; expected 'params' (Label3D) or K, r, t, RDistort, TDistort (DANNCE)"
+        )
     names = _names(content, len(found), path)
     return RigRecord(tuple(_camera(path, name, fields) for name, fields in zip(names, found, strict=True)), "mm")
 

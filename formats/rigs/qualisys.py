@@ -15,6 +15,12 @@ SUBPIXELS = 64.0  # Qualisys states lengths in the image in 64ths of a pixel
 _TURN = np.diag([1.0, -1.0, -1.0])
 
 
+def is_qualisys(path: Path) -> bool:
+    """Whether a file begins as XML that OpenCV did not write."""
+    beginning = path.read_bytes()[:1024]
+    return beginning.lstrip().startswith(b"<") and b"<opencv_storage" not in beginning
+
+
 def read_qualisys(path: Path) -> RigRecord:
     """Read the video cameras of a Qualisys calibration, named by serial number, in millimetres, z up.
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import FormatError
-from .exact_csv import read_csv
+from .exact_csv import check_last_row, read_csv
 from .frame_rows import PointTable
+from .table_writing import quoted, write_table
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
 _READ = ("x", "y", "z", "likelihood")
@@ -38,7 +39,7 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
         values = table[keep].to_numpy(dtype=float)
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
-    _check_last_row(path, len(coordinates))
+    check_last_row(path, len(coordinates))
     return PointTable([tuple(row[i] for row in header) for i in keep], values, _index(table, keep[0]))
 
 
@@ -67,16 +68,12 @@ def _header(path: Path) -> list[list[str]]:
     return header
 
 
-def _check_last_row(path: Path, n_columns: int) -> None:
-    """Refuse a file that was cut off: it would be read as a shorter recording."""
-    with path.open("rb") as stream:
-        stream.seek(0, 2)
-        size = stream.tell()
-        # 200 bytes per cell: more than a number or the path of a picture needs
-        stream.seek(max(0, size - 200 * n_columns - 4096))
-        last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
-    cells = next(csv.reader([last]), [])
-    if len(cells) != n_columns:
-        raise FormatError(
-            f"{path} is cut off: its last row has {len(cells)} of {n_columns} columns; copy or make the file again"
-        )
+def write_deeplabcut_csv(table: PointTable, path: Path) -> None:
+    """Write a table of numbers below DeepLabCut's header, every number to the last bit; NaN is an empty cell."""
+    names = _HEADER if len(table.columns[0]) == 4 else [name for name in _HEADER if name != "individuals"]
+    rows = zip(names, zip(*table.columns, strict=True), strict=True)
+    head = "".join(",".join(map(quoted, [name, *cells])) + "\n" for name, cells in rows)
+    columns = {"index": np.asarray(table.index, np.int64)} | {
+        str(i): np.asarray(values, float) for i, values in enumerate(np.transpose(table.values))
+    }
+    write_table(path, columns, head=head)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...numerics.arrays import Array
-from ..files import FormatError, as_text
+from ..files import FormatError, as_text, check_size
 
 _MAX_FRAME = 10**8  # eleven days at 100 frames per second; a larger number is a time or a mistake
 
@@ -59,10 +59,18 @@ def _number(text: str, source: str) -> int:
     return min(int(found[-1]), np.iinfo(np.int64).max)
 
 
-def rows_to_frames(values: Array, frames: NDArray[np.int64]) -> Array:
-    """(n_rows, ...) -> (n_frames, ...): each row at its frame, absent frames NaN."""
+def rows_to_frames(values: Array, frames: NDArray[np.int64], source: str = "the table") -> Array:
+    """(n_rows, ...) -> (n_frames, ...): each row at its frame, absent frames NaN.
+
+    Raises
+    ------
+    FormatError
+        The last frame's number is so large that the gaps would fill the memory.
+    """
     if np.array_equal(frames, np.arange(len(frames))):
         return values
-    filled = np.full((int(frames.max()) + 1 if len(frames) else 0, *values.shape[1:]), np.nan)
+    n_frames = int(frames.max()) + 1 if len(frames) else 0
+    check_size(n_frames * values[:1].nbytes, values.nbytes, f"{source} ends with frame {n_frames - 1}")
+    filled = np.full((n_frames, *values.shape[1:]), np.nan)
     filled[frames] = values
     return filled

@@ -7,10 +7,7 @@ import os
 import h5py
 import numpy as np
 
-from ..files import FormatError
-
-_LARGE = 1 << 30  # bytes; 20 keypoints with likelihood at 100 Hz reach this after 6 hours
-_COMPRESSION = 100  # no measured coordinates shrink more than this; a crafted file of zeros shrinks 1000 times
+from ..files import FormatError, check_size
 
 
 def check_hdf5(path: os.PathLike) -> None:
@@ -38,12 +35,7 @@ def read_array(group: h5py.Group, name: str, source: str | os.PathLike) -> np.nd
                 f"{source} is compressed with {label.decode() or code}, which is not installed; write it again without"
                 " compression or with zlib"
             )
-    size = node.size * node.dtype.itemsize
-    if size > max(_LARGE, _COMPRESSION * node.id.get_storage_size()):
-        raise FormatError(
-            f"{source}: '{name}' has {size / 2**30:.1f} GB in a file of {node.id.get_storage_size() / 2**20:.1f} MB;"
-            " it is not read"
-        )
+    check_size(node.size * node.dtype.itemsize, node.id.get_storage_size(), f"{source}: '{name}'")
     return np.asarray(node[()])
 
 

@@ -140,8 +140,8 @@ def times_of_points(session: Session, instants: Instants | None) -> dict[str, An
             f"{session.path}: the frame rate is not known: neither videos nor the 2D files state it; state it as"
             " [session] fps, in frames per second"
         )
-    if instants is None or instants.is_even:
-        return {"fps": session.fps or (None if instants is None else instants.fps)}
+    if instants is None or instants.is_even or _hold_instants(session):
+        return {"fps": session.fps or (None if instants is None or _hold_instants(session) else instants.fps)}
     lacking = [name for name in session.cameras if name not in instants.frames]
     if lacking:
         raise SessionError(
@@ -155,7 +155,16 @@ def _hold_times(session: Session) -> bool:
     """Whether the 2D files are of a kind that can state times."""
     from ...datasets.netcdf import NETCDF_SUFFIXES
 
-    return any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
+    netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
+    return netcdf or _hold_instants(session)
+
+
+def _hold_instants(session: Session) -> bool:
+    """Whether the rows of the 2D files are instants of all cameras with their times, as caliscope's table has them."""
+    from ...formats.catalogue import recognised
+
+    files = [path for path in files_of(session.sources("points")) if path.exists()]
+    return bool(files) and all(recognised("views", path).instants for path in files)
 
 
 def _row_times(session: Session, name: str, instants: Instants) -> Array:

@@ -18,13 +18,19 @@ coords,x,y,likelihood,x,y,likelihood
 
 
 def test_every_public_function_is_called():
-    assert_all_functions_are_called(formats, {"fit_dlt", "read_pose", "read_views", "to_movement", "write_pose"})
+    assert_all_functions_are_called(
+        formats, {"fit_dlt", "read_pose", "read_views", "to_movement", "write_pose", "write_views"}
+    )
 
 
 def test_every_documented_option_of_poses_can_be_given(tmp_path):
     calls = [((POSE, tmp_path / "pose.nc"), {}), ((POSE, tmp_path / "pose.csv"), {"plain": True})]
+    calls.append(((POSE, tmp_path / "points3d.h5"), {"format": "sleap-anipose-h5"}))
     assert_options_can_be_given(formats.write_pose, calls)
-    assert_options_can_be_given(formats.read_pose, [((tmp_path / "pose.csv",), {"fps": 100, "unit": "m"})])
+    calls = [((tmp_path / "pose.csv",), {"fps": 100, "unit": "m"})]
+    calls.append(((tmp_path / "points3d.h5",), {"fps": 100, "keypoints": ["nose", "tail"]}))
+    assert_options_can_be_given(formats.read_pose, calls)
+    assert formats.read_pose(tmp_path / "points3d.h5", **calls[1][1])["keypoint"].values.tolist() == ["nose", "tail"]
     found = formats.read_pose(tmp_path / "pose.csv", fps=100, unit="m")
     assert (found["position"].attrs["units"], found["time"].values[-1]) == ("m", 0.02)
     assert_options_can_be_given(formats.to_movement, [((POSE,), {"plural": True})])
@@ -43,6 +49,13 @@ def test_every_documented_option_of_views_can_be_given(tmp_path):
     found = formats.read_views(sources, times=[0.0, 0.1, 0.3], pad=True)
     assert found["time"].values.tolist() == [0.0, 0.1, 0.3]
     assert found["confidence"].sel(view="top").values[-1].tolist() == [0, 0]
+
+
+def test_every_documented_option_of_written_views_can_be_given(tmp_path):
+    (tmp_path / "top.csv").write_text(TABLE)
+    views = formats.read_views({"top": tmp_path / "top.csv"}, fps=50)
+    assert_options_can_be_given(formats.write_views, [((views, tmp_path / "out"), {"format": "sleap-h5"})])
+    assert (tmp_path / "out" / "top.analysis.h5").is_file()
 
 
 def test_coefficients_take_points_of_any_number():

@@ -151,7 +151,7 @@ FILES = {
     "x alone": (replaced("x,y,likelihood", "x,q,likelihood", 1), ["cam_1.csv", "x and y"]),
     "unknown suffix": (renamed(".dat"), ["cam_1.dat", ".csv"]),
     "pickle": (renamed(".pickle"), ["cam_1.pickle", "pickle"]),
-    "SLEAP project": (renamed(".slp"), ["cam_1.slp", "export"]),
+    "SLEAP project": (renamed(".slp"), ["cam_1.slp", "no HDF5"]),
     "no HDF5": (renamed(".h5"), ["cam_1.h5"]),
     "one file for two cameras": (_one_file_for_two, ["cam_0.csv", "cam_1", "own file"]),
     "one file for all cameras": (_one_file_for_all, ["cam_0.csv", "own file"]),

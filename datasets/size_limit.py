@@ -1,0 +1,37 @@
+"""The limit on what is read into memory: the size that a file declares is compared before anything is read."""
+
+from __future__ import annotations
+
+import os
+
+LIMIT = "MUYBRIDGE_MAX_GB"  # the environment variable with which the user raises the limit
+_DEFAULT = 1.0  # GB; 20 keypoints with likelihood at 100 Hz reach this after 6 hours
+_COMPRESSION = 100  # no measured coordinates shrink more than this; a crafted file of zeros shrinks 1000 times
+
+
+def oversize(n_bytes: int, n_stored: int) -> str:
+    """Why arrays of so many bytes are not read from a file of `n_stored` bytes; empty where they are.
+
+    Up to the limit (1 GB, or MUYBRIDGE_MAX_GB) everything is read, beyond it what is stored with a compression that
+    measured coordinates can have.
+
+    Raises
+    ------
+    ValueError
+        MUYBRIDGE_MAX_GB is no number.
+    """
+    if n_bytes <= max(limit_in_gb() * 2**30, _COMPRESSION * n_stored):
+        return ""
+    return (
+        f"it declares {n_bytes / 2**30:.1f} GB in {n_stored / 2**20:.2f} MB of file, and is not read; if that is right,"
+        f" set the environment variable {LIMIT}={max(2, int(n_bytes / 2**30) + 1)}"
+    )
+
+
+def limit_in_gb() -> float:
+    """The limit that the user has set, 1 by default."""
+    text = os.environ.get(LIMIT, str(_DEFAULT))
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"the environment variable {LIMIT} is {text!r}; give a number of gigabytes") from None

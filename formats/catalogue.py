@@ -1,0 +1,208 @@
+"""Every format by name: what a file of it holds, how it is recognised, and the functions that read and write it.
+
+The one table behind `read_views`, `write_views`, `read_pose`, `write_pose`, ``muybridge export`` and docs/formats.md.
+A function is named "room.module:function" and imported when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from ..datasets.names import nearest
+from .files import FormatError
+
+FOLDER = "a folder"  # in place of a suffix
+
+
+class Format(NamedTuple):
+    """A kind of file.
+
+    name : what a user calls it
+    kind : "views" (2D points), "pose" (3D), "kinematics" (angles), "rig" (cameras) or "labels"
+    suffixes : of its files, or FOLDER; the first is written
+    kept : what a file keeps of the data, in words
+    read, write, recognise : "room.module:function", empty where there is none; `recognise` tells formats of one suffix
+        apart, and a format without it takes what the ones before left
+    extra : the packages that must be installed, an extra of muybridge
+    ending : of written files, where it is more than the suffix
+    unnamed : whether a file has no names of keypoints
+    cameras : whether a file has a place for the cameras, too
+    instants : whether the rows of 2D points are instants of all cameras with their times, not the camera's frames
+    """
+
+    name: str
+    kind: str
+    suffixes: tuple[str, ...]
+    kept: str
+    read: str = ""
+    write: str = ""
+    recognise: str = ""
+    extra: str = ""
+    ending: str = ""
+    unnamed: bool = False
+    cameras: bool = False
+    instants: bool = False
+
+    @property
+    def reader(self) -> Callable:
+        """The function that reads a file."""
+        return _function(self.read)
+
+    @property
+    def writer(self) -> Callable:
+        """The function that writes a file."""
+        return _function(self.write)
+
+    def is_of(self, path: Path) -> bool:
+        """Whether a file of one of the suffixes is of this format."""
+        return not self.recognise or bool(_function(self.recognise)(path))
+
+
+_NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
+_HDF5 = (".h5", ".hdf5", ".hdf")
+_DLC = "predictions.deeplabcut:"
+
+FORMATS = (
+    Format("caliscope-xy", "views", (".csv",), "points by number, all cameras in one table, mean times, frame numbers",
+           "predictions.caliscope:read_caliscope", "", "predictions.caliscope:is_caliscope", unnamed=True,
+           instants=True),
+    Format("jarvis-csv", "views", (".csv",), "points, confidence (0-255 as 0-1), names where it has them",
+           "predictions.jarvis:read_jarvis", "", "predictions.jarvis:is_jarvis"),
+    Format("deeplabcut-csv", "views", (".csv",), "points, likelihood, individuals, frame numbers",
+           f"{_DLC}read_deeplabcut", f"{_DLC}write_csv"),
+    Format("lightning-pose-csv", "views", (".csv",), "points, likelihood, frame numbers",
+           f"{_DLC}read_deeplabcut", f"{_DLC}write_lightning_pose"),
+    Format("eks-csv", "views", (".csv",), "points, likelihood; one file per camera, or NAME_CAMERA in one for all; its"
+           " variances are not read", f"{_DLC}read_deeplabcut"),
+    Format("sleap-h5", "views", _HDF5, "points, scores, tracks", "predictions.sleap:read_sleap",
+           "predictions.sleap:write_sleap", "predictions.sleap:is_sleap_analysis", ending=".analysis.h5"),
+    Format("deeplabcut-h5", "views", _HDF5, "points, likelihood, individuals, frame numbers (also anipose's)",
+           f"{_DLC}read_deeplabcut", f"{_DLC}write_h5"),
+    Format("sleap-slp", "views", (".slp",), "points, scores, tracks; of several videos the camera's",
+           "predictions.sleap_project:read_sleap_project"),
+    Format("openpose-json", "views", (FOLDER,), "points, confidence, people (not followed), frame numbers; a folder per"
+           " camera (OpenPose, Pose2Sim)", "predictions.openpose:read_openpose", "predictions.openpose:write_openpose",
+           "predictions.openpose:is_openpose", ending="_json"),
+    Format("label3d-mat", "views", (".mat",), "labelled points of all cameras, frame numbers (also DANNCE's)",
+           "predictions.label3d:read_label3d", unnamed=True),
+    Format("netcdf", "views", _NETCDF, "everything; also a 2D file of movement",
+           "predictions.netcdf_tracks:read_netcdf_track", "predictions.netcdf_tracks:write_netcdf"),
+    Format("caliscope-xyz", "pose", (".csv",), "points by number, in metres, times; frames without any point at the"
+           " ends are lost", "poses.caliscope:read_xyz", "poses.caliscope:write_xyz", "poses.caliscope:is_xyz",
+           unnamed=True, ending=".xyz.csv"),
+    Format("jarvis-csv", "pose", (".csv",), "points, confidence, names where it has them",
+           "poses.dannce:read_jarvis_pose", "", "predictions.jarvis:is_jarvis"),
+    Format("anipose-csv", "pose", (".csv",), "points, error, ncams, score, frame numbers, transformation; time and unit"
+           " in columns that anipose ignores", "poses.csv_tables:read_pose_csv", "poses.csv_tables:write_pose_csv"),
+    Format("csv", "pose", (".csv",), "time, points, confidence", "poses.csv_tables:read_pose_csv",
+           "poses.csv_tables:write_plain_csv"),
+    Format("netcdf", "pose", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf"),
+    Format("trc", "pose", (".trc",), "points, times, unit, first frame", "poses.trc:read_trc", "poses.trc:write_trc"),
+    Format("sleap-anipose-h5", "pose", _HDF5, "points of all individuals; no names, times or unit",
+           "poses.sleap_anipose:read_points3d", "poses.sleap_anipose:write_points3d", unnamed=True,
+           ending=".points3d.h5"),
+    Format("dannce-mat", "pose", (".mat",), "predicted points and p_max, or labelled points at their frames",
+           "poses.dannce:read_dannce", unnamed=True),
+    Format("anipose-toml", "rig", (".toml",), "everything; unit, up and lens model in keys that anipose ignores (read"
+           " also: sleap-anipose, Pose2Sim, freemocap, caliscope)",
+           "rigs.toml_files:read_toml", "rigs.toml_files:write_toml"),
+    Format("json", "rig", (".json",), "everything; read also: scenes of AcinoSet", "rigs.json_files:read_json",
+           "rigs.json_files:write_json"),
+    Format("qualisys-xml", "rig", (".xml", ".txt"), "video cameras of Qualisys (.qca.txt)",
+           "rigs.qualisys:read_qualisys", "", "rigs.qualisys:is_qualisys"),
+    Format("opencv-yaml", "rig", (".yaml", ".yml", ".xml"), "everything; read also: EasyMocap, JARVIS",
+           "rigs.opencv:read_opencv", "rigs.opencv:write_opencv"),
+    Format("label3d-mat", "rig", (".mat",), "K, five lens coefficients, R, t; no size, unit or vertical",
+           "rigs.label3d:read_label3d", "rigs.label3d:write_label3d"),
+    Format("dlt-csv", "rig", (".csv", ".txt"), "eleven coefficients per camera; no lens, size or names (Argus, DLTdv)",
+           "rigs.dlt_coefficients:read_dlt", "rigs.dlt_coefficients:write_dlt"),
+    Format("deeplabcut-labels", "labels", (".csv", ".h5"), "labelled pictures; written as CSV and h5 (read also:"
+           " Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels", "labels.deeplabcut_project:write_labels"),
+    Format("sleap-labels", "labels", (".h5", ".slp"), "labelled frames of a video", "labels.sleap:read_sleap_labels"),
+    Format("coco-json", "labels", (".json",), "labelled pictures of one animal", "labels.coco:read_coco_labels"),
+)  # fmt: skip
+
+
+def _function(where: str) -> Callable:
+    module, _, name = where.partition(":")
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+def formats_of(kind: str, *, written: bool = False) -> list[Format]:
+    """The formats of one kind that are read, or those that are written."""
+    return [row for row in FORMATS if row.kind == kind and (row.write if written else row.read)]
+
+
+def format_of(kind: str, name: str, *, written: bool = False) -> Format:
+    """The format of a name.
+
+    Raises
+    ------
+    FormatError
+        There is none.
+    """
+    known = {row.name: row for row in formats_of(kind, written=written)}
+    if name not in known:
+        verb = "written" if written else "read"
+        raise FormatError(
+            f"there is no format '{name}' in which {WORDS[kind]} are {verb}{nearest(name, known)}; known: {list(known)}"
+        )
+    return known[name]
+
+
+WORDS = {"views": "2D points", "pose": "poses", "kinematics": "angles", "rig": "cameras", "labels": "labels"}
+
+
+def recognised(kind: str, path: Path) -> Format:
+    """The format of a file that exists.
+
+    Raises
+    ------
+    FormatError
+        It is of no format of this kind.
+    """
+    suffix = FOLDER if path.is_dir() else path.suffix.lower()
+    rows = formats_of(kind)
+    found = next((row for row in rows if suffix in row.suffixes and row.is_of(path)), None)
+    if found is None:
+        known = list(dict.fromkeys(suffix for row in rows for suffix in row.suffixes))
+        raise FormatError(
+            f"{path}: {WORDS[kind]} are read from {', '.join(known)}, not from"
+            f" {'a folder without such files' if suffix == FOLDER else repr(suffix)}"
+        )
+    return found
+
+
+def written_as(kind: str, path: Path) -> Format:
+    """The format that is written with a file's suffix: of several the one that needs not be told apart.
+
+    Raises
+    ------
+    FormatError
+        There is none.
+    """
+    rows = formats_of(kind, written=True)
+    fitting = sorted((row for row in rows if path.suffix.lower() in row.suffixes), key=lambda row: bool(row.recognise))
+    if not fitting:
+        known = list(dict.fromkeys(suffix for row in rows for suffix in row.suffixes))
+        raise FormatError(f"{WORDS[kind]} are written as {', '.join(known)}, not as '{path.suffix}' ({path})")
+    return fitting[0]
+
+
+def as_markdown() -> str:
+    """The tables of docs/formats.md."""
+    parts = []
+    for kind, words in WORDS.items():
+        rows = [row for row in FORMATS if row.kind == kind]
+        lines = [f"## {words[0].upper()}{words[1:]}", "", "| name | files | read | written | kept | extra |",
+                 "|---|---|---|---|---|---|"]  # fmt: skip
+        for row in rows:
+            files = ", ".join(row.suffixes) if not row.ending else f"{', '.join(row.suffixes)} ({row.ending})"
+            marks = ["yes" if named else "" for named in (row.read, row.write)]
+            extra = f"`[{row.extra}]`" if row.extra else ""
+            lines.append(f"| `{row.name}` | {files} | {' | '.join(marks)} | {row.kept} | {extra} |")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(part for part in parts if part.count("\n") > 4)

@@ -1,0 +1,110 @@
+"""OpenPose's and Pose2Sim's folders: one JSON file per frame, with the keypoints of every person in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...datasets.atomic_files import atomic_write
+from ...numerics.arrays import Array
+from ..files import FormatError, check_size, natural_key
+from .tracks import CameraRows, Track, make_track
+
+_COCO_17 = """Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle
+RAnkle"""
+_FEET = "LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel"
+_UPPER = "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist"
+_LEGS = "RHip RKnee RAnkle LHip LKnee LAnkle"
+# the keypoints of the models that these tools run, told by their number; others are keypoint_0, keypoint_1, ...
+_NAMES = {
+    17: _COCO_17,
+    18: f"{_UPPER} {_LEGS} REye LEye REar LEar",
+    25: f"{_UPPER} MidHip {_LEGS} REye LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+    26: f"{_COCO_17} Head Neck Hip {_FEET}",  # HALPE_26, which Pose2Sim runs by default
+}
+_FRAME = re.compile(r"(\d+)(?:_keypoints)?$")
+
+
+def is_openpose(folder: Path) -> bool:
+    """Whether a folder holds JSON files with numbers in their names."""
+    return folder.is_dir() and any(_FRAME.search(file.stem) for file in folder.glob("*.json"))
+
+
+def read_openpose(folder: Path, camera: str | None = None) -> Track:
+    """Read a folder of one camera; x = y = 0 with confidence 0 is a missing keypoint.
+
+    Frame numbers are the last ones of the files' names, from the lowest on. Several people are individuals in the order
+    of the files, which need not be the same from frame to frame: these tools do not follow people. Keypoints have the
+    names of COCO_17, COCO_18, BODY_25 or HALPE_26, by their number.
+
+    Raises
+    ------
+    FormatError
+        A file cannot be read, or holds another number of keypoints than the others.
+    """
+    files = sorted(folder.glob("*.json"), key=lambda file: natural_key(file.name))
+    numbers = [_frame(file) for file in files]
+    if not files:
+        raise FormatError(f"{folder} holds no .json file; give the folder of one camera's OpenPose files")
+    if len(set(numbers)) < len(numbers):
+        twice = next(n for n in numbers if numbers.count(n) > 1)
+        raise FormatError(f"{folder} holds several files of frame {twice}; give every camera a folder of its own")
+    people = [_people(file) for file in files]
+    sizes = {len(person): file for file, found in zip(files, people, strict=True) for person in found}
+    if len(sizes) > 1:
+        (n, first), (m, other), *_ = sizes.items()
+        raise FormatError(f"{first} has {n} keypoints and {other} {m}; all must come from one model")
+    if not sizes:
+        raise FormatError(f"{folder}: there is no person in any of its {len(files)} files")
+    n_keypoints, n_people, first = next(iter(sizes)), max(map(len, people)), min(numbers)
+    shape = (n_people, max(numbers) - first + 1, n_keypoints, 3)
+    check_size(8 * int(np.prod(shape)), sum(file.stat().st_size for file in files), str(folder))
+    values = np.full(shape, np.nan)
+    for number, found in zip(numbers, people, strict=True):
+        for p, person in enumerate(found):
+            values[p, number - first] = person
+    values[(values == 0).all(axis=-1)] = np.nan
+    names = _NAMES[n_keypoints].split() if n_keypoints in _NAMES else [f"keypoint_{i}" for i in range(n_keypoints)]
+    individuals = tuple(f"person_{i}" for i in range(n_people)) if n_people > 1 else None
+    return make_track(names, values[..., :2], values[..., 2], str(folder), individuals=individuals)
+
+
+def _frame(file: Path) -> int:
+    found = _FRAME.search(file.stem)
+    if found is None:
+        raise FormatError(f"{file} has no frame number in its name, as cam1_000042.json has; remove it from its folder")
+    return int(found[1])
+
+
+def _people(file: Path) -> list[Array]:
+    """The (n_keypoints, 3) x, y, confidence of every person in a file."""
+    try:
+        content = json.loads(file.read_bytes())
+        listed = [person["pose_keypoints_2d"] for person in content["people"]]
+        return [np.array(values, float).reshape(-1, 3) for values in listed if len(values)]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(
+            f"{file} is no file of OpenPose ({type(error).__name__}: {error}); expected people, each with"
+            " pose_keypoints_2d; copy or make it again"
+        ) from error
+
+
+def write_openpose(rows: CameraRows, folder: Path) -> None:
+    """Write NAME_000000000042_keypoints.json per frame; a missing keypoint is 0, 0, 0, a missing person left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = np.concatenate([rows.points_2d, rows.confidence[..., None]], axis=-1)
+    missing = np.isnan(rows.points_2d[..., 0])
+    kept[missing] = 0.0
+    for i, frame in enumerate(rows.frames.tolist()):
+        people = [_person(kept[p, i]) for p in range(len(kept)) if not missing[p, i].all()]
+        with atomic_write(folder / f"{folder.name}_{frame:012d}_keypoints.json") as partial:
+            partial.write_text(json.dumps({"version": 1.3, "people": people}), encoding="utf-8")
+
+
+def _person(values: Array) -> dict[str, Sequence]:
+    others = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d")
+    return {"person_id": [-1], "pose_keypoints_2d": values.ravel().tolist()} | {name: [] for name in others}

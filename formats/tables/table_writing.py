@@ -1,0 +1,74 @@
+"""Tables of numbers written as text, every number to the last bit: NaN is an empty cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.atomic_files import atomic_write
+
+_CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
+_COMPILE_FROM = 1_000_000  # cells; loading the compiled function takes as long as Python needs for as many
+
+
+def write_table(
+    path: Path, columns: Mapping[str, NDArray], *, head: str | None = None, ending: str = "", separator: str = ","
+) -> None:
+    """Write {column name: (n_rows,) numbers} below a header.
+
+    head : text above the rows; None: the columns' names
+    ending : text behind the last cell of every row
+    """
+    if head is None:
+        head = separator.join(map(quoted, columns)) + "\n"
+    tail = f"{ending}\n"
+    n_rows = len(next(iter(columns.values())))
+    cells = _compiled_cells if n_rows * len(columns) >= _COMPILE_FROM else _plain_cells
+    with atomic_write(path) as partial, partial.open("wb") as stream:
+        stream.write(head.encode("utf-8"))
+        for start in range(0, n_rows, _CHUNK_ROWS):
+            part = [values[start : start + _CHUNK_ROWS] for values in columns.values()]
+            stream.write(cells(part, tail, separator))
+
+
+def quoted(name: str) -> str:
+    """A name as a cell: in quotes where it holds a comma, a quote or a line break."""
+    return '"' + name.replace('"', '""') + '"' if re.search(r'[,"\n]', name) else name
+
+
+def _plain_cells(part: list[NDArray], ending: str, separator: str) -> bytes:
+    written = [_cells(values) for values in part]
+    return "".join(separator.join(row) + ending for row in zip(*written, strict=True)).encode("utf-8")
+
+
+def _cells(values: NDArray) -> list[str]:
+    """The cells of a column: numbers as `repr` writes them, to the last bit; NaN is empty."""
+    written = list(map(repr, values.tolist()))
+    if values.dtype.kind == "f":
+        for row in np.flatnonzero(np.isnan(values)).tolist():
+            written[row] = ""
+    return written
+
+
+def _compiled_cells(part: list[NDArray], ending: str, separator: str) -> bytes:
+    """As `_plain_cells`, some eight times as fast."""
+    from ._kernels_csv import CELL, put_rows
+
+    values = np.ascontiguousarray(np.column_stack([column.astype(np.float64) for column in part]))
+    whole = np.array([column.dtype.kind in "iu" for column in part])
+    tail = np.frombuffer(ending.encode("utf-8"), np.uint8)
+    out = np.empty(len(values) * (len(part) * CELL + len(tail)), np.uint8)
+    n = put_rows(values, values.view(np.uint64), whole, tail, _powers(), np.uint8(ord(separator)), out)
+    return out[:n].tobytes()
+
+
+@cache
+def _powers() -> NDArray[np.uint64]:
+    from ._kernels_csv import powers_of_ten
+
+    return powers_of_ten()
