@@ -215,7 +215,7 @@ class LabelProject:
         )
 
     def _write_table(self, camera: str) -> None:
-        """The camera's label table as CSV and h5, and config.yaml where there is none; hidden points are empty cells, as absent."""
+        """The camera's label tables, and config.yaml where there is none; hidden points are empty cells, as absent."""
         folder = self.folders[camera]
         instants = sorted(folder.pictures)
         if not instants:

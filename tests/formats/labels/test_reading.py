@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from muybridge.formats.labels.deeplabcut_project import write_labels
 from muybridge.pose2d import LabelError, join_labels, read_labels
 from tests.formats.pandas_files import write_fixed_format, write_table_format
 from tests.helpers import SHARED, needs_shared
@@ -159,3 +160,21 @@ def test_the_open_field_csv_and_h5_hold_the_same_labels():
     assert len(csv) == 116
     np.testing.assert_array_equal(csv.points_2d, h5.points_2d)
     assert csv.pictures == h5.pictures
+
+
+def test_labels_are_written_as_csv_and_as_the_h5_that_labellers_open(tmp_path):
+    tables = pytest.importorskip("pandas")
+    pytest.importorskip("tables", reason="pandas.read_hdf needs PyTables")
+    points = animal_points(2, SIZE)
+    points[1, 2] = np.nan
+    names = [f"labeled-data/cam/{name}" for name in NAMES[:2]]
+    folder = tmp_path / "labeled-data" / "cam"
+    write_labels(folder / "CollectedData_me.csv", names, points, KEYPOINTS, "me")
+    for name in NAMES[:2]:
+        write_picture(folder / name, draw_animal(points[0], SIZE, 0))
+    csv, h5 = (read_labels(folder / f"CollectedData_me{suffix}") for suffix in (".csv", ".h5"))
+    np.testing.assert_array_equal(csv.points_2d, h5.points_2d)
+    assert csv.pictures == h5.pictures
+    table = tables.read_hdf(folder / "CollectedData_me.h5")
+    assert table.index.tolist() == [("labeled-data", "cam", name) for name in NAMES[:2]]
+    assert table.columns.names == ["scorer", "bodyparts", "coords"]
