@@ -222,14 +222,17 @@ class PageRequests:
         return state | {"projects": list(self.source.roots)}
 
     def _renew(self) -> None:
-        """After a step: look for new projects, and open the known ones anew, with their new cameras and proposals."""
+        """After a step: look for new projects, and give the open ones the new cameras and proposals."""
         with self._lock:
-            if self._renewed_after is not self.jobs.lines:
-                self._renewed_after = self.jobs.lines
-                self.source = self.source.renewed()
-                for opened in self._open.values():
-                    opened.project.close()
-                self._open.clear()
+            if self._renewed_after is self.jobs.lines:
+                return
+            self._renewed_after, self.source = self.jobs.lines, self.source.renewed()
+            for name, opened in list(self._open.items()):
+                project = opened.project
+                if project.instants():
+                    self._open[name] = OpenProject(project, self.source.rig(), self.source.proposals(project))
+                else:  # `extract` may have filled it
+                    self._open.pop(name).project.close()
 
     _renewed_after: list[str] | None = None
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from ..cameras import CameraRig
 from ..numerics.arrays import Array
 from ..triangulate import estimate_sigma, point_covariances, triangulate_dlt, triangulate_ransac
 
-_ELLIPSE = float(np.sqrt(chi2.ppf(0.95, 2)))  # standard deviations
+_ELLIPSE = float(np.sqrt(-2 * np.log(0.05)))  # standard deviations: 95 % of a Gaussian in two dimensions
 _STARTING_SIGMA = 1 / 640  # of the image's width: 2 px at 1280
 _ENOUGH = 30  # points of two views or more, from which the spread of a person's clicks is estimated
 _DEPTHS = np.geomspace(0.02, 50.0, 400)  # of an epipolar line, in units of the cameras' distance from the scene

@@ -44,6 +44,17 @@ export class CameraView {
 
   show(bitmap) { this.bitmap = bitmap; this.none.textContent = bitmap === null ? "no picture" : ""; this.drawPicture(); }
   reset() { this.zoom = 1; this.centre = null; this.draw(); }
+
+  // Zoom so that the points [[x, y], ...] fill most of the view.
+  fit(points) {
+    if (points.length < 2 || !this.width) return;
+    const [w, h] = this.size, bounds = [0, 1].map((axis) => { const own = points.map((at) => at[axis]); return [Math.min(...own), Math.max(...own)]; });
+    const [left, right, top, bottom] = bounds.flat();
+    const side = Math.max((right - left) / this.width, (bottom - top) / this.height, 40 / this.width) * 1.35;
+    this.zoom = Math.min(LARGEST, Math.max(1, 1 / side / Math.min(this.width / w, this.height / h)));
+    this.centre = [(left + right + 1) / 2, (top + bottom + 1) / 2];
+    this.draw();
+  }
   draw() { this.drawPicture(); this.drawMarks(); }
 
   drawPicture() {

@@ -116,8 +116,11 @@ function drawLines(view, ctx, scene) {
     ctx.beginPath();
     line.forEach((at, i) => (i ? ctx.lineTo(...view.toScreen(at)) : ctx.moveTo(...view.toScreen(at))));
     stroke(ctx, scene.colour[scene.selected], 1.2);
-    const middle = line.map((at) => view.toScreen(at)).filter(([x, y]) => x > 40 && y > 20 && x < view.width - 40 && y < view.height - 12);
-    if (middle.length) write(ctx, middle[Math.floor(middle.length * 0.8)], from, "#fff");
+    const inside = line.map((at) => view.toScreen(at)).filter(([x, y]) => x > 10 && y > 25 && x < view.width - 90 && y < view.height - 5);
+    const place = placeOf(scene, view.camera.name, scene.selected);
+    const [px, py] = place ? view.toScreen([place.x, place.y]) : [0, 0];
+    const far = inside.sort((a, b) => Math.hypot(b[0] - px, b[1] - py) - Math.hypot(a[0] - px, a[1] - py));
+    if (far.length) write(ctx, far[0], `of ${from}`, "#fff"); // away from the keypoint's own name
   }
 }
 

@@ -8,6 +8,7 @@ import { Store, getJson, postJson } from "./store.js";
 const by = (id) => document.getElementById(id);
 const BUCKET = 160; // widths of pictures are asked for in these steps, pixels
 const AHEAD = [1, 2, -1, 3, 4, 5, -2]; // neighbours that are fetched before they are wanted
+const SWITCHES = ["bones", "names", "unconfirmed", "follow"];
 const NOTHING = { points: {}, lines: {} };
 
 let source, store, pictures, list, views = [], at = 0, active = null, alone = false, checking = false, checkAgain = false, mine = null;
@@ -65,12 +66,23 @@ async function go(index) {
   scene.record = record;
   scene.geometry = { ...NOTHING, calibrated: Boolean(store.project.unit) };
   showRecord();
+  follow();
   showWhere();
   for (const step of [1, 2, -1]) { const near = instants()[at + step]; if (near !== undefined && !store.records.has(near)) store.read(near).catch(() => {}); }
 }
 
+// Each view zoomed to the points that are set or proposed in it.
+function follow() {
+  if (!scene.options.follow) return;
+  for (const view of shownViews()) {
+    const places = scene.keypoints.map((keypoint) => placeOf(scene, view.camera.name, keypoint)).filter(Boolean);
+    view.fit(places.map(({ x, y }) => [x, y]));
+    sharpen(view);
+  }
+}
+
 function gridWidth() {
-  const wanted = (views[0]?.width ?? 320) * (devicePixelRatio || 1);
+  const wanted = (shownViews()[0]?.width ?? 320) * (devicePixelRatio || 1) * (scene.options.follow ? 2 : 1);
   return Math.ceil(wanted / BUCKET) * BUCKET;
 }
 
@@ -311,7 +323,7 @@ function layout() {
 }
 
 function setOptions() {
-  for (const name of ["bones", "names", "unconfirmed"]) scene.options[name] = by(name).checked;
+  for (const name of SWITCHES) scene.options[name] = by(name).checked;
   for (const name of ["lines", "after"]) scene.options[name] = by(name).value;
   const filter = `brightness(${by("brightness").value}) contrast(${by("contrast").value})`;
   for (const view of views) view.picture.style.filter = by("brightness").value === "1" && by("contrast").value === "1" ? "" : filter;
@@ -327,10 +339,10 @@ const KEYS = {
   arrowleft: (e) => go(at - (e.shiftKey ? 10 : 1)), arrowright: (e) => go(at + (e.shiftKey ? 10 : 1)),
   home: () => go(0), end: () => go(Infinity), n: nextUnfinished,
   "[": () => chooseCamera((active.index - 1 + views.length) % views.length), "]": () => chooseCamera((active.index + 1) % views.length),
-  f: () => setAlone(!alone), escape: () => setAlone(false), r: () => { shownViews().forEach((view) => view.reset()); showPictures(instant()); },
+  f: () => setAlone(!alone), escape: () => setAlone(false), r: () => { by("follow").checked = false; setOptions(); shownViews().forEach((view) => view.reset()); showPictures(instant()); },
   o: () => mark("occluded"), x: () => mark("absent"), delete: () => mark("clear"), backspace: () => mark("clear"),
   l: () => { const select = by("lines"); select.selectedIndex = (select.selectedIndex + 1) % 3; setOptions(); check(); },
-  b: () => toggle("bones"), t: () => toggle("names"), "?": () => by("keys").showModal(),
+  z: () => by("follow").click(), b: () => toggle("bones"), t: () => toggle("names"), "?": () => by("keys").showModal(),
 };
 const CTRL_KEYS = {
   z: (e) => takeBack(e.shiftKey ? "redo" : "undo"), y: () => takeBack("redo"), arrowup: () => nudge(0, -1), arrowdown: () => nudge(0, 1),
@@ -379,6 +391,7 @@ function wire() {
     const wanted = Number(by("wanted").value);
     try { await postJson("add", { project: store.name, instant: wanted }); await arrived(wanted); } catch (error) { say(error.message); }
   });
+  by("follow").addEventListener("input", () => { setOptions(); if (by("follow").checked) showPictures(instant()).then(follow); else KEYS.r(); });
   for (const id of ["brightness", "contrast", "bones", "names", "unconfirmed", "after"]) by(id).addEventListener("input", () => { setOptions(); drawAll(); });
   by("lines").addEventListener("change", () => { setOptions(); by("lines").blur(); check(); });
   addEventListener("resize", () => { layout(); if (instant() !== undefined) showPictures(instant()); });
@@ -410,10 +423,11 @@ async function start() {
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   try {
     const kept = JSON.parse(localStorage.getItem("muybridge-label") ?? "{}");
-    for (const name of ["bones", "names", "unconfirmed"]) if (typeof kept[name] === "boolean") by(name).checked = kept[name];
+    for (const name of SWITCHES) if (typeof kept[name] === "boolean") by(name).checked = kept[name];
     for (const name of ["lines", "after"]) if (typeof kept[name] === "string") by(name).value = kept[name];
   } catch { /* the page begins as usual */ }
   wire();
+  setOptions();
   source = await getJson("source");
   listProjects(source.projects, source.chosen);
   new LoopPanel(source, () => store.name, async (projects, step, code) => {

@@ -1,8 +1,8 @@
 // Pictures from the server as bitmaps: those shown first, the neighbours ahead of time, the rest forgotten.
 import { ask } from "./store.js";
 
-const MOST = 400; // bitmaps of the grid's size
-const MOST_PIXELS = 160e6;
+const MOST = 400; // bitmaps
+const MOST_PIXELS = 60e6; // 240 MB
 const AGAIN = 700; // ms, until a picture that is being decoded is asked for again
 
 export class Pictures {

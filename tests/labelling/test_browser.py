@@ -1,0 +1,176 @@
+"""The page in a real browser: an instant labelled by hand, kept over a reload, exported, and trained on."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from muybridge.labelling import serve_labels
+from muybridge.labelling.loop_jobs import name_labels
+from muybridge.pose2d import extract_frames, read_labels
+from muybridge.session import read_session, run_session
+from tests.helpers import edit_session
+from tests.labelling.conftest import KEYPOINTS, post
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-3d-apis",
+]
+TRUTH = {"nose": [30.0, -20.0, 40.0], "tail": [-60.0, 10.0, 20.0], "left_paw": [0.0, 40.0, 0.0]}
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (os.path.exists(CHROMIUM) or shutil.which("chromium")), reason="there is no chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
+        started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def session(calibrated):
+    """(folder, rig, server) of a session with three instants to label."""
+    folder, rig = calibrated
+    videos = {name: folder / f"{name}.mp4" for name in rig.names}
+    extract_frames(videos, 3, folder / "labels", method="uniform", keypoints=KEYPOINTS)
+    with serve_labels(folder) as server:
+        yield folder, rig, server
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""
+    said, fetched, contexts = [], [], []
+
+    def open_address(address, **options):
+        context = browser.new_context(**{"viewport": {"width": 1300, "height": 800}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("body[data-shown]")
+        return page
+
+    yield open_address
+    for context in contexts:
+        context.close()
+    # a conflict of two tabs is an answer with status 409, which the browser notes
+    assert [text for text in said if "409" not in text] == []
+    assert [url for url in fetched if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+def click(page, camera, keypoint, at, size=(320, 256)):
+    """Set a keypoint where the picture has these pixels; the view shows the whole picture."""
+    page.click(f'[data-keypoint="{keypoint}"]')
+    box = page.locator(f'[data-camera="{camera}"]').bounding_box()
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    x, y = ((np.array(at) + 0.5 - np.array(size) / 2) * scale) + [box["width"] / 2, box["height"] / 2]
+    # with Shift a click sets the point even close to another one's mark
+    page.locator(f'[data-camera="{camera}"]').click(position={"x": x, "y": y}, modifiers=["Shift"])
+
+
+def saved(page):
+    page.locator("#saved", has_text="saved").wait_for()
+
+
+def test_an_instant_is_labelled_kept_exported_and_trained_on(session, open_page):
+    folder, rig, server = session
+    page = open_page(server.address)
+    instant = int(page.locator("body").get_attribute("data-shown"))
+    for keypoint, point in TRUTH.items():
+        for camera in ("a", "c"):
+            click(page, camera, keypoint, rig[camera].project(np.array(point)))
+        page.locator(f'[data-keypoint="{keypoint}"] small', has_text="px").wait_for()
+        # the third camera has it from the other two
+        page.keyboard.press("2")
+        page.keyboard.press("Enter")
+    saved(page)
+    assert "9 of 9 points" in page.locator("#where").text_content()
+    page.click("#undo")
+    assert "8 of 9 points" in page.locator("#where").text_content()
+    page.click("#redo")
+    page.keyboard.press("2")
+    page.keyboard.press("o")
+    saved(page)
+    page.reload()
+    page.wait_for_selector("body[data-shown]")
+    page.keyboard.press("Home")
+    page.locator("#where", has_text="9 of 9 points, 1 finished").wait_for()
+
+    page.click("summary:has-text('Project')")
+    page.click("#export")
+    page.locator("#message", has_text="labels.nc").wait_for()
+    labels = read_labels(folder / "labels")
+    assert set(labels.instants) == {instant}
+    seen = {camera: labels.points_2d[i] for i, camera in enumerate(labels.cameras)}
+    for camera in ("a", "c", "b"):
+        truth = rig[camera].project(np.array(list(TRUTH.values())))
+        if camera == "b":  # what is occluded is no label
+            truth[-1] = np.nan
+        np.testing.assert_allclose(seen[camera], truth, atol=1.0)
+
+    session_file = read_session(folder)
+    assert name_labels(session_file, folder / "labels")
+    options = ["[train]", "network = 'small'", "iterations = 2", "batch = 2", "crop = 64", "holdout = 0", ""]
+    edit_session(folder, "[train]\n", "\n".join(options))
+    assert "train" in run_session(read_session(folder), ("train",), progress=False)
+
+
+def test_the_later_of_two_tabs_is_told_and_can_set_its_point(session, open_page):
+    _, _, server = session
+    page = open_page(server.address)
+    instant = int(page.locator("body").get_attribute("data-shown"))
+    change = {"project": "labels", "instant": instant, "revision": 0, "changes": {"a": {"tail": [5, 6, "visible"]}}}
+    assert post(server, "api/change", change)[0] == 200
+    click(page, "a", "nose", (150, 125))
+    page.locator("#message", has_text="changed in another tab").wait_for()
+    page.locator("#where", has_text="1 of 9 points").wait_for()
+    page.click("#mine")
+    page.locator("#where", has_text="2 of 9 points").wait_for()
+    saved(page)
+
+
+def test_epipolar_line_ellipse_and_disagreement_are_shown(session, open_page):
+    _, rig, server = session
+    page = open_page(server.address, color_scheme="dark")
+    before = page.locator('[data-camera="b"]').screenshot()
+    click(page, "a", "nose", rig["a"].project(np.array(TRUTH["nose"])))
+    page.wait_for_timeout(300)
+    with_line = page.locator('[data-camera="b"]').screenshot()
+    assert with_line != before
+    click(page, "c", "nose", rig["c"].project(np.array(TRUTH["nose"])) + np.array([0, 20]))
+    page.locator("#told", has_text="The views disagree").wait_for()
+    assert "mm" in page.locator("#told").text_content()
+    assert page.locator('[data-keypoint="nose"] small.wrong').count() == 1
+
+
+def test_keys_lead_through_instants_and_cameras(session, open_page):
+    _, _, server = session
+    page = open_page(server.address)
+    first = page.locator("body").get_attribute("data-shown")
+    page.keyboard.press("d")
+    page.wait_for_selector(f'body:not([data-shown="{first}"])')
+    page.keyboard.press("x")
+    page.locator("#where", has_text="1 of 9 points").wait_for()
+    page.keyboard.press("f")
+    assert page.locator(".camera:visible").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator(".camera:visible").count() == 3
