@@ -182,7 +182,8 @@ def estimate_correlation(
         constant, displacement, ratio = np.zeros_like(constant), observations.shared_std, 0.0
     left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
     varying, counted = (
-        np.clip(np.maximum(share / left.mean(axis=1), 1 - constant), _LEAST_WHITE, 1.0)
+        # beyond the inliers' variance lie tails, which count less in a point; what the smoother took away does count
+        np.maximum(np.minimum(share, 1.0) / left.mean(axis=1), np.clip(1 - constant, _LEAST_WHITE, 1.0))
         for share in _varying_shares(residuals, observations.sigma)
     )
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)

@@ -15,6 +15,7 @@ from muybridge.triangulate.smoothing.difference_prior import (
     row_precisions,
     smooth_tracks,
     stencil,
+    tune_precisions,
 )
 from muybridge.triangulate.smoothing.independent_tracks import Tracks
 from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, converge_near, find_mode, joint_posterior
@@ -75,6 +76,25 @@ def test_a_push_of_the_whole_body_is_found_and_does_not_loosen_the_tracks(ring_r
     track = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
     near = slice(95, 106)
     assert 0.85 < coverage(track.points_3d[near], track.covariances_3d[near], pushed[near]) < 0.99
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_no_keypoint_of_a_short_recording_is_taken_for_rigid(seed):
+    # half a second of noisy tracks: the evidence of some, by itself, is largest for a tenth of their movement
+    rng, n_frames, n_keypoints = np.random.default_rng(seed), 33, 24
+    stds = np.exp(rng.normal(0.0, 0.4, n_keypoints))
+    tracks = np.cumsum(np.cumsum(rng.normal(0, 1, (n_frames, n_keypoints, 3)) * stds[:, None], axis=0), axis=0)
+    information = np.broadcast_to(np.eye(3) / 30.0**2, (n_frames, n_keypoints, 3, 3)).copy()
+    vector = (tracks + rng.normal(0, 30.0, tracks.shape)) / 30.0**2
+    jumps = even_jumps([n_frames], 2)
+    precisions, _ = tune_precisions(information, vector, 2, jumps, 1e-9)
+    ratios = 1 / np.sqrt(precisions) / stds
+    assert ratios.min() > 0.3
+    assert 0.7 < np.median(ratios) < 1.4
+    means, covariances, _ = smooth_tracks(information, vector, 2, jumps, precisions, 1e-9)
+    errors = means - tracks
+    squares = np.einsum("tki,tkij,tkj->tk", errors, np.linalg.inv(covariances[:, :, 0]), errors)
+    assert 0.91 < np.mean(squares < 7.815) < 0.98
 
 
 def test_without_a_push_none_is_found():
