@@ -9,16 +9,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .files import FormatError
-    from .poses.reading import read_pose, to_movement, write_pose
+    from .poses.movement import from_movement, to_movement
+    from .poses.reading import read_kinematics, read_pose, write_kinematics, write_pose
     from .predictions.reading import read_views
     from .predictions.writing import write_views
     from .rigs.dlt_coefficients import fit_dlt
 
-__all__ = ["FormatError", "fit_dlt", "read_pose", "read_views", "to_movement", "write_pose", "write_views"]
+__all__ = [
+    "FormatError",
+    "fit_dlt",
+    "from_movement",
+    "read_kinematics",
+    "read_pose",
+    "read_views",
+    "to_movement",
+    "write_kinematics",
+    "write_pose",
+    "write_views",
+]
 _HOMES = {
     "FormatError": ".files",
     "fit_dlt": ".rigs.dlt_coefficients",
+    "from_movement": ".poses.movement",
     "read_views": ".predictions.reading",
+    "to_movement": ".poses.movement",
     "write_views": ".predictions.writing",
 }
 

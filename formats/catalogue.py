@@ -30,6 +30,8 @@ class Format(NamedTuple):
     ending : of written files, where it is more than the suffix
     unnamed : whether a file has no names of keypoints
     cameras : whether a file has a place for the cameras, too
+    max_frames : that a file can hold; 0: any number
+    several : whether a file holds several individuals
     instants : whether the rows of 2D points are instants of all cameras with their times, not the camera's frames
     """
 
@@ -45,6 +47,8 @@ class Format(NamedTuple):
     unnamed: bool = False
     cameras: bool = False
     instants: bool = False
+    max_frames: int = 0
+    several: bool = False
 
     @property
     def reader(self) -> Callable:
@@ -99,13 +103,30 @@ FORMATS = (
            " in columns that anipose ignores", "poses.csv_tables:read_pose_csv", "poses.csv_tables:write_pose_csv"),
     Format("csv", "pose", (".csv",), "time, points, confidence", "poses.csv_tables:read_pose_csv",
            "poses.csv_tables:write_plain_csv"),
-    Format("netcdf", "pose", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf"),
+    Format("csv-all", "pose", (".csv",), "time and every variable over time in columns; points, confidence and"
+           " covariances are read", "poses.csv_tables:read_pose_csv", "poses.wide_tables:write_csv"),
+    Format("netcdf", "pose", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf",
+           several=True),
+    Format("parquet", "pose", (".parquet",), "everything, as a table with metadata", "poses.wide_tables:read_parquet",
+           "poses.wide_tables:write_parquet", extra="parquet", several=True),
+    Format("nwb", "pose", (".nwb",), "points, confidence, times, unit, names, cameras (ndx-pose); only writing needs"
+           " the extra", "poses.nwb:read_nwb", "poses.nwb:write_nwb", extra="nwb", cameras=True, several=True),
+    Format("c3d", "pose", (".c3d",), "points in single precision, even times, unit, names", "poses.c3d:read_c3d",
+           "poses.c3d:write_c3d", extra="c3d", max_frames=65_535),
     Format("trc", "pose", (".trc",), "points, times, unit, first frame", "poses.trc:read_trc", "poses.trc:write_trc"),
     Format("sleap-anipose-h5", "pose", _HDF5, "points of all individuals; no names, times or unit",
-           "poses.sleap_anipose:read_points3d", "poses.sleap_anipose:write_points3d", unnamed=True,
+           "poses.sleap_anipose:read_points3d", "poses.sleap_anipose:write_points3d", unnamed=True, several=True,
            ending=".points3d.h5"),
     Format("dannce-mat", "pose", (".mat",), "predicted points and p_max, or labelled points at their frames",
            "poses.dannce:read_dannce", unnamed=True),
+    Format("netcdf", "kinematics", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf",
+           several=True),
+    Format("csv", "kinematics", (".csv",), "time and every variable over time, in columns", "",
+           "poses.wide_tables:write_csv"),
+    Format("parquet", "kinematics", (".parquet",), "everything, as a table with metadata",
+           "poses.wide_tables:read_parquet", "poses.wide_tables:write_parquet", extra="parquet", several=True),
+    Format("mot", "kinematics", (".mot",), "angles in radians, times (OpenSim)", "poses.mot:read_mot",
+           "poses.mot:write_mot"),
     Format("anipose-toml", "rig", (".toml",), "everything; unit, up and lens model in keys that anipose ignores (read"
            " also: sleap-anipose, Pose2Sim, freemocap, caliscope)",
            "rigs.toml_files:read_toml", "rigs.toml_files:write_toml"),
@@ -119,6 +140,8 @@ FORMATS = (
            "rigs.label3d:read_label3d", "rigs.label3d:write_label3d"),
     Format("dlt-csv", "rig", (".csv", ".txt"), "eleven coefficients per camera; no lens, size or names (Argus, DLTdv)",
            "rigs.dlt_coefficients:read_dlt", "rigs.dlt_coefficients:write_dlt"),
+    Format("nwb", "rig", (".nwb",), "everything of a pose's file (ndx-pose); written by write_pose(..., rig=...)",
+           "poses.nwb:read_nwb_cameras"),
     Format("deeplabcut-labels", "labels", (".csv", ".h5"), "labelled pictures; written as CSV and h5 (read also:"
            " Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels", "labels.deeplabcut_project:write_labels"),
     Format("sleap-labels", "labels", (".h5", ".slp"), "labelled frames of a video", "labels.sleap:read_sleap_labels"),
@@ -190,6 +213,29 @@ def written_as(kind: str, path: Path) -> Format:
         known = list(dict.fromkeys(suffix for row in rows for suffix in row.suffixes))
         raise FormatError(f"{WORDS[kind]} are written as {', '.join(known)}, not as '{path.suffix}' ({path})")
     return fitting[0]
+
+
+def as_text(word: str | None = None) -> str:
+    """One line per format, or of those whose name or kind has a word in it, for the command line.
+
+    Raises
+    ------
+    FormatError
+        No format has the word in its name.
+    """
+    rows = [
+        row for row in FORMATS if word is None or word.lower() in f"{row.name} {row.kind} {WORDS[row.kind]}".lower()
+    ]
+    if not rows:
+        raise FormatError(f"no format has '{word}' in its name; 'muybridge help formats' lists all")
+    lines = []
+    for kind in dict.fromkeys(row.kind for row in rows):
+        lines += ["", f"{WORDS[kind][0].upper()}{WORDS[kind][1:]}"]
+        for row in (row for row in rows if row.kind == kind):
+            verbs = " and ".join(verb for verb, named in (("read", row.read), ("written", row.write)) if named)
+            extra = f" (pip install 'muybridge[{row.extra}]')" if row.extra else ""
+            lines.append(f"  {row.name}: {', '.join(row.suffixes)}, {verbs}: {row.kept}{extra}")
+    return "\n".join(lines[1:])
 
 
 def as_markdown() -> str:

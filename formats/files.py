@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ..datasets.size_limit import oversize
 
@@ -40,6 +42,22 @@ def check_size(n_bytes: int, n_stored: int, source: str | os.PathLike) -> None:
     reason = oversize(n_bytes, n_stored)
     if reason:
         raise FormatError(f"{source}: {reason}")
+
+
+def need_extra(module: str, extra: str, what: str) -> Any:
+    """A package of one of muybridge's extras.
+
+    Raises
+    ------
+    FormatError
+        It is not installed; the message has the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise FormatError(
+            f"{what} needs {module.partition('.')[0]}; install it: pip install 'muybridge[{extra}]'"
+        ) from error
 
 
 def natural_key(name: str | os.PathLike) -> list:

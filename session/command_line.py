@@ -76,14 +76,22 @@ def init(
 
 @app.command("help")
 def show_help(
-    topic: Annotated[str, typer.Argument(help="session: every key of session.toml")] = "session",
+    topic: Annotated[str, typer.Argument(help="session: every key of session.toml; formats: of files")] = "session",
     word: Annotated[str | None, typer.Argument(help="a table or a key, such as reconstruct or fps")] = None,
 ) -> None:
-    """Show the reference of every key of session.toml, or of one table or key."""
+    """Show the reference of every key of session.toml, or of one table or key; or the formats of other tools' files."""
     from .key_reference import as_text, chosen, session_keys
 
+    if topic == "formats":
+        from ..formats.catalogue import as_text as formats_as_text
+
+        typer.echo(formats_as_text(word))
+        return
     if topic != "session":
-        raise ValueError(f"there is no help on '{topic}'; 'muybridge help session' shows the keys of session.toml")
+        raise ValueError(
+            f"there is no help on '{topic}'; 'muybridge help session' shows the keys of session.toml, 'muybridge help"
+            " formats' the formats of files"
+        )
     typer.echo(as_text(chosen(session_keys(), word)))
 
 
@@ -234,6 +242,21 @@ def label_videos(
 
     loaded = _read(session)
     for path in labelled_videos(loaded, to or loaded.output / "videos"):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def export(
+    format: Annotated[
+        str, typer.Argument(help="such as nwb, c3d, trc, csv or deeplabcut-h5: 'muybridge help formats'")
+    ],
+    session: SessionPath = Path(),
+    to: Annotated[Path | None, typer.Option(help="folder of the files", show_default="results/export/FORMAT")] = None,
+) -> None:
+    """Write the results (2D points, poses, angles or cameras) in another tool's format."""
+    from .export import export_session
+
+    for path in export_session(_read(session), format, to):
         typer.echo(f"wrote {path}")
 
 

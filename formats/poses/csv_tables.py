@@ -43,19 +43,35 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
     points_3d = rows_to_frames(_stack(numbers, keypoints, AXES), frames)
     held = {
         name: rows_to_frames(_stack(numbers, keypoints, (name,))[..., 0], frames)
-        for name in EXTRAS
+        for name in (*EXTRAS, "confidence")
         if all(f"{keypoint}_{name}" in numbers for keypoint in keypoints)
     }
     times = _times(numbers, frames, fps, path)
     unit = unit or (str(table["unit"].iloc[0]) if "unit" in table else "mm")
-    confidence = np.nan_to_num(np.clip(held["score"], 0, 1)) if "score" in held else None
+    known = held.pop("confidence", held.get("score"))
+    confidence = None if known is None else np.nan_to_num(np.clip(known, 0, 1))
     pose = pose_dataset(
-        points_3d, keypoints=keypoints, times=times, unit=unit, n_cameras=held.get("ncams"), confidence=confidence
+        points_3d,
+        keypoints=keypoints,
+        times=times,
+        unit=unit,
+        n_cameras=held.get("ncams"),
+        confidence=confidence,
+        covariance=_covariances(numbers, keypoints, frames),
     )
     for name, units in (("error", "pixel"), ("score", "1")):
         if name in held:
             pose[name] = (("time", "keypoint"), held[name], {"units": units})
     return pose.assign_attrs(_anipose_attributes(numbers))
+
+
+def _covariances(numbers: dict[str, Array], keypoints: list[str], frames: NDArray[np.int64]) -> Array | None:
+    """(n_frames, n_keypoints, 3, 3) of the columns NAME_covariance.xx, ...; None where there are none."""
+    parts = tuple(f"covariance.{a}{b}" for a in AXES for b in AXES)
+    if not all(f"{keypoint}_{part}" in numbers for keypoint in keypoints for part in parts):
+        return None
+    stacked = rows_to_frames(_stack(numbers, keypoints, parts), frames)
+    return stacked.reshape(*stacked.shape[:-1], 3, 3)
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -173,7 +189,7 @@ def write_pose_csv(pose: xr.Dataset, path: Path) -> None:
 
 
 def single_animal(pose: xr.Dataset, what: str) -> xr.Dataset:
-    """The pose without the dimension of individuals; FormatError where there are several."""
+    """A pose (or kinematics) without the dimension of individuals; FormatError where there are several."""
     if "individual" not in pose.dims:
         return pose
     n_individuals = pose.sizes["individual"]

@@ -1,15 +1,15 @@
-"""Read and write 3D poses (netCDF, CSV), and convert them for the package `movement`."""
+"""Read and write 3D poses and kinematics in the formats of the catalogue."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from ...datasets import check_pose, fps_of, read_dataset, write_dataset
+from ...datasets import check_kinematics, check_pose, read_dataset, write_dataset
 from ..catalogue import format_of, recognised, written_as
 from ..files import FormatError, existing
 
@@ -82,6 +82,7 @@ def write_pose(
     *,
     format: str | None = None,
     plain: bool = False,
+    rig: Any = None,
 ) -> Path:
     """Write a 3D pose as netCDF, which keeps everything, or for another tool.
 
@@ -95,6 +96,8 @@ def write_pose(
         Name of one of the formats of docs/formats.md; None: the first of the path's suffix (.csv: anipose's).
     plain : bool
         The format "csv": only time, coordinates and confidence instead of anipose's columns.
+    rig : CameraRig, optional
+        The cameras, for a format that has a place for them (NWB).
 
     Returns
     -------
@@ -129,51 +132,81 @@ def write_pose(
     if plain and format is None and path.suffix.lower() == ".csv":
         format = "csv"
     row = written_as("pose", path) if format is None else format_of("pose", format, written=True)
-    row.writer(pose, path)
+    if rig is not None and not row.cameras:
+        raise FormatError(f"the format '{row.name}' has no place for cameras; write them with write_rig")
+    row.writer(pose, path, **({} if rig is None else {"rig": rig}))
     return path
 
 
-def to_movement(pose: xr.Dataset, *, plural: bool = False) -> xr.Dataset:
-    """Convert a pose or one view to the dataset of the package `movement`, which itself is not needed.
+def write_kinematics(kinematics: xr.Dataset, path: str | os.PathLike, *, format: str | None = None) -> Path:
+    """Write joint angles, velocities and what else a ``kinematics`` dataset holds.
 
     Parameters
     ----------
-    pose : Dataset
-        A 3D pose, or one view of 2D points (``views.sel(view=...)``).
-    plural : bool
-        Name the dimensions keypoints and individuals, as older versions of `movement` did.
+    kinematics : Dataset
+        As `check_kinematics` takes it.
+    path : path
+        The file, which appears whole or not at all.
+    format : str, optional
+        "netcdf" and "parquet" keep everything, "csv" every variable over time, "mot" the angles (OpenSim); None: the
+        one of the path's suffix.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    DatasetError
+        The dataset is no kinematics.
+    FormatError
+        The suffix or format is unknown, or cannot hold the dataset.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from muybridge.formats import write_kinematics
+    >>> angle = xr.Variable(("time", "joint"), [[0.5], [1.25]], {"units": "rad"})
+    >>> kinematics = xr.Dataset({"angle": angle}, {"time": [0.0, 0.02], "joint": ["knee"]})
+    >>> print(write_kinematics(kinematics, "angles.csv").read_text())
+    time,knee_angle
+    0.0,0.5
+    0.02,1.25
+    <BLANKLINE>
+    """
+    kinematics, path = check_kinematics(kinematics), Path(path)
+    row = written_as("kinematics", path) if format is None else format_of("kinematics", format, written=True)
+    row.writer(kinematics, path)
+    return path
+
+
+def read_kinematics(path: str | os.PathLike) -> xr.Dataset:
+    """Read joint angles and what else a file of `write_kinematics`, or OpenSim's MOT, holds.
+
+    Parameters
+    ----------
+    path : path
+        A netCDF, Parquet or MOT file.
 
     Returns
     -------
     Dataset
-        ``position`` over (time, space, keypoint, individual) and ``confidence``, with movement's attributes. Missing
-        points and unknown confidences are NaN.
+        A ``kinematics`` dataset; angles in radians.
 
     Raises
     ------
     FormatError
-        The dataset has several views.
+        The file is missing, cut off or of an unknown kind.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from muybridge.datasets import pose_dataset
-    >>> from muybridge.formats import to_movement
-    >>> pose = pose_dataset(np.zeros((2, 1, 3)), keypoints=["nose"], times=[0.0, 0.02], unit="mm")
-    >>> to_movement(pose)["position"].dims
-    ('time', 'space', 'keypoint', 'individual')
+    >>> import xarray as xr
+    >>> from muybridge.formats import read_kinematics, write_kinematics
+    >>> angle = xr.Variable(("time", "joint"), [[0.5], [1.25]], {"units": "rad"})
+    >>> kinematics = xr.Dataset({"angle": angle}, {"time": [0.0, 0.02], "joint": ["knee"]})
+    >>> read_kinematics(write_kinematics(kinematics, "angles.mot"))["angle"].values.tolist()
+    [[0.5], [1.25]]
     """
-    if "view" in pose["position"].dims:
-        raise FormatError("movement keeps one view at a time: give views.sel(view=...)")
-    names = ["position", *(["confidence"] if "confidence" in pose else [])]
-    kept = pose[names]
-    if "individual" not in kept.dims:
-        kept = kept.expand_dims(individual=["individual_0"])
-    kept = kept.transpose("time", "space", "keypoint", "individual", missing_dims="ignore")
-    if "confidence" not in kept:
-        kept["confidence"] = xr.full_like(kept["position"].isel(space=0, drop=True), np.nan)
-    kept = kept.drop_vars([name for name in kept.coords if name not in kept.dims])
-    unit = pose["position"].attrs.get("units", "")
-    attributes = {"source_software": "muybridge", "ds_type": "poses", "time_unit": "seconds", "space_unit": unit}
-    kept = kept.assign_attrs(attributes | {"fps": fps_of(pose)})
-    return kept.rename({"keypoint": "keypoints", "individual": "individuals"}) if plural else kept
+    path = existing(path)
+    return check_kinematics(recognised("kinematics", path).reader(path))

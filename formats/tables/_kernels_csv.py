@@ -148,12 +148,12 @@ def _put_double(out, at, bits, powers):
 
 
 @numba.njit(cache=True, nogil=True)
-def put_rows(values, bits, whole, ending, powers, separator, out):
+def put_rows(values, bits, whole, ending, missing, powers, separator, out):
     """The rows of a table as text; the number of bytes written.
 
     values, bits : (n_rows, n_columns) float64, and the same memory as uint64
     whole : (n_columns,) bool, columns written without a decimal point
-    ending : (n,) uint8, what stands behind the last cell of a row
+    ending, missing : (n,) uint8, what stands behind the last cell of a row, and in a cell of NaN
     out : (at least n_rows * (n_columns * CELL + n),) uint8
     """
     at = 0
@@ -164,6 +164,9 @@ def put_rows(values, bits, whole, ending, powers, separator, out):
                 at += 1
             value = values[i, j]
             if np.isnan(value):
+                for character in missing:
+                    out[at] = character
+                    at += 1
                 continue
             if np.isinf(value):
                 if value < 0:

@@ -1,9 +1,13 @@
 """Every documented option of the functions of formats works."""
 
+from importlib.util import find_spec
+
 import numpy as np
+import xarray as xr
 
 from muybridge import formats
 from muybridge.datasets import pose_dataset
+from tests.conftest import make_ring_rig
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
 TIMES = np.arange(3) / 50
@@ -18,14 +22,17 @@ coords,x,y,likelihood,x,y,likelihood
 
 
 def test_every_public_function_is_called():
-    assert_all_functions_are_called(
-        formats, {"fit_dlt", "read_pose", "read_views", "to_movement", "write_pose", "write_views"}
-    )
+    called = {"fit_dlt", "from_movement", "read_kinematics", "read_pose", "read_views", "to_movement"}
+    assert_all_functions_are_called(formats, called | {"write_kinematics", "write_pose", "write_views"})
 
 
 def test_every_documented_option_of_poses_can_be_given(tmp_path):
     calls = [((POSE, tmp_path / "pose.nc"), {}), ((POSE, tmp_path / "pose.csv"), {"plain": True})]
     calls.append(((POSE, tmp_path / "points3d.h5"), {"format": "sleap-anipose-h5"}))
+    if find_spec("ndx_pose"):
+        calls.append(((POSE, tmp_path / "pose.nwb"), {"rig": make_ring_rig(2)}))
+    else:
+        calls.append(((POSE, tmp_path / "rigless.nc"), {"rig": None}))
     assert_options_can_be_given(formats.write_pose, calls)
     calls = [((tmp_path / "pose.csv",), {"fps": 100, "unit": "m"})]
     calls.append(((tmp_path / "points3d.h5",), {"fps": 100, "keypoints": ["nose", "tail"]}))
@@ -34,6 +41,17 @@ def test_every_documented_option_of_poses_can_be_given(tmp_path):
     found = formats.read_pose(tmp_path / "pose.csv", fps=100, unit="m")
     assert (found["position"].attrs["units"], found["time"].values[-1]) == ("m", 0.02)
     assert_options_can_be_given(formats.to_movement, [((POSE,), {"plural": True})])
+    flat = formats.to_movement(POSE).isel(space=[0, 1])
+    found = formats.from_movement(flat, view="top", fps=10)
+    assert (list(found["view"].values), found["time"].values[-1]) == (["top"], 0.2)
+    assert_options_can_be_given(formats.from_movement, [((POSE,), {"fps": 10, "unit": "m", "view": "a"})])
+
+
+def test_every_documented_option_of_kinematics_can_be_given(tmp_path):
+    angle = xr.Variable(("time", "joint"), [[0.5], [1.25]], {"units": "rad"})
+    angles = xr.Dataset({"angle": angle}, {"time": [0.0, 0.02], "joint": ["knee"]})
+    assert_options_can_be_given(formats.write_kinematics, [((angles, tmp_path / "a.sto"), {"format": "mot"})])
+    assert formats.read_kinematics((tmp_path / "a.sto").rename(tmp_path / "a.mot"))["joint"].values.tolist() == ["knee"]
 
 
 def test_every_documented_option_of_views_can_be_given(tmp_path):
