@@ -152,7 +152,7 @@ def times_of(n_frames: int, fps: float | None, path: Path, first: float = 0) -> 
         raise FormatError(f"the frame rate is not in {path} and is never assumed: give fps=... (frames per second)")
     if not fps > 0:
         raise FormatError(f"the frame rate must be a positive number of frames per second, got {fps!r}")
-    return (first + np.arange(n_frames)) / fps
+    return np.asarray((first + np.arange(n_frames)) / fps, float)
 
 
 def write_plain_csv(pose: xr.Dataset, path: Path) -> None:

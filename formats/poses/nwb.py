@@ -9,6 +9,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -24,7 +25,7 @@ _MODULE, _CONTAINER = "behavior", "MultiCameraPoseEstimation"
 _UNKNOWN_START = "1970-01-01T00:00:00+00:00"  # NWB demands one
 
 
-def write_nwb(pose: xr.Dataset, path: Path, *, rig=None) -> None:
+def write_nwb(pose: xr.Dataset, path: Path, *, rig: Any = None) -> None:
     """Write a container per individual in the module "behavior", and the cameras among the devices.
 
     The pose's attribute ``session_start_time`` (ISO, with time zone) becomes the file's; without it 1970, which the
@@ -135,30 +136,35 @@ def read_nwb(path: Path, *, fps: float | None = None, unit: str | None = None) -
         if not found:
             raise FormatError(f"{path} holds no 3D points of ndx-pose (PoseEstimationSeries of x, y, z)")
         parts = [_read_container(group, names, path, fps) for group, names in found]
-        animals = [group.name.rsplit("/", 1)[-1] for group, _ in found]
+        animals = [_name(group) for group, _ in found]
         held = as_text(found[0][0][found[0][1][0]]["data"].attrs.get("unit", ""))
     names, times, _, _ = parts[0]
     if any(part[0] != names or not np.array_equal(part[1], times) for part in parts):
         raise FormatError(f"{path}: {animals} differ in keypoints or times; split them into one file each")
     points_3d = np.stack([part[2] for part in parts])
-    confidence = np.stack([part[3] for part in parts]) if all(part[3] is not None for part in parts) else None
+    scores = [part[3] for part in parts if part[3] is not None]
+    confidence = np.stack(scores) if len(scores) == len(parts) else None
     if len(parts) == 1:
         points_3d, confidence = points_3d[0], None if confidence is None else confidence[0]
     pose = pose_dataset(points_3d, keypoints=names, times=times, unit=unit or held or "mm", confidence=confidence)
     return pose if len(parts) == 1 else pose.assign_coords(individual=animals)
 
 
-def _type(node) -> str:
+def _name(node: Any) -> str:
+    return str(node.name).rsplit("/", 1)[-1]
+
+
+def _type(node: Any) -> str:
     return as_text(node.attrs.get("neurodata_type", ""))
 
 
-def _containers(file: h5py.File) -> list[tuple[h5py.Group, list[str]]]:
+def _containers(file: h5py.File) -> list[tuple[Any, list[str]]]:
     """Groups that hold 3D series, with the series' names in the skeleton's order."""
     found = []
     for module in _groups(file.get("processing")):
         for container in _groups(module):
             series = [
-                node.name.rsplit("/", 1)[-1]
+                _name(node)
                 for node in _groups(container)
                 if _type(node) == "PoseEstimationSeries" and node["data"].ndim == 2 and node["data"].shape[1] == 3
             ]
@@ -167,19 +173,19 @@ def _containers(file: h5py.File) -> list[tuple[h5py.Group, list[str]]]:
     return found
 
 
-def _groups(parent) -> list[h5py.Group]:
+def _groups(parent: Any) -> list[Any]:
     if not isinstance(parent, h5py.Group):
         return []
     return [parent[name] for name in parent if isinstance(parent.get(name), h5py.Group)]
 
 
-def _in_order(container: h5py.Group, series: list[str]) -> list[str]:
+def _in_order(container: Any, series: list[str]) -> list[str]:
     skeleton = next((node for node in _groups(container) if _type(node) == "Skeleton"), None)
     nodes = [] if skeleton is None or "nodes" not in skeleton else [as_text(node) for node in skeleton["nodes"][()]]
     return nodes if set(nodes) == set(series) else series
 
 
-def _read_container(group: h5py.Group, names: list[str], path: Path, fps: float | None):
+def _read_container(group: Any, names: list[str], path: Path, fps: float | None):
     """Names, times, points (n_frames, n_keypoints, 3), confidence (or None) of one animal."""
     points = [read_numbers(group[name], "data", path) for name in names]
     lengths = {name: len(own) for name, own in zip(names, points, strict=True)}
@@ -223,8 +229,8 @@ def read_nwb_cameras(path: Path) -> RigRecord:
     return RigRecord(cameras, more.get("unit"), None if up is None else numbers(up, (3,), f"{path}: up"))
 
 
-def _read_camera(device: h5py.Group, path: Path) -> tuple[CameraRecord, dict]:
-    name = device.name.rsplit("/", 1)[-1]
+def _read_camera(device: Any, path: Path) -> tuple[CameraRecord, dict]:
+    name = _name(device)
     where = f"{path}: camera '{name}'"
     lacking = [part for part in ("intrinsic_matrix", "rotation_matrix", "translation_vector") if part not in device]
     if lacking:

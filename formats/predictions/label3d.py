@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def labels_of(content: dict, path: Path) -> list[dict[str, Array]]:
         There is none, or it is empty.
     """
     cells = np.asarray(content.get("labelData", np.empty(0)), dtype=object).ravel()
-    found = [entry[0, 0] if isinstance(entry, np.ndarray) and entry.dtype.names else None for entry in cells]
+    found: list[Any] = [entry[0, 0] if isinstance(entry, np.ndarray) and entry.dtype.names else None for entry in cells]
     if not found or any(entry is None for entry in found):
         raise FormatError(
             f"{path} holds no 'labelData' with points of each camera (it has {sorted(content)}); as cameras it is read"

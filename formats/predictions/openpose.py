@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +104,6 @@ def write_openpose(rows: CameraRows, folder: Path) -> None:
             partial.write_text(json.dumps({"version": 1.3, "people": people}), encoding="utf-8")
 
 
-def _person(values: Array) -> dict[str, Sequence]:
+def _person(values: Array) -> dict[str, list]:
     others = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d")
     return {"person_id": [-1], "pose_keypoints_2d": values.ravel().tolist()} | {name: [] for name in others}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -44,7 +45,7 @@ def read_sleap_project(path: Path, camera: str | None = None) -> Track:
         ) from error
 
 
-def _read(file: h5py.File, path: Path, camera: str | None) -> Track:
+def _read(file: Any, path: Path, camera: str | None) -> Track:
     described = json.loads(file["metadata"].attrs["json"])
     frames, instances = (read_array(file, name, path) for name in ("frames", "instances"))
     number, several = _video_of(file, path, camera)

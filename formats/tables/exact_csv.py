@@ -6,6 +6,8 @@ import csv
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from ...numerics.arrays import Array
 from ..files import FormatError
 
@@ -51,7 +53,7 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     check_last_row(path, len(header_of(path)))
     numbers = {}
     for name in table.columns:
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+        values = np.asarray(pd.to_numeric(table[name], errors="coerce"), float)
         bad = (pd.isna(values) & table[name].notna()).to_numpy().nonzero()[0]
         if len(bad):
             raise FormatError(
