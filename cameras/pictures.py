@@ -9,9 +9,14 @@ from .camera import Camera
 
 
 def picture_camera(
-    camera: Camera, *, crop: Sequence[float] | None = None, scale: float = 1.0, size: tuple[int, int] | None = None
+    camera: Camera,
+    *,
+    crop: Sequence[float] | None = None,
+    scale: float = 1.0,
+    mirror: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Camera:
-    """The camera whose picture is a part of another one's, at another size.
+    """The camera whose picture is a part of another one's, at another size, or mirrored.
 
     Parameters
     ----------
@@ -21,6 +26,8 @@ def picture_camera(
         Corner (x, y) of the part, and its width and height where they are given. None: the whole picture.
     scale : float
         Size of the new picture relative to the calibrated one: 0.5 for binning by two.
+    mirror : bool
+        Whether the new picture is mirrored left to right: column x of the part is its column width - 1 - x.
     size : (int, int), pixels, optional
         Width and height of the new picture. None: that of the part, times `scale`.
 
@@ -66,4 +73,7 @@ def picture_camera(
     K[:2] *= scale
     K[:2, 2] -= 0.5
     shown = (round(width * scale), round(height * scale)) if size is None else size
+    if mirror:
+        K[0] *= -1
+        K[0, 2] += shown[0] - 1
     return replace(camera, size=(int(shown[0]), int(shown[1])), K=K)

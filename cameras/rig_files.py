@@ -15,6 +15,7 @@ from ..formats.rigs.reading import read_rig_record, write_rig_record
 from ..formats.rigs.records import CameraRecord, RigRecord, Sizes
 from .camera import Camera
 from .rig import CameraRig
+from .rig_checks import impossible_value
 
 _LEAST_SHIFT = 25.0  # pixels: with less, a board as wide as a third of the view shows no perspective
 
@@ -88,6 +89,9 @@ def read_rig(
         rig = CameraRig(cameras, unit=record.unit or "mm", up=record.up)
     except ValueError as error:
         raise FormatError(f"{path}: {error}") from error
+    wrong = impossible_value(rig)
+    if wrong:
+        raise FormatError(f"{path}: {wrong}; correct it, or calibrate again")
     for camera in rig:
         sentence = orthographic_sentence(camera.name, camera.size, camera.K[0, 0])
         if sentence:

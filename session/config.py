@@ -6,8 +6,9 @@
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
                      order for every camera), lens_board (a board recording for the lens alone), timestamps and
                      board_timestamps (files with the time of each frame), scale and crop = [x, y] (size and corner of
-                     the video's picture within the calibrated one), size (width and height of the calibrated picture,
-                     where the rig file does not state them), delay (frames that the camera is late)
+                     the video's picture within the calibrated one), mirror = true (it is mirrored left to right), size
+                     (width and height of the calibrated picture, where the rig file does not state them), delay (frames
+                     that the camera is late)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [board_recordings.NAME]   CAMERA = video, folder or list of images, for each camera that filmed then: recordings of
                      the board by some of the cameras, one after another, such as pairs; board = {type = ...} where it
@@ -47,7 +48,7 @@ STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "board_recordings", "skeleton", "joints", "gait", *STEPS)
 _SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
-# entries of [cameras.NAME] that are numbers: whether a value can be used, and what the message asks for
+# entries of [cameras.NAME] that are no files: whether a value can be used, and what the message asks for
 _PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "size": (
         lambda value: _is_numbers(value, 2) and all(isinstance(side, int) and side > 0 for side in value),
@@ -61,6 +62,7 @@ _PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: _is_number(value) and value > 0,
         "give the size of the video's picture relative to the calibrated one, such as 0.5",
     ),
+    "mirror": (lambda value: isinstance(value, bool), "give true or false"),
     "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is late"),
 }
 
@@ -75,7 +77,8 @@ class CameraSources:
 
     A tuple holds the files of one recording (video), the images of a board, or the 2D points of an ensemble.
     size : of the calibrated picture, (width, height) pixels, where the rig file does not state it
-    crop, scale : the part of the calibrated picture that the video and the 2D points show, and its relative size
+    crop, scale, mirror : the part of the calibrated picture that the video and the 2D points show, its relative size,
+        and whether it is mirrored left to right
     delay : frames by which the camera is late
     """
 
@@ -88,6 +91,7 @@ class CameraSources:
     size: tuple[int, int] | None = None
     crop: tuple[float, ...] | None = None
     scale: float = 1.0
+    mirror: bool = False
     delay: float = 0.0
 
 
@@ -407,7 +411,7 @@ def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     for kind, value in table.items():
         if kind in _PICTURE_KEYS:
             _check_value(path, f"[cameras.{name}] {kind}", value, _PICTURE_KEYS[kind])
-            sources[kind] = tuple(value) if isinstance(value, list) else float(value)
+            sources[kind] = tuple(value) if isinstance(value, list) else value if kind == "mirror" else float(value)
             continue
         sources[kind] = _read_files(path, name, kind, value)
     return CameraSources(**sources)

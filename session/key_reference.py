@@ -86,6 +86,11 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
             "1",
             "Size of the video's picture relative to the calibrated one: 0.5 for half the resolution.",
         ),
+        "mirror": (
+            "true or false",
+            "false",
+            "Whether the video's picture is mirrored left to right against the calibrated one, as a mirror shows it.",
+        ),
         "delay": ("number", "0", "Frames, with fractions, by which the camera is late; negative where it is early."),
     },
     "board": {

@@ -16,7 +16,7 @@ from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.input_checks import from_views, matching_rig
 from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage
-from .reconstruction import reconstruct
+from .reconstruction import pose_of
 from .smoothing.difference_prior import informative_frames
 
 Method = Callable[[Array, CameraRig, Array | None], Array]
@@ -140,7 +140,7 @@ def predict_left_out(
 
     def method(name: str, own: Mapping[str, Any]) -> Method:
         own = {**options, **own, "method": name}
-        return lambda _, rest, __: reconstruct(part.sel(view=list(rest.names)), rest, **own)["position"].values
+        return lambda _, rest, __: pose_of(part.sel(view=list(rest.names)), rest, **own)["position"].values
 
     if not isinstance(methods, Mapping):
         methods = {name: {} for name in ([methods] if isinstance(methods, str) else methods)}
@@ -223,7 +223,7 @@ def check_coverage(
     >>> bool(0.93 < share < 0.97)
     True
     """
-    make_pose = partial(reconstruct, method=method, **options)
+    make_pose = partial(pose_of, method=method, **options)
     return judge_coverage(views, rig, make_pose, noise=options.get("noise"), n_points=n_points, block=block)
 
 

@@ -17,6 +17,7 @@ from ..datasets.names import nearest
 from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .articulated.body_fit import fit_body
+from .diagnosis.confidence import believed, cause_of
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
@@ -98,7 +99,8 @@ def reconstruct(
     Returns
     -------
     xarray.Dataset
-        Pose: position, covariance, confidence (posterior probability that the point is supported), reprojection_error
+        Pose: position, covariance, confidence (posterior probability that the point is supported, times that of its
+        views being images of it by this rig, see `diagnose`; 0 where that refuses the recording), reprojection_error
         per view, n_cameras, and what the method adds (velocity, acceleration, cross_covariance; of "gimbal" state,
         state_probability, heading and overridden, see `PoseInference`; of "articulated" body_angle, body_angle_std and
         their velocities along body_joint, see `BodyFit`); its attributes say how it was made.
@@ -144,17 +146,44 @@ def reconstruct(
     >>> pose["position"].dims, float(abs(pose["position"] - truth).max()) < 1e-6
     (('time', 'keypoint', 'space'), True)
     """
-    _check_request(rig, method, prior, body, max_gap, chunk_frames, options)
+    settings = {"method": method, "skeleton": skeleton, "prior": prior, "body": body, "window": window}
+    settings |= {"max_gap": max_gap, "swaps": swaps, "chunk_frames": chunk_frames, "check_coverage": check_coverage}
+    pose = pose_of(views, rig, **settings, **options)
+    views = combined_views(views)
+    return believed(pose, views, rig, cause_of(views, rig))
+
+
+def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """Views as `reconstruct` takes them, with the predictions of one detector, and confidence."""
     views = singular_dims(views)
-    if "detector" in views.dims:
-        views = combine_ensemble(views)
+    return combine_ensemble(views) if "detector" in views.dims or isinstance(views, xr.DataArray) else views
+
+
+def pose_of(
+    views: xr.Dataset | xr.DataArray,
+    rig: CameraRig,
+    *,
+    method: str = "smooth",
+    skeleton: Skeleton | None = None,
+    prior=None,
+    body=None,
+    window: float | None = None,
+    max_gap: float = 0.0,
+    swaps: bool = False,
+    chunk_frames: int | None = None,
+    check_coverage: bool = False,
+    **options,
+) -> xr.Dataset:
+    """The pose that `reconstruct` returns, with the confidence that its method gives, which trusts the cameras."""
+    _check_request(rig, method, prior, body, max_gap, chunk_frames, options)
+    views = combined_views(views)
     rig = matching_rig(views, rig)
     settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
     settings |= {"check_coverage": True} if check_coverage else {}
     if "individual" in views.dims:
         shared = {"skeleton": skeleton, "prior": prior, "body": body, "chunk_frames": chunk_frames}
         parts = [
-            reconstruct(views.isel(individual=i, drop=True), rig, **shared, **settings)
+            pose_of(views.isel(individual=i, drop=True), rig, **shared, **settings)
             for i in range(views.sizes["individual"])
         ]
         names = views["individual"].values
@@ -173,7 +202,7 @@ def reconstruct(
     if check_coverage:
         given = {"method": method, "skeleton": skeleton, "window": window, "max_gap": max_gap, "swaps": swaps}
         given |= {"prior": prior, "body": body, **options}
-        pose = with_coverage(pose, views, rig, partial(reconstruct, **given), options.get("noise"))
+        pose = with_coverage(pose, views, rig, partial(pose_of, **given), options.get("noise"))
     return described(pose, rig, settings)
 
 

@@ -31,6 +31,7 @@ def read_session_rig(session: Session) -> CameraRig:
     SessionError : a camera or a size is missing, or the units differ
     """
     from ...cameras import read_rig
+    from ...cameras.rig_checks import cameras_in_one_place
     from ...formats.rigs.reading import read_rig_record
     from ...formats.rigs.records import UnknownSizeError
 
@@ -56,6 +57,9 @@ def read_session_rig(session: Session) -> CameraRig:
             f"{session.rig} has no camera '{unknown[0]}' of {session.path}; it has {list(rig.names)}: give the cameras"
             " the same names in both"
         )
+    double = cameras_in_one_place(rig.subset(session.cameras))
+    if double:
+        raise SessionError(f"{session.rig}: {double}")
     return rig
 
 
@@ -91,7 +95,7 @@ def lens_warnings(rig: CameraRig) -> list[str]:
 
 
 def tracked_rig(session: Session, rig: CameraRig) -> CameraRig:
-    """The cameras of the videos and 2D points: cut and resized as the session states.
+    """The cameras of the videos and 2D points: cut, resized and mirrored as the session states.
 
     Raises
     ------
@@ -102,9 +106,10 @@ def tracked_rig(session: Session, rig: CameraRig) -> CameraRig:
     cameras = []
     for camera in rig:
         own = session.cameras[camera.name]
-        if own.crop is not None or own.scale != 1.0:
+        if own.crop is not None or own.scale != 1.0 or own.mirror:
             try:
-                camera = picture_camera(camera, crop=own.crop, scale=own.scale, size=_video_size(own))
+                part = {"crop": own.crop, "scale": own.scale, "mirror": own.mirror}
+                camera = picture_camera(camera, **part, size=_video_size(own))
             except ValueError as error:
                 raise SessionError(f"{session.path}: [cameras.{camera.name}] crop and scale: {error}") from error
         cameras.append(camera)
@@ -254,8 +259,8 @@ def _share_outside(points: np.ndarray, size: Size) -> float:
 def picture_settings(session: Session) -> dict[str, Any]:
     """What the session states about pictures and delays, among the settings of the steps that use the rig."""
     stated = {
-        name: [own.size, own.crop, own.scale, own.delay]
+        name: [own.size, own.crop, own.scale, own.mirror, own.delay]
         for name, own in session.cameras.items()
-        if own.size is not None or own.crop is not None or own.scale != 1.0 or own.delay
+        if own.size is not None or own.crop is not None or own.scale != 1.0 or own.mirror or own.delay
     }
     return {"pictures": stated, "unit": session.stated_unit} if stated or session.stated_unit else {}

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from ...cameras import CameraRig
     from ...triangulate import Diagnosis
 
-_METRES = {"um": 1e-6, "mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0, "in": 0.0254, "inch": 0.0254, "ft": 0.3048}
 _NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
+_TWO_CAMERAS = (
+    "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
+    " compare a length that you know"
+)
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -48,8 +51,9 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 def _reconstruct(session: Session, progress: bool) -> None:
     from ...cameras import write_rig
     from ...datasets import read_dataset, write_dataset
-    from ...triangulate import diagnose, reconstruct
+    from ...triangulate import diagnose
     from ...triangulate.diagnosis.confidence import believed
+    from ...triangulate.reconstruction import pose_of
 
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
@@ -60,13 +64,14 @@ def _reconstruct(session: Session, progress: bool) -> None:
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
     options = {"check_coverage": True} | _given(session)
-    pose = RECONSTRUCT.call(session, reconstruct, used, rig, skeleton=session.skeleton, **options)
+    pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **options)
     if not pose["position"].notnull().any():
         raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
-    pose = believed(pose, used, rig, diagnosis)
+    pose = believed(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
-    if found.notes:
-        pose.attrs["notes"] = "\n".join(found.notes)
+    notes = [*found.notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
+    if notes:
+        pose.attrs["notes"] = "\n".join(notes)
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
     pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
@@ -169,10 +174,12 @@ def _first(messages: Sequence[str]) -> str:
 
 def _unit_doubt(rig: CameraRig) -> list[str]:
     """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
-    if rig.unit not in _METRES:
+    from ...cameras.rig_checks import METRES
+
+    if rig.unit not in METRES:
         return []
     apart = float(np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()) * 2
-    if _NEAREST <= apart * _METRES[rig.unit] <= _FARTHEST:
+    if _NEAREST <= apart * METRES[rig.unit] <= _FARTHEST:
         return []
     return [
         f"The cameras stand {apart:.3g} {rig.unit} apart: the rig may be in another unit than '{rig.unit}'; correct"

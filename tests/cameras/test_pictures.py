@@ -21,6 +21,16 @@ def test_pixels_of_the_part_are_those_of_the_whole_moved_and_scaled(ring_rig, ca
     assert part.size == tuple(round(side * scale) for side in (crop[2:] if crop and crop[2:] else whole.size - corner))
 
 
+def test_a_mirrored_part_is_the_part_with_its_columns_reversed(ring_rig):
+    part = picture_camera(ring_rig[0], crop=(64, 0, 640, 512), scale=0.5)
+    mirrored = picture_camera(ring_rig[0], crop=(64, 0, 640, 512), scale=0.5, mirror=True)
+    expected = part.project(POINTS)
+    expected[:, 0] = part.size[0] - 1 - expected[:, 0]
+    np.testing.assert_allclose(mirrored.project(POINTS), expected, atol=1e-9)
+    assert mirrored.mirrored
+    assert mirrored.size == part.size
+
+
 def test_a_part_beyond_the_picture_and_a_scale_of_zero_are_refused(ring_rig):
     with pytest.raises(ValueError, match=r"640 x 512 pixels at \(900, 0\) reaches beyond"):
         picture_camera(ring_rig[0], crop=(900, 0, 640, 512))

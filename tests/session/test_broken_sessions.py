@@ -6,8 +6,10 @@ None ends in an error that the command line would call internal.
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import tomli_w
@@ -292,6 +294,30 @@ def rig_content(text):
     return lambda folder: (folder / "rig.toml").write_text(text)
 
 
+def rig_number(key, position, value):
+    """A change of one number, counted through the rows, of the first camera's entry."""
+
+    def spoil(folder):
+        tables = tomllib.loads((folder / "rig.toml").read_text())
+        camera = tables["cam_0"]
+        if key == "rotation_matrix":
+            camera["rotation"] = cv2.Rodrigues(np.array(camera["rotation"], float))[0].tolist()
+        entry = camera["rotation" if key == "rotation_matrix" else key]
+        if isinstance(entry[0], list):
+            entry[position // 3][position % 3] = value
+        else:
+            entry[position] = value
+        (folder / "rig.toml").write_text(tomli_w.dumps(tables))
+
+    return spoil
+
+
+def _camera_twice(folder):
+    tables = tomllib.loads((folder / "rig.toml").read_text())
+    tables["cam_1"] = tables["cam_0"] | {"name": "cam_1"}
+    (folder / "rig.toml").write_text(tomli_w.dumps(tables))
+
+
 # rig files: {what is wrong: (how, words of the refusal)}
 RIGS = {
     "missing": (lambda folder: (folder / "rig.toml").unlink(), ["rig.toml", "does not exist"]),
@@ -306,6 +332,18 @@ RIGS = {
     "NaN": (rig_text(r"translation = \[\s*[-\d.e]+", "translation = [ nan"), ["rig.toml", "cam_0", "not finite"]),
     "a translation of 2": (rig_text(r"translation = \[\s*[-\d.e]+,", "translation = ["), ["rig.toml", "translation"]),
     "no rotation": (rig_text(r"rotation = \[[^\]]*\]", ""), ["rig.toml", "rotation"]),
+    "focal length 0": (rig_number("matrix", 0, 0.0), ["rig.toml", "cam_0", "[[fx, s, cx]"]),
+    "focal length tiny": (rig_number("matrix", 0, 1e-30), ["rig.toml", "cam_0", "1e-30", "no lens has"]),
+    "focal length negative": (rig_number("matrix", 4, -950.0), ["rig.toml", "cam_0", "fy > 0"]),
+    "focal length endless": (rig_number("matrix", 0, 1e9), ["rig.toml", "cam_0", "1e+09", "no lens has"]),
+    "pixels that are no squares": (rig_number("matrix", 0, 95.0), ["rig.toml", "cam_0", "95", "no camera has"]),
+    "principal point far off": (rig_number("matrix", 2, 1e7), ["rig.toml", "cam_0", "principal point"]),
+    "distortion 1e6": (rig_number("distortions", 0, 1e6), ["rig.toml", "cam_0", "distortion coefficient of 1e+06"]),
+    "distortion -1e6": (rig_number("distortions", 0, -1e6), ["rig.toml", "cam_0", "distortion coefficient of -1e+06"]),
+    "no rotation matrix": (rig_number("rotation_matrix", 0, 7.0), ["rig.toml", "cam_0"]),
+    "a camera far away": (rig_number("translation", 0, 9e8), ["rig.toml", "cam_0", "stands at"]),
+    "a camera in millions of pieces": (rig_number("translation", 0, 1e7 * 9e8), ["rig.toml", "cam_0", "stands at"]),
+    "a camera twice": (lambda folder: _camera_twice(folder), ["'cam_0' and 'cam_1' stand at the same place"]),
     "another unit": (rig_text(r'unit = "mm"', 'unit = "m"'), ["unit is 'mm'", "rig.toml is in 'm'"]),
 }
 
@@ -385,6 +423,7 @@ ENTRIES = {
     "scale negative": (camera_entry(scale=-1), ["[cameras.cam_1] scale is -1"]),
     "crop as text": (camera_entry(crop="left"), ["[cameras.cam_1] crop is 'left'", "[x, y]"]),
     "crop beyond the picture": (camera_entry(crop=[1000, 0, 640, 512]), ["cam_1", "640 x 512", "1280 x 1024"]),
+    "mirror as text": (camera_entry(mirror="yes"), ["[cameras.cam_1] mirror is 'yes'", "true or false"]),
     "delay as text": (camera_entry(delay="late"), ["[cameras.cam_1] delay is 'late'", "frames"]),
     "unknown method": (entry("reconstruct", method="smoth"), ["'smoth'", "did you mean 'smooth'"]),
     "unknown option": (entry("reconstruct", treshold=3.0), ["'treshold'", "did you mean 'threshold'"]),
@@ -493,6 +532,19 @@ def test_a_declared_scale_gives_the_right_result(recording, tmp_path):
 def test_a_declared_crop_gives_the_right_result(recording, tmp_path):
     recording.points_2d[1] -= [200, 100]
     recording.tables["cameras"]["cam_1"]["crop"] = [200, 100]
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_a_declared_mirror_gives_the_right_result(recording, tmp_path):
+    each_camera("mirrored", [1])(recording)
+    recording.tables["cameras"]["cam_1"]["mirror"] = True
+    assert_right(*run(recording, tmp_path), recording)
+
+
+def test_a_declared_crop_of_a_mirrored_picture_of_half_the_size_gives_the_right_result(recording, tmp_path):
+    recording.points_2d[1] = (recording.points_2d[1] - [200, 100] + 0.5) / 2 - 0.5
+    recording.points_2d[1, ..., 0] = 400 - 1 - recording.points_2d[1, ..., 0]
+    recording.tables["cameras"]["cam_1"] |= {"mirror": True, "crop": [200, 100, 800, 800], "scale": 0.5}
     assert_right(*run(recording, tmp_path), recording)
 
 

@@ -19,6 +19,7 @@ from ...numerics.arrays import Array
 from .changes import Change, tried_changes
 from .mistake_search import MistakeSearch
 from .mistakes import Mistake, listed
+from .systematic import fitted_pair, focal_change, wrong_focal_lengths
 from .view_pairs import ENOUGH_POINTS, ViewPairs, upper_median
 
 UNFIT = 0.01  # of the image's width: a majority that disagrees by more is no recording by this rig
@@ -38,6 +39,8 @@ class Agreement:
     related : (n_cameras,) whether the points of each are images of those of the majority, seen by whatever rig
     mistakes : what is wrong, if it was found
     order, changes : what undoes it: the camera whose points each one has, and {camera: change}
+    noise_px, turned : of two cameras, the median epipolar error at the relative pose that fits their points best, and
+        by how many degrees it differs; NaN of more
     """
 
     pair_px: Array
@@ -49,6 +52,8 @@ class Agreement:
     mistakes: tuple[Mistake, ...]
     order: tuple[int, ...]
     changes: dict[int, Change]
+    noise_px: float = np.nan
+    turned: float = np.nan
 
     def mended(self, points_2d: Array, rig: CameraRig) -> Array:
         """The points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the mistakes in them undone."""
@@ -73,8 +78,10 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
     views = ViewPairs.of(points_2d, rig)
     pair_px = views.pair_medians()
     majority, majority_px = _majority(pair_px)
-    search = MistakeSearch(views, pair_px, tried_changes(keypoints, points_2d.shape[1]))
     same = _same_points(points_2d, rig)
+    factor = None if same else wrong_focal_lengths(views)
+    everywhere = [] if factor is None else [focal_change(factor)]
+    search = MistakeSearch(views, pair_px, tried_changes(keypoints, points_2d.shape[1]), everywhere)
     mistakes, order, changes = (same, tuple(range(len(rig))), {}) if same else search.run()
     far = np.array([upper_median(np.delete(row, c)) > _UNRELATED * search.agrees for c, row in enumerate(pair_px)])
     return Agreement(
@@ -86,6 +93,7 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
         tuple(mistakes),
         order,
         changes,
+        *(fitted_pair(views, 0, 1) if len(rig) == 2 and not mistakes else (np.nan, np.nan)),
     )
 
 

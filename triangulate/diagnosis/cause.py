@@ -10,14 +10,14 @@ import numpy as np
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..rig_refinement.frame_offset_search import FrameOffsets, shift_frames
-from .agreement import Agreement, find_mistakes
+from .agreement import UNFIT, Agreement, find_mistakes
 from .delays import find_delays
 from .mistakes import Mistake
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
 _ENTERED_TWICE = "the same points"
-
-
+_APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which they disagree: a warning, a refusal
+_LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
 _DOUBTFUL = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
 
 
@@ -40,7 +40,11 @@ class Cause:
     def doubt(self) -> str:
         """A sentence where no camera is known to be wrong and all together disagree more than cameras should."""
         agreement = self.agreement
-        if self.mistakes or not (2 * agreement.majority_px > agreement.limit_px and agreement.chance > _DOUBTFUL):
+        if self.mistakes or self.refusal:
+            return ""
+        if agreement.majority_px > max(_APART * agreement.noise_px, _LEAST_APART / UNFIT * agreement.limit_px):
+            return _moved_apart(agreement)
+        if not _is_doubtful(agreement):
             return ""
         return (
             f"The cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where unrelated points"
@@ -48,12 +52,14 @@ class Cause:
             " another day; calibrate again or refine the rig."
         )
 
-    def mended(self, points_2d: Array, rig: CameraRig) -> tuple[Array, CameraRig]:
-        """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) and rig with the mistakes undone."""
-        points_2d = self.agreement.mended(points_2d, rig)
-        if self.offsets is not None:
-            points_2d = _in_time(points_2d, self.offsets)
-        return points_2d, self.agreement.mended_rig(rig)
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The cameras that mistakes other than delays concern."""
+        return tuple(dict.fromkeys(name for mistake in self.agreement.mistakes for name in mistake.cameras))
+
+    def in_time(self, points_2d: Array) -> Array:
+        """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the cameras' delays removed."""
+        return points_2d if self.offsets is None else _in_time(points_2d, self.offsets)
 
 
 def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: float | None) -> Cause:
@@ -68,6 +74,11 @@ def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: 
     return Cause(agreement, mistakes, offsets, _refusal(agreement, rig))
 
 
+def usable(points_2d: Array, confidence: Array | None) -> Array:
+    """The points (..., 2), NaN where their confidence (...) is 0."""
+    return points_2d if confidence is None else np.where(np.asarray(confidence)[..., None] > 0, points_2d, np.nan)
+
+
 def _beside(points_2d: Array) -> Array:
     """(n_cameras, n_frames, n_individuals * n_keypoints, 2) the individuals as further keypoints."""
     ordered = np.moveaxis(points_2d, 1, 2)
@@ -79,6 +90,21 @@ def _in_time(points_2d: Array, offsets: FrameOffsets) -> Array:
     return np.stack([shift_frames(points_2d[:, i], offsets) for i in range(points_2d.shape[1])], axis=1)
 
 
+def _is_doubtful(agreement: Agreement) -> bool:
+    """Whether all cameras together disagree more than cameras should."""
+    return 2 * agreement.majority_px > agreement.limit_px and agreement.chance > _DOUBTFUL
+
+
+def _moved_apart(agreement: Agreement) -> str:
+    """A sentence on two cameras that disagree systematically."""
+    return (
+        f"The two cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), and by"
+        f" {agreement.noise_px:.1f} px if one is turned by {agreement.turned:.1f} degrees: one of them moved since the"
+        " calibration, or changed its focal length; two cameras do not tell which, nor how far it moved along their"
+        " lines of sight: calibrate again."
+    )
+
+
 def _refusal(agreement: Agreement, rig: CameraRig) -> str:
     """A sentence where the same file was given twice, or where no majority of the cameras is right."""
     mistakes = agreement.mistakes
@@ -86,7 +112,8 @@ def _refusal(agreement: Agreement, rig: CameraRig) -> str:
     if any(mistake.kind == _ENTERED_TWICE for mistake in mistakes) or len(rig) - len(wrong) < max(2, len(rig) // 2 + 1):
         return " ".join(mistake.sentence for mistake in mistakes)
     if not (agreement.majority_px > agreement.limit_px and agreement.chance > _BY_CHANCE):
-        return ""
+        is_far = _is_doubtful(agreement) and agreement.majority_px > _FAR_APART * agreement.noise_px
+        return _moved_apart(agreement) if is_far else ""
     where = "both cameras disagree" if len(rig) == 2 else "most cameras disagree"
     measured = (
         f"{where} by {agreement.majority_px:.0f} px (median epipolar error; at most {agreement.limit_px:.0f} px, 1 % of"

@@ -59,7 +59,7 @@ def _pictures() -> list[Change]:
     """Pictures that were mirrored or turned, and pixels counted another way."""
     table: list[tuple[str, str, str, Callable[[Array, Array, float, float], tuple[Array, Array]]]] = [
         ("mirrored", "{cameras}: the 2D points are mirrored left to right",
-         "mirror them back (x becomes width - 1 - x), and the video with them",
+         "state mirror = true in the camera's table of the session file, or mirror them back (x becomes width - 1 - x)",
          lambda x, y, w, h: (w - x, y)),
         ("y from below", "{cameras}: y of the 2D points is counted from the bottom of the picture",
          "count it from the top (y becomes height - 1 - y)",

@@ -1,36 +1,59 @@
-"""The confidence of a pose, lowered by what is known of whole cameras: chance agreement, and delays not removed."""
+"""The confidence of a pose, lowered by what is known of whole cameras: chance agreement, delays, wrong cameras."""
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
 
 import numpy as np
 import xarray as xr
 from scipy.special import chdtrc
 
 from ...cameras import CameraRig
+from ...datasets import check_views
 from ...numerics.arrays import Array
 from ..points.consensus import triangulate_ransac
 from ..points.input_checks import from_views, matching_rig
-from .view_agreement import Diagnosis
+from .cause import Cause, find_cause, usable
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted
+_JUDGED = 400_000  # points per camera from the middle of a recording: what concerns whole cameras shows there
 
 
-def believed(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis) -> xr.Dataset:
+def cause_of(views: xr.Dataset, rig: CameraRig) -> Cause:
+    """What is wrong with whole cameras, as `diagnose` finds it, from the middle of a long recording."""
+    n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * views.sizes["keypoint"]
+    n_judged = min(n_frames, max(1, _JUDGED // n_points))
+    start = (n_frames - n_judged) // 2
+    part = views.isel(time=slice(start, start + n_judged)).load()
+    rig = matching_rig(part, rig)
+    given = from_views(part, rig, individuals=True, confidence=None, keypoints=None, fps=None)
+    points_2d, confidence, keypoints, fps = given
+    return find_cause(_tracks(usable(points_2d, confidence)), rig, keypoints, fps)
+
+
+def _tracks(points_2d: Array) -> Array:
+    """(n_cameras, n_individuals, n_frames, n_keypoints, 2) of the points of a dataset with or without individuals."""
+    return points_2d[:, None] if points_2d.ndim == 4 else np.moveaxis(points_2d, 0, 1)
+
+
+def believed(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Cause) -> xr.Dataset:
     """The pose with its confidence multiplied by the probability that its views mean what the rig says.
 
-    Two factors: that the agreement of the point's views is not chance (see `related_probability`), and, where cameras
-    are delayed, that the point agrees with the one of the same views in time.
+    0 where the recording is refused, with a warning. Else two factors: that the agreement of the point's views is not
+    chance (see `related_probability`), and, where cameras are delayed or wrong and yet used, that the point agrees with
+    the one of the same views in time and without these cameras.
     """
     if "confidence" not in pose:
         return pose
-    rig = matching_rig(views, rig)
-    factor = related_probability(np.asarray(pose["n_cameras"].values), diagnosis.chance)
-    cause = diagnosis.cause
-    if cause is not None and cause.offsets is not None:
-        factor = factor * _consistent(pose, views, rig, cause)
     confidence = pose["confidence"]
+    if cause.refusal:
+        warnings.warn(f"the confidence of all points is 0: {cause.refusal}", stacklevel=3)
+        return pose.assign(confidence=xr.zeros_like(confidence)).assign_attrs(refusal=cause.refusal)
+    views, rig = check_views(views), matching_rig(views, rig)
+    factor = related_probability(np.asarray(pose["n_cameras"].values), cause.agreement.chance)
+    wrong = views["confidence"].sel(view=list(cause.wrong)).values > 0
+    if cause.offsets is not None or wrong.any():
+        factor = factor * _consistent(pose, views, rig, cause)
     return pose.assign(confidence=confidence.copy(data=np.asarray(confidence.values) * factor))
 
 
@@ -48,13 +71,14 @@ def related_probability(n_cameras: Array, chance: float) -> Array:
     return (0.5 - alike) / (0.5 * (1 - alike))
 
 
-def _consistent(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Any) -> Array:
-    """(..., n_frames, n_keypoints) 1 where a point lies in the 95 % region of the one from views in time, else less."""
+def _consistent(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Cause) -> Array:
+    """(..., n_frames, n_keypoints) 1 where a point lies in the 95 % region of the point of right cameras, else less."""
     points_2d, confidence = from_views(views, rig, individuals=True, confidence=None)
     single = points_2d.ndim == 4
-    tracks = points_2d[:, None] if single else np.moveaxis(points_2d, 0, 1)
+    right = np.array([name not in cause.wrong for name in rig.names])
+    tracks = np.where(right[:, None, None, None, None], _tracks(points_2d), np.nan)
     prior = confidence[:, None] if single else np.moveaxis(np.asarray(confidence), 0, 1)
-    mended, _ = cause.mended(tracks, rig)
+    mended = tracks if cause.offsets is None else cause.in_time(tracks)
     factors = []
     for i in range(tracks.shape[1]):
         known = np.isfinite(mended[:, i]).all(axis=-1)

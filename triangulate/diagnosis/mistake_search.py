@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from ...cameras import _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
@@ -13,11 +14,13 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from .changes import Change, shifted
 from .mistakes import Mistake, listed
+from .systematic import focal_change
 from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of, upper_median
 
 _TIMES_BETTER = 3.0  # by which a mistake that is undone shrinks the epipolar error, at least
 _LEAST_GAIN = 0.5  # of the summed log errors: less is no step of the search
 _ALL_ORDERS_UP_TO = 7  # cameras whose 5,040 orders are all tried; of more, exchanges of two in turn
+_FOCAL_RANGE = np.log([0.4, 2.5])  # factors of a focal length
 _SHIFT_ROUNDS = 3  # of a constant shift and the lens's distortion in turn
 
 # views with the mistakes undone, the camera whose points each one has, and {camera: change}
@@ -25,10 +28,13 @@ _Explanation = tuple[ViewPairs, tuple[int, ...], dict[int, Change]]
 
 
 class MistakeSearch:
-    """Search for the fewest changes that make the cameras agree."""
+    """Search for the fewest changes that make the cameras agree.
 
-    def __init__(self, views: ViewPairs, pair_px: Array, changes: list[Change]):
-        self.views, self.changes = views, changes
+    changes : tried with each camera and with all; everywhere : known to explain much where all cameras have them
+    """
+
+    def __init__(self, views: ViewPairs, pair_px: Array, changes: list[Change], everywhere: Sequence[Change] = ()):
+        self.views, self.changes, self.everywhere = views, changes, everywhere
         self.names = tuple(camera.name for camera in views.cameras)
         widths = np.array([camera.size[0] for camera in views.cameras], dtype=float)
         self.agrees = AGREES * float(np.median(widths))
@@ -41,7 +47,8 @@ class MistakeSearch:
         """The mistakes of the simplest explanation, and the order and changes that undo them."""
         as_given = tuple(range(len(self.names)))
         nothing: tuple[list[Mistake], tuple[int, ...], dict[int, Change]] = ([], as_given, {})
-        if not np.nanmax(self.pair_px) > 0 or np.nanmax(self.pair_px) <= self._good():
+        is_good = not np.nanmax(self.pair_px) > 0 or np.nanmax(self.pair_px) <= self._good()
+        if is_good and not self.everywhere:
             return nothing
         tried = [found for found in (self._order(), self._everywhere(), self._one_by_one()) if found is not None]
         if not tried:
@@ -84,7 +91,7 @@ class MistakeSearch:
                 if c in changes:
                     continue
                 before = self._camera_cost(views, c)
-                for change in [*self.changes, *self._shift(views, c)]:
+                for change in [*self.changes, *self._shift(views, c), *self._focal(views, c)]:
                     trial = views.changed(c, change)
                     gain = before - self._camera_cost(trial, c)
                     if gain > best[0] * (1.0 if best[1] is None else 1.02):
@@ -97,7 +104,7 @@ class MistakeSearch:
     def _everywhere(self) -> _Explanation | None:
         """One change of all cameras alike."""
         best, lowest = None, self._cost(self.views) - _LEAST_GAIN
-        for change in self.changes:
+        for change in [*self.changes, *self.everywhere]:
             if change.kind in ("another unit", "left and right exchanged", "individuals in another order"):
                 continue  # of all cameras alike it changes nothing
             views = self.views
@@ -155,6 +162,18 @@ class MistakeSearch:
             moved = views.changed(camera, shifted(offset))
         return [shifted(offset)]
 
+    def _focal(self, views: ViewPairs, camera: int) -> list[Change]:
+        """The focal length with which the camera agrees best with the others, if there are two at least."""
+        if len(self.names) < 3:
+            return []
+        found = minimize_scalar(
+            lambda log_factor: self._camera_cost(views.changed(camera, focal_change(np.exp(log_factor))), camera),
+            bounds=_FOCAL_RANGE,
+            method="bounded",
+            options={"xatol": 0.01},
+        )
+        return [focal_change(float(np.exp(found.x)))]
+
     def _shift_step(self, views: ViewPairs, camera: int) -> Array | None:
         """(2,) robust least squares shift of the camera's points without distortion onto the others' epipolar lines."""
         normals, distances = [], []
@@ -198,6 +217,8 @@ class MistakeSearch:
         return found if 2 * n_shifted < len(self.names) else [m for m in found if m.kind != "shifted"]
 
     def _explained(self, views: ViewPairs, camera: int, change: Change) -> bool:
+        if change in self.everywhere:
+            return True
         before, after = self._errors(self.views, camera, change), self._errors(views, camera, change)
         return bool(after <= self.agrees and after * _TIMES_BETTER <= before)
 

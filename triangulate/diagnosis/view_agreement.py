@@ -17,7 +17,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from ..points.consensus import Triangulation, judgeable_rows, refined_sigma, triangulate_ransac
 from ..points.input_checks import check_observations, from_views, matching_rig
-from .cause import Cause, find_cause
+from .cause import Cause, find_cause, usable
 from .warning_sentences import ENOUGH, camera_warnings, keypoint_warnings, mistake_warnings, rig_warning, wrong_cameras
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
@@ -152,12 +152,12 @@ def diagnose(
         rig = matching_rig(points_2d, rig)
         given = {"confidence": confidence, "keypoints": keypoints, "fps": fps}
         points_2d, confidence, keypoints, fps = from_views(points_2d, rig, individuals=True, **given)
-    tracks = np.asarray(points_2d, dtype=float)
-    tracks = tracks[:, None] if tracks.ndim == 4 else np.moveaxis(tracks, 0, 1)
-    if confidence is not None and np.ndim(points_2d) == 5:
-        confidence = np.concatenate(np.asarray(confidence), axis=1)
-    points_2d = np.concatenate(np.moveaxis(tracks, 1, 0), axis=1) if np.ndim(points_2d) == 5 else points_2d
+    n_individuals = np.shape(points_2d)[0] if np.ndim(points_2d) == 5 else 1
+    if np.ndim(points_2d) == 5:  # one after the other
+        points_2d = np.concatenate(np.asarray(points_2d, dtype=float), axis=1)
+        confidence = None if confidence is None else np.concatenate(np.asarray(confidence), axis=1)
     points_2d, confidence = check_observations(points_2d, rig, confidence, by_frame=True)
+    tracks = usable(points_2d, confidence).reshape(len(rig), n_individuals, -1, *points_2d.shape[2:])
     names = [str(i) for i in range(points_2d.shape[2])] if keypoints is None else [str(name) for name in keypoints]
     if len(names) != points_2d.shape[2]:
         raise ValueError(f"there are {len(names)} keypoint names for {points_2d.shape[2]} keypoints")
@@ -169,7 +169,7 @@ def diagnose(
     judged = _Judged.of(points_2d, rig, confidence, found)
     table = pd.DataFrame(present_median(judged.error, axis=1), index=list(rig.names), columns=names)
     cameras = _camera_table(points_2d, rig, confidence, judged)
-    left_out = tuple(dict.fromkeys(name for mistake in cause.agreement.mistakes for name in mistake.cameras))
+    left_out = cause.wrong
     if left_out and not cause.refusal:  # what wrong cameras do to keypoints and other cameras is not their fault
         right = np.array([name not in left_out for name in rig.names])
         alone = np.where(right[:, None, None, None], points_2d, np.nan)

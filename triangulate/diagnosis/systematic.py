@@ -1,0 +1,116 @@
+"""Disagreements that follow from the cameras themselves: focal lengths wrong by one factor, or a pair that moved apart.
+
+The noise of detections is what remains when the relative pose of two cameras is fitted to their points; what lies above
+it is systematic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import least_squares, minimize_scalar
+
+from ...cameras import Camera
+from ...cameras.epipolar import camera_pair_indices
+from ...cameras.rotations import rotation_matrix
+from ...numerics.arrays import Array
+from .changes import Change
+from .view_pairs import ENOUGH_POINTS, ViewPairs, median_of
+
+_FACTORS = np.log(np.geomspace(0.4, 2.5, 13))  # of the focal length, tried at first
+_LEAST_FACTOR = 1.15  # smaller factors may come of a calibration's own error
+_BETTER = 1.15  # times by which the median epipolar error shrinks at the right factor, at least
+_CLEARLY_BETTER = 3.0  # the same, where more than noise remains
+_LEAST_GAIN = 0.12  # of the mean log error: systematic errors of real detectors gain less at a wrong factor
+_ABOVE_NOISE = 1.3  # times the fitted pairs' error that remains at the right factor, at most
+_ROUNDS = 30  # of the fit of a relative pose
+
+
+def wrong_focal_lengths(views: ViewPairs) -> float | None:
+    """The factor by which all focal lengths are wrong, where it explains the disagreement up to the noise.
+
+    Lengths of the animal are wrong by it, while the points agree almost as well: a ring of cameras sees a smaller
+    animal closer to its middle. Distortion, the principal point and perspective tell the two apart; of two cameras
+    alone a movement of one does the same.
+    """
+    before = _distances(views)
+    if len(before) < ENOUGH_POINTS or len(views.cameras) < 3:
+        return None
+    scale = max(float(np.median(before)), 1e-3)
+
+    def cost(log_factor: float) -> float:
+        distances = _distances(_with_focal(views, log_factor))
+        return float(np.mean(np.log1p((distances / scale) ** 2))) if len(distances) > 0.9 * len(before) else np.inf
+
+    if cost(0.0) < min(cost(-np.log(_LEAST_FACTOR)), cost(np.log(_LEAST_FACTOR))):
+        return None
+    costs = [cost(x) for x in _FACTORS]
+    at = int(np.clip(np.argmin(costs), 1, len(_FACTORS) - 2))
+    best = float(minimize_scalar(cost, bounds=(_FACTORS[at - 1], _FACTORS[at + 1]), method="bounded").x)
+    right = _with_focal(views, best)
+    better = scale / float(np.median(_distances(right)))
+    if abs(best) < np.log(_LEAST_FACTOR) or cost(0.0) - cost(best) < _LEAST_GAIN or better < _BETTER:
+        return None
+    pairs = [(int(a), int(b)) for a, b in camera_pair_indices(len(views.cameras))]
+    left = np.array([[median_of(right.distances(*pair)), fitted_pair(right, *pair)[0]] for pair in pairs])
+    left = left[np.isfinite(left).all(axis=1)]
+    is_noise = bool((left[:, 0] <= _ABOVE_NOISE * left[:, 1]).all())
+    return float(np.exp(best)) if is_noise or better > _CLEARLY_BETTER else None
+
+
+def focal_change(factor: float) -> Change:
+    """The change that undoes focal lengths of `factor` times the right ones."""
+    return Change(
+        "focal length",
+        f"{{cameras}}: the focal lengths of the rig are {factor:.2f} times those that the points were seen with",
+        "calibrate the lenses again, at the recording's zoom",
+        pose=lambda camera: with_focal(camera, 1 / factor),
+    )
+
+
+def with_focal(camera: Camera, factor: float) -> Camera:
+    """The camera with its focal lengths times a factor."""
+    K = camera.K.copy()
+    K[:2, :2] *= factor
+    return replace(camera, K=K)
+
+
+def _with_focal(views: ViewPairs, log_factor: float) -> ViewPairs:
+    change = Change("", "", "", pose=lambda camera: with_focal(camera, np.exp(-log_factor)))
+    for c in range(len(views.cameras)):
+        views = views.changed(c, change)
+    return views
+
+
+def _distances(views: ViewPairs) -> Array:
+    """Epipolar distances of all pairs, pixels, without those that are not known."""
+    pairs = camera_pair_indices(len(views.cameras))
+    every = np.concatenate([views.distances(int(a), int(b)) for a, b in pairs])
+    return every[np.isfinite(every)]
+
+
+def fitted_pair(views: ViewPairs, a: int, b: int) -> tuple[float, float]:
+    """Median epipolar error of two cameras at the relative pose that fits their points best, and its angle in degrees.
+
+    The distance of the cameras is not determined: the second is turned, and displaced across the line between them.
+    """
+    both = np.isfinite(views.ideal[[a, b]]).all(axis=(0, 2))
+    if both.sum() < ENOUGH_POINTS:
+        return np.nan, np.nan
+    one, other = views.cameras[a], views.cameras[b]
+    line = other.center - one.center
+    across = np.linalg.svd(line[None])[2][1:] * np.linalg.norm(line)
+
+    def turned(motion: Array) -> ViewPairs:
+        R = rotation_matrix(motion[:3]) @ other.R
+        camera = replace(other, R=R, t=-R @ (other.center + motion[3:] @ across))
+        cameras = (*views.cameras[:b], camera, *views.cameras[b + 1 :])
+        return replace(views, cameras=cameras, matrices={})
+
+    def residuals(motion: Array) -> Array:
+        return turned(motion).distances(a, b)[both]
+
+    scale = max(float(np.median(residuals(np.zeros(5)))), 1e-3)
+    found = least_squares(residuals, np.zeros(5), loss="cauchy", f_scale=scale, max_nfev=_ROUNDS)
+    return median_of(residuals(found.x)), float(np.degrees(np.linalg.norm(found.x[:3])))
