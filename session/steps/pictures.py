@@ -31,7 +31,7 @@ def read_session_rig(session: Session) -> CameraRig:
     SessionError : a camera or a size is missing, or the units differ
     """
     from ...cameras import read_rig
-    from ...cameras.rig_checks import cameras_in_one_place
+    from ...cameras.rig_files import cameras_in_one_place
     from ...formats.rigs.reading import read_rig_record
     from ...formats.rigs.records import UnknownSizeError
 

@@ -174,7 +174,7 @@ def _first(messages: Sequence[str]) -> str:
 
 def _unit_doubt(rig: CameraRig) -> list[str]:
     """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
-    from ...cameras.rig_checks import METRES
+    from ...cameras.rig_files import METRES
 
     if rig.unit not in METRES:
         return []
