@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..datasets.atomic_files import atomic_write
 
@@ -21,8 +21,7 @@ SOURCES = ("hand", "3d")  # "3d": accepted as the other views have it, no observ
 _FARTHEST = 1e5  # pixels
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One keypoint in one picture; x and y in pixels, NaN where it is absent."""
 
     x: float
@@ -89,11 +88,20 @@ def read_record(path: Path) -> InstantRecord:
         return InstantRecord()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        points = parse_points(content["points"])
-        kept = {camera: {name: p for name, p in own.items() if p is not None} for camera, own in points.items()}
-        return InstantRecord(int(content["revision"]), kept)
-    except (KeyError, TypeError, ValueError) as error:
+        points = {
+            camera: {name: _read_point(*value) for name, value in own.items()}
+            for camera, own in content["points"].items()
+        }
+        return InstantRecord(int(content["revision"]), points)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is no record of labels ({error}); move it away to go on without it") from error
+
+
+def _read_point(x: float | None, y: float | None, state: str, source: str = "hand") -> Point:
+    """A point as this part has written it: of hundreds of thousands, checked no further."""
+    if state not in STATES:
+        raise ValueError(f"a point has the state {state!r:.40}")
+    return Point(math.nan if x is None else x, math.nan if y is None else y, state, source)
 
 
 def write_record(path: Path, record: InstantRecord) -> None:

@@ -93,7 +93,9 @@ class LabelProject:
         self.bones = tuple(pair for pair in (bones or config_bones(config)) if known.issuperset(pair))
         self._proposed = proposed
         self.records = self._read_records(tables)
-        self.pictures = PictureStore(self.folders, self.videos, frames if named else None)
+        self.pictures = PictureStore(
+            self.folders, self.videos, frames if named else None, self.root / RECORDS / "previews"
+        )
         self.pictures.fetch(self.instants())
         self._lock = threading.Lock()
         self.tables = TableWriter(self._write_table)

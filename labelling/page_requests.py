@@ -33,7 +33,14 @@ class OpenProject:
         self.geometry = threading.Lock()
         self.sigma = 0.0 if self.rig is None else first_sigma(self.rig)
         if self.rig is not None:
-            threading.Thread(target=self._prepare, name="geometry", daemon=True).start()
+            self._preparing = threading.Thread(target=self._prepare, name="geometry", daemon=True)
+            self._preparing.start()
+
+    def close(self) -> None:
+        """Write what is waiting, and end what runs beside."""
+        if self.rig is not None:
+            self._preparing.join()
+        self.project.close()
 
     def _prepare(self) -> None:
         """How well the points set so far agree; it also compiles what the first check needs."""
@@ -83,7 +90,7 @@ class PageRequests:
         """Stop a step that runs, and write what is waiting."""
         self.jobs.stop()
         for opened in self._open.values():
-            opened.project.close()
+            opened.close()
 
     def get_source(self) -> dict[str, Any]:
         """The projects, and whether the steps of a session can run."""
@@ -232,7 +239,7 @@ class PageRequests:
                 if project.instants():
                     self._open[name] = OpenProject(project, self.source.rig(), self.source.proposals(project))
                 else:  # `extract` may have filled it
-                    self._open.pop(name).project.close()
+                    self._open.pop(name).close()
 
     _renewed_after: list[str] | None = None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +17,11 @@ from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
 from ..formats.video.reading import VideoError, VideoSource
+from .picture_encoding import encoded_picture
 from .picture_folders import PictureFolder
 
 _ROOM = 256 << 20  # bytes of JPEG that are kept
-_QUALITY = 88
+_AHEAD = 0.8  # share of the room that pictures nobody has asked for may fill
 _N_DECODERS = 2
 
 
@@ -33,7 +36,7 @@ class PictureMissing(LookupError):
 class PictureStore:
     """The pictures of a project; those that only a video holds are written beside the others in the background.
 
-    folders : {camera: its pictures}
+    folders : {camera: its pictures}; previews : folder of smaller copies
     videos : {camera: video}; frames : {camera: frame number at each instant}, None where it is the instant's
     """
 
@@ -42,13 +45,16 @@ class PictureStore:
         folders: Mapping[str, PictureFolder],
         videos: Mapping[str, VideoSource],
         frames: Mapping[str, NDArray[np.int64]] | None,
+        previews: Path,
     ):
-        self.folders, self.videos, self.frames = folders, videos, frames
+        self.folders, self.videos, self.frames, self.previews = folders, videos, frames, previews
         self.problems: dict[str, str] = {}
         self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
         self._size, self._lock = 0, threading.Lock()
         self._coming: set[tuple[str, int]] = set()
         self._decoders = ThreadPoolExecutor(_N_DECODERS, thread_name_prefix="decoder")
+        self._wanted, self._is_wanted, self._closed = (0, 0), threading.Event(), False
+        threading.Thread(target=self._look_ahead, name="pictures ahead", daemon=True).start()
 
     def jpeg(self, camera: str, instant: int, width: int = 0) -> bytes:
         """The picture of a camera, no wider than `width` pixels (0: as it is).
@@ -58,12 +64,19 @@ class PictureStore:
         PictureMissing : there is none, or not yet
         VideoError : the file cannot be read
         """
+        if width and (instant, width) != self._wanted:
+            self._wanted = instant, width
+            self._is_wanted.set()
+        return self._jpeg(camera, instant, width)
+
+    def _jpeg(self, camera: str, instant: int, width: int) -> bytes:
         key = (camera, instant, width)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        encoded = _encoded(self.path(camera, instant), width)
+        path = self.path(camera, instant)
+        encoded = encoded_picture(path, width, self.previews / path.parent.name / f"{path.stem}.jpg")
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = encoded
@@ -71,6 +84,23 @@ class PictureStore:
             while self._size > _ROOM and len(self._kept) > 1:
                 self._size -= len(self._kept.popitem(last=False)[1])
         return encoded
+
+    def _look_ahead(self) -> None:
+        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time."""
+        while self._is_wanted.wait() and not self._closed:
+            self._is_wanted.clear()
+            at, width = self._wanted
+            near = sorted({i for folder in self.folders.values() for i in folder.pictures}, key=lambda i: abs(i - at))
+            size = self._size / max(1, len(self._kept)) or 1.0
+            near = near[: int(_AHEAD * _ROOM / size / len(self.folders))]
+            for camera, instant in ((camera, instant) for instant in near for camera in self.folders):
+                if self._is_wanted.is_set():
+                    break
+                if (camera, instant, width) not in self._kept:
+                    started = time.perf_counter()
+                    with suppress(PictureMissing, VideoError, OSError):
+                        self._jpeg(camera, instant, width)
+                    time.sleep(time.perf_counter() - started)
 
     def path(self, camera: str, instant: int) -> Path:
         """The picture's file. Raises PictureMissing where there is none."""
@@ -118,30 +148,6 @@ class PictureStore:
 
     def close(self) -> None:
         """Give up what is not decoded yet."""
+        self._closed = True
+        self._is_wanted.set()
         self._decoders.shutdown(wait=False, cancel_futures=True)
-
-
-def _encoded(path: Path, width: int) -> bytes:
-    if not width and path.suffix.lower() in (".jpg", ".jpeg"):
-        return path.read_bytes()
-    picture = _read_reduced(path, width)
-    if width and picture.shape[1] > width:
-        size = (width, max(1, round(picture.shape[0] * width / picture.shape[1])))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    good, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY if width else 95])
-    if not good:
-        raise VideoError(f"{path} cannot be encoded as JPEG")
-    return encoded.tobytes()
-
-
-def _read_reduced(path: Path, width: int) -> np.ndarray:
-    """The picture in OpenCV's colours; a JPEG is decoded at half its size where that is still wide enough."""
-    flags = cv2.IMREAD_COLOR
-    if width and path.suffix.lower() in (".jpg", ".jpeg"):
-        half = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
-        if half is not None and half.shape[1] >= width:
-            return half
-    picture = cv2.imread(str(path), flags)
-    if picture is None:
-        raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
-    return picture

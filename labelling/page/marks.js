@@ -3,6 +3,9 @@
 const DARK = "rgba(0, 0, 0, .75)";
 export const WRONG = "#ff5d4d", UNCONFIRMED = "#ffd34d";
 
+// A length with two digits or more that count.
+export function digits(value) { return value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2); }
+
 // Colours that differ, at one lightness: they lie on pictures, which are the same in both themes.
 export function colours(n) {
   return Array.from({ length: n }, (_, k) => `hsl(${Math.round((360 * k * 0.618034 + 200) % 360)} 85% ${k % 2 ? 72 : 62}%)`);
@@ -106,7 +109,7 @@ function drawDistance(view, ctx, scene, keypoint, place, chosen) {
   ctx.moveTo(...view.toScreen([place.x, place.y]));
   ctx.lineTo(...view.toScreen([seen.x, seen.y]));
   stroke(ctx, WRONG, 1.5);
-  if (chosen) write(ctx, view.toScreen([seen.x, seen.y]), `${seen.px.toFixed(1)} px, ${seen.mm.toPrecision(2)} ${scene.unit}`, WRONG);
+  if (chosen) write(ctx, view.toScreen([seen.x, seen.y]), `${digits(seen.px)} px, ${digits(seen.mm)} ${scene.unit}`, WRONG);
 }
 
 function drawLines(view, ctx, scene) {

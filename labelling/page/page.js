@@ -92,10 +92,13 @@ async function showPictures(wanted) {
   pictures.want([wanted, ...near], indices, width);
   await Promise.all(shownViews().map(async (view) => {
     const now = pictures.now(wanted, view.index, width);
+    view.element.classList.toggle("late", now === undefined); // the points are of another picture than the one shown
     if (now !== undefined) return view.show(now);
     try {
       const bitmap = await pictures.get(wanted, view.index, width);
-      if (instant() === wanted && !(view.full && view.shows === wanted)) view.show(bitmap);
+      if (instant() !== wanted) return;
+      view.element.classList.remove("late");
+      if (!(view.full && view.shows === wanted)) view.show(bitmap);
     } catch { /* another instant is wanted by now */ }
   }));
   for (const view of shownViews()) { view.shows = wanted; view.full = false; if (view.zoom > 1) sharpen(view); }

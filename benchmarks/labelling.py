@@ -1,0 +1,176 @@
+"""The labelling page with many instants and cameras: from a key to the pictures, from a click to the ellipses.
+
+    python benchmarks/labelling.py [FOLDER] [--instants 2000] [--cameras 12]
+
+Writes a project of PNG pictures of 1280 x 1024 px, fully labelled (20 keypoints), of a ring of calibrated cameras, and
+steps through it in headless Chromium. Few pictures are different files: the rest are links to them, which the page does
+not know. The second pass finds the smaller copies that the first has kept, as on a second day. Times are those of the
+page, from the key to the frame in which every camera shows the new instant: wall times of browser and server on one
+machine; of instants that the next key overtook there is none (n counts those shown).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import tomli_w
+from playwright.sync_api import sync_playwright
+
+from muybridge.cameras import Camera, CameraRig, write_rig
+from muybridge.formats.labels.deeplabcut_project import picture_name
+from muybridge.labelling import serve_labels
+
+SIZE, N_KEYPOINTS, N_DIFFERENT = (1280, 1024), 20, 8
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--no-first-run"]
+WATCH = """
+window.seen = [];
+let pressed = 0;
+document.addEventListener("keydown", () => { pressed = performance.now(); }, true);
+document.addEventListener("shown", () => {
+  const since = pressed;
+  requestAnimationFrame(() => { if (since) window.seen.push(performance.now() - since); });
+});
+document.addEventListener("pointerdown", () => { window.clicked = performance.now(); }, true);
+document.addEventListener("checked", () => { window.checked = performance.now() - window.clicked; });
+window.jump = (to) => {
+  pressed = performance.now();
+  const slider = document.getElementById("slider");
+  slider.value = to;
+  slider.dispatchEvent(new Event("input"));
+};
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--instants", type=int, default=2000)
+    parser.add_argument("--cameras", type=int, default=12)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        if not (folder / "session.toml").exists():
+            write_session(folder, arguments.instants, arguments.cameras)
+        rows = [{"pass": turn} | row for turn in ("first", "again") for row in measure(folder)]
+    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.0f}"))
+
+
+def ring(n_cameras: int) -> CameraRig:
+    """Cameras around an arena of half a metre, mm."""
+    cameras = []
+    for i in range(n_cameras):
+        angle = 2 * np.pi * i / n_cameras
+        position = np.array([800 * np.cos(angle), 800 * np.sin(angle), 500.0])
+        forward = -position / np.linalg.norm(position)
+        right = np.cross(forward, [0, 0, 1.0])
+        right /= np.linalg.norm(right)
+        R = np.stack([right, np.cross(forward, right), forward])
+        K = np.array([[950.0, 0, 640], [0, 950, 512], [0, 0, 1]])
+        cameras.append(Camera(f"cam_{i:02d}", SIZE, K, np.array([-0.25, 0.08, 0, 0, 0]), R, -R @ position))
+    return CameraRig(tuple(cameras))
+
+
+def write_session(folder: Path, n_instants: int, n_cameras: int) -> None:
+    """session.toml, rig.toml, and a labelled project of links to a few pictures."""
+    rng, rig = np.random.default_rng(0), ring(n_cameras)
+    names = [f"keypoint_{k:02d}" for k in range(N_KEYPOINTS)]
+    points_3d = rng.uniform(-150, 150, (n_instants, N_KEYPOINTS, 3))
+    points_2d = rig.project(points_3d) + rng.normal(0, 1.5, (n_cameras, n_instants, N_KEYPOINTS, 2))
+    for camera in rig.names:
+        own = folder / "labels" / "labeled-data" / camera
+        own.mkdir(parents=True)
+        for instant in range(n_instants):
+            path = own / picture_name(instant)
+            if instant < N_DIFFERENT:
+                cv2.imwrite(str(path), _picture(rng, f"{camera} {instant}"))
+            else:
+                os.link(own / picture_name(instant % N_DIFFERENT), path)
+    records = folder / "labels" / "labelling"
+    records.mkdir()
+    for instant in range(n_instants):
+        points = {
+            camera: {name: [*at, "visible", "hand"] for name, at in zip(names, own.round(3).tolist(), strict=True)}
+            for camera, own in zip(rig.names, points_2d[:, instant], strict=True)
+        }
+        (records / f"{instant:06d}.json").write_text(json.dumps({"revision": 1, "points": points}))
+    write_rig(rig, folder / "rig.toml")
+    tables = {
+        "session": {"rig": "rig.toml"},
+        "cameras": {name: {} for name in rig.names},
+        "skeleton": {"keypoints": names, "bones": [list(pair) for pair in pairwise(names)]},
+        "train": {"labels": "labels"},
+    }
+    (folder / "session.toml").write_text(tomli_w.dumps(tables))
+
+
+def _picture(rng: np.random.Generator, text: str) -> np.ndarray:
+    """A picture that compresses about as a photograph does: smooth shades with a little noise."""
+    shades = cv2.resize(rng.uniform(40, 210, (16, 20, 3)), SIZE, interpolation=cv2.INTER_CUBIC)
+    noisy = shades + rng.normal(0, 2.0, (SIZE[1], SIZE[0], 1))
+    picture = np.clip(noisy, 0, 255).astype(np.uint8)
+    cv2.putText(picture, text, (40, 120), cv2.FONT_HERSHEY_SIMPLEX, 3, (255, 255, 255), 6)
+    return picture
+
+
+def measure(folder: Path) -> list[dict]:
+    """One row per experiment, milliseconds."""
+    rows, started, used = [], time.perf_counter(), time.process_time()
+    with serve_labels(folder) as server, sync_playwright() as engine:
+        rows.append(row("open the project (server)", [1000 * (time.perf_counter() - started)], used))
+        browser = engine.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
+        page.add_init_script(WATCH)
+        started, used = time.perf_counter(), time.process_time()
+        page.goto(server.address)
+        page.wait_for_selector("body[data-shown]")
+        rows.append(row("open the page", [1000 * (time.perf_counter() - started)], used))
+        page.wait_for_timeout(5000)  # the geometry is compiled, the neighbours are there
+        for what, pause, n in (("step, 2 keys a second", 500, 30), ("step, 4 keys a second", 250, 30)):
+            page.evaluate("window.seen = []")
+            used = time.process_time()
+            for _ in range(n):
+                page.keyboard.press("d")
+                page.wait_for_timeout(pause)
+            page.wait_for_timeout(1500)
+            rows.append(row(what, page.evaluate("window.seen"), used))
+        page.wait_for_timeout(1000)
+        page.evaluate("window.seen = []")
+        used = time.process_time()
+        for instant in np.random.default_rng(1).integers(
+            100, len(list((folder / "labels/labelling").glob("*.json"))), 12
+        ):
+            page.evaluate("(to) => window.jump(to)", int(instant))
+            page.wait_for_timeout(1200)
+        rows.append(row("jump to an instant far away", page.evaluate("window.seen"), used))
+        clicks, used = [], time.process_time()
+        for turn in range(12):
+            page.evaluate("window.checked = null")
+            page.mouse.click(150 + 40 * (turn % 5), 120 + 20 * (turn % 3))
+            for _ in range(100):
+                page.wait_for_timeout(50)
+                if (taken := page.evaluate("window.checked")) is not None:
+                    clicks.append(taken)
+                    break
+        rows.append(row("click to ellipses and distances in all views", clicks, used))
+        browser.close()
+    return rows
+
+
+def row(what: str, times: list[float], used: float) -> dict:
+    """Times (ms) of an experiment that began when the process had used so many seconds."""
+    median, most, worst = np.quantile(times, [0.5, 0.95, 1]) if times else (np.nan,) * 3
+    cost = 1000 * (time.process_time() - used) / max(1, len(times))
+    return {"what": what, "n": len(times), "median": median, "p95": most, "worst": worst, "processor, server": cost}
+
+
+if __name__ == "__main__":
+    main()
