@@ -237,7 +237,9 @@ def _left_out(
     for file in files:
         path = file.path
         if not (path in used or path in rigs or used & set(path.parents)):
-            left_out[path] = reasons.get(path) or _reason(file, recordings, rig_reasons, bool(rigs))
+            left_out[path] = (
+                reasons.get(path) or reasons.get(path.parent) or _reason(file, recordings, rig_reasons, bool(rigs))
+            )
     return left_out
 
 

@@ -13,6 +13,7 @@ from ...formats.files import natural_key
 from .camera_names import Source, chapters, normal, recordings, video_stem, words_of
 from .found_files import FoundFile
 
+_POSE2SIM = re.compile(r"pose(-sync|-associated)?", re.IGNORECASE)
 _UNSYNCHRONISED = "raw_videos"  # freemocap keeps the originals beside the synchronised copies
 
 
@@ -35,11 +36,12 @@ def assemble(files: Sequence[FoundFile]) -> list[Recording]:
     for file in files:
         kinds.setdefault(file.kind, []).append(file.path)
     videos = _synchronised(kinds.get("video", []))
-    points = kinds.get("points", [])
+    folders = sorted({path.parent for path in kinds.get("keypoints", [])}, key=natural_key)
+    points = [*kinds.get("points", []), *folders]
     boards = _board_sources(kinds.get("board", []))
     if not videos and not points:
         boards = boards or _board_sources(kinds.get("picture", []))
-    sources = chapters(videos) or _of_points(points) or _of_folders(kinds.get("keypoints", []))
+    sources = chapters(videos) or _of_points(kinds.get("points", [])) or _of_folders(folders)
     by_key = recordings(sources) if sources else {"": _only_boards(boards)}
     found = [Recording(key, {name: {} for name in cameras}) for key, cameras in by_key.items() if cameras]
     for recording in found:
@@ -60,10 +62,13 @@ def _of_points(points: Iterable[Path]) -> list[Source]:
     return [Source(name, (path,)) for name, path in sorted(chosen.items())]
 
 
-def _of_folders(files: Iterable[Path]) -> list[Source]:
-    """Folders of one file per frame as sources."""
-    folders = sorted({path.parent for path in files}, key=natural_key)
-    return [Source(folder.with_name(re.sub(r"[-_ ]*json$", "", folder.name) + ".x"), (folder,)) for folder in folders]
+def _of_folders(folders: Iterable[Path]) -> list[Source]:
+    """Folders of one file per frame as sources; of Pose2Sim's several copies the synchronised one."""
+    chosen: dict[Path, Path] = {}
+    for folder in sorted(folders, key=_points_rank):
+        place = [part for part in folder.parts[:-1] if not _POSE2SIM.fullmatch(part)]
+        chosen.setdefault(Path(*place, f"{video_stem(folder)}.x"), folder)
+    return [Source(name, (folder,)) for name, folder in sorted(chosen.items(), key=lambda item: natural_key(item[0]))]
 
 
 def _only_boards(boards: list[Source]) -> dict[str, Source]:
@@ -103,6 +108,7 @@ def _fill(
     own_boards = [source for source in boards if _belongs(source.path, recording.key, by_key)]
     lenses = _board_sources([p for p in kinds.get("lens", []) if _belongs(p, recording.key, by_key)])
     stamps = [path for path in kinds.get("timestamps", []) if _belongs(path, recording.key, by_key)]
+    table = _table_of_all(kinds.get("table", []), recording, by_key)
     recording.board_recordings = _pairs_of_boards(own_boards, by_key[recording.key])
     own_boards = [] if recording.board_recordings else own_boards
     for name, source in by_key[recording.key].items():
@@ -115,6 +121,8 @@ def _fill(
             entry["points"] = (candidates[0],)
             reason = f"2D points of camera '{name}', of which others are used"
             recording.reasons |= dict.fromkeys(candidates[1:], reason)
+        elif table is not None and name[-1:].isdigit():
+            entry["points"] = (table,)
         board = source if source in boards else next((b for b in own_boards if _names(b.path, name)), None)
         if board is not None:
             entry["board"] = board.files
@@ -131,6 +139,14 @@ def _fill(
     recording.labels = _labels_folder(kinds.get("labels", []))
     entries = (*recording.cameras.values(), *recording.board_recordings.values())
     recording.used = {path for entry in entries for files in entry.values() for path in files}
+
+
+def _table_of_all(tables: list[Path], recording: Recording, by_key: Mapping[str, Mapping[str, Source]]) -> Path | None:
+    """caliscope's table of all cameras' points below the folder of the recording's videos; of several the first."""
+    folders = {file.parent for source in by_key[recording.key].values() for file in source.files}
+    found = [path for path in sorted(tables, key=natural_key) if folders & set(path.parents)]
+    recording.reasons |= dict.fromkeys(found[1:], "2D points of all cameras, of which others are used")
+    return found[0] if found else None
 
 
 def _pairs_of_boards(boards: list[Source], cameras: Iterable[str]) -> dict[str, dict[str, tuple[Path, ...]]]:
@@ -154,9 +170,17 @@ def _pairs_of_boards(boards: list[Source], cameras: Iterable[str]) -> dict[str, 
 
 
 def _points_rank(path: Path) -> tuple:
-    """Raw points before filtered ones, analysis files before others, h5 before csv."""
+    """Raw points before filtered ones, synchronised (Pose2Sim) and analysis files before others, h5 before csv."""
     words = path.as_posix().lower()
-    return "filtered" in words, "analysis" not in words, path.suffix.lower() == ".csv", natural_key(path)
+    last = path.suffix.lower() == ".slp"
+    return (
+        "filtered" in words,
+        "pose-sync" not in words,
+        last,
+        "analysis" not in words,
+        path.suffix.lower() == ".csv",
+        natural_key(path),
+    )
 
 
 def _distance(points: Path, camera: str, source: Source, others: Mapping[str, Source]) -> int:

@@ -21,7 +21,9 @@ _PLACES = frozenset(
 _GOPRO = re.compile(r"(G[XHLS])(\d{2})(\d{4})|(GOPR|GP(\d{2}))(\d{4})", re.IGNORECASE)
 _DLC = re.compile(r"DLC[_-].*$")  # the scorer that DeepLabCut appends to a video's name
 _SLEAP = re.compile(r"^.*\.\d{3}_(?=.)")  # the project that SLEAP puts before it: labels.v001.000_
-_ENDINGS = re.compile(r"(\.analysis|\.predictions?|_filtered|_el|_bx|_sk|_predictions?|_proofread)$")
+_ENDINGS = re.compile(
+    r"(\.analysis|\.predictions?|\.(?:mp4|avi|slp)|_json|_filtered|_el|_bx|_sk|_predictions?|_proofread)$"
+)
 
 
 @dataclass(frozen=True)

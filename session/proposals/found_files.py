@@ -18,7 +18,7 @@ _OTHER = {
     ".pickle": "a pickle, which executes code when it is opened",
     ".pkl": "a pickle, which executes code when it is opened",
     ".npy": "an array of another tool; only the tables of 2D points are read",
-    ".slp": "a SLEAP project: export an analysis file (.h5) for its points, or name it under [train] labels",
+    ".slp": "a SLEAP project: name it as a camera's 'points' for its predictions, or under [train] labels",
     ".trc": "3D points of another tool",
     ".c3d": "3D points of another tool",
     ".mot": "joint angles of another tool",
@@ -33,8 +33,8 @@ _OTHER = {
 class FoundFile:
     """A file below the folder: its path relative to it, what it is, and why a file of no use was left out.
 
-    kind : "video", "board", "lens", "picture", "points", "keypoints" (OpenPose JSON), "timestamps", "rig", "values" (a
-    board's measures), "labels" or "other"
+    kind : "video", "board", "lens", "picture", "points", "keypoints" (OpenPose JSON), "table" (2D points of all
+    cameras), "timestamps", "rig", "values" (a board's measures), "labels" or "other"
     """
 
     path: Path
@@ -61,6 +61,8 @@ def _sorted(path: Path, labelled: set[Path]) -> FoundFile:
         return _video(path, words)
     if suffix in (*PICTURE_SUFFIXES, ".pgm", ".ppm", ".webp"):
         return FoundFile(path, _board_kind(words) or "picture", "a picture that belongs to no board recording")
+    if suffix == ".slp" and "predict" in path.name.lower():
+        return FoundFile(path, "points", "2D points that fit no camera's name")
     if suffix in _TABLES or suffix in (".txt", ".json", ".toml"):
         return _table(path, words, suffix)
     return FoundFile(path, "other", _OTHER.get(suffix, f"a {suffix or 'nameless kind of'} file, of no use here"))
@@ -87,13 +89,15 @@ def _table(path: Path, words: str, suffix: str) -> FoundFile:
     if name in ("board.toml", "charuco.toml") or (name == "config.toml"):
         return FoundFile(path, "values", "settings of another tool; the board's measures are taken from it")
     if suffix == ".json" and (path.parent.name.lower().endswith("json") or name.endswith("_keypoints.json")):
-        return FoundFile(path, "keypoints", "2D points of OpenPose (a file per frame), which are not read yet")
+        return FoundFile(path, "keypoints", "2D points of OpenPose (a file per frame) that fit no camera's name")
     if suffix not in _TABLES:
         return FoundFile(path, "other", "settings or notes of another tool" if suffix != ".txt" else "notes")
     if _RESULTS_3D.search(words):
         return FoundFile(path, "other", "3D points of another tool")
     if re.fullmatch(r"xy(_.*)?", path.stem.lower()):
-        return FoundFile(path, "other", "2D points of all cameras in one table (caliscope), which is not read yet")
+        if _board_kind(words):
+            return FoundFile(path, "other", "corners of a board (caliscope), which is found anew in its recordings")
+        return FoundFile(path, "table", "2D points of all cameras in one table (caliscope) that is beside no video")
     if _board_kind(words):
         return FoundFile(path, "other", "a table among the board recordings")
     for ending, reason in _DERIVED.items():

@@ -44,7 +44,7 @@ TREES = {
     "SLEAP, one camera": (
         ["rat_1.mp4", "rat_1.analysis.h5", "rat_1.slp"],
         {"rat_1": {"video": "rat_1.mp4", "points": "rat_1.analysis.h5"}},
-        {"rat_1.slp": "export an analysis file"},
+        {"rat_1.slp": "name it as a camera's 'points'"},
     ),
     "SLEAP, cameras by number": (
         [f"rat_{c}{end}" for c in (1, 2) for end in (".mp4", ".analysis.h5")],
@@ -106,13 +106,12 @@ TREES = {
         + ["calibration/extrinsic/timestamps.csv", "calibration/extrinsic/xy.csv"]
         + [f"recordings/walk/cam_{c}.mp4" for c in (0, 1)] + ["recordings/walk/timestamps.csv",
            "recordings/walk/HOLISTIC/xy_HOLISTIC.csv", "recordings/walk/HOLISTIC/xyz_HOLISTIC.csv"],
-        {c: {"video": f"recordings/walk/{c}.mp4", "timestamps": "recordings/walk/timestamps.csv"} for c in ("cam_0",
-         "cam_1")},
+        {c: {"video": f"recordings/walk/{c}.mp4", "timestamps": "recordings/walk/timestamps.csv",
+             "points": "recordings/walk/HOLISTIC/xy_HOLISTIC.csv"} for c in ("cam_0", "cam_1")},
         {"charuco.toml": "measures", "intrinsic/cam_0.mp4": "come from a file",
          "extrinsic/cam_0.mp4": "come from a file",
          "extrinsic/timestamps.csv": "times of a board recording",
-         "xy_HOLISTIC.csv": "2D points of all cameras in one table",
-         "extrinsic/xy.csv": "2D points of all cameras", "xyz_HOLISTIC.csv": "3D points"},
+         "extrinsic/xy.csv": "corners of a board", "xyz_HOLISTIC.csv": "3D points"},
     ),
     "boards for the lenses, and others for the poses": (
         [f"calibration/{kind}/{end}_cam{c}_img/{i}.jpg" for kind, end in (("intrinsics", "int"), ("extrinsics", "ext"))
@@ -128,9 +127,19 @@ TREES = {
         + [f"videos/cam0{c}.mp4" for c in (1, 2)] + [f"pose/cam0{c}_json/cam0{c}_00000{i}.json" for c in (1,
         2) for i in (0, 1)]
         + ["pose-3d/trial.trc"],
-        {f"cam0{c}": {"video": f"videos/cam0{c}.mp4"} for c in (1, 2)},
+        {f"cam0{c}": {"video": f"videos/cam0{c}.mp4", "points": f"pose/cam0{c}_json"} for c in (1, 2)},
         {"Config.toml": "measures", "int_cam1_img/0.jpg": "come from a file", "ext.png": "come from a file",
-         "cam01_000000.json": "OpenPose", "trial.trc": "3D points of another tool"},
+         "trial.trc": "3D points of another tool"},
+    ),
+    "Pose2Sim without videos, twice the points": (
+        [f"{pose}/cam{c}_json/cam{c}_00000{i}.json" for pose in ("pose", "pose-sync") for c in (1, 2) for i in (0, 1)],
+        {f"cam{c}": {"points": f"pose-sync/cam{c}_json"} for c in (1, 2)},
+        {"pose/cam1_json/cam1_000000.json": "of which others are used"},
+    ),
+    "SLEAP's predictions as projects": (
+        [f"cam{c}{end}" for c in (1, 2) for end in (".mp4", ".mp4.predictions.slp")],
+        {c: {"video": f"{c}.mp4", "points": f"{c}.mp4.predictions.slp"} for c in CAM12},
+        {},
     ),
     "sleap-anipose": (
         ["board.toml"] + [f"s/{c}/{file}" for c in ("back", "mid", "top") for file in (
