@@ -32,8 +32,9 @@ def read_labels(
     Parameters
     ----------
     source : path, sequence of sources, or mapping of camera name to source
-        A file (DeepLabCut or Lightning Pose ``.csv``, DeepLabCut or SLEAP analysis ``.h5``, COCO ``.json``), or a
-        folder that holds such files at any depth (a DeepLabCut project, ``labels/<camera>/CollectedData_X.csv``).
+        A file (DeepLabCut or Lightning Pose ``.csv``, DeepLabCut or SLEAP analysis ``.h5``, SLEAP ``.slp``, COCO
+        ``.json``), or a folder that holds such files at any depth (a DeepLabCut project,
+        ``labels/<camera>/CollectedData_X.csv``).
     images : path, optional
         Folder in which relative picture names are looked up first.
     videos : path or mapping of camera name to path, optional
@@ -98,10 +99,13 @@ def _read_file(path: Path, images: Path | None, videos: Videos, camera: str | No
         check_hdf5(path)
         if is_sleap_analysis(path):
             return read_sleap_labels(path, videos, camera)
+    if suffix == ".slp":
+        return read_sleap_labels(path, videos, camera)
     if suffix in (".csv", *_HDF5):
         return read_deeplabcut_labels(path, images, camera)
     raise FormatError(
-        f"{path} is no label file that can be read: .csv, .h5 (DeepLabCut, SLEAP analysis) or .json (COCO)"
+        f"{path} is no label file that can be read: .csv, .h5 (DeepLabCut, SLEAP analysis), .slp (SLEAP) or"
+        " .json (COCO)"
     )
 
 

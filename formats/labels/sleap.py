@@ -1,21 +1,26 @@
-"""Labels in SLEAP's analysis files: one animal in frames of a video."""
+"""Labels in SLEAP's projects and analysis files: one animal in frames of a video."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from ..predictions.sleap import read_sleap, recorded_video
-from .labelled_frames import LabelError, Labels, Picture
+from ..predictions.sleap_project import NoInstanceError, read_sleap_project, recorded_videos
+from ..predictions.tracks import Track
+from .labelled_frames import LabelError, Labels, Picture, join_labels
 
 Videos = Mapping[str, str | os.PathLike] | str | os.PathLike | None
 
 
 def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
-    """The frames with any point; the camera is named by the folder unless `camera` is given.
+    """The frames with any point, of a project those that a person placed.
+
+    The camera is named by the folder unless `camera` is given; of a project of several videos by the video.
 
     Raises
     ------
@@ -24,12 +29,27 @@ def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
     FormatError
         The file is damaged.
     """
-    track = read_sleap(path)
+    if path.suffix.lower() != ".slp":
+        return _labels_of(read_sleap(path), path, recorded_video(path), videos, camera or path.parent.name)
+    recorded = [name.rsplit("/", 1)[-1] for name in recorded_videos(path)]
+    if len(recorded) == 1:
+        track = read_sleap_project(path, placed_only=True)
+        return _labels_of(track, path, recorded[0], videos, camera or path.parent.name)
+    parts = []
+    for name in recorded:
+        own = name.rsplit(".", 1)[0]
+        with suppress(NoInstanceError):  # a video that nobody has labelled yet
+            parts.append(_labels_of(read_sleap_project(path, own, placed_only=True), path, name, videos, own))
+    return join_labels(parts)
+
+
+def _labels_of(track: Track, path: Path, recorded: str, videos: Videos, camera: str) -> Labels:
+    """The labels of one video, named `recorded` in the file and looked for beside it."""
     if len(track.points_2d) != 1:
         raise LabelError(f"{path} holds {len(track.points_2d)} animals; one animal per file is read")
-    points_2d, camera = track.points_2d[0], camera or path.parent.name
+    points_2d = track.points_2d[0]
     given = videos.get(camera) if isinstance(videos, Mapping) else videos
-    video = Path(given) if given is not None else path.parent / recorded_video(path)
+    video = Path(given) if given is not None else path.parent / recorded
     if not video.is_file():
         raise LabelError(
             f"the video {video} of the SLEAP file {path} is missing; pass videos=<file> or {{camera: file}}"

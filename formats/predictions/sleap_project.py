@@ -21,11 +21,15 @@ _PREDICTED = 1
 _CORNER_ORIGIN = 1.1  # before this version of the format pixel (0, 0) was the corner of the first pixel
 
 
-def read_sleap_project(path: Path, camera: str | None = None) -> Track:
+class NoInstanceError(FormatError):
+    """A project holds nothing of a video."""
+
+
+def read_sleap_project(path: Path, camera: str | None = None, *, placed_only: bool = False) -> Track:
     """Read the instances of one video; of a project of several, the one whose name or folder is the camera's.
 
     What a person placed stands for the prediction that it was made from. Instances of a track are an individual;
-    without tracks, several in a frame are individuals in the file's order.
+    without tracks, several in a frame are individuals in the file's order. With `placed_only` predictions are left out.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def read_sleap_project(path: Path, camera: str | None = None) -> Track:
     check_hdf5(path)
     try:
         with h5py.File(path, "r") as file:
-            return _read(file, path, camera)
+            return _read(file, path, camera, placed_only)
     except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
@@ -45,14 +49,25 @@ def read_sleap_project(path: Path, camera: str | None = None) -> Track:
         ) from error
 
 
-def _read(file: Any, path: Path, camera: str | None) -> Track:
+def recorded_videos(path: Path) -> list[str]:
+    """The videos of a project, as it names them, with slashes."""
+    check_hdf5(path)
+    with h5py.File(path, "r") as file:
+        return _videos(file, path)
+
+
+def _videos(file: h5py.File, path: Path) -> list[str]:
+    return [_video_path(json.loads(as_text(entry))) for entry in read_array(file, "videos_json", path)]
+
+
+def _read(file: Any, path: Path, camera: str | None, placed_only: bool) -> Track:
     described = json.loads(file["metadata"].attrs["json"])
     frames, instances = (read_array(file, name, path) for name in ("frames", "instances"))
     number, several = _video_of(file, path, camera)
     frames = frames[frames["video"] == number]
-    kept = [(int(f["frame_idx"]), i) for f in frames for i in _shown(instances, f)]
+    kept = [(int(f["frame_idx"]), i) for f in frames for i in _shown(instances, f, placed_only)]
     if not kept:
-        raise FormatError(f"{path} holds no instance of the video of camera '{camera}'; predict or label it first")
+        raise NoInstanceError(f"{path} holds no instance of the video of camera '{camera}'; predict or label it first")
     rows, chosen = (np.array(part) for part in zip(*kept, strict=True))
     keypoints = _keypoints(described, {int(i) for i in instances["skeleton"][chosen]}, path)
     individuals, places = _individuals(file, instances["track"][chosen], rows, path)
@@ -71,7 +86,7 @@ def _read(file: Any, path: Path, camera: str | None) -> Track:
 
 def _video_of(file: h5py.File, path: Path, camera: str | None) -> tuple[int, bool]:
     """Number of the camera's video, and whether the project has several."""
-    videos = [_video_path(json.loads(as_text(entry))) for entry in read_array(file, "videos_json", path)]
+    videos = _videos(file, path)
     if len(videos) == 1:
         return 0, False
     wanted = (camera or "").lower()
@@ -93,10 +108,12 @@ def _video_path(video: dict) -> str:
     return str(named[0] if isinstance(named, list) and named else named).replace("\\", "/")
 
 
-def _shown(instances: NDArray, frame) -> list[int]:
+def _shown(instances: NDArray, frame, placed_only: bool) -> list[int]:
     """Positions of a frame's instances: those of a person, and the predictions that none was made from."""
     listed = range(int(frame["instance_id_start"]), int(frame["instance_id_end"]))
     own = [i for i in listed if instances["instance_type"][i] != _PREDICTED]
+    if placed_only:
+        return own
     corrected = {int(instances["from_predicted"][i]) for i in own}
     tracks = {int(instances["track"][i]) for i in own} - {-1}
     predicted = [i for i in listed if instances["instance_type"][i] == _PREDICTED]

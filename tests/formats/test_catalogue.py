@@ -1,5 +1,6 @@
 """The table of formats is complete: its functions exist, the document shows it, its extras can be installed."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_names_are_unique_and_extras_are_declared():
     assert len(set(names)) == len(names)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {row.extra for row in FORMATS} - {""} <= set(extras)
+
+
+def test_every_extra_that_a_document_or_a_message_names_can_be_installed():
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/**/*.py")]
+    for file in (file for file in files if "tests" not in file.parts):
+        for named in re.findall(r"muybridge\[([a-z0-9_,]+)\]", file.read_text(encoding="utf-8")):
+            assert set(named.split(",")) <= extras | {"extra"}, file
 
 
 def test_an_unknown_format_or_suffix_is_one_sentence(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from muybridge.formats.labels.deeplabcut_project import write_labels
 from muybridge.pose2d import LabelError, join_labels, read_labels
 from tests.formats.pandas_files import write_fixed_format, write_table_format
+from tests.formats.predictions.test_other_tools import slp_file
 from tests.helpers import SHARED, needs_shared
 from tests.pose2d.animals import (
     KEYPOINTS,
@@ -107,6 +108,24 @@ def test_sleap_analysis_takes_its_frames_from_the_video_beside_it(tmp_path):
     assert_same(labels, points[[0, 1, 3, 4, 5]])
     assert labels.instants == (0, 1, 3, 4, 5)
     assert np.abs(labels.image(4).astype(int) - draw_animal(points[5], SIZE, 105)).mean() < 12
+
+
+def test_a_sleap_project_gives_what_a_person_placed_in_each_of_its_videos(tmp_path):
+    points = animal_points(3, SIZE)[:, :2]
+    for name in ("left", "right"):
+        write_video(tmp_path / f"{name}.mp4", animal_points(3, SIZE), SIZE)
+    placed, guessed = [(0, 1, 0, -1, -1, points[1], None)], [(0, 2, 1, -1, -1, points[2], 0.9)]
+    one = read_labels(slp_file(tmp_path / "one.slp", placed + guessed, videos=("D:/x/left.mp4",)), camera="cam")
+    assert one.instants == (1,)
+    assert one.cameras == ("cam",)
+    np.testing.assert_array_equal(one.points_2d[0], points[1])
+    rows = [*placed, *guessed, (1, 0, 0, -1, -1, points[0], None)]
+    videos = ("left.mp4", "right.mp4", "unlabelled.mp4")
+    both = read_labels(slp_file(tmp_path / "both.slp", rows, videos=videos))
+    assert (both.cameras, both.instants) == (("left", "right"), (1, 0))
+    assert both.keypoints == ("nose", "tail")
+    with pytest.raises(LabelError, match="no instance"):
+        read_labels(slp_file(tmp_path / "none.slp", guessed, videos=("left.mp4",)))
 
 
 def test_coco_keypoints_move_by_half_a_pixel_and_skip_what_is_not_labelled(pictured):
