@@ -28,6 +28,7 @@ PARTS = (
     "report",
     "demo",
     "session",
+    "labelling",
 )
 
 

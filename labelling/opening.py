@@ -128,7 +128,7 @@ def _of_session(session: Session, labels: Path | None, common: dict[str, Any]) -
     filled = [name for name, root in roots.items() if find_picture_folders(root)]
     chosen = filled[-1] if filled else next(iter(roots))
     if labels is not None:
-        chosen = os.path.relpath(labels.resolve(), session.folder)
+        chosen = _name(labels.resolve(), session)
         roots = {chosen: labels.resolve()} | roots
     skeleton, videos = session.skeleton, session.sources("video")
     if skeleton is not None:
@@ -147,4 +147,9 @@ def _session_roots(session: Session) -> dict[str, Path]:
     named = [folder if not folder.is_file() else folder.parent for folder in label_folders(session)]
     beside = sorted(path for path in session.folder.glob("labels*") if (path / "config.yaml").is_file())
     folders = [folder.resolve() for folder in (*named, *beside)] or [session.folder / "labels"]
-    return {os.path.relpath(path, session.folder): path for path in dict.fromkeys(folders)}
+    return {_name(path, session): path for path in dict.fromkeys(folders)}
+
+
+def _name(folder: Path, session: Session) -> str:
+    """What the page calls a project: its path from the session's folder, or the whole one where it lies elsewhere."""
+    return os.path.relpath(folder, session.folder) if folder.is_relative_to(session.folder) else str(folder)

@@ -21,6 +21,7 @@ from .picture_encoding import encoded_picture
 from .picture_folders import PictureFolder
 
 _ROOM = 256 << 20  # bytes of JPEG that are kept
+_PAUSE = 0.4  # seconds
 _AHEAD = 0.8  # share of the room that pictures nobody has asked for may fill
 _N_DECODERS = 2
 
@@ -54,6 +55,7 @@ class PictureStore:
         self._coming: set[tuple[str, int]] = set()
         self._decoders = ThreadPoolExecutor(_N_DECODERS, thread_name_prefix="decoder")
         self._wanted, self._is_wanted, self._closed = (0, 0), threading.Event(), False
+        self._asked_at = 0.0
         threading.Thread(target=self._look_ahead, name="pictures ahead", daemon=True).start()
 
     def jpeg(self, camera: str, instant: int, width: int = 0) -> bytes:
@@ -64,6 +66,7 @@ class PictureStore:
         PictureMissing : there is none, or not yet
         VideoError : the file cannot be read
         """
+        self._asked_at = time.monotonic()
         if width and (instant, width) != self._wanted:
             self._wanted = instant, width
             self._is_wanted.set()
@@ -86,7 +89,10 @@ class PictureStore:
         return encoded
 
     def _look_ahead(self) -> None:
-        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time."""
+        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time.
+
+        Waits while pictures are asked for: these come first.
+        """
         while self._is_wanted.wait() and not self._closed:
             self._is_wanted.clear()
             at, width = self._wanted
@@ -96,6 +102,8 @@ class PictureStore:
             for camera, instant in ((camera, instant) for instant in near for camera in self.folders):
                 if self._is_wanted.is_set():
                     break
+                while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
+                    time.sleep(_PAUSE / 2)
                 if (camera, instant, width) not in self._kept:
                     started = time.perf_counter()
                     with suppress(PictureMissing, VideoError, OSError):

@@ -119,7 +119,7 @@ function drawLines(view, ctx, scene) {
     ctx.beginPath();
     line.forEach((at, i) => (i ? ctx.lineTo(...view.toScreen(at)) : ctx.moveTo(...view.toScreen(at))));
     stroke(ctx, scene.colour[scene.selected], 1.2);
-    const inside = line.map((at) => view.toScreen(at)).filter(([x, y]) => x > 10 && y > 25 && x < view.width - 90 && y < view.height - 5);
+    const inside = line.map((at) => view.toScreen(at)).filter(([x, y]) => x > 10 && y > 45 && x < view.width - 90 && y < view.height - 5);
     const place = placeOf(scene, view.camera.name, scene.selected);
     const [px, py] = place ? view.toScreen([place.x, place.y]) : [0, 0];
     const far = inside.sort((a, b) => Math.hypot(b[0] - px, b[1] - py) - Math.hypot(a[0] - px, a[1] - py));
