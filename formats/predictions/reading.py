@@ -16,6 +16,7 @@ from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
 from ..catalogue import recognised
 from ..files import FormatError, existing
+from ..tables.declared_crops import declared_corners
 from ..tables.h5_arrays import check_hdf5
 from ..video.instants import join_times
 from .detectors import check_same_recording, files_of_detectors, join_detectors
@@ -116,6 +117,8 @@ def read_views(
         else [{c: str(p) for c, p in own.items()} for own in files]
     )
     views = views if instants is None else with_frames(views, instants)
+    notes = [f"camera '{c}': {track.note}" for tracks in ensemble for c, track in tracks.items() if track.note]
+    views.attrs |= {"notes": "\n".join(notes)} if notes else {}
     return with_provenance(views, "read_views", {"sources": named, "fps": fps})
 
 
@@ -173,9 +176,21 @@ def read_track(path: Source, camera: str | None = None) -> Track:
     if path.suffix.lower() in _HDF5:
         check_hdf5(path)
     try:
-        return recognised("views", path).reader(path, camera)
+        return _in_whole_picture(recognised("views", path).reader(path, camera), path)
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
+
+
+def _in_whole_picture(track: Track, path: Path) -> Track:
+    """Points that a tool counted from the corner of a part of the picture, as the files beside them declare."""
+    corners = declared_corners(path, track.points_2d)
+    if corners is None:
+        return track
+    x, y = np.atleast_2d(corners)[0]
+    moves = "" if corners.ndim == 1 else " in the first frame"
+    note = f"the points of {path.name} were counted from the corner ({x:g}, {y:g}) of a part of the picture{moves}"
+    points_2d = track.points_2d + (corners if corners.ndim == 1 else corners[:, None])
+    return track._replace(points_2d=points_2d, note=f"{note}, as the files beside it say: they are of the whole now")
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:

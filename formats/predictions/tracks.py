@@ -25,6 +25,7 @@ class Track(NamedTuple):
     times : (n_frames,) seconds, or None where the file does not say
     camera : name of the camera where the file holds those of several, else None
     frames : (n_frames,) frame of the camera's video in each row, -1 where it has none; None: the row's own number
+    note : what was changed on reading, or nothing
     """
 
     keypoints: tuple[str, ...]
@@ -34,6 +35,7 @@ class Track(NamedTuple):
     times: Array | None = None
     camera: str | None = None
     frames: NDArray[np.int64] | None = None
+    note: str = ""
 
     def with_keypoints(self, names: dict[str, str]) -> Track:
         """The keypoints {name: new name} alone, in that order."""

@@ -92,8 +92,8 @@ def _predict(session: Session, progress: bool) -> None:
     if _has_points(session):
         options = points_options(session, instants)
         views = PREDICT.call(session, function, session.sources("points"), **options)
-        if instants is not None and instants.notes:
-            views.attrs["notes"] = "\n".join(instants.notes)
+        notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
+        views.attrs |= {"notes": "\n".join(notes)} if notes else {}
     else:
         from ...pose2d import load_detector
 
