@@ -37,10 +37,17 @@ def _read(path: Path) -> Session:
     return read_session(path)
 
 
+def _say(line: str) -> None:
+    """Print a line; what warnings and notes advise is put in the words of session.toml."""
+    from .remedies import for_session
+
+    typer.echo(for_session(line) if line.startswith(("warning:", "note:")) else line)
+
+
 def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
     from .session_run import run_session
 
-    run_session(_read(path), steps, force=force, progress=not quiet, say=typer.echo)
+    run_session(_read(path), steps, force=force, progress=not quiet, say=_say)
 
 
 @app.command()
@@ -99,6 +106,7 @@ def show_help(
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
     from .recording_facts import describe, recording_notes
+    from .remedies import for_session
     from .session_problems import foreseen, unit_words
 
     loaded = _read(session)
@@ -108,11 +116,11 @@ def check(session: SessionPath = Path()) -> None:
     typer.echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
     typer.echo(table.to_string(na_rep="-"))
     for note in recording_notes(loaded):
-        typer.echo(f"note: {note}")
+        _say(f"note: {note}")
     for warning in warnings:
-        typer.echo(f"warning: {warning}")
+        _say(f"warning: {warning}")
     for problem in problems:
-        typer.echo(f"problem: {problem}", err=True)
+        typer.echo(f"problem: {for_session(problem)}", err=True)
     if problems:
         raise typer.Exit(1)
     typer.echo("no problem found: 'muybridge run' can start")
@@ -328,7 +336,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise
-        message, kind = " ".join(str(error).split()), type(error).__name__
+        from .remedies import for_session
+
+        message, kind = for_session(" ".join(str(error).split())), type(error).__name__
         if not isinstance(error, ValueError | OSError | ImportError | RuntimeError | MemoryError):
             message = f"internal ({kind}: {message}); run again with MUYBRIDGE_DEBUG=1 and report what it shows"
         typer.echo(f"error: {message or kind}", err=True)

@@ -134,7 +134,7 @@ def _order(order: tuple[int, ...]) -> Change:
     return Change(
         "individuals in another order",
         "{cameras}: the individuals are listed in another order than in the other cameras",
-        "let them be matched across views (match_views)",
+        "let them be matched across views (match_individuals = true under [reconstruct]; match_views in Python)",
         lambda points, camera: points[list(order)],
         relative=True,
     )
