@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +40,7 @@ def _read(path: Path) -> Session:
 
 def _say(line: str) -> None:
     """Print a line; what warnings and notes advise is put in the words of session.toml."""
-    from .remedies import for_session
+    from .run_warnings import for_session
 
     typer.echo(for_session(line) if line.startswith(("warning:", "note:")) else line)
 
@@ -106,18 +107,18 @@ def show_help(
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
     from .recording_facts import describe, recording_notes
-    from .remedies import for_session
+    from .run_warnings import for_session
     from .session_problems import foreseen, unit_words
 
     loaded = _read(session)
     table, problems = describe(loaded)
-    found, warnings = foreseen(loaded)
+    found, expected = foreseen(loaded)
     problems = list(dict.fromkeys([*problems, *found]))
     typer.echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
     typer.echo(table.to_string(na_rep="-"))
     for note in recording_notes(loaded):
         _say(f"note: {note}")
-    for warning in warnings:
+    for warning in expected:
         _say(f"warning: {warning}")
     for problem in problems:
         typer.echo(f"problem: {for_session(problem)}", err=True)
@@ -326,17 +327,26 @@ def _options(
     pass
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    """Print a warning of the library as one line; those of others for programmers are left out."""
+    from .run_warnings import for_session
+
+    if issubclass(category, UserWarning):
+        typer.echo(f"warning: {for_session(' '.join(str(message).split()))}", err=True)
+
+
 def main() -> None:
     """Run a command; an error is printed as one sentence, with exit code 1 (MUYBRIDGE_DEBUG=1 shows where)."""
     # OpenCV's own messages would stand before the sentence
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    warnings.showwarning = _show_warning
     try:
         app()
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise
-        from .remedies import for_session
+        from .run_warnings import for_session
 
         message, kind = for_session(" ".join(str(error).split())), type(error).__name__
         if not isinstance(error, ValueError | OSError | ImportError | RuntimeError | MemoryError):

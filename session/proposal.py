@@ -136,6 +136,9 @@ def _proposal(
             name: {camera: _relative(folder, home, paths) for camera, paths in own.items()}
             for name, own in recording.board_recordings.items()
         }
+    has_points = any("points" in entry for entry in recording.cameras.values())
+    if has_points and not any({"video", "timestamps"} & set(entry) for entry in recording.cameras.values()):
+        notes.append("no video states the frame rate: add fps, in frames per second, to [session]")
     if rig is not None:
         tables["session"]["rig"] = _relative(folder, home, (rig,))
         notes.append(

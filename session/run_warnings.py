@@ -1,7 +1,14 @@
-"""The worst warnings about what each step has made, and a verdict on the whole, for the output of a run."""
+"""What a run says: the worst warnings about what each step has made, a verdict, and what to do.
+
+The library's messages state remedies as arguments of Python's functions; on the command line they are keys of
+session.toml.
+"""
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +22,27 @@ if TYPE_CHECKING:
 _LEAST_CONFIDENCE = 0.1  # of a keypoint that a detector has seen at all
 _MOSTLY = 0.5  # share of keypoints or frames beyond which a lack is named
 _SURE, _UNSURE = 0.8, 0.5  # mean confidence of a reconstruction that can be used, and of one that cannot
+# name=value, as an argument of a function: a literal, a placeholder, or brackets
+_ARGUMENT = re.compile(
+    r"\b(?P<name>[a-z][a-z0-9_]*)=(?P<value>True/False|\.\.\.|\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]|\{[^}]*\}|'[^']*'"
+    r"|\"[^\"]*\"|<[^>]*>|[-\w][\w.+\-]*)"
+)
+# where an argument is no option of a step, or of several
+_PLACES = {
+    "fps": "[session]", "up": "[session]", "unit": "[session]", "size": "each [cameras.NAME]",
+    "keypoints": "[predict]", "crop": "[cameras.NAME]", "scale": "[cameras.NAME]", "individuals": "[predict]",
+}  # fmt: skip
+# whole phrases that a session has no key for
+_PHRASES = (
+    (" or pass images=<folder>", ""),
+    ("pass videos=<file> or {camera: file}", "put the video where the file says"),
+    ("state origin='top' or origin='bottom'", "count pixel rows from the top in all of them"),
+    (", or set it on the rig (CameraRig(..., up=...))", ", or in the rig file"),
+    ("give CameraRig(..., up=(x, y, z))", "give up=(x, y, z)"),
+    ("; select one: views.isel(individual=0)", ""),
+)
+_BOARD = ("legacy", "inverted", "corners_x", "corners_y", "squares_x", "squares_y", "square_length", "marker_length",
+          "dictionary")  # fmt: skip
 
 
 def step_warnings(session: Session, step: str) -> list[str]:
@@ -98,3 +126,54 @@ def _of_kinematics(session: Session) -> list[str]:
         for name, share in zip(map(str, missing["joint"].values), missing.values.tolist(), strict=True)
         if share > _MOSTLY
     ]
+
+
+def for_session(message: str) -> str:
+    """The message with its arguments of functions as keys of session.toml and the table that they belong in."""
+    for phrase, instead in _PHRASES:
+        message = message.replace(phrase, instead)
+    matches = list(_ARGUMENT.finditer(message))
+    if not matches:
+        return message
+    tables = _tables()
+    parts, end = [], 0
+    for i, match in enumerate(matches):
+        name, table = match["name"], tables.get(match["name"])
+        follows = i + 1 < len(matches) and re.fullmatch(r", | or | and ", message[match.end() : matches[i + 1].start()])
+        alike = follows and tables.get(matches[i + 1]["name"]) == table
+        words = match[0] if table is None else f"{name} = {_as_toml(match['value'])}" + (f" in {table}" * (not alike))
+        parts += [message[end : match.start()], words]
+        end = match.end()
+    return "".join([*parts, message[end:]])
+
+
+def _tables() -> dict[str, str]:
+    """{key: table} of the steps' options and of what the session reads itself."""
+    from .key_reference import session_keys
+
+    found: dict[str, str] = {}
+    for key in session_keys():
+        if "." not in key.table:
+            found.setdefault(key.name, f"[{key.table}]")
+    return found | dict.fromkeys(_BOARD, "[board]") | _PLACES
+
+
+def _as_toml(value: str) -> str:
+    """A value of Python as TOML; placeholders stay."""
+    if value == "True/False":
+        return "true or false"
+    try:
+        literal = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return f"[{value[1:-1]}]" if value.startswith("(") else value
+    return _literal(literal)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_literal(own)}" for name, own in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "..." if value is Ellipsis else json.dumps(value) if isinstance(value, str) else str(value)

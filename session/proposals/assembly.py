@@ -14,6 +14,7 @@ from .camera_names import Source, chapters, normal, recordings, video_stem, word
 from .found_files import FoundFile
 
 _POSE2SIM = re.compile(r"pose(-sync|-associated)?", re.IGNORECASE)
+_DETECTORS = "rng|seed|model|net|network|fold|detector|ensemble|member"  # words before the number of a detector
 _UNSYNCHRONISED = "raw_videos"  # freemocap keeps the originals beside the synchronised copies
 
 
@@ -43,6 +44,7 @@ def assemble(files: Sequence[FoundFile]) -> list[Recording]:
         boards = boards or _board_sources(kinds.get("picture", []))
     sources = chapters(videos) or _of_points(kinds.get("points", [])) or _of_folders(folders)
     by_key = recordings(sources) if sources else {"": _only_boards(boards)}
+    by_key = by_key if videos else _with_ensembles(by_key)
     found = [Recording(key, {name: {} for name in cameras}) for key, cameras in by_key.items() if cameras]
     for recording in found:
         _fill(recording, by_key, "video" if videos else "", points, boards, kinds)
@@ -60,6 +62,32 @@ def _of_points(points: Iterable[Path]) -> list[Source]:
     for path in sorted(points, key=_points_rank):
         chosen.setdefault(path.with_name(f"{video_stem(path)}.x"), path)
     return [Source(name, (path,)) for name, path in sorted(chosen.items())]
+
+
+def _with_ensembles(by_key: dict[str, dict[str, Source]]) -> dict[str, dict[str, Source]]:
+    """Recordings whose names differ by the number of a detector are one, with several files per camera."""
+    merged: dict[str, list[dict[str, Source]]] = {}
+    for key, own in by_key.items():
+        words = [word for word in key.split("_") if word]
+        detectors = [word for word in words if all(_of_detector(word, source.path) for source in own.values())]
+        merged.setdefault("_".join(word for word in words if word not in detectors), []).append(own)
+    if any(own.keys() != parts[0].keys() for parts in merged.values() for own in parts):
+        return by_key
+    return {
+        key: {
+            camera: Source(source.path, tuple(file for own in parts for file in own[camera].files))
+            for camera, source in parts[0].items()
+        }
+        for key, parts in merged.items()
+    }
+
+
+def _of_detector(word: str, path: Path) -> bool:
+    """Whether a word that tells files apart, such as rng=0, or 2 behind "seed", is a detector's of an ensemble."""
+    number = re.search(r"\d+$", word)
+    if number is None:
+        return False
+    return re.search(rf"(?i)(?<![a-z])(?:{_DETECTORS})[-_=. ]*0*{int(number[0])}(?!\d)", path.as_posix()) is not None
 
 
 def _of_folders(folders: Iterable[Path]) -> list[Source]:
@@ -117,7 +145,9 @@ def _fill(
             entry["video"] = source.files
         ranked = [(_distance(path, name, source, by_key[recording.key]), _points_rank(path), path) for path in mine]
         candidates = [path for distance, _, path in sorted(ranked) if distance < 3]
-        if candidates:
+        if len(source.files) > 1 and set(source.files) <= set(candidates):
+            entry["points"] = source.files
+        elif candidates:
             entry["points"] = (candidates[0],)
             reason = f"2D points of camera '{name}', of which others are used"
             recording.reasons |= dict.fromkeys(candidates[1:], reason)

@@ -16,7 +16,7 @@ PARTS = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
 CALLS = {
     "mirror_camera": [((RIG[0], [0.0, 0, 1], 100.0, "mirror"), {})],
     "move_rig": [((RIG, np.eye(3), np.zeros(3)), {"up": [0.0, 0, 1], "scale": 0.1})],
-    "picture_camera": [((RIG[0],), {"crop": (0, 0), "scale": 0.5, "size": (640, 512)})],
+    "picture_camera": [((RIG[0],), {"crop": (0, 0), "scale": 0.5, "mirror": True, "size": (640, 512)})],
     "region_camera": [((RIG[0], Region("left", (0, 0), (640, 1024))), {})],
     "split_views": [((VIEWS, "box", PARTS), {})],
 }

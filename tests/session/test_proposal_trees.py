@@ -61,6 +61,16 @@ TREES = {
         {c: {"points": f"labels.v001.00{c[-1]}_{c}.analysis.h5"} for c in CAM12},
         {},
     ),
+    "an ensemble of detectors": (
+        [f"fly4_0_Cam-{c}_sec.rng={i}.csv" for c in "AB" for i in (0, 1, 2)],
+        {f"Cam-{c}": {"points": [f"fly4_0_Cam-{c}_sec.rng={i}.csv" for i in (0, 1, 2)]} for c in "AB"},
+        {},
+    ),
+    "an ensemble of detectors, a folder for each": (
+        [f"seed{i}/{c}.csv" for c in CAM12 for i in (1, 2)],
+        {c: {"points": [f"seed{i}/{c}.csv" for i in (1, 2)]} for c in CAM12},
+        {},
+    ),
     "date and animal before the camera": (
         ["2023-05-01_rat1_back.mp4", "2023-05-01_rat1_side.mp4", "2023-05-01_rat1_top.mp4", "notes.txt"],
         {c: {"video": f"2023-05-01_rat1_{c}.mp4"} for c in ("back", "side", "top")},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from muybridge.session.remedies import for_session
+from muybridge.session.run_warnings import for_session
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("formats", "calibration", "triangulate", "kinematics", "pose2d", "timeseries", "datasets", "cameras",

@@ -76,7 +76,7 @@ def test_the_check_can_be_switched_off_and_needs_three_cameras(session_of):
     assert not any(name.startswith("coverage") for name in pose.attrs)
     pair = rig.subset(["cam_0", "cam_1"])
     said, pose = reconstructed(session_of(seen_by(pair), pair))
-    assert said == []
+    assert [line.partition(":")[0] for line in said] == ["note"]  # on what two cameras do not show
     assert "at least three" in pose.attrs["coverage_failed"]
     with pytest.raises(SessionError, match="true or false"):
         reconstructed(session_of(seen_by(rig), rig, "check_coverage = 'yes'"))
