@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import real_recordings
 from benchmarks.articulated_sprints import Sprint, gallop_angles, sprint
-from benchmarks.real import DOG_SYMMETRIES, DetectorErrors, fisheye_rig
+from benchmarks.detector_errors import DetectorErrors
+from benchmarks.real import DOG_SYMMETRIES, fisheye_rig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth, triangulate_ransac
 from muybridge.triangulate.articulated.body_prior import AnglePrior, shape_precision

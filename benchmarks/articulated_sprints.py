@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.real import DetectorErrors
+from benchmarks.detector_errors import DetectorErrors
 from benchmarks.rings import look_at
 from muybridge.calibration import Camera, CameraRig
 from muybridge.triangulate import Body, read_body

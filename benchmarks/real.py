@@ -3,13 +3,13 @@
     python benchmarks/real.py [rat] [mouse] [dog] [fly] [pairs]
 
 rat: real detections, motion-capture truth, a prior trained elsewhere. mouse: real poses through the real rig of six
-cameras, noise drawn from `DetectorErrors` below with the rat's sizes. dog: motion capture through six fisheye cameras 3
-to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half of them left/right swaps. fly: three real
-detectors, no truth: each camera is predicted from the others, beside EKS where the variable EKS_PYTHON names the
-interpreter of an environment that has it (two minutes). pairs: the rat of rodent_4cam, smoothed from two disjoint pairs
-of its cameras: their difference has the sum of both covariances; then the same of the dog, beside the truth. Times are
-the second of two runs (no compilation). The frame rates of the rat (120 Hz) and of the fly (300 Hz) are assumed: the
-recordings do not state them.
+cameras, errors as large as the rat's detector makes them, and as that of the demo in the folder DEMO_FOLDER. dog:
+motion capture through six fisheye cameras 3 to 12 m away, 12 px noise correlated over five frames, 8 % outliers, half
+of them left/right swaps. fly: three real detectors, no truth: each camera is predicted from the others, beside EKS
+where the variable EKS_PYTHON names the interpreter of an environment that has it (two minutes). pairs: the rat of
+rodent_4cam, smoothed from two disjoint pairs of its cameras: their difference has the sum of both covariances; then the
+same of the dog, beside the truth. Times are the second of two runs (no compilation). The frame rates of the rat (120
+Hz) and of the fly (300 Hz) are assumed: the recordings do not state them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,12 @@ from scipy.stats import chi2
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import real_recordings
+from benchmarks.detector_errors import DetectorErrors
 from benchmarks.real_recordings import Recording
 from muybridge.calibration import Camera, CameraRig, CharucoBoard, calibrate, read_rig
-from muybridge.datasets import Skeleton, combine_ensemble
+from muybridge.datasets import Skeleton, combine_ensemble, pose_dataset, views_dataset
 from muybridge.formats import read_views
+from muybridge.kinematics import joint_angles
 from muybridge.triangulate import (
     PoseSamples,
     check_coverage,
@@ -48,52 +50,6 @@ MISPLACED = ("KneeL", "ElbowL")  # the rat's keypoints that all six views put el
 DOG_SYMMETRIES = tuple((f"joint_{a}", f"joint_{b}") for a, b in zip(range(6, 11), range(11, 16), strict=True)) + tuple(
     (f"joint_{a}", f"joint_{b}") for a, b in zip(range(16, 20), range(20, 24), strict=True)
 )
-
-
-@dataclass(frozen=True)
-class DetectorErrors:
-    """Sizes of the errors of a simulated detector, per camera and keypoint.
-
-    Parameters
-    ----------
-    white, slow, bias : standard deviations in pixels of the part that is new in every frame, of the part that lasts,
-        and of the part that never changes
-    correlation : frames after which the slow part has lost 63 % of its correlation
-    outliers : share of observations that are off by `gross` pixels (standard deviation)
-    outlier_frames : how many frames an outlier lasts on average
-    swaps : share of the outliers that are left/right swaps, where symmetries are given
-    """
-
-    white: float
-    slow: float
-    bias: float
-    correlation: float
-    outliers: float
-    gross: float
-    outlier_frames: float = 1.0
-    swaps: float = 0.0
-
-    def apply(self, points_2d, rng, symmetries=()):
-        """(n_cameras, n_frames, n_keypoints, 2) pixels with these errors."""
-        n_cameras, n_frames, n_keypoints, _ = points_2d.shape
-        keep = np.exp(-1 / self.correlation) if self.correlation > 0 else 0.0
-        slow = rng.normal(0, self.slow, points_2d.shape)
-        for t in range(1, n_frames):
-            slow[:, t] = keep * slow[:, t - 1] + np.sqrt(1 - keep**2) * slow[:, t]
-        noisy = points_2d + slow + rng.normal(0, self.white, points_2d.shape)
-        noisy += rng.normal(0, self.bias, (n_cameras, 1, n_keypoints, 2))
-        begin = rng.uniform(size=points_2d.shape[:-1]) < self.outliers / self.outlier_frames
-        out = begin.copy()
-        for t in range(1, n_frames):
-            out[:, t] |= out[:, t - 1] & (rng.uniform(size=(n_cameras, n_keypoints)) < 1 - 1 / self.outlier_frames)
-        swapped = out & (rng.uniform(size=out.shape) < self.swaps)
-        partner = np.arange(n_keypoints)
-        for left, right in symmetries:
-            partner[left], partner[right] = right, left
-        swapped &= partner != np.arange(n_keypoints)
-        noisy = np.where(swapped[..., None], noisy[:, :, partner], noisy)
-        gross = out & ~swapped
-        return np.where(gross[..., None], points_2d + rng.normal(0, self.gross, points_2d.shape), noisy)
 
 
 def coverage(points_3d, covariances_3d, truth, level: float) -> float:
@@ -150,24 +106,51 @@ def rat() -> None:
     show("rat, 6 cameras, 50 frames, motion-capture truth (mm; apart: without " + " and ".join(MISPLACED) + ")", rows)
 
 
+MOUSE_JOINTS = {f"angle_{k}": (f"joint_{k}", f"joint_{k + 1}", f"joint_{k + 2}") for k in range(3, 18, 3)}
+
+
 def mouse() -> None:
-    errors = DetectorErrors(white=2.5, slow=2.5, bias=3.0, correlation=1e-9, outliers=0.1, gross=30.0)
-    for n_cameras in (6, 4, 3, 2):
+    """Frames that do not follow each other: methods without a prior in time."""
+    recorded = real_recordings.rat()
+    detectors = {"rat's": DetectorErrors.fit(recorded.points_2d, recorded.truth, recorded.rig)}
+    if "DEMO_FOLDER" in os.environ:
+        detectors["demo's"] = DetectorErrors.fit(*real_recordings.demo(os.environ["DEMO_FOLDER"]))
+    for name, errors in detectors.items():
+        print(f"{name} detector: {errors}")
         rows = {}
-        for number in (1, 2):
-            whole = real_recordings.mouse(number)
-            rng = np.random.default_rng(number)
-            names = whole.rig.names[:n_cameras]
-            points_2d = errors.apply(whole.points_2d, rng)[:n_cameras]
-            recording = Recording(whole.rig.subset(names), points_2d, whole.truth, whole.fps, whole.skeleton)
-            parts = (recording.points_2d, recording.rig)
-            rows[f"mouse {number}, triangulate_ransac"] = measured(
-                lambda parts=parts: triangulate_ransac(*parts), recording
-            )
-            rows[f"mouse {number}, triangulate_ransac, estimate_noise"] = measured(
-                lambda parts=parts: triangulate_ransac(*parts, noise=estimate_noise(*parts)), recording
-            )
-        show(f"mouse, real poses, real rig of {n_cameras} cameras, simulated detector (mm)", rows)
+        for n_cameras in (6, 4, 3, 2):
+            for method in ("ransac", "dlt"):
+                rows[f"{n_cameras} cameras, {method}"] = mouse_row(replace(errors, correlation=0.0), n_cameras, method)
+        show(
+            f"mouse, real poses, real rig, errors of the {name} detector: share of 95 % and 50 % regions that hold",
+            rows,
+        )
+
+
+def mouse_row(errors: DetectorErrors, n_cameras: int, method: str) -> dict:
+    """Coverage of points and angles, both animals and five draws."""
+    errors_3d, angles, inside, within = [], [], {0.5: [], 0.95: []}, {0.5: [], 0.95: []}
+    for number in (1, 2):
+        whole = real_recordings.mouse(number)
+        rig, keypoints = whole.rig.subset(whole.rig.names[:n_cameras]), whole.skeleton.keypoints
+        times, unit = np.arange(len(whole.truth), dtype=float), rig.unit
+        true_angles = joint_angles(pose_dataset(whole.truth, keypoints=keypoints, times=times, unit=unit), MOUSE_JOINTS)
+        for seed in range(5):
+            points_2d = errors.detect(whole.truth, rig, np.random.default_rng(10 * seed + number))
+            views = views_dataset(points_2d, cameras=rig.names, keypoints=keypoints, times=times)
+            pose = reconstruct(views, rig, method=method, check_coverage=False)
+            points_3d, covariances_3d = pose["position"].values, pose["covariance"].values
+            errors_3d.append(np.linalg.norm(points_3d - whole.truth, axis=-1).ravel())
+            found = joint_angles(pose, MOUSE_JOINTS)
+            off = np.abs(found["angle"].values - true_angles["angle"].values) / found["angle_std"].values
+            angles.append(np.degrees(np.abs(found["angle"].values - true_angles["angle"].values)).ravel())
+            for level in inside:
+                inside[level].append(coverage(points_3d, covariances_3d, whole.truth, level))
+                within[level].append(np.mean(off[np.isfinite(off)] < np.sqrt(chi2.ppf(level, 1))))
+    row = {"median mm": np.nanmedian(np.concatenate(errors_3d)), "found": np.isfinite(np.concatenate(errors_3d)).mean()}
+    row |= {f"points {level:.0%}": np.mean(values) for level, values in inside.items()}
+    row["median degrees"] = np.nanmedian(np.concatenate(angles))
+    return row | {f"angles {level:.0%}": np.mean(values) for level, values in within.items()}
 
 
 def fisheye_rig(seed: int, centre=(0.0, 0.0, 300.0)) -> CameraRig:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 import scipy.linalg
+import xarray as xr
 
-from muybridge.calibration import Camera, CameraRig
-from muybridge.datasets import Skeleton
+from muybridge.calibration import Camera, CameraRig, read_rig
+from muybridge.datasets import Skeleton, read_dataset
+from muybridge.session.config import read_session
 from muybridge.triangulate import DetectorNoise, PosePrior, estimate_noise
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
@@ -76,6 +78,13 @@ def rat() -> Recording:
         tuple(names),
     )
     return Recording(rig, points_2d, recorded["truth_3d"], RAT_FPS, skeleton, prior, noise)
+
+
+def demo(folder: str) -> tuple[xr.Dataset, np.ndarray, CameraRig]:
+    """Detections of a demo that has run (`muybridge demo FOLDER`), its true points in their order, and its true rig."""
+    views = read_dataset(read_session(folder).output / "views.nc")
+    truth = read_dataset(Path(folder) / "truth.nc")["position"].sel(keypoint=views["keypoint"].values)
+    return views, truth.transpose("time", "keypoint", "space").values, read_rig(Path(folder) / "truth_rig.toml")
 
 
 def mouse(number: int = 1) -> Recording:

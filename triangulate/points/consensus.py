@@ -16,7 +16,9 @@ from ...numerics.robust_scale import efficient_sigma, median_sigma, present_medi
 from ...numerics.threads import over_rows
 from . import _kernels_consensus
 from .detector_noise import DetectorNoise, noise_of_residuals, raised_to_spread
+from .dlt import triangulate_dlt
 from .input_checks import centred_arrays, check_observations, from_views
+from .undetected_outliers import outlier_covariances
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
@@ -256,13 +258,17 @@ def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma
             found = _solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
             std = np.repeat(sigma[:, None], n_keypoints, axis=1)
         else:
-            found, std = _solve_by_keypoint(flat, prior, rig, noise, None, 0.9, shared=False), noise.inlier_std
+            found, std = _solve_by_keypoint(flat, prior, rig, noise, None, 0.9, whole=False), noise.inlier_std
         jacobian = rig.project_jacobian(found.points_3d)
         spread = np.einsum("cnai,nij,cnaj->cn", jacobian, found.covariances_3d, jacobian)
         leverage = np.nan_to_num(spread.reshape(n_cameras, *shape) / (2 * std[:, None] ** 2))
         size = (jacobian**2).sum(axis=(2, 3)).reshape(n_cameras, *shape) / 2
         pixels = np.sqrt(np.nan_to_num(present_median(size, axis=(0, 1)), nan=1.0))
-        residuals = (flat - rig.project(found.points_3d)).reshape(n_cameras, *shape, 2)
+        points_3d = found.points_3d
+        if n_cameras == 2:  # a pair that was rejected leaves no point: its residuals are those of the best one there is
+            anyway = triangulate_dlt(flat, rig)
+            points_3d = np.where(np.isfinite(points_3d), points_3d, anyway)
+        residuals = (flat - rig.project(points_3d)).reshape(n_cameras, *shape, 2)
         inliers = found.inliers.reshape(n_cameras, *shape)
         noise = noise_of_residuals(residuals, inliers, leverage, np.where(pixels > 0, pixels, 1.0), sigma, rig)
     assert noise is not None
@@ -393,9 +399,10 @@ def _solve(flat: Array, prior: Array, rig: CameraRig, sigma: Array, threshold: A
 
 
 def _solve_by_keypoint(
-    flat: Array, prior: Array, rig: CameraRig, noise: DetectorNoise, threshold: Array | None, least: float, shared=True
+    flat: Array, prior: Array, rig: CameraRig, noise: DetectorNoise, threshold: Array | None, least: float, whole=True
 ) -> _Solution:
-    """As `_solve` for points (n_cameras, n_frames n_keypoints, 2), each keypoint with its own noise."""
+    """As `_solve` for points (n_cameras, n_frames n_keypoints, 2), each keypoint with its own noise; the `whole`
+    covariance includes the displacement that views share and outliers among the inliers."""
     n_keypoints = noise.inlier_std.shape[1]
     parts = []
     for k in range(n_keypoints):
@@ -403,7 +410,16 @@ def _solve_by_keypoint(
         limit = DEFAULT_THRESHOLD * sigma if threshold is None else threshold
         own = prior[:, k::n_keypoints] if prior.size else prior
         part = _solve(flat[:, k::n_keypoints], own, rig, sigma, limit, least)
-        if shared:
+        if whole:
+            residuals, jacobians = (
+                flat[:, k::n_keypoints] - rig.project(part.points_3d),
+                rig.project_jacobian(part.points_3d),
+            )
+            outliers = (
+                np.broadcast_to(v[:, k, None], residuals.shape[:2])
+                for v in (noise.inlier_std, noise.outlier_probability, noise.outlier_std)
+            )
+            part.covariances_3d[:] += outlier_covariances(residuals, jacobians, part.inliers, *outliers)
             part.covariances_3d[:] += isotropic(noise.shared_std[k] ** 2)
         parts.append(part)
     points_3d, covariances_3d, residuals, inliers, support, cosine = zip(*parts, strict=True)

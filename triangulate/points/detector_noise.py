@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erfc, erfcinv
 
 from ...cameras import CameraRig
 from ...datasets.atomic_files import atomic_write
@@ -27,6 +28,9 @@ _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_s
 _ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
 _PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as
 _LEAST_STD = 1e-3  # pixels
+_LEAST_RATIO = 5.0  # of an outlier's standard deviation to an inlier's: what is nearer counts as an inlier's tail
+_MOST_OUTLIERS = 0.9  # probability: a keypoint that no view shows keeps some
+_NEAREST = 0.05  # quantile of the rejected residuals that they begin at
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,20 +292,50 @@ def noise_of_residuals(
     usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
     constant = np.minimum(constant_variance(inlier_residuals, 1 - usual_leverage), variance.mean(axis=0))
     shared = COMMON_CONSTANT * constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
-    found = np.isfinite(residuals).all(axis=-1)
-    share = (1 + (found & ~inliers).sum(axis=1)) / (_PRIOR_WEIGHT + found.sum(axis=1))
-    outlier = present_median(np.where(found & ~inliers, np.linalg.norm(residuals, axis=-1), np.nan), axis=1)
-    outlier = np.where(np.isfinite(outlier), outlier / RAYLEIGH_MEDIAN, 0.0)
     std = np.maximum(np.sqrt(variance), _LEAST_STD)
+    share, outlier = _outliers(residuals, inliers, std)
     return DetectorNoise(
         cameras=rig.names,
         bias=np.zeros((*std.shape, 2)),
         inlier_std=std,
-        outlier_probability=np.clip(share, 0.0, 1.0),
-        outlier_std=np.maximum(outlier, 5 * std),
+        outlier_probability=share,
+        outlier_std=outlier,
         shared_std=np.sqrt(shared) / pixels_per_unit,
         correlation=correlation,
     )
+
+
+def _outliers(residuals: Array, inliers: NDArray[np.bool_], std: Array) -> tuple[Array, Array]:
+    """(n_cameras, n_keypoints) probability of an outlier and standard deviation of its coordinate.
+
+    From the residuals of the views that were rejected: a Gaussian cut off where they begin, and the share of it that
+    lies nearer. A residual has two axes; of two views, which share it half and half, only the one across the epipolar
+    line, and either may be the outlier.
+    """
+    found = np.isfinite(residuals).all(axis=-1)
+    out = found & ~inliers
+    two = len(residuals) == 2
+    sizes = np.where(out, np.linalg.norm(residuals, axis=-1) * (2 if two else 1), np.nan)
+    relative = sizes / std[:, None]
+    usual = np.full(std.shape, float(present_median(relative)))  # of all, in standard deviations of an inlier
+    n = out.sum(axis=1)
+    own = present_median(relative, axis=1)
+    weight = n / (n + _PRIOR_WEIGHT)
+    middle = np.exp(weight * np.log(np.where(n > 0, own, 1.0)) + (1 - weight) * np.log(usual))
+    nearest = np.nanquantile(relative, _NEAREST) if out.any() else 0.0
+    ratio = np.maximum(np.nan_to_num(_size_beyond(middle, nearest, two)), _LEAST_RATIO)
+    far = erfc(nearest / ratio / np.sqrt(2)) if two else np.exp(-0.5 * (nearest / ratio) ** 2)
+    share = (1 + n) / (_PRIOR_WEIGHT + found.sum(axis=1)) / far / (2 if two else 1)
+    return np.clip(share, 0.0, _MOST_OUTLIERS), ratio * std
+
+
+def _size_beyond(middle: Array, nearest: float, one_axis: bool) -> Array:
+    """Standard deviation of a Gaussian whose sizes beyond `nearest` have this median; NaN as the median."""
+    if not one_axis:  # the square of a Rayleigh variable has no memory
+        return np.sqrt(np.maximum(middle**2 - nearest**2, 0.0) / (2 * np.log(2)))
+    stds = max(nearest, 1e-9) * np.geomspace(0.2, 50.0, 200)
+    medians = np.sqrt(2) * stds * erfcinv(erfc(nearest / stds / np.sqrt(2)) / 2)
+    return np.interp(middle, medians, stds)
 
 
 def raised_to_spread(noise: DetectorNoise, std: Array) -> DetectorNoise:
