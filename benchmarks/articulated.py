@@ -33,6 +33,7 @@ from muybridge.datasets import Skeleton
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth, triangulate_ransac
 from muybridge.triangulate.articulated.body_prior import AnglePrior, shape_precision
 from muybridge.triangulate.articulated.body_state import State
+from muybridge.triangulate.articulated.marker_deviations import Deviations
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise
 from muybridge.triangulate.articulated.pixel_terms import Pixels, look
 from muybridge.triangulate.articulated.trajectory_fit import Model, Solver
@@ -62,21 +63,23 @@ def angle_bound(run: Sprint, order: int) -> np.ndarray:
     biases = np.zeros((len(run.rig), len(run.body.attachments), 2))
     state = State(run.angles, run.lengths, run.offsets, biases)
     errors = run.errors
-    noise = PixelNoise(
-        np.full(len(run.rig), errors.slow), errors.bias, lasting=0.98, keep=float(np.exp(-1 / errors.correlation))
-    )
+    sigma = np.full((len(run.rig), len(run.body.attachments)), errors.slow)
+    noise = PixelNoise.of(sigma, errors.bias, lasting=0.98, keep=float(np.exp(-1 / errors.correlation)))
     prior = AnglePrior.of(run.body, run.fps, order, run.angles[:, :3].mean(axis=0))
     prior = replace(prior, precisions=1 / np.maximum((np.diff(run.angles, order, axis=0) ** 2).mean(axis=0), 1e-12))
     shape = shape_precision(run.body)
     precision = np.zeros((len(state.constants),) * 2)
     precision[: len(shape), : len(shape)] = shape
-    model = Model(run.body, prior, noise, state.constants, precision, np.zeros(len(shape))).with_noise(noise)
+    rigid = np.zeros(len(run.body.attachments))
+    model = Model(run.body, prior, noise, state.constants, precision, np.zeros(len(shape)), rigid, 0.0)
+    model = model.with_noise(noise)
     sizes = np.array([camera.size for camera in run.rig], float)
     pixels = Pixels(run.rig, run.points_2d, np.zeros((*run.right.shape, 2)), -np.log(sizes.prod(axis=1)),
                     run.body.skeleton.mirror, np.zeros(len(run.rig)))  # fmt: skip
     spread = np.zeros((*run.truth.shape, 3))
     kinematics = state.kinematics(run.body)
-    solver = Solver(pixels, model, spread, run.right.astype(float))
+    deviations = Deviations.none(len(run.truth), 2 * len(run.rig), rigid, 0.0)
+    solver = Solver(pixels, model, spread, run.right.astype(float), deviations)
     sight = look(pixels, kinematics.markers, biases)
     posterior = solver.system(state, kinematics, sight).eliminated().covariance()
     return np.sqrt(np.einsum("taa->ta", posterior.lagged[:, 0]) + (posterior.border**2).sum(axis=-1))

@@ -63,8 +63,8 @@ CALLS = {
     "estimate_noise": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
     "estimate_sigma": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
     "fit_body": [
-        ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "order": 2, "window": 0.5,
-                         "time_offsets": True, "progress": False}),
+        ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "noise": NOISE, "order": 2,
+                         "window": 0.5, "time_offsets": True, "progress": False}),
         ((VIEWS, RIG), {"body": BODY}),
     ],
     "frame_offsets": [((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "max_offset": 3}), ((VIEWS, RIG), {})],

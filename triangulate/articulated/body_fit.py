@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
@@ -17,23 +16,15 @@ from ...numerics.banded import one_blas_thread
 from ..bodies.body_files import read_body
 from ..bodies.forward_kinematics import load_jax
 from ..bodies.kinematic_tree import Body
+from ..points.detector_noise import DetectorNoise
 from ..points.input_checks import check_fps, check_observations, from_views
-from ..smoothing.difference_prior import informative_frames
-from ..smoothing.overlapping_windows import windows
-from ..smoothing.smoother import smooth
-from .body_posterior import BodyFit, by_frame, described
-from .body_prior import body_size
-from .body_state import State
-from .pixel_terms import Pixels
-from .starting_pose import fitted_size, root_angles, starting_state
-from .trajectory_fit import ROUNDS, first_model, fit_trajectory
+from ..smoothing.smoother import without_bias
+from .body_posterior import BodyFit
+from .pixel_noise import PixelNoise
+from .recording_fit import fit_recording
 
 ORDERS = (2, 3)
-_PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
-_USUAL_PRIOR = 0.9
-_WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
-_ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
-_UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
+_USELESS = 0.9  # probability of an outlier: a bent limb fits one that lasts, so that it is not told from an inlier
 
 
 def fit_body(
@@ -44,6 +35,7 @@ def fit_body(
     body: Body | str | Path,
     keypoints: Sequence[str] | None = None,
     confidence: Array | None = None,
+    noise: DetectorNoise | None = None,
     order: int | None = None,
     time_offsets: bool = False,
     window: float | None = None,
@@ -69,6 +61,10 @@ def fit_body(
         Names along the keypoint axis. By default those of the dataset, or of the body's markers in their order.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
+    noise : DetectorNoise, optional
+        Bias, spread, outliers and shared errors of the detector, in place of those estimated from the recording and of
+        the confidence, as in `smooth`. Cameras and keypoints are matched by name. A keypoint that is nearly always an
+        outlier in a camera is left out there.
     order : {2, 3}, optional
         Order of the differences of angles that are white noise in the prior. By default 3.
     time_offsets : bool
@@ -134,17 +130,24 @@ def fit_body(
     fps = check_fps(fps)
     if order is not None and order not in ORDERS:
         raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
-    points_2d, confidence = of_markers(points_2d, confidence, body, keypoints)
+    names = [str(name) for name in body.marker_names if keypoints is None] or [str(name) for name in keypoints or ()]
+    columns = marker_columns(body, names, points_2d.shape[2])
+    pixel_noise = None
+    if noise is not None:
+        points_2d, confidence, own = without_bias(noise, points_2d, confidence, rig, tuple(names))
+        confidence = np.where(own.outlier_probability[:, None] > _USELESS, 0.0, confidence)
+        pixel_noise = PixelNoise.of_detector(own, columns)
+    points_2d, confidence = of_markers(points_2d, columns), None if confidence is None else confidence[:, :, columns]
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
     with one_blas_thread():
-        return _fitted(points_2d, rig, fps, body, confidence, order or 3, time_offsets, window, progress)
+        return fit_recording(
+            points_2d, rig, fps, body, confidence, pixel_noise, order or 3, time_offsets, window, progress
+        )
 
 
-def of_markers(
-    points_2d: Array, confidence: Array | None, body: Body, keypoints: Sequence[str] | None
-) -> tuple[Array, Array | None]:
-    """The pixels in the order of the body's markers, NaN for a marker that the data lack.
+def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:
+    """(n_markers,) position of each marker among the keypoints of the data, -1 where they lack it.
 
     Raises
     ------
@@ -154,10 +157,9 @@ def of_markers(
     -----
     UserWarning : markers are lacking
     """
-    keypoints = body.marker_names if keypoints is None else [str(name) for name in keypoints]
-    if len(keypoints) != points_2d.shape[2]:
+    if len(keypoints) != n_keypoints:
         raise ValueError(
-            f"points_2d has {points_2d.shape[2]} keypoints and there are {len(keypoints)} names; give"
+            f"points_2d has {n_keypoints} keypoints and there are {len(keypoints)} names; give"
             " keypoints=[...], the names in the order of the data"
         )
     missing = [name for name in body.marker_names if name not in keypoints]
@@ -170,79 +172,11 @@ def of_markers(
         warnings.warn(
             f"the data lack the markers {missing} of body '{body.name}': it is fitted without them", stacklevel=3
         )
-    columns = [list(keypoints).index(name) if name not in missing else -1 for name in body.marker_names]
-    lacking = np.array(columns) < 0
+    return np.array([list(keypoints).index(name) if name not in missing else -1 for name in body.marker_names])
+
+
+def of_markers(points_2d: Array, columns: NDArray[np.int64]) -> Array:
+    """The pixels in the order of the body's markers, NaN for a marker that the data lack."""
     ordered = points_2d[:, :, columns]
-    ordered[:, :, lacking] = np.nan
-    return ordered, None if confidence is None else confidence[:, :, columns]
-
-
-@dataclass(frozen=True, eq=False)
-class _Start:
-    """Where to begin: the body in the animal's size, smoothed points with covariances, and the root in every frame."""
-
-    body: Body
-    points_3d: Array
-    covariances_3d: Array
-    root: Array
-    fps: float
-
-    def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
-        state = starting_state(
-            self.body, self.points_3d[frames], self.covariances_3d[frames], self.fps, self.root[frames], like
-        )
-        biases = np.zeros((n_cameras, self.points_3d.shape[1], 2)) if like is None else like.biases
-        return replace(state, biases=biases)
-
-    def spread(self, frames: slice) -> Array:
-        located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
-        wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
-        return np.where(located[..., None, None], self.covariances_3d[frames], wide)
-
-
-def _fitted(
-    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, order: int,
-    time_offsets: bool, window: float | None, progress: bool,
-) -> BodyFit:  # fmt: skip
-    if window is not None and not window > 0:
-        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
-    if not np.isfinite(smoothed.points_3d).any():
-        raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
-    body = fitted_size(body, smoothed.points_3d, smoothed.covariances_3d)
-    root = root_angles(body, smoothed.points_3d)
-    start = _Start(body, smoothed.points_3d, smoothed.covariances_3d, root, fps)
-    pixels, n_frames = _pixels(points_2d, rig, body, confidence), points_2d.shape[1]
-    length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
-    n_seen = pixels.seen.sum(axis=(0, 2))
-    best = informative_frames(n_seen, length + 2 * _OVERLAP, n_stretches=1)[0]
-    learning = slice(int(best[0]), int(best[-1]) + 1)
-    state = start.state(learning, len(rig))
-    model = first_model(body, fps, min(order, max(2, len(best) - 1)), state, smoothed.sigma.mean(axis=1))
-    learned = fit_trajectory(
-        pixels.at(learning), model, state, start.spread(learning),
-        rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
-    )  # fmt: skip
-    pixels = replace(pixels, offsets=learned.pixels.offsets)
-    if len(best) == n_frames:
-        return described(learned, fps, points_2d, by_frame(learned, fps))
-    known, whole = learned.model.of_animal(learned), {}
-    plan = list(windows(n_frames, length, _OVERLAP))
-    converged = learned.converged
-    for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
-        state = start.state(frames, len(rig), learned.state)
-        fit = fit_trajectory(pixels.at(frames), known, state, start.spread(frames), rounds=2, learn=False)
-        converged &= fit.converged
-        inner = slice(kept.start - frames.start, kept.stop - frames.start)
-        for name, values in by_frame(fit, fps).items():
-            whole.setdefault(name, np.empty((n_frames, *values.shape[1:])))[kept] = values[inner]
-    return replace(described(learned, fps, points_2d, whole), converged=converged)
-
-
-def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None) -> Pixels:
-    right = np.full(points_2d.shape[:-1], _USUAL_PRIOR)
-    if confidence is not None:
-        right = np.clip(confidence, *_PRIOR_RANGE)
-    log_prior = np.log(np.stack([right / _USUAL_PRIOR, (1 - right) / (1 - _USUAL_PRIOR)], axis=-1))
-    sizes = np.array([camera.size for camera in rig], float)
-    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)))
+    ordered[:, :, columns < 0] = np.nan
+    return ordered

@@ -42,7 +42,7 @@ class BodyFit:
     offsets_std : ndarray, shape (n_markers + n_segments, 3), world units
         Standard deviations.
     inlier_probability : ndarray, shape (n_cameras, n_frames, n_markers)
-        Posterior probability that the pixel shows the marker; NaN where there is no pixel.
+        Posterior probability that the pixel shows the marker; NaN where there is no pixel or it is left out.
     swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
         Posterior probability that it shows the marker's partner on the other side.
     time_offsets : ndarray, shape (n_cameras,), seconds
@@ -52,12 +52,14 @@ class BodyFit:
         Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
     rank : int
         Combinations of the angles that the pixels determine.
-    sigma : ndarray, shape (n_cameras,), pixels
+    sigma : ndarray, shape (n_cameras, n_markers), pixels
         Standard deviation of an inlier's coordinate, without the part that never changes.
-    bias_std : float, pixels
-        Standard deviation of the part that never changes, per camera and marker.
-    correlation : float
+    bias_std : ndarray, shape (n_markers,), pixels
+        Standard deviation of the part that never changes, per camera.
+    correlation : ndarray, shape (n_markers,)
         Of the errors of consecutive frames.
+    deviation_std : ndarray, shape (n_markers,), world units
+        Standard deviation, along each axis, of a marker about its place on its segment.
     order : int
         Of the differences of angles that are white noise in the prior.
     process_stds : ndarray, shape (n_angles,)
@@ -94,8 +96,9 @@ class BodyFit:
     determined: NDArray[np.bool_]
     rank: int
     sigma: Array
-    bias_std: float
-    correlation: float
+    bias_std: Array
+    correlation: Array
+    deviation_std: Array
     order: int
     process_stds: Array
     body: Body
@@ -147,7 +150,8 @@ def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]
         rank=rank,
         sigma=model.noise.sigma,
         bias_std=model.noise.bias_std,
-        correlation=model.noise.correlation(1),
+        correlation=model.noise.correlation,
+        deviation_std=fit.deviations.std,
         order=model.prior.order,
         process_stds=model.prior.precisions**-0.5,
         body=body,

@@ -15,6 +15,7 @@ _ROOT_ACCELERATION = 40.0  # body sizes per second squared
 _LIMIT_STD = np.radians(3.0)  # by how much an angle passes its limit
 _FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
 _FOUND_SIZE = 0.05  # share by which the size that was found in points may be off
+_MEASURED_SIZE = 0.02  # share by which the size that the bones show may be off
 _PSEUDO = 0.5  # differences that the start counts as, when the precision of all turns is learned
 _POOLED = 2.0  # differences that the precision of all turns counts as, for one turn
 _FASTEST = 10.0  # by which a precision changes at once
@@ -46,7 +47,7 @@ class AnglePrior:
         # of a stride of 3 Hz, each further difference is smaller by its angular frequency per frame
         typical = (acceleration / fps**2 * (20.0 / fps) ** (order - 2)) ** -2.0
         low, high = body.limits.T
-        spread = np.where(np.isfinite(low), 0.5 * (high - low), 2 * np.pi)
+        spread = np.where(np.isfinite(low), 0.25 * (high - low), 2 * np.pi)
         spread[:3] = _FREE_PLACE * size
         centre = 0.5 * (np.where(np.isfinite(low), low, 0.0) + np.where(np.isfinite(high), high, 0.0))
         centre[:3] = middle
@@ -107,6 +108,12 @@ def body_size(body: Body) -> float:
 
     places = rest_places(body)
     return float(np.linalg.norm(np.ptp(places, axis=0)))
+
+
+def probable_size(body: Body, measured: float) -> float:
+    """An animal's size over the body's, given the size that its bones show."""
+    share = body.size_spread**2 / (body.size_spread**2 + _MEASURED_SIZE**2)
+    return float(np.exp(share * np.log(measured)))
 
 
 def shape_precision(body: Body) -> Array:

@@ -8,37 +8,92 @@ the keypoint's partner on the other side of the body; each lasts for some frames
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.hidden_markov import state_probabilities
+from ..points.detector_noise import DetectorNoise
+from ..points.lasting_errors import COMMON_CONSTANT, COMMON_SHARE
+from ..smoothing.correlated_noise import CorrelatedNoise
 
 INLIER, OUTLIER, SWAPPED = range(3)
 _LEAST_WEIGHT = 1e-6  # of a pixel: below, it says nothing
 _FLOOR = -700.0  # of a log density: exp is zero there
+_OF_CAMERA, _OF_PIXEL = (
+    30.0,
+    200.0,
+)  # coordinates that the variance of all counts as, for a camera and for a marker in it
+_KNOWN_BIAS = 0.1  # of the spread: what is left where the bias is known
+_PRIOR_MARKERS = 4.0  # constant errors that those of all markers count as, for one marker
+
+
+class Errors(NamedTuple):
+    """Of an inlier without the constant part: variance (n_cameras, n_markers), pixels squared, and correlation (reach +
+    1, n_cameras, n_markers) with the error 0, 1, ... frames later."""
+
+    variance: Array
+    correlation: Array
+
+    def and_deviations(self, variance: Array, keep: float) -> Errors:
+        """With another part (n_cameras, n_markers) that keeps a share from frame to frame."""
+        total = self.variance + variance
+        kept = keep ** np.arange(len(self.correlation))[:, None, None]
+        return Errors(total, (self.variance * self.correlation + variance * kept) / total)
 
 
 @dataclass(frozen=True, eq=False)
 class PixelNoise:
-    """sigma : (n_cameras,) pixels, of an inlier's coordinate without the constant part
-    bias_std : pixels, of the constant part
-    lasting, keep : share of sigma squared that lasts, and its correlation from frame to frame
+    """sigma : (n_cameras, n_markers) pixels, of an inlier's coordinate without the constant part
+    over_time : what of it lasts; the constant part of a camera and marker is over the mean square of the cameras' sigma
     outliers, swaps : shares of the pixels
     frames : that an outlier or a swap lasts on average
+    known : whether sigma is that of a `DetectorNoise`, and is not learned
     """
 
     sigma: Array
-    bias_std: float
-    lasting: float = 0.5
-    keep: float = 0.7
+    over_time: CorrelatedNoise
     outliers: float = 0.05
     swaps: float = 0.01
     frames: float = 3.0
+    known: bool = False
 
-    def correlation(self, lag: int) -> float:
-        return 1.0 if lag == 0 else self.lasting * self.keep**lag
+    @classmethod
+    def of(
+        cls, sigma: Array, bias_std: float, lasting: float = 0.5, keep: float = 0.7, known: bool = False
+    ) -> PixelNoise:
+        """All markers alike: the standard deviation of the constant part, pixels, the share of the rest that lasts, and
+        its correlation from frame to frame."""
+        n_markers = sigma.shape[1]
+        independent = CorrelatedNoise.independent(n_markers)
+        share, same = np.full(n_markers, lasting), np.full(n_markers, keep)
+        constant = bias_std**2 / (sigma**2).mean(axis=0)
+        return cls(sigma, replace(independent, white=1 - share, lasting=share, correlation=same, constant=constant),
+                   known=known)  # fmt: skip
+
+    @classmethod
+    def of_detector(cls, noise: DetectorNoise, columns: NDArray[np.int64]) -> PixelNoise:
+        """Of markers that are these keypoints; what the detector's bias leaves never changes in a recording."""
+        sigma, shared = noise.inlier_std[:, columns], noise.shared_std[columns]
+        own = cls.of(sigma, _KNOWN_BIAS * float(sigma.mean()), known=True)
+        return replace(own, over_time=replace(own.over_time, displacement=shared))
+
+    @property
+    def bias_std(self) -> Array:
+        """(n_markers,) pixels, of the constant part."""
+        return np.sqrt(self.over_time.constant * (self.sigma**2).mean(axis=0))
+
+    @property
+    def correlation(self) -> Array:
+        """(n_markers,) of the errors of consecutive frames."""
+        return self.over_time.lasting * self.over_time.correlation
+
+    def errors(self, reach: int) -> Errors:
+        lasting, keep = self.over_time.lasting, self.over_time.correlation
+        lags = np.array([np.ones_like(keep), *(lasting * keep**lag for lag in range(1, reach + 1))])
+        return Errors(self.sigma**2, np.repeat(lags[:, None], len(self.sigma), axis=1))
 
     def transitions(self) -> Array:
         """(3, 3) between inlier, outlier and swapped."""
@@ -55,7 +110,7 @@ class Predictions:
     """What an inlier's error is expected to be, given the errors of the `reach` frames before it (Vecchia 1988).
 
     coefficients : (n_cameras, n_frames, n_keypoints, reach), of the errors one, two, ... frames before
-    variance : (n_cameras, n_frames, n_keypoints) of what is new, over sigma squared
+    variance : (n_cameras, n_frames, n_keypoints) of what is new, over that of the error
     extra : likewise, added to it as the pixel is not surely an inlier
     """
 
@@ -63,10 +118,10 @@ class Predictions:
     variance: Array
     extra: Array
 
-    def precision(self, sigma: Array) -> Array:
+    def precision(self, errors: Errors) -> Array:
         """(n_cameras, n_frames, n_keypoints, reach + 1) of the errors at t and 0, 1, ... frames later."""
         reach = self.coefficients.shape[-1]
-        information = 1 / ((self.variance + self.extra) * sigma[:, None, None] ** 2)
+        information = 1 / ((self.variance + self.extra) * errors.variance[:, None])
         rows = [np.ones_like(information), *(-self.coefficients[..., i] for i in range(reach))]
         precision = np.zeros((*information.shape, reach + 1))
         for i in range(reach + 1):  # frames back from t
@@ -83,18 +138,19 @@ class Predictions:
         return new
 
 
-def predictions(noise: PixelNoise, weights: Array, reach: int) -> Predictions:
+def predictions(errors: Errors, weights: Array) -> Predictions:
     """Of the pixels with these probabilities (n_cameras, n_frames, n_keypoints) of being inliers."""
+    reach = len(errors.correlation) - 1
     extra = 1 / np.maximum(weights, _LEAST_WEIGHT) - 1
     before = np.full((*weights.shape, reach), 1 / _LEAST_WEIGHT)
     for i in range(reach):
         before[:, i + 1 :, :, i] = extra[:, : -i - 1]
-    between = np.array([[noise.correlation(abs(i - j)) for j in range(reach)] for i in range(reach)])
-    with_now = np.array([noise.correlation(i + 1) for i in range(reach)])
+    lags = np.moveaxis(errors.correlation, 0, -1)[:, None]  # (n_cameras, 1, n_keypoints, reach + 1)
+    between = lags[..., np.abs(np.arange(reach)[:, None] - np.arange(reach))]
+    with_now = np.broadcast_to(lags[..., 1:], before.shape)
     matrices = between + before[..., None] * np.eye(reach)
-    coefficients = np.linalg.solve(matrices, np.broadcast_to(with_now[:, None], (*weights.shape, reach, 1)))[..., 0]
-    coefficients = np.asarray(coefficients, float)
-    return Predictions(coefficients, np.asarray(1.0 - coefficients @ with_now, float), extra)
+    coefficients = np.asarray(np.linalg.solve(matrices, with_now[..., None])[..., 0], float)
+    return Predictions(coefficients, 1.0 - (coefficients * with_now).sum(axis=-1), extra)
 
 
 def inlier_weights(
@@ -114,7 +170,7 @@ def inlier_weights(
     """
     seen = np.asarray(np.isfinite(residuals).all(axis=-1))
     new = given.innovations(np.where(seen[..., None], residuals, 0.0))
-    variance = noise.sigma[:, None, None] ** 2
+    variance = noise.sigma[:, None] ** 2
     log = np.zeros((*residuals.shape[:-1], 3))
     log[..., INLIER] = _log_normal(new, given.variance * variance + spread) + log_prior[..., 0]
     log[..., OUTLIER] = log_outlier[:, None, None] + log_prior[..., 1]
@@ -139,8 +195,9 @@ def _of_each_track(log_density: Array, transitions: Array) -> Array:
 
 
 def learn_noise(
-    noise: PixelNoise, products: Array, weights: Array, seen: NDArray[np.bool_], posterior: Array, bias_square: float
-) -> PixelNoise:
+    noise: PixelNoise, products: Array, weights: Array, seen: NDArray[np.bool_], posterior: Array,
+    bias_squares: Array, pixels: Array,
+) -> PixelNoise:  # fmt: skip
     """The noise that the expected products of errors make most likely.
 
     Parameters
@@ -149,28 +206,53 @@ def learn_noise(
         later, pixels squared
     weights : (n_cameras, n_frames, n_keypoints) that a pixel is an inlier
     posterior : of `inlier_weights`
-    bias_square : pixels squared, expected, of the constant part of a coordinate
+    bias_squares : (n_cameras, n_keypoints, 2) pixels squared, expected, of the constant part
+    pixels : (n_keypoints,) that a world unit across the line of sight is long
     """
     weights = np.where(seen, weights, 0.0)
-    total, count = (weights * products[0]).sum(axis=(1, 2)), weights.sum(axis=(1, 2))
-    pooled = total.sum() / max(count.sum(), 1.0)
-    sigma = np.sqrt((total + 30 * pooled) / (count + 30))
-    scaled = products / sigma[:, None, None] ** 2
-    moments = [1.0]
-    for lag in range(1, len(products)):
-        both = weights[:, :-lag] * weights[:, lag:]
-        moments.append(float((both * scaled[lag][:, :-lag]).sum() / max(both.sum(), 1.0)))
-    keep, lasting = noise.keep, max(moments[1], 0.0) / max(noise.keep, 1e-3)
-    if len(moments) > 2 and moments[1] > 0.05:
-        keep = float(np.clip(moments[2] / moments[1], 0.05, 0.98))
-        lasting = moments[1] / keep
+    sigma = noise.sigma if noise.known else _spread_of(weights, products[0])
+    lasting, keep = _lasting_share(noise, weights, products / sigma[:, None] ** 2)
     wrong = np.where(seen[..., None], posterior[..., 1:], 0.0)
     n = seen.sum()
     outliers, swaps = (wrong.sum(axis=(0, 1, 2)) + np.array([1.0, 0.2])) / (n + 20.0)
     both_wrong = (wrong[:, :-1] * wrong[:, 1:]).sum()
     stays = (both_wrong + 2.0) / (wrong[:, :-1].sum() + 3.0)
+    n_biases = 2 * len(sigma)
+    total = (sigma**2).mean(axis=0)
+    bias_square = (bias_squares.sum(axis=(0, 2)) + _PRIOR_MARKERS * bias_squares.mean()) / (n_biases + _PRIOR_MARKERS)
+    constant = noise.over_time.constant if noise.known else np.maximum(bias_square / total, 4e-4)
+    displacement = np.sqrt(COMMON_CONSTANT * constant * total) / pixels
+    over_time = replace(
+        noise.over_time, white=1 - lasting, lasting=lasting, correlation=keep, constant=constant,
+        displacement=noise.over_time.displacement if noise.known else displacement,
+        common=np.sqrt(COMMON_SHARE * lasting * total) / pixels,
+    )  # fmt: skip
     return replace(
-        noise, sigma=np.maximum(sigma, 0.02), bias_std=max(float(np.sqrt(bias_square)), 0.02 * float(sigma.mean())),
-        lasting=float(np.clip(lasting, 0.0, 0.98)), keep=keep, outliers=float(np.clip(outliers, 1e-3, 0.5)),
+        noise, sigma=sigma, over_time=over_time, outliers=float(np.clip(outliers, 1e-3, 0.5)),
         swaps=float(np.clip(swaps, 1e-4, 0.3)), frames=float(np.clip(1 / max(1 - stays, 1e-3), 1.2, 50.0)),
     )  # fmt: skip
+
+
+def _spread_of(weights: Array, squares: Array) -> Array:
+    """(n_cameras, n_markers) of inliers: drawn towards the camera's usual spread times the marker's."""
+    total, count = (weights * squares).sum(axis=1), weights.sum(axis=1)
+    pooled = total.sum() / max(count.sum(), 1.0)
+    camera = ((total.sum(axis=1) + _OF_CAMERA * pooled) / (count.sum(axis=1) + _OF_CAMERA))[:, None]
+    ratio = ((total / camera).sum(axis=0) + _OF_PIXEL) / (count.sum(axis=0) + _OF_PIXEL)
+    return np.maximum(np.sqrt((total + _OF_PIXEL * camera * ratio) / (count + _OF_PIXEL)), 0.02)
+
+
+def _lasting_share(noise: PixelNoise, weights: Array, scaled: Array) -> tuple[Array, Array]:
+    """(n_markers,) twice: share of the variance that lasts and its correlation, from products over the variance; those
+    of all markers, since one has too few errors that are independent."""
+    moments = [1.0]
+    for lag in range(1, len(scaled)):
+        both = weights[:, :-lag] * weights[:, lag:]
+        moments.append(float((both * scaled[lag][:, :-lag]).sum() / max(both.sum(), 1.0)))
+    keep = float(noise.over_time.correlation[0])
+    lasting = max(moments[1], 0.0) / max(keep, 1e-3)
+    if len(moments) > 2 and moments[1] > 0.05:
+        keep = float(np.clip(moments[2] / moments[1], 0.05, 0.98))
+        lasting = moments[1] / keep
+    nothing = np.zeros(weights.shape[2])
+    return nothing + np.clip(lasting, 0.0, 0.98), nothing + keep

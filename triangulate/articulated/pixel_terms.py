@@ -13,8 +13,10 @@ from ...cameras import CameraRig, rig_arrays
 from ...numerics.arrays import Array
 from .arrow_system import MarkerTerms, Posterior
 from .body_state import ShapeDerivative
+from .marker_deviations import Deviations
 from .pixel_noise import PixelNoise, inlier_weights, predictions
 
+USUAL_PRIOR = 0.9  # probability of an inlier where the detector says nothing
 _SOME_FRAMES = 12  # in which slowly changing variances are computed
 
 
@@ -53,6 +55,11 @@ class Pixels:
         ])  # fmt: skip
 
     @property
+    def prior_probability(self) -> Array:
+        """(n_cameras, n_frames, n_markers) of an inlier, before looking at the geometry."""
+        return USUAL_PRIOR * np.exp(self.log_prior[..., 0])
+
+    @property
     def seen(self) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(self.points_2d).all(axis=-1))
 
@@ -65,6 +72,19 @@ class Sight:
     residuals: Array
     slopes: Array
     seen: NDArray[np.bool_]
+
+    def moved(self, by: Array) -> Sight:
+        """About markers moved by (n_frames, n_markers, 3), to first order."""
+        return replace(self, residuals=self.residuals - (self.slopes @ by[None, ..., None])[..., 0])
+
+    def scales(self, weights: Array) -> tuple[Array, Array]:
+        """(n_cameras, n_markers) square of the pixels that a world unit across the line of sight is long, 0 where the
+        marker is not seen, and (n_markers,) the views that see a marker when any does."""
+        inlier = self.seen & (weights > 0.5)
+        squares = np.where(inlier, 0.5 * (self.slopes**2).sum(axis=(-1, -2)), 0.0).sum(axis=1)
+        views = inlier.sum(axis=0)
+        usual = views.sum(axis=0) / np.maximum((views > 0).sum(axis=0), 1)
+        return squares / np.maximum(inlier.sum(axis=1), 1), usual
 
 
 def look(pixels: Pixels, markers: Array, biases: Array) -> Sight:
@@ -116,7 +136,7 @@ def weigh(
     reach: int,
 ) -> Array:  # fmt: skip
     """Posterior (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped, given the weights `before`."""
-    given = predictions(noise, np.where(sight.seen, before, 0.0), reach)
+    given = predictions(noise.errors(reach), np.where(sight.seen, before, 0.0))
     projected = pixels.project(markers)[:, :, pixels.partner]
     swapped = pixels.points_2d - projected - biases[:, None, pixels.partner]
     swapped[:, :, pixels.partner == np.arange(len(pixels.partner))] = np.nan
@@ -164,7 +184,7 @@ def weighted_residuals(residuals: Array, precision: Array) -> Array:
 
 
 def error_products(
-    sight: Sight, by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior
+    sight: Sight, by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior, deviations: Deviations
 ) -> tuple[Array, Array]:
     """Expected products of a coordinate's errors with those 0, 1, ... frames later (reach + 1, n_cameras, n_frames,
     n_markers), and the markers' covariances (n_frames, n_markers, 3, 3) given everything.
@@ -176,17 +196,21 @@ def error_products(
     n_shape = len(posterior.root) - 2 * n_cameras * n_markers
     some = np.arange(0, n_frames, max(1, n_frames // _SOME_FRAMES))
     nearest = np.asarray(np.abs(np.arange(n_frames)[:, None] - some).argmin(axis=1), np.int64)
+    own_biases = posterior.root[n_shape:].reshape(n_markers, 2 * n_cameras, -1)
     moved = marker_border(by_angles[some], [own.at(some) for own in by_shape], posterior.at(some))
-    bias = posterior.root[n_shape:].reshape(n_markers, n_cameras, 2, -1).swapaxes(0, 1)
+    moved = deviations.at(some).follow(moved, own_biases)
+    bias = own_biases.reshape(n_markers, n_cameras, 2, -1).swapaxes(0, 1)
     shared = np.empty((n_cameras, len(some), n_markers))
     for c, slopes in enumerate(sight.slopes[:, some]):
         shared[c] = ((slopes @ moved + bias[c]) ** 2).sum(axis=(-1, -2))
     products, own = np.zeros((width, n_cameras, n_frames, n_markers)), np.zeros(0)
+    errors = sight.moved(deviations.mean).residuals
     for lag in range(width):
         n = n_frames - lag
         spread = (by_angles[:n] @ posterior.lagged[:n, lag][:, None]) @ by_angles[lag:].swapaxes(-1, -2)
+        spread = deviations.spread(spread, lag)
         alone = ((sight.slopes[:, :n] @ spread) * sight.slopes[:, lag:]).sum(axis=(-1, -2))
-        residual = (sight.residuals[:, :n] * sight.residuals[:, lag:]).sum(axis=-1)
+        residual = (errors[:, :n] * errors[:, lag:]).sum(axis=-1)
         products[lag][:, :n] = 0.5 * (residual + alone + shared[:, nearest[:n]])
         own = spread if lag == 0 else own
     return products, own + (moved @ moved.swapaxes(-1, -2))[nearest]
@@ -200,8 +224,14 @@ def marker_border(by_angles: Array, by_shape: Sequence[ShapeDerivative], posteri
     return moved
 
 
-def marker_covariances(by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior) -> Array:
+def marker_covariances(
+    by_angles: Array, by_shape: Sequence[ShapeDerivative], posterior: Posterior, deviations: Deviations
+) -> Array:
     """(n_frames, n_markers, 3, 3)"""
-    moved = marker_border(by_angles, by_shape, posterior)
+    n_markers = by_angles.shape[1]
+    own_biases = posterior.root[len(posterior.root) - n_markers * deviations.by_biases.shape[-1] :]
+    moved = deviations.follow(
+        marker_border(by_angles, by_shape, posterior), own_biases.reshape(n_markers, -1, len(posterior.root))
+    )
     own = (by_angles @ posterior.lagged[:, 0][:, None]) @ by_angles.swapaxes(-1, -2)
-    return own + moved @ moved.swapaxes(-1, -2)
+    return deviations.spread(own, 0) + moved @ moved.swapaxes(-1, -2)

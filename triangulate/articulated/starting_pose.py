@@ -13,7 +13,7 @@ from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import present_median
 from ..bodies.kinematic_tree import Body, rest_places
 from .arrow_system import MarkerTerms, assemble
-from .body_prior import AnglePrior, body_size, shape_precision
+from .body_prior import AnglePrior, body_size, probable_size, shape_precision
 from .body_state import State, by_shape
 
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
@@ -43,7 +43,8 @@ def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> Body:
             f"no bone of body '{body.name}' is seen with both its ends: fewer than two of its markers are located"
         )
     plain = present_median(squares[:, known], axis=0).sum()
-    return body.scaled(float(np.sqrt(max(found[known].sum(), _LEAST_SIGNAL * plain) / own[known].sum())))
+    size = np.sqrt(max(found[known].sum(), _LEAST_SIGNAL * plain) / own[known].sum())
+    return body.scaled(probable_size(body, float(size)))
 
 
 def starting_state(

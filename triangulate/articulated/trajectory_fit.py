@@ -11,8 +11,9 @@ from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ..bodies.forward_kinematics import Kinematics
 from ..bodies.kinematic_tree import Body
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
-from .body_prior import AnglePrior, shape_precision
+from .body_prior import AnglePrior, probable_size, shape_precision
 from .body_state import State, by_shape
+from .marker_deviations import LASTS, Deviations
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
 from .pixel_terms import (
     OffsetTerms,
@@ -44,6 +45,9 @@ class Model:
     prior, noise : of the angles and the pixels
     mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
     volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
+    deviation_std : (n_markers,) prior spread of the markers' deviations
+    deviation_keep : their correlation from frame to frame
+    size : of the body over the declared one
     """
 
     body: Body
@@ -52,6 +56,9 @@ class Model:
     mean: Array
     precision: Array
     volume: Array
+    deviation_std: Array
+    deviation_keep: float
+    size: float = 1.0
 
     def cost(self, state: State) -> float:
         """Minus the log prior up to a constant."""
@@ -69,7 +76,7 @@ class Model:
         """With learned noise; its constant part is the prior of the biases."""
         n_shape, precision = len(self.volume), self.precision.copy()
         index = np.arange(n_shape, len(precision))
-        precision[index, index] = noise.bias_std**-2.0
+        precision[index, index] = np.repeat(noise.bias_std**-2.0, 2 * len(noise.sigma))
         return replace(self, noise=noise, precision=precision)
 
     def resized(self, lengths: Array) -> Model:
@@ -78,19 +85,20 @@ class Model:
         own = self.body.lengths
         if not len(own):
             return self
-        body = self.body.scaled(float(lengths @ own / (own @ own)))
-        return replace(self, body=body, mean=np.concatenate([body.lengths, self.mean[len(own) :]]))
+        size = probable_size(self.body, self.size * float(lengths @ own / (own @ own)))
+        body = self.body.scaled(size / self.size)
+        return replace(self, body=body, size=size, mean=np.concatenate([body.lengths, self.mean[len(own) :]]))
 
     def of_animal(self, fit: Fit) -> Model:
         """For other frames of the same recording: what was learned is known, the constants as well as it was."""
         root = np.linalg.inv(fit.posterior.root)
-        return replace(fit.model, mean=fit.state.constants, precision=root.T @ root)
+        return replace(fit.model, mean=fit.state.constants, precision=root.T @ root, deviation_std=fit.deviations.std)
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """weights (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped; covariances_3d of the markers;
-    information (n_angles, n_angles) of the pixels on a shift of the angles of all frames."""
+    information (n_angles, n_angles) of the pixels on a shift of the angles of all frames; deviations of the markers."""
 
     state: State
     model: Model
@@ -100,6 +108,7 @@ class Fit:
     covariances_3d: Array
     information: Array
     pixels: Pixels
+    deviations: Deviations
     converged: bool
 
 
@@ -109,9 +118,11 @@ def fit_trajectory(
 ) -> Fit:  # fmt: skip
     """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
     round to round unless told otherwise, the cameras' time offsets if asked for."""
-    weights = np.where(pixels.seen, 0.9, 0.0)
+    weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
+    deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     for number in range(rounds):
-        solver = Solver(pixels, model, covariances_3d, weights, joint=number == rounds - 1)
+        last = number == rounds - 1
+        solver = Solver(pixels, model, covariances_3d, weights, deviations, joint=last)
         found = minimise_with_damping(state, solver.linearise, max_iterations=_STEPS, tolerance=_TOLERANCE)
         state = found.state
         kinematics = state.kinematics(model.body)
@@ -122,26 +133,44 @@ def fit_trajectory(
         weights = posteriors[..., INLIER]
         solved = solver.system(state, kinematics, sight).eliminated()
         posterior = solved.covariance()
-        if number == rounds - 1:
+        if deviations.std.any():
+            deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
+        if last:
             break
-        products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior)
+        products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
         volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
         limit = 1 / np.sqrt(np.diag(np.linalg.inv(model.precision[: len(volume), : len(volume)])))
         model = replace(model, volume=np.clip(volume, -limit, limit))  # beyond, bones are shorter than the noise
         if learn:
-            n_shape = len(model.volume)
-            bias_square = np.mean(state.biases**2) + (posterior.root[n_shape:] ** 2).sum() / state.biases.size
-            noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, float(bias_square))
-            prior = model.prior.learned(state.angles, posterior.lagged)
-            model = replace(model, prior=prior).with_noise(noise).resized(state.lengths)
+            model = learned(model, state, posterior, sight, products, posteriors)
+            own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
+            deviations = deviations.learned(own, model.deviation_std)
         if find_offsets:
             terms = offset_terms(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
             )
             pixels, state = with_offsets(pixels, state, terms, solved)
-    covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior)
-    return Fit(state, model, posteriors, posterior, kinematics.markers, covariances_3d, solver.information,
-               pixels, found.converged)  # fmt: skip
+    covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
+    displaced = model.noise.over_time.displacement  # common to all views; a body does not let it be any
+    displaced = displaced if model.noise.known else np.minimum(displaced, model.body.marker_std)
+    covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
+    return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
+               solver.information, pixels, deviations, found.converged)  # fmt: skip
+
+
+def learned(
+    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array
+) -> Model:
+    """With the noise and the prior that this posterior makes most likely; `products` of `error_products`."""
+    uncertain = (posterior.root[len(model.volume) :] ** 2).sum(axis=1).reshape(state.biases.swapaxes(0, 1).shape)
+    bias_squares = state.biases**2 + uncertain.swapaxes(0, 1)
+    weights = posteriors[..., INLIER]
+    squares, _ = sight.scales(weights)
+    pixels = np.sqrt(squares.sum(axis=0) / np.maximum((squares > 0).sum(axis=0), 1))
+    pixels = np.where(pixels > 0, pixels, np.inf)
+    noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, bias_squares, pixels)
+    prior = model.prior.learned(state.angles, posterior.lagged)
+    return replace(model, prior=prior).with_noise(noise).resized(state.lengths)
 
 
 def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Eliminated) -> tuple[Pixels, State]:
@@ -193,12 +222,17 @@ class Solver:
     step, which takes a third of the time and more steps to converge.
     """
 
-    def __init__(self, pixels: Pixels, model: Model, covariances_3d: Array, weights: Array, joint: bool = True):
+    def __init__(
+        self, pixels: Pixels, model: Model, covariances_3d: Array, weights: Array, deviations: Deviations,
+        joint: bool = True,
+    ):  # fmt: skip
         self.pixels, self.model, self.covariances_3d, self.weights = pixels, model, covariances_3d, weights
-        self.joint = joint
+        self.deviations, self.joint = deviations, joint
 
     def weigh(self, sight: Sight, markers: Array, state: State) -> Array:
         spread = pixel_spread(sight, self.covariances_3d)
+        if self.deviations.std.any():
+            sight, markers = sight.moved(self.deviations.mean), markers + self.deviations.mean
         return weigh(
             self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.order
         )
@@ -231,9 +265,16 @@ class Solver:
         return replace(state, biases=biases), replace(sight, residuals=moved)
 
     def pixel_precision(self, sight: Sight) -> Array:
-        model = self.model
-        given = predictions(model.noise, np.where(sight.seen, self.weights, 0.0), model.prior.order)
-        return given.precision(model.noise.sigma) * sight.seen[..., None]
+        """Of errors about the places on the segments."""
+        weights = np.where(sight.seen, self.weights, 0.0)
+        errors = self.model.noise.errors(self.model.prior.order)
+        if self.deviations.std.any():
+            errors = self.deviations.added_to(errors, *sight.scales(weights))
+        return predictions(errors, weights).precision(errors) * sight.seen[..., None]
+
+    def precision_about_markers(self, sight: Sight, weights: Array) -> Array:
+        errors = self.model.noise.errors(self.model.prior.order)
+        return predictions(errors, np.where(sight.seen, weights, 0.0)).precision(errors) * sight.seen[..., None]
 
     def linearise(self, state: State) -> Linearised[State]:
         model, kinematics = self.model, state.kinematics(self.model.body)
@@ -257,12 +298,13 @@ class Solver:
         return Linearised(cost(state, sight.residuals), step)
 
 
-def first_model(body: Body, fps: float, order: int, state: State, sigma: Array) -> Model:
-    """What a fit begins with; sigma (n_cameras,) pixels."""
+def first_model(body: Body, fps: float, order: int, state: State, noise: PixelNoise, size: float) -> Model:
+    """What a fit begins with."""
     prior = AnglePrior.of(body, fps, order, state.angles[:, :3].mean(axis=0))
-    noise = PixelNoise(sigma, 0.3 * float(np.mean(sigma)))
     shape, n_biases = shape_precision(body), state.biases.size
     mean = np.concatenate([body.lengths, np.zeros(state.offsets.size + n_biases)])
     precision = np.zeros((len(mean), len(mean)))
     precision[: len(shape), : len(shape)] = shape
-    return Model(body, prior, noise, mean, precision, np.zeros(len(shape))).with_noise(noise)
+    deviation = np.full(body.plan.n_markers, body.deviation_std)
+    keep = float(np.exp(-1 / (LASTS * fps)))
+    return Model(body, prior, noise, mean, precision, np.zeros(len(shape)), deviation, keep, size).with_noise(noise)

@@ -15,10 +15,8 @@ from .kinematic_tree import Body
 
 SHIPPED = ("cheetah", "human", "rodent")
 _AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
-_BODY_KEYS = {
-    "name", "unit", "mirror", "markers", "bones", "symmetries", "segments", "size_spread", "length_spread",
-    "marker_std", "joint_std",
-}  # fmt: skip
+_OPTIONS = ("unit", "size_spread", "length_spread", "marker_std", "joint_std", "deviation_std")
+_BODY_KEYS = {"name", "mirror", "markers", "bones", "symmetries", "segments", *_OPTIONS}
 _SEGMENT_KEYS = {"parent", "at", "end", "length", "turns", "markers"}
 
 
@@ -91,8 +89,7 @@ def body_of_tables(tables: dict[str, Any], name: str) -> Body:
         one_sided = [(a, b) for a, b in bones if not (a.startswith(right) or b.startswith(right))]
         bones = list(dict.fromkeys([*bones, *((_other(a, left, right), _other(b, left, right)) for a, b in one_sided)]))
     attachments = _in_order(attachments, tables.get("markers"))
-    options = {key: tables[key] for key in ("unit", "size_spread", "length_spread", "marker_std", "joint_std")
-               if key in tables}  # fmt: skip
+    options = {key: tables[key] for key in _OPTIONS if key in tables}
     return Body(str(tables.get("name", name)), tuple(segments), tuple(attachments), tuple(symmetries), tuple(bones),
                 **options)  # fmt: skip
 

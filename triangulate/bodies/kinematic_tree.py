@@ -47,6 +47,8 @@ class Body:
         Prior standard deviation along each axis of a marker's place on its segment.
     joint_std : float, units of the body
         Prior standard deviation along each axis of a joint's place in its parent's frame.
+    deviation_std : float, units of the body
+        Prior standard deviation along each axis by which soft tissue moves a marker about its place on its segment.
 
     Attributes
     ----------
@@ -100,6 +102,7 @@ class Body:
     length_spread: float = 0.1
     marker_std: float = 10.0
     joint_std: float = 10.0
+    deviation_std: float = 0.0
 
     def __post_init__(self):
         for field in ("segments", "attachments"):
@@ -108,6 +111,8 @@ class Body:
             if not (np.isfinite(getattr(self, field)) and getattr(self, field) > 0):
                 raise ValueError(f"body '{self.name}': {field} is {getattr(self, field)!r}; expected a positive number")
             object.__setattr__(self, field, float(getattr(self, field)))
+        if not (np.isfinite(self.deviation_std) and self.deviation_std >= 0):
+            raise ValueError(f"body '{self.name}': deviation_std is {self.deviation_std!r}; expected 0 or more")
         object.__setattr__(self, "segments", _in_order(self.name, self.segments))
         self._check_markers()
         if not self.bones:
@@ -260,6 +265,7 @@ class Body:
             attachments=tuple(replace(m, at=by(m.at)) for m in self.attachments),
             marker_std=factor * self.marker_std,
             joint_std=factor * self.joint_std,
+            deviation_std=factor * self.deviation_std,
         )
 
 

@@ -143,11 +143,20 @@ def check_problem(
         )
     scale = relative_noise(points_2d, covariances_2d)
     if noise is not None:
-        noise = noise.for_recording(rig, points_2d.shape[2], keypoints or (skeleton and skeleton.keypoints))
-        points_2d = points_2d - noise.bias[:, None]
-        right = np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:-1])
-        confidence = np.array(right) if confidence is None else np.where(confidence > 0, right, 0.0)
+        names = keypoints or (skeleton and skeleton.keypoints)
+        points_2d, confidence, noise = without_bias(noise, points_2d, confidence, rig, names)
     return Problem(points_2d, rig, fps, confidence, skeleton, order, scale, noise)
+
+
+def without_bias(
+    noise: DetectorNoise, points_2d: Array, confidence: Array | None, rig: CameraRig, keypoints: tuple[str, ...] | None
+) -> tuple[Array, Array, DetectorNoise]:
+    """The pixels without the detector's bias, the probability that each is right, 0 where the confidence is, and the
+    noise of these cameras and keypoints."""
+    noise = noise.for_recording(rig, points_2d.shape[2], keypoints)
+    right = np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:-1])
+    confidence = np.array(right) if confidence is None else np.where(confidence > 0, right, 0.0)
+    return points_2d - noise.bias[:, None], confidence, noise
 
 
 def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:

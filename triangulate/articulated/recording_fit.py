@@ -1,0 +1,115 @@
+"""A body fitted to a recording: where to begin, what is learned from its best stretch, and all frames in windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from ..bodies.kinematic_tree import Body
+from ..smoothing.difference_prior import informative_frames
+from ..smoothing.overlapping_windows import windows
+from ..smoothing.smoother import smooth
+from ..smoothing.trajectory import Trajectory
+from .body_posterior import BodyFit, by_frame, described
+from .body_prior import body_size
+from .body_state import State
+from .pixel_noise import PixelNoise
+from .pixel_terms import USUAL_PRIOR, Pixels
+from .starting_pose import fitted_size, root_angles, starting_state
+from .trajectory_fit import ROUNDS, first_model, fit_trajectory
+
+_PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
+_WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
+_ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
+_UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where to begin: the body in the animal's size and that size over the declared one, smoothed points with
+    covariances, NaN where no pixel is trusted, and the root in every frame."""
+
+    body: Body
+    size: float
+    points_3d: Array
+    covariances_3d: Array
+    root: Array
+    fps: float
+
+    @classmethod
+    def of(cls, declared: Body, smoothed: Trajectory, trusted: NDArray[np.bool_]) -> Start:
+        points_3d = np.where(trusted[..., None], smoothed.points_3d, np.nan)
+        body = fitted_size(declared, points_3d, smoothed.covariances_3d)
+        root, size = root_angles(body, points_3d), body.marker_std / declared.marker_std
+        return cls(body, size, points_3d, smoothed.covariances_3d, root, smoothed.fps)
+
+    def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
+        state = starting_state(
+            self.body, self.points_3d[frames], self.covariances_3d[frames], self.fps, self.root[frames], like
+        )
+        biases = np.zeros((n_cameras, self.points_3d.shape[1], 2)) if like is None else like.biases
+        return replace(state, biases=biases)
+
+    def spread(self, frames: slice) -> Array:
+        located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
+        wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
+        return np.where(located[..., None, None], self.covariances_3d[frames], wide)
+
+
+def fit_recording(
+    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, noise: PixelNoise | None,
+    order: int, time_offsets: bool, window: float | None, progress: bool,
+) -> BodyFit:  # fmt: skip
+    """See `fit_body`; the markers of points_2d are the body's."""
+    if window is not None and not window > 0:
+        raise ValueError(f"window must be a positive number of seconds, got {window!r}")
+    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
+    if not np.isfinite(smoothed.points_3d).any():
+        raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
+    pixels = _pixels(points_2d, rig, body, confidence)
+    start = Start.of(body, smoothed, trusted=(pixels.prior_probability > 0.5).any(axis=0))
+    length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
+    best = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
+    learning = slice(int(best[0]), int(best[-1]) + 1)
+    order = min(order, max(2, len(best) - 1))
+
+    state = start.state(learning, len(rig))
+    model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size)
+    learned = fit_trajectory(
+        pixels.at(learning), model, state, start.spread(learning),
+        rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
+    )  # fmt: skip
+    pixels = replace(pixels, offsets=learned.pixels.offsets)
+    if len(best) == points_2d.shape[1]:
+        return described(learned, fps, points_2d, by_frame(learned, fps))
+    known, whole, n_frames = learned.model.of_animal(learned), {}, points_2d.shape[1]
+    plan = list(windows(n_frames, length, _OVERLAP))
+    converged = learned.converged
+    for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
+        state = start.state(frames, len(rig), learned.state)
+        fit = fit_trajectory(pixels.at(frames), known, state, start.spread(frames), rounds=2, learn=False)
+        converged &= fit.converged
+        inner = slice(kept.start - frames.start, kept.stop - frames.start)
+        for name, values in by_frame(fit, fps).items():
+            whole.setdefault(name, np.empty((n_frames, *values.shape[1:])))[kept] = values[inner]
+    return replace(described(learned, fps, points_2d, whole), converged=converged)
+
+
+def _first_noise(smoothed: Trajectory) -> PixelNoise:
+    known = np.isfinite(smoothed.sigma)
+    sigma = np.where(known, smoothed.sigma, smoothed.sigma[known].mean())
+    return PixelNoise.of(sigma, 0.3 * float(sigma.mean()))
+
+
+def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None) -> Pixels:
+    right = np.full(points_2d.shape[:-1], USUAL_PRIOR)
+    if confidence is not None:
+        right = np.clip(confidence, *_PRIOR_RANGE)
+    log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
+    sizes = np.array([camera.size for camera in rig], float)
+    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)))
