@@ -13,10 +13,12 @@ from muybridge.triangulate.diagnosis.systematic import with_focal as with_focal_
 from tests.conftest import look_at, make_moving_points, make_ring_rig
 from tests.triangulate.diagnosis.wrong_views import KEYPOINTS, SKELETON, WRONG_VIEWS, wrong_camera
 
-N_CAMERAS = (2, 3, 4, 6)
+N_CAMERAS = (2, 3, 5)
 
 
-def recording(n_cameras, n_frames=150, noise=1.0):
+def recording(n_cameras, n_frames=None, noise=1.0):
+    """Two cameras tell less: their mistakes show in more frames."""
+    n_frames = n_frames or (150 if n_cameras == 2 else 80)
     rig, truth = make_ring_rig(n_cameras), make_moving_points(SKELETON, n_frames)
     return rig, rig.project(truth) + np.random.default_rng(0).normal(0, noise, (n_cameras, *truth.shape[:2], 2))
 
@@ -63,7 +65,7 @@ def test_a_mistake_in_all_cameras_is_named_once_and_refused(kind, n_cameras):
     assert found.refusal == found.mistakes[0]
 
 
-@pytest.mark.parametrize("n_cameras", [3, 4, 6, 9])
+@pytest.mark.parametrize("n_cameras", [3, 4, 5])
 def test_exchanged_cameras_are_named_and_refused_unless_a_majority_is_right(n_cameras):
     rig, points_2d = recording(n_cameras)
     found = judged(points_2d[[1, 0, *range(2, n_cameras)]], rig)
@@ -72,14 +74,14 @@ def test_exchanged_cameras_are_named_and_refused_unless_a_majority_is_right(n_ca
     assert len(found.messages) == 1
 
 
-@pytest.mark.parametrize("n_cameras", [3, 4, 6])
+@pytest.mark.parametrize("n_cameras", [3, 5])
 def test_names_that_are_all_rotated_are_assigned_anew(n_cameras):
     rig, points_2d = recording(n_cameras)
     found = judged(np.roll(points_2d, 1, axis=0), rig)
     assert "assigned to the wrong cameras: those of 'cam_1' to 'cam_0'" in found.refusal
 
 
-@pytest.mark.parametrize("n_cameras", [2, 4, 6])
+@pytest.mark.parametrize("n_cameras", [2, 4])
 def test_left_and_right_exchanged_in_half_of_the_cameras_is_refused(n_cameras):
     rig, points_2d = recording(n_cameras)
     for camera in range(n_cameras // 2):
@@ -112,7 +114,7 @@ def test_random_points_do_not_belong_together(n_cameras):
         assert "its points are not those of the others" in found.messages[0]
 
 
-@pytest.mark.parametrize("n_cameras", [2, 4, 6])
+@pytest.mark.parametrize("n_cameras", [2, 4])
 def test_a_rig_of_another_day_is_refused_as_that(n_cameras):
     rig, points_2d = recording(n_cameras)
     rng = np.random.default_rng(1)
@@ -129,7 +131,7 @@ def test_a_rig_of_another_day_is_refused_as_that(n_cameras):
 @pytest.mark.parametrize("n_cameras", N_CAMERAS)
 @pytest.mark.parametrize("delay", [1, 4, 30])
 def test_a_delayed_camera_is_found_and_not_taken_for_one_that_moved(n_cameras, delay):
-    rig, points_2d = recording(n_cameras, n_frames=300)
+    rig, points_2d = recording(n_cameras, n_frames=300 if n_cameras == 2 else 160)
     points_2d[1, delay:] = points_2d[1, :-delay].copy()
     points_2d[1, :delay] = np.nan
     found = judged(points_2d, rig)
@@ -143,10 +145,10 @@ def test_a_delayed_camera_is_found_and_not_taken_for_one_that_moved(n_cameras, d
 @pytest.mark.parametrize("n_cameras", [3, 4])
 def test_two_individuals_in_another_order_are_no_camera_that_moved(n_cameras):
     rig, one = recording(n_cameras)
-    truth = make_moving_points(SKELETON, 150, seed=3) + np.array([90.0, -40.0, 0.0])
+    truth = make_moving_points(SKELETON, 80, seed=3) + np.array([90.0, -40.0, 0.0])
     tracks = np.stack([one, rig.project(truth)])
     tracks[:, 1] = tracks[::-1, 1]
-    views = views_dataset(tracks, cameras=rig.names, keypoints=KEYPOINTS, times=np.arange(150) / 100)
+    views = views_dataset(tracks, cameras=rig.names, keypoints=KEYPOINTS, times=np.arange(80) / 100)
     found = diagnose(views, rig)
     assert "'cam_1': the individuals are listed in another order" in found.messages[0]
     assert len(found.messages) == 1
