@@ -88,7 +88,7 @@ def test_no_pixel_is_lost_where_the_board_stayed_in_the_middle(kind):
 
 @needs_shared
 @pytest.mark.shared
-@pytest.mark.parametrize("kind", ["auto", 14])
+@pytest.mark.parametrize("kind", [pytest.param("auto", marks=pytest.mark.long), 14])
 def test_no_pixel_of_the_real_rigs_is_lost(rat_boards, kind):
     stereo, squares = SHARED / "data" / "stereo_checker", Checkerboard(9, 6, 1.0)
     sides = {side: sorted(stereo.glob(f"{side}*.jpg")) for side in ("left", "right")}

@@ -38,7 +38,7 @@ def pose_errors(rig, truth):
 @pytest.mark.parametrize("gross", [0.0, 0.01])
 def test_z_scores_of_all_parameters_are_standard_normal(gross):
     scores = []
-    for seed in range(20):
+    for seed in range(12):
         rig = small_rig(3)
         motion = simulate_board_motion(14, seed=seed, reach=80.0)
         seen = simulate_detections(rig, motion=motion, noise=0.2, outlier_share=gross, seed=seed + 100)
@@ -55,7 +55,7 @@ def test_projection_and_triangulation_scatter_as_predicted():
     points_in_first = points @ first.R.T + first.t
     R, t = simulate_board_motion(16, seed=4, reach=80.0)
     shown = []
-    for seed in range(12):
+    for seed in range(8):
         found = calibrate(simulate_detections(rig, motion=(R, t), noise=0.3, seed=seed), distortion_model=1)
         # the world of the boards, in which the points stand still: where the found boards lie, against the true ones
         world = boards_world(found, R, t)

@@ -41,7 +41,7 @@ def radial(camera, degrees):
     return seen[:, 0] - camera.K[0, 2]
 
 
-@pytest.mark.parametrize("which", [(0, 1, 2), (1,)])
+@pytest.mark.parametrize("which", [pytest.param((0, 1, 2), marks=pytest.mark.long), (1,)])
 def test_a_fisheye_is_chosen_and_found_without_being_asked_for(which):
     rig = with_fisheyes(which)
     seen = simulate_detections(rig, motion=simulate_board_motion(36, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)

@@ -11,13 +11,12 @@ from tests.calibration.solver.test_frame_offsets import wave
 
 @pytest.mark.parametrize("delay", [-0.6, 0.45])
 def test_a_delay_has_the_sign_and_size_of_the_offset_that_undoes_it(ring_rig, delay):
-    delays = np.zeros(len(ring_rig.cameras))
-    delays[1] = delay
-    seen = wave(ring_rig, np.arange(60.0), delays=delays, noise=0.1)
+    rig = ring_rig.subset(["cam_0", "cam_1", "cam_2"])
+    seen = wave(rig, np.arange(60.0), delays=[0, delay, 0], noise=0.1)
     found = calibrate(seen, distortion_model=2, progress=False)
     (sentence,) = (text for text in found.report.warnings if "constant delays" in text)
     said = {name: float(number) for name, number in re.findall(r"(cam_\d) ([+-]\d\.\d\d)", sentence)}
     assert abs(said["cam_1"] - delay) < 0.12
-    offsets = board_offsets(seen, intrinsics=ring_rig)
+    offsets = board_offsets(seen, intrinsics=rig)
     assert np.sign(offsets.subframe[1] - offsets.subframe[0]) == np.sign(delay)
     assert found.report.table().loc["all", "heldout_median_px"] < 0.5

@@ -146,7 +146,9 @@ def test_mirror_partners():
 @pytest.fixture(scope="module")
 def two_stages(augmented, wide_labels):
     config = replace(augmented.config, n_tta=1, animal_detector=True)
-    animal_detector = train_animal_detector(wide_labels, replace(config, iterations=40), None, seed=0, progress=False)
+    animal_detector = train_animal_detector(wide_labels, replace(config, iterations=30), None, seed=0, progress=False)
+    # batches of 2, so that going on with it is quick
+    animal_detector = replace(animal_detector, config=replace(animal_detector.config, batch=2))
     return replace(augmented, config=config, animal_detector=animal_detector)
 
 
