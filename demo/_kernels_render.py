@@ -31,17 +31,17 @@ class Rays(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """The z-buffer of a window: what each ray meets first."""
+    """The z-buffer of a window, or several of them: what each ray meets first."""
 
-    depth: np.ndarray  # (rows, columns) along the camera's axis, world units
-    which: np.ndarray  # (rows, columns) index of the part, -1 where there is none
+    depth: np.ndarray  # ([n,] rows, columns) along the camera's axis, world units
+    which: np.ndarray  # ([n,] rows, columns) index of the part, -1 where there is none
 
 
 class Body(NamedTuple):
-    """The animal's parts at one instant."""
+    """The animal's parts at one instant, or several."""
 
-    parts: np.ndarray  # (n_parts, 14) round cones, `prepared`
-    dorsal: np.ndarray  # (n_parts, 3) unit direction across the axis that is up on the resting animal
+    parts: np.ndarray  # ([n,] n_parts, 14) round cones, `prepared`
+    dorsal: np.ndarray  # ([n,] n_parts, 3) unit direction across the axis that is up on the resting animal
 
 
 def prepared(parts):
@@ -63,15 +63,13 @@ def _ball(od, oo, dd, r):
 
 
 @helper
-def _entry(part, centre, along, square, dx, dy, dz):
+def _entry(part, along, square, dd, ds, od):
     """Nearest entry of the ray centre + t d into a prepared round cone, `_FAR` where it misses.
 
-    along, square: (centre - start)·axis and |centre - start|², which do not depend on the ray.
+    along, square: (centre - start)·axis and |centre - start|², which do not depend on the ray; dd, ds, od: d·d, d·axis
+    and d·(centre - start).
     """
     ra, rb, length, sin, cos2 = part[6], part[7], part[11], part[12], part[13]
-    dd = dx * dx + dy * dy + dz * dz
-    ds = dx * part[8] + dy * part[9] + dz * part[10]
-    od = dx * (centre[0] - part[0]) + dy * (centre[1] - part[1]) + dz * (centre[2] - part[2])
     a = cos2 * dd - ds * ds
     b = cos2 * od - along * ds + ra * sin * ds
     c = cos2 * square - along * along + 2.0 * ra * sin * along - ra * ra
@@ -99,10 +97,13 @@ def _outside(part, px, py, pz):
 
 
 @helper
-def _from_start(part, centre):
-    """Of the way from a prepared part's start to the camera: its length along the axis, and its squared length."""
-    ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
-    return ox * part[8] + oy * part[9] + oz * part[10], ox * ox + oy * oy + oz * oz
+def _turned(basis, x, y, z):
+    """A world direction in the camera's frame."""
+    return (
+        basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z,
+        basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z,
+        basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z,
+    )
 
 
 @helper
@@ -137,11 +138,16 @@ def part_depths(parts, boxes, rays, offset, nearest):
     which[:] = -1
     for k in range(len(parts)):
         part = parts[k]
-        along, square = _from_start(part, centre)
+        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
+        along, square = ox * part[8] + oy * part[9] + oz * part[10], ox * ox + oy * oy + oz * oz
+        # axis and way from the start in the camera's own frame, in which a ray's direction is (x, y, 1)
+        ax, ay, az = _turned(basis, part[8], part[9], part[10])
+        ox, oy, oz = _turned(basis, ox, oy, oz)
         for i in range(boxes[k, 0], boxes[k, 2]):
             for j in range(boxes[k, 1], boxes[k, 3]):
-                dx, dy, dz = _direction(x[i, j] + offset_x, y[i, j] + offset_y, basis)
-                t = _entry(part, centre, along, square, dx, dy, dz)
+                px, py = x[i, j] + offset_x, y[i, j] + offset_y
+                dd, ds, od = px * px + py * py + 1.0, px * ax + py * ay + az, px * ox + py * oy + oz
+                t = _entry(part, along, square, dd, ds, od)
                 if t < depth[i - top, j - left]:
                     depth[i - top, j - left] = t
                     which[i - top, j - left] = k
@@ -156,11 +162,13 @@ def hidden_by(parts, centre, points):
     hidden = np.zeros(len(points))
     for k in range(len(parts)):
         part = parts[k]
-        along, square = _from_start(part, centre)
+        ox, oy, oz = centre[0] - part[0], centre[1] - part[1], centre[2] - part[2]
+        along, square = ox * part[8] + oy * part[9] + oz * part[10], ox * ox + oy * oy + oz * oz
         for i in range(len(points)):
             dx, dy, dz = points[i, 0] - centre[0], points[i, 1] - centre[1], points[i, 2] - centre[2]
-            t = _entry(part, centre, along, square, dx, dy, dz)
-            hidden[i] = max(hidden[i], (1.0 - t) * math.sqrt(dx * dx + dy * dy + dz * dz))
+            dd, ds = dx * dx + dy * dy + dz * dz, dx * part[8] + dy * part[9] + dz * part[10]
+            t = _entry(part, along, square, dd, ds, dx * ox + dy * oy + dz * oz)
+            hidden[i] = max(hidden[i], (1.0 - t) * math.sqrt(dd))
     return hidden
 
 
@@ -259,31 +267,42 @@ def _shade(k, point, body, coat, light, view, colour):
 
 
 @kernel
-def add_animal(total, under, body, coat, light, rays, offset, nearest):
-    """Add one sub-frame to `total` (window, BGR float): the animal where the z-buffer has it, `under` elsewhere.
+def add_animal(total, under, bodies, coat, light, rays, offsets, nearest):
+    """Add the sub-frames to `total` (window, BGR float): the animal where their z-buffers have it, `under` elsewhere.
 
-    coat is a `render_coat.Coat`; light (3,) the unit direction towards the light; offset as for `part_depths`.
+    bodies: the prepared parts (n, n_parts, 14) and dorsal directions (n, n_parts, 3) of n sub-frames; coat is a
+    `render_coat.Coat`; light (3,) the unit direction towards the light; offsets (n, 2) as for `part_depths`; nearest
+    holds the z-buffers (n, rows, columns). Where all sub-frames meet one part, its colour in the middle of the pixel
+    and of the exposure stands for all: their mean depth is that of the middle.
     """
     x, y, basis, centre, top, left = rays
     depth, which = nearest
-    offset_x, offset_y = offset[0], offset[1]
+    n = len(offsets)
     colour, view = np.empty(3), np.empty(3)
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
-            if which[i, j] < 0:
+            alike, mean = True, 0.0
+            for k in range(n):
+                alike = alike and which[k, i, j] == which[0, i, j]
+                mean += depth[k, i, j] / n
+            first, last, weight = (n // 2, n // 2 + 1, n) if alike else (0, n, 1)
+            for k in range(first, last):
+                if which[k, i, j] < 0:
+                    for c in range(3):
+                        total[i, j, c] += weight * under[i, j, c]
+                    continue
+                px, py, t = x[top + i, left + j], y[top + i, left + j], mean
+                if not alike:
+                    px, py, t = px + offsets[k, 0], py + offsets[k, 1], depth[k, i, j]
+                # one by one: a tuple into view[:] costs two seconds of compilation
+                view[0], view[1], view[2] = _direction(px, py, basis)
+                norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
+                hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
+                view /= norm
+                body = Body(bodies.parts[k], bodies.dorsal[k])
+                _shade(which[k, i, j], (hx, hy, hz), body, coat, light, view, colour)
                 for c in range(3):
-                    total[i, j, c] += under[i, j, c]
-                continue
-            px, py = x[top + i, left + j] + offset_x, y[top + i, left + j] + offset_y
-            # one by one: a tuple into view[:] costs two seconds of compilation
-            view[0], view[1], view[2] = _direction(px, py, basis)
-            t = depth[i, j]
-            norm = math.sqrt(view[0] ** 2 + view[1] ** 2 + view[2] ** 2)
-            hx, hy, hz = centre[0] + t * view[0], centre[1] + t * view[1], centre[2] + t * view[2]
-            view /= norm
-            _shade(which[i, j], (hx, hy, hz), body, coat, light, view, colour)
-            for c in range(3):
-                total[i, j, c] += colour[c]
+                    total[i, j, c] += weight * colour[c]
 
 
 @kernel
@@ -302,36 +321,32 @@ def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
 
 
 @kernel
-def add_board(total, under, picture, texel, poses, light, rays, offsets):
+def add_board(total, under, picture, texel, maps, corners, bright, rays, offsets):
     """Average of samples of a picture on a plane; `under` where a ray misses it.
 
-    picture (rows, columns) grey; texel: its size in world units; poses (n_samples, 4, 3): corner, unit x, unit y,
-    normal in the world; offsets (n_samples, 2) in normalised coordinates. Seen from behind, the board is plain.
+    picture (rows, columns) grey; texel: its size in world units; maps (n_samples, 3, 3): normalised coordinates to the
+    ray's direction along the plane's x, y and normal; corners (n_samples, 3): from the camera to the picture's corner,
+    likewise; bright (n_samples, 2): of front and back; offsets (n_samples, 2) in normalised coordinates. Seen from
+    behind, the board is plain.
     """
-    x, y, basis, centre, top, left = rays
+    x, y, top, left = rays.x, rays.y, rays.top, rays.left
     rows, columns = picture.shape
-    n = len(poses)
+    n = len(maps)
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
+            grey, n_missed = 0.0, 0
             for k in range(n):
-                dx, dy, dz = _direction(
-                    x[top + i, left + j] + offsets[k, 0], y[top + i, left + j] + offsets[k, 1], basis
-                )
-                nx, ny, nz = poses[k, 3, 0], poses[k, 3, 1], poses[k, 3, 2]
-                slope = dx * nx + dy * ny + dz * nz
-                ox, oy, oz = poses[k, 0, 0] - centre[0], poses[k, 0, 1] - centre[1], poses[k, 0, 2] - centre[2]
-                t = (ox * nx + oy * ny + oz * nz) / slope if abs(slope) > 1e-9 else -1.0
-                hx, hy, hz = t * dx - ox, t * dy - oy, t * dz - oz
-                a = (hx * poses[k, 1, 0] + hy * poses[k, 1, 1] + hz * poses[k, 1, 2]) / texel - 0.5
-                b = (hx * poses[k, 2, 0] + hy * poses[k, 2, 1] + hz * poses[k, 2, 2]) / texel - 0.5
+                px, py = x[top + i, left + j] + offsets[k, 0], y[top + i, left + j] + offsets[k, 1]
+                slope = maps[k, 2, 0] * px + maps[k, 2, 1] * py + maps[k, 2, 2]
+                t = corners[k, 2] / slope
+                a = (t * (maps[k, 0, 0] * px + maps[k, 0, 1] * py + maps[k, 0, 2]) - corners[k, 0]) / texel - 0.5
+                b = (t * (maps[k, 1, 0] * px + maps[k, 1, 1] * py + maps[k, 1, 2]) - corners[k, 1]) / texel - 0.5
+                # also where the plane is seen from its edge: infinite, or not a number
                 if t <= 0.0 or not (a >= 0.0 and b >= 0.0 and a < columns - 1 and b < rows - 1):
-                    for c in range(3):
-                        total[i, j, c] += under[i, j, c] / n
-                    continue
-                lit = nx * light[0] + ny * light[1] + nz * light[2]
-                if slope < 0.0:
-                    value, bright = _between(picture, a, b), 0.62 + 0.38 * max(lit, 0.0)
+                    n_missed += 1
+                elif slope < 0.0:
+                    grey += _between(picture, a, b) * bright[k, 0]
                 else:
-                    value, bright = 96.0, 0.62 + 0.38 * max(-lit, 0.0)
-                for c in range(3):
-                    total[i, j, c] += value * bright / n
+                    grey += 96.0 * bright[k, 1]
+            for c in range(3):
+                total[i, j, c] += (under[i, j, c] * n_missed + grey) / n

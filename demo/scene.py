@@ -244,11 +244,13 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
     camera, boxes = view.camera, part_boxes(view.camera, parts)
     image, (top, left, bottom, right), under = _behind(view, shadow, boxes.reshape(-1, 4))
     total, rays = np.zeros_like(under), view.rays(top, left)
-    nearest = kernels.Nearest(np.empty(under.shape[:2]), np.empty(under.shape[:2], dtype=np.int64))
-    for k, offset in enumerate(CORNERS / [camera.K[0, 0], camera.K[1, 1]]):
-        body = kernels.Body(kernels.prepared(parts[k]), dorsal[k])
-        kernels.part_depths(body.parts, boxes[k], rays, offset, nearest)
-        kernels.add_animal(total, under, body, coat, LIGHT, rays, offset, nearest)
+    shape, offsets = (len(CORNERS), *under.shape[:2]), CORNERS / [camera.K[0, 0], camera.K[1, 1]]
+    nearest = kernels.Nearest(np.empty(shape), np.empty(shape, dtype=np.int64))
+    bodies = kernels.Body(np.stack([kernels.prepared(one) for one in parts]), dorsal)
+    for k, offset in enumerate(offsets):
+        one = kernels.Nearest(nearest.depth[k], nearest.which[k])
+        kernels.part_depths(bodies.parts[k], boxes[k], rays, offset, one)
+    kernels.add_animal(total, under, bodies, coat, LIGHT, rays, offsets, nearest)
     image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
     return image
 
@@ -271,7 +273,10 @@ def draw_board(view: View, picture: NDArray, texel: float, poses: Array, shadow:
     # low-discrepancy corners (the plastic number's sequence), centred so that nothing shifts
     corner = (np.arange(len(poses))[:, None] * [0.754877666, 0.569840291] + 0.5) % 1.0
     offsets = (corner - corner.mean(axis=0)) / [camera.K[0, 0], camera.K[1, 1]]
-    kernels.add_board(total, under, picture, texel, poses, LIGHT, view.rays(top, left), offsets)
+    axes, corners = poses[:, 1:], np.einsum("nij,nj->ni", poses[:, 1:], poses[:, 0] - camera.center)
+    lit = poses[:, 3] @ LIGHT
+    bright = 0.62 + 0.38 * np.maximum(np.stack([lit, -lit], axis=-1), 0)
+    kernels.add_board(total, under, picture, texel, axes @ camera.R.T, corners, bright, view.rays(top, left), offsets)
     image[top:bottom, left:right] = _to_bytes(total)
     return image
 
