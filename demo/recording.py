@@ -75,6 +75,8 @@ def render_demo(
     n_frames: int = 130,
     n_board_frames: int = 70,
     n_labelled: int = 40,
+    n_iterations: int | None = None,
+    title: str = "demo",
     progress: bool = True,
 ) -> None:
     """Write a whole recording into `folder`, ready for ``muybridge run``.
@@ -96,6 +98,10 @@ def render_demo(
         Length of each board video, at 10 frames per second.
     n_labelled : int, optional
         Instants labelled in all six views.
+    n_iterations : int, optional
+        Steps of the detector's training; None: as many as the network's preset says.
+    title : str, optional
+        Of the session.
     progress : bool, optional
         Show a progress bar.
 
@@ -126,7 +132,7 @@ def render_demo(
     times = frame_times(n_frames, FPS)
     films = {"video": _film(times, _main_run(seed)), "labels": _film_labelled(n_labelled, seed)}
     _write_truth(folder, rig, times, films["video"])
-    _write_session(folder, rig)
+    _write_session(folder, rig, title, n_iterations)
     room, lock = Room(seed), Lock()
     total = len(rig) * (n_frames + n_board_frames + n_labelled)
     with tqdm(total=total, desc="rendering", unit="image", disable=not progress) as bar:
@@ -270,9 +276,11 @@ def _write_truth(folder: Path, rig: CameraRig, times: Array, film: Filmed) -> No
     write_dataset(angles, folder / "truth_kinematics.nc")
 
 
-def _write_session(folder: Path, rig: CameraRig) -> None:
+def _write_session(folder: Path, rig: CameraRig, title: str, n_iterations: int | None) -> None:
+    # the coat tells left from right: this preset does not mirror pictures
+    training = {"labels": "labels", "network": "small"} | ({"iterations": n_iterations} if n_iterations else {})
     session = {
-        "session": {"name": "demo", "output": "results", "unit": "mm", "floor_frame": N_FLOOR // 2},
+        "session": {"name": title, "output": "results", "unit": "mm", "floor_frame": N_FLOOR // 2},
         "cameras": {name: {"video": f"videos/{name}.mp4", "board": f"boards/{name}.mp4"} for name in rig.names},
         "board": {
             "type": "charuco", "squares_x": SHEET.squares_x, "squares_y": SHEET.squares_y,
@@ -281,8 +289,7 @@ def _write_session(folder: Path, rig: CameraRig) -> None:
         "skeleton": asdict(DEMO_SKELETON),
         "joints": DEMO_JOINTS,
         "gait": DEMO_LIMBS,
-        # the coat tells left from right: this preset does not mirror pictures
-        "train": {"labels": "labels", "network": "small"},
+        "train": training,
         "reconstruct": {"method": "smooth"},
     }  # fmt: skip
     (folder / "session.toml").write_text(tomli_w.dumps(session))

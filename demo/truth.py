@@ -39,8 +39,9 @@ def compare_with_truth(
     """Errors of the stages that are given, against `truth.nc`, `truth_rig.toml` and `truth_kinematics.nc` in `folder`.
 
     The world of a calibrated rig is free: it is laid on the truth's by the rotation and shift (no scale) that fit the
-    cameras' places and directions best, before anything is measured in millimetres. A detector's error counts where the
-    truth says that the keypoint can be seen; points that a stage left out count as not found, not as error.
+    cameras' places and directions best, before anything is measured in millimetres. A detector's errors are those of
+    the visible keypoints and, apart from them, of those that the animal itself hides; points that a stage left out
+    count as not found, not as error.
 
     Parameters
     ----------
@@ -125,13 +126,17 @@ def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list
     views = _one_animal(views)
     cameras = _shared(map(str, views["view"].values), rig.names, "cameras")
     views, truth = _matched(views.sel(view=cameras), truth.sel(view=cameras))
-    seen = truth["visible"].values.astype(bool)
-    offset = views["position"].values - rig.subset(cameras).project(truth["position"].values)
+    rig, seen = rig.subset(cameras), truth["visible"].values.astype(bool)
+    pixels, size = rig.project(truth["position"].values), np.array([camera.size for camera in rig])[:, None, None]
+    inside = ((pixels > -0.5) & (pixels < size - 0.5)).all(axis=-1)
+    offset = views["position"].values - pixels
     found = _complete(offset)
-    error = np.linalg.norm(offset, axis=-1)[seen & found]
-    rows: list[Row] = [(f"keypoint, {name}", value, "px") for name, value in _spread(error).items()]
-    rows.append(("visible keypoints found", _percent(found[seen]), "%"))
-    return rows + _coverage_rows("regions", views.get("covariance"), offset, seen & found)
+    rows: list[Row] = [("visible keypoints found", _percent(found[seen]), "%")]
+    for kind, those in (("visible", seen & found), ("hidden", ~seen & inside & found)):
+        error = np.linalg.norm(offset, axis=-1)[those]
+        rows += [(f"{kind} keypoint, {name}", value, "px") for name, value in _spread(error).items()]
+        rows += _coverage_rows(f"regions of {kind} keypoints", views.get("covariance"), offset, those)
+    return rows
 
 
 def _pose_rows(pose: xr.Dataset, truth: xr.Dataset, R: Array, t: Array) -> list[Row]:

@@ -57,12 +57,13 @@ def demo(
         "muybridge-demo"
     ),
     seed: Annotated[int, typer.Option(help="another seed renders another recording")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="a third of the pictures and of the training")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Render a recording of a galloping animal, run every step on it and compare with the truth (no download)."""
     from .demo_run import run_demo
 
-    run_demo(folder, seed=seed, progress=not quiet, say=typer.echo)
+    run_demo(folder, seed=seed, quick=quick, progress=not quiet, say=typer.echo)
 
 
 @app.command()
@@ -289,8 +290,10 @@ for _step, _help in {
 def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
     """Run all steps that the session needs; those whose inputs have not changed are skipped."""
     from .config import STEPS
+    from .kernel_compilation import compiling_ahead
 
-    _run_steps(session, STEPS, force, quiet)
+    with compiling_ahead(calibrates=_read(session).rig is None):
+        _run_steps(session, STEPS, force, quiet)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from tests.public_options import assert_all_functions_are_called, assert_options
 
 def test_every_documented_option_can_be_given(tmp_path, capsys):
     assert_all_functions_are_called(demo, ("compare_with_truth", "render_demo"))
-    sizes = {"n_frames": 2, "n_board_frames": 1, "n_labelled": 1}
+    sizes = {"n_frames": 2, "n_board_frames": 1, "n_labelled": 1, "n_iterations": 3, "title": "t"}
     assert_options_can_be_given(demo.render_demo, [((tmp_path,), {"seed": 1, **sizes, "progress": True})])
     assert "rendering" in capsys.readouterr().err
     pose, rig = read_dataset(tmp_path / "truth.nc"), read_rig(tmp_path / "truth_rig.toml")

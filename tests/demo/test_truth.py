@@ -77,15 +77,19 @@ def test_a_wrong_focal_length_is_shown_in_percent(truth, ring_rig):
     assert value(table, "calibrate", "focal length, median") == pytest.approx(0.0)
 
 
-def test_the_detectors_error_counts_visible_found_points_only(truth, ring_rig):
+def test_the_detectors_errors_are_those_of_visible_and_apart_of_hidden_points_that_were_found(truth, ring_rig):
     folder, points, _ = truth
     seen = ring_rig.project(points) + np.array([3.0, 4.0])
-    seen[0, :, 1] += 500  # not visible there
+    seen[0, :, 1] += [27.0, 36.0]  # not visible there
     seen[1, :10] = np.nan
-    views = views_dataset(seen, cameras=ring_rig.names, keypoints=NAMES, times=TIMES)
+    covariance = np.broadcast_to(25.0 * np.eye(2), (*seen.shape, 2))
+    views = views_dataset(seen, cameras=ring_rig.names, keypoints=NAMES, times=TIMES, covariances_2d=covariance)
     table = compare_with_truth(folder, views=views)
-    assert value(table, "predict", "keypoint, median") == pytest.approx(5)
-    assert value(table, "predict", "keypoint, p95") == pytest.approx(5)
+    for name in ("median", "p95"):
+        assert value(table, "predict", f"visible keypoint, {name}") == pytest.approx(5)
+        assert value(table, "predict", f"hidden keypoint, {name}") == pytest.approx(50)
+    assert value(table, "predict", "95 % regions of visible") == 100
+    assert value(table, "predict", "95 % regions of hidden") == 0
     assert value(table, "predict", "visible keypoints found") == pytest.approx(100 * (1 - 30 / (17 * N)))
 
 
