@@ -1,15 +1,24 @@
-"""`muybridge demo`: render a recording, run the steps of a session on it, and compare the results with the truth."""
+"""`muybridge demo`: render a recording, run the steps of a session on it, and compare the results with the truth.
+
+`compile_kernels` runs the steps on a recording of which nothing is rendered, for a process that compiles ahead.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import tomli_w
+
+from ..numerics.arrays import Array
+from ._kernels_compilation import compiling_ahead
 from .config import Session, SessionError, read_session
-from .kernel_compilation import compiling_ahead
 from .provenance import write_text
 from .session_run import run_session
 from .steps.calibration import load_rig
@@ -83,3 +92,51 @@ def _errors(session: Session) -> pd.DataFrame:
 
     results = {name: read_dataset(session.output / f"{name}.nc") for name in ("views", "pose", "kinematics")}
     return compare_with_truth(session.folder, rig=load_rig(session), **results)
+
+
+def compile_kernels(calibrates: bool) -> None:
+    """Run the steps on a short synthetic recording, because only what is called is compiled.
+
+    calibrates : begin with the calibration; else with the kinematics, because the session that waits for the kernels
+        compiles those of the reconstruction itself meanwhile
+    """
+    from ..calibration import calibrate, simulate_board_motion, simulate_detections
+    from ..cameras import write_rig
+    from ..datasets import frame_times, pose_dataset, views_dataset, write_dataset
+    from ..demo.animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, gallop
+    from ..demo.scene import make_rig
+
+    rig, times = make_rig(), frame_times(60, 100.0)
+    if calibrates:
+        calibrate(simulate_detections(rig, motion=simulate_board_motion(20, reach=200.0)), progress=False)
+    points = gallop(times, Gallop()).keypoints
+    points_2d = rig.project(points) + np.random.default_rng(0).normal(0, 1.0, (len(rig), *points.shape[:2], 2))
+    same = {"keypoints": DEMO_SKELETON.keypoints, "times": times}
+    views = views_dataset(points_2d, cameras=rig.names, covariances_2d=_identities(points_2d), **same)
+    pose = pose_dataset(points, covariance=_identities(points), unit="mm", **same).assign_attrs(up=[0.0, 0.0, 1.0])
+    tables = {
+        "session": {"rig": "rig.toml", "up": [0, 0, 1]},
+        "cameras": {name: {} for name in rig.names},
+        "skeleton": {"keypoints": DEMO_SKELETON.keypoints, "bones": DEMO_SKELETON.bones},
+        "joints": DEMO_JOINTS,
+        "gait": DEMO_LIMBS,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_rig(rig, folder / "rig.toml")
+        (folder / "session.toml").write_text(tomli_w.dumps(tables))
+        session = read_session(folder)
+        session.output.mkdir()
+        write_dataset(views, session.output / "views.nc")
+        write_dataset(pose, session.output / "pose.nc")
+        for step in ("reconstruct", "kinematics") if calibrates else ("kinematics", "reconstruct"):
+            run_session(session, (step,), progress=False)
+
+
+def _identities(points: Array) -> Array:
+    """(..., n, n) covariances of 1 for points (..., n)."""
+    return np.broadcast_to(np.eye(points.shape[-1]), (*points.shape, points.shape[-1]))
+
+
+if __name__ == "__main__":
+    compile_kernels("calibrate" in sys.argv)

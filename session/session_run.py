@@ -59,7 +59,7 @@ def run_session(
     >>> run_session(read_session("session.toml"), ("calibrate",))
     {}
     """
-    from ._kernels_compile_notice import notify_when_compiling  # loads numba
+    from ._kernels_compilation import notify_when_compiling  # loads numba
 
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
