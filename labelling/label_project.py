@@ -54,7 +54,7 @@ class LabelProject:
     bones : sequence of (str, str)
         Pairs to connect.
     videos : {camera: video}
-        Recordings that the project's pictures come from; used where the project is empty or its config.yaml names them.
+        Recordings that the project's pictures come from; used where the project is empty or its config.yaml names one.
     frames : {camera: (n_instants,) frame number, -1 where it has none}; None where the frame number is the instant's
 
     Raises
@@ -264,4 +264,4 @@ def _text(path: Path) -> str:
 
 
 def _names_videos(config: str, videos: Mapping[str, VideoSource]) -> bool:
-    return all(files_of_source(video)[0].name in config for video in videos.values())
+    return any(files_of_source(video)[0].name in config for video in videos.values())

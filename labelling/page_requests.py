@@ -119,7 +119,7 @@ class PageRequests:
             "bones": [list(bone) for bone in project.bones],
             "cameras": cameras,
             "instants": [
-                [i, self._n_decided(project.records.get(i)), self._n_pictures(project, i)] for i in project.instants()
+                [i, self._n_decided(project.records.get(i)), project.pictures.n_shown(i)] for i in project.instants()
             ],
             "unit": None if rig is None else rig.unit,
             "sigma": round(opened.sigma, 2),
@@ -131,12 +131,8 @@ class PageRequests:
     def _n_decided(record: InstantRecord | None) -> int:
         return 0 if record is None else sum(len(own) for own in record.points.values())
 
-    @staticmethod
-    def _n_pictures(project: LabelProject, instant: int) -> int:
-        return sum(instant in folder.pictures for folder in project.folders.values())
-
     def get_instant(self, name: str, instant: int) -> dict[str, Any]:
-        """The points set at an instant, those proposed, and the cameras that show it."""
+        """The points set at an instant, those proposed, and the cameras whose pictures `suggest` chose."""
         opened = self.opened(name)
         project = opened.project
         proposed = joined(project.proposed(instant), opened.proposals.at(instant))
@@ -147,6 +143,7 @@ class PageRequests:
         return project.record(instant).as_json() | {
             "instant": instant,
             "proposed": shown,
+            "suggested": list(project.proposed(instant)),
             "frames": {camera: project.pictures.frame(camera, instant) for camera in project.cameras},
         }
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
-from ..formats.video.reading import VideoError, VideoSource
+from ..formats.video.reading import VideoError, VideoSource, probe_video
 from .picture_encoding import encoded_picture
 from .picture_folders import PictureFolder
 
@@ -118,13 +118,24 @@ class PictureStore:
             raise PictureMissing((camera, instant) in self._coming)
         return folder.path / name
 
+    def n_shown(self, instant: int) -> int:
+        """How many cameras show an instant, those counted whose picture is still to come from a video."""
+        return sum(
+            instant in folder.pictures or (camera in self.videos and self.frame(camera, instant) >= 0)
+            for camera, folder in self.folders.items()
+        )
+
     def size(self, camera: str) -> tuple[int, int] | None:
-        """(width, height) of a camera's pictures by the first; None where it has none that can be read."""
+        """(width, height) of a camera's pictures by the first, or of its video; None where neither can be read."""
         folder = self.folders[camera]
         for name in list(folder.pictures.values())[:1]:
             picture = cv2.imread(str(folder.path / name), cv2.IMREAD_COLOR)
             if picture is not None:
                 return picture.shape[1], picture.shape[0]
+        if camera in self.videos:
+            with suppress(VideoError):
+                info = probe_video(self.videos[camera], rate_needed=False)
+                return info.width, info.height
         return None
 
     def frame(self, camera: str, instant: int) -> int:

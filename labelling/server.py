@@ -189,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         except StaleRevision as stale:
             self._send_json(stale.record.as_json() | {"error": str(stale)}, HTTPStatus.CONFLICT)
         except PictureMissing as missing:
-            self._send_json({"error": str(missing), "coming": missing.coming}, HTTPStatus.NOT_FOUND)
+            # no error: a camera may have dropped the frame
+            self._send_json({"coming": missing.coming}, HTTPStatus.ACCEPTED)
         except LookupError as error:
             self._send_json({"error": str(error.args[0] if error.args else error)}, HTTPStatus.NOT_FOUND)
         except (ValueError, TypeError, AttributeError) as error:

@@ -56,7 +56,13 @@ async function refreshProject(keep = instant()) {
 
 // ---- the instant shown -------------------------------------------------------------------------------------------
 async function go(index) {
-  if (!store.project.instants.length) { document.body.dataset.shown = ""; by("where").textContent = "no instants yet: extract some"; return; }
+  if (!store.project.instants.length) {
+    document.body.dataset.shown = "";
+    by("where").textContent = "no instants yet: Extract, under Steps";
+    by("loop").open = true;
+    by("undo").disabled = by("redo").disabled = true;
+    return;
+  }
   at = Math.min(store.project.instants.length - 1, Math.max(0, index));
   const wanted = instant();
   by("slider").value = at;
@@ -130,8 +136,9 @@ function showCaptions() {
     const own = scene.record.points[view.camera.name] ?? {};
     const state = own[scene.selected]?.[2];
     const frame = scene.record.frames?.[view.camera.name];
+    const chosen = views.length > 1 && scene.record.suggested?.includes(view.camera.name) ? "  suggested" : "";
     const number = frame !== undefined && frame !== instant() ? ` frame ${frame}` : "";
-    view.caption.textContent = `${view.index + 1} ${view.camera.name}${number}  ${Object.keys(own).length}/${scene.keypoints.length}${state && state !== "visible" ? `  ${scene.selected} ${state}` : ""}`;
+    view.caption.textContent = `${view.index + 1} ${view.camera.name}${number}  ${Object.keys(own).length}/${scene.keypoints.length}${state && state !== "visible" ? `  ${scene.selected} ${state}` : ""}${chosen}`;
     view.element.classList.toggle("active", view === active && views.length > 1);
   }
 }

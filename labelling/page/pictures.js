@@ -33,9 +33,8 @@ export class Pictures {
   async load(instant, camera, width, signal) {
     for (;;) {
       const answer = await ask("picture", { project: this.project.name, instant, camera, width }, { signal });
-      if (answer.ok) return createImageBitmap(await answer.blob());
-      const said = await answer.json();
-      if (!said.coming) return null;
+      if (answer.status === 200) return createImageBitmap(await answer.blob());
+      if (answer.status !== 202 || !(await answer.json()).coming) return null;
       await new Promise((done) => setTimeout(done, AGAIN));
       signal.throwIfAborted();
     }

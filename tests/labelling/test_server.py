@@ -61,7 +61,7 @@ def test_names_of_requests_reach_no_file(served):
     for project in ("..", "../project", "/etc", ""):
         assert get(served, f"api/instant?project={project}&instant=7")[0] == 404
     assert get(served, "api/picture?project=project&instant=7&camera=9")[0] == 404
-    assert get(served, "api/picture?project=project&instant=5&camera=0")[0] == 404
+    assert get(served, "api/picture?project=project&instant=5&camera=0") == (202, {"coming": False})
     assert get(served, "api/picture?project=project&instant=x&camera=0")[0] == 400
     for changes in ({"../left": {"nose": None}}, {"left": {"../nose": None}}, {"left": {"nose": [1e300, 1, "visible"]}},
                     {"left": {"nose": [1, 2]}}, {"left": {"nose": [1, 2, "there"]}}, [], {"left": 3}):  # fmt: skip
