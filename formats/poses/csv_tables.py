@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from ...datasets import fps_of, pose_dataset
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.exact_csv import read_csv
+from ..tables.exact_csv import check_rows, column_numbers, read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
 from ..tables.table_writing import quoted, write_table
 
@@ -38,7 +38,7 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
         No such columns, no numbers, a file cut off, or the frame rate is unknown.
     """
     table, keypoints = _read_table(path)
-    numbers = _numbers(table, path)
+    numbers = {str(name): column_numbers(table[name], path) for name in table.columns if name != "unit"}
     frames = _frames(numbers, table, path)
     points_3d = rows_to_frames(_stack(numbers, keypoints, AXES), frames)
     held = {
@@ -90,6 +90,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise FormatError(f"{path} has no columns NAME_x, NAME_y, NAME_z; it has {columns[:6]}")
     if len(table) == 0:
         raise FormatError(f"{path} holds no frame")
+    check_rows(path, len(columns))
     return table, keypoints
 
 
@@ -103,19 +104,6 @@ def _anipose_attributes(numbers: dict[str, Array]) -> dict:
         if "time" not in numbers:
             attributes["source"] = "anipose"
     return attributes
-
-
-def _numbers(table: pd.DataFrame, path: Path) -> dict[str, Array]:
-    """Column name -> (n_rows,) numbers, of all columns but the unit."""
-    numbers = {}
-    for name in table.columns:
-        if name == "unit":
-            continue
-        try:
-            numbers[str(name)] = table[name].to_numpy(dtype=float)
-        except (TypeError, ValueError) as error:
-            raise FormatError(f"{path}: column '{name}' is not made of numbers ({error})") from error
-    return numbers
 
 
 def _stack(numbers: dict[str, Array], keypoints: list[str], parts: tuple[str, ...]) -> Array:

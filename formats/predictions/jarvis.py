@@ -8,7 +8,7 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.exact_csv import check_last_row, header_of, read_csv
+from ..tables.exact_csv import check_rows, column_numbers, header_of, read_csv
 from .tracks import Track, make_track
 
 _LAYOUTS = (["x", "y", "confidence"], ["x", "y", "z", "confidence"], ["x", "y", "z"])
@@ -48,10 +48,11 @@ def read_jarvis_table(path: Path) -> tuple[list[str], Array, Array | None]:
     n_header, parts = layout
     n = len(header_of(path, skip=n_header - 1))
     try:
-        values = read_csv(path, skiprows=n_header, header=None, names=range(n), index_col=False).to_numpy(float)
+        table = read_csv(path, skiprows=n_header, header=None, names=range(n), index_col=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
-    check_last_row(path, n)
+    check_rows(path, n, n_header)
+    values = np.stack([column_numbers(table[i], path, n_header) for i in range(n)], axis=-1)
     cube = values.reshape(len(values), -1, len(parts))
     names = header_of(path)[:: len(parts)] if n_header == 2 else [f"keypoint_{i}" for i in range(cube.shape[1])]
     n_space = len(parts) - ("confidence" in parts)

@@ -36,7 +36,7 @@ def is_openpose(folder: Path) -> bool:
 def read_openpose(folder: Path, camera: str | None = None) -> Track:
     """Read a folder of one camera; x = y = 0 with confidence 0 is a missing keypoint.
 
-    Frame numbers are the last ones of the files' names, from the lowest on. Several people are individuals in the order
+    Frame numbers are the last ones of the files' names. Several people are individuals in the order
     of the files, which need not be the same from frame to frame: these tools do not follow people. Keypoints have the
     names of COCO_17, COCO_18, BODY_25 or HALPE_26, by their number.
 
@@ -59,13 +59,13 @@ def read_openpose(folder: Path, camera: str | None = None) -> Track:
         raise FormatError(f"{first} has {n} keypoints and {other} {m}; all must come from one model")
     if not sizes:
         raise FormatError(f"{folder}: there is no person in any of its {len(files)} files")
-    n_keypoints, n_people, first = next(iter(sizes)), max(map(len, people)), min(numbers)
-    shape = (n_people, max(numbers) - first + 1, n_keypoints, 3)
+    n_keypoints, n_people = next(iter(sizes)), max(map(len, people))
+    shape = (n_people, max(numbers) + 1, n_keypoints, 3)
     check_size(8 * int(np.prod(shape)), sum(file.stat().st_size for file in files), str(folder))
     values = np.full(shape, np.nan)
     for number, found in zip(numbers, people, strict=True):
         for p, person in enumerate(found):
-            values[p, number - first] = person
+            values[p, number] = person
     values[(values == 0).all(axis=-1)] = np.nan
     names = _NAMES[n_keypoints].split() if n_keypoints in _NAMES else [f"keypoint_{i}" for i in range(n_keypoints)]
     individuals = tuple(f"person_{i}" for i in range(n_people)) if n_people > 1 else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import FormatError
-from .exact_csv import check_last_row, read_csv
+from .exact_csv import check_rows, column_numbers, read_csv
 from .frame_rows import PointTable
 from .table_writing import quoted, write_table
 
@@ -36,10 +36,11 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
         raise FormatError(f"{path} has no column named x or y in its header row 'coords'")
     try:
         table = read_csv(path, skiprows=len(header), header=None, names=range(len(coordinates)))
-        values = table[keep].to_numpy(dtype=float)
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
-    check_last_row(path, len(coordinates))
+    check_rows(path, len(coordinates), len(header))
+    columns = [column_numbers(table[i], path, len(header), "/".join(row[i] for row in header[1:])) for i in keep]
+    values = np.stack(columns, axis=-1)
     return PointTable([tuple(row[i] for row in header) for i in keep], values, _index(table, keep[0]))
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from ...numerics.arrays import Array
 from ..files import FormatError
@@ -39,7 +43,7 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     Raises
     ------
     FormatError
-        No row, a cell that is no number (the row is named), or a last row that is cut off.
+        No row, a cell that is no number, or a row that is cut off; the row is named.
     """
     import pandas as pd
 
@@ -50,29 +54,40 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     table = table.drop(columns=[name for name in table.columns if name in texts or str(name).startswith("Unnamed")])
     if len(table) == 0:
         raise FormatError(f"{path} holds no row below its header; copy or make the file again")
-    check_last_row(path, len(header_of(path)))
-    numbers = {}
-    for name in table.columns:
-        values = np.asarray(pd.to_numeric(table[name], errors="coerce"), float)
-        bad = (pd.isna(values) & table[name].notna()).to_numpy().nonzero()[0]
-        if len(bad):
-            raise FormatError(
-                f"{path}, row {bad[0] + 2}: '{name}' is {table[name].iloc[bad[0]]!r} where a number is expected"
-            )
-        numbers[str(name)] = values
-    return numbers
+    check_rows(path, len(header_of(path)))
+    return {str(name): column_numbers(table[name], path) for name in table.columns}
 
 
-def check_last_row(path: Path, n_columns: int) -> None:
-    """Refuse a file that was cut off: it would be read as a shorter recording."""
-    with path.open("rb") as stream:
-        stream.seek(0, 2)
-        size = stream.tell()
-        # 200 bytes per cell: more than a number or the path of a picture needs
-        stream.seek(max(0, size - 200 * n_columns - 4096))
-        last = stream.read().rstrip(b"\r\n").rsplit(b"\n", 1)[-1].decode("utf-8", "replace")
-    cells = next(csv.reader([last]), [])
-    if len(cells) != n_columns:
+def column_numbers(column: pd.Series, path: Path, n_header: int = 1, name: str | None = None) -> Array:
+    """(n_rows,) numbers of a column; FormatError names the row of the first cell that is none."""
+    import pandas as pd
+
+    try:
+        return column.to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        values = np.asarray(pd.to_numeric(column, errors="coerce"), float)
+        bad = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
+        row = int(bad[0]) if len(bad) else 0
+        cell, what = column.iloc[row], name or column.name
         raise FormatError(
-            f"{path} is cut off: its last row has {len(cells)} of {n_columns} columns; copy or make the file again"
-        )
+            f"{path}, row {row + n_header + 1}: '{what}' is {cell!r} where a number is expected"
+        ) from None
+
+
+def check_rows(path: Path, n_columns: int, n_header: int = 1) -> None:
+    """Refuse a file with a row that is cut off: its last cells would be read as missing.
+
+    Raises
+    ------
+    FormatError
+        A row has fewer cells than the header; the first is named.
+    """
+    with path.open("rb") as stream:
+        for i, line in enumerate(stream):
+            if i < n_header or line.count(b",") >= n_columns - 1 or not line.strip():
+                continue
+            n = len(next(csv.reader([line.decode("utf-8", "replace")])))
+            if n < n_columns:
+                raise FormatError(
+                    f"{path} is cut off: row {i + 1} has {n} of {n_columns} cells; copy or make the file again"
+                )

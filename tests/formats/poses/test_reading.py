@@ -137,8 +137,9 @@ def test_several_individuals_need_several_csvs(tmp_path):
     ("content", "message"),
     [
         ("a,b\n1,2\n", "NAME_x"),
-        ("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2", "cut off"),
-        ("n_x,n_y,n_z,fnum\n1,2,q,0\n", "column 'n_z'"),
+        ("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2", "cut off: row 3 has 2 of 4 cells"),
+        ("n_x,n_y,n_z,fnum\n1,2,3\n1,2,3,1\n", "cut off: row 2 has 3 of 4 cells"),
+        ("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2,q,1\n", "row 3: 'n_z' is 'q' where a number"),
         ("n_x,n_y,n_z,fnum\n", "no frame"),
         ("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2,3,0\n", "more than once"),
     ],

@@ -28,16 +28,16 @@ def person(shift, n=26):
 def test_openpose_has_a_person_per_individual_and_a_gap_where_a_file_is_missing(tmp_path):
     lost = person(0)
     lost[3] = 0
-    folder = write_openpose(tmp_path / "cam1_json", {5: [person(0), person(100)], 6: [], 8: [lost]})
+    folder = write_openpose(tmp_path / "cam1_json", {1: [person(0), person(100)], 2: [], 4: [lost]})
     track = read_track(folder)
-    assert track.points_2d.shape == (2, 4, 26, 2)
+    assert track.points_2d.shape == (2, 5, 26, 2)
     assert track.individuals == ("person_0", "person_1")
     assert track.keypoints[:2] + track.keypoints[-1:] == ("Nose", "LEye", "RHeel")
-    np.testing.assert_array_equal(track.points_2d[1, 0], person(100)[:, :2])
-    assert np.isnan(track.points_2d[:, 1:3]).all()
-    assert np.isnan(track.points_2d[0, 3, 3]).all()
-    assert np.isfinite(track.points_2d[0, 3, 4]).all()
-    assert track.confidence[0, 3, 4] == 0.5
+    np.testing.assert_array_equal(track.points_2d[1, 1], person(100)[:, :2])
+    assert np.isnan(track.points_2d[:, [0, 2, 3]]).all()
+    assert np.isnan(track.points_2d[0, 4, 3]).all()
+    assert np.isfinite(track.points_2d[0, 4, 4]).all()
+    assert track.confidence[0, 4, 4] == 0.5
 
 
 def test_openpose_names_follow_the_number_of_keypoints(tmp_path):

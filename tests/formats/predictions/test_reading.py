@@ -87,8 +87,21 @@ def test_labelled_images_stand_at_the_frame_in_their_name(tmp_path, points):
 def test_a_cut_off_csv_is_refused(tmp_path, points):
     path = write_dlc(tmp_path / "top.csv", points)
     path.write_text(path.read_text()[:-60])
-    with pytest.raises(FormatError, match=r"top\.csv is cut off"):
+    with pytest.raises(FormatError, match=r"top\.csv is cut off: row 15 has \d of 7 cells"):
         read_views({"top": path}, fps=50)
+
+
+def test_a_row_within_that_is_cut_off_or_no_number_is_named(tmp_path, points):
+    path = write_dlc(tmp_path / "top.csv", points)
+    rows = path.read_text().splitlines()
+    row = rows[6].split(",")
+    for cells, message in (
+        (row[:4], "row 7 has 4 of 7 cells"),
+        ([*row[:-1], "x"], "row 7: 'paw/y' is 'x' where a num"),
+    ):
+        path.write_text("\n".join([*rows[:6], ",".join(cells), *rows[7:]]) + "\n")
+        with pytest.raises(FormatError, match=message):
+            read_views({"top": path}, fps=50)
 
 
 def test_other_coordinates_of_lightning_pose_are_passed_over(tmp_path):
