@@ -96,10 +96,23 @@ def write_sleap(rows: CameraRows, path: Path) -> None:
     missing = np.isnan(rows.points_2d[..., 0])
     points_2d = rows_to_frames(np.moveaxis(rows.points_2d, 1, 0), rows.frames, str(path))
     scores = rows_to_frames(np.moveaxis(np.where(missing, np.nan, rows.confidence), 1, 0), rows.frames, str(path))
+    present = np.isfinite(points_2d).all(-1).any(-1)
+    counts = np.maximum(np.isfinite(scores).sum(-1), 1)
+    held = {
+        "tracks": np.transpose(points_2d, (1, 3, 2, 0)),
+        "point_scores": np.transpose(scores, (1, 2, 0)),
+        "instance_scores": np.where(present, np.nansum(scores, axis=-1) / counts, np.nan).T,
+        "tracking_scores": np.full(present.T.shape, np.nan),
+        "track_occupancy": present.astype(np.uint8),
+        "node_names": np.char.encode(rows.keypoints, "utf-8"),
+        "track_names": np.char.encode(individuals, "utf-8"),
+        "edge_inds": np.zeros((0, 2), np.int32),
+        "edge_names": np.zeros((0, 2), "S1"),
+        "labels_path": "",
+        "provenance": "{}",
+        "video_ind": np.int32(0),
+        "video_path": "",
+    }
     with atomic_write(path) as partial, h5py.File(partial, "w") as file:
-        file["tracks"] = np.transpose(points_2d, (1, 3, 2, 0))
-        file["point_scores"] = np.transpose(scores, (1, 2, 0))
-        present = np.isfinite(points_2d).all(-1).any(-1)
-        file["track_occupancy"] = present.astype(np.uint8)
-        for name, texts in (("node_names", rows.keypoints), ("track_names", individuals)):
-            file.create_dataset(name, data=np.array(texts, dtype=object), dtype=h5py.string_dtype())
+        for name, values in held.items():
+            file[name] = values
