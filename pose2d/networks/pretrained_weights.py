@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...datasets.npz_files import read_npz
 from .blocks import ConvNorm, SamePad
 from .mobilenet import MobileNetV2Backbone
 from .resnet import ResNetBackbone
@@ -71,8 +72,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"there is no weights file {path}")
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
+            return {name: torch.from_numpy(array.astype(np.float32)) for name, array in read_npz(path).items()}
         if path.suffix == ".safetensors":
             return {name: value.float() for name, value in load_file(path).items()}
         if path.suffix in (".pt", ".pth", ".bin"):

@@ -18,6 +18,7 @@ from scipy.special import erfc, erfcinv
 
 from ...cameras import CameraRig
 from ...datasets.atomic_files import atomic_write
+from ...datasets.npz_files import read_npz
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .input_checks import check_points_2d, from_views
@@ -250,8 +251,7 @@ class DetectorNoise:
             If the file does not hold the noise of a detector.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                content = {name: file[name] for name in file.files}
+            content = read_npz(path)
             names = tuple(str(name) for name in content["keypoints"]) or None
             cameras = tuple(str(name) for name in content["cameras"])
             arrays = {name: content[name] for name in (*_ARRAYS, "correlation")}

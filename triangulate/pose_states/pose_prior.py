@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...datasets import Skeleton
 from ...datasets.atomic_files import atomic_write
+from ...datasets.npz_files import read_npz
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
 from .state_model import StateModel, bone_directions, fit_states, upright
@@ -328,8 +329,7 @@ class PosePrior:
         ('base', 'tip')
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                content = {name: file[name] for name in file.files}
+            content = read_npz(path)
             bones = tuple((str(a), str(b)) for a, b in content["bones"])
             symmetries = tuple((str(a), str(b)) for a, b in content["symmetries"])
             keypoints = tuple(str(name) for name in content["keypoints"])
