@@ -142,9 +142,11 @@ FORMATS = (
            "rigs.dlt_coefficients:read_dlt", "rigs.dlt_coefficients:write_dlt"),
     Format("nwb", "rig", (".nwb",), "everything of a pose's file (ndx-pose); written by write_pose(..., rig=...)",
            "poses.nwb:read_nwb_cameras"),
-    Format("deeplabcut-labels", "labels", (".csv", ".h5"), "labelled pictures; written as CSV and h5 (read also:"
-           " Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels", "labels.deeplabcut_project:write_labels"),
-    Format("sleap-labels", "labels", (".h5", ".slp"), "labelled frames of a video", "labels.sleap:read_sleap_labels"),
+    Format("sleap-labels", "labels", (*_HDF5, ".slp"), "labelled frames of one animal in videos; of a project those"
+           " that a person placed", "labels.sleap:read_sleap_labels", "", "labels.sleap:is_sleap"),
+    Format("deeplabcut-labels", "labels", (".csv", *_HDF5), "labelled pictures of one animal; written as CSV and h5"
+           " (read also: Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels",
+           "labels.deeplabcut_project:write_labels"),
     Format("coco-json", "labels", (".json",), "labelled pictures of one animal", "labels.coco:read_coco_labels"),
 )  # fmt: skip
 

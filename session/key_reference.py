@@ -59,7 +59,7 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
         "points": (
             "path, or list of paths",
             "",
-            "2D points of another tool: a file, or a folder of OpenPose's, or one file for all cameras (caliscope, EKS);"
+            "2D points of another tool: a file, a folder of OpenPose's, or one file of all cameras (caliscope, EKS);"
             " 'muybridge help formats' lists them. A list holds one file per detector of an ensemble.",
         ),
         "timestamps": (

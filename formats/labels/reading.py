@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..catalogue import recognised
 from ..files import FormatError, natural_key
-from ..predictions.sleap import is_sleap_analysis
 from ..tables.h5_arrays import check_hdf5
-from .coco import read_coco_labels
-from .deeplabcut import read_deeplabcut_labels
 from .labelled_frames import LabelError, Labels, join_labels
-from .sleap import Videos, read_sleap_labels
+from .sleap import Videos
 
 _HDF5 = (".h5", ".hdf5")
 
@@ -92,21 +90,11 @@ def _read_path(path: Path, images: Path | None, videos: Videos, camera: str | No
 
 def _read_file(path: Path, images: Path | None, videos: Videos, camera: str | None) -> Labels:
     """The labels of one file, by the reader of the tool that wrote it."""
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        return read_coco_labels(path, images, camera)
-    if suffix in _HDF5:
+    if path.suffix.lower() in _HDF5:
         check_hdf5(path)
-        if is_sleap_analysis(path):
-            return read_sleap_labels(path, videos, camera)
-    if suffix == ".slp":
-        return read_sleap_labels(path, videos, camera)
-    if suffix in (".csv", *_HDF5):
-        return read_deeplabcut_labels(path, images, camera)
-    raise FormatError(
-        f"{path} is no label file that can be read: .csv, .h5 (DeepLabCut, SLEAP analysis), .slp (SLEAP) or"
-        " .json (COCO)"
-    )
+    row = recognised("labels", path)
+    places = {"videos": videos} if row.name == "sleap-labels" else {"images": images}
+    return row.reader(path, camera=camera, **places)
 
 
 def _label_files(folder: Path) -> list[Path]:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..predictions.sleap import read_sleap, recorded_video
+from ..predictions.sleap import is_sleap_analysis, read_sleap, recorded_video
 from ..predictions.sleap_project import NoInstanceError, read_sleap_project, recorded_videos
 from ..predictions.tracks import Track
 from .labelled_frames import LabelError, Labels, Picture, join_labels
 
 Videos = Mapping[str, str | os.PathLike] | str | os.PathLike | None
+
+
+def is_sleap(path: Path) -> bool:
+    """Whether a file is a project or an analysis file."""
+    return path.suffix.lower() == ".slp" or is_sleap_analysis(path)
 
 
 def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
