@@ -93,13 +93,16 @@ def _people(file: Path) -> list[Array]:
 
 
 def write_openpose(rows: CameraRows, folder: Path) -> None:
-    """Write NAME_000000000042_keypoints.json per frame; a missing keypoint is 0, 0, 0, a missing person left out."""
+    """Write NAME_000000000042_keypoints.json per frame; a missing keypoint is 0, 0, 0.
+
+    Of several people one who is missing is a row of zeros, so that the others keep their places.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kept = np.concatenate([rows.points_2d, rows.confidence[..., None]], axis=-1)
     missing = np.isnan(rows.points_2d[..., 0])
     kept[missing] = 0.0
     for i, frame in enumerate(rows.frames.tolist()):
-        people = [_person(kept[p, i]) for p in range(len(kept)) if not missing[p, i].all()]
+        people = [_person(kept[p, i]) for p in range(len(kept)) if len(kept) > 1 or not missing[p, i].all()]
         with atomic_write(folder / f"{folder.name}_{frame:012d}_keypoints.json") as partial:
             partial.write_text(json.dumps({"version": 1.3, "people": people}), encoding="utf-8")
 

@@ -17,6 +17,8 @@ def make_views(n_individuals=0, n_frames=7, names=NAMES, seed=0):
     rng = np.random.default_rng(seed)
     points = rng.uniform(1, 1000, (max(n_individuals, 1), 2, n_frames, len(names), 2))
     points[:, :, 3, 1] = np.nan
+    if n_individuals:
+        points[0, :, 2] = np.nan  # the first is not there, which must not make the second the first
     confidence = rng.uniform(0.1, 1, points.shape[:-1]) * np.isfinite(points[..., 0])
     if not n_individuals:
         points, confidence = points[0], confidence[0]
