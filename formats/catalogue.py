@@ -88,7 +88,8 @@ FORMATS = (
     Format("sleap-slp", "views", (".slp",), "points, scores, tracks; of several videos the camera's",
            "predictions.sleap_project:read_sleap_project"),
     Format("openpose-json", "views", (FOLDER,), "points, confidence, people (not followed), frame numbers; names by the"
-           " number of keypoints (COCO, BODY_25, HALPE_26); a folder per camera (OpenPose, Pose2Sim)", "predictions.openpose:read_openpose", "predictions.openpose:write_openpose",
+           " number of keypoints (COCO, BODY_25, HALPE_26); a folder per camera (OpenPose, Pose2Sim)",
+           "predictions.openpose:read_openpose", "predictions.openpose:write_openpose",
            "predictions.openpose:is_openpose", ending="_json"),
     Format("label3d-mat", "views", (".mat",), "labelled points of all cameras, frame numbers (also DANNCE's)",
            "predictions.label3d:read_label3d", unnamed=True),
