@@ -124,9 +124,11 @@ def match_individuals(
            [1, 0],
            [0, 1]])
     """
-    given = {"confidence": confidence, "fps": fps}
+    given, is_labelled = {"confidence": confidence, "fps": fps}, isinstance(tracks_2d, xr.Dataset | xr.DataArray)
     tracks_2d, confidence, fps = from_views(tracks_2d, rig, individuals=True, **given)
     tracks_2d = np.asarray(tracks_2d, dtype=float)
+    if tracks_2d.ndim != 5 and is_labelled:
+        raise DatasetError("the views have no 'individual' dimension; there is nothing to match")
     if tracks_2d.ndim != 5:
         raise ValueError(f"tracks_2d has shape {tracks_2d.shape}; expected (tracks, cameras, frames, keypoints, 2)")
     fps = check_fps(fps)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import combine_ensemble
+from ..datasets import DatasetError, combine_ensemble
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
 from .points.input_checks import from_views, matching_rig
@@ -134,6 +134,9 @@ def predict_left_out(
     {'dlt': 120, 'pairs': 120}
     """
     views = combine_ensemble(views)
+    if views.sizes.get("individual", 1) > 1:
+        raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+    views = views.squeeze("individual", drop=True) if "individual" in views.dims else views
     rig = matching_rig(views, rig)
     seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
     part = views.isel(time=informative_frames(seen, n_frames, n_stretches=1)[0])

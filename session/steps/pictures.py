@@ -49,7 +49,7 @@ def read_session_rig(session: Session) -> CameraRig:
         record = read_rig_record(session.rig, size=stated)
     _check_unit(session, record)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lenses that fold are warned of by `lens_warnings`
+        warnings.simplefilter("ignore")  # lenses are warned of by `lens_warnings`
         rig = read_rig(session.rig, size=stated or None, unit=record.unit or session.unit)
     unknown = [name for name in session.cameras if name not in rig.names]
     if unknown:
@@ -82,16 +82,18 @@ def world_unit(session: Session) -> str:
 
 
 def lens_warnings(rig: CameraRig) -> list[str]:
-    """A sentence for each lens that folds inside its image."""
-    from ...cameras.rig_files import lost_share
+    """A sentence for each lens that folds inside its image, and for each that is nearly orthographic."""
+    from ...cameras.rig_files import lost_share, orthographic_sentence
 
+    far = [orthographic_sentence(camera.name, camera.size, camera.K[0, 0]) for camera in rig]
+    flat = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in far if sentence]
     shares = {camera.name: lost_share(camera) for camera in rig}
     return [
         f"The lens of camera '{name}' folds inside its image: points in {share:.1%} of its pixels have no ray and are"
         " left out; calibrate it again with the board in the corners, or with fewer coefficients."
         for name, share in shares.items()
         if share
-    ]
+    ] + flat
 
 
 def tracked_rig(session: Session, rig: CameraRig) -> CameraRig:

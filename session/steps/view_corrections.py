@@ -79,21 +79,10 @@ def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
     return Corrected(with_tracks(given.views, found.tracks), given.rig, [*given.notes, words])
 
 
-def _one_animal(session: Session, given: Corrected, switch: str) -> xr.Dataset:
-    """The views; of several individuals all, as further keypoints."""
-    import xarray as xr
-
-    if "individual" not in given.views.dims:
-        return given.views
-    parts = [given.views.isel(individual=i, drop=True) for i in range(given.views.sizes["individual"])]
-    named = [part.assign_coords(keypoint=[f"{i}_{k}" for k in part["keypoint"].values]) for i, part in enumerate(parts)]
-    return xr.concat(named, dim="keypoint", data_vars="minimal")
-
-
 def _synchronised(session: Session, given: Corrected) -> Corrected:
     from ...triangulate import frame_offsets, shift_frames
 
-    found = frame_offsets(_one_animal(session, given, "frame_offsets"), _in_order(given))
+    found = frame_offsets(given.views, _in_order(given))
     notes = [f"{line.partition(';')[0]}: its views were shifted" for line in found.sentences()]
     shifted = shift_frames(given.views, found) if notes else given.views
     return Corrected(shifted, given.rig, [*given.notes, *(notes or ["no camera is delayed by more than 0.1 frames"])])
@@ -103,7 +92,7 @@ def _refined(session: Session, given: Corrected) -> Corrected:
     from ...triangulate import refine_rig, shift_frames
 
     try:
-        found = refine_rig(_one_animal(session, given, "refine_rig"), _in_order(given))
+        found = refine_rig(given.views, _in_order(given))
     except ValueError as error:
         raise SessionError(f"{session.path}: [reconstruct] refine_rig: {error}") from error
     if len(found.parts) > 1:

@@ -370,6 +370,19 @@ def test_a_rig_in_metres_that_is_called_millimetres_is_warned_of(recording, tmp_
     assert any("another unit than 'mm'" in line for line in said)
 
 
+def test_a_rig_close_to_orthographic_is_warned_of(recording, tmp_path):
+    far = []
+    for camera in recording.rig:
+        K = camera.K.copy()
+        K[:2, :2] *= 50
+        far.append(replace(camera, K=K, t=camera.t * 50, distortion=np.zeros(0)))
+    recording.rig = replace(recording.rig, cameras=tuple(far))
+    recording.points_2d = recording.rig.project(recording.truth)
+    message, said, _ = run(recording, tmp_path)
+    assert message == ""
+    assert any("is close to orthographic" in line for line in said if line.startswith("warning: "))
+
+
 def entry(table, **values):
     return lambda recording: recording.tables.setdefault(table, {}).update(values)
 

@@ -2,11 +2,22 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from benchmarks.rings import make_rig, wander
 from muybridge.datasets import DatasetError, views_dataset
-from muybridge.triangulate import match_individuals, match_views
+from muybridge.triangulate import (
+    diagnose,
+    frame_offsets,
+    match_individuals,
+    match_views,
+    predict_left_out,
+    reconstruct,
+    refine_rig,
+)
 from muybridge.triangulate.identity_sequences import exact_sequence, sequence_in_turns
+from tests.conftest import make_moving_points, make_ring_rig
+from tests.triangulate.diagnosis.wrong_views import SKELETON
 
 
 def crossing(n_cameras=4, n_frames=600, n_animals=2, seed=0):
@@ -126,3 +137,32 @@ def test_a_data_array_is_taken_and_covariances_go_with_their_points():
     matched = match_views(views, rig)
     np.testing.assert_array_equal(matched["covariance"].isel(space_=0), matched["position"])
     np.testing.assert_array_equal(match_views(views["position"], rig)["position"], matched["position"])
+
+
+FORMS = {
+    "the views of a rig in another order": lambda views: views.isel(view=[2, 0, 1]),
+    "positions alone": lambda views: views["position"],
+    "one individual with its dimension": lambda views: views.expand_dims(individual=["ada"]),
+    "two individuals": lambda views: xr.concat([views, views], dim="individual").assign_coords(individual=["a", "b"]),
+    "two detectors": lambda views: xr.concat([views, views], dim="detector").assign_coords(detector=["x", "y"]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_datasets_are_taken_wherever_reconstruct_takes_them(form):
+    rig, truth = make_ring_rig(3), make_moving_points(SKELETON, 60)
+    noise = np.random.default_rng(0).normal(0, 0.3, (3, *truth.shape[:2], 2))
+    times, names = np.arange(60) / 100, SKELETON.keypoints
+    views = FORMS[form](views_dataset(rig.project(truth) + noise, cameras=rig.names, keypoints=names, times=times))
+    for function in (reconstruct, refine_rig, frame_offsets, diagnose):
+        function(views, rig, **({"method": "dlt"} if function is reconstruct else {}))
+    if "individual" in views.dims:
+        match_individuals(views, rig)
+    else:
+        with pytest.raises(DatasetError, match="no 'individual' dimension"):
+            match_individuals(views, rig)
+    if form == "two individuals":
+        with pytest.raises(DatasetError, match="several individuals; select one"):
+            predict_left_out(views, rig, "dlt")
+    else:
+        predict_left_out(views, rig, "dlt")

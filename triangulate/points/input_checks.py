@@ -46,10 +46,21 @@ def from_views(points_2d: Any, rig: CameraRig, *, individuals: bool = False, **g
             " rig.subset(names) of these"
         )
     if "individual" in views.dims and not individuals:
-        raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+        if views.sizes["individual"] != 1:
+            raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+        views = views.isel(individual=0, drop=True)
     views = views.sel(view=list(rig.names))
     values = [_HELD_BY_VIEWS[name](views) if value is None else value for name, value in given.items()]
     return (np.asarray(views["position"].values, dtype=float), *values)
+
+
+def individuals_as_keypoints(views: Any) -> Any:
+    """Views of several individuals with all their keypoints side by side (0_nose, 1_nose, ...), others as given."""
+    if not isinstance(views, xr.Dataset | xr.DataArray) or "individual" not in views.dims:
+        return views
+    parts = [views.isel(individual=i, drop=True) for i in range(views.sizes["individual"])]
+    named = [part.assign_coords(keypoint=[f"{i}_{k}" for k in part["keypoint"].values]) for i, part in enumerate(parts)]
+    return xr.concat(named, dim="keypoint", **({"data_vars": "minimal"} if isinstance(views, xr.Dataset) else {}))
 
 
 def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:

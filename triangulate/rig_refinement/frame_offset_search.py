@@ -15,7 +15,7 @@ from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...datasets import check_views
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from ..points.input_checks import check_observations, from_views
+from ..points.input_checks import check_observations, from_views, individuals_as_keypoints
 
 _LEAST_CONFIDENCE = 0.1  # of a detector that has not seen the keypoint
 _LEAST_RANGE, _RANGE_SECONDS = 5, 0.1  # frames, and seconds where the frame rate is known: offsets that are tried
@@ -161,7 +161,7 @@ def frame_offsets(
     >>> frame_offsets(points_2d, rig).to_apply()
     array([0., 0., 3., 0.])
     """
-    points_2d, confidence, fps = from_views(points_2d, rig, confidence=confidence, fps=fps)
+    points_2d, confidence, fps = from_views(individuals_as_keypoints(points_2d), rig, confidence=confidence, fps=fps)
     points_2d, max_offset = usable_points(points_2d, rig, confidence), offset_range(max_offset, fps)
     ideal = rig.undistort(points_2d)
     pairs = camera_pair_indices(len(rig))

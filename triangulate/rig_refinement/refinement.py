@@ -18,7 +18,7 @@ from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
 from ..points.consensus import triangulate_ransac
-from ..points.input_checks import from_views
+from ..points.input_checks import from_views, individuals_as_keypoints
 from .bundle_adjustment import adjust, design_effect
 from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
@@ -148,7 +148,7 @@ def refine_rig(
     >>> found.report.warnings[0][:56]
     "camera 'cam_3' no longer stands where it was calibrated:"
     """
-    points_2d, confidence, fps = from_views(points_2d, rig, confidence=confidence, fps=fps)
+    points_2d, confidence, fps = from_views(individuals_as_keypoints(points_2d), rig, confidence=confidence, fps=fps)
     points_2d = usable_points(points_2d, rig, confidence)
     if (np.isfinite(points_2d[..., 0]).sum(axis=0) >= 2).sum() < FEW_POINTS:
         raise ValueError(
