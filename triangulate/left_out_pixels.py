@@ -14,7 +14,7 @@ from ..cameras import CameraRig
 from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
-from .points.consensus import Triangulation, triangulate_ransac
+from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
 from .points.detector_noise import DetectorNoise
 from .points.input_checks import from_views
 from .smoothing.difference_prior import informative_frames
@@ -25,6 +25,7 @@ MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]
 
 RADIUS_95 = -2 * np.log(0.05)  # squared, standard deviations: chi-squared of two axes
 _LEAST_LEFT = 0.5  # share of its variance that a residual keeps at least: below, it says nothing of the noise
+_SETTLING = 20  # rounds of a fixed point, which converges within ten
 _BLOCKS = 4  # in a stretch of frames, at least
 _STRETCHES = 4  # spread over a recording, at most
 
@@ -88,8 +89,8 @@ def predicted_pixels(
     found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
     known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
     known &= np.isfinite(found.points_3d).all(axis=-1)
-    variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, known & found.inliers)
-    variance *= _tail_factor(points_2d - noise.bias[:, None], found, variance, noise.shared_std, rig)
+    variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, confidence, known & found.inliers)
+    variance *= _tail_factor(points_2d - noise.bias[:, None], found, variance, noise, rig)
     parts = []
     for c, name in enumerate(rig.names):
         others = [other for other in rig.names if other != name]
@@ -109,28 +110,43 @@ def predicted_pixels(
     return LeftOutPixels.joined(parts)
 
 
-def _tail_factor(points_2d: Array, found: Triangulation, variance: Array, shared_std: Array, rig: CameraRig) -> float:
+def _tail_factor(
+    points_2d: Array, found: Triangulation, variance: Array, noise: DetectorNoise, rig: CameraRig
+) -> float:
     """Of the cameras' noise: as much as its Gaussian must be wider to hold 95 % of the residuals of all cameras.
 
     A detector's errors have longer tails than a Gaussian of their variance, or one of another scale in every frame;
-    without this, tails of the left-out camera would be taken for errors of the points.
+    without this, tails of the left-out camera would be taken for errors of the points. The points weigh all pixels of
+    a camera alike: of leverage h, a pixel's residual has (1 - h)² of its own variance and h (1 - h) of the others'.
     """
     jacobian = rig.project_jacobian(found.points_3d)
-    own = found.covariances_3d - isotropic(shared_std**2)
-    taken = np.einsum("ctkia,tkab,ctkib->ctk", jacobian, own, jacobian) / 2  # of the variance, by the fit itself
+    own = found.covariances_3d - isotropic(noise.shared_std**2)
+    leverage = np.einsum("ctkia,tkab,ctkib->ctk", jacobian, own, jacobian) / 2 / noise.inlier_std[:, None] ** 2
     squares = ((points_2d - rig.project(found.points_3d)) ** 2).sum(axis=-1)
-    telling = found.inliers & (taken < (1 - _LEAST_LEFT) * variance)
-    relative = (squares / (variance - taken))[telling]
+    telling = found.inliers & (leverage < 1 - _LEAST_LEFT)
+    total = np.where(found.inliers, variance, 0.0).sum(axis=0)
+    others = (total - variance) / np.maximum(found.inliers.sum(axis=0) - 1, 1)
+    expected = (1 - leverage) * ((1 - leverage) * variance + leverage * others)
+    relative = (squares / expected)[telling]
     return float(np.quantile(relative, 0.95) / RADIUS_95) if len(relative) else 1.0
 
 
-def _relative_variance(views: xr.Dataset, rig: CameraRig, inliers: NDArray[np.bool_]) -> Array:
+def _relative_variance(views: xr.Dataset, rig: CameraRig, confidence: Array, inliers: NDArray[np.bool_]) -> Array:
     """(n_cameras, n_frames, n_keypoints) what a detector's own covariances say of each pixel, of mean 1 over inliers.
 
-    1 where it says nothing.
+    1 where it says nothing. An inlier's energy is below the gate of the robust points, however wide the detector's
+    claim (that of a hidden keypoint): such an inlier has the variance v of a Gaussian cut off there,
+    v (1 - x / (exp x - 1)) with x = gate / v.
     """
     points_2d, covariances_2d = from_views(views, rig, covariances_2d=None)
     square = relative_noise(points_2d, covariances_2d) ** 2
-    n = inliers.sum(axis=1, keepdims=True)
-    mean = np.where(inliers, square, 0.0).sum(axis=1, keepdims=True) / np.maximum(n, 1)
-    return square / np.where(n > 0, mean, 1.0)
+    if covariances_2d is None:
+        return square
+    gate, n = inlier_gate(confidence), np.maximum(inliers.sum(axis=1, keepdims=True), 1)
+    size, variance = 1.0, square
+    for _ in range(_SETTLING):
+        mean = np.where(inliers, variance, 0.0).sum(axis=1, keepdims=True) / n
+        size = size / np.where(mean > 0, mean, 1.0)
+        cut = np.minimum(gate / (size * square), 100.0)
+        variance = size * square * (1 - cut / np.expm1(cut))
+    return variance

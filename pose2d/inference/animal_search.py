@@ -133,7 +133,8 @@ def together(founds: list[Found]) -> Found:
     apart = every.points - middle
     between = np.einsum("lki,lkj->kij", apart, apart) / len(founds)
     width = np.sqrt((every.width**2).mean(0) + np.trace(between, axis1=1, axis2=2) / 2)
-    return Found(middle, every.mass.mean(0), every.covariances.mean(0) + between, every.evidence.mean(0), width)
+    means = Found(*(values.mean(0) for values in every))
+    return means._replace(points=middle, covariances=means.covariances + between, width=width)
 
 
 def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...]:

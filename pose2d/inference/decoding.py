@@ -25,6 +25,9 @@ class Peaks(NamedTuple):
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
     evidence : (n, n_keypoints) log-odds of being there to being absent; it goes on growing where the mass is nearly 1
     width : (n, n_keypoints) standard deviation of the places for which its cells vote
+    near : (n, n_keypoints) variance of the cells within `RADIUS` + 1 of the peak about the point, along an axis
+    elsewhere : (n, n_keypoints) probability of all other cells, given that the keypoint is not absent
+    scatter : (n, n_keypoints, 2, 2) second moments of all other cells about the point
     factor : (n, n_keypoints, 2, 2) lower Cholesky factor of the predicted covariance
     seen : (n, n_keypoints, width + 2) what the factor was read from (`networks.peak_inputs`)
     """
@@ -33,6 +36,9 @@ class Peaks(NamedTuple):
     mass: Tensor
     evidence: Tensor
     width: Tensor
+    near: Tensor
+    elsewhere: Tensor
+    scatter: Tensor
     factor: Tensor
     seen: Tensor
 
@@ -47,7 +53,8 @@ def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
     logits = maps.logits.float()
     rows, columns = logits.shape[-2:]
     flat = logits.flatten(2)
-    total = torch.logaddexp(torch.logsumexp(flat, -1), flat.new_zeros(()))
+    present = torch.logsumexp(flat, -1)
+    total = torch.logaddexp(present, flat.new_zeros(()))
     best = flat.argmax(-1)
     near_rows, near_columns, inside = neighbours(best // columns, best % columns, rows, columns, RADIUS + 1)
     cells = near_rows.clamp(0, rows - 1) * columns + near_columns.clamp(0, columns - 1)
@@ -66,7 +73,29 @@ def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
     width = (_weighted_mean((places - points[:, :, None]) ** 2, weights).sum(-1) / 2).sqrt()
     mass = (evidence - total).exp()
     seen = peak_inputs(maps.features, best, mass, width)
-    return Peaks(points, mass, evidence, width, cholesky_factor(network.spread_at(seen)), seen)
+    apart = _apart(
+        F.softmax(flat, -1).unflatten(-1, (rows, columns)), (near - present[..., None]).exp(), centres, points
+    )
+    return Peaks(points, mass, evidence, width, *apart, cholesky_factor(network.spread_at(seen)), seen)
+
+
+def _apart(likely: Tensor, near: Tensor, centres: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`near`, `elsewhere` and `scatter` of `Peaks`: the moments of all cells less those of the cells around the peak.
+
+    likely : (n, n_keypoints, rows, columns) probability of each cell
+    near, centres : (n, n_keypoints, m), (n, n_keypoints, m, 2) probability and place of the cells around the peak
+    """
+    rows, columns = (torch.arange(size, device=likely.device) for size in likely.shape[2:])
+    x, y = columns - points[..., :1], rows - points[..., 1:]
+    crossed = (likely @ x[..., None])[..., 0] * y
+    whole = torch.stack([(likely.sum(2) * x**2).sum(-1), crossed.sum(-1), (likely.sum(3) * y**2).sum(-1)], -1)
+    dx, dy = (centres - points[:, :, None]).unbind(-1)
+    own = torch.stack([(near * product).sum(-1) for product in (dx * dx, dx * dy, dy * dy)], -1)
+    mass = near.sum(-1)
+    elsewhere = (1 - mass).clamp_min(1e-3)
+    scatter = ((whole - own) / elsewhere[..., None])[..., [0, 1, 1, 2]].unflatten(-1, (2, 2))
+    # a single other peak has no extent across its direction: a cell's own keeps the scatter positive definite
+    return own[..., [0, 2]].sum(-1) / mass / 2, elsewhere, scatter + torch.eye(2, device=likely.device)
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

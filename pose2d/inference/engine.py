@@ -31,6 +31,9 @@ class Found(NamedTuple):
     covariances : (n_keypoints, 2, 2) as predicted, not calibrated
     evidence : (n_keypoints,) log-odds of the peak to "absent"
     width : (n_keypoints,) standard deviation of the place over the cells of the peak and over test-time views
+    near : (n_keypoints,) variance of the place over the cells around the peak, the target's own width included
+    elsewhere : (n_keypoints,) probability of the cells beyond, given that the keypoint is not absent
+    scatter : (n_keypoints, 2, 2) second moments of the cells beyond about the point
     """
 
     points: Array
@@ -38,6 +41,15 @@ class Found(NamedTuple):
     covariances: Array
     evidence: Array
     width: Array
+    near: Array
+    elsewhere: Array
+    scatter: Array
+
+    @property
+    def absence(self) -> Array:
+        """(n_keypoints,) log-odds of "absent": that a human would not have labelled the keypoint."""
+        absent = np.clip(self.mass * np.exp(-np.clip(self.evidence, -30, 30)), 1e-4, 1 - 1e-4)
+        return np.log(absent / (1 - absent))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +83,23 @@ class Engine:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
         with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
             peaks = find_peaks(self.network, self.run(inputs))
-        parts = (peaks.points, peaks.mass, peaks.factor, peaks.evidence, peaks.width)
+        parts = (getattr(peaks, "factor" if name == "covariances" else name) for name in Found._fields)
         values = (part.cpu().numpy().astype(float) for part in parts)
         return [self._in_pixels(matrix, Found(*one)) for matrix, *one in zip(matrices, *values, strict=True)]
 
     def _in_pixels(self, matrix: Array, found: Found) -> Found:
         """In pixels what is in cells, with Cholesky factors in place of covariances."""
-        stride, back = self.network.stride, invert_affine(matrix)
-        factors = back[:, :2] @ found.covariances * stride
+        stride = self.network.stride
+        back = invert_affine(matrix)
+        cell = back[:, :2] * stride
+        side = np.sqrt(abs(np.linalg.det(cell)))
+        factors = cell @ found.covariances
         return found._replace(
             points=apply_affine(back, apply_affine(scaling(stride), found.points)),
             covariances=factors @ factors.transpose(0, 2, 1),
-            width=found.width * stride * np.sqrt(abs(np.linalg.det(back[:, :2]))),
+            width=found.width * side,
+            near=found.near * side**2,
+            scatter=cell @ found.scatter @ cell.T,
         )
 
 

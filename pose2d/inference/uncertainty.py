@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import chdtri
 
 from ...datasets import Array
 from .engine import Found
@@ -18,23 +17,36 @@ STUDENT_DOF = 4.0  # degrees of freedom of the errors: tails of gross errors (La
 # (log-odds), the log of the width and the log of the predicted std: stronger evidence and narrower peaks mean smaller
 # errors (from two splits of the open field)
 VARIANCE_PRIOR = np.array([0.0, -0.5, 1.5, 0.0])
+# mean of the prior on the factor of the scatter over the other cells: the softmax gives many far cells a little each
+# (the demo's wrong places, visible and hidden, on seed 0: 0.28 to 0.36)
+SCATTER_PRIOR = 0.3
 # weight of the priors in labelled points. Of the weights' prior it matters little: from 6 to 600, 90 % ellipses hold
 # 0.916 to 0.927 of the open field's test points (small network, calibrated on one half of them, tested on the other)
 FIRMNESS = 60.0
+FRAME_CORRELATION = 0.05  # of two points of a frame lying outside their ellipses (the demo's held-out frames: 0.04)
+LOG_10 = np.log(10.0)
+RADIUS2_90 = 2 * LOG_10  # squared Mahalanobis radius of a 90 % ellipse
 
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
     """Calibration of predicted probabilities and covariances on held-out frames.
 
+    A keypoint is seen, or it is hidden and would not have been labelled: the network says so by its probability of
+    "absent". Its error is one of three: of a seen keypoint as large as the covariance head says, of a hidden one as
+    large as the peak is wide, and where the peak is another place's, as far as the other cells lie.
+
     Parameters
     ----------
     radius : pixels; confidence is the probability that a point lies within this distance of the truth
-    confidence_weights : (3,) of the logistic regression on 1, log-odds of the peak's mass, log of the predicted std
-    variance_weights : (4,) of the log-linear scaling of the covariance on 1, the peak's evidence, log of its width
-        (pixels) and log of the predicted std
-    temperature : (n_keypoints,) factor of each keypoint's covariance
+    confidence_weights : (3,) of the logistic regression, among seen keypoints, on 1, log-odds of the peak's mass, log
+        of the predicted std
+    variance_weights : (4,) of the log-linear scaling of a seen keypoint's covariance on 1, the peak's evidence, log of
+        its width (pixels) and log of the predicted std
+    temperature : (n_keypoints,) factor of each seen keypoint's covariance
     n_held_out : labelled points behind it; 0: not calibrated, predictions are passed on
+    hidden_weights : (2,) of the logistic regression of being hidden on 1 and the log-odds of "absent"
+    scatter_factor : of the second moments of the other cells; 0: nothing is known of hidden keypoints
     """
 
     radius: float
@@ -42,14 +54,35 @@ class Uncertainty:
     variance_weights: Array
     temperature: Array
     n_held_out: int = 0
+    hidden_weights: Array = field(default_factory=lambda: np.array([-30.0, 0.0]))
+    scatter_factor: float = 0.0
 
     def confidence(self, found: Found) -> Array:
         """(..., n_keypoints) probability of being within `radius`."""
-        return 1 / (1 + np.exp(-np.clip(_hit_features(found) @ self.confidence_weights, -30, 30)))
+        seen, hidden = _sigmoid(_hit_features(found) @ self.confidence_weights), self.hidden(found)
+        if not self.scatter_factor:
+            return seen
+        square = self.radius**2 / 2
+        near, far = -np.expm1(-square / found.near), -np.expm1(-square / (self.scatter_factor * _size2(found.scatter)))
+        return (1 - hidden) * seen + hidden * ((1 - found.elsewhere) * near + found.elsewhere * far)
 
-    def scale(self, found: Found) -> Array:
-        """(..., n_keypoints) factor by which the predicted covariance is to be multiplied."""
-        return self.temperature * np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
+    def hidden(self, found: Found) -> Array:
+        """(..., n_keypoints) probability that a human would not have labelled the keypoint."""
+        return _sigmoid(self.hidden_weights[0] + self.hidden_weights[1] * found.absence)
+
+    def ellipses(self, found: Found) -> Array:
+        """(..., n_keypoints, 2, 2) covariances whose 90 % ellipses hold 90 % of the errors."""
+        scale = self.temperature * np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
+        return self._with_hidden(found, found.covariances * scale[..., None, None])
+
+    def _with_hidden(self, found: Found, seen: Array) -> Array:
+        """The covariances where `seen` (..., n_keypoints, 2, 2) are those of seen keypoints."""
+        if not self.scatter_factor:
+            return seen
+        hidden, elsewhere = self.hidden(found), np.clip(found.elsewhere, 0, 1)
+        weights = np.stack([(1 - hidden) * (1 - elsewhere), hidden * (1 - elsewhere), elsewhere])
+        parts = np.stack([seen, found.near[..., None, None] * np.eye(2), self.scatter_factor * found.scatter])
+        return mixture_ellipses(weights, parts)
 
     def as_dict(self) -> dict:
         """All fields as plain numbers and lists."""
@@ -62,12 +95,32 @@ class Uncertainty:
         return cls(**fields)
 
 
+def mixture_ellipses(weights: Array, covariances: Array) -> Array:
+    """(..., 2, 2) covariances whose 90 % ellipses hold 90 % of mixtures of Gaussians about one point.
+
+    weights : (n_parts, ...) sum to one
+    covariances : (n_parts, ..., 2, 2)
+
+    The shape is that of the mixture's covariance. Its size is exact where all parts are circles: a circle of squared
+    radius log(100) v leaves out 10^(-v / v_i) of a part with variance v_i, and v is where they sum to 1/10, by Newton
+    steps on their convex logarithm from below.
+    """
+    sizes = np.maximum(_size2(covariances), 1e-12)
+    size = sizes.min(0)
+    for _ in range(20):
+        left = weights * np.exp(-LOG_10 * size / sizes)
+        total = np.maximum(left.sum(0), 1e-300)
+        size = size + (np.log(total) + LOG_10) * total / (LOG_10 * (left / sizes).sum(0) + 1e-300)
+    shape = (weights[..., None, None] * covariances).sum(0)
+    return shape * (size / np.maximum(_size2(shape), 1e-12))[..., None, None]
+
+
 def uncalibrated(n_keypoints: int, radius: float) -> Uncertainty:
     """Confidence is the peak's probability mass, the covariance is as predicted."""
     return Uncertainty(radius, np.array([0.0, 1.0, 0.0]), np.zeros(4), np.ones(n_keypoints))
 
 
-def fit_uncertainty(errors: Array, found: Found, radius: float) -> Uncertainty:
+def fit_uncertainty(errors: Array, found: Found, radius: float, unlabelled: float = 1.0) -> Uncertainty:
     """Calibrate on frames that were not trained on.
 
     Parameters
@@ -75,25 +128,78 @@ def fit_uncertainty(errors: Array, found: Found, radius: float) -> Uncertainty:
     errors : (n, n_keypoints, 2) predicted minus labelled, pixels; NaN where not labelled
     found : predictions on the same frames, shapes (n, n_keypoints, ...)
     radius : distance that confidence refers to, pixels
+    unlabelled : weight with which a keypoint without label counted as absent in training, as in `TrainingConfig`
 
-    The covariance is scaled by a log-linear function of what was seen at the peak, fitted to a bivariate Student t (so
-    that far false peaks do not inflate every ellipse) and drawn towards `VARIANCE_PRIOR`; then one temperature per
-    keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 %. With fewer than 20
-    labelled points only predictions are passed on.
+    A seen keypoint's covariance is scaled by a log-linear function of what was seen at the peak, fitted to a bivariate
+    Student t (so that far false peaks do not inflate every ellipse) and drawn towards `VARIANCE_PRIOR`; then one
+    temperature per keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 % of the
+    labelled points. That a keypoint is hidden is learned from which ones are labelled; how large its error is then,
+    from the map alone, because nobody labelled it. With fewer than 20 labelled points only predictions are passed on.
     """
-    n_keypoints = errors.shape[1]
     known = np.asarray(np.isfinite(errors).all(-1))
     if known.sum() < 20:
-        return uncalibrated(n_keypoints, radius)
-    precision = np.linalg.inv(found.covariances)
-    distance2 = np.einsum("...i,...ij,...j", np.nan_to_num(errors), precision, np.nan_to_num(errors))
+        return uncalibrated(errors.shape[1], radius)
+    errors = np.nan_to_num(errors)
+    distance2 = _squared(errors, found.covariances)
     hit = (np.linalg.norm(errors, axis=-1) < radius)[known]
-    confidence_weights = _fit_logistic(_hit_features(found)[known], hit)
     sizes = _size_features(found)
-    variance_weights = _fit_log_variance(sizes[known], distance2[known])
-    scaled = distance2 / np.exp(np.clip(sizes @ variance_weights, -8, 8))
-    temperature = _temperatures(scaled, known)
-    return Uncertainty(radius, confidence_weights, variance_weights, temperature, int(known.sum()))
+    fitted = Uncertainty(
+        radius,
+        _fit_logistic(_hit_features(found)[known], hit, np.array([0.0, 1.0, 0.0])),
+        _fit_log_variance(sizes[known], distance2[known]),
+        np.ones(errors.shape[1]),
+        int(known.sum()),
+        _fit_hidden(found, known, unlabelled),
+    )
+    seen = found.covariances * np.exp(np.clip(sizes @ fitted.variance_weights, -8, 8))[..., None, None]
+    fitted = replace(fitted, scatter_factor=_fit_scatter(errors, found, seen, known))
+    return replace(fitted, temperature=_temperatures(_least_factors(fitted, errors, found, seen), known))
+
+
+def _fit_hidden(found: Found, known: NDArray[np.bool_], unlabelled: float) -> Array:
+    """Weights of the log-odds of having no label, in frames that have labels, about those of the training's weighting:
+    counted by `unlabelled`, the odds of "absent" come out so many times too small."""
+    prior = np.array([-np.log(unlabelled) if unlabelled else 0.0, 1.0])
+    frames = known.any(1)
+    absence = found.absence[frames].ravel()
+    return _fit_logistic(np.stack([np.ones_like(absence), absence], -1), ~known[frames].ravel(), prior)
+
+
+def _fit_scatter(errors: Array, found: Found, seen: Array, known: NDArray[np.bool_]) -> float:
+    """Factor of the other cells' second moments: a step of expectation-maximisation from `SCATTER_PRIOR`, which counts
+    as `FIRMNESS` points whose peak is another place's."""
+    far = SCATTER_PRIOR * found.scatter
+    far2, elsewhere = _squared(errors, far), np.clip(found.elsewhere, 1e-6, 1 - 1e-6)
+    dof = STUDENT_DOF
+    log_near = -np.log(_size2(seen)) - 0.5 * (dof + 2) * np.log1p(_squared(errors, seen) / dof)
+    log_far = -np.log(_size2(far)) - far2 / 2
+    wrong = _sigmoid(log_far - log_near + np.log(elsewhere / (1 - elsewhere)))[known]
+    return SCATTER_PRIOR * float((FIRMNESS + (wrong * far2[known] / 2).sum()) / (FIRMNESS + wrong.sum()))
+
+
+def _least_factors(fitted: Uncertainty, errors: Array, found: Found, seen: Array) -> Array:
+    """(n, n_keypoints) least factors of the seen keypoints' covariances with which the ellipses hold the errors."""
+    low, high = np.full(found.mass.shape, -10.0), np.full(found.mass.shape, 10.0)
+    for _ in range(16):
+        middle = (low + high) / 2
+        ellipses = fitted._with_hidden(found, seen * np.exp(middle)[..., None, None])
+        outside = _squared(errors, ellipses) > RADIUS2_90
+        low, high = np.where(outside, middle, low), np.where(outside, high, middle)
+    return np.exp(high)
+
+
+def _squared(errors: Array, covariances: Array) -> Array:
+    """(...) squared Mahalanobis lengths of errors (..., 2)."""
+    return np.einsum("...i,...ij,...j", errors, np.linalg.inv(covariances), errors)
+
+
+def _size2(covariances: Array) -> Array:
+    """(...) variances of the circles as large as the ellipses of covariances (..., 2, 2), pixels squared."""
+    return np.sqrt(np.clip(np.linalg.det(covariances), 1e-24, None))
+
+
+def _sigmoid(log_odds: Array) -> Array:
+    return 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
 
 
 def _hit_features(found: Found) -> Array:
@@ -112,16 +218,17 @@ def _log_std(found: Found) -> Array:
     return np.log(np.clip(np.linalg.det(found.covariances), 1e-12, None)) / 4
 
 
-def _fit_logistic(features: Array, hit: NDArray[np.bool_]) -> Array:
-    """Logistic regression with a weak prior around 'the mass is the probability' (Platt 1999's smoothed targets)."""
-    prior = np.array([0.0, 1.0, 0.0])
+def _fit_logistic(features: Array, hit: NDArray[np.bool_], prior: Array) -> Array:
+    """Logistic regression with a weak prior on the weights, the first of which is a constant's (Platt 1999's smoothed
+    targets)."""
+    firmness = np.where(np.arange(len(prior)) > 0, 1.0, 0.1)
     target = np.where(hit, (hit.sum() + 1) / (hit.sum() + 2), 1 / ((~hit).sum() + 2))
 
     def cost(weights):
         z = features @ weights
         loss = np.logaddexp(0, z) - target * z
-        gradient = features.T @ (1 / (1 + np.exp(-z)) - target) + (weights - prior) * [0.1, 1, 1]
-        return loss.sum() + 0.5 * ((weights - prior) ** 2 * [0.1, 1, 1]).sum(), gradient
+        gradient = features.T @ (_sigmoid(z) - target) + (weights - prior) * firmness
+        return loss.sum() + 0.5 * ((weights - prior) ** 2 * firmness).sum(), gradient
 
     return minimize(cost, prior, jac=True, method="L-BFGS-B").x
 
@@ -143,20 +250,18 @@ def _fit_log_variance(features: Array, distance2: Array) -> Array:
     return minimize(cost, VARIANCE_PRIOR, jac=True, method="L-BFGS-B").x
 
 
-def _temperatures(distance2: Array, known: NDArray[np.bool_]) -> Array:
-    """(n_keypoints,) factors that bring the 90 % quantile of squared distances to that of chi squared with 2 dof.
+def _temperatures(factors: Array, known: NDArray[np.bool_]) -> Array:
+    """(n_keypoints,) factors that 90 % of the known ones do not exceed, drawn towards that of all keypoints.
 
-    So that 90 % of the errors of *new* frames lie inside, the quantile of n frames is taken at 0.9 (n + 1) / n, as in
-    split conformal prediction (Lei et al. 2018, algorithm 2), at 0.95 at most. Frames count, not points: the errors of
-    one frame go together.
+    So that 90 % of the errors of *new* frames lie inside, the quantile of n independent points is taken at
+    0.9 (n + 1) / n, as in split conformal prediction (Lei et al. 2018, algorithm 2), at 0.95 at most. The errors of one
+    frame go together a little, so that its points count as fewer.
     """
-    n_frames = max(int(known.any(1).sum()), 1)
-    level = min(0.9 * (n_frames + 1) / n_frames, 0.95)
-    whole = max(float(np.quantile(distance2[known], level)), 1e-6)
-    temperatures = []
-    for k in range(known.shape[1]):
-        own = distance2[known[:, k], k]
-        quantile = max(float(np.quantile(own, level)), 1e-6) if len(own) else whole
-        weight = len(own) / (len(own) + FIRMNESS)
-        temperatures.append(np.exp(weight * np.log(quantile) + (1 - weight) * np.log(whole)))
-    return np.array(temperatures) / chdtri(2, 0.1)
+    n_points, n_frames = known.sum(), max(int(known.any(1).sum()), 1)
+    n = n_points / (1 + FRAME_CORRELATION * (n_points / n_frames - 1))
+    level = min(0.9 * (n + 1) / n, 0.95)
+    whole = np.log(np.quantile(factors[known], level))
+    own = [factors[known[:, k], k] for k in range(known.shape[1])]
+    logs = np.array([np.log(np.quantile(some, level)) if len(some) else whole for some in own])
+    weights = known.sum(0) / (known.sum(0) + FIRMNESS)
+    return np.exp(weights * logs + (1 - weights) * whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -138,7 +139,7 @@ def predict(
 class Track:
     """One camera: where the animal was last seen, and what was found so far.
 
-    A row holds (n_keypoints, 9) float32 of one frame, see `_as_row`; NaN: damaged.
+    A row holds (n_keypoints, `_WIDTH`) float32 of one frame, see `_as_row`; NaN: damaged.
     """
 
     finder: Finder
@@ -156,7 +157,7 @@ class Track:
     def step(self, image: Image | None, seen: Found | None = None) -> None:
         """TTAView at the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
-            self.add(np.full((self.finder.engine.network.n_keypoints, 9), np.nan, np.float32))
+            self.add(np.full((self.finder.engine.network.n_keypoints, _WIDTH), np.nan, np.float32))
             return
         found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
         if found is None:
@@ -230,7 +231,7 @@ class Checkpoint:
 
 def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
     """Hash of the weights, the videos (path, size, time of change) and the options."""
-    digest = hashlib.blake2b(b"rows of 9", digest_size=16)
+    digest = hashlib.blake2b(b"rows of %d" % _WIDTH, digest_size=16)
     for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
@@ -273,14 +274,14 @@ def _collect(detector: Detector, tracks: Mapping[str, Track], instants: Instants
     if times is not None:
         numbers = np.arange(n_frames)
         instants = Instants(np.asarray(times, float)[:n_frames], dict.fromkeys(tracks, numbers), instants.notes)
-    rows = np.full((len(tracks), len(instants.times), len(detector.keypoints), 9), np.nan)
+    rows = np.full((len(tracks), len(instants.times), len(detector.keypoints), _WIDTH), np.nan)
     for c, (name, track) in enumerate(tracks.items()):
         if track.rows:
             rows[c] = instants.placed(name, np.stack(track.rows))
-    found = _of_rows(rows)
-    confidence, covariances = calibrated(detector.uncertainty, found)
+    claims = [calibrated(detector.uncertainty, _of_rows(own)) for own in rows]
+    confidence, covariances = (np.stack(values) for values in zip(*claims, strict=True))
     views = views_dataset(
-        found.points,
+        _of_rows(rows).points,
         cameras=list(tracks),
         keypoints=detector.keypoints,
         times=instants.times,
@@ -310,20 +311,27 @@ def _damage_note(name: str, numbers: NDArray[np.intp]) -> str:
 def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
     """Confidence (..., n_keypoints) and covariances (..., 2, 2) that were measured to hold; missing: 0 and NaN."""
     known = np.asarray(np.isfinite(found.covariances).all((-2, -1)))
-    safe = np.where(known[..., None, None], found.covariances, np.eye(2))
-    found = Found(*(np.nan_to_num(values) for values in found))._replace(covariances=safe)
+    matrices = {
+        name: np.where(known[..., None, None], getattr(found, name), np.eye(2)) for name in ("covariances", "scatter")
+    }
+    found = Found(*(np.nan_to_num(values) for values in found))._replace(**matrices)
     confidence = np.where(known, uncertainty.confidence(found), 0.0)
-    scaled = safe * uncertainty.scale(found)[..., None, None]
-    return confidence, np.where(known[..., None, None], scaled, np.nan)
+    return confidence, np.where(known[..., None, None], uncertainty.ellipses(found), np.nan)
+
+
+# of one keypoint in each field of `Found`; those not named are single numbers
+_SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
+_SIZES = [math.prod(_SHAPES.get(name, ())) for name in Found._fields]
+_WIDTH = sum(_SIZES)
 
 
 def _as_row(found: Found) -> np.ndarray:
-    """(n_keypoints, 9) float32: x, y, mass, evidence, width, and the predicted covariance."""
-    flat = found.covariances.reshape(-1, 4)
-    return np.column_stack([found.points, found.mass, found.evidence, found.width, flat]).astype(np.float32)
+    """(n_keypoints, `_WIDTH`) float32: the fields of `Found` one after the other."""
+    return np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1).astype(np.float32)
 
 
 def _of_rows(rows: Array) -> Found:
-    """What (..., n_keypoints, 9) rows hold."""
-    covariances = rows[..., 5:].reshape(*rows.shape[:-1], 2, 2)
-    return Found(rows[..., :2], rows[..., 2], covariances, rows[..., 3], rows[..., 4])
+    """What (..., n_keypoints, `_WIDTH`) rows hold."""
+    parts = np.split(rows, np.cumsum(_SIZES)[:-1], axis=-1)
+    shapes = [rows.shape[:-1] + _SHAPES.get(name, ()) for name in Found._fields]
+    return Found(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))

@@ -129,7 +129,7 @@ def calibrate_uncertainty(detector: Detector, labels: Labels) -> Detector:
     """The detector with confidence and covariance calibrated on frames it was not trained on."""
     found, truth = locate(detector, labels), labels.points_2d
     errors = found.points - truth
-    fitted = fit_uncertainty(errors, found, detector.uncertainty.radius)
+    fitted = fit_uncertainty(errors, found, detector.uncertainty.radius, detector.config.unlabelled)
     return replace(detector, uncertainty=fitted)
 
 

@@ -19,9 +19,9 @@ from ._kernels_gauss_newton import FAR, refine_block
 _STEPS = 12  # of Gauss-Newton: three or four are usual, a point that needs more is not determined
 _CERTAIN = 12.0  # log-odds beyond which a weight is 0 or 1
 _SETTLED = 1e-4  # last step of Gauss-Newton, squared and in standard deviations: the next would be its square
-_TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshold, and of views without confidence
-_PRIOR = 0.02  # prior probabilities are clipped to 0.02-0.98: detectors give gross errors high confidence, too
-_LEAST = 2.0  # smallest price, however low the confidence of a view
+TYPICAL = math.log(0.8 / 0.2)  # log-odds of a view whose price is the threshold, and of views without confidence
+PRIOR_RANGE = (0.02, 0.98)  # prior probabilities are clipped: detectors give gross errors high confidence, too
+LEAST = 2.0  # smallest price, however low the confidence of a view
 _CHI2_Z = 3.1  # a sum of energies beyond this many standard deviations (0.999) is no agreement
 
 
@@ -260,8 +260,8 @@ def _gather(views, ideal_x, ideal_y, points_2d, weight, confident, cutoff, at, i
         views.uv[c, 0], views.uv[c, 1] = points_2d[c, at, 0], points_2d[c, at, 1]
         views.ideal[c, 0], views.ideal[c, 1] = ideal_x[c, i], ideal_y[c, i]
         if confident:
-            p = min(max(weight[c, i], _PRIOR), 1.0 - _PRIOR)
-            views.price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - _TYPICAL, _LEAST)
+            p = min(max(weight[c, i], PRIOR_RANGE[0]), PRIOR_RANGE[1])
+            views.price[c] = max(cutoff[c] + math.log(p / (1.0 - p)) - TYPICAL, LEAST)
             views.gate[c] = min(views.price[c], cutoff[c])
     return n_seen
 
@@ -306,7 +306,7 @@ def triangulate_robust(
     for c in range(n_cameras):
         total += cutoff[c]
         views.price[c], views.gate[c] = cutoff[c], cutoff[c]
-    base = total / n_cameras - _TYPICAL
+    base = total / n_cameras - TYPICAL
     for at in range(start, stop):
         i = (at - start) % BLOCK
         if i == 0:

@@ -195,6 +195,14 @@ def triangulate_ransac(
     )
 
 
+def inlier_gate(confidence: Array) -> Array:
+    """Half of the squared residual, in standard deviations, below which `triangulate_ransac` by its own threshold takes
+    a view of this confidence as an inlier; as in the kernel."""
+    p = np.clip(np.nan_to_num(confidence), *_kernels_consensus.PRIOR_RANGE)
+    usual = 0.5 * DEFAULT_THRESHOLD**2
+    return np.clip(usual + np.log(p / (1 - p)) - _kernels_consensus.TYPICAL, _kernels_consensus.LEAST, usual)
+
+
 def estimate_noise(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> DetectorNoise:
     """Estimate the noise of a detector per camera and keypoint from a recording alone.
 

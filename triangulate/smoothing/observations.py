@@ -18,6 +18,9 @@ from . import _kernels_smooth
 
 PRIOR_RANGE = (0.02, 0.98)  # prior probability of an inlier: detectors give gross errors high confidence, too
 _SCALES = (0.25, 8.0)  # range of a pixel's predicted noise over the median of its camera
+# noise over that of a camera's median pixel that no detector predicts: labels beside the keypoint, calibration (in the
+# demo, pixels of a third of the median's predicted noise are off by half of the median's)
+_UNPREDICTED = 0.4
 _DEFAULT_PRIOR = 0.9  # probability of an inlier without confidence
 _NOISE_WEIGHT = 50.0  # observations that a keypoint's noise borrows from its camera's
 _ANCHOR_EXTENTS = 10.0  # standard deviation of the weak prior about the centre, in extents of the recording
@@ -209,14 +212,16 @@ def relative_noise(points_2d: Array, covariances_2d: Array | None) -> Array:
     """(n_cameras, n_frames, n_keypoints) predicted noise of each pixel over the median of its camera.
 
     Only the ratios between keypoints and frames of a camera are used: the size of a camera's noise is learned from its
-    residuals (and then that of a keypoint, where it has many). 1 where nothing is predicted.
+    residuals (and then that of a keypoint, where it has many). A part that no detector predicts is added to each. 1
+    where nothing is predicted.
     """
     if covariances_2d is None:
         return np.broadcast_to(1.0, points_2d.shape[:-1])
     predicted = np.sqrt(np.trace(covariances_2d, axis1=-2, axis2=-1) / 2)
     predicted = np.where(np.isfinite(predicted) & (predicted > 0), predicted, np.nan)
     middle = np.array([np.nanmedian(own) if np.isfinite(own).any() else 1.0 for own in predicted])
-    return np.clip(np.nan_to_num(predicted / middle[:, None, None], nan=1.0), *_SCALES)
+    ratio = np.clip(np.nan_to_num(predicted / middle[:, None, None], nan=1.0), *_SCALES)
+    return np.sqrt((ratio**2 + _UNPREDICTED**2) / (1 + _UNPREDICTED**2))
 
 
 def _prior(points_2d: Array, confidence: Array | None) -> Array:

@@ -80,3 +80,23 @@ def test_a_place_does_not_jump_when_rounding_makes_a_neighbour_the_largest_cell(
     jump = float(torch.linalg.norm(found[1] - found[0]))
     assert jump < 0.4 * abs(plain[1] - plain[0])
     np.testing.assert_allclose(found[0], [14.5, 10], atol=0.05)
+
+
+def test_the_moments_near_a_peak_and_elsewhere_are_those_of_the_cells():
+    """Beside numpy's sums; a peak at the rim has fewer cells around it."""
+    network = build_network("small", 2).eval()
+    logits = torch.randn(1, 2, 14, 18, generator=torch.Generator().manual_seed(0))
+    logits[0, 0, 6, 8], logits[0, 1, 1, 16] = 9.0, 8.0
+    with torch.no_grad():
+        peaks = find_peaks(network, Maps(logits, torch.zeros(1, network.features.width, 14, 18)))
+    rows, columns = np.mgrid[:14, :18]
+    for k, (row, column) in enumerate([(6, 8), (1, 16)]):
+        likely = np.exp(logits[0, k].double().numpy())
+        likely /= likely.sum()
+        apart = np.stack([columns, rows], -1) - peaks.points[0, k].double().numpy()
+        near = np.maximum(abs(rows - row), abs(columns - column)) <= 3
+        squares = (apart[near] ** 2).sum(-1)
+        rest = np.einsum("n,ni,nj->ij", likely[~near], apart[~near], apart[~near])
+        np.testing.assert_allclose(peaks.near[0, k], (likely[near] @ squares) / likely[near].sum() / 2, rtol=1e-4)
+        np.testing.assert_allclose(peaks.elsewhere[0, k], likely[~near].sum(), rtol=1e-4)
+        np.testing.assert_allclose(peaks.scatter[0, k], rest / likely[~near].sum() + np.eye(2), rtol=1e-4, atol=1e-4)
