@@ -33,15 +33,17 @@ with tempfile.TemporaryDirectory() as temporary, sync_playwright() as engine:
         page.wait_for_timeout(5000)  # the geometry is compiled
         page.keyboard.press("z")  # zoom to the animal
         page.wait_for_timeout(1500)
-        # the detector's points are accepted in two cameras; from these the others follow with their ellipses
+        # the proposed points are accepted and moved in two cameras; from these the others follow with their ellipses
         for _ in range(9):
             for camera in "15":
                 page.keyboard.press(camera)
                 page.keyboard.press("Enter")
+                page.keyboard.press("Control+ArrowDown")  # moved by a person: an observation of its own
             page.keyboard.press("s")
         # of the next keypoint in one camera only: epipolar lines in the others
         page.keyboard.press("3")
         page.keyboard.press("Enter")
+        page.keyboard.press("Control+ArrowDown")
         page.wait_for_timeout(1500)
         page.screenshot(path=picture, type="jpeg", quality=72)
     browser.close()

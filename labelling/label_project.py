@@ -151,15 +151,18 @@ class LabelProject:
         self.pictures.close()
         self.tables.close()
 
-    def points_2d(self, instants: Sequence[int], *, cameras: Sequence[str], states=("visible",)) -> Array:
-        """(n_cameras, n_instants, n_keypoints, 2) the points of these states, pixels; NaN elsewhere."""
+    def points_2d(self, instants: Sequence[int], *, cameras: Sequence[str], observed_only: bool = False) -> Array:
+        """(n_cameras, n_instants, n_keypoints, 2) the visible points, pixels; NaN elsewhere.
+
+        observed_only : those that were accepted as other views have them are left out
+        """
         place = {name: k for k, name in enumerate(self.keypoints)}
         points = np.full((len(cameras), len(instants), len(self.keypoints), 2), np.nan)
         for i, instant in enumerate(instants):
             record = self.records.get(instant, InstantRecord())
             for c, camera in enumerate(cameras):
                 for name, point in record.points.get(camera, {}).items():
-                    if point.state in states and name in place:
+                    if point.state == "visible" and name in place and not (observed_only and point.source == "3d"):
                         points[c, i, place[name]] = point.x, point.y
         return points
 

@@ -46,7 +46,7 @@ class OpenProject:
         """How well the points set so far agree; it also compiles what the first check needs."""
         assert self.rig is not None
         with self.geometry:
-            points = self.project.points_2d(self.project.instants(), cameras=self.rig.names)
+            points = self.project.points_2d(self.project.instants(), cameras=self.rig.names, observed_only=True)
             self.sigma = click_sigma(points, self.rig)
             middle = {c.name: {self.project.keypoints[0]: (c.size[0] / 2, c.size[1] / 2)} for c in self.rig}
             check_points(middle, self.rig, self.project.keypoints, self.sigma)
@@ -135,7 +135,9 @@ class PageRequests:
         """The points set at an instant, those proposed, and the cameras whose pictures `suggest` chose."""
         opened = self.opened(name)
         project = opened.project
-        proposed = joined(project.proposed(instant), opened.proposals.at(instant))
+        # `suggest` proposes 3D points as the pictures show them: accepted, they are no further observation
+        own = {c: {k: (*xy, "3d") for k, xy in points.items()} for c, points in project.proposed(instant).items()}
+        proposed = joined(own, opened.proposals.at(instant))
         known = set(project.keypoints)
         shown = {
             camera: {k: xy for k, xy in proposed.get(camera, {}).items() if k in known} for camera in project.cameras

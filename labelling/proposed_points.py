@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..session import Session
 
-Points = dict[str, dict[str, tuple[float, float]]]
+Places = dict[str, dict[str, tuple[float, float, str]]]
 LEAST_CONFIDENCE = 0.1  # below, a detector says that it has not found the keypoint
 
 
@@ -26,9 +26,13 @@ class ProposedPoints:
     """Points of a views dataset by instant; none where there is no dataset.
 
     least_confidence : points of a smaller one are left out
+    source : "hand" where an accepted point is an observation, "3d" where it repeats what other views say
     """
 
-    def __init__(self, views: xr.Dataset | None = None, least_confidence: float = LEAST_CONFIDENCE):
+    def __init__(
+        self, views: xr.Dataset | None = None, least_confidence: float = LEAST_CONFIDENCE, source: str = "hand"
+    ):
+        self.source = source
         self._values = None
         if views is not None and "individual" not in views.dims:
             views = combine_ensemble(views)
@@ -38,13 +42,13 @@ class ProposedPoints:
             self._cameras = [str(name) for name in views["view"].values]
             self._keypoints = [str(name) for name in views["keypoint"].values]
 
-    def at(self, instant: int) -> Points:
-        """{camera: {keypoint: (x, y)}} of an instant, pixels."""
+    def at(self, instant: int) -> Places:
+        """{camera: {keypoint: (x, y, source)}} of an instant, pixels."""
         if self._values is None or not 0 <= instant < self._values.shape[1]:
             return {}
         rows = self._values[:, instant].round(2).tolist()
         return {
-            camera: {name: (x, y) for name, (x, y) in zip(self._keypoints, row, strict=True) if x == x}
+            camera: {name: (x, y, self.source) for name, (x, y) in zip(self._keypoints, row, strict=True) if x == x}
             for camera, row in zip(self._cameras, rows, strict=True)
         }
 
@@ -55,7 +59,7 @@ def proposals_of_session(session: Session) -> ProposedPoints:
 
     if (session.output / "pose.nc").is_file():
         try:
-            return ProposedPoints(proposed_views(session), 0.0)
+            return ProposedPoints(proposed_views(session), 0.0, "3d")
         except (ValueError, OSError):  # results of another recording or version: the detections may serve
             pass
     path = session.output / "views.nc"

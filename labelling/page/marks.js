@@ -6,6 +6,8 @@ export const WRONG = "#ff5d4d", UNCONFIRMED = "#ffd34d";
 // A length with two digits or more that count.
 export function digits(value) { return value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2); }
 
+export function pixels(value) { return `${value.toFixed(value >= 10 ? 0 : 1)} px`; }
+
 // Colours that differ, at one lightness: they lie on pictures, which are the same in both themes.
 export function colours(n) {
   return Array.from({ length: n }, (_, k) => `hsl(${Math.round((360 * k * 0.618034 + 200) % 360)} 85% ${k % 2 ? 72 : 62}%)`);
@@ -16,9 +18,9 @@ export function placeOf(scene, camera, keypoint) {
   const point = scene.record.points[camera]?.[keypoint];
   if (point) return point[2] === "absent" ? null : { x: point[0], y: point[1], set: true, state: point[2], source: point[3] ?? "hand" };
   const view = scene.geometry.points[keypoint]?.views[camera];
-  if (view && view.angle !== null) return { ...view, set: false, by: "3d" };
+  if (view && view.angle !== null) return { ...view, set: false, by: "3d", source: "3d" };
   const proposed = scene.record.proposed[camera]?.[keypoint];
-  return proposed ? { x: proposed[0], y: proposed[1], set: false, by: "proposal" } : null;
+  return proposed ? { x: proposed[0], y: proposed[1], set: false, by: "proposal", source: proposed[2] } : null;
 }
 
 export function drawMarks(view, ctx, scene) {
@@ -109,7 +111,7 @@ function drawDistance(view, ctx, scene, keypoint, place, chosen) {
   ctx.moveTo(...view.toScreen([place.x, place.y]));
   ctx.lineTo(...view.toScreen([seen.x, seen.y]));
   stroke(ctx, WRONG, 1.5);
-  if (chosen) write(ctx, view.toScreen([seen.x, seen.y]), `${digits(seen.px)} px, ${digits(seen.mm)} ${scene.unit}`, WRONG);
+  if (chosen) write(ctx, view.toScreen([seen.x, seen.y]), `${pixels(seen.px)}, ${digits(seen.mm)} ${scene.unit}`, WRONG);
 }
 
 function drawLines(view, ctx, scene) {

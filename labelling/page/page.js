@@ -66,6 +66,7 @@ async function go(index) {
   at = Math.min(store.project.instants.length - 1, Math.max(0, index));
   const wanted = instant();
   by("slider").value = at;
+  if (!store.records.has(wanted)) { scene.record = { points: {}, proposed: {} }; scene.geometry = NOTHING; drawAll(); }
   showPictures(wanted);
   const record = await store.read(wanted);
   if (instant() !== wanted) return;
@@ -257,7 +258,7 @@ function accept(inViews, keypoints) {
     for (const keypoint of keypoints) {
       if (store.point(instant(), view.camera.name, keypoint)) continue;
       const place = placeOf(scene, view.camera.name, keypoint);
-      if (place) changes.push([view.camera.name, keypoint, [round(place.x), round(place.y), "visible", place.by === "3d" ? "3d" : "hand"]]);
+      if (place) changes.push([view.camera.name, keypoint, [round(place.x), round(place.y), "visible", place.source]]);
     }
   }
   store.change(instant(), changes);
@@ -270,7 +271,7 @@ function mark(state) {
   if (state === "occluded") {
     const place = placeOf(scene, camera, scene.selected) ?? pointed();
     if (!place) return;
-    const source = known?.[3] ?? (place.by === "3d" ? "3d" : "hand");
+    const source = known?.[3] ?? place.source ?? "hand";
     point = [round(place.x), round(place.y), known?.[2] === "occluded" ? "visible" : "occluded", source];
   }
   store.change(instant(), [[camera, scene.selected, point]]);
@@ -430,6 +431,7 @@ function listProjects(projects, chosen) {
 async function saved() { while (store?.unsaved) await new Promise((done) => setTimeout(done, 50)); }
 
 async function start() {
+  const isFirst = localStorage.getItem("muybridge-label") === null;
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   try {
     const kept = JSON.parse(localStorage.getItem("muybridge-label") ?? "{}");
@@ -448,7 +450,7 @@ async function start() {
     await openProject(next, next === store.name ? instant() : null);
   }, saved);
   await openProject(source.chosen);
-  if (store.project.unit === null && !localStorage.getItem("muybridge-label")) { by("after").value = "keypoint"; }
+  if (store.project.unit === null && isFirst) by("after").value = "keypoint";
   setOptions();
   drawAll();
 }

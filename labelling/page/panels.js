@@ -1,5 +1,5 @@
 // The panels beside the pictures: keypoints, what is told of the selected one, and the steps of the loop.
-import { digits } from "./marks.js";
+import { digits, pixels } from "./marks.js";
 import { getJson, postJson } from "./store.js";
 
 const by = (id) => document.getElementById(id);
@@ -31,7 +31,7 @@ export class KeypointList {
       const wrong = seen.some((view) => view.wrong);
       row.setAttribute("aria-selected", String(keypoint === selected));
       row.classList.toggle("whole", n === cameras.length);
-      row.children[2].textContent = seen.length ? `${digits(worst)} px` : "";
+      row.children[2].textContent = seen.length ? pixels(worst) : "";
       row.children[2].className = wrong ? "wrong" : "";
       row.children[3].textContent = `${n}/${cameras.length}`;
     }
@@ -50,7 +50,7 @@ export class KeypointList {
 
 function sentence(found, unit) {
   const wrong = Object.entries(found.views).filter(([, view]) => view.wrong);
-  const far = ([camera, view]) => `${camera} ${digits(view.px)} px (${digits(view.mm)} ${unit})`;
+  const far = ([camera, view]) => `${camera} ${pixels(view.px)} (${digits(view.mm)} ${unit})`;
   if (!found.point) return `The views disagree: ${wrong.map(far).join(", ")} from their compromise.`;
   const sure = `Known to ±${digits(found.spread)} ${unit}.`;
   return wrong.length ? `Apart from the others: ${wrong.map(far).join(", ")}. ${sure}` : `The views agree. ${sure}`;

@@ -72,6 +72,7 @@ export class Store extends EventTarget {
   // changes: [[camera, keypoint, point or null], ...], one step of undo.
   change(instant, changes, remember = true) {
     const record = this.records.get(instant);
+    if (!record) return; // not read yet
     const step = { instant, changes: [] };
     for (const [camera, keypoint, after] of changes) {
       const before = this.point(instant, camera, keypoint);

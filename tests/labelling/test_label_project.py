@@ -48,6 +48,14 @@ def test_a_change_is_in_its_own_file_and_in_deeplabcuts_tables(project):
     assert (project.root / "config.yaml").is_file()
 
 
+def test_a_point_accepted_as_other_views_have_it_is_a_label_but_no_observation(project):
+    project.change(7, 0, POINTS)
+    labelled = project.points_2d([7], cameras=project.cameras)
+    observed = project.points_2d([7], cameras=project.cameras, observed_only=True)
+    assert np.isfinite(labelled[:, 0, 0]).all(axis=-1).tolist() == [True, True]
+    assert np.isfinite(observed[:, 0, 0]).all(axis=-1).tolist() == [True, False]
+
+
 def test_opening_again_loses_nothing(project):
     project.change(7, 0, POINTS)
     again = reopened(project, keypoints=())

@@ -21,4 +21,6 @@ def test_every_documented_option_can_be_given(pictures, tmp_path):
     }
     assert set(options) == options_of(labelling.serve_labels)
     with labelling.serve_labels(tmp_path, **options) as server:
-        assert get(server, "api/instant?project=project&instant=7")[1]["proposed"]["left"] == {"nose": [5.0, 7.0]}
+        assert get(server, "api/instant?project=project&instant=7")[1]["proposed"]["left"] == {
+            "nose": [5.0, 7.0, "hand"]
+        }
