@@ -27,13 +27,26 @@ order = ("view", "time", "keypoint")
 shown = read_rig(session.folder / "truth_rig.toml").project(truth["position"].transpose("time", "keypoint", ...).values)
 offsets = views["position"].transpose(*order, "space").values - shown
 covariances = views["covariance"].transpose(*order, ...).values
-seen = truth["visible"].transpose(*order).values.astype(bool) & np.isfinite(offsets).all(-1)
-offsets, covariances = offsets[seen], covariances[seen]
-inside = np.einsum("ni,nij,nj->n", offsets, np.linalg.inv(covariances), offsets) < 4.605
-rank = spearmanr(np.linalg.det(covariances) ** 0.25, np.linalg.norm(offsets, axis=-1))[0]
-print(
-    f"{len(offsets)} visible points: 90 % ellipses hold {inside.mean():.3f}, rank correlation with the error {rank:.2f}"
-)
+confidence = views["confidence"].transpose(*order).values
+seen, found = truth["visible"].transpose(*order).values.astype(bool), np.isfinite(offsets).all(-1)
+distance, radius = np.linalg.norm(offsets, axis=-1), views["confidence"].attrs["confidence_radius"]
+inside = np.einsum("...i,...ij,...j", offsets, np.linalg.inv(covariances), offsets)
+std = np.linalg.det(covariances) ** 0.25
+rows = {
+    kind: {
+        "points": those.sum(),
+        "median px": np.median(distance[those]),
+        "50 % ellipses hold": (inside[those] < 1.386).mean(),
+        "90 %": (inside[those] < 4.605).mean(),
+        "95 %": (inside[those] < 5.991).mean(),
+        "std, median px": np.median(std[those]),
+        "rank correlation with the error": spearmanr(std[those], distance[those])[0],
+        "confidence": confidence[those].mean(),
+        f"within {radius:g} px": (distance[those] < radius).mean(),
+    }
+    for kind, those in (("visible", seen & found), ("hidden", ~seen & found))
+}
+print(pd.DataFrame(rows).T.to_string(float_format=lambda value: f"{value:.3g}"), end="\n\n")
 
 columns = {}
 for name, used in (("with", views), ("without", views.drop_vars("covariance"))):

@@ -135,7 +135,7 @@ def _detector_rows(views: xr.Dataset, truth: xr.Dataset, rig: CameraRig) -> list
     for kind, those in (("visible", seen & found), ("hidden", ~seen & inside & found)):
         error = np.linalg.norm(offset, axis=-1)[those]
         rows += [(f"{kind} keypoint, {name}", value, "px") for name, value in _spread(error).items()]
-        rows += _coverage_rows(f"regions of {kind} keypoints", views.get("covariance"), offset, those)
+        rows += _coverage_rows(f"ellipses of {kind} keypoints", views.get("covariance"), offset, those, percent=90)
     return rows
 
 
@@ -198,22 +198,25 @@ def _percent(flags: NDArray[np.bool_]) -> float:
     return 100 * float(np.mean(flags)) if flags.size else np.nan
 
 
-def _coverage_rows(what: str, covariance: xr.DataArray | None, offset: Array, used: NDArray[np.bool_]) -> list[Row]:
-    """How many of the `used` offsets lie in their 95 % regions; no row where no covariance is known."""
+def _coverage_rows(
+    what: str, covariance: xr.DataArray | None, offset: Array, used: NDArray[np.bool_], percent: int = 95
+) -> list[Row]:
+    """How many of the `used` offsets lie in their regions; no row where no covariance is known."""
     if covariance is None:
         return []
-    return [(f"95 % {what} hold the truth", _percent(_inside_region(offset, covariance.values)[used]), "%")]
+    inside = _inside_region(offset, covariance.values, percent)[used]
+    return [(f"{percent} % {what} hold the truth", _percent(inside), "%")]
 
 
-def _inside_region(offset: Array, covariance: Array) -> NDArray[np.bool_]:
-    """(...) whether offsets (..., n) lie in the 95 % regions of covariances (..., n, n); False where either is NaN."""
+def _inside_region(offset: Array, covariance: Array, percent: int) -> NDArray[np.bool_]:
+    """(...) whether offsets (..., n) lie in the regions of covariances (..., n, n); False where either is NaN."""
     n = offset.shape[-1]
     usable = _complete(offset) & _complete(covariance.reshape(*offset.shape[:-1], n * n))
     usable[usable] = np.linalg.det(covariance[usable]) > 0
     distance = np.full(offset.shape[:-1], np.inf)
     solved = np.linalg.solve(covariance[usable], offset[usable][..., None])[..., 0]
     distance[usable] = np.sum(offset[usable] * solved, axis=-1)
-    return distance < chdtri(n, 0.05)
+    return distance < chdtri(n, 1 - percent / 100)
 
 
 def _complete(values: Array) -> NDArray[np.bool_]:

@@ -314,7 +314,7 @@ def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
     matrices = {
         name: np.where(known[..., None, None], getattr(found, name), np.eye(2)) for name in ("covariances", "scatter")
     }
-    found = Found(*(np.nan_to_num(values) for values in found))._replace(**matrices)
+    found = Found(*(np.nan_to_num(values, nan=1.0) for values in found))._replace(**matrices)
     confidence = np.where(known, uncertainty.confidence(found), 0.0)
     return confidence, np.where(known[..., None, None], uncertainty.ellipses(found), np.nan)
 

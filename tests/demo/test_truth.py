@@ -88,8 +88,8 @@ def test_the_detectors_errors_are_those_of_visible_and_apart_of_hidden_points_th
     for name in ("median", "p95"):
         assert value(table, "predict", f"visible keypoint, {name}") == pytest.approx(5)
         assert value(table, "predict", f"hidden keypoint, {name}") == pytest.approx(50)
-    assert value(table, "predict", "95 % regions of visible") == 100
-    assert value(table, "predict", "95 % regions of hidden") == 0
+    assert value(table, "predict", "90 % ellipses of visible") == 100
+    assert value(table, "predict", "90 % ellipses of hidden") == 0
     assert value(table, "predict", "visible keypoints found") == pytest.approx(100 * (1 - 30 / (17 * N)))
 
 
