@@ -36,6 +36,7 @@ ROOMS = {
     "triangulate": (
         "points",
         "rig_refinement",
+        "placement",
         "diagnosis",
         "smoothing",
         "pose_states",

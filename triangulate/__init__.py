@@ -14,6 +14,7 @@ from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
+from .placement.point_calibration import PointCalibration, calibrate_from_points
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, estimate_noise, estimate_sigma, triangulate_ransac
 from .points.detector_noise import DetectorNoise
@@ -42,6 +43,7 @@ __all__ = [
     "Diagnosis",
     "FrameOffsets",
     "Marker",
+    "PointCalibration",
     "PoseInference",
     "PosePrior",
     "PoseSamples",
@@ -55,6 +57,7 @@ __all__ = [
     "Triangulation",
     "Turn",
     "body_from_skeleton",
+    "calibrate_from_points",
     "check_coverage",
     "diagnose",
     "estimate_noise",

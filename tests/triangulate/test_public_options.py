@@ -52,6 +52,10 @@ SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
 # {function: [(arguments, options), ...]}; an array and then the dataset wherever both are taken
 CALLS = {
     "body_from_skeleton": [((LEGS, TRUTH), {"up": (0.0, 0.0, 1.0), "unit": "mm", "name": "legs"})],
+    "calibrate_from_points": [
+        ((POINTS, RIG), {"confidence": SEEN, "keypoints": NAMES, "floor": False, "skeleton": LEGS, "n_points": 100,
+                         "lengths": [("hip", "left_knee", 40.0, 1.0)], "unit": "mm", "up": {"cam_0": [0.0, -1, 0]}}),
+    ],
     "check_coverage": [((VIEWS, RIG), {"method": "ransac", "n_points": 60, "block": 0.2})],
     "diagnose": [
         (

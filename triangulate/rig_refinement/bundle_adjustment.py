@@ -54,6 +54,7 @@ class _Problem(NamedTuple):
     distance: float  # of the points from the cameras, world units
     focal: bool  # whether focal lengths move
     inflation: float  # views that are worth one independent one
+    spread: float  # of the prior on poses: radians, and share of the distance
 
 
 def adjust(
@@ -64,6 +65,7 @@ def adjust(
     focal: bool,
     sigma: Array | None = None,
     inflation: float = 1.0,
+    spread: float = ROTATION_SIGMA,
     max_iterations: int = 60,
 ) -> BundleResult:
     """Levenberg-Marquardt on all cameras and points under a Cauchy loss whose scale is each camera's own.
@@ -79,6 +81,7 @@ def adjust(
     focal : whether focal lengths move (fx and fy together)
     sigma : (n_cameras,) px, the noise if it is known; None: starts from the old rig's residuals
     inflation : how many views are worth one independent one (see `design_effect`)
+    spread : radians, and share of the distance, by which cameras may differ from the old rig before they count as moved
 
     Returns
     -------
@@ -94,8 +97,8 @@ def adjust(
         state, before = here
         residuals = _residuals(points_2d, state, rig)
         sigma = _scales(residuals, before)
-        problem = _Problem(points_2d, rig, sigma, distance, focal, inflation)
-        trial = _damped_step(problem, state, _weights(residuals, sigma) / inflation)
+        problem = _Problem(points_2d, rig, sigma, distance, focal, inflation, spread)
+        trial = _damped_step(problem, state, cauchy_weights(residuals, sigma) / inflation)
 
         def step(damping: float) -> tuple[tuple[_State, Array], float]:
             moved_state = trial(damping)
@@ -140,7 +143,7 @@ def _scales(residuals: Array, before: Array) -> Array:
     return np.minimum(np.where(np.isfinite(scales), np.maximum(scales, floor), floor), before)
 
 
-def _weights(residuals: Array, sigma: Array) -> Array:
+def cauchy_weights(residuals: Array, sigma: Array) -> Array:
     """(n_cameras, n) Cauchy weights over sigma squared; 0 where there is no residual."""
     square = (residuals**2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
     return np.where(np.isfinite(square), 1 / (1 + np.where(np.isfinite(square), square, 0)), 0.0) / sigma[:, None] ** 2
@@ -170,32 +173,32 @@ def design_effect(residuals: Array, keypoint: NDArray[np.int64], sigma: Array) -
 
 def _cost(problem: _Problem, state: _State) -> float:
     """Minus the log of the posterior: the Cauchy loss of the residuals and the prior on the cameras' change."""
-    points_2d, rig, sigma, distance, _, inflation = problem
+    points_2d, rig, sigma, distance, _, inflation, spread = problem
     square = (_residuals(points_2d, state, rig) ** 2).sum(axis=-1) / (_LOSS * sigma[:, None]) ** 2
     gone = np.isfinite(points_2d[..., 0]) & ~np.isfinite(square)
     data = np.log1p(np.where(np.isfinite(square), square, 0)).sum() + gone.sum() * np.log1p(1e4)
-    change = _change(state, rig, distance)
+    change = _change(state, rig, distance, spread)
     prior = 0.5 * (1 + _UNKNOWNS) * float(np.log1p((change**2).sum(axis=1)).sum())
     return 0.5 * _LOSS**2 * float(data) / inflation + prior
 
 
-def _change(state: _State, rig: CameraRig, distance: float) -> Array:
+def _change(state: _State, rig: CameraRig, distance: float, spread: float) -> Array:
     """(n_cameras, 7) how far each camera went from the old rig, in standard deviations of the prior."""
     R0, t0 = np.stack([c.R for c in rig]), np.stack([c.t for c in rig])
     turn = state.R @ R0.swapaxes(1, 2)
     shift = state.t - np.einsum("cij,cj->ci", turn, t0)
     return np.column_stack([
-        rotation_vector(turn) / ROTATION_SIGMA, shift / (ROTATION_SIGMA * distance), state.log_focal / FOCAL_SIGMA
+        rotation_vector(turn) / spread, shift / (spread * distance), state.log_focal / FOCAL_SIGMA
     ])  # fmt: skip
 
 
 def _damped_step(problem: _Problem, state: _State, weights: Array) -> Callable[[float], _State]:
     """The function that makes the state after a step of a given damping; weights (n_cameras, n) of the residuals."""
-    points_2d, rig, _, distance, focal, _ = problem
+    points_2d, rig, _, distance, focal, _, spread = problem
     arrays, P = _rig_of(state, rig).arrays, 7 if focal else 6
-    change = _change(state, rig, distance)
+    change = _change(state, rig, distance, spread)
     pull = (1 + _UNKNOWNS) / (1 + (change**2).sum(axis=1, keepdims=True))
-    prior_sigma = np.array([ROTATION_SIGMA] * 3 + [ROTATION_SIGMA * distance] * 3 + [FOCAL_SIGMA])
+    prior_sigma = np.array([spread] * 3 + [spread * distance] * 3 + [FOCAL_SIGMA])
     stiffness = (pull / prior_sigma**2)[:, :P].ravel()
     towards = -(pull * change / prior_sigma)[:, :P].ravel()
 
