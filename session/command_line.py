@@ -27,6 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_INTERRUPTED = 130  # exit code after Ctrl-C, as of shells
+
 SessionPath = Annotated[Path, typer.Argument(help="session.toml, or the folder that holds it", show_default="here")]
 Force = Annotated[bool, typer.Option("--force", help="run even where nothing has changed")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bars")]
@@ -346,6 +348,10 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("interrupted: finished steps are kept, and the next run goes on from there", err=True)
+        raise
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
             raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .config import STEPS, Session, SessionError
+from .provenance import only_run
 from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
 from .steps.step_definition import Step, ledger_of
@@ -59,34 +60,65 @@ def run_session(
     >>> run_session(read_session("session.toml"), ("calibrate",))
     {}
     """
-    from ._kernels_compilation import notify_when_compiling  # loads numba
 
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
     asked = [step for step in (ALL_STEPS[name] for name in STEPS if name in steps) if step.asked_for(session)]
     for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
         raise SessionError(f"{session.path}: {problem}")
-    for step in asked:
-        for problem, _ in missing_inputs(session, step):
-            raise SessionError(problem)
-        fingerprint = step.fingerprint(session)
-        if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
-            say(f"{step.name}: up to date")
-            continue
-        started = time.perf_counter()
-        session.output.mkdir(parents=True, exist_ok=True)
-        with notify_when_compiling(say):
-            step.work(session, progress)
-        seconds[step.name] = time.perf_counter() - started
-        ledger.record(step.name, fingerprint, step.outputs(session), step.settings(session))
-        say(f"{step.name}: {seconds[step.name]:.1f} s -> {step.outputs(session)[0]}")
-        for note in step.notes(session):
-            say(f"note: {note}")
-        for line in worst_warnings(session, step.name):
-            say(line)
-    if tuple(steps) == STEPS:
-        say(verdict(session))
+    with only_run(session.output, say):
+        for step in asked:
+            for problem, _ in missing_inputs(session, step):
+                raise SessionError(problem)
+            fingerprint = step.fingerprint(session)
+            if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
+                say(f"{step.name}: up to date")
+                continue
+            seconds[step.name] = _run_step(session, step, fingerprint, progress, say)
+        if tuple(steps) == STEPS:
+            say(verdict(session))
     return seconds
+
+
+def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, say: Say) -> float:
+    """Run a step, record it and say what came of it; returns how long the work took, seconds."""
+    from ._kernels_compilation import notify_when_compiling  # loads numba
+
+    started = time.perf_counter()
+    session.output.mkdir(parents=True, exist_ok=True)
+    with notify_when_compiling(say):
+        step.work(session, progress)
+    seconds = time.perf_counter() - started
+    outputs = step.outputs(session)
+    ledger_of(session).record(step.name, fingerprint, outputs, step.settings(session), step.inputs(session))
+    say(f"{step.name}: {seconds:.1f} s -> {outputs[0]}")
+    for line in [*(f"note: {note}" for note in step.notes(session)), *worst_warnings(session, step.name)]:
+        say(line)
+    return seconds
+
+
+def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bool = False) -> dict[str, str]:
+    """{step: why it would run, empty where it is up to date} of the steps that a session asks for; nothing is run.
+
+    Raises
+    ------
+    SessionError : as `run_session`, before it runs anything
+    """
+    planned: dict[str, str] = {}
+    made: dict[Path, str] = {}  # outputs that would be made anew
+    for step in (ALL_STEPS[name] for name in STEPS if name in steps):
+        if not step.asked_for(session):
+            continue
+        for problem in step.problems(session):
+            raise SessionError(f"{session.path}: {problem}")
+        earlier = list(dict.fromkeys(made[path] for path in step.inputs(session) if path in made))
+        lacking = [problem for problem, maker in missing_inputs(session, step) if maker not in planned]
+        if lacking:
+            raise SessionError(lacking[0])
+        planned[step.name] = f"after {', '.join(earlier)}" if earlier else "--force" if force else step.why(session)
+        if planned[step.name]:
+            made |= dict.fromkeys(step.outputs(session), step.name)
+    return planned
 
 
 def missing_inputs(session: Session, step: Step) -> list[tuple[str, str | None]]:

@@ -84,7 +84,7 @@ def _prediction_inputs(session: Session) -> list[Path]:
 
 def _predict(session: Session, progress: bool) -> None:
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
-    from ...datasets import combine_ensemble, write_dataset
+    from ...datasets import combine_ensemble
 
     (function,), videos = PREDICT.functions(session), session.sources("video")
     instants = recording_instants(session)
@@ -105,7 +105,7 @@ def _predict(session: Session, progress: bool) -> None:
         _refuse_truncated(videos, views)
     views = combine_ensemble(views)
     refuse_empty(session, views)
-    write_dataset(views, session.output / "views.nc")
+    PREDICT.write(session, views, session.output / "views.nc")
 
 
 def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _kinematics(session: Session, progress: bool) -> None:
-    from ...datasets import check_pose, read_dataset, write_dataset
+    from ...datasets import check_pose, read_dataset
     from ...kinematics import gait, joint_angles, velocity
 
     pose = check_pose(read_dataset(session.output / "pose.nc"))
@@ -28,7 +28,7 @@ def _kinematics(session: Session, progress: bool) -> None:
         found = gait(pose, session.limbs)
         motion = motion.merge(found.contact, combine_attrs="drop_conflicts")
         write_text(_strides_path(session), found.strides.to_csv(index=False))
-    write_dataset(motion, session.output / "kinematics.nc")
+    KINEMATICS.write(session, motion, session.output / "kinematics.nc")
 
 
 VERTICAL_NEEDED = (

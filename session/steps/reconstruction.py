@@ -50,7 +50,7 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 
 def _reconstruct(session: Session, progress: bool) -> None:
     from ...cameras import write_rig
-    from ...datasets import read_dataset, write_dataset
+    from ...datasets import read_dataset
     from ...triangulate import diagnose
     from ...triangulate.diagnosis.confidence import believed
     from ...triangulate.reconstruction import pose_of
@@ -81,7 +81,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
         pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
     if rig.up is not None:
         pose.attrs["up"] = rig.up.tolist()
-    write_dataset(pose, session.output / "pose.nc")
+    RECONSTRUCT.write(session, pose, session.output / "pose.nc")
 
 
 def _given(session: Session) -> dict[str, Any]:

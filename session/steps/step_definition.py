@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from ..provenance import Ledger
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # annotations whose values a session file can be checked against before a function runs: Python type, words
 _PLAIN_TYPES = {
@@ -114,6 +119,19 @@ class Step:
     def fingerprint(self, session: Session) -> str:
         """Hash of the step's inputs and settings; it changes where the outputs would."""
         return ledger_of(session).fingerprint(self.name, self.inputs(session), self.settings(session))
+
+    def why(self, session: Session) -> str:
+        """Why the step would run now; empty where its outputs are current."""
+        return ledger_of(session).why(self.name, self.inputs(session), self.settings(session), self.outputs(session))
+
+    def write(self, session: Session, dataset: xr.Dataset, path: Path) -> None:
+        """Write a dataset that carries the hashes of the step's inputs."""
+        from ...datasets import write_dataset
+
+        hashes = ledger_of(session).input_hashes(self.inputs(session))
+        names = {os.path.relpath(file, session.folder): own for file, own in hashes.items()}
+        names |= json.loads(dataset.attrs.get("inputs", "{}"))
+        write_dataset(dataset.assign_attrs(inputs=json.dumps(names)), path)
 
     def checkpoint(self, session: Session) -> Path:
         """The file from which a killed run of the step continues; the fingerprint in its name tells runs apart."""
