@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# errors of a full disk, and what to do
+_NO_ROOM = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some of your quota and run it again",
+    errno.EFBIG: "the file system takes no larger file: choose another",
+}
 
 
 @contextmanager
@@ -17,12 +26,20 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     a crash or power failure `path` is the old file or the new one. The temporary file is hidden, has a name of its
     own (several may write to `path` at once; the last one stays) and the suffix of `path`, by which some writers
     choose the format. Permissions are those of any new file (umask, defaults of the folder).
+
+    Raises
+    ------
+    OSError : the folder may not be written, or the disk is full; the message names the file and what to do
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # 40 characters of the name: with the rest it stays below the 255 bytes that file systems allow
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.partial{path.suffix}")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        remedy = _NO_ROOM.get(error.errno or 0, "make the folder writable, or choose another")
+        raise OSError(f"cannot write {path} ({error.strerror}); {remedy}") from error
     permissions = temporary.stat().st_mode & 0o777
     try:
         yield temporary
@@ -31,8 +48,19 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
         with suppress(OSError):  # a folder cannot be opened on Windows
             _flush(path.parent)
+    except OSError as error:
+        number = error.errno if error.errno in _NO_ROOM else _number_in(str(error))
+        if number not in _NO_ROOM:
+            raise
+        raise OSError(f"cannot write {path} ({os.strerror(number)}); {_NO_ROOM[number]}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _number_in(message: str) -> int:
+    """The number of the system's error in a message of HDF5; 0 where there is none."""
+    found = re.search(r"errno = (\d+)", message)
+    return int(found[1]) if found else 0
 
 
 def _flush(path: Path) -> None:

@@ -24,11 +24,8 @@ from ..datasets.atomic_files import atomic_write
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that a killed run leaves the old one or none."""
-    try:
-        with atomic_write(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OSError(f"cannot write {path} ({error.strerror}); make the folder writable, or choose another") from error
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 class Ledger:

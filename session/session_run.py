@@ -85,7 +85,12 @@ def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, sa
     from ._kernels_compilation import notify_when_compiling  # loads numba
 
     started = time.perf_counter()
-    session.output.mkdir(parents=True, exist_ok=True)
+    try:
+        session.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SessionError(
+            f"cannot write into {session.output} ({error.strerror}); make it writable, or give [session] output"
+        ) from error
     with notify_when_compiling(say):
         step.work(session, progress)
     seconds = time.perf_counter() - started

@@ -1,11 +1,14 @@
 """A file is written whole or not at all."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 
+import h5py
+import numpy as np
 import pytest
 
 from muybridge.datasets.atomic_files import atomic_write
@@ -91,3 +94,39 @@ def test_a_long_name_is_no_hindrance(tmp_path):
     with atomic_write(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
+
+
+@pytest.fixture
+def little_room():
+    """Files of more than 8 kB cannot be written, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def write_text(path):
+    with atomic_write(path) as temporary:
+        temporary.write_text("x" * 100_000)
+
+
+def write_hdf5(path):
+    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
+        file["x"] = np.random.default_rng(0).random(20_000)
+
+
+@pytest.mark.parametrize("write", [write_text, write_hdf5])
+def test_a_full_disk_is_one_sentence_with_the_file_and_the_old_one_stays(tmp_path, little_room, write):
+    path = tmp_path / "a.h5"
+    path.write_text("old")
+    with pytest.raises(OSError, match=r"^cannot write .*a\.h5 \(File too large\); ") as caught:
+        write(path)
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["a.h5"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match=r"cannot write .*file/a\.txt \(.*\); make the folder writable"):
+        write_text(tmp_path / "file" / "a.txt")
