@@ -21,10 +21,11 @@ from muybridge.triangulate import reconstruct
 
 session = read_session(sys.argv[1])
 rig, views = load_rig(session), read_dataset(session.output / "views.nc")
+true_rig = read_rig(session.folder / "truth_rig.toml").subset([str(name) for name in views["view"].values])
 
-truth = read_dataset(session.folder / "truth.nc").sel(keypoint=views["keypoint"])
+truth = read_dataset(session.folder / "truth.nc").sel(view=views["view"], keypoint=views["keypoint"])
 order = ("view", "time", "keypoint")
-shown = read_rig(session.folder / "truth_rig.toml").project(truth["position"].transpose("time", "keypoint", ...).values)
+shown = true_rig.project(truth["position"].transpose("time", "keypoint", ...).values)
 offsets = views["position"].transpose(*order, "space").values - shown
 covariances = views["covariance"].transpose(*order, ...).values
 confidence = views["confidence"].transpose(*order).values

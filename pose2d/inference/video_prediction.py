@@ -86,8 +86,9 @@ def predict(
     -------
     xarray.Dataset
         Views dataset: position (pixels), confidence (probability of lying within `confidence_radius` pixels of the
-        truth, an attribute of the variable) and covariance (pixels squared). A damaged frame is NaN with confidence 0
-        and is counted in the attribute `damaged_frames`; `notes` has a line for each camera that lacks frames, for a
+        truth, an attribute of the variable) and covariance (pixels squared), whose 90 % ellipse holds 90 % of the
+        errors, of visible and of hidden keypoints alike. A damaged frame is NaN with confidence 0 and is counted in the
+        attribute `damaged_frames`; `notes` has a line for each camera that lacks frames, for a
         rate that varies, and for files that are overruled. Where the number of an instant is not that of every camera's
         frame, the variable `frame` (view, time) holds the numbers (-1: none).
 
