@@ -17,7 +17,8 @@
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them, and the options of train
-    [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate
+    [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate; with
+                     from = "points" the animal's 2D points place them, with the options of calibrate_from_points
     [reconstruct]    options of reconstruct; check_coverage is true unless it says false. prior, noise = files that
                      PosePrior.save and DetectorNoise.save wrote; match_individuals = true, frame_offsets = false,
                      refine_rig = false: what is corrected before (see steps/view_corrections.py)

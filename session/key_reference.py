@@ -132,6 +132,11 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
             "",
             "Rig file whose cameras' lenses are kept, such as results/lenses.toml of --intrinsics-only.",
         ),
+        "from": (
+            '"board" or "points"',
+            '"board"',
+            "What places the cameras: recordings of a board, or the 2D points of the animal with `intrinsics`.",
+        ),
     },
     "train": {
         "labels": ("path, or list of paths", "", "Folders or files of labelled frames."),
@@ -226,6 +231,9 @@ def _uses(step: Step) -> Iterable[tuple[str, Session]]:
     if step.name == "predict":
         yield "videos", _empty_session()
         yield "2D files", _empty_session(cameras={"": CameraSources(points=Path())})
+    elif step.name == "calibrate":
+        yield 'from = "board"', _empty_session()
+        yield 'from = "points"', _empty_session(options={"calibrate": {"from": "points"}})
     elif step.name == "reconstruct":
         from ..triangulate import RECONSTRUCTION_METHODS
 

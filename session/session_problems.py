@@ -14,7 +14,7 @@ from .config import Session
 from .recording_facts import recording_instants
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
-from .steps.calibration import CALIBRATE, load_rig, rig_path
+from .steps.calibration import CALIBRATE, from_points, load_rig, rig_path
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import points_outside, world_unit
@@ -38,8 +38,10 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
     for step in ALL_STEPS.values():
         problems += _source_problems(session, step) + step.problems(session)
     if session.rig is None:  # the session calibrates its own cameras
-        problems += _board_problems(session) + _floor_problems(session)
-        if session.limbs and session.up is None and session.floor_frame is None:
+        given = session.options["calibrate"]
+        problems += [] if from_points(session) else _board_problems(session) + _floor_problems(session)
+        level = from_points(session) and ("up" in given or "floor" in given)
+        if session.limbs and session.up is None and session.floor_frame is None and not level:
             problems.append(VERTICAL_NEEDED)
     problems += _points_problems(session)
     if not problems and session.sources("points"):

@@ -1,4 +1,4 @@
-"""The step "calibrate": board recordings to cameras and the report of their calibration."""
+"""The step "calibrate": board recordings, or 2D points and lenses, to cameras and the report of their calibration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from ..recording_facts import camera_timestamps, check_board_videos, files_of, sources_of_all
-from .pictures import read_session_rig, tracked_rig
-from .step_definition import Step, public
+from ..recording_facts import camera_timestamps, check_board_videos, files_of, recording_instants, sources_of_all
+from .detection import points_options, refuse_empty
+from .pictures import picture_settings, read_session_rig, tracked_rig
+from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
     from ...calibration import CalibrationReport
@@ -51,8 +52,32 @@ def read_calibration_report(session: Session) -> CalibrationReport | None:
         raise SessionError(f"{path} is damaged; run 'muybridge calibrate --force {session.path}'") from error
 
 
+def from_points(session: Session) -> bool:
+    """Whether the cameras are placed by the 2D points of the recording itself, with known lenses."""
+    return session.options["calibrate"].get("from", "board") == "points"
+
+
+def _refusals(session: Session) -> list[str]:
+    """What `from` needs."""
+    source = session.options["calibrate"].get("from", "board")
+    if source not in ("board", "points"):
+        return [f"[calibrate] from is {source!r}; known: 'board', 'points'"]
+    if source == "board":
+        return []
+    lacking = [name for name in session.cameras if name not in session.sources("points")]
+    if "intrinsics" not in session.options["calibrate"]:
+        return ["[calibrate] from = 'points' keeps the cameras' lenses; name their file as intrinsics = 'lenses.toml'"]
+    if lacking:
+        return [f"[calibrate] from = 'points' needs 2D points of every camera; camera '{lacking[0]}' has no 'points'"]
+    return []
+
+
 def _inputs(session: Session) -> list[Path]:
-    """The board recordings, and the rig file whose lenses are kept, if the session names one."""
+    """The recordings of boards or the 2D points, and the rig file whose lenses are kept, if the session names one."""
+    if from_points(session):
+        lenses = session.options["calibrate"].get("intrinsics")
+        stamps = files_of(session.sources("timestamps"))
+        return files_of(session.sources("points")) + stamps + ([] if lenses is None else [session.folder / lenses])
     boards = [path for recording in board_recordings(session).values() for path in files_of(recording)]
     named = session.options["calibrate"].get("intrinsics")
     stamps = files_of(session.sources("board_timestamps"))
@@ -141,10 +166,33 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     return path, {name: lens.report for name, lens in found.items()}
 
 
+def _calibrate_from_points(session: Session) -> None:
+    """Place the cameras of a lens file by the session's 2D points."""
+    from ...cameras import read_rig, write_rig
+    from ...datasets import combine_ensemble
+    from ...formats import read_views
+    from ...triangulate import calibrate_from_points
+
+    lenses = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
+    unknown = [name for name in session.cameras if name not in lenses.names]
+    if unknown:
+        raise SessionError(f"{session.path}: [calibrate] intrinsics has no camera '{unknown[0]}': {list(lenses.names)}")
+    lenses = lenses.subset(session.cameras)
+    views = read_views(session.sources("points"), **points_options(session, recording_instants(session)))
+    refuse_empty(session, views := combine_ensemble(views))
+    options = {"unit": session.unit, "skeleton": session.skeleton, **CALIBRATE.given(session)}
+    found = CALIBRATE.call(session, calibrate_from_points, views, tracked_rig(session, lenses), **options)
+    cameras = tuple(replace(lens, R=found.rig[lens.name].R, t=found.rig[lens.name].t) for lens in lenses)
+    write_text(session.output / "calibration.json", json.dumps(found.report.as_dict(), indent=1))
+    write_rig(replace(found.rig, cameras=cameras), session.output / "rig.toml")
+
+
 def _calibrate(session: Session, progress: bool) -> None:
     from ...calibration import calibrate, world_from_board
     from ...cameras import read_rig, write_rig
 
+    if from_points(session):
+        return _calibrate_from_points(session)
     check_board_videos(session)
     sources = recordings_of_boards(session)
     board = boards_of_recordings(session, sources)
@@ -171,12 +219,15 @@ def _cache(session: Session) -> bool | Path:
 
 CALIBRATE = Step(
     name="calibrate",
-    functions=lambda session: public("calibration.calibrate"),
+    functions=lambda session: public(
+        "triangulate.calibrate_from_points" if from_points(session) else "calibration.calibrate"
+    ),
     inputs=_inputs,
     outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
     work=_calibrate,
-    set_by_session=("progress", "times", "board"),
-    own_entries=("intrinsics",),
+    set_by_session=("progress", "times", "board", "confidence", "keypoints", "skeleton"),
+    own_entries=("intrinsics", "from"),
+    refusals=_refusals,
     depends_on=lambda session: {
         "board": session.board,
         "board_recordings": {
@@ -185,6 +236,7 @@ CALIBRATE = Step(
         "unit": session.unit,
         "cameras": list(session.cameras),
         "floor_frame": session.floor_frame,
+        **(skeleton_settings(session) | picture_settings(session) if from_points(session) else {}),
     },
     asked_for=lambda session: session.rig is None,
 )
