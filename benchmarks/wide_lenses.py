@@ -5,7 +5,7 @@
 Each rig has cameras of 1280 x 1024 px around an arena of 5 to 10 m, 60 frames of a board of 70 x 60 cm, and 0.3 px of
 noise. Two rigs of three have fisheyes (equidistant with four coefficients, 55 to 75 degrees from the axis to the
 corner), the others pinholes of four coefficients (42 to 50 degrees). Held-out errors are per coordinate, relative to
-the noise; regions are those of `projection_covariance` where boards may be. A rig takes about 10 seconds.
+the noise; regions are those of `projection_covariance` where boards may be. A rig takes about 5 seconds.
 """
 
 from __future__ import annotations
@@ -116,13 +116,32 @@ def main() -> None:
         except CalibrationError as error:
             refused.append(f"{seed}: {error}")
             print(refused[-1], flush=True)
-    table = pd.DataFrame(rows)
-    within = 100 * np.average(table.inside / 100, weights=table.n_points)
-    print(f"{options.rigs} rigs, {len(refused)} refused, right kind of lens {100 * table.right.mean():.0f} %")
-    for name in ("heldout_median", "heldout_rms"):
-        print(f"{name} / noise: median {table[name].median():.2f}, worst {table[name].max():.2f}")
-    print(f"95 % regions hold {within:.1f} % of the points; a rig's points are {table.points_px.median():.2f} px off")
-    print(f"{table.seconds.mean():.1f} s for each rig; {table.lens.value_counts().to_dict()}")
+    print(f"{options.rigs} rigs, {len(refused)} refused")
+    print(summary(pd.DataFrame(rows)).round(2).to_string())
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """By kind of the true lenses, and whether all lenses were found to be of it."""
+    groups = {
+        f"{'fisheyes' if fisheye else 'pinholes'}, {which}": part
+        for fisheye, own in table.groupby("fisheye")
+        for which, part in {"all": own, "one taken for the other kind": own[own.right == 0]}.items()
+        if len(part)
+    }
+    return pd.DataFrame.from_dict(
+        {
+            name: {
+                "rigs": len(part),
+                "held-out RMS / noise, median": part.heldout_rms.median(),
+                "worst": part.heldout_rms.max(),
+                "95 % regions hold %": np.average(part.inside, weights=part.n_points),
+                "points off, median px": part.points_px.median(),
+                "s": part.seconds.mean(),
+            }
+            for name, part in groups.items()
+        },
+        orient="index",
+    )
 
 
 if __name__ == "__main__":

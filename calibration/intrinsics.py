@@ -94,6 +94,7 @@ def calibrate_intrinsics(
             distortion_model={camera: kinds.get(camera, "auto")},
             estimate_board_deformation=estimate_board_deformation,
             unit=unit,
+            progress=progress,
         )
         for camera, found in detections.items()
     }

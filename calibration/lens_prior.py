@@ -20,7 +20,7 @@ _PER_SIDE = 4  # points of the border on each side, from one corner to the next
 # standard deviations of what a lens does at the image's corner, relative to the corner's distance from the middle
 _PRINCIPAL_POINT = 0.1  # images are cropped, but seldom by much
 _RADIAL = (0.3, 0.1, 0.03)  # k1, k2, k3 and k4, k5, k6: the series of real lenses converge
-_TANGENTIAL = 0.01  # p1, p2 and s1 to s4: lenses are centred to some hundredths of a millimetre
+_TANGENTIAL = 0.003  # p1, p2 and s1 to s4: lenses are centred to some hundredths of a millimetre
 _TILT = 0.05  # radians
 _LOG_AREA = 2.0  # of the logarithm of the area's magnification at a point of the border: a factor 7 either way
 _STIFFNESS = 0.02  # magnification of area below which no lens goes: there the barrier rises steeply

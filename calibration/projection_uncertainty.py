@@ -7,6 +7,7 @@ together, not that of one camera; the cameras' covariance is carried over to tha
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
 from .calibrated_rig import Calibration
@@ -100,7 +101,7 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     calibration : Calibration
         As returned by `calibrate`.
     points_3d : ndarray, shape (n_points, 3), world units
-        Points, taken as seen by all cameras in front of which they lie and triangulated by least squares of the pixels.
+        Points, taken as seen by all cameras in whose images they lie and triangulated by least squares of the pixels.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     """
     points_3d = np.asarray(points_3d, float)
     J, moved = _jacobians(calibration, points_3d), _model_differences(calibration, points_3d)
-    seen = np.asarray(np.isfinite(J).all(axis=(2, 3)))
+    seen = np.asarray(np.isfinite(J).all(axis=(2, 3))) & _shown(calibration, points_3d)
     J = np.where(seen[..., None, None], J, 0.0)
     R = np.stack([camera.R for camera in calibration.rig])
     by_point = J[..., -3:] @ R[:, None]
@@ -151,6 +152,13 @@ def volume_facts(calibration: Calibration) -> dict[str, float]:
     if np.isfinite(errors[1:]).any():
         facts[f"3D error of the calibration, its worst corner ({unit})"] = float(np.nanmax(errors[1:]))
     return facts
+
+
+def _shown(calibration: Calibration, points_3d: Array) -> NDArray[np.bool_]:
+    """(n_cameras, n_points) whether the points lie in the cameras' images; beyond them a lens is a guess."""
+    pixels = calibration.rig.project(points_3d)
+    last = np.array([camera.size for camera in calibration.rig])[:, None] - 0.5
+    return np.asarray(((pixels >= -0.5) & (pixels <= last)).all(axis=-1))
 
 
 def _jacobians(calibration: Calibration, points_3d: Array) -> Array:

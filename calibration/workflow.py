@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from ..cameras import Camera, CameraRig
 from ..datasets.names import named_options
@@ -164,23 +165,25 @@ def calibrate(
     try:
         return _calibrated(
             found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, estimate_board_deformation,
-            unit, clock_and_delays(times, offsets, found),
+            unit, clock_and_delays(times, offsets, found), progress,
         )  # fmt: skip
     except CalibrationError as error:
         raise CalibrationError(f"{error}{what_else_is_wrong(recordings, found)}") from error
 
 
 def _calibrated(
-    found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, board_deformation, unit, clock
-) -> Calibration:
+    found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, board_deformation, unit, clock,
+    progress,
+) -> Calibration:  # fmt: skip
     """The calibration of detections; arguments as those of `calibrate`, `clock` from `clock_and_delays`."""
     (times, delays), board = clock, next(iter(detections.values())).board
     # the matrices are small: threads of the linear algebra cost more than they gain, and could change the last digit
-    with threadpool_limits(1):
+    with threadpool_limits(1), tqdm(total=3, desc="first lenses", unit="step", disable=not progress) as bar:
         problem, rows, kinds, notes = make_problem(
             detections, board, intrinsics, distortion_model, shared_intrinsics, delays, timeline
         )
-        solution, compared = _solve_rig(problem, rows, kinds)
+        _next_stage(bar, "bundle adjustment")
+        solution, compared = _solve_rig(problem, rows, kinds, bar)
         check_motion(solution)
         timing: tuple[str, ...] = ()
         if times is not None:
@@ -191,7 +194,7 @@ def _calibrated(
             solution, timing = try_delays(solution)
             warnings = timing or warnings
         if timing and problem.auto.any():
-            solution, compared = choose_lenses(solution.problem, resolved(solution))
+            solution, compared = choose_lenses(solution.problem, resolved(solution), bar)
         if warnings:
             refuse_unexplained(solution)
         shape_sigma = None
@@ -199,19 +202,27 @@ def _calibrated(
             shape_sigma = shape_sigma_of(board)
             solution = solve(solution.problem, resolved(solution), shape_sigma=shape_sigma, warm=True)
             notes += shape_sentence(solution)
+        _next_stage(bar, "held-out boards")
         errors = held_out(solution, shape_sigma=shape_sigma)
+        bar.update()
         warnings += check_quality(solution) + unequal_lengths(found)
     return _result(solution, compared, errors, detections, unit, warnings, notes)
 
 
-def _solve_rig(problem: Problem, rows: Array, kinds) -> tuple[Solution, Comparison | None]:
+def _next_stage(bar: tqdm, what: str) -> None:
+    """Count a step as done, and say which comes next."""
+    bar.update()
+    bar.set_description(what)
+
+
+def _solve_rig(problem: Problem, rows: Array, kinds, bar: tqdm) -> tuple[Solution, Comparison | None]:
     """The rig, after a first solution with simple lenses was not refused, and what its lenses were compared with."""
     start = chained_start(problem, rows, kinds)
     first = repaired(solve(problem, start))
     refuse_disagreement(first, rows)
     check_motion(first)
     if problem.auto.any():
-        return choose_lenses(problem, resolved(first))
+        return choose_lenses(problem, resolved(first), bar)
     return first, None
 
 

@@ -8,10 +8,12 @@ own shape is estimated along with every model: a bent board otherwise passes for
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
 from ...numerics.arrays import Array
 from ..boards.board_set import BoardSet
@@ -20,20 +22,23 @@ from ..solver.initial_lenses import LensKind, initial_lens
 from ..solver.initial_poses import spread_frames
 from ..solver.robust_solution import Problem, Solution, Start, frames_of, resolved, solve
 from .model_evidence import Yardstick, lens_evidences, log_evidence, make_yardstick
+from .part_of_rig import ENOUGH, part_around
 
+_Steps = TypeVar("_Steps", bound=Sized)
 CANDIDATES: tuple[LensKind, ...] = (2, 4, 5, 8, "fisheye")  # tried first, each for all lenses
 SIMPLEST: tuple[LensKind, ...] = (1,)  # tried where 2 coefficients are near the best of the first
 RICHER: tuple[LensKind, ...] = (12, 14)  # tried where 8 coefficients are the best of the first
-_MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently
+_MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently; more if cameras see few
 # evidence, natural logarithm, that rare lenses must gain: for each corner, those of more than 8 coefficients (no model
 # is exact, and 0.04 are 2 % of the noise), and each lens of another kind than most of the rig's, which are mostly alike
 _RICH, _ANOTHER = 0.04, 5.0
 # evidence that a lens may lose as another kind, all lenses alike, to be tried as it alone: so much, and this share of
 # what all lose together, since lenses that are not of the kind spoil the others' share
 _TRIED, _SPOILT = 10.0, 0.1
-_NEAR = (
-    25.0  # evidence that it may then lose for similar kinds to be tried: of fewer coefficients, less is held against
-)
+_NEAR = 25.0  # evidence that it may then lose for similar kinds to be tried: with fewer coefficients, it loses less
+_PROBABLE = (
+    -3.0
+)  # evidence from which a kind that was tried among a few cameras is tried in the whole rig: 5 % probable
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +80,14 @@ def _corners(solution: Solution) -> Array:
     return np.bincount(solution.problem.lens_of[solution.camera_of], minlength=len(solution.kinds)).astype(float)
 
 
-def choose_lenses(problem: Problem, start: Start) -> tuple[Solution, Comparison]:
+def choose_lenses(problem: Problem, start: Start, bar: tqdm) -> tuple[Solution, Comparison]:
     """The solution with the most probable lenses, its board as printed, and what they were compared with.
 
     All lenses whose model is open get the same kind, then single ones another with which they are more probable.
+    bar: counts the models that were tried.
     """
-    found = compare_lenses(problem, compared_frames(problem, start))
+    bar.set_description("lens models")
+    found = compare_lenses(problem, compared_frames(problem, start), bar)
     best = found.best
     rig = best.state
     return solve(problem, replace(start, kinds=best.kinds, lens=rig.lens, R=rig.R, t=rig.t)), found
@@ -91,26 +98,49 @@ def shape_sigma_of(board: Board | BoardSet) -> float:
     return 0.01 * board.square_length
 
 
-def compare_lenses(problem: Problem, start: Start) -> Comparison:
+def compare_lenses(problem: Problem, start: Start, bar: tqdm) -> Comparison:
     """The kinds of lenses, one for all, then single lenses as the other kind, pinhole or fisheye."""
-    found = compare(_one_kind(problem, start, CANDIDATES))
+    found = compare(_one_kind(problem, start, CANDIDATES, bar))
     if found.log_probabilities[0] > found.log_probabilities.max() - _NEAR * len(start.kinds):
-        found = compare(found.solutions + _one_kind(problem, resolved(found.solutions[0]), SIMPLEST))
+        found = compare(found.solutions + _one_kind(problem, resolved(found.solutions[0]), SIMPLEST, bar))
     if 8 in np.array(found.best.kinds, object)[problem.auto]:
-        found = compare(found.solutions + _one_kind(problem, resolved(found.best), RICHER))
-    for lens, (kind, ahead) in _other_kinds(found).items():
+        found = compare(found.solutions + _one_kind(problem, resolved(found.best), RICHER, bar))
+    for lens, (kind, ahead) in counted(_other_kinds(found), bar).items():
         found = _with_one_lens(found, lens, kind, ahead)
-    return found
+        bar.update()
+    return _with_tangential_terms(found)
 
 
-def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...]) -> tuple[Solution, ...]:
+def _with_tangential_terms(found: Comparison) -> Comparison:
+    """The comparison, 4 coefficients in place of fewer in the best solution.
+
+    Every lens is a little decentred, and camera centres depend on it: whether the corners ask for that decides between
+    no kinds, and to take it for none would bias the rest by more than its standard deviation.
+    """
+    best = found.best
+    asked: dict[int, LensKind] = {int(i): 4 for i in np.flatnonzero(best.problem.auto) if best.kinds[i] in (1, 2)}
+    if not asked:
+        return found
+    whole = _with_kinds(best.problem, resolved(best), asked)
+    return replace(found, solutions=tuple(whole if one is best else one for one in found.solutions))
+
+
+def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...], bar: tqdm) -> tuple[Solution, ...]:
     """The solutions with each kind for all lenses that are open, each pinhole from the one before."""
     solutions: list[Solution] = []
-    for kind in kinds:
+    for kind in counted(kinds, bar):
         before = start if not solutions else resolved(solutions[-1])
         asked = {int(lens): kind for lens in np.flatnonzero(problem.auto)}
         solutions.append(_with_kinds(problem, before, asked))
+        bar.update()
     return tuple(solutions)
+
+
+def counted(steps: _Steps, bar: tqdm) -> _Steps:
+    """The steps, their number added to those that the bar expects."""
+    bar.total += len(steps)
+    bar.refresh()
+    return steps
 
 
 def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
@@ -133,7 +163,25 @@ def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
 
 
 def _with_one_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -> Comparison:
-    """The comparison with one lens of the best solution as another kind, and if that is near it, similar kinds."""
+    """The comparison with one lens of the best solution as another kind, and if that is near it, similar kinds.
+
+    In a rig of many cameras the kinds are tried among the cameras nearest to it, and only what is probable in the rig.
+    """
+    before = found.best
+    if before.problem.n_cameras <= ENOUGH:
+        return _with_kinds_of_lens(found, lens, kind, ahead)
+    problem, start = part_around(before, lens)
+    part = compare((solve(problem, start, shape_sigma=shape_sigma_of(problem.board), warm=True),))
+    part = _with_kinds_of_lens(part, 0, kind, ahead)
+    likely = int(np.argmax(part.log_probabilities[1:])) + 1 if len(part.solutions) > 1 else 0
+    if part.log_probabilities[likely] > part.log_probabilities[0] + _PROBABLE and likely:
+        asked = {lens: part.solutions[likely].kinds[0]}
+        return found.with_another(_with_kinds(before.problem, resolved(before), asked))
+    return found
+
+
+def _with_kinds_of_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -> Comparison:
+    """As `_with_one_lens`, all kinds tried in the whole rig."""
     before, least = found.best, float(found.log_probabilities.max()) - _NEAR
     if kind == "fisheye":
         tried = found.with_another(_with_kinds(before.problem, resolved(before), {lens: kind}))
@@ -160,11 +208,12 @@ def _with_kinds(problem: Problem, start: Start, asked: Mapping[int, LensKind]) -
 
 
 def compared_frames(problem: Problem, start: Start) -> Start:
-    """At most `_MAX_VIEWS` frames, those that cameras see most differently."""
+    """Some `_MAX_VIEWS` frames, those that cameras see most differently, and more for cameras that see few of them."""
     if len(start.frames) <= _MAX_VIEWS:
         return start
-    chosen: set[int] = set()
-    each = max(_MAX_VIEWS // problem.n_cameras, 8)
+    seen = np.asarray(np.isfinite(problem.corners[..., 0]).any(axis=-1))
+    chosen, each = np.zeros(seen.shape[1], bool), max(_MAX_VIEWS // problem.n_cameras, 8)
     for c in range(problem.n_cameras):
-        chosen |= set(spread_frames(problem.corners[c], each).tolist())
-    return frames_of(start, np.isin(start.frames, sorted(chosen)))
+        if chosen.sum() < _MAX_VIEWS or (chosen & seen[c]).sum() < each:
+            chosen[spread_frames(problem.corners[c], each)] = True
+    return frames_of(start, chosen[start.frames])

@@ -1,4 +1,4 @@
-"""The lens model is the simplest that predicts boards not seen, pinhole or fisheye."""
+"""The lens model is that of the greatest evidence, pinhole or fisheye."""
 
 from dataclasses import replace
 
@@ -16,6 +16,10 @@ from muybridge.calibration import (
     simulate_board_motion,
     simulate_detections,
 )
+from muybridge.calibration.boards.recordings import one_recording
+from muybridge.calibration.model_choice import lens_selection, part_of_rig
+from muybridge.calibration.model_choice.lens_selection import compared_frames
+from muybridge.calibration.solver.robust_solution import Problem, Start
 from tests.calibration.synthetic import BOARD, render_board, small_rig
 from tests.helpers import needs_shared
 
@@ -55,6 +59,43 @@ def test_a_fisheye_is_chosen_and_found_without_being_asked_for(which):
     apart = [np.linalg.norm(r.centers[1:] - r.centers[0], axis=1) for r in (found.rig, rig)]
     np.testing.assert_allclose(*apart, rtol=0.003)
     assert found.report.table().loc["all", "heldout_median_px"] < 0.19
+
+
+def test_in_a_rig_of_many_cameras_a_lens_is_tried_among_those_nearest_to_it(monkeypatch):
+    monkeypatch.setattr(lens_selection, "ENOUGH", 2)
+    monkeypatch.setattr(part_of_rig, "ENOUGH", 2)
+    rig = with_fisheyes((1,))
+    seen = simulate_detections(rig, motion=simulate_board_motion(24, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)
+    found = calibrate(seen, WIDE_BOARD, progress=False)
+    assert [camera.model for camera in found.rig] == ["pinhole", "fisheye", "pinhole"]
+
+
+def test_models_of_many_cameras_are_compared_on_as_many_frames_as_those_of_few():
+    seen = np.zeros((30, 400, 12, 2)) + np.random.default_rng(0).normal(size=(30, 400, 1, 2))
+    corners = np.where(np.arange(400)[:, None, None] < 300, seen, np.nan)
+    corners[:29, 380:], corners[29, :300], corners[29, 380:] = np.nan, np.nan, seen[29, 380:]
+    names, each = tuple(f"cam_{i}" for i in range(30)), np.arange(30)
+    nothing = np.zeros(30, bool)
+    problem = Problem(BOARD, names, ((640, 480),) * 30, corners, each, nothing, nothing, ~nothing, one_recording(400))
+    frames = np.flatnonzero(np.isfinite(corners[..., 0]).any(axis=(0, 2)))
+    poses = np.zeros((len(frames), 3))
+    start = Start(np.zeros((30, 18)), (2,) * 30, np.zeros((30, 3, 3)), np.zeros((30, 3)), frames, poses, poses)
+    chosen = compared_frames(problem, start).frames
+    assert 60 <= len(chosen) <= 80
+    assert np.isfinite(corners[:, chosen, 0, 0]).sum(axis=1).min() >= 8
+
+
+def test_tangential_terms_are_estimated_though_the_corners_hardly_ask_for_them():
+    bent = np.array([0.0, 0.0, 3e-4, -3e-4])
+    rig = CameraRig(tuple(replace(camera, distortion=bent) for camera in small_rig(2)))
+    seen = simulate_detections(rig, motion=simulate_board_motion(14, reach=80.0, seed=3), noise=0.2)
+    found = calibrate(seen, BOARD, progress=False)
+    for camera in found.rig:
+        assert (camera.model, len(camera.distortion)) == ("pinhole", 4)
+        assert (camera.distortion[2:] != 0).all()
+        for name, true in (("p1", 3e-4), ("p2", -3e-4)):
+            deviation = found.covariance.loc[(camera.name, name), (camera.name, name)] ** 0.5
+            assert abs(camera.distortion[2 + (name == "p2")] - true) < 3 * deviation
 
 
 def test_a_rendered_fisheye_video_is_calibrated_from_its_pixels():

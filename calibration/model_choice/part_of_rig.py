@@ -1,0 +1,50 @@
+"""A lens with the cameras that share most views with it, as a rig of its own: what others add is mostly cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..quality.checks import shared_frames
+from ..solver.robust_solution import Problem, Solution, Start, frames_of, resolved
+
+ENOUGH = 8  # cameras beside which more say little about one lens: they see the boards that these see, too
+
+
+def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
+    """The problem of at most `ENOUGH` cameras around a lens, which becomes the first, and its start at the solution."""
+    problem, start = solution.problem, resolved(solution)
+    members = np.flatnonzero(problem.lens_of == lens)
+    shared = shared_frames(problem.corners[:, start.frames])[members].sum(axis=0)
+    shared[members] = shared.max() + 1
+    cameras = np.argsort(-shared, kind="stable")[: max(ENOUGH, len(members))]
+    lenses, lens_of = np.unique(problem.lens_of[cameras], return_inverse=True)
+    first = np.flatnonzero(lenses == lens)
+    order = np.concatenate([first, np.delete(np.arange(len(lenses)), first)])
+    part = replace(
+        problem,
+        names=tuple(problem.names[c] for c in cameras),
+        sizes=tuple(problem.sizes[c] for c in cameras),
+        corners=problem.corners[cameras],
+        lens_of=np.argsort(order)[lens_of],
+        fixed=problem.fixed[lenses[order]],
+        flipped=problem.flipped[cameras],
+        auto=problem.auto[lenses[order]],
+        delay=None if problem.delay is None else problem.delay[cameras],
+    )
+    start = replace(
+        start,
+        lens=start.lens[lenses[order]],
+        kinds=tuple(start.kinds[index] for index in lenses[order]),
+        R=start.R[cameras],
+        t=start.t[cameras],
+        delay=None if start.delay is None else start.delay[cameras],
+    )
+    return part, frames_of(start, _seen(part, start.frames))
+
+
+def _seen(problem: Problem, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n_frames,) whether any camera sees the board."""
+    return np.asarray(np.isfinite(problem.corners[..., 0][:, frames]).any(axis=(0, 2)))
