@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..quality.checks import shared_frames
 from ..solver.robust_solution import Problem, Solution, Start, frames_of, resolved
 
 ENOUGH = 8  # cameras beside which more say little about one lens: they see the boards that these see, too
@@ -17,7 +15,8 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
     """The problem of at most `ENOUGH` cameras around a lens, which becomes the first, and its start at the solution."""
     problem, start = solution.problem, resolved(solution)
     members = np.flatnonzero(problem.lens_of == lens)
-    shared = shared_frames(problem.corners[:, start.frames])[members].sum(axis=0)
+    seen = np.isfinite(problem.corners[..., 0][:, start.frames]).any(axis=2)
+    shared = np.dot(seen[members].astype(int), seen.T.astype(int)).sum(axis=0)
     shared[members] = shared.max() + 1
     cameras = np.argsort(-shared, kind="stable")[: max(ENOUGH, len(members))]
     lenses, lens_of = np.unique(problem.lens_of[cameras], return_inverse=True)
@@ -42,9 +41,4 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
         t=start.t[cameras],
         delay=None if start.delay is None else start.delay[cameras],
     )
-    return part, frames_of(start, _seen(part, start.frames))
-
-
-def _seen(problem: Problem, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n_frames,) whether any camera sees the board."""
-    return np.asarray(np.isfinite(problem.corners[..., 0][:, frames]).any(axis=(0, 2)))
+    return part, frames_of(start, seen[cameras].any(axis=0))
