@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..datasets.names import nearest
 from .files import FormatError
@@ -200,6 +200,20 @@ def recognised(kind: str, path: Path) -> Format:
             f" {'a folder without such files' if suffix == FOLDER else repr(suffix)}"
         )
     return found
+
+
+def read_as(kind: str, path: Path, *arguments: Any, **options: Any) -> Any:
+    """What the reader of a file's format gives.
+
+    Raises
+    ------
+    FormatError
+        The file is of no format of this kind, or cannot be opened: HDF5 notices that it is cut off.
+    """
+    try:
+        return recognised(kind, path).reader(path, *arguments, **options)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
 
 
 def written_as(kind: str, path: Path) -> Format:

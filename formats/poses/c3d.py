@@ -52,15 +52,16 @@ def _parameter(content, name: str, default: list) -> list:
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a file that is no C3D, or shorter than the points that its header declares."""
+    """Refuse a file that is no C3D, or shorter than its header declares: ezc3d reads on for ever behind its end."""
     with path.open("rb") as stream:
         head = stream.read(512)
     if len(head) < 512 or head[1] != 0x50:
         raise FormatError(f"{path} does not begin as a C3D file; export it again")
     words = np.frombuffer(head, "<u2")
     n_points, n_frames = int(words[1]), int(words[4]) - int(words[3]) + 1
-    size = path.stat().st_size
-    if n_frames > 0 and n_points * n_frames * 8 > size:
+    size, cell = path.stat().st_size, 4 if head[15] & 0x80 else 2  # a negative scale factor: numbers are floats
+    first = 512 * (int(words[8]) - 1)
+    if first < 512 or first + 4 * cell * n_points * max(n_frames, 0) > size:
         raise FormatError(
             f"{path} declares {n_frames} frames of {n_points} points and has {size / 2**20:.2f} MB: it is cut off; copy"
             " or export it again"

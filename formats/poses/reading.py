@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from ...datasets import check_kinematics, check_pose, read_dataset, write_dataset
-from ..catalogue import format_of, recognised, written_as
+from ..catalogue import format_of, read_as, recognised, written_as
 from ..files import FormatError, existing
 
 
@@ -55,10 +55,10 @@ def read_pose(
     [[[1.0, 2.0, 3.0]], [[1.5, 2.0, 3.0]]]
     """
     path = existing(path)
-    row = recognised("pose", path)
-    pose = check_pose(row.reader(path, fps=fps, unit=unit))
+    pose = check_pose(read_as("pose", path, fps=fps, unit=unit))
     if keypoints is None:
         return pose
+    row = recognised("pose", path)
     names = [str(name) for name in keypoints]
     if not row.unnamed or len(names) != pose.sizes["keypoint"]:
         held = "has names of its own" if not row.unnamed else f"has {pose.sizes['keypoint']}, not {len(names)}"
@@ -209,4 +209,4 @@ def read_kinematics(path: str | os.PathLike) -> xr.Dataset:
     [[0.5], [1.25]]
     """
     path = existing(path)
-    return check_kinematics(recognised("kinematics", path).reader(path))
+    return check_kinematics(read_as("kinematics", path))

@@ -14,7 +14,7 @@ from ...datasets import check_views, frame_times, read_dataset, views_dataset, w
 from ...datasets.netcdf import NETCDF_SUFFIXES
 from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
-from ..catalogue import recognised
+from ..catalogue import read_as
 from ..files import FormatError, existing
 from ..tables.declared_crops import declared_corners
 from ..tables.h5_arrays import check_hdf5
@@ -175,10 +175,7 @@ def read_track(path: Source, camera: str | None = None) -> Track:
     path = existing(path)
     if path.suffix.lower() in _HDF5:
         check_hdf5(path)
-    try:
-        return _in_whole_picture(recognised("views", path).reader(path, camera), path)
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
+    return _in_whole_picture(read_as("views", path, camera), path)
 
 
 def _in_whole_picture(track: Track, path: Path) -> Track:

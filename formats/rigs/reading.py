@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..catalogue import recognised, written_as
+from ..catalogue import read_as, recognised, written_as
 from ..files import FormatError, existing, natural_key
 from .records import RigRecord, Sizes, with_names, with_sizes
 
@@ -45,7 +45,7 @@ def read_rig_record(
     else:
         row = recognised("rig", path)
         given = {"size": size, "names": names, "origin": origin} if row.name == "dlt-csv" else {}
-        record = row.reader(path, **given)
+        record = read_as("rig", path, **given)
     record = with_sizes(with_names(record, names, str(path)), size, str(path))
     return record if unit is None else record._replace(unit=unit)
 

@@ -33,7 +33,10 @@ def read_mat(path: Path) -> dict:
 
 
 def _unpacked_size(path: Path) -> int:
-    """Bytes of the variables of a version 7 file without compression; the file's own size of another."""
+    """Bytes of the variables of a version 7 file without compression; the file's own size of another.
+
+    scipy's reader ends the process at some files that are cut off: they are refused here.
+    """
     content = path.read_bytes()
     little = content[126:128] == b"IM"
     if content[:10] != b"MATLAB 5.0" or not (little or content[126:128] == b"MI"):
@@ -42,6 +45,8 @@ def _unpacked_size(path: Path) -> int:
     at, total = _HEADER, 0
     while at + 8 <= len(content):
         kind, n = (int.from_bytes(content[i : i + 4], order) for i in (at, at + 4))
+        if at + 8 + n > len(content):
+            raise FormatError(f"{path} is cut off within a variable; copy or save it again")
         total += _inflated(content[at + 8 : at + 8 + n]) if kind == _COMPRESSED else n
         at += 8 + n
     return total

@@ -152,6 +152,16 @@ def test_dannces_predictions_arrive(tmp_path):
         read_pose(tmp_path / "save_data_AVG.mat", fps=50, keypoints=["a", "b"])
 
 
+@pytest.mark.parametrize("name", ["points3d.h5", "pose.nwb", "pose.nc"])
+def test_an_hdf5_file_that_is_cut_off_is_one_sentence(tmp_path, name):
+    if name.endswith("nwb"):
+        pytest.importorskip("ndx_pose")
+    path = write_pose(make_pose(400), tmp_path / name)
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(ValueError, match=rf"{name}.*(cut off|make it again)"):
+        read_pose(path, fps=100)
+
+
 def test_names_of_a_file_are_not_overwritten(tmp_path):
     path = write_pose(make_pose(), tmp_path / "a.trc")
     with pytest.raises(FormatError, match="names of its own"):

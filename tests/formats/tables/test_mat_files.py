@@ -26,6 +26,16 @@ def test_a_file_that_unpacks_to_much_more_is_refused_and_read_where_the_user_all
         read_mat(tmp_path / "a.mat")
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_that_is_cut_off_is_refused(tmp_path, compressed):
+    savemat(tmp_path / "a.mat", {"K": np.random.default_rng(0).normal(size=(9, 9))}, do_compression=compressed)
+    whole = (tmp_path / "a.mat").read_bytes()
+    for n in range(140, len(whole), 7):
+        (tmp_path / "a.mat").write_bytes(whole[:n])
+        with pytest.raises(FormatError, match=r"a\.mat .*cut off"):
+            read_mat(tmp_path / "a.mat")
+
+
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + b" " * 200, b"\x89HDF\r\n\x1a\n"])
 def test_a_damaged_file_is_one_sentence(tmp_path, content):
     (tmp_path / "a.mat").write_bytes(content)
