@@ -93,9 +93,7 @@ class LabelProject:
         self.bones = tuple(pair for pair in (bones or config_bones(config)) if known.issuperset(pair))
         self._proposed = proposed
         self.records = self._read_records(tables)
-        self.pictures = PictureStore(
-            self.folders, self.videos, frames if named else None, self.root / RECORDS / "previews"
-        )
+        self.pictures = PictureStore(self.folders, self.videos, frames if named else None, self.root / RECORDS)
         self.pictures.fetch(self.instants())
         self._lock = threading.Lock()
         self.tables = TableWriter(self._write_table)
@@ -107,7 +105,7 @@ class LabelProject:
 
     def instants(self) -> list[int]:
         """The instants of which a camera has a picture, or a point was set."""
-        return sorted({i for folder in self.folders.values() for i in folder.pictures} | set(self.records))
+        return sorted(self.pictures.instants() | set(self.records))
 
     def record(self, instant: int) -> InstantRecord:
         """The points of an instant as its file has them now."""
@@ -131,6 +129,8 @@ class LabelProject:
             if before.revision != revision:
                 raise StaleRevision(before)
             after = before.changed(changes)
+            for camera in changes:
+                self.pictures.keep(camera, instant)
             write_record(self._record_path(instant), after)
             self.records[instant] = after
         self.tables.mark(changes)

@@ -35,9 +35,11 @@ class PictureMissing(LookupError):
 
 
 class PictureStore:
-    """The pictures of a project; those that only a video holds are written beside the others in the background.
+    """The pictures of a project; those that only a video holds are decoded in the background.
 
-    folders : {camera: its pictures}; previews : folder of smaller copies
+    They lie in a hidden folder, so that looking at them changes nothing that training depends on, until `keep`.
+
+    folders : {camera: its pictures}; own : folder for what may be deleted
     videos : {camera: video}; frames : {camera: frame number at each instant}, None where it is the instant's
     """
 
@@ -46,9 +48,11 @@ class PictureStore:
         folders: Mapping[str, PictureFolder],
         videos: Mapping[str, VideoSource],
         frames: Mapping[str, NDArray[np.int64]] | None,
-        previews: Path,
+        own: Path,
     ):
-        self.folders, self.videos, self.frames, self.previews = folders, videos, frames, previews
+        self.folders, self.videos, self.frames = folders, videos, frames
+        self.previews, self.decoded_in = own / ".previews", own / ".pictures"
+        self._decoded: dict[str, dict[int, str]] = {camera: {} for camera in folders}
         self.problems: dict[str, str] = {}
         self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
         self._size, self._lock = 0, threading.Lock()
@@ -96,7 +100,7 @@ class PictureStore:
         while self._is_wanted.wait() and not self._closed:
             self._is_wanted.clear()
             at, width = self._wanted
-            near = sorted({i for folder in self.folders.values() for i in folder.pictures}, key=lambda i: abs(i - at))
+            near = sorted(self.instants(), key=lambda i: abs(i - at))
             size = self._size / max(1, len(self._kept)) or 1.0
             near = near[: int(_AHEAD * _ROOM / size / len(self.folders))]
             for camera, instant in ((camera, instant) for instant in near for camera in self.folders):
@@ -113,10 +117,26 @@ class PictureStore:
     def path(self, camera: str, instant: int) -> Path:
         """The picture's file. Raises PictureMissing where there is none."""
         folder = self.folders[camera]
-        name = folder.pictures.get(instant)
-        if name is None:
-            raise PictureMissing((camera, instant) in self._coming)
-        return folder.path / name
+        if (name := folder.pictures.get(instant)) is not None:
+            return folder.path / name
+        if (name := self._decoded[camera].get(instant)) is not None:
+            return self.decoded_in / camera / name
+        raise PictureMissing((camera, instant) in self._coming)
+
+    def instants(self) -> set[int]:
+        """Those of which a camera has a picture."""
+        return {i for folder in self.folders.values() for i in folder.pictures}.union(*self._decoded.values())
+
+    def keep(self, camera: str, instant: int) -> None:
+        """Move a picture that was decoded from a video to the project's own: something is labelled in it."""
+        name = self._decoded[camera].get(instant)
+        if name is not None:
+            folder = self.folders[camera]
+            folder.path.mkdir(parents=True, exist_ok=True)
+            (self.decoded_in / camera / name).replace(folder.path / name)
+            folder.pictures = dict(sorted((folder.pictures | {instant: name}).items()))
+            with self._lock:
+                self._decoded[camera] = {i: own for i, own in self._decoded[camera].items() if i != instant}
 
     def n_shown(self, instant: int) -> int:
         """How many cameras show an instant, those counted whose picture is still to come from a video."""
@@ -144,26 +164,36 @@ class PictureStore:
         return instant if own is None else int(own[instant]) if 0 <= instant < len(own) else -1
 
     def fetch(self, instants: list[int]) -> None:
-        """Have the pictures of instants that only the videos hold written, in the background."""
+        """Have the pictures of instants that only the videos hold decoded, in the background."""
         for camera, video in self.videos.items():
-            folder = self.folders[camera]
-            wanted = {i: self.frame(camera, i) for i in instants if i not in folder.pictures}
+            known = {*self.folders[camera].pictures, *self._decoded[camera]}
+            wanted = {i: self.frame(camera, i) for i in instants if i not in known}
             wanted = {i: f for i, f in wanted.items() if f >= 0 and (camera, i) not in self._coming}
+            there = {i: picture_name(f) for i, f in wanted.items()}
+            there = {i: name for i, name in there.items() if (self.decoded_in / camera / name).is_file()}
+            self._know(camera, there)
+            wanted = {i: f for i, f in wanted.items() if i not in there}
             if wanted:
                 self._coming |= {(camera, i) for i in wanted}
                 self._decoders.submit(self._decode, camera, video, wanted)
 
     def _decode(self, camera: str, video: VideoSource, wanted: dict[int, int]) -> None:
-        folder, instant_of = self.folders[camera], {frame: i for i, frame in wanted.items()}
+        instant_of = {frame: i for i, frame in wanted.items()}
+        arrived = partial(self._arrived, camera, instant_of)
         try:
-            write_pictures(video, wanted.values(), folder.path, written=partial(self._arrived, folder, instant_of))
+            write_pictures(video, wanted.values(), self.decoded_in / camera, written=arrived)
         except (VideoError, OSError) as error:
             self.problems[camera] = str(error)
         finally:
             self._coming -= {(camera, i) for i in wanted}
 
-    def _arrived(self, folder: PictureFolder, instant_of: Mapping[int, int], frame: int) -> None:
-        folder.pictures = dict(sorted((folder.pictures | {instant_of[frame]: picture_name(frame)}).items()))
+    def _arrived(self, camera: str, instant_of: Mapping[int, int], frame: int) -> None:
+        self._know(camera, {instant_of[frame]: picture_name(frame)})
+
+    def _know(self, camera: str, names: Mapping[int, str]) -> None:
+        """Replace, not change: other threads may be reading."""
+        with self._lock:
+            self._decoded[camera] = {**self._decoded[camera], **names}
 
     def close(self) -> None:
         """Give up what is not decoded yet."""

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from muybridge.datasets import read_dataset
+from muybridge.datasets import content_hash, read_dataset
 from muybridge.formats.labels.deeplabcut_project import write_label_csv
 from muybridge.labelling.instant_records import Point
 from muybridge.labelling.label_project import LabelProject, StaleRevision
-from muybridge.pose2d import LabelError, read_labels
+from muybridge.pose2d import LabelError, extract_frames, read_labels
 from tests.labelling.conftest import KEYPOINTS, get, post, write_pictures
 
 POINTS = {
@@ -148,3 +148,24 @@ def test_pictures_of_further_instants_come_from_the_videos(calibrated):
     views = read_dataset(said["dataset"])
     np.testing.assert_allclose(views["position"].sel(keypoint="nose").values[:, 0], rig.project(np.zeros(3)), atol=1e-3)
     assert len(read_labels(folder / "labels")) == 3
+
+
+def test_looking_changes_nothing_that_training_depends_on(calibrated):
+    from muybridge.labelling import serve_labels
+
+    folder, _ = calibrated
+    extract_frames({"a": folder / "a.mp4"}, 2, folder / "labels", keypoints=KEYPOINTS)
+    before = content_hash(folder / "labels")
+    with serve_labels(folder) as server:
+        project = server._requests.opened("labels").project
+        project.pictures._decoders.shutdown()
+        instant = project.instants()[0]
+        for camera in range(3):
+            assert get(server, f"api/picture?project=labels&instant={instant}&camera={camera}&width=100")[0] == 200
+        assert get(server, "api/project?project=labels")[1]["instants"][0] == [instant, 0, 3]
+        assert content_hash(folder / "labels") == before
+        change = {"project": "labels", "instant": instant, "revision": 0, "changes": {"b": {"nose": [1, 2, "visible"]}}}
+        assert post(server, "api/change", change)[0] == 200
+    labels = read_labels(folder / "labels")
+    assert (labels.cameras, labels.instants) == (("b",), (instant,))
+    assert not (folder / "labels" / "labeled-data" / "c").exists()
