@@ -34,7 +34,7 @@ ROUNDS = 5  # of solving and learning
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
-_STEPS = 6  # of Gauss-Newton in a round
+_STEPS = 3  # of Gauss-Newton in a round
 _TOLERANCE = 1e-5
 
 

@@ -242,3 +242,25 @@ def test_a_camera_that_is_late_is_found_to_a_fraction_of_a_frame(walk):
     apart = found.time_offsets - found.time_offsets[0]
     assert apart[1] == pytest.approx(0.004, abs=0.001)
     assert np.abs(apart[[2, 3]]).max() < 0.001
+
+
+def test_an_animal_that_leaves_the_volume_is_carried_on_with_growing_bands(walk):
+    rig, angles, _, points_2d = walk
+    gone = points_2d.copy()
+    gone[:, 55:] = np.nan
+    found = fit_body(gone, rig, fps=FPS, body=BODY)
+    assert np.isfinite(found.points_3d).all()
+    stds = found.angles_std[:, 8:].mean(axis=1)
+    assert stds[79] > 3 * stds[40]
+    assert (np.abs(found.angles - angles)[60:] < 4 * found.angles_std[60:]).mean() > 0.9
+
+
+def test_frames_with_fewer_than_three_markers_keep_the_animal_in_place(walk):
+    rig, _, truth, points_2d = walk
+    few = points_2d.copy()
+    few[:, 30:45, 2:] = np.nan
+    found = fit_body(few, rig, fps=FPS, body=BODY)
+    errors = np.linalg.norm(found.points_3d - truth, axis=-1)[30:45]
+    stds = np.sqrt(np.trace(found.covariances_3d, axis1=-2, axis2=-1))[30:45]
+    assert np.median(errors / stds) < 2
+    assert np.median(errors) < 15
