@@ -199,11 +199,13 @@ def _check_layout(
     dataset = dataset.transpose("individual", "detector", "view", "time", "pair", "keypoint", "joint", "space",
                                 "space_", ..., missing_dims="ignore")  # fmt: skip
     if "position" in dataset:
-        position = dataset["position"]
-        if np.isinf(position.values).any():
+        position = dataset["position"]  # of the new dataset that `transpose` returns
+        values = np.array(position.values, dtype=np.result_type(position.dtype, np.float32))
+        if np.isinf(values).any():
             raise DatasetError(f"{what} 'position' holds infinite values; a missing point is NaN in all coordinates")
-        whole = position.where(position.notnull().all("space"))
-        dataset = dataset.assign(position=whole.assign_attrs(position.attrs))
+        by_axis = np.moveaxis(values, position.get_axis_num("space"), -1)
+        by_axis[np.isnan(by_axis).any(axis=-1)] = np.nan
+        position.values = values
     return dataset
 
 

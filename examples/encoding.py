@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 from muybridge.datasets import pose_dataset
 from muybridge.kinematics import body_frame, velocity
 
-FPS, SECONDS, NOISE = 60.0, 300.0, 2.0
+FPS, SECONDS, NOISE = 60.0, 150.0, 2.0
 # log spike count per frame = offset + weights · regressors; regressors are z-scored speed, cos and sin of the heading,
 # and z-scored turning rate
 NAMES = ("speed", "cos heading", "sin heading", "turning")

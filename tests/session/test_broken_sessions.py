@@ -24,7 +24,7 @@ from tests.helpers import write_video
 from tests.session.synthetic import SKELETON, Recording, deeplabcut_csv, make_session
 from tests.triangulate.diagnosis.wrong_views import wrong_camera
 
-N_CAMERAS, N_FRAMES = 4, 120
+N_CAMERAS, N_FRAMES = 4, 80
 EXPECTED = (ValueError, OSError, ImportError, RuntimeError, MemoryError)  # what the command line prints as a sentence
 
 
@@ -142,7 +142,7 @@ FILES = {
     "semicolons": (replaced(",", ";"), ["cam_1.csv"]),
     "binary": (content(b"\x89HDF\r\n\x1a\n" + bytes(200)), ["cam_1.csv"]),
     "prose": (content("These points were lost, sorry.\n"), ["cam_1.csv"]),
-    "fewer rows": (lines(lambda rows: rows[:93]), ["cam_0 120", "cam_1 90"]),
+    "fewer rows": (lines(lambda rows: rows[:53]), ["cam_0 80", "cam_1 50"]),
     "rows twice": (lines(lambda rows: [*rows, rows[-1]]), ["cam_1"]),
     "likelihood 0": (likelihood(0.0), ["cam_1.csv", "likelihood is 0"]),
     "likelihood in percent": (likelihood(95.0), ["cam_1.csv", "95", "divide"]),

@@ -24,13 +24,13 @@ def pose_of_gait(name, **options):
 
 @pytest.mark.parametrize("name", list(GAITS))
 def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
-    pose, events = pose_of_gait(name, noise=2.0, duration=3.0)
+    pose, events = pose_of_gait(name, noise=2.0, duration=2.5)
     duty, period, length, height = GAITS[name]
     found = gait(pose, FEET)
     errors_in_frames = []
     for limb in LIMBS:
         strides = found.strides[found.strides["limb"] == limb]
-        assert len(strides) >= 3.0 / period - 3
+        assert len(strides) >= 2.5 / period - 3
         for column, right in zip(("touch_down", "lift_off"), events[limb], strict=True):
             errors_in_frames.append(120 * np.abs(strides[column].to_numpy()[:, None] - right).min(axis=1))
     assert (np.concatenate(errors_in_frames) <= 1.0).mean() >= 0.95
@@ -106,7 +106,7 @@ def test_gaits_are_found_alike_at_low_and_high_frame_rates(fps):
 
 
 def test_several_individuals_are_taken_one_by_one():
-    one, _ = pose_of_gait("trot", duration=2.0)
+    one, _ = pose_of_gait("trot", duration=1.5)
     two = xr.concat([one, one], dim=xr.DataArray(["ada", "bob"], dims="individual", name="individual"))
     alone, both = gait(one, FEET), gait(two, FEET)
     assert len(both.strides) == 2 * len(alone.strides)
