@@ -97,14 +97,15 @@ def _errors(session: Session) -> pd.DataFrame:
 def compile_kernels(calibrates: bool) -> None:
     """Run the steps on a short synthetic recording, because only what is called is compiled.
 
-    calibrates : begin with the calibration; else with the kinematics, because the session that waits for the kernels
-        compiles those of the reconstruction itself meanwhile
+    calibrates : from calibration to kinematics; else what comes last, kinematics and smoothing, because the session
+        that waits for the kernels compiles the others itself meanwhile
     """
     from ..calibration import calibrate, simulate_board_motion, simulate_detections
     from ..cameras import write_rig
     from ..datasets import frame_times, pose_dataset, views_dataset, write_dataset
     from ..demo.animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, gallop
     from ..demo.scene import make_rig
+    from ..triangulate import smooth
 
     rig, times = make_rig(), frame_times(60, 100.0)
     if calibrates:
@@ -129,8 +130,9 @@ def compile_kernels(calibrates: bool) -> None:
         session.output.mkdir()
         write_dataset(views, session.output / "views.nc")
         write_dataset(pose, session.output / "pose.nc")
-        for step in ("reconstruct", "kinematics") if calibrates else ("kinematics", "reconstruct"):
-            run_session(session, (step,), progress=False)
+        run_session(session, ("reconstruct", "kinematics") if calibrates else ("kinematics",), progress=False)
+        if not calibrates:
+            smooth(views, rig, skeleton=DEMO_SKELETON)
 
 
 def _identities(points: Array) -> Array:
