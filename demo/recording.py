@@ -75,7 +75,7 @@ def render_demo(
     n_frames: int = 130,
     n_board_frames: int = 70,
     n_labelled: int = 40,
-    n_iterations: int = 450,
+    n_iterations: int = 550,
     title: str = "demo",
     progress: bool = True,
 ) -> None:
@@ -287,9 +287,9 @@ def _write_session(folder: Path, rig: CameraRig, title: str, n_iterations: int) 
         "skeleton": asdict(DEMO_SKELETON),
         "joints": DEMO_JOINTS,
         "gait": DEMO_LIMBS,
-        # the coat tells left from right: this preset does not mirror pictures. At its learning rate, a quarter of this
+        # the coat tells left from right: this preset does not mirror pictures. At its learning rate, a third of this
         # one, as good a detector takes 700 steps
-        "train": {"labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.012},
+        "train": {"labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.01},
         "reconstruct": {"method": "smooth"},
     }  # fmt: skip
     (folder / "session.toml").write_text(tomli_w.dumps(session))

@@ -42,8 +42,8 @@ def compiling_ahead(*, calibrates: bool) -> Iterator[None]:
 
     def begin(_: str) -> None:
         command = [sys.executable, "-m", f"{__package__}.demo_run", *["calibrate"] * calibrates]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        processes.append(subprocess.Popen(command, **quiet))
+        quiet = subprocess.DEVNULL
+        processes.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))
 
     try:
         with notify_when_compiling(begin):

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 # of `muybridge demo --quick`: a third of the pictures and of the training
-_QUICK: dict[str, Any] = {"n_frames": 40, "n_board_frames": 30, "n_labelled": 20, "n_iterations": 200}
+_QUICK: dict[str, Any] = {
+    "n_frames": 40, "n_board_frames": 30, "n_labelled": 20, "n_iterations": 200, "title": "demo, quick version",
+}  # fmt: skip
 
 
 def run_demo(
@@ -80,8 +82,7 @@ def _render(folder: Path, seed: int, quick: bool, progress: bool, say: Callable[
     if folder.exists() and any(folder.iterdir()) and not (folder / "session.toml").exists():
         raise SessionError(f"{folder} holds files that are no demo; give a new or empty folder")
     started = time.perf_counter()
-    options = _QUICK | {"title": "demo, quick version"} if quick else {}
-    render_demo(folder, seed=seed, progress=progress, **options)
+    render_demo(folder, seed=seed, progress=progress, **(_QUICK if quick else {}))
     write_text(marker, json.dumps(recording))
     say(f"render: {time.perf_counter() - started:.1f} s -> {folder}")
 

@@ -112,7 +112,7 @@ def rotation_matrix(values, what: str) -> Array:
     """
     array = np.asarray(values, dtype=float)
     if array.size == 3:
-        return cv2.Rodrigues(numbers(values, (3,), what))[0]
+        return np.asarray(cv2.Rodrigues(numbers(values, (3,), what))[0], dtype=float)
     matrix = numbers(values, (3, 3), what)
     error = np.abs(matrix @ matrix.T - np.eye(3)).max()
     if not error < 1e-3 or np.linalg.det(matrix) < 0:
