@@ -108,25 +108,31 @@ def write_report(
         calibration_section(calibration_report, rig),
         sections.provenance_section(views=views, pose=pose, kinematics=kinematics),
     ]
-    return _write(Path(path), _page(title, [part for part in parts if part is not None]))
+    page = whole_page(title, [part for part in parts if part is not None], kind="session report", script="player.js")
+    return write_page(Path(path), page)
 
 
-def _page(title: str, parts: list[Section]) -> str:
-    """The whole document around the sections, with a contents list made of their headings."""
+def whole_page(title: str, parts: list[Section], *, kind: str, script: str) -> str:
+    """The whole document around the sections, with a contents list made of their headings.
+
+    kind : what the page is, above its title; script : the asset that runs after that of every page
+    """
     from .. import __version__
 
     contents = "".join(element("a", part.title, href=f"#{part.anchor}") for part in parts)
     return Template(read_asset("page.html")).substitute(
         title=escape(title),
         version=escape(__version__),
+        kind=escape(kind),
         style=read_asset("page.css"),
         contents=contents,
         sections="\n".join(part.html for part in parts),
-        script=read_asset("page.js") + read_asset("player.js"),
+        script=read_asset("page.js") + read_asset(script),
     )
 
 
-def _write(path: Path, text: str) -> Path:
+def write_page(path: Path, text: str) -> Path:
+    """Write the text; an old file is replaced only by a complete new one."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path

@@ -167,7 +167,7 @@ def calibration_section(calibration_report, rig) -> Section | None:
     if calibration_report is not None:
         warnings, notes = calibration_report.warnings, calibration_report.notes
         parts.append(bullets(warnings, "warnings") if warnings else element("p", "No warnings.", class_="fine"))
-        parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error of the board"))
+        parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error"))
         if notes:
             parts.append(bullets(notes))
         facts = {name: number(value, 4) for name, value in calibration_report.facts.items()}
@@ -195,7 +195,7 @@ def _calibration_plots(calibration_report) -> list[Markup]:
     """The pictures that the calibration's report offers for each camera, folded."""
     if not any(map(len, calibration_report.corners)):
         return []
-    kinds = {"plot_coverage": "Where each camera saw the board", "plot_residuals": "What the lens models leave over"}
+    kinds = {"plot_coverage": "Where each camera saw points", "plot_residuals": "What the lens models leave over"}
     parts = []
     for method, heading in kinds.items():
         draw = getattr(calibration_report, method)

@@ -138,11 +138,14 @@ def calibrate(
     intrinsics_only: Annotated[
         bool, typer.Option("--intrinsics-only", help="calibrate each camera's lens alone (lenses.toml)")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="write a page of the board's pictures, too (calibration_review.html)")
+    ] = False,
 ) -> None:
     """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
     from dataclasses import replace
 
-    from .steps.calibration import calibrate_lenses, read_calibration_report
+    from .steps.calibration import calibrate_lenses, check_board_review, read_calibration_report, review_calibration
 
     if intrinsics_only:
         loaded = _read(session)
@@ -151,10 +154,14 @@ def calibrate(
             typer.echo(str(report))
         typer.echo(f'wrote {path}: name it as intrinsics = "{os.path.relpath(path, loaded.folder)}" under [calibrate]')
         return
+    if review:
+        check_board_review(_read(session))
     _run_steps(session, ("calibrate",), force, quiet)
     found = read_calibration_report(_read(session))
     if found is not None:
         typer.echo(str(replace(found, warnings=())))  # the step itself has said them
+    if review:
+        typer.echo(f"wrote {review_calibration(_read(session), progress=not quiet)}")
 
 
 @app.command()

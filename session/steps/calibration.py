@@ -15,7 +15,7 @@ from .pictures import picture_settings, read_session_rig, tracked_rig
 from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
-    from ...calibration import CalibrationReport
+    from ...calibration import Calibration, CalibrationReport
     from ...cameras import CameraRig
 
 
@@ -187,13 +187,45 @@ def _calibrate_from_points(session: Session) -> None:
     write_rig(replace(found.rig, cameras=cameras), session.output / "rig.toml")
 
 
+def review_calibration(session: Session, *, progress: bool = True) -> Path:
+    """Calibrate from the corners found before and write calibration_review.html, which shows picture by picture.
+
+    Raises
+    ------
+    SessionError : the session does not calibrate its cameras by a board
+    CalibrationError : as `calibrate`
+    """
+    from ...report import write_calibration_review
+
+    check_board_review(session)
+    calibration = _calibration(session, progress)
+    path = session.output / "calibration_review.html"
+    return write_calibration_review(path, calibration, recordings_of_boards(session), title=session.name)
+
+
+def check_board_review(session: Session) -> None:
+    """Refuse a review of cameras that no board calibrates."""
+    if session.rig is not None or from_points(session):
+        source = "come from a rig file" if session.rig is not None else "are placed by 2D points"
+        raise SessionError(f"{session.path}: the cameras {source}; a review shows the pictures of a board")
+
+
 def _calibrate(session: Session, progress: bool) -> None:
-    from ...calibration import calibrate, world_from_board
-    from ...cameras import read_rig, write_rig
+    from ...cameras import write_rig
 
     if from_points(session):
         return _calibrate_from_points(session)
     check_board_videos(session)
+    calibration = _calibration(session, progress)
+    write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
+    write_rig(calibration.rig, session.output / "rig.toml")
+
+
+def _calibration(session: Session, progress: bool) -> Calibration:
+    """The session's cameras from its recordings of boards, in the world of its floor frame."""
+    from ...calibration import calibrate, world_from_board
+    from ...cameras import read_rig
+
     sources = recordings_of_boards(session)
     board = boards_of_recordings(session, sources)
     options = {"unit": session.unit, **CALIBRATE.given(session), "cache": _cache(session)}
@@ -203,10 +235,7 @@ def _calibrate(session: Session, progress: bool) -> None:
     if "intrinsics" in session.options["calibrate"]:
         options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
     calibration = CALIBRATE.call(session, calibrate, sources, board, progress=progress, **options)
-    if session.floor_frame is not None:
-        calibration = world_from_board(calibration, session.floor_frame)
-    write_text(session.output / "calibration.json", json.dumps(calibration.report.as_dict(), indent=1))
-    write_rig(calibration.rig, session.output / "rig.toml")
+    return calibration if session.floor_frame is None else world_from_board(calibration, session.floor_frame)
 
 
 def _cache(session: Session) -> bool | Path:

@@ -1,10 +1,13 @@
 """A made-up session: what the detector, the triangulation and the kinematics would have written."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from muybridge.calibration import calibrate, simulate_detections
 from muybridge.calibration.quality.report import COLUMNS, CalibrationReport
 from muybridge.datasets import pose_dataset, views_dataset
 
@@ -98,3 +101,20 @@ def write_videos(rig, skeleton, points, folder, n_frames=60):
         writer.release()
         videos[camera.name] = path
     return videos
+
+
+BAD_CORNER = (4, 7)  # frame and corner of the left camera that `spoiled_calibration` put 40 px off
+
+
+def spoiled_calibration():
+    """Two cameras calibrated from simulated corners, one of which is a gross outlier."""
+    detections = simulate_detections()
+    corners = detections["left"].corners.copy()
+    corners[BAD_CORNER] += [40.0, -10.0]
+    return calibrate(detections | {"left": replace(detections["left"], corners=corners)}, distortion_model=0)
+
+
+def board_images(calibration):
+    """{camera: a grey image for each frame}."""
+    found = calibration.detections.items()
+    return {name: [np.full(one.size[::-1], 90, np.uint8)] * one.n_frames for name, one in found}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from muybridge.report import write_report
+from muybridge.report import write_calibration_review, write_report
+from tests.report.session import BAD_CORNER, board_images, spoiled_calibration
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -285,3 +286,21 @@ def luminance(colour):
     channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def test_a_calibration_is_leafed_through_by_keys(open_page, tmp_path):
+    calibration = spoiled_calibration()
+    path = write_calibration_review(tmp_path / "review.html", calibration, board_images(calibration), width=160)
+    page = open_page(path, color_scheme="dark")
+    words = page.locator("#review-words")
+    assert words.inner_text().startswith(f"left, frame {BAD_CORNER[0]} (1 of 10")
+    assert page.locator("#review-stage path.rejected").count() == 1
+    assert page.locator("#review-rejected li").inner_text().startswith("corner at")
+    assert page.locator("#review-stage line.kept").count() > 10
+    page.keyboard.press("ArrowRight")
+    assert "(2 of 10" in words.inner_text()
+    page.keyboard.press("ArrowDown")
+    assert words.inner_text().startswith("right, ")
+    page.uncheck("#review-marks")
+    assert page.locator("#review-stage .kept").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 20)"

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from muybridge import report
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
+from tests.report.session import board_images, spoiled_calibration
 
 AX = Figure().add_subplot()
 RNG = np.random.default_rng(0)
@@ -21,7 +22,7 @@ PLOTS = {
 
 
 def test_every_public_function_is_called():
-    assert_all_functions_are_called(report, {*PLOTS, "write_report"})
+    assert_all_functions_are_called(report, {*PLOTS, "write_report", "write_calibration_review"})
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -34,3 +35,10 @@ def test_every_documented_option_of_write_report_can_be_given(session, tmp_path)
     strides = pd.DataFrame({"limb": ["left_hind"], "gait": ["walk"], **dict.fromkeys(columns, 0.5)})
     assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), {**session, "strides": strides})])
     assert "left_hind" in (tmp_path / "report.html").read_text()
+
+
+def test_every_documented_option_of_write_calibration_review_can_be_given(tmp_path):
+    calibration = spoiled_calibration()
+    options = {"sources": board_images(calibration), "title": "Two cameras", "n_pictures": 2, "width": 120}
+    calls = [((tmp_path / "review.html", calibration), options)]
+    assert_options_can_be_given(report.write_calibration_review, calls)

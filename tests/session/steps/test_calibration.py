@@ -182,3 +182,15 @@ def test_board_recordings_that_cannot_be_used_are_named(pairs, old, new, words):
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(SessionError, match=words):
         run_session(read_session(path), ("calibrate",), progress=False)
+
+
+def test_a_review_of_the_pictures_is_written_where_a_board_calibrates(folder):
+    done = CliRunner().invoke(app, ["calibrate", str(folder), "--review", "--quiet"])
+    assert done.exit_code == 0, done.output
+    page = (folder / "results" / "calibration_review.html").read_text()
+    assert 16 <= page.count("data:image/jpeg;base64,") <= 20
+    path = folder / "session.toml"
+    path.write_text(path.read_text().replace('name = "lenses"', 'name = "lenses"\nrig = "lenses.toml"'))
+    refused = CliRunner().invoke(app, ["calibrate", str(folder), "--review"])
+    assert refused.exit_code == 1
+    assert "a review shows the pictures of a board" in refused.output + str(refused.stderr)
