@@ -5,12 +5,9 @@ from __future__ import annotations
 import csv
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 from ...numerics.arrays import Array
 from ..files import FormatError
@@ -58,8 +55,8 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     return {str(name): column_numbers(table[name], path) for name in table.columns}
 
 
-def column_numbers(column: pd.Series, path: Path, n_header: int = 1, name: str | None = None) -> Array:
-    """(n_rows,) numbers of a column; FormatError names the row of the first cell that is none."""
+def column_numbers(column: Any, path: Path, n_header: int = 1, name: str | None = None) -> Array:
+    """(n_rows,) numbers of a table's column (a Series); FormatError names the row of the first cell that is none."""
     import pandas as pd
 
     try:
