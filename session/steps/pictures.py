@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 _OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
+_FRACTION = 1.5  # the largest coordinate of points that are fractions of the picture
 _MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
 
 
@@ -249,6 +250,20 @@ def points_outside(session: Session, views: xr.Dataset) -> list[str]:
                 f" crop in [cameras.{name}]"
             )
     return problems
+
+
+def fractions_of_pictures(session: Session, views: xr.Dataset) -> list[str]:
+    """A sentence where the 2D points of all cameras are fractions of the picture's size instead of pixels."""
+    sizes = picture_sizes(session)
+    position = np.asarray(views["position"].transpose(..., "space").values, dtype=float).reshape(-1, 2)
+    known = position[np.isfinite(position).all(axis=1)]
+    small = [min(size) < 10 for size in sizes.values()]
+    if not len(known) or any(small) or np.quantile(np.abs(known), 0.99) > _FRACTION:
+        return []
+    return [
+        "the 2D points lie between {:.2g} and {:.2g}: they are fractions of the picture, not pixels; multiply x by its"
+        " width and y by its height".format(*np.quantile(known, [0.01, 0.99]))
+    ]
 
 
 def _share_outside(points: np.ndarray, size: Size) -> float:

@@ -14,7 +14,14 @@ import numpy as np
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .calibration import load_rig, rig_path
-from .pictures import lens_warnings, picture_settings, points_outside, size_problems
+from .pictures import (
+    fractions_of_pictures,
+    lens_warnings,
+    picture_settings,
+    points_outside,
+    read_session_rig,
+    size_problems,
+)
 from .step_definition import Step, skeleton_settings
 from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
 
@@ -29,6 +36,7 @@ _TWO_CAMERAS = (
     "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
     " compare a length that you know"
 )
+_SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -75,7 +83,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
     pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
-    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig)]
+    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session)]
     pose.attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
@@ -153,8 +161,9 @@ def _notes(session: Session) -> list[str]:
 
 def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> list[str]:
     """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
-    if diagnosis.refusal:
-        return [diagnosis.refusal]
+    fractions = fractions_of_pictures(session, views)
+    if fractions or diagnosis.refusal:
+        return fractions or [diagnosis.refusal]
     seen = (views["position"].notnull().all("space") & (views["confidence"] > 0)).sum("view")
     if not (seen >= 2).any():
         return ["no two cameras see a keypoint in the same frame; their 2D points are of different recordings or times"]
@@ -184,6 +193,19 @@ def _unit_doubt(rig: CameraRig) -> list[str]:
     return [
         f"The cameras stand {apart:.3g} {rig.unit} apart: the rig may be in another unit than '{rig.unit}'; correct"
         " [session] unit, or calibrate with the board's squares in it."
+    ]
+
+
+def _up_doubt(session: Session) -> list[str]:
+    """A sentence where the session's vertical is not that of the rig file."""
+    if session.up is None or session.rig is None:
+        return []
+    own, stated = np.array(session.up) / np.linalg.norm(session.up), read_session_rig(session).up
+    if stated is None or float(own @ stated) > _SAME_UP:
+        return []
+    return [
+        f"[session] up is {list(session.up)}, and the rig file says {np.round(stated, 3).tolist()}: remove one of them,"
+        " or turn it round."
     ]
 
 

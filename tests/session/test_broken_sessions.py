@@ -198,6 +198,14 @@ def _random(recording):
     recording.points_2d = np.random.default_rng(1).uniform(0, 1000, recording.points_2d.shape)
 
 
+def _scattered(recording):
+    recording.points_2d += np.random.default_rng(1).normal(0, 20, recording.points_2d.shape)
+
+
+def _fractions(recording):
+    recording.points_2d /= np.array([1280, 1024])
+
+
 def _small_rig(recording):
     small = tuple(picture_camera(camera, scale=0.5) for camera in recording.rig)
     recording.rig = replace(recording.rig, cameras=small)
@@ -223,6 +231,8 @@ HOPELESS = {
     "left and right in half": (each_camera("left and right", (0, 1)), ["left and right keypoints are exchanged"]),
     "a rig of half the size": (_small_rig, ["of a picture of 2 times the calibrated size"]),
     "random points": (_random, ["do not belong together", "1 % of the image's width"]),
+    "detections that scatter": (_scattered, ["do not belong together", "detections that scatter so far"]),
+    "fractions of the picture": (_fractions, ["fractions of the picture, not pixels", "multiply x by its width"]),
     "another day": (_other_day, ["another day", "1 % of the image's width", "calibrate again"]),
 }
 
@@ -368,6 +378,13 @@ def test_a_rig_in_metres_that_is_called_millimetres_is_warned_of(recording, tmp_
     message, said, _ = run(recording, tmp_path)
     assert message == ""
     assert any("another unit than 'mm'" in line for line in said)
+
+
+def test_a_vertical_that_is_not_the_rigs_is_warned_of(recording, tmp_path):
+    recording.tables["session"]["up"] = [0, 0, -1]
+    message, said, _ = run(recording, tmp_path)
+    assert message == ""
+    assert any("and the rig file says [0.0, 0.0, 1.0]" in line for line in said)
 
 
 def test_a_rig_close_to_orthographic_is_warned_of(recording, tmp_path):

@@ -83,11 +83,13 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
     everywhere = [] if factor is None else [focal_change(factor)]
     search = MistakeSearch(views, pair_px, tried_changes(keypoints, points_2d.shape[1]), everywhere)
     mistakes, order, changes = (same, tuple(range(len(rig))), {}) if same else search.run()
+    limit_px = UNFIT * float(np.median([camera.size[0] for camera in rig]))
     far = np.array([upper_median(np.delete(row, c)) > _UNRELATED * search.agrees for c, row in enumerate(pair_px)])
+    far |= majority_px > limit_px
     return Agreement(
         pair_px,
         majority_px,
-        UNFIT * float(np.median([camera.size[0] for camera in rig])),
+        limit_px,
         *views.chance(majority),
         tuple(views.related(c, majority) if far[c] else True for c in range(len(rig))),
         tuple(mistakes),

@@ -127,5 +127,6 @@ def _refusal(agreement: Agreement, rig: CameraRig) -> str:
         )
     return (
         f"These 2D points do not belong together: {measured}. The cameras do not show the same points by any rig: other"
-        " recordings, other frames or other keypoints; give the files of one recording."
+        " recordings, other frames or other keypoints, or detections that scatter so far; give the files of one"
+        " recording."
     )
