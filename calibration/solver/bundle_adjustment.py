@@ -75,7 +75,8 @@ class BundleSpec:
     free_delay (n_cameras,) whether its delay does (one stays);
     shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
     printed, `nominal` (n_corners, 3). prior: of the lenses, None: none; variance of the noise, pixels squared, by which
-    the residuals are weighed against it.
+    the residuals are weighed against it. exposure: prior precision of each view's own time, 1 / second squared times the
+    noise's variance, if that time is an unknown that the equations are to be without; None: it is known.
     """
 
     lens_of: NDArray[np.int64]
@@ -87,6 +88,7 @@ class BundleSpec:
     nominal: Array = field(default_factory=lambda: np.zeros((0, 3)))
     prior: LensPrior | None = None
     variance: float = 1.0
+    exposure: float | None = None
 
     @property
     def n_lens_free(self) -> int:
@@ -241,7 +243,8 @@ def normal_equations(state: BundleState, spec: BundleSpec, views: Views, weights
     arrow = Arrow(*(np.zeros(shape) for shape in shapes))
     union = np.flatnonzero(spec.free.any(axis=0))
     R, t = view_poses(state, views)
-    delay_motion = _delay_motion(state, views) if spec.free_delay.any() else np.zeros((len(R), 6))
+    timed = spec.free_delay.any() or spec.exposure is not None
+    delay_motion = _delay_motion(state, views) if timed else np.zeros((len(R), 6))
     lenses, shape = _lenses(state, spec), spec.shape_sigma is not None
     residuals = np.where(np.isfinite(residuals), residuals, 0.0)
     bounds = np.searchsorted(views.frame, np.arange(0, n_frames + _FRAMES_AT_ONCE, _FRAMES_AT_ONCE))
@@ -278,6 +281,8 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
     """Carry the views' local equations over to the unknowns of lenses, cameras, frames and shape."""
     A, b, B, C, c = local
     motion = slice(len(union), len(union) + 6)
+    if spec.exposure is not None:
+        A, b, B = _without_exposure(A, b, B, motion, delay, spec.exposure)
     if spec.free_delay.any():
         A, b, B = _with_delay(A, b, B, motion, delay)
     places = np.concatenate([union, N_LENS + np.arange(A.shape[1] - len(union))])
@@ -305,6 +310,15 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
             at = spec.shape_start + 3 * k
             arrow.U[at : at + 3, at : at + 3] += C[k]
             arrow.u[at : at + 3] += c[k]
+
+
+def _without_exposure(A: Array, b: Array, B: Array, motion: slice, delay: Array, precision: float):
+    """The local equations with each view's own time eliminated, which moves the board in view n by `delay` (n, 6)."""
+    cross = (A[:, :, motion] @ delay[..., None])[..., 0]
+    share = cross / ((cross[:, motion] * delay).sum(axis=1) + precision)[:, None]
+    along = [np.einsum("ni,ni...->n...", delay, part[:, motion]) for part in (b, B)]
+    b, B = b - share * along[0][:, None], B - share[..., None] * along[1][:, None]
+    return A - share[..., None] * cross[:, None], b, B
 
 
 def _with_delay(A: Array, b: Array, B: Array, motion: slice, delay: Array) -> tuple[Array, Array, Array]:

@@ -34,7 +34,9 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
     """The weighted normal equations at the minimum, and the covariance of their global unknowns."""
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
-    arrow = normal_equations(solution.state, solution.spec, solution.views, loss.weights(residuals), residuals)
+    spec, spread = solution.spec, solution.problem.exposure_spread
+    spec = replace(spec, exposure=(solution.sigma / spread) ** 2 if spread else None)
+    arrow = normal_equations(solution.state, spec, solution.views, loss.weights(residuals), residuals)
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
     inverse = np.linalg.pinv(eliminate(arrow)[0] * scale[:, None] * scale, rcond=1e-14, hermitian=True)
     return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)

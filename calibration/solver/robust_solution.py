@@ -43,7 +43,8 @@ class Problem:
     auto (n_lenses,) lenses whose model is to be chosen; timeline: which frames are of which recording;
     motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after
     the frame's mean time (`exposure_times.board_motion`), None: all cameras expose together;
-    free_delay: whether the cameras' delays are estimated.
+    free_delay: whether the cameras' delays are estimated; exposure_spread: standard deviation, seconds, by which single
+    exposures were found to deviate from their even times, in `delay` already; 0: they do not.
     """
 
     board: Board | BoardSet
@@ -58,6 +59,7 @@ class Problem:
     motion: Array | None = None
     delay: Array | None = None
     free_delay: bool = False
+    exposure_spread: float = 0.0
 
     @property
     def n_cameras(self) -> int:
