@@ -75,7 +75,7 @@ class BundleSpec:
     free_delay (n_cameras,) whether its delay does (one stays);
     shape_sigma: standard deviation of a corner's displacement, world units per pixel of noise, None: the board stays as
     printed, `nominal` (n_corners, 3). prior: of the lenses, None: none; variance of the noise, pixels squared, by which
-    the residuals are weighed against it. exposure: prior precision of each view's own time, 1 / second squared times the
+    the residuals are weighed against it. exposure: precision of each view's own time, 1 / second squared, times the
     noise's variance, if that time is an unknown that the equations are to be without; None: it is known.
     """
 
