@@ -9,6 +9,7 @@ Cramér and Rao with the prior (van Trees): the posterior covariance at the trut
 right, the noise, and how the angles' differences vary. Figures of `smooth` before this round (commit a0fecd4) stand in
 BEFORE. dog: motion capture of a dog, seen through such cameras; the body is proposed from the walk, which is not among
 the clips. long: seconds per frame of recordings of several lengths. Times are the second of two runs.
+`articulated_rats.py` has real animals.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,7 @@ def free(pitch: float, yaw: float, roll: float = 0.0) -> tuple[Turn, ...]:
 def declared_rat(recording: Recording) -> Body:
     """The rat of `rat_mocap`: lengths are those of the prior, the head's shape that of the smoothed recording."""
     names, prior = recording.skeleton.keypoints, recording.prior
+    assert prior is not None
     length = {child: own for (_, child), own in zip(recording.skeleton.bones, prior.bone_lengths, strict=True)}
 
     def bone(child: str, *direction: float):
@@ -105,6 +107,7 @@ def declared_rat(recording: Recording) -> Body:
 def prior_poses(recording: Recording, n: int = 400) -> np.ndarray:
     """(n, n_keypoints, 3) poses of the prior's states, by their probabilities; NaN for the ends of the head."""
     prior, skeleton = recording.prior, recording.skeleton
+    assert prior is not None
     states = np.random.default_rng(0).choice(prior.n_states, n, p=prior.state_probabilities)
     poses = np.zeros((n, len(skeleton.keypoints), 3))
     for (parent, child), length in zip(skeleton.bone_indices, prior.bone_lengths, strict=True):  # parents come first
@@ -132,7 +135,8 @@ def trained(body: Body, poses: np.ndarray, margin: float = 10.0) -> Body:
 
 def mocap() -> None:
     recording = rat()
-    parts, options = (recording.points_2d, recording.rig), {"fps": recording.fps}
+    parts = recording.points_2d, recording.rig
+    options: dict[str, Any] = {"fps": recording.fps}
     body = trained(declared_rat(recording), prior_poses(recording))
     poses = options | {"skeleton": recording.skeleton, "prior": recording.prior}
     found = {

@@ -72,7 +72,7 @@ def fit_recording(
     if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
     pixels = _pixels(points_2d, rig, body, confidence)
-    start = Start.of(body, smoothed, trusted=(pixels.prior_probability > 0.5).any(axis=0))
+    start = Start.of(body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
     best = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
     learning = slice(int(best[0]), int(best[-1]) + 1)
