@@ -49,7 +49,7 @@ def wrong_focal_lengths(views: ViewPairs) -> float | None:
     at = int(np.clip(np.argmin(costs), 1, len(_FACTORS) - 2))
     best = float(minimize_scalar(cost, bounds=(_FACTORS[at - 1], _FACTORS[at + 1]), method="bounded").x)
     right = _with_focal(views, best)
-    better = scale / float(np.median(_distances(right)))
+    better = scale / max(float(np.median(_distances(right))), 1e-9)  # points without noise
     if abs(best) < np.log(_LEAST_FACTOR) or cost(0.0) - cost(best) < _LEAST_GAIN or better < _BETTER:
         return None
     pairs = [(int(a), int(b)) for a, b in camera_pair_indices(len(views.cameras))]
