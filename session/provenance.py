@@ -125,6 +125,7 @@ def only_run(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _wait_for(lock: IO[str], folder: Path, say: Callable[[str], None]) -> None:
+    assert fcntl is not None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

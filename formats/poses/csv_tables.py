@@ -38,7 +38,7 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
         No such columns, no numbers, a file cut off, or the frame rate is unknown.
     """
     table, keypoints = _read_table(path)
-    numbers = {str(name): column_numbers(table[name], path) for name in table.columns if name != "unit"}
+    numbers = {str(name): column_numbers(column, path) for name, column in table.items() if name != "unit"}
     frames = _frames(numbers, table, path)
     points_3d = rows_to_frames(_stack(numbers, keypoints, AXES), frames)
     held = {

@@ -34,8 +34,8 @@ def declared_corners(path: Path, points_2d: Array) -> Array | None:
         corner, size = boxes[:, :2], boxes[:, None, 2:]
     else:
         return None
-    known = np.isfinite(points_2d).all(axis=-1)
-    inside = ((points_2d >= -_INSIDE * size) & (points_2d <= (1 + _INSIDE) * size)).all(axis=-1)
+    known = np.asarray(np.isfinite(points_2d).all(axis=-1))
+    inside = np.asarray(((points_2d >= -_INSIDE * size) & (points_2d <= (1 + _INSIDE) * size)).all(axis=-1))
     is_part = corner.any() and known.any() and inside[known].mean() > 1 - _INSIDE
     return corner.astype(float) if is_part else None
 

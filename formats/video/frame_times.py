@@ -184,7 +184,7 @@ def _lost_packets(path: str) -> bool:
             carries = (heads[:, 3] & 0x10 > 0) & (streams != 0x1FFF)
             for name in np.unique(streams[carries]).tolist():
                 counts = (heads[carries & (streams == name), 3] & 0x0F).astype(int)
-                steps = np.diff(counts, prepend=last.get(name, counts[0] - 1)) % 16
+                steps = np.diff(np.append([last.get(name, int(counts[0]) - 1)], counts)) % 16
                 if (steps > 1).any():  # a packet may be sent twice
                     return True
                 last[name] = int(counts[-1])

@@ -58,9 +58,10 @@ def individuals_as_keypoints(views: Any) -> Any:
     """Views of several individuals with all their keypoints side by side (0_nose, 1_nose, ...), others as given."""
     if not isinstance(views, xr.Dataset | xr.DataArray) or "individual" not in views.dims:
         return views
-    parts = [views.isel(individual=i, drop=True) for i in range(views.sizes["individual"])]
+    parts: list[Any] = [views.isel(individual=i, drop=True) for i in range(views.sizes["individual"])]
     named = [part.assign_coords(keypoint=[f"{i}_{k}" for k in part["keypoint"].values]) for i, part in enumerate(parts)]
-    return xr.concat(named, dim="keypoint", **({"data_vars": "minimal"} if isinstance(views, xr.Dataset) else {}))
+    options: dict[str, Any] = {"data_vars": "minimal"} if isinstance(views, xr.Dataset) else {}
+    return xr.concat(named, dim="keypoint", **options)
 
 
 def matching_rig(views: xr.Dataset, rig: CameraRig) -> CameraRig:

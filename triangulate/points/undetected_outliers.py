@@ -45,15 +45,15 @@ def outlier_covariances(
     added = np.zeros((n, 3, 3))
     for start in range(0, n, _CHUNK):
         part = slice(start, start + _CHUNK)
-        arrays = (values[:, part] for values in (residuals, jacobians, inliers, sigma, probability, outlier))
-        added[part] = _of_chunk(*arrays)
+        sizes = sigma[:, part], probability[:, part], outlier[:, part]
+        added[part] = _of_chunk(residuals[:, part], jacobians[:, part], inliers[:, part], *sizes)
     return added
 
 
 def _of_chunk(
     residuals: Array, jacobians: Array, inliers: NDArray[np.bool_], sigma: Array, probability: Array, outlier: Array
 ) -> Array:
-    counted = inliers & np.isfinite(residuals).all(axis=-1) & np.isfinite(jacobians).all(axis=(-1, -2))
+    counted = np.asarray(inliers & np.isfinite(residuals).all(axis=-1) & np.isfinite(jacobians).all(axis=(-1, -2)))
     J, r = np.where(counted[..., None, None], jacobians, 0.0), np.where(counted[..., None], residuals, 0.0)
     grams = np.einsum("cnai,cnaj->cnij", J, J)
     H = (grams / sigma[..., None, None] ** 2).sum(axis=0)
@@ -76,7 +76,7 @@ def _of_chunk(
     added = np.where(known[:, None, None], total / weights[:, None, None], 0.0)
     half = np.linalg.cholesky(inverse)
     whitened = np.linalg.solve(half, np.linalg.solve(half, added).swapaxes(-1, -2))
-    return added * _share_needed(1 - 1 / weights, np.linalg.eigvalsh(whitened)[:, -1])[:, None, None]
+    return added * _share_needed(1 - 1 / weights, np.asarray(np.linalg.eigvalsh(whitened)[:, -1], float))[:, None, None]
 
 
 def _share_needed(probability: Array, excess: Array) -> Array:
