@@ -15,7 +15,7 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
     """The problem of at most `ENOUGH` cameras around a lens, which becomes the first, and its start at the solution."""
     problem, start = solution.problem, resolved(solution)
     members = np.flatnonzero(problem.lens_of == lens)
-    seen = np.isfinite(problem.corners[..., 0][:, start.frames]).any(axis=2)
+    seen = np.asarray(np.isfinite(problem.corners[..., 0][:, start.frames]).any(axis=2))
     shared = np.dot(seen[members].astype(int), seen.T.astype(int)).sum(axis=0)
     shared[members] = shared.max() + 1
     cameras = np.argsort(-shared, kind="stable")[: max(ENOUGH, len(members))]
@@ -41,4 +41,4 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
         t=start.t[cameras],
         delay=None if start.delay is None else start.delay[cameras],
     )
-    return part, frames_of(start, seen[cameras].any(axis=0))
+    return part, frames_of(start, np.asarray(seen[cameras].any(axis=0)))
