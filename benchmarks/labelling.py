@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from itertools import pairwise
@@ -25,12 +26,14 @@ import pandas as pd
 import tomli_w
 from playwright.sync_api import sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from muybridge.cameras import Camera, CameraRig, write_rig
 from muybridge.formats.labels.deeplabcut_project import picture_name
 from muybridge.labelling import serve_labels
+from tests.chromium import ARGUMENTS, CHROMIUM
 
 SIZE, N_KEYPOINTS, N_DIFFERENT = (1280, 1024), 20, 8
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--no-first-run"]
 WATCH = """
 window.seen = [];
 let pressed = 0;
@@ -126,7 +129,7 @@ def measure(folder: Path) -> list[dict]:
     rows, started, used = [], time.perf_counter(), time.process_time()
     with serve_labels(folder) as server, sync_playwright() as engine:
         rows.append(row("open the project (server)", [1000 * (time.perf_counter() - started)], used))
-        browser = engine.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
         page.add_init_script(WATCH)
         started, used = time.perf_counter(), time.process_time()

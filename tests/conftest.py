@@ -1,10 +1,14 @@
 """One synthetic rig and one moving skeleton: most tests start here."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import Skeleton
+from tests.chromium import ARGUMENTS, CHROMIUM
 
 
 def look_at(position, target=(0.0, 0.0, 0.0), up=(0.0, 0.0, 1.0)):
@@ -71,3 +75,14 @@ def make_moving_points(skeleton, n_frames, fps=100.0, seed=0):
         step = np.stack([np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)], -1)
         points[:, child] = points[:, parent] + length * step
     return points
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless chromium, for tests that are marked by `tests.chromium.needs_chromium`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as engine:
+        path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
+        started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()

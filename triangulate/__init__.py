@@ -16,7 +16,8 @@ from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
 from .placement.point_calibration import PointCalibration, calibrate_from_points
 from .points.candidates import Candidates, triangulate_candidates
-from .points.consensus import Triangulation, estimate_noise, estimate_sigma, triangulate_ransac
+from .points.consensus import Triangulation, triangulate_ransac
+from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.detector_noise import DetectorNoise
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs

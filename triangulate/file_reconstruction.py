@@ -16,7 +16,7 @@ from ..datasets import DatasetError, Skeleton
 from ..datasets.atomic_files import atomic_write
 from ..datasets.validators import singular_dims
 from . import framewise_methods
-from .diagnosis.confidence import believed, cause_of
+from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .points.input_checks import matching_rig
 from .reconstruction import check_options, described
@@ -105,15 +105,15 @@ def reconstruct_file(
         settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
         sides = needed_symmetries(skeleton, views) if swaps else None
         pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
-        _write(_believed(pieces, views, rig), partial, views, rig, settings)
+        _write(_with_confidence(pieces, views, rig), partial, views, rig, settings)
     return destination
 
 
-def _believed(pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig) -> Iterator[xr.Dataset]:
+def _with_confidence(pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig) -> Iterator[xr.Dataset]:
     cause, start = cause_of(views, rig), 0
     for piece in pieces:
         stop = start + piece.sizes["time"]
-        yield believed(piece, views.isel(time=slice(start, stop)).load(), rig, cause)
+        yield with_confidence(piece, views.isel(time=slice(start, stop)).load(), rig, cause)
         start = stop
 
 

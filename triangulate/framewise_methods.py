@@ -17,7 +17,8 @@ from ..numerics.robust_scale import present_median
 from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
-from .points.consensus import estimate_noise, estimate_sigma, triangulate_ransac
+from .points.consensus import triangulate_ransac
+from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.detector_noise import DetectorNoise
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.input_checks import in_order

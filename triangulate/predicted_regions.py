@@ -27,7 +27,7 @@ from .left_out_pixels import (
     predicted_pixels,
     stretches_to_judge,
 )
-from .points.consensus import estimate_noise
+from .points.consensus_solver import estimate_noise
 from .points.detector_noise import DetectorNoise
 from .points.input_checks import matching_rig
 

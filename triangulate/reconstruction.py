@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,7 +19,7 @@ from ..datasets.names import nearest
 from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .articulated.body_fit import fit_body
-from .diagnosis.confidence import believed, cause_of
+from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
@@ -146,11 +148,36 @@ def reconstruct(
     >>> pose["position"].dims, float(abs(pose["position"] - truth).max()) < 1e-6
     (('time', 'keypoint', 'space'), True)
     """
-    settings = {"method": method, "skeleton": skeleton, "prior": prior, "body": body, "window": window}
-    settings |= {"max_gap": max_gap, "swaps": swaps, "chunk_frames": chunk_frames, "check_coverage": check_coverage}
-    pose = pose_of(views, rig, **settings, **options)
+    settings = Settings(method, skeleton, prior, body, window, max_gap, swaps, chunk_frames, check_coverage, options)
+    pose = _pose(views, rig, settings)
     views = combined_views(views)
-    return believed(pose, views, rig, cause_of(views, rig))
+    return with_confidence(pose, views, rig, cause_of(views, rig))
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """What `reconstruct` is asked for; `options` are those of the method's function."""
+
+    method: str = "smooth"
+    skeleton: Skeleton | None = None
+    prior: Any = None
+    body: Any = None
+    window: float | None = None
+    max_gap: float = 0.0
+    swaps: bool = False
+    chunk_frames: int | None = None
+    check_coverage: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the pose's provenance names."""
+        names = ("method", "window", "max_gap", "swaps")
+        checked = {"check_coverage": True} if self.check_coverage else {}
+        return {name: getattr(self, name) for name in names} | self.options | checked
+
+
+_OWN = {field.name for field in fields(Settings)} - {"options"}
 
 
 def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
@@ -159,51 +186,36 @@ def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
     return combine_ensemble(views) if "detector" in views.dims or isinstance(views, xr.DataArray) else views
 
 
-def pose_of(
-    views: xr.Dataset | xr.DataArray,
-    rig: CameraRig,
-    *,
-    method: str = "smooth",
-    skeleton: Skeleton | None = None,
-    prior=None,
-    body=None,
-    window: float | None = None,
-    max_gap: float = 0.0,
-    swaps: bool = False,
-    chunk_frames: int | None = None,
-    check_coverage: bool = False,
-    **options,
-) -> xr.Dataset:
+def pose_of(views: xr.Dataset | xr.DataArray, rig: CameraRig, **settings) -> xr.Dataset:
     """The pose that `reconstruct` returns, with the confidence that its method gives, which trusts the cameras."""
-    _check_request(rig, method, prior, body, max_gap, chunk_frames, options)
+    own = {name: settings.pop(name) for name in list(settings) if name in _OWN}
+    return _pose(views, rig, Settings(**own, options=settings))
+
+
+def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) -> xr.Dataset:
+    method, options = settings.method, settings.options
+    _check_request(rig, method, settings.prior, settings.body, settings.max_gap, settings.chunk_frames, options)
     views = combined_views(views)
     rig = matching_rig(views, rig)
-    settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
-    settings |= {"check_coverage": True} if check_coverage else {}
     if "individual" in views.dims:
-        shared = {"skeleton": skeleton, "prior": prior, "body": body, "chunk_frames": chunk_frames}
-        parts = [
-            pose_of(views.isel(individual=i, drop=True), rig, **shared, **settings)
-            for i in range(views.sizes["individual"])
-        ]
+        parts = [_pose(views.isel(individual=i, drop=True), rig, settings) for i in range(views.sizes["individual"])]
         names = views["individual"].values
         pose = xr.concat(parts, dim=xr.DataArray(names, dims="individual", name="individual"))
-        return described(pose.assign_attrs(_coverages(parts, [str(name) for name in names])), rig, settings)
+        return described(pose.assign_attrs(_coverages(parts, [str(name) for name in names])), rig, settings.recorded)
     if method in framewise_methods.METHODS:
-        sides = needed_symmetries(skeleton, views) if swaps else None
-        pieces = list(framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides))
+        sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
+        timing = settings.window, settings.max_gap, settings.chunk_frames
+        pieces = list(framewise_pieces(views, rig, method, *timing, options, sides))
         pose = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time", data_vars="minimal")
     else:
         whole = check_views(views)
-        if swaps:
-            whole = unswapped(whole, rig, needed_symmetries(skeleton, whole), noise(whole, rig))
-        own = {"prior": prior} if method == "gimbal" else {"body": body} if method == "articulated" else {}
-        pose = _modelled(whole, rig, method, skeleton, own, {**options, "window": window})
-    if check_coverage:
-        given = {"method": method, "skeleton": skeleton, "window": window, "max_gap": max_gap, "swaps": swaps}
-        given |= {"prior": prior, "body": body, **options}
-        pose = with_coverage(pose, views, rig, partial(pose_of, **given), options.get("noise"))
-    return described(pose, rig, settings)
+        if settings.swaps:
+            whole = unswapped(whole, rig, needed_symmetries(settings.skeleton, whole), noise(whole, rig))
+        pose = _modelled(whole, rig, settings)
+    if settings.check_coverage:
+        again = partial(_pose, settings=replace(settings, chunk_frames=None, check_coverage=False))
+        pose = with_coverage(pose, views, rig, again, options.get("noise"))
+    return described(pose, rig, settings.recorded)
 
 
 def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
@@ -308,13 +320,18 @@ def rig_hash(rig: CameraRig) -> str:
     return digest.hexdigest()
 
 
-def _modelled(views: xr.Dataset, rig: CameraRig, method: str, skeleton, own: dict, options: dict) -> xr.Dataset:
-    """A method with a model of time, skeleton, pose states or joints; `own` is what only this method takes."""
-    if method == "gimbal" and skeleton is None:
+def _modelled(views: xr.Dataset, rig: CameraRig, settings: Settings) -> xr.Dataset:
+    """A method with a model of time, skeleton, pose states or joints."""
+    method, options = settings.method, {**settings.options, "window": settings.window}
+    if method == "gimbal" and settings.skeleton is None:
         raise ValueError("method 'gimbal' needs a skeleton; give skeleton=Skeleton(keypoints, bones)")
-    shared = {} if method == "articulated" else {"skeleton": skeleton}
-    trajectory = RECONSTRUCTION_METHODS[method](views, rig, **shared, **own, **options)
-    keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
     if method == "articulated":
-        return label_body_fit(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)
-    return label_trajectory(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)
+        options["body"] = settings.body
+    else:
+        options["skeleton"] = settings.skeleton
+    if method == "gimbal":
+        options["prior"] = settings.prior
+    trajectory = RECONSTRUCTION_METHODS[method](views, rig, **options)
+    keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
+    label = label_body_fit if method == "articulated" else label_trajectory
+    return label(trajectory, view_arrays(views)[0], rig, keypoints=keypoints, times=times)

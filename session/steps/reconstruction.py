@@ -60,7 +60,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     from ...cameras import write_rig
     from ...datasets import read_dataset
     from ...triangulate import diagnose
-    from ...triangulate.diagnosis.confidence import believed
+    from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
 
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
@@ -75,7 +75,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **options)
     if not pose["position"].notnull().any():
         raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
-    pose = pose if diagnosis.cause is None else believed(pose, used, rig, diagnosis.cause)
+    pose = pose if diagnosis.cause is None else with_confidence(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
     notes = [*found.notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
     if notes:

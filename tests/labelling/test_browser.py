@@ -1,8 +1,5 @@
 """The page in a real browser: an instant labelled by hand, kept over a reload, exported, and trained on."""
 
-import os
-import shutil
-
 import numpy as np
 import pytest
 
@@ -10,37 +7,13 @@ from muybridge.labelling import serve_labels
 from muybridge.labelling.loop_jobs import name_labels
 from muybridge.pose2d import extract_frames, read_labels
 from muybridge.session import read_session, run_session
+from tests.chromium import needs_chromium, watched_pages
 from tests.helpers import edit_session
 from tests.labelling.conftest import KEYPOINTS, post
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-3d-apis",
-]
 TRUTH = {"nose": [30.0, -20.0, 40.0], "tail": [-60.0, 10.0, 20.0], "left_paw": [0.0, 40.0, 0.0]}
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (os.path.exists(CHROMIUM) or shutil.which("chromium")), reason="there is no chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as engine:
-        path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
-        started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -56,22 +29,14 @@ def session(calibrated):
 @pytest.fixture
 def open_page(browser):
     """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""
-    said, fetched, contexts = [], [], []
+    with watched_pages(browser, 1300) as (open_one, said, fetched):
 
-    def open_address(address, **options):
-        context = browser.new_context(**{"viewport": {"width": 1300, "height": 800}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(address)
-        page.wait_for_selector("body[data-shown]")
-        return page
+        def open_address(address, **options):
+            page = open_one(address, **options)
+            page.wait_for_selector("body[data-shown]")
+            return page
 
-    yield open_address
-    for context in contexts:
-        context.close()
+        yield open_address
     # a conflict of two tabs is an answer with status 409, which the browser notes
     assert [text for text in said if "409" not in text] == []
     assert [url for url in fetched if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []

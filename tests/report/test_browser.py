@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import shutil
 
 import cv2
 import numpy as np
@@ -11,56 +9,23 @@ import pytest
 import xarray as xr
 
 from muybridge.report import write_calibration_review, write_report
+from tests.chromium import needs_chromium, watched_pages
 from tests.report.session import BAD_CORNER, board_images, spoiled_calibration
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-3d-apis",
-]
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (os.path.exists(CHROMIUM) or shutil.which("chromium")), reason="there is no chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as engine:
-        path = CHROMIUM if os.path.exists(CHROMIUM) else shutil.which("chromium")
-        started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def open_page(browser):
     """A function that opens a file; afterwards nothing may have been said, failed or been fetched."""
-    said, fetched, contexts = [], [], []
+    with watched_pages(browser, 1100) as (open_address, said, fetched):
 
-    def open_file(path, **options):
-        context = browser.new_context(**{"viewport": {"width": 1100, "height": 800}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(path.as_uri())
-        settle(page)
-        return page
+        def open_file(path, **options):
+            page = open_address(path.as_uri(), **options)
+            settle(page)
+            return page
 
-    yield open_file
-    for context in contexts:
-        context.close()
+        yield open_file
     assert said == []
     assert [url for url in fetched if not url.startswith(("file:", "data:"))] == []
 

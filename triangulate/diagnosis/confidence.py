@@ -36,7 +36,7 @@ def _tracks(points_2d: Array) -> Array:
     return points_2d[:, None] if points_2d.ndim == 4 else np.moveaxis(points_2d, 0, 1)
 
 
-def believed(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Cause) -> xr.Dataset:
+def with_confidence(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Cause) -> xr.Dataset:
     """The pose with its confidence multiplied by the probability that its views mean what the rig says.
 
     0 where the recording is refused, with a warning. Else two factors: that the agreement of the point's views is not

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import DatasetError
 from ...numerics.arrays import Array
-from .consensus import Triangulation, estimate_sigma, triangulate_ransac
+from .consensus import Triangulation, triangulate_ransac
+from .consensus_solver import estimate_sigma
 from .input_checks import check_confidence, check_points_2d, from_views
 
 

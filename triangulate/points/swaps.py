@@ -13,7 +13,7 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
 from . import _kernels_swaps
-from .consensus import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
+from .consensus_solver import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
 from .input_checks import centred_arrays, check_observations, from_views, in_order
 
 

@@ -33,7 +33,7 @@ def outlier_covariances(
     jacobians : ndarray, shape (n_cameras, n, 2, 3), pixels per world unit
     inliers : ndarray of bool, shape (n_cameras, n)
         The views that the points rest on.
-    sigma, probability, outlier : ndarray, shape (n_cameras, n)
+    sigma, probability, outlier : ndarray, shape (n_cameras,)
         Standard deviation of an inlier's coordinate, probability of an outlier, standard deviation of its coordinate.
 
     Returns
@@ -45,8 +45,8 @@ def outlier_covariances(
     added = np.zeros((n, 3, 3))
     for start in range(0, n, _CHUNK):
         part = slice(start, start + _CHUNK)
-        sizes = sigma[:, part], probability[:, part], outlier[:, part]
-        added[part] = _of_chunk(residuals[:, part], jacobians[:, part], inliers[:, part], *sizes)
+        arrays = residuals[:, part], jacobians[:, part], inliers[:, part]
+        added[part] = _of_chunk(*arrays, sigma, probability, outlier)
     return added
 
 
@@ -56,7 +56,7 @@ def _of_chunk(
     counted = np.asarray(inliers & np.isfinite(residuals).all(axis=-1) & np.isfinite(jacobians).all(axis=(-1, -2)))
     J, r = np.where(counted[..., None, None], jacobians, 0.0), np.where(counted[..., None], residuals, 0.0)
     grams = np.einsum("cnai,cnaj->cnij", J, J)
-    H = (grams / sigma[..., None, None] ** 2).sum(axis=0)
+    H = np.einsum("cnij,c->nij", grams, sigma**-2.0)
     known = (counted.sum(axis=0) >= 2) & (np.linalg.det(H) > 0)
     H = np.where(known[:, None, None], H, np.eye(3))
     inverse, log_det = np.linalg.inv(H), np.linalg.slogdet(H)[1]
@@ -64,11 +64,11 @@ def _of_chunk(
     total, weights = np.zeros_like(H), np.ones(len(H))
     for c in range(len(J)):
         own = counted[c] & known
-        without = np.where(own[:, None, None], H + change[c, :, None, None] * grams[c], np.eye(3))
-        covariance, gradient = np.linalg.inv(without), change[c, :, None] * np.einsum("nai,na->ni", J[c], r[c])
+        without = np.where(own[:, None, None], H + change[c] * grams[c], np.eye(3))
+        covariance, gradient = np.linalg.inv(without), change[c] * np.einsum("nai,na->ni", J[c], r[c])
         moved = np.einsum("nij,nj->ni", covariance, gradient)
         squares = change[c] * (r[c] ** 2).sum(axis=-1) - (gradient * moved).sum(axis=-1)
-        odds = probability[c] / np.maximum(1 - probability[c], 1e-9) * (sigma[c] / outlier[c]) ** 2
+        odds = probability[c] / max(1 - probability[c], 1e-9) * (sigma[c] / outlier[c]) ** 2
         weight = odds * np.exp(np.clip(0.5 * (log_det - np.linalg.slogdet(without)[1] - squares), -700, 100))
         weight = np.where(own, weight, 0.0)
         weights += weight

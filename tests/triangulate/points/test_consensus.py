@@ -7,7 +7,7 @@ from benchmarks.rings import errors, known_inliers, make_recording, make_rig
 from muybridge.calibration import Camera, CameraRig
 from muybridge.triangulate import estimate_sigma, point_covariances, triangulate_ransac
 from muybridge.triangulate.points import _kernels_consensus
-from muybridge.triangulate.points.consensus import camera_pairs
+from muybridge.triangulate.points.consensus_solver import camera_pairs
 from tests.helpers import SHARED, needs_shared
 
 

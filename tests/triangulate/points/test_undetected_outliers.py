@@ -52,8 +52,8 @@ def test_the_mixture_equals_the_sum_over_its_parts():
     r = rng.normal(0, SIGMA, (3, 1, 2))
     H = np.einsum("cai,caj->ij", J[:, 0], J[:, 0])
     r[:, 0] -= J[:, 0] @ np.linalg.solve(H, np.einsum("cai,ca->i", J[:, 0], r[:, 0]))  # at the least-squares place
-    ones = np.ones((3, 1))
-    found = outlier_covariances(r, J, ones > 0, SIGMA * ones, SHARE * ones, OUTLIER * ones)[0]
+    ones = np.ones(3)
+    found = outlier_covariances(r, J, ones[:, None] > 0, SIGMA * ones, SHARE * ones, OUTLIER * ones)[0]
     A, b, log_weights, parts = J[:, 0].reshape(6, 3), r[:, 0].ravel(), [], []
     for c in (None, 0, 1, 2):
         stds = np.full(6, SIGMA)
