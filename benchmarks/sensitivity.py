@@ -2,9 +2,9 @@
 
     python benchmarks/sensitivity.py
 
-Rat: real detections, motion-capture truth, prior trained elsewhere (mean, median and p95 error, share of truth in 50 % and
-95 % regions, share of points overridden). Limb: the animal of the tests, whose left knee four of six views put 60 degrees off for
-2.5 of 4 seconds (share overridden there and elsewhere).
+Rat: real detections, motion-capture truth, prior trained elsewhere (mean, median and p95 error, share of truth in 50 %
+and 95 % regions, share of points overridden). Limb: the animal of the tests, whose left knee four of six views put 60
+degrees off for 2.5 of 4 seconds (share overridden there and elsewhere).
 """
 
 from __future__ import annotations

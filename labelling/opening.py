@@ -135,7 +135,7 @@ def _of_session(session: Session, labels: Path | None, common: dict[str, Any]) -
         common = common | {"keypoints": common["keypoints"] or skeleton.keypoints}
     try:
         instants = recording_instants(session) if videos else None
-    except SessionError:  # told by `muybridge check`; labelling goes on with the frames' own numbers
+    except SessionError:  # `muybridge check` says so; labelling goes on with the frames' own numbers
         instants = None
     frames = None if instants is None else instants.frames
     bones = () if skeleton is None else skeleton.bones

@@ -45,7 +45,7 @@ class Proposal:
 
 
 def propose_sessions(folder: str | os.PathLike) -> list[Proposal]:
-    """A session for each recording found below a folder: cameras and recordings are told by the names of the files.
+    """A session for each recording found below a folder: cameras and recordings are recognised by the files' names.
 
     Known are the folders of DeepLabCut, SLEAP, sleap-anipose, anipose, caliscope, Pose2Sim, freemocap, GoPro chapters,
     and plain videos or 2D files whose names differ by the camera. What lies under a name with "board", "calib",

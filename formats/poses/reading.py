@@ -26,8 +26,8 @@ def read_pose(
     Parameters
     ----------
     path : path
-        A file; its format is told by its suffix and by what it holds: netCDF, anipose's CSV (pose-3d), any CSV with
-        columns NAME_x, NAME_y, NAME_z, and the others of the table "Poses".
+        A file; its format is recognised by its suffix and by what it holds: netCDF, anipose's CSV (pose-3d), any
+        CSV with columns NAME_x, NAME_y, NAME_z, and the others of the table "Poses".
     fps : float, hertz, optional
         Frames per second, where the file does not state them (anipose's CSV). They are never assumed.
     unit : str, optional

@@ -22,7 +22,7 @@ def is_caliscope(path: Path) -> bool:
 
 
 def read_caliscope(path: Path, camera: str | None = None) -> Track:
-    """Read the points of one camera, told by the number at the end of its name (cam_0, port_0, 0).
+    """Read the points of one camera, recognised by the number at the end of its name (cam_0, port_0, 0).
 
     Row i of the track is the instant ``sync_index`` i, from the file's first on, so that all cameras have as many; its
     frame is ``frame_index``, its time the mean ``frame_time`` of the cameras. Keypoints are the file's point numbers.

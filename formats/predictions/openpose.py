@@ -18,7 +18,7 @@ RAnkle"""
 _FEET = "LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel"
 _UPPER = "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist"
 _LEGS = "RHip RKnee RAnkle LHip LKnee LAnkle"
-# the keypoints of the models that these tools run, told by their number; others are keypoint_0, keypoint_1, ...
+# the keypoints of the models that these tools run, by their number; others are keypoint_0, keypoint_1, ...
 _NAMES = {
     17: _COCO_17,
     18: f"{_UPPER} {_LEGS} REye LEye REar LEar",

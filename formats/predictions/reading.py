@@ -165,7 +165,7 @@ def _frame_numbers(tracks: dict[str, Track], n_frames: int) -> NDArray[np.int64]
 
 
 def read_track(path: Source, camera: str | None = None) -> Track:
-    """Read the points of one camera from its file, or from one of several cameras; its kind is told by what it holds.
+    """Read the points of one camera from its file, or from one of several; its kind is recognised by what it holds.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""`muybridge init`: the files of a folder sorted by what they are, cameras and recordings told by their names."""
+"""`muybridge init`: the files of a folder sorted by what they are, cameras and recordings recognised by their names."""
