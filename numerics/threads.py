@@ -13,8 +13,10 @@ _SHARES_PER_PROCESSOR = 4  # several, so that a processor which other work slows
 
 
 def n_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    """Processors that this process may use: those it is bound to, or fewer where OMP_NUM_THREADS says so."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return min(bound, int(stated)) if stated.isdecimal() and int(stated) > 0 else bound
 
 
 def over_items(function: Callable[[Any], Any], items: Iterable) -> list:

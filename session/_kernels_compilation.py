@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from numba.core import event
 
+from ..numerics.threads import n_processors
+
 
 class _FirstCompilation(event.Listener):
     def __init__(self, say: Callable[[str], None]):
@@ -41,6 +43,8 @@ def compiling_ahead(*, calibrates: bool) -> Iterator[None]:
     processes: list[subprocess.Popen] = []
 
     def begin(_: str) -> None:
+        if n_processors() < 2:  # of a batch: the sessions beside compile, too
+            return
         command = [sys.executable, "-m", f"{__package__}.demo_run", *["calibrate"] * calibrates]
         quiet = subprocess.DEVNULL
         processes.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))

@@ -308,22 +308,39 @@ def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = Fals
 @app.command()
 def batch(
     sessions: Annotated[list[Path], typer.Argument(help="session files, or folders searched for session.toml")],
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="sessions at a time")] = 1,
+    executor: Annotated[
+        str, typer.Option(help="processes (of this machine) or dask (a running cluster)")
+    ] = "processes",
+    scheduler: Annotated[
+        str | None, typer.Option(help="tcp://HOST:PORT or scheduler file of dask", show_default="dask's configuration")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="sessions at a time", show_default="one per processor, in memory"),
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="write how each session ended, as CSV")] = None,
     force: Force = False,
 ) -> None:
     """Run many sessions, each in a process of its own; a failure does not stop the others."""
-    from .batch import find_sessions, run_batch
+    from .recordings.command import run_batch_command
 
-    found = find_sessions(sessions)
-    outcomes = []
-    for outcome in run_batch(found, n_jobs=jobs, force=force):
-        outcomes.append(outcome)
-        word = "done" if outcome.succeeded else "FAILED"
-        typer.echo(f"[{len(outcomes)}/{len(found)}] {word} {outcome.session}: {outcome.message}")
-    n_failed = sum(not outcome.succeeded for outcome in outcomes)
-    typer.echo(f"{len(found) - n_failed} of {len(found)} sessions done" + (f", {n_failed} failed" if n_failed else ""))
+    n_failed = run_batch_command(sessions, executor, scheduler, jobs, table=table, force=force, say=typer.echo)
     if n_failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def collect(
+    sessions: Annotated[list[Path], typer.Argument(help="session files, or folders searched for session.toml")],
+    to: Annotated[str, typer.Option(help="parquet or csv")] = "parquet",
+    folder: Annotated[Path, typer.Option(help="where to write the tables")] = Path("collected"),
+) -> None:
+    """Collect strides, angles and speeds of many sessions into one table each, with session and animal as columns."""
+    from .recordings.collection import collect_sessions
+    from .recordings.session_files import find_sessions
+
+    for line in collect_sessions(find_sessions(sessions), folder, format=to):
+        typer.echo(line)
 
 
 def _version(value: bool) -> None:

@@ -1,6 +1,7 @@
 """session.toml, read once at the edge into typed objects.
 
-    [session]        name, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else calibrated),
+    [session]        name, animal, output = "results", unit = "mm", fps (else the videos'), rig = "rig.toml" (else
+                     calibrated),
                      floor_frame (the board lies level in this board frame: origin, axes and up), up (three numbers)
     [cameras.NAME]   video (a file, or the list of files of one recording), board (video, folder or list of images),
                      points (2D file of another tool, or a list of them: one per detector of an ensemble, in the same
@@ -16,7 +17,8 @@
     [skeleton]       keypoints, bones, symmetries, root
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
-    [train]          labels = a folder or file, or a list of them, and the options of train
+    [train]          labels = a folder or file, or a list of them; sessions = [other sessions, whose labels are used,
+                     too]; and the options of train
     [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate; with
                      from = "points" the animal's 2D points place them, with the options of calibrate_from_points
     [reconstruct]    options of reconstruct; check_coverage is true unless it says false. prior, noise = files that
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 STEPS = ("calibrate", "train", "predict", "reconstruct", "kinematics", "report")
 _TABLES = ("session", "cameras", "board", "board_recordings", "skeleton", "joints", "gait", *STEPS)
-_SESSION_KEYS = ("name", "output", "unit", "fps", "rig", "up", "floor_frame")
+_SESSION_KEYS = ("name", "animal", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
 # entries of [cameras.NAME] that are no files: whether a value can be used, and what the message asks for
 _PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -139,6 +141,8 @@ class Session:
         recordings the frames are counted on, the cameras' own first.
     stated_unit : str, optional
         The unit as the file states it; None: it does not, and a rig file's own unit counts.
+    animal : str
+        Name of the animal, where the recording has one.
     board_recordings : mapping of str to BoardRecording
         Recordings of the board by some of the cameras, beside or instead of the cameras' own.
     options : mapping of str to dict
@@ -169,6 +173,7 @@ class Session:
     up: tuple[float, ...] | None = None
     floor_frame: int | None = None
     stated_unit: str | None = None
+    animal: str = ""
     board_recordings: Mapping[str, BoardRecording] = field(default_factory=dict)
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -295,6 +300,7 @@ def read_session(path: str | os.PathLike) -> Session:
     return Session(
         path=path.resolve(),
         name=str(head.get("name", folder.name)),
+        animal=str(head.get("animal", "")),
         output=folder / head.get("output", "results"),
         unit=str(head.get("unit", "mm")),
         fps=float(head["fps"]) if "fps" in head else None,
@@ -363,6 +369,7 @@ _ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("skeleton", "bones"): _PAIRS,
     ("skeleton", "symmetries"): _PAIRS,
     ("train", "labels"): (lambda value: _is_text(value) or _is_list_of(str, value), "give a path, or a list of paths"),
+    ("train", "sessions"): (partial(_is_list_of, str), "give a list of paths"),
     ("train", "weights"): _PATH,
     ("train", "start"): _PATH,
     ("calibrate", "intrinsics"): _PATH,

@@ -20,7 +20,8 @@ from .steps.step_definition import Step
 # table: key: (type, default, meaning) of the entries that the session reads itself
 ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
     "session": {
-        "name": ("text", "the folder's name", "Title of the report."),
+        "name": ("text", "the folder's name", "Title of the report; names the session in 'muybridge collect'."),
+        "animal": ("text", "", "Name of the animal, where there is one: a column of 'muybridge collect'."),
         "output": ("path", '"results"', "Folder of the results."),
         "unit": ("text", '"mm"', "World unit: that of the board's lengths and of the results."),
         "fps": (
@@ -140,6 +141,7 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
     },
     "train": {
         "labels": ("path, or list of paths", "", "Folders or files of labelled frames."),
+        "sessions": ("list of paths", "", "Other sessions, whose [train] labels are used, too: one detector for all."),
         "weights": ("path", "random", 'A file of pretrained weights, or "imagenet" (fetched by the hub extra).'),
         "start": ("path", "", "A detector to continue from; it must know the labels' keypoints."),
     },

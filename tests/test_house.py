@@ -45,7 +45,7 @@ ROOMS = {
         "articulated",
     ),
     "kinematics": ("angles", "body", "gait_analysis"),
-    "session": ("steps", "proposals"),
+    "session": ("steps", "proposals", "recordings"),
 }
 MAX_FILES = 15  # in one folder, its __init__.py included
 HEAVY = ("torch", "jax", "numba")

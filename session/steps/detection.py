@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...formats.video.frame_times import read_frame_times
-from ..config import Session, SessionError
+from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
 from .pictures import size_problems
 from .step_definition import Step, public
@@ -27,13 +27,16 @@ def detector_path(session: Session) -> Path | None:
 
 
 def label_folders(session: Session) -> list[Path]:
-    """Where the labelled frames lie: one folder or file, several, or none."""
+    """Where the labelled frames lie, of the session and of those that [train] sessions names."""
     labels = session.options["train"].get("labels", [])
-    return [session.folder / entry for entry in (labels if isinstance(labels, list) else [labels])]
+    own = [session.folder / entry for entry in (labels if isinstance(labels, list) else [labels])]
+    others = [read_session(session.folder / entry) for entry in session.options["train"].get("sessions", [])]
+    theirs = [folder for other in others for folder in label_folders(other)]
+    return list({folder.resolve(): folder for folder in [*own, *theirs]}.values())
 
 
 def _trains(session: Session) -> bool:
-    return "labels" in session.options["train"] and not _has_points(session)
+    return bool({"labels", "sessions"} & session.options["train"].keys()) and not _has_points(session)
 
 
 def _has_points(session: Session) -> bool:
@@ -206,7 +209,7 @@ TRAIN = Step(
     outputs=lambda session: [session.output / "detector.safetensors"],
     work=_train,
     set_by_session=("progress", "checkpoint", "held_out", "config"),
-    own_entries=("labels",),
+    own_entries=("labels", "sessions"),
     asked_for=_trains,
 )
 PREDICT = Step(

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 import numpy as np
 import pytest
 
-from muybridge.numerics.threads import in_advance, over_items, over_rows
+from muybridge.numerics.threads import in_advance, n_processors, over_items, over_rows
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 1000])
@@ -52,3 +52,13 @@ def test_an_error_of_a_task_is_raised_in_its_place():
     assert [next(results), next(results)] == [(0, 1), (1, 0)]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_no_more_threads_than_the_environment_states(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert n_processors() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "100000")
+    bound = n_processors()
+    for nonsense in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", nonsense)
+        assert n_processors() == bound

@@ -24,6 +24,7 @@ COMMANDS = (
     "report",
     "run",
     "batch",
+    "collect",
     "extract",
     "suggest",
     "corruption",

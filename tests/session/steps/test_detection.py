@@ -8,6 +8,7 @@ from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.recording_facts import describe
 from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.steps.detection import TRAIN, label_folders
 
 CAMERAS, N_FRAMES = ("cam_0", "cam_1", "cam_2"), 30
 
@@ -65,3 +66,21 @@ def test_a_list_that_names_no_files_is_refused(ensemble, entry):
     edit(ensemble, "['cam_0_0.csv', 'cam_0_1.csv', 'cam_0_2.csv']", entry)
     with pytest.raises(SessionError, match=r"camera 'cam_0' has points = .*; give a path|gone\.csv, does not exist"):
         read_session(ensemble)
+
+
+def test_one_detector_is_trained_on_the_labels_of_all_sessions(tmp_path):
+    for name, table in {
+        "a": "labels = 'la'\nsessions = ['../b', '../c']",
+        "b": "labels = ['l1', 'l2']",
+        "c": "",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "session.toml").write_text(f"[cameras.x]\n[train]\n{table}\n")
+    session = read_session(tmp_path / "a")
+    assert [path.resolve().relative_to(tmp_path).as_posix() for path in label_folders(session)] == [
+        "a/la",
+        "b/l1",
+        "b/l2",
+    ]
+    assert TRAIN.asked_for(session)
+    assert not TRAIN.asked_for(read_session(tmp_path / "c"))

@@ -1,0 +1,1 @@
+"""Many recordings: batches on processes or a cluster, and their collected results."""

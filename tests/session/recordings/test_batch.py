@@ -1,0 +1,121 @@
+"""Batches with runs that take no time: what begins where, what is begun again, and what is said of it."""
+
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from muybridge.session.recordings import batch as batch_module
+from muybridge.session.recordings.batch import run_batch
+from muybridge.session.recordings.command import run_batch_command
+from muybridge.session.recordings.executors import Place
+from muybridge.session.recordings.memory import available_memory
+from muybridge.session.recordings.one_run import Ending
+from muybridge.session.recordings.session_files import find_sessions, makers_first, readable
+
+SESSION = "[session]\nrig = {rig!r}\n[cameras.a]\n[cameras.b]\n"
+
+
+class FakeExecutor:
+    """Runs end at once with what `endings` say, except those of a place that is lost."""
+
+    def __init__(self, places, endings=None, lost=()):
+        self.free, self.endings, self.lost, self.begun = dict(places), endings or {}, lost, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def places(self):
+        return dict(self.free)
+
+    def begin(self, place, session, force):
+        future = Future()
+        self.begun.append((place, session.parent.name))
+        if place in self.lost:
+            del self.free[place]  # and the future never ends
+        else:
+            ends = self.endings.get(session.parent.name, [])
+            future.set_result(ends.pop(0) if ends else Ending(0, "good"))
+        return future
+
+
+@pytest.fixture
+def sessions(tmp_path):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "session.toml").write_text(SESSION.format(rig="rig.toml"))
+    return find_sessions([tmp_path])
+
+
+def outcomes_of(sessions, executor):
+    return {own.session.parent.name: own for own in run_batch(sessions, executor)}
+
+
+def test_one_bad_session_leaves_the_others_and_is_named_with_its_reason(sessions, monkeypatch, tmp_path):
+    executor = FakeExecutor({"here": Place(2, 1e12)}, {"b": [Ending(1, "error: no board")]})
+    monkeypatch.setattr("muybridge.session.recordings.command.make_executor", lambda *_: executor)
+    said = []
+    options = {"table": tmp_path / "table.csv", "force": False, "say": said.append}
+    assert run_batch_command([tmp_path], "processes", None, None, **options) == 1
+    assert said[-2:] == ["2 of 3 sessions done, 1 failed:", f"  {sessions[1]}  error: no board"]
+    rows = (tmp_path / "table.csv").read_text().splitlines()
+    assert rows[0] == "session,outcome,seconds,runs,message"
+    assert sum(",done," in row for row in rows) == 2
+
+
+def test_a_killed_run_is_begun_again_but_not_for_ever(sessions):
+    killed = Ending(-9, "killed by signal 9 (out of memory?)")
+    outcomes = outcomes_of(sessions, FakeExecutor({"here": Place(1, 1e12)}, {"a": [killed], "c": [killed] * 5}))
+    assert {name: (own.succeeded, own.n_runs) for name, own in outcomes.items()} == {
+        "a": (True, 2), "b": (True, 1), "c": (False, 3),
+    }  # fmt: skip
+
+
+def test_sessions_of_a_lost_worker_run_on_another(sessions, monkeypatch):
+    monkeypatch.setattr(batch_module, "_LOOK", 0.01)
+    executor = FakeExecutor({"one": Place(1, 1e12), "two": Place(1, 1e12)}, lost=("one",))
+    outcomes = outcomes_of(sessions, executor)
+    assert all(own.succeeded for own in outcomes.values())
+    assert sorted(own.n_runs for own in outcomes.values()) == [1, 1, 2]
+
+
+def test_no_more_sessions_run_at_a_time_than_the_memory_holds(sessions, monkeypatch):
+    monkeypatch.setattr(batch_module, "needed_memory", lambda session: 3e9)
+    monkeypatch.setattr(batch_module, "_LOOK", 0.01)
+    executor = FakeExecutor({"here": Place(8, 7e9), "small": Place(8, 1e9)})
+    running = run_batch(sessions, executor)
+    next(running)
+    # two fit here; one that fits nowhere else runs alone in the small place
+    assert [place for place, _ in executor.begun] == ["here", "here", "small"]
+    running.close()
+
+
+def test_a_session_waits_for_the_one_that_makes_its_rig_or_detector(tmp_path):
+    for name, extra in {"a": "[predict]\ndetector = '../z/results/detector.safetensors'\n", "z": ""}.items():
+        (tmp_path / name).mkdir()
+        rig = "../c/results/rig.toml" if name == "z" else "rig.toml"
+        (tmp_path / name / "session.toml").write_text(SESSION.format(rig=rig) + extra)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "session.toml").write_text("[cameras.a]\n[cameras.b]\n")
+    found = find_sessions([tmp_path])
+    after = makers_first(readable(found))
+    assert {path.parent.name: {own.parent.name for own in before} for path, before in after.items()} == {
+        "a": {"z"}, "c": set(), "z": {"c"},
+    }  # fmt: skip
+    executor = FakeExecutor({"here": Place(4, 1e12)})
+    assert all(own.succeeded for own in outcomes_of(found, executor).values())
+    assert [name for _, name in executor.begun] == ["c", "z", "a"]
+
+
+def test_the_memory_of_this_machine_is_known():
+    assert 1e8 < available_memory() < 1e15
+
+
+def test_no_session_below_a_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no session\.toml"):
+        find_sessions([tmp_path])
+    with pytest.raises(ValueError, match="there is no session file"):
+        find_sessions([Path("nowhere")])
