@@ -33,6 +33,7 @@ CONSTANTS = {
         "_LOG_EVENT",
         "_LOG_VIEWS",
         "_LOG_OFF_POSE",
+        "_SEVERAL",
         "_AGREES",
         "OFF_POSE",
     ),

@@ -28,6 +28,7 @@ _EXAMINED = 2.0  # mean log odds of a frame against a place, from its bones, fro
 _LOG_EVENT = 13.0
 _LOG_OFF_POSE = 10.0  # log odds against a bone that begins to leave the known poses: a prior is never complete
 _LOG_VIEWS = 4.0  # log odds by which a stretch's event may vary: two views, each nine times as often right as wrong
+_SEVERAL = 1.5  # views that contradict a place, in the mean over time: more than one, which may be in error alone
 _AGREES = 5.0  # standard deviations of the pixel noise up to which a view agrees with a place: errors that last add up
 # one minus the length of an expected direction, at least: within a state it is known to some 10 degrees
 _LEAST_UNSURE = 0.02
@@ -105,7 +106,8 @@ def _improbable(
     tried: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """(n_frames, n_known) keypoints where another place could be right: bones too long or short, or of a direction less
-    likely than any; of neighbours along bones the one whose views are most probably wrong, none that was tried."""
+    likely than any, and wherever else several views contradict the same keypoint's place; of neighbours along bones
+    the one whose views are most probably wrong, none that was tried."""
     from scipy.ndimage import binary_dilation
 
     against = _by_keypoint(_bone_costs(window, points_3d), window.bones.pairs, points_3d.shape[1])
@@ -113,8 +115,11 @@ def _improbable(
     against[:, pose_model.pairs[:, 0]] += unlikely
     against = np.where(tried, 0.0, _running_mean(against, _running_frames(window)))
     reach = np.ones((2 * round(_REACH * window.fps) + 1, 1), bool)
-    flagged = np.asarray(binary_dilation(against > _EXAMINED, reach), dtype=bool) & ~tried
-    agree = _deviations(observations, points_3d) < _AGREES
+    flagged = np.asarray(binary_dilation(against > _EXAMINED, reach), dtype=bool)
+    deviations = _deviations(observations, points_3d)
+    agree, contradict = deviations < _AGREES, np.isfinite(deviations) & (deviations > _AGREES)
+    several = _running_mean(contradict.sum(axis=0).astype(float), _running_frames(window)) > _SEVERAL
+    flagged = (flagged | (several & flagged.any(axis=0))) & ~tried
     views = np.where(agree, _log_odds_right(observations), 0.0).sum(axis=0).mean(axis=0)
     independent = np.where(flagged, against, 0.0).sum(axis=0) / window.bones.averaged.mean()
     neighbours = np.concatenate([window.bones.pairs, pose_model.pairs])
@@ -219,15 +224,19 @@ def _event_costs(observations: Observations, here: Array, there: Array, size: in
 def _stretches_there(own: NDArray[np.bool_], lengths: Array, directions: Array, event: Array) -> NDArray[np.bool_]:
     """Frames of a keypoint, of those that are its `own` candidates, in stretches in which it is there; all (n_frames,).
 
-    Directions gain no more than the log odds against a bone that begins to leave the known poses.
+    Directions gain no more than the log odds against a bone that begins to leave the known poses. An event concerns
+    certain views: frames in which more would have to be displaced are no part of it. Of several costs that frames of a
+    stretch may have, the one of largest posterior is taken.
     """
     better = own & (lengths + directions > 0)
-    if not better.any():
-        return better
-    cost = float(np.median(event[better]))
-    own = own & (event < max(cost, 0.0) + _LOG_VIEWS)  # elsewhere more views would have to be displaced
-    limited = directions * min(1.0, _LOG_OFF_POSE / max(np.abs(directions[own]).sum(), 1e-12))
-    return _best_stretches(np.where(own, lengths + limited, _IMPOSSIBLE), cost)
+    best, most = np.zeros_like(own), 0.0
+    for cost in np.unique(np.round(np.maximum(event[better], 0.0) / _LOG_VIEWS)) * _LOG_VIEWS:
+        same = own & (event < cost + _LOG_VIEWS)
+        limited = directions * min(1.0, _LOG_OFF_POSE / max(np.abs(directions[same]).sum(), 1e-12))
+        chosen, gain = _best_stretches(np.where(same, lengths + limited, _IMPOSSIBLE), float(cost))
+        if gain > most:
+            best, most = chosen, gain
+    return best
 
 
 def _running_frames(window: Window) -> int:
@@ -261,8 +270,8 @@ def _joint_odds(views: NDArray[np.bool_], odds: Array) -> Array:
     return np.where(views, odds, 0.0).sum(axis=0) + _LOG_EVENT * (views.sum(axis=0) > 1)
 
 
-def _best_stretches(score: Array, enter: float) -> NDArray[np.bool_]:
-    """Frames whose scores sum to the most, at a cost of entering a stretch (Viterbi with two states)."""
+def _best_stretches(score: Array, enter: float) -> tuple[NDArray[np.bool_], float]:
+    """Frames whose scores sum to the most, at a cost of entering a stretch (Viterbi with two states), and the sum."""
     n_frames = len(score)
     came_from = np.zeros((n_frames, 2), np.int64)
     best = np.array([0.0, -enter + score[0]])
@@ -274,4 +283,4 @@ def _best_stretches(score: Array, enter: float) -> NDArray[np.bool_]:
     for t in range(n_frames - 1, -1, -1):
         chosen[t] = state == 1
         state = int(came_from[t, state])
-    return chosen
+    return chosen, float(best.max())

@@ -54,18 +54,42 @@ def test_the_order_of_a_priors_bones_does_not_matter(ring_rig, skeleton, recorde
     np.testing.assert_array_equal(first.points_3d, second.points_3d)
 
 
+def with_knee_swung(truth, degrees):
+    """The points with the knee turned about the hip, at the length of its bone."""
+    swung, bone = truth.copy(), truth[:, KNEE] - truth[:, HIP]
+    axis = np.cross(bone, truth[:, HIP] - truth[:, TAIL])
+    turn = Rotation.from_rotvec(np.deg2rad(degrees) * axis / np.linalg.norm(axis, axis=1, keepdims=True))
+    swung[:, KNEE] = truth[:, HIP] + turn.apply(bone)
+    return swung
+
+
 @pytest.mark.parametrize("stretch", [slice(None), slice(50, 150)])
 def test_a_pose_outside_the_prior_is_left_alone_where_bones_have_their_length(ring_rig, skeleton, recorded, stretch):
     truth, prior = recorded
-    truth, bone = truth.copy(), truth[:, KNEE] - truth[:, HIP]
-    axis = np.cross(bone, truth[:, HIP] - truth[:, TAIL])
-    swing = Rotation.from_rotvec(np.pi / 2 * axis / np.linalg.norm(axis, axis=1, keepdims=True))
-    truth[stretch, KNEE] = (truth[:, HIP] + swing.apply(bone))[stretch]
+    truth = truth.copy()
+    truth[stretch] = with_knee_swung(truth, 90.0)[stretch]
     points_2d, confidence, _ = seen(ring_rig, truth, outliers=0.02)
     options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
     plain, posed = smooth(points_2d, ring_rig, **options), infer_poses(points_2d, ring_rig, prior=prior, **options)
     assert not posed.overridden.any()
     assert knee_error(posed, truth) < 1.05 * knee_error(plain, truth)
+
+
+def test_the_pose_decides_between_four_views_and_two_where_the_bone_keeps_its_length(ring_rig, skeleton):
+    points_3d = make_moving_points(skeleton, 1100, fps=FPS)
+    truth, prior = points_3d[:400], PosePrior.fit(points_3d[500:], skeleton, 8)
+    points_2d, confidence, _ = seen(ring_rig, truth, outliers=0.02)
+    wrong, stretch = ring_rig.project(with_knee_swung(truth, 60.0)), slice(100, 200)
+    wrong += np.random.default_rng(3).normal(0, 1, wrong.shape)
+    for camera in (0, 1, 3, 4):
+        points_2d[camera, stretch, KNEE] = wrong[camera, stretch, KNEE]
+    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
+    plain, posed = smooth(points_2d, ring_rig, **options), infer_poses(points_2d, ring_rig, prior=prior, **options)
+    error = np.linalg.norm(posed.points_3d - truth, axis=-1)
+    assert knee_error(plain, truth) > 4
+    assert error[stretch, KNEE].mean() < knee_error(plain, truth) / 4
+    assert posed.overridden[stretch, KNEE].mean() > 0.95
+    assert np.delete(posed.overridden, KNEE, axis=1).mean() < 0.01
 
 
 def test_views_of_a_keypoint_that_are_nearly_always_wrong_do_not_decide(ring_rig, skeleton, recorded, displaced):
