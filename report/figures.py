@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from ..datasets import Array
 from .markup import Markup, element, escape
 
 # Colours that stand for variables of the page's style sheet; the figures are drawn in the light theme's values.
@@ -35,7 +38,8 @@ THEME = {
 SERIES = tuple(THEME)[4:12]  # the eight colours of curves
 INK = "#1d1c1a"
 
-MANY_POINTS = 400  # of a cloud beyond which it becomes a picture: its markup would be larger
+MANY_POINTS = 400  # of a cloud, or bars of a row, beyond which it becomes a picture: its markup would be larger
+MOST_DRAWN = 1200  # values of a curve: more are thinned
 WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
 _STYLE = matplotlib.rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_default_template=False)
@@ -79,7 +83,8 @@ def plot_figure(
 def _rasterise_clouds(axes: Axes) -> None:
     """Turn clouds of many points into pictures: thousands of markers would weigh more than the rest of the report."""
     for collection in axes.collections:
-        if len(np.atleast_2d(collection.get_offsets())) > MANY_POINTS:  # pyright: ignore[reportArgumentType]
+        n_markers = len(np.atleast_2d(collection.get_offsets()))  # pyright: ignore[reportArgumentType]
+        if max(n_markers, len(collection.get_paths())) > MANY_POINTS:
             collection.set_rasterized(True)
 
 
@@ -90,6 +95,7 @@ def figure_svg(figure: Figure, name: str) -> Markup:
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"(?<=\d\.\d\d)\d+", "", text)  # a hundredth of a point is less than a pixel
     text = re.sub(r"#[0-9a-f]{6}\b", lambda match: _themed(match[0]), text)
     prefix = re.sub(r"\W+", "-", name.encode("ascii", "ignore").decode()).strip("-") or "figure"
     text = re.sub(r'(\bid=")', rf"\g<1>{prefix}-", text)
@@ -115,9 +121,23 @@ def _axes_box(figure: Figure, axes: Axes) -> list[float]:
     return [round(float(v), 5) for v in (*corners, *axes.get_xlim())]
 
 
-def thinned(n: int, limit: int = 2500) -> slice:
-    """Every how many samples one is drawn so that no more than `limit` are."""
-    return slice(None, None, max(1, -(-n // limit)))
+def thinned(values: Array, limit: int = MOST_DRAWN) -> NDArray[np.intp]:
+    """Positions of the values to draw, about `limit` at most: the least and the greatest of each of many short runs.
+
+    So a curve of more values than it has pixels fills the band that they fill. Runs of NaN keep one position: a gap.
+    """
+    n = len(values)
+    if n <= limit:
+        return np.arange(n)
+    edges = np.linspace(0, n, limit // 2 + 1).astype(int)
+    kept = {0, n - 1}
+    for start, stop in pairwise(edges):
+        run = values[start:stop]
+        missing = np.isnan(run)
+        kept |= {start + int(missing.argmax())} if missing.any() else set()
+        if not missing.all():
+            kept |= {start + int(np.nanargmin(run)), start + int(np.nanargmax(run))}
+    return np.array(sorted(kept))
 
 
 def joined(figures: Sequence[Markup]) -> Markup:

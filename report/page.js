@@ -1,5 +1,5 @@
 "use strict";
-// The theme button, the switch of the image overlays, and the time cursor that joins plots and player.
+// The theme button, the cursor of the plots over time, and what is opened for printing.
 (() => {
   const root = document.documentElement;
   const button = document.getElementById("theme");
@@ -12,11 +12,6 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
   name();
-
-  const overlays = document.getElementById("overlay-switch");
-  if (overlays) overlays.addEventListener("change", () => {
-    document.getElementById("overlay").classList.toggle("bare", !overlays.checked);
-  });
 
   // every plot over time carries its axes' boxes (in the units of its viewBox) and their time range
   const cursors = [];
@@ -31,17 +26,23 @@
     svg.addEventListener("click", (event) => {
       const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       const hit = JSON.parse(figure.dataset.axes).find(([l, t, r, b]) => at.x >= l && at.x <= r && at.y >= t && at.y <= b);
-      if (hit) document.dispatchEvent(new CustomEvent("seek", { detail: hit[4] + ((at.x - hit[0]) / (hit[2] - hit[0])) * (hit[5] - hit[4]) }));
+      if (hit) timeLine.seek(hit[4] + ((at.x - hit[0]) / (hit[2] - hit[0])) * (hit[5] - hit[4]));
     });
   }
-  const move = (time) => {
+  timeLine.subscribe((time) => {
     for (const { line, left, right, start, end } of cursors) {
       const x = left + ((time - start) / (end - start || 1)) * (right - left);
       line.setAttribute("x1", x);
       line.setAttribute("x2", x);
       line.style.display = time >= start && time <= end ? "" : "none";
     }
-  };
-  document.addEventListener("instant", (event) => move(event.detail));
-  if (!document.getElementById("player")) cursors.forEach(({ line }) => { line.style.display = "none"; });
+  });
+  if (!timeLine.times.length) cursors.forEach(({ line }) => { line.style.display = "none"; });
+
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open]):not(.screen)")];
+    closed.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }));
 })();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -35,6 +35,7 @@ def write_report(
     videos: Mapping[str, VideoSource] | None = None,
     errors: pd.DataFrame | None = None,
     strides: pd.DataFrame | None = None,
+    data_files: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the results of a session as one HTML file that needs no network.
 
@@ -62,11 +63,13 @@ def write_report(
     skeleton : Skeleton, optional
         Bones and sides of the player and of the pictures.
     videos : mapping of str to path or sequence of path, optional
-        Video of each camera, for pictures under the reprojections; the first 900 frames at most are read.
+        Video of each camera, for pictures under the reprojections: up to 60 instants along the recording, some 2.6 MB.
     errors : pandas.DataFrame, optional
         Errors against a known truth, as `compare_with_truth` of the demo gives.
     strides : pandas.DataFrame, optional
         Table of `gait`, one row per stride.
+    data_files : mapping of str to str, optional
+        Files beside the page that it links to, and what each holds: of long recordings the page shows a part.
 
     Returns
     -------
@@ -97,25 +100,33 @@ def write_report(
     off = reprojection_errors(views, pose, rig)
     parts = [
         sections.summary_section(
-            summary, rig=rig, views=views, pose=pose, errors=off, calibration_report=calibration_report
+            summary,
+            rig=rig,
+            views=views,
+            pose=pose,
+            errors=off,
+            calibration_report=calibration_report,
+            kinematics=kinematics,
         ),
         sections.truth_section(errors),
         sections.player_section(pose, skeleton, rig),
-        sections.overlay_section(views, dict(videos or {}), pose=pose, rig=rig, errors=off, skeleton=skeleton),
+        sections.stills_section(views, dict(videos or {}), pose=pose, rig=rig, errors=off, skeleton=skeleton),
         motion_section(kinematics, pose, skeleton),
         gait_section(kinematics, strides),
         quality_section(views, pose, off, skeleton),
         calibration_section(calibration_report, rig),
-        sections.provenance_section(views=views, pose=pose, kinematics=kinematics),
+        sections.provenance_section(data_files or {}, views=views, pose=pose, kinematics=kinematics),
     ]
-    page = whole_page(title, [part for part in parts if part is not None], kind="session report", script="player.js")
+    shown = [part for part in parts if part is not None]
+    page = whole_page(title, shown, kind="session report", scripts=("player.js", "stills.js"), foot="time_line.html")
     return write_page(Path(path), page)
 
 
-def whole_page(title: str, parts: list[Section], *, kind: str, script: str) -> str:
+def whole_page(title: str, parts: list[Section], *, kind: str, scripts: Sequence[str], foot: str | None = None) -> str:
     """The whole document around the sections, with a contents list made of their headings.
 
-    kind : what the page is, above its title; script : the asset that runs after that of every page
+    kind : what the page is, above its title; scripts : the assets that run after those of every page; foot : the asset
+    below the sections
     """
     from .. import __version__
 
@@ -127,7 +138,8 @@ def whole_page(title: str, parts: list[Section], *, kind: str, script: str) -> s
         style=read_asset("page.css"),
         contents=contents,
         sections="\n".join(part.html for part in parts),
-        script=read_asset("page.js") + read_asset(script),
+        foot=read_asset(foot) if foot else "",
+        script="".join(map(read_asset, ("time_line.js", "page.js", *scripts))),
     )
 
 

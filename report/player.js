@@ -1,9 +1,8 @@
 "use strict";
 // The 3D player: a skeleton drawn on a plain 2D canvas, without WebGL and without any library.
 (() => {
-  const source = document.getElementById("scene");
-  if (!source) return;
-  const scene = JSON.parse(source.textContent);
+  const scene = embedded("scene");
+  if (!scene) return;
   const byId = (id) => document.getElementById(id);
   const canvas = byId("stage");
   const pen = canvas.getContext("2d");
@@ -11,13 +10,12 @@
   const CHI2_95 = Math.sqrt(5.991);
 
   // ---------------------------------------------------------------- data
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-  const positions = new Int16Array(bytes(scene.positions));
-  const times = new Float32Array(bytes(scene.times));
-  const spread = scene.spread ? new Uint16Array(bytes(scene.spread)) : null;
-  const seen = scene.cameras_seen ? new Uint8Array(bytes(scene.cameras_seen)) : null;
+  const positions = new Int16Array(packedBytes(scene.positions));
+  const spread = scene.spread ? new Uint16Array(packedBytes(scene.spread)) : null;
+  const seen = scene.cameras_seen ? new Uint8Array(packedBytes(scene.cameras_seen)) : null;
   const nPoints = scene.keypoints.length;
   const nFrames = scene.n_shown;
+  const times = nFrames ? timeLine.times : [];
 
   const half = (bits) => {
     const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
@@ -40,8 +38,8 @@
   };
 
   // ---------------------------------------------------------------- view
-  const state = { frame: 0, playing: false, clock: 0, yaw: -0.9, pitch: 0.35, distance: 1, target: [0, 0, 0], hovered: -1 };
-  let width = 0, height = 0, basis = null, colours = {}, queued = false, last = 0;
+  const state = { frame: 0, yaw: -0.9, pitch: 0.35, distance: 1, target: [0, 0, 0], hovered: -1 };
+  let width = 0, height = 0, basis = null, colours = {}, queued = false;
 
   const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
   const plus = (a, b, s = 1) => [a[0] + s * b[0], a[1] + s * b[1], a[2] + s * b[2]];
@@ -162,14 +160,51 @@
     }
   }
 
+  const TRAIL = 1.0;   // seconds
+
   function drawTrail(i) {
-    const span = 1.0, now = times[state.frame];
+    const now = times[state.frame];
     let before = pointAt(state.frame, i);
-    for (let frame = state.frame - 1; frame >= 0 && now - times[frame] < span; frame--) {
+    for (let frame = state.frame - 1; frame >= 0 && now - times[frame] < TRAIL; frame--) {
       const p = pointAt(frame, i);
-      if (before && p) { const [a, b] = [before, p]; stroke(sideColour(i), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / span), "butt"); }
+      if (before && p) { const [a, b] = [before, p]; stroke(colourOf(i, frame), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / TRAIL), "butt"); }
       before = p;
     }
+  }
+
+  // World units per second, from the shown frames before and after.
+  function speedAt(frame, i) {
+    const [before, after] = [Math.max(0, frame - 1), Math.min(nFrames - 1, frame + 1)];
+    const [a, b] = [pointAt(before, i), pointAt(after, i)];
+    return a && b && after > before ? Math.hypot(...plus(b, a, -1)) / (times[after] - times[before]) : NaN;
+  }
+
+  const SPEED_COLOURS = [[84, 72, 200], [158, 66, 190], [214, 80, 116], [226, 122, 50], [206, 164, 20]];
+  const speedColour = (share) => {
+    const at = Math.max(0, Math.min(1, share)) * (SPEED_COLOURS.length - 1), k = Math.min(Math.floor(at), SPEED_COLOURS.length - 2);
+    return `rgb(${SPEED_COLOURS[k].map((c, j) => Math.round(c + (at - k) * (SPEED_COLOURS[k + 1][j] - c)))})`;
+  };
+  // the speed that all but 2 % stay below
+  const topSpeed = (() => {
+    const found = [], every = Math.max(1, Math.floor(nFrames / 500));
+    for (let frame = 1; frame < nFrames; frame += every)
+      for (let i = 0; i < nPoints; i++) { const v = speedAt(frame, i); if (v >= 0) found.push(v); }
+    return found.sort((a, b) => a - b)[Math.floor(0.98 * (found.length - 1))] || 1;
+  })();
+  const bySpeed = () => byId("player-colour").value === "speed";
+  const colourOf = (i, frame = state.frame) => {
+    if (!bySpeed()) return sideColour(i);
+    const v = speedAt(frame, i);
+    return Number.isNaN(v) ? colours.muted : speedColour(v / topSpeed);
+  };
+
+  function drawSpeedScale() {
+    const [wide, x, y] = [120, width - 136, 28], scale = pen.createLinearGradient(x, 0, x + wide, 0);
+    SPEED_COLOURS.forEach((_, k) => scale.addColorStop(k / (SPEED_COLOURS.length - 1), speedColour(k / (SPEED_COLOURS.length - 1))));
+    pen.fillStyle = scale;
+    pen.fillRect(x, y, wide, 7);
+    write("0", x, y - 9, colours.muted);
+    write(`${rounded(Number(topSpeed.toPrecision(2)))} ${scene.unit}/s`, x + wide, y - 9, colours.muted, "right");
   }
 
   const sideColour = (i) => [colours.middle, colours.left, colours.right][scene.sides[i]];
@@ -189,8 +224,8 @@
     const major = Math.min(limit, CHI2_95 * Math.sqrt(mean + gap)), minor = Math.min(limit, CHI2_95 * Math.sqrt(Math.max(mean - gap, 0)));
     pen.beginPath();
     pen.ellipse(...toScreen(v), Math.max(major, 0.5), Math.max(minor, 0.5), turn, 0, 2 * Math.PI);
-    pen.globalAlpha = 0.22; pen.fillStyle = sideColour(i); pen.fill();
-    pen.globalAlpha = 0.7; pen.strokeStyle = sideColour(i); pen.lineWidth = 1; pen.stroke(); pen.globalAlpha = 1;
+    pen.globalAlpha = 0.22; pen.fillStyle = colourOf(i); pen.fill();
+    pen.globalAlpha = 0.7; pen.strokeStyle = colourOf(i); pen.lineWidth = 1; pen.stroke(); pen.globalAlpha = 1;
   }
 
   function drawAnimal(visible) {
@@ -204,7 +239,7 @@
     for (const item of items) {
       if (item.bone) {
         const [a, b] = item.bone;
-        stroke(sideColour(scene.sides[a] === scene.sides[b] || !scene.sides[a] ? b : a), 0.8 * size, () => line(visible[a].p, visible[b].p));
+        stroke(colourOf(scene.sides[a] === scene.sides[b] || !scene.sides[a] ? b : a), 0.8 * size, () => line(visible[a].p, visible[b].p));
         continue;
       }
       const { v, p } = visible[item.i];
@@ -212,9 +247,9 @@
       const hollow = seen && seen[state.frame * nPoints + item.i] < 2;
       pen.beginPath();
       pen.arc(...toScreen(v), size, 0, 2 * Math.PI);
-      pen.fillStyle = hollow ? colours.stage : sideColour(item.i);
+      pen.fillStyle = hollow ? colours.stage : colourOf(item.i);
       pen.fill();
-      pen.strokeStyle = hollow ? sideColour(item.i) : colours.stage;
+      pen.strokeStyle = hollow ? colourOf(item.i) : colours.stage;
       pen.lineWidth = hollow ? 1.6 : 1;
       pen.stroke();
     }
@@ -235,9 +270,6 @@
   }
 
   function describe(visible) {
-    const clock = scene.start + (times[state.frame] || 0);
-    byId("player-time").textContent = nFrames
-      ? `frame ${state.frame * scene.stride} of ${scene.n_frames} · ${clock.toFixed(3)} s` : "";
     const i = state.hovered;
     if (i < 0 || !visible[i]) { byId("player-point").textContent = ""; return; }
     const world = scene.world.map((axis) => rounded(dot(axis, visible[i].p))).join(", ");
@@ -266,54 +298,18 @@
     drawFloor();
     if (byId("player-cameras").checked) drawCameras();
     const visible = points.map((p) => (p ? { p, v: toView(p) } : null));
-    const trail = Number(byId("player-trail").value);
-    if (trail >= 0 && nFrames) drawTrail(trail);
+    const trail = byId("player-trail").value;
+    if (nFrames && trail !== "none") points.forEach((_, i) => (trail === "all" || Number(trail) === i) && drawTrail(i));
     drawAnimal(visible);
     if (byId("player-labels").checked) drawNames(visible);
+    if (bySpeed()) drawSpeedScale();
     describe(visible);
     if (nPoints && !points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
     return visible;
   }
 
-  // ---------------------------------------------------------------- time
   function draw() {
-    if (!queued) { queued = true; requestAnimationFrame(tick); }
-  }
-
-  function tick(now) {
-    queued = false;
-    if (state.playing) {
-      state.clock += (Math.min(now - last, 200) / 1000) * Number(byId("player-speed").value);
-      if (state.clock > times[nFrames - 1]) state.clock = 0;
-      show(frameAt(state.clock), false);
-      draw();
-    }
-    last = now;
-    paint();
-  }
-
-  function frameAt(time) {
-    let low = 0, high = nFrames - 1;
-    while (low < high) { const mid = (low + high + 1) >> 1; if (times[mid] <= time + 1e-6) low = mid; else high = mid - 1; }
-    return low;
-  }
-
-  function show(frame, chosen = true) {
-    state.frame = Math.max(0, Math.min(nFrames - 1, frame));
-    if (chosen) state.clock = times[state.frame] || 0;
-    byId("player-scrub").value = state.frame;
-    byId("player-scrub").setAttribute("aria-valuetext", `${(scene.start + (times[state.frame] || 0)).toFixed(2)} seconds`);
-    document.dispatchEvent(new CustomEvent("instant", { detail: scene.start + (times[state.frame] || 0) }));
-    draw();
-  }
-
-  function play(on) {
-    state.playing = on && nFrames > 1;
-    if (state.playing && state.frame >= nFrames - 1) state.clock = 0;
-    byId("player-play").textContent = state.playing ? "Pause" : "Play";
-    byId("player-play").setAttribute("aria-pressed", String(state.playing));
-    last = performance.now();
-    draw();
+    if (!queued) { queued = true; requestAnimationFrame(() => { queued = false; paint(); }); }
   }
 
   // ---------------------------------------------------------------- hands
@@ -375,13 +371,12 @@
   }
 
   const flip = (id) => { byId(id).checked = !byId(id).checked; draw(); };
+  const step = (id) => { const choice = byId(id); choice.selectedIndex = (choice.selectedIndex + 1) % choice.length; draw(); };
   const keys = {
-    " ": () => play(!state.playing), Home: () => show(0), End: () => show(nFrames - 1),
-    ArrowLeft: (event) => show(state.frame - (event.shiftKey ? 10 : 1)),
-    ArrowRight: (event) => show(state.frame + (event.shiftKey ? 10 : 1)),
+    ...timeLine.keys,
     a: () => turn(-0.1, 0), d: () => turn(0.1, 0), w: () => turn(0, 0.1), s: () => turn(0, -0.1),
     "+": () => zoom(0.85), "=": () => zoom(0.85), "-": () => zoom(1 / 0.85),
-    n: () => flip("player-labels"), u: () => spread && flip("player-spread"), c: () => flip("player-cameras"),
+    t: () => step("player-trail"), x: () => step("player-colour"), n: () => flip("player-labels"), u: () => spread && flip("player-spread"), c: () => flip("player-cameras"),
     f: () => flip("player-follow"), r: () => animalView(), v: () => scene.cameras.length && rigView(),
   };
   canvas.addEventListener("keydown", (event) => {
@@ -391,12 +386,9 @@
     action(event);
   });
 
-  byId("player-play").addEventListener("click", () => play(!state.playing));
   byId("player-reset").addEventListener("click", animalView);
   byId("player-rig").addEventListener("click", () => { byId("player-cameras").checked = true; rigView(); });
-  byId("player-scrub").addEventListener("input", (event) => show(Number(event.target.value)));
-  for (const id of ["labels", "spread", "cameras", "follow", "trail"]) byId(`player-${id}`).addEventListener("change", draw);
-  document.addEventListener("seek", (event) => nFrames && show(frameAt(event.detail - scene.start)));
+  for (const id of ["labels", "spread", "cameras", "follow", "trail", "colour"]) byId(`player-${id}`).addEventListener("change", draw);
 
   // ---------------------------------------------------------------- start
   function dress() {
@@ -416,9 +408,7 @@
     draw();
   }
 
-  if (times[nFrames - 1] < 2.5) byId("player-speed").value = "0.25";   // a stride or two: slow enough to follow
-  byId("player-scrub").max = Math.max(0, nFrames - 1);
-  byId("player-play").disabled = nFrames < 2;
+  byId("player-colour-box").hidden = nFrames < 2;
   byId("player-spread-box").hidden = !spread;
   byId("player-cameras-box").hidden = byId("player-rig").hidden = !scene.cameras.length;
   scene.keypoints.forEach((name, i) => byId("player-trail").add(new Option(name, i)));
@@ -429,5 +419,5 @@
   dress();
   if (cloud.length || !scene.cameras.length) animalView();
   else rigView();
-  show(0);
+  timeLine.subscribe((_, frame) => { state.frame = frame; draw(); });
 })();

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 from ..datasets import Array
-
-# clear to blue: readable on light and on dark paper
-_PRESENCE = LinearSegmentedColormap.from_list("presence", [(0.16, 0.44, 0.77, 0.0), (0.16, 0.44, 0.77, 1.0)])
 
 
 def plot_error_shares(errors: Array, names: Sequence[str], ax: Axes) -> Axes:
@@ -55,8 +52,17 @@ def plot_error_shares(errors: Array, names: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-def plot_presence(shares: Array, times: Array, names: Sequence[str], ax: Axes, *, label: str, top: float = 1.0) -> Axes:
-    """A band per keypoint over time, darker where more cameras or frames observed it.
+def plot_presence(
+    shares: Array,
+    times: Array,
+    names: Sequence[str],
+    ax: Axes,
+    *,
+    label: str,
+    top: float = 1.0,
+    colour: str = "#2970c4",
+) -> Axes:
+    """A band per keypoint or camera over time, stronger where the value is greater: how many cameras observed it.
 
     Parameters
     ----------
@@ -71,7 +77,9 @@ def plot_presence(shares: Array, times: Array, names: Sequence[str], ax: Axes, *
     label : str
         What the shade means.
     top : float, optional
-        The value of the darkest shade.
+        The value of the strongest shade.
+    colour : str, optional
+        That shade; 0 is clear, so that it can be read on light and on dark paper.
 
     Returns
     -------
@@ -92,7 +100,7 @@ def plot_presence(shares: Array, times: Array, names: Sequence[str], ax: Axes, *
         np.nan_to_num(shares).T,
         aspect="auto",
         interpolation="nearest",
-        cmap=_PRESENCE,
+        cmap=LinearSegmentedColormap.from_list("shades", [to_rgba(colour, 0), to_rgba(colour, 1)]),
         vmin=0,
         vmax=top,
         extent=extent,

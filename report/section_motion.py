@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..datasets import Array, Skeleton
+from ..datasets import Skeleton
 from ..datasets.sides import sides_together
 from ..kinematics.plots import plot_angle, plot_speed
 from . import plots, quality
-from .figures import INK, SERIES, joined, plot_figure, thinned
+from .figures import INK, MOST_DRAWN, SERIES, joined, plot_figure, thinned
 from .markup import Markup, Section, element, percent, section, table
 
 MAX_SPEEDS = 10  # keypoints whose speed is drawn, so that the section stays short
@@ -33,9 +33,9 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     note = (
         "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. A click moves the player to that instant."
     )
-    stride = thinned((kinematics if kinematics is not None else pose).sizes["time"]).step  # pyright: ignore
-    if stride > 1:
-        note += f" The curves show every {stride}th frame."
+    n_frames = (kinematics if kinematics is not None else pose).sizes["time"]  # pyright: ignore
+    if n_frames > MOST_DRAWN:
+        note += " Of each short run of frames the curves show the least and the greatest value."
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
@@ -78,22 +78,20 @@ def _figures(
     dataset: xr.Dataset,
     what: str,
     dim: str,
-    draw_one: Callable[[xr.Dataset, str, Axes, str], Array],
+    draw_one: Callable[[xr.Dataset, str, Axes, str], None],
     chosen: Callable[[list[str]], list[str]],
 ) -> list[Markup]:
     """A figure for each of the `chosen` names along `dim`, left and right together.
 
-    draw_one : draws the curve of a name in a colour and returns its values
+    draw_one : draws the curve of a name in a colour
     """
     figures = []
     for prefix, one in _individuals(dataset):
-        one = one.isel(time=thinned(one.sizes["time"]))
         for group in sides_together(chosen([str(name) for name in one[dim].values])):
 
             def draw(ax, one=one, group=group, prefix=prefix):
                 for name, colour in zip(group, SERIES[:2] if len(group) == 2 else (INK,), strict=True):
-                    values = draw_one(one, name, ax, colour)
-                    plots.plot_lone_frames(np.asarray(one["time"].values, float), values, ax, colour=colour)
+                    draw_one(one, name, ax, colour)
                 return _headed(ax, [f"{prefix}{name}" for name in group])
 
             figures.append(plot_figure(draw, name=f"{what} of {prefix}{' and '.join(group)}", over_time=True))
@@ -111,13 +109,16 @@ def _headed(ax: Axes, names: list[str]) -> Axes:
     return ax
 
 
-def _draw_angle(one: xr.Dataset, joint: str, ax: Axes, colour: str) -> Array:
-    plot_angle(split_at_jumps(one.sel(joint=[joint])), joint, ax, color=colour).set_ylabel("degrees")
-    return np.degrees(one["angle"].sel(joint=joint).values)
+def _draw_angle(one: xr.Dataset, joint: str, ax: Axes, colour: str) -> None:
+    one = one.sel(joint=[joint])
+    one = one.isel(time=thinned(one["angle"].values[:, 0]))
+    plot_angle(split_at_jumps(one), joint, ax, color=colour).set_ylabel("degrees")
+    plots.plot_lone_frames(one["time"].values, np.degrees(one["angle"].values[:, 0]), ax, colour=colour)
 
 
-def _draw_speed(one: xr.Dataset, keypoint: str, ax: Axes, colour: str) -> Array:
+def _draw_speed(one: xr.Dataset, keypoint: str, ax: Axes, colour: str) -> None:
     one = one.sel(keypoint=keypoint)
+    one = one.isel(time=thinned(np.linalg.norm(one["velocity"].values, axis=-1)))
     unit = {"units": str(one["velocity"].attrs.get("units", ""))}
     velocity = one["velocity"].values
     profile = {"speed": ("time", np.linalg.norm(velocity, axis=-1), unit)}
@@ -128,7 +129,7 @@ def _draw_speed(one: xr.Dataset, keypoint: str, ax: Axes, colour: str) -> Array:
         profile["speed_std"] = ("time", speed_std(velocity, covariance), unit)
     curve = xr.Dataset(profile, coords={"time": one["time"]})
     plot_speed(curve, ax, label=keypoint, color=colour).set_ylabel(unit["units"])
-    return curve["speed"].values
+    plots.plot_lone_frames(one["time"].values, curve["speed"].values, ax, colour=colour)
 
 
 def _angle_table(kinematics) -> Markup:

@@ -9,10 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from ..datasets import Array, Skeleton
+from ..numerics.robust_scale import present_median
 from . import plots, quality
 from .figures import plot_figure
 from .markup import Markup, Section, bullets, definitions, element, frame_table, number, percent, section, table
 
+HEAT = "#d66e1e"
 N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen
 
 
@@ -39,7 +41,7 @@ def quality_section(
     if pose is not None and skeleton is not None:
         parts.append(_bone_figure(pose, skeleton))
     if pose is not None and pose.sizes["time"] > 1:
-        parts.append(_presence_figure(pose))
+        parts += [element("h3", "Over time"), _presence_figure(pose), *_errors_over_time(errors)]
     return section("quality", "Quality of the reconstruction", *parts)
 
 
@@ -150,11 +152,37 @@ def _presence_figure(pose: xr.Dataset) -> Markup:
     )  # fmt: skip
 
 
+def _errors_over_time(errors: xr.DataArray | None) -> list[Markup]:
+    """The median reprojection error of each camera and of each keypoint along the recording."""
+    if errors is None or errors.sizes["time"] < 2 or not np.isfinite(errors.values).any():
+        return []
+    figures = []
+    for dim, one, others in (("view", "camera", "keypoints"), ("keypoint", "keypoint", "cameras")):
+        values = errors.transpose("time", dim, ...).values
+        medians = present_median(values.reshape(*values.shape[:2], -1), axis=-1)
+        bins, edges = binned(medians, np.asarray(errors["time"].values, float), N_BINS)
+        draw = partial(
+            plots.plot_presence, bins, edges, list(map(str, errors[dim].values)), label="error, px",
+            top=max(quality.quantile(bins, 0.98), 1e-9), colour=HEAT,
+        )  # fmt: skip
+        caption = f"Reprojection error of each {one}, median of the {others}; clear where there is none."
+        size = (10.6, max(1.3, 1.0 + 0.19 * errors.sizes[dim]))
+        figures.append(
+            plot_figure(draw, name=f"error of each {one} over time", over_time=True, size=size, caption=caption)
+        )
+    return figures
+
+
 def binned(values: Array, times: Array, n_bins: int) -> tuple[Array, Array]:
-    """Mean of (n_frames, n) values over at most `n_bins` runs of frames, and the (n_bins + 1,) times of their edges."""
+    """Mean of (n_frames, n) values over at most `n_bins` runs of frames, and the (n_bins + 1,) times of their edges.
+
+    NaN does not count; NaN where there is nothing else.
+    """
     n_bins = min(n_bins, len(values))
     starts = np.linspace(0, len(values), n_bins + 1).astype(int)
-    means = np.add.reduceat(values, starts[:-1], axis=0) / np.diff(starts)[:, None]
+    known = np.isfinite(values)
+    sums, counts = (np.add.reduceat(part, starts[:-1], axis=0) for part in (np.where(known, values, 0.0), 1.0 * known))
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     step = float(np.median(np.diff(times)))
     return means, np.r_[times, times[-1] + step][starts]
 

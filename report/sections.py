@@ -19,6 +19,7 @@ from .markup import (
     definitions,
     element,
     embedded_json,
+    escape,
     frame_table,
     number,
     percent,
@@ -26,11 +27,11 @@ from .markup import (
     section,
     table,
 )
-from .overlay import choose_instants, overlay_figures
+from .pictures.stills import still_scene
 from .player import player_scene, rig_scene
-from .reprojection import positions_at, reproject
 from .stick_figure_row import stick_figures
-from .warning_ranking import N_SHOWN, ranked_warnings
+from .verdict import judge
+from .warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
 
 # attributes of a pose that the summary and the section on quality show
 _SHOWN_ELSEWHERE = (
@@ -39,16 +40,20 @@ _SHOWN_ELSEWHERE = (
 )  # fmt: skip
 
 
-def summary_section(summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report) -> Section | None:
-    """A row of key figures, the warnings, and the summary that the caller gives."""
+def summary_section(
+    summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report, kinematics
+) -> Section | None:
+    """Whether it is good, what is wrong and what to do; key figures, warnings, and the caller's summary."""
     tiles = _key_figures(rig, views, pose, errors)
-    warnings = _warnings(calibration_report, pose)
+    found = ranked_warnings(calibration_report, pose, views, kinematics)
+    warnings = _warnings(found, pose)
     text = {str(label): value if isinstance(value, Markup) else number(value) for label, value in summary.items()}
     if not tiles and not text and not warnings:
         return None
     return section(
         "summary",
         "Summary",
+        _verdict(pose, errors, found),
         definitions(tiles, "tiles") if tiles else Markup(),
         warnings,
         definitions(text, "two" if len(text) > 6 else None) if text else Markup(),
@@ -82,9 +87,17 @@ def _key_figures(
     return tiles
 
 
-def _warnings(calibration_report, pose: xr.Dataset | None) -> Markup:
+def _verdict(pose: xr.Dataset | None, errors: xr.DataArray | None, found: list[SizedWarning]) -> Markup:
+    """Three sentences."""
+    if pose is None:
+        return Markup()
+    judged = judge(pose, errors, found)
+    questions = {"Is it good?": judged.judgement, "What is wrong?": judged.wrong, "What to do?": judged.remedy}
+    return definitions(questions, f"verdict {judged.grade}")
+
+
+def _warnings(found: list[SizedWarning], pose: xr.Dataset | None) -> Markup:
     """The worst warnings, and the others in a folded table."""
-    found = ranked_warnings(calibration_report, pose)
     if not found:
         return Markup()
     shown = bullets([warning.message for warning in found[:N_SHOWN]], "warnings")
@@ -144,33 +157,29 @@ def _scene_notes(scene: dict) -> list[str]:
     return notes
 
 
-def overlay_section(
+def stills_section(
     views: xr.Dataset | None, videos: dict, *, pose: xr.Dataset | None, rig, errors, skeleton: Skeleton | None
 ) -> Section | None:
-    """Video frames of every camera with detections and reprojections."""
-    if views is None or not videos or not views.sizes["time"]:
+    """Pictures of every camera along the recording, with detections and reprojections, for the script to draw."""
+    if views is None:
         return None
-    instants, expected = choose_instants(views, errors), None
-    if pose is not None and rig is not None:
-        times = np.array([instant.time for instant in instants])
-        expected = reproject(positions_at(pose, times, [str(name) for name in views["keypoint"].values]), rig)
-    rows = overlay_figures(instants, views, videos, expected=expected, skeleton=skeleton)
-    if not any(figures for _, figures in rows):
+    scene = still_scene(views, videos, pose=pose, rig=rig, errors=errors, skeleton=skeleton)
+    if scene is None:
         return None
-    blocks = []
-    for place, (instant, figures) in enumerate(rows):
-        heading = f"Frame {instant.frame}, {instant.time:.3f} s: {instant.reason}"
-        grid, opened = element("div", *figures, class_="instant"), "open" if place == 0 else None
-        blocks.append(element("details", element("summary", heading), grid, open=opened))
-    return section("images", "In the images", Markup(read_asset("overlay.html")), element("div", *blocks, id="overlay"))
+    grid = element("div", id="stills-grid", class_="instant")
+    return section("images", "In the images", Markup(read_asset("stills.html")), grid, embedded_json("stills", scene))
 
 
-def provenance_section(**datasets: xr.Dataset | None) -> Section | None:
-    """How each dataset was made: version, step, options, input hashes, as its attributes say.
+def provenance_section(files: Mapping[str, str], **datasets: xr.Dataset | None) -> Section | None:
+    """The files of the whole data, and how each dataset was made: version, step, options, input hashes.
 
-    Without the attributes that other sections show.
+    As its attributes say, without those that other sections show. files : {address beside the page: what it holds}
     """
     blocks = []
+    if files:
+        note = element("p", "The page shows a part of the data; the whole lies in these files.", class_="note")
+        links = {name: Markup(element("a", name, href=name) + " " + escape(words)) for name, words in files.items()}
+        blocks += [element("h3", "Data"), note, bullets(links.values())]
     for name, dataset in datasets.items():
         if dataset is None or not dataset.attrs:
             continue

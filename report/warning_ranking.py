@@ -10,6 +10,8 @@ import xarray as xr
 
 from .quality import point_spread, quantile
 
+_LEAST_CONFIDENCE = 0.1  # of a keypoint that a detector has seen at all
+_MOSTLY = 0.5  # share of keypoints or frames beyond which a lack is named
 N_SHOWN = 3  # warnings at the top of the page and in the output of a run; the others are in a table
 
 
@@ -25,8 +27,10 @@ class SizedWarning(NamedTuple):
     message: str
 
 
-def ranked_warnings(calibration_report, pose: xr.Dataset | None) -> list[SizedWarning]:
-    """Warnings by their size in world units.
+def ranked_warnings(
+    calibration_report, pose: xr.Dataset | None, views: xr.Dataset | None = None, kinematics: xr.Dataset | None = None
+) -> list[SizedWarning]:
+    """Warnings by their size in world units; those about what is missing in 2D and among the angles at the end.
 
     Those of the calibration have none and come in its own order, the most serious first: the first of them is among
     the warnings shown, since all else rests on the calibration.
@@ -36,7 +40,43 @@ def ranked_warnings(calibration_report, pose: xr.Dataset | None) -> list[SizedWa
     messages = [str(message) for message in getattr(calibration_report, "warnings", ())]
     calibration = [SizedWarning("calibration", np.nan, np.nan, message) for message in messages]
     n_sized = N_SHOWN - 1 if calibration else N_SHOWN
-    return [*sized[:n_sized], *calibration[:1], *sized[n_sized:], *calibration[1:]]
+    missing = [*cameras_without_points(views), *joints_without_angle(kinematics)]
+    return [*sized[:n_sized], *calibration[:1], *sized[n_sized:], *calibration[1:], *missing]
+
+
+def cameras_without_points(views: xr.Dataset | None) -> list[SizedWarning]:
+    """Cameras whose keypoints are mostly missing, the worst first."""
+    if views is None:
+        return []
+    seen = views["position"].notnull().all("space")
+    if "confidence" in views:
+        seen &= views["confidence"] >= _LEAST_CONFIDENCE
+    share = 1 - seen.mean([dim for dim in seen.dims if dim != "view"])
+    worst = sorted(zip(map(str, share["view"].values), share.values.tolist(), strict=True), key=lambda item: -item[1])
+    return [
+        SizedWarning(
+            f"camera {name}", np.nan, np.nan,
+            f"Camera '{name}': {missing:.0%} of its keypoints are missing or have a confidence below"
+            f" {_LEAST_CONFIDENCE:g}; look at its pictures.",
+        )
+        for name, missing in worst
+        if missing > _MOSTLY
+    ]  # fmt: skip
+
+
+def joints_without_angle(kinematics: xr.Dataset | None) -> list[SizedWarning]:
+    """Joints without an angle in most frames."""
+    if kinematics is None or "angle" not in kinematics:
+        return []
+    missing = kinematics["angle"].isnull().mean([dim for dim in kinematics["angle"].dims if dim != "joint"])
+    return [
+        SizedWarning(
+            f"joint {name}", np.nan, np.nan,
+            f"Joint '{name}' has no angle in {share:.0%} of the frames: its keypoints are missing there.",
+        )
+        for name, share in zip(map(str, missing["joint"].values), missing.values.tolist(), strict=True)
+        if share > _MOSTLY
+    ]  # fmt: skip
 
 
 def _of_pose(pose: xr.Dataset) -> list[SizedWarning]:

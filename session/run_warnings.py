@@ -11,17 +11,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .config import STEPS, Session
 from .steps.calibration import read_calibration_report
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_LEAST_CONFIDENCE = 0.1  # of a keypoint that a detector has seen at all
-_MOSTLY = 0.5  # share of keypoints or frames beyond which a lack is named
-_SURE, _UNSURE = 0.8, 0.5  # mean confidence of a reconstruction that can be used, and of one that cannot
 # name=value, as an argument of a function: a literal, a placeholder, or brackets
 _ARGUMENT = re.compile(
     r"\b(?P<name>[a-z][a-z0-9_]*)=(?P<value>True/False|\.\.\.|\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]|\{[^}]*\}|'[^']*'"
@@ -65,23 +60,15 @@ def worst_warnings(session: Session, step: str) -> list[str]:
 
 def verdict(session: Session) -> str:
     """One sentence: whether the reconstruction can be used, from its confidence and from all warnings."""
+    from ..report.verdict import grade_of, judgement, mean_confidence
+
     pose = _made(session, "pose.nc")
-    placed = np.isfinite(pose["position"].values).all(axis=-1)
-    confidence = float(np.nan_to_num(pose["confidence"].values).mean())
     n_warnings = sum(len(step_warnings(session, step)) for step in STEPS)
-    if confidence < _UNSURE:
-        judged = "do not use this reconstruction before its warnings are settled"
-    elif n_warnings or confidence < _SURE:
-        judged = "use this reconstruction with care"
-    else:
-        judged = "this reconstruction can be used"
-    facts = [f"{placed.mean():.0%} of the points are in 3D", f"their mean confidence is {confidence:.2f}"]
-    if "reprojection_error" in pose:
-        facts.append(f"they reproject within {float(np.nanmedian(pose['reprojection_error'].values)):.1f} px (median)")
-    if "left_out_cameras" in pose.attrs:
-        facts.append(f"left out: {pose.attrs['left_out_cameras']}")
+    grade = grade_of(mean_confidence(pose), n_warnings)
+    words = judgement(pose, pose.get("reprojection_error"), grade)
+    left_out = f", left out: {pose.attrs['left_out_cameras']}" if "left_out_cameras" in pose.attrs else ""
     counted = f"{n_warnings} warning{'' if n_warnings == 1 else 's'}" if n_warnings else "no warnings"
-    return f"verdict: {judged}: {', '.join(facts)}; {counted}"
+    return f"verdict: {words[0].lower()}{words[1:]}{left_out}; {counted}"
 
 
 def _made(session: Session, name: str) -> xr.Dataset:
@@ -96,17 +83,9 @@ def _of_calibration(session: Session) -> list[str]:
 
 
 def _of_views(session: Session) -> list[str]:
-    """Cameras whose keypoints are mostly missing."""
-    views = _made(session, "views.nc")
-    seen = views["position"].notnull().all("space") & (views["confidence"] >= _LEAST_CONFIDENCE)
-    share = 1 - seen.mean([dim for dim in seen.dims if dim != "view"])
-    worst = sorted(zip(map(str, share["view"].values), share.values.tolist(), strict=True), key=lambda item: -item[1])
-    return [
-        f"Camera '{name}': {missing:.0%} of its keypoints are missing or have a confidence below {_LEAST_CONFIDENCE:g};"
-        " look at its pictures."
-        for name, missing in worst
-        if missing > _MOSTLY
-    ]
+    from ..report.warning_ranking import cameras_without_points
+
+    return [warning.message for warning in cameras_without_points(_made(session, "views.nc"))]
 
 
 def _of_pose(session: Session) -> list[str]:
@@ -116,16 +95,9 @@ def _of_pose(session: Session) -> list[str]:
 
 
 def _of_kinematics(session: Session) -> list[str]:
-    """Joints without an angle in most frames."""
-    motion = _made(session, "kinematics.nc")
-    if "angle" not in motion:
-        return []
-    missing = motion["angle"].isnull().mean([dim for dim in motion["angle"].dims if dim != "joint"])
-    return [
-        f"Joint '{name}' has no angle in {share:.0%} of the frames: its keypoints are missing there."
-        for name, share in zip(map(str, missing["joint"].values), missing.values.tolist(), strict=True)
-        if share > _MOSTLY
-    ]
+    from ..report.warning_ranking import joints_without_angle
+
+    return [warning.message for warning in joints_without_angle(_made(session, "kinematics.nc"))]
 
 
 def for_session(message: str) -> str:

@@ -59,8 +59,8 @@ def plot_covisibility(ax, shared_frames: NDArray[np.int64], names: tuple[str, ..
             if shared_frames[a, b]:
                 ax.plot(*at[[a, b]].T, color="lightsteelblue", linewidth=0.5 + 5 * shared_frames[a, b] / most, zorder=0)
                 ax.text(*(0.6 * at[a] + 0.4 * at[b]), str(shared_frames[a, b]), **style)
-        ax.text(*(1.1 * at[a]), f"{names[a]} ({shared_frames[a, a]})", **style)
-    ax.set(xlim=(-1.5, 1.5), ylim=(-1.4, 1.4), aspect="equal", title="frames shared")
+        ax.text(*(1.28 * at[a]), f"{names[a]} ({shared_frames[a, a]})", **style)
+    ax.set(xlim=(-1.75, 1.75), ylim=(-1.45, 1.45), aspect="equal", title="frames shared")
     ax.set_axis_off()
     return ax
 

@@ -23,7 +23,7 @@ from .video_errors import VideoError
 
 MAX_FAILURES = 10_000  # packets in a row that cannot be read: the rest of such a file is lost
 _COUNTED = (".mp4", ".m4v", ".mov", ".avi")  # containers whose header counts the frames; others state a duration
-_STREAM_SUFFIXES = (".ts", ".mts", ".m2ts")  # MPEG transport streams, in packets of 188 bytes or, with a time, 192
+STREAM_SUFFIXES = (".ts", ".mts", ".m2ts")  # MPEG transport streams, in packets of 188 bytes or, with a time, 192
 _BLOCK = 1 << 16  # packets read at a time
 _MOST_DELAYED = 64  # frames stored before an earlier one: more than a codec does
 _HOLE = 1.5  # intervals between two frames from which on one is missing between them
@@ -129,7 +129,7 @@ def _read(path: str, size: int, changed: int) -> FrameTimes | None:
             " there, and give the parts as a list"
         )
     times, is_key = times[order] - times[order[0]], is_key[order]
-    if path.lower().endswith(_STREAM_SUFFIXES):  # the rest of a frame whose beginning is lost has no time of its own
+    if path.lower().endswith(STREAM_SUFFIXES):  # the rest of a frame whose beginning is lost has no time of its own
         times, first = np.unique(times, return_index=True)
         is_key = is_key[first]
     if (np.diff(times) <= 0).any():
@@ -168,7 +168,7 @@ def _lost_packets(path: str) -> bool:
 
     Each packet begins with 0x47; four bits count the packets of each stream that carry a payload, from 0 to 15.
     """
-    if not path.lower().endswith(_STREAM_SUFFIXES):
+    if not path.lower().endswith(STREAM_SUFFIXES):
         return False
     last: dict[int, int] = {}
     with open(path, "rb") as stream:

@@ -86,7 +86,7 @@ def write_calibration_review(
         calibration_section(calibration.report, rig),
     ]
     page = whole_page(
-        title, [part for part in parts if part is not None], kind="calibration review", script="review.js"
+        title, [part for part in parts if part is not None], kind="calibration review", scripts=("review.js",)
     )
     return write_page(Path(path), page)
 

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+_DATA_FILES = {
+    "views.nc": "keypoints in the pictures of each camera",
+    "pose.nc": "3D positions of every frame with their covariances",
+    "kinematics.nc": "joint angles, velocities and stances of every frame",
+    "strides.csv": "one row for each stride",
+    "rig.toml": "the cameras",
+    "calibration.json": "the calibration's errors, corners and residuals",
+}
+
 
 def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
     """Write the HTML report of what the session's steps have made, with a table of errors where a truth is known."""
@@ -40,6 +49,7 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
         videos=session.sources("video"),
         errors=errors,
         strides=read_strides(session),
+        data_files={name: words for name, words in _DATA_FILES.items() if (session.output / name).is_file()},
         **REPORT.given(session),
     )
 
@@ -71,6 +81,6 @@ REPORT = Step(
     outputs=lambda session: [session.output / "report.html"],
     work=lambda session, progress: write_session_report(session),
     set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
-                    "videos", "errors", "strides"),
+                    "videos", "errors", "strides", "data_files"),
     depends_on=lambda session: skeleton_settings(session) | picture_settings(session),
 )  # fmt: skip

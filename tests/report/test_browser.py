@@ -69,15 +69,16 @@ def test_webgl_is_not_used(report, open_page):
 
 def test_playing_moves_the_skeleton_and_pausing_stops_it(report, open_page):
     page = open_page(report)
+    page.fill("#time-scrub", "0")
     before = picture(page)
-    page.click("#player-play")
-    page.wait_for_function("document.getElementById('player-scrub').value > 5")
-    page.click("#player-play")
+    page.click("#time-play")
+    page.wait_for_function("document.getElementById('time-scrub').value > 5")
+    page.click("#time-play")
     after = picture(page)
     assert (before != after).any()
     page.wait_for_timeout(60)
     assert (after == picture(page)).all()
-    assert page.inner_text("#player-play") == "Play"
+    assert page.inner_text("#time-play") == "Play"
 
 
 def test_dragging_turns_and_the_wheel_zooms(report, open_page):
@@ -115,33 +116,36 @@ def test_two_fingers_zoom(report, open_page):
 def test_the_keyboard_reaches_everything(report, open_page):
     page = open_page(report)
     page.focus("#stage")
+    page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
-    assert page.input_value("#player-scrub") == "11"
+    assert page.input_value("#time-scrub") == "11"
     page.keyboard.press("End")
-    assert page.input_value("#player-scrub") == "59"
+    assert page.input_value("#time-scrub") == "59"
     page.keyboard.press("Home")
     plain = picture(page)
-    for key in "nuadws+-":
+    for key in "nuxadws+-":
         page.keyboard.press(key)
         assert (picture(page) != plain).any(), key
         plain = picture(page)
     page.keyboard.press("v")
     assert (picture(page) != plain).any()
     page.keyboard.press("Space")
-    assert page.inner_text("#player-play") == "Pause"
+    assert page.inner_text("#time-play") == "Pause"
 
 
 def test_switches_change_the_picture(report, open_page):
     page = open_page(report)
-    page.fill("#player-scrub", "45")
+    page.fill("#time-scrub", "45")
     for box in ("labels", "spread", "follow"):
         before = picture(page)
         page.check(f"#player-{box}")
         assert (picture(page) != before).any(), box
-    before = picture(page)
-    page.select_option("#player-trail", label="left_knee")
-    assert (picture(page) != before).any()
+    drawings = [picture(page)]
+    for name, choice in (("trail", "left_knee"), ("trail", "all"), ("colour", "speed")):
+        page.select_option(f"#player-{name}", label=choice)
+        drawings.append(picture(page))
+        assert (drawings[-1] != drawings[-2]).any(), choice
     page.click("#player-rig")
     before = picture(page)
     page.uncheck("#player-cameras")
@@ -151,6 +155,7 @@ def test_switches_change_the_picture(report, open_page):
 def test_the_drawn_point_is_the_reconstructed_point(session, report, open_page):
     """Pointing at a keypoint names it, with its coordinates in the world."""
     page = open_page(report)
+    page.fill("#time-scrub", "0")
     image = picture(page)
     rows, columns = np.nonzero(np.abs(image.astype(int) - RIGHT_LIGHT).max(-1) < 12)
     page.locator("#stage").scroll_into_view_if_needed()
@@ -191,17 +196,56 @@ def test_a_click_in_a_plot_moves_the_player(report, open_page):
     scale = svg["width"] / float(figure.locator("svg").get_attribute("viewBox").split()[2])
     figure.locator("svg").click(position={"x": scale * (left + 0.5 * (right - left)), "y": scale * (top + bottom) / 2})
     middle = 100 * (start + end) / 2
-    assert int(page.input_value("#player-scrub")) == pytest.approx(middle, abs=1)
+    assert int(page.input_value("#time-scrub")) == pytest.approx(middle, abs=1)
     cursor = float(figure.locator(".cursor").get_attribute("x1"))
     assert cursor == pytest.approx((left + right) / 2, abs=4)
 
 
-def test_overlay_points_can_be_hidden(report, open_page):
+def test_pictures_player_plots_and_bar_show_the_same_time(report, open_page):
     page = open_page(report)
-    circle = page.locator("#overlay details[open] circle").first
-    assert circle.is_visible()
-    page.uncheck("#overlay-switch")
-    assert not circle.is_visible()
+    page.fill("#time-scrub", "59")
+    words = page.locator("#stills-words")
+    assert words.inner_text().startswith("frame 59, 0.590 s")
+    assert page.inner_text("#time-now") == "frame 59 of 60 · 0.590 s"
+    pictures = page.locator("#stills-grid svg image")
+    last = pictures.first.get_attribute("href")
+    assert pictures.count() == 3
+    page.click("#stills-jumps >> text='the worst'")
+    assert ": the worst" in words.inner_text()
+    assert pictures.first.get_attribute("href") != last
+    frame = int(page.input_value("#time-scrub"))
+    assert words.inner_text().startswith(f"frame {frame}, ")
+    figure = page.locator("#quality figure[data-axes]").last
+    left, _, right, _, start, end = json.loads(figure.get_attribute("data-axes"))[0]
+    cursor = float(figure.locator(".cursor").get_attribute("x1"))
+    assert start + (cursor - left) / (right - left) * (end - start) == pytest.approx(frame / 100, abs=0.01)
+
+
+def test_detections_and_reprojections_lie_where_they_were_found(session, report, open_page):
+    page = open_page(report)
+    page.fill("#time-scrub", "30")
+    circles = page.locator("#stills-grid figure").first.locator("circle")
+    title = circles.first.locator("title").text_content().partition(",")[0]
+    seen = session["views"]["position"].isel(view=0, time=30).sel(keypoint=title).values
+    drawn_at = [float(circles.first.get_attribute(key)) for key in ("cx", "cy")]
+    np.testing.assert_allclose(drawn_at, seen, atol=0.06)
+    page.uncheck("#stills-detected")
+    assert circles.count() == 0
+    assert page.locator("#stills-grid .expected").count() > 10
+    page.uncheck("#stills-expected")
+    assert page.locator("#stills-grid .drawn path").count() == 0
+
+
+def test_printing_opens_what_is_folded_and_leaves_out_what_moves(report, open_page):
+    page = open_page(report)
+    assert page.pdf(format="A4", print_background=True).startswith(b"%PDF")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open]):not(.screen)").count() == 0
+    page.emulate_media(media="print")
+    assert not page.locator("#time-bar").is_visible()
+    assert page.locator("#stage").is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
 
 
 def test_every_control_and_picture_has_a_name(report, open_page):

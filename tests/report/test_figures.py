@@ -42,9 +42,16 @@ def test_global_settings_of_matplotlib_stay():
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("n", [0, 1, 2500, 2501, 10**6])
-def test_thinning_keeps_at_most_the_limit(n):
-    assert len(range(n)[thinned(n)]) <= 2500
+@pytest.mark.parametrize("n", [0, 1, 1200, 1201, 10**5])
+def test_thinning_keeps_the_extremes_the_gaps_and_about_the_limit(n):
+    values = np.sin(np.arange(n) * 0.9)
+    values[n // 2 : n // 2 + 500] = np.nan
+    kept = thinned(values)
+    assert len(kept) <= 1.5 * 1200 + 2
+    assert (np.diff(kept) > 0).all()
+    if n:
+        assert np.nanmax(values[kept], initial=-1) == np.nanmax(values, initial=-1)
+        assert np.isnan(values[kept]).any()
 
 
 @pytest.fixture

@@ -75,6 +75,25 @@ def test_the_same_session_gives_the_same_bytes(session, report, tmp_path):
     assert write_report(tmp_path / "again.html", **session).read_bytes() == report.read_bytes()
 
 
+@pytest.mark.long
+def test_ten_thousand_frames_of_twenty_points_stay_below_five_megabytes(skeleton, tmp_path, rng):
+    """With uncertainty, angles, speeds and errors, without pictures."""
+    from muybridge.datasets import pose_dataset
+
+    n, names, times = 10_000, [f"k{i}" for i in range(20)], np.arange(10_000) / 100
+    covariance = np.broadcast_to(np.eye(3), (n, 20, 3, 3))
+    pose = pose_dataset(
+        np.cumsum(rng.normal(0, 2, (n, 20, 3)), axis=0), keypoints=names, times=times, unit="mm", covariance=covariance,
+        velocity=rng.normal(0, 200, (n, 20, 3)), velocity_covariance=covariance, n_cameras=np.full((n, 20), 5),
+        cameras=list("abcdef"), reprojection_error=rng.exponential(2, (6, n, 20)),
+    )  # fmt: skip
+    angle = xr.DataArray(rng.uniform(1, 2, (n, 10)), {"time": times, "joint": names[:10]}, ("time", "joint"))
+    motion = xr.Dataset({"angle": angle, "angle_std": 0.1 + 0 * angle}).assign_attrs()
+    motion = motion.map(lambda v: v.assign_attrs(units="radian"))
+    path = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose, kinematics=motion)
+    assert path.stat().st_size < 5e6
+
+
 def test_a_thousand_frames_of_twenty_points_stay_below_a_megabyte(tmp_path, rng):
     from muybridge.datasets import pose_dataset
 
@@ -183,6 +202,18 @@ def test_the_check_of_the_error_bars_is_shown_per_camera_and_keypoint(session, t
     failed = pose.assign_attrs(coverage_failed="The error bars cannot be checked.")
     text = write_report(tmp_path / "r.html", title="t", summary={}, pose=failed).read_text()
     assert "The error bars cannot be checked." in text
+
+
+def test_three_sentences_stand_first(report):
+    summary = report.read_text().partition('id="summary"')[2].partition("</section>")[0]
+    assert re.findall(r"<dt>([^<]*\?)</dt>", summary) == ["Is it good?", "What is wrong?", "What to do?"]
+    assert summary.index("Is it good?") < summary.index("tiles")
+
+
+def test_the_whole_data_are_linked_beside_the_page(session, tmp_path):
+    files = {"pose.nc": "3D positions of every frame"}
+    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=session["pose"], data_files=files).read_text()
+    assert '<a href="pose.nc">pose.nc</a> 3D positions of every frame' in text
 
 
 def test_goals_are_judged(tmp_path):

@@ -17,7 +17,7 @@ PLOTS = {
     "plot_bone_lengths": [((RNG.normal(90, 1, (20, 2)), ["femur", "tibia"], AX), {})],
     "plot_error_shares": [((RNG.exponential(1, (2, 30)), ["left", "right"], AX), {})],
     "plot_lone_frames": [((TIMES, np.array([1, np.nan, 2, np.nan, 3]), AX), {"colour": "C1"})],
-    "plot_presence": [((np.eye(4), TIMES, list("abcd"), AX), {"label": "cameras", "top": 2.0})],
+    "plot_presence": [((np.eye(4), TIMES, list("abcd"), AX), {"label": "cameras", "top": 2.0, "colour": "C1"})],
 }
 
 
@@ -33,7 +33,8 @@ def test_every_documented_option_of_a_plot_can_be_given(name):
 def test_every_documented_option_of_write_report_can_be_given(session, tmp_path):
     columns = ("frequency", "duty_factor", "length", "speed", "clearance", "phase")
     strides = pd.DataFrame({"limb": ["left_hind"], "gait": ["walk"], **dict.fromkeys(columns, 0.5)})
-    assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), {**session, "strides": strides})])
+    options = {**session, "strides": strides, "data_files": {"pose.nc": "all"}}
+    assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), options)])
     assert "left_hind" in (tmp_path / "report.html").read_text()
 
 

@@ -1,0 +1,89 @@
+"""Three sentences on a reconstruction: whether it is good, what is wrong with it, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from .markup import number, percent
+from .quality import point_spread, quantile
+from .warning_ranking import SizedWarning
+
+_SURE, _UNSURE = 0.8, 0.5  # mean confidence of a reconstruction that can be used, and of one that cannot
+_JUDGEMENTS = {
+    "good": "This reconstruction can be used",
+    "care": "Use this reconstruction with care",
+    "bad": "Do not use this reconstruction before its warnings are settled",
+}
+
+
+class Verdict(NamedTuple):
+    """`grade` is "good", "care" or "bad"; each of the others is one sentence."""
+
+    grade: str
+    judgement: str
+    wrong: str
+    remedy: str
+
+
+def judge(pose: xr.Dataset, errors: xr.DataArray | None, warnings: Sequence[SizedWarning]) -> Verdict:
+    """The verdict on a pose, from its confidence and from all warnings, the worst first.
+
+    errors : reprojection errors, pixels
+    """
+    grade = grade_of(mean_confidence(pose), len(warnings))
+    first = f"{judgement(pose, errors, grade)}."
+    if not warnings:
+        return Verdict(grade, first, *_without_warning(pose, grade))
+    worst = warnings[0].message.rstrip(".")
+    wrong, _, remedy = worst.rpartition("; ")
+    others = f" (the worst of {len(warnings)} warnings)" if len(warnings) > 1 else ""
+    remedy = remedy if wrong else "look at the worst instants in the images, and at the warnings below"
+    return Verdict(grade, first, f"{_capital(wrong or worst)}{others}.", f"{_capital(remedy)}.")
+
+
+def grade_of(confidence: float, n_warnings: int) -> str:
+    """ "good", "care" or "bad". confidence : mean of all points, 0–1; NaN where it is not known"""
+    if confidence < _UNSURE:
+        return "bad"
+    return "care" if n_warnings or confidence < _SURE else "good"
+
+
+def mean_confidence(pose: xr.Dataset) -> float:
+    """Mean over all points; a missing one counts 0. NaN where the pose has none."""
+    return float(np.nan_to_num(pose["confidence"].values).mean()) if "confidence" in pose else float("nan")
+
+
+def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: str) -> str:
+    """The grade in words, and the measured reasons; without a full stop."""
+    placed = np.isfinite(pose["position"].values).all(axis=-1)
+    facts = [f"{percent(float(placed.mean()) if placed.size else 0.0)} of the points are in 3D"]
+    if np.isfinite(confidence := mean_confidence(pose)):
+        facts.append(f"their mean confidence is {confidence:.2f}")
+    if errors is not None and np.isfinite(off := quantile(errors.values, 0.5)):
+        facts.append(f"they reproject within {off:.1f} px (median)")
+    if "covariance" in pose and np.isfinite(spread := quantile(point_spread(pose["covariance"].values), 0.5)):
+        facts.append(f"they are known to ± {number(spread, 2)} {pose['position'].attrs['units']} (median)")
+    return f"{_JUDGEMENTS[grade]}: {', '.join(facts)}"
+
+
+def _without_warning(pose: xr.Dataset, grade: str) -> tuple[str, str]:
+    """What is wrong and what to do where no step has warned."""
+    placed = np.isfinite(pose["position"].values).all(axis=-1)
+    dims = [i for i, dim in enumerate(pose["position"].dims[:-1]) if dim != "keypoint"]
+    shares = placed.mean(axis=tuple(dims)) if placed.size else np.ones(1)
+    names = [str(name) for name in pose["keypoint"].values]
+    if grade == "good":
+        lacking = f"; '{names[int(shares.argmin())]}' is missing most often" if 0 < shares.min() < 0.999 else ""
+        return f"No step has warned{lacking}.", "Nothing has to be done; look at the worst instants in the images."
+    return (
+        "No step has warned, but the confidence of the points is low.",
+        "Look at the worst instants in the images and label more frames like them.",
+    )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
