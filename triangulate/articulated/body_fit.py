@@ -44,8 +44,9 @@ def fit_body(
     """Joint angles of all frames at once, with error bars, from the pixels of all cameras.
 
     Gauss-Newton on the exact projections. Pixel errors are correlated in time and have a constant part per camera and
-    marker; gross errors and exchanged sides last for some frames. Angles change smoothly within soft limits; bone
-    lengths and the markers' places are those of one animal. Everything else is learned from the recording.
+    marker; gross errors last for some frames, and pixels that show the other side are put back. Angles change smoothly
+    within soft limits, at the rhythm of the recording if there is one; bone lengths and the markers' places are those
+    of one animal. Everything else is learned from the recording.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def fit_body(
         the confidence, as in `smooth`. Cameras and keypoints are matched by name. A keypoint that is nearly always an
         outlier in a camera is left out there.
     order : {2, 3}, optional
-        Order of the differences of angles that are white noise in the prior. By default 3.
+        Order of the prior in time: frames before from which an angle follows but for something new and white. By
+        default what the recording makes likeliest.
     time_offsets : bool
         Whether the cameras' offsets in time are found, too, to fractions of a frame: for cameras that are not
         triggered together.
@@ -141,9 +143,7 @@ def fit_body(
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
     with one_blas_thread():
-        return fit_recording(
-            points_2d, rig, fps, body, confidence, pixel_noise, order or 3, time_offsets, window, progress
-        )
+        return fit_recording(points_2d, rig, fps, body, confidence, pixel_noise, order, time_offsets, window, progress)
 
 
 def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:

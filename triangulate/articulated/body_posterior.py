@@ -61,9 +61,12 @@ class BodyFit:
     deviation_std : ndarray, shape (n_markers,), world units
         Standard deviation, along each axis, of a marker about its place on its segment.
     order : int
-        Of the differences of angles that are white noise in the prior.
+        Of the prior in time: from how many frames before, in the likeliest prior, an angle follows but for something
+        new and white, 2 or 3.
+    rhythm : float, hertz
+        At which the angles' changes swing in the prior; NaN where they do not.
     process_stds : ndarray, shape (n_angles,)
-        Standard deviation of these differences from frame to frame.
+        Standard deviation of what is new in an angle from frame to frame.
     body : Body
         The body, in world units and of the animal's size; its lengths are the prior's.
     fps : float, hertz
@@ -100,6 +103,7 @@ class BodyFit:
     correlation: Array
     deviation_std: Array
     order: int
+    rhythm: float
     process_stds: Array
     body: Body
     fps: float
@@ -112,6 +116,7 @@ def by_frame(fit: Fit, fps: float) -> dict[str, Array]:
     for lag in range(3):
         n = max(len(border) - lag, 0)
         lagged[:n, lag] += border[:n] @ border[lag:].swapaxes(1, 2)
+    weights = fit.pixels.as_given(fit.weights)
     velocities, velocities_std = _velocities(fit.state.angles, np.einsum("tlaa->tla", lagged), fps)
     return {
         "angles": fit.state.angles,
@@ -120,14 +125,14 @@ def by_frame(fit: Fit, fps: float) -> dict[str, Array]:
         "velocities_std": velocities_std,
         "points_3d": fit.markers,
         "covariances_3d": fit.covariances_3d,
-        "inlier_probability": fit.weights[..., INLIER].swapaxes(0, 1),
-        "swap_probability": fit.weights[..., SWAPPED].swapaxes(0, 1),
+        "inlier_probability": weights[..., INLIER].swapaxes(0, 1),
+        "swap_probability": weights[..., SWAPPED].swapaxes(0, 1),
     }
 
 
 def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]) -> BodyFit:
     """The result, with a warning of what is not determined."""
-    state, model = fit.state, fit.model
+    state, model, course = fit.state, fit.model, fit.model.prior.courses[1]
     body, n_lengths, n_shape = model.body, len(state.lengths), len(model.volume)
     constants = np.sqrt((fit.posterior.root**2).sum(axis=1))
     seen = np.isfinite(points_2d).all(axis=-1)
@@ -152,7 +157,8 @@ def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]
         bias_std=model.noise.bias_std,
         correlation=model.noise.correlation,
         deviation_std=fit.deviations.std,
-        order=model.prior.order,
+        order=course.order,
+        rhythm=course.frequency * fps / (2 * np.pi),
         process_stds=model.prior.precisions**-0.5,
         body=body,
         fps=fps,

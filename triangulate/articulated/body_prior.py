@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..bodies.kinematic_tree import Body
-from ..smoothing.difference_prior import difference_gram
+from .time_course import TimeCourse, probable_course
 
 _TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degrees at 3 to 4 strides a second
 _ROOT_ACCELERATION = 40.0  # body sizes per second squared
@@ -17,20 +18,24 @@ _FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
 _FOUND_SIZE = 0.05  # share by which the size that was found in points may be off
 _MEASURED_SIZE = 0.02  # share by which the size that the bones show may be off
 _PSEUDO = 0.5  # differences that the start counts as, when the precision of all turns is learned
-_POOLED = 2.0  # differences that the precision of all turns counts as, for one turn
+_POOLED = 1.0  # differences that the precision of all turns counts as, for one turn
+_ROOT, _TURNS = slice(0, 4), slice(4, None)  # place and heading go where they will; all else swings
 _FASTEST = 10.0  # by which a precision changes at once
 
 
 @dataclass(frozen=True, eq=False)
 class AnglePrior:
-    """Differences in time of this order are white, with these precisions (n_angles,); levels are near the middle of the
-    limits, and beyond the limits a cost grows.
+    """Angles change in time by these courses, driven by white noise of these precisions (n_angles,); levels are near
+    the middle of the limits, and beyond the limits a cost grows.
 
+    courses : of the root, whose differences are white, and of the turns, for which evidence chooses
+    order : of the turns' course if it is given, else None
     typical : (n_angles,) precisions to start from; middle, level : (n_angles,), the latter a precision for all frames
     together; low, high : (n_angles,)
     """
 
-    order: int
+    courses: tuple[TimeCourse, TimeCourse]
+    order: int | None
     precisions: Array
     typical: Array
     middle: Array
@@ -39,19 +44,27 @@ class AnglePrior:
     high: Array
 
     @classmethod
-    def of(cls, body: Body, fps: float, order: int, middle: Array) -> AnglePrior:
+    def of(cls, body: Body, fps: float, reach: int, middle: Array, order: int | None = None) -> AnglePrior:
         """For a body whose root is about `middle` (3,)."""
         size = body_size(body)
         acceleration = np.full(body.plan.n_angles, _TURN_ACCELERATION)
         acceleration[:3] = _ROOT_ACCELERATION * size
         # of a stride of 3 Hz, each further difference is smaller by its angular frequency per frame
-        typical = (acceleration / fps**2 * (20.0 / fps) ** (order - 2)) ** -2.0
+        typical = (acceleration / fps**2 * (20.0 / fps) ** (reach - 2)) ** -2.0
         low, high = body.limits.T
         spread = np.where(np.isfinite(low), 0.25 * (high - low), 2 * np.pi)
         spread[:3] = _FREE_PLACE * size
         centre = 0.5 * (np.where(np.isfinite(low), low, 0.0) + np.where(np.isfinite(high), high, 0.0))
         centre[:3] = middle
-        return cls(order, typical, typical, centre, spread**-2.0, low, high)
+        plain = TimeCourse.differences(order or reach, reach)
+        return cls(
+            (TimeCourse.differences(reach, reach), plain), order, typical, typical, centre, spread**-2.0, low, high
+        )
+
+    @property
+    def reach(self) -> int:
+        """Frames that an angle depends on."""
+        return self.courses[0].reach
 
     def beyond(self, angles: Array) -> Array:
         """By how much angles pass their limits, negative below the lower one."""
@@ -60,46 +73,65 @@ class AnglePrior:
     def add_to(self, blocks: Array, gradient: Array, angles: Array) -> None:
         """The prior's precision and gradient at angles (n_frames, n_angles), in place."""
         index, n_frames = np.arange(angles.shape[1]), len(angles)
-        gram = difference_gram(n_frames, self.order)
-        blocks[:, : gram.shape[1], index, index] += gram[..., None] * self.precisions
+        blocks[:, : self.reach + 1, index, index] += self.gram(n_frames) * self.precisions
         beyond = self.beyond(angles)
         blocks[:, 0, index, index] += self.level / n_frames + (beyond != 0) / _LIMIT_STD**2
-        differences = np.diff(angles, self.order, axis=0) * self.precisions
-        for i, weight in enumerate(_stencil(self.order)):
-            gradient[i : i + len(differences)] -= weight * differences
+        for own, first, rows in self._rows(n_frames):
+            news = _news(angles[:, own], first, rows) * self.precisions[own]
+            for i, weights in enumerate(rows.T):
+                np.subtract.at(gradient[:, own], first + i, weights[:, None] * news)
         gradient -= self.level / n_frames * (angles - self.middle) + beyond / _LIMIT_STD**2
+
+    def gram(self, n_frames: int) -> Array:
+        """(n_frames, reach + 1, n_angles) precision of an angle with that 0, 1, ... frames later, where that of what is
+        new is 1."""
+        gram = np.zeros((n_frames, self.reach + 1, len(self.precisions)))
+        for own, first, rows in self._rows(n_frames):
+            for i in range(rows.shape[1]):
+                for lag in range(rows.shape[1] - i):
+                    np.add.at(gram[:, lag, own], first + i, (rows[:, i] * rows[:, i + lag])[:, None])
+        return gram
 
     def cost(self, angles: Array) -> float:
         """Minus the log density up to a constant."""
-        squares = self.precisions * np.diff(angles, self.order, axis=0) ** 2
+        squares = self.precisions * self._squares(angles)[0]
         level = self.level / len(angles) * (angles - self.middle) ** 2
         return 0.5 * float(squares.sum() + level.sum() + (self.beyond(angles) ** 2).sum() / _LIMIT_STD**2)
 
     def learned(self, angles: Array, lagged: Array) -> AnglePrior:
-        """With the precisions that the angles and their posterior covariances (n_frames, reach + 1, n_angles, n_angles)
-        make most likely (MacKay 1992)."""
-        differences = np.diff(angles, self.order, axis=0)
-        n = len(differences)
-        weights, variance = _stencil(self.order), np.zeros(angles.shape[1])
-        own = np.einsum("tlaa->tla", lagged)
-        for i in range(self.order + 1):
-            for j in range(i, self.order + 1):
-                twice = 1.0 if i == j else 2.0
-                variance += twice * weights[i] * weights[j] * own[i : i + n, j - i].sum(axis=0)
-        known, squares = np.clip(n - self.precisions * variance, 0.0, n), (differences**2).sum(axis=0)
+        """With the turns' course and the precisions that the angles and their posterior covariances (n_frames, reach +
+        1, n_angles, n_angles) make most likely (MacKay 1992)."""
+        own = np.einsum("tlaa->tla", lagged)[:, : self.reach + 1]
+        course = probable_course(self.reach, self.order, angles[:, _TURNS], own[..., _TURNS])
+        return replace(self, courses=(self.courses[0], course))._with_precisions(angles, own)
+
+    def _with_precisions(self, angles: Array, own: Array) -> AnglePrior:
+        gram, (squares, n_rows) = self.gram(len(angles)), self._squares(angles)
+        variance = 2 * (gram * own).sum(axis=(0, 1)) - (gram[:, 0] * own[:, 0]).sum(axis=0)
+        known = np.clip(n_rows - self.precisions * variance, 0.0, n_rows)
         # a turn that is poorly seen would be taken for stiff: it moves like the others
-        typical, turns = self.typical.copy(), slice(6, None)
-        typical[turns] = (known[turns].sum() + _PSEUDO) / (squares[turns].sum() + _PSEUDO / typical[turns].mean())
+        typical = self.typical.copy()
+        typical[_TURNS] = (known[_TURNS].sum() + _PSEUDO) / (squares[_TURNS].sum() + _PSEUDO / typical[_TURNS].mean())
         pseudo = np.full(len(known), _PSEUDO)
-        pseudo[turns] = _POOLED
+        pseudo[_TURNS] = _POOLED
         found = (known + pseudo) / (squares + pseudo / typical)
         return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
 
+    def _squares(self, angles: Array) -> tuple[Array, Array]:
+        """(n_angles,) twice: sum of the squares of what is new, and their number."""
+        squares, n_rows = np.zeros((2, angles.shape[1]))
+        for own, first, rows in self._rows(len(angles)):
+            squares[own], n_rows[own] = (_news(angles[:, own], first, rows) ** 2).sum(axis=0), len(rows)
+        return squares, n_rows
 
-def _stencil(order: int) -> Array:
-    from ..smoothing.difference_prior import stencil
+    def _rows(self, n_frames: int) -> list[tuple[slice, NDArray[np.int64], Array]]:
+        """Angles and the rows of their course, see `TimeCourse.rows`."""
+        return [(own, *course.rows(n_frames)) for own, course in zip((_ROOT, _TURNS), self.courses, strict=True)]
 
-    return stencil(order)
+
+def _news(angles: Array, first: NDArray[np.int64], rows: Array) -> Array:
+    """(n_rows, n_angles)"""
+    return np.einsum("ri,ria->ra", rows, angles[first[:, None] + np.arange(rows.shape[1])])
 
 
 def body_size(body: Body) -> float:

@@ -14,7 +14,7 @@ from ...numerics.arrays import Array
 from .arrow_system import MarkerTerms, Posterior
 from .body_state import ShapeDerivative
 from .marker_deviations import Deviations
-from .pixel_noise import PixelNoise, inlier_weights, predictions
+from .pixel_noise import INLIER, OUTLIER, SWAPPED, PixelNoise, inlier_weights, predictions
 
 USUAL_PRIOR = 0.9  # probability of an inlier where the detector says nothing
 _SOME_FRAMES = 12  # in which slowly changing variances are computed
@@ -24,7 +24,8 @@ _SOME_FRAMES = 12  # in which slowly changing variances are computed
 class Pixels:
     """points_2d (n_cameras, n_frames, n_markers, 2), NaN where missing; log_prior (..., 2) log odds that the confidence
     adds to an inlier and to the others; log_outlier (n_cameras,); partner (n_markers,) on the other side, or itself;
-    offsets (n_cameras,) frames by which a camera shows a later posture."""
+    offsets (n_cameras,) frames by which a camera shows a later posture; exchanged (n_cameras, n_frames, n_markers)
+    where the pixels of a marker and its partner have changed places."""
 
     rig: CameraRig
     points_2d: Array
@@ -32,9 +33,33 @@ class Pixels:
     log_outlier: Array
     partner: NDArray[np.int64]
     offsets: Array
+    exchanged: NDArray[np.bool_]
 
     def at(self, frames: slice) -> Pixels:
-        return replace(self, points_2d=self.points_2d[:, frames], log_prior=self.log_prior[:, frames])
+        own = {name: getattr(self, name)[:, frames] for name in ("points_2d", "log_prior", "exchanged")}
+        return replace(self, **own)
+
+    def put_back(self, posteriors: Array) -> tuple[Pixels, Array]:
+        """With left and right exchanged where a pixel shows the marker's partner, given the posterior of `weigh`,
+        unless the partner's own pixel shows it, too; and the probability of each pixel to be an inlier in its place."""
+        swapped, right = (posteriors[..., state] > 0.5 for state in (SWAPPED, INLIER))
+        wrong = swapped & ~right[:, :, self.partner]
+        pairs = wrong | wrong[:, :, self.partner]
+        placed = np.where(pairs[..., None], posteriors[:, :, self.partner], posteriors)
+        return self.with_exchanged(pairs), np.where(pairs, placed[..., SWAPPED], placed[..., INLIER])
+
+    def with_exchanged(self, pairs: NDArray[np.bool_]) -> Pixels:
+        """With left and right exchanged where (..., n_frames, n_markers), alike for both."""
+        points_2d, log_prior = (
+            np.where(pairs[..., None], values[:, :, self.partner], values)
+            for values in (self.points_2d, self.log_prior)
+        )
+        return replace(self, points_2d=points_2d, log_prior=log_prior, exchanged=self.exchanged ^ pairs)
+
+    def as_given(self, posteriors: Array) -> Array:
+        """The posterior (n_cameras, n_frames, n_markers, 3) of the pixels as they were before any was exchanged."""
+        other = posteriors[:, :, self.partner][..., [SWAPPED, OUTLIER, INLIER]]
+        return np.where(self.exchanged[..., None], other, posteriors)
 
     def project(self, markers: Array) -> Array:
         """(n_cameras, n_frames, n_markers, 2) of markers (n_frames, n_markers, 3), when each camera sees them."""
@@ -137,10 +162,9 @@ def weigh(
 ) -> Array:  # fmt: skip
     """Posterior (n_cameras, n_frames, n_markers, 3) of inlier, outlier and swapped, given the weights `before`."""
     given = predictions(noise.errors(reach), np.where(sight.seen, before, 0.0))
-    projected = pixels.project(markers)[:, :, pixels.partner]
-    swapped = pixels.points_2d - projected - biases[:, None, pixels.partner]
-    swapped[:, :, pixels.partner == np.arange(len(pixels.partner))] = np.nan
     residuals = np.where(sight.seen[..., None], sight.residuals, np.nan)
+    swapped = pixels.points_2d - (pixels.project(markers) + biases[:, None])[:, :, pixels.partner]
+    swapped[:, :, pixels.partner == np.arange(len(pixels.partner))] = np.nan
     return inlier_weights(noise, given, residuals, swapped, spread, pixels.log_prior, pixels.log_outlier)
 
 

@@ -20,6 +20,7 @@ from .body_prior import body_size
 from .body_state import State
 from .pixel_noise import PixelNoise
 from .pixel_terms import USUAL_PRIOR, Pixels
+from .side_exchanges import exchanged_sides
 from .starting_pose import fitted_size, root_angles, starting_state
 from .trajectory_fit import ROUNDS, first_model, fit_trajectory
 
@@ -63,7 +64,7 @@ class Start:
 
 def fit_recording(
     points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, noise: PixelNoise | None,
-    order: int, time_offsets: bool, window: float | None, progress: bool,
+    order: int | None, time_offsets: bool, window: float | None, progress: bool,
 ) -> BodyFit:  # fmt: skip
     """See `fit_body`; the markers of points_2d are the body's."""
     if window is not None and not window > 0:
@@ -73,10 +74,10 @@ def fit_recording(
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
     pixels = _pixels(points_2d, rig, body, confidence)
     start = Start.of(body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
+    pixels, start = straightened(pixels, start)
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
     best = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
     learning = slice(int(best[0]), int(best[-1]) + 1)
-    order = min(order, max(2, len(best) - 1))
 
     state = start.state(learning, len(rig))
     model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size)
@@ -100,6 +101,17 @@ def fit_recording(
     return replace(described(learned, fps, points_2d, whole), converged=converged)
 
 
+def straightened(pixels: Pixels, start: Start) -> tuple[Pixels, Start]:
+    """With left and right exchanged, in all views, where markers jump from one side to the other and back."""
+    pairs = exchanged_sides(start.body, start.points_3d)
+    if not pairs.any():
+        return pixels, start
+    points_3d = np.where(pairs[..., None], start.points_3d[:, pixels.partner], start.points_3d)
+    covariances_3d = np.where(pairs[..., None, None], start.covariances_3d[:, pixels.partner], start.covariances_3d)
+    root = root_angles(start.body, points_3d)
+    return pixels.with_exchanged(pairs), replace(start, points_3d=points_3d, covariances_3d=covariances_3d, root=root)
+
+
 def _first_noise(smoothed: Trajectory) -> PixelNoise:
     known = np.isfinite(smoothed.sigma)
     sigma = np.where(known, smoothed.sigma, smoothed.sigma[known].mean())
@@ -112,4 +124,5 @@ def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | No
         right = np.clip(confidence, *_PRIOR_RANGE)
     log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
     sizes = np.array([camera.size for camera in rig], float)
-    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)))
+    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)),
+                  np.zeros(right.shape, bool))  # fmt: skip

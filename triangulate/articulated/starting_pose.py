@@ -130,7 +130,7 @@ def _linearised(
 
     weights = (_FREEDOM + 3) / (_FREEDOM + squares_of(found.markers))
     n_frames, n_markers, _ = points.shape
-    information = np.zeros((n_frames, prior.order + 1, n_markers, 3, 3))
+    information = np.zeros((n_frames, prior.reach + 1, n_markers, 3, 3))
     information[:, 0] = precision * weights[..., None, None]
     gradient = (information[:, 0] @ (points - found.markers)[..., None])[..., 0]
     nothing = np.zeros(0)

@@ -142,9 +142,10 @@ def fit_trajectory(
         limit = 1 / np.sqrt(np.diag(np.linalg.inv(model.precision[: len(volume), : len(volume)])))
         model = replace(model, volume=np.clip(volume, -limit, limit))  # beyond, bones are shorter than the noise
         if learn:
-            model = learned(model, state, posterior, sight, products, posteriors)
+            model = learned(model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors))
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
+        pixels, weights = pixels.put_back(posteriors)
         if find_offsets:
             terms = offset_terms(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
@@ -159,16 +160,17 @@ def fit_trajectory(
 
 
 def learned(
-    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array
+    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array, given: Array
 ) -> Model:
-    """With the noise and the prior that this posterior makes most likely; `products` of `error_products`."""
+    """With the noise and the prior that this posterior makes most likely; `products` of `error_products`, `given` the
+    posteriors of the pixels as they were given."""
     uncertain = (posterior.root[len(model.volume) :] ** 2).sum(axis=1).reshape(state.biases.swapaxes(0, 1).shape)
     bias_squares = state.biases**2 + uncertain.swapaxes(0, 1)
     weights = posteriors[..., INLIER]
     squares, _ = sight.scales(weights)
     pixels = np.sqrt(squares.sum(axis=0) / np.maximum((squares > 0).sum(axis=0), 1))
     pixels = np.where(pixels > 0, pixels, np.inf)
-    noise = learn_noise(model.noise, products, weights, sight.seen, posteriors, bias_squares, pixels)
+    noise = learn_noise(model.noise, products, weights, sight.seen, given, bias_squares, pixels)
     prior = model.prior.learned(state.angles, posterior.lagged)
     return replace(model, prior=prior).with_noise(noise).resized(state.lengths)
 
@@ -234,7 +236,7 @@ class Solver:
         if self.deviations.std.any():
             sight, markers = sight.moved(self.deviations.mean), markers + self.deviations.mean
         return weigh(
-            self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.order
+            self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.reach
         )
 
     def system(self, state: State, kinematics: Kinematics, sight: Sight, joint: bool = True) -> ArrowSystem:
@@ -267,13 +269,13 @@ class Solver:
     def pixel_precision(self, sight: Sight) -> Array:
         """Of errors about the places on the segments."""
         weights = np.where(sight.seen, self.weights, 0.0)
-        errors = self.model.noise.errors(self.model.prior.order)
+        errors = self.model.noise.errors(self.model.prior.reach)
         if self.deviations.std.any():
             errors = self.deviations.added_to(errors, *sight.scales(weights))
         return predictions(errors, weights).precision(errors) * sight.seen[..., None]
 
     def precision_about_markers(self, sight: Sight, weights: Array) -> Array:
-        errors = self.model.noise.errors(self.model.prior.order)
+        errors = self.model.noise.errors(self.model.prior.reach)
         return predictions(errors, np.where(sight.seen, weights, 0.0)).precision(errors) * sight.seen[..., None]
 
     def linearise(self, state: State) -> Linearised[State]:
@@ -298,9 +300,11 @@ class Solver:
         return Linearised(cost(state, sight.residuals), step)
 
 
-def first_model(body: Body, fps: float, order: int, state: State, noise: PixelNoise, size: float) -> Model:
-    """What a fit begins with."""
-    prior = AnglePrior.of(body, fps, order, state.angles[:, :3].mean(axis=0))
+def first_model(body: Body, fps: float, order: int | None, state: State, noise: PixelNoise, size: float) -> Model:
+    """What a fit begins with; `order` as of `fit_body`."""
+    n_frames = len(state.angles)
+    reach = min(order or 3, max(2, n_frames - 1))
+    prior = AnglePrior.of(body, fps, reach, state.angles[:, :3].mean(axis=0), order)
     shape, n_biases = shape_precision(body), state.biases.size
     mean = np.concatenate([body.lengths, np.zeros(state.offsets.size + n_biases)])
     precision = np.zeros((len(mean), len(mean)))

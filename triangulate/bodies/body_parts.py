@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...datasets.names import repeated_names
+from ...datasets.names import nearest, repeated_names
 
 
 @dataclass(frozen=True)
@@ -153,3 +154,41 @@ def _vector(values: Any, what: str) -> tuple[float, float, float]:
     if vector.shape != (3,) or not np.isfinite(vector).all():
         raise ValueError(f"{what} is {values!r}; expected three numbers")
     return float(vector[0]), float(vector[1]), float(vector[2])
+
+
+def in_order(body: str, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """The segments with parents before children, else in their order.
+
+    Raises
+    ------
+    ValueError : a name is repeated or unknown, there is not exactly one root, or segments hang on each other in a loop
+    """
+    names = [segment.name for segment in segments]
+    repeated = repeated_names(names)
+    if repeated:
+        raise ValueError(f"body '{body}' repeats the segments {repeated}; every segment needs its own name")
+    roots = [segment.name for segment in segments if segment.parent is None]
+    if len(roots) != 1:
+        raise ValueError(f"body '{body}' has the roots {roots}; exactly one segment has no parent")
+    ends = {segment.name: segment.end for segment in segments}
+    for segment in segments:
+        if segment.parent is not None and segment.parent not in ends:
+            raise ValueError(unknown(f"segment '{segment.name}' hangs on", segment.parent, ends))
+        if segment.at == "end" and (segment.parent is None or ends[segment.parent] is None):
+            raise ValueError(f"segment '{segment.name}' hangs at the end of '{segment.parent}', which has none")
+    ordered, left = [], list(segments)
+    while left:
+        placed = {segment.name for segment in ordered}
+        ready = [segment for segment in left if segment.parent is None or segment.parent in placed]
+        if not ready:
+            raise ValueError(
+                f"body '{body}': the segments {[segment.name for segment in left]} hang on each other in a loop"
+            )
+        ordered += ready
+        left = [segment for segment in left if segment not in ready]
+    return tuple(ordered)
+
+
+def unknown(what: str, name: str, known: Sequence[str] | dict) -> str:
+    """The sentence of a name that does not exist."""
+    return f"{what} '{name}', which does not exist{nearest(name, list(known))}; known: {list(known)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 
 from ...cameras.rotations import rotation_matrix
 from ...datasets import Skeleton
-from ...datasets.names import nearest, repeated_names
+from ...datasets.names import repeated_names
 from ...numerics.arrays import Array
-from .body_parts import Marker, Segment
+from .body_parts import Marker, Segment, in_order, unknown
 from .tree_arrays import Plan, plan_of
 
 ROOT_ANGLES = ("x", "y", "z", "yaw", "pitch", "roll")  # of the first segment: its joint in the world, and z, y, x turns
@@ -113,7 +112,7 @@ class Body:
             object.__setattr__(self, field, float(getattr(self, field)))
         if not (np.isfinite(self.deviation_std) and self.deviation_std >= 0):
             raise ValueError(f"body '{self.name}': deviation_std is {self.deviation_std!r}; expected 0 or more")
-        object.__setattr__(self, "segments", _in_order(self.name, self.segments))
+        object.__setattr__(self, "segments", in_order(self.name, self.segments))
         self._check_markers()
         if not self.bones:
             object.__setattr__(self, "bones", _nearest_bones(self))
@@ -128,7 +127,7 @@ class Body:
         ends = {segment.name: segment.end for segment in self.segments}
         for marker in self.attachments:
             if marker.segment not in ends:
-                raise ValueError(_unknown(f"marker '{marker.name}' lies on the segment", marker.segment, ends))
+                raise ValueError(unknown(f"marker '{marker.name}' lies on the segment", marker.segment, ends))
             if marker.at == "end" and ends[marker.segment] is None:
                 raise ValueError(f"marker '{marker.name}' lies at the end of '{marker.segment}', which has none")
         lengths: dict[str, float] = {}
@@ -160,7 +159,7 @@ class Body:
     @property
     def lengths(self) -> Array:
         """(n_lengths,) bone lengths of this body, in its unit."""
-        own = {segment.length: np.linalg.norm(np.asarray(segment.end)) for segment in self.segments if segment.end}
+        own = {s.length: np.linalg.norm(s.end) for s in self.segments if s.end}
         return np.array([own[name] for name in self.length_names], float)
 
     @property
@@ -269,39 +268,6 @@ class Body:
         )
 
 
-def _in_order(body: str, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """The segments with parents before children, else in their order.
-
-    Raises
-    ------
-    ValueError : a name is repeated or unknown, there is not exactly one root, or segments hang on each other in a loop
-    """
-    names = [segment.name for segment in segments]
-    repeated = repeated_names(names)
-    if repeated:
-        raise ValueError(f"body '{body}' repeats the segments {repeated}; every segment needs its own name")
-    roots = [segment.name for segment in segments if segment.parent is None]
-    if len(roots) != 1:
-        raise ValueError(f"body '{body}' has the roots {roots}; exactly one segment has no parent")
-    ends = {segment.name: segment.end for segment in segments}
-    for segment in segments:
-        if segment.parent is not None and segment.parent not in ends:
-            raise ValueError(_unknown(f"segment '{segment.name}' hangs on", segment.parent, ends))
-        if segment.at == "end" and (segment.parent is None or ends[segment.parent] is None):
-            raise ValueError(f"segment '{segment.name}' hangs at the end of '{segment.parent}', which has none")
-    ordered, left = [], list(segments)
-    while left:
-        placed = {segment.name for segment in ordered}
-        ready = [segment for segment in left if segment.parent is None or segment.parent in placed]
-        if not ready:
-            raise ValueError(
-                f"body '{body}': the segments {[segment.name for segment in left]} hang on each other in a loop"
-            )
-        ordered += ready
-        left = [segment for segment in left if segment not in ready]
-    return tuple(ordered)
-
-
 def _nearest_bones(body: Body) -> tuple[tuple[str, str], ...]:
     """From each marker to the nearest one, at rest, of those before it: on its segment nearer to the joint, or on the
     next segment towards the root that carries any."""
@@ -310,9 +276,8 @@ def _nearest_bones(body: Body) -> tuple[tuple[str, str], ...]:
     bones = []
     for k in range(plan.n_markers):
         segment = plan.carrier[k]
-        before = [
-            j for j in range(plan.n_markers) if plan.carrier[j] == segment and (distance[j], j) < (distance[k], k)
-        ]
+        own = np.flatnonzero(plan.carrier[: plan.n_markers] == segment)
+        before = [j for j in own if (distance[j], j) < (distance[k], k)]
         while not before and plan.parents[segment] >= 0:
             segment = plan.parents[segment]
             before = [j for j in range(plan.n_markers) if plan.carrier[j] == segment]
@@ -334,7 +299,3 @@ def rest_places(body: Body) -> Array:
         x[s] = x[parent] + R[parent] @ local[plan.n_markers + s]
     R, carrier = np.array(R), plan.carrier[: plan.n_markers]
     return np.concatenate([x[carrier] + np.einsum("kij,kj->ki", R[carrier], local[: plan.n_markers]), x])
-
-
-def _unknown(what: str, name: str, known: Sequence[str] | dict) -> str:
-    return f"{what} '{name}', which does not exist{nearest(name, list(known))}; known: {list(known)}"
