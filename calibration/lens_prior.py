@@ -46,7 +46,7 @@ class LensPrior:
 
     def costs(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> Array:
         """(n_lenses,) the share of each lens in `cost`."""
-        logs = log_magnifications(lens, fisheye, free, self.border)[0]
+        logs = log_magnifications(lens, fisheye, free, self.border, False)[0]
         squares = (np.where(free, self.precision, 0.0) * (lens - self.mean) ** 2).sum(axis=1)
         area = self.area * (_stiffened(np.nan_to_num(logs))[0] ** 2).sum(axis=1)
         return np.where(np.isfinite(logs).all(axis=1), 0.5 * (squares + area), np.inf)
@@ -63,7 +63,7 @@ class LensPrior:
 
     def equations(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> LensEquations:
         """Gauss-Newton's equations of `cost` for the free unknowns, lens by lens."""
-        logs, J = log_magnifications(lens, fisheye, free, self.border)
+        logs, J = log_magnifications(lens, fisheye, free, self.border, True)
         residuals, slope = _stiffened(logs)
         J = J * slope[..., None]
         normal = self.area * np.einsum("cpi,cpj->cij", J, J)
@@ -126,7 +126,7 @@ def unfolded(lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_], b
     """The lenses, their coefficients made smaller where they fold inside the border, until they do not."""
     lens = lens.copy()
     for _ in range(12):
-        logs = log_magnifications(lens, fisheye, free, border)[0]
+        logs = log_magnifications(lens, fisheye, free, border, False)[0]
         folded = ~np.isfinite(logs).all(axis=1)
         if not folded.any():
             return lens

@@ -17,7 +17,7 @@ from ._kernels_lenses import (
     rational,
 )
 
-N_LENS = 18
+N_LENS = 18  # fx, fy, cx, cy and 14 coefficients
 _RADII = 48  # at which the radial part must grow
 _LEAST = 0.01  # of its slope relative to the middle's: between two of the radii it cannot fall from there to 0
 _ANGLES = 64  # steps of a fisheye's angle from the axis to 90 degrees
@@ -83,10 +83,10 @@ def _fisheye_magnification(lens, xd, yd, J):
 
 
 @helper
-def _pinhole_magnification(lens, xd, yd, free, D, J):
+def _pinhole_magnification(lens, xd, yd, wanted, D, J):
     """Logarithm of the area's magnification where the distorted point (xd, yd) is seen; NaN where the lens folds.
 
-    J (18,) receives its derivatives by the lens at a fixed pixel, those that are `free`; D (2, 16) is room.
+    J (18,) receives its derivatives by the lens at a fixed pixel, those that are `wanted`; D (2, 16) is room.
     """
     J[:] = 0.0
     d = lens[4:]
@@ -98,7 +98,7 @@ def _pinhole_magnification(lens, xd, yd, free, D, J):
     determinant = xx * yy - xy * yx
     near = lens[4:].copy()
     for k in range(N_LENS):
-        if not free[k]:
+        if not wanted[k]:
             continue
         du, dv = 0.0, 0.0
         if k == 0:
@@ -128,11 +128,12 @@ def _pinhole_magnification(lens, xd, yd, free, D, J):
 
 
 @kernel
-def log_magnifications(lens, fisheye, free, pixels):
+def log_magnifications(lens, fisheye, free, pixels, with_derivatives):
     """Logarithm of the magnification of area (n_lenses, n_pixels), and its derivatives (n_lenses, n_pixels, 18).
 
     `lens` (n_lenses, 18), `fisheye` (n_lenses,), `free` (n_lenses, 18), `pixels` (n_lenses, n_pixels, 2). NaN where the
-    lens folds between the axis and the pixel; 0 for lenses of which no coefficient is free.
+    lens folds between the axis and the pixel; 0 for lenses of which no coefficient is free. Without derivatives
+    these are 0.
     """
     values = np.zeros(pixels.shape[:2])
     derivatives = np.zeros((pixels.shape[0], pixels.shape[1], N_LENS))
@@ -145,5 +146,7 @@ def log_magnifications(lens, fisheye, free, pixels):
             if fisheye[c]:
                 values[c, i] = _fisheye_magnification(lens[c], xd, yd, derivatives[c, i])
             else:
-                values[c, i] = _pinhole_magnification(lens[c], xd, yd, free[c], D, derivatives[c, i])
+                values[c, i] = _pinhole_magnification(
+                    lens[c], xd, yd, free[c] & with_derivatives, D, derivatives[c, i]
+                )
     return values, derivatives

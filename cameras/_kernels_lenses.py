@@ -19,6 +19,7 @@ _STEPS = 16  # in which a lens is followed from its axis to a pixel: each starts
 _HALVINGS = 20  # of a step of Newton that would leave the domain
 _MAX_ITERATIONS = 50  # of Newton, with bisection as the fallback of the fisheye
 _TOLERANCE = 1e-15  # normalised coordinates: round-off
+_ON_THE_WAY = 1e-6  # as near is a point between axis and pixel followed: Newton from there converges quadratically
 
 
 @helper
@@ -269,6 +270,7 @@ def follow_from_axis(xd, yd, d, limit):
     x, y = 0.0, 0.0
     for k in range(1, _STEPS + 1):
         goal_x, goal_y = xd * k / _STEPS, yd * k / _STEPS
+        smallest, nearest = (10 * _TOLERANCE, 1e-12) if k == _STEPS else (_ON_THE_WAY, _ON_THE_WAY)
         for _ in range(_MAX_ITERATIONS):
             u, v, xx, xy, yx, yy = distort_pinhole(x, y, d)
             determinant = xx * yy - xy * yx
@@ -281,10 +283,10 @@ def follow_from_axis(xd, yd, d, limit):
             else:
                 return math.nan, math.nan
             x, y = x + dx, y + dy
-            if abs(dx) + abs(dy) < 10 * _TOLERANCE * (1.0 + abs(x) + abs(y)):
+            if abs(dx) + abs(dy) < smallest * (1.0 + abs(x) + abs(y)):
                 break
         u, v, _, _, _, _ = distort_pinhole(x, y, d)
-        if not abs(u - goal_x) + abs(v - goal_y) < 1e-12 * (1.0 + abs(goal_x) + abs(goal_y)):
+        if not abs(u - goal_x) + abs(v - goal_y) < nearest * (1.0 + abs(goal_x) + abs(goal_y)):
             return math.nan, math.nan
     return x, y
 

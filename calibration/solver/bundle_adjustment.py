@@ -418,19 +418,21 @@ def minimise(
 ) -> BundleFit:
     """Levenberg-Marquardt to the nearest minimum of the robust cost; ends at a relative gain < `tolerance`."""
 
-    def linearise(here: tuple[BundleState, Array]) -> Linearised:
-        state, residuals = here
+    def linearise(here: tuple[BundleState, Array, float]) -> Linearised:
+        state, residuals, cost = here
         arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
 
-        def step(damping: float) -> tuple[tuple[BundleState, Array], float]:
+        def step(damping: float) -> tuple[tuple[BundleState, Array, float], float]:
             trial = possible_step(state, spec, *solve_arrow(arrow, damping))
             trial_residuals = residuals_of(trial, spec, views)
-            return (trial, trial_residuals), _total_cost(trial, spec, trial_residuals, loss)
+            trial_cost = _total_cost(trial, spec, trial_residuals, loss)
+            return (trial, trial_residuals, trial_cost), trial_cost
 
-        return Linearised(_total_cost(state, spec, residuals, loss), step)
+        return Linearised(cost, step)
 
-    start = state, residuals_of(state, spec, views)
-    (state, residuals), converged, n_iterations = minimise_with_damping(
+    residuals = residuals_of(state, spec, views)
+    start = state, residuals, _total_cost(state, spec, residuals, loss)
+    found, converged, n_iterations = minimise_with_damping(
         start, linearise, max_iterations=max_iterations, tolerance=tolerance
     )
-    return BundleFit(state, residuals, _total_cost(state, spec, residuals, loss), converged, n_iterations)
+    return BundleFit(*found, converged, n_iterations)

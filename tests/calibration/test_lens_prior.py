@@ -44,7 +44,7 @@ def every_pixel(camera, step=8):
 def test_the_magnification_is_the_determinant_of_the_cameras_own_distortion(kind):
     row, fisheye, free = lens(kind)
     camera, pixels = lens_camera(row[0], SIZE, kind), image_border(SIZE)
-    logs = log_magnifications(row, fisheye, free, pixels[None])[0][0]
+    logs = log_magnifications(row, fisheye, free, pixels[None], False)[0][0]
     ideal = camera.undistort(pixels)
     columns = [(camera.distort(ideal + h) - camera.distort(ideal - h)) / 2e-3 for h in 1e-3 * np.eye(2)]
     np.testing.assert_allclose(np.exp(logs), np.linalg.det(np.stack(columns, axis=-1)), rtol=1e-6)
