@@ -6,9 +6,12 @@ would keep them from running several numbers at a time (SIMD); `nogil` lets the 
 threads; `no_cfunc_wrapper` leaves out an entry for C, which nothing here uses.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numba import njit
+from numba.core import event
 from numba.extending import register_jitable
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -19,3 +22,23 @@ kernel = njit(cache=True, **OPTIONS)
 helper = register_jitable(**OPTIONS)
 # as a helper, but copied into each of its callers before types are known
 inlined_kernel = njit(cache=True, inline="always", **OPTIONS)
+
+
+class _FirstCompilation(event.Listener):
+    def __init__(self, say: Callable[[str], None]):
+        self.say, self.notified = say, False
+
+    def on_start(self, event):
+        if not self.notified:
+            self.notified = True
+            self.say("compiling kernels (once on this machine; they are kept on disk) ...")
+
+    def on_end(self, event):
+        pass
+
+
+@contextmanager
+def notify_when_compiling(say: Callable[[str], None]) -> Iterator[None]:
+    """Call `say` once at the first compilation within the block; kernels read from the cache do not count."""
+    with event.install_listener("numba:compile", _FirstCompilation(say)):
+        yield

@@ -298,8 +298,8 @@ for _step, _help in {
 @app.command()
 def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
     """Run all steps that the session needs; those whose inputs have not changed are skipped."""
-    from ._kernels_compilation import compiling_ahead
     from .config import STEPS
+    from .kernel_compilation import compiling_ahead
 
     with compiling_ahead(calibrates=_read(session).rig is None):
         _run_steps(session, STEPS, force, quiet)

@@ -17,8 +17,8 @@ import numpy as np
 import tomli_w
 
 from ..numerics.arrays import Array
-from ._kernels_compilation import compiling_ahead
 from .config import Session, SessionError, read_session
+from .kernel_compilation import compiling_ahead
 from .provenance import write_text
 from .session_run import run_session
 from .steps.calibration import load_rig

@@ -82,7 +82,7 @@ def run_session(
 
 def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, say: Say) -> float:
     """Run a step, record it and say what came of it; returns how long the work took, seconds."""
-    from ._kernels_compilation import notify_when_compiling  # loads numba
+    from ..numerics._kernels_options import notify_when_compiling  # loads numba
 
     started = time.perf_counter()
     try:
