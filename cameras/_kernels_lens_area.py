@@ -146,7 +146,5 @@ def log_magnifications(lens, fisheye, free, pixels, with_derivatives):
             if fisheye[c]:
                 values[c, i] = _fisheye_magnification(lens[c], xd, yd, derivatives[c, i])
             else:
-                values[c, i] = _pinhole_magnification(
-                    lens[c], xd, yd, free[c] & with_derivatives, D, derivatives[c, i]
-                )
+                values[c, i] = _pinhole_magnification(lens[c], xd, yd, free[c] & with_derivatives, D, derivatives[c, i])
     return values, derivatives

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
+NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # {option as it was called: its name today}; CHANGELOG.md, "Renamed", lists them by function

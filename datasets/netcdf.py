@@ -14,8 +14,6 @@ from .atomic_files import atomic_write
 from .size_limit import oversize
 from .validators import DatasetError
 
-NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
-
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     """Write a dataset as netCDF-4, whole or not at all.

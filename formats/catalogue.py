@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..datasets.names import nearest
-from .files import FormatError
+from ..datasets.names import NETCDF_SUFFIXES, nearest
+from .files import HDF5_SUFFIXES, FormatError
 
 FOLDER = "a folder"  # in place of a suffix
 
@@ -65,8 +65,6 @@ class Format(NamedTuple):
         return not self.recognise or bool(_function(self.recognise)(path))
 
 
-_NETCDF = (".nc", ".nc4", ".netcdf", ".cdf")
-_HDF5 = (".h5", ".hdf5", ".hdf")
 _DLC = "predictions.deeplabcut:"
 
 FORMATS = (
@@ -81,9 +79,9 @@ FORMATS = (
            f"{_DLC}read_deeplabcut", f"{_DLC}write_lightning_pose"),
     Format("eks-csv", "views", (".csv",), "points, likelihood; one file per camera, or NAME_CAMERA in one for all; its"
            " variances are not read", f"{_DLC}read_deeplabcut"),
-    Format("sleap-h5", "views", _HDF5, "points, scores, tracks", "predictions.sleap:read_sleap",
+    Format("sleap-h5", "views", HDF5_SUFFIXES, "points, scores, tracks", "predictions.sleap:read_sleap",
            "predictions.sleap:write_sleap", "predictions.sleap:is_sleap_analysis", ending=".analysis.h5"),
-    Format("deeplabcut-h5", "views", _HDF5, "points, likelihood, individuals, frame numbers (also anipose's)",
+    Format("deeplabcut-h5", "views", HDF5_SUFFIXES, "points, likelihood, individuals, frame numbers (also anipose's)",
            f"{_DLC}read_deeplabcut", f"{_DLC}write_h5"),
     Format("sleap-slp", "views", (".slp",), "points, scores, tracks; of several videos the camera's",
            "predictions.sleap_project:read_sleap_project"),
@@ -93,7 +91,7 @@ FORMATS = (
            "predictions.openpose:is_openpose", ending="_json"),
     Format("label3d-mat", "views", (".mat",), "labelled points of all cameras, frame numbers (also DANNCE's)",
            "predictions.label3d:read_label3d", unnamed=True),
-    Format("netcdf", "views", _NETCDF, "everything; also a 2D file of movement",
+    Format("netcdf", "views", NETCDF_SUFFIXES, "everything; also a 2D file of movement",
            "predictions.netcdf_tracks:read_netcdf_track", "predictions.netcdf_tracks:write_netcdf"),
     Format("caliscope-xyz", "pose", (".csv",), "points by number, in metres, times; frames without any point at the"
            " ends are lost", "poses.caliscope:read_xyz", "poses.caliscope:write_xyz", "poses.caliscope:is_xyz",
@@ -106,7 +104,7 @@ FORMATS = (
            "poses.csv_tables:write_plain_csv"),
     Format("csv-all", "pose", (".csv",), "time and every variable over time in columns; points, confidence and"
            " covariances are read", "poses.csv_tables:read_pose_csv", "poses.wide_tables:write_csv"),
-    Format("netcdf", "pose", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf",
+    Format("netcdf", "pose", NETCDF_SUFFIXES, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf",
            several=True),
     Format("parquet", "pose", (".parquet",), "everything, as a table with metadata", "poses.wide_tables:read_parquet",
            "poses.wide_tables:write_parquet", extra="parquet", several=True),
@@ -115,13 +113,13 @@ FORMATS = (
     Format("c3d", "pose", (".c3d",), "points in single precision, even times, unit, names", "poses.c3d:read_c3d",
            "poses.c3d:write_c3d", extra="c3d", max_frames=65_535),
     Format("trc", "pose", (".trc",), "points, times, unit, first frame", "poses.trc:read_trc", "poses.trc:write_trc"),
-    Format("sleap-anipose-h5", "pose", _HDF5, "points of all individuals; no names, times or unit",
+    Format("sleap-anipose-h5", "pose", HDF5_SUFFIXES, "points of all individuals; no names, times or unit",
            "poses.sleap_anipose:read_points3d", "poses.sleap_anipose:write_points3d", unnamed=True, several=True,
            ending=".points3d.h5"),
     Format("dannce-mat", "pose", (".mat",), "predicted points and p_max, or labelled points at their frames",
            "poses.dannce:read_dannce", unnamed=True),
-    Format("netcdf", "kinematics", _NETCDF, "everything", "poses.reading:read_netcdf", "poses.reading:write_netcdf",
-           several=True),
+    Format("netcdf", "kinematics", NETCDF_SUFFIXES, "everything", "poses.reading:read_netcdf",
+           "poses.reading:write_netcdf", several=True),
     Format("csv", "kinematics", (".csv",), "time and every variable over time, in columns", "",
            "poses.wide_tables:write_csv"),
     Format("parquet", "kinematics", (".parquet",), "everything, as a table with metadata",
@@ -143,10 +141,10 @@ FORMATS = (
            "rigs.dlt_coefficients:read_dlt", "rigs.dlt_coefficients:write_dlt"),
     Format("nwb", "rig", (".nwb",), "everything of a pose's file (ndx-pose); written by write_pose(..., rig=...)",
            "poses.nwb:read_nwb_cameras"),
-    Format("sleap-labels", "labels", (*_HDF5, ".slp"), "labelled frames of one animal in videos; of a project those"
-           " that a person placed", "labels.sleap:read_sleap_labels", "", "labels.sleap:is_sleap"),
-    Format("deeplabcut-labels", "labels", (".csv", *_HDF5), "labelled pictures of one animal; written as CSV and h5"
-           " (read also: Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels",
+    Format("sleap-labels", "labels", (*HDF5_SUFFIXES, ".slp"), "labelled frames of one animal in videos; of a project"
+           " those that a person placed", "labels.sleap:read_sleap_labels", "", "labels.sleap:is_sleap"),
+    Format("deeplabcut-labels", "labels", (".csv", *HDF5_SUFFIXES), "labelled pictures of one animal; written as CSV"
+           " and h5 (read also: Lightning Pose)", "labels.deeplabcut:read_deeplabcut_labels",
            "labels.deeplabcut_project:write_labels"),
     Format("coco-json", "labels", (".json",), "labelled pictures of one animal", "labels.coco:read_coco_labels"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..datasets.size_limit import oversize
 
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 PICKLES = (".pickle", ".pkl", ".npy", ".npz", ".joblib", ".pt")
 
 

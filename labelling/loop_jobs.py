@@ -16,7 +16,7 @@ from ..datasets.atomic_files import atomic_write
 from ..session import Session, SessionError
 
 STEPS = ("extract", "calibrate", "train", "predict", "reconstruct", "kinematics", "report", "suggest", "run")
-_MOST_LINES = 2000
+_MOST_LINES = 2000  # of a step's output that are kept, the last ones
 
 
 class LoopJobs:

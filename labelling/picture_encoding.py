@@ -13,7 +13,7 @@ from ..formats.video.reading import VideoError
 
 PREVIEW_WIDTH = 960  # pixels
 _JPEG = (".jpg", ".jpeg")
-_QUALITY, _WHOLE_QUALITY = 88, 95
+_QUALITY, _WHOLE_QUALITY = 88, 95  # of 100, in JPEG: of a shrunk picture, and of a whole one
 
 
 def encoded_picture(path: Path, width: int, preview: Path) -> bytes:

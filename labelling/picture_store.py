@@ -23,7 +23,7 @@ from .picture_folders import PictureFolder
 _ROOM = 256 << 20  # bytes of JPEG that are kept
 _PAUSE = 0.4  # seconds
 _AHEAD = 0.8  # share of the room that pictures nobody has asked for may fill
-_N_DECODERS = 2
+_N_DECODERS = 2  # threads
 
 
 class PictureMissing(LookupError):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..numerics._kernels_options import notify_when_compiling
+from ..numerics.threads import n_processors
 
 
 @contextmanager
@@ -21,6 +22,8 @@ def compiling_ahead(*, calibrates: bool) -> Iterator[None]:
     processes: list[subprocess.Popen] = []
 
     def begin(_: str) -> None:
+        if n_processors() < 2:  # of a batch: the sessions beside compile, too
+            return
         command = [sys.executable, "-m", f"{__package__}.demo_run", *["calibrate"] * calibrates]
         quiet = subprocess.DEVNULL
         processes.append(subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet))

@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..catalogue import recognised
-from ..files import FormatError, natural_key
+from ..files import HDF5_SUFFIXES, FormatError, natural_key
 from ..tables.h5_arrays import check_hdf5
 from .labelled_frames import LabelError, Labels, join_labels
 from .sleap import Videos
-
-_HDF5 = (".h5", ".hdf5")
 
 
 def read_labels(
@@ -90,7 +88,7 @@ def _read_path(path: Path, images: Path | None, videos: Videos, camera: str | No
 
 def _read_file(path: Path, images: Path | None, videos: Videos, camera: str | None) -> Labels:
     """The labels of one file, by the reader of the tool that wrote it."""
-    if path.suffix.lower() in _HDF5:
+    if path.suffix.lower() in HDF5_SUFFIXES:
         check_hdf5(path)
     row = recognised("labels", path)
     places = {"videos": videos} if row.name == "sleap-labels" else {"images": images}

@@ -11,11 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...datasets import check_views, frame_times, read_dataset, views_dataset, with_provenance
-from ...datasets.netcdf import NETCDF_SUFFIXES
+from ...datasets.names import NETCDF_SUFFIXES
 from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
 from ..catalogue import read_as
-from ..files import FormatError, existing
+from ..files import HDF5_SUFFIXES, FormatError, existing
 from ..tables.declared_crops import declared_corners
 from ..tables.h5_arrays import check_hdf5
 from ..video.instants import join_times
@@ -25,7 +25,6 @@ from .instant_rows import FRAME_ATTRIBUTES, at_instants, check_times, with_frame
 from .tracks import Track
 
 Source = str | os.PathLike
-_HDF5 = (".h5", ".hdf5", ".hdf")
 
 
 def read_views(
@@ -173,7 +172,7 @@ def read_track(path: Source, camera: str | None = None) -> Track:
         Missing, unreadable, or of an unknown kind.
     """
     path = existing(path)
-    if path.suffix.lower() in _HDF5:
+    if path.suffix.lower() in HDF5_SUFFIXES:
         check_hdf5(path)
     return _in_whole_picture(read_as("views", path, camera), path)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELL = 26  # bytes that a cell needs at most, its comma included
-_LEAST_POWER, _LARGEST_POWER = -292, 324
+_LEAST_POWER, _LARGEST_POWER = -292, 324  # of ten: those that a double's shortest digits need
 
 
 def powers_of_ten() -> NDArray[np.uint64]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..files import FormatError, check_size
 
-_HEADER, _COMPRESSED = 128, 15
+_HEADER = 128  # bytes before the first variable
+_COMPRESSED = 15  # the kind of a variable that is packed by zlib
 _STEP = 1 << 24  # bytes that are unpacked at a time to count them
 
 

@@ -12,8 +12,7 @@ from ...calibration.boards.patterns import CharucoBoard, Checkerboard
 from ...calibration.boards.wrong_board import guess_board
 from ...calibration.errors import CalibrationError
 
-_INCH = 25.4
-_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": _INCH, "in": _INCH}
+_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "in": 25.4}
 
 
 def values_from_file(path: Path) -> dict[str, Any] | None:

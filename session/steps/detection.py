@@ -156,7 +156,7 @@ def times_of_points(session: Session, instants: Instants | None) -> dict[str, An
 
 def _hold_times(session: Session) -> bool:
     """Whether the 2D files are of a kind that can state times."""
-    from ...datasets.netcdf import NETCDF_SUFFIXES
+    from ...datasets.names import NETCDF_SUFFIXES
 
     netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
     return netcdf or _hold_instants(session)

@@ -23,7 +23,7 @@ from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
 from .recording_fit import fit_recording
 
-ORDERS = (2, 3)
+ORDERS = (2, 3)  # of the differences that are white noise: of velocities, of accelerations
 _USELESS = 0.9  # probability of an outlier: a bent limb fits one that lasts, so that it is not told from an inlier
 
 

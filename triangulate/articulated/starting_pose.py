@@ -18,7 +18,7 @@ from .body_state import State, by_shape
 
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: points and markers differ by so much at least
-_ITERATIONS = 30
+_ITERATIONS = 30  # of Levenberg-Marquardt from the rest pose, at most
 _LEAST_SIGNAL = 0.1  # share of the squared lengths that is no noise, at least
 _KEPT = 1e4  # by which the precision of a known build is raised: it hardly moves
 _ROUNDS = 10  # of the robust fit of the root

@@ -35,7 +35,7 @@ _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offse
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
 _STEPS = 3  # of Gauss-Newton in a round
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
 
 @dataclass(frozen=True, eq=False)

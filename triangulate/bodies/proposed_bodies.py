@@ -18,7 +18,7 @@ _RIGID = 0.08  # of the arms' length: by how much those of one segment move agai
 _FLAT = 0.15  # height over base of a triangle that still shows its own turns about the base
 _MARGIN = np.radians(25.0)  # by which limits lie beyond what was seen
 _SEEN = (1.0, 99.0)  # percentiles of what was seen
-_FEWEST_FRAMES = 5
+_FEWEST_FRAMES = 5  # of which a median still ignores two wrong ones
 _STD = 0.02  # of the animal's extent: least spread of markers and joints about their place
 
 

@@ -12,7 +12,7 @@ from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
 
 _POINTS = 1500  # that planes are tried with
-_TRIES = 2000
+_TRIES = 2000  # planes through three points: with 15 % of the points on the floor, one in 300 lies on it
 _BELOW = 5.0  # points on the plane that one point below it outweighs
 _FEW = 30  # points on the floor, at least
 _NARROW = 8.0  # degrees: a vertical known no better is none

@@ -11,6 +11,7 @@ import numpy as np
 from ...calibration.errors import CalibrationError
 from ...calibration.projection_uncertainty import volume_uncertainty
 from ...calibration.quality.report import CalibrationReport
+from ...calibration.solver.covariance import POSE_NAMES
 from ...cameras import Camera, CameraRig
 from ...cameras.alignment import move_rig
 from ...datasets import Skeleton
@@ -40,7 +41,6 @@ _FRAMES = 2000  # that are looked at, evenly spread
 _SURE = 0.1  # confidence below which a view has no part, as in `refine_rig`
 _JUDGED = 200  # points that the predicted error is averaged over, and frames that tell how a bone follows the cameras
 _FLAT = 3.0  # standard deviations of a point: a cloud no thicker is a plane
-_POSE = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class PointCalibration:
         """
         import pandas as pd
 
-        index = pd.MultiIndex.from_product([self.rig.names, _POSE], names=("camera", "parameter"))
+        index = pd.MultiIndex.from_product([self.rig.names, POSE_NAMES], names=("camera", "parameter"))
         return pd.DataFrame(self.pose_covariance.reshape(len(index), -1), index=index, columns=index)
 
 

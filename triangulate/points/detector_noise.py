@@ -24,7 +24,7 @@ from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from .input_checks import check_points_2d, from_views
 from .lasting_errors import COMMON_CONSTANT, COMMON_SHARE, constant_variance, lag_correlation
 
-_FORMAT = 1
+_FORMAT = 1  # version of the files of `save`
 _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
 _ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
 _PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as

@@ -1,5 +1,7 @@
 """Numbers and times of frames are the container's, whatever is damaged, dropped or uneven."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -20,9 +22,14 @@ def intact(tmp_path_factory):
     return {suffix: write_numbered_video(folder / f"a{suffix}", times) for suffix in SUFFIXES}
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize(("share", "at"), [(0.02, 0.4), (0.02, 0.13), (0.002, 0.77), (0.05, 0.6)])
-def test_frames_after_a_damaged_stretch_keep_their_numbers(intact, tmp_path, suffix, share, at):
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [(suffix, (0.02, 0.4)) for suffix in SUFFIXES]
+    # one container of each kind: QuickTime, Matroska, MPEG transport stream
+    + list(product((".mp4", ".mkv", ".ts"), ((0.02, 0.13), (0.002, 0.77), (0.05, 0.6)))),
+)
+def test_frames_after_a_damaged_stretch_keep_their_numbers(intact, tmp_path, suffix, damage):
+    share, at = damage
     damaged = overwrite(intact[suffix], share, at, to=tmp_path / f"b{suffix}")
     shown = [number_shown(picture) for picture in read_frames(damaged)]
     assert len(shown) == N_FRAMES
