@@ -42,7 +42,7 @@ RECONSTRUCTION_METHODS: dict[str, Callable] = {
 }
 # keywords that `reconstruct` fills from the views and from its own arguments
 _SET_BY_RECONSTRUCT = {
-    "confidence", "covariances_2d", "fps", "skeleton", "prior", "window", "body", "keypoints",
+    "confidence", "fps", "skeleton", "prior", "window", "body", "keypoints",
 }  # fmt: skip
 
 

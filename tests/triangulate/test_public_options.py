@@ -1,145 +1,35 @@
 """Every documented option of the functions of triangulate works, and a dataset is taken wherever arrays are."""
 
-from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
-import xarray as xr
-from matplotlib.figure import Figure
 
 from muybridge import triangulate
-from muybridge.cameras import Region
-from muybridge.datasets import DatasetError, Skeleton, views_dataset, write_dataset
-from muybridge.triangulate import DetectorNoise, PosePrior, body_from_skeleton, triangulate_dlt, triangulate_ransac
-from tests.conftest import make_ring_rig
-from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
-
-FPS = 50.0
-N_FRAMES = 40
-TIMES = np.arange(N_FRAMES) / FPS
-NAMES = ["hip", "left_knee", "right_knee"]
-LEGS = Skeleton(tuple(NAMES), (("hip", "left_knee"), ("hip", "right_knee")), symmetries=(("left_knee", "right_knee"),))
-RIG = replace(make_ring_rig(n_cameras=4), up=np.array([0.0, 0, 1]))
+from muybridge.datasets import DatasetError, write_dataset
+from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given, functions_of
 
 
-def legs():
-    """Two legs that swing in turns while the hip moves along x; mm."""
-    swing = 0.5 * np.sin(8 * TIMES)[:, None] * [1.0, -1.0]
-    hip = np.stack([60 * TIMES, 5 * np.sin(8 * TIMES), 0 * TIMES], axis=-1)
-    knees = 40 * np.stack([np.sin(swing), np.broadcast_to([0.3, -0.3], swing.shape), -np.cos(swing)], axis=-1)
-    return np.concatenate([hip[:, None], hip[:, None] + knees], axis=1)
+@pytest.fixture(scope="module")
+def given():
+    return import_module("tests.triangulate.public_calls")
 
 
-TRUTH = legs()
-POINTS = RIG.project(TRUTH) + np.random.default_rng(0).normal(0, 0.5, (4, N_FRAMES, 3, 2))
-SEEN = np.full(POINTS.shape[:-1], 0.95)
-COVARIANCES = np.broadcast_to(0.25 * np.eye(2), (*POINTS.shape, 2))
-VIEWS = views_dataset(POINTS, cameras=RIG.names, keypoints=NAMES, times=TIMES, confidence=SEEN)
-TRACKS = np.stack([POINTS, RIG.project(TRUTH + np.array([0.0, 150, 0]))])
-TWO = views_dataset(TRACKS, cameras=RIG.names, keypoints=NAMES, times=TIMES)
-PEAKS = np.stack([POINTS, POINTS + 60], axis=3)
-CANDIDATES = xr.concat([VIEWS, VIEWS.assign(position=VIEWS["position"] + 60)], dim="candidate")
-NOISE = DetectorNoise.fit(POINTS, TRUTH, RIG)
-PRIOR = PosePrior.fit(TRUTH, LEGS, 2)
-BODY = body_from_skeleton(LEGS, TRUTH)
-OFFSETS = np.array([0.0, 1, 0, 0.5])
-MIRROR = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
-BOX = views_dataset(np.ones((1, 2, 2, 2)), cameras=["box"], keypoints=["paw_top", "paw_bottom"], times=[0.0, 0.1])
-ROBUST = {"confidence": SEEN, "threshold": 3.0, "sigma": 0.5}
-GIVEN = {"fps": FPS, "confidence": SEEN, "covariances_2d": COVARIANCES, "noise": NOISE}
-POSES = {"skeleton": LEGS, "prior": PRIOR, "n_states": None, "progress": False}
-SMOOTH = {**GIVEN, "order": 2, "window": 0.5, "progress": False, "pairs": "all"}
-# {function: [(arguments, options), ...]}; an array and then the dataset wherever both are taken
-CALLS = {
-    "body_from_skeleton": [((LEGS, TRUTH), {"up": (0.0, 0.0, 1.0), "unit": "mm", "name": "legs"})],
-    "calibrate_from_points": [
-        ((POINTS, RIG), {"confidence": SEEN, "keypoints": NAMES, "floor": False, "skeleton": LEGS, "n_points": 100,
-                         "lengths": [("hip", "left_knee", 40.0, 1.0)], "unit": "mm", "up": {"cam_0": [0.0, -1, 0]}}),
-    ],
-    "check_coverage": [((VIEWS, RIG), {"method": "ransac", "n_points": 60, "block": 0.2})],
-    "diagnose": [
-        (
-            (POINTS, RIG),
-            {"keypoints": NAMES, "confidence": SEEN, "fps": FPS, "triangulation": triangulate_ransac(POINTS, RIG)},
-        ),
-        ((VIEWS, RIG), {}),
-    ],
-    "estimate_noise": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
-    "estimate_sigma": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
-    "fit_body": [
-        ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "noise": NOISE, "order": 2,
-                         "window": 0.5, "time_offsets": True, "progress": False}),
-        ((VIEWS, RIG), {"body": BODY}),
-    ],
-    "frame_offsets": [((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "max_offset": 3}), ((VIEWS, RIG), {})],
-    "hampel_filter": [((TRUTH, 0.1), {"fps": FPS, "n_sigmas": 3.0, "replace": "nan"})],
-    "infer_poses": [((POINTS, RIG), {**SMOOTH, **POSES}), ((VIEWS, RIG), {"skeleton": LEGS, "n_states": 2})],
-    "interpolate_gaps": [((TRUTH, 0.1), {"fps": FPS}), ((TRUTH, 0.1), {"times": TIMES})],
-    "leave_one_camera_out": [
-        ((points, RIG, {"dlt": lambda y, rig, _: triangulate_dlt(y, rig)}), options)
-        for points, options in ((POINTS, {"confidence": SEEN, "threshold": 20.0}), (VIEWS, {}))
-    ],
-    "match_individuals": [
-        ((TRACKS, RIG), {"fps": FPS, "confidence": np.ones((2, *SEEN.shape)), "sigma": 0.5, "switch_probability": 0.1}),
-        ((TWO, RIG), {}),
-    ],
-    "match_views": [((TWO, RIG), {"sigma": 0.5, "switch_probability": 0.1})],
-    "median_filter": [((TRUTH, 0.1), {"fps": FPS})],
-    "method_options": [(("smooth",), {})],
-    "mirror_camera": [((RIG[0], [0.0, 0, 1], 100.0, "mirror"), {})],
-    "plot_body": [((BODY, Figure().subplots()), {"names": False})],
-    "point_covariances": [((TRUTH, RIG), {"sigma": 0.5, "inliers": SEEN > 0})],
-    "predict_left_out": [((VIEWS, RIG), {"methods": ["dlt", "pairs"], "n_frames": 20})],
-    "read_body": [(("cheetah",), {})],
-    "reconstruct": [
-        ((VIEWS, RIG), {"method": "median", "window": 0.1, "max_gap": 0.1, "swaps": True, "skeleton": LEGS,
-                        "chunk_frames": 15, "check_coverage": True}),
-        ((VIEWS, RIG), {"method": "gimbal", "skeleton": LEGS, "prior": PRIOR, "body": None, "window": 0.5}),
-    ],
-    "refine_rig": [
-        ((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "focal": True, "sync": True, "detect_camera_motion": True,
-                         "max_offset": 2, "n_points": 100}),
-        ((VIEWS, RIG), {}),
-    ],
-    "region_camera": [((RIG[0], Region("left", (0, 0), (640, 1024))), {})],
-    "repair_swaps": [
-        ((POINTS, RIG, LEGS), {"confidence": SEEN, "sigma": 0.5, "swap_probability": 0.1}),
-        ((VIEWS, RIG, LEGS), {}),
-    ],
-    "sample_poses": [
-        ((POINTS, RIG), {**GIVEN, **POSES, "n_samples": 8, "n_chains": 2, "seed": 1}),
-        ((VIEWS, RIG), {"skeleton": LEGS, "prior": PRIOR, "n_samples": 8, "n_chains": 1}),
-    ],
-    "shift_frames": [((POINTS, OFFSETS), {}), ((VIEWS, OFFSETS), {})],
-    "smooth": [((POINTS, RIG), {**SMOOTH, "skeleton": LEGS, "n_samples": 2, "seed": 1}), ((VIEWS, RIG), {})],
-    "split_views": [((BOX, "box", MIRROR), {})],
-    "triangulate_candidates": [((PEAKS, RIG), {**ROBUST, "confidence": np.stack([SEEN] * 2, axis=-1)}),
-                               ((CANDIDATES, RIG), {})],
-    "triangulate_dlt": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
-    "triangulate_pairs": [((POINTS, RIG), {"confidence": SEEN, "min_confidence": 0.5}), ((VIEWS, RIG), {})],
-    "triangulate_ransac": [
-        ((POINTS, RIG), {**ROBUST, "min_confidence": 0.8}),
-        ((POINTS, RIG), {"noise": NOISE}),
-        ((VIEWS, RIG), {}),
-    ],
-}  # fmt: skip
+def test_every_public_function_is_called(given):
+    assert_all_functions_are_called(triangulate, {*given.CALLS, "reconstruct_file"})
 
 
-def test_every_public_function_is_called():
-    assert_all_functions_are_called(triangulate, {*CALLS, "reconstruct_file"})
+@pytest.mark.parametrize("name", [name for name in functions_of(triangulate) if name != "reconstruct_file"])
+def test_every_documented_option_can_be_given(name, given):
+    assert_options_can_be_given(getattr(triangulate, name), given.CALLS[name])
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_every_documented_option_can_be_given(name):
-    assert_options_can_be_given(getattr(triangulate, name), CALLS[name])
-
-
-def test_every_documented_option_of_the_reconstruction_of_files_can_be_given(tmp_path):
+def test_every_documented_option_of_the_reconstruction_of_files_can_be_given(tmp_path, given):
     options = {
-        "method": "median", "window": 0.1, "max_gap": 0.1, "skeleton": LEGS, "swaps": True, "chunk_frames": 15,
+        "method": "median", "window": 0.1, "max_gap": 0.1, "skeleton": given.LEGS, "swaps": True, "chunk_frames": 15,
     }  # fmt: skip
-    source = write_dataset(VIEWS, tmp_path / "views.nc")
-    assert_options_can_be_given(triangulate.reconstruct_file, [((source, RIG, tmp_path / "pose.nc"), options)])
+    source = write_dataset(given.VIEWS, tmp_path / "views.nc")
+    assert_options_can_be_given(triangulate.reconstruct_file, [((source, given.RIG, tmp_path / "pose.nc"), options)])
 
 
 ARRAYS = {
@@ -157,32 +47,32 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_a_dataset_gives_what_its_arrays_give_whatever_the_order_of_its_cameras(name):
-    function, arguments = getattr(triangulate, name), CALLS[name][-1][0]
-    arrays = {"triangulate_candidates": PEAKS, "match_individuals": TRACKS}.get(name, POINTS)
-    given = {"confidence": np.full(arrays.shape[:-1], 0.95)} if name != "match_individuals" else {}
-    given |= {"fps": FPS} if name in ("smooth", "match_individuals", "frame_offsets", "refine_rig") else {}
+def test_a_dataset_gives_what_its_arrays_give_whatever_the_order_of_its_cameras(name, given):
+    function, arguments = getattr(triangulate, name), given.CALLS[name][-1][0]
+    arrays = {"triangulate_candidates": given.PEAKS, "match_individuals": given.TRACKS}.get(name, given.POINTS)
+    options = {"confidence": np.full(arrays.shape[:-1], 0.95)} if name != "match_individuals" else {}
+    options |= {"fps": given.FPS} if name in ("smooth", "match_individuals", "frame_offsets", "refine_rig") else {}
     turned = arguments[0].isel(view=slice(None, None, -1)).rename(keypoint="keypoints")  # as movement names it
-    expected = ARRAYS[name](function(arrays, *arguments[1:], **given))
+    expected = ARRAYS[name](function(arrays, *arguments[1:], **options))
     np.testing.assert_allclose(ARRAYS[name](function(turned, *arguments[1:])), expected, rtol=0, atol=1e-9)
 
 
-def test_candidates_of_a_dataset_need_their_dimension():
+def test_candidates_of_a_dataset_need_their_dimension(given):
     with pytest.raises(DatasetError, match="need a dimension 'candidate'"):
-        triangulate.triangulate_candidates(VIEWS, RIG)
+        triangulate.triangulate_candidates(given.VIEWS, given.RIG)
 
 
-def test_covariances_of_a_pose_are_those_of_its_points():
-    pose = triangulate.reconstruct(VIEWS, RIG, method="dlt")
-    expected = triangulate.point_covariances(pose["position"].values, RIG, 0.5)
-    np.testing.assert_array_equal(triangulate.point_covariances(pose, RIG, 0.5), expected)
+def test_covariances_of_a_pose_are_those_of_its_points(given):
+    pose = triangulate.reconstruct(given.VIEWS, given.RIG, method="dlt")
+    expected = triangulate.point_covariances(pose["position"].values, given.RIG, 0.5)
+    np.testing.assert_array_equal(triangulate.point_covariances(pose, given.RIG, 0.5), expected)
 
 
-def test_a_dataset_is_shifted_by_the_name_of_its_cameras():
-    found = triangulate.FrameOffsets(RIG.names, np.array([0.0, 2, 0, 0.5]), np.full(4, 0.01), 2.0)
-    turned = triangulate.shift_frames(VIEWS.isel(view=slice(None, None, -1)), found)
-    expected = triangulate.shift_frames(POINTS, found)
-    np.testing.assert_array_equal(turned["position"].sel(view=list(RIG.names)).values, expected)
+def test_a_dataset_is_shifted_by_the_name_of_its_cameras(given):
+    found = triangulate.FrameOffsets(given.RIG.names, np.array([0.0, 2, 0, 0.5]), np.full(4, 0.01), 2.0)
+    turned = triangulate.shift_frames(given.VIEWS.isel(view=slice(None, None, -1)), found)
+    expected = triangulate.shift_frames(given.POINTS, found)
+    np.testing.assert_array_equal(turned["position"].sel(view=list(given.RIG.names)).values, expected)
     assert (turned["confidence"].sel(view="cam_1")[-2:] == 0).all()
     with pytest.raises(ValueError, match=r"no frame offsets of the cameras \['box'\]"):
-        triangulate.shift_frames(BOX, found)
+        triangulate.shift_frames(given.BOX, found)

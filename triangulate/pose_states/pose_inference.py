@@ -118,7 +118,6 @@ def infer_poses(
     prior: PosePrior | None = None,
     n_states: int | None = None,
     confidence: Array | None = None,
-    covariances_2d: Array | None = None,
     noise: DetectorNoise | None = None,
     order: int | None = None,
     pairs: Sequence[tuple[str, str]] | str | None = None,
@@ -148,8 +147,6 @@ def infer_poses(
     n_states : int, optional
         States to learn where there is no prior. By default one per 0.4 seconds, at most 50.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
-        As for `smooth`.
-    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
         As for `smooth`.
     noise : DetectorNoise, optional
         As for `smooth`.
@@ -205,7 +202,7 @@ def infer_poses(
     >>> found.state_probabilities.shape, found.overridden.any(), bool(np.abs(found.points_3d - truth).max() < 0.5)
     ((60, 2), np.False_, True)
     """
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, covariances_2d, noise)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, noise)
     chosen = keypoint_pairs(problem.skeleton, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
@@ -232,7 +229,6 @@ def check_pose_problem(
     prior: PosePrior | None,
     confidence: Array | None,
     order: int | None,
-    covariances_2d: Array | None,
     noise: DetectorNoise | None,
 ) -> tuple[Problem, PosePrior | None]:
     """A checked request, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
@@ -240,7 +236,7 @@ def check_pose_problem(
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
         )
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d, noise)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
     skeleton = problem.skeleton or skeleton
     if not len(skeleton.bones) or (skeleton.parents < 0).all():
         raise ValueError("pose states need a skeleton with bones; this one has none")

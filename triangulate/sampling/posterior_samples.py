@@ -180,7 +180,6 @@ def sample_poses(
     prior: PosePrior | None = None,
     n_states: int | None = None,
     confidence: Array | None = None,
-    covariances_2d: Array | None = None,
     noise: DetectorNoise | None = None,
     n_samples: int = 250,
     n_chains: int = 4,
@@ -208,8 +207,6 @@ def sample_poses(
     n_states : int, optional
         As for `infer_poses`.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
-        As for `smooth`.
-    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
         As for `smooth`.
     noise : DetectorNoise, optional
         As for `smooth`.
@@ -265,7 +262,7 @@ def sample_poses(
         raise ValueError(
             f"{n_chains} chains of {n_samples} samples were asked for; at least one chain of {FEWEST_DRAWS} is needed"
         )
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, covariances_2d, noise)
+    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, noise)
     learned, prior = learn_poses(problem, prior, n_states)
     window = open_window(problem, learned, slice(0, problem.n_frames), None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)

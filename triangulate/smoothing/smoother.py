@@ -26,7 +26,6 @@ def smooth(
     *,
     fps: float | None = None,
     confidence: Array | None = None,
-    covariances_2d: Array | None = None,
     noise: DetectorNoise | None = None,
     skeleton: Skeleton | None = None,
     order: int | None = None,
@@ -44,16 +43,14 @@ def smooth(
     Parameters
     ----------
     points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
-        Distorted pixels, NaN where missing; or a views dataset, whose confidence, covariances, times and keypoints are
-        used, too.
+        Distorted pixels, NaN where missing; or a views dataset, whose confidence, times and keypoints are used, too,
+        and the covariances that a detector predicts: of these only the ratio to the median of the camera.
     rig : CameraRig
         The cameras.
     fps : float, optional, hertz
         Frames per second; needed unless `points_2d` is a dataset.
     confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
-    covariances_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2, 2), optional, pixels squared
-        Noise that a detector predicts for each pixel; only its ratio to the median of the camera is used.
     noise : DetectorNoise, optional
         Bias, spread, outliers and shared errors of the detector, in place of those estimated from the recording and of
         the confidence; how errors last is estimated. Cameras and keypoints are matched by name.
@@ -107,7 +104,7 @@ def smooth(
     >>> trajectory.points_3d.shape, bool(np.abs(trajectory.points_3d - truth).max() < 3)
     ((60, 1, 3), True)
     """
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, covariances_2d, noise)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
     chosen, learned = keypoint_pairs(problem.skeleton, pairs), learn(problem)
     solve = partial(solve_window, problem, learned, chosen)
     options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
@@ -121,10 +118,9 @@ def check_problem(
     confidence: Array | None,
     skeleton: Skeleton | None,
     order: int | None,
-    covariances_2d: Array | None = None,
     noise: DetectorNoise | None = None,
 ) -> Problem:
-    given = {"confidence": confidence, "covariances_2d": covariances_2d, "fps": fps, "keypoints": None}
+    given = {"confidence": confidence, "covariances_2d": None, "fps": fps, "keypoints": None}
     points_2d, confidence, covariances_2d, fps, keypoints = from_views(points_2d, rig, **given)
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     if skeleton is not None and keypoints is not None:
@@ -136,10 +132,6 @@ def check_problem(
         raise ValueError(
             f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
             " same, in the same order"
-        )
-    if covariances_2d is not None and np.shape(covariances_2d) != (*points_2d.shape, 2):
-        raise ValueError(
-            f"covariances_2d has shape {np.shape(covariances_2d)}; expected {(*points_2d.shape, 2)}, one per pixel"
         )
     scale = relative_noise(points_2d, covariances_2d)
     if noise is not None:
