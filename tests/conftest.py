@@ -3,6 +3,10 @@
 import os
 import shutil
 
+# a thread per process for BLAS and torch, before either is imported: the processes of pytest-xdist fill the cores, and
+# threads that wait for one another there would burn processor time
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

@@ -10,9 +10,14 @@ def options_of(function):
     return {p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty}
 
 
+def functions_of(part):
+    """Names of the public functions of a part."""
+    return [name for name in part.__all__ if inspect.isroutine(getattr(part, name))]
+
+
 def assert_all_functions_are_called(part, names):
     """`names` are the public functions of a part."""
-    assert set(names) == {name for name in part.__all__ if inspect.isroutine(getattr(part, name))}
+    assert set(names) == set(functions_of(part))
 
 
 def assert_options_can_be_given(function, calls):

@@ -30,6 +30,7 @@ def moving_pose():
 
 
 POSE = moving_pose()
+NECK = POSE.sel(keypoint=["neck"])  # one keypoint of which motions are smoothed three times
 POINTS = POSE["position"].values
 DERIVATIVES = [
     {"method": "savgol", "window": 0.11, "polyorder": 3},
@@ -54,12 +55,12 @@ def ax(**options):
 
 # {function: [(arguments, options), ...]}; together the options of a function are all that it has
 CALLS = {
-    **{name: [((POSE,), options) for options in DERIVATIVES] for name in ("velocity", "acceleration", "jerk")},
+    **{name: [((NECK,), options) for options in DERIVATIVES] for name in ("velocity", "acceleration", "jerk")},
     **{
-        name: [((POSE, {"trunk": NAMES[:4]}), options) for options in DERIVATIVES]
+        name: [((POSE, {"trunk": NAMES[:2]}), options) for options in DERIVATIVES]
         for name in ("angular_velocity", "angular_acceleration")
     },
-    "path_length": [((POSE,), options) for options in DERIVATIVES],
+    "path_length": [((NECK,), options) for options in DERIVATIVES],
     "speed_profile": [((POSE, "neck"), options) for options in DERIVATIVES],
     "angular_velocity_of_rotations": [((np.tile(ROTATION, (60, 1, 1)), TIMES), {})],
     "body_frame": [
@@ -97,7 +98,7 @@ CALLS = {
     ],
     "segment_angles": [((ROTATION, ROTATION), {})],
     "segment_frame": [(tuple(POINTS[:, :4].swapaxes(0, 1)), {})],
-    "smooth_motion": [((POSE,), {"times": None, "relative_variance": None, "chunk_frames": 100})],
+    "smooth_motion": [((NECK,), {"times": None, "relative_variance": None, "chunk_frames": 100})],
     "three_point_angle": [(tuple(POINTS[:, :3].swapaxes(0, 1)), {})],
 }  # fmt: skip
 

@@ -19,14 +19,6 @@ def labels(project):
     return read_labels(project / "labels")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    """These pictures are too small to share among threads; waiting threads would cost more than they bring."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def detector(labels):
     from muybridge.pose2d import train

@@ -8,6 +8,7 @@ from muybridge.kinematics.gait_analysis.gait_names import IDEALS, name_gait
 from tests.kinematics.synthetic import LIMBS, gentle, pose_of, walking
 
 FEET = {limb: limb for limb in LIMBS}
+HIND = {limb: limb for limb in LIMBS[:2]}
 GAITS = {  # duty factor, stride period (s), stride length and foot clearance (mm)
     "walk": (0.65, 0.5, 400, 40),
     "trot": (0.45, 0.35, 700, 60),
@@ -87,17 +88,17 @@ def test_a_treadmill_is_a_moving_ground():
     shift[:, 0, 0] = speed * pose["time"].values
     position = pose["position"] - shift
     belt = pose.assign(position=position.assign_attrs(units="mm"))
-    ground, moving = gait(pose, FEET).strides, gait(belt, FEET, surface_velocity=[-speed, 0, 0]).strides
+    ground, moving = gait(pose, HIND).strides, gait(belt, HIND, surface_velocity=[-speed, 0, 0]).strides
     assert moving["length"].mean() == pytest.approx(ground["length"].mean(), rel=0.01)
     assert moving["duty_factor"].mean() == pytest.approx(ground["duty_factor"].mean(), abs=0.01)
 
 
 @pytest.mark.parametrize("fps", [30.0, 200.0])
 def test_gaits_are_found_alike_at_low_and_high_frame_rates(fps):
-    times, feet, events = walking((0.0, *IDEALS["walk"][0]), *GAITS["walk"], fps=fps, duration=6.0)
+    times, feet, events = walking((0.0, *IDEALS["walk"][0]), *GAITS["walk"], fps=fps, duration=3.5)
     found = gait(pose_of(feet, list(LIMBS), times).assign_attrs(up=[0, 0, 1.0]), FEET)
     duty, period, length, _ = GAITS["walk"]
-    assert len(found.strides) >= 4 * (6.0 / period - 3)
+    assert len(found.strides) >= 4 * (3.5 / period - 3)
     assert (found.strides["gait"][found.strides["gait"] != ""] == "walk").all()
     assert found.strides["duty_factor"].mean() == pytest.approx(duty, abs=0.02)
     assert found.strides["length"].mean() == pytest.approx(length, rel=0.01)
@@ -108,7 +109,7 @@ def test_gaits_are_found_alike_at_low_and_high_frame_rates(fps):
 def test_several_individuals_are_taken_one_by_one():
     one, _ = pose_of_gait("trot", duration=1.5)
     two = xr.concat([one, one], dim=xr.DataArray(["ada", "bob"], dims="individual", name="individual"))
-    alone, both = gait(one, FEET), gait(two, FEET)
+    alone, both = gait(one, HIND), gait(two, HIND)
     assert len(both.strides) == 2 * len(alone.strides)
     assert both.contact["stance"].dims == ("individual", "time", "limb")
     bob = both.individual("bob")
@@ -128,10 +129,10 @@ def test_missing_frames_inside_stances_and_swings_are_bridged():
     pose, events = pose_of_gait("trot", duration=3.0)
     position = pose["position"].copy()
     position.values[np.random.default_rng(1).random(position.shape[:2]) < 0.05] = np.nan
-    strides = gait(pose.assign(position=position), FEET).strides
+    strides = gait(pose.assign(position=position), HIND).strides
     errors_in_frames = [120 * np.abs(events[row["limb"]][0] - row["touch_down"]).min() for _, row in strides.iterrows()]
     assert (np.array(errors_in_frames) <= 1.0).mean() >= 0.95
-    assert len(strides) >= 24
+    assert len(strides) >= 12
 
 
 def test_gait_refuses_to_guess_the_vertical_and_the_feet():
