@@ -40,11 +40,17 @@ def _read(path: Path) -> Session:
     return read_session(path)
 
 
+def _echo(text: object, *, err: bool = False) -> None:
+    """Print text in which no name from a file can steer the terminal: such characters are shown as their codes."""
+    shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in str(text))
+    typer.echo(shown, err=err)
+
+
 def _say(line: str) -> None:
     """Print a line; what warnings and notes advise is put in the words of session.toml."""
     from .run_warnings import for_session
 
-    typer.echo(for_session(line) if line.startswith(("warning:", "note:")) else line)
+    _echo(for_session(line) if line.startswith(("warning:", "note:")) else line)
 
 
 def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
@@ -65,7 +71,7 @@ def demo(
     """Render a recording of a galloping animal, run every step on it and compare with the truth (no download)."""
     from .demo_run import run_demo
 
-    run_demo(folder, seed=seed, quick=quick, progress=not quiet, say=typer.echo)
+    run_demo(folder, seed=seed, quick=quick, progress=not quiet, say=_echo)
 
 
 @app.command()
@@ -78,11 +84,11 @@ def init(
 
     proposals = write_proposals(folder, overwrite=overwrite)
     for line in left_out_lines(proposals[0].left_out):
-        typer.echo(f"left out: {line}")
+        _echo(f"left out: {line}")
     for note in dict.fromkeys(note for proposal in proposals for note in proposal.notes):
-        typer.echo(f"note: {note}")
+        _echo(f"note: {note}")
     for path in (proposal.path for proposal in proposals):
-        typer.echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
+        _echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
 
 
 @app.command("help")
@@ -96,14 +102,14 @@ def show_help(
     if topic == "formats":
         from ..formats.catalogue import as_text as formats_as_text
 
-        typer.echo(formats_as_text(word))
+        _echo(formats_as_text(word))
         return
     if topic != "session":
         raise ValueError(
             f"there is no help on '{topic}'; 'muybridge help session' shows the keys of session.toml, 'muybridge help"
             " formats' the formats of files"
         )
-    typer.echo(as_text(chosen(session_keys(), word)))
+    _echo(as_text(chosen(session_keys(), word)))
 
 
 @app.command()
@@ -117,17 +123,17 @@ def check(session: SessionPath = Path()) -> None:
     table, problems = describe(loaded)
     found, expected = foreseen(loaded)
     problems = list(dict.fromkeys([*problems, *found]))
-    typer.echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
-    typer.echo(table.to_string(na_rep="-"))
+    _echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
+    _echo(table.to_string(na_rep="-"))
     for note in recording_notes(loaded):
         _say(f"note: {note}")
     for warning in expected:
         _say(f"warning: {warning}")
     for problem in problems:
-        typer.echo(f"problem: {for_session(problem)}", err=True)
+        _echo(f"problem: {for_session(problem)}", err=True)
     if problems:
         raise typer.Exit(1)
-    typer.echo("no problem found: 'muybridge run' can start")
+    _echo("no problem found: 'muybridge run' can start")
 
 
 @app.command()
@@ -151,17 +157,17 @@ def calibrate(
         loaded = _read(session)
         path, reports = calibrate_lenses(loaded, progress=not quiet)
         for report in reports.values():
-            typer.echo(str(report))
-        typer.echo(f'wrote {path}: name it as intrinsics = "{os.path.relpath(path, loaded.folder)}" under [calibrate]')
+            _echo(str(report))
+        _echo(f'wrote {path}: name it as intrinsics = "{os.path.relpath(path, loaded.folder)}" under [calibrate]')
         return
     if review:
         check_board_review(_read(session))
     _run_steps(session, ("calibrate",), force, quiet)
     found = read_calibration_report(_read(session))
     if found is not None:
-        typer.echo(str(replace(found, warnings=())))  # the step itself has said them
+        _echo(str(replace(found, warnings=())))  # the step itself has said them
     if review:
-        typer.echo(f"wrote {review_calibration(_read(session), progress=not quiet)}")
+        _echo(f"wrote {review_calibration(_read(session), progress=not quiet)}")
 
 
 @app.command()
@@ -178,7 +184,7 @@ def extract(
 
     loaded = _read(session)
     folder = extract_session(loaded, n, to or loaded.folder / "labels", method=method)
-    typer.echo(f"wrote {folder}: label its pictures, then name it under [train] labels")
+    _echo(f"wrote {folder}: label its pictures, then name it under [train] labels")
 
 
 @app.command()
@@ -204,7 +210,7 @@ def label(
     names = tuple(name.strip() for name in keypoints.split(",") if name.strip())
     label_in_browser(
         source, labels=labels, keypoints=names, proposals=tuple(proposals or ()), n=n, port=port, browser=browser,
-        say=typer.echo,
+        say=_echo,
     )  # fmt: skip
 
 
@@ -219,8 +225,8 @@ def suggest(
 
     loaded = _read(session)
     folder = to or loaded.folder / "labels-next"
-    typer.echo(suggest_session(loaded, n, folder).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-    typer.echo(f"wrote {folder}: correct its labels, then add it to the list [train] labels")
+    _echo(suggest_session(loaded, n, folder).to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    _echo(f"wrote {folder}: correct its labels, then add it to the list [train] labels")
 
 
 @app.command()
@@ -235,7 +241,7 @@ def corruption(
     from .label_loop import corruption_session
 
     table = corruption_session(_read(session), labels, progress=not quiet)
-    typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    _echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
 @app.command()
@@ -248,7 +254,7 @@ def evaluate(
     """Errors of the detector on labelled frames that it was not trained on, in pixels, by keypoint."""
     from .label_loop import evaluate_session
 
-    typer.echo(evaluate_session(_read(session), labels).to_string(float_format=lambda value: f"{value:.2f}"))
+    _echo(evaluate_session(_read(session), labels).to_string(float_format=lambda value: f"{value:.2f}"))
 
 
 @app.command("label-videos")
@@ -261,7 +267,7 @@ def label_videos(
 
     loaded = _read(session)
     for path in labelled_videos(loaded, to or loaded.output / "videos"):
-        typer.echo(f"wrote {path}")
+        _echo(f"wrote {path}")
 
 
 @app.command()
@@ -276,7 +282,7 @@ def export(
     from .export import export_session
 
     for path in export_session(_read(session), format, to):
-        typer.echo(f"wrote {path}")
+        _echo(f"wrote {path}")
 
 
 def _add_step_command(step: str, help: str) -> None:
@@ -296,8 +302,19 @@ for _step, _help in {
 
 
 @app.command()
-def run(session: SessionPath = Path(), force: Force = False, quiet: Quiet = False) -> None:
+def run(
+    session: SessionPath = Path(),
+    force: Force = False,
+    quiet: Quiet = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say which steps would run, and why; run none")] = False,
+) -> None:
     """Run all steps that the session needs; those whose inputs have not changed are skipped."""
+    if dry_run:
+        from .session_run import planned_steps
+
+        for step, why in planned_steps(_read(session), force=force).items():
+            _echo(f"{step}: would run ({why})" if why else f"{step}: up to date")
+        return
     from .config import STEPS
     from .kernel_compilation import compiling_ahead
 
@@ -324,7 +341,7 @@ def batch(
     """Run many sessions, each in a process of its own; a failure does not stop the others."""
     from .recordings.command import run_batch_command
 
-    n_failed = run_batch_command(sessions, executor, scheduler, jobs, table=table, force=force, say=typer.echo)
+    n_failed = run_batch_command(sessions, executor, scheduler, jobs, table=table, force=force, say=_echo)
     if n_failed:
         raise typer.Exit(1)
 
@@ -340,12 +357,12 @@ def collect(
     from .recordings.session_files import find_sessions
 
     for line in collect_sessions(find_sessions(sessions), folder, format=to):
-        typer.echo(line)
+        _echo(line)
 
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"muybridge {__version__}")
+        _echo(f"muybridge {__version__}")
         raise typer.Exit
 
 
@@ -361,7 +378,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: object) -
     from .run_warnings import for_session
 
     if issubclass(category, UserWarning):
-        typer.echo(f"warning: {for_session(' '.join(str(message).split()))}", err=True)
+        _echo(f"warning: {for_session(' '.join(str(message).split()))}", err=True)
 
 
 def main() -> None:
@@ -374,7 +391,7 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == _INTERRUPTED:
-            typer.echo("interrupted: finished steps are kept, and the next run goes on from there", err=True)
+            _echo("interrupted: finished steps are kept, and the next run goes on from there", err=True)
         raise
     except Exception as error:
         if os.environ.get("MUYBRIDGE_DEBUG"):
@@ -384,7 +401,7 @@ def main() -> None:
         message, kind = for_session(" ".join(str(error).split())), type(error).__name__
         if not isinstance(error, ValueError | OSError | ImportError | RuntimeError | MemoryError):
             message = f"internal ({kind}: {message}); run again with MUYBRIDGE_DEBUG=1 and report what it shows"
-        typer.echo(f"error: {message or kind}", err=True)
+        _echo(f"error: {message or kind}", err=True)
         sys.exit(1)
 
 

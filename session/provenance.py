@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,20 +112,22 @@ def only_run(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - it is open for as long as the run
+        # no link or pipe of this name is followed: another file would be emptied, or the run would hang
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        lock = os.fdopen(os.open(folder / ".lock", flags, 0o666), "r+b")  # open for as long as the run
     except OSError:  # a folder that may not be written holds current results, or a step will say so
         yield
         return
     with lock:
         if fcntl is not None:  # absent on Windows
             _wait_for(lock, folder, say)
-        for place in (folder, folder / "provenance"):
+        for place in (folder, folder / "provenance", folder / "board_corners"):
             for half in place.glob(".*.partial*"):
                 half.unlink(missing_ok=True)
         yield
 
 
-def _wait_for(lock: IO[str], folder: Path, say: Callable[[str], None]) -> None:
+def _wait_for(lock: IO[bytes], folder: Path, say: Callable[[str], None]) -> None:
     assert fcntl is not None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
