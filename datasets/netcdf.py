@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from .atomic_files import atomic_write
+from .hdf5_contents import foreign_content
 from .size_limit import oversize
 from .validators import DatasetError
 
@@ -75,6 +76,9 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     if not path.is_file():
         raise DatasetError(f"there is no dataset file {path}")
     try:
+        reason = foreign_content(path)
+        if reason:
+            raise DatasetError(f"{path}: {reason}")
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
             reason = oversize(dataset.nbytes, path.stat().st_size)
             if reason:
@@ -120,6 +124,8 @@ def content_hash(path: str | os.PathLike) -> str:
     # a hidden file is no input: the board's corners are kept in one, beside the images
     files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path)) if path.is_dir() else [path]
     for file in files:
+        if file.exists() and not file.is_file():
+            raise DatasetError(f"{file} is a device or a pipe, which may never end; give a file")
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode())
         with file.open("rb") as stream:

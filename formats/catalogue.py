@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..datasets.names import NETCDF_SUFFIXES, nearest
-from .files import HDF5_SUFFIXES, FormatError
+from .files import HDF5_SUFFIXES, FormatError, existing
 
 FOLDER = "a folder"  # in place of a suffix
 
@@ -186,8 +186,9 @@ def recognised(kind: str, path: Path) -> Format:
     Raises
     ------
     FormatError
-        It is of no format of this kind.
+        It is of no format of this kind, or may not be opened (see `existing`).
     """
+    path = existing(path)
     suffix = FOLDER if path.is_dir() else path.suffix.lower()
     rows = formats_of(kind)
     found = next((row for row in rows if suffix in row.suffixes and row.is_of(path)), None)
@@ -212,6 +213,8 @@ def read_as(kind: str, path: Path, *arguments: Any, **options: Any) -> Any:
         return recognised(kind, path).reader(path, *arguments, **options)
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
+    except RecursionError as error:
+        raise FormatError(f"{path} is nested too deeply to be {WORDS[kind]}; export it again") from error
 
 
 def written_as(kind: str, path: Path) -> Format:

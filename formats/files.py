@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..datasets.hdf5_contents import foreign_content
 from ..datasets.size_limit import oversize
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of such a file
 PICKLES = (".pickle", ".pkl", ".npy", ".npz", ".joblib", ".pt")
 
 
@@ -24,7 +26,8 @@ def existing(path: str | os.PathLike) -> Path:
     Raises
     ------
     FormatError
-        There is no such file, or it may be a pickle (which executes code when opened).
+        There is no such file, it is a device or a pipe, it may be a pickle (which executes code when opened), or it is
+        HDF5 that links to other files.
     """
     if not isinstance(path, str | os.PathLike):
         raise FormatError(f"a file is given by its path, got {type(path).__name__}: {path!r:.80}")
@@ -35,7 +38,21 @@ def existing(path: str | os.PathLike) -> Path:
         )
     if not path.exists():
         raise FormatError(f"there is no file {path}")
+    if not path.is_file() and not path.is_dir():
+        raise FormatError(f"{path} is a device or a pipe, which may never end; give a file")
+    if path.is_file():
+        _check_own_data(path)
     return path
+
+
+def _check_own_data(path: Path) -> None:
+    """FormatError where a file is HDF5 that reads other files."""
+    try:
+        with path.open("rb") as stream:  # h5py is loaded where the signature is there
+            if stream.read(len(_HDF5)) == _HDF5 and (reason := foreign_content(path)):
+                raise FormatError(f"{path}: {reason}")
+    except (OSError, RuntimeError, KeyError) as error:
+        raise FormatError(f"{path} cannot be read ({error}); copy or make it again") from error
 
 
 def check_size(n_bytes: int, n_stored: int, source: str | os.PathLike) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..formats.video.picture_headers import check_picture
 from ..formats.video.reading import VideoError
 
 PREVIEW_WIDTH = 960  # pixels
@@ -54,6 +55,7 @@ def _keep(content: bytes, preview: Path) -> None:
 
 def _read(path: Path, width: int = 0) -> np.ndarray:
     """The picture in OpenCV's colours; a JPEG is decoded at half its size where that is still wide enough."""
+    check_picture(path)
     if width and path.suffix.lower() in _JPEG:
         half = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
         if half is not None and half.shape[1] >= width:

@@ -11,12 +11,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
-from ..formats.video.reading import VideoError, VideoSource, probe_video
+from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
 from .picture_encoding import encoded_picture
 from .picture_folders import PictureFolder
 
@@ -149,8 +148,8 @@ class PictureStore:
         """(width, height) of a camera's pictures by the first, or of its video; None where neither can be read."""
         folder = self.folders[camera]
         for name in list(folder.pictures.values())[:1]:
-            picture = cv2.imread(str(folder.path / name), cv2.IMREAD_COLOR)
-            if picture is not None:
+            with suppress(VideoError):
+                picture = read_picture(folder.path / name)
                 return picture.shape[1], picture.shape[0]
         if camera in self.videos:
             with suppress(VideoError):

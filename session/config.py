@@ -282,7 +282,7 @@ def read_session(path: str | os.PathLike) -> Session:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SessionError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SessionError(f"{path} is no valid TOML: {error}") from error
     _check_names(path, "tables", tables, _TABLES)
     not_tables = [name for name in tables if not isinstance(tables[name], dict)]
@@ -293,6 +293,10 @@ def read_session(path: str | os.PathLike) -> Session:
     for (table, entry), wanted in _ENTRIES.items():
         if entry in tables.get(table, {}):
             _check_value(path, f"[{table}] {entry}", tables[table][entry], wanted)
+    for table in ("cameras", "board_recordings"):
+        _check_file_names(path, table, tables.get(table, {}))
+    for table, entry in (("session", "output"), ("calibrate", "cache")):
+        _check_inside(path, f"[{table}] {entry}", tables.get(table, {}).get(entry))
     skeleton = _read_skeleton(path, tables.get("skeleton"))
     joints, limbs = tables.get("joints", {}), tables.get("gait", {})
     _check_keypoints(path, joints, limbs, skeleton)
@@ -330,6 +334,24 @@ def _check_value(path: Path, what: str, value: Any, wanted: tuple[Callable[[Any]
     fits, words = wanted
     if not fits(value):
         raise SessionError(f"{path}: {what} is {value!r}; {words}")
+
+
+def _check_file_names(path: Path, table: str, names: Iterable[str]) -> None:
+    """Files are named by cameras and recordings, and are to stay in their folder."""
+    for name in names:
+        if not name.isprintable() or name in ("", ".", "..") or set(name) & set("/\\"):
+            raise SessionError(
+                f"{path}: [{table}] has the name {name!r}, by which files are named; give one without slashes and"
+                " characters that cannot be printed"
+            )
+
+
+def _check_inside(path: Path, what: str, value: Any) -> None:
+    """A folder that is written to lies elsewhere only where the whole path is given."""
+    if isinstance(value, str) and os.path.normpath(value).split(os.sep)[0] == os.pardir:
+        raise SessionError(
+            f"{path}: {what} is {value!r}, which leaves the session's folder; give the whole path if that is meant"
+        )
 
 
 def _is_text(value: Any) -> bool:
@@ -432,6 +454,12 @@ def _read_files(path: Path, camera: str, kind: str, value: Any) -> Path | tuple[
         raise SessionError(f"{path}: camera '{camera}' has {kind} = {value!r}; give a path")
     found = tuple(path.resolve().parent / entry for entry in entries)
     missing = [entry for entry in found if not entry.exists()]
+    endless = [entry for entry in found if entry.exists() and not entry.is_file() and not entry.is_dir()]
+    if endless:
+        raise SessionError(
+            f"{path}: the {kind} of camera '{camera}', {endless[0]}, is a device or a pipe, which may never end; give a"
+            " file"
+        )
     if missing:
         raise SessionError(f"{path}: the {kind} of camera '{camera}', {missing[0]}, does not exist; correct the path")
     return found[0] if entries == [value] else found

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ...datasets.atomic_files import atomic_write
+from ...datasets.npz_files import read_npz
 from .image_sources import Source, image_files
 from .patterns import Board
 
@@ -30,10 +31,10 @@ def load_detections(source: Source, board: Board, frame_step: int, cache: Cache 
     if path is None or not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if str(stored["key"]) != _key(source, board, frame_step):
-                return None
-            arrays = {name: stored[name] for name in _FIELDS}
+        stored = read_npz(path)
+        if str(stored["key"]) != _key(source, board, frame_step):
+            return None
+        arrays = {name: stored[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return {**arrays, "size": tuple(int(side) for side in arrays["size"])}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...formats.files import natural_key
+from ...formats.video.picture_headers import check_picture
 from ...formats.video.reading import PICTURE_SUFFIXES, VideoError, probe_video, read_frames
 from ..errors import CalibrationError
 
@@ -77,6 +78,10 @@ def gray_frames(source: Source, camera: str) -> Iterator[Image]:
     files = image_files(source, camera)
     if files is not None:
         for file in files:
+            try:
+                check_picture(file)
+            except VideoError as error:
+                raise CalibrationError(f"camera '{camera}': {error}") from error
             image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
             if image is None:
                 raise CalibrationError(f"camera '{camera}': {file} is no readable image; replace or remove it")

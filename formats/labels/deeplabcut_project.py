@@ -15,6 +15,7 @@ from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..tables.frame_rows import PointTable
 from ..tables.pandas_h5_writing import write_pandas_h5
+from ..tables.table_writing import check_cell
 from ..video.reading import VideoError, VideoSource, files_of_source, read_frames_at
 from .labelled_frames import LabelError
 
@@ -128,7 +129,15 @@ def write_labels(path: Path, names: Sequence[str], points_2d: Array, keypoints: 
 
 
 def write_label_csv(path: Path, names: Sequence[str], points_2d: Array, keypoints: Sequence[str], scorer: str) -> None:
-    """A DeepLabCut label file; a missing keypoint is an empty cell."""
+    """A DeepLabCut label file; a missing keypoint is an empty cell.
+
+    Raises
+    ------
+    FormatError
+        A spreadsheet would compute a name.
+    """
+    for cell in (scorer, *keypoints, *names):
+        check_cell(cell)
     with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["scorer", *[scorer] * 2 * len(keypoints)])

@@ -82,7 +82,15 @@ def _read_path(path: Path, images: Path | None, videos: Videos, camera: str | No
         return _read_file(path, images, videos, camera)
     except FormatError as error:
         raise LabelError(str(error)) from error
-    except (OSError, KeyError, IndexError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (
+        OSError,
+        KeyError,
+        IndexError,
+        TypeError,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        RecursionError,
+    ) as error:
         raise LabelError(f"{path} cannot be read as labels ({type(error).__name__}: {error})") from error
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -128,6 +129,9 @@ def read_parquet(path: Path, *, fps: float | None = None, unit: str | None = Non
     try:
         facts = parquet.read_metadata(path)
         check_size(8 * facts.num_rows * facts.num_columns, path.stat().st_size, path)
+        texts = [field.name for field in parquet.read_schema(path) if not _is_number(arrow, field.type)]
+        if texts:
+            raise FormatError(f"{path}: its column '{texts[0]}' holds no numbers; muybridge did not write it")
         table = parquet.read_table(path)
         described = json.loads((table.schema.metadata or {})[_METADATA])
         columns = {name: table[name].to_numpy() for name in table.column_names}
@@ -140,6 +144,10 @@ def read_parquet(path: Path, *, fps: float | None = None, unit: str | None = Non
         ) from error
     except (OSError, ValueError, arrow.ArrowException) as error:
         raise FormatError(f"{path} cannot be read as Parquet ({error}); copy or make it again") from error
+
+
+def _is_number(arrow: Any, kind: Any) -> bool:
+    return arrow.types.is_floating(kind) or arrow.types.is_integer(kind) or arrow.types.is_boolean(kind)
 
 
 def _dataset(described: dict, columns: dict[str, NDArray]) -> xr.Dataset:

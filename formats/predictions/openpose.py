@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def read_openpose(folder: Path, camera: str | None = None) -> Track:
         raise FormatError(f"{folder}: there is no person in any of its {len(files)} files")
     n_keypoints, n_people = next(iter(sizes)), max(map(len, people))
     shape = (n_people, max(numbers) + 1, n_keypoints, 3)
-    check_size(8 * int(np.prod(shape)), sum(file.stat().st_size for file in files), str(folder))
+    check_size(8 * math.prod(shape), sum(file.stat().st_size for file in files), str(folder))
     values = np.full(shape, np.nan)
     for number, found in zip(numbers, people, strict=True):
         for p, person in enumerate(found):
@@ -81,6 +82,8 @@ def _frame(file: Path) -> int:
 
 def _people(file: Path) -> list[Array]:
     """The (n_keypoints, 3) x, y, confidence of every person in a file."""
+    if not file.is_file():
+        raise FormatError(f"{file} is a device or a pipe, which may never end; remove it from its folder")
     try:
         content = json.loads(file.read_bytes())
         listed = [person["pose_keypoints_2d"] for person in content["people"]]

@@ -65,6 +65,11 @@ def _read(file: Any, path: Path, camera: str | None, placed_only: bool) -> Track
     frames, instances = (read_array(file, name, path) for name in ("frames", "instances"))
     number, several = _video_of(file, path, camera)
     frames = frames[frames["video"] == number]
+    n_listed = int((frames["instance_id_end"].astype(float) - frames["instance_id_start"]).clip(0).sum())
+    if n_listed > len(instances):
+        raise FormatError(
+            f"{path}: its frames list {n_listed} instances of {len(instances)}; open and save it in SLEAP"
+        )
     kept = [(int(f["frame_idx"]), i) for f in frames for i in _shown(instances, f, placed_only)]
     if not kept:
         raise NoInstanceError(f"{path} holds no instance of the video of camera '{camera}'; predict or label it first")

@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 
 from ...datasets.atomic_files import atomic_write
-from ..files import FormatError
+from ..files import FormatError, existing
 from .records import CameraRecord, RigRecord, camera_of_fields, numbers, rotation_vector
+
+_LARGEST = 1 << 24  # bytes of a file of cameras
+_MOST_NESTED = 10_000  # lists or tags, of some 200 cameras in XML; OpenCV's stack ends at 30,000 within each other
 
 
 def read_opencv(path: Path) -> RigRecord:
@@ -29,7 +32,7 @@ def read_opencv(path: Path) -> RigRecord:
     nodes = _nodes(path)
     beside = path.with_name(f"extri{path.suffix}")
     if path.stem == "intri" and beside.exists():
-        nodes |= _nodes(beside)
+        nodes |= _nodes(existing(beside))
     if "names" in nodes:
         cameras = tuple(_named(path, nodes, str(name)) for name in nodes["names"])
     elif {"M1", "D1", "M2", "D2", "R", "T"} <= set(nodes):
@@ -54,6 +57,7 @@ def read_opencv(path: Path) -> RigRecord:
 
 def _nodes(path: Path) -> dict:
     """The top level of the file: matrices as arrays, numbers, texts, and lists of texts or numbers."""
+    _check_nesting(path)
     try:
         storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
     except (cv2.error, SystemError) as error:
@@ -70,6 +74,16 @@ def _nodes(path: Path) -> dict:
         ) from error
     finally:
         storage.release()
+
+
+def _check_nesting(path: Path) -> None:
+    """Refuse what may be nested so deeply that OpenCV's reader ends the process."""
+    if path.stat().st_size > _LARGEST:
+        raise FormatError(f"{path} has {path.stat().st_size / 2**20:.0f} MB, more than cameras need; it is not read")
+    content = path.read_bytes()
+    n = max(map(content.count, (b"[", b"{", b"<", b"- ")))
+    if n > _MOST_NESTED:
+        raise FormatError(f"{path} begins {n} lists or tags, more than cameras need; it is not read")
 
 
 def _value(node):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import FormatError
-from .exact_csv import check_rows, column_numbers, read_csv
+from .exact_csv import check_columns, check_rows, column_numbers, read_csv
 from .frame_rows import PointTable
 from .table_writing import quoted, write_table
 
@@ -29,6 +29,7 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
     """
     import pandas as pd
 
+    check_columns(path)
     header = _header(path)
     coordinates = header[-1]
     keep = [i for i, name in enumerate(coordinates) if name in _READ]
@@ -55,7 +56,10 @@ def _index(table, n_columns: int) -> NDArray:
 def _header(path: Path) -> list[list[str]]:
     """The three or four header rows, their cells without blanks around."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        rows = [[cell.strip() for cell in row] for _, row in zip(range(4), csv.reader(stream), strict=False)]
+        try:
+            rows = [[cell.strip() for cell in row] for _, row in zip(range(4), csv.reader(stream), strict=False)]
+        except csv.Error as error:
+            raise FormatError(f"{path} is no table: {error}") from error
     header = [row for row in rows if row and row[0].lower() in _HEADER]
     found = [row[0].lower() for row in header]
     if found not in ([*_HEADER], [name for name in _HEADER if name != "individuals"]):

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...numerics.arrays import Array
-from ..files import FormatError
+from ..files import FormatError, check_size
 
+_LONGEST_HEADER = 1 << 26  # bytes of a first row in which columns are counted
+_PER_COLUMN = 10_000  # bytes that pandas and the readers need for a column, whatever it holds
 _EXACT_SINCE = (3, 1)  # from this version on pandas reads every float exactly without being asked
 
 
@@ -23,6 +25,13 @@ def read_csv(path: Path, **options):
     if version < _EXACT_SINCE:
         options["float_precision"] = "round_trip"
     return pd.read_csv(path, low_memory=False, **options)
+
+
+def check_columns(path: Path) -> None:
+    """FormatError where the first row has more columns than the memory limit allows."""
+    with path.open("rb") as stream:
+        n_columns = stream.readline(_LONGEST_HEADER).count(b",") + 1
+    check_size(n_columns * _PER_COLUMN, 0, f"{path}: for {n_columns} columns")
 
 
 def header_of(path: Path, skip: int = 0) -> list[str]:
@@ -44,6 +53,7 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     """
     import pandas as pd
 
+    check_columns(path)
     try:
         table = read_csv(path, encoding="utf-8-sig", index_col=False)
     except (ValueError, pd.errors.ParserError) as error:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.atomic_files import atomic_write
+from ..files import FormatError
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what the text of a formula begins with
 _CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
 _COMPILE_FROM = 1_000_000  # cells; loading the compiled function takes as long as Python needs for as many
 
@@ -44,8 +46,21 @@ def write_table(
 
 
 def quoted(name: str) -> str:
-    """A name as a cell: in quotes where it holds a comma, a quote or a line break."""
+    """A name as a cell: in quotes where it holds a comma, a quote or a line break.
+
+    Raises
+    ------
+    FormatError
+        A spreadsheet would compute the name.
+    """
+    check_cell(name)
     return '"' + name.replace('"', '""') + '"' if re.search(r'[,"\n]', name) else name
+
+
+def check_cell(name: str) -> None:
+    """FormatError where a spreadsheet would take a name for a formula, and run it."""
+    if name.startswith(_FORMULA):
+        raise FormatError(f"the name {name!r} would be a formula in a spreadsheet; let it begin with a letter")
 
 
 def _plain_cells(part: list[NDArray], ending: str, separator: str, missing: str = "") -> bytes:

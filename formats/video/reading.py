@@ -17,12 +17,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...datasets.size_limit import oversize
 from .frame_times import MAX_FAILURES, FrameTimes, read_frame_times
+from .picture_headers import check_picture
 from .video_errors import VideoError
 
 VideoSource = str | os.PathLike | Sequence[str | os.PathLike]  # a file, or the files of a recording in their order
 Image = np.ndarray  # (height, width, 3) uint8, RGB
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_FRAMES_DECODED = 4  # that a decoder holds at a time, at the least
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".mts", ".m2ts")
 
 
@@ -125,6 +128,9 @@ def _probe(path: Path, rate_needed: bool) -> VideoInfo:
             raise VideoError(
                 f"{path} cannot be read as a video: it is truncated, or no video; copy it again, or convert it to mp4"
             )
+        reason = oversize(_FRAMES_DECODED * 3 * width * height, path.stat().st_size)
+        if reason:
+            raise VideoError(f"{path}: frames of {width} x {height} pixels: {reason}")
         if not capture.grab():
             raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
     finally:
@@ -293,10 +299,9 @@ def read_picture(path: str | os.PathLike) -> Image:
     Raises
     ------
     VideoError
-        The file is missing or no picture.
+        The file is missing, no picture, or declares more pixels than the memory limit.
     """
-    if not Path(path).is_file():
-        raise VideoError(f"there is no picture {path}")
+    check_picture(path)
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")

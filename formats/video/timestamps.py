@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...numerics.arrays import Array
 from ..files import FormatError, existing
+from ..tables.exact_csv import check_columns
 
 _TIME_WORDS = ("time", "stamp", "second", "clock")
 _CAMERA_COLUMNS = ("cam_id", "camera", "cam", "port", "camera_id", "cam_name", "view", "device")
@@ -67,6 +68,7 @@ def read_timestamps(path: str | os.PathLike, camera: str = "", *, fps: float | N
 
 
 def _table(path: Path) -> pd.DataFrame:
+    check_columns(path)
     try:
         first = path.read_text(encoding="utf-8", errors="replace").lstrip().splitlines()[:1]
         has_header = bool(first) and bool(re.search(r"[a-df-zA-DF-Z]", first[0]))

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from ...datasets import Array, fps_of, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
+from ...datasets.npz_files import read_npz
 from ...formats.predictions.instant_rows import with_frames
 from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants, number_ranges
@@ -208,10 +209,10 @@ class Checkpoint:
         if not self.path.is_file():
             return 0
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
-                if str(saved["fingerprint"]) != self.fingerprint:
-                    return 0
-                rows = [saved[f"rows_{c}"] for c in range(len(tracks))]
+            saved = read_npz(self.path)
+            if str(saved["fingerprint"]) != self.fingerprint:
+                return 0
+            rows = [saved[f"rows_{c}"] for c in range(len(tracks))]
         except (OSError, ValueError, KeyError, EOFError):
             return 0
         for track, own in zip(tracks.values(), rows, strict=True):

@@ -126,9 +126,9 @@ def test_what_is_stored_as_it_is_declared_is_read_at_any_size(monkeypatch):
 
 def test_a_raised_limit_reads_what_was_refused(tmp_path, monkeypatch):
     path = tmp_path / "pose.csv"
-    path.write_text("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2,3,1000\n")
-    monkeypatch.setenv("MUYBRIDGE_MAX_GB", "0.00001")
-    with pytest.raises(FormatError, match=r"ends with frame 1000.*MUYBRIDGE_MAX_GB=2"):
+    path.write_text("n_x,n_y,n_z,fnum\n1,2,3,0\n1,2,3,10000\n")
+    monkeypatch.setenv("MUYBRIDGE_MAX_GB", "0.0001")
+    with pytest.raises(FormatError, match=r"ends with frame 10000.*MUYBRIDGE_MAX_GB=2"):
         read_pose(path, fps=10)
     monkeypatch.setenv("MUYBRIDGE_MAX_GB", "2")
-    assert read_pose(path, fps=10).sizes["time"] == 1001
+    assert read_pose(path, fps=10).sizes["time"] == 10001
