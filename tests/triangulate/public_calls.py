@@ -69,6 +69,7 @@ CALLS = {
         ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "noise": NOISE, "order": 2,
                          "window": 0.5, "time_offsets": True, "progress": False}),
         ((VIEWS, RIG), {"body": BODY}),
+        (([VIEWS, VIEWS], [RIG, RIG]), {"body": BODY}),
     ],
     "frame_offsets": [((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "max_offset": 3}), ((VIEWS, RIG), {})],
     "hampel_filter": [((TRUTH, 0.1), {"fps": FPS, "n_sigmas": 3.0, "replace": "nan"})],

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, cho_factor, cho_solve, solve_triangular
 
+from ...numerics import block_tridiagonal
 from ...numerics.arrays import Array
-from . import block_tridiagonal
-from .block_tridiagonal import BlockFactor
+from ...numerics.block_tridiagonal import BlockFactor
 from .body_state import ShapeDerivative
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,26 +21,43 @@ from ..points.input_checks import check_fps, check_observations, from_views
 from ..smoothing.smoother import without_bias
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
-from .recording_fit import fit_recording
+from .recording_fit import learn
+from .shared_build import fitted_together
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 ORDERS = (2, 3)  # of the differences that are white noise: of velocities, of accelerations
 _USELESS = 0.9  # probability of an outlier: a bent limb fits one that lasts, so that it is not told from an inlier
 
 
+@overload
+def fit_body(
+    points_2d: list | tuple, rig: CameraRig | Sequence[CameraRig], *, fps: float | None = None,
+    body: Body | str | Path, keypoints: Sequence[str] | None = None, confidence: Any = None,
+    noise: DetectorNoise | None = None, order: int | None = None, time_offsets: bool = False,
+    window: float | None = None, progress: bool = False,
+) -> list[BodyFit]: ...  # fmt: skip
+@overload
+def fit_body(
+    points_2d: Array | xr.Dataset, rig: CameraRig, *, fps: float | None = None, body: Body | str | Path,
+    keypoints: Sequence[str] | None = None, confidence: Array | None = None, noise: DetectorNoise | None = None,
+    order: int | None = None, time_offsets: bool = False, window: float | None = None, progress: bool = False,
+) -> BodyFit: ...  # fmt: skip
 def fit_body(
     points_2d: Any,
-    rig: CameraRig,
+    rig: CameraRig | Sequence[CameraRig],
     *,
     fps: float | None = None,
     body: Body | str | Path,
     keypoints: Sequence[str] | None = None,
-    confidence: Array | None = None,
+    confidence: Any = None,
     noise: DetectorNoise | None = None,
     order: int | None = None,
     time_offsets: bool = False,
     window: float | None = None,
     progress: bool = False,
-) -> BodyFit:
+) -> BodyFit | list[BodyFit]:
     """Joint angles of all frames at once, with error bars, from the pixels of all cameras.
 
     Gauss-Newton on the exact projections. Pixel errors are correlated in time and have a constant part per camera and
@@ -50,9 +67,10 @@ def fit_body(
 
     Parameters
     ----------
-    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
-        Distorted pixels, NaN where missing; or a views dataset, whose confidence, times and keypoints are used, too.
-    rig : CameraRig
+    points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset, or a list of them
+        Distorted pixels, NaN where missing; or a views dataset, whose confidence, times and keypoints are used, too. A
+        list: recordings of one animal, whose bone lengths and markers' places are shared.
+    rig : CameraRig, or a sequence of one for each recording
         The cameras.
     fps : float, optional, hertz
         Frames per second; needed unless `points_2d` is a dataset.
@@ -60,7 +78,7 @@ def fit_body(
         The animal: a body, a shipped one by its name, or a TOML file.
     keypoints : sequence of str, optional
         Names along the keypoint axis. By default those of the dataset, or of the body's markers in their order.
-    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), optional
+    confidence : ndarray, shape (n_cameras, n_frames, n_keypoints), or a list of one for each recording, optional
         Prior probability that a pixel is right, clipped to 0.02-0.98; NaN and 0 leave a pixel out. By default 0.9.
     noise : DetectorNoise, optional
         Bias, spread, outliers and shared errors of the detector, in place of those estimated from the recording and of
@@ -80,7 +98,7 @@ def fit_body(
 
     Returns
     -------
-    BodyFit
+    BodyFit, or a list of one for each recording
         Angles, markers and lengths with their uncertainty, and what was learned.
 
     Raises
@@ -125,13 +143,47 @@ def fit_body(
     """
     load_jax()
     body = body if isinstance(body, Body) else read_body(body)
+    if order is not None and order not in ORDERS:
+        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
+    several = isinstance(points_2d, list | tuple)
+    recordings = list(points_2d) if several else [points_2d]
+    if not recordings:
+        raise ValueError("points_2d is an empty list; give at least one recording")
+    settings = {"order": order, "time_offsets": time_offsets, "window": window}
+    with one_blas_thread():
+        learned = [
+            learn(*_checked(own, its_rig, its_confidence, fps, body, keypoints, noise), **settings)
+            for own, its_rig, its_confidence in zip(
+                recordings, _for_each(rig, recordings, "rig"), _for_each(confidence, recordings, "confidence"),
+                strict=True,
+            )
+        ]  # fmt: skip
+        if several:
+            return fitted_together(learned, progress)
+        return learned[0].fitted(progress=progress)
+
+
+def _for_each(given: Any, recordings: list, name: str) -> list:
+    """One for all recordings, or a list of one for each."""
+    if not isinstance(given, list | tuple):
+        return [given] * len(recordings)
+    if len(given) != len(recordings):
+        raise ValueError(
+            f"there are {len(recordings)} recordings and {len(given)} of {name}; give one, or one for each"
+        )
+    return list(given)
+
+
+def _checked(
+    points_2d: Any, rig: CameraRig, confidence: Any, fps: float | None, body: Body, keypoints: Sequence[str] | None,
+    noise: DetectorNoise | None,
+) -> tuple[Array, CameraRig, float, Body, Array | None, PixelNoise | None]:  # fmt: skip
+    """The pixels in the order of the body's markers, rig, frame rate, body, confidence and noise."""
     points_2d, confidence, fps, keypoints = from_views(
         points_2d, rig, confidence=confidence, fps=fps, keypoints=None if keypoints is None else tuple(keypoints)
     )
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     fps = check_fps(fps)
-    if order is not None and order not in ORDERS:
-        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
     names = [str(name) for name in body.marker_names if keypoints is None] or [str(name) for name in keypoints or ()]
     columns = marker_columns(body, names, points_2d.shape[2])
     pixel_noise = None
@@ -142,8 +194,7 @@ def fit_body(
     points_2d, confidence = of_markers(points_2d, columns), None if confidence is None else confidence[:, :, columns]
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
-    with one_blas_thread():
-        return fit_recording(points_2d, rig, fps, body, confidence, pixel_noise, order, time_offsets, window, progress)
+    return points_2d, rig, fps, body, confidence, pixel_noise
 
 
 def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:

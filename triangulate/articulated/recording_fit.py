@@ -22,7 +22,7 @@ from .pixel_noise import PixelNoise
 from .pixel_terms import USUAL_PRIOR, Pixels
 from .side_exchanges import exchanged_sides
 from .starting_pose import fitted_size, root_angles, starting_state
-from .trajectory_fit import ROUNDS, first_model, fit_trajectory
+from .trajectory_fit import ROUNDS, Fit, Model, first_model, fit_trajectory
 
 _PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
 _WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
@@ -62,10 +62,49 @@ class Start:
         return np.where(located[..., None, None], self.covariances_3d[frames], wide)
 
 
-def fit_recording(
-    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, noise: PixelNoise | None,
-    order: int | None, time_offsets: bool, window: float | None, progress: bool,
-) -> BodyFit:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What is fitted, where to begin, and what was learned from its best stretch."""
+
+    points_2d: Array
+    fps: float
+    pixels: Pixels
+    start: Start
+    length: int
+    best: slice
+    learned: Fit
+
+    @property
+    def n_frames(self) -> int:
+        return self.points_2d.shape[1]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the best stretch is all there is."""
+        return self.best == slice(0, self.n_frames)
+
+    def fitted(self, known: Model | None = None, state: State | None = None, progress: bool = False) -> BodyFit:
+        """All frames, in windows; `known` and `state` where more is known than was learned here."""
+        if self.whole and known is None:
+            return described(self.learned, self.fps, self.points_2d, by_frame(self.learned, self.fps))
+        known, state = known or self.learned.model.of_animal(self.learned), state or self.learned.state
+        plan = [(self.best, self.best)] if self.whole else list(windows(self.n_frames, self.length, _OVERLAP))
+        changing, converged, fit = {}, self.learned.converged, self.learned
+        for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
+            begin = state if self.whole else self.start.state(frames, len(self.pixels.rig), state)
+            fit = fit_trajectory(self.pixels.at(frames), known, begin, self.start.spread(frames), rounds=2, learn=False)
+            converged &= fit.converged
+            inner = slice(kept.start - frames.start, kept.stop - frames.start)
+            for name, values in by_frame(fit, self.fps).items():
+                changing.setdefault(name, np.empty((self.n_frames, *values.shape[1:])))[kept] = values[inner]
+        best = fit if self.whole else self.learned
+        return replace(described(best, self.fps, self.points_2d, changing), converged=converged)
+
+
+def learn(
+    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, noise: PixelNoise | None, *,
+    order: int | None, time_offsets: bool, window: float | None,
+) -> Recording:  # fmt: skip
     """See `fit_body`; the markers of points_2d are the body's."""
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
@@ -76,29 +115,17 @@ def fit_recording(
     start = Start.of(body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
     pixels, start = straightened(pixels, start)
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
-    best = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
-    learning = slice(int(best[0]), int(best[-1]) + 1)
+    frames = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
+    best = slice(int(frames[0]), int(frames[-1]) + 1)
 
-    state = start.state(learning, len(rig))
+    state = start.state(best, len(rig))
     model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size)
     learned = fit_trajectory(
-        pixels.at(learning), model, state, start.spread(learning),
+        pixels.at(best), model, state, start.spread(best),
         rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
     )  # fmt: skip
     pixels = replace(pixels, offsets=learned.pixels.offsets)
-    if len(best) == points_2d.shape[1]:
-        return described(learned, fps, points_2d, by_frame(learned, fps))
-    known, whole, n_frames = learned.model.of_animal(learned), {}, points_2d.shape[1]
-    plan = list(windows(n_frames, length, _OVERLAP))
-    converged = learned.converged
-    for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
-        state = start.state(frames, len(rig), learned.state)
-        fit = fit_trajectory(pixels.at(frames), known, state, start.spread(frames), rounds=2, learn=False)
-        converged &= fit.converged
-        inner = slice(kept.start - frames.start, kept.stop - frames.start)
-        for name, values in by_frame(fit, fps).items():
-            whole.setdefault(name, np.empty((n_frames, *values.shape[1:])))[kept] = values[inner]
-    return replace(described(learned, fps, points_2d, whole), converged=converged)
+    return Recording(points_2d, fps, pixels, start, length, best, learned)
 
 
 def straightened(pixels: Pixels, start: Start) -> tuple[Pixels, Start]:

@@ -264,3 +264,24 @@ def test_frames_with_fewer_than_three_markers_keep_the_animal_in_place(walk):
     stds = np.sqrt(np.trace(found.covariances_3d, axis1=-2, axis2=-1))[30:45]
     assert np.median(errors / stds) < 2
     assert np.median(errors) < 15
+
+
+def test_recordings_of_one_animal_share_its_build(walk, fit):
+    rig, angles, truth, points_2d = walk
+    other = make_ring_rig(3)
+    again = other.project(truth[::-1]) + np.random.default_rng(4).normal(0, 1.5, (3, 80, 6, 2))
+    both = fit_body([points_2d, again], [rig, other], fps=FPS, body=BODY)
+    assert [len(found.sigma) for found in both] == [4, 3]
+    np.testing.assert_allclose(both[0].lengths, both[1].lengths, rtol=0.02)
+    assert (both[0].lengths_std < fit.lengths_std).all()
+    assert (np.abs(both[0].lengths - LENGTHS) < 3 * both[0].lengths_std).all()
+    assert (np.abs(both[0].angles - angles) < 1.96 * both[0].angles_std).mean() > 0.85
+    with pytest.raises(ValueError, match="rig has 1 entries and there are 2 recordings"):
+        fit_body([points_2d, again], [rig], fps=FPS, body=BODY)
+
+
+def test_one_recording_in_a_list_is_that_recording(walk, fit):
+    rig, _, _, points_2d = walk
+    (alone,) = fit_body([points_2d], rig, fps=FPS, body=BODY)
+    off = np.linalg.norm(alone.points_3d - fit.points_3d, axis=-1)
+    assert np.median(off / np.sqrt(np.trace(fit.covariances_3d, axis1=-2, axis2=-1))) < 0.05

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.triangulate.articulated import block_tridiagonal
+from muybridge.numerics import block_tridiagonal
 
 
 @pytest.fixture

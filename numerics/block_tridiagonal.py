@@ -1,7 +1,7 @@
 """Positive definite block tridiagonal systems with few large blocks, and many right-hand sides.
 
 A trajectory whose frames are tied to the next `reach` frames becomes one when `reach` frames make a block. Beside
-`numerics.banded`, because the constants of a recording are hundreds of right-hand sides, which dense blocks solve in
+`banded`, because the constants of a recording are hundreds of right-hand sides, which dense blocks solve in
 half the time of a band (300 for 50 frames of 45 angles: 26 ms against 50 ms; the factor alone takes as long).
 """
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from ...numerics.arrays import Array
-from ...numerics.banded import one_blas_thread
+from .arrays import Array
+from .banded import one_blas_thread
 
 
 class BlockFactor(NamedTuple):

@@ -1,0 +1,72 @@
+"""One animal in several recordings: what each says of its bone lengths and markers' places is known to the others.
+
+Each recording is fitted alone; its likelihood of the build is the posterior less the prior, both Gaussian. A recording
+is then fitted again with the others' likelihoods in its prior, so that nothing counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from ..bodies.kinematic_tree import Body
+from .body_posterior import BodyFit
+from .body_prior import shape_precision
+from .recording_fit import Recording
+from .trajectory_fit import Model
+
+
+@dataclass(frozen=True, eq=False)
+class _Build:
+    """A Gaussian of lengths and offsets, about the places of a common body: precision, and precision times mean."""
+
+    precision: Array
+    pull: Array
+
+    @classmethod
+    def declared(cls, body: Body) -> _Build:
+        precision = shape_precision(body)
+        return cls(precision, precision @ _shape(body.lengths, np.zeros((body.plan.n_points, 3))))
+
+    @classmethod
+    def seen(cls, recording: Recording, body: Body) -> _Build:
+        """The likelihood of a recording."""
+        fit, own = recording.learned, recording.learned.model.body
+        n, shift = len(fit.model.volume), own.plan.fixed - body.plan.fixed
+        root = fit.posterior.root[:n]
+        posterior, prior = np.linalg.inv(root @ root.T), fit.model.precision[:n, :n]
+        mean = _shape(fit.state.lengths, fit.state.offsets + shift)
+        return cls(posterior - prior, posterior @ mean - prior @ _shape(own.lengths, shift))
+
+    def __add__(self, other: _Build) -> _Build:
+        return _Build(self.precision + other.precision, self.pull + other.pull)
+
+
+def fitted_together(recordings: Sequence[Recording], progress: bool) -> list[BodyFit]:
+    """All frames of recordings of one animal."""
+    sizes = [recording.learned.model.size for recording in recordings]
+    size = float(np.exp(np.mean(np.log(sizes))))
+    body = recordings[0].learned.model.body.scaled(size / sizes[0])
+    seen = [_Build.seen(recording, body) for recording in recordings]
+    fits = []
+    for i, recording in enumerate(recordings):
+        others = sum((own for j, own in enumerate(seen) if j != i), _Build.declared(body))
+        model = replace(recording.learned.model, deviation_std=recording.learned.deviations.std)
+        known = _with_build(model, body, size, others if recording.whole else others + seen[i])
+        state = recording.learned.state
+        shift = model.body.plan.fixed - body.plan.fixed
+        fits.append(recording.fitted(known, replace(state, offsets=state.offsets + shift), progress))
+    return fits
+
+
+def _with_build(model: Model, body: Body, size: float, build: _Build) -> Model:
+    n, precision, mean = len(build.pull), model.precision.copy(), model.mean.copy()
+    precision[:n, :n], mean[:n] = build.precision, np.linalg.solve(build.precision, build.pull)
+    return replace(model, body=body, size=size, precision=precision, mean=mean)
+
+
+def _shape(lengths: Array, offsets: Array) -> Array:
+    return np.concatenate([lengths, offsets.ravel()])
