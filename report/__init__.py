@@ -1,6 +1,7 @@
-"""The offline HTML report of a session, and its plots."""
+"""The offline HTML report of a session, its plots and figures, and films."""
 
-from .page import write_report
+from .films.session_film import write_film
+from .page import write_figures, write_report
 from .plots import plot_bone_lengths, plot_error_shares, plot_lone_frames, plot_presence
 from .review.review_page import write_calibration_review
 
@@ -10,5 +11,7 @@ __all__ = [
     "plot_lone_frames",
     "plot_presence",
     "write_calibration_review",
+    "write_figures",
+    "write_film",
     "write_report",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..datasets import Array
+from ..datasets.atomic_files import atomic_write
 from .markup import Markup, element, escape
 
 # Colours that stand for variables of the page's style sheet; the figures are drawn in the light theme's values.
@@ -35,6 +38,8 @@ THEME = {
     "#1f77b4": "--series-1",  # matplotlib's own first colour
     "#000000": "--ink",
 }
+# without the time of writing: the same figure gives the same bytes
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 SERIES = tuple(THEME)[4:12]  # the eight colours of curves
 INK = "#1d1c1a"
 
@@ -43,6 +48,28 @@ MOST_DRAWN = 1200  # values of a curve: more are thinned
 WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than shrinks
 
 _STYLE = matplotlib.rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_default_template=False)
+
+
+# what is done with every figure of the sections made meanwhile, beside turning it into HTML
+_saved: ContextVar[Callable[[str, Figure], None] | None] = ContextVar("saved", default=None)
+
+
+@contextmanager
+def saved_figures(folder: Path, suffix: str) -> Iterator[list[Path]]:
+    """Have every figure that `plot_figure` draws meanwhile written into a folder, too; yields the files so far."""
+    files: list[Path] = []
+
+    def save(name: str, figure: Figure) -> None:
+        path = folder / f"{_identifier(name)}.{suffix}"
+        with atomic_write(path) as partial:
+            figure.savefig(partial, format=suffix, metadata=_UNDATED[suffix])
+        files.append(path)
+
+    token = _saved.set(save)
+    try:
+        yield files
+    finally:
+        _saved.reset(token)
 
 
 def plot_figure(
@@ -69,6 +96,8 @@ def plot_figure(
         axes = figure.add_subplot(projection=projection)
         draw(axes)
         _rasterise_clouds(axes)
+        if (save := _saved.get()) is not None:
+            save(name, figure)
         svg = figure_svg(figure, name)
         box = _axes_box(figure, axes)
     return element(
@@ -97,11 +126,16 @@ def figure_svg(figure: Figure, name: str) -> Markup:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"(?<=\d\.\d\d)\d+", "", text)  # a hundredth of a point is less than a pixel
     text = re.sub(r"#[0-9a-f]{6}\b", lambda match: _themed(match[0]), text)
-    prefix = re.sub(r"\W+", "-", name.encode("ascii", "ignore").decode()).strip("-") or "figure"
+    prefix = _identifier(name)
     text = re.sub(r'(\bid=")', rf"\g<1>{prefix}-", text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = f'role="img" aria-label="{escape(name)}"'
     return Markup(re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', lambda _: label, text, count=1).strip())
+
+
+def _identifier(name: str) -> str:
+    """The name in letters, digits and hyphens."""
+    return re.sub(r"\W+", "-", name.encode("ascii", "ignore").decode()).strip("-") or "figure"
 
 
 def _themed(colour: str) -> str:

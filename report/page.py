@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -14,11 +16,13 @@ from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
 from ..formats.video.reading import VideoSource
 from . import sections
+from .figures import saved_figures
 from .markup import Section, element, escape, read_asset
 from .reprojection import reprojection_errors
 from .section_gait import gait_section
 from .section_motion import motion_section
 from .section_quality import calibration_section, quality_section
+from .stick_figure_row import stick_figures
 
 
 def write_report(
@@ -94,32 +98,116 @@ def write_report(
     >>> write_report("report.html", title="A still animal", summary={"Animal": "a rat"}, pose=pose).name
     'report.html'
     """
-    views = None if views is None else combine_ensemble(views)
-    pose = None if pose is None else check_pose(pose)
-    kinematics = None if kinematics is None else check_kinematics(kinematics)
-    off = reprojection_errors(views, pose, rig)
-    parts = [
-        sections.summary_section(
-            summary,
-            rig=rig,
-            views=views,
-            pose=pose,
-            errors=off,
-            calibration_report=calibration_report,
-            kinematics=kinematics,
-        ),
+    made = _Made.checked(rig, calibration_report, views, pose, kinematics, skeleton, strides)
+    first = [
+        made.summary(summary),
         sections.truth_section(errors),
-        sections.player_section(pose, skeleton, rig),
-        sections.stills_section(views, dict(videos or {}), pose=pose, rig=rig, errors=off, skeleton=skeleton),
-        motion_section(kinematics, pose, skeleton),
-        gait_section(kinematics, strides),
-        quality_section(views, pose, off, skeleton),
-        calibration_section(calibration_report, rig),
-        sections.provenance_section(data_files or {}, views=views, pose=pose, kinematics=kinematics),
+        sections.player_section(made.pose, skeleton, rig),
+        sections.stills_section(
+            made.views, dict(videos or {}), pose=made.pose, rig=rig, errors=made.errors, skeleton=skeleton
+        ),
     ]
+    last = sections.provenance_section(data_files or {}, views=made.views, pose=made.pose, kinematics=made.kinematics)
+    parts = [*first, *made.plotted(), last]
     shown = [part for part in parts if part is not None]
     page = whole_page(title, shown, kind="session report", scripts=("player.js", "stills.js"), foot="time_line.html")
     return write_page(Path(path), page)
+
+
+def write_figures(
+    folder: str | os.PathLike,
+    *,
+    format: str = "svg",
+    rig=None,
+    calibration_report=None,
+    views: xr.Dataset | None = None,
+    pose: xr.Dataset | None = None,
+    kinematics: xr.Dataset | None = None,
+    skeleton: Skeleton | None = None,
+    strides: pd.DataFrame | None = None,
+) -> list[Path]:
+    """Write the figures of the report as files: the row of stick figures, angles, gait, quality, calibration.
+
+    Parameters
+    ----------
+    folder : str or PathLike
+        It is made; files of the same names are replaced.
+    format : str
+        "svg", "pdf" or "png".
+    rig, calibration_report, views, pose, kinematics, skeleton, strides : optional
+        As of `write_report`; each figure is written where its input is given.
+
+    Returns
+    -------
+    list of Path
+        The files; the same input gives the same bytes.
+
+    Raises
+    ------
+    ValueError
+        No such format.
+    DatasetError
+        A dataset is not laid out as its stage writes it.
+
+    Notes
+    -----
+    Missing points (NaN) are gaps in curves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from muybridge.report import write_figures
+    >>> angle = (("time", "joint"), np.ones((4, 1)), {"units": "radian"})
+    >>> motion = xr.Dataset({"angle": angle}, {"time": [0.0, 0.1, 0.2, 0.3], "joint": ["knee"]})
+    >>> [path.name for path in write_figures("figures", format="pdf", kinematics=motion)]
+    ['angle-of-knee.pdf']
+    """
+    if format not in ("svg", "pdf", "png"):
+        raise ValueError(f"format is {format!r}; known: svg, pdf, png")
+    made = _Made.checked(rig, calibration_report, views, pose, kinematics, skeleton, strides)
+    with saved_figures(Path(folder), format) as files:
+        if made.pose is not None and rig is not None:
+            stick_figures(made.pose, skeleton, rig.up)
+        made.plotted()
+    return files
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What the steps have made, checked; `errors` are reprojection errors, pixels."""
+
+    rig: Any
+    calibration_report: Any
+    views: xr.Dataset | None
+    pose: xr.Dataset | None
+    kinematics: xr.Dataset | None
+    skeleton: Skeleton | None
+    strides: pd.DataFrame | None
+    errors: xr.DataArray | None
+
+    @classmethod
+    def checked(cls, rig, calibration_report, views, pose, kinematics, skeleton, strides) -> _Made:
+        views = None if views is None else combine_ensemble(views)
+        pose = None if pose is None else check_pose(pose)
+        kinematics = None if kinematics is None else check_kinematics(kinematics)
+        errors = reprojection_errors(views, pose, rig)
+        return cls(rig, calibration_report, views, pose, kinematics, skeleton, strides, errors)
+
+    def summary(self, summary: Mapping[str, object]) -> Section | None:
+        return sections.summary_section(
+            summary, rig=self.rig, views=self.views, pose=self.pose, errors=self.errors,
+            calibration_report=self.calibration_report, kinematics=self.kinematics,
+        )  # fmt: skip
+
+    def plotted(self) -> list[Section | None]:
+        """The sections that plots fill."""
+        return [
+            motion_section(self.kinematics, self.pose, self.skeleton),
+            gait_section(self.kinematics, self.strides),
+            quality_section(self.views, self.pose, self.errors, self.skeleton),
+            calibration_section(self.calibration_report, self.rig),
+        ]
 
 
 def whole_page(title: str, parts: list[Section], *, kind: str, scripts: Sequence[str], foot: str | None = None) -> str:

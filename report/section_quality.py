@@ -223,12 +223,15 @@ def _calibration_plots(calibration_report) -> list[Markup]:
     """The pictures that the calibration's report offers for each camera, folded."""
     if not any(map(len, calibration_report.corners)):
         return []
-    kinds = {"plot_coverage": "Where each camera saw points", "plot_residuals": "What the lens models leave over"}
+    kinds = {
+        "plot_coverage": ("board coverage", "Board coverage: where each camera saw corners"),
+        "plot_residuals": ("lens residuals", "What the lens models leave over"),
+    }
     parts = []
-    for method, heading in kinds.items():
+    for method, (short, heading) in kinds.items():
         draw = getattr(calibration_report, method)
         figures = [
-            plot_figure(partial(draw, camera=camera), name=f"{method} {camera}", size=(3.6, 2.9))
+            plot_figure(partial(draw, camera=camera), name=f"{short} of {camera}", size=(3.6, 2.9))
             for camera in calibration_report.names
         ]
         grid = element("div", *figures, class_="plots small")

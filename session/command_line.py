@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -257,16 +258,53 @@ def evaluate(
     _echo(evaluate_session(_read(session), labels).to_string(float_format=lambda value: f"{value:.2f}"))
 
 
+class FilmKind(StrEnum):
+    """What `label-videos` writes."""
+
+    cameras = "cameras"
+    grid = "grid"
+    skeleton = "skeleton"
+    both = "both"
+
+
+class FigureFormat(StrEnum):
+    """Files that `figures` writes."""
+
+    svg = "svg"
+    pdf = "pdf"
+    png = "png"
+
+
 @app.command("label-videos")
 def label_videos(
     session: SessionPath = Path(),
     to: Annotated[Path | None, typer.Option(help="folder of the videos", show_default="results/videos")] = None,
+    kind: Annotated[
+        FilmKind, typer.Option(help="each camera's own video, all in a grid, the skeleton in 3D, or both side by side")
+    ] = FilmKind.cameras,
+    speed: Annotated[float, typer.Option(min=0.001, help="of a grid or skeleton; 0.25: four times slower")] = 1.0,
 ) -> None:
-    """Write each camera's video with the keypoints drawn into it."""
-    from .label_loop import labelled_videos
+    """Write the videos with the keypoints drawn into them, or the skeleton in 3D, as mp4."""
+    from .pictures_out import labelled_videos
 
     loaded = _read(session)
-    for path in labelled_videos(loaded, to or loaded.output / "videos"):
+    for path in labelled_videos(loaded, to or loaded.output / "videos", kind=kind.value, speed=speed):
+        _echo(f"wrote {path}")
+
+
+@app.command()
+def figures(
+    session: SessionPath = Path(),
+    to: Annotated[Path | None, typer.Option(help="folder of the files", show_default="results/figures")] = None,
+    format: Annotated[
+        FigureFormat, typer.Option(help="vector graphics, or pictures of 160 dots per inch")
+    ] = FigureFormat.svg,
+) -> None:
+    """Write the report's figures as files: stick figures, angles, gait, quality, calibration."""
+    from .pictures_out import session_figures
+
+    loaded = _read(session)
+    for path in session_figures(loaded, to or loaded.output / "figures", format=format.value):
         _echo(f"wrote {path}")
 
 

@@ -34,7 +34,7 @@ def extract_session(session: Session, n: int, folder: Path, *, method: str = "km
 
     skeleton = session.skeleton
     names = {} if skeleton is None else {"keypoints": skeleton.keypoints, "bones": skeleton.bones}
-    return extract_frames(_videos(session), n, folder, method=method, **names)
+    return extract_frames(videos_of(session), n, folder, method=method, **names)
 
 
 def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me") -> pd.DataFrame:
@@ -53,7 +53,7 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     """
     from ..pose2d import export_suggestions, suggest_frames
 
-    videos = _videos(session)
+    videos = videos_of(session)
     views, seen, proposals = _views_and_proposals(session)
     lacking = [name for name in map(str, views["view"].values) if name not in videos]
     if lacking:
@@ -81,7 +81,7 @@ def _views_and_proposals(session: Session) -> tuple[xr.Dataset, np.ndarray, xr.D
     """The views that the pose was made of, at its keypoints; the 3D points as `_projected`; and `proposed_views`."""
     from ..datasets import check_pose, check_views
 
-    pose = check_pose(_made(session, "pose.nc"))
+    pose = check_pose(made_dataset(session, "pose.nc"))
     views = check_views(used_views(session, pose)).sel(keypoint=pose["keypoint"].values)
     seen = _projected(session, views, pose)
     placed = np.isfinite(pose["position"].values).all(axis=-1, keepdims=True)
@@ -111,29 +111,6 @@ def evaluate_session(session: Session, labels: Path | None = None) -> pd.DataFra
     return evaluate(detector, _held_out(session, detector) if labels is None else read_labels(labels))
 
 
-def labelled_videos(session: Session, folder: Path) -> list[Path]:
-    """Write a copy of each camera's video with its keypoints, bones and ellipses drawn; returns the files.
-
-    Raises
-    ------
-    SessionError : the step "predict" has not run, or no camera has a video
-    """
-    from ..pose2d import label_video
-
-    views, videos = _made(session, "views.nc"), _videos(session)
-    if "individual" in views.dims:
-        raise SessionError(
-            f"{session.path}: videos of several animals cannot be drawn yet; draw them one by one in Python"
-        )
-    known = set(map(str, views["keypoint"].values))
-    bones = [] if session.skeleton is None else [bone for bone in session.skeleton.bones if known.issuperset(bone)]
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        label_video(views, name, video, folder / f"{name}_labelled.mp4", bones=bones, ellipses=True)
-        for name, video in videos.items()
-    ]
-
-
 def _held_out(session: Session, detector: Detector) -> Any:
     from ..pose2d import join_labels, read_labels
     from ..pose2d.training.splits import split_labels
@@ -148,7 +125,8 @@ def _held_out(session: Session, detector: Detector) -> Any:
     return held_out
 
 
-def _videos(session: Session) -> dict[str, Path]:
+def videos_of(session: Session) -> dict[str, Path]:
+    """The video of each camera that has one. Raises SessionError where none has."""
     videos = session.sources("video")
     if not videos:
         raise SessionError(f"{session.path}: no camera has a 'video'; add one to each [cameras.NAME]")
@@ -166,7 +144,8 @@ def _detector(session: Session) -> Detector:
     return load_detector(path)
 
 
-def _made(session: Session, name: str) -> xr.Dataset:
+def made_dataset(session: Session, name: str) -> xr.Dataset:
+    """What a step has written. Raises SessionError where it has not run."""
     from ..datasets import read_dataset
 
     path = session.output / name

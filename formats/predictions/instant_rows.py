@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from ..files import FormatError
 from ..video.instants import Instants
+from ..video.reading import Image, VideoSource, read_frames, read_frames_at
 from .tracks import Track
 
 FRAME_ATTRIBUTES = {"units": "1", "long_name": "frame number in the video"}
@@ -37,6 +39,21 @@ def frames_of_view(views: xr.Dataset, camera: str) -> NDArray[np.int64]:
         return np.arange(views.sizes["time"])
     numbers = np.asarray(views["frame"].sel(view=camera).values, float)
     return np.nan_to_num(numbers, nan=-1).astype(np.int64)
+
+
+def pictures_of_instants(video: VideoSource, numbers: NDArray[np.int64]) -> Generator[Image | None]:
+    """The pictures of some frames in increasing order; None where the number is -1 or the frame is damaged."""
+    if len(numbers) and numbers[0] >= 0 and (np.diff(numbers) == 1).all():
+        yield from read_frames(video, int(numbers[0]), int(numbers[-1]) + 1)
+        return
+    with closing(read_frames_at(video, numbers[numbers >= 0].tolist())) as frames:
+        coming = next(frames, None)
+        for number in numbers:
+            if coming is not None and coming[0] == number:
+                yield coming[1]
+                coming = next(frames, None)
+            else:
+                yield None
 
 
 def check_times(ensemble: Sequence[Mapping[str, Track]], times: Mapping[str, Array]) -> dict[str, Array]:

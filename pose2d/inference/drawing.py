@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,12 +11,11 @@ import numpy as np
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from ...datasets import Array, combine_ensemble, fps_of
 from ...datasets.names import named_options
-from ...formats.predictions.instant_rows import frames_of_view
-from ...formats.video.reading import Image, VideoSource, probe_video, read_frames, read_frames_at
+from ...formats.predictions.instant_rows import frames_of_view, pictures_of_instants
+from ...formats.video.reading import Image, VideoSource, probe_video
 from ...formats.video.writing import open_video_writer
 from .detector import Detector
 
@@ -149,7 +147,7 @@ def label_video(
     info, path = probe_video(video), Path(path)
     covariances = views["covariance"].values if ellipses and "covariance" in views else None
     with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
-        for frame, image in enumerate(_shown(video, shown)):
+        for frame, image in enumerate(pictures_of_instants(video, shown)):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
             else:
@@ -160,21 +158,6 @@ def label_video(
                 )  # fmt: skip
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
-
-
-def _shown(video: VideoSource, numbers: NDArray[np.int64]) -> Iterator[Image | None]:
-    """The pictures of some frames in increasing order; None where the number is -1 or the frame is damaged."""
-    if (numbers == np.arange(len(numbers))).all():
-        yield from read_frames(video, 0, len(numbers))
-        return
-    with closing(read_frames_at(video, numbers[numbers >= 0].tolist())) as frames:
-        coming = next(frames, None)
-        for number in numbers:
-            if coming is not None and coming[0] == number:
-                yield coming[1]
-                coming = next(frames, None)
-            else:
-                yield None
 
 
 def plot_training(detector: Detector, ax: Axes) -> Axes:

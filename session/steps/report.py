@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import Session
 from .calibration import read_calibration_report
@@ -32,26 +32,35 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
     from ...datasets import read_dataset
     from ...report import write_report
 
-    pose = read_dataset(session.output / "pose.nc")
-    views = read_dataset(session.output / "views.nc")
+    made = made_by_steps(session)
     return REPORT.call(
         session,
         write_report,
         session.output / "report.html",
         title=session.name,
-        summary=_summary(session, views, pose),
-        rig=used_rig(session),
-        calibration_report=read_calibration_report(session),
-        views=used_views(session, pose),
-        pose=pose,
-        kinematics=read_dataset(session.output / "kinematics.nc"),
-        skeleton=session.skeleton,
+        summary=_summary(session, read_dataset(session.output / "views.nc"), made["pose"]),
+        **made,
         videos=session.sources("video"),
         errors=errors,
-        strides=read_strides(session),
         data_files={name: words for name, words in _DATA_FILES.items() if (session.output / name).is_file()},
         **REPORT.given(session),
     )
+
+
+def made_by_steps(session: Session) -> dict[str, Any]:
+    """What the steps have made, as arguments of `write_report` and `write_figures`."""
+    from ...datasets import read_dataset
+
+    pose = read_dataset(session.output / "pose.nc")
+    return {
+        "rig": used_rig(session),
+        "calibration_report": read_calibration_report(session),
+        "views": used_views(session, pose),
+        "pose": pose,
+        "kinematics": read_dataset(session.output / "kinematics.nc"),
+        "skeleton": session.skeleton,
+        "strides": read_strides(session),
+    }
 
 
 def _summary(session: Session, views: xr.Dataset, pose: xr.Dataset) -> dict[str, str]:

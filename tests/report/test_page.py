@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from muybridge.datasets import DatasetError
-from muybridge.report import write_report
+from muybridge.report import write_figures, write_report
 
 SECTIONS_OF_ONE_PART = {
     "rig": ["summary", "skeleton", "calibration"],
@@ -214,6 +214,21 @@ def test_the_whole_data_are_linked_beside_the_page(session, tmp_path):
     files = {"pose.nc": "3D positions of every frame"}
     text = write_report(tmp_path / "r.html", title="t", summary={}, pose=session["pose"], data_files=files).read_text()
     assert '<a href="pose.nc">pose.nc</a> 3D positions of every frame' in text
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf"])
+def test_figures_are_written_as_files(session, format, tmp_path):
+    parts = {name: session[name] for name in ("rig", "pose", "kinematics", "skeleton")}
+    parts["kinematics"] = parts["kinematics"].sel(joint=["neck"])
+    parts["pose"] = parts["pose"].drop_vars(["velocity", "velocity_covariance", "reprojection_error"])
+    files = write_figures(tmp_path, format=format, **parts)
+    assert {"stick-figures", "angle-of-neck", "what-was-seen-over-time"} <= {path.stem for path in files}
+    starts = {"svg": b"<?xml", "pdf": b"%PDF"}
+    assert all(path.read_bytes().startswith(starts[format]) for path in files)
+    before = files[0].read_bytes()
+    assert write_figures(tmp_path, format=format, **parts)[0].read_bytes() == before
+    with pytest.raises(ValueError, match="known: svg, pdf, png"):
+        write_figures(tmp_path, format="bmp")
 
 
 def test_goals_are_judged(tmp_path):

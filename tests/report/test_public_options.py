@@ -22,7 +22,9 @@ PLOTS = {
 
 
 def test_every_public_function_is_called():
-    assert_all_functions_are_called(report, {*PLOTS, "write_report", "write_calibration_review"})
+    assert_all_functions_are_called(
+        report, {*PLOTS, "write_calibration_review", "write_figures", "write_film", "write_report"}
+    )
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -36,6 +38,20 @@ def test_every_documented_option_of_write_report_can_be_given(session, tmp_path)
     options = {**session, "strides": strides, "data_files": {"pose.nc": "all"}}
     assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), options)])
     assert "left_hind" in (tmp_path / "report.html").read_text()
+
+
+def test_every_documented_option_of_write_figures_can_be_given(session, tmp_path):
+    names = ("rig", "calibration_report", "views", "pose", "skeleton")
+    options = {name: session[name] for name in names} | {"format": "png", "strides": pd.DataFrame()}
+    options |= {"calibration_report": None, "kinematics": session["kinematics"].sel(joint=["neck"])}
+    assert_options_can_be_given(report.write_figures, [((tmp_path,), options)])
+
+
+def test_every_documented_option_of_write_film_can_be_given(session, tmp_path):
+    names = ("views", "videos", "pose", "rig", "skeleton")
+    options = {name: session[name] for name in names}
+    options |= {"kind": "both", "frames": (0, 2), "speed": 0.5, "width": 160, "turn": 20.0}
+    assert_options_can_be_given(report.write_film, [((tmp_path / "film.mp4",), options)])
 
 
 def test_every_documented_option_of_write_calibration_review_can_be_given(tmp_path):

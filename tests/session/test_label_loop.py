@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.calibration import CameraRig, write_rig
 from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset, write_dataset
-from muybridge.pose2d import LabelError, read_labels
+from muybridge.pose2d import LabelError, probe_video, read_labels
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.label_loop import corruption_session, evaluate_session, extract_session, suggest_session
 from tests.helpers import edit_session, write_video
@@ -107,3 +108,23 @@ def test_a_point_beyond_a_pictures_border_is_neither_missed_nor_proposed(reconst
     written = read_labels(folder / "next")
     assert np.isnan(written.points_2d[:, 0]).all()
     assert np.isfinite(written.points_2d[:, 1:]).all()
+
+
+def test_films_and_each_cameras_video_are_written_from_a_session(reconstructed):
+    from muybridge.session import pictures_out
+
+    folder, _ = reconstructed
+    session = read_session(folder)
+    for kind in ("grid", "skeleton", "both"):
+        (film,) = pictures_out.labelled_videos(session, folder / "films", kind=kind, speed=0.5)
+        assert film.name == f"{kind}.mp4"
+        assert probe_video(film).n_frames == N_FRAMES
+    each = pictures_out.labelled_videos(session, folder / "films")
+    assert [path.name for path in each] == [f"{name}_labelled.mp4" for name in CAMERAS]
+    with pytest.raises(SessionError, match=r"kinematics\.nc"):
+        pictures_out.session_figures(session, folder / "figures")
+    motion = xr.Dataset({"angle": (("time", "joint"), np.ones((N_FRAMES, 1)), {"units": "radian"})},
+                        {"time": frame_times(N_FRAMES, 50.0), "joint": ["knee"]})  # fmt: skip
+    write_dataset(motion, folder / "results" / "kinematics.nc")
+    names = [path.name for path in pictures_out.session_figures(session, folder / "figures", format="pdf")]
+    assert {"angle-of-knee.pdf", "what-was-seen-over-time.pdf"} <= set(names)
