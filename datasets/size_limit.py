@@ -13,7 +13,7 @@ def oversize(n_bytes: int, n_stored: int) -> str:
     """Why arrays of so many bytes are not read from a file of `n_stored` bytes; empty where they are.
 
     Up to the limit (1 GB, or MUYBRIDGE_MAX_GB) everything is read, beyond it what is stored with a compression that
-    measured coordinates can have.
+    measured coordinates can have. `n_stored` 0: what is declared needs the memory whatever is stored.
 
     Raises
     ------
@@ -22,8 +22,9 @@ def oversize(n_bytes: int, n_stored: int) -> str:
     """
     if n_bytes <= max(limit_in_gb() * 2**30, _COMPRESSION * n_stored):
         return ""
+    of_file = f" in {n_stored / 2**20:.2f} MB of file" if n_stored else ""
     return (
-        f"it declares {n_bytes / 2**30:.1f} GB in {n_stored / 2**20:.2f} MB of file, and is not read; if that is right,"
+        f"it declares {n_bytes / 2**30:.1f} GB{of_file}, and is not read; if that is right,"
         f" set the environment variable {LIMIT}={max(2, int(n_bytes / 2**30) + 1)}"
     )
 

@@ -128,7 +128,7 @@ def _probe(path: Path, rate_needed: bool) -> VideoInfo:
             raise VideoError(
                 f"{path} cannot be read as a video: it is truncated, or no video; copy it again, or convert it to mp4"
             )
-        reason = oversize(_FRAMES_DECODED * 3 * width * height, path.stat().st_size)
+        reason = oversize(_FRAMES_DECODED * 3 * width * height, 0)
         if reason:
             raise VideoError(f"{path}: frames of {width} x {height} pixels: {reason}")
         if not capture.grab():

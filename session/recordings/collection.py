@@ -13,6 +13,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import nearest
+from ...formats.tables.table_writing import check_cell
 from ..config import Session, SessionError, read_session
 from ..steps.kinematics import read_strides
 
@@ -122,6 +123,8 @@ class _Csv:
 
     def add(self, columns: dict[str, Any]) -> None:
         table = _frame(columns)
+        for name in (name for column in _TEXT if column in table for name in table[column].unique()):
+            check_cell(str(name))
         table.to_csv(self.file, index=False, header=self.header, lineterminator="\n")
         self.header = False
         self.n_rows += len(table)

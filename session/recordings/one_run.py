@@ -43,7 +43,7 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
     threads = str(max(1, n_processors() // n_sharing))
     environment = os.environ | dict.fromkeys(_LIMITS, threads)
     try:
-        with log.open("wb") as stream:
+        with open(log, "wb", opener=_no_link) as stream:
             done = subprocess.run(
                 command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False, env=environment
             )
@@ -53,3 +53,8 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
     if done.returncode < 0:
         return Ending(done.returncode, f"killed by signal {-done.returncode} (out of memory?)")
     return Ending(done.returncode, lines[-1] if lines else "")
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but not what a link of its name leads to: that would be emptied."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def _kinematics(session: Session, progress: bool) -> None:
     from ...datasets import check_pose, read_dataset
+    from ...formats.tables.table_writing import check_cell
     from ...kinematics import gait, joint_angles, velocity
 
     pose = check_pose(read_dataset(session.output / "pose.nc"))
@@ -27,6 +28,8 @@ def _kinematics(session: Session, progress: bool) -> None:
             raise SessionError(f"{session.path}: {VERTICAL_NEEDED}")
         found = gait(pose, session.limbs)
         motion = motion.merge(found.contact, combine_attrs="drop_conflicts")
+        for limb in session.limbs:
+            check_cell(limb)
         write_text(_strides_path(session), found.strides.to_csv(index=False))
     KINEMATICS.write(session, motion, session.output / "kinematics.nc")
 
