@@ -1,9 +1,14 @@
-"""The array type of the library (float64, missing values are NaN), rows evenly spread over one, equal covariances."""
+"""The array type of the library (float64, missing values are NaN), and what is made of one in a line."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+def for_kernel(values: Array) -> Array:
+    """The values, copied unless they are contiguous and writeable: numba compiles a kernel anew for read-only ones."""
+    return np.require(values, np.float64, ["C", "W"])
 
 
 def evenly_spread(n_rows: int, n_wanted: int) -> NDArray[np.int64]:

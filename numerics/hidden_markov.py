@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import _kernels_hidden_markov
-from .arrays import Array
+from .arrays import Array, for_kernel
 
 
 def forward_backward(log_likelihood: Array, initial: Array, transitions: Array) -> tuple[Array, Array, float]:
@@ -16,8 +16,8 @@ def forward_backward(log_likelihood: Array, initial: Array, transitions: Array) 
     top = log_likelihood.max(axis=1, keepdims=True, initial=-np.inf)
     likelihood = np.exp(log_likelihood - top)
     forward, after, scale = np.empty_like(likelihood), np.empty_like(likelihood), np.empty(len(likelihood))
-    steps = np.ascontiguousarray(transitions), np.ascontiguousarray(transitions.T)
-    _kernels_hidden_markov.forward_backward(likelihood, np.ascontiguousarray(initial), *steps, forward, after, scale)
+    steps = for_kernel(transitions), for_kernel(transitions.T)
+    _kernels_hidden_markov.forward_backward(likelihood, for_kernel(initial), *steps, forward, after, scale)
     counts = transitions * (forward[:-1].T @ (likelihood * after / scale[:, None])[1:])
     probabilities = forward * after
     probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-300)
@@ -28,9 +28,7 @@ def state_probabilities(log_likelihood: Array, initial: Array, transitions: Arra
     """State probabilities (n_chains, n, S) of many chains with the same transitions; as `forward_backward`."""
     likelihood = np.ascontiguousarray(np.exp(log_likelihood - log_likelihood.max(axis=-1, keepdims=True)))
     forward, after, scale = np.empty_like(likelihood), np.empty_like(likelihood), np.empty(likelihood.shape[:2])
-    steps = np.ascontiguousarray(transitions), np.ascontiguousarray(transitions.T)
-    _kernels_hidden_markov.forward_backward_of_each(
-        likelihood, np.ascontiguousarray(initial), *steps, forward, after, scale
-    )
+    steps = for_kernel(transitions), for_kernel(transitions.T)
+    _kernels_hidden_markov.forward_backward_of_each(likelihood, for_kernel(initial), *steps, forward, after, scale)
     probabilities = forward * after
     return probabilities / np.maximum(probabilities.sum(axis=-1, keepdims=True), 1e-300)

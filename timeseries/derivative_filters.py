@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Array, DatasetError
+from ..numerics.arrays import for_kernel
 from ..numerics.runs import runs_of
 from ..numerics.threads import over_rows
 from ._kernels_filters import central_rows, length_rows, polynomial_rows
@@ -39,9 +40,9 @@ def central_difference(values: Array, times: Array) -> Array:
     array([1., 2., 6., 7.])
     """
     values = np.asarray(values, float)
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    flat = for_kernel(values).reshape(len(values), -1)
     out = np.empty_like(flat)
-    over_rows(central_rows, len(flat), flat, np.asarray(times, float), out)
+    over_rows(central_rows, len(flat), flat, for_kernel(times), out)
     return out.reshape(values.shape)
 
 
@@ -95,7 +96,7 @@ def local_polynomial(values: Array, times: Array, window: float, polyorder: int 
     >>> local_polynomial(times[:, None] ** 2, times, window=0.05, polyorder=2, derivative=2)[:, 0].round(6)
     array([2., 2., 2., 2., 2., 2., 2.])
     """
-    values, times = np.asarray(values, float), np.asarray(times, float)
+    values, times = np.asarray(values, float), for_kernel(times)
     interval = frame_interval(times)
     n_window = window_frames(window, interval)
     if n_window <= polyorder:
@@ -103,7 +104,7 @@ def local_polynomial(values: Array, times: Array, window: float, polyorder: int 
             f"a polynomial of order {polyorder} needs a window of more than {polyorder} frames; {window:g} s hold"
             f" {n_window} at {1 / interval:g} frames per second"
         )
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    flat = for_kernel(values).reshape(len(values), -1)
     out = np.empty_like(flat)
     over_rows(polynomial_rows, len(flat), flat, times, n_window // 2, polyorder, derivative, out)
     return out.reshape(values.shape)

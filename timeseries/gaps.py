@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Array
+from ..numerics.arrays import for_kernel
 from ._kernels_filters import fill_gaps
 from .sampling import ROUNDING, frame_interval, values_and_times
 
@@ -72,7 +73,7 @@ def filled_gaps(values: Array, times: Array, max_gap: float) -> tuple[Array, NDA
     """Values (n_frames, ..., n_axes) with gaps of at most `max_gap` seconds bridged, and where (n_frames, ...)."""
     if not max_gap >= 0:
         raise ValueError(f"max_gap must not be negative (seconds), got {max_gap!r}")
-    flat = np.ascontiguousarray(values).reshape(len(values), math.prod(values.shape[1:-1]), values.shape[-1])
+    flat = for_kernel(values).reshape(len(values), math.prod(values.shape[1:-1]), values.shape[-1])
     out, filled = np.empty_like(flat), np.zeros(flat.shape[:2], dtype=np.bool_)
-    fill_gaps(flat, times, max_gap + ROUNDING * frame_interval(times), out, filled)
+    fill_gaps(flat, for_kernel(times), max_gap + ROUNDING * frame_interval(times), out, filled)
     return out.reshape(values.shape), filled.reshape(values.shape[:-1])

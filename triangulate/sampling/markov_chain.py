@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, for_kernel
 from . import _kernels_sampler
 from .target_density import Place, Target, couple
 
@@ -120,7 +120,8 @@ def sweep(
     """Every block proposed and decided once; also (n_blocks,) which moved."""
     there = target.at(partition.propose(target, here.away, keep, rng.normal(size=here.away.shape)))
     accepted = np.zeros(len(partition.blocks), bool)
-    states = _kernels_sampler.StateChain(target.states.transitions, target.states.probabilities, target.share)
+    model = target.states
+    states = _kernels_sampler.StateChain(for_kernel(model.transitions), for_kernel(model.probabilities), target.share)
     log_uniform = np.log(rng.random(len(accepted)))
     kernel: Any = _kernels_sampler.accept_blocks
     kernel(_weights(here), _weights(there), states, target.order, partition.blocks, log_uniform, accepted)
@@ -157,7 +158,8 @@ def _complete(target: Target, place: Place, accepted: Array, rng: np.random.Gene
     """States and headings drawn from their distributions given the positions."""
     model, states = target.states, np.zeros(target.n_frames, np.int64)
     kernel: Any = _kernels_sampler.draw_states
-    kernel(place.log_evidence, model.transitions, model.probabilities, rng.random(target.n_frames), states)
+    chain = for_kernel(model.transitions), for_kernel(model.probabilities)
+    kernel(place.log_evidence, *chain, rng.random(target.n_frames), states)
     headings = np.full(target.n_frames, np.nan)
     if target.poses is not None:
         headings = target.poses.headings(place.points_3d, states, rng)
