@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -60,10 +61,15 @@ def source_files():
     return [path for part in FLOORS for path in sorted((ROOT / part).rglob("*.py"))]
 
 
+@cache
+def nodes_of(path):
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports_of(path):
     """(part, line) of every import of another part of muybridge, relative or absolute."""
     package = ("muybridge", *path.relative_to(ROOT).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             target = (*base, *(node.module.split(".") if node.module else ()))
@@ -80,7 +86,7 @@ def imports_of(path):
 def modules_imported(path):
     """Dotted names below `muybridge` of every module that a file imports relatively."""
     package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = (*base, *(node.module.split(".") if node.module else ()))
@@ -177,7 +183,7 @@ def test_engines_stay_in_their_rooms():
     wrong = []
     for path in source_files():
         part = path.relative_to(ROOT).parts[0]
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level and node.module else []
             for name in {name.split(".")[0] for name in names}:

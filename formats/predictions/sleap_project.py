@@ -17,7 +17,7 @@ from ..tables.h5_arrays import check_hdf5, read_array
 from .sleap import check_together
 from .tracks import Track, make_track
 
-_PREDICTED = 1
+_PREDICTED = 1  # the format's `instance_type` of what a network found, not a person
 _CORNER_ORIGIN = 1.1  # before this version of the format pixel (0, 0) was the corner of the first pixel
 
 

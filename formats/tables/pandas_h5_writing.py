@@ -13,6 +13,7 @@ from ...datasets.atomic_files import atomic_write
 from .frame_rows import PointTable
 
 KEY = "df_with_missing"  # DeepLabCut's name for its one table
+# {number of levels of the columns: their names}, and the attributes that PyTables gives groups and arrays
 _LEVELS = {3: ("scorer", "bodyparts", "coords"), 4: ("scorer", "individuals", "bodyparts", "coords")}
 _GROUP = {"CLASS": "GROUP", "TITLE": "", "VERSION": "1.0"}
 _ARRAY = {"CLASS": "ARRAY", "FLAVOR": "numpy", "TITLE": "", "VERSION": "2.4", "transposed": np.uint8(1)}

@@ -20,7 +20,7 @@ from ..reprojection import instants_of, positions_at, reproject
 
 STILL_BYTES = 2_600_000  # of the page, of all stills together
 TYPICAL_BYTES = 15_000  # of one still in the page
-MOST_INSTANTS = 60
+MOST_INSTANTS = 60  # that have stills, of a recording by few cameras
 PICTURE_WIDTH = 400  # pixels
 JPEG_QUALITY = 74  # of 100: no blocks are visible at this size
 SHORT = 900  # frames up to which any instant is shown; of longer recordings those of key frames, which read quickly

@@ -19,7 +19,7 @@ from ..points.detector_noise import DetectorNoise
 from ..points.lasting_errors import COMMON_CONSTANT, COMMON_SHARE
 from ..smoothing.correlated_noise import CorrelatedNoise
 
-INLIER, OUTLIER, SWAPPED = range(3)
+INLIER, OUTLIER, SWAPPED = range(3)  # what a pixel shows; places on the axis of these probabilities
 _LEAST_WEIGHT = 1e-6  # of a pixel: below, it says nothing
 _FLOOR = -700.0  # of a log density: exp is zero there
 _OF_CAMERA, _OF_PIXEL = (

@@ -41,7 +41,7 @@ _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "accelera
 _BY_FRAME = (
     "points_3d", "covariances_3d", "inlier_probability", *_DERIVATIVES, "cross_covariances", "samples",
 )  # fmt: skip
-_TIME_AXIS = {"inlier_probability": 1, "samples": 1}
+_TIME_AXIS = {"inlier_probability": 1, "samples": 1}  # of all others it is the first
 T = TypeVar("T")
 
 

@@ -48,7 +48,7 @@ def radial(camera, degrees):
 @pytest.mark.parametrize("which", [pytest.param((0, 1, 2), marks=pytest.mark.long), (1,)])
 def test_a_fisheye_is_chosen_and_found_without_being_asked_for(which):
     rig = with_fisheyes(which)
-    seen = simulate_detections(rig, motion=simulate_board_motion(36, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)
+    seen = simulate_detections(rig, motion=simulate_board_motion(24, reach=700.0, seed=2), board=WIDE_BOARD, noise=0.15)
     found = calibrate(seen, WIDE_BOARD, progress=False)
     assert [camera.model == "fisheye" for camera in found.rig] == [c in which for c in range(3)]
     for camera, true in zip(found.rig, rig, strict=True):

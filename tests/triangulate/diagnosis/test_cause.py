@@ -13,7 +13,7 @@ from muybridge.triangulate.diagnosis.systematic import with_focal as with_focal_
 from tests.conftest import look_at, make_moving_points, make_ring_rig
 from tests.triangulate.diagnosis.wrong_views import KEYPOINTS, SKELETON, WRONG_VIEWS, wrong_camera
 
-N_CAMERAS = (2, 3, 5)
+N_CAMERAS = (2, 3, 4)
 
 
 def recording(n_cameras, n_frames=None, noise=1.0):
@@ -159,8 +159,10 @@ def with_focal(rig, factor, cameras):
                                       for i, camera in enumerate(rig)))  # fmt: skip
 
 
-@pytest.mark.parametrize("n_cameras", [3, 4, 6])
-@pytest.mark.parametrize(("factor", "noise"), [(1.5, 0.3), (1.5, 2.0), (0.7, 1.0), (1.2, 0.5)])
+@pytest.mark.parametrize(
+    ("n_cameras", "factor", "noise"),
+    [(3, 1.5, 0.3), (3, 1.5, 2.0), (3, 0.7, 1.0), (3, 1.2, 0.5), (4, 0.7, 1.0), (6, 1.2, 0.5)],
+)
 def test_focal_lengths_that_are_wrong_in_all_cameras_are_found_and_refused(n_cameras, factor, noise):
     rig, points_2d = recording(n_cameras, noise=noise)
     found = judged(points_2d, with_focal(rig, factor, range(n_cameras)))
