@@ -20,7 +20,8 @@
     [train]          labels = a folder or file, or a list of them; sessions = [other sessions, whose labels are used,
                      too]; and the options of train
     [calibrate]      intrinsics = a rig file whose cameras' lenses are kept, and the options of calibrate; with
-                     from = "points" the animal's 2D points place them, with the options of calibrate_from_points
+                     from = "points" the animal's 2D points place them (of the files, or of the session's own detector,
+                     which then runs before), with the options of calibrate_from_points
     [reconstruct]    options of reconstruct; check_coverage is true unless it says false. prior, noise = files that
                      PosePrior.save and DetectorNoise.save wrote; match_individuals = true, frame_offsets = false,
                      refine_rig = false: what is corrected before (see steps/view_corrections.py)

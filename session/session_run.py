@@ -10,6 +10,7 @@ from .config import STEPS, Session, SessionError
 from .provenance import only_run
 from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
+from .steps.calibration import from_own_views
 from .steps.step_definition import Step, ledger_of
 
 Say = Callable[[str], None]
@@ -30,7 +31,8 @@ def run_session(
     session : Session
         What `read_session` gives.
     steps : tuple of str, optional
-        Names out of "calibrate", "train", "predict", "reconstruct", "kinematics", "report"; they run in this order.
+        Names out of "calibrate", "train", "predict", "reconstruct", "kinematics", "report"; they run in this order,
+        "calibrate" after "predict" where the keypoints found in the videos place the cameras.
     force : bool, optional
         Run the steps even where nothing has changed.
     progress : bool, optional
@@ -63,7 +65,7 @@ def run_session(
 
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
-    asked = [step for step in (ALL_STEPS[name] for name in STEPS if name in steps) if step.asked_for(session)]
+    asked = [step for step in _in_order(session, steps) if step.asked_for(session)]
     for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
         raise SessionError(f"{session.path}: {problem}")
     with only_run(session.output, say):
@@ -78,6 +80,12 @@ def run_session(
         if tuple(steps) == STEPS:
             say(verdict(session))
     return seconds
+
+
+def _in_order(session: Session, steps: tuple[str, ...]) -> list[Step]:
+    """The steps of these names, each after those whose outputs it reads."""
+    first = ("train", "predict") if from_own_views(session) else ()
+    return [ALL_STEPS[name] for name in dict.fromkeys((*first, *STEPS)) if name in steps]
 
 
 def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, say: Say) -> float:
@@ -111,7 +119,7 @@ def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bo
     """
     planned: dict[str, str] = {}
     made: dict[Path, str] = {}  # outputs that would be made anew
-    for step in (ALL_STEPS[name] for name in STEPS if name in steps):
+    for step in _in_order(session, steps):
         if not step.asked_for(session):
             continue
         for problem in step.problems(session):

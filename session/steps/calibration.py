@@ -15,6 +15,8 @@ from .pictures import picture_settings, read_session_rig, tracked_rig
 from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from ...calibration import Calibration, CalibrationReport
     from ...cameras import CameraRig
 
@@ -57,6 +59,11 @@ def from_points(session: Session) -> bool:
     return session.options["calibrate"].get("from", "board") == "points"
 
 
+def from_own_views(session: Session) -> bool:
+    """Whether these points are those of the session's own detector, which then runs before the cameras are placed."""
+    return from_points(session) and not session.sources("points")
+
+
 def _refusals(session: Session) -> list[str]:
     """What `from` needs."""
     source = session.options["calibrate"].get("from", "board")
@@ -65,10 +72,14 @@ def _refusals(session: Session) -> list[str]:
     if source == "board":
         return []
     lacking = [name for name in session.cameras if name not in session.sources("points")]
+    lacking = [] if from_own_views(session) else lacking
     if "intrinsics" not in session.options["calibrate"]:
         return ["[calibrate] from = 'points' keeps the cameras' lenses; name their file as intrinsics = 'lenses.toml'"]
     if lacking:
-        return [f"[calibrate] from = 'points' needs 2D points of every camera; camera '{lacking[0]}' has no 'points'"]
+        return [
+            f"[calibrate] from = 'points' needs 2D points of every camera; camera '{lacking[0]}' has no 'points', others"
+            " have: give all or none (then the session's own detector finds them)"
+        ]
     return []
 
 
@@ -77,7 +88,8 @@ def _inputs(session: Session) -> list[Path]:
     if from_points(session):
         lenses = session.options["calibrate"].get("intrinsics")
         stamps = files_of(session.sources("timestamps"))
-        return files_of(session.sources("points")) + stamps + ([] if lenses is None else [session.folder / lenses])
+        points = [session.output / "views.nc"] if from_own_views(session) else files_of(session.sources("points"))
+        return points + stamps + ([] if lenses is None else [session.folder / lenses])
     boards = [path for recording in board_recordings(session).values() for path in files_of(recording)]
     named = session.options["calibrate"].get("intrinsics")
     stamps = files_of(session.sources("board_timestamps"))
@@ -166,11 +178,23 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     return path, {name: lens.report for name, lens in found.items()}
 
 
+def _placing_views(session: Session) -> xr.Dataset:
+    """The 2D points that place the cameras: of the files of other tools, or what the session's detector found."""
+    from ...datasets import combine_ensemble, read_dataset
+    from ...formats import read_views
+
+    if from_own_views(session):
+        return read_dataset(session.output / "views.nc")
+    views = combine_ensemble(
+        read_views(session.sources("points"), **points_options(session, recording_instants(session)))
+    )
+    refuse_empty(session, views)
+    return views
+
+
 def _calibrate_from_points(session: Session) -> None:
     """Place the cameras of a lens file by the session's 2D points."""
     from ...cameras import read_rig, write_rig
-    from ...datasets import combine_ensemble
-    from ...formats import read_views
     from ...triangulate import calibrate_from_points
 
     lenses = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
@@ -178,10 +202,9 @@ def _calibrate_from_points(session: Session) -> None:
     if unknown:
         raise SessionError(f"{session.path}: [calibrate] intrinsics has no camera '{unknown[0]}': {list(lenses.names)}")
     lenses = lenses.subset(session.cameras)
-    views = read_views(session.sources("points"), **points_options(session, recording_instants(session)))
-    refuse_empty(session, views := combine_ensemble(views))
     options = {"unit": session.unit, "skeleton": session.skeleton, **CALIBRATE.given(session)}
-    found = CALIBRATE.call(session, calibrate_from_points, views, tracked_rig(session, lenses), **options)
+    views, lenses_shown = _placing_views(session), tracked_rig(session, lenses)
+    found = CALIBRATE.call(session, calibrate_from_points, views, lenses_shown, **options)
     cameras = tuple(replace(lens, R=found.rig[lens.name].R, t=found.rig[lens.name].t) for lens in lenses)
     write_text(session.output / "calibration.json", json.dumps(found.report.as_dict(), indent=1))
     write_rig(replace(found.rig, cameras=cameras), session.output / "rig.toml")

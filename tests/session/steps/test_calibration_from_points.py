@@ -6,6 +6,7 @@ import pytest
 from muybridge.cameras import read_rig
 from muybridge.session import SessionError, run_session
 from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_run import planned_steps
 from tests.session.synthetic import make_session
 
 
@@ -39,3 +40,20 @@ def test_what_is_lacking_is_said(recording, tmp_path):
         run_session(session, ("calibrate",), progress=False)
     recording.tables["calibrate"] |= {"from": "nothing"}
     assert any("known: 'board', 'points'" in line for line in foreseen_problems(recording.write(tmp_path)))
+
+
+def test_the_points_of_the_sessions_own_detector_place_the_cameras_after_it_has_run(recording, tmp_path):
+    run_session(recording.write(tmp_path), ("predict",), progress=False)
+    for name, own in recording.tables["cameras"].items():
+        own["video"] = f"{name}.mp4"
+        del own["points"]
+        (tmp_path / own["video"]).touch()
+    (tmp_path / "detector.safetensors").touch()
+    recording.tables["predict"] = {"detector": "detector.safetensors"}
+    session = recording.write(tmp_path)
+    assert list(planned_steps(session))[:3] == ["predict", "calibrate", "reconstruct"]
+    run_session(session, ("calibrate",), progress=False)
+    assert read_rig(session.output / "rig.toml").names == recording.rig.names
+    (session.output / "views.nc").unlink()
+    with pytest.raises(SessionError, match="run 'muybridge predict"):
+        run_session(session, ("calibrate",), progress=False)
