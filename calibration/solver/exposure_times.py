@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,8 @@ from ..errors import CalibrationError
 from .covariance import focal_deviation
 from .exposure_jitter import FIRST_SPREAD, exposure_steps
 from .frame_offsets import offsets_of_poses, write_shifted
-from .initial_poses import board_outline
+from .initial_lenses import initial_lens
+from .initial_poses import board_outline, chain, chain_links, pair_fits, poses_of
 from .robust_solution import Problem, Solution, held_out, resolved, solve, start_frames
 from .single_camera import camera_poses
 
@@ -176,26 +177,24 @@ def use_times(solution: Solution, times: Array) -> tuple[Solution, tuple[str, ..
 def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     """The solution with a constant delay of each camera, in frames, where that lowers the held-out error by a fifth.
 
-    Delays of more than half a frame are another minimum than those of less: beside the recordings as they are, those
-    are tried that are shifted by the whole frames on which the board's own motion agrees best. Without times the frames
-    are taken as evenly spaced, so this helps recordings of a smoothly moving board only. The sentences are empty where
-    the solution stays as it was.
+    Delays of more than half a frame are another minimum than those of less, and lenses that a wrong delay has bent may
+    hold the poses: several starts are tried (`_starts`), with each exposure's own deviation from the best one's even
+    times. Without times the frames are taken as evenly spaced, so this helps recordings of a smoothly moving board
+    only. The sentences are empty where the solution stays as it was.
     """
-    before = best = _heldout_median(solution)
-    found, answers = None, []
-    for shifts, fractions in _first_delays(solution):
-        start = solution if not shifts.any() else _shifted(solution, shifts)
+    before, answers = _heldout_median(solution), []
+    for start, shifts, fractions in _starts(solution):
         n_cameras, n_frames = start.problem.corners.shape[:2]
         times = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
         delayed = solve_with_times(start, times, first=fractions)
-        after = _heldout_median(delayed)
-        answers.append((delayed, after))
-        if after < min(best, _EVEN_WORTH * before) and np.abs(delayed.state.delay).max() <= _LARGEST_DELAY:
-            found, best = (delayed, shifts), after
-    if found is None:
+        if np.abs(delayed.state.delay).max() <= _LARGEST_DELAY:
+            answers.append((_heldout_median(delayed), len(answers), delayed, shifts))
+    best, _, even, shifts = min(answers, default=(np.inf, 0, solution, None))
+    if shifts is None or not best < before:
         return solution, ()
-    even, shifts = found
     delayed, best, uneven = _with_deviations(even, best)
+    if not best < _EVEN_WORTH * before:
+        return solution, ()
     total = shifts - shifts[0] + delayed.state.delay
     delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in zip(solution.problem.names, total, strict=True))
     return delayed, (
@@ -203,7 +202,7 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
         f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. Pass times if the frames are not"
         " evenly spaced",
         *uneven,
-        *_other_answers(delayed, [answer for answer in answers if answer[0] is not even]),
+        *_other_answers(delayed, [(other, error) for error, _, other, _ in answers if other is not even]),
     )
 
 
@@ -245,23 +244,52 @@ def _other_answers(best: Solution, answers: list[tuple[Solution, float]]) -> lis
         if off[lens] > 1:
             name = best.problem.names[int(np.flatnonzero(best.problem.lens_of == lens)[0])]
             sentences.append(
-                f"from other delays the focal length of camera '{name}' comes out as {other.state.lens[lens, 0]:.0f}"
-                f" instead of {focal[lens]:.0f} px ({off[lens]:.1f} standard deviations), with a held-out median of"
-                f" {error:.3g} px: the better one was taken"
+                f"from another start (delays, lenses, chain of cameras) the focal length of camera '{name}' comes out"
+                f" as {other.state.lens[lens, 0]:.0f} instead of {focal[lens]:.0f} px ({off[lens]:.1f} standard"
+                f" deviations), with a held-out median of {error:.3g} px: the better one was taken"
             )
-    return sentences
+    return list(dict.fromkeys(sentences))
 
 
-def _first_delays(solution: Solution) -> list[tuple[NDArray[np.int64], Array | None]]:
-    """Delays in whole frames and in fractions of them, each (n_cameras,), that are to be tried.
+def _starts(solution: Solution) -> Iterator[tuple[Solution, NDArray[np.int64], Array | None]]:
+    """Rigs to start from, the whole frames by which they are shifted, and the first delays beyond those, (n_cameras,).
 
-    None at all, and those on which the board's poses in the single cameras agree best.
+    The rig as it is; shifted by the delays on which the board's poses in the single cameras agree best; and those poses
+    themselves, with each camera's own lens, along other pairs of cameras than the first.
     """
-    problem, none = solution.problem, np.zeros(solution.problem.n_cameras, int)
+    problem = solution.problem
+    yield solution, np.zeros(problem.n_cameras, int), None
     poses = camera_poses(solution, solution.state.lens)
     found = offsets_of_poses(problem.names, poses, board_outline(problem.board), problem.timeline.recording_of)
     fractions = np.nan_to_num(found.subframe - found.offsets)
-    return [(none, None), (found.offsets, fractions - fractions[0])]
+    fractions -= fractions[0]
+    shifted = _shifted(solution, found.offsets) if found.offsets.any() else solution
+    yield shifted, found.offsets, fractions
+    chained = _chained(shifted)
+    if chained is not None:
+        yield chained, found.offsets, fractions
+
+
+def _chained(solution: Solution) -> Solution | None:
+    """The rig again, from the cameras' own lenses and other pairs of them; None where no other pairs connect them."""
+    problem, n = solution.problem, solution.problem.n_cameras
+    lenses = _own_lenses(solution)
+    poses = camera_poses(solution, lenses)
+    pairs = pair_fits(poses, problem.board)
+    used = {pair for pair, fit in pairs.items() if any(fit is link[2] for link in chain_links(pairs, n, 0))}
+    reached = chain(pairs, n, 0, avoid=used)
+    if len(reached) < n or len(used) == len(pairs):
+        return None
+    return solve(problem, start_frames(problem, lenses, solution.kinds, *poses_of(reached, n), poses))
+
+
+def _own_lenses(solution: Solution) -> Array:
+    """(n_lenses, 18) each lens from its own cameras' views alone; known lenses as they are."""
+    problem, lenses = solution.problem, solution.state.lens.copy()
+    for lens in np.flatnonzero(~problem.fixed):
+        corners, kind = np.concatenate(problem.corners[problem.lens_of == lens]), solution.kinds[lens]
+        lenses[lens] = initial_lens(corners, problem.points, problem.lens_size(int(lens)), kind)[0]
+    return lenses
 
 
 def _shifted(solution: Solution, shifts: NDArray[np.int64]) -> Solution:
