@@ -77,8 +77,8 @@ def _refusals(session: Session) -> list[str]:
         return ["[calibrate] from = 'points' keeps the cameras' lenses; name their file as intrinsics = 'lenses.toml'"]
     if lacking:
         return [
-            f"[calibrate] from = 'points' needs 2D points of every camera; camera '{lacking[0]}' has no 'points', others"
-            " have: give all or none (then the session's own detector finds them)"
+            f"[calibrate] from = 'points' needs 2D points of every camera; camera '{lacking[0]}' has no 'points',"
+            " others have: give all or none (then the session's own detector finds them)"
         ]
     return []
 
@@ -210,6 +210,11 @@ def _calibrate_from_points(session: Session) -> None:
     write_rig(replace(found.rig, cameras=cameras), session.output / "rig.toml")
 
 
+def review_path(session: Session) -> Path:
+    """The page that shows the calibration picture by picture, where it was asked for."""
+    return session.output / "calibration_review.html"
+
+
 def review_calibration(session: Session, *, progress: bool = True) -> Path:
     """Calibrate from the corners found before and write calibration_review.html, which shows picture by picture.
 
@@ -222,8 +227,9 @@ def review_calibration(session: Session, *, progress: bool = True) -> Path:
 
     check_board_review(session)
     calibration = _calibration(session, progress)
-    path = session.output / "calibration_review.html"
-    return write_calibration_review(path, calibration, recordings_of_boards(session), title=session.name)
+    return write_calibration_review(
+        review_path(session), calibration, recordings_of_boards(session), title=session.name
+    )
 
 
 def check_board_review(session: Session) -> None:
@@ -236,6 +242,7 @@ def check_board_review(session: Session) -> None:
 def _calibrate(session: Session, progress: bool) -> None:
     from ...cameras import write_rig
 
+    review_path(session).unlink(missing_ok=True)  # it shows the cameras before these
     if from_points(session):
         return _calibrate_from_points(session)
     check_board_videos(session)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Session
-from .calibration import read_calibration_report
+from .calibration import read_calibration_report, review_path
 from .kinematics import read_strides
 from .pictures import picture_settings
 from .reconstruction import method_of
@@ -24,6 +24,7 @@ _DATA_FILES = {
     "strides.csv": "one row for each stride",
     "rig.toml": "the cameras",
     "calibration.json": "the calibration's errors, corners and residuals",
+    "calibration_review.html": "the calibration picture by picture, and the volume that is calibrated well",
 }
 
 
@@ -91,5 +92,7 @@ REPORT = Step(
     work=lambda session, progress: write_session_report(session),
     set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
                     "videos", "errors", "strides", "data_files"),
-    depends_on=lambda session: skeleton_settings(session) | picture_settings(session),
+    depends_on=lambda session: {
+        **skeleton_settings(session), **picture_settings(session), "reviewed": review_path(session).exists(),
+    },
 )  # fmt: skip
