@@ -29,11 +29,12 @@ from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoa
 from muybridge.calibration.boards.corner_finders import opencv_board
 from muybridge.calibration.boards.detection import detect_board, detect_boards
 from muybridge.calibration.boards.image_sources import image_files
-from muybridge.calibration.solver.bundle_adjustment import BundleSpec, BundleState, Loss, make_views, minimise
+from muybridge.calibration.solver.bundle_adjustment import minimise
+from muybridge.calibration.solver.bundle_unknowns import BundleSpec, BundleState, Loss, make_views
+from muybridge.calibration.solver.held_out_boards import closer
 from muybridge.calibration.solver.initial_lenses import lens_row
 from muybridge.calibration.solver.initial_poses import board_outline, frame_poses, plane_poses
 from muybridge.calibration.solver.problem_setup import stacked_corners
-from muybridge.calibration.solver.robust_solution import closer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RAT, WEBCAMS, STEREO = (

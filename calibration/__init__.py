@@ -8,13 +8,13 @@ from ..cameras.rig_files import read_rig, write_rig
 from .boards.detection import BoardDetections, detect_board
 from .boards.patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 from .calibrated_rig import Calibration
+from .delays.frame_offsets import BoardOffsets, board_offsets
 from .errors import CalibrationError
 from .intrinsics import calibrate_intrinsics
 from .model_choice.alternatives import LensAlternative
 from .projection_uncertainty import image_uncertainty, projection_covariance, volume_uncertainty
 from .quality.report import CalibrationReport
 from .simulation import simulate_board_motion, simulate_detections
-from .solver.frame_offsets import BoardOffsets, board_offsets
 from .workflow import calibrate
 from .world import move_world, up_from_gravity, world_from_board, world_from_plane, world_from_points
 

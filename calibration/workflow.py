@@ -19,6 +19,8 @@ from .boards.image_sources import Source
 from .boards.patterns import Board
 from .boards.recordings import join_recordings, split_recordings, unequal_lengths
 from .calibrated_rig import Calibration
+from .delays.delay_search import try_delays
+from .delays.exposure_times import clock_and_delays, use_times
 from .errors import CalibrationError
 from .model_choice.alternatives import (
     disagreement_sentences,
@@ -42,21 +44,12 @@ from .quality.checks import (
 )
 from .quality.report_numbers import make_report
 from .solver.covariance import global_covariance, parameter_names, rig_covariance
-from .solver.exposure_times import clock_and_delays, try_delays, use_times
+from .solver.held_out_boards import HeldOut, held_out
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
 from .solver.pose_ambiguity import repaired
 from .solver.problem_setup import make_problem
-from .solver.robust_solution import (
-    HeldOut,
-    Problem,
-    Solution,
-    camera_of_solution,
-    held_out,
-    resolved,
-    solve,
-    start_frames,
-)
+from .solver.robust_solution import Problem, Solution, camera_of_solution, resolved, solve, start_frames
 
 if TYPE_CHECKING:
     pass

@@ -32,7 +32,7 @@ UPWARDS = {("session/command_line.py", "labelling")}  # a command opens the page
 # the rooms inside a part, from the lowest: a room imports those before it, never those after it
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
-    "calibration": ("boards", "solver", "model_choice", "quality"),
+    "calibration": ("boards", "solver", "delays", "model_choice", "quality"),
     "pose2d": ("networks", "inference", "training", "active_learning"),
     "triangulate": (
         "points",

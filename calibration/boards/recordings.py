@@ -172,3 +172,10 @@ def corners_of(found: BoardDetections) -> Array:
         few = np.isfinite(corners[:, part, 0]).sum(axis=1) < least
         corners[few, part] = np.nan
     return corners
+
+
+def write_shifted(values: NDArray, delay: int, out: NDArray) -> None:
+    """Write values (n_frames, ...) into `out`, frame i + delay as frame i; what has no place there is left out."""
+    room = out[max(-delay, 0) :]
+    part = values[max(delay, 0) :][: len(room)]
+    room[: len(part)] = part

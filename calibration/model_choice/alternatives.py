@@ -13,7 +13,7 @@ import numpy as np
 from ...cameras import CameraRig, move_rig
 from ...cameras.rotations import orthonormal, rotation_vector
 from ...numerics.arrays import Array
-from ..solver.bundle_adjustment import BundleSpec
+from ..solver.bundle_unknowns import BundleSpec
 from ..solver.robust_solution import Solution, camera_of_solution
 from .lens_selection import Comparison
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ..solver.bundle_adjustment import Arrow, Loss, Views, eliminate, normal_equations, solvable
-from ..solver.robust_solution import LOSS_SCALE, Solution
+from ..solver.arrow_equations import Arrow, eliminate, normal_equations, solvable
+from ..solver.bundle_unknowns import Loss
+from ..solver.robust_solution import LOSS_SCALE, Solution, single_frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +90,7 @@ def dispersion(solution: Solution, measure: Yardstick) -> float:
 
 def _score(solution: Solution, measure: Yardstick, whole: Arrow, frame: int) -> Array:
     """(n_global,) derivative of one frame's cost by the global unknowns, the frame's pose following them."""
-    views, state = solution.views, solution.state
-    at = slice(*np.searchsorted(views.frame, [frame, frame + 1]))
-    seen = slice(views.starts[at.start], views.starts[at.stop])
-    alone = Views(
-        camera=views.camera[at],
-        frame=np.zeros(at.stop - at.start, int),
-        starts=views.starts[at.start : at.stop + 1] - seen.start,
-        corner=views.corner[seen],
-        pixels=views.pixels[seen],
-        motion=views.motion[at],
-        delay=views.delay[at],
-    )
-    part = replace(state, frame_R=state.frame_R[frame : frame + 1], frame_t=state.frame_t[frame : frame + 1])
+    part, alone, seen = single_frame(solution, frame)
     residuals = solution.fit.residuals[seen]
     weights = replace(measure.loss, keep=measure.keep[seen]).weights(residuals)
     spec = replace(solution.spec, prior=None)

@@ -12,8 +12,8 @@ from ...numerics.arrays import Array
 from ...numerics.change_point import best_split
 from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
+from ..delays.frame_offsets import offsets_of_poses
 from ..errors import CalibrationError
-from ..solver.frame_offsets import offsets_of_poses
 from ..solver.initial_lenses import LensKind
 from ..solver.initial_poses import (
     MIN_PAIR_VIEWS,

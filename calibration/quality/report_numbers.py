@@ -7,7 +7,8 @@ import numpy as np
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..boards.board_set import parts_of
-from ..solver.robust_solution import HeldOut, Solution
+from ..solver.held_out_boards import HeldOut
+from ..solver.robust_solution import Solution
 from .checks import coverage, seen_corners, shared_frames
 from .report import CalibrationReport
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from ...cameras.rotations import hat, motion_matrix
 from ...numerics.arrays import Array
-from .bundle_adjustment import N_LENS, Arrow, Loss, eliminate, normal_equations, solvable
+from .arrow_equations import Arrow, eliminate, normal_equations, solvable
+from .bundle_unknowns import N_LENS, Loss
 from .initial_lenses import free_lens
-from .robust_solution import LOSS_SCALE, Solution
+from .robust_solution import LOSS_SCALE, Solution, single_frame
 
 LENS_NAMES = (
     *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
@@ -18,6 +19,8 @@ LENS_NAMES = (
 )
 FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
 N_CAMERA = N_LENS + 6  # unknowns: the lens, three of rotation, three of translation
+_RUN = 3  # frames whose errors are in common where the board moves: a parabola goes through three
+_NO_PRIOR = 1e9  # of the board's shape, world units for each pixel
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
 
@@ -27,11 +30,15 @@ def global_covariance(solution: Solution) -> Array:
     The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
     problem, times the noise's variance, times the loss's inefficiency.
     """
-    return _equations_and_covariance(solution)[1]
+    covariance = _equations_and_covariance(solution)[1]
+    return covariance * _dispersion(solution, covariance)
 
 
 def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
-    """The weighted normal equations at the minimum, and the covariance of their global unknowns."""
+    """The weighted normal equations at the minimum, and the covariance of their global unknowns, all corners counted.
+
+    Errors that frames have in common (`_dispersion`) are not in it.
+    """
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
     spec, spread = solution.spec, solution.problem.exposure_spread
@@ -40,6 +47,39 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
     inverse = np.linalg.pinv(eliminate(arrow)[0] * scale[:, None] * scale, rcond=1e-14, hermitian=True)
     return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)
+
+
+def _dispersion(solution: Solution, covariance: Array) -> float:
+    """Variance of the lenses' unknowns if only runs of frames are independent, over that expected of single corners.
+
+    At least 1, and 1 where the board's motion has no part: a parabola through a frame's neighbours is not the motion
+    itself, and what it errs by the corners of a frame, and the frames beside it, share. The variance by runs is that of
+    their scores; what is expected of it takes the same fit into account (Bell and McCaffrey 2002, "Bias reduction in
+    standard errors for linear regression with multi-stage samples").
+
+    covariance : (G, G) of `_equations_and_covariance`
+    """
+    spec, n = solution.spec, solution.spec.n_lens_free
+    if solution.problem.motion is None or not n:
+        return 1.0
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    noise = noise_variance(solution, loss)
+    inverse, weights = covariance / noise, loss.weights(solution.fit.residuals)
+    spread = solution.problem.exposure_spread
+    alone = replace(spec, prior=None, shape_sigma=_NO_PRIOR if spec.shape_sigma else None)
+    timed = replace(alone, exposure=(solution.sigma / spread) ** 2 if spread else None)
+    found, expected = np.zeros(n), np.zeros(n)
+    for first in range(0, len(solution.frames), _RUN):
+        score, normal = np.zeros(len(inverse)), np.zeros_like(inverse)
+        for frame in range(first, min(first + _RUN, len(solution.frames))):
+            state, views, seen = single_frame(solution, frame)
+            # single exposures lie at their own optimum: with them, too, the score is that of the corners alone
+            score += eliminate(normal_equations(state, alone, views, weights[seen], solution.fit.residuals[seen]))[1]
+            normal += eliminate(normal_equations(state, timed, views, weights[seen], solution.fit.residuals[seen]))[0]
+        found += (inverse[:n] @ score) ** 2
+        expected += np.einsum("ij,jk,ik->i", inverse[:n], normal - normal @ inverse @ normal, inverse[:n])
+    scale = np.diag(inverse)[:n]
+    return max(1.0, float((found / scale).sum() / (noise * (expected / scale).sum())))
 
 
 def noise_variance(solution: Solution, loss: Loss) -> float:
@@ -88,8 +128,10 @@ def rig_covariance(solution: Solution) -> Array:
 
     For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
     """
+    dispersion = _dispersion(solution, _equations_and_covariance(solution)[1])
     solution = _with_left_out(solution)
     arrow, covariance = _equations_and_covariance(solution)
+    covariance *= dispersion
     carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
     n = solution.problem.n_cameras
     return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...cameras import Camera
 from ...numerics.arrays import Array
 from ..lens_prior import make_lens_prior, unfolded
-from .bundle_adjustment import N_LENS, BundleFit, BundleSpec, BundleState, Loss, make_views, minimise, squares
+from .bundle_adjustment import BundleFit, minimise
+from .bundle_unknowns import N_LENS, BundleSpec, BundleState, Loss, make_views, squares
 from .initial_poses import plane_poses, spread_frames
 
 LensKind = int | str

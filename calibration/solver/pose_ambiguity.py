@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from .robust_solution import Solution, Start, fit_frozen, frames_of, resolved, solve
+from .held_out_boards import fit_frozen
+from .robust_solution import Solution, Start, frames_of, resolved, solve
 from .single_camera import frame_errors, own_poses
 
 _FAR = 3.5  # times the median view's error: the median of a view's many corners spreads far less

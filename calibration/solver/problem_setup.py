@@ -12,10 +12,9 @@ from ...numerics.arrays import Array
 from ..boards.board_set import BoardSet, parts_of
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Board, Checkerboard
-from ..boards.recordings import Timeline, corners_of, one_recording
+from ..boards.recordings import Timeline, corners_of, one_recording, write_shifted
 from ..errors import CalibrationError
 from .checkerboard_orientation import settle_checkerboards, unflipped_order
-from .frame_offsets import write_shifted
 from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, off_centre, start_lens
 from .initial_poses import spread_frames
 from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored

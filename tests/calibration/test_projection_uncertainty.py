@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from benchmarks import wide_lenses
 from muybridge.calibration import (
     CameraRig,
     calibrate,
@@ -131,3 +133,12 @@ def test_the_report_says_how_well_the_boards_volume_is_calibrated_and_that_fewer
         assert 0 < middle < corner < 5
         errors.append(middle)
     assert errors[0] < errors[1]
+
+
+@pytest.mark.long
+def test_wide_lenses_are_recognised_and_their_regions_hold_what_they_say():
+    rows = pd.DataFrame([wide_lenses.judged(seed) for seed in range(3019, 3023)])
+    assert rows.fisheye.tolist() == [True, True, False, True]
+    assert rows.right.all()
+    assert rows.heldout_rms.max() < 1.2
+    assert 90 < np.average(rows.inside, weights=rows.n_points) < 98

@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 
 from muybridge.calibration import Camera
 from muybridge.calibration.solver import _kernels_bundle as kernels
-from muybridge.calibration.solver.bundle_adjustment import (
-    BundleSpec,
-    BundleState,
-    apply_step,
-    make_views,
-    normal_equations,
-    residuals_of,
-    solve_arrow,
-    view_poses,
-)
+from muybridge.calibration.solver.arrow_equations import normal_equations, residuals_of, solve_arrow, view_poses
+from muybridge.calibration.solver.bundle_adjustment import apply_step
+from muybridge.calibration.solver.bundle_unknowns import BundleSpec, BundleState, make_views
 from muybridge.cameras.rotations import motion_matrix, moved, rotation_matrix, rotation_vector
 
 LENS = np.array(

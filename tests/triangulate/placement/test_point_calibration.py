@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import CalibrationError, volume_uncertainty
-from muybridge.cameras import CameraRig, move_rig
+from muybridge.cameras import Camera, CameraRig, move_rig
 from muybridge.cameras.rotations import rotation_vector
 from muybridge.datasets import Skeleton
-from muybridge.triangulate import calibrate_from_points
+from muybridge.triangulate import calibrate_from_points, read_body, triangulate_ransac
 from muybridge.triangulate.placement.floor import find_floor
 from muybridge.triangulate.placement.gauge import camera_distance_change, gauge_motions
 from muybridge.triangulate.placement.lengths import read_lengths, scale_of
-from tests.conftest import make_ring_rig
+from tests.conftest import look_at, make_ring_rig
 
 NAMES = ("nose", "back", "tail", "left_fore", "right_fore", "left_hind", "right_hind")
 FEET = NAMES[3:]
@@ -239,3 +239,37 @@ def test_feet_along_a_line_do_not_tell_the_vertical():
 
 def test_growth_of_the_world_changes_the_logarithm_of_a_distance_by_one(rig):
     assert camera_distance_change(rig, 0, 2) @ gauge_motions(rig) == pytest.approx([0, 0, 0, 0, 0, 0, 1], abs=1e-9)
+
+
+def test_a_person_places_the_cameras_of_a_room():
+    rng, body, times = np.random.default_rng(1), read_body("human"), np.arange(100) / 25.0
+    angles = np.tile(body.rest_angles, (100, 1))
+    angles[:, :4] = np.stack([1200 * np.cos(0.6 * times), 900 * np.sin(0.6 * times), 930 + 0 * times, 0.6 * times], -1)
+    angles[:, 6:] += 0.35 * np.sin(6 * times[:, None] + rng.uniform(0, 6.3, angles.shape[1] - 6))
+    truth = np.asarray(body.markers(angles))
+    K, lenses = [[1500, 0, 960], [0, 1500, 540], [0, 0, 1]], []
+    for i, turn in enumerate((0.3, 1.7, 3.4, 5.0)):
+        R, t = look_at((4200 * np.cos(turn), 4200 * np.sin(turn), 1500 + 300 * i))
+        lenses.append(Camera(f"cam_{i}", (1920, 1080), K, [-0.1, 0.03], R, t))
+    rig = CameraRig(tuple(lenses))
+    shown = film(rig, truth, noise=3.0) + rng.normal(
+        0, 4, (4, 1, truth.shape[1], 2)
+    )  # errors that last are a detector's
+    thigh = float(np.linalg.norm(truth[0, 11] - truth[0, 13]))
+    lengths = [(f"{side}_hip", f"{side}_knee", thigh, 10.0) for side in ("left", "right")]
+    up = {"cam_0": rig[0].R @ [0, 0, 1.0]}
+    found = calibrate_from_points(shown, rig, lengths=lengths, up=up, keypoints=body.marker_names, n_points=800)
+    (scale, error), (_, least) = (
+        scale_and_error(triangulate_ransac(shown, cameras).points_3d, truth) for cameras in (found.rig, rig)
+    )
+    assert error < 1.15 * least
+    assert abs(scale - 1) < 3 * found.scale_std < 0.08
+
+
+def scale_and_error(points_3d, truth):
+    """Of the similarity that lays points on the truth (Umeyama 1991): its scale, and the median distance left."""
+    use = np.isfinite(points_3d[..., 0])
+    a, b = (points[use] - points[use].mean(axis=0) for points in (points_3d, truth))
+    U, S, V = np.linalg.svd(b.T @ a)
+    scale = S.sum() / (a**2).sum()
+    return scale, np.median(np.linalg.norm(scale * a @ (U @ V).T - b, axis=1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import BoardDetections, CharucoBoard
-from muybridge.calibration.solver.frame_offsets import board_offsets
+from muybridge.calibration.delays.frame_offsets import board_offsets
 from muybridge.cameras.rotations import rotation_matrix
 from tests.helpers import SHARED, needs_shared
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...numerics.arrays import Array
-from .bundle_adjustment import Loss, residuals_of
-from .robust_solution import LOSS_SCALE, Solution
+from ..solver.arrow_equations import residuals_of
+from ..solver.bundle_unknowns import Loss
+from ..solver.robust_solution import LOSS_SCALE, Solution
 
 _STEP = 1e-3  # frames: of the derivative by a view's time
 _OVER = 1.5  # of the deviations' own steps: poses and lenses follow only afterwards

@@ -13,8 +13,8 @@ from ...cameras import Camera, CameraRig
 from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
-from .initial_lenses import start_camera
-from .initial_poses import MIN_PAIR_VIEWS, board_outline, plane_poses, proposed_poses
+from ..solver.initial_lenses import start_camera
+from ..solver.initial_poses import MIN_PAIR_VIEWS, board_outline, plane_poses, proposed_poses
 
 _MAX_VIEWS = 120  # shared views compared at each offset: enough for a median, and the cost grows with them
 
@@ -205,10 +205,3 @@ def _subframe(costs: Array, pairs, offsets: NDArray[np.int64], max_offset: int) 
     known = np.abs(equations).sum(axis=0) > 0
     subframe[known] = solution[known] - np.median((solution - offsets)[known])
     return subframe
-
-
-def write_shifted(values: NDArray, delay: int, out: NDArray) -> None:
-    """Write values (n_frames, ...) into `out`, frame i + delay as frame i; what has no place there is left out."""
-    room = out[max(-delay, 0) :]
-    part = values[max(delay, 0) :][: len(room)]
-    room[: len(part)] = part

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import board_offsets, calibrate
-from tests.calibration.solver.test_frame_offsets import wave
+from tests.calibration.delays.test_frame_offsets import wave
 
 
 @pytest.mark.parametrize("delay", [-0.6, 0.45])
