@@ -3,6 +3,7 @@
 Imports timeseries, the rotations of cameras, and the floors below."""
 
 from ..timeseries import smooth_motion
+from .angles.articulated_angles import body_angles
 from .angles.formulas import corrected_three_point_angle, dihedral_angle, hinge_angle, three_point_angle
 from .angles.hinge_axes import estimate_axis
 from .angles.joint_angle_dataset import joint_angles
@@ -23,6 +24,7 @@ __all__ = [
     "angular_acceleration",
     "angular_velocity",
     "angular_velocity_of_rotations",
+    "body_angles",
     "body_frame",
     "centre_of_mass",
     "corrected_three_point_angle",

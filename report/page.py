@@ -204,6 +204,7 @@ class _Made:
         """The sections that plots fill."""
         return [
             motion_section(self.kinematics, self.pose, self.skeleton),
+            sections.body_section(self.pose),
             gait_section(self.kinematics, self.strides),
             quality_section(self.views, self.pose, self.errors, self.skeleton),
             calibration_section(self.calibration_report, self.rig),

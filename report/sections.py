@@ -36,7 +36,7 @@ from .warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
 # attributes of a pose that the summary and the section on quality show
 _SHOWN_ELSEWHERE = (
     "warnings", "rig_warnings", "left_out_cameras", "left_out", "left_out_failed", "coverage", "coverage_words",
-    "coverage_warning", "coverage_failed"
+    "coverage_warning", "coverage_failed", "bone_lengths", "undetermined_angles"
 )  # fmt: skip
 
 
@@ -109,6 +109,21 @@ def _warnings(found: list[SizedWarning], pose: xr.Dataset | None) -> Markup:
     heading = element("summary", f"{len(rest)} more warning{'s' if len(rest) > 1 else ''}")
     folded = element("div", table(["", f"off, {unit}", "off, px", "warning"], rows), class_="prose")
     return Markup(shown + element("details", heading, folded))
+
+
+def body_section(pose: xr.Dataset | None) -> Section | None:
+    """Bone lengths of the body that was fitted, and the angles that the pixels do not determine."""
+    if pose is None or "bone_lengths" not in pose.attrs:
+        return None
+    unit = pose["position"].attrs["units"]
+    lengths = json.loads(str(pose.attrs["bone_lengths"]))
+    rows = [(name, length, std, percent(std / length)) for name, (length, std) in lengths.items()]
+    unknown = json.loads(str(pose.attrs.get("undetermined_angles", "[]")))
+    note = f"The body '{pose.attrs['body']}', fitted to the pixels of all cameras at once."
+    if unknown:
+        note += f" What is seen does not determine {', '.join(unknown)}: their bands are what the limits leave."
+    heading = ("bone", f"length, {unit}", f"sd, {unit}", "sd")
+    return section("body", "Body", element("p", note, class_="note"), table(heading, rows, "Bone lengths"))
 
 
 def truth_section(errors: pd.DataFrame | None) -> Section | None:

@@ -6,7 +6,7 @@ from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .articulated.body_fit import fit_body
 from .articulated.body_posterior import BodyFit
 from .bodies.body_drawing import plot_body
-from .bodies.body_files import read_body
+from .bodies.body_files import read_body, write_body
 from .bodies.body_parts import Marker, Segment, Turn
 from .bodies.kinematic_tree import Body
 from .bodies.proposed_bodies import body_from_skeleton
@@ -91,4 +91,5 @@ __all__ = [
     "triangulate_dlt",
     "triangulate_pairs",
     "triangulate_ransac",
+    "write_body",
 ]

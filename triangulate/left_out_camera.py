@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -234,7 +235,9 @@ def _errors_in(camera: int, points_2d: Array, rig: CameraRig, method: Method, co
     """Pixel errors in one camera of points made from the others; NaN where the method has no point."""
     others = [c for c in range(len(rig)) if c != camera]
     rest = rig.subset([rig.names[c] for c in others])
-    found = method(points_2d[others], rest, None if confidence is None else confidence[others])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of cameras left out on purpose
+        found = method(points_2d[others], rest, None if confidence is None else confidence[others])
     points_3d = np.asarray(getattr(found, "points_3d", found), dtype=float)
     error = np.linalg.norm(rig[camera].project(points_3d) - points_2d[camera], axis=-1)
     seen = np.isfinite(points_2d[camera]).all(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import ceil
@@ -94,7 +95,9 @@ def predicted_pixels(
     parts = []
     for c, name in enumerate(rig.names):
         others = [other for other in rig.names if other != name]
-        pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of cameras left out on purpose
+            pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
         points_3d = np.asarray(pose["position"].values, dtype=float)
         jacobian = rig[c].project_jacobian(points_3d)
         spread = jacobian @ own_covariances(pose) @ np.swapaxes(jacobian, -1, -2)

@@ -11,17 +11,18 @@ from .step_definition import Step, public
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 
 def _kinematics(session: Session, progress: bool) -> None:
     from ...datasets import check_pose, read_dataset
     from ...formats.tables.table_writing import check_cell
-    from ...kinematics import gait, joint_angles, velocity
+    from ...kinematics import gait, velocity
 
     pose = check_pose(read_dataset(session.output / "pose.nc"))
     motion = velocity(pose)
-    if session.joints:
-        angles = KINEMATICS.call(session, joint_angles, pose, dict(session.joints), **KINEMATICS.given(session))
+    angles = _angles(session, pose)
+    if angles is not None:
         motion = motion.merge(angles, combine_attrs="drop_conflicts")
     if session.limbs:
         if "up" not in pose.attrs:
@@ -32,6 +33,26 @@ def _kinematics(session: Session, progress: bool) -> None:
             check_cell(limb)
         write_text(_strides_path(session), found.strides.to_csv(index=False))
     KINEMATICS.write(session, motion, session.output / "kinematics.nc")
+
+
+def _angles(session: Session, pose: xr.Dataset) -> xr.Dataset | None:
+    """Of the body that was fitted, if one was, and of the declared joints."""
+    import xarray as xr
+
+    from ...kinematics import body_angles, joint_angles
+
+    own = body_angles(pose) if "body_angle" in pose else None
+    if not session.joints:
+        return own
+    declared = KINEMATICS.call(session, joint_angles, pose, dict(session.joints), **KINEMATICS.given(session))
+    if own is None:
+        return declared
+    twice = sorted(set(map(str, own["joint"].values)) & set(map(str, declared["joint"].values)))
+    if twice:
+        raise SessionError(f"{session.path}: [joints] {twice} are names of the body's angles, too; give other names")
+    conventions = "; ".join(str(found.attrs["zero_and_sign"]) for found in (own, declared))
+    both = xr.concat([own, declared], dim="joint", combine_attrs="drop_conflicts")
+    return both.assign_attrs(zero_and_sign=conventions)
 
 
 VERTICAL_NEEDED = (

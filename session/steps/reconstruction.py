@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
+    from ...datasets import Skeleton
     from ...triangulate import Diagnosis
 
 _NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
@@ -97,6 +98,18 @@ def _given(session: Session) -> dict[str, Any]:
     given = RECONSTRUCT.given(session) | _trained(session)
     file = session.folder / str(given.get("body", ""))
     return given | {"body": str(file)} if file.is_file() else given
+
+
+def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
+    """Bones and sides of the session's body among these keypoints."""
+    from ...datasets import Skeleton
+    from ...triangulate import read_body
+
+    own = read_body(_given(session)["body"]).skeleton
+    bones, symmetries = (
+        tuple(pair for pair in pairs if set(pair) <= set(keypoints)) for pairs in (own.bones, own.symmetries)
+    )
+    return Skeleton(tuple(keypoints), bones, symmetries)
 
 
 def _refusals(session: Session) -> list[str]:

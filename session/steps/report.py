@@ -9,13 +9,15 @@ from ..config import Session
 from .calibration import read_calibration_report, review_path
 from .kinematics import read_strides
 from .pictures import picture_settings
-from .reconstruction import method_of
+from .reconstruction import method_of, skeleton_of_body
 from .step_definition import Step, public, skeleton_settings
 from .view_corrections import used_rig, used_rig_path, used_views
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from ...datasets import Skeleton
 
 _DATA_FILES = {
     "views.nc": "keypoints in the pictures of each camera",
@@ -59,9 +61,16 @@ def made_by_steps(session: Session) -> dict[str, Any]:
         "views": used_views(session, pose),
         "pose": pose,
         "kinematics": read_dataset(session.output / "kinematics.nc"),
-        "skeleton": session.skeleton,
+        "skeleton": shown_skeleton(session, pose),
         "strides": read_strides(session),
     }
+
+
+def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
+    """The session's skeleton, or that of the body that was fitted, for the keypoints of the pose."""
+    if session.skeleton is not None or "body_angle" not in pose:
+        return session.skeleton
+    return skeleton_of_body(session, [str(name) for name in pose["keypoint"].values])
 
 
 def _summary(session: Session, views: xr.Dataset, pose: xr.Dataset) -> dict[str, str]:

@@ -41,6 +41,9 @@ STRIDES = pd.DataFrame({"limb": "left_hind", "touch_down": [0.0], "next_touch_do
 STANCE = xr.Dataset({"stance": (("time", "limb"), np.ones((60, 1), bool))}, {"time": TIMES, "limb": ["left_hind"]})
 GAIT = Gait(STANCE, STRIDES, pd.DataFrame(), "left_hind")
 ANGLES = xr.Dataset({"angle": (("time", "joint"), np.ones((60, 2)))}, {"time": TIMES, "joint": ["hip", "knee"]})
+ARTICULATED = xr.Dataset(
+    {"body_angle": (("time", "body_joint"), np.ones((60, 2)))}, {"time": TIMES, "body_joint": ["x", "bend"]}
+)
 SPEED = xr.Dataset({"speed": ("time", np.ones(60), {"units": "mm/s"})}, {"time": TIMES})
 ROTATION = np.eye(3)
 JOINTS = {
@@ -63,6 +66,7 @@ CALLS = {
     "path_length": [((NECK,), options) for options in DERIVATIVES],
     "speed_profile": [((POSE, "neck"), options) for options in DERIVATIVES],
     "angular_velocity_of_rotations": [((np.tile(ROTATION, (60, 1, 1)), TIMES), {})],
+    "body_angles": [((ARTICULATED,), {})],
     "body_frame": [
         ((POSE, "tail", "neck"), {"lateral": ("left", "right"), "origin": "paw", "up": UP, "method": "central"}),
         ((POSE, "tail", "neck"), {"rigid": NAMES[:4], "up": UP, "method": "savgol"}),

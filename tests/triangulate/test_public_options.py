@@ -16,7 +16,7 @@ def given():
 
 
 def test_every_public_function_is_called(given):
-    assert_all_functions_are_called(triangulate, {*given.CALLS, "reconstruct_file"})
+    assert_all_functions_are_called(triangulate, {*given.CALLS, "reconstruct_file", "write_body"})
 
 
 @pytest.mark.parametrize("name", [name for name in functions_of(triangulate) if name != "reconstruct_file"])

@@ -169,7 +169,7 @@ def _for_each(given: Any, recordings: list, name: str) -> list:
         return [given] * len(recordings)
     if len(given) != len(recordings):
         raise ValueError(
-            f"there are {len(recordings)} recordings and {len(given)} of {name}; give one, or one for each"
+            f"{name} has {len(given)} entries and there are {len(recordings)} recordings; give one, or as many"
         )
     return list(given)
 

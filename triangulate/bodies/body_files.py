@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tomli_w
 
+from ...datasets.atomic_files import atomic_write
 from ...datasets.names import nearest
 from .body_parts import Marker, Segment, Turn
 from .kinematic_tree import Body
@@ -43,6 +45,7 @@ def read_body(path_or_name: str | Path) -> Body:
     See Also
     --------
     body_from_skeleton : A body proposed from a skeleton and some reconstructed frames.
+    write_body : Writes such a file.
 
     Examples
     --------
@@ -63,6 +66,53 @@ def read_body(path_or_name: str | Path) -> Body:
         return body_of_tables(tomllib.loads(text), Path(name).stem)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def write_body(body: Body, path: str | Path) -> Path:
+    """Write a body as TOML, to be read by `read_body` and named in a session.
+
+    Parameters
+    ----------
+    body : Body
+        The body, whose segments and markers are written side by side, without `mirror`.
+    path : str or pathlib.Path
+        The file, replaced if it is there.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    See Also
+    --------
+    read_body : Reads it.
+
+    Examples
+    --------
+    >>> from muybridge.triangulate import read_body, write_body
+    >>> read_body(write_body(read_body("human"), "person.toml")).angle_names == read_body("human").angle_names
+    True
+    """
+    segments = {}
+    for segment in body.segments:
+        carried = {m.name: _plain(m.at) for m in body.attachments if m.segment == segment.name}
+        turns = {
+            turn.name: [list(turn.axis), *np.degrees([turn.low, turn.high, turn.rest]).tolist()]
+            for turn in segment.turns
+        }
+        own = {"parent": segment.parent, "at": _plain(segment.at), "end": _plain(segment.end), "length": segment.length}
+        segments[segment.name] = {key: value for key, value in own.items() if value is not None}
+        segments[segment.name] |= {name: table for name, table in (("turns", turns), ("markers", carried)) if table}
+    tables = {"name": body.name, "markers": list(body.marker_names)}
+    tables |= {name: getattr(body, name) for name in _OPTIONS}
+    tables |= {"bones": [list(bone) for bone in body.bones], "symmetries": [list(pair) for pair in body.symmetries]}
+    with atomic_write(Path(path)) as partial:
+        partial.write_text(tomli_w.dumps(tables | {"segments": segments}), encoding="utf-8")
+    return Path(path)
+
+
+def _plain(place: Any) -> Any:
+    return list(place) if isinstance(place, tuple) else place
 
 
 def body_of_tables(tables: dict[str, Any], name: str) -> Body:

@@ -1,8 +1,10 @@
 """Reading bodies from TOML."""
 
+import numpy as np
 import pytest
 
-from muybridge.triangulate import read_body
+from muybridge.triangulate import read_body, write_body
+from muybridge.triangulate.bodies.kinematic_tree import rest_places
 
 ARM = """
 [segments.upper]
@@ -62,3 +64,15 @@ def test_a_mistake_is_named_with_its_file(tmp_path, old, new, message):
 def test_an_unknown_name_lists_what_ships():
     with pytest.raises(FileNotFoundError, match="cheetah"):
         read_body("cheeta")
+
+
+@pytest.mark.parametrize("name", ["cheetah", "human", "rodent"])
+def test_a_body_that_is_written_is_read_as_it_was(tmp_path, name):
+    body = read_body(name)
+    again = read_body(write_body(body, tmp_path / "own.toml"))
+    assert (again.name, again.angle_names, again.marker_names) == (name, body.angle_names, body.marker_names)
+    assert (again.bones, again.symmetries, again.unit) == (body.bones, body.symmetries, body.unit)
+    assert again.length_names == body.length_names
+    np.testing.assert_allclose(rest_places(again), rest_places(body), atol=1e-9)
+    np.testing.assert_allclose(again.limits, body.limits, atol=1e-12)
+    assert (again.size_spread, again.marker_std) == (body.size_spread, body.marker_std)

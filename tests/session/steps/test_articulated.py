@@ -1,0 +1,28 @@
+"""A session whose animal is an articulated body: its angles in kinematics.nc and in the report."""
+
+import numpy as np
+
+from muybridge.datasets import read_dataset
+from muybridge.session import run_session
+from muybridge.triangulate import body_from_skeleton, write_body
+from tests.session.synthetic import SKELETON, make_session
+
+
+def test_angles_of_the_body_reach_kinematics_and_report(tmp_path):
+    recording = make_session(n_cameras=3, n_frames=60)
+    del recording.tables["skeleton"]
+    recording.tables["reconstruct"] = {"method": "articulated", "body": "own.toml", "check_coverage": False}
+    session = recording.write(tmp_path)
+    body = body_from_skeleton(SKELETON, recording.truth, name="walker")
+    write_body(body, tmp_path / "own.toml")
+    run_session(session, progress=False)
+    pose, motion = (read_dataset(session.output / name) for name in ("pose.nc", "kinematics.nc"))
+    assert np.median(np.linalg.norm(pose["position"].values - recording.truth, axis=-1)) < 2.0
+    turns = list(body.angle_names[3:])
+    assert [str(name) for name in motion["joint"].values] == [*turns, "knee"]
+    own = pose.sel(body_joint=turns)
+    np.testing.assert_array_equal(motion["angle"].sel(joint=turns), own["body_angle"])
+    np.testing.assert_array_equal(motion["angle_std"].sel(joint=turns), own["body_angle_std"])
+    page = (session.output / "report.html").read_text()
+    assert "Bone lengths" in page
+    assert turns[-1] in page
