@@ -16,7 +16,7 @@ from muybridge.datasets import read_dataset
 from muybridge.demo.truth import compare_with_truth
 from muybridge.kinematics import joint_angles
 from muybridge.session import read_session
-from muybridge.session.steps.calibration import load_rig
+from muybridge.session.steps.rig import load_rig
 from muybridge.triangulate import reconstruct
 
 session = read_session(sys.argv[1])

@@ -16,7 +16,7 @@ import pandas as pd
 
 from muybridge.pose2d import evaluate, join_labels, predict, pseudo_labels, read_labels, train
 from muybridge.session import read_session
-from muybridge.session.steps.calibration import load_rig
+from muybridge.session.steps.rig import load_rig
 from muybridge.triangulate import reconstruct
 
 

@@ -21,8 +21,8 @@ from .config import Session, SessionError, read_session
 from .kernel_compilation import compiling_ahead
 from .provenance import write_text
 from .session_run import run_session
-from .steps.calibration import load_rig
 from .steps.report import write_session_report
+from .steps.rig import load_rig
 
 if TYPE_CHECKING:
     import pandas as pd

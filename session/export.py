@@ -60,7 +60,7 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
     from ..cameras import write_rig
     from ..datasets import read_dataset
     from ..formats import write_views
-    from .steps.calibration import rig_path
+    from .steps.rig import rig_path
     from .steps.view_corrections import used_rig
 
     if row.kind == "rig":

@@ -14,11 +14,12 @@ from .config import Session
 from .recording_facts import recording_instants
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
-from .steps.calibration import CALIBRATE, from_points, load_rig, rig_path
+from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import points_outside, world_unit
 from .steps.reconstruction import needed_keypoints, view_problems
+from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
 

@@ -12,6 +12,7 @@ from .bodies.kinematic_tree import Body
 from .bodies.proposed_bodies import body_from_skeleton
 from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
+from .hidden_labels import label_hidden
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
 from .placement.point_calibration import PointCalibration, calibrate_from_points
@@ -68,6 +69,7 @@ __all__ = [
     "hampel_filter",
     "infer_poses",
     "interpolate_gaps",
+    "label_hidden",
     "leave_one_camera_out",
     "match_individuals",
     "match_views",

@@ -64,6 +64,8 @@ class Labels:
     symmetries : sequence of (str, str), optional
         Names of left and right keypoints, which change places when a picture is flipped; read from the names by
         default.
+    hidden_2d : ndarray, shape (n_pictures, n_keypoints, 2), pixels, optional
+        Where keypoints without label are, as the labels of other cameras tell (`label_hidden`); NaN: not known.
 
     Raises
     ------
@@ -95,25 +97,32 @@ class Labels:
     groups: tuple[str, ...]
     instants: tuple[int, ...]
     symmetries: tuple[tuple[str, str], ...] | None = None
+    hidden_2d: Array | None = None
 
     def __post_init__(self):
+        shape = (len(self.pictures), len(self.keypoints), 2)
         points = np.array(self.points_2d, dtype=float)
-        if points.shape != (len(self.pictures), len(self.keypoints), 2):
-            raise LabelError(
-                f"labels hold points of shape {points.shape} for {len(self.pictures)} pictures and "
-                f"{len(self.keypoints)} keypoints"
-            )
+        hidden = np.full(shape, np.nan) if self.hidden_2d is None else np.array(self.hidden_2d, dtype=float)
+        for places in (points, hidden):
+            if places.shape != shape:
+                raise LabelError(
+                    f"labels hold points of shape {places.shape} for {len(self.pictures)} pictures and "
+                    f"{len(self.keypoints)} keypoints"
+                )
         for what in _PER_PICTURE:
             if len(getattr(self, what)) != len(self.pictures):
                 raise LabelError(f"labels name {len(getattr(self, what))} {what} for {len(self.pictures)} pictures")
         repeated = repeated_names(self.keypoints)
         if repeated:
             raise LabelError(f"labels repeat the keypoints {repeated}; every keypoint needs its own name")
-        if np.isinf(points).any():
+        if np.isinf(points).any() or np.isinf(hidden).any():
             raise LabelError("labels hold infinite coordinates; leave a missing keypoint empty")
-        points[~np.isfinite(points).all(axis=-1)] = np.nan
-        points.flags.writeable = False
-        object.__setattr__(self, "points_2d", points)
+        labelled = np.isfinite(points).all(axis=-1)
+        points[~labelled] = np.nan
+        hidden[labelled] = np.nan
+        for name, places in (("points_2d", points), ("hidden_2d", hidden)):
+            places.flags.writeable = False
+            object.__setattr__(self, name, places)
         if self.symmetries is None:
             object.__setattr__(self, "symmetries", symmetric_pairs(self.keypoints))
         unknown = sorted({side for pair in self.symmetries or () for side in pair} - set(self.keypoints))
@@ -127,6 +136,13 @@ class Labels:
     def camera_names(self) -> tuple[str, ...]:
         """The different cameras, in order of first appearance."""
         return tuple(dict.fromkeys(self.cameras))
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Recording of each picture without its camera: views of one moment share it where their numbers agree."""
+        n_pairs = len(set(zip(self.groups, self.cameras, strict=True)))
+        same = set(self.groups) == set(self.cameras) or n_pairs > len(set(self.groups))
+        return tuple("all" if same else group for group in self.groups)
 
     @property
     def mirror(self) -> NDArray[np.int64]:
@@ -150,7 +166,7 @@ class Labels:
         positions = np.arange(len(self))[wanted if len(wanted) else np.array([], dtype=int)]
 
         chosen = {name: tuple(getattr(self, name)[i] for i in positions) for name in _PER_PICTURE}
-        return replace(self, points_2d=self.points_2d[positions], **chosen)
+        return replace(self, points_2d=self.points_2d[positions], hidden_2d=self.hidden_2d[positions], **chosen)
 
     def select_keypoints(self, keypoints: Sequence[str]) -> Labels:
         """The same pictures with these keypoints, in this order.
@@ -166,12 +182,12 @@ class Labels:
             The labels with these keypoints, and the symmetries between them.
         """
         index = {name: i for i, name in enumerate(self.keypoints)}
-        points = np.full((len(self), len(keypoints), 2), np.nan)
+        points, hidden = np.full((2, len(self), len(keypoints), 2), np.nan)
         for k, name in enumerate(keypoints):
             if name in index:
-                points[:, k] = self.points_2d[:, index[name]]
+                points[:, k], hidden[:, k] = self.points_2d[:, index[name]], self.hidden_2d[:, index[name]]
         kept = tuple(pair for pair in self.symmetries or () if set(pair) <= set(keypoints))
-        return replace(self, points_2d=points, keypoints=tuple(keypoints), symmetries=kept)
+        return replace(self, points_2d=points, hidden_2d=hidden, keypoints=tuple(keypoints), symmetries=kept)
 
     def image(self, index: int) -> Image:
         """The pixels of one picture.
@@ -237,5 +253,5 @@ def join_labels(parts: Sequence[Labels]) -> Labels:
     parts = [part.select_keypoints(keypoints) for part in parts]
 
     chained = {name: tuple(value for part in parts for value in getattr(part, name)) for name in _PER_PICTURE}
-    points = np.concatenate([part.points_2d for part in parts])
-    return Labels(points_2d=points, keypoints=keypoints, symmetries=symmetries, **chained)
+    points, hidden = (np.concatenate([getattr(part, name) for part in parts]) for name in ("points_2d", "hidden_2d"))
+    return Labels(points_2d=points, hidden_2d=hidden, keypoints=keypoints, symmetries=symmetries, **chained)

@@ -20,7 +20,7 @@ def box_labels(labels: Labels) -> Labels:
     boxes = np.full((len(labels), 3, 2), np.nan)
     first, last = np.nanmin(points[known], axis=1), np.nanmax(points[known], axis=1)
     boxes[known] = np.stack([(first + last) / 2, first, last], axis=1)
-    return replace(labels, points_2d=boxes, keypoints=BOX_KEYPOINTS, symmetries=())
+    return replace(labels, points_2d=boxes, hidden_2d=None, keypoints=BOX_KEYPOINTS, symmetries=())
 
 
 def box_centre(points: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -47,6 +48,7 @@ class Uncertainty:
     n_held_out : labelled points behind it; 0: not calibrated, predictions are passed on
     hidden_weights : (2,) of the logistic regression of being hidden on 1 and the log-odds of "absent"
     scatter_factor : of the second moments of the other cells; 0: nothing is known of hidden keypoints
+    hidden_temperature : (n_keypoints,) factor of a hidden keypoint's covariances, near and elsewhere; None: all 1
     """
 
     radius: float
@@ -56,13 +58,14 @@ class Uncertainty:
     n_held_out: int = 0
     hidden_weights: Array = field(default_factory=lambda: np.array([-30.0, 0.0]))
     scatter_factor: float = 0.0
+    hidden_temperature: Array | None = None
 
     def confidence(self, found: Found) -> Array:
         """(..., n_keypoints) probability of being within `radius`."""
         seen, hidden = _sigmoid(_hit_features(found) @ self.confidence_weights), self.hidden(found)
         if not self.scatter_factor:
             return seen
-        square = self.radius**2 / 2
+        square = self.radius**2 / 2 / (1.0 if self.hidden_temperature is None else self.hidden_temperature)
         near, far = -np.expm1(-square / found.near), -np.expm1(-square / (self.scatter_factor * _size2(found.scatter)))
         return (1 - hidden) * seen + hidden * ((1 - found.elsewhere) * near + found.elsewhere * far)
 
@@ -72,21 +75,25 @@ class Uncertainty:
 
     def ellipses(self, found: Found) -> Array:
         """(..., n_keypoints, 2, 2) covariances whose 90 % ellipses hold 90 % of the errors."""
-        scale = self.temperature * np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
-        return self._with_hidden(found, found.covariances * scale[..., None, None])
+        scale = np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
+        return self._mixed(found, found.covariances * scale[..., None, None], self.temperature, self.hidden_temperature)
 
-    def _with_hidden(self, found: Found, seen: Array) -> Array:
-        """The covariances where `seen` (..., n_keypoints, 2, 2) are those of seen keypoints."""
+    def _mixed(self, found: Found, seen: Array, temperature: Array, hidden_temperature: Array | None) -> Array:
+        """The covariances where `seen` (..., n_keypoints, 2, 2) are those of seen keypoints; factors (..., n_keypoints)
+        of these and of hidden keypoints' covariances."""
+        seen = temperature[..., None, None] * seen
         if not self.scatter_factor:
             return seen
         hidden, elsewhere = self.hidden(found), np.clip(found.elsewhere, 0, 1)
+        near, far = found.near[..., None, None] * np.eye(2), self.scatter_factor * found.scatter
+        if hidden_temperature is not None:
+            near, far = (hidden_temperature[..., None, None] * part for part in (near, far))
         weights = np.stack([(1 - hidden) * (1 - elsewhere), hidden * (1 - elsewhere), elsewhere])
-        parts = np.stack([seen, found.near[..., None, None] * np.eye(2), self.scatter_factor * found.scatter])
-        return mixture_ellipses(weights, parts)
+        return mixture_ellipses(weights, np.stack([seen, near, far]))
 
     def as_dict(self) -> dict:
         """All fields as plain numbers and lists."""
-        return {name: np.asarray(value).tolist() for name, value in asdict(self).items()}
+        return {name: np.asarray(value).tolist() for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: dict) -> Uncertainty:
@@ -120,7 +127,9 @@ def uncalibrated(n_keypoints: int, radius: float) -> Uncertainty:
     return Uncertainty(radius, np.array([0.0, 1.0, 0.0]), np.zeros(4), np.ones(n_keypoints))
 
 
-def fit_uncertainty(errors: Array, found: Found, radius: float, unlabelled: float = 1.0) -> Uncertainty:
+def fit_uncertainty(
+    errors: Array, found: Found, radius: float, unlabelled: float = 1.0, hidden: Array | None = None
+) -> Uncertainty:
     """Calibrate on frames that were not trained on.
 
     Parameters
@@ -129,12 +138,14 @@ def fit_uncertainty(errors: Array, found: Found, radius: float, unlabelled: floa
     found : predictions on the same frames, shapes (n, n_keypoints, ...)
     radius : distance that confidence refers to, pixels
     unlabelled : weight with which a keypoint without label counted as absent in training, as in `TrainingConfig`
+    hidden : like `errors`, of keypoints without label whose places other cameras tell
 
     A seen keypoint's covariance is scaled by a log-linear function of what was seen at the peak, fitted to a bivariate
     Student t (so that far false peaks do not inflate every ellipse) and drawn towards `VARIANCE_PRIOR`; then one
     temperature per keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 % of the
     labelled points. That a keypoint is hidden is learned from which ones are labelled; how large its error is then,
-    from the map alone, because nobody labelled it. With fewer than 20 labelled points only predictions are passed on.
+    from the map, and where other cameras tell its place, from one more temperature per keypoint. With fewer than 20
+    labelled points only predictions are passed on.
     """
     known = np.asarray(np.isfinite(errors).all(-1))
     if known.sum() < 20:
@@ -153,7 +164,11 @@ def fit_uncertainty(errors: Array, found: Found, radius: float, unlabelled: floa
     )
     seen = found.covariances * np.exp(np.clip(sizes @ fitted.variance_weights, -8, 8))[..., None, None]
     fitted = replace(fitted, scatter_factor=_fit_scatter(errors, found, seen, known))
-    return replace(fitted, temperature=_temperatures(_least_factors(fitted, errors, found, seen), known))
+    if hidden is not None and (guessed := np.isfinite(hidden).all(-1)).any():
+        factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, seen, fitted.temperature, t))
+        fitted = replace(fitted, hidden_temperature=_temperatures(factors, guessed))
+    factors = _least_factors(errors, lambda t: fitted._mixed(found, seen, t, fitted.hidden_temperature))
+    return replace(fitted, temperature=_temperatures(factors, known))
 
 
 def _fit_hidden(found: Found, known: NDArray[np.bool_], unlabelled: float) -> Array:
@@ -177,13 +192,12 @@ def _fit_scatter(errors: Array, found: Found, seen: Array, known: NDArray[np.boo
     return SCATTER_PRIOR * float((FIRMNESS + (wrong * far2[known] / 2).sum()) / (FIRMNESS + wrong.sum()))
 
 
-def _least_factors(fitted: Uncertainty, errors: Array, found: Found, seen: Array) -> Array:
-    """(n, n_keypoints) least factors of the seen keypoints' covariances with which the ellipses hold the errors."""
-    low, high = np.full(found.mass.shape, -10.0), np.full(found.mass.shape, 10.0)
+def _least_factors(errors: Array, ellipses: Callable[[Array], Array]) -> Array:
+    """(n, n_keypoints) least factors with which the ellipses, a growing function of them, hold the errors."""
+    low, high = np.full(errors.shape[:-1], -10.0), np.full(errors.shape[:-1], 10.0)
     for _ in range(16):
         middle = (low + high) / 2
-        ellipses = fitted._with_hidden(found, seen * np.exp(middle)[..., None, None])
-        outside = _squared(errors, ellipses) > RADIUS2_90
+        outside = _squared(errors, ellipses(np.exp(middle))) > RADIUS2_90
         low, high = np.where(outside, middle, low), np.where(outside, high, middle)
     return np.exp(high)
 

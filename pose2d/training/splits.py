@@ -29,16 +29,8 @@ def split_labels(labels: Labels, fraction: float, by: str = "time", seed: int = 
     return labels.select(~held), labels.select(held), f"{held.sum()} of {len(labels)} frames were held out by {by}"
 
 
-def _recordings(labels: Labels) -> NDArray:
-    """(n,) recording of each frame without its camera: views of one moment share it when their numbers agree."""
-    counts = {group: len({c for c, g in zip(labels.cameras, labels.groups, strict=True) if g == group})
-              for group in labels.groups}  # fmt: skip
-    same = set(labels.groups) == set(labels.cameras) or max(counts.values()) > 1
-    return np.array(["all" if same else group for group in labels.groups])
-
-
 def _by_time(labels: Labels, fraction: float) -> NDArray[np.bool_]:
-    held, instants, recordings = np.zeros(len(labels), bool), np.array(labels.instants), _recordings(labels)
+    held, instants, recordings = np.zeros(len(labels), bool), np.array(labels.instants), np.array(labels.recordings)
     for recording in np.unique(recordings):
         own = np.unique(instants[recordings == recording])
         n_held = round(fraction * len(own))
@@ -51,7 +43,7 @@ def _by_time(labels: Labels, fraction: float) -> NDArray[np.bool_]:
 def _units(labels: Labels, by: str) -> Sequence[str]:
     """(n,) what each frame belongs to that is held out or trained on as a whole: its moment, recording or camera."""
     if by == "random":
-        return [f"{r}/{i}" for r, i in zip(_recordings(labels), labels.instants, strict=True)]
+        return [f"{r}/{i}" for r, i in zip(labels.recordings, labels.instants, strict=True)]
     units, what = (labels.groups, "recording") if by == "video" else (labels.cameras, "camera")
     if len(set(units)) < 2:
         raise LabelError(f"all frames are of one {what} ({units[0]}); hold out by 'time' instead")

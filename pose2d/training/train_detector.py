@@ -127,9 +127,9 @@ def train(
 
 def calibrate_uncertainty(detector: Detector, labels: Labels) -> Detector:
     """The detector with confidence and covariance calibrated on frames it was not trained on."""
-    found, truth = locate(detector, labels), labels.points_2d
-    errors = found.points - truth
-    fitted = fit_uncertainty(errors, found, detector.uncertainty.radius, detector.config.unlabelled)
+    found = locate(detector, labels)
+    errors, hidden = (found.points - places for places in (labels.points_2d, labels.hidden_2d))
+    fitted = fit_uncertainty(errors, found, detector.uncertainty.radius, detector.config.unlabelled, hidden)
     return replace(detector, uncertainty=fitted)
 
 

@@ -86,7 +86,8 @@ class Trainer:
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
         loss = pose_loss(self.network, maps, points, self.config)
-        self.residuals.note(self.network, maps, points)
+        if self.config.patience or self.done > self.config.iterations // 2:  # earlier ones are not used
+            self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

@@ -11,34 +11,13 @@ from ..config import Session, SessionError
 from ..provenance import write_text
 from ..recording_facts import camera_timestamps, check_board_videos, files_of, recording_instants, sources_of_all
 from .detection import points_options, refuse_empty
-from .pictures import picture_settings, read_session_rig, tracked_rig
+from .pictures import picture_settings, tracked_rig
 from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ...calibration import Calibration, CalibrationReport
-    from ...cameras import CameraRig
-
-
-def rig_path(session: Session) -> Path:
-    """The file of the session's cameras: given by the session, or written by this step."""
-    return session.rig or session.output / "rig.toml"
-
-
-def load_rig(session: Session) -> CameraRig:
-    """The session's cameras, calibrated or from elsewhere, with the pictures that its videos and 2D points have.
-
-    `up` is the session's where it gives one.
-    """
-    from ...cameras import read_rig
-
-    rig = read_rig(rig_path(session)) if session.rig is None else read_session_rig(session)
-    unknown = [name for name in session.cameras if name not in rig.names]
-    if unknown:
-        raise SessionError(f"{rig_path(session)} has no camera '{unknown[0]}'; it has {list(rig.names)}")
-    rig = tracked_rig(session, rig.subset(session.cameras))
-    return rig if session.up is None else replace(rig, up=session.up)
 
 
 def read_calibration_report(session: Session) -> CalibrationReport | None:

@@ -9,6 +9,7 @@ from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
 from .pictures import size_problems
+from .rig import load_rig, rig_path
 from .step_definition import Step, public
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def _has_points(session: Session) -> bool:
 
 
 def _training_inputs(session: Session) -> list[Path]:
-    return label_folders(session) + list(_training_files(session).values())
+    rig = rig_path(session)  # tells where the keypoints are that a picture hides
+    return label_folders(session) + list(_training_files(session).values()) + ([rig] if rig.exists() else [])
 
 
 def _training_files(session: Session) -> dict[str, Path]:
@@ -56,6 +58,7 @@ def _training_files(session: Session) -> dict[str, Path]:
 
 def _train(session: Session, progress: bool) -> None:
     from ...pose2d import join_labels, load_detector, read_labels, train
+    from ...triangulate import label_hidden
 
     labels = join_labels([read_labels(folder) for folder in label_folders(session)])
     if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
@@ -63,6 +66,8 @@ def _train(session: Session, progress: bool) -> None:
         raise SessionError(
             f"{session.path}: the labels and the [skeleton] do not name the same keypoints: {different} are in one only"
         )
+    if rig_path(session).exists():
+        labels = label_hidden(labels, load_rig(session))
     options: dict[str, Any] = TRAIN.given(session) | _training_files(session)
     if "start" in options:
         options["start"] = load_detector(options["start"])

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...datasets.names import nearest
 from ..config import Session, SessionError
-from .calibration import load_rig, rig_path
 from .pictures import (
     fractions_of_pictures,
     lens_warnings,
@@ -22,6 +21,7 @@ from .pictures import (
     read_session_rig,
     size_problems,
 )
+from .rig import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
 from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import Session, SessionError
-from .calibration import load_rig, rig_path
+from .rig import load_rig, rig_path
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -167,31 +168,39 @@ def test_every_field_of_the_configuration_is_tested():
     assert {f.name for f in fields(Augmentation)} == {*AUGMENTATION_CHANGES}
 
 
-def weights_of(detector):
-    return torch.cat([value.flatten().float() for value in detector.network.state_dict().values()])
+@pytest.fixture(scope="module")
+def assert_changes_weights(labels, pretrained):
+    """A training with another value of one option ends with other weights than one without it, which is run once."""
 
+    def weights_after(config, **change):
+        start = pretrained if config.network == BACKBONE.network else None
+        network = train(labels, config=config, weights=start, progress=False, **change).network
+        return torch.cat([value.flatten().float() for value in network.state_dict().values()])
 
-def assert_changes_weights(labels, config, **change):
-    """A training with another value of one option ends with other weights than one without it."""
-    with_it, without = (weights_of(train(labels, config=config, progress=False, **options)) for options in (change, {}))
-    assert with_it.shape != without.shape or not torch.equal(with_it, without)
-    assert torch.isfinite(with_it).all()
+    weights_without = cache(weights_after)
+
+    def check(config, **change):
+        with_it, without = weights_after(config, **change), weights_without(config)
+        assert with_it.shape != without.shape or not torch.equal(with_it, without)
+        assert torch.isfinite(with_it).all()
+
+    return check
 
 
 @pytest.mark.parametrize("option", CHANGES)
-def test_an_option_of_the_training_changes_the_weights(option, labels):
-    assert_changes_weights(labels, replace(TINY, **ENOUGH_STEPS.get(option, {})), **{option: CHANGES[option]})
+def test_an_option_of_the_training_changes_the_weights(option, assert_changes_weights):
+    assert_changes_weights(replace(TINY, **ENOUGH_STEPS.get(option, {})), **{option: CHANGES[option]})
 
 
 @pytest.mark.parametrize("option", AUGMENTATION_CHANGES)
-def test_an_option_of_the_augmentation_changes_the_weights(option, labels):
+def test_an_option_of_the_augmentation_changes_the_weights(option, assert_changes_weights):
     other = replace(STRONG, **{option: AUGMENTATION_CHANGES[option]})
-    assert_changes_weights(labels, replace(TINY, augmentation=STRONG), augmentation=other)
+    assert_changes_weights(replace(TINY, augmentation=STRONG), augmentation=other)
 
 
 @pytest.mark.parametrize(("option", "value"), [("freeze", False), ("backbone_lr_factor", 0.1)])
-def test_an_option_of_a_pretrained_backbone_changes_the_weights(option, value, labels, pretrained):
-    assert_changes_weights(labels, BACKBONE, **{"weights": pretrained, option: value})
+def test_an_option_of_a_pretrained_backbone_changes_the_weights(option, value, assert_changes_weights):
+    assert_changes_weights(BACKBONE, **{option: value})
 
 
 def test_the_other_options_of_a_training_do_what_they_say(labels):

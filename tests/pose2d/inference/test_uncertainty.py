@@ -82,6 +82,26 @@ def test_ellipses_hold_ninety_percent_of_visible_and_of_hidden_keypoints_apart(g
     np.testing.assert_allclose(np.mean(surplus, axis=0), 0, atol=0.15)
 
 
+def test_errors_of_hidden_keypoints_that_other_cameras_tell_widen_their_ellipses_only():
+    """Maps that are too sure of where a hidden keypoint is."""
+    rng, inside = np.random.default_rng(8), {}
+    (errors, found, hidden), (new_errors, new, new_hidden) = draw_maps(60, rng), draw_maps(3000, rng)
+    for given, moved in ((errors, hidden), (new_errors, new_hidden)):
+        given[moved] *= 2
+    labelled, told = (np.where(those[..., None], errors, np.nan) for those in (~hidden, hidden))
+    for name, known in (("without", None), ("with", told)):
+        fitted = fit_uncertainty(labelled, found, radius=5.0, unlabelled=0.3, hidden=known)
+        holds = held(new_errors, fitted.ellipses(new))
+        inside[name] = holds[new_hidden].mean()
+        assert 0.85 < holds[~new_hidden].mean() < 0.96
+    assert inside["without"] < 0.75
+    assert 0.83 < inside["with"] < 0.95
+    again = Uncertainty.from_dict(fitted.as_dict())
+    np.testing.assert_array_equal(again.confidence(new), fitted.confidence(new))
+    miss = np.linalg.norm(new_errors, axis=-1) < 5
+    assert abs((fitted.confidence(new) - miss)[new_hidden].mean()) < 0.1
+
+
 def test_whether_a_keypoint_is_hidden_is_learned_from_which_ones_are_labelled():
     rng = np.random.default_rng(6)
     errors, found, hidden = draw_maps(200, rng)
