@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...datasets import Array
+    from ...formats.labels.labelled_frames import Labels
     from ...formats.video.instants import Instants
 
 
@@ -29,11 +30,18 @@ def detector_path(session: Session) -> Path | None:
 
 def label_folders(session: Session) -> list[Path]:
     """Where the labelled frames lie, of the session and of those that [train] sessions names."""
+    return [folder for folder, _ in _labelled(session)]
+
+
+def _labelled(session: Session) -> list[tuple[Path, Session]]:
+    """The folders of labelled frames, each with the session whose cameras filmed them."""
     labels = session.options["train"].get("labels", [])
-    own = [session.folder / entry for entry in (labels if isinstance(labels, list) else [labels])]
+    own = [(session.folder / entry, session) for entry in (labels if isinstance(labels, list) else [labels])]
     others = [read_session(session.folder / entry) for entry in session.options["train"].get("sessions", [])]
-    theirs = [folder for other in others for folder in label_folders(other)]
-    return list({folder.resolve(): folder for folder in [*own, *theirs]}.values())
+    once: dict[Path, tuple[Path, Session]] = {}
+    for folder, owner in [*own, *(pair for other in others for pair in _labelled(other))]:
+        once.setdefault(folder.resolve(), (folder, owner))
+    return list(once.values())
 
 
 def _trains(session: Session) -> bool:
@@ -45,8 +53,8 @@ def _has_points(session: Session) -> bool:
 
 
 def _training_inputs(session: Session) -> list[Path]:
-    rig = rig_path(session)  # tells where the keypoints are that a picture hides
-    return label_folders(session) + list(_training_files(session).values()) + ([rig] if rig.exists() else [])
+    rigs = dict.fromkeys(rig_path(owner) for _, owner in _labelled(session))
+    return label_folders(session) + list(_training_files(session).values()) + [rig for rig in rigs if rig.exists()]
 
 
 def _training_files(session: Session) -> dict[str, Path]:
@@ -57,17 +65,14 @@ def _training_files(session: Session) -> dict[str, Path]:
 
 
 def _train(session: Session, progress: bool) -> None:
-    from ...pose2d import join_labels, load_detector, read_labels, train
-    from ...triangulate import label_hidden
+    from ...pose2d import join_labels, load_detector, train
 
-    labels = join_labels([read_labels(folder) for folder in label_folders(session)])
+    labels = join_labels(read_session_labels(session))
     if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
         different = sorted(set(labels.keypoints) ^ set(session.skeleton.keypoints))
         raise SessionError(
             f"{session.path}: the labels and the [skeleton] do not name the same keypoints: {different} are in one only"
         )
-    if rig_path(session).exists():
-        labels = label_hidden(labels, load_rig(session))
     options: dict[str, Any] = TRAIN.given(session) | _training_files(session)
     if "start" in options:
         options["start"] = load_detector(options["start"])
@@ -75,6 +80,21 @@ def _train(session: Session, progress: bool) -> None:
     detector = TRAIN.call(session, train, labels, progress=progress, checkpoint=checkpoint, **options)
     detector.save(session.output / "detector.safetensors")
     checkpoint.unlink(missing_ok=True)
+
+
+def read_session_labels(session: Session) -> list[Labels]:
+    """The labels of each session, with the places of hidden keypoints where its cameras are known."""
+    from ...pose2d import join_labels, read_labels
+    from ...triangulate import label_hidden
+
+    folders: dict[Session, list[Path]] = {}
+    for folder, owner in _labelled(session):
+        folders.setdefault(owner, []).append(folder)
+    parts = []
+    for owner, own in folders.items():
+        labels = join_labels([read_labels(folder) for folder in own])
+        parts.append(label_hidden(labels, load_rig(owner)) if rig_path(owner).exists() else labels)
+    return parts
 
 
 def _prediction_inputs(session: Session) -> list[Path]:

@@ -5,10 +5,11 @@ import pytest
 
 from muybridge.cameras import write_rig
 from muybridge.datasets import read_dataset
+from muybridge.formats.labels.deeplabcut_project import write_labels
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.recording_facts import describe
 from muybridge.session.session_problems import foreseen_problems
-from muybridge.session.steps.detection import TRAIN, label_folders
+from muybridge.session.steps.detection import TRAIN, label_folders, read_session_labels
 
 CAMERAS, N_FRAMES = ("cam_0", "cam_1", "cam_2"), 30
 
@@ -84,3 +85,29 @@ def test_one_detector_is_trained_on_the_labels_of_all_sessions(tmp_path):
     ]
     assert TRAIN.asked_for(session)
     assert not TRAIN.asked_for(read_session(tmp_path / "c"))
+
+
+def test_the_cameras_of_each_session_place_what_a_picture_of_it_hides(tmp_path, ring_rig):
+    """Two sessions with the same names of cameras; the second one has no rig."""
+    rig = ring_rig.subset(CAMERAS)
+    write_rig(rig, tmp_path / "rig.toml")
+    points = rig.project(np.random.default_rng(0).uniform(-40, 40, (4, 2, 3)))
+    points[0, 0, 0] = np.nan
+    tables = {
+        "a": "[session]\nrig = '../rig.toml'\n[train]\nlabels = 'labels'\nsessions = ['../b']\n",
+        "b": "[train]\nlabels = 'labels'\n",
+    }
+    for name, table in tables.items():
+        for camera, marked in zip(CAMERAS, points, strict=True):
+            folder = tmp_path / name / "labels" / camera
+            folder.mkdir(parents=True)
+            pictures = [f"img{i}.png" for i in range(4)]
+            for picture in pictures:
+                (folder / picture).touch()
+            write_labels(folder / "CollectedData_me.csv", pictures, marked, ["hip", "knee"], "me")
+        (tmp_path / name / "session.toml").write_text(table + "\n".join(f"[cameras.{camera}]" for camera in CAMERAS))
+    session = read_session(tmp_path / "a")
+    first, second = read_session_labels(session)
+    assert np.isfinite(first.hidden_2d).all(-1).sum() == 1
+    assert np.isnan(second.hidden_2d).all()
+    assert session.rig in TRAIN.inputs(session)
