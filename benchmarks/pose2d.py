@@ -203,7 +203,7 @@ def rat3d(arguments) -> pd.DataFrame:
 
 def seen_by_all(detector: Detector, tested: Labels) -> xr.Dataset:
     """The views that a detector makes of labelled pictures of the same instants in all cameras."""
-    found = locate(detector, tested)
+    found = locate(detector, tested, tracked=True)
     confidence, covariances = calibrated(detector.uncertainty, found)
     points_2d = by_camera(tested, found.points)
     return views_dataset(
@@ -283,7 +283,7 @@ def coverage(detector: Detector, tested: Labels) -> dict[str, float]:
     Where training held nothing out, each tenth of the test frames is calibrated on the other nine, in four random
     orders.
     """
-    found = locate(detector, tested)
+    found = locate(detector, tested, tracked=True)
     errors = found.points - tested.points_2d
     if detector.uncertainty.n_held_out:
         return claims_met(errors, *calibrated(detector.uncertainty, found), detector.uncertainty.radius)

@@ -14,10 +14,14 @@ from .engine import Found
 from .labelled_pictures import images_of
 
 
-def locate(detector: Detector | Finder, labels: Labels) -> Found:
-    """Predictions of a detector on each labelled picture, shapes (n, n_keypoints, ...), covariances not calibrated."""
+def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -> Found:
+    """Predictions of a detector on each labelled picture, shapes (n, n_keypoints, ...), covariances not calibrated.
+
+    tracked : see the animal through the window that a video's prediction would use (`Finder.track`)
+    """
     finder = detector if isinstance(detector, Finder) else finder_of(detector)
-    found = {index: finder.find(image) for index, image in images_of(labels)}
+    look = finder.track if tracked else finder.find
+    found = {index: look(image) for index, image in images_of(labels)}
     parts = [found[i] for i in range(len(labels))]
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
 

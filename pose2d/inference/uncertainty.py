@@ -49,6 +49,8 @@ class Uncertainty:
     hidden_weights : (2,) of the logistic regression of being hidden on 1 and the log-odds of "absent"
     scatter_factor : of the second moments of the other cells; 0: nothing is known of hidden keypoints
     hidden_temperature : (n_keypoints,) factor of a hidden keypoint's covariances, near and elsewhere; None: all 1
+    mixed_weights : (2,) of the logistic regression, among all keypoints, on 1 and the log-odds of the mixture's
+        confidence
     """
 
     radius: float
@@ -59,6 +61,7 @@ class Uncertainty:
     hidden_weights: Array = field(default_factory=lambda: np.array([-30.0, 0.0]))
     scatter_factor: float = 0.0
     hidden_temperature: Array | None = None
+    mixed_weights: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
 
     def confidence(self, found: Found) -> Array:
         """(..., n_keypoints) probability of being within `radius`."""
@@ -67,7 +70,8 @@ class Uncertainty:
             return seen
         square = self.radius**2 / 2 / (1.0 if self.hidden_temperature is None else self.hidden_temperature)
         near, far = -np.expm1(-square / found.near), -np.expm1(-square / (self.scatter_factor * _size2(found.scatter)))
-        return (1 - hidden) * seen + hidden * ((1 - found.elsewhere) * near + found.elsewhere * far)
+        mixed = (1 - hidden) * seen + hidden * ((1 - found.elsewhere) * near + found.elsewhere * far)
+        return _sigmoid(self.mixed_weights[0] + self.mixed_weights[1] * _log_odds(mixed))
 
     def hidden(self, found: Found) -> Array:
         """(..., n_keypoints) probability that a human would not have labelled the keypoint."""
@@ -167,6 +171,10 @@ def fit_uncertainty(
     if hidden is not None and (guessed := np.isfinite(hidden).all(-1)).any():
         factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, seen, fitted.temperature, t))
         fitted = replace(fitted, hidden_temperature=_temperatures(factors, guessed))
+        both, misses = known | guessed, np.where(known[..., None], errors, np.nan_to_num(hidden))
+        claimed, hits = _log_odds(fitted.confidence(found))[both], (np.linalg.norm(misses, axis=-1) < radius)[both]
+        weights = _fit_logistic(np.stack([np.ones_like(claimed), claimed], -1), hits, np.array([0.0, 1.0]))
+        fitted = replace(fitted, mixed_weights=weights)
     factors = _least_factors(errors, lambda t: fitted._mixed(found, seen, t, fitted.hidden_temperature))
     return replace(fitted, temperature=_temperatures(factors, known))
 
@@ -218,8 +226,13 @@ def _sigmoid(log_odds: Array) -> Array:
 
 def _hit_features(found: Found) -> Array:
     """(..., 3): 1, log-odds of the mass, log of the predicted standard deviation (pixels)."""
-    mass = np.clip(found.mass, 1e-4, 1 - 1e-4)
-    return np.stack([np.ones_like(mass), np.log(mass / (1 - mass)), _log_std(found)], -1)
+    log_odds = _log_odds(found.mass)
+    return np.stack([np.ones_like(log_odds), log_odds, _log_std(found)], -1)
+
+
+def _log_odds(probability: Array) -> Array:
+    probability = np.clip(probability, 1e-4, 1 - 1e-4)
+    return np.log(probability / (1 - probability))
 
 
 def _size_features(found: Found) -> Array:

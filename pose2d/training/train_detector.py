@@ -126,8 +126,8 @@ def train(
 
 
 def calibrate_uncertainty(detector: Detector, labels: Labels) -> Detector:
-    """The detector with confidence and covariance calibrated on frames it was not trained on."""
-    found = locate(detector, labels)
+    """The detector with confidence and covariance calibrated on frames it was not trained on, seen as in videos."""
+    found = locate(detector, labels, tracked=True)
     errors, hidden = (found.points - places for places in (labels.points_2d, labels.hidden_2d))
     fitted = fit_uncertainty(errors, found, detector.uncertainty.radius, detector.config.unlabelled, hidden)
     return replace(detector, uncertainty=fitted)
