@@ -4,6 +4,7 @@ A module of its own, imported by the tests as they run: it triangulates, which t
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from muybridge.cameras import Region
 from muybridge.datasets import Skeleton, views_dataset
+from muybridge.formats.labels.labelled_frames import Labels, Picture
 from muybridge.triangulate import DetectorNoise, PosePrior, body_from_skeleton, triangulate_dlt, triangulate_ransac
 from tests.conftest import make_ring_rig
 
@@ -41,6 +43,8 @@ CANDIDATES = xr.concat([VIEWS, VIEWS.assign(position=VIEWS["position"] + 60)], d
 NOISE = DetectorNoise.fit(POINTS, TRUTH, RIG)
 PRIOR = PosePrior.fit(TRUTH, LEGS, 2)
 BODY = body_from_skeleton(LEGS, TRUTH)
+PICTURES = [Picture(Path(f"{name}.png")) for name in RIG.names]
+LABELS = Labels(PICTURES, POINTS[:, 0], NAMES, RIG.names, RIG.names, (0,) * 4)
 OFFSETS = np.array([0.0, 1, 0, 0.5])
 MIRROR = {"top": {"paw": "paw_top"}, "bottom": {"paw": "paw_bottom"}}
 BOX = views_dataset(np.ones((1, 2, 2, 2)), cameras=["box"], keypoints=["paw_top", "paw_bottom"], times=[0.0, 0.1])
@@ -74,6 +78,7 @@ CALLS = {
     "frame_offsets": [((POINTS, RIG), {"confidence": SEEN, "fps": FPS, "max_offset": 3}), ((VIEWS, RIG), {})],
     "hampel_filter": [((TRUTH, 0.1), {"fps": FPS, "n_sigmas": 3.0, "replace": "nan"})],
     "infer_poses": [((POINTS, RIG), {**SMOOTH, **POSES}), ((VIEWS, RIG), {"skeleton": LEGS, "n_states": 2})],
+    "label_hidden": [((LABELS, RIG), {"max_error": 0.02})],
     "interpolate_gaps": [((TRUTH, 0.1), {"fps": FPS}), ((TRUTH, 0.1), {"times": TIMES})],
     "leave_one_camera_out": [
         ((points, RIG, {"dlt": lambda y, rig, _: triangulate_dlt(y, rig)}), options)
