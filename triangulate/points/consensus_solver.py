@@ -106,8 +106,10 @@ def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma
     noise = None
     for _ in range(_NOISE_ROUNDS):
         if noise is None:
-            found = solve(flat, prior, rig, sigma, DEFAULT_THRESHOLD * sigma, 0.9)
-            std = np.repeat(sigma[:, None], n_keypoints, axis=1)
+            # one value for all: a camera with too small a sigma, which few independent errors make, pulls the points
+            start = np.full(n_cameras, np.sqrt((sigma**2).mean()))
+            found = solve(flat, prior, rig, start, DEFAULT_THRESHOLD * start, 0.9)
+            std = np.repeat(start[:, None], n_keypoints, axis=1)
         else:
             found, std = solve_by_keypoint(flat, prior, rig, noise, None, 0.9, whole=False), noise.inlier_std
         jacobian = rig.project_jacobian(found.points_3d)

@@ -27,6 +27,9 @@ from .lasting_errors import COMMON_CONSTANT, COMMON_SHARE, constant_variance, la
 _FORMAT = 1  # version of the files of `save`
 _ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
 _ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
+# Independent errors that the pooled variance of a camera or keypoint counts as: what a Gaussian prior of the logarithm
+# of its standard deviation, of spread 0.4 (0.25 to 0.4 on the rat's and the demo's detector), is worth.
+_VARIANCE_WEIGHT = 3.0
 _PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as
 _LEAST_STD = 1e-3  # pixels
 _LEAST_RATIO = 5.0  # of an outlier's standard deviation to an inlier's: what is nearer counts as an inlier's tail
@@ -282,17 +285,22 @@ def noise_of_residuals(
     variance = squares / np.maximum(freedom, 1e-9)
     inlier_residuals = np.where(seen[..., None], residuals, np.nan)
     correlation = lag_correlation(inlier_residuals)
-    # errors that last count less: the effective number of an autoregressive process
-    lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
-    independent = freedom * (1 - lasting) / (1 + lasting)
-    camera = sigma[:, None] ** 2
-    ratio = (_PRIOR_WEIGHT + (variance / camera * independent).sum(axis=0)) / (_PRIOR_WEIGHT + independent.sum(axis=0))
-    pooled = camera * ratio
-    variance = (_PRIOR_WEIGHT * pooled + independent * variance) / (_PRIOR_WEIGHT + independent)
     usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
-    constant = np.minimum(constant_variance(inlier_residuals, 1 - usual_leverage), variance.mean(axis=0))
+    constant = constant_variance(inlier_residuals, 1 - usual_leverage)
+    independent = freedom * _independent_share(correlation, seen.sum(axis=1), constant, variance)
+    own = squares.sum(axis=1) / np.maximum(freedom.sum(axis=1), 1e-9)
+    camera = _drawn_to_mean(np.where(own > 0, own, sigma**2), independent.sum(axis=1))[:, None]
+    ratio = (_VARIANCE_WEIGHT + (variance / camera * independent).sum(axis=0)) / (
+        _VARIANCE_WEIGHT + independent.sum(axis=0)
+    )
+    pooled = camera * ratio
+    variance = (_VARIANCE_WEIGHT * pooled + independent * variance) / (_VARIANCE_WEIGHT + independent)
+    constant = np.minimum(constant, variance.mean(axis=0))
+    lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
     shared = COMMON_CONSTANT * constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
-    std = np.maximum(np.sqrt(variance), _LEAST_STD)
+    # the variance is not known either: the second moment of Student's distribution, which errors have then
+    degrees = _VARIANCE_WEIGHT + independent.sum(axis=0)
+    std = np.maximum(np.sqrt(variance * degrees / (degrees - 2)), _LEAST_STD)
     share, outlier = _outliers(residuals, inliers, std)
     return DetectorNoise(
         cameras=rig.names,
@@ -303,6 +311,27 @@ def noise_of_residuals(
         shared_std=np.sqrt(shared) / pixels_per_unit,
         correlation=correlation,
     )
+
+
+def _drawn_to_mean(variance: Array, independent: Array) -> Array:
+    """Variances (n,) that rest on so many independent errors (n,), drawn to their mean where these are few."""
+    mean = (independent * variance).sum() / max(float(independent.sum()), 1e-9)
+    return (_VARIANCE_WEIGHT * mean + independent * variance) / (_VARIANCE_WEIGHT + independent)
+
+
+def _independent_share(correlation: Array, n_frames: Array, constant: Array, variance: Array) -> Array:
+    """(n_cameras, n_keypoints) independent errors per frame that a variance rests on, of n_frames of this shape.
+
+    Errors that last count less, by the effective number of an autoregressive process; those that never change count
+    as one however many the frames: their variance and that of the others are estimated apart. Which share they are
+    is taken of all keypoints: of one keypoint there are hardly more of them than cameras.
+    """
+    lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
+    varying = np.maximum(n_frames * (1 - lasting) / (1 + lasting), 1.0)
+    known = n_frames > 0
+    total = np.where(known, variance, 0.0).sum() / max(int(known.sum()), 1)
+    share = min(float(constant.mean() / max(total, 1e-300)), 1.0) ** 2
+    return np.minimum(1 / (share + (1 - share) / varying), n_frames) / np.maximum(n_frames, 1)
 
 
 def _outliers(residuals: Array, inliers: NDArray[np.bool_], std: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from ...numerics.arrays import Array
 # of it. Measured against the truth: 0.1 (errors that last a frame) to 0.6 (32 frames) on the demo's rendered animal,
 # 0.7 to 1 on the rat with motion capture; simulated detectors usually have none.
 COMMON_SHARE = 0.2
-COMMON_CONSTANT = 0.7  # likewise, of what never changes: 0.3 on the demo, 0.6 and more on the rat
+COMMON_CONSTANT = 0.6  # likewise, of what never changes: 0.3 on the demo, 0.6 and more on the rat
 _PRIOR_MEANS = 4.0  # mean residuals, one per camera and axis, that the pooled constant part counts as
 _FEWEST = 3  # residuals of half a recording whose mean is used
 
