@@ -97,6 +97,15 @@ def test_two_cameras_of_different_noise_are_told_apart_by_the_spread():
     )
 
 
+def test_the_smoother_tells_two_cameras_of_different_noise_apart_by_the_spread():
+    pair = RIG.subset(RIG.names[:2])
+    views = ensemble(np.array([0.5, 4.0])[:, None, None, None] * np.ones((1, 1, 3, 1)), pair)
+    found, blind = smooth(views, pair), smooth(combine_ensemble(views).drop_attrs(), pair)
+    assert (found.sigma[0] < found.sigma[1] / 5).all()
+    assert 0.9 <= held(found.points_3d, found.covariances_3d) <= 0.99
+    assert (blind.sigma[0] > blind.sigma[1] / 5).all()
+
+
 def test_common_errors_that_the_spread_cannot_show_are_left_to_the_residuals():
     views = ensemble(np.ones((3, 1, 3, 1)), common=5.0)
     found = triangulate_ransac(views, RIG)

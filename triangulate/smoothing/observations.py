@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.rig_arrays import RigArrays
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 from ...numerics.threads import over_rows
 from ..points.consensus import triangulate_ransac
 from ..points.detector_noise import DetectorNoise
@@ -44,6 +45,7 @@ class Observations:
     shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
         learned then; None: both are estimated
     power : (n_keypoints,) of a frame's likelihood: how many independent errors a frame adds where errors last
+    least : (n_cameras, n_keypoints), pixels, that sigma is not below: the spread of an ensemble of detectors
     """
 
     arrays: RigArrays
@@ -56,6 +58,7 @@ class Observations:
     anchor: float
     power: Array
     shared_std: Array | None = None
+    least: Array | float = _FINEST
 
     def at(self, frames: slice) -> Observations:
         return replace(
@@ -168,13 +171,24 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     whole = np.maximum(count.sum(axis=1), 1e-9)
     camera = np.where(whole >= 1, squared.sum(axis=1) / whole / 2, (observations.sigma**2).mean(axis=1))[:, None]
     variance = (squared / 2 + _NOISE_WEIGHT * camera) / (count + _NOISE_WEIGHT)
-    return np.sqrt(np.maximum(variance, _FINEST**2))
+    if len(variance) == 2 and np.ndim(observations.least):
+        # residuals of two cameras are those of both: the spread of the detectors tells how much is whose
+        return observations.least * np.maximum(np.sqrt(variance.mean(axis=0) / (observations.least**2).mean(axis=0)), 1)
+    return np.maximum(np.sqrt(variance), observations.least)
 
 
 def observe(
-    points_2d: Array, rig: CameraRig, confidence: Array | None, scale: Array, noise: DetectorNoise | None = None
+    points_2d: Array,
+    rig: CameraRig,
+    confidence: Array | None,
+    scale: Array,
+    noise: DetectorNoise | None = None,
+    spread: Array | None = None,
 ) -> tuple[Observations, Array, NDArray[np.bool_]]:
-    """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on."""
+    """Observations, the robust points (n_frames, n_keypoints, 3) about their centre, and the inliers these rest on.
+
+    `spread` (n_cameras, n_keypoints), pixels, is that of an ensemble of detectors, if they are one.
+    """
     points_3d, inliers, sigma = _locate(points_2d, rig, confidence, None if noise is None else noise.inlier_std.mean(1))
     found = np.isfinite(points_3d[..., 0])
     centre, extent = np.zeros(3), 1.0
@@ -184,19 +198,23 @@ def observe(
         extent = extent or float(np.linalg.norm(rig.centers - centre, axis=1).mean())
     start = np.where(np.isfinite(sigma), sigma, 1.0)
     own = np.repeat(start[:, None], points_2d.shape[2], axis=1) if noise is None else noise.inlier_std
+    least = _FINEST
+    if spread is not None:
+        least = np.fmax(_FINEST, spread / np.nan_to_num(present_median(scale, axis=1), nan=1.0))
     arrays = rig.arrays
     sizes = np.array([camera.size for camera in rig], float)
     observations = Observations(
         arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
-        sigma=np.maximum(own, _FINEST),
+        sigma=np.maximum(own, least),
         scale=scale,
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
         power=np.ones(points_2d.shape[2]),
         shared_std=None if noise is None else noise.shared_std,
+        least=least,
     )
     return observations, points_3d - centre, inliers
 

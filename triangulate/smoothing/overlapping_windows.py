@@ -57,6 +57,7 @@ class Problem:
     order: int | None
     scale: Array
     noise: DetectorNoise | None = None
+    spread: Array | None = None  # (n_cameras, n_keypoints) pixels, of an ensemble of detectors
 
     @property
     def n_frames(self) -> int:
@@ -107,7 +108,7 @@ def learn(problem: Problem) -> Learned:
     """Noise and how it lasts, order, process variances and bones from the recording's best observed frames."""
     n_seen = (~problem.missing()).sum(axis=(0, 2))
     frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
-    observations, start, inliers = observe(*problem.at(frames), problem.noise)
+    observations, start, inliers = observe(*problem.at(frames), problem.noise, problem.spread)
     has_bones = problem.skeleton is not None and len(problem.skeleton.bones) > 0
     # bones contradict errors that never change: beside them a frame counts no more than if its errors were white
     most_power = 1.0 if has_bones else np.inf

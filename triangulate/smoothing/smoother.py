@@ -120,8 +120,8 @@ def check_problem(
     order: int | None,
     noise: DetectorNoise | None = None,
 ) -> Problem:
-    given = {"confidence": confidence, "covariances_2d": None, "fps": fps, "keypoints": None}
-    points_2d, confidence, covariances_2d, fps, keypoints = from_views(points_2d, rig, **given)
+    given = {"confidence": confidence, "fps": fps} | dict.fromkeys(("covariances_2d", "keypoints", "ensemble_std"))
+    points_2d, confidence, fps, covariances_2d, keypoints, spread = from_views(points_2d, rig, **given)
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     if skeleton is not None and keypoints is not None:
         skeleton = in_order(skeleton, keypoints)
@@ -137,7 +137,7 @@ def check_problem(
     if noise is not None:
         names = keypoints or (skeleton and skeleton.keypoints)
         points_2d, confidence, noise = without_bias(noise, points_2d, confidence, rig, names)
-    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale, noise)
+    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale, noise, spread)
 
 
 def without_bias(
