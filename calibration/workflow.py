@@ -38,6 +38,7 @@ from .quality.checks import (
     check_motion,
     check_quality,
     check_recordings,
+    parts_of_boards,
     shared_frames,
     sources_seen_least,
     what_else_is_wrong,
@@ -156,12 +157,14 @@ def calibrate(
     check_recordings(found, recordings)
     check_detections(detections, sources_seen_least(recordings, found))
     try:
-        return _calibrated(
+        calibration = _calibrated(
             found, detections, timeline, intrinsics, distortion_model, shared_intrinsics, estimate_board_deformation,
             unit, clock_and_delays(times, offsets, found), progress,
         )  # fmt: skip
     except CalibrationError as error:
         raise CalibrationError(f"{error}{what_else_is_wrong(recordings, found)}") from error
+    warnings = (*parts_of_boards(recordings, found), *calibration.report.warnings)
+    return replace(calibration, report=replace(calibration.report, warnings=warnings))
 
 
 def _calibrated(

@@ -17,7 +17,7 @@ from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
-from .steps.pictures import points_outside, world_unit
+from .steps.pictures import lens_warnings, points_outside, world_unit
 from .steps.reconstruction import needed_keypoints, view_problems
 from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
@@ -75,7 +75,7 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
         return [str(error)], []
     diagnosis = diagnose(found.views, found.rig)
     problems = view_problems(session, found.views, diagnosis)
-    return problems, [] if problems else list(diagnosis.messages)
+    return problems, [] if problems else [*lens_warnings(found.rig), *diagnosis.messages]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

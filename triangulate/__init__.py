@@ -15,7 +15,8 @@ from .file_reconstruction import reconstruct_file
 from .hidden_labels import label_hidden
 from .individuals import Association, match_individuals, match_views
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
-from .placement.point_calibration import PointCalibration, calibrate_from_points
+from .placement.placed_cameras import PointCalibration
+from .placement.point_calibration import calibrate_from_points
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, triangulate_ransac
 from .points.consensus_solver import estimate_noise, estimate_sigma

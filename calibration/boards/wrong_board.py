@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ...numerics.arrays import Array, evenly_spread
 from ..errors import CalibrationError
@@ -26,6 +27,7 @@ _MAX_CHECKERED = 8  # images of a source searched for a checkerboard of other co
 _OFTEN = (
     0.5  # of the count of the grid seen most often: a larger one seen so often is the board, the others parts of it
 )
+_NEAR = 100  # frames after the first with a board, among which a larger one is looked for: a video is read so far
 _UNIFORM = 10  # grey levels between the darkest and the brightest pixel of an image that shows nothing
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too
 _PLENTY = 6  # markers per image that are certain
@@ -231,6 +233,28 @@ def _checkerboard_hint(images: list[Image], board: Checkerboard) -> str:
     return (
         f"; the images show a checkerboard of corners_x={grid[0]}, corners_y={grid[1]} inner corners (in {n} of the"
         f" {len(images)} examined)"
+    )
+
+
+def larger_checkerboard(source: Source, board: Board, frames: NDArray[np.int64], camera: str) -> str:
+    """A sentence where the frames in which a checkerboard was found show a larger one, of which it is a part."""
+    if not isinstance(board, Checkerboard) or not len(frames):
+        return ""
+    near = frames[frames <= frames[0] + _NEAR]
+    wanted, images = set(near[evenly_spread(len(near), _MAX_IMAGES)].tolist()), []
+    for number, image in enumerate(gray_frames(source, camera)):
+        if number in wanted:
+            images.append(image)
+        if len(images) == len(wanted):
+            break
+    grid, n = _largest_grid(images)
+    asked = _sides(board.corner_grid)
+    if grid is None or grid == asked or n < len(images) * _OFTEN or not (grid[0] >= asked[0] and grid[1] >= asked[1]):
+        return ""
+    return (
+        f"camera '{camera}': its pictures show more inner corners than stated, corners_x={grid[0]}, corners_y={grid[1]}"
+        f" (in {n} of the {len(images)} examined); {asked[0]} x {asked[1]} of them are a part that may be found in"
+        " varying places: state the whole board"
     )
 
 

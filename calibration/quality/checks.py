@@ -13,7 +13,7 @@ from ...numerics.arrays import Array
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Checkerboard
 from ..boards.recordings import Timeline, unequal_lengths
-from ..boards.wrong_board import board_hint
+from ..boards.wrong_board import board_hint, larger_checkerboard
 from ..errors import CalibrationError
 from ..solver.covariance import focal_deviation
 from ..solver.robust_solution import Solution
@@ -83,6 +83,17 @@ def what_else_is_wrong(recordings: Mapping[str, Mapping], found: Mapping[str, Ma
         if isinstance(board, Checkerboard) and not isinstance(source, BoardDetections):
             causes.append(board_hint(source, board, camera))
     return "".join(dict.fromkeys(causes))
+
+
+def parts_of_boards(recordings: Mapping[str, Mapping], found: Mapping[str, Mapping[str, BoardDetections]]) -> list[str]:
+    """A sentence for each checkerboard of which the pictures of its first camera show more than was stated."""
+    sentences: dict[str, str] = {}
+    for name, recording in recordings.items():
+        camera, source = next(iter(recording.items()))
+        part = found[name][camera]
+        if str(part.board) not in sentences and not isinstance(source, BoardDetections):
+            sentences[str(part.board)] = larger_checkerboard(source, part.board, part.frames, camera)
+    return [sentence for sentence in sentences.values() if sentence]
 
 
 def _too_few(camera: str, found: BoardDetections, hint: str) -> str:

@@ -20,6 +20,7 @@ from muybridge.calibration import (
     simulate_detections,
 )
 from muybridge.calibration.boards import corner_finders
+from muybridge.calibration.boards.wrong_board import larger_checkerboard
 from muybridge.calibration.solver.mirrored_patterns import flip_corners
 from muybridge.cameras.rotations import rotation_matrix
 from tests.calibration.synthetic import BOARD, render_board, small_rig, smooth_motion
@@ -114,6 +115,14 @@ def test_another_checkerboard_is_named_after_twenty_of_six_hundred_pictures(monk
     assert "found in none of the first 20 pictures" in message
     assert "corners_x=9, corners_y=6" in message
     assert len(searched) == 50  # not 330
+
+
+def test_a_part_of_a_larger_checkerboard_is_named_as_such():
+    pictures, frames = [drawn_checkerboard(9, 6)] * 2, np.arange(2)
+    part = larger_checkerboard(pictures, Checkerboard(8, 6, 30.0), frames, "front")
+    assert "corners_x=9, corners_y=6" in part
+    assert "state the whole board" in part
+    assert larger_checkerboard(pictures, Checkerboard(6, 9, 30.0), frames, "front") == ""
 
 
 def test_a_board_that_comes_late_is_found(images):
