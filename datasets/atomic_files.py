@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,6 +56,12 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         raise OSError(f"cannot write {path} ({os.strerror(number)}); {_NO_ROOM[number]}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_room(path: Path, n_bytes: int) -> None:
+    """OSError where the disk of a file has less room than that."""
+    if shutil.disk_usage(path.parent).free < n_bytes:
+        raise OSError(errno.ENOSPC, f"{n_bytes / 2**30:.1f} GB are needed")
 
 
 def _number_in(message: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from .atomic_files import atomic_write
+from .atomic_files import atomic_write, check_room
 from .hdf5_contents import foreign_content
 from .size_limit import oversize
 from .validators import DatasetError
+
+_IN_MEMORY = 1 << 28  # bytes up to which a file is made in memory first
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
@@ -31,6 +34,11 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     Path
         The file that was written.
 
+    Raises
+    ------
+    OSError
+        The folder may not be written, or the disk is full; the file that was there is untouched.
+
     Examples
     --------
     >>> from muybridge.datasets import frame_times, read_dataset, views_dataset, write_dataset
@@ -42,8 +50,23 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
     encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
     with atomic_write(path) as partial:
-        dataset.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
+        if dataset.nbytes <= _IN_MEMORY:
+            partial.write_bytes(_as_bytes(dataset, encoding))
+        else:
+            check_room(partial, dataset.nbytes)
+            dataset.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
     return Path(path)
+
+
+def _as_bytes(dataset: xr.Dataset, encoding: dict) -> bytes:
+    """A netCDF file in memory: on a full disk HDF5 itself ends the process."""
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    with io.BytesIO() as held:
+        with h5netcdf.File(held, "w") as file:
+            dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
+        return held.getvalue()
 
 
 def read_dataset(path: str | os.PathLike) -> xr.Dataset:

@@ -6,9 +6,10 @@ Python's `repr`: 1.0, 0.0001, 1e-05, 1e+16.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from ...numerics._kernels_options import inlined_kernel, kernel
 
 CELL = 26  # bytes that a cell needs at most, its comma included
 _LEAST_POWER, _LARGEST_POWER = -292, 324  # of ten: those that a double's shortest digits need
@@ -26,7 +27,7 @@ def powers_of_ten() -> NDArray[np.uint64]:
     return table
 
 
-@numba.njit(cache=True, inline="always")
+@inlined_kernel
 def _upper(a, b):
     """Upper 64 bits of the product of two 64-bit numbers."""
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -37,7 +38,7 @@ def _upper(a, b):
     return a1 * b1 + (middle >> half) + (other >> half)
 
 
-@numba.njit(cache=True, inline="always")
+@inlined_kernel
 def _round_to_odd(high, low, factor):
     """Upper 64 bits of the product of a 128-bit and a 64-bit number; the last bit is set where bits are lost."""
     y0 = high * factor
@@ -48,7 +49,7 @@ def _round_to_odd(high, low, factor):
     return y1 | np.uint64(carried > np.uint64(1))
 
 
-@numba.njit(cache=True)
+@kernel
 def _shortest(bits, powers):
     """(digits, exponent): value = digits * 10**exponent of a positive double, by its bits."""
     one, two, four = np.uint64(1), np.uint64(2), np.uint64(4)
@@ -82,7 +83,7 @@ def _shortest(bits, powers):
     return s + np.uint64(up), k
 
 
-@numba.njit(cache=True)
+@kernel
 def _put_digits(out, at, number, n):
     """The last n digits of a number."""
     for i in range(n):
@@ -92,7 +93,7 @@ def _put_digits(out, at, number, n):
     return at + n
 
 
-@numba.njit(cache=True)
+@kernel
 def _put_whole(out, at, number):
     n, rest = 1, number // np.uint64(10)
     while rest:
@@ -100,7 +101,7 @@ def _put_whole(out, at, number):
     return _put_digits(out, at, number, n)
 
 
-@numba.njit(cache=True)
+@kernel
 def _put_double(out, at, bits, powers):
     """A finite number as `repr` writes it."""
     if bits >> np.uint64(63):
@@ -147,7 +148,7 @@ def _put_double(out, at, bits, powers):
     return _put_digits(out, at + 2, size, 3 if size >= np.uint64(100) else 2)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def put_rows(values, bits, whole, ending, missing, powers, separator, out):
     """The rows of a table as text; the number of bytes written.
 

@@ -196,6 +196,8 @@ def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
     times, keys, n_failed, in_a_row = [], [], 0, 0
     try:
+        if not capture.isOpened():
+            check_opens(path)
         while capture.isOpened() and in_a_row < MAX_FAILURES:
             if capture.grab():
                 times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
@@ -206,6 +208,12 @@ def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:
     finally:
         capture.release()
     return np.array(times), np.array(keys, bool), n_failed
+
+
+def check_opens(path: str | os.PathLike) -> None:
+    """OSError where the system does not open a file: too many are open already (OpenCV does not say why)."""
+    with open(path, "rb"):
+        pass
 
 
 def _promised(path: str) -> int:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from ...datasets.size_limit import oversize
-from .frame_times import MAX_FAILURES, FrameTimes, read_frame_times
+from .frame_times import MAX_FAILURES, FrameTimes, check_opens, read_frame_times
 from .picture_headers import check_picture
 from .video_errors import VideoError
 
@@ -125,6 +125,7 @@ def _probe(path: Path, rate_needed: bool) -> VideoInfo:
         width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         fps, n_frames = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not capture.isOpened() or width <= 0 or height <= 0:
+            check_opens(path)
             raise VideoError(
                 f"{path} cannot be read as a video: it is truncated, or no video; copy it again, or convert it to mp4"
             )
@@ -220,6 +221,8 @@ def _numbered(
     capture, held = cv2.VideoCapture(str(path)), deque[tuple[int, Image | None]]()
     stop = 1 << 62 if stop is None else stop
     try:
+        if not capture.isOpened():
+            check_opens(path)
         while numbers.next < stop + numbers.reach:
             if capture.grab():
                 lost, number = numbers.advance(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)

@@ -6,6 +6,7 @@ thread and inside its block only, so that a user's own float32 program is neithe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -139,12 +140,13 @@ def _kept_on_disk(jax: Any) -> Iterator[None]:
     """Context whose compiled programs are kept for the next process, in jax's own folder if the user has set one."""
     folder, least = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: getattr(jax.config, name) for name in (folder, least)}
-    if before[folder] is not None:
+    place = Path(os.path.expanduser("~")) / ".cache" / "muybridge" / "jax"  # as it stands where there is no home
+    if before[folder] is not None or not place.is_absolute() or not _is_made(place):
         yield
         return
     from jax.experimental.compilation_cache import compilation_cache
 
-    jax.config.update(folder, str(Path.home() / ".cache" / "muybridge" / "jax"))
+    jax.config.update(folder, str(place))
     jax.config.update(least, 0.0)
     compilation_cache.reset_cache()  # it opens its folder once, at the first compilation
     try:
@@ -202,3 +204,12 @@ def _rotations(np_: Any, axes: Array, angles: Any) -> Any:
     cross[:, [2, 0, 1], [1, 2, 0]], cross[:, [1, 2, 0], [2, 0, 1]] = axes, -axes
     sin, cos = np_.sin(angles)[:, None, None], np_.cos(angles)[:, None, None]
     return np.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether a folder is there, and may be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

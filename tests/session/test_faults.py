@@ -1,0 +1,127 @@
+"""Faults of the machine: each is one sentence or the right result, nothing is lost and the next run goes on."""
+
+import os
+import resource
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from muybridge.datasets import read_dataset
+from muybridge.formats.video.frame_times import _read, read_frame_times
+from muybridge.formats.video.reading import probe_video, read_frames
+from muybridge.session import SessionError, read_session, run_session
+from tests.helpers import write_video
+from tests.session.synthetic import make_session
+
+STEPS = ("predict", "reconstruct")
+
+
+@contextmanager
+def limited(what, value):
+    """A limit of the system on this process."""
+    before = resource.getrlimit(what)
+    resource.setrlimit(what, (value, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, before)
+
+
+def make(folder, n_cameras=3, n_frames=40):
+    recording = make_session(n_cameras, n_frames)
+    recording.tables["reconstruct"] = {"method": "dlt", "check_coverage": False}
+    return recording, recording.write(folder)
+
+
+def test_a_full_disk_ends_a_run_with_one_sentence_and_the_next_gives_the_whole_result(tmp_path):
+    session = make(tmp_path)[1]
+    with (
+        limited(resource.RLIMIT_FSIZE, 12_000),
+        pytest.raises(OSError, match=r"^cannot write .*\.nc \(File too large\)"),
+    ):
+        run_session(session, STEPS, progress=False)
+    left = [path.name for path in session.output.rglob("*") if path.is_file()]
+    assert set(left) <= {".lock", "hashes.json"}
+    run_session(session, STEPS, progress=False)
+    assert read_dataset(session.output / "pose.nc")["position"].notnull().all()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path):
+    session = make(tmp_path)[1]
+    session.output.write_text("a file where the results should go")
+    with pytest.raises(
+        SessionError, match=r"cannot write into .*results.*make it writable, or give \[session\] output"
+    ):
+        run_session(session, STEPS, progress=False)
+    assert session.output.read_text().startswith("a file")
+
+
+def test_without_a_home_and_a_folder_for_kernels_they_are_kept_in_the_temporary_folder(tmp_path):
+    code = (
+        "import os, numba.core.caching as c; from pathlib import Path\n"
+        "def refuse(self): raise OSError('read-only')\n"
+        "for locator in (c.InTreeCacheLocator, c.UserWideCacheLocator, c.IPythonCacheLocator, c.ZipCacheLocator):\n"
+        "    locator.ensure_cache_path = refuse\n"
+        "import muybridge.cameras._kernels_lenses as kernels, numba\n"
+        "assert numba.config.CACHE_DIR.startswith(os.environ['TMPDIR']), numba.config.CACHE_DIR\n"
+        "assert Path(numba.config.CACHE_DIR).stat().st_mode & 0o77 == 0\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "NUMBA_CACHE_DIR")}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+
+
+def test_twelve_cameras_need_few_file_descriptors(tmp_path):
+    recording, session = make(tmp_path, 12, 20)
+    n_open = len(os.listdir("/proc/self/fd"))
+    with limited(resource.RLIMIT_NOFILE, n_open + 16):
+        run_session(session, STEPS, progress=False)
+    found = read_dataset(session.output / "pose.nc")["position"].values
+    assert np.nanmedian(np.linalg.norm(found - recording.truth, axis=-1)) < 1
+
+
+def test_without_a_file_descriptor_no_video_is_called_damaged(tmp_path):
+    path = write_video(tmp_path / "a.mp4")
+    _read.cache_clear()
+    taken = [open(os.devnull) for _ in range(3)]  # noqa: SIM115 - they hold descriptors
+    with limited(resource.RLIMIT_NOFILE, max(map(int, os.listdir("/proc/self/fd")))):
+        for stream in taken:
+            stream.close()
+        held = []
+        with pytest.raises(OSError, match="Too many open files"):  # noqa: PT012 - all that are left are taken
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        try:
+            for read in (probe_video, read_frame_times, lambda file: list(read_frames(file))):
+                with pytest.raises(OSError, match=r"Too many open files.*a\.mp4"):
+                    read(path)
+        finally:
+            for number in held:
+                os.close(number)
+    assert len(list(read_frames(path))) == 12
+
+
+def test_a_camera_of_the_calibration_that_a_session_lacks_changes_only_the_precision(tmp_path):
+    recording = make_session(4, 40)
+    recording.tables["reconstruct"] = {"method": "dlt", "check_coverage": False}
+    del recording.tables["cameras"]["cam_2"]
+    session = recording.write(tmp_path)
+    run_session(session, STEPS, progress=False)
+    found = read_dataset(session.output / "pose.nc")["position"].values
+    assert np.nanmedian(np.linalg.norm(found - recording.truth, axis=-1)) < 1.5
+    assert list(read_dataset(session.output / "views.nc")["view"].values) == ["cam_0", "cam_1", "cam_3"]
+
+
+def test_cameras_named_otherwise_than_in_the_calibration_are_named_both_ways(tmp_path):
+    recording = make_session(3, 20)
+    cameras = recording.tables["cameras"]
+    recording.tables["cameras"] = {name.replace("cam_", "Camera"): own for name, own in cameras.items()}
+    recording.write(tmp_path)
+    with pytest.raises(SessionError, match=r"rig\.toml.*no camera 'Camera0'.*cam_0"):
+        run_session(read_session(tmp_path), STEPS, progress=False)
