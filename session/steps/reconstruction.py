@@ -21,6 +21,7 @@ from .pictures import (
     read_session_rig,
     size_problems,
 )
+from .plausibility import implausibilities, named_body, rounded_points, trained, trained_files
 from .rig import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
 from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
@@ -85,6 +86,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
         write_rig(rig, refined_rig_path(session))
     pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session)]
+    rig_warnings += [*implausibilities(session, used, rig, pose), *rounded_points(used, diagnosis.cameras["sigma_px"])]
     pose.attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
@@ -95,9 +97,8 @@ def _reconstruct(session: Session, progress: bool) -> None:
 
 def _given(session: Session) -> dict[str, Any]:
     """The options of [reconstruct], files read; a body that is a file is found from the session's folder."""
-    given = RECONSTRUCT.given(session) | _trained(session)
-    file = session.folder / str(given.get("body", ""))
-    return given | {"body": str(file)} if file.is_file() else given
+    given = RECONSTRUCT.given(session) | trained(session)
+    return given | {"body": named_body(session)} if "body" in given else given
 
 
 def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
@@ -105,7 +106,7 @@ def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
     from ...datasets import Skeleton
     from ...triangulate import read_body
 
-    own = read_body(_given(session)["body"]).skeleton
+    own = read_body(named_body(session)).skeleton
     bones, symmetries = (
         tuple(pair for pair in pairs if set(pair) <= set(keypoints)) for pairs in (own.bones, own.symmetries)
     )
@@ -124,9 +125,9 @@ def _refusals(session: Session) -> list[str]:
         gap, chunk = given.get("max_gap", 0.0), given.get("chunk_frames")
         check_settings(method, files.get("prior"), given.get("body"), gap, chunk, own)
         if all(path.exists() for path in files.values()):
-            _trained(session)
+            trained(session)
         if "body" in given:
-            read_body(_given(session)["body"])
+            read_body(named_body(session))
     except (ValueError, OSError) as error:
         problems.append(f"[reconstruct] {error}")
     except KeyError:
@@ -149,20 +150,6 @@ def _rig_problems(session: Session) -> list[str]:
     except (ValueError, OSError) as error:
         return [str(error)]
     return []
-
-
-def _trained(session: Session) -> dict[str, Any]:
-    """The prior and the noise of the detector that [reconstruct] names files of."""
-    from ...triangulate import DetectorNoise, PosePrior
-
-    kinds = {"prior": PosePrior, "noise": DetectorNoise}
-    return {name: kinds[name].load(path) for name, path in trained_files(session).items()}
-
-
-def trained_files(session: Session) -> dict[str, Path]:
-    """{"prior" or "noise": file} that [reconstruct] names."""
-    options = session.options["reconstruct"]
-    return {name: session.folder / options[name] for name in ("prior", "noise") if name in options}
 
 
 def _notes(session: Session) -> list[str]:

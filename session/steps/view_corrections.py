@@ -81,11 +81,19 @@ def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
 
 def _synchronised(session: Session, given: Corrected) -> Corrected:
     from ...triangulate import frame_offsets, shift_frames
+    from ...triangulate.diagnosis.confidence import jumps_of
+    from ...triangulate.diagnosis.frame_jumps import jump_offsets
 
-    found = frame_offsets(given.views, _in_order(given))
-    notes = [f"{line.partition(';')[0]}: its views were shifted" for line in found.sentences()]
-    shifted = shift_frames(given.views, found) if notes else given.views
-    return Corrected(shifted, given.rig, [*given.notes, *(notes or ["no camera is delayed by more than 0.1 frames"])])
+    rig, views = _in_order(given), given.views
+    jumps = jumps_of(views, rig)
+    notes = [f"{jump.words(rig.names)}: its views were shifted" for jump in jumps]
+    if jumps:
+        views = shift_frames(views, jump_offsets(jumps, len(rig), views.sizes["time"]))
+    found = frame_offsets(views, rig)
+    delays = [f"{line.partition(';')[0]}: its views were shifted" for line in found.sentences()]
+    views = shift_frames(views, found) if delays else views
+    notes = [*notes, *delays] or ["no camera is delayed by more than 0.1 frames"]
+    return Corrected(views, given.rig, [*given.notes, *notes])
 
 
 def _refined(session: Session, given: Corrected) -> Corrected:

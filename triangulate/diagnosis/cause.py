@@ -11,7 +11,8 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..rig_refinement.frame_offset_search import FrameOffsets, shift_frames
 from .agreement import UNFIT, Agreement, find_mistakes
-from .delays import find_delays
+from .delays import find_delays, offset_reach
+from .frame_jumps import Jump, find_jumps, jump_offsets
 from .mistakes import Mistake
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
@@ -29,12 +30,14 @@ class Cause:
     mistakes : with those of delays
     offsets : of delayed cameras
     refusal : why nothing should be reconstructed, or nothing
+    jumps : of cameras that lost or repeated frames midway
     """
 
     agreement: Agreement
     mistakes: tuple[Mistake, ...]
     offsets: FrameOffsets | None
     refusal: str
+    jumps: tuple[Jump, ...] = ()
 
     @property
     def doubt(self) -> str:
@@ -58,20 +61,29 @@ class Cause:
         return tuple(dict.fromkeys(name for mistake in self.agreement.mistakes for name in mistake.cameras))
 
     def in_time(self, points_2d: Array) -> Array:
-        """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the cameras' delays removed."""
+        """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the cameras' delays and jumps removed."""
+        points_2d = _without_jumps(points_2d, self.jumps)
         return points_2d if self.offsets is None else _in_time(points_2d, self.offsets)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether frames of cameras are of other instants, and known how many."""
+        return self.offsets is not None or bool(self.jumps)
 
 
 def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: float | None) -> Cause:
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
-    offsets, delays = find_delays(_beside(points_2d), rig, fps)
+    beside = beside_each_other(points_2d)
+    jumps, jumped = find_jumps(beside, rig, offset_reach(beside, fps))
+    points_2d = _without_jumps(points_2d, jumps)
+    offsets, delays = find_delays(beside_each_other(points_2d) if jumps else beside, rig, fps)
     synchronous = points_2d if offsets is None else _in_time(points_2d, offsets)
     agreement = find_mistakes(synchronous, rig, keypoints)
     if agreement.mistakes and not delays:
         mended = agreement.mended(points_2d, rig)
-        offsets, delays = find_delays(_beside(mended), agreement.mended_rig(rig), fps)
-    mistakes = (*agreement.mistakes, *delays)
-    return Cause(agreement, mistakes, offsets, _refusal(agreement, rig))
+        offsets, delays = find_delays(beside_each_other(mended), agreement.mended_rig(rig), fps)
+    mistakes = (*agreement.mistakes, *jumped, *delays)
+    return Cause(agreement, mistakes, offsets, _refusal(agreement, rig), tuple(jumps))
 
 
 def usable(points_2d: Array, confidence: Array | None) -> Array:
@@ -79,13 +91,18 @@ def usable(points_2d: Array, confidence: Array | None) -> Array:
     return points_2d if confidence is None else np.where(np.asarray(confidence)[..., None] > 0, points_2d, np.nan)
 
 
-def _beside(points_2d: Array) -> Array:
+def beside_each_other(points_2d: Array) -> Array:
     """(n_cameras, n_frames, n_individuals * n_keypoints, 2) the individuals as further keypoints."""
     ordered = np.moveaxis(points_2d, 1, 2)
     return ordered.reshape(*ordered.shape[:2], -1, 2)
 
 
-def _in_time(points_2d: Array, offsets: FrameOffsets) -> Array:
+def _without_jumps(points_2d: Array, jumps: Sequence[Jump]) -> Array:
+    """The points of each individual with the cameras' jumps removed."""
+    return _in_time(points_2d, jump_offsets(jumps, len(points_2d), points_2d.shape[2])) if jumps else points_2d
+
+
+def _in_time(points_2d: Array, offsets: FrameOffsets | Array) -> Array:
     """The points of each individual with the cameras' delays removed."""
     return np.stack([shift_frames(points_2d[:, i], offsets) for i in range(points_2d.shape[1])], axis=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -13,7 +14,9 @@ from ...datasets import check_views
 from ...numerics.arrays import Array
 from ..points.consensus import triangulate_ransac
 from ..points.input_checks import from_views, matching_rig
-from .cause import Cause, find_cause, usable
+from .cause import Cause, beside_each_other, find_cause, usable
+from .delays import offset_reach
+from .frame_jumps import Jump, find_jumps
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted
 _JUDGED = 400_000  # points per camera from the middle of a recording: what concerns whole cameras shows there
@@ -28,7 +31,16 @@ def cause_of(views: xr.Dataset, rig: CameraRig) -> Cause:
     rig = matching_rig(part, rig)
     given = from_views(part, rig, individuals=True, confidence=None, keypoints=None, fps=None)
     points_2d, confidence, keypoints, fps = given
-    return find_cause(_tracks(usable(points_2d, confidence)), rig, keypoints, fps)
+    cause = find_cause(_tracks(usable(points_2d, confidence)), rig, keypoints, fps)
+    return replace(cause, jumps=tuple(replace(jump, frame=jump.frame + start) for jump in cause.jumps))
+
+
+def jumps_of(views: xr.Dataset, rig: CameraRig) -> tuple[Jump, ...]:
+    """Frames that cameras lost or repeated within a whole recording, as `diagnose` finds them."""
+    rig = matching_rig(views, rig)
+    points_2d, confidence, _, fps = from_views(views, rig, individuals=True, confidence=None, keypoints=None, fps=None)
+    beside = beside_each_other(_tracks(usable(points_2d, confidence)))
+    return tuple(find_jumps(beside, rig, offset_reach(beside, fps))[0])
 
 
 def _tracks(points_2d: Array) -> Array:
@@ -52,7 +64,7 @@ def with_confidence(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: 
     views, rig = check_views(views), matching_rig(views, rig)
     factor = related_probability(np.asarray(pose["n_cameras"].values), cause.agreement.chance)
     wrong = views["confidence"].sel(view=list(cause.wrong)).values > 0
-    if cause.offsets is not None or wrong.any():
+    if cause.is_late or wrong.any():
         factor = factor * _consistent(pose, views, rig, cause)
     return pose.assign(confidence=confidence.copy(data=np.asarray(confidence.values) * factor))
 
@@ -78,7 +90,7 @@ def _consistent(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Caus
     right = np.array([name not in cause.wrong for name in rig.names])
     tracks = np.where(right[:, None, None, None, None], _tracks(points_2d), np.nan)
     prior = confidence[:, None] if single else np.moveaxis(np.asarray(confidence), 0, 1)
-    mended = tracks if cause.offsets is None else cause.in_time(tracks)
+    mended = cause.in_time(tracks)
     factors = []
     for i in range(tracks.shape[1]):
         known = np.isfinite(mended[:, i]).all(axis=-1)

@@ -29,8 +29,7 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     n_frames = max(200, _SEARCHED // max(1, points_2d.shape[2]))
     start = max(0, (points_2d.shape[1] - n_frames) // 2)
     stretch = np.ascontiguousarray(points_2d[:, start : start + n_frames])
-    reach = max(_LEAST_OFFSET, round(_RANGE_SECONDS * (fps or 0.0)))
-    found = frame_offsets(stretch, rig, max_offset=min(reach, stretch.shape[1] // 4))
+    found = frame_offsets(stretch, rig, max_offset=offset_reach(stretch, fps))
     roughly = bool(np.isnan(found.offsets).all()) and found.gain > _CLEAR_GAIN
     found = _whole_offsets(stretch, rig, found) if roughly else found
     found = _against_most(found)
@@ -47,6 +46,11 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     offsets = np.where(better, found.offsets, 0.0)
     kept = FrameOffsets(found.names, offsets, np.where(better, found.std, 0.0), found.gain)
     return kept, [_mistake(kept, c, before[c], after[c]) for c in np.flatnonzero(better).tolist()]
+
+
+def offset_reach(points_2d: Array, fps: float | None) -> int:
+    """The largest delay that is tried, frames."""
+    return min(max(_LEAST_OFFSET, round(_RANGE_SECONDS * (fps or 0.0))), points_2d.shape[1] // 4)
 
 
 def _against_most(found: FrameOffsets) -> FrameOffsets:

@@ -296,8 +296,9 @@ def shift_frames(points_2d: Any, offsets: FrameOffsets | Array) -> Any:
     ----------
     points_2d : ndarray, shape (n_cameras, n_frames, n_keypoints, 2), pixels, or xarray.Dataset
         Keypoints; fractions of a frame are interpolated linearly. Or a views dataset.
-    offsets : FrameOffsets, or ndarray, shape (n_cameras,), frames
-        Delays in the order of the cameras, NaN counts as 0; of `FrameOffsets` those to apply, in a dataset by name.
+    offsets : FrameOffsets, or ndarray, shape (n_cameras,) or (n_cameras, n_frames), frames
+        Delays in the order of the cameras, of each frame where they change, NaN counts as 0; of `FrameOffsets` those
+        to apply, in a dataset by name.
 
     Returns
     -------
@@ -345,12 +346,15 @@ def _shifted(values: Array, offsets: Array) -> Array:
     """(n_cameras, n_frames, ...) values at the frames that `shift_frames` asks for."""
     shifted = np.full(values.shape, np.nan)
     n_frames = values.shape[1]
-    for camera, offset in enumerate(np.nan_to_num(np.asarray(offsets, float))):
-        whole = int(np.floor(offset))
+    offsets = np.nan_to_num(np.asarray(offsets, float))
+    per_frame = np.broadcast_to(offsets if offsets.ndim == 2 else offsets[:, None], (len(values), n_frames))
+    for camera, offset in enumerate(per_frame):
+        whole = np.floor(offset)
         fraction = offset - whole
-        index = np.arange(n_frames) + whole
-        inside = (index >= 0) & (index + (fraction > 0) < n_frames)
-        here = values[camera, index[inside]]
-        there = values[camera, index[inside] + 1] if fraction > 0 else here
-        shifted[camera, inside] = (1 - fraction) * here + fraction * there
+        here = np.arange(n_frames) + whole.astype(int)
+        there = here + (fraction > 0)
+        inside = (here >= 0) & (there < n_frames)
+        weight = fraction[inside].reshape(-1, *[1] * (values.ndim - 2))
+        one, other = values[camera, here[inside]], values[camera, there[inside]]
+        shifted[camera, inside] = (1 - weight) * one + weight * other
     return shifted

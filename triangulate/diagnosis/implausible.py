@@ -1,0 +1,184 @@
+"""Reconstructions that no animal fits, though all cameras agree: wrong unit, wrong frame rate, names exchanged.
+
+What is wrong in all cameras alike leaves no trace in epipolar errors. It shows in the animal: the size of a body with
+the limbs that the keypoints name, accelerations that gravity and legs do not make, bones that are not rigid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from ...cameras.rig_files import METRES
+from ...numerics.arrays import Array
+from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
+
+_ENOUGH_FRAMES = 30  # of a bone, or of a stretch of movement, that says something
+_FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical deviation of a bone's length
+_GRAVITY = 9.81  # m/s^2
+# Body mass is carried by the ground for a share b of the time and falls for the rest: the root mean square of its
+# acceleration is g sqrt(1 / b - 1), twice gravity where feet touch the ground a fifth of the time, as at the fastest
+# gallops and hops.
+_LARGEST_ACCELERATION = 2.0 * _GRAVITY
+_LEAST_LEAPER = 0.02  # metres: smaller animals leap with more (jumping insects)
+_ABOVE_FLOOR = 4.0  # times the spectrum's floor, detection noise, that movement is taken from
+_SMOOTHED = 5  # frequencies of the spectrum that are averaged
+_OFF_BY = 2.5  # times the bones of a trained prior: adults of one species do not differ so much
+_LIMBS = ("paw", "hock", "hip", "elbow", "wrist", "knee", "ankle", "hoof", "shoulder")
+_HEADS = ("nose", "snout", "head", "eye", "ear", "neck")
+_TAILED = ("tail", "paw", "hoof", "snout", "hock", "wing")
+# metres between the outermost keypoints: (least, most, whose names these are)
+_ANYTHING = (1e-4, 30.0, "no animal that cameras film is")
+_LIMBED = (0.015, 10.0, "no animal with head and limbs is")
+_UPRIGHT = (0.15, 3.0, "no person is")
+
+
+def size_sentence(points_3d: Array, keypoints: Sequence[str], unit: str) -> str:
+    """A sentence where the animal (n_frames, n_keypoints, 3) is smaller or larger than one with such keypoints is."""
+    if unit not in METRES:
+        return ""
+    size = _body_size(points_3d)
+    least, most, words = _range_of(keypoints)
+    if not np.isfinite(size) or least <= size * METRES[unit] <= most:
+        return ""
+    fits = [other for other in METRES if other != "inch" and least <= size * METRES[other] <= most]
+    return (
+        f"The animal measures {size:.3g} {unit} between its outermost keypoints, and {words} so"
+        f" {'small' if size * METRES[unit] < least else 'large'}: the cameras may be in another unit than '{unit}'"
+        f" ({', '.join(fits)} would fit); correct [session] unit and the rig's, or the size of the board's squares."
+    )
+
+
+def bone_sentence(points_3d: Array, keypoints: Sequence[str], unit: str, lengths: Mapping[tuple[str, str], float],
+                  most: float | None = None) -> str:  # fmt: skip
+    """A sentence where bones are all longer or all shorter than known `lengths`, by more than `most` times."""
+    limit, at = np.log(most or _OFF_BY), {name: k for k, name in enumerate(keypoints)}
+    ratios = [
+        np.log(float(present_median(_lengths(points_3d, at[a], at[b]), axis=0)) / length)
+        for (a, b), length in lengths.items()
+        if a in at and b in at and length > 0
+    ]
+    ratios = np.array([ratio for ratio in ratios if np.isfinite(ratio)])
+    if len(ratios) < 2 or abs(np.median(ratios)) < limit or (np.abs(ratios) < limit / 2).any():
+        return ""
+    factor = float(np.exp(np.median(ratios)))
+    units = [other for other in METRES if unit in METRES and abs(np.log(factor * METRES[other] / METRES[unit])) < 0.3]
+    known = f", as if the cameras were in {units[0]}" if units and factor < 1 else ""
+    return (
+        f"The bones are {factor:.3g} times as long as those that are known of this animal{known}: the cameras may be in"
+        f" another unit than '{unit}'; correct [session] unit and the rig's, or the size of the board's squares."
+    )
+
+
+def rate_sentence(points_3d: Array, fps: float, unit: str) -> str:
+    """A sentence where the body (n_frames, n_keypoints, 3) accelerates as no animal can."""
+    if unit not in METRES or _body_size(points_3d) * METRES[unit] < _LEAST_LEAPER:
+        return ""
+    acceleration = METRES[unit] * _acceleration(points_3d, fps)
+    if not acceleration > _LARGEST_ACCELERATION:
+        return ""
+    return (
+        f"The animal's body accelerates by {acceleration:.3g} m/s^2 (root mean square), {acceleration / _GRAVITY:.2g}"
+        f" times gravity, as no animal keeps up: the frame rate of {fps:g} Hz is too high or the unit '{unit}' too"
+        " large; correct [session] fps or unit."
+    )
+
+
+def exchange_sentence(points_3d: Array, keypoints: Sequence[str], bones: Sequence[tuple[int, int]], unit: str) -> str:
+    """A sentence where two keypoints' names are exchanged in all cameras: bones bend that are rigid the other way."""
+    found = exchanged_keypoints(points_3d, bones)
+    if found is None:
+        return ""
+    (a, b), before, after = found
+    return (
+        f"The names of keypoints '{keypoints[a]}' and '{keypoints[b]}' seem to be exchanged in all cameras: bones at"
+        f" them vary in length by {before:.2g} {unit} (standard deviation), and by {after:.2g} {unit} with the names"
+        " exchanged, as other bones do; exchange them in the 2D files, or correct the bones of [skeleton]."
+    )
+
+
+def exchanged_keypoints(
+    points_3d: Array, bones: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int], float, float] | None:
+    """Two keypoints by whose exchange flexible bones become as rigid as the others, and the deviation before and after.
+
+    The points are compared as single frames give them: a method that knows of bones makes any of them rigid.
+    """
+    spread = _spreads(points_3d)
+    own = {(int(a), int(b)): spread[a, b] for a, b in bones if np.isfinite(spread[a, b])}
+    if len(own) < 3:
+        return None
+    best: tuple[float, tuple[tuple[int, int], float, float] | None] = (0.0, None)
+    for one, other in combinations(sorted({end for bone in own for end in bone}), 2):
+        swap = {one: other, other: one}
+        changed = [bone for bone in own if (bone[0] in swap) != (bone[1] in swap)]
+        rest = [value for bone, value in own.items() if bone not in changed]
+        if not changed or not rest:
+            continue
+        before = np.array([own[bone] for bone in changed])
+        after = np.array([spread[swap.get(a, a), swap.get(b, b)] for a, b in changed])
+        typical = float(np.median(rest))
+        gain = float(np.log(before / after).sum())
+        if gain > best[0] and before.max() > _FLEXIBLE * typical and after.max() < _RIGID * typical:
+            best = gain, ((one, other), float(before.max()), float(after.max()))
+    return best[1]
+
+
+def _spreads(points_3d: Array) -> Array:
+    """(n_keypoints, n_keypoints) robust standard deviation of the distance of each pair of keypoints."""
+    n = points_3d.shape[1]
+    spread = np.full((n, n), np.nan)
+    for a, b in combinations(range(n), 2):
+        lengths = _lengths(points_3d, a, b)
+        lengths = lengths[np.isfinite(lengths)]
+        if len(lengths) >= _ENOUGH_FRAMES:
+            middle = float(np.median(lengths))
+            deviation = MEDIAN_TO_SIGMA * float(np.median(np.abs(lengths - middle)))
+            spread[a, b] = spread[b, a] = max(deviation, 1e-6 * middle, 1e-12)
+    return spread
+
+
+def _lengths(points_3d: Array, a: int, b: int) -> Array:
+    return np.linalg.norm(points_3d[:, a] - points_3d[:, b], axis=-1)
+
+
+def _body_size(points_3d: Array) -> float:
+    """Distance of the outermost keypoints, in a frame that shows the animal long; NaN of no point."""
+    spans = [_lengths(points_3d, a, b) for a, b in combinations(range(points_3d.shape[1]), 2)]
+    medians = np.array([np.median(own[np.isfinite(own)]) for own in spans if np.isfinite(own).any()])
+    return float(medians.max()) if len(medians) else np.nan
+
+
+def _range_of(keypoints: Sequence[str]) -> tuple[float, float, str]:
+    """The sizes of animals that have such keypoints."""
+    names = " ".join(keypoints).lower()
+    if not any(word in names for word in _LIMBS) or not any(word in names for word in _HEADS):
+        return _ANYTHING
+    upright = "wrist" in names and "ankle" in names and "knee" in names and not any(word in names for word in _TAILED)
+    return _UPRIGHT if upright else _LIMBED
+
+
+def _acceleration(points_3d: Array, fps: float) -> float:
+    """Root mean square acceleration of the keypoints' mean by the part of its spectrum above noise, units/s^2."""
+    known = np.isfinite(points_3d).all(axis=-1)
+    kept = known.mean(axis=0) > 0.9
+    rows = np.flatnonzero(known[:, kept].all(axis=1)) if kept.any() else np.zeros(0, dtype=int)
+    if len(rows) < _ENOUGH_FRAMES or len(rows) < 0.5 * len(points_3d):
+        return np.nan
+    frames = np.arange(rows[0], rows[-1] + 1)
+    mean = points_3d[rows][:, kept].mean(axis=1)
+    path = np.stack([np.interp(frames, rows, axis) for axis in mean.T], axis=1)
+    slope, start = np.polyfit(frames - frames[0], path, 1)
+    window = np.hanning(len(frames))[:, None]
+    moved = (path - start - np.outer(frames - frames[0], slope)) * window
+    power = 2 * np.abs(np.fft.rfft(moved, axis=0)) ** 2 / ((window**2).sum() * len(frames))
+    frequencies = np.fft.rfftfreq(len(frames), 1 / fps)
+    total = 0.0
+    for axis in power.T:
+        floor = float(np.median(axis[-max(1, len(axis) // 4) :]))
+        below = np.flatnonzero(np.convolve(axis, np.ones(_SMOOTHED) / _SMOOTHED, "same") < _ABOVE_FLOOR * floor)
+        end = below[0] if len(below) else len(axis)
+        total += float(((2 * np.pi * frequencies[:end]) ** 4 * np.maximum(axis[:end] - floor, 0)).sum())
+    return float(np.sqrt(total))
