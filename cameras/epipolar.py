@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
 from . import _kernels_epipolar
+from .camera import Camera
 from .rig import CameraRig
 
 
@@ -17,7 +18,11 @@ def fundamental_matrix(rig: CameraRig, one: int, other: int) -> Array:
 
     Hartley and Zisserman 2003, eq. 9.1.
     """
-    a, b = rig[one], rig[other]
+    return fundamental_of(rig[one], rig[other])
+
+
+def fundamental_of(a: Camera, b: Camera) -> Array:
+    """`fundamental_matrix` of two cameras that need not be of one rig."""
     R = b.R @ a.R.T
     t = b.t - R @ a.t
     cross = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])

@@ -31,15 +31,20 @@ def mean_log_cost(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.in
     -------
     float
     """
+    return float(_mean_log_costs(costs, pairs, offsets[None])[0])
+
+
+def _mean_log_costs(costs: Array, pairs: NDArray[np.int64], trials: NDArray[np.int64]) -> Array:
+    """(n_trials,) `mean_log_cost` at the offsets (n_trials, n_cameras)."""
     usable = np.isfinite(costs).any(axis=1)
     if not usable.any():
-        return 0.0
+        return np.zeros(len(trials))
     max_offset = costs.shape[1] // 2
-    relative = (offsets[pairs[:, 0]] - offsets[pairs[:, 1]])[usable]
+    relative = (trials[:, pairs[:, 0]] - trials[:, pairs[:, 1]])[:, usable]
     logs = np.log(np.maximum(costs[usable], _LEAST_COST))
     picked = logs[np.arange(len(logs)), np.clip(relative + max_offset, 0, 2 * max_offset)]
     unknown = np.isnan(picked) | (np.abs(relative) > max_offset)
-    return float(np.where(unknown, np.nanmax(logs, axis=1), picked).mean())
+    return np.where(unknown, np.nanmax(logs, axis=1), picked).mean(axis=1)
 
 
 def cost_ratio(costs: Array, pairs: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64]) -> float:
@@ -76,7 +81,7 @@ def _descend(costs: Array, pairs: NDArray[np.int64], offsets: NDArray[np.int64])
         for camera in range(len(offsets)):
             trials = np.repeat(offsets[None], 2 * reach + 1, axis=0)
             trials[:, camera] = np.arange(-reach, reach + 1)
-            totals = np.array([mean_log_cost(costs, pairs, trial) for trial in trials])
+            totals = _mean_log_costs(costs, pairs, trials)
             near = trials[totals < totals.min() + _EQUAL]
             offsets = near[np.argmin(np.abs(near[:, camera]))]
         if np.array_equal(offsets, before):

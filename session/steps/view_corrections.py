@@ -80,12 +80,12 @@ def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
 
 
 def _synchronised(session: Session, given: Corrected) -> Corrected:
-    from ...triangulate import frame_offsets, shift_frames
-    from ...triangulate.diagnosis.confidence import jumps_of
+    from ...triangulate import diagnose, frame_offsets, shift_frames
     from ...triangulate.diagnosis.frame_jumps import jump_offsets
 
     rig, views = _in_order(given), given.views
-    jumps = jumps_of(views, rig)
+    cause = diagnose(views, rig).cause
+    jumps = () if cause is None else cause.jumps
     notes = [f"{jump.words(rig.names)}: its views were shifted" for jump in jumps]
     if jumps:
         views = shift_frames(views, jump_offsets(jumps, len(rig), views.sizes["time"]))

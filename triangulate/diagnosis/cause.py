@@ -73,17 +73,30 @@ class Cause:
 
 def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: float | None) -> Cause:
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
-    beside = beside_each_other(points_2d)
-    jumps, jumped = find_jumps(beside, rig, offset_reach(beside, fps))
+    beside = _beside(points_2d)
+    offsets, delays = find_delays(beside, rig, fps)
+    jumps, jumped = _jumps(points_2d, offsets, rig, fps)
+    if jumps:  # a constant delay of a camera that jumps is of some of its frames
+        early, words = _jumps(points_2d, None, rig, fps) if delays else (jumps, jumped)
+        if early:
+            jumps, jumped = early, words
+            offsets, delays = find_delays(_beside(_without_jumps(points_2d, jumps)), rig, fps)
     points_2d = _without_jumps(points_2d, jumps)
-    offsets, delays = find_delays(beside_each_other(points_2d) if jumps else beside, rig, fps)
     synchronous = points_2d if offsets is None else _in_time(points_2d, offsets)
     agreement = find_mistakes(synchronous, rig, keypoints)
     if agreement.mistakes and not delays:
         mended = agreement.mended(points_2d, rig)
-        offsets, delays = find_delays(beside_each_other(mended), agreement.mended_rig(rig), fps)
+        offsets, delays = find_delays(_beside(mended), agreement.mended_rig(rig), fps)
     mistakes = (*agreement.mistakes, *jumped, *delays)
     return Cause(agreement, mistakes, offsets, _refusal(agreement, rig), tuple(jumps))
+
+
+def _jumps(
+    points_2d: Array, offsets: FrameOffsets | None, rig: CameraRig, fps: float | None
+) -> tuple[list[Jump], list[Mistake]]:
+    """The jumps that remain where constant offsets are removed."""
+    beside = _beside(points_2d if offsets is None else _in_time(points_2d, offsets))
+    return find_jumps(beside, rig, offset_reach(beside, fps))
 
 
 def usable(points_2d: Array, confidence: Array | None) -> Array:
@@ -91,7 +104,7 @@ def usable(points_2d: Array, confidence: Array | None) -> Array:
     return points_2d if confidence is None else np.where(np.asarray(confidence)[..., None] > 0, points_2d, np.nan)
 
 
-def beside_each_other(points_2d: Array) -> Array:
+def _beside(points_2d: Array) -> Array:
     """(n_cameras, n_frames, n_individuals * n_keypoints, 2) the individuals as further keypoints."""
     ordered = np.moveaxis(points_2d, 1, 2)
     return ordered.reshape(*ordered.shape[:2], -1, 2)

@@ -14,9 +14,7 @@ from ...datasets import check_views
 from ...numerics.arrays import Array
 from ..points.consensus import triangulate_ransac
 from ..points.input_checks import from_views, matching_rig
-from .cause import Cause, beside_each_other, find_cause, usable
-from .delays import offset_reach
-from .frame_jumps import Jump, find_jumps
+from .cause import Cause, find_cause, usable
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted
 _JUDGED = 400_000  # points per camera from the middle of a recording: what concerns whole cameras shows there
@@ -33,14 +31,6 @@ def cause_of(views: xr.Dataset, rig: CameraRig) -> Cause:
     points_2d, confidence, keypoints, fps = given
     cause = find_cause(_tracks(usable(points_2d, confidence)), rig, keypoints, fps)
     return replace(cause, jumps=tuple(replace(jump, frame=jump.frame + start) for jump in cause.jumps))
-
-
-def jumps_of(views: xr.Dataset, rig: CameraRig) -> tuple[Jump, ...]:
-    """Frames that cameras lost or repeated within a whole recording, as `diagnose` finds them."""
-    rig = matching_rig(views, rig)
-    points_2d, confidence, _, fps = from_views(views, rig, individuals=True, confidence=None, keypoints=None, fps=None)
-    beside = beside_each_other(_tracks(usable(points_2d, confidence)))
-    return tuple(find_jumps(beside, rig, offset_reach(beside, fps))[0])
 
 
 def _tracks(points_2d: Array) -> Array:

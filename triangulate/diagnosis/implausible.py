@@ -25,6 +25,7 @@ _LARGEST_ACCELERATION = 2.0 * _GRAVITY
 _LEAST_LEAPER = 0.02  # metres: smaller animals leap with more (jumping insects)
 _ABOVE_FLOOR = 4.0  # times the spectrum's floor, detection noise, that movement is taken from
 _SMOOTHED = 5  # frequencies of the spectrum that are averaged
+_STRETCH, _MOST_STRETCHES = 40, 25  # frames of a stretch of movement, at least, and how many of them
 _OFF_BY = 2.5  # times the bones of a trained prior: adults of one species do not differ so much
 _LIMBS = ("paw", "hock", "hip", "elbow", "wrist", "knee", "ankle", "hoof", "shoulder")
 _HEADS = ("nose", "snout", "head", "eye", "ear", "neck")
@@ -121,7 +122,9 @@ def exchanged_keypoints(
         after = np.array([spread[swap.get(a, a), swap.get(b, b)] for a, b in changed])
         typical = float(np.median(rest))
         gain = float(np.log(before / after).sum())
-        if gain > best[0] and before.max() > _FLEXIBLE * typical and after.max() < _RIGID * typical:
+        bent = {end for bone, value in zip(changed, before, strict=True) if value > _RIGID * typical for end in bone}
+        owners = {end for bone in changed for end in bone} & set(swap)
+        if gain > best[0] and before.max() > _FLEXIBLE * typical and owners <= bent and after.max() < _RIGID * typical:
             best = gain, ((one, other), float(before.max()), float(after.max()))
     return best[1]
 
@@ -161,7 +164,10 @@ def _range_of(keypoints: Sequence[str]) -> tuple[float, float, str]:
 
 
 def _acceleration(points_3d: Array, fps: float) -> float:
-    """Root mean square acceleration of the keypoints' mean by the part of its spectrum above noise, units/s^2."""
+    """Acceleration of the keypoints' mean, units/s^2: of the recording or, if less, the median of its stretches.
+
+    Few wrong points do not change the median, and slow errors are told from movement by long stretches only.
+    """
     known = np.isfinite(points_3d).all(axis=-1)
     kept = known.mean(axis=0) > 0.9
     rows = np.flatnonzero(known[:, kept].all(axis=1)) if kept.any() else np.zeros(0, dtype=int)
@@ -170,12 +176,18 @@ def _acceleration(points_3d: Array, fps: float) -> float:
     frames = np.arange(rows[0], rows[-1] + 1)
     mean = points_3d[rows][:, kept].mean(axis=1)
     path = np.stack([np.interp(frames, rows, axis) for axis in mean.T], axis=1)
-    slope, start = np.polyfit(frames - frames[0], path, 1)
-    window = np.hanning(len(frames))[:, None]
-    moved = (path - start - np.outer(frames - frames[0], slope)) * window
-    power = 2 * np.abs(np.fft.rfft(moved, axis=0)) ** 2 / ((window**2).sum() * len(frames))
-    frequencies = np.fft.rfftfreq(len(frames), 1 / fps)
-    total = 0.0
+    n_stretches = int(np.clip(len(frames) // _STRETCH, 1, _MOST_STRETCHES))
+    stretches = [_stretch_acceleration(part, fps) for part in np.array_split(path, n_stretches)]
+    return min(_stretch_acceleration(path, fps), float(np.median(stretches)))
+
+
+def _stretch_acceleration(path: Array, fps: float) -> float:
+    """Root mean square acceleration of a path (n_frames, 3) by the part of its spectrum above noise."""
+    times, window = np.arange(len(path)), np.hanning(len(path))[:, None]
+    slope, start = np.polyfit(times, path, 1)
+    moved = (path - start - np.outer(times, slope)) * window
+    power = 2 * np.abs(np.fft.rfft(moved, axis=0)) ** 2 / ((window**2).sum() * len(path))
+    frequencies, total = np.fft.rfftfreq(len(path), 1 / fps), 0.0
     for axis in power.T:
         floor = float(np.median(axis[-max(1, len(axis) // 4) :]))
         below = np.flatnonzero(np.convolve(axis, np.ones(_SMOOTHED) / _SMOOTHED, "same") < _ABOVE_FLOOR * floor)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import Camera, CameraRig, _kernels_epipolar
-from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
+from ...cameras.epipolar import camera_pair_indices, fundamental_of
 from ...numerics.arrays import Array, evenly_spread
 from .changes import Change
 
@@ -73,8 +73,7 @@ class ViewPairs:
     def fundamental(self, a: int, b: int) -> Array:
         """(3, 3) of cameras a and b, without distortion."""
         if (a, b) not in self.matrices:
-            pair = CameraRig((replace(self.cameras[a], name="a"), replace(self.cameras[b], name="b")))
-            self.matrices[a, b] = fundamental_matrix(pair, 0, 1)
+            self.matrices[a, b] = fundamental_of(self.cameras[a], self.cameras[b])
         return self.matrices[a, b]
 
     def pair_medians(self) -> Array:
