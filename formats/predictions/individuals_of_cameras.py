@@ -40,7 +40,7 @@ def numbered_individuals(tracks: dict[str, Track]) -> dict[str, Track]:
 
 def _filled(track: Track, n: int) -> Track:
     after = n - track.points_2d.shape[0]
-    return track._replace(
-        points_2d=np.pad(track.points_2d, ((0, after), (0, 0), (0, 0), (0, 0)), constant_values=np.nan),
-        confidence=np.pad(track.confidence, ((0, after), (0, 0), (0, 0))),
+    return track.rearranged(
+        lambda values: np.pad(values, ((0, after), (0, 0), (0, 0), (0, 0)), constant_values=np.nan),
+        np.pad(track.confidence, ((0, after), (0, 0), (0, 0))),
     )

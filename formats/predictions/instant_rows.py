@@ -78,4 +78,4 @@ def check_times(ensemble: Sequence[Mapping[str, Track]], times: Mapping[str, Arr
 def at_instants(track: Track, instants: Instants, camera: str) -> Track:
     """A camera's track, a row per instant; missing where the camera has no frame."""
     confidence = np.nan_to_num(instants.placed(camera, track.confidence, axis=1))
-    return track._replace(points_2d=instants.placed(camera, track.points_2d, axis=1), confidence=confidence)
+    return track.rearranged(lambda values: instants.placed(camera, values, axis=1), confidence)

@@ -140,18 +140,34 @@ def _views(
     times = _times(tracks, fps, times)
     points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
     confidence = np.stack([track.confidence for track in tracks.values()], axis=1)
+    covariances_2d = _covariances(tracks)
     if individuals is None:
         points_2d, confidence = points_2d[0], confidence[0]
+        covariances_2d = None if covariances_2d is None else covariances_2d[0]
     views = views_dataset(
         points_2d,
         cameras=list(tracks),
         keypoints=next(iter(tracks.values())).keypoints,
         times=times,
         confidence=confidence,
+        covariances_2d=covariances_2d,
     )
     if any(track.frames is not None for track in tracks.values()):
         views = views.assign(frame=(("view", "time"), _frame_numbers(tracks, len(times)), FRAME_ATTRIBUTES))
     return views if individuals is None else views.assign_coords(individual=list(individuals))
+
+
+def _covariances(tracks: dict[str, Track]) -> Array | None:
+    """(n_individuals, n_cameras, n_frames, n_keypoints, 2, 2) of the variances, if the files of all cameras have them.
+
+    A point without a variance, which is missing or was not smoothed, has the camera's median one.
+    """
+    stated = [track.variances for track in tracks.values()]
+    if any(own is None or np.isnan(own).all() for own in stated):
+        return None
+    known = [own for own in stated if own is not None]
+    filled = np.stack([np.where(np.isnan(own), np.nanmedian(own), own) for own in known], axis=1)
+    return filled[..., None] * np.eye(2)
 
 
 def _frame_numbers(tracks: dict[str, Track], n_frames: int) -> NDArray[np.int64]:
@@ -258,9 +274,11 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
     padded = {}
     for camera, track in tracks.items():
         after = longest - lengths[camera]
-        points_2d = np.pad(track.points_2d, ((0, 0), (0, after), (0, 0), (0, 0)), constant_values=np.nan)
-        confidence = np.pad(track.confidence, ((0, 0), (0, after), (0, 0)))
-        padded[camera] = track._replace(points_2d=points_2d, confidence=confidence)
+        width = ((0, 0), (0, after), (0, 0))
+        padded[camera] = track.rearranged(
+            lambda values, width=width: np.pad(values, (*width, (0, 0)), constant_values=np.nan),
+            np.pad(track.confidence, width),
+        )
     return padded
 
 

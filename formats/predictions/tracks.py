@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..files import FormatError
 from ..tables.frame_rows import PointTable, rows_to_frames
 
 _COORDINATES = ("x", "y", "likelihood")
+# variances of x and y that EKS states: of its smoother, else of the detectors that it joins
+_VARIANCES = (("x_posterior_var", "y_posterior_var"), ("x_ens_var", "y_ens_var"))
 _MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
 
 
@@ -26,6 +29,7 @@ class Track(NamedTuple):
     camera : name of the camera where the file holds those of several, else None
     frames : (n_frames,) frame of the camera's video in each row, -1 where it has none; None: the row's own number
     note : what was changed on reading, or nothing
+    variances : as points_2d, pixels squared, NaN where missing; None where the file states none
     """
 
     keypoints: tuple[str, ...]
@@ -36,15 +40,18 @@ class Track(NamedTuple):
     camera: str | None = None
     frames: NDArray[np.int64] | None = None
     note: str = ""
+    variances: Array | None = None
+
+    def rearranged(self, change: Callable[[Array], Array], confidence: Array) -> Track:
+        """With its points and their variances changed in the same way, and the confidence given."""
+        variances = None if self.variances is None else change(self.variances)
+        return self._replace(points_2d=change(self.points_2d), confidence=confidence, variances=variances)
 
     def with_keypoints(self, names: dict[str, str]) -> Track:
         """The keypoints {name: new name} alone, in that order."""
         index = [self.keypoints.index(name) for name in names]
-        return self._replace(
-            keypoints=tuple(names.values()),
-            points_2d=self.points_2d[:, :, index],
-            confidence=self.confidence[:, :, index],
-        )
+        chosen = self.rearranged(lambda values: values[:, :, index], self.confidence[:, :, index])
+        return chosen._replace(keypoints=tuple(names.values()))
 
 
 class CameraRows(NamedTuple):
@@ -129,9 +136,26 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
                 if column is not None:
                     cube[a, :, k, j] = table.values[:, column]
     cube = np.stack([rows_to_frames(rows, frames, source) for rows in cube])
+    variances = _variances(table, columns, individuals, keypoints)
+    if variances is not None:
+        variances = np.stack([rows_to_frames(rows, frames, source) for rows in variances])
     scored = any(coordinate == "likelihood" for *_, coordinate in place)
     names = None if individuals == ("",) else individuals
-    return make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
+    track = make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
+    return track._replace(variances=variances)
+
+
+def _variances(
+    table: PointTable, columns: list[tuple[str, ...]], individuals: tuple[str, ...], keypoints: tuple[str, ...]
+) -> Array | None:
+    """(n_individuals, n_rows, n_keypoints, 2) pixels squared, NaN where not positive; None without such columns."""
+    place = {(*_animal_and_keypoint(column), column[-1]): i for i, column in enumerate(columns)}
+    for names in _VARIANCES:
+        held = [[[place.get((a, k, name), -1) for name in names] for k in keypoints] for a in individuals]
+        if min(i for of_animal in held for pair in of_animal for i in pair) >= 0:
+            values = np.moveaxis(table.values[:, np.array(held)], 0, 1)
+            return np.where(values > 0, values, np.nan)
+    return None
 
 
 def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:

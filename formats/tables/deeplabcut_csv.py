@@ -14,11 +14,11 @@ from .frame_rows import PointTable
 from .table_writing import quoted, write_table
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
-_READ = ("x", "y", "z", "likelihood")
+_READ = ("x", "y", "z", "likelihood", "x_posterior_var", "y_posterior_var", "x_ens_var", "y_ens_var")
 
 
 def read_deeplabcut_csv(path: Path) -> PointTable:
-    """The columns x, y, (z,) likelihood of a table; other coordinates (of Lightning Pose, EKS) are left out.
+    """The columns x, y, (z,) likelihood and EKS' variances of a table; other coordinates are left out.
 
     The index is the frame number, or the picture's name, which newer versions of DeepLabCut split over three columns.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +33,6 @@ def read_session_rig(session: Session) -> CameraRig:
     FormatError : the file cannot be read
     SessionError : a camera or a size is missing, or the units differ
     """
-    from ...cameras import read_rig
     from ...cameras.rig_files import cameras_in_one_place
     from ...formats.rigs.reading import read_rig_record
     from ...formats.rigs.records import UnknownSizeError
@@ -49,9 +50,7 @@ def read_session_rig(session: Session) -> CameraRig:
             ) from None
         record = read_rig_record(session.rig, size=stated)
     _check_unit(session, record)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lenses are warned of by `lens_warnings`
-        rig = read_rig(session.rig, size=stated or None, unit=record.unit or session.unit)
+    rig = _rig_of(session.rig, _version(session.rig), tuple(stated.items()), record.unit or session.unit)
     unknown = [name for name in session.cameras if name not in rig.names]
     if unknown:
         raise SessionError(
@@ -62,6 +61,22 @@ def read_session_rig(session: Session) -> CameraRig:
     if double:
         raise SessionError(f"{session.rig}: {double}")
     return rig
+
+
+def _version(path: Path) -> tuple:
+    """What changes when a file, or a file of a folder, is written anew."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+@lru_cache(maxsize=4)  # every step of a session asks for it
+def _rig_of(path: Path, version: tuple, stated: tuple[tuple[str, Size], ...], unit: str) -> CameraRig:
+    """The cameras of a version of a rig file, sizes and unit as the session states them."""
+    from ...cameras import read_rig
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lenses are warned of by `lens_warnings`
+        return read_rig(path, size=dict(stated) or None, unit=unit)
 
 
 def _check_unit(session: Session, record: RigRecord) -> None:

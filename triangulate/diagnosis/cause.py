@@ -18,6 +18,7 @@ from .mistakes import Mistake
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
 _ENTERED_TWICE = "the same points"
 _APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which they disagree: a warning, a refusal
+_AS_NOISE = 1.25  # the same, up to which two cameras agree
 _LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
 _DOUBTFUL = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
 
@@ -73,29 +74,55 @@ class Cause:
 
 def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: float | None) -> Cause:
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
-    beside = _beside(points_2d)
-    offsets, delays = find_delays(beside, rig, fps)
-    jumps, jumped = _jumps(points_2d, offsets, rig, fps)
-    if jumps:  # a constant delay of a camera that jumps is of some of its frames
-        early, words = _jumps(points_2d, None, rig, fps) if delays else (jumps, jumped)
-        if early:
-            jumps, jumped = early, words
-            offsets, delays = find_delays(_beside(_without_jumps(points_2d, jumps)), rig, fps)
-    points_2d = _without_jumps(points_2d, jumps)
-    synchronous = points_2d if offsets is None else _in_time(points_2d, offsets)
-    agreement = find_mistakes(synchronous, rig, keypoints)
-    if agreement.mistakes and not delays:
-        mended = agreement.mended(points_2d, rig)
-        offsets, delays = find_delays(_beside(mended), agreement.mended_rig(rig), fps)
-    mistakes = (*agreement.mistakes, *jumped, *delays)
-    return Cause(agreement, mistakes, offsets, _refusal(agreement, rig), tuple(jumps))
+    offsets, delays = find_delays(_beside(points_2d), rig, fps)
+    agreement = find_mistakes(_synchronous(points_2d, offsets), rig, keypoints)
+    if agreement.mistakes:
+        if not delays:
+            offsets, delays = find_delays(_beside(agreement.mended(points_2d, rig)), agreement.mended_rig(rig), fps)
+        return Cause(agreement, (*agreement.mistakes, *delays), offsets, _refusal(agreement, rig))
+    jumped = _with_jumps(points_2d, rig, keypoints, fps, offsets, agreement)
+    return Cause(agreement, tuple(delays), offsets, _refusal(agreement, rig)) if jumped is None else jumped
+
+
+def _with_jumps(
+    points_2d: Array,
+    rig: CameraRig,
+    keypoints: Sequence[str],
+    fps: float | None,
+    offsets: FrameOffsets | None,
+    found: Agreement,
+) -> Cause | None:
+    """The cause where cameras lost frames midway, if that leaves nothing else to explain.
+
+    found : how the cameras agree with the constant `offsets` removed alone
+    """
+    jumps, words = _jumps(points_2d, offsets, rig, fps)
+    if not jumps:
+        return None
+    if offsets is not None:  # a constant delay of a camera that jumps is of some of its frames
+        early, early_words = _jumps(points_2d, None, rig, fps)
+        jumps, words = (early, early_words) if early else (jumps, words)
+    whole = _without_jumps(points_2d, jumps)
+    offsets, delays = find_delays(_beside(whole), rig, fps)
+    agreement = find_mistakes(_synchronous(whole, offsets), rig, keypoints)
+    plain = Cause(agreement, agreement.mistakes, None, _refusal(agreement, rig))
+    # of two cameras: what moved one can pass for jumps, and is told by what a fitted pose leaves
+    noise_px = agreement.noise_px
+    apart = agreement.majority_px > _AS_NOISE * noise_px or found.noise_px < _AS_NOISE * noise_px
+    if plain.mistakes or plain.refusal or plain.doubt or apart:
+        return None
+    return Cause(agreement, (*words, *delays), offsets, "", tuple(jumps))
+
+
+def _synchronous(points_2d: Array, offsets: FrameOffsets | None) -> Array:
+    return points_2d if offsets is None else _in_time(points_2d, offsets)
 
 
 def _jumps(
     points_2d: Array, offsets: FrameOffsets | None, rig: CameraRig, fps: float | None
 ) -> tuple[list[Jump], list[Mistake]]:
     """The jumps that remain where constant offsets are removed."""
-    beside = _beside(points_2d if offsets is None else _in_time(points_2d, offsets))
+    beside = _beside(_synchronous(points_2d, offsets))
     return find_jumps(beside, rig, offset_reach(beside, fps))
 
 
