@@ -574,7 +574,8 @@ def test_videos_of_another_size_are_refused_with_both_sizes_and_the_remedy(recor
 
 
 @pytest.mark.parametrize("kind", ["videos", "size", "nothing"])
-def test_a_rig_file_without_image_sizes_takes_them_from_videos_or_the_session(recording, tmp_path, kind):
+def test_a_rig_file_without_image_sizes_takes_them_from_videos_or_the_session(tmp_path, kind):
+    recording = make_session(N_CAMERAS, 12)  # large pictures take long to write
     plain = tuple(replace(camera, distortion=np.zeros(0)) for camera in recording.rig)
     recording.rig = replace(recording.rig, cameras=plain)
     noise = np.random.default_rng(2).normal(0, 1, recording.points_2d.shape)
@@ -584,7 +585,7 @@ def test_a_rig_file_without_image_sizes_takes_them_from_videos_or_the_session(re
     for number, name in enumerate(recording.rig.names):
         recording.tables["cameras"][f"cam_{number}"]["points"] = f"{name}.csv"
     if kind == "videos":
-        with_videos(recording, tmp_path, (1280, 1024))
+        with_videos(recording, tmp_path, (1280, 1024), n_frames=12)
     if kind == "size":
         for table in recording.tables["cameras"].values():
             table["size"] = [1280, 1024]
