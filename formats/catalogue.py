@@ -78,7 +78,7 @@ FORMATS = (
     Format("lightning-pose-csv", "views", (".csv",), "points, likelihood, frame numbers",
            f"{_DLC}read_deeplabcut", f"{_DLC}write_lightning_pose"),
     Format("eks-csv", "views", (".csv",), "points, likelihood; one file per camera, or NAME_CAMERA in one for all; its"
-           " variances are not read", f"{_DLC}read_deeplabcut"),
+           " variances become the covariance", f"{_DLC}read_deeplabcut"),
     Format("sleap-h5", "views", HDF5_SUFFIXES, "points, scores, tracks", "predictions.sleap:read_sleap",
            "predictions.sleap:write_sleap", "predictions.sleap:is_sleap_analysis", ending=".analysis.h5"),
     Format("deeplabcut-h5", "views", HDF5_SUFFIXES, "points, likelihood, individuals, frame numbers (also anipose's)",
