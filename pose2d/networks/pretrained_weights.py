@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...datasets.npz_files import read_npz
+from ...datasets.size_limit import oversize
 from .blocks import ConvNorm, SamePad
 from .mobilenet import MobileNetV2Backbone
 from .resnet import ResNetBackbone
@@ -76,9 +78,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return {name: value.float() for name, value in load_file(path).items()}
         if path.suffix in (".pt", ".pth", ".bin"):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            reason = oversize(_declared(path), path.stat().st_size)
+            content = {} if reason else torch.load(path, map_location="cpu", weights_only=True)
             content = content.get("state_dict", content) if isinstance(content, dict) else {}
+            reason = reason or oversize(
+                sum(4 * value.numel() for value in content.values() if isinstance(value, Tensor)), path.stat().st_size
+            )
+            if reason:
+                raise WeightsError(f"{path}: {reason}")
             return {name: value.float() for name, value in content.items() if isinstance(value, Tensor)}
+    except WeightsError:
+        raise
     except (OSError, ValueError, RuntimeError, SafetensorError, EOFError) as error:
         raise WeightsError(f"{path} cannot be read as weights ({type(error).__name__}); copy it again") from error
     except Exception as error:
@@ -86,6 +96,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             raise WeightsError(f"{path} holds more than tensors and is not opened; save its state_dict") from error
         raise
     raise WeightsError(f"{path} is no weights file this reads: .safetensors, .npz, .pt or .pth")
+
+
+def _declared(path: Path) -> int:
+    """Bytes that the parts of a torch file unpack to."""
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
 
 
 @torch.no_grad()

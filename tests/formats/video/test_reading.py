@@ -1,12 +1,14 @@
 """Frames come in order under their numbers, whatever is wrong with the file."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
 
 from muybridge.formats.video.reading import VideoError, probe_video, read_frames, read_frames_at, read_picture
 from muybridge.formats.video.writing import open_video_writer
-from tests.helpers import cut_off, damage_frame, write_picture_video
+from tests.helpers import cut_off, damage_frame, write_picture_video, write_video
 
 
 @pytest.fixture
@@ -88,3 +90,18 @@ def test_a_written_video_is_read_back_and_one_that_failed_leaves_nothing(tmp_pat
     with pytest.raises(VideoError, match="cannot be written as a video"):
         write(tmp_path / "b.words", fail=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_portrait_video_that_says_it_is_turned_is_read_upright(tmp_path):
+    """A telephone films across and writes a turn by 90 degrees into the track's header (ISO 14496-12, 8.3.2)."""
+    path = write_video(tmp_path / "a.mp4", n_frames=4)
+    across = list(read_frames(path))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44
+    content[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 120 << 16, 0, 1 << 30)
+    turned = tmp_path / "turned.mp4"
+    turned.write_bytes(content)
+    info = probe_video(turned)
+    assert (info.width, info.height, info.n_frames) == (120, 160, 4)
+    for upright, frame in zip(read_frames(turned), across, strict=True):
+        np.testing.assert_array_equal(upright, np.rot90(frame, -1))

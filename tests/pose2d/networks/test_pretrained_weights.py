@@ -1,6 +1,7 @@
 """Pretrained weights load: the real file classifies, made-up files in the real key layouts fill every layer."""
 
 import sys
+import zipfile
 
 import cv2
 import pytest
@@ -205,3 +206,13 @@ def test_the_published_mobilenet_weights_classify_the_uniform_of_grace_hopper():
         scores = network(as_input(torch.from_numpy(picture)[None])).softmax(1)[0]
     assert int(scores.argmax()) == 653
     assert float(scores.max()) > 0.3
+
+
+def test_weights_that_unpack_to_much_more_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("MUYBRIDGE_MAX_GB", "0.001")
+    with zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(5_000_000))
+    torch.save({"a.weight": torch.zeros(1).expand(1000, 1000)}, tmp_path / "repeated.pth")
+    for name in ("packed.pth", "repeated.pth"):
+        with pytest.raises(WeightsError, match=rf"{name}: it declares .*MUYBRIDGE_MAX_GB=2"):
+            read_tensors(tmp_path / name)
