@@ -34,7 +34,7 @@ def _keep_kernels_somewhere() -> None:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid != getattr(os, "getuid", int)():
             folder = Path(tempfile.mkdtemp(prefix="muybridge-kernels-"))
-        config.CACHE_DIR = str(folder)
+        setattr(config, "CACHE_DIR", str(folder))  # noqa: B010 - numba makes its settings at run time
 
 
 _keep_kernels_somewhere()

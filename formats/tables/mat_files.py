@@ -88,7 +88,9 @@ def _declared_size(path: Path) -> int:
     """Bytes of the largest array that a version 7 file declares; cells of a list need them before any is read."""
     order, elements = _elements(path)
     largest = 0
-    for kind, content in elements if order is not None else ():
+    if order is None:
+        return largest
+    for kind, content in elements:
         content = zlib.decompressobj().decompress(content) if kind == _COMPRESSED else content
         if kind == _COMPRESSED:
             kind, content = int.from_bytes(content[:4], order), content[8:]

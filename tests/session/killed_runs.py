@@ -24,6 +24,7 @@ import numpy as np
 
 from muybridge.datasets import read_dataset
 from muybridge.session import Session, read_session, run_session
+from muybridge.session.config import STEPS
 
 
 def content(path: Path) -> str:
@@ -91,15 +92,15 @@ def main(folder: str, seed: str, n: str, *steps: str) -> None:
 
         torch.set_num_threads(1)
     session, rng = read_session(folder), np.random.default_rng(int(seed))
-    asked = {"steps": steps} if steps else {}
+    asked = steps or STEPS
 
     def run() -> None:
-        run_session(session, **asked, progress=False)
+        run_session(session, asked, progress=False)
 
     run()  # compiles or loads the kernels
     whole = results(session)
     began = time.process_time()
-    run_session(session, **asked, progress=False, force=True)
+    run_session(session, asked, progress=False, force=True)
     took = time.process_time() - began
     n_killed, moment = 0, 0
     while n_killed < int(n) or not int(n):

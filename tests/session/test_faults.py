@@ -125,3 +125,16 @@ def test_cameras_named_otherwise_than_in_the_calibration_are_named_both_ways(tmp
     recording.write(tmp_path)
     with pytest.raises(SessionError, match=r"rig\.toml.*no camera 'Camera0'.*cam_0"):
         run_session(read_session(tmp_path), STEPS, progress=False)
+
+
+@pytest.mark.long
+def test_three_gigabytes_of_memory_are_enough(tmp_path):
+    session = make(tmp_path, 6, 100)[1]
+    command = [sys.executable, "-m", "muybridge.session.command_line", "run", "--quiet", str(session.path)]
+    code = (
+        "import resource, os, sys; resource.setrlimit(resource.RLIMIT_AS, (3 << 30,) * 2);"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    run = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert (session.output / "report.html").is_file()

@@ -197,3 +197,13 @@ def test_labels_are_written_as_csv_and_as_the_h5_that_labellers_open(tmp_path):
     table = tables.read_hdf(folder / "CollectedData_me.h5")
     assert table.index.tolist() == [("labeled-data", "cam", name) for name in NAMES[:2]]
     assert table.columns.names == ["scorer", "bodyparts", "coords"]
+
+
+@pytest.mark.parametrize("name", ["../../endless.png", "endless.png"])
+def test_a_picture_that_labels_name_outside_or_without_an_end_is_no_picture(tmp_path, name):
+    folder = tmp_path / "labels" / "cam"
+    folder.mkdir(parents=True)
+    ((folder / name).resolve()).symlink_to("/dev/zero")
+    (folder / "CollectedData_me.csv").write_text(f"scorer,me,me\nbodyparts,n,n\ncoords,x,y\n{name},1,2\n")
+    with pytest.raises(LabelError, match=r"images are missing, the first is .*endless\.png"):
+        read_labels(folder / "CollectedData_me.csv")
