@@ -132,11 +132,11 @@ def read_nwb(path: Path, *, fps: float | None = None, unit: str | None = None) -
     """
     check_hdf5(path)
     with h5py.File(path, "r") as file:
-        found = _containers(file)
+        found = containers(file, 3)
         if not found:
             raise FormatError(f"{path} holds no 3D points of ndx-pose (PoseEstimationSeries of x, y, z)")
-        parts = [_read_container(group, names, path, fps) for group, names in found]
-        animals = [_name(group) for group, _ in found]
+        parts = [read_container(group, names, path, fps) for group, names in found]
+        animals = [name_of(group) for group, _ in found]
         held = as_text(found[0][0][found[0][1][0]]["data"].attrs.get("unit", ""))
     names, times, _, _ = parts[0]
     if any(part[0] != names or not np.array_equal(part[1], times) for part in parts):
@@ -150,7 +150,7 @@ def read_nwb(path: Path, *, fps: float | None = None, unit: str | None = None) -
     return pose if len(parts) == 1 else pose.assign_coords(individual=animals)
 
 
-def _name(node: Any) -> str:
+def name_of(node: Any) -> str:
     return str(node.name).rsplit("/", 1)[-1]
 
 
@@ -158,15 +158,16 @@ def _type(node: Any) -> str:
     return as_text(node.attrs.get("neurodata_type", ""))
 
 
-def _containers(file: h5py.File) -> list[tuple[Any, list[str]]]:
-    """Groups that hold 3D series, with the series' names in the skeleton's order."""
+def containers(file: h5py.File, n_axes: int) -> list[tuple[Any, list[str]]]:
+    """Groups that hold series of 2D or 3D points, with the series' names in the skeleton's order."""
     found = []
     for module in _groups(file.get("processing")):
-        for container in _groups(module):
+        inner = [node for container in _groups(module) for node in _groups(container)]
+        for container in [*_groups(module), *(node for node in inner if _type(node) == "PoseEstimation")]:
             series = [
-                _name(node)
+                name_of(node)
                 for node in _groups(container)
-                if _type(node) == "PoseEstimationSeries" and node["data"].ndim == 2 and node["data"].shape[1] == 3
+                if _type(node) == "PoseEstimationSeries" and node["data"].ndim == 2 and node["data"].shape[1] == n_axes
             ]
             if series:
                 found.append((container, _in_order(container, series)))
@@ -185,8 +186,8 @@ def _in_order(container: Any, series: list[str]) -> list[str]:
     return nodes if set(nodes) == set(series) else series
 
 
-def _read_container(group: Any, names: list[str], path: Path, fps: float | None):
-    """Names, times, points (n_frames, n_keypoints, 3), confidence (or None) of one animal."""
+def read_container(group: Any, names: list[str], path: Path, fps: float | None = None):
+    """Names, times, points (n_frames, n_keypoints, 2 or 3), confidence (or None) of one animal."""
     points = [read_numbers(group[name], "data", path) for name in names]
     lengths = {name: len(own) for name, own in zip(names, points, strict=True)}
     if len(set(lengths.values())) > 1:
@@ -230,7 +231,7 @@ def read_nwb_cameras(path: Path) -> RigRecord:
 
 
 def _read_camera(device: Any, path: Path) -> tuple[CameraRecord, dict]:
-    name = _name(device)
+    name = name_of(device)
     where = f"{path}: camera '{name}'"
     lacking = [part for part in ("intrinsic_matrix", "rotation_matrix", "translation_vector") if part not in device]
     if lacking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from ..config import Session
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from ...cameras import CameraRig
@@ -73,13 +73,13 @@ def _known_bones(session: Session, unit: str) -> tuple[dict[tuple[str, str], flo
     return lengths, float(np.exp(3 * body.size_spread))
 
 
-def rounded_points(views: xr.Dataset, sigma_px: pd.Series) -> list[str]:
+def rounded_points(views: xr.Dataset, sigma_px: Mapping[str, float]) -> list[str]:
     """A sentence where 2D points are rounded so far that this is most of their noise."""
     coarse = {}
     for name in map(str, views["view"].values):
         points = np.asarray(views["position"].sel(view=name).values)
         step = rounding_step(points)
-        if name in sigma_px and step**2 / 12 > _MOSTLY_ROUNDING * float(sigma_px[name]) ** 2:
+        if name in sigma_px and step**2 / 12 > _MOSTLY_ROUNDING * sigma_px[name] ** 2:
             coarse[name] = step
     if not coarse:
         return []

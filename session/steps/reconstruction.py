@@ -86,7 +86,10 @@ def _reconstruct(session: Session, progress: bool) -> None:
         write_rig(rig, refined_rig_path(session))
     pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session)]
-    rig_warnings += [*implausibilities(session, used, rig, pose), *rounded_points(used, diagnosis.cameras["sigma_px"])]
+    rig_warnings += [
+        *implausibilities(session, used, rig, pose),
+        *rounded_points(used, diagnosis.cameras["sigma_px"].to_dict()),
+    ]
     pose.attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras.rig_files import METRES
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
+
+Bones = Sequence[tuple[int, int]] | NDArray[np.int64]  # positions of the ends of each
 
 _ENOUGH_FRAMES = 30  # of a bone, or of a stretch of movement, that says something
 _FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical deviation of a bone's length
@@ -87,7 +90,7 @@ def rate_sentence(points_3d: Array, fps: float, unit: str) -> str:
     )
 
 
-def exchange_sentence(points_3d: Array, keypoints: Sequence[str], bones: Sequence[tuple[int, int]], unit: str) -> str:
+def exchange_sentence(points_3d: Array, keypoints: Sequence[str], bones: Bones, unit: str) -> str:
     """A sentence where two keypoints' names are exchanged in all cameras: bones bend that are rigid the other way."""
     found = exchanged_keypoints(points_3d, bones)
     if found is None:
@@ -100,9 +103,7 @@ def exchange_sentence(points_3d: Array, keypoints: Sequence[str], bones: Sequenc
     )
 
 
-def exchanged_keypoints(
-    points_3d: Array, bones: Sequence[tuple[int, int]]
-) -> tuple[tuple[int, int], float, float] | None:
+def exchanged_keypoints(points_3d: Array, bones: Bones) -> tuple[tuple[int, int], float, float] | None:
     """Two keypoints by whose exchange flexible bones become as rigid as the others, and the deviation before and after.
 
     The points are compared as single frames give them: a method that knows of bones makes any of them rigid.
@@ -168,7 +169,7 @@ def _acceleration(points_3d: Array, fps: float) -> float:
 
     Few wrong points do not change the median, and slow errors are told from movement by long stretches only.
     """
-    known = np.isfinite(points_3d).all(axis=-1)
+    known = np.asarray(np.isfinite(points_3d).all(axis=-1))
     kept = known.mean(axis=0) > 0.9
     rows = np.flatnonzero(known[:, kept].all(axis=1)) if kept.any() else np.zeros(0, dtype=int)
     if len(rows) < _ENOUGH_FRAMES or len(rows) < 0.5 * len(points_3d):
