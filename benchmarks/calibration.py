@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.calibration_peers import their_board, with_aniposelib, with_caliscope, with_opencv
 from benchmarks.calibration_rigs import honesty
 from benchmarks.calibration_worker import clock, n_seen, timed
-from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, Checkerboard, calibrate
+from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoard, Checkerboard, calibrate, read_rig
 from muybridge.calibration.boards.corner_finders import opencv_board
 from muybridge.calibration.boards.detection import detect_board, detect_boards
 from muybridge.calibration.boards.image_sources import image_files
@@ -134,7 +134,7 @@ def accuracy(peers: list[str]) -> None:
 
 
 def webcams() -> dict[str, dict]:
-    """charuco_4cam: exposures taken as simultaneous, with delays found by itself, with the timestamps."""
+    """charuco_4cam: taken as simultaneous, with delays found, with timestamps, and with the published lenses."""
     module, board = sys.modules[calibrate.__module__], CharucoBoard(4, 5, 54.0, 40.5, inverted=True)
     stamps = pd.read_csv(WEBCAMS / "timestamps.csv")
     times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
@@ -147,6 +147,11 @@ def webcams() -> dict[str, dict]:
         module.try_delays = own
     rows["charuco_4cam, delays found (default)"] = from_report(found, board)
     rows["charuco_4cam, timestamps and delays"] = from_report(found, board, times=times)
+    lenses = {camera.name: camera for camera in read_rig(WEBCAMS.parents[1] / "camera_array.toml")}
+    late = {"cam_1": 1}  # of its other start, so that lenses which do not fit are not refused
+    rows["charuco_4cam, published lenses"] = from_report(found, board, intrinsics=lenses, offsets=late)
+    cam_2 = {"cam_2": lenses["cam_2"]}
+    rows["charuco_4cam, published lens of cam_2"] = from_report(found, board, intrinsics=cam_2, offsets=late)
     return rows
 
 
