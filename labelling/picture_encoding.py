@@ -31,12 +31,28 @@ def encoded_picture(path: Path, width: int, preview: Path) -> bytes:
         return _jpeg(_shrunk(_read(path, width), width))
     if _is_current(preview, path):
         return _jpeg(_shrunk(_read(preview, width), width))
-    picture = _read(path)
-    if picture.shape[1] > PREVIEW_WIDTH:
-        picture = _shrunk(picture, PREVIEW_WIDTH)
-        with suppress(OSError):  # it only saves time
-            _keep(_jpeg(picture), preview)
-    return _jpeg(_shrunk(picture, width))
+    return _jpeg(_shrunk(_kept_small(_read(path), preview), width))
+
+
+def keep_preview(path: Path, preview: Path) -> None:
+    """Write the smaller copy of a picture that `encoded_picture` reads, where that saves time and it is not there.
+
+    Raises
+    ------
+    VideoError : the file cannot be read
+    """
+    if path.suffix.lower() not in _JPEG and not _is_current(preview, path):
+        _kept_small(_read(path), preview)
+
+
+def _kept_small(picture: np.ndarray, preview: Path) -> np.ndarray:
+    """The picture no wider than a preview, which is written where the picture was wider."""
+    if picture.shape[1] <= PREVIEW_WIDTH:
+        return picture
+    picture = _shrunk(picture, PREVIEW_WIDTH)
+    with suppress(OSError):  # it only saves time
+        _keep(_jpeg(picture), preview)
+    return picture
 
 
 def _is_current(preview: Path, path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
 from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
-from .picture_encoding import encoded_picture
+from .picture_encoding import encoded_picture, keep_preview
 from .picture_folders import PictureFolder
 
 _ROOM = 256 << 20  # bytes of JPEG that are kept
@@ -58,7 +58,7 @@ class PictureStore:
         self._coming: set[tuple[str, int]] = set()
         self._decoders = ThreadPoolExecutor(_N_DECODERS, thread_name_prefix="decoder")
         self._wanted, self._is_wanted, self._closed = (0, 0), threading.Event(), False
-        self._asked_at = 0.0
+        self._asked_at, self._previewed = 0.0, set[tuple[str, int]]()
         threading.Thread(target=self._look_ahead, name="pictures ahead", daemon=True).start()
 
     def jpeg(self, camera: str, instant: int, width: int = 0) -> bytes:
@@ -82,7 +82,7 @@ class PictureStore:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         path = self.path(camera, instant)
-        encoded = encoded_picture(path, width, self.previews / path.parent.name / f"{path.stem}.jpg")
+        encoded = encoded_picture(path, width, self._preview_file(path))
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = encoded
@@ -92,26 +92,42 @@ class PictureStore:
         return encoded
 
     def _look_ahead(self) -> None:
-        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time.
+        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time; of all
+        others make the smaller copies, so that a jump to them is quick, too.
 
         Waits while pictures are asked for: these come first.
         """
         while self._is_wanted.wait() and not self._closed:
             self._is_wanted.clear()
             at, width = self._wanted
-            near = sorted(self.instants(), key=lambda i: abs(i - at))
+            order = sorted(self.instants(), key=lambda i: abs(i - at))
             size = self._size / max(1, len(self._kept)) or 1.0
-            near = near[: int(_AHEAD * _ROOM / size / len(self.folders))]
-            for camera, instant in ((camera, instant) for instant in near for camera in self.folders):
-                if self._is_wanted.is_set():
-                    break
-                while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
-                    time.sleep(_PAUSE / 2)
-                if (camera, instant, width) not in self._kept:
-                    started = time.perf_counter()
-                    with suppress(PictureMissing, VideoError, OSError):
-                        self._jpeg(camera, instant, width)
-                    time.sleep(time.perf_counter() - started)
+            n_near = int(_AHEAD * _ROOM / size / len(self.folders))
+            for place, instant in enumerate(order):
+                for camera in self.folders:
+                    if self._is_wanted.is_set():
+                        break
+                    if place < n_near and (camera, instant, width) not in self._kept:
+                        self._in_spare_time(partial(self._jpeg, camera, instant, width))
+                    elif place >= n_near and (camera, instant) not in self._previewed:
+                        self._in_spare_time(partial(self._preview, camera, instant))
+                        self._previewed.add((camera, instant))
+
+    def _in_spare_time(self, work: Callable[[], object]) -> None:
+        """Do it once nothing has been asked for in a while, and rest as long as it took."""
+        while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
+            time.sleep(_PAUSE / 2)
+        started = time.perf_counter()
+        with suppress(PictureMissing, VideoError, OSError):
+            work()
+        time.sleep(time.perf_counter() - started)
+
+    def _preview(self, camera: str, instant: int) -> None:
+        path = self.path(camera, instant)
+        keep_preview(path, self._preview_file(path))
+
+    def _preview_file(self, path: Path) -> Path:
+        return self.previews / path.parent.name / f"{path.stem}.jpg"
 
     def path(self, camera: str, instant: int) -> Path:
         """The picture's file. Raises PictureMissing where there is none."""

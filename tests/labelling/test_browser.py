@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from muybridge.datasets import frame_times, views_dataset
+from muybridge.formats import write_views
 from muybridge.labelling import serve_labels
 from muybridge.labelling.loop_jobs import name_labels
 from muybridge.pose2d import extract_frames, read_labels
@@ -139,3 +141,37 @@ def test_keys_lead_through_instants_and_cameras(session, open_page):
     assert page.locator(".camera:visible").count() == 1
     page.keyboard.press("Escape")
     assert page.locator(".camera:visible").count() == 3
+
+
+@pytest.mark.long
+def test_predict_and_reconstruct_run_from_the_page_and_their_points_are_proposed(calibrated, open_page):
+    """The 2D points come from another tool's files, so that no detector has to be trained."""
+    folder, rig = calibrated
+    points = np.array(list(TRUTH.values())) + np.linspace(0, 5, 6)[:, None, None]
+    times = frame_times(6, 50.0)
+    views = views_dataset(rig.project(points), cameras=rig.names, keypoints=KEYPOINTS, times=times)
+    files = write_views(views, folder / "points")
+    for name, path in zip(rig.names, files, strict=True):
+        edit_session(folder, f"[cameras.{name}]\n", f"[cameras.{name}]\npoints = '{path}'\n")
+    videos = {name: folder / f"{name}.mp4" for name in rig.names}
+    extract_frames(videos, 3, folder / "labels", method="uniform", keypoints=KEYPOINTS)
+    with serve_labels(folder) as server:
+        page = open_page(server.address)
+        page.click("summary:has-text('Steps')") if not page.locator("#steps").is_visible() else None
+        for step, made in (("predict", "views.nc"), ("reconstruct", "pose.nc")):
+            page.click(f'[data-step="{step}"]')
+            page.locator('[data-step="predict"]:disabled').wait_for()
+            page.locator('[data-step="predict"]:enabled').wait_for(timeout=120_000)
+            lines = page.locator("#lines-said").text_content()
+            assert lines.rstrip().endswith("done")
+            assert made in lines
+        page.click("#accept-instant")
+        page.locator("#where", has_text="9 of 9 points").wait_for()
+        saved(page)
+        instant = int(page.locator("body").get_attribute("data-shown"))
+        page.click("summary:has-text('Project')")
+        page.click("#export")
+        page.locator("#message", has_text="labels.nc").wait_for()
+    labels = read_labels(folder / "labels")
+    for camera, seen in zip(labels.cameras, labels.points_2d, strict=True):
+        np.testing.assert_allclose(seen, rig[camera].project(points[instant]), atol=0.5)

@@ -1,11 +1,14 @@
 """Only the page itself is answered: its secret, host, origin, small JSON bodies; and its tabs do not collide."""
 
 import http.client
+import time
 from urllib.parse import urlsplit
 
+import cv2
 import pytest
 
-from tests.labelling.conftest import get, post
+from muybridge.labelling import picture_encoding, picture_store, serve_labels
+from tests.labelling.conftest import KEYPOINTS, get, post, write_pictures
 
 CHANGE = {"project": "project", "instant": 7, "revision": 0, "changes": {"left": {"nose": [3.25, 4, "visible"]}}}
 
@@ -114,3 +117,19 @@ def test_a_step_that_fails_shows_its_sentence(calibrated):
             pass
     assert state["code"] == 1
     assert any("error:" in line for line in state["lines"])
+
+
+def test_smaller_copies_of_all_pictures_are_made_in_spare_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_encoding, "PREVIEW_WIDTH", 32)
+    monkeypatch.setattr(picture_store, "_PAUSE", 0.01)
+    monkeypatch.setattr(picture_store, "_AHEAD", 0.0)  # no room for pictures that nobody has asked for
+    folder = write_pictures(tmp_path / "project", instants=(0, 1, 2, 3))
+    with serve_labels(folder, keypoints=KEYPOINTS) as server:
+        assert get(server, "api/picture?project=project&instant=0&camera=0&width=16")[0] == 200
+        for _ in range(100):
+            copies = sorted((folder / "labelling" / ".previews").rglob("*.jpg"))
+            if len(copies) == 8:
+                break
+            time.sleep(0.05)
+    assert len(copies) == 8
+    assert cv2.imread(str(copies[0])).shape == (24, 32, 3)
