@@ -43,23 +43,29 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
     return BundleState(lens, R, t, frame_R, frame_t, points, delay)
 
 
-def possible_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> BundleState:
-    """As `apply_step`, the step halved until no lens folds: larger dampings would shorten it more slowly."""
-    trial = apply_step(state, spec, step, frames)
-    for _ in range(_HALVINGS):
-        if spec.prior is None or np.isfinite(spec.prior.cost(trial.lens, spec.fisheye, spec.free)):
+def possible_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> tuple[BundleState, float]:
+    """As `apply_step`, the step halved until no lens folds (larger dampings would shorten it more slowly), and the
+    cost of the lenses."""
+    for _ in range(_HALVINGS + 1):
+        trial = apply_step(state, spec, step, frames)
+        lenses = _lens_cost(trial, spec)
+        if np.isfinite(lenses):
             break
         step, frames = 0.5 * step, 0.5 * frames
-        trial = apply_step(state, spec, step, frames)
-    return trial
+    return trial, lenses
 
 
-def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss) -> float:
+def _lens_cost(state: BundleState, spec: BundleSpec) -> float:
+    """Cost of the prior on the lenses; infinite where one folds."""
+    return 0.0 if spec.prior is None else spec.variance * spec.prior.cost(state.lens, spec.fisheye, spec.free)
+
+
+def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Loss, lenses: float) -> float:
     """Robust cost of the residuals, and the priors on lenses and board shape."""
-    prior = 0.0 if spec.prior is None else spec.variance * spec.prior.cost(state.lens, spec.fisheye, spec.free)
+    shape = 0.0
     if spec.shape_sigma is not None:
-        prior += 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
-    return loss.cost(residuals) + prior
+        shape = 0.5 * float(((state.points - spec.nominal) ** 2).sum()) / spec.shape_sigma**2
+    return loss.cost(residuals) + (lenses + shape)
 
 
 def minimise(
@@ -78,15 +84,15 @@ def minimise(
         arrow = normal_equations(state, spec, views, loss.weights(residuals), residuals)
 
         def step(damping: float) -> tuple[tuple[BundleState, Array, float], float]:
-            trial = possible_step(state, spec, *solve_arrow(arrow, damping))
+            trial, lenses = possible_step(state, spec, *solve_arrow(arrow, damping))
             trial_residuals = residuals_of(trial, spec, views)
-            trial_cost = _total_cost(trial, spec, trial_residuals, loss)
+            trial_cost = _total_cost(trial, spec, trial_residuals, loss, lenses)
             return (trial, trial_residuals, trial_cost), trial_cost
 
         return Linearised(cost, step)
 
     residuals = residuals_of(state, spec, views)
-    start = state, residuals, _total_cost(state, spec, residuals, loss)
+    start = state, residuals, _total_cost(state, spec, residuals, loss, _lens_cost(state, spec))
     found, converged, n_iterations = minimise_with_damping(
         start, linearise, max_iterations=max_iterations, tolerance=tolerance
     )
