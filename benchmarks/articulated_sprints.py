@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,23 @@ class Sprint:
     def symmetries(self):
         names = self.body.marker_names
         return [(names.index(a), names.index(b)) for a, b in self.body.symmetries]
+
+    def same_animal(self, seed: int) -> Sprint:
+        """Another sprint, of the animal of this one."""
+        other = sprint(seed)
+        truth = other.body.markers(other.angles, self.lengths, self.offsets)
+        points_2d, right = detected(other.rig, other.rig.project(truth), other, seed)
+        return replace(other, points_2d=points_2d, right=right, truth=truth, lengths=self.lengths, offsets=self.offsets)
+
+
+def detected(rig: CameraRig, seen: np.ndarray, run, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels with errors, NaN outside the images, and which of them are right."""
+    sizes = np.array([camera.size for camera in rig])[:, None, None]
+    seen = np.where(((seen > 0) & (seen < sizes)).all(axis=-1, keepdims=True), seen, np.nan)
+    points_2d = run.errors.apply(seen, np.random.default_rng([seed, 19]), run.symmetries)
+    points_2d[np.isnan(seen)] = np.nan
+    points_2d[~((points_2d > 0) & (points_2d < sizes)).all(axis=-1)] = np.nan
+    return points_2d, np.linalg.norm(points_2d - seen, axis=-1) < 6 * np.hypot(run.errors.slow, run.errors.bias)
 
 
 def track_rig(rng, length: float = 15000.0, delay: float = 0.0) -> CameraRig:
@@ -107,12 +124,7 @@ def sprint(seed: int, *, fps: float = 100.0, n_frames: int = 50, delay: float = 
         rng.bit_generator.state = state
         late = body.markers(gallop_angles(body, times, rng, late=delay), lengths, offsets)
         seen[0] = rig.subset([rig.names[0]]).project(late)[0]
-    sizes = np.array([camera.size for camera in rig])[:, None, None]
-    seen = np.where(((seen > 0) & (seen < sizes)).all(axis=-1, keepdims=True), seen, np.nan)
-    names = body.marker_names
-    pairs = [(names.index(a), names.index(b)) for a, b in body.symmetries]
-    points_2d = errors.apply(seen, np.random.default_rng([seed, 19]), pairs)
-    points_2d[np.isnan(seen)] = np.nan
-    points_2d[~((points_2d > 0) & (points_2d < sizes)).all(axis=-1)] = np.nan
-    right = np.linalg.norm(points_2d - seen, axis=-1) < 6 * np.hypot(errors.slow, errors.bias)
-    return Sprint(rig, points_2d, fps, body, angles, lengths, offsets, truth, right, errors)
+    nothing = np.zeros(seen.shape[:-1], bool)
+    run = Sprint(rig, seen, fps, body, angles, lengths, offsets, truth, nothing, errors)
+    points_2d, right = detected(rig, seen, run, seed)
+    return replace(run, points_2d=points_2d, right=right)

@@ -108,7 +108,7 @@ def learn(
     """See `fit_body`; the markers of points_2d are the body's."""
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence)
+    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence, order=2)  # a start: no choice of order
     if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
     pixels = _pixels(points_2d, rig, body, confidence)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 
-_LASTING = 12  # durations tried, from a frame to four times the recording
+_LASTING, _SHORTEST = 12, 4.0  # durations tried, from so many frames to four times the recording
 _RHYTHMS = 20  # frequencies tried, from one cycle in the recording to that of _FASTEST
 _FASTEST = 0.8  # radians per frame
 
@@ -75,7 +75,7 @@ def _rows(reach: int, first: Array, second: Array) -> tuple[Array, Array]:
 def _candidates(reach: int, order: int | None, n_frames: int) -> tuple[Array, Array]:
     """(n,) first and second of the courses among which the evidence chooses: one that fades, two that fade at different
     rates, and those that swing."""
-    keep = np.exp(-1 / np.geomspace(1, 4 * n_frames, _LASTING))
+    keep = np.exp(-1 / np.geomspace(_SHORTEST, 4 * n_frames, _LASTING))
     one = keep, np.zeros(_LASTING)
     if reach == 2 or order == 2:
         return one
