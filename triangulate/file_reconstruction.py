@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 
 import h5netcdf
@@ -15,11 +16,13 @@ from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
 from ..datasets.atomic_files import atomic_write
 from ..datasets.validators import singular_dims
-from . import framewise_methods
+from . import framewise_methods, window_reconstruction
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .points.input_checks import matching_rig
-from .reconstruction import check_options, described
+from .pose_states.pose_prior import PosePrior
+from .reconstruction import Settings, check_settings, described
+from .stored_coverage import with_coverage_of_file
 
 
 def reconstruct_file(
@@ -31,13 +34,16 @@ def reconstruct_file(
     window: float | None = None,
     max_gap: float = 0.0,
     skeleton: Skeleton | None = None,
+    prior: PosePrior | None = None,
     swaps: bool = False,
     chunk_frames: int = 5000,
+    check_coverage: bool = False,
+    executor: Executor | None = None,
     **options,
 ) -> Path:
-    """Reconstruct a file of views into a file of poses, frame by frame, at bounded memory.
+    """Reconstruct a file of views into a file of poses, stretch by stretch, at bounded memory.
 
-    The file holds what `write_dataset(reconstruct(...))` would; memory stays that of one stretch of `chunk_frames`.
+    The file holds what `write_dataset(reconstruct(...))` would; memory stays that of a few stretches of time.
 
     Parameters
     ----------
@@ -47,18 +53,21 @@ def reconstruct_file(
         Cameras of at least the views' names.
     destination : str or path
         File (netCDF) to make; written whole or not at all.
-    method : {"ransac", "dlt", "median", "pairs"}
+    method : {"ransac", "dlt", "median", "pairs", "smooth", "gimbal"}
         As in `reconstruct`.
-    window : float, seconds, optional
-        Of the running median of "median".
-    max_gap : float, seconds
-        Gaps of at most this length are bridged by straight lines.
+    window, max_gap : float, seconds, optional
+        As in `reconstruct`.
     skeleton : Skeleton, optional
-        Needed by `swaps`.
-    swaps : bool
-        Whether views that exchanged left and right are put right first.
+        As in `reconstruct`.
+    prior : PosePrior, optional
+        For "gimbal". None: learned from the recording.
+    swaps, check_coverage : bool
+        As in `reconstruct`.
     chunk_frames : int, frames
-        Held in memory at a time.
+        Held in memory at a time by the methods that work frame by frame.
+    executor : concurrent.futures.Executor, optional
+        Where the windows of "smooth" and "gimbal" are solved: a `ProcessPoolExecutor`, or
+        `dask.distributed.Client(...).get_executor()`, whose workers see the same file. None: threads.
     **options
         Further keyword arguments of the method's own function.
 
@@ -72,7 +81,7 @@ def reconstruct_file(
     DatasetError
         The source is missing, no netCDF file, malformed, or names a camera that the rig does not have.
     ValueError
-        The method uses all of time at once, or does not take an option given.
+        The method uses all of time at once ("articulated"), or does not take an option given.
 
     Examples
     --------
@@ -88,8 +97,12 @@ def reconstruct_file(
     >>> read_dataset(path)["position"].shape
     (40, 1, 3)
     """
-    if method in framewise_methods.METHODS:
-        check_options(method, options)
+    if method not in (*framewise_methods.METHODS, *window_reconstruction.METHODS):
+        known = [*framewise_methods.METHODS, *window_reconstruction.METHODS]
+        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {known}")
+    by_frame = chunk_frames if method in framewise_methods.METHODS else None
+    settings = Settings(method, skeleton, prior, None, window, max_gap, swaps, by_frame, check_coverage, options)
+    check_settings(method, prior, None, max_gap, by_frame, options)
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
@@ -102,10 +115,15 @@ def reconstruct_file(
                 f"{source} holds several detectors' predictions; write combine_ensemble(views) and read that"
             )
         rig = matching_rig(views, rig)
-        settings = {"method": method, "window": window, "max_gap": max_gap, "swaps": swaps, **options}
-        sides = needed_symmetries(skeleton, views) if swaps else None
-        pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
-        _write(_with_confidence(pieces, views, rig), partial, views, rig, settings)
+        if by_frame is None:
+            pieces = window_reconstruction.modelled_pieces(source, views, rig, settings, executor)
+        else:
+            sides = needed_symmetries(skeleton, views) if swaps else None
+            pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
+        pieces = _with_confidence(pieces, views, rig)
+        if check_coverage:
+            pieces = with_coverage_of_file(pieces, views, rig, settings)
+        _write(pieces, partial, views, rig, settings.recorded)
     return destination
 
 
@@ -130,6 +148,7 @@ def _write(pieces, path: Path, views: xr.Dataset, rig: CameraRig, settings: dict
                     at = tuple(slice(start, stop) if dim == "time" else slice(None) for dim in values.dims)
                     file.variables[str(name)][at] = values.values
             start = stop
+            file.attrs.update({key: value for key, value in piece.attrs.items() if key not in file.attrs})
 
 
 def _prepare(file: h5netcdf.File, piece: xr.Dataset, n_frames: int) -> None:

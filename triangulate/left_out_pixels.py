@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
-from ..datasets import check_views, fps_of
+from ..datasets import check_views
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
 from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
@@ -59,11 +59,15 @@ class LeftOutPixels:
         return (self.offsets**2 / (variances[:, None] * self.variances + self.noise[:, None])).sum(axis=1)
 
 
-def stretches_to_judge(views: xr.Dataset, n_points: int, block: float) -> list[NDArray[np.int64]]:
-    """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts."""
-    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
-    shortest = ceil(_BLOCKS * block * fps_of(views))
-    budget = max(ceil(n_points / views.sizes["keypoint"]), shortest)
+def stretches_to_judge(
+    seen: Array, n_keypoints: int, fps: float, n_points: int, block: float
+) -> list[NDArray[np.int64]]:
+    """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts.
+
+    seen : (n_frames,) points that are seen
+    """
+    shortest = ceil(_BLOCKS * block * fps)
+    budget = max(ceil(n_points / n_keypoints), shortest)
     frames, lengths = informative_frames(seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
     return np.split(frames, np.cumsum(lengths)[:-1])
 

@@ -177,24 +177,32 @@ def judge_coverage(
         )
     if n_points < 1 or not block > 0:
         raise ValueError(f"n_points and block must be positive, got {n_points} and {block}")
-    names = tuple(str(name) for name in views["keypoint"].values)
     noise = estimate_noise(views, rig) if noise is None else noise
-    noise = noise.for_recording(rig, len(names), names)
-    parts, n_blocks = [], 0
-    stretches = stretches_to_judge(views, n_points, block)
-    for frames in stretches:
-        blocks = n_blocks + block_numbers(len(frames), block * fps_of(views))
-        parts.append(predicted_pixels(views.isel(time=frames), rig, make_pose, noise, blocks))
+    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
+    stretches = stretches_to_judge(seen, views.sizes["keypoint"], fps_of(views), n_points, block)
+    return judge_stretches([views.isel(time=frames) for frames in stretches], rig, make_pose, noise, block)
+
+
+def judge_stretches(
+    stretches: list[xr.Dataset], rig: CameraRig, make_pose: MakePose, noise: DetectorNoise, block: float = BLOCK
+) -> Coverage:
+    """`judge_coverage` of the stretches of a recording that are judged by, with the noise of all of it."""
+    names = tuple(str(name) for name in stretches[0]["keypoint"].values)
+    noise, fps = noise.for_recording(rig, len(names), names), fps_of(stretches[0])
+    parts, n_blocks, n_frames = [], 0, sum(part.sizes["time"] for part in stretches)
+    for part in stretches:
+        blocks = n_blocks + block_numbers(part.sizes["time"], block * fps)
+        parts.append(predicted_pixels(part, rig, make_pose, noise, blocks))
         n_blocks = int(blocks[-1]) + 1
     pixels = LeftOutPixels.joined(parts)
-    factors, n_frames = np.ones(len(names)), sum(map(len, stretches))
+    factors = np.ones(len(names))
     note = f"Nothing was rescaled: that takes two blocks of {block:g} s, one to learn from and one to judge by."
     if n_blocks > 1:
         factors = _factors(pixels, noise.correlation)
         note = "Nothing was rescaled: factors learned on half of the frames do not help on the other half."
     if (factors != 1).any() or _is_honest(pixels.among(pixels.inlier).squared_distances() < RADIUS_95):
         note = ""
-    return Coverage(_table(pixels, factors, rig.names, names), n_frames, n_frames / fps_of(views), note)
+    return Coverage(_table(pixels, factors, rig.names, names), n_frames, n_frames / fps, note)
 
 
 def _factors(pixels: LeftOutPixels, correlation: Array) -> Array:
@@ -286,17 +294,25 @@ def with_coverage(
         found = judge_coverage(views, rig, make_pose, noise=noise)
     except ValueError as error:  # the pose itself is made
         return pose.assign_attrs(coverage_failed=str(error))
-    pose = _rescaled(pose, found.factors)
-    records = found.table.reset_index().to_json(orient="records")
-    pose = pose.assign_attrs(coverage=str(records), coverage_words=str(found))
+    pose = rescaled(pose, found.factors)
+    return pose.assign_attrs(coverage_attributes(found, variances_of(pose), rig.unit))
+
+
+def variances_of(pose: xr.Dataset) -> Array:
+    """(n_frames, n_keypoints) mean variance of a position along an axis."""
+    return np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
+
+
+def coverage_attributes(found: Coverage, variances: Array, unit: str) -> dict[str, str]:
+    """The attributes of a pose that say what was found, of its `variances` (some of them are enough)."""
+    attrs = {"coverage": str(found.table.reset_index().to_json(orient="records")), "coverage_words": str(found)}
     if found.warning:
-        variances = np.trace(pose["covariance"].values, axis1=-2, axis2=-1) / 3
-        spread = f"The error bars are ± {np.sqrt(present_median(variances)):.2g} {rig.unit} in the median."
-        pose.attrs["coverage_warning"] = f"{found.warning} {spread}"
-    return pose
+        spread = f"The error bars are ± {np.sqrt(present_median(variances)):.2g} {unit} in the median."
+        attrs["coverage_warning"] = f"{found.warning} {spread}"
+    return attrs
 
 
-def _rescaled(pose: xr.Dataset, factors: Array) -> xr.Dataset:
+def rescaled(pose: xr.Dataset, factors: Array) -> xr.Dataset:
     """The pose with the standard deviations of its positions multiplied by factors (n_keypoints,)."""
     if (factors == 1).all():
         return pose

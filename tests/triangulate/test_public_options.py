@@ -28,8 +28,9 @@ def test_every_documented_option_of_the_reconstruction_of_files_can_be_given(tmp
     options = {
         "method": "median", "window": 0.1, "max_gap": 0.1, "skeleton": given.LEGS, "swaps": True, "chunk_frames": 15,
     }  # fmt: skip
-    source = write_dataset(given.VIEWS, tmp_path / "views.nc")
-    assert_options_can_be_given(triangulate.reconstruct_file, [((source, given.RIG, tmp_path / "pose.nc"), options)])
+    poses = {"method": "gimbal", "prior": given.PRIOR, "skeleton": given.LEGS, "check_coverage": True, "executor": None}
+    files = write_dataset(given.VIEWS, tmp_path / "views.nc"), given.RIG, tmp_path / "pose.nc"
+    assert_options_can_be_given(triangulate.reconstruct_file, [(files, options), (files, poses)])
 
 
 ARRAYS = {

@@ -18,7 +18,6 @@ from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
     Learned,
-    Problem,
     Solution,
     Window,
     learn,
@@ -28,6 +27,7 @@ from ..smoothing.overlapping_windows import (
     tracks_alone,
 )
 from ..smoothing.perturbed_solutions import FrameNoise
+from ..smoothing.problem import Problem
 from ..smoothing.ray_alternatives import reflected
 from ..smoothing.smoother import check_problem, keypoint_pairs
 from ..smoothing.trajectory import Trajectory
@@ -232,15 +232,30 @@ def check_pose_problem(
     noise: DetectorNoise | None,
 ) -> tuple[Problem, PosePrior | None]:
     """A checked request, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
+    _check_vertical(rig)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
+    return problem, check_poses(problem, prior)
+
+
+def check_poses(problem: Problem, prior: PosePrior | None) -> PosePrior | None:
+    """The prior in the skeleton's order.
+
+    Raises
+    ------
+    ValueError : the rig has no vertical, or the skeleton no bones
+    """
+    _check_vertical(problem.rig)
+    skeleton = problem.skeleton
+    if skeleton is None or not len(skeleton.bones) or (skeleton.parents < 0).all():
+        raise ValueError("pose states need a skeleton with bones; this one has none")
+    return None if prior is None else prior.in_order_of(skeleton)
+
+
+def _check_vertical(rig: CameraRig) -> None:
     if rig.up is None:
         raise ValueError(
             "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
         )
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
-    skeleton = problem.skeleton or skeleton
-    if not len(skeleton.bones) or (skeleton.parents < 0).all():
-        raise ValueError("pose states need a skeleton with bones; this one has none")
-    return problem, None if prior is None else prior.in_order_of(skeleton)
 
 
 def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None) -> tuple[Learned, PosePrior]:

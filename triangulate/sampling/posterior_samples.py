@@ -268,7 +268,7 @@ def sample_poses(
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
     samples = np.full((*shape, problem.n_keypoints, 3), np.nan)
     states, headings, accepted = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(problem.n_frames, np.nan)
-    inlier = np.full(problem.points_2d.shape[:3], np.nan)
+    inlier = np.full((len(problem.rig), problem.n_frames, problem.n_keypoints), np.nan)
     overridden = np.zeros((problem.n_frames, problem.n_keypoints), bool)
     r_hat, effective = (np.full(samples.shape[2:], np.nan) for _ in range(2))
     if known.any():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -14,12 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ...cameras import CameraRig
-from ...datasets import Skeleton
 from ...numerics.arrays import Array, isotropic
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import n_processors
-from ..points.detector_noise import DetectorNoise
 from .bone_lengths import Bones, measure_bones
 from .correlated_noise import CorrelatedNoise, displacement_covariances
 from .difference_prior import informative_frames
@@ -27,6 +25,7 @@ from .independent_tracks import TimePrior, Tracks, learn_time_prior, smooth_in_t
 from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
 from .observations import Observations, observe, observe_window
 from .perturbed_solutions import FrameNoise, draw_noise
+from .problem import Problem
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
 
@@ -34,6 +33,7 @@ _LEARNING_FRAMES = 2000  # bounds time and memory of learning
 _WINDOW = 4000  # frames of a window of tracks: bounds memory
 _BAND_BYTES = 110e6  # bytes of the banded matrix of a window
 _MOST_THREADS = 4  # windows at once: bounds memory
+_MOST_AHEAD = 32  # windows that are begun elsewhere at once, whose results wait here
 _FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
 _DECAY = 12  # correlation times that windows overlap: the influence of an edge has fallen by exp(12)
 _FINEST_BONE = 0.05  # of a pixel's span
@@ -43,41 +43,6 @@ _BY_FRAME = (
 )  # fmt: skip
 _TIME_AXIS = {"inlier_probability": 1, "samples": 1}  # of all others it is the first
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A checked request: what `smooth` was asked to do."""
-
-    points_2d: Array
-    rig: CameraRig
-    fps: float
-    confidence: Array | None
-    skeleton: Skeleton | None
-    order: int | None
-    scale: Array
-    noise: DetectorNoise | None = None
-    spread: Array | None = None  # (n_cameras, n_keypoints) pixels, of an ensemble of detectors
-
-    @property
-    def n_frames(self) -> int:
-        return self.points_2d.shape[1]
-
-    @property
-    def n_keypoints(self) -> int:
-        return self.points_2d.shape[2]
-
-    def at(self, frames: slice | NDArray[np.int64]) -> tuple[Array, CameraRig, Array | None, Array]:
-        """Pixels with NaN where missing, rig, confidence and scale of some frames: a copy of no more than these."""
-        confidence = None if self.confidence is None else np.ascontiguousarray(self.confidence[:, frames])
-        points_2d = self.points_2d[:, frames].copy()
-        points_2d[self.missing(frames)] = np.nan
-        return points_2d, self.rig, confidence, self.scale[:, frames]
-
-    def missing(self, frames: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.bool_]:
-        """(n_cameras, n_frames, n_keypoints) pixels that are not there: a coordinate is NaN, or the confidence 0."""
-        missing = np.asarray(np.isnan(self.points_2d[:, frames]).any(axis=-1))
-        return missing if self.confidence is None else missing | np.asarray(self.confidence[:, frames] == 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +71,7 @@ class Learned:
 
 def learn(problem: Problem) -> Learned:
     """Noise and how it lasts, order, process variances and bones from the recording's best observed frames."""
-    n_seen = (~problem.missing()).sum(axis=(0, 2))
-    frames, lengths = informative_frames(n_seen, _LEARNING_FRAMES)
+    frames, lengths = informative_frames(problem.n_seen(), _LEARNING_FRAMES)
     observations, start, inliers = observe(*problem.at(frames), problem.noise, problem.spread)
     has_bones = problem.skeleton is not None and len(problem.skeleton.bones) > 0
     # bones contradict errors that never change: beside them a frame counts no more than if its errors were white
@@ -278,6 +242,37 @@ def solve_windows(
     ------
     ValueError : `window` is no positive number of seconds
     """
+    whole, converged = {}, True
+    for kept, part, part_converged in solved_windows(
+        problem, learned, solve, pairs=pairs, n_samples=n_samples, seed=seed, window=window, progress=progress
+    ):
+        for name, values in part.items():
+            axis = _TIME_AXIS.get(name, 0)
+            if name not in whole:
+                shape = (*values.shape[:axis], problem.n_frames, *values.shape[axis + 1 :])
+                whole[name] = np.empty(shape, values.dtype)
+            whole[name][(slice(None),) * axis + (kept,)] = values
+        converged &= part_converged
+    own = {name: whole.pop(name) for name in _BY_FRAME}
+    return Trajectory(**own, **constants(problem, learned, pairs), converged=converged), whole
+
+
+def solved_windows(
+    problem: Problem,
+    learned: Learned,
+    solve: Callable[[slice, FrameNoise | None], Solution],
+    *,
+    pairs: NDArray[np.int64],
+    n_samples: int = 0,
+    seed: int = 0,
+    window: float | None = None,
+    progress: bool = False,
+    executor: Executor | None = None,
+) -> Iterator[tuple[slice, dict[str, Array], bool]]:
+    """The windows in order: the frames that each keeps, the arrays of these, and whether it converged.
+
+    executor : where windows are solved, such as a pool of processes; None: threads
+    """
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
     n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
@@ -289,19 +284,10 @@ def solve_windows(
     else:
         length = max(1, round(window * problem.fps))
     plan = list(windows(n_frames, length, overlap_frames(learned)))
-    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve, displaced), noise)
+    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve, displaced), noise, executor)
     quiet = not progress or len(plan) < 2
-    whole, converged = {}, True
-    for (_, kept), (part, part_converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
-        for name, values in part.items():
-            axis = _TIME_AXIS.get(name, 0)
-            if name not in whole:
-                shape = (*values.shape[:axis], n_frames, *values.shape[axis + 1 :])
-                whole[name] = np.empty(shape, values.dtype)
-            whole[name][(slice(None),) * axis + (kept,)] = values
-        converged &= part_converged
-    own = {name: whole.pop(name) for name in _BY_FRAME}
-    return Trajectory(**own, **_constants(problem, learned, pairs), converged=converged), whole
+    for (_, kept), (part, converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
+        yield kept, part, converged
 
 
 def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
@@ -348,14 +334,18 @@ def _solutions(
     plan: list[tuple[slice, slice]],
     solve: Callable[[slice, slice, FrameNoise | None], T],
     noise: FrameNoise | None,
+    executor: Executor | None,
 ) -> Iterator[tuple[tuple[slice, slice], T]]:
     """Windows with their solutions, in order; only as many at a time as there are processors: memory stays bounded."""
-    n_threads = min(n_processors(), len(plan), _MOST_THREADS)
-    with ThreadPoolExecutor(max(n_threads, 1)) as pool, one_blas_thread():
+    n_threads = max(min(n_processors(), len(plan), _MOST_THREADS), 1)
+    n_ahead = n_threads if executor is None else _MOST_AHEAD
+    with ExitStack() as stack:
+        stack.enter_context(one_blas_thread())
+        pool = executor or stack.enter_context(ThreadPoolExecutor(n_threads))
         waiting = deque()
         for window in plan:
             waiting.append((window, pool.submit(solve, *window, noise)))
-            if len(waiting) >= n_threads:
+            if len(waiting) >= n_ahead:
                 done, future = waiting.popleft()
                 yield done, future.result()
         while waiting:
@@ -363,7 +353,7 @@ def _solutions(
             yield done, future.result()
 
 
-def _constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:
+def constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:
     """What of a trajectory does not depend on time."""
     bones = learned.bones
     return {

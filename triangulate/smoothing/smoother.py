@@ -16,7 +16,8 @@ from ..points.detector_noise import DetectorNoise
 from ..points.input_checks import check_fps, check_observations, from_views, in_order
 from .difference_prior import ORDERS
 from .observations import relative_noise
-from .overlapping_windows import Problem, learn, solve_window, solve_windows
+from .overlapping_windows import learn, solve_window, solve_windows
+from .problem import PixelsInMemory, Problem
 from .trajectory import Trajectory
 
 
@@ -119,7 +120,9 @@ def check_problem(
     skeleton: Skeleton | None,
     order: int | None,
     noise: DetectorNoise | None = None,
+    typical: Array | None = None,
 ) -> Problem:
+    """A checked request; `typical`: as `relative_noise`."""
     given = {"confidence": confidence, "fps": fps} | dict.fromkeys(("covariances_2d", "keypoints", "ensemble_std"))
     points_2d, confidence, fps, covariances_2d, keypoints, spread = from_views(points_2d, rig, **given)
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
@@ -133,11 +136,11 @@ def check_problem(
             f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
             " same, in the same order"
         )
-    scale = relative_noise(points_2d, covariances_2d)
+    scale = relative_noise(points_2d, covariances_2d, typical)
     if noise is not None:
         names = keypoints or (skeleton and skeleton.keypoints)
         points_2d, confidence, noise = without_bias(noise, points_2d, confidence, rig, names)
-    return Problem(points_2d, rig, fps, confidence, skeleton, order, scale, noise, spread)
+    return Problem(PixelsInMemory(points_2d, confidence, scale), rig, fps, skeleton, order, noise, spread)
 
 
 def without_bias(

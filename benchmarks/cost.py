@@ -1,0 +1,124 @@
+"""Cost of a session's steps per camera and hour of video: processor hours and memory, from two lengths and two rigs.
+
+    python benchmarks/cost.py DEMOFOLDER [--cameras 2 6] [--rounds 1 3] [--frames 2500 7500]
+
+DEMOFOLDER is a finished `muybridge demo`. "predict" runs on its videos, played `rounds` times; the steps after it on
+views of 13 simulated keypoints, of so many frames at 100 Hz. What a run costs whatever its length (libraries, learning,
+the check of the error bars) is told from what every frame costs by the two lengths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from benchmarks.long_recordings import FPS, skeleton_of, write_views
+from benchmarks.rings import make_rig
+from muybridge.cameras import read_rig, write_rig
+
+N_KEYPOINTS = 13
+STEPS = ("reconstruct", "kinematics", "report")
+
+
+def run_step(session: Path, step: str) -> tuple[float, float]:
+    """Processor seconds and peak memory in GB of a step in a process of its own."""
+    command = [sys.executable, "-m", "muybridge.session.command_line", step, str(session), "--quiet", "--force"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{step} of {session} failed")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
+
+
+def video_session(demo: Path, folder: Path, cameras: list[str], n_rounds: int) -> tuple[Path, float]:
+    """A session of some of the demo's cameras, whose videos are played several times; and its camera hours."""
+    tables = tomllib.loads((demo / "session.toml").read_text())
+    own = {}
+    for name in cameras:
+        video = demo / tables["cameras"][name]["video"]
+        parts = [folder / f"{name}_{i}{video.suffix}" for i in range(n_rounds)]
+        for part in parts:
+            shutil.copy(video, part)
+        own[name] = {"video": [part.name for part in parts]}
+    write_rig(read_rig(demo / "results" / "rig.toml").subset(cameras), folder / "rig.toml")
+    tables = {
+        "session": {"rig": "rig.toml"},
+        "cameras": own,
+        "predict": {"detector": str((demo / "results" / "detector.safetensors").resolve())},
+    }
+    path = folder / "session.toml"
+    path.write_text(tomli_w.dumps(tables))
+    import cv2
+
+    capture = cv2.VideoCapture(str(folder / own[cameras[0]]["video"][0]))
+    seconds = capture.get(cv2.CAP_PROP_FRAME_COUNT) / capture.get(cv2.CAP_PROP_FPS)
+    return path, n_rounds * len(cameras) * seconds / 3600
+
+
+def views_session(folder: Path, n_cameras: int, n_frames: int) -> tuple[Path, float]:
+    """A session whose views are there already; and its camera hours."""
+    rig, skeleton = make_rig(n_cameras), skeleton_of(N_KEYPOINTS)
+    write_rig(rig, folder / "rig.toml")
+    (folder / "results").mkdir()
+    write_views(folder / "results" / "views.nc", rig, skeleton, n_frames)
+    tables = {
+        "session": {"rig": "rig.toml", "up": [0, 0, 1]},
+        "cameras": {name: {} for name in rig.names},
+        "skeleton": {"keypoints": list(skeleton.keypoints), "bones": [list(bone) for bone in skeleton.bones]},
+        "joints": {f"joint_{i}": [f"point_{(i - 1) // 2}", f"point_{i}", f"point_{2 * i + 1}"] for i in range(1, 6)},
+        "gait": {"left_hind": "point_12", "right_hind": "point_11"},
+    }
+    path = folder / "session.toml"
+    path.write_text(tomli_w.dumps(tables))
+    return path, n_cameras * n_frames / FPS / 3600
+
+
+def measure(make_session, lengths: list[int], steps: tuple[str, ...], n_cameras: int) -> None:
+    """A row per step: what a run costs at least, what a camera hour adds, and the memory of both lengths."""
+    found: dict[str, list[tuple[float, float, float]]] = {step: [] for step in steps}
+    for length in lengths:
+        with tempfile.TemporaryDirectory() as name:
+            path, hours = make_session(Path(name), length)
+            for step in steps:
+                found[step].append((hours, *run_step(path, step)))
+    for step, rows in found.items():
+        hours, seconds, memory = np.array(rows).T
+        slope = (seconds[-1] - seconds[0]) / (hours[-1] - hours[0])
+        fixed = seconds[0] - slope * hours[0]
+        print(
+            f"| {step} | {n_cameras} | {fixed:.0f} | {slope / 3600:.3g} |"
+            f" {memory[0]:.2f}, {memory[-1]:.2f} | {lengths[0]}, {lengths[-1]} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("demo", type=Path)
+    parser.add_argument("--cameras", type=int, nargs="+", default=[2, 6])
+    parser.add_argument("--rounds", type=int, nargs=2, default=[1, 3])
+    parser.add_argument("--frames", type=int, nargs=2, default=[2500, 7500])
+    arguments = parser.parse_args()
+    names = list(tomllib.loads((arguments.demo / "session.toml").read_text())["cameras"])
+    print("| step | cameras | processor s per run | processor hours per camera hour | peak GB | rounds or frames |")
+    print("|---|---|---|---|---|---|")
+    for n_cameras in arguments.cameras:
+        measure(
+            lambda folder, n, some=tuple(names[:n_cameras]): video_session(arguments.demo, folder, list(some), n),
+            arguments.rounds, ("predict",), n_cameras,
+        )  # fmt: skip
+        measure(lambda folder, n, count=n_cameras: views_session(folder, count, n), arguments.frames, STEPS, n_cameras)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The check of the error bars of a recording in a file: `with_coverage`, stretch by stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from ..cameras import CameraRig
+from ..datasets import check_views, fps_of
+from .framewise_methods import sampled
+from .left_out_pixels import stretches_to_judge
+from .points.consensus_solver import estimate_noise
+from .predicted_regions import (
+    BLOCK,
+    N_POINTS,
+    Coverage,
+    coverage_attributes,
+    judge_stretches,
+    rescaled,
+    variances_of,
+)
+from .reconstruction import Settings, pose_of
+
+_STRETCH = 20_000  # frames looked at together
+_SAMPLE = 20  # frames of a piece whose error bars enter the median of all
+
+
+def with_coverage_of_file(
+    pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig, settings: Settings
+) -> Iterator[xr.Dataset]:
+    """Poses of consecutive stretches with their covariances rescaled; the last has what was found in its attributes.
+
+    views : of the whole recording, which need not be in memory
+    """
+    try:
+        found = _judged(views, rig, settings)
+    except ValueError as error:  # the pose itself is made
+        failed = str(error)
+        yield from (piece.assign_attrs(coverage_failed=failed) for piece in pieces)
+        return
+    variances, n_left = [], views.sizes["time"]
+    for piece in pieces:
+        piece = rescaled(piece, found.factors)
+        some = slice(None, None, max(1, piece.sizes["time"] // _SAMPLE))
+        variances.append(variances_of(piece.isel(time=some)))
+        n_left -= piece.sizes["time"]
+        if n_left == 0:
+            piece = piece.assign_attrs(coverage_attributes(found, np.concatenate(variances), rig.unit))
+        yield piece
+
+
+def _judged(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Coverage:
+    if len(rig) < 3:
+        raise ValueError(
+            f"the error bars cannot be checked: leaving a camera out needs at least three, there are {list(rig.names)}"
+        )
+    noise = settings.options.get("noise")
+    noise = estimate_noise(sampled(views), rig) if noise is None else noise
+    n_frames, seen = views.sizes["time"], []
+    for start in range(0, n_frames, _STRETCH):
+        part = (
+            views["position"].isel(time=slice(start, start + _STRETCH)).transpose("view", "time", "keypoint", "space")
+        )
+        seen.append(np.isfinite(part.values).all(axis=-1).sum(axis=(0, 2)))
+    frames = stretches_to_judge(np.concatenate(seen), views.sizes["keypoint"], fps_of(views), N_POINTS, BLOCK)
+    stretches = [check_views(views.isel(time=slice(int(own[0]), int(own[-1]) + 1)).load()) for own in frames]
+    own = {name: getattr(settings, name) for name in ("method", "skeleton", "prior", "window", "max_gap", "swaps")}
+    return judge_stretches(stretches, rig, partial(pose_of, **own, **settings.options), noise)

@@ -1,0 +1,124 @@
+"""Long recordings by a model of time: what holds for all of it is learned first, then windows are solved as tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..cameras import CameraRig
+from ..datasets import check_views, fps_of
+from ..datasets.ensembles import ensemble_std
+from ..datasets.validators import singular_dims
+from ..numerics.arrays import Array
+from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
+from .points.detector_noise import DetectorNoise
+from .points.input_checks import in_order
+from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
+from .reconstruction import Settings
+from .smoothing.observations import typical_noise
+from .smoothing.overlapping_windows import constants, learn, solve_window, solved_windows
+from .smoothing.problem import Given, Problem
+from .smoothing.smoother import check_problem, keypoint_pairs
+from .trajectory_dataset import label_trajectory
+
+METHODS = ("smooth", "gimbal")
+Prepare = Callable[[xr.Dataset], xr.Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPixels:
+    """Views in a file, of which some frames are read at a time; what is pickled is where they lie.
+
+    prepare : what is done to views before they are used
+    typical : as `relative_noise`
+    """
+
+    source: Path
+    rig: CameraRig
+    fps: float
+    n_frames: int
+    n_keypoints: int
+    prepare: Prepare
+    typical: Array | None
+    noise: DetectorNoise | None
+
+    def views(self, frames: slice | NDArray[np.int64]) -> xr.Dataset:
+        """The views of some frames, prepared."""
+        if isinstance(frames, slice):
+            parts = [frames]
+        else:
+            runs = np.split(frames, np.flatnonzero(np.diff(frames) != 1) + 1)
+            parts = [slice(int(run[0]), int(run[-1]) + 1) for run in runs]
+        with xr.open_dataset(self.source, engine="h5netcdf", decode_times=False) as opened:
+            pieces = [check_views(singular_dims(opened).isel(time=part).load()) for part in parts]
+        return self.prepare(pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time", data_vars="minimal"))
+
+    def read(self, frames: slice | NDArray[np.int64]) -> Given:
+        part = self.views(frames)
+        problem = check_problem(part, self.rig, self.fps, None, None, None, noise=self.noise, typical=self.typical)
+        return problem.pixels.read(slice(None))
+
+
+def modelled_pieces(
+    source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings, executor: Executor | None = None
+) -> Iterator[xr.Dataset]:
+    """Poses of consecutive windows, as `reconstruct` gives them for the whole of `source`, which `views` has opened.
+
+    executor : where the windows are solved; None: threads
+    """
+    options = dict(settings.options)
+    keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
+    pixels = stored_pixels(source, views, rig, settings)
+    skeleton = None if settings.skeleton is None else in_order(settings.skeleton, keypoints)
+    some = check_problem(pixels.views(slice(0, 2)), rig, pixels.fps, None, skeleton, options.get("order"),
+                         noise=pixels.noise)  # fmt: skip
+    spread = ensemble_std(sampled(views))
+    problem = Problem(pixels, rig, pixels.fps, some.skeleton, some.order, some.noise, spread)
+    pairs = keypoint_pairs(problem.skeleton, options.get("pairs"))
+    if settings.method == "gimbal":
+        prior = check_poses(problem, settings.prior)
+        learned, prior = learn_poses(problem, prior, options.get("n_states"))
+        solve = partial(solve_pose_window, problem, learned, prior, pairs)
+    else:
+        learned = learn(problem)
+        solve = partial(solve_window, problem, learned, pairs)
+    common = constants(problem, learned, pairs)
+    windows = solved_windows(
+        problem, learned, solve, pairs=pairs, window=settings.window, progress=options.get("progress", False),
+        executor=executor,
+    )  # fmt: skip
+    for kept, part, _ in windows:
+        trajectory = SimpleNamespace(**common, **_with_states(part))
+        points_2d = view_arrays(pixels.views(kept))[0]
+        yield label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times[kept])
+
+
+def stored_pixels(source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings) -> StoredPixels:
+    """The pixels of a file; left and right are put right as they are read, where the settings say so."""
+    prepare: Prepare = _as_they_are
+    if settings.swaps:
+        sides = needed_symmetries(settings.skeleton, views)
+        prepare = partial(unswapped, rig=rig, skeleton=sides, sigma=noise(views, rig))
+    typical = typical_noise(sampled(views)["covariance"].values) if "covariance" in views else None
+    sizes, given = views.sizes, settings.options.get("noise")
+    return StoredPixels(source, rig, fps_of(views), sizes["time"], sizes["keypoint"], prepare, typical, given)
+
+
+def _as_they_are(views: xr.Dataset) -> xr.Dataset:
+    return views
+
+
+def _with_states(part: dict[str, Any]) -> dict[str, Any]:
+    """A window's arrays, with the most probable state of each frame."""
+    if "state_probabilities" not in part:
+        return part
+    return part | {"states": np.argmax(part["state_probabilities"], axis=1)}
