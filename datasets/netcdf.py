@@ -117,6 +117,12 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     return dataset
 
 
+def read_attributes(path: Path) -> dict:
+    """The attributes of a dataset's file, without its variables."""
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+        return dict(dataset.attrs)
+
+
 def _hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 

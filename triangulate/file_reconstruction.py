@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import h5netcdf
-import h5py
-import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
 from ..datasets.atomic_files import atomic_write
+from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
 from . import framewise_methods, window_reconstruction
+from .diagnosis.cause import Cause
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .points.input_checks import matching_rig
 from .pose_states.pose_prior import PosePrior
 from .reconstruction import Settings, check_settings, described
 from .stored_coverage import with_coverage_of_file
+
+FILE_METHODS = (*framewise_methods.METHODS, *window_reconstruction.METHODS)
+CHUNK_FRAMES = 5000  # of the methods that work frame by frame, in memory at a time
 
 
 def reconstruct_file(
@@ -36,7 +40,7 @@ def reconstruct_file(
     skeleton: Skeleton | None = None,
     prior: PosePrior | None = None,
     swaps: bool = False,
-    chunk_frames: int = 5000,
+    chunk_frames: int = CHUNK_FRAMES,
     check_coverage: bool = False,
     executor: Executor | None = None,
     **options,
@@ -97,77 +101,70 @@ def reconstruct_file(
     >>> read_dataset(path)["position"].shape
     (40, 1, 3)
     """
-    if method not in (*framewise_methods.METHODS, *window_reconstruction.METHODS):
-        known = [*framewise_methods.METHODS, *window_reconstruction.METHODS]
-        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {known}")
+    if method not in FILE_METHODS:
+        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {list(FILE_METHODS)}")
     by_frame = chunk_frames if method in framewise_methods.METHODS else None
     settings = Settings(method, skeleton, prior, None, window, max_gap, swaps, by_frame, check_coverage, options)
     check_settings(method, prior, None, max_gap, by_frame, options)
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
-    with atomic_write(destination) as partial, xr.open_dataset(source, engine="h5netcdf", decode_times=False) as opened:
-        views = singular_dims(opened)
+    with opened_views(source) as views:
         if "individual" in views.dims:
             raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
         if "detector" in views.dims:
             raise DatasetError(
                 f"{source} holds several detectors' predictions; write combine_ensemble(views) and read that"
             )
-        rig = matching_rig(views, rig)
-        if by_frame is None:
-            pieces = window_reconstruction.modelled_pieces(source, views, rig, settings, executor)
-        else:
-            sides = needed_symmetries(skeleton, views) if swaps else None
-            pieces = framewise_pieces(views, rig, method, window, max_gap, chunk_frames, options, sides)
-        pieces = _with_confidence(pieces, views, rig)
-        if check_coverage:
-            pieces = with_coverage_of_file(pieces, views, rig, settings)
-        _write(pieces, partial, views, rig, settings.recorded)
+        matching_rig(views, rig)
+        cause = cause_of(views, rig)
+    write_reconstruction(source, destination, rig, settings, cause=cause, executor=executor)
     return destination
 
 
-def _with_confidence(pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig) -> Iterator[xr.Dataset]:
-    cause, start = cause_of(views, rig), 0
+@contextmanager
+def opened_views(source: Path) -> Iterator[xr.Dataset]:
+    """The views of a file, which are read as they are used."""
+    with xr.open_dataset(source, engine="h5netcdf", decode_times=False) as opened:
+        yield singular_dims(opened)
+
+
+def write_reconstruction(
+    source: Path,
+    destination: Path,
+    rig: CameraRig,
+    settings: Settings,
+    *,
+    cause: Cause | None,
+    executor: Executor | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the pose of a file of views, stretch by stretch, with further attributes.
+
+    cause : of disagreeing cameras, with which the confidence is multiplied (`with_confidence`); None: it stays
+    """
+    with atomic_write(destination) as partial, opened_views(source) as views:
+        rig = matching_rig(views, rig)
+        if settings.method in window_reconstruction.METHODS:
+            pieces = window_reconstruction.modelled_pieces(source, views, rig, settings, executor)
+        else:
+            sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
+            chosen = settings.window, settings.max_gap, settings.chunk_frames or CHUNK_FRAMES
+            pieces = framewise_pieces(views, rig, settings.method, *chosen, settings.options, sides)
+        if cause is not None:
+            pieces = _with_confidence(pieces, views, rig, cause)
+        if settings.check_coverage:
+            pieces = with_coverage_of_file(pieces, views, rig, settings)
+        more = attributes or {}
+        described_pieces = (described(piece, rig, settings.recorded).assign_attrs(more) for piece in pieces)
+        write_pieces(described_pieces, partial, views.sizes["time"])
+
+
+def _with_confidence(
+    pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig, cause: Cause
+) -> Iterator[xr.Dataset]:
+    start = 0
     for piece in pieces:
         stop = start + piece.sizes["time"]
         yield with_confidence(piece, views.isel(time=slice(start, stop)).load(), rig, cause)
         start = stop
-
-
-def _write(pieces, path: Path, views: xr.Dataset, rig: CameraRig, settings: dict) -> None:
-    n_frames, start = views.sizes["time"], 0
-    with h5netcdf.File(path, "w") as file:
-        for piece in pieces:
-            if start == 0:
-                piece = described(piece, rig, settings)
-                _prepare(file, piece, n_frames)
-            stop = start + piece.sizes["time"]
-            for name, values in piece.variables.items():
-                if "time" in values.dims:
-                    at = tuple(slice(start, stop) if dim == "time" else slice(None) for dim in values.dims)
-                    file.variables[str(name)][at] = values.values
-            start = stop
-            file.attrs.update({key: value for key, value in piece.attrs.items() if key not in file.attrs})
-
-
-def _prepare(file: h5netcdf.File, piece: xr.Dataset, n_frames: int) -> None:
-    """Dimensions, variables and attributes as of the first piece, its time as long as the recording."""
-    file.dimensions = {str(d): n_frames if d == "time" else int(n) for d, n in piece.sizes.items()}
-    for name, values in piece.variables.items():
-        text = values.dtype.kind in "UOT"
-        shape = [n_frames if dim == "time" else piece.sizes[dim] for dim in values.dims]
-        chunks = tuple(min(n, 1024) if dim == "time" else n for dim, n in zip(values.dims, shape, strict=True))
-        large = values.dtype.kind == "f" and values.ndim > 1
-        variable = file.create_variable(
-            str(name),
-            tuple(map(str, values.dims)),
-            dtype=h5py.string_dtype() if text else values.dtype,
-            **({"chunks": chunks, "compression": "gzip", "compression_opts": 1} if large else {}),
-        )
-        for key, value in values.attrs.items():
-            variable.attrs[str(key)] = value
-        if "time" not in values.dims:
-            variable[...] = np.array([str(v) for v in values.values], dtype=object) if text else values.values
-    for key, value in piece.attrs.items():
-        file.attrs[str(key)] = value

@@ -188,8 +188,13 @@ def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 def pose_of(views: xr.Dataset | xr.DataArray, rig: CameraRig, **settings) -> xr.Dataset:
     """The pose that `reconstruct` returns, with the confidence that its method gives, which trusts the cameras."""
+    return _pose(views, rig, settings_of(**settings))
+
+
+def settings_of(**settings) -> Settings:
+    """The keywords of `reconstruct` as its settings."""
     own = {name: settings.pop(name) for name in list(settings) if name in _OWN}
-    return _pose(views, rig, Settings(**own, options=settings))
+    return Settings(**own, options=settings)
 
 
 def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) -> xr.Dataset:

@@ -210,9 +210,9 @@ def _row_times(session: Session, name: str, instants: Instants) -> Array:
 
 def _notes(session: Session) -> list[str]:
     """What the views note: gaps with camera and frames, a rate that varies or was overruled."""
-    from ...datasets import read_dataset
+    from ...datasets.netcdf import read_attributes
 
-    return str(read_dataset(session.output / "views.nc").attrs.get("notes", "")).splitlines()
+    return str(read_attributes(session.output / "views.nc").get("notes", "")).splitlines()
 
 
 def _refuse_truncated(videos: dict[str, Any], views: Any) -> None:

@@ -5,6 +5,7 @@ Error bars are checked by leaving cameras out unless [reconstruct] check_coverag
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from .pictures import (
 from .plausibility import implausibilities, named_body, rounded_points, trained, trained_files
 from .rig import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
-from .view_corrections import SWITCHES, corrected, refined_rig_path, write_used_views
+from .view_corrections import SWITCHES, corrected, refined_rig_path, write_stretches, write_used_views
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +40,10 @@ _TWO_CAMERAS = (
     " compare a length that you know"
 )
 _SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
+_LONG = (
+    300e6  # bytes of views, beyond which they are reconstructed from file to file: 80,000 frames of 20 keypoints x 6
+)
+_JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -65,6 +70,9 @@ def _reconstruct(session: Session, progress: bool) -> None:
     from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
 
+    if _is_long(session):
+        _reconstruct_file(session)
+        return
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
@@ -73,29 +81,87 @@ def _reconstruct(session: Session, progress: bool) -> None:
     for problem in view_problems(session, found.views, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
-    options = {"check_coverage": True} | _given(session)
-    pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **options)
+    pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **_options(session))
     if not pose["position"].notnull().any():
         raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
     pose = pose if diagnosis.cause is None else with_confidence(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
-    notes = [*found.notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
-    if notes:
-        pose.attrs["notes"] = "\n".join(notes)
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
-    pose.attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
-    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session)]
-    rig_warnings += [
-        *implausibilities(session, used, rig, pose),
-        *rounded_points(used, diagnosis.cameras["sigma_px"].to_dict()),
-    ]
-    pose.attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
-    if diagnosis.wrong:
-        pose.attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
-    if rig.up is not None:
-        pose.attrs["up"] = rig.up.tolist()
+    doubts = implausibilities(session, used, rig, pose)
+    pose.attrs |= _attributes(session, used, rig, diagnosis, found.notes, doubts)
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
+
+
+def _is_long(session: Session) -> bool:
+    """Whether the views are too many for the memory, and are reconstructed from file to file; no step corrects them."""
+    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
+
+    options = session.options["reconstruct"]
+    corrects = options.get("frame_offsets", False) or options.get("refine_rig", False)
+    if corrects or any(camera.delay for camera in session.cameras.values()) or method_of(session) not in FILE_METHODS:
+        return False
+    with opened_views(session.output / "views.nc") as views:
+        return views.nbytes > _LONG and not {"individual", "detector"} & set(views.dims)
+
+
+def _reconstruct_file(session: Session) -> None:
+    """The step for a long recording, from file to file: whole cameras are judged by its middle."""
+    from ...datasets import check_views
+    from ...triangulate import diagnose
+    from ...triangulate.file_reconstruction import opened_views, write_reconstruction
+    from ...triangulate.reconstruction import rig_hash, settings_of
+
+    rig, source, own = load_rig(session), session.output / "views.nc", session.output / "used_views.nc"
+    with opened_views(source) as views:
+        names = list(map(str, views["keypoint"].values))
+        chosen = names if session.skeleton is None else needed_keypoints(session, names)
+        n_frames, n_judged = views.sizes["time"], max(1, _JUDGED // len(chosen))
+        start = max(0, (n_frames - n_judged) // 2)
+        some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
+        rig = rig.subset(list(map(str, views["view"].values)))
+    diagnosis = diagnose(some, rig)
+    for problem in view_problems(session, some, diagnosis):
+        raise SessionError(f"{session.path}: {problem}")
+    attributes = _attributes(session, without(some, diagnosis.wrong), rig, diagnosis, [], [])
+    attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
+    settings = settings_of(skeleton=session.skeleton, **_options(session))
+    more = {"cause": diagnosis.cause, "attributes": attributes}
+    try:
+        if diagnosis.wrong or chosen != names:
+            write_stretches(source, own, lambda part: without(part.sel(keypoint=chosen), diagnosis.wrong))
+            source = own
+        RECONSTRUCT.call(session, write_reconstruction, source, session.output / "pose.nc", rig, settings, **more)
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def _options(session: Session) -> dict[str, Any]:
+    return {"check_coverage": True} | _given(session)
+
+
+def _attributes(
+    session: Session,
+    used: xr.Dataset,
+    rig: CameraRig,
+    diagnosis: Diagnosis,
+    notes: list[str],
+    doubts: list[str],
+) -> dict[str, Any]:
+    """What the pose says of the views that were used, of the cameras, and of what was left out."""
+    attrs: dict[str, Any] = {}
+    notes = [*notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
+    if notes:
+        attrs["notes"] = "\n".join(notes)
+    attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
+    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session), *doubts]
+    rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"])
+    attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
+    if diagnosis.wrong:
+        attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
+    if rig.up is not None:
+        attrs["up"] = rig.up.tolist()
+    return attrs
 
 
 def _given(session: Session) -> dict[str, Any]:
@@ -157,9 +223,9 @@ def _rig_problems(session: Session) -> list[str]:
 
 def _notes(session: Session) -> list[str]:
     """What was changed in the views or cameras before the reconstruction."""
-    from ...datasets import read_dataset
+    from ...datasets.netcdf import read_attributes
 
-    return str(read_dataset(session.output / "pose.nc").attrs.get("notes", "")).splitlines()
+    return str(read_attributes(session.output / "pose.nc").get("notes", "")).splitlines()
 
 
 def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> list[str]:

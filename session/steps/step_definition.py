@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -128,10 +128,13 @@ class Step:
         """Write a dataset that carries the hashes of the step's inputs."""
         from ...datasets import write_dataset
 
+        write_dataset(dataset.assign_attrs(self.input_attribute(session, dataset.attrs)), path)
+
+    def input_attribute(self, session: Session, attrs: Mapping[Any, Any]) -> dict[str, str]:
+        """The attribute that holds the hashes of the step's inputs, beside those that are among `attrs`."""
         hashes = ledger_of(session).input_hashes(self.inputs(session))
         names = {os.path.relpath(file, session.folder): own for file, own in hashes.items()}
-        names |= json.loads(dataset.attrs.get("inputs", "{}"))
-        write_dataset(dataset.assign_attrs(inputs=json.dumps(names)), path)
+        return {"inputs": json.dumps(names | json.loads(attrs.get("inputs", "{}")))}
 
     def checkpoint(self, session: Session) -> Path:
         """The file from which a killed run of the step continues; the fingerprint in its name tells runs apart."""

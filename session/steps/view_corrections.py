@@ -7,6 +7,7 @@ poses, too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ...cameras import CameraRig
 
 SWITCHES = ("match_individuals", "frame_offsets", "refine_rig")
+_STRETCH = 20_000  # frames of a long recording in memory at a time
 _MOST_TRACKS = 6  # per camera: the permutations of more are too many to search
 
 
@@ -145,6 +147,18 @@ def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> d
         return {}
     write_dataset(used, session.output / "corrected_views.nc")
     return {"views_file": "corrected_views.nc"}
+
+
+def write_stretches(source: Path, destination: Path, change: Callable[[xr.Dataset], xr.Dataset]) -> None:
+    """Write views of a file, changed, into another file, one stretch of time after the other."""
+    from ...datasets.atomic_files import atomic_write
+    from ...datasets.stretches import write_pieces
+    from ...triangulate.file_reconstruction import opened_views
+
+    with atomic_write(destination) as partial, opened_views(source) as views:
+        n_frames = views.sizes["time"]
+        starts = range(0, n_frames, _STRETCH)
+        write_pieces((change(views.isel(time=slice(i, i + _STRETCH)).load()) for i in starts), partial, n_frames)
 
 
 def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
