@@ -149,15 +149,13 @@ def _attributes(
     doubts: list[str],
 ) -> dict[str, Any]:
     """What the pose says of the views that were used, of the cameras, and of what was left out."""
-    import pandas as pd
-
     attrs: dict[str, Any] = {}
     notes = [*notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
     if notes:
         attrs["notes"] = "\n".join(notes)
     attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session), *doubts]
-    rig_warnings += rounded_points(used, pd.Series(diagnosis.cameras["sigma_px"]))
+    rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
