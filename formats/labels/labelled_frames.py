@@ -97,7 +97,7 @@ class Labels:
     groups: tuple[str, ...]
     instants: tuple[int, ...]
     symmetries: tuple[tuple[str, str], ...] | None = None
-    hidden_2d: Array | None = None
+    hidden_2d: Array = None  # type: ignore[assignment]  # an array once it is made
 
     def __post_init__(self):
         shape = (len(self.pictures), len(self.keypoints), 2)

@@ -168,7 +168,7 @@ def fit_uncertainty(
     )
     seen = found.covariances * np.exp(np.clip(sizes @ fitted.variance_weights, -8, 8))[..., None, None]
     fitted = replace(fitted, scatter_factor=_fit_scatter(errors, found, seen, known))
-    if hidden is not None and (guessed := np.isfinite(hidden).all(-1)).any():
+    if hidden is not None and (guessed := np.asarray(np.isfinite(hidden).all(-1))).any():
         factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, seen, fitted.temperature, t))
         fitted = replace(fitted, hidden_temperature=_temperatures(factors, guessed))
         both, misses = known | guessed, np.where(known[..., None], errors, np.nan_to_num(hidden))

@@ -85,6 +85,17 @@ def test_an_empty_picture_is_searched_as_a_whole_and_answered_with_little_mass(a
     assert np.median(found.mass) < 0.3
 
 
+def test_a_picture_is_tracked_through_the_window_that_a_video_is_seen_through(augmented, pictures):
+    image = pictures[0][0]
+    finder, sizes = counting(finder_of(replace(augmented, config=replace(augmented.config, n_tta=1)), "fp32"))
+    found = finder.track(image)
+    assert len(sizes) == 2
+    assert sizes[1] == 3 * finder.window_side(*WIDE) ** 2
+    np.testing.assert_allclose(found.points, finder.find(image).points, atol=1.0)
+    whole = replace(finder, animal_side=np.inf)
+    np.testing.assert_array_equal(whole.track(image).scatter, whole.find(image).scatter)
+
+
 def test_mirrored_and_turned_test_time_views_name_left_and_right_as_the_straight_one(augmented, pictures):
     images, truth = pictures
     finder = finder_of(augmented, "fp32")
