@@ -158,7 +158,7 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
         "frame_offsets": (
             "true or false",
             "false",
-            "Find cameras that are late, with fractions of a frame, and shift them.",
+            "Find cameras that are late, with fractions of a frame, or that lost frames midway, and shift them.",
         ),
         "refine_rig": (
             "true or false",

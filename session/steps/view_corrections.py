@@ -1,7 +1,7 @@
 """What the step "reconstruct" corrects in views and cameras before it reconstructs: individuals, delays, camera poses.
 
 The `delay` of a camera, frames, is removed. `[reconstruct] match_individuals = false` leaves the individuals as the 2D
-files order them; `frame_offsets = true` removes the delays that are found; `refine_rig = true` refines the cameras'
+files order them; `frame_offsets = true` removes delays and lost frames; `refine_rig = true` refines the cameras'
 poses, too.
 """
 
