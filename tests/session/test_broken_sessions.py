@@ -230,6 +230,15 @@ def _small_rig(recording):
     recording.rig = replace(recording.rig, cameras=small)
 
 
+def _transposed(recording):
+    recording.rig = replace(recording.rig, cameras=tuple(replace(camera, R=camera.R.T) for camera in recording.rig))
+
+
+def _inverted(recording):
+    inverse = tuple(replace(camera, R=camera.R.T, t=-camera.R.T @ camera.t) for camera in recording.rig)
+    recording.rig = replace(recording.rig, cameras=inverse)
+
+
 def _other_day(recording):
     rng, cameras = np.random.default_rng(1), []
     for camera in recording.rig:
@@ -249,6 +258,8 @@ HOPELESS = {
     "half the size": (each_camera("half size", range(4)), ["All cameras", "state scale = 0.5"]),
     "left and right in half": (each_camera("left and right", (0, 1)), ["left and right keypoints are exchanged"]),
     "a rig of half the size": (_small_rig, ["of a picture of 2 times the calibrated size"]),
+    "rotations transposed": (_transposed, ["All cameras", "rotations in the rig file are transposed"]),
+    "poses inverted": (_inverted, ["All cameras", "those of the cameras in the world", "R becomes R^T"]),
     "random points": (_random, ["do not belong together", "1 % of the image's width"]),
     "detections that scatter": (_scattered, ["do not belong together", "detections that scatter so far"]),
     "fractions of the picture": (_fractions, ["fractions of the picture, not pixels", "multiply x by its width"]),

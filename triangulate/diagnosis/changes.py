@@ -48,7 +48,7 @@ class Change:
 
 def tried_changes(keypoints: Sequence[str], n_individuals: int) -> list[Change]:
     """Every change that is tried with each camera and with all, the simplest first."""
-    changes = [*_pictures(), *_scales(), *_units()]
+    changes = [*_pictures(), *_scales(), *_units(), *_poses()]
     pairs = symmetric_pairs(keypoints)
     if pairs:
         changes.append(_sides(list(keypoints), pairs))
@@ -111,6 +111,23 @@ def _units() -> list[Change]:
             relative=True,
         )
         for factor, words in _UNITS.items()
+    ]
+
+
+def _poses() -> list[Change]:
+    return [
+        Change(
+            "rotation transposed",
+            "{cameras}: the rotations in the rig file are transposed",
+            "transpose them (Matlab's r multiplies rows from the left)",
+            pose=lambda camera: replace(camera, R=camera.R.T),
+        ),
+        Change(
+            "pose inverted",
+            "{cameras}: the poses in the rig file are those of the cameras in the world",
+            "invert them (R becomes R^T, t becomes -R^T t): x_camera = R x_world + t is wanted",
+            pose=lambda camera: replace(camera, R=camera.R.T, t=-camera.R.T @ camera.t),
+        ),
     ]
 
 
