@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,7 @@ def write_c3d(pose: xr.Dataset, path: Path) -> None:
     content["data"]["meta_points"]["camera_masks"] = np.zeros((7, *missing.shape), bool)
     with atomic_write(path) as partial:
         content.write(str(partial))
+        try:
+            _check_length(partial)
+        except FormatError:  # on a full disk ezc3d says nothing
+            raise OSError(errno.ENOSPC, f"{partial} is cut off") from None

@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import pose_dataset
-from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from ..tables.h5_arrays import check_hdf5, read_numbers
+from ..tables.h5_arrays import check_hdf5, hdf5_made_in_memory, read_numbers
 from .csv_tables import times_of
 
 
@@ -38,5 +37,5 @@ def read_points3d(path: Path, *, fps: float | None = None, unit: str | None = No
 def write_points3d(pose: xr.Dataset, path: Path) -> None:
     """Write ``tracks`` of all individuals; names, times, unit and all other variables are left out."""
     position = pose["position"] if "individual" in pose.dims else pose["position"].expand_dims("individual")
-    with atomic_write(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5_made_in_memory(path) as file:
         file["tracks"] = position.transpose("time", "individual", "keypoint", "space").values

@@ -7,11 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text
 from ..tables.frame_rows import rows_to_frames
-from ..tables.h5_arrays import read_array, read_numbers
+from ..tables.h5_arrays import hdf5_made_in_memory, read_array, read_numbers
 from .tracks import CameraRows, Track, make_track
 
 
@@ -113,6 +112,6 @@ def write_sleap(rows: CameraRows, path: Path) -> None:
         "video_ind": np.int32(0),
         "video_path": "",
     }
-    with atomic_write(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5_made_in_memory(path) as file:
         for name, values in held.items():
             file[name] = values

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 import numpy as np
 
+from ...datasets.atomic_files import atomic_write
 from ..files import FormatError, check_size
+
+
+@contextmanager
+def hdf5_made_in_memory(path: Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file to fill, which is then written whole or not at all: on a full disk HDF5 ends the process."""
+    with io.BytesIO() as held:
+        with h5py.File(held, "w") as file:
+            yield file
+        with atomic_write(path) as partial:
+            partial.write_bytes(held.getvalue())
 
 
 def check_hdf5(path: os.PathLike) -> None:

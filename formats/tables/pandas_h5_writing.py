@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...datasets.atomic_files import atomic_write
 from .frame_rows import PointTable
+from .h5_arrays import hdf5_made_in_memory
 
 KEY = "df_with_missing"  # DeepLabCut's name for its one table
 # {number of levels of the columns: their names}, and the attributes that PyTables gives groups and arrays
@@ -25,7 +25,7 @@ def write_pandas_h5(table: PointTable, path: Path) -> None:
 
     PyTables (``pandas.read_hdf``, napari-deeplabcut) finds the attributes that it writes itself.
     """
-    with atomic_write(path) as partial, h5py.File(partial, "w") as file:
+    with hdf5_made_in_memory(path) as file:
         _set(file, _GROUP | {"PYTABLES_FORMAT_VERSION": "2.1"})
         group = file.create_group(KEY)
         _set(group, _GROUP | {"pandas_type": "frame", "encoding": "UTF-8", "errors": "strict", "ndim": 2, "nblocks": 1})

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from muybridge.datasets import read_dataset
+from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset
+from muybridge.formats import write_pose, write_views
 from muybridge.formats.video.frame_times import _read, read_frame_times
 from muybridge.formats.video.reading import probe_video, read_frames
 from muybridge.session import SessionError, read_session, run_session
@@ -47,6 +48,20 @@ def test_a_full_disk_ends_a_run_with_one_sentence_and_the_next_gives_the_whole_r
     assert set(left) <= {".lock", "hashes.json"}
     run_session(session, STEPS, progress=False)
     assert read_dataset(session.output / "pose.nc")["position"].notnull().all()
+
+
+@pytest.mark.parametrize("format", ["deeplabcut-h5", "sleap-h5", "c3d", "sleap-anipose-h5"])
+def test_a_full_disk_neither_ends_the_process_of_an_export_nor_shortens_its_file(tmp_path, format):
+    rng = np.random.default_rng(0)
+    points = rng.uniform(1, 100, (3000, 4, 3))
+    views = views_dataset(points[None, ..., :2], cameras=["x"], keypoints=list("abcd"), times=frame_times(3000, 100))
+    pose = pose_dataset(points, keypoints=list("abcd"), times=frame_times(3000, 100), unit="mm")
+    suffix = ".c3d" if format == "c3d" else ".points3d.h5"
+    with limited(resource.RLIMIT_FSIZE, 12_000), pytest.raises(OSError, match="cannot write"):  # noqa: PT012
+        if format in ("c3d", "sleap-anipose-h5"):
+            write_pose(pose, tmp_path / f"a{suffix}", format=format)
+        write_views(views, tmp_path, format=format)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path):
