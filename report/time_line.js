@@ -62,6 +62,7 @@ const timeLine = (() => {
     if (times[last] - times[0] < 2.5) byId("time-speed").value = "0.25";   // a stride or two: slow enough to follow
     byId("time-play").addEventListener("click", toggle);
     byId("time-scrub").addEventListener("input", (event) => show(Number(event.target.value)));
+    show(0);
   }
   return {
     times, keys, show,

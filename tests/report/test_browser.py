@@ -268,6 +268,7 @@ def test_sparse_recordings_open_without_errors(session, case, open_page, tmp_pat
     if case == "two individuals":
         pose = xr.concat([pose, pose], dim="individual").assign_coords(individual=["a", "b"])
     page = open_page(write_report(tmp_path / "r.html", title="t", summary={}, pose=pose, skeleton=skeleton))
+    assert page.text_content("#time-now").startswith(f"frame 0 of {pose.sizes['time']}")
     page.focus("#stage")
     for key in ("Space", "ArrowRight", "u", "n", "v"):
         page.keyboard.press(key)
