@@ -30,7 +30,7 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
     times = views["time"].values
     rate = (len(times) - 1) / float(times[-1] - times[0])
     for own, made in zip(_individuals(views), _individuals(pose), strict=True):
-        own = own.transpose("view", "time", "keypoint", "space", missing_dims="ignore")
+        own = own.transpose("view", "time", "keypoint", "space", ..., missing_dims="ignore")
         rows = evenly_spread(len(times), _FRAMES)
         seen = np.asarray(own["confidence"].values)[:, rows]
         points_2d = np.where(seen[..., None] > 0, np.asarray(own["position"].values)[:, rows], np.nan)
