@@ -123,7 +123,8 @@ def check_problem(
     typical: Array | None = None,
 ) -> Problem:
     """A checked request; `typical`: as `relative_noise`."""
-    given = {"confidence": confidence, "fps": fps} | dict.fromkeys(("covariances_2d", "keypoints", "ensemble_std"))
+    given: dict[str, Any] = {"confidence": confidence, "fps": fps}
+    given |= dict.fromkeys(("covariances_2d", "keypoints", "ensemble_std"))
     points_2d, confidence, fps, covariances_2d, keypoints, spread = from_views(points_2d, rig, **given)
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     if skeleton is not None and keypoints is not None:
