@@ -15,7 +15,9 @@ import numpy as np
 from ...datasets.atomic_files import atomic_write
 from ...numerics.arrays import Array
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, Sizes
+from .records import BY_HAND, CameraRecord, RigRecord, Sizes
+
+_COLMAP = ("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "OPENCV_FISHEYE", "FULL_OPENCV")
 
 
 def fit_dlt(points_3d: Array, points_2d: Array) -> Array:
@@ -158,12 +160,14 @@ def read_dlt(
 def _table(path: Path) -> Array:
     """(11, n_cameras)"""
     lines = path.read_text(encoding="utf-8", errors="replace").replace(",", " ").replace(";", " ").splitlines()
+    if any(line.startswith("#") for line in lines) and any(set(line.split()) & set(_COLMAP) for line in lines):
+        raise FormatError(f"{path} is COLMAP's, which keeps lenses and poses in files of its own; {BY_HAND}")
     try:
         rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
         table = np.array(rows, dtype=float)
     except ValueError as error:
         raise FormatError(
-            f"{path} is no table of numbers ({error}); expected 11 DLT coefficients per camera"
+            f"{path} is no table of numbers ({error}); expected 11 DLT coefficients per camera, or {BY_HAND}"
         ) from error
     if table.ndim != 2 or 11 not in table.shape or not np.isfinite(table).all():
         raise FormatError(f"{path} holds a table of shape {table.shape}; expected 11 rows, one column per camera")

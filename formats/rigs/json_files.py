@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import RigRecord, camera_name, camera_of_fields, numbers
+from .records import BY_HAND, RigRecord, camera_name, camera_of_fields, numbers
 
 
 def read_json(path: Path) -> RigRecord:
@@ -29,7 +29,10 @@ def read_json(path: Path) -> RigRecord:
         raise FormatError(f"{path} is not valid JSON: {error}") from error
     cameras = content.get("cameras") if isinstance(content, dict) else None
     if not isinstance(cameras, list) or not cameras or not all(isinstance(camera, dict) for camera in cameras):
-        raise FormatError(f"{path} holds no list of 'cameras', as this library or an AcinoSet scene has it")
+        tool = " (calib.io)" if isinstance(content, dict) and "Calibration" in content else ""
+        raise FormatError(
+            f"{path} holds no list of 'cameras', as this library or an AcinoSet scene has it{tool}; {BY_HAND}"
+        )
     if "camera_resolution" in content:
         named = [(f"cam{i}", content | camera) for i, camera in enumerate(cameras, start=1)]
         keys = ("camera_resolution", "k", "d", "r", "t")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError, existing
-from .records import CameraRecord, RigRecord, camera_of_fields, numbers, rotation_vector
+from .records import BY_HAND, CameraRecord, RigRecord, camera_of_fields, numbers, rotation_vector
 
 _LARGEST = 1 << 24  # bytes of a file of cameras
 _MOST_NESTED = 10_000  # lists or tags, of some 200 cameras in XML; OpenCV's stack ends at 30,000 within each other
@@ -69,8 +69,7 @@ def _nodes(path: Path) -> dict:
         return {key: _value(root.getNode(key)) for key in list(root.keys())}
     except (cv2.error, SystemError) as error:
         raise FormatError(
-            f"{path} holds tables that are not matrices of OpenCV (as files of ROS or Kalibr); write the cameras as"
-            " OpenCV's FileStorage does, or as anipose's TOML"
+            f"{path} holds tables that are not matrices of OpenCV (as files of ROS or Kalibr); {BY_HAND}"
         ) from error
     finally:
         storage.release()

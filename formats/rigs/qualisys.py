@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, numbers, rotation_matrix
+from .records import BY_HAND, CameraRecord, RigRecord, numbers, rotation_matrix
 
 SUBPIXELS = 64.0  # Qualisys states lengths in the image in 64ths of a pixel
 # a Qualisys camera looks along -z with y up, ours along +z with y down
@@ -44,9 +44,7 @@ def read_qualisys(path: Path) -> RigRecord:
     if not found:
         raise FormatError(f"{path} holds no active <camera>; is it a Qualisys calibration?")
     if root.find(".//camera/intrinsic") is None:
-        raise FormatError(
-            f"{path} is XML of another tool (<{root.tag}>) than Qualisys or OpenCV; export it in OpenCV's format"
-        )
+        raise FormatError(f"{path} is XML of another tool (<{root.tag}>) than Qualisys or OpenCV; {BY_HAND}")
     return RigRecord(tuple(_camera(path, camera) for camera in found), "mm", np.array([0.0, 0.0, 1.0]))
 
 

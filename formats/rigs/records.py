@@ -15,6 +15,13 @@ MAX_SIDE = 100_000  # pixels; no camera has more, a size in other units or a dam
 Sizes = tuple[int, int] | Mapping[str, tuple[int, int]]
 
 
+# what a person can type of cameras whose file is of no known kind
+BY_HAND = (
+    "write a .toml with a table [cam_0], [cam_1], ... of each camera: name, size = [width, height], matrix (3x3),"
+    " distortions (k1, k2, p1, p2, k3), rotation (Rodrigues vector) and translation, of the world into the camera"
+)
+
+
 class UnknownSizeError(FormatError):
     """A calibration file that does not state how large the cameras' images are."""
 

@@ -10,7 +10,7 @@ import tomli_w
 
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
-from .records import CameraRecord, RigRecord, camera_name, camera_of_fields, numbers, rotation_vector
+from .records import BY_HAND, CameraRecord, RigRecord, camera_name, camera_of_fields, numbers, rotation_vector
 
 
 def read_toml(path: Path) -> RigRecord:
@@ -38,7 +38,7 @@ def read_toml(path: Path) -> RigRecord:
         if not table.get("ignore")
     )
     if not cameras:
-        raise FormatError(f"{path} holds no camera: none of its tables {sorted(tables)} has a 'matrix'")
+        raise FormatError(f"{path} holds no camera: none of its tables {sorted(tables)} has a 'matrix'; {BY_HAND}")
     metadata = tables.get("metadata", {})
     up = numbers(metadata["up"], (3,), f"{path}: up") if "up" in metadata else None
     metres = caliscope or all("cam_id" in table or "port" in table for table in found.values())

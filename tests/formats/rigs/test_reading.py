@@ -27,8 +27,9 @@ def toml(**changes):
         ("ros.yaml", "image_width: 640\ncamera_matrix:\n  rows: 3\n  cols: 3\n  data: [1, 0, 0]\n", "not matrices"),
         ("kalibr.yaml", "cam0:\n  intrinsics: [800, 801, 320, 240]\n  resolution: [640, 480]\n", "not matrices"),
         ("metashape.xml", "<document><chunk><cameras><camera id='0'/></cameras></chunk></document>", "<document>"),
-        ("colmap.txt", "# Camera list\n1 OPENCV 640 480 800 801 320 240 0 0 0 0\n", "expected 11 DLT"),
-        ("calibio.json", '{"Calibration": {"cameras": []}}', "list of 'cameras'"),
+        ("colmap.txt", "# Camera list\n1 OPENCV 640 480 800 801 320 240 0 0 0 0\n", "COLMAP's.*write a .toml"),
+        ("words.txt", "my cameras\n", "expected 11 DLT.*write a .toml"),
+        ("calibio.json", '{"Calibration": {"cameras": []}}', "list of 'cameras'.*calib.io.*write a .toml"),
         ("empty.toml", "", "no camera"),
         ("lenses.toml", "[cam_0]\nmatrix = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\n", "lacks size, distortions, rotation"),
         ("named.toml", toml(name=["cam0"]), "a name is a text"),
@@ -41,3 +42,12 @@ def test_what_is_no_rig_is_refused_by_name(tmp_path, name, content, message):
     with pytest.raises(FormatError, match=message) as caught:
         read_rig_record(tmp_path / name)
     assert name in str(caught.value)
+
+
+def test_the_cameras_that_a_message_tells_to_type_are_read(tmp_path):
+    typed = "[cam_0]\nname = 'top'\nsize = [640, 480]\nmatrix = [[800, 0, 320], [0, 800, 240], [0, 0, 1]]\n"
+    typed += "distortions = [0, 0, 0, 0, 0]\nrotation = [0, 0.5, 0]\ntranslation = [10, 0, 900]\n"
+    (tmp_path / "typed.toml").write_text(typed)
+    (camera,) = read_rig_record(tmp_path / "typed.toml").cameras
+    assert (camera.name, camera.size) == ("top", (640, 480))
+    assert camera.t.tolist() == [10, 0, 900]
