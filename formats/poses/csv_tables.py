@@ -66,11 +66,13 @@ def read_pose_csv(path: Path, *, fps: float | None = None, unit: str | None = No
 
 
 def _covariances(numbers: dict[str, Array], keypoints: list[str], frames: NDArray[np.int64]) -> Array | None:
-    """(n_frames, n_keypoints, 3, 3) of the columns NAME_covariance.xx, ...; None where there are none."""
-    parts = tuple(f"covariance.{a}{b}" for a in AXES for b in AXES)
-    if not all(f"{keypoint}_{part}" in numbers for keypoint in keypoints for part in parts):
+    """(n_frames, n_keypoints, 3, 3) of the columns NAME_covariance.xx, .xy, ...; None where there are none."""
+    parts = [f"covariance.{a}{b}" for a in AXES for b in AXES]
+    upper = [f"covariance.{min(a, b)}{max(a, b)}" for a in AXES for b in AXES]
+    held = [part if f"{keypoints[0]}_{part}" in numbers else other for part, other in zip(parts, upper, strict=True)]
+    if not all(f"{keypoint}_{part}" in numbers for keypoint in keypoints for part in held):
         return None
-    stacked = rows_to_frames(_stack(numbers, keypoints, parts), frames)
+    stacked = rows_to_frames(_stack(numbers, keypoints, tuple(held)), frames)
     return stacked.reshape(*stacked.shape[:-1], 3, 3)
 
 

@@ -64,12 +64,17 @@ def _columns(name: str, variable: xr.DataArray, dataset: xr.Dataset) -> Iterator
 def write_csv(dataset: xr.Dataset, path: Path) -> None:
     """Write all variables over time as a CSV; every number to the last bit, NaN as an empty cell.
 
+    Of covariances the columns xx, xy, xz, yy, yz and zz are written; the others equal them.
+
     Raises
     ------
     FormatError
         Several individuals.
     """
-    write_table(path, columns_of(single_animal(dataset, "a CSV")))
+    columns = columns_of(single_animal(dataset, "a CSV"))
+    mirrored = {name: f"{name[:-2]}{name[-1]}{name[-2]}" for name in columns if name[-3:] in (".yx", ".zx", ".zy")}
+    same = {name for name, other in mirrored.items() if np.array_equal(columns[name], columns[other], equal_nan=True)}
+    write_table(path, {name: values for name, values in columns.items() if name not in same})
 
 
 def write_parquet(dataset: xr.Dataset, path: Path) -> None:

@@ -14,7 +14,7 @@ from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what the text of a formula begins with
-_CHUNK_ROWS = 10_000  # written at once: some 50 MB of text for 20 keypoints
+_CHUNK_ROWS = 1000  # written at once: 2 to 5 MB of text, in memory that is used again
 _COMPILE_FROM = 1_000_000  # cells; loading the compiled function takes as long as Python needs for as many
 
 
@@ -81,7 +81,7 @@ def _compiled_cells(part: list[NDArray], ending: str, separator: str, missing: s
     """As `_plain_cells`, some eight times as fast."""
     from ._kernels_csv import CELL, put_rows
 
-    values = np.ascontiguousarray(np.column_stack([column.astype(np.float64) for column in part]))
+    values = np.ascontiguousarray(np.column_stack(part), dtype=np.float64)
     whole = np.array([column.dtype.kind in "iu" for column in part])
     tail, empty = (np.frombuffer(text.encode("utf-8"), np.uint8) for text in (ending, missing))
     out = np.empty(len(values) * (len(part) * CELL + len(tail)), np.uint8)

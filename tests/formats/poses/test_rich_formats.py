@@ -274,3 +274,16 @@ def test_files_left_by_a_failed_write_are_none(tmp_path: Path):
     with pytest.raises(FormatError, match="no angles"):
         write_kinematics(make_angles().drop_vars(["angle", "angle_std"]), tmp_path / "a.mot")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_csv_holds_equal_covariances_once_and_gives_both_back(tmp_path):
+    pose = rich_pose()
+    path = write_pose(pose, tmp_path / "all.csv", format="csv-all")
+    names = path.read_text().splitlines()[0].split(",")
+    own = [name for name in names if name.startswith(f"{NAMES[0]}_covariance.")]
+    assert [name[-2:] for name in own] == ["xx", "xy", "xz", "yy", "yz", "zz"]
+    np.testing.assert_array_equal(read_pose(path)["covariance"].values, pose["covariance"].values)
+    uneven = pose["covariance"].copy()
+    uneven[..., 1, 0] += 1.0
+    path = write_pose(pose.assign(covariance=uneven), tmp_path / "uneven.csv", format="csv-all")
+    assert f"{NAMES[0]}_covariance.yx" in path.read_text().splitlines()[0].split(",")
