@@ -1,0 +1,112 @@
+"""The documents say what runs: their Python blocks are executed, and the command lines they show can be parsed."""
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
+
+import matplotlib
+import numpy as np
+import pytest
+import typer
+from matplotlib.figure import Figure
+
+from muybridge import triangulate
+from muybridge.calibration import CharucoBoard
+from muybridge.cameras import CameraRig
+from muybridge.datasets import pose_dataset, views_dataset, write_dataset
+from muybridge.formats import write_views
+from muybridge.formats.catalogue import FORMATS
+from muybridge.kinematics import joint_angles
+from muybridge.session.command_line import app
+from tests.calibration.synthetic import render_board, small_rig, smooth_motion
+from tests.helpers import write_picture_video
+from tests.labelling.conftest import write_pictures
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8")
+         for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}  # fmt: skip
+LEG = ("left_hip", "left_knee", "left_ankle")
+
+
+def python_blocks(text):
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(text):
+    """(words after `muybridge`, whether the line stands in a block and so is complete) of every command of a page."""
+    text = re.sub(r"^```(?!bash|console)\w*\n.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    inline = re.findall(r"`muybridge ([^`]+)`", text)
+    blocks = re.findall(r"^(?: {4}|)(?:\S.*&& )?(?:\.venv/bin/)?muybridge ([a-z][^\n]*)$", text, re.MULTILINE)
+    return [(shlex.split(line, comments=True), whole) for found, whole in ((inline, False), (blocks, True))
+            for line in found]  # fmt: skip
+
+
+def a_recording(_: pytest.MonkeyPatch) -> dict[str, object]:
+    """Two cameras' videos of a board and 2D points of a leg, and kinematics that a run has written."""
+    cameras = zip(("left", "right"), small_rig(2), strict=True)
+    rig = CameraRig(tuple(replace(camera, name=name) for name, camera in cameras))
+    for name, pictures in render_board(rig, *smooth_motion(12), board=CharucoBoard(7, 10, 25.0, 18.75)).items():
+        write_picture_video(Path(f"board_{name}.mp4"), pictures)
+    times = np.arange(60) / 100
+    leg = np.array([[0.0, 0, 60], [20, 0, 30], [0, 0, 0]]) + 20 * np.sin(5 * times)[:, None, None]
+    views = views_dataset(rig.project(leg), cameras=rig.names, keypoints=LEG, times=times)
+    for written in write_views(views, ".", format="deeplabcut-h5"):
+        camera = next(name for name in rig.names if name in written.name)
+        written.rename(f"{camera}.h5")
+    pose = pose_dataset(leg, keypoints=LEG, times=times, unit="mm")
+    Path("results").mkdir()
+    write_dataset(joint_angles(pose, {"left_knee": LEG}), "results/kinematics.nc")
+    return {}
+
+
+def views_of_a_body(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What the page of the body starts from; the fit is slow, so only its arguments are checked."""
+    monkeypatch.setattr(triangulate, "fit_body", create_autospec(triangulate.fit_body))
+    rig = small_rig(2)
+    views = views_dataset(np.zeros((2, 3, 1, 2)), cameras=rig.names, keypoints=["nose"], times=np.arange(3) / 100)
+    return {"ax": Figure().add_subplot(projection="3d"), "views": views, "rig": rig}
+
+
+def pictures_to_label(_: pytest.MonkeyPatch) -> dict[str, object]:
+    write_pictures(Path("recording"))
+    Path("recording/config.yaml").write_text("bodyparts:\n- nose\n- tail\n")
+    return {}
+
+
+# what the blocks of a page find in the folder, and the names that they start from
+GIVEN: dict[str, Callable[[pytest.MonkeyPatch], dict[str, object]]] = {
+    "README.md": a_recording, "docs/articulated.md": views_of_a_body, "docs/labelling.md": pictures_to_label
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if python_blocks(text)])
+def test_the_python_blocks_of_a_page_run_one_after_another(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("Agg")
+    names = GIVEN[page](monkeypatch) if page in GIVEN else {}
+    for number, block in enumerate(python_blocks(PAGES[page]), 1):
+        exec(compile(block, f"{page}, block {number}", "exec"), names)
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if commands(text)])
+def test_the_commands_that_a_page_shows_can_be_typed(page):
+    group: Any = typer.main.get_command(app)
+    for words, whole in commands(PAGES[page]):
+        with group.make_context("muybridge", list(words)) as context:
+            name, command, rest = group.resolve_command(context, list(words))
+            try:
+                command.make_context(name, rest, parent=context)
+            except Exception as error:
+                if whole or type(error).__name__ != "MissingParameter":  # the text may name a command without its files
+                    raise AssertionError(f"{page}: muybridge {' '.join(words)}: {error}") from error
+        if name == "export" and len(words) > 1 and words[1].islower():
+            assert words[1] in {row.name for row in FORMATS if row.write}, f"{page}: {' '.join(words)}"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = re.findall(r"^([a-z_]+)$", PAGES["docs/index.md"], re.MULTILINE)
+    assert {Path(page).stem for page in PAGES if page.startswith("docs/")} - {"index"} <= set(listed)
