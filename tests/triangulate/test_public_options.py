@@ -9,15 +9,12 @@ from muybridge import triangulate
 from muybridge.datasets import DatasetError, write_dataset
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given, functions_of
 
-OF_FILES = {"reconstruct_file", "write_body"}  # called by tests of their own
+OF_FILES = {"reconstruct_file", "write_body"}  # called with a folder, below and in bodies/test_body_files.py
 
 
 @pytest.fixture(scope="module")
 def given():
     return import_module("tests.triangulate.public_calls")
-
-
-OF_FILES = {"reconstruct_file", "write_body"}  # called with a folder, below and in bodies/test_body_files.py
 
 
 def test_every_public_function_is_called(given):

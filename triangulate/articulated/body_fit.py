@@ -27,7 +27,7 @@ from .shared_build import fitted_together
 if TYPE_CHECKING:
     import xarray as xr
 
-ORDERS = (2, 3)  # of the differences that are white noise: of velocities, of accelerations
+ORDERS = (2, 3)  # of the prior in time: earlier frames that an angle depends on
 _USELESS = 0.9  # probability of an outlier: a bent limb fits one that lasts, so that it is not told from an inlier
 
 
@@ -62,7 +62,7 @@ def fit_body(
 
     Gauss-Newton on the exact projections. Pixel errors are correlated in time and have a constant part per camera and
     marker; gross errors last for some frames, and pixels that show the other side are put back. Angles change smoothly
-    within soft limits, at the rhythm of the recording if there is one; bone lengths and the markers' places are those
+    within soft limits, at a rhythm if the recording has one; bone lengths and the markers' places are those
     of one animal. Everything else is learned from the recording.
 
     Parameters
@@ -85,8 +85,8 @@ def fit_body(
         the confidence, as in `smooth`. Cameras and keypoints are matched by name. A keypoint that is nearly always an
         outlier in a camera is left out there.
     order : {2, 3}, optional
-        Order of the prior in time: frames before from which an angle follows but for something new and white. By
-        default what the recording makes likeliest.
+        Order of the autoregressive prior in time: number of earlier frames that an angle depends on, beside a white
+        innovation. By default the order of the most likely prior.
     time_offsets : bool
         Whether the cameras' offsets in time are found, too, to fractions of a frame: for cameras that are not
         triggered together.

@@ -61,12 +61,12 @@ class BodyFit:
     deviation_std : ndarray, shape (n_markers,), world units
         Standard deviation, along each axis, of a marker about its place on its segment.
     order : int
-        Of the prior in time: from how many frames before, in the likeliest prior, an angle follows but for something
-        new and white, 2 or 3.
+        Of the autoregressive prior in time, the most likely one: number of earlier frames that an angle depends on, 2
+        or 3.
     rhythm : float, hertz
-        At which the angles' changes swing in the prior; NaN where they do not.
+        Frequency at which the angles' changes oscillate in the prior; NaN where they do not.
     process_stds : ndarray, shape (n_angles,)
-        Standard deviation of what is new in an angle from frame to frame.
+        Standard deviation of an angle's innovation, its part that the earlier frames do not predict.
     body : Body
         The body, in world units and of the animal's size; its lengths are the prior's.
     fps : float, hertz

@@ -19,7 +19,7 @@ _FOUND_SIZE = 0.05  # share by which the size that was found in points may be of
 _MEASURED_SIZE = 0.02  # share by which the size that the bones show may be off
 _PSEUDO = 0.5  # differences that the start counts as, when the precision of all turns is learned
 _POOLED = 1.0  # differences that the precision of all turns counts as, for one turn
-_ROOT, _TURNS = slice(0, 4), slice(4, None)  # place and heading go where they will; all else swings
+_ROOT, _TURNS = slice(0, 4), slice(4, None)  # place and heading, which return to no posture, and all other angles
 _FASTEST = 10.0  # by which a precision changes at once
 
 
@@ -28,7 +28,7 @@ class AnglePrior:
     """Angles change in time by these courses, driven by white noise of these precisions (n_angles,); levels are near
     the middle of the limits, and beyond the limits a cost grows.
 
-    courses : of the root, whose differences are white, and of the turns, for which evidence chooses
+    courses : of the root, whose differences are white, and of the turns, the most likely of some candidates
     order : of the turns' course if it is given, else None
     typical : (n_angles,) precisions to start from; middle, level : (n_angles,), the latter a precision for all frames
     together; low, high : (n_angles,)
@@ -77,14 +77,14 @@ class AnglePrior:
         beyond = self.beyond(angles)
         blocks[:, 0, index, index] += self.level / n_frames + (beyond != 0) / _LIMIT_STD**2
         for own, first, rows in self._rows(n_frames):
-            news = _news(angles[:, own], first, rows) * self.precisions[own]
+            weighted = _innovations(angles[:, own], first, rows) * self.precisions[own]
             for i, weights in enumerate(rows.T):
-                np.subtract.at(gradient[:, own], first + i, weights[:, None] * news)
+                np.subtract.at(gradient[:, own], first + i, weights[:, None] * weighted)
         gradient -= self.level / n_frames * (angles - self.middle) + beyond / _LIMIT_STD**2
 
     def gram(self, n_frames: int) -> Array:
-        """(n_frames, reach + 1, n_angles) precision of an angle with that 0, 1, ... frames later, where that of what is
-        new is 1."""
+        """(n_frames, reach + 1, n_angles) precision of an angle with that 0, 1, ... frames later, of innovations of
+        precision 1."""
         gram = np.zeros((n_frames, self.reach + 1, len(self.precisions)))
         for own, first, rows in self._rows(n_frames):
             for i in range(rows.shape[1]):
@@ -118,10 +118,10 @@ class AnglePrior:
         return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
 
     def _squares(self, angles: Array) -> tuple[Array, Array]:
-        """(n_angles,) twice: sum of the squares of what is new, and their number."""
+        """(n_angles,) twice: sum of the squares of the innovations, and their number."""
         squares, n_rows = np.zeros((2, angles.shape[1]))
         for own, first, rows in self._rows(len(angles)):
-            squares[own], n_rows[own] = (_news(angles[:, own], first, rows) ** 2).sum(axis=0), len(rows)
+            squares[own], n_rows[own] = (_innovations(angles[:, own], first, rows) ** 2).sum(axis=0), len(rows)
         return squares, n_rows
 
     def _rows(self, n_frames: int) -> list[tuple[slice, NDArray[np.int64], Array]]:
@@ -129,8 +129,8 @@ class AnglePrior:
         return [(own, *course.rows(n_frames)) for own, course in zip((_ROOT, _TURNS), self.courses, strict=True)]
 
 
-def _news(angles: Array, first: NDArray[np.int64], rows: Array) -> Array:
-    """(n_rows, n_angles)"""
+def _innovations(angles: Array, first: NDArray[np.int64], rows: Array) -> Array:
+    """(n_rows, n_angles) of angles (n_frames, n_angles), see `TimeCourse.rows`."""
     return np.einsum("ri,ria->ra", rows, angles[first[:, None] + np.arange(rows.shape[1])])
 
 

@@ -1,4 +1,4 @@
-"""One animal in several recordings: what each says of its bone lengths and markers' places is known to the others.
+"""One animal in several recordings: bone lengths and markers' places are estimated from all of them together.
 
 Each recording is fitted alone; its likelihood of the build is the posterior less the prior, both Gaussian. A recording
 is then fitted again with the others' likelihoods in its prior, so that nothing counts twice.
@@ -24,7 +24,7 @@ class _Build:
     """A Gaussian of lengths and offsets, about the places of a common body: precision, and precision times mean."""
 
     precision: Array
-    pull: Array
+    weighted_mean: Array
 
     @classmethod
     def declared(cls, body: Body) -> _Build:
@@ -42,7 +42,7 @@ class _Build:
         return cls(posterior - prior, posterior @ mean - prior @ _shape(own.lengths, shift))
 
     def __add__(self, other: _Build) -> _Build:
-        return _Build(self.precision + other.precision, self.pull + other.pull)
+        return _Build(self.precision + other.precision, self.weighted_mean + other.weighted_mean)
 
 
 def fitted_together(recordings: Sequence[Recording], progress: bool) -> list[BodyFit]:
@@ -63,8 +63,8 @@ def fitted_together(recordings: Sequence[Recording], progress: bool) -> list[Bod
 
 
 def _with_build(model: Model, body: Body, size: float, build: _Build) -> Model:
-    n, precision, mean = len(build.pull), model.precision.copy(), model.mean.copy()
-    precision[:n, :n], mean[:n] = build.precision, np.linalg.solve(build.precision, build.pull)
+    n, precision, mean = len(build.weighted_mean), model.precision.copy(), model.mean.copy()
+    precision[:n, :n], mean[:n] = build.precision, np.linalg.solve(build.precision, build.weighted_mean)
     return replace(model, body=body, size=size, precision=precision, mean=mean)
 
 

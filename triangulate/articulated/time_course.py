@@ -1,4 +1,4 @@
-"""How angles change in time: a limb's velocity is autoregressive, so that it may last or swing at a rhythm."""
+"""The prior of angles in time: their changes are autoregressive, so that they may persist or oscillate at a rhythm."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 
-_LASTING, _SHORTEST = 12, 4.0  # durations tried, from so many frames to four times the recording
-_RHYTHMS = 20  # frequencies tried, from one cycle in the recording to that of _FASTEST
-_FASTEST = 0.8  # radians per frame
+# Candidates in frames, chosen at 100 Hz, where the highest frequency is 13 Hz, more than animals take strides
+_LASTING, _SHORTEST = 12, 4.0  # durations tried, and the shortest, frames; the longest is four times the recording
+_RHYTHMS, _FASTEST = 20, 0.8  # frequencies tried, and the highest, radians per frame: a cycle in eight frames
 
 
 @dataclass(frozen=True)
 class TimeCourse:
-    """The change v of an angle from frame to frame is first v(t) + second v(t-1), and something new and white.
+    """The change v of an angle from frame to frame: v(t+1) = first v(t) + second v(t-1) + white innovation.
 
     With (1, 0) and (2, -1) the second and the third differences of the angle are white. Else the process is stationary,
-    and so are its first values: limbs swing about a posture, they do not speed up for ever.
+    and its first values have the stationary distribution.
 
-    reach : frames back that a new angle depends on, 2 or 3; with 2 there is no `second`
+    reach : earlier frames that an angle may depend on, 2 or 3; with 2 there is no `second`
     """
 
     reach: int
@@ -44,12 +44,12 @@ class TimeCourse:
 
     @property
     def frequency(self) -> float:
-        """Radians per frame at which it swings, NaN where it does not."""
-        swings = self.first**2 + 4 * self.second < 0
-        return float(np.arccos(0.5 * self.first / np.sqrt(-self.second))) if swings else np.nan
+        """Radians per frame at which it oscillates, NaN where it does not."""
+        oscillates = self.first**2 + 4 * self.second < 0
+        return float(np.arccos(0.5 * self.first / np.sqrt(-self.second))) if oscillates else np.nan
 
     def rows(self, n_frames: int) -> tuple[NDArray[np.int64], Array]:
-        """(n_rows,) first frame and (n_rows, reach + 1) weights of the angles in what is new, of variance 1."""
+        """(n_rows,) first frame and (n_rows, reach + 1) weights of the angles in the innovations, of variance 1."""
         start, row = _rows(self.reach, np.array([self.first]), np.array([self.second]))
         begin = np.arange(max(n_frames - self.reach, 0))
         rows = np.tile(row, (len(begin), 1))
@@ -73,8 +73,8 @@ def _rows(reach: int, first: Array, second: Array) -> tuple[Array, Array]:
 
 @cache
 def _candidates(reach: int, order: int | None, n_frames: int) -> tuple[Array, Array]:
-    """(n,) first and second of the courses among which the evidence chooses: one that fades, two that fade at different
-    rates, and those that swing."""
+    """(n,) first and second of the courses that are compared: changes that decay at one rate, at two rates, and those
+    that oscillate."""
     keep = np.exp(-1 / np.geomspace(_SHORTEST, 4 * n_frames, _LASTING))
     one = keep, np.zeros(_LASTING)
     if reach == 2 or order == 2:

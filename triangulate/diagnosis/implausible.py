@@ -14,22 +14,28 @@ from numpy.typing import NDArray
 
 from ...cameras.rig_files import METRES
 from ...numerics.arrays import Array
-from ...numerics.robust_scale import MEDIAN_TO_SIGMA, present_median
+from ...numerics.robust_scale import present_median, robust_std
 
 Bones = Sequence[tuple[int, int]] | NDArray[np.int64]  # positions of the ends of each
 
-_ENOUGH_FRAMES = 30  # of a bone, or of a stretch of movement, that says something
-_FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical deviation of a bone's length
+_ENOUGH_FRAMES = 30  # from which a standard deviation of a bone's length, or a spectrum, is taken
+_MOSTLY = 0.9  # share of the frames in which a keypoint of the body's mean is known
+_ENOUGH = 0.5  # share of the frames in which all of these are known
+_FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical standard deviation of a bone's length
+_LEAST_SPREAD = 1e-6  # of a bone's length: round-off
 _GRAVITY = 9.81  # m/s^2
 # Body mass is carried by the ground for a share b of the time and falls for the rest: the root mean square of its
 # acceleration is g sqrt(1 / b - 1), twice gravity where feet touch the ground a fifth of the time, as at the fastest
 # gallops and hops.
 _LARGEST_ACCELERATION = 2.0 * _GRAVITY
-_LEAST_LEAPER = 0.02  # metres: smaller animals leap with more (jumping insects)
+_LEAST_LEAPER = 0.02  # metres: smaller animals accelerate more (jumping insects)
 _ABOVE_FLOOR = 4.0  # times the spectrum's floor, detection noise, that movement is taken from
 _SMOOTHED = 5  # frequencies of the spectrum that are averaged
-_STRETCH, _MOST_STRETCHES = 40, 25  # frames of a stretch of movement, at least, and how many of them
+# Frames of a stretch of movement, at least, and how many stretches. No seconds: it is the rate that is judged, and the
+# noise is taken from the last quarter of a spectrum of half so many frequencies.
+_STRETCH, _MOST_STRETCHES = 40, 25
 _OFF_BY = 2.5  # times the bones of a trained prior: adults of one species do not differ so much
+_AS_UNIT = 0.3  # of the logarithm of a ratio of lengths, up to which it is that of two units
 _LIMBS = ("paw", "hock", "hip", "elbow", "wrist", "knee", "ankle", "hoof", "shoulder")
 _HEADS = ("nose", "snout", "head", "eye", "ear", "neck")
 _TAILED = ("tail", "paw", "hoof", "snout", "hock", "wing")
@@ -68,8 +74,9 @@ def bone_sentence(points_3d: Array, keypoints: Sequence[str], unit: str, lengths
     if len(ratios) < 2 or abs(np.median(ratios)) < limit or (np.abs(ratios) < limit / 2).any():
         return ""
     factor = float(np.exp(np.median(ratios)))
-    units = [other for other in METRES if unit in METRES and abs(np.log(factor * METRES[other] / METRES[unit])) < 0.3]
-    known = f", as if the cameras were in {units[0]}" if units and factor < 1 else ""
+    size = factor / METRES[unit] if unit in METRES else np.nan
+    units = [other for other in METRES if abs(np.log(size * METRES[other])) < _AS_UNIT]
+    known = f", as if the unit of the cameras were '{units[0]}'" if units and factor < 1 else ""
     return (
         f"The bones are {factor:.3g} times as long as those that are known of this animal{known}: the cameras may be in"
         f" another unit than '{unit}'; correct [session] unit and the rig's, or the size of the board's squares."
@@ -85,8 +92,8 @@ def rate_sentence(points_3d: Array, fps: float, unit: str) -> str:
         return ""
     return (
         f"The animal's body accelerates by {acceleration:.3g} m/s^2 (root mean square), {acceleration / _GRAVITY:.2g}"
-        f" times gravity, as no animal keeps up: the frame rate of {fps:g} Hz is too high or the unit '{unit}' too"
-        " large; correct [session] fps or unit."
+        f" times gravity, more than any animal does for long: the frame rate of {fps:g} Hz is too high or the unit"
+        f" '{unit}' too large; correct [session] fps or unit."
     )
 
 
@@ -138,9 +145,7 @@ def _spreads(points_3d: Array) -> Array:
         lengths = _lengths(points_3d, a, b)
         lengths = lengths[np.isfinite(lengths)]
         if len(lengths) >= _ENOUGH_FRAMES:
-            middle = float(np.median(lengths))
-            deviation = MEDIAN_TO_SIGMA * float(np.median(np.abs(lengths - middle)))
-            spread[a, b] = spread[b, a] = max(deviation, 1e-6 * middle, 1e-12)
+            spread[a, b] = spread[b, a] = max(robust_std(lengths), _LEAST_SPREAD * float(np.median(lengths)), 1e-12)
     return spread
 
 
@@ -170,9 +175,9 @@ def _acceleration(points_3d: Array, fps: float) -> float:
     Few wrong points do not change the median, and slow errors are told from movement by long stretches only.
     """
     known = np.asarray(np.isfinite(points_3d).all(axis=-1))
-    kept = known.mean(axis=0) > 0.9
+    kept = known.mean(axis=0) > _MOSTLY
     rows = np.flatnonzero(known[:, kept].all(axis=1)) if kept.any() else np.zeros(0, dtype=int)
-    if len(rows) < _ENOUGH_FRAMES or len(rows) < 0.5 * len(points_3d):
+    if len(rows) < _ENOUGH_FRAMES or len(rows) < _ENOUGH * len(points_3d):
         return np.nan
     frames = np.arange(rows[0], rows[-1] + 1)
     mean = points_3d[rows][:, kept].mean(axis=1)

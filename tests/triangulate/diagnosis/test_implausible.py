@@ -77,6 +77,6 @@ def test_bones_are_compared_with_those_that_are_known(animal):
     assert bone_sentence(1.5 * animal, SKELETON.keypoints, "mm", lengths) == ""
     sentence = bone_sentence(animal / 25.4, SKELETON.keypoints, "mm", lengths)
     assert "0.0394 times as long" in sentence
-    assert "as if the cameras were in in" in sentence
+    assert "as if the unit of the cameras were 'in'" in sentence
     odd = {bone: length * (3.0 if i % 2 else 1.0) for i, (bone, length) in enumerate(lengths.items())}
     assert bone_sentence(animal, SKELETON.keypoints, "mm", odd) == ""
