@@ -38,8 +38,8 @@ THEME = {
     "#1f77b4": "--series-1",  # matplotlib's own first colour
     "#000000": "--ink",
 }
-# without the time of writing: the same figure gives the same bytes
-_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+# {format of files: metadata without the time of writing}, so that the same figure gives the same bytes
+FILE_FORMATS = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 SERIES = tuple(THEME)[4:12]  # the eight colours of curves
 INK = "#1d1c1a"
 
@@ -50,7 +50,7 @@ WIDE = 8.0  # inches from which a figure scrolls on a narrow screen rather than 
 _STYLE = matplotlib.rc_params_from_file(Path(__file__).with_name("figures.mplstyle"), use_default_template=False)
 
 
-# what is done with every figure of the sections made meanwhile, beside turning it into HTML
+# writes each figure that `plot_figure` draws into a file, too, while `saved_figures` is open
 _saved: ContextVar[Callable[[str, Figure], None] | None] = ContextVar("saved", default=None)
 
 
@@ -62,7 +62,7 @@ def saved_figures(folder: Path, suffix: str) -> Iterator[list[Path]]:
     def save(name: str, figure: Figure) -> None:
         path = folder / f"{_identifier(name)}.{suffix}"
         with atomic_write(path) as partial:
-            figure.savefig(partial, format=suffix, metadata=_UNDATED[suffix])
+            figure.savefig(partial, format=suffix, metadata=FILE_FORMATS[suffix])
         files.append(path)
 
     token = _saved.set(save)

@@ -16,7 +16,7 @@ from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
 from ..formats.video.reading import VideoSource
 from . import sections
-from .figures import saved_figures
+from .figures import FILE_FORMATS, saved_figures
 from .markup import Section, element, escape, read_asset
 from .reprojection import reprojection_errors
 from .section_gait import gait_section
@@ -163,8 +163,8 @@ def write_figures(
     >>> [path.name for path in write_figures("figures", format="pdf", kinematics=motion)]
     ['angle-of-knee.pdf']
     """
-    if format not in ("svg", "pdf", "png"):
-        raise ValueError(f"format is {format!r}; known: svg, pdf, png")
+    if format not in FILE_FORMATS:
+        raise ValueError(f"format is {format!r}; known: {', '.join(FILE_FORMATS)}")
     made = _Made.checked(rig, calibration_report, views, pose, kinematics, skeleton, strides)
     with saved_figures(Path(folder), format) as files:
         if made.pose is not None and rig is not None:

@@ -52,7 +52,7 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     size = _scene_size(seen, rig)
     scene = {
         "keypoints": [individual + name for individual in individuals for name in keypoints],
-        "bones": _bones(keypoints, skeleton, len(individuals)),
+        "bones": bone_indices(keypoints, skeleton, len(individuals)),
         "sides": keypoint_sides(keypoints, skeleton) * len(individuals),
         "unit": str(pose["position"].attrs.get("units", "")),
         "stride": stride,
@@ -200,7 +200,7 @@ def cholesky_triangles(covariances: Array) -> Array:
     return triangle.reshape(*covariances.shape[:-2], 6)
 
 
-def _bones(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int) -> list[list[int]]:
+def bone_indices(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int = 1) -> list[list[int]]:
     """Bones as pairs of positions among the drawn points; those with an end that the pose lacks are left out."""
     n, pairs = len(keypoints), [[keypoints.index(end) for end in bone] for bone in known_bones(skeleton, keypoints)]
     return [[a + i * n, b + i * n] for i in range(n_individuals) for a, b in pairs]

@@ -14,7 +14,7 @@ from . import plots, quality
 from .figures import plot_figure
 from .markup import Markup, Section, bullets, definitions, element, frame_table, number, percent, section, table
 
-HEAT = "#d66e1e"
+HEAT = "#d66e1e"  # of large errors over time: another hue than that of presence, which is good where it is strong
 N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen
 
 

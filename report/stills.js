@@ -29,8 +29,8 @@
 
   function drawMarks({ camera, marks }, [, , width]) {
     const [detected, expected] = [camera.detected[shown], camera.expected?.[shown]];
-    const [withFound, withHoped] = [boxes[0].checked, boxes[1].checked && Boolean(expected)];
-    const radius = width / 90, arm = 0.7 * radius, ends = withHoped ? expected : withFound ? detected : null;
+    const [withFound, withExpected] = [boxes[0].checked, boxes[1].checked && Boolean(expected)];
+    const radius = width / 90, arm = 0.7 * radius, ends = withExpected ? expected : withFound ? detected : null;
     const drawn = [], gaps = [];
     for (const [a, b] of stills.bones) {
       const [from, to] = [pair(ends, a), pair(ends, b)];
@@ -40,8 +40,8 @@
       const [at, goal] = [pair(detected, i), pair(expected, i)], side = stills.sides[i];
       const gap = at && goal ? Math.hypot(at[0] - goal[0], at[1] - goal[1]) : NaN;
       if (gap >= 0) gaps.push([gap, name]);
-      if (gap >= 0 && withFound && withHoped) drawn.push(path("gap", segment(at, goal)));
-      if (goal && withHoped) {
+      if (gap >= 0 && withFound && withExpected) drawn.push(path("gap", segment(at, goal)));
+      if (goal && withExpected) {
         const [x, y] = goal;
         drawn.push(path(`expected side-${side}`, `M${x - arm} ${y - arm}L${x + arm} ${y + arm}M${x - arm} ${y + arm}L${x + arm} ${y - arm}`));
       }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,8 @@ from .quality import point_spread, quantile
 from .warning_ranking import SizedWarning
 
 _SURE, _UNSURE = 0.8, 0.5  # mean confidence of a reconstruction that can be used, and of one that cannot
-_JUDGEMENTS = {
+Grade = Literal["good", "care", "bad"]
+_JUDGEMENTS: dict[Grade, str] = {
     "good": "This reconstruction can be used",
     "care": "Use this reconstruction with care",
     "bad": "Do not use this reconstruction before its warnings are settled",
@@ -21,9 +22,9 @@ _JUDGEMENTS = {
 
 
 class Verdict(NamedTuple):
-    """`grade` is "good", "care" or "bad"; each of the others is one sentence."""
+    """A grade, and a sentence each on whether the pose can be used, what is wrong, and what to do."""
 
-    grade: str
+    grade: Grade
     judgement: str
     wrong: str
     remedy: str
@@ -45,8 +46,8 @@ def judge(pose: xr.Dataset, errors: xr.DataArray | None, warnings: Sequence[Size
     return Verdict(grade, first, f"{_capital(wrong or worst)}{others}.", f"{_capital(remedy)}.")
 
 
-def grade_of(confidence: float, n_warnings: int) -> str:
-    """ "good", "care" or "bad". confidence : mean of all points, 0–1; NaN where it is not known"""
+def grade_of(confidence: float, n_warnings: int) -> Grade:
+    """The grade that confidence and warnings make. confidence : mean of all points, 0–1; NaN where it is not known"""
     if confidence < _UNSURE:
         return "bad"
     return "care" if n_warnings or confidence < _SURE else "good"
@@ -57,7 +58,7 @@ def mean_confidence(pose: xr.Dataset) -> float:
     return float(np.nan_to_num(pose["confidence"].values).mean()) if "confidence" in pose else float("nan")
 
 
-def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: str) -> str:
+def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: Grade) -> str:
     """The grade in words, and the measured reasons; without a full stop."""
     placed = np.isfinite(pose["position"].values).all(axis=-1)
     facts = [f"{percent(float(placed.mean()) if placed.size else 0.0)} of the points are in 3D"]
@@ -70,7 +71,7 @@ def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: str) -> str:
     return f"{_JUDGEMENTS[grade]}: {', '.join(facts)}"
 
 
-def _without_warning(pose: xr.Dataset, grade: str) -> tuple[str, str]:
+def _without_warning(pose: xr.Dataset, grade: Grade) -> tuple[str, str]:
     """What is wrong and what to do where no step has warned."""
     placed = np.isfinite(pose["position"].values).all(axis=-1)
     dims = [i for i, dim in enumerate(pose["position"].dims[:-1]) if dim != "keypoint"]

@@ -13,7 +13,7 @@ from ...cameras import CameraRig
 from ...datasets import Array, Skeleton
 from ...formats.predictions.instant_rows import frames_of_view, pictures_of_instants
 from ...formats.video.reading import Image, VideoSource, probe_video
-from ..player import keypoint_sides, known_bones
+from ..player import bone_indices, keypoint_sides
 from ..reprojection import positions_at, reproject
 from .painting import SIDES, draw_dots, draw_lines, draw_words
 
@@ -37,12 +37,12 @@ def grid_pictures(
     own = width // n_columns // 2 * 2
     high = round(own * max(info.height / info.width for info in infos)) // 2 * 2
     keypoints = [str(name) for name in views["keypoint"].values]
-    bones = np.array([[keypoints.index(end) for end in bone] for bone in known_bones(skeleton, keypoints)], int)
+    bones = bone_indices(keypoints, skeleton)
     sides = np.array(keypoint_sides(keypoints, skeleton))
     times = np.asarray(views["time"].values, float)[frames.start : frames.stop]
-    hoped = None
+    reprojected = None
     if pose is not None and rig is not None:
-        hoped = reproject(positions_at(pose, times, keypoints), rig)
+        reprojected = reproject(positions_at(pose, times, keypoints), rig)
     with ExitStack() as stack:
         readers = [
             stack.enter_context(closing(pictures_of_instants(videos[name], frames_of_view(views, name)[frames])))
@@ -55,8 +55,8 @@ def grid_pictures(
                 cell = grid[row * high : (row + 1) * high, column * own : (column + 1) * own]
                 detected = _points(views["position"].sel(view=name).isel(time=frames[i]))
                 expected = None
-                if hoped is not None and name in hoped["view"].values:
-                    expected = _points(hoped.sel(view=name).isel(time=i))
+                if reprojected is not None and name in reprojected["view"].values:
+                    expected = _points(reprojected.sel(view=name).isel(time=i))
                 scale = min(own / info.width, high / info.height)
                 _show(cell, next(reader, None), scale)
                 _draw(cell, detected, expected, scale, bones, sides)
@@ -79,7 +79,9 @@ def _show(cell: np.ndarray, image: Image | None, scale: float) -> None:
     cell[: small.shape[0], : small.shape[1]] = small
 
 
-def _draw(cell: np.ndarray, detected: Array, expected: Array | None, scale: float, bones: Array, sides: Array) -> None:
+def _draw(
+    cell: np.ndarray, detected: Array, expected: Array | None, scale: float, bones: list[list[int]], sides: Array
+) -> None:
     """Bones of the reprojection, or of the detections where there is none, and a ring at each detection."""
     radius = max(2.0, cell.shape[1] / 160)
     for one in range(len(detected)):

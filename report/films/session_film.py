@@ -111,7 +111,9 @@ def write_film(
         )
     if kind != "grid":
         if kind == "both" and pose.sizes["time"] != views.sizes["time"]:  # pyright: ignore[reportOptionalMemberAccess]
-            raise DatasetError("views and pose have other numbers of frames; reconstruct these views again")
+            raise DatasetError(
+                f"views have {views.sizes['time']} frames and pose {pose.sizes['time']}; reconstruct these views again"  # pyright: ignore[reportOptionalMemberAccess]
+            )
         size = width // 2 * 2, round(0.75 * width) // 2 * 2
         parts.append(skeleton_pictures(pose, shown, rig=rig, skeleton=skeleton, size=size, turn=turn))  # pyright: ignore[reportArgumentType]
     fps = fps_of(source) * speed if len(shown) > 1 else 1.0  # pyright: ignore[reportArgumentType]

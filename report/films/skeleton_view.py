@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from ...cameras import CameraRig
 from ...datasets import Array, Skeleton
 from ...formats.video.reading import Image
-from ..player import display_axes, keypoint_sides, known_bones, round_step, vertical_of
+from ..player import bone_indices, display_axes, keypoint_sides, round_step, vertical_of
 from .painting import Colour, draw_dots, draw_lines, draw_words
 
 _PAPER, _GRID, _MUTED = (246, 244, 239), (217, 213, 203), (102, 98, 91)
@@ -23,7 +24,7 @@ def skeleton_pictures(
     pose: xr.Dataset,
     frames: range,
     *,
-    rig,
+    rig: CameraRig | None,
     skeleton: Skeleton | None,
     size: tuple[int, int],
     turn: float,
@@ -36,8 +37,7 @@ def skeleton_pictures(
     position = pose["position"].transpose("time", ..., "keypoint", "space").values[frames.start : frames.stop]
     n_individuals = pose.sizes.get("individual", 1)
     points = position.reshape(len(position), -1, 3) @ display_axes(vertical_of(rig)[0]).T
-    bones = [[names.index(end) for end in bone] for bone in known_bones(skeleton, names)]
-    bones = [[a + i * len(names), b + i * len(names)] for i in range(n_individuals) for a, b in bones]
+    bones = bone_indices(names, skeleton, n_individuals)
     sides = np.array(keypoint_sides(names, skeleton) * n_individuals)
     times = np.asarray(pose["time"].values, float)[frames.start : frames.stop]
     seen = points[np.isfinite(points).all(-1)]

@@ -14,7 +14,7 @@ from ...datasets import Array, Skeleton
 from ...formats.predictions.instant_rows import frames_of_view
 from ...formats.video.reading import VideoError, VideoSource
 from ...formats.video.sparse_reading import key_frames_near, read_sparse_frames
-from ..player import keypoint_sides, known_bones
+from ..player import bone_indices, keypoint_sides
 from ..quality import quantile
 from ..reprojection import instants_of, positions_at, reproject
 
@@ -61,10 +61,9 @@ def still_scene(
         for key in {"pictures", "detected", "expected"} & set(camera):
             camera[key] = [camera[key][i] for i in kept]
     n_individuals = views.sizes.get("individual", 1)
-    bones = [[keypoints.index(end) for end in bone] for bone in known_bones(skeleton, keypoints)]
     return {
         "keypoints": keypoints * n_individuals,
-        "bones": [[a + i * len(keypoints), b + i * len(keypoints)] for i in range(n_individuals) for a, b in bones],
+        "bones": bone_indices(keypoints, skeleton, n_individuals),
         "sides": keypoint_sides(keypoints, skeleton) * n_individuals,
         "n_frames": views.sizes["time"],
         "frames": [frames[i] for i in kept],
@@ -112,20 +111,20 @@ def _camera(
 ) -> dict[str, Any]:
     numbers = frames_of_view(views, name)[frames]
     seen = [_all_points(row) for row in _by_time(views["position"].sel(view=name).isel(time=frames))]
-    hoped: list[Array] | None = None
+    reprojected: list[Array] | None = None
     if expected is not None and name in expected["view"].values:
-        hoped = [_all_points(row) for row in _by_time(expected.sel(view=name))]
+        reprojected = [_all_points(row) for row in _by_time(expected.sel(view=name))]
     pictures: list[dict[str, Any] | None] = [None] * len(frames)
     places = {int(number): i for i, number in enumerate(numbers) if number >= 0}
     try:
         for number, image in read_sparse_frames(video, places):
             i = places[number]
             if image is not None:
-                pictures[i] = _picture(image, seen[i], None if hoped is None else hoped[i])
+                pictures[i] = _picture(image, seen[i], None if reprojected is None else reprojected[i])
     except VideoError:
-        pass  # what could be read is shown, and the page says which picture lacks
+        pass  # what could be read is shown, and the page says which picture is missing
     camera = {"name": name, "pictures": pictures, "detected": [_flat(points) for points in seen]}
-    return camera if hoped is None else camera | {"expected": [_flat(points) for points in hoped]}
+    return camera if reprojected is None else camera | {"expected": [_flat(points) for points in reprojected]}
 
 
 def _by_time(position: xr.DataArray) -> Array:
