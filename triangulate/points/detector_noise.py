@@ -315,7 +315,8 @@ def noise_of_residuals(
 
 def _drawn_to_mean(variance: Array, independent: Array) -> Array:
     """Variances (n,) that rest on so many independent errors (n,), drawn to their mean where these are few."""
-    mean = (independent * variance).sum() / max(float(independent.sum()), 1e-9)
+    total = float(independent.sum())
+    mean = (independent * variance).sum() / total if total > 0 else variance.mean()
     return (_VARIANCE_WEIGHT * mean + independent * variance) / (_VARIANCE_WEIGHT + independent)
 
 
