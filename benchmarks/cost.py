@@ -24,6 +24,7 @@ import tomli_w
 from benchmarks.long_recordings import FPS, skeleton_of, write_views
 from benchmarks.rings import make_rig
 from muybridge.cameras import read_rig, write_rig
+from muybridge.formats.video.reading import probe_video
 
 N_KEYPOINTS = 13
 STEPS = ("reconstruct", "kinematics", "report")
@@ -58,11 +59,8 @@ def video_session(demo: Path, folder: Path, cameras: list[str], n_rounds: int) -
     }
     path = folder / "session.toml"
     path.write_text(tomli_w.dumps(tables))
-    import cv2
-
-    capture = cv2.VideoCapture(str(folder / own[cameras[0]]["video"][0]))
-    seconds = capture.get(cv2.CAP_PROP_FRAME_COUNT) / capture.get(cv2.CAP_PROP_FPS)
-    return path, n_rounds * len(cameras) * seconds / 3600
+    info = probe_video(folder / own[cameras[0]]["video"][0])
+    return path, n_rounds * len(cameras) * info.n_frames / info.fps / 3600
 
 
 def views_session(folder: Path, n_cameras: int, n_frames: int) -> tuple[Path, float]:

@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 
 import h5netcdf
-import h5py
 import numpy as np
+import xarray as xr
 
 from benchmarks.rings import make_rig
-from muybridge.datasets import Skeleton
+from muybridge.datasets import Skeleton, views_dataset
+from muybridge.datasets.stretches import write_pieces
 
 FPS, STRETCH = 100.0, 10_000
 
@@ -43,30 +44,20 @@ def truth_at(frames: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 def write_views(path: Path, rig, skeleton: Skeleton, n_frames: int) -> None:
     """Views with 1.5 px of noise and 2 % of outliers."""
-    n_cameras, n_keypoints = len(rig), len(skeleton.keypoints)
-    with h5netcdf.File(path, "w") as file:
-        file.dimensions = {"view": n_cameras, "time": n_frames, "keypoint": n_keypoints, "space": 2}
-        names = {"view": rig.names, "keypoint": skeleton.keypoints, "space": ("x", "y")}
-        for name, values in names.items():
-            file.create_variable(name, (name,), dtype=h5py.string_dtype(), data=np.array(values, dtype=object))
-        file.create_variable("time", ("time",), dtype=float, data=np.arange(n_frames) / FPS)
-        file.variables["time"].attrs["units"] = "s"
-        options = {"dtype": np.float64, "compression": "gzip", "compression_opts": 1}
-        chunks = (n_cameras, 1000, n_keypoints)
-        position = file.create_variable(
-            "position", ("view", "time", "keypoint", "space"), chunks=(*chunks, 2), **options
-        )
-        confidence = file.create_variable("confidence", ("view", "time", "keypoint"), chunks=chunks, **options)
-        position.attrs["units"], confidence.attrs["units"] = "pixel", "1"
-        for start in range(0, n_frames, STRETCH):
-            frames = np.arange(start, min(start + STRETCH, n_frames))
-            rng = np.random.default_rng(start)
-            points = rig.project(truth_at(frames, skeleton))
-            points += rng.normal(0, 1.5, points.shape)
-            wrong = rng.random(points.shape[:-1]) < 0.02
-            points[wrong] += rng.uniform(-150, 150, (wrong.sum(), 2))
-            position[:, start : start + len(frames)] = points
-            confidence[:, start : start + len(frames)] = np.where(wrong, 0.6, 0.95)
+    write_pieces((views_at(start, rig, skeleton, n_frames) for start in range(0, n_frames, STRETCH)), path, n_frames)
+
+
+def views_at(start: int, rig, skeleton: Skeleton, n_frames: int) -> xr.Dataset:
+    """The views of a stretch that begins at frame `start`."""
+    frames, rng = np.arange(start, min(start + STRETCH, n_frames)), np.random.default_rng(start)
+    points = rig.project(truth_at(frames, skeleton))
+    points += rng.normal(0, 1.5, points.shape)
+    wrong = rng.random(points.shape[:-1]) < 0.02
+    points[wrong] += rng.uniform(-150, 150, (wrong.sum(), 2))
+    return views_dataset(
+        points, cameras=rig.names, keypoints=skeleton.keypoints, times=frames / FPS,
+        confidence=np.where(wrong, 0.6, 0.95),
+    )  # fmt: skip
 
 
 def measure(source: Path, rig, skeleton: Skeleton, method: str, check_coverage: bool, out) -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
-from ..datasets import check_views
+from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
 from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
@@ -29,6 +29,7 @@ _LEAST_LEFT = 0.5  # share of its variance that a residual keeps at least: below
 _SETTLING = 20  # rounds of a fixed point, which converges within ten
 _BLOCKS = 4  # in a stretch of frames, at least
 _STRETCHES = 4  # spread over a recording, at most
+_AT_ONCE = 20_000  # frames that are read together: bounds memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +60,17 @@ class LeftOutPixels:
         return (self.offsets**2 / (variances[:, None] * self.variances + self.noise[:, None])).sum(axis=1)
 
 
-def stretches_to_judge(
-    seen: Array, n_keypoints: int, fps: float, n_points: int, block: float
-) -> list[NDArray[np.int64]]:
+def stretches_to_judge(views: xr.Dataset, n_points: int, block: float) -> list[NDArray[np.int64]]:
     """Frames to judge by: the whole of a short recording, else the best seen stretches of its parts.
 
-    seen : (n_frames,) points that are seen
+    views : of the whole recording, which need not be in memory
     """
-    shortest = ceil(_BLOCKS * block * fps)
-    budget = max(ceil(n_points / n_keypoints), shortest)
-    frames, lengths = informative_frames(seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
+    position = views["position"].transpose("view", "time", "keypoint", "space")
+    parts = (position[:, start : start + _AT_ONCE].values for start in range(0, max(views.sizes["time"], 1), _AT_ONCE))
+    n_seen = np.concatenate([np.isfinite(part).all(axis=-1).sum(axis=(0, 2)) for part in parts])
+    shortest = ceil(_BLOCKS * block * fps_of(views))
+    budget = max(ceil(n_points / views.sizes["keypoint"]), shortest)
+    frames, lengths = informative_frames(n_seen, budget, int(np.clip(budget // shortest, 1, _STRETCHES)))
     return np.split(frames, np.cumsum(lengths)[:-1])
 
 

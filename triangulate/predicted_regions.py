@@ -171,16 +171,20 @@ def judge_coverage(
     rig = matching_rig(views, rig)
     if "individual" in views.dims:
         raise DatasetError("the views hold several individuals; select one: views.isel(individual=0)")
+    check_cameras(rig)
+    if n_points < 1 or not block > 0:
+        raise ValueError(f"n_points and block must be positive, got {n_points} and {block}")
+    noise = estimate_noise(views, rig) if noise is None else noise
+    stretches = stretches_to_judge(views, n_points, block)
+    return judge_stretches([views.isel(time=frames) for frames in stretches], rig, make_pose, noise, block)
+
+
+def check_cameras(rig: CameraRig) -> None:
+    """Refuse a rig that has too few cameras to leave one out."""
     if len(rig) < 3:
         raise ValueError(
             f"the error bars cannot be checked: leaving a camera out needs at least three, there are {list(rig.names)}"
         )
-    if n_points < 1 or not block > 0:
-        raise ValueError(f"n_points and block must be positive, got {n_points} and {block}")
-    noise = estimate_noise(views, rig) if noise is None else noise
-    seen = np.isfinite(views["position"].values).all(axis=-1).sum(axis=(0, 2))
-    stretches = stretches_to_judge(seen, views.sizes["keypoint"], fps_of(views), n_points, block)
-    return judge_stretches([views.isel(time=frames) for frames in stretches], rig, make_pose, noise, block)
 
 
 def judge_stretches(

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import check_views, fps_of
+from ..datasets import check_views
 from .framewise_methods import sampled
 from .left_out_pixels import stretches_to_judge
 from .points.consensus_solver import estimate_noise
@@ -17,6 +17,7 @@ from .predicted_regions import (
     BLOCK,
     N_POINTS,
     Coverage,
+    check_cameras,
     coverage_attributes,
     judge_stretches,
     rescaled,
@@ -24,7 +25,6 @@ from .predicted_regions import (
 )
 from .reconstruction import Settings, pose_of
 
-_STRETCH = 20_000  # frames looked at together
 _SAMPLE = 20  # frames of a piece whose error bars enter the median of all
 
 
@@ -53,19 +53,10 @@ def with_coverage_of_file(
 
 
 def _judged(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Coverage:
-    if len(rig) < 3:
-        raise ValueError(
-            f"the error bars cannot be checked: leaving a camera out needs at least three, there are {list(rig.names)}"
-        )
+    check_cameras(rig)
     noise = settings.options.get("noise")
     noise = estimate_noise(sampled(views), rig) if noise is None else noise
-    n_frames, seen = views.sizes["time"], []
-    for start in range(0, n_frames, _STRETCH):
-        part = (
-            views["position"].isel(time=slice(start, start + _STRETCH)).transpose("view", "time", "keypoint", "space")
-        )
-        seen.append(np.isfinite(part.values).all(axis=-1).sum(axis=(0, 2)))
-    frames = stretches_to_judge(np.concatenate(seen), views.sizes["keypoint"], fps_of(views), N_POINTS, BLOCK)
+    frames = stretches_to_judge(views, N_POINTS, BLOCK)
     stretches = [check_views(views.isel(time=slice(int(own[0]), int(own[-1]) + 1)).load()) for own in frames]
     own = {name: getattr(settings, name) for name in ("method", "skeleton", "prior", "window", "max_gap", "swaps")}
     return judge_stretches(stretches, rig, partial(pose_of, **own, **settings.options), noise)
