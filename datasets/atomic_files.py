@@ -59,7 +59,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def check_room(path: Path, n_bytes: int) -> None:
-    """OSError where the disk of a file has less room than that."""
+    """OSError where the disk of a file has less room than `n_bytes`."""
     if shutil.disk_usage(path.parent).free < n_bytes:
         raise OSError(errno.ENOSPC, f"{n_bytes / 2**30:.1f} GB are needed")
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 from .atomic_files import atomic_write, check_room
 from .hdf5_contents import foreign_content
-from .size_limit import oversize
+from .size_limit import endless, oversize
 from .validators import DatasetError
 
 _IN_MEMORY = 1 << 28  # bytes up to which a file is made in memory first
@@ -153,8 +153,8 @@ def content_hash(path: str | os.PathLike) -> str:
     # a hidden file is no input: the board's corners are kept in one, beside the images
     files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path)) if path.is_dir() else [path]
     for file in files:
-        if file.exists() and not file.is_file():
-            raise DatasetError(f"{file} is a device or a pipe, which may never end; give a file")
+        if reason := endless(file):
+            raise DatasetError(f"{reason}; give a file")
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode())
         with file.open("rb") as stream:

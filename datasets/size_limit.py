@@ -1,8 +1,9 @@
-"""The limit on what is read into memory: the size that a file declares is compared before anything is read."""
+"""Limits on what is read into memory: the declared size is compared first, and what never ends is not read."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 LIMIT = "MUYBRIDGE_MAX_GB"  # the environment variable with which the user raises the limit
 _DEFAULT = 1.0  # GB; 20 keypoints with likelihood at 100 Hz reach this after 6 hours
@@ -36,3 +37,10 @@ def limit_in_gb() -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"the environment variable {LIMIT} is {text!r}; give a number of gigabytes") from None
+
+
+def endless(path: Path) -> str:
+    """Why something of a file's name is not read: a device or a pipe; empty where it is a file, a folder or absent."""
+    if not path.exists() or path.is_file() or path.is_dir():
+        return ""
+    return f"{path} is a device or a pipe, which may never end"

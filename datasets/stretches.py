@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import xarray as xr
 
+_CHUNK = 1024  # frames that are packed together: a stretch is read without unpacking much beside it
+
 
 def write_pieces(pieces: Iterable[xr.Dataset], path: Path, n_frames: int) -> None:
     """Write consecutive stretches of a dataset of `n_frames`; an attribute that any of them has is the file's."""
@@ -33,7 +35,7 @@ def _prepare(file: h5netcdf.File, piece: xr.Dataset, n_frames: int) -> None:
     for name, values in piece.variables.items():
         text = values.dtype.kind in "UOT"
         shape = [n_frames if dim == "time" else piece.sizes[dim] for dim in values.dims]
-        chunks = tuple(min(n, 1024) if dim == "time" else n for dim, n in zip(values.dims, shape, strict=True))
+        chunks = tuple(min(n, _CHUNK) if dim == "time" else n for dim, n in zip(values.dims, shape, strict=True))
         large = values.dtype.kind == "f" and values.ndim > 1
         variable = file.create_variable(
             str(name),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.hdf5_contents import foreign_content
-from ..datasets.size_limit import oversize
+from ..datasets.size_limit import endless, oversize
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of such a file
@@ -38,8 +38,8 @@ def existing(path: str | os.PathLike) -> Path:
         )
     if not path.exists():
         raise FormatError(f"there is no file {path}")
-    if not path.is_file() and not path.is_dir():
-        raise FormatError(f"{path} is a device or a pipe, which may never end; give a file")
+    if reason := endless(path):
+        raise FormatError(f"{reason}; give a file")
     if path.is_file():
         _check_own_data(path)
     return path

@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets import Skeleton
 from ..datasets.names import nearest
+from ..datasets.size_limit import endless
 
 if TYPE_CHECKING:
     from ..calibration import CharucoBoard, Checkerboard
@@ -455,12 +456,9 @@ def _read_files(path: Path, camera: str, kind: str, value: Any) -> Path | tuple[
         raise SessionError(f"{path}: camera '{camera}' has {kind} = {value!r}; give a path")
     found = tuple(path.resolve().parent / entry for entry in entries)
     missing = [entry for entry in found if not entry.exists()]
-    endless = [entry for entry in found if entry.exists() and not entry.is_file() and not entry.is_dir()]
-    if endless:
-        raise SessionError(
-            f"{path}: the {kind} of camera '{camera}', {endless[0]}, is a device or a pipe, which may never end; give a"
-            " file"
-        )
+    reason = next(filter(None, map(endless, found)), "")
+    if reason:
+        raise SessionError(f"{path}: the {kind} of camera '{camera}', {reason}; give a file")
     if missing:
         raise SessionError(f"{path}: the {kind} of camera '{camera}', {missing[0]}, does not exist; correct the path")
     return found[0] if entries == [value] else found

@@ -14,6 +14,9 @@ from ..tables.h5_arrays import check_hdf5
 from .labelled_frames import LabelError, Labels, join_labels
 from .sleap import Videos
 
+# what the readers raise at a file that is cut off, of another layout, or nested too deeply
+_DAMAGED = (OSError, KeyError, IndexError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError)
+
 
 def read_labels(
     source: str | os.PathLike | Sequence | Mapping[str, str | os.PathLike],
@@ -82,15 +85,7 @@ def _read_path(path: Path, images: Path | None, videos: Videos, camera: str | No
         return _read_file(path, images, videos, camera)
     except FormatError as error:
         raise LabelError(str(error)) from error
-    except (
-        OSError,
-        KeyError,
-        IndexError,
-        TypeError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        RecursionError,
-    ) as error:
+    except _DAMAGED as error:
         raise LabelError(f"{path} cannot be read as labels ({type(error).__name__}: {error})") from error
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets.atomic_files import atomic_write
+from ...datasets.size_limit import endless
 from ...numerics.arrays import Array
 from ..files import FormatError, check_size, natural_key
 from .tracks import CameraRows, Track, make_track
@@ -82,8 +83,8 @@ def _frame(file: Path) -> int:
 
 def _people(file: Path) -> list[Array]:
     """The (n_keypoints, 3) x, y, confidence of every person in a file."""
-    if not file.is_file():
-        raise FormatError(f"{file} is a device or a pipe, which may never end; remove it from its folder")
+    if reason := endless(file):
+        raise FormatError(f"{reason}; remove it from its folder")
     try:
         content = json.loads(file.read_bytes())
         listed = [person["pose_keypoints_2d"] for person in content["people"]]

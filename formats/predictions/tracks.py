@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.frame_rows import PointTable, rows_to_frames
+from ..tables.frame_rows import VARIANCES, PointTable, rows_to_frames
 
 _COORDINATES = ("x", "y", "likelihood")
-# variances of x and y that EKS states: of its smoother, else of the detectors that it joins
-_VARIANCES = (("x_posterior_var", "y_posterior_var"), ("x_ens_var", "y_ens_var"))
 _MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
 
 
@@ -150,7 +148,7 @@ def _variances(
 ) -> Array | None:
     """(n_individuals, n_rows, n_keypoints, 2) pixels squared, NaN where not positive; None without such columns."""
     place = {(*_animal_and_keypoint(column), column[-1]): i for i, column in enumerate(columns)}
-    for names in _VARIANCES:
+    for names in VARIANCES:
         held = [[[place.get((a, k, name), -1) for name in names] for k in keypoints] for a in individuals]
         if min(i for of_animal in held for pair in of_animal for i in pair) >= 0:
             values = np.moveaxis(table.values[:, np.array(held)], 0, 1)

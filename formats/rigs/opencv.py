@@ -78,11 +78,13 @@ def _nodes(path: Path) -> dict:
 def _check_nesting(path: Path) -> None:
     """Refuse what may be nested so deeply that OpenCV's reader ends the process."""
     if path.stat().st_size > _LARGEST:
-        raise FormatError(f"{path} has {path.stat().st_size / 2**20:.0f} MB, more than cameras need; it is not read")
+        raise FormatError(
+            f"{path} has {path.stat().st_size / 2**20:.0f} MB, more than cameras need; give a file of cameras alone"
+        )
     content = path.read_bytes()
     n = max(map(content.count, (b"[", b"{", b"<", b"- ")))
     if n > _MOST_NESTED:
-        raise FormatError(f"{path} begins {n} lists or tags, more than cameras need; it is not read")
+        raise FormatError(f"{path} begins {n} lists or tags, more than cameras need; give a file of cameras alone")
 
 
 def _value(node):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..files import FormatError
 from .exact_csv import check_columns, check_rows, column_numbers, read_csv
-from .frame_rows import PointTable
+from .frame_rows import VARIANCES, PointTable
 from .table_writing import quoted, write_table
 
 _HEADER = ("scorer", "individuals", "bodyparts", "coords")
-_READ = ("x", "y", "z", "likelihood", "x_posterior_var", "y_posterior_var", "x_ens_var", "y_ens_var")
+_READ = ("x", "y", "z", "likelihood", *chain.from_iterable(VARIANCES))
 
 
 def read_deeplabcut_csv(path: Path) -> PointTable:

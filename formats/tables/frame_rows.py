@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text, check_size
 
+# variances of x and y that EKS states: of its smoother, else of the detectors that it joins
+VARIANCES = (("x_posterior_var", "y_posterior_var"), ("x_ens_var", "y_ens_var"))
 _MAX_FRAME = 10**8  # eleven days at 100 frames per second; a larger number is a time or a mistake
 
 

@@ -12,6 +12,8 @@ from ...datasets.size_limit import oversize
 from .video_errors import VideoError
 
 _CHANNELS = 3  # bytes of a pixel
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT = 256, 257, 3  # two tags, and the kind of a 16-bit number
+_NO_FRAME = (0xFFC4, 0xFFC8, 0xFFCC)  # JPEG: markers among those of frames that state no size
 _MOST_ENTRIES = 4096  # entries of a TIFF's directory, segments of a JPEG that are looked through
 
 
@@ -28,7 +30,7 @@ def check_picture(path: str | os.PathLike) -> None:
         raise VideoError(f"there is no picture {path}")
     with path.open("rb") as stream:
         try:
-            size = _declared(stream)
+            size = declared_size(stream)
         except (struct.error, IndexError, ValueError):
             size = None
     if size is None:
@@ -38,7 +40,7 @@ def check_picture(path: str | os.PathLike) -> None:
         raise VideoError(f"{path}: {size[0]} x {size[1]} pixels: {reason}")
 
 
-def _declared(stream: IO[bytes]) -> tuple[int, int] | None:
+def declared_size(stream: IO[bytes]) -> tuple[int, int] | None:
     """Width and height of a PNG, JPEG, BMP, TIFF, WebP or PNM; None of anything else."""
     head = stream.read(64)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -61,7 +63,7 @@ def _of_jpeg(stream: IO[bytes]) -> tuple[int, int] | None:
     for _ in range(_MOST_ENTRIES):
         stream.seek(at)
         marker, length = struct.unpack(">HH", stream.read(4))
-        if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
+        if 0xFFC0 <= marker <= 0xFFCF and marker not in _NO_FRAME:
             height, width = struct.unpack(">xHH", stream.read(5))
             return width, height
         at += 1 if marker == 0xFFFF else 2 + length  # padding before a marker
@@ -75,5 +77,7 @@ def _of_tiff(stream: IO[bytes], order: str) -> tuple[int, int] | None:
     for _ in range(min(*struct.unpack(f"{order}H", stream.read(2)), _MOST_ENTRIES)):
         entry = stream.read(12)
         tag, kind = struct.unpack(f"{order}HH", entry[:4])
-        (found[tag],) = struct.unpack(f"{order}H", entry[8:10]) if kind == 3 else struct.unpack(f"{order}I", entry[8:])
-    return (found[256], found[257]) if 256 in found and 257 in found else None
+        (found[tag],) = (
+            struct.unpack(f"{order}H", entry[8:10]) if kind == _TIFF_SHORT else struct.unpack(f"{order}I", entry[8:])
+        )
+    return (found[_TIFF_WIDTH], found[_TIFF_HEIGHT]) if {_TIFF_WIDTH, _TIFF_HEIGHT} <= found.keys() else None

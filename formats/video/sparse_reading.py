@@ -58,7 +58,9 @@ def key_frames_near(source: VideoSource, frames: Iterable[int]) -> list[int]:
 def _whole_timing(source: VideoSource) -> FrameTimes | None:
     """The times of an undamaged recording in one file that seeks by them."""
     files = files_of_source(source)
-    timing = read_frame_times(files[0]) if len(files) == 1 and files[0].suffix not in STREAM_SUFFIXES else None
+    timing = (
+        read_frame_times(files[0]) if len(files) == 1 and not str(files[0]).lower().endswith(STREAM_SUFFIXES) else None
+    )
     return timing if timing is not None and timing.is_stored.all() and timing.is_key.any() else None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from muybridge.calibration import CalibrationError
 from muybridge.calibration.boards.image_sources import gray_frames
-from muybridge.formats.video.picture_headers import _declared, check_picture
+from muybridge.formats.video.picture_headers import check_picture, declared_size
 from muybridge.formats.video.reading import VideoError, probe_video, read_picture
 from muybridge.labelling.picture_encoding import encoded_picture
 from tests.helpers import write_picture_video
@@ -35,7 +35,7 @@ def test_the_header_says_the_size_that_opencv_decodes(tmp_path, suffix):
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, shape, np.uint8))
     assert read_picture(path).shape[:2] == (37, 53)
     with path.open("rb") as stream:
-        assert _declared(stream) == ((1 << 14, 1 << 14) if suffix == ".webp" else (53, 37))
+        assert declared_size(stream) == ((1 << 14, 1 << 14) if suffix == ".webp" else (53, 37))
 
 
 @pytest.mark.parametrize(
