@@ -91,8 +91,9 @@ FORMATS = (
            "predictions.openpose:is_openpose", ending="_json"),
     Format("label3d-mat", "views", (".mat",), "labelled points of all cameras, frame numbers (also DANNCE's)",
            "predictions.label3d:read_label3d", unnamed=True),
-    Format("nwb", "views", (".nwb",), "points, confidence, times; a container per camera (ndx-pose)",
-           "poses.nwb_views:read_nwb_track"),
+    Format("nwb", "views", (".nwb",), "points, confidence, times, names; a container per camera (ndx-pose);"
+           " only writing needs the extra", "poses.nwb_views:read_nwb_track", "poses.nwb_views:write_nwb_views",
+           extra="nwb"),
     Format("netcdf", "views", NETCDF_SUFFIXES, "everything; also a 2D file of movement",
            "predictions.netcdf_tracks:read_netcdf_track", "predictions.netcdf_tracks:write_netcdf"),
     Format("caliscope-xyz", "pose", (".csv",), "points by number, in metres, times; frames without any point at the"

@@ -72,7 +72,10 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
         return
     dataset = read_dataset(source)
     if row.kind == "views":
-        yield from write_views(dataset, folder, format=row.name)
+        several = row.name == "nwb" and "individual" in dataset.dims  # it holds 2D points of one animal
+        for animal in dataset["individual"].values if several else [None]:
+            own = dataset.sel(individual=animal, drop=True) if several else dataset
+            yield from write_views(own, folder / str(animal) if several else folder, format=row.name)
         return
     rig = used_rig(session) if row.cameras else None
     for stem, animal in _animals(dataset, row, _STEMS[row.kind]):

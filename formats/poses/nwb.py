@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ..files import FormatError, as_text, need_extra
 from ..rigs.records import CameraRecord, RigRecord, numbers, rotation_matrix
 from ..tables.h5_arrays import check_hdf5, read_numbers
 
-_MODULE, _CONTAINER = "behavior", "MultiCameraPoseEstimation"
+MODULE, _CONTAINER = "behavior", "MultiCameraPoseEstimation"
 _UNKNOWN_START = "1970-01-01T00:00:00+00:00"  # NWB demands one
 
 
@@ -40,22 +41,11 @@ def write_nwb(pose: xr.Dataset, path: Path, *, rig: Any = None) -> None:
     FormatError
         The packages are not installed, or a keypoint's name cannot be one in NWB.
     """
-    pynwb = need_extra("pynwb", "nwb", f"writing {path}")
-    ndx = need_extra("ndx_pose", "nwb", f"writing {path}")
-    bad = [name for name in map(str, pose["keypoint"].values) if not name or set(name) & set("/:")]
-    if bad:
-        raise FormatError(f"the keypoint's name '{bad[0]}' cannot be one in NWB, which forbids '/' and ':'; rename it")
-    start = pose.attrs.get("session_start_time")
-    known = "" if start else "; the session's start time is not known"
-    file = pynwb.NWBFile(
-        session_description=f"3D pose by muybridge{known}",
-        identifier=hashlib.blake2b(pose["position"].values.tobytes(), digest_size=16).hexdigest(),
-        session_start_time=datetime.fromisoformat(start or _UNKNOWN_START).astimezone(UTC),
-    )
+    pynwb, ndx, file = new_nwb(pose, path, "3D pose by muybridge")
     cameras = [] if rig is None else [_device(ndx, camera, rig) for camera in rig.cameras]
     for camera in cameras:
         file.add_device(camera)
-    module = file.create_processing_module(_MODULE, "3D pose estimation")
+    module = file.create_processing_module(MODULE, "3D pose estimation")
     animals = [str(name) for name in pose["individual"].values] if "individual" in pose.dims else [None]
     skeletons, containers = [], []
     for animal in animals:
@@ -72,6 +62,34 @@ def write_nwb(pose: xr.Dataset, path: Path, *, rig: Any = None) -> None:
         module.add(container)
     with atomic_write(path) as partial, pynwb.NWBHDF5IO(str(partial), "w") as io:
         io.write(file)
+
+
+def new_nwb(dataset: xr.Dataset, path: Path, description: str) -> tuple[Any, Any, Any]:
+    """pynwb, ndx_pose and an empty NWB file that points of a dataset's keypoints can be put into.
+
+    Raises
+    ------
+    FormatError
+        The packages are not installed, or a keypoint's name cannot be one in NWB.
+    """
+    pynwb = need_extra("pynwb", "nwb", f"writing {path}")
+    ndx = need_extra("ndx_pose", "nwb", f"writing {path}")
+    check_nwb_names(map(str, dataset["keypoint"].values), "keypoint")
+    start = dataset.attrs.get("session_start_time")
+    known = "" if start else "; the session's start time is not known"
+    file = pynwb.NWBFile(
+        session_description=f"{description}{known}",
+        identifier=hashlib.blake2b(dataset["position"].values.tobytes(), digest_size=16).hexdigest(),
+        session_start_time=datetime.fromisoformat(start or _UNKNOWN_START).astimezone(UTC),
+    )
+    return pynwb, ndx, file
+
+
+def check_nwb_names(names: Iterable[str], what: str) -> None:
+    """FormatError where a name of a keypoint or camera cannot be one in NWB."""
+    bad = [name for name in names if not name or set(name) & set("/:")]
+    if bad:
+        raise FormatError(f"the {what}'s name '{bad[0]}' cannot be one in NWB, which forbids '/' and ':'; rename it")
 
 
 def _container(ndx, pose: xr.Dataset, name: str, skeleton, cameras: list):

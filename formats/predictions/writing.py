@@ -25,8 +25,8 @@ def write_views(views: xr.Dataset, folder: str | os.PathLike, *, format: str = "
     folder : path
         Where the files appear, each named by its camera; made if absent.
     format : str
-        "deeplabcut-csv", "deeplabcut-h5", "lightning-pose-csv", "sleap-h5", "openpose-json" or "netcdf" (one file,
-        views.nc).
+        "deeplabcut-csv", "deeplabcut-h5", "lightning-pose-csv", "sleap-h5", "openpose-json", or of all
+        cameras in one file: "netcdf" (views.nc), "nwb" (views.nwb, with the extra).
 
     Returns
     -------
@@ -40,8 +40,9 @@ def write_views(views: xr.Dataset, folder: str | os.PathLike, *, format: str = "
 
     Notes
     -----
-    Points, confidence, names and their order, and frame numbers come back to the last bit through `read_views`; these
-    tools' formats have no place for the frame rate. A missing point is an empty cell or NaN, in JSON 0, 0, 0.
+    Points, confidence, names and their order, and frame numbers come back to the last bit through `read_views`. Of
+    these formats only netCDF and NWB have a place for times; NWB has none for frame numbers. A missing point is an
+    empty cell or NaN, in JSON 0, 0, 0.
 
     Examples
     --------
@@ -53,9 +54,10 @@ def write_views(views: xr.Dataset, folder: str | os.PathLike, *, format: str = "
     ('top.h5', [[[[1.5, 2.0]]]])
     """
     views, folder, row = check_views(views), Path(folder), format_of("views", format, written=True)
-    if row.name == "netcdf":
-        row.writer(views, folder / "views.nc")
-        return [folder / "views.nc"]
+    if row.name in ("netcdf", "nwb"):
+        path = folder / f"views{row.suffixes[0]}"
+        row.writer(views, path)
+        return [path]
     if "detector" in views.dims:
         raise FormatError("the views are of several detectors: write each views.sel(detector=...), or combine_ensemble")
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from muybridge.datasets import pose_dataset, write_dataset
+from muybridge.datasets import pose_dataset, read_dataset, write_dataset
 from muybridge.formats import read_kinematics, read_pose, read_views
 from muybridge.formats.catalogue import FORMATS, format_of
 from muybridge.session import SessionError
@@ -57,8 +57,14 @@ def test_nwb_has_the_sessions_cameras(session):
     pytest.importorskip("ndx_pose")
     from muybridge.cameras import read_rig
 
-    (path,) = export_session(session, "nwb")
-    assert read_rig(path).names == ("cam_0", "cam_1")
+    paths = export_session(session, "nwb")
+    assert [path.name for path in paths] == ["views.nwb", "pose.nwb"]
+    assert read_rig(paths[1]).names == ("cam_0", "cam_1")
+    views = read_dataset(session.output / "views.nc")
+    again = read_views(dict.fromkeys(("cam_0", "cam_1"), paths[0]))
+    np.testing.assert_array_equal(again["position"], views["position"])
+    write_dataset(views.expand_dims(individual=["a", "b"]), session.output / "views.nc")
+    assert {path.parent.name for path in export_session(session, "nwb")} == {"a", "b", "nwb"}
 
 
 def test_a_format_of_few_frames_or_one_animal_gets_several_files(session, monkeypatch):

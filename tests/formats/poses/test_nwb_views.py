@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from muybridge.formats import FormatError, read_views
+from muybridge.datasets import views_dataset
+from muybridge.formats import FormatError, read_views, write_views
 
 N_FRAMES, NAMES = 6, ("nose", "tail")
 
@@ -55,3 +56,30 @@ def test_points_in_3d_and_unknown_cameras_are_refused_with_what_is_there(tmp_pat
     write(tmp_path / "all.nwb", ["PoseEstimationLeft", "PoseEstimationRight"])
     with pytest.raises(FormatError, match=r"PoseEstimationLeft.*'top'"):
         read_views({"top": tmp_path / "all.nwb"})
+
+
+def make_views(cameras=("cam1", "cam10")):
+    points = np.random.default_rng(0).uniform(0, 500, (2, 5, 2, 2))
+    points[1, 3, 0] = np.nan
+    confidence = np.random.default_rng(1).uniform(0.1, 1, (2, 5, 2)) * np.isfinite(points[..., 0])
+    times = 2 + np.arange(5) / 29.97
+    return views_dataset(points, cameras=list(cameras), keypoints=["tail", "nose"], times=times, confidence=confidence)
+
+
+def test_what_is_written_comes_back_with_names_order_times_and_confidence(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    pytest.importorskip("ndx_pose")
+    views = make_views()
+    (path,) = write_views(views, tmp_path, format="nwb")
+    again = read_views(dict.fromkeys(("cam1", "cam10"), path))
+    for name in ("position", "confidence", "time", "view", "keypoint"):
+        np.testing.assert_array_equal(again[name].values, views[name].values)
+    assert not pynwb.validate(path=str(path))
+
+
+def test_what_nwb_cannot_hold_is_refused(tmp_path):
+    pytest.importorskip("ndx_pose")
+    with pytest.raises(FormatError, match="camera's name 'a/b'"):
+        write_views(make_views(("a/b", "c")), tmp_path, format="nwb")
+    with pytest.raises(FormatError, match="one individual: write views"):
+        write_views(make_views().expand_dims(individual=["a", "b"]), tmp_path, format="nwb")

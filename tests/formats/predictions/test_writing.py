@@ -9,7 +9,7 @@ from muybridge.datasets import views_dataset
 from muybridge.formats import FormatError, read_views, write_views
 from muybridge.formats.catalogue import formats_of
 
-FORMATS = [row.name for row in formats_of("views", written=True) if row.name != "netcdf"]
+FORMATS = [row.name for row in formats_of("views", written=True) if row.name not in ("netcdf", "nwb")]
 NAMES = ("tail base", "nose", 'l"eft, paw')
 
 
