@@ -65,10 +65,12 @@ def reconstruct_file(
         As in `reconstruct`.
     prior : PosePrior, optional
         For "gimbal". None: learned from the recording.
-    swaps, check_coverage : bool
+    swaps : bool
         As in `reconstruct`.
     chunk_frames : int, frames
         Held in memory at a time by the methods that work frame by frame.
+    check_coverage : bool
+        As in `reconstruct`.
     executor : concurrent.futures.Executor, optional
         Where the windows of "smooth" and "gimbal" are solved: a `ProcessPoolExecutor`, or
         `dask.distributed.Client(...).get_executor()`, whose workers see the same file. None: threads.

@@ -77,7 +77,7 @@ def modelled_pieces(
     """
     options = dict(settings.options)
     keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
-    pixels = stored_pixels(source, views, rig, settings)
+    pixels = _stored_pixels(source, views, rig, settings)
     skeleton = None if settings.skeleton is None else in_order(settings.skeleton, keypoints)
     some = check_problem(pixels.views(slice(0, 2)), rig, pixels.fps, None, skeleton, options.get("order"),
                          noise=pixels.noise)  # fmt: skip
@@ -102,7 +102,7 @@ def modelled_pieces(
         yield label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times[kept])
 
 
-def stored_pixels(source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings) -> StoredPixels:
+def _stored_pixels(source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings) -> StoredPixels:
     """The pixels of a file; left and right are put right as they are read, where the settings say so."""
     prepare: Prepare = _as_they_are
     if settings.swaps:

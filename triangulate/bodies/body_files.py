@@ -74,7 +74,7 @@ def write_body(body: Body, path: str | Path) -> Path:
     Parameters
     ----------
     body : Body
-        The body, whose segments and markers are written side by side, without `mirror`.
+        The body; both sides are written out, where a file made by hand may have `mirror`.
     path : str or pathlib.Path
         The file, replaced if it is there.
 

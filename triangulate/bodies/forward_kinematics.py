@@ -141,7 +141,7 @@ def _kept_on_disk(jax: Any) -> Iterator[None]:
     folder, least = "jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"
     before = {name: getattr(jax.config, name) for name in (folder, least)}
     place = Path(os.path.expanduser("~")) / ".cache" / "muybridge" / "jax"  # as it stands where there is no home
-    if before[folder] is not None or not place.is_absolute() or not _is_made(place):
+    if before[folder] is not None or not place.is_absolute() or not _is_writable(place):
         yield
         return
     from jax.experimental.compilation_cache import compilation_cache
@@ -206,8 +206,8 @@ def _rotations(np_: Any, axes: Array, angles: Any) -> Any:
     return np.eye(3) + sin * cross + (1 - cos) * (cross @ cross)
 
 
-def _is_made(folder: Path) -> bool:
-    """Whether a folder is there, and may be written."""
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder, made if it is missing, may be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -60,7 +60,8 @@ def find_jumps(points_2d: Array, rig: CameraRig, reach: int) -> tuple[list[Jump]
         if not found:
             break
         jumps.append(max(found, key=lambda own: (round(own[0], 6), -own[1].offset))[1])
-    return _in_sequence(jumps), [_mistake(jump, rig) for jump in jumps]
+    jumps.sort(key=lambda jump: (jump.frame, jump.camera))
+    return jumps, [_mistake(jump, rig) for jump in jumps]
 
 
 def jump_offsets(jumps: Sequence[Jump], n_cameras: int, n_frames: int) -> Array:
@@ -139,7 +140,10 @@ def _clearest(ideal: Array, rig: CameraRig, camera: int, reach: int) -> tuple[fl
     one, other = int(np.argmin(before[:, at])), int(np.argmin(after[:, at]))
     difference, gain = costs[one] - costs[other], float(costs.sum(axis=1).min() - totals[at])
     n_tried = costs.size * len(costs) * len(rig)  # the best of so many gains their logarithm by chance
-    if gain < np.log(n_tried) or min(_sureness(-difference[: at + 1]), _sureness(difference[at + 1 :])) < _CLEAR:
+    if (
+        gain < np.log(n_tried)
+        or min(_significance(-difference[: at + 1]), _significance(difference[at + 1 :])) < _CLEAR
+    ):
         return None
     sides = [distances[one - reach][:, present][:, : at + 1], distances[other - reach][:, present][:, at + 1 :]]
     limit = min(limit, _AS_OTHERS * _others(ideal, rig, camera))
@@ -156,14 +160,10 @@ def _costs(distances: Array, scale: float) -> Array:
     return np.where(n_known > 0, np.where(known, cost, 0.0).sum(axis=(0, 2)) / np.maximum(n_known, 1), np.nan)
 
 
-def _sureness(gain: Array) -> float:
+def _significance(gain: Array) -> float:
     """Mean of a stretch's gain per frame in standard deviations, which the means of its blocks give."""
     means = np.array([block.mean() for block in np.array_split(gain, _BLOCKS)])
     return float(means.mean() / max(means.std(ddof=1) / np.sqrt(_BLOCKS), 1e-9))
-
-
-def _in_sequence(jumps: list[Jump]) -> list[Jump]:
-    return sorted(jumps, key=lambda jump: (jump.frame, jump.camera))
 
 
 def _mistake(jump: Jump, rig: CameraRig) -> Mistake:
