@@ -18,7 +18,8 @@ from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, points_outside, world_unit
-from .steps.reconstruction import needed_keypoints, view_problems
+from .steps.plausibility import implausibilities, rounded_points
+from .steps.reconstruction import needed_keypoints, view_problems, without
 from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
@@ -75,7 +76,12 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
         return [str(error)], []
     diagnosis = diagnose(found.views, found.rig)
     problems = view_problems(session, found.views, diagnosis)
-    return problems, [] if problems else [*lens_warnings(found.rig), *diagnosis.messages]
+    if problems:
+        return problems, []
+    used = without(found.views, diagnosis.wrong)
+    doubts = implausibilities(session, used, found.rig)
+    doubts += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
+    return [], [*lens_warnings(found.rig), *diagnosis.messages, *doubts]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

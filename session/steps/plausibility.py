@@ -20,16 +20,16 @@ _MOSTLY_ROUNDING = 0.5  # share of the noise's variance beyond which rounding is
 _DECIMALS = 1000  # steps per pixel that are told apart: files state three decimals
 
 
-def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset) -> list[str]:
-    """Sentences on what no animal is like: its size, its accelerations, bones that vary in length."""
+def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset | None = None) -> list[str]:
+    """Sentences on what no animal is like: its size, bones that vary in length; with a pose its accelerations."""
     from ...numerics.arrays import evenly_spread
     from ...triangulate import triangulate_ransac
     from ...triangulate.diagnosis.implausible import bone_sentence, exchange_sentence, rate_sentence, size_sentence
 
-    keypoints, found = list(map(str, views["keypoint"].values)), list[str]()
+    keypoints, found = list(map(str, views["keypoint"].values)), list[str | None]()
     times = views["time"].values
-    rate = (len(times) - 1) / float(times[-1] - times[0])
-    for own, made in zip(_individuals(views), _individuals(pose), strict=True):
+    rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
+    for own in _individuals(views):
         own = own.transpose("view", "time", "keypoint", "space", ..., missing_dims="ignore")
         rows = evenly_spread(len(times), _FRAMES)
         seen = np.asarray(own["confidence"].values)[:, rows]
@@ -41,8 +41,10 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
             size_sentence(points_3d, keypoints, rig.unit),
             bone_sentence(points_3d, keypoints, rig.unit, *_known_bones(session, rig.unit)),
             exchange_sentence(points_3d, keypoints, bones, rig.unit),
-            rate_sentence(np.asarray(made["position"].transpose("time", "keypoint", "space").values), rate, rig.unit),
         ]
+    for made in [] if pose is None else _individuals(pose):
+        position = np.asarray(made["position"].transpose("time", "keypoint", "space").values)
+        found.append(rate_sentence(position, rate, rig.unit))
     return list(dict.fromkeys(sentence for sentence in found if sentence))
 
 

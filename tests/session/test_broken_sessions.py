@@ -19,7 +19,7 @@ from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
 from muybridge.session.recording_facts import describe
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen, foreseen_problems
 from tests.conftest import look_at
 from tests.helpers import write_video
 from tests.session.synthetic import SKELETON, Recording, deeplabcut_csv, make_session
@@ -458,6 +458,16 @@ def test_what_is_wrong_in_all_cameras_alike_is_warned_of(recording, tmp_path, ki
     assert message == ""
     for part in parts:
         assert any(part in line for line in said if line.startswith("warning: "))
+
+
+@pytest.mark.parametrize("kind", ["inches called millimetres", "names exchanged", "points rounded to 10 px"])
+def test_what_no_animal_is_like_is_foreseen_by_check(recording, tmp_path, kind):
+    spoil, parts = AGREEING[kind]
+    spoil(recording)
+    problems, warnings = foreseen(recording.write(tmp_path))
+    assert problems == []
+    for part in parts:
+        assert any(part in warning for warning in warnings)
 
 
 def camera_entry(**values):
