@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from benchmarks.long_recordings import FPS, skeleton_of, write_views
 from benchmarks.rings import make_rig
 from muybridge.cameras import read_rig, write_rig

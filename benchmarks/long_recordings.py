@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 import h5netcdf
 import numpy as np
 import xarray as xr
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.rings import make_rig
 from muybridge.datasets import Skeleton, views_dataset
@@ -65,8 +68,10 @@ def measure(source: Path, rig, skeleton: Skeleton, method: str, check_coverage: 
     from muybridge.triangulate import reconstruct_file
 
     started = time.perf_counter()
-    options = {} if method in ("dlt", "ransac", "median", "pairs") else {"skeleton": skeleton}
-    reconstruct_file(source, rig, source.with_name("pose.nc"), method=method, check_coverage=check_coverage, **options)
+    own = None if method in ("dlt", "ransac", "median", "pairs") else skeleton
+    reconstruct_file(
+        source, rig, source.with_name("pose.nc"), method=method, check_coverage=check_coverage, skeleton=own
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with h5netcdf.File(source.with_name("pose.nc"), "r") as pose:
         last = np.asarray(pose.variables["position"][-2000:])
