@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -127,7 +127,7 @@ def _chosen(frames: tuple[int, int] | None, n_frames: int) -> range:
     return range(start, stop)
 
 
-def _beside(row: tuple[Image, ...]) -> Image:
+def _beside(row: Sequence[Image]) -> Image:
     """Pictures side by side, each as high as the first."""
     high = row[0].shape[0]
     widths = [round(image.shape[1] * high / image.shape[0]) // 2 * 2 for image in row]

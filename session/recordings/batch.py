@@ -16,6 +16,8 @@ from .one_run import Ending
 from .session_files import makers_first, readable
 
 _LOOK = 1.0  # seconds between two looks at the places: a lost worker is noticed so soon
+# what futures raise of a worker that was lost, by name: dask need not be installed
+_LOST = ("KilledWorker", "CancelledError", "FutureCancelledError")
 _RETRIES = 2  # of a session whose process or worker was lost
 
 
@@ -102,15 +104,15 @@ def _ending(future: Any) -> Ending:
     try:
         return future.result()
     except Exception as error:  # noqa: BLE001 - whatever a worker raises ends one session, not the batch
-        lost = type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError")
-        return Ending(-1 if lost else 1, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        kind = type(error).__name__
+        return Ending(-1 if kind in _LOST else 1, f"{kind}: {' '.join(str(error).split())}")
 
 
 def _lost(batch: _Batch, places: dict[str, Place]) -> Iterator[Outcome]:
     """Sessions whose worker is gone."""
     for future, run in [*batch.running.items()]:
         if run.place not in places:
-            yield from _finished(batch, future, Ending(-1, f"the worker {run.place} was lost"))
+            yield from _finished(batch, future, Ending(-1, f"the worker {run.place} was lost; see its log"))
             future.cancel()
 
 

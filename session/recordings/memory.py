@@ -12,11 +12,15 @@ from ..recording_facts import files_of
 _PROGRAM = 0.5e9  # bytes: the libraries, with numba's kernels
 _NETWORK = 0.8e9  # bytes: torch, the network and the decoded pictures
 _PER_BYTE_OF_POINTS = 8.0  # bytes of memory per byte of 2D files: text becomes numbers, and a pose with covariances
+_SHARE_OF_ALL = 0.8  # of all memory, where the system does not say how much of it is free
 _CGROUP = "/sys/fs/cgroup"
 
 
 def needed_memory(session: Session | None) -> float:
-    """Bytes that a session's run takes at its largest, by the kind and size of its files; a guess from above."""
+    """Bytes that a session's run takes at its largest, a guess by the kind and size of its files.
+
+    None, a session that cannot be read: the program alone.
+    """
     if session is None:
         return _PROGRAM
     sizes = [path.stat().st_size for path in files_of(session.sources("points")) if path.is_file()]
@@ -33,5 +37,5 @@ def available_memory() -> float:
         limit, used = (float(Path(_CGROUP, f"memory.{name}").read_text()) for name in ("max", "current"))
         found.append(limit - used)
     if len(found) == 1 and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        found.append(0.8 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        found.append(_SHARE_OF_ALL * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(found)

@@ -40,8 +40,7 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
     log = session.parent / f"{session.stem}.log"
     command = [sys.executable, "-m", "muybridge.session.command_line", "run", str(session), "--quiet"]
     command += ["--force"] * force
-    threads = str(max(1, n_processors() // n_sharing))
-    environment = os.environ | dict.fromkeys(_LIMITS, threads)
+    environment = os.environ | limits_of_threads(n_sharing)
     try:
         with open(log, "wb", opener=_no_link) as stream:
             done = subprocess.run(
@@ -53,6 +52,11 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
     if done.returncode < 0:
         return Ending(done.returncode, f"killed by signal {-done.returncode} (out of memory?)")
     return Ending(done.returncode, lines[-1] if lines else "")
+
+
+def limits_of_threads(n_sharing: int) -> dict[str, str]:
+    """Environment variables by which each of so many processes takes its share of the processors, one at least."""
+    return dict.fromkeys(_LIMITS, str(max(1, n_processors() // n_sharing)))
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -1,23 +1,27 @@
-"""Whether a reconstruction can be an animal's, by its size, bones and accelerations; the trained files that know it."""
+"""Whether a reconstruction can be an animal's, by its size, bones, accelerations, rounding, unit and vertical."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..config import Session
+from .pictures import read_session_rig
+from .reconstruction_files import named_body, trained
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
 
+_NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
+_SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
+_SIZES = 3.0  # standard deviations of an animal's size by which it may differ from the body
 _FRAMES = 1000  # of which bones are measured, evenly spread
 _MOSTLY_ROUNDING = 0.5  # share of the noise's variance beyond which rounding is most of it
-_DECIMALS = 1000  # steps per pixel that are told apart: files state three decimals
+_STEPS_PER_PIXEL = 1000  # of coordinates that are told apart: files state three decimals
 
 
 def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset | None = None) -> list[str]:
@@ -26,7 +30,8 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
     from ...triangulate import triangulate_ransac
     from ...triangulate.diagnosis.implausible import bone_sentence, exchange_sentence, rate_sentence, size_sentence
 
-    keypoints, found = list(map(str, views["keypoint"].values)), list[str | None]()
+    keypoints = list(map(str, views["keypoint"].values))
+    found: list[str | None] = []
     times = views["time"].values
     rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
     for own in _individuals(views):
@@ -34,8 +39,8 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
         rows = evenly_spread(len(times), _FRAMES)
         seen = np.asarray(own["confidence"].values)[:, rows]
         points_2d = np.where(seen[..., None] > 0, np.asarray(own["position"].values)[:, rows], np.nan)
-        order = rig.subset(list(map(str, own["view"].values)))
-        points_3d = triangulate_ransac(points_2d, order, confidence=np.nan_to_num(seen)).points_3d
+        cameras = rig.subset(list(map(str, own["view"].values)))
+        points_3d = triangulate_ransac(points_2d, cameras, confidence=np.nan_to_num(seen)).points_3d
         bones = [] if session.skeleton is None else session.skeleton.bone_indices
         found += [
             size_sentence(points_3d, keypoints, rig.unit),
@@ -70,9 +75,10 @@ def _known_bones(session: Session, unit: str) -> tuple[dict[tuple[str, str], flo
         body = body.in_unit(unit)
     except ValueError:  # a unit that has no size in metres
         return {}, None
-    places = dict(zip(body.marker_names, rest_places(body), strict=True))
+    markers = rest_places(body)[: len(body.marker_names)]  # the joints come after them
+    places = dict(zip(body.marker_names, markers, strict=True))
     lengths = {(a, b): float(np.linalg.norm(places[a] - places[b])) for a, b in body.skeleton.bones}
-    return lengths, float(np.exp(3 * body.size_spread))
+    return lengths, float(np.exp(_SIZES * body.size_spread))
 
 
 def rounded_points(views: xr.Dataset, sigma_px: Mapping[str, float]) -> list[str]:
@@ -97,28 +103,35 @@ def rounded_points(views: xr.Dataset, sigma_px: Mapping[str, float]) -> list[str
 def rounding_step(points_2d: np.ndarray) -> float:
     """The step in pixels that all coordinates (..., 2) are multiples apart of; 0 where they have decimals."""
     values = points_2d[np.isfinite(points_2d)]
-    steps = np.unique(np.round(values * _DECIMALS).astype(np.int64))
-    if len(steps) < 2 or np.abs(values * _DECIMALS - np.round(values * _DECIMALS)).max() > 1e-3:
+    steps = np.unique(np.round(values * _STEPS_PER_PIXEL).astype(np.int64))
+    if len(steps) < 2 or np.abs(values * _STEPS_PER_PIXEL - np.round(values * _STEPS_PER_PIXEL)).max() > 1e-3:
         return 0.0
-    return float(np.gcd.reduce(np.diff(steps)) / _DECIMALS)
+    return float(np.gcd.reduce(np.diff(steps)) / _STEPS_PER_PIXEL)
 
 
-def trained(session: Session) -> dict[str, Any]:
-    """The prior and the noise of the detector that [reconstruct] names files of."""
-    from ...triangulate import DetectorNoise, PosePrior
+def unit_doubt(rig: CameraRig) -> list[str]:
+    """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
+    from ...cameras.rig_files import METRES
 
-    kinds = {"prior": PosePrior, "noise": DetectorNoise}
-    return {name: kinds[name].load(path) for name, path in trained_files(session).items()}
+    if rig.unit not in METRES:
+        return []
+    apart = float(np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()) * 2
+    if _NEAREST <= apart * METRES[rig.unit] <= _FARTHEST:
+        return []
+    return [
+        f"The cameras stand {apart:.3g} {rig.unit} apart: the rig may be in another unit than '{rig.unit}'; correct"
+        " [session] unit, or calibrate with the board's squares in it."
+    ]
 
 
-def trained_files(session: Session) -> dict[str, Path]:
-    """{"prior" or "noise": file} that [reconstruct] names."""
-    options = session.options["reconstruct"]
-    return {name: session.folder / options[name] for name in ("prior", "noise") if name in options}
-
-
-def named_body(session: Session) -> str:
-    """[reconstruct] body, as a path from the session's folder where it is a file."""
-    name = str(session.options["reconstruct"]["body"])
-    file = session.folder / name
-    return str(file) if file.is_file() else name
+def up_doubt(session: Session) -> list[str]:
+    """A sentence where the session's vertical is not that of the rig file."""
+    if session.up is None or session.rig is None:
+        return []
+    own, stated = np.array(session.up) / np.linalg.norm(session.up), read_session_rig(session).up
+    if stated is None or float(own @ stated) > _SAME_UP:
+        return []
+    return [
+        f"[session] up is {list(session.up)}, and the rig file says {np.round(stated, 3).tolist()}: remove one of them,"
+        " or turn it round."
+    ]

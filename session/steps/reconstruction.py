@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .pictures import (
@@ -19,10 +17,10 @@ from .pictures import (
     lens_warnings,
     picture_settings,
     points_outside,
-    read_session_rig,
     size_problems,
 )
-from .plausibility import implausibilities, named_body, rounded_points, trained, trained_files
+from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt
+from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
 from .view_corrections import SWITCHES, corrected, refined_rig_path, write_stretches, write_used_views
@@ -31,18 +29,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
-    from ...datasets import Skeleton
     from ...triangulate import Diagnosis
 
-_NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
 _TWO_CAMERAS = (
     "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
     " compare a length that you know"
 )
-_SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
-_LONG = (
-    300e6  # bytes of views, beyond which they are reconstructed from file to file: 80,000 frames of 20 keypoints x 6
-)
+# bytes of views, beyond which they are reconstructed from file to file: 80,000 frames of 20 keypoints in 6 cameras
+_LONG = 300e6
 _JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
@@ -154,7 +148,7 @@ def _attributes(
     if notes:
         attrs["notes"] = "\n".join(notes)
     attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
-    rig_warnings = [*lens_warnings(rig), *_unit_doubt(rig), *_up_doubt(session), *doubts]
+    rig_warnings = [*lens_warnings(rig), *unit_doubt(rig), *up_doubt(session), *doubts]
     rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
@@ -168,18 +162,6 @@ def _given(session: Session) -> dict[str, Any]:
     """The options of [reconstruct], files read; a body that is a file is found from the session's folder."""
     given = RECONSTRUCT.given(session) | trained(session)
     return given | {"body": named_body(session)} if "body" in given else given
-
-
-def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
-    """Bones and sides of the session's body among these keypoints."""
-    from ...datasets import Skeleton
-    from ...triangulate import read_body
-
-    own = read_body(named_body(session)).skeleton
-    bones, symmetries = (
-        tuple(pair for pair in pairs if set(pair) <= set(keypoints)) for pairs in (own.bones, own.symmetries)
-    )
-    return Skeleton(tuple(keypoints), bones, symmetries)
 
 
 def _refusals(session: Session) -> list[str]:
@@ -248,34 +230,6 @@ def without(views: xr.Dataset, cameras: Sequence[str]) -> xr.Dataset:
 
 def _first(messages: Sequence[str]) -> str:
     return messages[0] if messages else "Fewer than two cameras see a point, or no two of them agree."
-
-
-def _unit_doubt(rig: CameraRig) -> list[str]:
-    """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
-    from ...cameras.rig_files import METRES
-
-    if rig.unit not in METRES:
-        return []
-    apart = float(np.linalg.norm(rig.centers - rig.centers.mean(axis=0), axis=1).max()) * 2
-    if _NEAREST <= apart * METRES[rig.unit] <= _FARTHEST:
-        return []
-    return [
-        f"The cameras stand {apart:.3g} {rig.unit} apart: the rig may be in another unit than '{rig.unit}'; correct"
-        " [session] unit, or calibrate with the board's squares in it."
-    ]
-
-
-def _up_doubt(session: Session) -> list[str]:
-    """A sentence where the session's vertical is not that of the rig file."""
-    if session.up is None or session.rig is None:
-        return []
-    own, stated = np.array(session.up) / np.linalg.norm(session.up), read_session_rig(session).up
-    if stated is None or float(own @ stated) > _SAME_UP:
-        return []
-    return [
-        f"[session] up is {list(session.up)}, and the rig file says {np.round(stated, 3).tolist()}: remove one of them,"
-        " or turn it round."
-    ]
 
 
 def needed_keypoints(session: Session, found: list[str]) -> list[str]:

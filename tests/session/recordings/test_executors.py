@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from muybridge.numerics.threads import n_processors
 from muybridge.session.config import SessionError
 from muybridge.session.recordings.batch import run_batch
 from muybridge.session.recordings.command import make_executor
 from muybridge.session.recordings.executors import Cluster, Processes
+from muybridge.session.recordings.one_run import limits_of_threads
 from muybridge.session.recordings.session_files import find_sessions
 from tests.session.synthetic import make_session
 
@@ -66,6 +68,13 @@ def test_an_executor_that_cannot_be_is_refused(name, scheduler, words):
         make_executor(name, scheduler, None)
 
 
-def test_a_session_gets_its_share_of_the_processors():
+def test_this_machine_runs_as_many_sessions_at_a_time_as_are_asked_for():
     with Processes(2) as places:
         assert places.places()["here"].n_slots == 2
+
+
+@pytest.mark.parametrize(("n_sharing", "share"), [(1, n_processors()), (n_processors(), 1), (1000, 1)])
+def test_a_session_gets_its_share_of_the_processors(n_sharing, share):
+    limits = limits_of_threads(n_sharing)
+    assert set(limits.values()) == {str(share)}
+    assert {"OMP_NUM_THREADS", "NUMBA_NUM_THREADS"} <= set(limits)
