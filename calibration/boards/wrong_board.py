@@ -173,7 +173,7 @@ def _height(markers: Markers, nx: int, odd: int) -> int:
     sure = numbers[counts >= min(2, counts.max())]
     ny = max(2, int(np.ceil(2 * (sure.max() + 1) / nx - 1e-9)))
     ny += nx * ny // 2 <= sure.max()
-    return ny + (ny % 2 != odd)
+    return int(ny + (ny % 2 != odd))
 
 
 def _n_in_place(markers: Markers, board: CharucoBoard) -> int:

@@ -348,6 +348,7 @@ def test_a_board_is_guessed_from_its_pictures(tmp_path):
             cv2.imwrite(str(tmp_path / f"board_{name}" / f"{i}.png"), picture)
     (proposal,) = propose_sessions(tmp_path)
     board = dict(proposal.tables["board"])
+    assert {type(value) for value in board.values()} <= {str, int, float, bool}, "numpy's numbers are no TOML"
     assert board.pop("type") == "charuco"
     found = CharucoBoard(**board)
     assert (found.squares_x, found.squares_y) == (7, 6)
