@@ -58,6 +58,11 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def open_no_link(path: str | os.PathLike, flags: int) -> int:
+    """Descriptor of a file, opened or made, but not of what a link of its name leads to: that would be emptied."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 def check_room(path: Path, n_bytes: int) -> None:
     """OSError where the disk of a file has less room than `n_bytes`."""
     if shutil.disk_usage(path.parent).free < n_bytes:

@@ -20,7 +20,7 @@ except ImportError:
 
 from .. import __version__
 from ..datasets import content_hash
-from ..datasets.atomic_files import atomic_write
+from ..datasets.atomic_files import atomic_write, open_no_link
 
 
 def write_text(path: Path, text: str) -> None:
@@ -112,9 +112,8 @@ def only_run(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # no link or pipe of this name is followed: another file would be emptied, or the run would hang
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        lock = os.fdopen(os.open(folder / ".lock", flags, 0o666), "r+b")  # open for as long as the run
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # at a pipe of this name the run would hang
+        lock = os.fdopen(open_no_link(folder / ".lock", flags), "r+b")  # open for as long as the run
     except OSError:  # a folder that may not be written holds current results, or a step will say so
         yield
         return

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...datasets.atomic_files import open_no_link
 from ...numerics.threads import n_processors
 
 # each library's own limit of threads
@@ -42,7 +43,7 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
     command += ["--force"] * force
     environment = os.environ | limits_of_threads(n_sharing)
     try:
-        with open(log, "wb", opener=_no_link) as stream:
+        with open(log, "wb", opener=open_no_link) as stream:
             done = subprocess.run(
                 command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False, env=environment
             )
@@ -57,8 +58,3 @@ def run_one(session: Path, force: bool, n_sharing: int) -> Ending:
 def limits_of_threads(n_sharing: int) -> dict[str, str]:
     """Environment variables by which each of so many processes takes its share of the processors, one at least."""
     return dict.fromkeys(_LIMITS, str(max(1, n_processors() // n_sharing)))
-
-
-def _no_link(path: str, flags: int) -> int:
-    """Open a file, but not what a link of its name leads to: that would be emptied."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
