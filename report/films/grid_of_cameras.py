@@ -89,6 +89,6 @@ def _draw(
         found = (detected[one] + 0.5) * scale - 0.5
         ends = found if expected is None else (expected[one] + 0.5) * scale - 0.5
         for a, b in bones:
-            draw_lines(cell, ends[[a]], ends[[b]], SIDES[sides[b] or sides[a]], radius / 2)
+            draw_lines(cell, ends[[a]], ends[[b]], SIDES[int(sides[b] or sides[a])], radius / 2)
         for side, colour in enumerate(SIDES):
             draw_dots(cell, found[sides == side], colour, radius, filled=expected is None)

@@ -45,7 +45,7 @@ class Observations:
     shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
         learned then; None: both are estimated
     power : (n_keypoints,) of a frame's likelihood: how many independent errors a frame adds where errors last
-    least : (n_cameras, n_keypoints), pixels, that sigma is not below: the spread of an ensemble of detectors
+    least : (n_cameras, n_keypoints), pixels, that sigma is not below: the spread of an ensemble of detectors, or None
     """
 
     arrays: RigArrays
@@ -58,7 +58,7 @@ class Observations:
     anchor: float
     power: Array
     shared_std: Array | None = None
-    least: Array | float = _FINEST
+    least: Array | None = None
 
     def at(self, frames: slice) -> Observations:
         return replace(
@@ -171,10 +171,13 @@ def learn_sigma(observations: Observations, seen: Linearised) -> Array:
     whole = np.maximum(count.sum(axis=1), 1e-9)
     camera = np.where(whole >= 1, squared.sum(axis=1) / whole / 2, (observations.sigma**2).mean(axis=1))[:, None]
     variance = (squared / 2 + _NOISE_WEIGHT * camera) / (count + _NOISE_WEIGHT)
-    if len(variance) == 2 and np.ndim(observations.least):
+    least = observations.least
+    if least is None:
+        return np.sqrt(np.maximum(variance, _FINEST**2))
+    if len(variance) == 2:
         # residuals of two cameras are those of both: the spread of the detectors tells how much is whose
-        return observations.least * np.maximum(np.sqrt(variance.mean(axis=0) / (observations.least**2).mean(axis=0)), 1)
-    return np.maximum(np.sqrt(variance), observations.least)
+        return least * np.maximum(np.sqrt(variance.mean(axis=0) / (least**2).mean(axis=0)), 1)
+    return np.maximum(np.sqrt(variance), least)
 
 
 def observe(
@@ -198,7 +201,7 @@ def observe(
         extent = extent or float(np.linalg.norm(rig.centers - centre, axis=1).mean())
     start = np.where(np.isfinite(sigma), sigma, 1.0)
     own = np.repeat(start[:, None], points_2d.shape[2], axis=1) if noise is None else noise.inlier_std
-    least = _FINEST
+    least = None
     if spread is not None:
         least = np.fmax(_FINEST, spread / np.nan_to_num(present_median(scale, axis=1), nan=1.0))
     arrays = rig.arrays
@@ -207,7 +210,7 @@ def observe(
         arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
-        sigma=np.maximum(own, least),
+        sigma=np.maximum(own, _FINEST if least is None else least),
         scale=scale,
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
