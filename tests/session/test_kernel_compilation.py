@@ -35,6 +35,7 @@ def test_a_process_compiles_ahead_once_something_is_compiled_and_ends_with_the_b
             pass
 
     monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     kernel = numba.njit(lambda x: 5 * x)
     for _ in range(2):
         with compiling_ahead(calibrates=True):
