@@ -288,11 +288,8 @@ def _write_session(folder: Path, rig: CameraRig, title: str, n_iterations: int) 
         "joints": DEMO_JOINTS,
         "gait": DEMO_LIMBS,
         # the coat tells left from right: this preset does not mirror pictures. At its learning rate, a third of this
-        # one, as good a detector takes 700 steps; on its crops of 192 pixels, as good 3D points a third more time
-        "train": {
-            "labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.01, "crop": 160,
-            "scale": 0.45, "n_evaluations": 2,
-        },
+        # one, as good a detector takes 700 steps
+        "train": {"labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.01},
         "reconstruct": {"method": "smooth"},
     }  # fmt: skip
     (folder / "session.toml").write_text(tomli_w.dumps(session))

@@ -46,7 +46,7 @@ ROOMS = {
         "articulated",
     ),
     "kinematics": ("angles", "body", "gait_analysis"),
-    "session": ("steps", "proposals", "recordings"),
+    "session": ("config", "steps", "proposals", "recordings"),
 }
 MAX_FILES = 15  # in one folder, its __init__.py included
 HEAVY = ("torch", "jax", "numba")

@@ -1,0 +1,116 @@
+"""Which values the entries of session.toml may have, and the sentence that refuses others."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...datasets.names import nearest
+
+
+class SessionError(ValueError):
+    """A session that cannot run as it is written; the message names the file, the entry and the remedy."""
+
+
+def check_names(path: Path, what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) or f"; known: {known}"
+            raise SessionError(f"{path}: '{name}' is not among the {what}{hint}")
+
+
+def check_value(path: Path, what: str, value: Any, wanted: tuple[Callable[[Any], bool], str]) -> None:
+    fits, words = wanted
+    if not fits(value):
+        raise SessionError(f"{path}: {what} is {value!r}; {words}")
+
+
+def check_file_names(path: Path, table: str, names: Iterable[str]) -> None:
+    """Files are named by cameras and recordings, and are to stay in their folder."""
+    for name in names:
+        if not name.isprintable() or name in ("", ".", "..") or set(name) & set("/\\"):
+            raise SessionError(
+                f"{path}: [{table}] has the name {name!r}, by which files are named; give one without slashes and"
+                " characters that cannot be printed"
+            )
+
+
+def check_inside(path: Path, what: str, value: Any) -> None:
+    """A folder that is written to lies elsewhere only where the whole path is given."""
+    if isinstance(value, str) and os.path.normpath(value).split(os.sep)[0] == os.pardir:
+        raise SessionError(
+            f"{path}: {what} is {value!r}, which leaves the session's folder; give the whole path if that is meant"
+        )
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
+
+
+def _is_numbers(value: Any, n: int) -> bool:
+    return isinstance(value, list) and len(value) == n and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# entries of [cameras.NAME] that are no files: whether a value can be used, and what the message asks for
+PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "size": (
+        lambda value: _is_numbers(value, 2) and all(isinstance(side, int) and side > 0 for side in value),
+        "give [width, height] of the calibrated picture in pixels",
+    ),
+    "crop": (
+        lambda value: (_is_numbers(value, 2) or _is_numbers(value, 4)) and min(value) >= 0,
+        "give [x, y] of the corner in the calibrated picture, or [x, y, width, height], pixels",
+    ),
+    "scale": (
+        lambda value: _is_number(value) and value > 0,
+        "give the size of the video's picture relative to the calibrated one, such as 0.5",
+    ),
+    "mirror": (lambda value: isinstance(value, bool), "give true or false"),
+    "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is late"),
+}
+
+# (table, entry): whether a value can be used, and what the message asks for where it cannot
+_PATH = (is_text, "give a path")
+_SWITCH = (lambda value: isinstance(value, bool), "give true or false")
+_PAIRS = (partial(is_list_of, list), "it must be a list of pairs of keypoint names")
+ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
+    ("session", "output"): _PATH,
+    ("session", "unit"): (lambda unit: is_text(unit) and bool(unit.strip()), "give a unit of length, such as 'mm'"),
+    ("session", "rig"): _PATH,
+    ("session", "fps"): (lambda fps: _is_number(fps) and fps > 0, "it must be a positive number of frames per second"),
+    ("session", "up"): (
+        lambda up: isinstance(up, list) and len(up) == 3 and all(map(_is_number, up)) and any(up),
+        "it must be a direction of three numbers, such as [0, 0, 1]",
+    ),
+    ("session", "floor_frame"): (
+        lambda frame: _is_number(frame) and isinstance(frame, int) and frame >= 0,
+        "it must be the number of a board frame, from 0",
+    ),
+    ("skeleton", "keypoints"): (partial(is_list_of, str), "it must be a list of names"),
+    ("skeleton", "bones"): _PAIRS,
+    ("skeleton", "symmetries"): _PAIRS,
+    ("train", "labels"): (lambda value: is_text(value) or is_list_of(str, value), "give a path, or a list of paths"),
+    ("train", "sessions"): (partial(is_list_of, str), "give a list of paths"),
+    ("train", "weights"): _PATH,
+    ("train", "start"): _PATH,
+    ("calibrate", "intrinsics"): _PATH,
+    ("predict", "detector"): _PATH,
+    ("reconstruct", "prior"): _PATH,
+    ("reconstruct", "noise"): _PATH,
+    ("reconstruct", "match_individuals"): _SWITCH,
+    ("reconstruct", "frame_offsets"): _SWITCH,
+    ("reconstruct", "refine_rig"): _SWITCH,
+}
