@@ -197,6 +197,11 @@ def settings_of(**settings) -> Settings:
     return Settings(**own, options=settings)
 
 
+def maker_of_poses(settings: Settings) -> Callable[[xr.Dataset, CameraRig], xr.Dataset]:
+    """What makes the poses that the check of the error bars judges: a part of the views, some of the cameras."""
+    return partial(_pose, settings=replace(settings, chunk_frames=None, check_coverage=False))
+
+
 def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) -> xr.Dataset:
     method, options = settings.method, settings.options
     _check_request(rig, method, settings.prior, settings.body, settings.max_gap, settings.chunk_frames, options)
@@ -218,8 +223,7 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
             whole = unswapped(whole, rig, needed_symmetries(settings.skeleton, whole), noise(whole, rig))
         pose = _modelled(whole, rig, settings)
     if settings.check_coverage:
-        again = partial(_pose, settings=replace(settings, chunk_frames=None, check_coverage=False))
-        pose = with_coverage(pose, views, rig, again, options.get("noise"))
+        pose = with_coverage(pose, views, rig, maker_of_poses(settings), options.get("noise"))
     return described(pose, rig, settings.recorded)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -23,7 +22,7 @@ from .predicted_regions import (
     rescaled,
     variances_of,
 )
-from .reconstruction import Settings, pose_of
+from .reconstruction import Settings, maker_of_poses
 
 _SAMPLE = 20  # frames of a piece whose error bars enter the median of all
 
@@ -58,5 +57,4 @@ def _judged(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Coverage:
     noise = estimate_noise(sampled(views), rig) if noise is None else noise
     frames = stretches_to_judge(views, N_POINTS, BLOCK)
     stretches = [check_views(views.isel(time=slice(int(own[0]), int(own[-1]) + 1)).load()) for own in frames]
-    own = {name: getattr(settings, name) for name in ("method", "skeleton", "prior", "window", "max_gap", "swaps")}
-    return judge_stretches(stretches, rig, partial(pose_of, **own, **settings.options), noise)
+    return judge_stretches(stretches, rig, maker_of_poses(settings), noise)
