@@ -35,12 +35,17 @@ def label_folders(session: Session) -> list[Path]:
 
 def _labelled(session: Session) -> list[tuple[Path, Session]]:
     """The folders of labelled frames, each with the session whose cameras filmed them."""
-    labels = session.options["train"].get("labels", [])
-    own = [(session.folder / entry, session) for entry in (labels if isinstance(labels, list) else [labels])]
-    others = [read_session(session.folder / entry) for entry in session.options["train"].get("sessions", [])]
-    once: dict[Path, tuple[Path, Session]] = {}
-    for folder, owner in [*own, *(pair for other in others for pair in _labelled(other))]:
-        once.setdefault(folder.resolve(), (folder, owner))
+    seen, coming, once = {session.path}, [session], dict[Path, tuple[Path, Session]]()
+    while coming:  # sessions may name each other
+        owner = coming.pop(0)
+        labels = owner.options["train"].get("labels", [])
+        for entry in labels if isinstance(labels, list) else [labels]:
+            folder = owner.folder / entry
+            once.setdefault(folder.resolve(), (folder, owner))
+        for other in map(read_session, (owner.folder / entry for entry in owner.options["train"].get("sessions", []))):
+            if other.path not in seen:
+                seen.add(other.path)
+                coming.append(other)
     return list(once.values())
 
 

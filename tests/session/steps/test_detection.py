@@ -72,7 +72,7 @@ def test_a_list_that_names_no_files_is_refused(ensemble, entry):
 def test_one_detector_is_trained_on_the_labels_of_all_sessions(tmp_path):
     for name, table in {
         "a": "labels = 'la'\nsessions = ['../b', '../c']",
-        "b": "labels = ['l1', 'l2']",
+        "b": "labels = ['l1', 'l2']\nsessions = ['../a']",
         "c": "",
     }.items():
         (tmp_path / name).mkdir()
