@@ -13,6 +13,7 @@ import numpy as np
 
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import nearest
+from ...datasets.netcdf import read_attributes
 from ...formats.tables.table_writing import check_cell
 from ..config import Session, SessionError, read_session
 from ..steps.kinematics import read_strides
@@ -46,7 +47,7 @@ def collect_sessions(paths: Sequence[Path], folder: Path, *, format: str = "parq
         except (ValueError, OSError) as error:
             left_out.append(f"left out: {error}")
             continue
-        if (session.output / "kinematics.nc").is_file():
+        if _motion_file(session).is_file():
             sessions.append(session)
         else:
             left_out.append(f"left out: {path}: no kinematics yet; run 'muybridge run {path}' first")
@@ -59,7 +60,7 @@ def collect_sessions(paths: Sequence[Path], folder: Path, *, format: str = "parq
             for table, part in _tables(session):
                 columns = {"session": name, "animal": part.pop("animal"), **part}
                 writers[table].add(columns)
-    units = sorted({session.unit for session in sessions})
+    units = sorted(set(map(_unit, sessions)))
     if len(units) > 1:
         yield f"note: the sessions are in different units, {', '.join(units)}: see the column unit"
     for writer in writers.values():
@@ -75,6 +76,15 @@ def _names(sessions: Sequence[Session]) -> list[str]:
     return [session.path.relative_to(root).as_posix() for session in sessions]
 
 
+def _unit(session: Session) -> str:
+    """The unit of a session's lengths, as its results state it: that of a rig file need not stand in session.toml."""
+    return str(read_attributes(_motion_file(session))["position_units"])
+
+
+def _motion_file(session: Session) -> Path:
+    return session.output / "kinematics.nc"
+
+
 def _tables(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     """(table, columns) of a session, a stretch of time after the other."""
     import xarray as xr
@@ -82,8 +92,9 @@ def _tables(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     strides = read_strides(session)
     if strides is not None:
         animal = strides.pop("individual") if "individual" in strides else session.animal
-        yield "strides", {"animal": animal, "unit": session.unit, **strides}
-    with xr.open_dataset(session.output / "kinematics.nc", engine="h5netcdf", decode_times=False) as motion:
+        yield "strides", {"animal": animal, "unit": _unit(session), **strides}
+    with xr.open_dataset(_motion_file(session), engine="h5netcdf", decode_times=False) as motion:
+        unit = str(motion.attrs["position_units"])
         animals = motion["individual"].values if "individual" in motion.dims else [None]
         for animal in animals:
             own = motion if animal is None else motion.sel(individual=animal)
@@ -92,7 +103,7 @@ def _tables(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
                 name = session.animal if animal is None else str(animal)
                 for table, (variable, dim) in _MEASURES.items():
                     if variable in part:
-                        yield table, {"animal": name, **_long(part, variable, dim, session.unit)}
+                        yield table, {"animal": name, **_long(part, variable, dim, unit)}
 
 
 def _long(part: xr.Dataset, variable: str, dim: str, unit: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ SESSION = """
 [session]
 name = "{name}"
 animal = "{animal}"
-unit = "{unit}"
 [cameras.a]
 [cameras.b]
 [gait]
@@ -24,7 +23,7 @@ left_hind = "foot"
 STRIDES = "limb,stride,touch_down,length,gait\nleft_hind,0,0.1,52.5,trot\nleft_hind,1,0.4,53.5,\n"
 
 
-def motion(n_frames, individuals=None):
+def motion(n_frames, individuals=None, unit="mm"):
     lead = () if individuals is None else ("individual",)
     shape = (() if individuals is None else (len(individuals),)) + (n_frames, 2)
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
@@ -36,6 +35,7 @@ def motion(n_frames, individuals=None):
         },
         {"time": np.arange(n_frames) / 10, "joint": ["knee"], "keypoint": ["hip", "foot"]}
         | ({} if individuals is None else {"individual": individuals}),
+        {"position_units": unit},
     )
 
 
@@ -43,10 +43,10 @@ def motion(n_frames, individuals=None):
 def folder(tmp_path):
     for name, unit, animals in (("one", "mm", None), ("two", "m", ["x", "y"]), ("three", "mm", None)):
         (tmp_path / name / "results").mkdir(parents=True)
-        text = SESSION.format(name=name, unit=unit, animal="cat")
+        text = SESSION.format(name=name, animal="cat")
         (tmp_path / name / "session.toml").write_text(text)
         if name != "three":
-            write_dataset(motion(5, animals), tmp_path / name / "results" / "kinematics.nc")
+            write_dataset(motion(5, animals, unit), tmp_path / name / "results" / "kinematics.nc")
     (tmp_path / "one" / "results" / "strides.csv").write_text(STRIDES)
     return tmp_path
 
