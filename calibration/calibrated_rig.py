@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
+from ..datasets.object_summaries import counted, html_summary, listed
 from ..numerics.arrays import Array
 from .boards.board_set import parts_of
 from .boards.detection import BoardDetections
@@ -80,6 +82,26 @@ class Calibration:
     parameter_covariance: Array = field(default_factory=lambda: np.zeros((0, 0)))
     recordings: Mapping[str, range] = field(default_factory=dict)
     alternatives: tuple[LensAlternative, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Calibration: {counted(len(self.rig), 'camera')} ({listed(self.rig.names)}),"
+            f" {counted(len(self.frames), 'frame')} with a board,"
+            f" held-out error {self.report.cameras['all']['heldout_median_px']:.2g} px (median),"
+            f" {counted(len(self.report.warnings), 'warning')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        shown = {
+            "n_frames": "frames",
+            "median_px": "median error (px)",
+            "heldout_median_px": "held out (px)",
+            "coverage_percent": "coverage of the picture (%)",
+            "rejected_percent": "rejected corners (%)",
+        }
+        rows = ((name, *(numbers[column] for column in shown)) for name, numbers in self.report.cameras.items())
+        said = "".join(f"<p>warning: {html.escape(warning)}</p>" for warning in self.report.warnings)
+        return html_summary(repr(self), ("camera", *shown.values()), rows) + said
 
     @property
     def covariance(self) -> pd.DataFrame:

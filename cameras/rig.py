@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..datasets.names import repeated_names
+from ..datasets.object_summaries import counted, html_summary, listed
 from ..numerics.arrays import Array
 from . import rig_arrays
 from .camera import Camera
@@ -83,6 +84,18 @@ class CameraRig:
     def names(self) -> tuple[str, ...]:
         """Names of the cameras, in the rig's order."""
         return tuple(camera.name for camera in self.cameras)
+
+    def __repr__(self) -> str:
+        up = "unknown" if self.up is None else f"({', '.join(f'{value:.3g}' for value in self.up)})"
+        return f"<CameraRig: {counted(len(self), 'camera')} ({listed(self.names)}), unit {self.unit}, up {up}>"
+
+    def _repr_html_(self) -> str:
+        headings = ("camera", "picture (px)", "lens", "focal length (px)", *(f"{axis} ({self.unit})" for axis in "xyz"))
+        rows = (
+            (camera.name, "{} x {}".format(*camera.size), camera.model, float(camera.K[0, 0]), *camera.center.round(6))
+            for camera in self
+        )
+        return html_summary(repr(self), headings, rows)
 
     def __len__(self) -> int:
         return len(self.cameras)

@@ -15,7 +15,8 @@ from .derivatives import acceleration, jerk, velocity
 from .error_propagation import joint_covariance, propagate
 from .gait_analysis.strides import Gait, gait
 from .gaps import interpolate_gaps, median_filter
-from .plots import plot_angle, plot_gait, plot_phase, plot_speed, plot_stick_figures, plot_strides, plot_trajectory
+from .plots import plot_angle, plot_gait, plot_phase, plot_speed, plot_stick_figures, plot_strides
+from .spatial_plots import interactive_trajectories_3d, plot_trajectories_3d
 
 __all__ = [
     "Gait",
@@ -32,6 +33,7 @@ __all__ = [
     "estimate_axis",
     "gait",
     "hinge_angle",
+    "interactive_trajectories_3d",
     "interpolate_gaps",
     "jerk",
     "joint_angles",
@@ -46,7 +48,7 @@ __all__ = [
     "plot_speed",
     "plot_stick_figures",
     "plot_strides",
-    "plot_trajectory",
+    "plot_trajectories_3d",
     "propagate",
     "segment_angles",
     "segment_frame",

@@ -1,8 +1,7 @@
-"""Plots of angles, speeds, trajectories and gaits; each draws on an `ax` and returns it."""
+"""Plots of angles, speeds, stick figures and gaits; each draws on an `ax` and returns it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -181,57 +180,6 @@ def plot_stick_figures(
     ax.set_aspect("equal")
     ax.set_xlabel(f"{horizontal} ({unit_of(pose)})")
     ax.set_ylabel(f"{vertical} ({unit_of(pose)})")
-    return ax
-
-
-def plot_trajectory(pose: xr.Dataset, keypoints: Sequence[str], ax: Axes) -> Axes:
-    """Draw the paths of keypoints in space.
-
-    Parameters
-    ----------
-    pose : xarray.Dataset
-        `position (time, keypoint, space)` of one animal, in world units.
-    keypoints : sequence of str
-        Names of the keypoints.
-    ax : matplotlib.axes.Axes
-        Where to draw; with a 3D projection.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The same axes.
-
-    Raises
-    ------
-    ValueError
-        `ax` has no 3D projection.
-
-    Notes
-    -----
-    NaN leaves a gap.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> import numpy as np
-    >>> from muybridge.datasets import pose_dataset
-    >>> from muybridge.kinematics import plot_trajectory
-    >>> points = np.arange(9.0)[:, None, None] * np.ones(3)
-    >>> pose = pose_dataset(points, keypoints=["nose"], times=np.arange(9) / 100, unit="mm")
-    >>> plot_trajectory(pose, ["nose"], plt.figure().add_subplot(projection="3d")).get_zlabel()
-    'z (mm)'
-    """
-    from matplotlib.ticker import MaxNLocator
-
-    if not hasattr(ax, "set_zlabel"):
-        raise ValueError("a trajectory needs a 3D axes: make it with plt.subplot(projection='3d')")
-    for name in keypoints:
-        ax.plot(*pose["position"].sel(keypoint=name).values.T, lw=1, label=name)
-    for axis in "xyz":
-        getattr(ax, f"set_{axis}label")(f"{axis} ({unit_of(pose)})")
-        getattr(ax, f"{axis}axis").set_major_locator(MaxNLocator(4))
-    ax.set_aspect("equal", adjustable="datalim")  # else the noise of a straight path fills the page
-    ax.legend(frameon=False, fontsize="small")
     return ax
 
 

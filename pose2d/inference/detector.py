@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...datasets.atomic_files import atomic_write
+from ...datasets.object_summaries import counted, html_summary, listed
 from ..networks.registry import PoseNet, build_network
 from ..training_config import TrainingConfig
 from .uncertainty import Uncertainty
@@ -72,6 +73,26 @@ class Detector:
     symmetries: tuple[tuple[str, str], ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
     animal_detector: Detector | None = None
+
+    def __repr__(self) -> str:
+        n_iterations = max(self.history.get("iteration", ()), default=0)
+        return (
+            f"<Detector: {counted(len(self.keypoints), 'keypoint')} ({listed(self.keypoints)}),"
+            f" network {self.config.network}, trained for {counted(n_iterations, 'iteration')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        found = self.animal_detector
+        held_out = [error for error in self.history.get("held_out", ()) if error is not None]
+        rows = (
+            ("held-out error at the end of the training (px)", held_out[-1] if held_out else None),
+            ("network pixels per image pixel", self.scale),
+            ("larger side of the animal, 95th percentile (px)", self.animal_side),
+            ("windows are placed by", "the whole picture is searched" if found is None else found.config.network),
+            ("copies of a window at test time", self.config.n_tta),
+            ("left and right", ", ".join(f"{left} / {right}" for left, right in self.symmetries) or None),
+        )
+        return html_summary(repr(self), ("", "value"), rows)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the detector to one file, atomically.

@@ -6,6 +6,7 @@ import xarray as xr
 from muybridge.datasets import DatasetError, Skeleton
 from muybridge.kinematics import (
     gait,
+    interactive_trajectories_3d,
     joint_angles,
     plot_angle,
     plot_gait,
@@ -13,7 +14,7 @@ from muybridge.kinematics import (
     plot_speed,
     plot_stick_figures,
     plot_strides,
-    plot_trajectory,
+    plot_trajectories_3d,
     speed_profile,
 )
 from tests.kinematics.synthetic import LIMBS, pose_of, walking
@@ -59,12 +60,38 @@ def test_the_scale_of_speeds_begins_at_zero_and_holds_all_curves(axes):
     plot_speed(xr.Dataset({"speed": ("time", [np.nan, np.nan])}, {"time": [0.0, 1.0]}), axes)
 
 
-def test_a_trajectory_needs_a_3d_ax(animal, axes):
+SKELETON = Skeleton(LIMBS, [(LIMBS[0], LIMBS[1]), (LIMBS[2], LIMBS[3])])
+
+
+def test_paths_need_a_3d_ax_and_make_one_where_none_is_given(animal, axes):
     with pytest.raises(ValueError, match="projection='3d'"):
-        plot_trajectory(animal, LIMBS[:2], axes)
-    solid = plt.figure().add_subplot(projection="3d")
-    assert plot_trajectory(animal, LIMBS[:2], solid) is solid
+        plot_trajectories_3d(animal, axes, keypoints=LIMBS[:2])
+    solid = plot_trajectories_3d(animal, keypoints=LIMBS[:2], skeleton=SKELETON, n_figures=3)
+    assert len(solid.lines) == 3 + 2  # a line for the bones of each instant, a path for each keypoint
+    assert plot_trajectories_3d(animal, solid) is solid
     plt.close(solid.figure)
+
+
+def test_the_interactive_figure_plays_what_the_pose_holds(animal):
+    pytest.importorskip("plotly")
+    gap = animal.copy(deep=True)
+    gap["position"][0, 1] = np.nan  # one end of the first bone in the first frame
+    figure = interactive_trajectories_3d(gap, keypoints=LIMBS[:3], skeleton=SKELETON, n_instants=7)
+    assert [trace.name for trace in figure.data[:3]] == list(LIMBS[:3])
+    assert len(figure.frames) == len(figure.layout.sliders[0].steps) == 7
+    bones, points = figure.frames[-1].data
+    np.testing.assert_allclose(points.z, animal["position"].values[-1, :, 2], atol=0.01)
+    np.testing.assert_allclose(bones.x[:2], animal["position"].values[-1, :2, 0], atol=0.01)
+    first = figure.frames[0].data[0].x
+    assert np.isnan(first[:3]).all()
+    assert np.isfinite(first[3:5]).all()
+
+
+def test_paths_are_of_one_animal(animal):
+    two = xr.concat([animal, animal], dim="individual").assign_coords(individual=["a", "b"])
+    for draw in (plot_trajectories_3d, interactive_trajectories_3d):
+        with pytest.raises(DatasetError, match="choose it with"):
+            draw(two)
 
 
 def test_unknown_joints_and_limbs_are_named(animal, axes):

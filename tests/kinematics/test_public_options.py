@@ -45,6 +45,7 @@ ARTICULATED = xr.Dataset(
     {"body_angle": (("time", "body_joint"), np.ones((60, 2)))}, {"time": TIMES, "body_joint": ["x", "bend"]}
 )
 SPEED = xr.Dataset({"speed": ("time", np.ones(60), {"units": "mm/s"})}, {"time": TIMES})
+SKELETON = Skeleton(tuple(NAMES), (("tail", "neck"),))
 ROTATION = np.eye(3)
 JOINTS = {
     "back": ("tail", "neck", "left"),
@@ -81,6 +82,7 @@ CALLS = {
     ],
     "hinge_angle": [(tuple(POINTS[:, :4].swapaxes(0, 1)), {})],
     "interpolate_gaps": [((POSE, 0.05), {})],
+    "interactive_trajectories_3d": [((POSE,), {"keypoints": ["paw"], "skeleton": SKELETON, "n_instants": 5})],
     "joint_angles": [((POSE, JOINTS), {"std": std, "up": UP}) for std in (True, False, "unscented", "monte_carlo")],
     "joint_covariance": [((POSE, NAMES[:2]), {})],
     "median_filter": [((POSE, 0.05), {})],
@@ -91,11 +93,13 @@ CALLS = {
     "plot_phase": [((ANGLES, "hip", "knee", ax()), {})],
     "plot_speed": [((SPEED, ax()), {"label": "neck", "color": "C1"})],
     "plot_stick_figures": [
-        ((POSE, Skeleton(tuple(NAMES), (("tail", "neck"),)), ax()),
+        ((POSE, SKELETON, ax()),
          {"n_figures": 3, "horizontal": "y", "vertical": "x", "spacing": 10.0})
     ],
     "plot_strides": [((SPEED["speed"], GAIT, "left_hind", ax()), {"n_points": 11})],
-    "plot_trajectory": [((POSE, ["paw"], ax(projection="3d")), {})],
+    "plot_trajectories_3d": [
+        ((POSE,), {"ax": ax(projection="3d"), "keypoints": ["paw"], "skeleton": SKELETON, "n_figures": 2})
+    ],
     "propagate": [
         ((lambda p: p[:, :, 0], POINTS[:, :1], np.tile(np.eye(3), (60, 1, 1))), {"method": method, "seed": 1})
         for method in ("linear", "unscented", "monte_carlo")

@@ -11,6 +11,7 @@ import numpy as np
 from ...cameras.rotations import rotation_matrix
 from ...datasets import Skeleton
 from ...datasets.names import repeated_names
+from ...datasets.object_summaries import html_summary
 from ...numerics.arrays import Array
 from .body_parts import Marker, Segment, in_order, unknown
 from .tree_arrays import Plan, plan_of
@@ -139,6 +140,28 @@ class Body:
                         f"segment '{segment.name}' gives the length '{segment.length}' as {own:g}, another segment as"
                         f" {lengths[segment.length]:g}; segments that share a length are of one length"
                     )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Body '{self.name}': {len(self.segments)} segments, {len(self.attachments)} markers,"
+            f" {len(self.angle_names)} angles, {len(self.length_names)} lengths, unit {self.unit}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (
+                segment.name,
+                segment.parent,
+                float(np.linalg.norm(segment.end)) if segment.end else None,
+                ", ".join(
+                    f"{turn.name} ({np.degrees(turn.low):.0f} to {np.degrees(turn.high):.0f}°)"
+                    for turn in segment.turns
+                ),
+                ", ".join(marker.name for marker in self.attachments if marker.segment == segment.name),
+            )
+            for segment in self.segments
+        )
+        return html_summary(repr(self), ("segment", "hangs on", f"length ({self.unit})", "turns", "markers"), rows)
 
     @property
     def marker_names(self) -> tuple[str, ...]:

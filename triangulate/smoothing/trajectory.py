@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.object_summaries import counted, html_summary
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 
 # weights of three consecutive frames for the first derivative at the first, the middle and the last of them
 _FIRST = np.array([[-1.5, 2.0, -0.5], [-0.5, 0.0, 0.5], [0.5, -2.0, 1.5]])
@@ -87,6 +89,24 @@ class Trajectory:
     cross_covariances: Array
     samples: Array
     converged: bool
+
+    def __repr__(self) -> str:
+        n_frames, n_keypoints = self.points_3d.shape[:2]
+        return (
+            f"<Trajectory: {counted(n_frames, 'frame')} ({n_frames / self.fps:.3g} s) of"
+            f" {counted(n_keypoints, 'keypoint')} from {counted(len(self.sigma), 'camera')},"
+            f" {'converged' if self.converged else 'not converged'}>"
+        )
+
+    def _repr_html_(self) -> str:
+        headings = ("keypoint", "located frames (%)", "standard deviation, median (world units)",
+                    "noise of a pixel, by camera (px)", "probability of an inlier, median")  # fmt: skip
+        located = 100 * np.isfinite(self.points_3d[..., 0]).mean(axis=0)
+        stds = present_median(np.sqrt(np.trace(self.covariances_3d, axis1=-2, axis2=-1) / 3), axis=0)
+        noise = [", ".join(f"{value:.2g}" for value in own) for own in self.sigma.T]
+        inliers = present_median(self.inlier_probability, axis=(0, 1))
+        rows = zip(range(len(stds)), located, stds, noise, inliers, strict=True)
+        return html_summary(repr(self), headings, rows)
 
 
 def derivatives(points_3d: Array, covariances: Array, fps: float) -> tuple[Array, Array, Array, Array]:

@@ -62,3 +62,10 @@ def test_an_unknown_option_is_refused_with_the_known_ones(labels):
         train(labels, looks=4)
     with pytest.raises(ValueError, match="no option 'light': 'light' is now 'color_jitter'"):
         train(labels, augmentation={"light": 0.1})
+
+
+def test_a_detector_shows_what_it_finds_and_how_it_was_trained(detector):
+    line = repr(detector)
+    assert line.startswith(f"<Detector: {len(detector.keypoints)} keypoints ({detector.keypoints[0]}, ")
+    assert line.endswith(f"network {detector.config.network}, trained for {detector.config.iterations} iterations>")
+    assert f"<td>{detector.scale:.4g}</td>" in detector._repr_html_()
