@@ -306,21 +306,6 @@ def add_animal(total, under, bodies, coat, light, rays, offsets, nearest):
 
 
 @kernel
-def darken(under, floor_x, floor_y, shadow, origin, cell, top, left):
-    """Multiply a window of the background by the shadow map (n, n) that lies on the floor at `origin`, `cell` wide."""
-    n = shadow.shape[0]
-    for i in range(under.shape[0]):
-        for j in range(under.shape[1]):
-            a = (floor_x[top + i, left + j] - origin[0]) / cell - 0.5
-            b = (floor_y[top + i, left + j] - origin[1]) / cell - 0.5
-            if not (a >= 0.0 and b >= 0.0 and a < n - 1 and b < n - 1):
-                continue
-            light = 1.0 - _between(shadow, a, b)
-            for c in range(3):
-                under[i, j, c] *= light
-
-
-@kernel
 def add_board(total, under, picture, texel, maps, corners, bright, rays, offsets):
     """Average of samples of a picture on a plane; `under` where a ray misses it.
 

@@ -289,7 +289,8 @@ def _write_session(folder: Path, rig: CameraRig, title: str, n_iterations: int) 
         "gait": DEMO_LIMBS,
         # the coat tells left from right: this preset does not mirror pictures. At its learning rate, a third of this
         # one, as good a detector takes 700 steps
-        "train": {"labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.01},
+        "train": {"labels": "labels", "network": "small", "iterations": n_iterations, "learning_rate": 0.01,
+                  "n_evaluations": 2},
         "reconstruct": {"method": "smooth"},
     }  # fmt: skip
     (folder / "session.toml").write_text(tomli_w.dumps(session))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
 
 from ..cameras import Camera, CameraRig
 from ..numerics.arrays import Array
@@ -24,6 +25,8 @@ NOISE = 1.8  # grey levels of 255, standard deviation: seen on plain walls, weak
 MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
 # a triangle about the middle of a pixel, pixels: where rays are cast
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
+FAR = 1e6  # rays that never meet the floor: where it ends, in lengths of the ray
+_GRID = 16  # pixels
 _SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side: 1.2 m hold the animal and its shadow
 # all round the animal and above it; no two lenses alike. Angles in degrees, lengths in mm, focal lengths in pixels
 _CAMERAS = {
@@ -70,24 +73,30 @@ class View:
 
 
 def make_view(camera: Camera, room: Room) -> View:
-    width, height = camera.size
-    u, v = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
-    ideal = camera.undistort(np.stack([u, v], -1))
+    ideal = undistorted_pixels(camera)
     y = (ideal[..., 1] - camera.K[1, 2]) / camera.K[1, 1]
     x = (ideal[..., 0] - camera.K[0, 2] - camera.K[0, 1] * y) / camera.K[0, 0]
     rays = np.stack([x, y, np.ones_like(x)], -1) @ camera.R
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(rays[..., 2] < -1e-6, -camera.center[2] / rays[..., 2], np.inf)
+        t = np.where(rays[..., 2] < -1e-6, -camera.center[2] / rays[..., 2], FAR)
     floor_x, floor_y = camera.center[0] + t * rays[..., 0], camera.center[1] + t * rays[..., 1]
     background = room.paint(camera.center, rays, floor_x, floor_y)
     # corners a little darker, as behind any lens
     background *= (1 - 0.16 * np.clip(x**2 + y**2, 0, 1) / 0.45)[..., None]
     x, y, floor_x, floor_y, painted = (a.astype(np.float32) for a in (x, y, floor_x, floor_y, background))
-    return View(camera, x, y, floor_x, floor_y, painted, _to_bytes(background))
+    return View(camera, x, y, floor_x, floor_y, painted, _to_bytes(painted))
 
 
-def _to_bytes(image: NDArray) -> Image:
-    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+def undistorted_pixels(camera: Camera) -> Array:
+    """(height, width, 2) of each pixel: exact on a grid, by cubic splines (to 1e-5 px) between."""
+    v, u = (np.arange(0, side + _GRID, _GRID, dtype=float) for side in camera.size[::-1])
+    exact = camera.undistort(np.stack(np.meshgrid(u, v), -1))
+    rows, columns = (np.arange(side, dtype=float) for side in camera.size[::-1])
+    return np.stack([RectBivariateSpline(v, u, exact[..., k])(rows, columns) for k in range(2)], -1)
+
+
+def _to_bytes(image: NDArray, scale: float = 1.0) -> Image:
+    return np.asarray(cv2.convertScaleAbs(image, alpha=scale), np.uint8) if image.size else image.astype(np.uint8)
 
 
 class Room:
@@ -227,11 +236,22 @@ def _behind(view: View, shadow: Shadow, boxes: NDArray[np.int64]) -> tuple[Image
     ground = _window(view.camera.project(shadow.corners), 2.0, view.camera.size)
     top, left, bottom, right = _join(np.vstack([boxes, ground]))
     under = view.background[top:bottom, left:right].copy()
-    kernels.darken(under, view.floor_x, view.floor_y, shadow.darkness, shadow.origin, shadow.cell, top, left)
+    darken(under, view, shadow, top, left)
     image, box = view.empty.copy(), _join(boxes)
     image[top:bottom, left:right] = _to_bytes(under)
     inner = under[box[0] - top : box[2] - top, box[1] - left : box[3] - left]
     return image, box, np.ascontiguousarray(inner)
+
+
+def darken(under: Float32, view: View, shadow: Shadow, top: int, left: int) -> None:
+    """Multiply a window of the background by the light that the shadow leaves on the floor."""
+    part = np.s_[top : top + under.shape[0], left : left + under.shape[1]]
+    if under.size:
+        x, y = (
+            (floor[part] - np.float32(origin)) / np.float32(shadow.cell) - np.float32(0.5)
+            for floor, origin in zip((view.floor_x, view.floor_y), shadow.origin, strict=True)
+        )
+        under *= (1 - cv2.remap(shadow.darkness, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))[..., None]
 
 
 def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Shadow) -> Image:
@@ -251,7 +271,7 @@ def draw_animal(view: View, coat: Coat, parts: Array, dorsal: Array, shadow: Sha
         one = kernels.Nearest(nearest.depth[k], nearest.which[k])
         kernels.part_depths(bodies.parts[k], boxes[k], rays, offset, one)
     kernels.add_animal(total, under, bodies, coat, LIGHT, rays, offsets, nearest)
-    image[top:bottom, left:right] = _to_bytes(total / len(CORNERS))
+    image[top:bottom, left:right] = _to_bytes(total, 1 / len(CORNERS))
     return image
 
 
@@ -286,10 +306,11 @@ class Noise:
 
     def __init__(self, seed: int):
         rng = np.random.default_rng(seed)
-        sheet = np.round(rng.normal(0, NOISE, (SIZE[1] + 211, SIZE[0] + 307, 1))).astype(np.int16)
-        self._sheet = np.repeat(sheet, 3, axis=2)
+        sheet = np.round(rng.normal(0, NOISE, (SIZE[1] + 211, SIZE[0] + 307, 1))).repeat(3, axis=2)
+        # one sheet to add and one to subtract: OpenCV adds bytes to bytes three times as fast as numbers with a sign
+        self._sheets = tuple(np.maximum(part, 0).astype(np.uint8) for part in (sheet, -sheet))
 
     def add(self, image: Image, index: int) -> Image:
         i, j = (index * 89) % 211, (index * 173) % 307
-        noise = self._sheet[i : i + SIZE[1], j : j + SIZE[0]]
-        return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
+        more, less = (sheet[i : i + SIZE[1], j : j + SIZE[0]] for sheet in self._sheets)
+        return np.asarray(cv2.subtract(cv2.add(image, more), less), dtype=np.uint8)

@@ -17,9 +17,10 @@ import numpy as np
 import tomli_w
 
 from ..numerics.arrays import Array
-from .config import Session, SessionError, read_session
+from .config import STEPS, Session, SessionError, read_session
 from .kernel_compilation import compiling_ahead
 from .provenance import write_text
+from .run_warnings import verdict
 from .session_run import run_session
 from .steps.report import write_session_report
 from .steps.rig import load_rig
@@ -57,13 +58,14 @@ def run_demo(
     with compiling_ahead(calibrates=True):
         _render(folder, seed, quick, progress, say)
         session = read_session(folder)
-        run_session(session, progress=progress, say=say)
+        run_session(session, STEPS[:-1], progress=progress, say=say)  # the report is written once, with the errors
     errors = _errors(session)
     if quick:
         errors["goal"] = float("nan")
     rows = errors.astype(object).where(errors.notna(), None).to_dict(orient="records")
     write_text(session.output / "errors.json", json.dumps(rows, indent=1, allow_nan=False))
     report = write_session_report(session, errors=errors)
+    say(verdict(session))
     what = " of the quick version (a third of the pictures and of the training, larger errors)" if quick else ""
     say(f"\nerror against the truth{what}, {time.perf_counter() - started:.0f} s in all\n")
     say(errors.to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep=""))

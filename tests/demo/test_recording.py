@@ -1,6 +1,7 @@
 """The rendered recording against its own truth: geometry of the pictures, rigid bones, files in others' layouts."""
 
 import tomllib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,15 +16,19 @@ from muybridge.demo import board, render_demo
 from muybridge.demo.animal import DEMO_JOINTS, DEMO_SKELETON, LEGS, Gallop, gallop
 from muybridge.demo.coat import make_coat, parts_of
 from muybridge.demo.scene import (
+    FAR,
     LIGHT,
     MOMENTS,
     Room,
+    Shadow,
     animal_shadow,
+    darken,
     draw_animal,
     draw_board,
     make_rig,
     make_view,
     plane_shadow,
+    undistorted_pixels,
 )
 
 RUN = Gallop(turn=0.7, phase=0.2)
@@ -195,24 +200,28 @@ def test_the_light_casts_the_shadow_away_from_itself():
     np.testing.assert_allclose(darkest, -200 * LIGHT[:2] / LIGHT[2], atol=25)
 
 
-def test_darkening_is_bilinear_on_the_floor_and_nothing_beyond_the_map():
+def test_darkening_is_bilinear_on_the_floor_and_nothing_beyond_the_map(view):
     rng = np.random.default_rng(2)
-    shadow = rng.uniform(0, 1, (5, 5)).astype(np.float32)
-    floor_x, floor_y = (rng.uniform(-20, 70, (6, 7)).astype(np.float32) for _ in range(2))
+    darkness = np.zeros((7, 7), np.float32)
+    darkness[1:-1, 1:-1] = rng.uniform(0, 1, (5, 5))
+    floor_x, floor_y = (rng.uniform(-20, 90, (6, 7)).astype(np.float32) for _ in range(2))
+    floor_x[3, 3] = FAR  # a ray that never meets the floor
     under = np.full((4, 6, 3), 100.0, np.float32)
-    kernels.darken(under, floor_x, floor_y, shadow, np.array([5.0, -3.0]), 10.0, 2, 1)
-    for i, j in np.ndindex(4, 6):
-        a, b = (floor_x[i + 2, j + 1] - 5) / 10 - 0.5, (floor_y[i + 2, j + 1] + 3) / 10 - 0.5
-        inside = 0 <= a < 4 and 0 <= b < 4
-        expected = map_coordinates(shadow, [[b], [a]], order=1)[0] if inside else 0.0
-        np.testing.assert_allclose(under[i, j], 100 * (1 - expected), rtol=1e-4)
+    shadow = Shadow(darkness, np.array([5.0, -3.0]), 10.0)
+    darken(under, replace(view, floor_x=floor_x, floor_y=floor_y), shadow, 2, 1)
+    places = [(floor_y[2:, 1:] + 3) / 10 - 0.5, (floor_x[2:, 1:] - 5) / 10 - 0.5]
+    expected = map_coordinates(darkness, places, order=1)
+    # OpenCV interpolates at 32nds of a cell
+    np.testing.assert_allclose(under, 100 * (1 - expected)[..., None].repeat(3, axis=-1), atol=3.2)
 
 
 def test_every_pixel_lies_inside_its_lens_model():
     for camera in make_rig():
         assert isinstance(camera, Camera)
-        corners = np.array([[0, 0], [1279, 0], [0, 719], [1279, 719]], float)
-        assert np.isfinite(camera.undistort(corners)).all()
+        pixels = np.array([[0, 0], [1279, 0], [0, 719], [1279, 719], [371, 133], [905, 584]])
+        exact = camera.undistort(pixels.astype(float))
+        assert np.isfinite(exact).all()
+        np.testing.assert_allclose(undistorted_pixels(camera)[pixels[:, 1], pixels[:, 0]], exact, atol=1e-4)
     assert len({camera.K[0, 0] for camera in make_rig()}) == 6
 
 
