@@ -36,6 +36,7 @@ ROOMS = {
     "pose2d": ("networks", "inference", "training", "active_learning"),
     "triangulate": (
         "points",
+        "identity",
         "rig_refinement",
         "placement",
         "diagnosis",

@@ -13,7 +13,9 @@ from .bodies.proposed_bodies import body_from_skeleton
 from .diagnosis.view_agreement import Diagnosis, diagnose
 from .file_reconstruction import reconstruct_file
 from .hidden_labels import label_hidden
-from .individuals import Association, match_individuals, match_views
+from .identity.candidates_to_individuals import Individuals, find_individuals
+from .identity.tracks_across_views import Association, match_individuals, match_views
+from .identity.views_of_individuals import separate_individuals
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
 from .placement.placed_cameras import PointCalibration
 from .placement.point_calibration import calibrate_from_points
@@ -45,6 +47,7 @@ __all__ = [
     "DetectorNoise",
     "Diagnosis",
     "FrameOffsets",
+    "Individuals",
     "Marker",
     "PointCalibration",
     "PoseInference",
@@ -65,6 +68,7 @@ __all__ = [
     "diagnose",
     "estimate_noise",
     "estimate_sigma",
+    "find_individuals",
     "fit_body",
     "frame_offsets",
     "hampel_filter",
@@ -87,6 +91,7 @@ __all__ = [
     "region_camera",
     "repair_swaps",
     "sample_poses",
+    "separate_individuals",
     "shift_frames",
     "smooth",
     "split_views",

@@ -62,7 +62,7 @@ def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
 def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
     """Each individual the same animal in all cameras and frames, and which cameras had them otherwise."""
     from ...triangulate import match_individuals
-    from ...triangulate.individuals import with_tracks
+    from ...triangulate.identity.tracks_across_views import with_tracks
 
     n_tracks = given.views.sizes["individual"]
     if n_tracks > _MOST_TRACKS:

@@ -84,11 +84,20 @@ CALLS = {
         ((points, RIG, {"dlt": lambda y, rig, _: triangulate_dlt(y, rig)}), options)
         for points, options in ((POINTS, {"confidence": SEEN, "threshold": 20.0}), (VIEWS, {}))
     ],
+    "find_individuals": [
+        ((np.moveaxis(TRACKS, 0, 3), RIG),
+         {"fps": FPS, "confidence": np.moveaxis(np.ones((2, *SEEN.shape)), 0, 3), "identity": "detections",
+          "limbs": [(0, 1), (1, 2)], "limb_scores": np.full((len(RIG), SEEN.shape[1], 2, 2, 2), 0.5),
+          "n_individuals": 2, "sigma": 0.5}),
+    ],
     "match_individuals": [
         ((TRACKS, RIG), {"fps": FPS, "confidence": np.ones((2, *SEEN.shape)), "sigma": 0.5, "switch_probability": 0.1}),
         ((TWO, RIG), {}),
     ],
     "match_views": [((TWO, RIG), {"sigma": 0.5, "switch_probability": 0.1})],
+    "separate_individuals": [
+        ((TWO, RIG), {"identity": "none", "skeleton": LEGS, "n_individuals": 2, "sigma": 0.5}),
+    ],
     "median_filter": [((TRUTH, 0.1), {"fps": FPS})],
     "method_options": [(("smooth",), {})],
     "mirror_camera": [((RIG[0], [0.0, 0, 1], 100.0, "mirror"), {})],

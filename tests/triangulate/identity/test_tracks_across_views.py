@@ -15,7 +15,7 @@ from muybridge.triangulate import (
     reconstruct,
     refine_rig,
 )
-from muybridge.triangulate.identity_sequences import exact_sequence, sequence_in_turns
+from muybridge.triangulate.identity.identity_sequences import exact_sequence, sequence_in_turns
 from tests.conftest import make_moving_points, make_ring_rig
 from tests.triangulate.diagnosis.wrong_views import SKELETON
 

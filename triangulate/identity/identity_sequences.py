@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.arrays import Array
+from ...numerics.arrays import Array
 
 
 def exact_sequence(scores: dict, n_cameras: int, n_states: int, price: float) -> tuple[NDArray[np.int64], Array]:

@@ -1,0 +1,81 @@
+"""Animals of unknown identity: candidates become individuals, in all views and through time."""
+
+import numpy as np
+import pytest
+
+from benchmarks.individuals import FPS, LIMBS, candidates_of, identities, right_parts, room_rig, walking_people
+from muybridge.triangulate import find_individuals, triangulate_ransac
+
+RIG = room_rig()
+
+
+def people(n=3, n_frames=90, seed=0, present=None):
+    truth = walking_people(n, n_frames, seed)
+    return truth, *candidates_of(truth, RIG, seed=seed, present=present)
+
+
+@pytest.mark.parametrize("with_scores", [True, False])
+def test_three_people_are_put_together_from_candidates_without_identity(with_scores):
+    truth, candidates, scores, who = people()
+    found = find_individuals(
+        candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores if with_scores else None, n_individuals=3
+    )
+    assert identities(found.candidates, who, 3) == (1.0, 0)
+    solved = np.stack([triangulate_ransac(points, RIG).points_3d for points in found.points_2d])
+    assert right_parts(solved, truth) >= 0.96
+
+
+def test_the_number_of_animals_is_found_and_who_leaves_comes_back_as_itself():
+    present = np.ones((3, 120), bool)
+    present[0, 40:80] = False
+    present[1, :25] = False
+    _, candidates, scores, who = people(n_frames=120, seed=1, present=present)
+    found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores)
+    assert len(found.points_2d) == 3
+    share, switches = identities(found.candidates, who, 3)
+    assert (share, switches) == (1.0, 0)
+    absent = np.isnan(found.points_3d[..., 0]).all(axis=2).sum(axis=1)
+    assert np.sort(absent).tolist() == [0, 25, 40]
+
+
+def test_more_animals_than_declared_are_counted():
+    _, candidates, scores, _ = people(n_frames=40)
+    found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores, n_individuals=2)
+    assert len(found.points_2d) == 2
+    assert 35 <= found.n_left_over <= 40
+
+
+def test_the_order_of_candidates_and_of_cameras_changes_nothing():
+    _, candidates, scores, _ = people(n=2, n_frames=20)
+    found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores, n_individuals=2, sigma=3.0)
+    turned = find_individuals(
+        candidates[:, :, :, ::-1], RIG, fps=FPS, limbs=LIMBS, limb_scores=scores[..., ::-1, ::-1], n_individuals=2,
+        sigma=3.0,
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.points_2d, turned.points_2d)
+    names = RIG.names[::-1]
+    other = find_individuals(
+        candidates[::-1], RIG.subset(names), fps=FPS, limbs=LIMBS, limb_scores=scores[::-1], n_individuals=2, sigma=3.0
+    )
+    same = np.isclose(other.points_2d[:, ::-1], found.points_2d, equal_nan=True)
+    assert same.mean() > 0.99
+
+
+def test_bad_input_is_named():
+    _, candidates, scores, _ = people(n=2, n_frames=4)
+    for options, message in (
+        ({}, "nothing says which keypoints"),
+        ({"identity": "names"}, "identity must be"),
+        ({"limbs": [[0, 99]]}, "keypoint 99"),
+        ({"limbs": LIMBS, "limb_scores": scores[..., :1]}, "limb_scores has shape"),
+        ({"limbs": LIMBS, "n_individuals": 0}, "positive number"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            find_individuals(candidates, RIG, fps=FPS, **options)
+    with pytest.raises(ValueError, match="candidates_2d has shape"):
+        find_individuals(candidates[..., 0], RIG, fps=FPS)
+
+
+def test_nothing_seen_is_no_animal():
+    empty = np.full((5, 6, 17, 2, 2), np.nan)
+    assert find_individuals(empty, RIG, fps=FPS, limbs=LIMBS).points_2d.shape == (0, 5, 6, 17, 2)

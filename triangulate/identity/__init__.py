@@ -1,0 +1,1 @@
+"""Several animals: whose observations are whose, in every view and frame."""

@@ -1,0 +1,434 @@
+"""Proposals of every frame put together to animals and followed through time, as plain loops over checked arrays.
+
+An animal at an instant is at most one proposal per keypoint, and no candidate belongs to two animals. The proposals of
+a keypoint are given to the animals by the assignment of the highest log-odds, found exactly: agreement of the views,
+distance from where the motion leads (Student's t), and limbs. Shapes are those of `propose`; limbs : (n_limbs, 2)
+keypoints; limb_odds : (n_frames or 1, n_limbs, n_views or 1, n_candidates, n_candidates), log-odds that two candidates
+of a view are of one animal.
+"""
+
+import math
+
+import numpy as np
+
+from ...numerics._kernels_options import kernel
+from ._kernels_proposals import energy_of
+
+_FREEDOM = 4.0  # of Student's t for a step between frames: animals start and stop suddenly
+_OPTIONS = 4  # proposals per animal and keypoint that are tried with those of all other animals
+_FIRST_STEP = 0.25  # radii of the body: standard deviation of a keypoint's step where it is not known yet
+_SPEED_MEMORY = 0.5  # weight of the latest step in a speed
+_WORST_LENGTH = 8.0  # nats: no limb's length speaks more against a proposal, of which the other end may be wrong
+_FEWEST = 0.4  # share of the keypoints with which an animal begins
+_SUPPORT = 0.2  # share of the keypoints below which an animal was not seen in a frame
+
+
+@kernel
+def _linked(limbs, limb_odds, k, own, others):
+    """Sum over views of the mean log-odds that candidates of keypoint k belong to those of its limbs' other ends."""
+    total = 0.0
+    for v in range(len(own)):
+        if own[v] < 0:
+            continue
+        n, odds = 0, 0.0
+        view = v % limb_odds.shape[1]
+        for row in range(len(limbs)):
+            if limbs[row, 0] == k and others[limbs[row, 1], v] >= 0:
+                odds += limb_odds[row, view, own[v], others[limbs[row, 1], v]]
+                n += 1
+            elif limbs[row, 1] == k and others[limbs[row, 0], v] >= 0:
+                odds += limb_odds[row, view, others[limbs[row, 0], v], own[v]]
+                n += 1
+        total += odds / max(n, 1)
+    return total
+
+
+@kernel
+def _length_misfit(limbs, lengths, k, X, others):
+    """How unlike the lengths of the limbs from X, a place of keypoint k, to the other ends are, nats."""
+    total = 0.0
+    for row in range(len(limbs)):
+        if limbs[row, 0] != k and limbs[row, 1] != k:
+            continue
+        Y = others[limbs[row, 1] if limbs[row, 0] == k else limbs[row, 0]]
+        if math.isfinite(Y[0]) and lengths[row, 0] > 0:
+            d = math.sqrt((X[0] - Y[0]) ** 2 + (X[1] - Y[1]) ** 2 + (X[2] - Y[2]) ** 2)
+            total += min(0.5 * ((d - lengths[row, 0]) / lengths[row, 1]) ** 2, _WORST_LENGTH)
+    return total
+
+
+@kernel
+def _continued(own, slots, continuity):
+    """Evidence of tracks: whether candidates are those of the rows that the animal had in the views before."""
+    total = 0.0
+    for v in range(len(own)):
+        if own[v] >= 0 and slots[v] >= 0:
+            total += continuity if own[v] == slots[v] else -continuity
+    return total
+
+
+@kernel
+def _conflict(members, p, q):
+    shared = False
+    for v in range(members.shape[1]):
+        shared = shared or (members[p, v] >= 0 and members[p, v] == members[q, v])
+    return shared
+
+
+@kernel
+def _best_options(scores, options):
+    """Of each animal the proposals with the highest positive scores, -1 where there are fewer."""
+    for a in range(len(scores)):
+        for o in range(_OPTIONS):
+            best, highest = -1, 0.0
+            for p in range(scores.shape[1]):
+                fresh = scores[a, p] > highest
+                for earlier in range(o):
+                    fresh = fresh and options[a, earlier] != p
+                if fresh:
+                    best, highest = p, scores[a, p]
+            options[a, o] = best
+
+
+@kernel
+def assign(scores, members, options, turn, taken):
+    """The proposal of each animal, -1 for none, with the highest sum of scores (n_animals, n_proposals).
+
+    No two proposals share a candidate, (n_proposals, n_views). Depth first, with the best that is left as a bound.
+    """
+    n = len(scores)
+    _best_options(scores, options)
+    taken[:] = -1
+    best, total, a = -1.0, 0.0, 0
+    trial = np.full(n, -1, np.int64)
+    turn[:] = 0
+    while a >= 0:
+        if a == n:
+            if total > best:
+                best = total
+                taken[:] = trial
+            a -= 1
+            if a >= 0 and trial[a] >= 0:
+                total -= scores[a, trial[a]]
+                trial[a] = -1
+            continue
+        bound = total
+        for other in range(a, n):
+            if options[other, 0] >= 0:
+                bound += scores[other, options[other, 0]]
+        moved = False
+        while turn[a] <= _OPTIONS and bound > best:
+            o = turn[a]
+            turn[a] += 1
+            p = options[a, o] if o < _OPTIONS else -1
+            if o < _OPTIONS and p < 0:
+                continue
+            free = True
+            for other in range(a):
+                if p >= 0 and trial[other] >= 0 and _conflict(members, p, trial[other]):
+                    free = False
+            if free:
+                trial[a] = p
+                total += scores[a, p] if p >= 0 else 0.0
+                a += 1
+                if a < n:
+                    turn[a] = 0
+                moved = True
+                break
+        if not moved:
+            turn[a] = 0
+            a -= 1
+            if a >= 0 and trial[a] >= 0:
+                total -= scores[a, trial[a]]
+                trial[a] = -1
+    return best
+
+
+@kernel
+def _score(X, odds, spread, expected, step):
+    """Log-odds of a proposal for an animal that is expected at a place, with the standard deviation of its step."""
+    if odds <= 0:
+        return 0.0
+    variance = step * step + spread * spread
+    d2 = (X[0] - expected[0]) ** 2 + (X[1] - expected[1]) ** 2 + (X[2] - expected[2]) ** 2
+    surprise = 0.5 * (_FREEDOM + 3) * math.log(1 + d2 / (_FREEDOM * variance))
+    return odds + 1.5 * math.log(spread * spread / variance) - surprise
+
+
+@kernel
+def _radius(points):
+    """Root mean square distance of the points (n, 3) from their mean."""
+    n, mean, square = 0, np.zeros(3), 0.0
+    for k in range(len(points)):
+        if math.isfinite(points[k, 0]):
+            mean += points[k]
+            n += 1
+    for k in range(len(points)):
+        if math.isfinite(points[k, 0]):
+            square += np.sum((points[k] - mean / n) ** 2)
+    return math.sqrt(square / max(n, 1))
+
+
+@kernel
+def _length_odds(X, Y, length, std, room):
+    """Log-odds of a limb's length against points anywhere in the room, a cube of that side."""
+    if not length > 0:
+        return 0.0
+    d = math.sqrt((X[0] - Y[0]) ** 2 + (X[1] - Y[1]) ** 2 + (X[2] - Y[2]) ** 2)
+    density = math.log(4 * math.pi * length * length * std * math.sqrt(2 * math.pi))
+    return 3 * math.log(room) - density - 0.5 * ((d - length) / std) ** 2
+
+
+@kernel
+def begin(points, members, odds, spread, limbs, limb_odds, lengths, room, used, chosen, placed):
+    """One more animal of the proposals whose candidates are free: its keypoints are filled in; its log-odds.
+
+    The limb with the highest log-odds is its beginning; then one keypoint after the other joins at the best limb.
+    used : (n_keypoints, n_views, n_candidates) candidates of other animals
+    """
+    n_keypoints, n_most, n_views = len(odds), odds.shape[1], members.shape[2]
+    own = np.zeros((n_keypoints, n_most))
+    occam = math.log(math.sqrt(2 * math.pi) / room)
+    for k in range(n_keypoints):
+        for p in range(n_most):
+            free = odds[k, p] > 0
+            for v in range(n_views):
+                free = free and (members[k, p, v] < 0 or not used[k, v, members[k, p, v]])
+            own[k, p] = odds[k, p] + 3 * (occam + math.log(spread[k, p])) if free else -np.inf
+    best, first, at, to = 0.0, -1, -1, -1
+    for row in range(len(limbs)):
+        a, b = limbs[row, 0], limbs[row, 1]
+        for p in range(n_most):
+            for q in range(n_most):
+                score = own[a, p] + own[b, q]
+                if score == -np.inf:
+                    continue
+                score += _length_odds(points[a, p], points[b, q], lengths[row, 0], lengths[row, 1], room)
+                for v in range(n_views):
+                    if members[a, p, v] >= 0 and members[b, q, v] >= 0:
+                        score += limb_odds[row, v % limb_odds.shape[1], members[a, p, v], members[b, q, v]]
+                if score > best:
+                    best, first, at, to = score, row, p, q
+    chosen[:] = -1
+    placed[:] = np.nan
+    if first < 0:
+        return 0.0
+    a, b = limbs[first, 0], limbs[first, 1]
+    chosen[a], chosen[b] = members[a, at], members[b, to]
+    placed[a], placed[b] = points[a, at], points[b, to]
+    total = best
+    while True:
+        best, joint, at = 0.0, -1, -1
+        for row in range(len(limbs)):
+            for end in range(2):
+                k, other = limbs[row, end], limbs[row, 1 - end]
+                if math.isfinite(placed[k, 0]) or not math.isfinite(placed[other, 0]):
+                    continue
+                for p in range(n_most):
+                    if own[k, p] == -np.inf:
+                        continue
+                    score = own[k, p] + _linked(limbs, limb_odds, k, members[k, p], chosen)
+                    score += _length_odds(points[k, p], placed[other], lengths[row, 0], lengths[row, 1], room)
+                    if score > best:
+                        best, joint, at = score, k, p
+        if joint < 0:
+            return total
+        total += best
+        chosen[joint], placed[joint] = members[joint, at], points[joint, at]
+
+
+@kernel
+def _mark(used, chosen):
+    for k in range(len(chosen)):
+        for v in range(chosen.shape[1]):
+            if chosen[k, v] >= 0:
+                used[k, v, chosen[k, v]] = True
+
+
+@kernel
+def _choose(
+    points, members, odds, spread, limbs, limb_odds, lengths, continuity, slots, expected, step, alive, chosen, placed
+):
+    """Give the proposals of all keypoints to the animals that are followed, twice: the second time all limbs count."""
+    n_animals, n_keypoints = expected.shape[:2]
+    n_most = odds.shape[1]
+    scores = np.empty((n_animals, n_most))
+    options, turn = np.empty((n_animals, _OPTIONS), np.int64), np.empty(n_animals + 1, np.int64)
+    taken = np.empty(n_animals, np.int64)
+    chosen[:] = -1
+    placed[:] = np.nan
+    for _ in range(2):
+        for k in range(n_keypoints):
+            for a in range(n_animals):
+                for p in range(n_most):
+                    scores[a, p] = 0.0
+                    if not alive[a] or odds[k, p] <= 0:
+                        continue
+                    scores[a, p] = _score(points[k, p], odds[k, p], spread[k, p], expected[a, k], step[a, k])
+                    scores[a, p] += _linked(limbs, limb_odds, k, members[k, p], chosen[a])
+                    scores[a, p] -= _length_misfit(limbs, lengths, k, points[k, p], placed[a])
+                    scores[a, p] += _continued(members[k, p], slots[a], continuity)
+            assign(scores, members[k], options, turn, taken)
+            for a in range(n_animals):
+                if taken[a] >= 0:
+                    chosen[a, k], placed[a, k] = members[k, taken[a]], points[k, taken[a]]
+                else:
+                    chosen[a, k] = -1
+                    placed[a, k] = np.nan
+
+
+@kernel
+def _single_views(P, precision, single, pixels, limbs, limb_odds, expected, step, used, chosen, placed):
+    """A keypoint without a place takes, in each view, the free candidate nearest to where it is expected."""
+    n_keypoints, n_views = chosen.shape
+    for k in range(n_keypoints):
+        if math.isfinite(placed[k, 0]) or not math.isfinite(expected[k, 0]):
+            continue
+        for v in range(n_views):
+            depth = P[v, 2, 0] * expected[k, 0] + P[v, 2, 1] * expected[k, 1]
+            depth += P[v, 2, 2] * expected[k, 2] + P[v, 2, 3]
+            if depth <= 0:
+                continue
+            focal = math.sqrt(P[v, 0, 0] ** 2 + P[v, 0, 1] ** 2 + P[v, 0, 2] ** 2)
+            variance = 1 / precision[v] + (step[k] * focal / depth) ** 2
+            highest, nearest = 0.0, -1
+            for c in range(pixels.shape[2]):
+                if used[k, v, c] or not math.isfinite(pixels[k, v, c, 0]):
+                    continue
+                energy = energy_of(P[v], expected[k], pixels[k, v, c, 0], pixels[k, v, c, 1], 1 / variance)
+                chosen[k, v] = c
+                score = single[v] - math.log(variance) - energy + _linked(limbs, limb_odds, k, chosen[k], chosen)
+                if score > highest:
+                    highest, nearest = score, c
+            chosen[k, v] = nearest
+
+
+@kernel
+def _move(placed, expected, step, unseen, positions, speeds):
+    """Positions and speeds (n_keypoints, 3) after a frame; a keypoint without a place goes with the animal's others."""
+    n, shift, here = 0, np.zeros(3), np.empty(3)
+    for k in range(len(placed)):
+        if math.isfinite(placed[k, 0]) and math.isfinite(positions[k, 0]) and unseen[k] == 0:
+            shift += placed[k] - positions[k]
+            n += 1
+    for k in range(len(placed)):
+        if math.isfinite(placed[k, 0]):
+            if math.isfinite(positions[k, 0]) and unseen[k] == 0:
+                here[:] = placed[k] - positions[k] - speeds[k]
+                speeds[k] += _SPEED_MEMORY * here
+            positions[k] = placed[k]
+            unseen[k] = 0
+        elif math.isfinite(positions[k, 0]):
+            positions[k] = positions[k] + shift / n if n else expected[k]
+            speeds[k] *= 0.8
+            unseen[k] += 1
+
+
+@kernel
+def _expect(positions, speeds, unseen, wander, radius, expected, step):
+    """Where each keypoint is expected, and how far from there it may be; a keypoint never seen so far: nowhere."""
+    n, centre = 0, np.zeros(3)
+    for k in range(len(positions)):
+        if math.isfinite(positions[k, 0]):
+            centre += positions[k]
+            n += 1
+    for k in range(len(positions)):
+        own = wander[k] if wander[k] > 0 else _FIRST_STEP * radius
+        if math.isfinite(positions[k, 0]):
+            expected[k] = positions[k] + speeds[k]
+            step[k] = min(own * (1 + unseen[k]), max(radius, own))
+        else:
+            expected[k] = centre / max(n, 1)
+            step[k] = radius
+
+
+@kernel
+def _rows(chosen, slots):
+    """The row of each view's candidates that most keypoints of an animal are of; as it was where none is seen."""
+    n_keypoints, n_views = chosen.shape
+    for v in range(n_views):
+        most = 0
+        for k in range(n_keypoints):
+            if chosen[k, v] >= 0:
+                n = 0
+                for other in range(n_keypoints):
+                    n += chosen[other, v] == chosen[k, v]
+                if n > most:
+                    most, slots[v] = n, chosen[k, v]
+
+
+@kernel
+def starting_state(n_animals, n_keypoints, n_views):
+    """No animal yet: positions, speeds, frames unseen, frames missed, rows of the views, radii, alive, labels."""
+    return (
+        np.full((n_animals, n_keypoints, 3), np.nan), np.zeros((n_animals, n_keypoints, 3)),
+        np.zeros((n_animals, n_keypoints), np.int64), np.zeros(n_animals, np.int64),
+        np.full((n_animals, n_views), -1, np.int64), np.zeros(n_animals),
+        np.zeros(n_animals, np.bool_), np.full(n_animals, -1, np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def follow(
+    P, precision, single, candidates, points, members, odds, spread, limbs, limb_odds, lengths, wander, room,
+    continuity, patience, n_labels, state, chosen, placed, labels,
+):  # fmt: skip
+    """Animals in all frames: their candidates, places and labels; returns how many labels there are now.
+
+    single : (n_views,) log-odds of a lone candidate against clutter before its variance and distance
+    lengths : (n_limbs, 2) mean and standard deviation, NaN where unknown; wander : (n_keypoints,) standard deviation of
+    a step beyond constant speed, NaN where unknown; room : world units; patience : frames without an animal after which
+    it has left; n_labels, state : labels so far, and `starting_state` or what the frames before have left in it
+    chosen : (n_frames, n_animals, n_keypoints, n_views); placed : (n_frames, n_animals, n_keypoints, 3)
+    labels : (n_frames, n_animals), -1 where there is no animal
+    """
+    n_frames, n_animals, n_keypoints, n_views = chosen.shape
+    positions, speeds, unseen, missed, slots, radius, alive, label = state
+    expected, step = np.full((n_animals, n_keypoints, 3), np.nan), np.ones((n_animals, n_keypoints))
+    used = np.empty((n_keypoints, n_views, candidates.shape[3]), np.bool_)
+    support, fewest = max(1, int(_SUPPORT * n_keypoints)), max(2, math.ceil(_FEWEST * n_keypoints))
+    for frame in range(n_frames):
+        links = limb_odds[frame % len(limb_odds)]
+        own, at = chosen[frame], placed[frame]
+        for a in range(n_animals):
+            if alive[a]:
+                _expect(positions[a], speeds[a], unseen[a], wander, radius[a], expected[a], step[a])
+        of_frame = points[frame], members[frame], odds[frame], spread[frame]
+        _choose(*of_frame, limbs, links, lengths, continuity, slots, expected, step, alive, own, at)
+        used[:] = False
+        for a in range(n_animals):
+            _mark(used, own[a])
+        for a in range(n_animals):
+            if not alive[a]:
+                continue
+            _single_views(
+                P, precision, single, candidates[frame], limbs, links, expected[a], step[a], used, own[a], at[a]
+            )
+            _mark(used, own[a])
+            _move(at[a], expected[a], step[a], unseen[a], positions[a], speeds[a])
+            _rows(own[a], slots[a])
+            seen = np.sum(np.isfinite(at[a, :, 0]))
+            missed[a] = 0 if seen >= support else missed[a] + 1
+            radius[a] = max(radius[a], _radius(at[a])) if seen >= fewest else radius[a]
+            if missed[a] > patience:
+                alive[a] = False
+        left = True
+        for a in range(n_animals):
+            if alive[a]:
+                labels[frame, a] = label[a]
+                continue
+            labels[frame, a] = -1
+            left = left and begin(*of_frame, limbs, links, lengths, room, used, own[a], at[a]) > 0
+            left = left and np.sum(np.isfinite(at[a, :, 0])) >= fewest
+            if not left:
+                own[a] = -1
+                at[a] = np.nan
+                continue
+            _mark(used, own[a])
+            alive[a], label[a], missed[a], unseen[a] = True, n_labels, 0, 0
+            n_labels += 1
+            labels[frame, a] = label[a]
+            positions[a], speeds[a], radius[a] = at[a], 0.0, _radius(at[a])
+            slots[a] = -1
+            _rows(own[a], slots[a])
+    return n_labels
