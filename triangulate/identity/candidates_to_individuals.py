@@ -142,7 +142,7 @@ def find_individuals(
     Returns
     -------
     Individuals
-        In the order in which they appear.
+        In the order in which they appear, those of one frame in the order of the first camera's rows.
 
     Raises
     ------
@@ -182,6 +182,9 @@ def find_individuals(
     found = run.follow(slice(None), scales)
     pieces = joined_pieces(found.placed, found.labels, links.limbs, scales.lengths, fps, n_individuals)
     chosen, placed = _of_individuals(found, pieces.animals)
+    if identity != "none":
+        order = sorted(range(len(chosen)), key=lambda i: _first_row(chosen[i]))
+        chosen, placed = chosen[order], placed[order]
     taken = np.take_along_axis(points[None], np.maximum(chosen, 0)[..., None, None], axis=-2)[..., 0, :]
     kept = None
     if confidence is not None:
@@ -348,6 +351,13 @@ def _half_sample_mode(values: Array) -> float:
         start = int(np.argmin(values[n - 1 :] - values[: len(values) - n + 1]))
         values = values[start : start + n]
     return float(values.mean()) if len(values) else np.nan
+
+
+def _first_row(chosen: NDArray[np.int64]) -> tuple[int, ...]:
+    """The first frame of an individual (n_cameras, n_frames, n_keypoints), and its rows in the cameras there."""
+    frame = int(np.argmax((chosen >= 0).any(axis=(0, 2))))
+    rows = chosen[:, frame].max(axis=1)
+    return frame, *(row if row >= 0 else chosen.max() for row in rows.tolist())
 
 
 def _same_animal(found: _Found) -> NDArray[np.bool_]:
