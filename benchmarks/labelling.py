@@ -3,10 +3,12 @@
     python benchmarks/labelling.py [FOLDER] [--instants 2000] [--cameras 12]
 
 Writes a project of PNG pictures of 1280 x 1024 px, fully labelled (20 keypoints), of a ring of calibrated cameras, and
-steps through it in headless Chromium. Few pictures are different files: the rest are links to them, which the page does
-not know. The second pass finds the smaller copies that the first has kept, as on a second day. Times are those of the
-page, from the key to the frame in which every camera shows the new instant: wall times of browser and server on one
-machine; of instants that the next key overtook there is none (n counts those shown).
+steps through it in headless Chromium. Few pictures are different files, the rest are links to them: the page does not
+know. The first pass begins without smaller copies of the pictures, as right after they were extracted; before the
+second all are there (links, too), as once the server had time to make them. Times are those of the page, from the key
+to the frame in which every camera shows the new instant: wall times of browser and server on one machine; of instants
+that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown before; the
+processor's times include its seven neighbours, which are fetched ahead.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from muybridge.cameras import Camera, CameraRig, write_rig
 from muybridge.formats.labels.deeplabcut_project import picture_name
 from muybridge.labelling import serve_labels
+from muybridge.labelling.picture_encoding import WIDTHS, keep_copies
 from tests.chromium import ARGUMENTS, CHROMIUM
 
 SIZE, N_KEYPOINTS, N_DIFFERENT = (1280, 1024), 20, 8
@@ -58,18 +62,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--instants", type=int, default=2000)
     parser.add_argument("--cameras", type=int, default=12)
-    parser.add_argument(
-        "--copies", action="store_true", help="before the second pass wait until the server has made all smaller copies"
-    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not (folder / "session.toml").exists():
             write_session(folder, arguments.instants, arguments.cameras)
-        rows = [{"pass": "first"} | row for row in measure(folder)]
-        if arguments.copies:
-            wait_for_copies(folder, arguments.instants * arguments.cameras)
-        rows += [{"pass": "again"} | row for row in measure(folder)]
+        rows = [{"copies": "none"} | row for row in measure(folder, seed=1)]
+        link_copies(folder)
+        rows += [{"copies": "all"} | row for row in measure(folder, seed=2)]
     print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.0f}"))
 
 
@@ -130,22 +130,36 @@ def _picture(rng: np.random.Generator, text: str) -> np.ndarray:
     return picture
 
 
-def measure(folder: Path) -> list[dict]:
+def link_copies(folder: Path) -> None:
+    """The smaller copies of all pictures: those of the different ones, and links to them."""
+    root = folder / "labels"
+    for own in (root / "labeled-data").iterdir():
+        copies = root / "labelling" / ".copies" / own.name
+        for instant in range(len(list(own.glob("*.png")))):
+            picture, original = Path(picture_name(instant)), Path(picture_name(instant % N_DIFFERENT))
+            keep_copies(own / original, copies)
+            for width in WIDTHS:
+                copy = copies / f"{picture.stem}-{width}.jpg"
+                if not copy.exists():
+                    os.link(copies / f"{original.stem}-{width}.jpg", copy)
+
+
+def measure(folder: Path, seed: int) -> list[dict]:
     """One row per experiment, milliseconds."""
-    rows, started, used = [], time.perf_counter(), time.process_time()
+    rows, started, used = [], time.perf_counter(), processor_seconds()
     with serve_labels(folder) as server, sync_playwright() as engine:
         rows.append(row("open the project (server)", [1000 * (time.perf_counter() - started)], used))
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
         page.add_init_script(WATCH)
-        started, used = time.perf_counter(), time.process_time()
+        started, used = time.perf_counter(), processor_seconds()
         page.goto(server.address)
         page.wait_for_selector("body[data-shown]")
         rows.append(row("open the page", [1000 * (time.perf_counter() - started)], used))
         page.wait_for_timeout(5000)  # the geometry is compiled, the neighbours are there
         for what, pause, n in (("step, 2 keys a second", 500, 30), ("step, 4 keys a second", 250, 30)):
             page.evaluate("window.seen = []")
-            used = time.process_time()
+            used = processor_seconds()
             for _ in range(n):
                 page.keyboard.press("d")
                 page.wait_for_timeout(pause)
@@ -153,14 +167,14 @@ def measure(folder: Path) -> list[dict]:
             rows.append(row(what, page.evaluate("window.seen"), used))
         page.wait_for_timeout(1000)
         page.evaluate("window.seen = []")
-        used = time.process_time()
-        for instant in np.random.default_rng(1).integers(
-            100, len(list((folder / "labels/labelling").glob("*.json"))), 12
-        ):
-            page.evaluate("(to) => window.jump(to)", int(instant))
-            page.wait_for_timeout(1200)
+        used = processor_seconds()
+        n_instants = len(list((folder / "labels/labelling").glob("*.json")))
+        for instant in np.random.default_rng(seed).integers(100, n_instants, 40).tolist():
+            page.evaluate("(to) => window.jump(to)", instant)
+            page.wait_for_selector(f'body[data-shown="{instant}"]')
+            page.wait_for_timeout(600)
         rows.append(row("jump to an instant far away", page.evaluate("window.seen"), used))
-        clicks, used = [], time.process_time()
+        clicks, used = [], processor_seconds()
         for turn in range(12):
             page.evaluate("window.checked = null")
             page.mouse.click(150 + 40 * (turn % 5), 120 + 20 * (turn % 3))
@@ -174,20 +188,27 @@ def measure(folder: Path) -> list[dict]:
     return rows
 
 
-def wait_for_copies(folder: Path, n: int) -> None:
-    """Have a server that is not asked for anything else make the smaller copies of all pictures."""
-    with serve_labels(folder) as server, sync_playwright() as engine:
-        page = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS).new_page()
-        page.goto(server.address)
-        while len(list((folder / "labels/labelling/.previews").rglob("*.jpg"))) < n:
-            page.wait_for_timeout(1000)
+def processor_seconds() -> tuple[float, float]:
+    """Used so far by this process, the server's, and by its children, Playwright's browser (Linux)."""
+    fields = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text().rpartition(")")
+            fields[int(name.partition(" ")[0])] = rest.split()
+    ticks, family = 0, {os.getpid()}
+    for process in sorted(fields):
+        if int(fields[process][1]) in family:
+            family.add(process)
+            ticks += int(fields[process][11]) + int(fields[process][12])
+    return time.process_time(), ticks / os.sysconf("SC_CLK_TCK")
 
 
-def row(what: str, times: list[float], used: float) -> dict:
-    """Times (ms) of an experiment that began when the process had used so many seconds."""
+def row(what: str, times: list[float], used: tuple[float, float]) -> dict:
+    """Times (ms) of an experiment that began when the processes had used so many seconds."""
     median, most, worst = np.quantile(times, [0.5, 0.95, 1]) if times else (np.nan,) * 3
-    cost = 1000 * (time.process_time() - used) / max(1, len(times))
-    return {"what": what, "n": len(times), "median": median, "p95": most, "worst": worst, "processor, server": cost}
+    server, browser = 1000 * (np.array(processor_seconds()) - used) / max(1, len(times))
+    spent = {"processor, server": server, "processor, browser": browser}
+    return {"what": what, "n": len(times), "median": median, "p95": most, "worst": worst} | spent
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +151,20 @@ class PageRequests:
             "frames": {camera: project.pictures.frame(camera, instant) for camera in project.cameras},
         }
 
-    def get_picture(self, name: str, instant: int, camera: int, width: int) -> bytes:
-        """A picture as JPEG. Raises PictureMissing where there is none."""
+    def get_pictures(
+        self, name: str, instant: int, cameras: Sequence[int], width: int, check_wanted: Callable[[], None]
+    ) -> bytes:
+        """Pictures of cameras (numbers) as JPEG, one after the other, below a line of JSON.
+
+        The line has the length of each, bytes; 0 where there is none, -1 where it is being decoded from a video.
+        check_wanted : raises what ends the work
+        """
         project = self.opened(name).project
-        if not 0 <= camera < len(project.cameras):
-            raise LookupError(f"there is no camera number {camera}")
-        return project.pictures.jpeg(project.cameras[camera], instant, max(0, min(width, 8192)))
+        if not cameras or not all(0 <= camera < len(project.cameras) for camera in cameras):
+            raise LookupError(f"there are no cameras {list(cameras)!r:.80}")
+        found = project.pictures.jpegs([project.cameras[camera] for camera in cameras], instant, width, check_wanted)
+        sizes = [len(picture) if isinstance(picture, bytes) else -int(picture.coming) for picture in found]
+        return b"\n".join([json.dumps(sizes).encode(), b"".join(p for p in found if isinstance(p, bytes))])
 
     def change(self, name: str, instant: int, revision: int, changes: Any) -> dict[str, Any]:
         """Set points. Raises StaleRevision, LabelError or ValueError as `LabelProject.change`."""

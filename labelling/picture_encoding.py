@@ -1,4 +1,4 @@
-"""A picture file as the JPEG that is shown; of PNG pictures smaller copies are kept, which decode ten times as fast."""
+"""A picture file as the JPEG that is shown: smaller copies of it are kept, and sent as they are."""
 
 from __future__ import annotations
 
@@ -12,61 +12,65 @@ import numpy as np
 from ..formats.video.picture_headers import check_picture
 from ..formats.video.reading import VideoError
 
-PREVIEW_WIDTH = 960  # pixels
+WIDTHS = (480, 960)  # pixels, of the copies: of many cameras side by side, and of a few
 _JPEG = (".jpg", ".jpeg")
-_QUALITY, _WHOLE_QUALITY = 88, 95  # of 100, in JPEG: of a shrunk picture, and of a whole one
+_QUALITY, _WHOLE_QUALITY = 88, 95  # of 100, in JPEG: of a copy, and of a whole picture
 
 
-def encoded_picture(path: Path, width: int, preview: Path) -> bytes:
-    """JPEG of a picture, no wider than `width` pixels (0: as it is); `preview` is the file of its smaller copy.
+def encoded_picture(path: Path, width: int, copies: Path) -> bytes:
+    """JPEG of a picture: the smallest copy at least `width` pixels wide, or the whole where `width` is 0 or larger.
 
-    Raises
-    ------
-    VideoError : the file cannot be read
-    """
-    is_jpeg = path.suffix.lower() in _JPEG
-    if not width:
-        return path.read_bytes() if is_jpeg else _jpeg(_read(path), _WHOLE_QUALITY)
-    if is_jpeg or width > PREVIEW_WIDTH:
-        return _jpeg(_shrunk(_read(path, width), width))
-    if _is_current(preview, path):
-        return _jpeg(_shrunk(_read(preview, width), width))
-    return _jpeg(_shrunk(_kept_small(_read(path), preview), width))
-
-
-def keep_preview(path: Path, preview: Path) -> None:
-    """Write the smaller copy of a picture that `encoded_picture` reads, where that saves time and it is not there.
+    copies : folder of the picture's copies; those that are not there are written
 
     Raises
     ------
     VideoError : the file cannot be read
     """
-    if path.suffix.lower() not in _JPEG and not _is_current(preview, path):
-        _kept_small(_read(path), preview)
+    if not 0 < width <= WIDTHS[-1]:
+        return path.read_bytes() if path.suffix.lower() in _JPEG else _jpeg(_read(path), _WHOLE_QUALITY)
+    wanted = min(w for w in WIDTHS if w >= width)
+    copy = _copy_of(path, wanted, copies)
+    return copy.read_bytes() if _is_current(copy, path) else _written(path, copies)[wanted]
 
 
-def _kept_small(picture: np.ndarray, preview: Path) -> np.ndarray:
-    """The picture no wider than a preview, which is written where the picture was wider."""
-    if picture.shape[1] <= PREVIEW_WIDTH:
-        return picture
-    picture = _shrunk(picture, PREVIEW_WIDTH)
-    with suppress(OSError):  # it only saves time
-        _keep(_jpeg(picture), preview)
-    return picture
+def keep_copies(path: Path, copies: Path) -> None:
+    """Write the copies of a picture that `encoded_picture` reads, where they are not there.
+
+    Raises
+    ------
+    VideoError : the file cannot be read
+    """
+    if not all(_is_current(_copy_of(path, width, copies), path) for width in WIDTHS):
+        _written(path, copies)
 
 
-def _is_current(preview: Path, path: Path) -> bool:
+def _written(path: Path, copies: Path) -> dict[int, bytes]:
+    """The copies by their width, written if that is possible: they only save time."""
+    picture, made = _read(path, WIDTHS[-1]), {}
+    for width in reversed(WIDTHS):
+        picture = _shrunk(picture, width)
+        made[width] = _jpeg(picture)
+        with suppress(OSError):
+            _keep(made[width], _copy_of(path, width, copies))
+    return made
+
+
+def _copy_of(path: Path, width: int, copies: Path) -> Path:
+    return copies / f"{path.stem}-{width}.jpg"
+
+
+def _is_current(copy: Path, path: Path) -> bool:
     try:
-        return preview.stat().st_mtime_ns >= path.stat().st_mtime_ns
+        return copy.stat().st_mtime_ns >= path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
 
 
-def _keep(content: bytes, preview: Path) -> None:
-    preview.parent.mkdir(parents=True, exist_ok=True)
-    partial = preview.with_name(f".{preview.stem}.{secrets.token_hex(4)}.partial")
+def _keep(content: bytes, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    partial = copy.with_name(f".{copy.stem}.{secrets.token_hex(4)}.partial")
     partial.write_bytes(content)
-    partial.replace(preview)
+    partial.replace(copy)
 
 
 def _read(path: Path, width: int = 0) -> np.ndarray:

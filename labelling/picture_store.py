@@ -1,11 +1,13 @@
-"""Pictures as the page asks for them: decoded, made smaller, encoded as JPEG, and kept while there is room."""
+"""Pictures as the page asks for them: decoded from videos where they lie there only, made smaller, encoded as JPEG."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,13 +18,12 @@ from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
 from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
-from .picture_encoding import encoded_picture, keep_preview
+from .picture_encoding import encoded_picture, keep_copies
 from .picture_folders import PictureFolder
 
-_ROOM = 256 << 20  # bytes of JPEG that are kept
-_PAUSE = 0.4  # seconds
-_AHEAD = 0.8  # share of the room that pictures nobody has asked for may fill
-_N_DECODERS = 2  # threads
+_PAUSE = 0.15  # seconds after the last picture that was asked for
+_NICE = 15  # of 19: the priority of what nobody waits for
+_N_THREADS = min(4, os.cpu_count() or 1)  # that decode videos, and as many that decode pictures
 
 
 class PictureMissing(LookupError):
@@ -50,84 +51,63 @@ class PictureStore:
         own: Path,
     ):
         self.folders, self.videos, self.frames = folders, videos, frames
-        self.previews, self.decoded_in = own / ".previews", own / ".pictures"
+        self.decoded_in, self._copied_in = own / ".pictures", own / ".copies"
         self._decoded: dict[str, dict[int, str]] = {camera: {} for camera in folders}
         self.problems: dict[str, str] = {}
-        self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
-        self._size, self._lock = 0, threading.Lock()
+        self._lock = threading.Lock()
         self._coming: set[tuple[str, int]] = set()
-        self._decoders = ThreadPoolExecutor(_N_DECODERS, thread_name_prefix="decoder")
-        self._wanted, self._is_wanted, self._closed = (0, 0), threading.Event(), False
-        self._asked_at, self._previewed = 0.0, set[tuple[str, int]]()
-        threading.Thread(target=self._look_ahead, name="pictures ahead", daemon=True).start()
+        self._decoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="decoder")
+        self._encoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="encoder")
+        self._asked_at, self._asked_for, self._closed = 0.0, 0, False
+        self._copier = threading.Thread(target=self._copy_all, name="smaller copies", daemon=True)
+        self._copier.start()
 
-    def jpeg(self, camera: str, instant: int, width: int = 0) -> bytes:
-        """The picture of a camera, no wider than `width` pixels (0: as it is).
+    def jpegs(
+        self, cameras: Sequence[str], instant: int, width: int, check_wanted: Callable[[], None] = lambda: None
+    ) -> list[bytes | PictureMissing]:
+        """The pictures of an instant, some `width` pixels wide or more (0: as they are), or why there is none.
 
-        Raises
-        ------
-        PictureMissing : there is none, or not yet
-        VideoError : the file cannot be read
+        check_wanted : called before each picture; what it raises is raised, and the others are given up
         """
-        self._asked_at = time.monotonic()
-        if width and (instant, width) != self._wanted:
-            self._wanted = instant, width
-            self._is_wanted.set()
-        return self._jpeg(camera, instant, width)
+        self._asked_at, self._asked_for = time.monotonic(), instant
 
-    def _jpeg(self, camera: str, instant: int, width: int) -> bytes:
-        key = (camera, instant, width)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        path = self.path(camera, instant)
-        encoded = encoded_picture(path, width, self._preview_file(path))
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = encoded
-                self._size += len(encoded)
-            while self._size > _ROOM and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
-        return encoded
+        def jpeg(camera: str) -> bytes | PictureMissing:
+            check_wanted()
+            return self._jpeg(camera, instant, width)
 
-    def _look_ahead(self) -> None:
-        """Encode the pictures around the instant last asked for, as many as there is room for, half of the time; of all
-        others make the smaller copies, so that a jump to them is quick, too.
+        return list(self._encoders.map(jpeg, cameras))
 
-        Waits while pictures are asked for: these come first.
+    def _jpeg(self, camera: str, instant: int, width: int) -> bytes | PictureMissing:
+        try:
+            path = self.path(camera, instant)
+            return encoded_picture(path, width, self._copies(path))
+        except PictureMissing as missing:
+            return missing
+        except (VideoError, OSError) as error:
+            self.problems[camera] = str(error)
+            return PictureMissing(False)
+
+    def _copy_all(self) -> None:
+        """Make the smaller copies of all pictures, those near the instant last asked for first.
+
+        Waits while pictures are asked for, and gives way to everything else on the machine: these come first.
         """
-        while self._is_wanted.wait() and not self._closed:
-            self._is_wanted.clear()
-            at, width = self._wanted
-            order = sorted(self.instants(), key=lambda i: abs(i - at))
-            size = self._size / max(1, len(self._kept)) or 1.0
-            n_near = int(_AHEAD * _ROOM / size / len(self.folders))
-            for place, instant in enumerate(order):
-                for camera in self.folders:
-                    if self._is_wanted.is_set():
-                        break
-                    if place < n_near and (camera, instant, width) not in self._kept:
-                        self._in_spare_time(partial(self._jpeg, camera, instant, width))
-                    elif place >= n_near and (camera, instant) not in self._previewed:
-                        self._in_spare_time(partial(self._preview, camera, instant))
-                        self._previewed.add((camera, instant))
+        if sys.platform == "linux":  # where a thread has a priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        waiting = sorted(self.instants())
+        while waiting and not self._closed:
+            place = bisect_left(waiting, self._asked_for)
+            nearest = min(waiting[max(0, place - 1) : place + 1], key=lambda instant: abs(instant - self._asked_for))
+            waiting.remove(nearest)
+            for camera in self.folders:
+                while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
+                    time.sleep(_PAUSE / 2)
+                with suppress(PictureMissing, VideoError, OSError):
+                    path = self.path(camera, nearest)
+                    keep_copies(path, self._copies(path))
 
-    def _in_spare_time(self, work: Callable[[], object]) -> None:
-        """Do it once nothing has been asked for in a while, and rest as long as it took."""
-        while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
-            time.sleep(_PAUSE / 2)
-        started = time.perf_counter()
-        with suppress(PictureMissing, VideoError, OSError):
-            work()
-        time.sleep(time.perf_counter() - started)
-
-    def _preview(self, camera: str, instant: int) -> None:
-        path = self.path(camera, instant)
-        keep_preview(path, self._preview_file(path))
-
-    def _preview_file(self, path: Path) -> Path:
-        return self.previews / path.parent.name / f"{path.stem}.jpg"
+    def _copies(self, path: Path) -> Path:
+        return self._copied_in / path.parent.name
 
     def path(self, camera: str, instant: int) -> Path:
         """The picture's file. Raises PictureMissing where there is none."""
@@ -211,7 +191,8 @@ class PictureStore:
             self._decoded[camera] = {**self._decoded[camera], **names}
 
     def close(self) -> None:
-        """Give up what is not decoded yet."""
+        """Give up what is not decoded yet, after the picture that is being decoded."""
         self._closed = True
-        self._is_wanted.set()
+        self._copier.join()
+        self._encoders.shutdown()
         self._decoders.shutdown(wait=False, cancel_futures=True)

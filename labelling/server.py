@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import select
+import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -17,7 +20,6 @@ from ..datasets.names import named_options
 from .label_project import StaleRevision
 from .opening import open_source
 from .page_requests import PageRequests
-from .picture_store import PictureMissing
 
 _LARGEST_BODY = 1 << 20  # bytes: twelve cameras with a hundred keypoints are 100 kB
 _PAGE_FILES = {
@@ -60,8 +62,7 @@ class LabelServer:
     def __init__(self, requests: PageRequests, port: int = 0):
         self._requests, self._token = requests, secrets.token_urlsafe(24)
         handler = type("PageHandler", (_Handler,), {"requests": requests, "token": self._token})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", port), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="labelling page", daemon=True
         )
@@ -163,6 +164,16 @@ def serve_labels(
     return LabelServer(requests, port)
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """A server to which a browser that goes away in the middle of a request is no error to print."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One connection of the page."""
 
@@ -188,9 +199,6 @@ class _Handler(BaseHTTPRequestHandler):
             work(path)
         except StaleRevision as stale:
             self._send_json(stale.record.as_json() | {"error": str(stale)}, HTTPStatus.CONFLICT)
-        except PictureMissing as missing:
-            # no error: a camera may have dropped the frame
-            self._send_json({"coming": missing.coming}, HTTPStatus.ACCEPTED)
         except LookupError as error:
             self._send_json({"error": str(error.args[0] if error.args else error)}, HTTPStatus.NOT_FOUND)
         except (ValueError, TypeError, AttributeError) as error:
@@ -223,9 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path in _PAGE_FILES:
             name, kind = _PAGE_FILES[path]
             self._send((files("muybridge.labelling") / "page" / name).read_bytes(), kind)
-        elif path == "api/picture":
-            instant, camera, width = (int(query.get(name, "0")) for name in ("instant", "camera", "width"))
-            self._send(requests.get_picture(project, instant, camera, width), "image/jpeg")
+        elif path == "api/pictures":
+            instant, width = (int(query.get(name, "0")) for name in ("instant", "width"))
+            cameras = [int(number) for number in query.get("cameras", "0").split(",")]
+            pictures = requests.get_pictures(project, instant, cameras, width, self._check_wanted)
+            self._send(pictures, "application/octet-stream")
         elif path == "api/source":
             self._send_json(requests.get_source())
         elif path == "api/project":
@@ -258,6 +268,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(requests.stop())
         else:
             raise LookupError("there is no such page")
+
+    def _check_wanted(self) -> None:
+        """Raises ConnectionError where the browser has given the request up, as it does at the next key."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            raise ConnectionAbortedError
 
     def _body(self) -> dict[str, Any] | None:
         """The JSON object of the request; None where it was refused."""

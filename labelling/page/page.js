@@ -6,7 +6,7 @@ import { Pictures } from "./pictures.js";
 import { Store, getJson, postJson } from "./store.js";
 
 const by = (id) => document.getElementById(id);
-const BUCKET = 160; // widths of pictures are asked for in these steps, pixels
+const WIDTHS = [480, 960]; // of the copies that the server keeps, pixels; wider: the whole picture, 0
 const AHEAD = [1, 2, -1, 3, 4, 5, -2]; // neighbours that are fetched before they are wanted
 const SWITCHES = ["bones", "names", "unconfirmed", "follow"];
 const NOTHING = { points: {}, lines: {} };
@@ -23,7 +23,7 @@ const shownViews = () => (alone && active ? [active] : views);
 async function openProject(name, keep = null) {
   const project = await getJson("project", { project: name });
   store = new Store(project);
-  pictures = new Pictures(project);
+  pictures = new Pictures(project, arrived);
   store.addEventListener("changed", (event) => { if (event.detail.instant === instant()) showRecord(); showWhere(); });
   store.addEventListener("saving", showSaved);
   store.addEventListener("stale", (event) => stale(event.detail));
@@ -90,34 +90,44 @@ function follow() {
 
 function gridWidth() {
   const wanted = (shownViews()[0]?.width ?? 320) * (devicePixelRatio || 1) * (scene.options.follow ? 2 : 1);
-  return Math.ceil(wanted / BUCKET) * BUCKET;
+  return WIDTHS.find((width) => width >= wanted) ?? 0;
 }
 
 async function showPictures(wanted) {
-  const width = gridWidth(), indices = shownViews().map((view) => view.index);
+  const width = gridWidth(), shown = shownViews(), indices = shown.map((view) => view.index);
   const near = AHEAD.map((step) => instants()[at + step]).filter((id) => id !== undefined);
   pictures.want([wanted, ...near], indices, width);
-  await Promise.all(shownViews().map(async (view) => {
+  for (const view of shown) {
     const now = pictures.now(wanted, view.index, width);
     view.element.classList.toggle("late", now === undefined); // the points are of another picture than the one shown
-    if (now !== undefined) return view.show(now);
-    try {
-      const bitmap = await pictures.get(wanted, view.index, width);
-      if (instant() !== wanted) return;
-      view.element.classList.remove("late");
-      if (!(view.full && view.shows === wanted)) view.show(bitmap);
-    } catch { /* another instant is wanted by now */ }
-  }));
-  for (const view of shownViews()) { view.shows = wanted; view.full = false; if (view.zoom > 1) sharpen(view); }
-  if (instant() === wanted) { document.body.dataset.shown = wanted; document.dispatchEvent(new CustomEvent("shown", { detail: wanted })); }
+    if (now !== undefined) showPicture(view, wanted, now);
+  }
+  await pictures.get(wanted, indices, width).catch(() => {}); // stopped where another instant is wanted by now
+  if (instant() !== wanted) return;
+  for (const view of shown) if (view.zoom > 1) sharpen(view);
+  document.body.dataset.shown = wanted;
+  document.dispatchEvent(new CustomEvent("shown", { detail: wanted }));
+}
+
+function showPicture(view, wanted, bitmap, isWhole = false) {
+  view.element.classList.remove("late");
+  if (view.shows === wanted && view.whole && !isWhole) return; // a sharper one is there
+  Object.assign(view, { shows: wanted, whole: isWhole });
+  view.show(bitmap);
+}
+
+function arrived(of, camera, width, bitmap) {
+  const view = views[camera], isWhole = !width;
+  if (of === instant() && (width === gridWidth() || isWhole)) showPicture(view, of, bitmap, isWhole);
 }
 
 // A view that is zoomed in needs the picture's own pixels.
-async function sharpen(view) {
-  const wanted = instant();
-  if (view.scale * view.size[0] * (devicePixelRatio || 1) <= gridWidth() * 1.2) return;
-  const bitmap = await pictures.get(wanted, view.index, 0).catch(() => null);
-  if (bitmap && instant() === wanted) { view.full = true; view.shows = wanted; view.show(bitmap); }
+function sharpen(view) {
+  const wanted = instant(), width = gridWidth();
+  if (!width || view.scale * view.size[0] * (devicePixelRatio || 1) <= width * 1.2) return;
+  const now = pictures.now(wanted, view.index, 0);
+  if (now) showPicture(view, wanted, now, true);
+  else pictures.get(wanted, [view.index], 0).catch(() => {});
 }
 
 function showRecord() {
@@ -400,7 +410,7 @@ function wire() {
   by("add").addEventListener("submit", async (event) => {
     event.preventDefault();
     const wanted = Number(by("wanted").value);
-    try { await postJson("add", { project: store.name, instant: wanted }); await arrived(wanted); } catch (error) { say(error.message); }
+    try { await postJson("add", { project: store.name, instant: wanted }); await added(wanted); } catch (error) { say(error.message); }
   });
   by("follow").addEventListener("input", () => { setOptions(); if (by("follow").checked) showPictures(instant()).then(follow); else KEYS.r(); });
   for (const id of ["brightness", "contrast", "bones", "names", "unconfirmed", "after"]) by(id).addEventListener("input", () => { setOptions(); drawAll(); });
@@ -410,7 +420,7 @@ function wire() {
 }
 
 // A new instant's pictures are being decoded: wait until the first is there.
-async function arrived(wanted) {
+async function added(wanted) {
   for (let turn = 0; turn < 200; turn++) {
     const project = await getJson("project", { project: store.name });
     if (project.instants.some(([id]) => id === wanted)) return refreshProject(wanted);

@@ -3,41 +3,50 @@ import { ask } from "./store.js";
 
 const MOST = 400; // bitmaps
 const MOST_PIXELS = 60e6; // 240 MB
-const AGAIN = 700; // ms, until a picture that is being decoded is asked for again
+const AGAIN = 200; // ms, until pictures that are being decoded from videos are asked for again
 
 export class Pictures {
-  constructor(project) {
-    this.project = project;
-    this.kept = new Map(); // "instant/camera/width": promise of a bitmap, or of null where there is no picture
-    this.ready = new Map(); // the same: bitmap
-    this.loading = new Map(); // the same: what stops it
+  // arrived: (instant, camera, width, bitmap) => for each picture, null where there is none
+  constructor(project, arrived) {
+    Object.assign(this, { project, arrived });
+    this.ready = new Map(); // "instant/camera/width": bitmap or null
+    this.loading = new Map(); // "instant/width/cameras": {done: promise, stop}
   }
 
   // The bitmap if it is there already, else undefined; null: there is none.
   now(instant, camera, width) { return this.ready.get(`${instant}/${camera}/${width}`); }
 
-  get(instant, camera, width) {
-    const key = `${instant}/${camera}/${width}`;
-    let wanted = this.kept.get(key);
-    if (!wanted) {
+  // Have the pictures of an instant loaded, those of all cameras by one request.
+  async get(instant, cameras, width) {
+    const missing = cameras.filter((camera) => this.now(instant, camera, width) === undefined), key = `${instant}/${width}/${missing}`;
+    if (!missing.length) return;
+    if (!this.loading.has(key)) {
       const stop = new AbortController();
-      this.loading.set(key, stop);
-      wanted = this.load(instant, camera, width, stop.signal);
-      this.kept.set(key, wanted);
-      wanted.then((bitmap) => { this.ready.set(key, bitmap); this.forget(); }, () => this.kept.delete(key))
-        .finally(() => this.loading.delete(key));
+      this.loading.set(key, { stop, done: this.load(instant, missing, width, stop.signal).finally(() => this.loading.delete(key)) });
     }
-    return wanted;
+    await this.loading.get(key).done;
   }
 
-  async load(instant, camera, width, signal) {
-    for (;;) {
-      const answer = await ask("picture", { project: this.project.name, instant, camera, width }, { signal });
-      if (answer.status === 200) return createImageBitmap(await answer.blob());
-      if (answer.status !== 202 || !(await answer.json()).coming) return null;
-      await new Promise((done) => setTimeout(done, AGAIN));
+  async load(instant, cameras, width, signal) {
+    for (let wanted = cameras; wanted.length;) {
+      const answer = await ask("pictures", { project: this.project.name, instant, width, cameras: wanted }, { signal });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const body = await answer.arrayBuffer(), end = new Uint8Array(body).indexOf(10);
+      const sizes = JSON.parse(new TextDecoder().decode(body.slice(0, end)));
+      let at = end + 1;
+      await Promise.all(wanted.map(async (camera, i) => {
+        if (sizes[i] < 0) return; // being decoded
+        const from = at;
+        at += sizes[i];
+        const bitmap = sizes[i] ? await createImageBitmap(new Blob([body.slice(from, from + sizes[i])], { type: "image/jpeg" })) : null;
+        this.ready.set(`${instant}/${camera}/${width}`, bitmap);
+        this.arrived(instant, camera, width, bitmap);
+      }));
+      wanted = wanted.filter((_, i) => sizes[i] < 0);
+      if (wanted.length) await new Promise((done) => setTimeout(done, AGAIN));
       signal.throwIfAborted();
     }
+    this.forget();
   }
 
   forget() {
@@ -47,19 +56,17 @@ export class Pictures {
       if (this.ready.size <= MOST && pixels <= MOST_PIXELS) break;
       pixels -= bitmap ? bitmap.width * bitmap.height : 0;
       this.ready.delete(key); // not closed: a view may still show it
-      this.kept.delete(key);
     }
   }
 
   // The pictures of the instant shown and of those likely to be next, one instant after the other, until the next
-  // call; what was on its way and is not wanted any more is stopped. The full size (width 0) is left alone.
+  // call; what was on its way of other instants is stopped.
   async want(instants, cameras, width) {
     const turn = (this.turn = {});
-    const wanted = new Set(instants.flatMap((instant) => cameras.map((camera) => `${instant}/${camera}/${width}`)));
-    for (const [key, stop] of this.loading) if (!wanted.has(key) && !key.endsWith("/0")) stop.abort();
+    for (const [key, { stop }] of this.loading) if (!instants.includes(Number.parseInt(key, 10))) stop.abort();
     for (const instant of instants) {
       if (this.turn !== turn) return;
-      await Promise.allSettled(cameras.map((camera) => this.get(instant, camera, width)));
+      await this.get(instant, cameras, width).catch(() => {}); // another instant is wanted by now
     }
   }
 }

@@ -1,10 +1,13 @@
 """Only the page itself is answered: its secret, host, origin, small JSON bodies; and its tabs do not collide."""
 
 import http.client
+import json
+import socket
 import time
 from urllib.parse import urlsplit
 
 import cv2
+import numpy as np
 import pytest
 
 from muybridge.labelling import picture_encoding, picture_store, serve_labels
@@ -31,8 +34,32 @@ def test_the_page_and_its_parts_are_served(served):
     assert b"<title>muybridge label</title>" in page
     for name in ("page.css", "page.js", "store.js", "pictures.js", "camera_view.js", "marks.js", "panels.js"):
         assert get(served, name)[0] == 200
-    status, picture = get(served, "api/picture?project=project&instant=7&camera=1&width=32")
-    assert picture[:3] == b"\xff\xd8\xff"
+
+
+def test_pictures_of_several_cameras_come_in_one_answer(pictures):
+    (pictures / "labeled-data" / "left" / "img000012.png").unlink()
+    with serve_labels(pictures, keypoints=KEYPOINTS) as server:
+        line, _, jpegs = get(server, "api/pictures?project=project&instant=12&cameras=1,0&width=32")[1].partition(b"\n")
+        assert get(server, "api/pictures?project=project&instant=5&cameras=0") == (200, b"[0]\n")
+    right, left = json.loads(line)
+    assert (left, right) == (0, len(jpegs))
+    assert cv2.imdecode(np.frombuffer(jpegs, np.uint8), cv2.IMREAD_COLOR).shape == (48, 64, 3)
+
+
+def test_a_request_that_the_browser_gave_up_costs_no_picture(served, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(
+        picture_store, "encoded_picture", lambda path, *_: decoded.append(path) or time.sleep(0.2) or b""
+    )
+    address = urlsplit(served.address)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        line = f"GET {address.path}api/pictures?project=project&instant=7&cameras={','.join(20 * '01')} HTTP/1.1"
+        connection.sendall(f"{line}\r\nHost: {address.netloc}\r\n\r\n".encode())
+        time.sleep(0.1)
+    time.sleep(0.5)
+    n_decoded = len(decoded)
+    time.sleep(0.5)
+    assert len(decoded) == n_decoded < 40
 
 
 def test_nothing_is_answered_without_the_secret(served):
@@ -63,9 +90,8 @@ def test_paths_lead_nowhere_else(served, path):
 def test_names_of_requests_reach_no_file(served):
     for project in ("..", "../project", "/etc", ""):
         assert get(served, f"api/instant?project={project}&instant=7")[0] == 404
-    assert get(served, "api/picture?project=project&instant=7&camera=9")[0] == 404
-    assert get(served, "api/picture?project=project&instant=5&camera=0") == (202, {"coming": False})
-    assert get(served, "api/picture?project=project&instant=x&camera=0")[0] == 400
+    assert get(served, "api/pictures?project=project&instant=7&cameras=0,9")[0] == 404
+    assert get(served, "api/pictures?project=project&instant=x&cameras=0")[0] == 400
     for changes in ({"../left": {"nose": None}}, {"left": {"../nose": None}}, {"left": {"nose": [1e300, 1, "visible"]}},
                     {"left": {"nose": [1, 2]}}, {"left": {"nose": [1, 2, "there"]}}, [], {"left": 3}):  # fmt: skip
         assert post(served, "api/change", CHANGE | {"changes": changes})[0] == 400
@@ -120,16 +146,17 @@ def test_a_step_that_fails_shows_its_sentence(calibrated):
 
 
 def test_smaller_copies_of_all_pictures_are_made_in_spare_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_encoding, "PREVIEW_WIDTH", 32)
+    monkeypatch.setattr(picture_encoding, "WIDTHS", (16, 32))
     monkeypatch.setattr(picture_store, "_PAUSE", 0.01)
-    monkeypatch.setattr(picture_store, "_AHEAD", 0.0)  # no room for pictures that nobody has asked for
     folder = write_pictures(tmp_path / "project", instants=(0, 1, 2, 3))
     with serve_labels(folder, keypoints=KEYPOINTS) as server:
-        assert get(server, "api/picture?project=project&instant=0&camera=0&width=16")[0] == 200
+        status, asked_for = get(server, "api/pictures?project=project&instant=0&cameras=0&width=20")
         for _ in range(100):
-            copies = sorted((folder / "labelling" / ".previews").rglob("*.jpg"))
+            copies = sorted((folder / "labelling" / ".copies" / "left").glob("*.jpg"))
             if len(copies) == 8:
                 break
             time.sleep(0.05)
-    assert len(copies) == 8
-    assert cv2.imread(str(copies[0])).shape == (24, 32, 3)
+    assert status == 200
+    assert [copy.name for copy in copies[:2]] == ["img000000-16.jpg", "img000000-32.jpg"]
+    assert [cv2.imread(str(copy)).shape for copy in copies] == 4 * [(12, 16, 3), (24, 32, 3)]
+    assert asked_for == b"[%d]\n" % copies[1].stat().st_size + copies[1].read_bytes()

@@ -42,7 +42,7 @@ def test_the_header_says_the_size_that_opencv_decodes(tmp_path, suffix):
     "read",
     [
         read_picture,
-        lambda path: encoded_picture(path, 100, path.with_name("kept.jpg")),
+        lambda path: encoded_picture(path, 100, path.with_name("copies")),
         lambda path: list(gray_frames([path], "a")),
     ],
 )
