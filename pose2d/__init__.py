@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from .active_learning.frame_extraction import extract_frames
     from .active_learning.frame_suggestion import export_suggestions, pseudo_labels, suggest_frames
     from .inference.corruption import corrupt, corruption_table
-    from .inference.detector import Detector, DetectorError, load_detector
+    from .inference.detector import Detector, DetectorError
     from .inference.drawing import draw_pose, label_video, plot_training
     from .inference.evaluation import evaluate
     from .inference.video_prediction import predict
     from .networks.pretrained_weights import WeightsError
+    from .published.opening import load_detector
     from .training.train_detector import train
 
 _LAZY = {
     "active_learning.frame_extraction": ("extract_frames",),
     "active_learning.frame_suggestion": ("export_suggestions", "pseudo_labels", "suggest_frames"),
     "inference.corruption": ("corrupt", "corruption_table"),
-    "inference.detector": ("Detector", "DetectorError", "load_detector"),
+    "inference.detector": ("Detector", "DetectorError"),
     "inference.drawing": ("draw_pose", "label_video", "plot_training"),
     "inference.evaluation": ("evaluate",),
     "inference.video_prediction": ("predict",),
     "networks.pretrained_weights": ("WeightsError",),
+    "published.opening": ("load_detector",),
     "training.train_detector": ("train",),
 }
 _MODULES = {name: module for module, names in _LAZY.items() for name in names}

@@ -13,16 +13,12 @@ from ...datasets.skeleton import mirror_partners
 from ...formats.video.reading import Image
 from ..training_config import TrainingConfig
 from .animal_boxes import box_centre
+from .box_search import LOST, SURE, BoxFinder, centre_of
 from .detector import Detector
 from .engine import Engine, Found, View, engine_of
 from .image_transforms import turned, window
 from .runtimes import SIDE
 
-# probability mass above which a peak counts as found: below it, other places or "absent" hold more than twice as much
-SURE = 0.3
-# median mass of a window's peaks below which the whole picture is searched: a little above `SURE`, so that a window is
-# given up before its keypoints are
-LOST = 0.35
 # side of the window in sides of the animal (95th percentile): a margin of 0.17 sides all around for its motion
 AROUND = 1.35
 
@@ -49,7 +45,7 @@ class Finder:
 
     engine: Engine
     animal_side: float = np.inf
-    animal_detector: Finder | None = None
+    animal_detector: Finder | BoxFinder | None = None
     views: tuple[TTAView, ...] = (TTAView(),)
     mirror: NDArray[np.int64] | None = None
 
@@ -103,6 +99,10 @@ class Finder:
             founds.append(Found(*(v[self.mirror] for v in found)) if other.mirrored else found)
         return together(founds)
 
+    def place_of(self, points: Array, mass: Array) -> Array | None:
+        """(2,) centre of the window that shows what was found (n_keypoints, 2) with that mass; None with too little."""
+        return centre_of(points, mass, self.animal_side)
+
     def window_side(self, width: int, height: int) -> int:
         """Side of the window around the animal, network pixels; 0 where the whole picture costs hardly more."""
         side = AROUND * self.animal_side * self.engine.scale
@@ -120,15 +120,6 @@ class Finder:
             return None
         box = self.animal_detector.find(image)
         return None if np.median(box.mass) < SURE else box_centre(box.points)
-
-
-def centre_of(points: Array, mass: Array, animal_side: float) -> Array | None:
-    """(2,) middle of the box around the sure points that can belong to one animal; None with few of them."""
-    sure = points[mass > SURE]
-    if len(sure) < max(1, 0.3 * len(mass)):
-        return None
-    near = sure[np.abs(sure - np.median(sure, axis=0)).max(-1) <= animal_side]
-    return None if len(near) == 0 else (near.min(0) + near.max(0)) / 2
 
 
 def together(founds: list[Found]) -> Found:
@@ -162,17 +153,23 @@ def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...
     return tuple(views[: config.n_tta])
 
 
-def finder_of(detector: Detector, precision: str = "auto", runtime: str = "torch", track_crop: bool = True) -> Finder:
+def finder_of(
+    detector: Detector, precision: str = "auto", runtime: str = "torch", track_crop: bool = True
+) -> Finder | BoxFinder:
     """A detector ready to find its animal in pictures; track_crop=False: by whole pictures only.
 
     Raises
     ------
     ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
     """
+    engine = engine_of(detector.network, detector.scale, precision, runtime)
+    boxes = None if detector.animal_detector is None else finder_of(detector.animal_detector, precision, runtime, False)
+    if detector.network.input_size is not None and not detector.network.whole:
+        return BoxFinder(engine, detector.box, boxes)
     return Finder(
-        engine_of(detector.network, detector.scale, precision, runtime),
+        engine,
         detector.animal_side if track_crop else np.inf,
-        None if detector.animal_detector is None else finder_of(detector.animal_detector, precision, runtime, False),
+        boxes,
         tta_views_of(detector.config, bool(detector.symmetries)),
         mirror_partners(detector.keypoints, detector.symmetries),
     )

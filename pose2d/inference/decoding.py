@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..networks.registry import Maps, PoseNet, peak_inputs
+from ..published_networks.published_network import PublishedNet
 
 # cells around a peak that count as the same peak: with the default target, 1.25 cells wide (5 pixels, stride 4), these
 # 5x5 cells hold 95 % of it along each axis
@@ -43,7 +44,7 @@ class Peaks(NamedTuple):
     seen: Tensor
 
 
-def find_peaks(network: PoseNet, maps: Maps) -> Peaks:
+def find_peaks(network: PoseNet | PublishedNet, maps: Maps) -> Peaks:
     """The most probable cell of each keypoint, refined by the offsets of its neighbours weighted by probability.
 
     The place is the mean of (cell centre + offset), the location refinement of DeeperCut (eq. 7) averaged instead of

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...datasets.atomic_files import atomic_write
 from ...datasets.object_summaries import counted, html_summary, listed
 from ..networks.registry import PoseNet, build_network
+from ..published_networks.published_network import PublishedNet, build_published
 from ..training_config import TrainingConfig
 from .uncertainty import Uncertainty
 
@@ -33,8 +34,8 @@ class Detector:
 
     Parameters
     ----------
-    network : PoseNet
-        The network in evaluation mode.
+    network : PoseNet or PublishedNet
+        The network in evaluation mode; the second is one that another program trained.
     keypoints : tuple of str
         Names in the order of the network's maps.
     config : TrainingConfig
@@ -51,11 +52,14 @@ class Detector:
         Iterations, loss and held-out error along the training.
     animal_detector : Detector, optional
         A detector of the animal's box that places the window; None: the whole picture is searched.
+    box : (float, float, float, float), image pixels, optional
+        The part of every picture that is shown to a network of a fixed input size, as x, y, width and height; None:
+        the animal is searched for.
 
     See Also
     --------
     train : Makes a detector.
-    load_detector : Reads one from a file.
+    load_detector : Reads one from a file, also of other programs.
 
     Examples
     --------
@@ -64,7 +68,7 @@ class Detector:
     ('nose', 'ear_left', 'ear_right', 'tail')
     """
 
-    network: PoseNet
+    network: PoseNet | PublishedNet
     keypoints: tuple[str, ...]
     config: TrainingConfig
     scale: float
@@ -73,6 +77,7 @@ class Detector:
     symmetries: tuple[tuple[str, str], ...] = ()
     history: Mapping[str, Any] = field(default_factory=dict)
     animal_detector: Detector | None = None
+    box: tuple[float, float, float, float] | None = None
 
     def __repr__(self) -> str:
         n_iterations = max(self.history.get("iteration", ()), default=0)
@@ -125,6 +130,8 @@ def _contents(detector: Detector) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "symmetries": [list(pair) for pair in detector.symmetries],
         "history": dict(detector.history),
     }
+    if isinstance(detector.network, PublishedNet):
+        header |= {"published": detector.network.spec, "box": detector.box}
     weights = {name: value.contiguous().cpu() for name, value in detector.network.state_dict().items()}
     if detector.animal_detector is not None:
         header["animal_detector"], found = _contents(detector.animal_detector)
@@ -132,33 +139,13 @@ def _contents(detector: Detector) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return header, weights
 
 
-def load_detector(path: str | os.PathLike) -> Detector:
-    """Read a detector that `Detector.save` wrote.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The .safetensors file. Nothing in it is executed.
-
-    Returns
-    -------
-    Detector
-        The detector, ready for `predict`.
+def read_detector(path: Path) -> Detector:
+    """A detector that `Detector.save` wrote; nothing in the file is executed.
 
     Raises
     ------
-    DetectorError
-        If the file is missing, damaged, of another version, or no detector of this library.
-
-    Examples
-    --------
-    >>> try:
-    ...     load_detector("missing.safetensors")
-    ... except DetectorError as error:
-    ...     print(error)
-    there is no detector file missing.safetensors; train one first
+    DetectorError : the file is missing, damaged, of another version, or no detector of this library
     """
-    path = Path(path)
     if not path.is_file():
         raise DetectorError(f"there is no detector file {path}; train one first")
     try:
@@ -183,7 +170,10 @@ def _assemble(header: dict[str, Any], weights: dict[str, Tensor], path: Path) ->
         nested = {name.removeprefix(_ANIMAL_DETECTOR): value for name, value in nested.items()}
         animal_detector = _assemble(header["animal_detector"], nested, path)
     config = TrainingConfig.from_options(header["config"])
-    network = build_network(config.network, len(header["keypoints"]))
+    if "published" in header:
+        network = build_published(header["published"], weights)
+    else:
+        network = build_network(config.network, len(header["keypoints"]))
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -198,4 +188,5 @@ def _assemble(header: dict[str, Any], weights: dict[str, Tensor], path: Path) ->
         tuple((a, b) for a, b in header["symmetries"]),
         header["history"],
         animal_detector,
+        tuple(header["box"]) if header.get("box") else None,
     )

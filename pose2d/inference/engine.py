@@ -16,8 +16,9 @@ from ..networks.blocks import fold_norms
 from ..networks.registry import PoseNet
 from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
+from ..published_networks.published_network import PublishedNet
 from .decoding import find_peaks
-from .image_transforms import apply_affine, invert_affine, scaling, warp
+from .image_transforms import apply_affine, invert_affine, scaling, warp, window
 from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
 
 View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
@@ -64,13 +65,19 @@ class Engine:
     in_torch : whether `run` is torch's own
     """
 
-    network: PoseNet
+    network: PoseNet | PublishedNet
     scale: float
     run: Run
     in_torch: bool = True
 
     def whole_view(self, width: int, height: int) -> View:
-        """Map and input size (width, height) that show a whole image, padded to what the network needs."""
+        """Map and input size (width, height) that show a whole image, padded or stretched to what the network needs."""
+        if self.network.input_size is not None:
+            scales = np.divide(self.network.input_size, (width, height))
+            if self.network.whole:
+                return np.column_stack([np.diag(scales), 0.5 * scales - 0.5]), self.network.input_size
+            middle = np.array([width - 1, height - 1]) / 2
+            return window(middle, self.network.input_size, float(scales.min())), self.network.input_size
         size = tuple(max(SIDE, int(np.ceil(side * self.scale / SIDE)) * SIDE) for side in (width, height))
         return scaling(self.scale), (size[0], size[1])
 
@@ -90,12 +97,15 @@ class Engine:
     def _in_pixels(self, matrix: Array, found: Found) -> Found:
         """In pixels what is in cells, with Cholesky factors in place of covariances."""
         stride = self.network.stride
+        if self.network.labels_from_corner:
+            # in its training labels were scaled about the middle of the first pixel, pictures about its corner
+            matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + 0.5 - matrix[:, :2].sum(1) / 2])
         back = invert_affine(matrix)
         cell = back[:, :2] * stride
         side = np.sqrt(abs(np.linalg.det(cell)))
         factors = cell @ found.covariances
         return found._replace(
-            points=apply_affine(back, apply_affine(scaling(stride), found.points)),
+            points=apply_affine(back, apply_affine(scaling(stride), found.points) + self.network.shift),
             covariances=factors @ factors.transpose(0, 2, 1),
             width=found.width * side,
             near=found.near * side**2,
@@ -103,7 +113,7 @@ class Engine:
         )
 
 
-def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
+def engine_of(network: PoseNet | PublishedNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
     """A folded copy of the network, ready for images.
 
     Raises
@@ -118,7 +128,7 @@ def engine_of(network: PoseNet, scale: float, precision: str = "auto", runtime: 
     return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)), runtime == "torch")
 
 
-def use_bf16(network: PoseNet, precision: str) -> bool:
+def use_bf16(network: PoseNet | PublishedNet, precision: str) -> bool:
     """Whether to compute in bfloat16; "auto": where the hardware multiplies tiles of it (AMX, GPUs).
 
     On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth to a third slower

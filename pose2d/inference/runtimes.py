@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..networks.fused_convolutions import fuse_convolutions
 from ..networks.registry import Maps, PoseNet
+from ..published_networks.published_network import PublishedNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
 SIDE = 32  # pixels; all sides of the network's input are multiples of this, the coarsest stride of any network here
@@ -44,8 +45,9 @@ def as_input(images: Tensor) -> Tensor:
     return (images.permute(0, 3, 1, 2) * (1 / 127.5)).sub_(1.0)
 
 
-def choose_runtime(network: PoseNet, runtime: str) -> str:
-    """What runs a network: "auto" is OpenVINO where it is installed and the network is on the processor, else torch.
+def choose_runtime(network: PoseNet | PublishedNet, runtime: str) -> str:
+    """What runs a network: "auto" is OpenVINO where it is installed and the network is on the processor, else torch,
+    which alone runs networks that others trained.
 
     Raises
     ------
@@ -53,13 +55,15 @@ def choose_runtime(network: PoseNet, runtime: str) -> str:
     """
     if runtime not in RUNTIMES:
         raise ValueError(f"there is no runtime {runtime!r}; known: {', '.join(RUNTIMES)}")
+    if isinstance(network, PublishedNet):
+        return "torch"
     if runtime != "auto":
         return runtime
     on_processor = next(network.parameters()).device.type == "cpu"
     return "openvino" if on_processor and find_spec("openvino") else "torch"
 
 
-def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
+def make_run(network: PoseNet | PublishedNet, runtime: str, bf16: bool) -> Run:
     """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps.
 
     It computes in as many threads as torch has when it is made.
@@ -72,12 +76,14 @@ def make_run(network: PoseNet, runtime: str, bf16: bool) -> Run:
     RuntimeMissingError : it is not installed
     """
     runtime = choose_runtime(network, runtime)
+    if isinstance(network, PublishedNet) or runtime == "torch":
+        return _torch(network, bf16)
     if runtime == "openvino":
         return _openvino(network, bf16)
-    return _onnx(network) if runtime == "onnx" else _torch(network, bf16)
+    return _onnx(network)
 
 
-def _torch(network: PoseNet, bf16: bool) -> Run:
+def _torch(network: PoseNet | PublishedNet, bf16: bool) -> Run:
     device = next(network.parameters()).device
     if device.type == "cpu" and not bf16:
         fuse_convolutions(network)

@@ -29,7 +29,8 @@ from ...formats.video.instants import Instants, number_ranges
 from ...formats.video.reading import Image, VideoError, VideoInfo, VideoSource, probe_video, read_frames
 from ...formats.video.recording_times import instants_of_videos
 from ...numerics.threads import in_advance
-from .animal_search import Finder, centre_of, finder_of
+from .animal_search import Finder, finder_of
+from .box_search import BoxFinder
 from .detector import Detector
 from .engine import Found, View
 from .image_transforms import warp
@@ -144,7 +145,7 @@ class Track:
     A row holds (n_keypoints, `_WIDTH`) float32 of one frame, see `_as_row`; NaN: damaged.
     """
 
-    finder: Finder
+    finder: Finder | BoxFinder
     info: VideoInfo
     rows: list[np.ndarray] = field(default_factory=list)
     centre: Array | None = None
@@ -172,15 +173,17 @@ class Track:
         if np.isnan(row).all():
             return
         if self.side:
-            self.centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
+            self.centre = self.finder.place_of(row[:, :2].astype(float), row[:, 2])
 
 
-def _is_on_gpu(finder: Finder) -> bool:
+def _is_on_gpu(finder: Finder | BoxFinder) -> bool:
     """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
     return next(finder.engine.network.parameters()).device.type == "cuda"
 
 
-def _read_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+def _read_together(
+    finder: Finder | BoxFinder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]
+) -> dict[str, Found]:
     """What the windows of the cameras of one instant show, each size in one batch."""
     by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
     for name, image in images.items():

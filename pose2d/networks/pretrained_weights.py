@@ -78,7 +78,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return {name: value.float() for name, value in load_file(path).items()}
         if path.suffix in (".pt", ".pth", ".bin"):
-            reason = oversize(_declared(path), path.stat().st_size)
+            reason = oversize(declared_size(path), path.stat().st_size)
             content = {} if reason else torch.load(path, map_location="cpu", weights_only=True)
             content = content.get("state_dict", content) if isinstance(content, dict) else {}
             reason = reason or oversize(
@@ -98,7 +98,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     raise WeightsError(f"{path} is no weights file this reads: .safetensors, .npz, .pt or .pth")
 
 
-def _declared(path: Path) -> int:
+def declared_size(path: Path) -> int:
     """Bytes that the parts of a torch file unpack to."""
     if not zipfile.is_zipfile(path):
         return 0

@@ -37,6 +37,9 @@ class PoseNet(nn.Module):
     reading them there instead of everywhere saves a third of the training time of a small network.
     """
 
+    # of networks that others trained, see `published_network.PublishedNet`
+    input_size, whole, labels_from_corner, shift = None, False, False, 0.0
+
     def __init__(self, features: nn.Module, n_keypoints: int):
         super().__init__()
         self.features = features

@@ -14,6 +14,8 @@ from muybridge.pose2d import Augmentation, TrainingConfig, evaluate, predict, re
 from muybridge.pose2d.networks.blocks import ConvNorm
 from muybridge.pose2d.networks.mobilenet import MobileNetV2Backbone
 from tests.pose2d.animals import write_recording
+from tests.pose2d.published.test_foreign_geometry import HOW, heatmap_file
+from tests.pose2d.published.test_opening import RTMCC, rtmpose_state, settings, write_snapshot
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
 BONES = [("nose", "tail")]
@@ -109,7 +111,13 @@ def calls(detector, labels, views, videos, tmp_path_factory):
             ((views, "left", videos["left"], folder / "drawn.mp4"),
              {"bones": BONES, "ellipses": True, "min_confidence": 0.0})
         ],
-        "load_detector": [((detector.save(folder / "detector.safetensors"),), {})],
+        "load_detector": [
+            ((detector.save(folder / "detector.safetensors"),),
+             {"box": (0, 0, 64, 48), "animal_detector": detector, "labels": few}),
+            ((heatmap_file(folder / "net.onnx"),),
+             {"keypoints": detector.keypoints, "symmetries": (), "scale": 0.5, "onnx": HOW}),
+            ((write_snapshot(folder, rtmpose_state(), settings(RTMCC)),), {"config": folder / "pytorch_config.yaml"}),
+        ],
         "plot_training": [((detector, Figure().add_subplot()), {})],
         "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True}),
                     ((detector, videos), {"fps": 10.0, "progress": False})],
@@ -133,7 +141,7 @@ NAMES = [name for name in part.__all__ if not isinstance(getattr(part, name), ty
 # functions with options that this part defines, but for train
 OWN = [
     "corrupt", "corruption_table", "draw_pose", "evaluate", "export_suggestions", "extract_frames", "label_video",
-    "predict", "pseudo_labels", "suggest_frames",
+    "load_detector", "predict", "pseudo_labels", "suggest_frames",
 ]  # fmt: skip
 
 
