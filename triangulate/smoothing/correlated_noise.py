@@ -167,23 +167,21 @@ def smoother_filter(seen: Linearised, precisions: Array, order: int) -> Filter:
 
 
 def estimate_correlation(
-    observations: Observations, seen: Linearised, points_3d: Array, smoother: Filter, fps: float, lengths: Sequence[int]
+    observations: Observations, seen: Linearised, fps: float, lengths: Sequence[int]
 ) -> CorrelatedNoise:
-    """The correlation of the errors, from the residuals of tracks points_3d (n_frames, n_keypoints, 3).
+    """The correlation of the errors, from what the views of a frame disagree in, which no motion explains.
 
-    The residuals are those of a smoother, which follows slow errors as far as the views let it: what it took away is
-    part of the expected correlation. `lengths` are those of the stretches that follow each other in the arrays.
+    `seen` are the terms with power one; `lengths` those of the stretches that follow each other in the arrays.
     """
-    residuals, leverage, pixels = _residuals(observations, seen, points_3d)
-    total = (observations.sigma**2).mean(axis=0)
-    constant = constant_variance(residuals, 1 - leverage[None]) / total
+    residuals, leverage, pixels = _residuals(observations, seen)
+    total, left = (observations.sigma**2).mean(axis=0), 1 - leverage
+    constant = constant_variance(residuals, left[None]) / total
     displacement, ratio = np.sqrt(COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # the bias is known and subtracted
         constant, displacement, ratio = np.zeros_like(constant), observations.shared_std, 0.0
-    left = 1 - leverage[:, None] * (1 - (1 - smoother.gain(observations.power)) ** 2)
     varying, counted = (
-        # beyond the inliers' variance lie tails, which count less in a point; what the smoother took away does count
-        np.maximum(np.minimum(share, 1.0) / left.mean(axis=1), np.clip(1 - constant, _LEAST_WHITE, 1.0))
+        # beyond the inliers' variance lie tails, which count less in a point
+        np.maximum(np.minimum(share / left, 1.0), np.clip(1 - constant, _LEAST_WHITE, 1.0))
         for share in _varying_shares(residuals, observations.sigma)
     )
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
@@ -192,13 +190,11 @@ def estimate_correlation(
         return CorrelatedNoise(counted, nothing, nothing, constant, displacement, nothing)
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
-    spectra = np.concatenate([np.ones((1, len(_FREQUENCIES))), _ar_spectrum(keeps)])
-    cosines = np.cos(_FREQUENCIES[:, None] * np.arange(1, longest + 1)) / len(_FREQUENCIES)
-    shown = constant * (1 - leverage)
+    products = keeps[:, None] ** np.arange(1, longest + 1)
     with one_blas_thread():
         fits = [
-            _fit_share(correlation[k], n_products[k], spectra * left[k], cosines, shown[k], varying[k], keeps)
-            for k in range(len(shown))
+            _fit_share(correlation[k], n_products[k], products, constant[k], varying[k], keeps)
+            for k in range(len(constant))
         ]
     lasting, keep = np.array(fits).reshape(-1, 2).T
     common = np.sqrt(ratio * lasting * total) / pixels
@@ -227,51 +223,43 @@ def _drawn_to_common(correlation: Array, n_products: Array) -> tuple[Array, Arra
 
 
 def _fit_share(
-    correlation: Array,
-    n_products: Array,
-    spectra: Array,
-    cosines: Array,
-    shown: float,
-    varying: float,
-    keeps: Array,
+    correlation: Array, n_products: Array, products: Array, constant: float, varying: float, keeps: Array
 ) -> tuple[float, float]:
     """Share of the variance that lasts, and its correlation from frame to frame: least squares on a grid, or zeros.
 
     Parameters
     ----------
     correlation, n_products : (n_lags,) of a keypoint's residuals
-    spectra : (1 + n_times, n_frequencies) that residuals show of white errors and of those of each correlation
-    cosines : (n_frequencies, n_lags) that make a spectrum a covariance
-    shown : variance that residuals show of errors that never change
-    varying : variance of all others
+    products : (n_times, n_lags) correlations of errors that last so long
+    constant, varying : variances of errors that never change and of all others
     keeps : (n_times,) correlations from frame to frame that are tried
     """
-    power, products = spectra.mean(axis=1), spectra @ cosines
     shares = _SHARES * varying
-    white = varying - shares
-    variance = white * power[0] + shares * power[1:, None] + shown
-    covariance = white[:, None] * products[0] + shares[:, None] * products[1:, None] + shown
-    errors = (n_products * (correlation - covariance / variance[..., None]) ** 2).sum(axis=-1)
+    expected = (shares[:, None] * products[:, None] + constant) / (varying + constant)
+    errors = (n_products * (correlation - expected) ** 2).sum(axis=-1)
     i, j = np.unravel_index(np.argmin(errors), errors.shape)
     if errors[0, 0] - errors[i, j] <= _EVIDENCE:
         return 0.0, 0.0
     return float(shares[j]), float(keeps[i])
 
 
-def _residuals(observations: Observations, seen: Linearised, points_3d: Array) -> tuple[Array, Array, Array]:
-    """Inliers' residuals (n_cameras, n_frames, n_keypoints, 2) over their own scale, NaN elsewhere, and (n_keypoints,)
-    the share of a frame's residuals that a point of its own would take away, and the pixels per world unit."""
+def _residuals(observations: Observations, seen: Linearised) -> tuple[Array, Array, Array]:
+    """Inliers' residuals (n_cameras, n_frames, n_keypoints, 2) about the point of their frame alone, over their own
+    scale, NaN elsewhere and where a frame has fewer than two; (n_keypoints,) the share that the point takes away, and
+    the pixels per world unit."""
+    inlier = (seen.weights > 0.5) & np.isfinite(observations.points_2d).all(axis=-1)
+    views = inlier.sum(axis=0)
+    information = np.where((views > 1)[..., None, None], seen.information, np.eye(3))
+    points_3d = np.linalg.solve(information, seen.vector[..., None])[..., 0]
     projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
     residuals = observations.points_2d - projected.reshape(observations.points_2d.shape)
-    inlier = (seen.weights > 0.5) & np.isfinite(residuals).all(axis=-1)
-    residuals = np.where(inlier[..., None], residuals / observations.scale[..., None], np.nan)
-    views = inlier.sum(axis=0)
+    residuals = np.where((inlier & (views > 1))[..., None], residuals / observations.scale[..., None], np.nan)
     n_views = present_median(np.where(views > 1, views, np.nan), axis=0)
     # three coordinates from two of each view: three quarters of the residuals of two views
     leverage = np.minimum(1.5 / np.where(np.isfinite(n_views), n_views, 2.0), 0.75)
     # one view of noise sigma gives two of three axes the information (pixels per unit / sigma)²
-    information = seen.information.trace(axis1=2, axis2=3) / 2
-    per_view = information / np.maximum((inlier / observations.sigma[:, None] ** 2).sum(axis=0), 1e-300)
+    per_view = seen.information.trace(axis1=2, axis2=3) / 2
+    per_view = per_view / np.maximum((inlier / observations.sigma[:, None] ** 2).sum(axis=0), 1e-300)
     pixels = np.sqrt(present_median(np.where(views > 0, per_view, np.nan), axis=0))
     return residuals, leverage, np.where(pixels > 0, pixels, np.inf)
 

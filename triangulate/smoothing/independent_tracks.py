@@ -178,7 +178,7 @@ def _learn_lasting_errors(
         white = replace(observations, power=np.ones_like(observations.power))
         seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
         smoother = smoother_filter(seen, prior.precisions, prior.order)
-        noise = estimate_correlation(observations, seen, tracks.points_3d, smoother, fps, lengths)
+        noise = estimate_correlation(observations, seen, fps, lengths)
         power = noise.power(smoother, most_power)
         settled = np.abs(np.log(power / observations.power)).max() < _SETTLED
         observations = replace(observations, power=power)

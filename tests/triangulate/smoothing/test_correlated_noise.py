@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
-from benchmarks.real import MISPLACED
+from benchmarks.real import FLY, FLY_FILES, MISPLACED
 from benchmarks.real_recordings import rat
-from muybridge.datasets import Skeleton
-from muybridge.triangulate import DetectorNoise, smooth
+from muybridge.calibration import read_rig
+from muybridge.datasets import Skeleton, combine_ensemble
+from muybridge.formats import read_views
+from muybridge.triangulate import DetectorNoise, reconstruct, smooth
 from muybridge.triangulate.points.lasting_errors import COMMON_SHARE
 from muybridge.triangulate.smoothing import _kernels_smooth
 from muybridge.triangulate.smoothing.correlated_noise import CorrelatedNoise, Filter
@@ -257,3 +260,24 @@ def test_regions_of_a_real_rat_hold_the_motion_capture():
         found = smooth(recording.points_2d, recording.rig, fps=recording.fps, **options)
         held = coverage(found.points_3d[:, counted], found.covariances_3d[:, counted], recording.truth[:, counted])
         assert 0.88 < held < 0.98
+
+
+@pytest.mark.shared
+@needs_shared
+def test_a_slow_movement_seen_by_two_cameras_is_not_taken_for_errors_that_last():
+    rig = read_rig(FLY / "calibration.toml")
+    files = {name: [FLY / FLY_FILES.format(name, i) for i in range(3)] for name in rig.names}
+    views = combine_ensemble(read_views(files, fps=300.0))
+    pair = ["Cam-A", "Cam-C"]
+    target, sizes = views.sel(view="Cam-B"), {}
+    for method in ("ransac", "smooth"):
+        pose = reconstruct(views.sel(view=pair), rig.subset(pair), method=method, check_coverage=False)
+        off = target["position"].values - rig["Cam-B"].project(pose["position"].values)
+        jacobian = rig["Cam-B"].project_jacobian(pose["position"].values)
+        spread = np.einsum("...ij,...jk,...lk->...il", jacobian, pose["covariance"].values, jacobian)
+        squares = np.einsum(
+            "...i,...i->...", off, np.linalg.solve(spread + target["covariance"].values, off[..., None])[..., 0]
+        )
+        sizes[method] = np.linalg.norm(off, axis=-1).mean()
+    assert sizes["smooth"] < 1.03 * sizes["ransac"]
+    assert 0.90 < np.mean(squares < chi2.ppf(0.95, 2)) < 0.98
