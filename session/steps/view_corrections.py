@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 SWITCHES = ("match_individuals", "frame_offsets", "refine_rig")
 _STRETCH = 20_000  # frames of a long recording in memory at a time
+_DONE = {
+    "shift its recording": "its views were shifted",
+    "synchronise the exposures": "its views were shifted",
+    "use the refined rig": "the refined rig was used",
+}
 _MOST_TRACKS = 6  # per camera: the permutations of more are too many to search
 
 
@@ -46,9 +51,9 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
     options, result = session.options["reconstruct"], Corrected(_in_time(session, views), rig)
     if "individual" in views.dims and options.get("match_individuals", True):
         result = _with_matched_individuals(session, result)
-    if options.get("refine_rig", False):
-        return _refined(session, result)
-    return _synchronised(session, result) if options.get("frame_offsets", False) else result
+    if options.get("frame_offsets", False):
+        result = _synchronised(session, result)
+    return _refined(session, result) if options.get("refine_rig", False) else result
 
 
 def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
@@ -92,7 +97,7 @@ def _synchronised(session: Session, given: Corrected) -> Corrected:
     if jumps:
         views = shift_frames(views, jump_offsets(jumps, len(rig), views.sizes["time"]))
     found = frame_offsets(views, rig)
-    delays = [f"{line.partition(';')[0]}: its views were shifted" for line in found.sentences()]
+    delays = [_as_done(line) for line in found.sentences()]
     views = shift_frames(views, found) if delays else views
     notes = [*notes, *delays] or ["no camera is delayed by more than 0.1 frames"]
     return Corrected(views, given.rig, [*given.notes, *notes])
@@ -111,9 +116,15 @@ def _refined(session: Session, given: Corrected) -> Corrected:
             f"{session.path}: [reconstruct] refine_rig: a camera moved at frame {moved}; split the recording there and"
             " refine each part"
         )
-    notes = list(found.report.warnings) or ["the cameras stand where they were calibrated"]
+    notes = [_as_done(line) for line in found.report.warnings] or ["the cameras stand where they were calibrated"]
     views = shift_frames(given.views, found.frame_offsets) if found.frame_offsets.to_apply().any() else given.views
     return Corrected(views, found.rig, [*given.notes, *notes])
+
+
+def _as_done(sentence: str) -> str:
+    """A sentence of the functions, with what the session did in place of the remedy."""
+    words, _, remedy = sentence.partition("; ")
+    return next((f"{words}: {done}" for start, done in _DONE.items() if remedy.startswith(start)), sentence)
 
 
 def _in_order(given: Corrected) -> CameraRig:

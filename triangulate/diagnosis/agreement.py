@@ -41,6 +41,7 @@ class Agreement:
     order, changes : what undoes it: the camera whose points each one has, and {camera: change}
     noise_px, turned : of two cameras, the median epipolar error at the relative pose that fits their points best, and
         by how many degrees it differs; NaN of more
+    focal_factor : by which all focal lengths may be wrong, NaN where nothing speaks for one or it is a mistake
     """
 
     pair_px: Array
@@ -54,6 +55,7 @@ class Agreement:
     changes: dict[int, Change]
     noise_px: float = np.nan
     turned: float = np.nan
+    focal_factor: float = np.nan
 
     def mended(self, points_2d: Array, rig: CameraRig) -> Array:
         """The points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the mistakes in them undone."""
@@ -79,8 +81,8 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
     pair_px = views.pair_medians()
     majority, majority_px = _majority(pair_px)
     same = _same_points(points_2d, rig)
-    factor = None if same else wrong_focal_lengths(views)
-    everywhere = [] if factor is None else [focal_change(factor)]
+    factor, is_sure = (None if same else wrong_focal_lengths(views)) or (np.nan, False)
+    everywhere = [focal_change(factor)] if is_sure else []
     search = MistakeSearch(views, pair_px, tried_changes(keypoints, points_2d.shape[1]), everywhere)
     mistakes, order, changes = (same, tuple(range(len(rig))), {}) if same else search.run()
     limit_px = UNFIT * float(np.median([camera.size[0] for camera in rig]))
@@ -96,6 +98,7 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
         order,
         changes,
         *(fitted_pair(views, 0, 1) if len(rig) == 2 and not mistakes else (np.nan, np.nan)),
+        np.nan if is_sure else factor,
     )
 
 

@@ -48,6 +48,12 @@ class Cause:
             return ""
         if agreement.majority_px > max(_APART * agreement.noise_px, _LEAST_APART / UNFIT * agreement.limit_px):
             return _moved_apart(agreement)
+        if np.isfinite(agreement.focal_factor):
+            return (
+                f"The focal lengths of all cameras may be {agreement.focal_factor:.2g} times those that the points were"
+                " seen with, and all lengths wrong by that: the cameras agree better so, but not without doubt; compare"
+                " a bone's length with the animal's, or calibrate the lenses again at the recording's zoom."
+            )
         if not _is_doubtful(agreement):
             return ""
         return (

@@ -22,13 +22,17 @@ _FACTORS = np.log(np.geomspace(0.4, 2.5, 13))  # of the focal length, tried at f
 _LEAST_FACTOR = 1.15  # smaller factors may come of a calibration's own error
 _BETTER = 1.15  # times by which the median epipolar error shrinks at the right factor, at least
 _CLEARLY_BETTER = 3.0  # the same, where more than noise remains
-_LEAST_GAIN = 0.12  # of the mean log error: systematic errors of real detectors gain less at a wrong factor
+_LEAST_GAIN = 0.12  # of the mean log error, to be sure: systematic errors of real detectors gain less at a wrong factor
+# The same for a suspicion, and the factor: of 133 sound recordings of three or more cameras, none gained 0.027 at such
+# a factor (benchmarks/README.md)
+_SUSPECTED_GAIN, _SUSPECTED_FACTOR = 0.04, 1.25
 _ABOVE_NOISE = 1.3  # times the fitted pairs' error that remains at the right factor, at most
 _ROUNDS = 30  # of the fit of a relative pose
 
 
-def wrong_focal_lengths(views: ViewPairs) -> float | None:
-    """The factor by which all focal lengths are wrong, where it explains the disagreement up to the noise.
+def wrong_focal_lengths(views: ViewPairs) -> tuple[float, bool] | None:
+    """The factor by which all focal lengths are wrong, and whether that is sure: it explains the disagreement up to
+    the noise.
 
     Lengths of the animal are wrong by it, while the points agree almost as well: a ring of cameras sees a smaller
     animal closer to its middle. Distortion, the principal point and perspective tell the two apart; of two cameras
@@ -50,13 +54,15 @@ def wrong_focal_lengths(views: ViewPairs) -> float | None:
     best = float(minimize_scalar(cost, bounds=(_FACTORS[at - 1], _FACTORS[at + 1]), method="bounded").x)
     right = _with_focal(views, best)
     better = scale / max(float(np.median(_distances(right))), 1e-9)  # points without noise
-    if abs(best) < np.log(_LEAST_FACTOR) or cost(0.0) - cost(best) < _LEAST_GAIN or better < _BETTER:
-        return None
+    gain, factor = cost(0.0) - cost(best), float(np.exp(best))
+    suspicion = (factor, False) if abs(best) > np.log(_SUSPECTED_FACTOR) and gain > _SUSPECTED_GAIN else None
+    if abs(best) < np.log(_LEAST_FACTOR) or gain < _LEAST_GAIN or better < _BETTER:
+        return suspicion
     pairs = [(int(a), int(b)) for a, b in camera_pair_indices(len(views.cameras))]
     left = np.array([[median_of(right.distances(*pair)), fitted_pair(right, *pair)[0]] for pair in pairs])
     left = left[np.isfinite(left).all(axis=1)]
     is_noise = bool((left[:, 0] <= _ABOVE_NOISE * left[:, 1]).all())
-    return float(np.exp(best)) if is_noise or better > _CLEARLY_BETTER else None
+    return (factor, True) if is_noise or better > _CLEARLY_BETTER else suspicion
 
 
 def focal_change(factor: float) -> Change:

@@ -103,6 +103,7 @@ def test_delays_are_removed_where_the_session_asks(tmp_path, rig, skeleton):
 def test_cameras_are_refined_where_the_session_asks(tmp_path, rig, skeleton):
     truth = make_moving_points(skeleton, 300)
     points = rig.project(truth)[None]
+    points[:, 1, 3:] = points[:, 1, :-3].copy()
     points = points + np.random.default_rng(0).normal(0, 0.3, points.shape)
     a = np.radians(0.7)
     turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
@@ -110,9 +111,11 @@ def test_cameras_are_refined_where_the_session_asks(tmp_path, rig, skeleton):
         (*rig.cameras[:3], replace(rig[3], R=turn @ rig[3].R, t=turn @ rig[3].t)), unit=rig.unit, up=rig.up
     )
     said = []
-    session = write_session(tmp_path, bumped, points, skeleton, OPTIONS + "refine_rig = true\n")
+    session = write_session(tmp_path, bumped, points, skeleton, OPTIONS + "refine_rig = true\nframe_offsets = true\n")
     run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
-    assert any("note: camera 'cam_3' no longer stands where it was calibrated" in line for line in said)
+    moved = next(line for line in said if "note: camera 'cam_3' no longer stands where it was calibrated" in line)
+    assert moved.endswith("the refined rig was used")
+    assert any("note: camera 'cam_1' is delayed by 3.0" in line and "views were shifted" in line for line in said)
     found = read_rig(session.output / "refined_rig.toml")
     np.testing.assert_allclose(found["cam_3"].R, rig[3].R, atol=2e-3)
     assert float(read_dataset(session.output / "pose.nc")["reprojection_error"].median()) < 1.0

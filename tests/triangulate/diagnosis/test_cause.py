@@ -172,6 +172,16 @@ def test_focal_lengths_that_are_wrong_in_all_cameras_are_found_and_refused(n_cam
     assert len(found.messages) == 1
 
 
+@pytest.mark.parametrize(("n_cameras", "factor", "noise"), [(3, 1.5, 3.0), (4, 1.5, 4.0), (6, 0.67, 5.0)])
+def test_focal_lengths_that_the_noise_nearly_hides_are_warned_of(n_cameras, factor, noise):
+    rig, points_2d = recording(n_cameras, noise=noise)
+    (message,) = judged(points_2d, with_focal(rig, factor, range(n_cameras))).messages
+    said = float(message.partition("may be ")[2].split()[0])
+    assert said == pytest.approx(factor, rel=0.1)
+    assert "compare a bone's length" in message
+    assert judged(points_2d, rig).messages == ()
+
+
 @pytest.mark.parametrize("n_cameras", [3, 4])
 def test_the_focal_length_of_one_camera_is_named_and_the_camera_left_out(n_cameras):
     rig, points_2d = recording(n_cameras)
