@@ -20,7 +20,6 @@ Bones = Sequence[tuple[int, int]] | NDArray[np.int64]  # positions of the ends o
 
 _ENOUGH_FRAMES = 30  # from which a standard deviation of a bone's length, or a spectrum, is taken
 _MOSTLY = 0.9  # share of the frames in which a keypoint of the body's mean is known
-_ENOUGH = 0.5  # share of the frames in which all of these are known
 _FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical standard deviation of a bone's length
 _LEAST_SPREAD = 1e-6  # of a bone's length: round-off
 _GRAVITY = 9.81  # m/s^2
@@ -170,33 +169,40 @@ def _range_of(keypoints: Sequence[str]) -> tuple[float, float, str]:
 
 
 def _acceleration(points_3d: Array, fps: float) -> float:
-    """Acceleration of the keypoints' mean, units/s^2: of the recording or, if less, the median of its stretches.
+    """Acceleration of the body, units/s^2: of the recording or, if less, the median of its stretches.
 
-    Few wrong points do not change the median, and slow errors are told from movement by long stretches only.
+    It is what the means of two halves of the keypoints have in common: where a detection is wrong for some frames it
+    moves one of them alone. Few wrong points do not change the median, and slow errors are told from movement by long
+    stretches only.
     """
     known = np.asarray(np.isfinite(points_3d).all(axis=-1))
-    kept = known.mean(axis=0) > _MOSTLY
-    rows = np.flatnonzero(known[:, kept].all(axis=1)) if kept.any() else np.zeros(0, dtype=int)
-    if len(rows) < _ENOUGH_FRAMES or len(rows) < _ENOUGH * len(points_3d):
+    kept = np.flatnonzero(known.mean(axis=0) > _MOSTLY)
+    if len(points_3d) < _ENOUGH_FRAMES or not len(kept):
         return np.nan
-    frames = np.arange(rows[0], rows[-1] + 1)
-    mean = points_3d[rows][:, kept].mean(axis=1)
-    path = np.stack([np.interp(frames, rows, axis) for axis in mean.T], axis=1)
-    n_stretches = int(np.clip(len(frames) // _STRETCH, 1, _MOST_STRETCHES))
-    stretches = [_stretch_acceleration(part, fps) for part in np.array_split(path, n_stretches)]
-    return min(_stretch_acceleration(path, fps), float(np.median(stretches)))
+    whole = np.stack([_without_gaps(points_3d[:, k], known[:, k]) for k in kept])
+    halves = [whole[::2], whole[1::2]] if len(kept) > 1 else [whole, whole]
+    paths = np.concatenate([half.mean(axis=0) for half in halves], axis=1)
+    n_stretches = int(np.clip(len(paths) // _STRETCH, 1, _MOST_STRETCHES))
+    stretches = [_stretch_acceleration(part, fps) for part in np.array_split(paths, n_stretches)]
+    return min(_stretch_acceleration(paths, fps), float(np.median(stretches)))
 
 
-def _stretch_acceleration(path: Array, fps: float) -> float:
-    """Root mean square acceleration of a path (n_frames, 3) by the part of its spectrum above noise."""
-    times, window = np.arange(len(path)), np.hanning(len(path))[:, None]
-    slope, start = np.polyfit(times, path, 1)
-    moved = (path - start - np.outer(times, slope)) * window
-    power = 2 * np.abs(np.fft.rfft(moved, axis=0)) ** 2 / ((window**2).sum() * len(path))
-    frequencies, total = np.fft.rfftfreq(len(path), 1 / fps), 0.0
-    for axis in power.T:
-        floor = float(np.median(axis[-max(1, len(axis) // 4) :]))
+def _without_gaps(path: Array, known: NDArray[np.bool_]) -> Array:
+    """A path (n_frames, 3) with its unknown points interpolated."""
+    frames, rows = np.arange(len(path)), np.flatnonzero(known)
+    return np.stack([np.interp(frames, rows, axis[rows]) for axis in path.T], axis=1)
+
+
+def _stretch_acceleration(paths: Array, fps: float) -> float:
+    """Root mean square acceleration of two paths (n_frames, 2 * 3) by the part of their common spectrum above noise."""
+    times, window = np.arange(len(paths)), np.hanning(len(paths))[:, None]
+    slope, start = np.polyfit(times, paths, 1)
+    spectra = np.fft.rfft((paths - start - np.outer(times, slope)) * window, axis=0)
+    common = 2 * (spectra[:, :3] * spectra[:, 3:].conj()).real / ((window**2).sum() * len(paths))
+    frequencies, total = np.fft.rfftfreq(len(paths), 1 / fps), 0.0
+    for axis in common.T:
+        floor = float(np.median(np.abs(axis[-max(1, len(axis) // 4) :])))
         below = np.flatnonzero(np.convolve(axis, np.ones(_SMOOTHED) / _SMOOTHED, "same") < _ABOVE_FLOOR * floor)
         end = below[0] if len(below) else len(axis)
-        total += float(((2 * np.pi * frequencies[:end]) ** 4 * np.maximum(axis[:end] - floor, 0)).sum())
-    return float(np.sqrt(total))
+        total += float(((2 * np.pi * frequencies[:end]) ** 4 * axis[:end]).sum())
+    return float(np.sqrt(max(total, 0.0)))

@@ -52,6 +52,16 @@ def test_a_frame_rate_ten_times_too_high_is_said_and_a_resting_animal_has_any(an
     assert rate_sentence(still, 10 * FPS, "mm") == ""
 
 
+def test_keypoints_that_jump_away_for_some_frames_are_no_acceleration_of_the_animal(animal):
+    """Few cameras give such points; together they had passed for twice gravity and more."""
+    rng = np.random.default_rng(0)
+    for k in range(animal.shape[1]):
+        for start in rng.integers(0, N_FRAMES - 10, 4):
+            animal[start : start + 6, k] += rng.normal(0, 60, 3)
+            animal[start + 7 : start + 10, k] = np.nan
+    assert rate_sentence(animal, FPS, "mm") == ""
+
+
 @pytest.mark.parametrize("pair", [(0, 1), (1, 2), (2, 3), (5, 6)])
 def test_exchanged_names_are_found_or_nothing_is_said(animal, pair):
     exchanged = animal.copy()
