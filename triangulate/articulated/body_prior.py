@@ -148,8 +148,9 @@ def probable_size(body: Body, measured: float) -> float:
     return float(np.exp(share * np.log(measured)))
 
 
-def shape_precision(body: Body) -> Array:
-    """(n_shape, n_shape) of lengths and offsets, in this order, about those of a body in the animal's size."""
+def shape_precision(body: Body, build: float = 1.0) -> Array:
+    """(n_shape, n_shape) of lengths and offsets, in this order, about those of a body in the animal's size; `build` is
+    the variance of the offsets over the declared one."""
     plan, lengths = body.plan, body.lengths
     size = min(body.size_spread, _FOUND_SIZE)
     covariance = np.diag((body.length_spread * lengths) ** 2) + size**2 * np.outer(lengths, lengths)
@@ -158,5 +159,5 @@ def shape_precision(body: Body) -> Array:
     precision = np.zeros((plan.n_lengths + 3 * plan.n_points,) * 2)
     precision[: plan.n_lengths, : plan.n_lengths] = np.linalg.inv(covariance) if plan.n_lengths else 0.0
     index = np.arange(plan.n_lengths, len(precision))
-    precision[index, index] = np.repeat(std**-2.0, 3)
+    precision[index, index] = np.repeat(std**-2.0, 3) / build
     return precision

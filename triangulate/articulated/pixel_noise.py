@@ -211,7 +211,7 @@ def _of_each_track(log_density: Array, transitions: Array) -> Array:
 
 def learn_noise(
     noise: PixelNoise, products: Array, weights: Array, seen: NDArray[np.bool_], posterior: Array,
-    bias_squares: Array, pixels: Array,
+    biases: Array, bias_variance: Array, pixels: Array,
 ) -> PixelNoise:  # fmt: skip
     """The noise that the expected products of errors make most likely.
 
@@ -221,7 +221,7 @@ def learn_noise(
         later, pixels squared
     weights : (n_cameras, n_frames, n_keypoints) that a pixel is an inlier
     posterior : of `inlier_weights`
-    bias_squares : (n_cameras, n_keypoints, 2) pixels squared, expected, of the constant part
+    biases, bias_variance : (n_cameras, n_keypoints, 2) pixels and pixels squared, posterior of the constant part
     pixels : (n_keypoints,) that a world unit across the line of sight is long
     """
     weights = np.where(seen, weights, 0.0)
@@ -232,9 +232,10 @@ def learn_noise(
     outliers, swaps = (wrong.sum(axis=(0, 1, 2)) + np.array([1.0, 0.2])) / (n + 20.0)
     both_wrong = (wrong[:, :-1] * wrong[:, 1:]).sum()
     stays = (both_wrong + 2.0) / (wrong[:, :-1].sum() + 3.0)
-    n_biases = 2 * len(sigma)
     total = (sigma**2).mean(axis=0)
-    bias_square = (bias_squares.sum(axis=(0, 2)) + _PRIOR_MARKERS * bias_squares.mean()) / (n_biases + _PRIOR_MARKERS)
+    squares, known = (biases**2).sum(axis=(0, 2)), (1 - bias_variance / noise.bias_std[:, None] ** 2).sum(axis=(0, 2))
+    usual = squares.sum() / max(known.sum(), 1.0)
+    bias_square = (squares + _PRIOR_MARKERS * usual) / (np.maximum(known, 0.0) + _PRIOR_MARKERS)
     constant = noise.over_time.constant if noise.known else np.maximum(bias_square / total, 4e-4)
     displacement = np.sqrt(COMMON_CONSTANT * constant * total) / pixels
     over_time = replace(

@@ -27,8 +27,8 @@ class _Build:
     weighted_mean: Array
 
     @classmethod
-    def declared(cls, body: Body) -> _Build:
-        precision = shape_precision(body)
+    def declared(cls, body: Body, build: float) -> _Build:
+        precision = shape_precision(body, build)
         return cls(precision, precision @ _shape(body.lengths, np.zeros((body.plan.n_points, 3))))
 
     @classmethod
@@ -49,11 +49,12 @@ def fitted_together(recordings: Sequence[Recording], progress: bool) -> list[Bod
     """All frames of recordings of one animal."""
     sizes = [recording.learned.model.size for recording in recordings]
     size = float(np.exp(np.mean(np.log(sizes))))
+    build = float(np.exp(np.mean([np.log(recording.learned.model.build) for recording in recordings])))
     body = recordings[0].learned.model.body.scaled(size / sizes[0])
     seen = [_Build.seen(recording, body) for recording in recordings]
     fits = []
     for i, recording in enumerate(recordings):
-        others = sum((own for j, own in enumerate(seen) if j != i), _Build.declared(body))
+        others = sum((own for j, own in enumerate(seen) if j != i), _Build.declared(body, build))
         model = replace(recording.learned.model, deviation_std=recording.learned.deviations.std)
         known = _with_build(model, body, size, others if recording.whole else others + seen[i])
         state = recording.learned.state

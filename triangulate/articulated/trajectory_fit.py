@@ -34,6 +34,7 @@ ROUNDS = 5  # of solving and learning
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
+_BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
 _STEPS = 3  # of Gauss-Newton in a round
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
@@ -48,6 +49,7 @@ class Model:
     deviation_std : (n_markers,) prior spread of the markers' deviations
     deviation_keep : their correlation from frame to frame
     size : of the body over the declared one
+    build : variance of the markers' and joints' places over the declared one
     """
 
     body: Body
@@ -59,6 +61,7 @@ class Model:
     deviation_std: Array
     deviation_keep: float
     size: float = 1.0
+    build: float = 1.0
 
     def cost(self, state: State) -> float:
         """Minus the log prior up to a constant."""
@@ -78,6 +81,20 @@ class Model:
         index = np.arange(n_shape, len(precision))
         precision[index, index] = np.repeat(noise.bias_std**-2.0, 2 * len(noise.sigma))
         return replace(self, noise=noise, precision=precision)
+
+    def with_build(self, offsets: Array, variance: Array) -> Model:
+        """With the spread of places that these offsets (n_offsets,) and their variances make likely (MacKay 1992), the
+        mean of its logarithm: one factor for all, since those of most limbs cannot be told from angles."""
+        n_lengths, n_shape, precision = len(self.body.lengths), len(self.volume), self.precision.copy()
+        index = np.arange(n_lengths, n_shape)
+        own = precision[index, index]
+        known, squares = (1 - own * variance).sum(), self.build * (own * offsets**2).sum()
+        log_build = np.linspace(-8, 4, 241)
+        cost = 0.5 * (known * log_build + squares * np.exp(-log_build) + (log_build / _BUILD) ** 2)
+        density = np.exp(cost.min() - cost)
+        build = float(np.exp(density @ log_build / density.sum()))
+        precision[index, index] *= self.build / build
+        return replace(self, precision=precision, build=build)
 
     def resized(self, lengths: Array) -> Model:
         """With a body in the size of these lengths: places on segments that are no bone's end are as far out as they
@@ -152,8 +169,8 @@ def fit_trajectory(
             )
             pixels, state = with_offsets(pixels, state, terms, solved)
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
-    displaced = model.noise.over_time.displacement  # common to all views; a body does not let it be any
-    displaced = displaced if model.noise.known else np.minimum(displaced, model.body.marker_std)
+    displaced = model.noise.over_time.displacement  # common to all views: part of what markers are off their places
+    displaced = displaced if model.noise.known else np.minimum(displaced, np.sqrt(model.build) * model.body.marker_std)
     covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
                solver.information, pixels, deviations, found.converged)  # fmt: skip
@@ -164,15 +181,17 @@ def learned(
 ) -> Model:
     """With the noise and the prior that this posterior makes most likely; `products` of `error_products`, `given` the
     posteriors of the pixels as they were given."""
-    uncertain = (posterior.root[len(model.volume) :] ** 2).sum(axis=1).reshape(state.biases.swapaxes(0, 1).shape)
-    bias_squares = state.biases**2 + uncertain.swapaxes(0, 1)
+    n_lengths, n_shape = len(state.lengths), len(model.volume)
+    variance = (posterior.root**2).sum(axis=1)
+    of_biases = variance[n_shape:].reshape(state.biases.swapaxes(0, 1).shape).swapaxes(0, 1)
     weights = posteriors[..., INLIER]
     squares, _ = sight.scales(weights)
     pixels = np.sqrt(squares.sum(axis=0) / np.maximum((squares > 0).sum(axis=0), 1))
     pixels = np.where(pixels > 0, pixels, np.inf)
-    noise = learn_noise(model.noise, products, weights, sight.seen, given, bias_squares, pixels)
+    noise = learn_noise(model.noise, products, weights, sight.seen, given, state.biases, of_biases, pixels)
     prior = model.prior.learned(state.angles, posterior.lagged)
-    return replace(model, prior=prior).with_noise(noise).resized(state.lengths)
+    model = replace(model, prior=prior).with_noise(noise).with_build(state.offsets.ravel(), variance[n_lengths:n_shape])
+    return model.resized(state.lengths)
 
 
 def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Eliminated) -> tuple[Pixels, State]:

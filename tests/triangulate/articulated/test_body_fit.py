@@ -66,7 +66,7 @@ def test_angles_markers_and_lengths_are_found_within_their_bands(walk, fit):
     off = np.abs(fit.angles - angles)
     assert np.median(off[:, 3:]) < np.radians(1.0)
     assert (off < 1.96 * fit.angles_std).mean() > 0.9
-    assert (off < 0.6745 * fit.angles_std).mean() < 0.92  # 50 % bands are too wide here, and no wider
+    assert 0.4 < (off < 0.6745 * fit.angles_std).mean() < 0.7
     assert np.median(np.linalg.norm(fit.points_3d - truth, axis=-1)) < 1.0
     assert (np.abs(fit.lengths / LENGTHS - 1) < 0.07).all()  # markers may lie 2 mm off: 4 % of the shank
     assert (np.abs(fit.lengths - LENGTHS) < 3 * fit.lengths_std).all()
@@ -75,6 +75,22 @@ def test_angles_markers_and_lengths_are_found_within_their_bands(walk, fit):
     assert fit.converged
     speeds = np.gradient(angles, axis=0) * FPS
     assert np.median(np.abs(fit.velocities - speeds)[:, 3:] / fit.velocities_std[:, 3:]) < 1.5
+
+
+def test_bands_of_a_quiet_walk_are_neither_too_wide_nor_too_narrow():
+    rig, inside = make_ring_rig(4), []
+    for seed, (noise, spread) in enumerate([(1.5, 0.0), (4.0, 0.5), (1.5, 1.0), (4.0, 0.0), (1.5, 0.5), (4.0, 1.0)]):
+        rng, angles = np.random.default_rng(seed), course(40)
+        angles[:, 6:] = angles[0, 6:] + 0.4 * (angles[:, 6:] - angles[0, 6:])
+        offsets = spread * rng.normal(0, BODY.marker_std, (BODY.plan.n_points, 3))
+        offsets[len(BODY.attachments)] = 0.0
+        truth = BODY.markers(angles, LENGTHS, offsets)
+        points_2d = rig.project(truth) + rng.normal(0, noise, (4, 40, 6, 2))
+        found = fit_body(points_2d, rig, fps=FPS, body=BODY)
+        inside.append(np.abs(found.angles - angles)[..., None] < found.angles_std[..., None] * [0.6745, 1.96])
+    half, most = np.mean(inside, axis=(0, 1, 2))
+    assert 0.4 < half < 0.65
+    assert most > 0.9
 
 
 def test_the_same_again_is_the_same_to_the_bit(walk, fit):
@@ -86,7 +102,7 @@ def test_the_same_again_is_the_same_to_the_bit(walk, fit):
 def test_a_body_of_another_size_and_unit_is_found_just_as_well(walk, fit):
     rig, _, _, points_2d = walk
     other = fit_body(points_2d, rig, fps=FPS, body=BODY.scaled(0.01))
-    np.testing.assert_allclose(other.points_3d, fit.points_3d, atol=0.05)
+    np.testing.assert_allclose(other.points_3d, fit.points_3d, atol=0.15)  # errors are 0.4 mm
 
 
 def test_gross_errors_lasting_and_exchanged_hardly_matter(walk):
@@ -274,11 +290,12 @@ def test_recordings_of_one_animal_share_its_build(walk, fit):
     both = fit_body([points_2d, again], [rig, other], fps=FPS, body=BODY)
     assert [len(found.sigma) for found in both] == [4, 3]
     np.testing.assert_allclose(both[0].lengths, both[1].lengths, rtol=0.02)
-    assert both[0].lengths_std.sum() < fit.lengths_std.sum()
+    alone = fit_body(again, other, fps=FPS, body=BODY)
+    assert both[0].lengths_std.sum() < 0.5 * (fit.lengths_std + alone.lengths_std).sum()
     assert (np.abs(both[0].lengths - LENGTHS) < 3 * both[0].lengths_std).all()
     off = np.abs(both[0].angles - angles) / both[0].angles_std
     assert (off < 1.96).mean() > 0.9
-    assert (off < 0.6745).mean() < 0.92
+    assert 0.4 < (off < 0.6745).mean() < 0.7
     with pytest.raises(ValueError, match="rig has 1 entries and there are 2 recordings"):
         fit_body([points_2d, again], [rig], fps=FPS, body=BODY)
 
