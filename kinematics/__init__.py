@@ -9,6 +9,7 @@ from .angles.hinge_axes import estimate_axis
 from .angles.joint_angle_dataset import joint_angles
 from .angles.joint_definitions import Joint, parse_joints
 from .angles.segment_frames import orientation_angles, segment_angles, segment_frame
+from .body.between_individuals import individual_distances, relative_headings
 from .body.body_motion import body_frame, centre_of_mass, path_length, speed_profile
 from .body.segment_rotation import angular_acceleration, angular_velocity, angular_velocity_of_rotations
 from .derivatives import acceleration, jerk, velocity
@@ -33,6 +34,7 @@ __all__ = [
     "estimate_axis",
     "gait",
     "hinge_angle",
+    "individual_distances",
     "interactive_trajectories_3d",
     "interpolate_gaps",
     "jerk",
@@ -50,6 +52,7 @@ __all__ = [
     "plot_strides",
     "plot_trajectories_3d",
     "propagate",
+    "relative_headings",
     "segment_angles",
     "segment_frame",
     "smooth_motion",

@@ -117,6 +117,19 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
         "symmetries": ("list of pairs", "[]", "(left, right) keypoints."),
         "root": ("text", "none", "The keypoint that the others hang from."),
     },
+    "animals": {
+        "count": (
+            "whole number",
+            "found",
+            "Number of animals; further ones in the 2D files are left out, with a note.",
+        ),
+        "identity": (
+            '"known", "tracks" or "detections"',
+            "found",
+            "What the rows of the 2D files are: the same animal in all cameras, tracks of each camera, or detections of"
+            " a frame in any order, as OpenPose lists people.",
+        ),
+    },
     "joints": {
         "NAME": (
             "list of three texts, or table",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .config import Session, SessionError
+from .config import Session
 from .label_loop import made_dataset, videos_of
 from .steps.report import made_by_steps
 from .steps.view_corrections import used_rig, used_views
@@ -37,11 +37,8 @@ def _of_each_camera(session: Session, folder: Path) -> list[Path]:
     from ..pose2d import label_video
 
     views, videos = made_dataset(session, "views.nc"), videos_of(session)
-    if "individual" in views.dims:
-        raise SessionError(
-            f"{session.path}: videos of several animals cannot be drawn yet; draw them one by one in Python, or as"
-            " --kind grid"
-        )
+    if "individual" in views.dims and (session.output / "pose.nc").exists():
+        views = used_views(session, made_dataset(session, "pose.nc"))  # with the animals told apart
     known = set(map(str, views["keypoint"].values))
     bones = [] if session.skeleton is None else [bone for bone in session.skeleton.bones if known.issuperset(bone)]
     return [

@@ -109,7 +109,7 @@ def label_video(
     Parameters
     ----------
     views : xarray.Dataset
-        Views dataset of `predict` or `read_views`.
+        Views dataset of `predict` or `read_views`, of one animal or several.
     view : str
         The camera.
     video : path or sequence of path
@@ -145,17 +145,19 @@ def label_video(
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)
-    covariances = views["covariance"].values if ellipses and "covariance" in views else None
+    several = "individual" in views.dims
+    individuals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if several else [views]
     with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
         for frame, image in enumerate(pictures_of_instants(video, shown)):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
             else:
-                spread = covariances[frame] if covariances is not None else None
-                image = draw_pose(
-                    image, views["position"].values[frame], views["confidence"].values[frame],
-                    bones=pairs, covariances_2d=spread, min_confidence=min_confidence,
-                )  # fmt: skip
+                for own in individuals:
+                    covariances = own["covariance"].values[frame] if ellipses and "covariance" in own else None
+                    image = draw_pose(
+                        image, own["position"].values[frame], own["confidence"].values[frame],
+                        bones=pairs, covariances_2d=covariances, min_confidence=min_confidence,
+                    )  # fmt: skip
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
 

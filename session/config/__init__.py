@@ -15,6 +15,8 @@
                      the board by some of the cameras, one after another, such as pairs; board = {type = ...} where it
                      was another board
     [skeleton]       keypoints, bones, symmetries, root
+    [animals]        count (of animals), identity = "known" | "tracks" | "detections": what rows of 2D files are (else
+                     found out)
     [gait]           limb = "keypoint of its foot": strides, phases and the gait's name; needs the vertical
     [joints]         name = ["a", "b", "c"], or the tables of joint_angles
     [train]          labels = a folder or file, or a list of them; sessions = [other sessions, whose labels are used,

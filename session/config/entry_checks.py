@@ -99,6 +99,14 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
         lambda frame: _is_number(frame) and isinstance(frame, int) and frame >= 0,
         "it must be the number of a board frame, from 0",
     ),
+    ("animals", "count"): (
+        lambda count: isinstance(count, int) and not isinstance(count, bool) and count > 0,
+        "it must be a positive number of animals",
+    ),
+    ("animals", "identity"): (
+        lambda value: value in ("known", "tracks", "detections"),
+        'give "known", "tracks" or "detections"',
+    ),
     ("skeleton", "keypoints"): (partial(is_list_of, str), "it must be a list of names"),
     ("skeleton", "bones"): _PAIRS,
     ("skeleton", "symmetries"): _PAIRS,

@@ -23,7 +23,7 @@ from .entry_checks import (
 )
 from .session_types import STEPS, BoardRecording, CameraSources, Session
 
-TABLES = ("session", "cameras", "board", "board_recordings", "skeleton", "joints", "gait", *STEPS)
+TABLES = ("session", "cameras", "board", "board_recordings", "animals", "skeleton", "joints", "gait", *STEPS)
 SESSION_KEYS = ("name", "animal", "output", "unit", "fps", "rig", "up", "floor_frame")
 _CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
 
@@ -70,6 +70,7 @@ def read_session(path: str | os.PathLike) -> Session:
         raise SessionError(f"{path}: '{not_tables[0]}' must be a table, [{not_tables[0]}]")
     head = tables.get("session", {})
     check_names(path, "entries of [session]", head, SESSION_KEYS)
+    check_names(path, "entries of [animals]", tables.get("animals", {}), ("count", "identity"))
     for (table, entry), wanted in ENTRIES.items():
         if entry in tables.get(table, {}):
             check_value(path, f"[{table}] {entry}", tables[table][entry], wanted)
@@ -85,6 +86,8 @@ def read_session(path: str | os.PathLike) -> Session:
         path=path.resolve(),
         name=str(head.get("name", folder.name)),
         animal=str(head.get("animal", "")),
+        n_animals=tables.get("animals", {}).get("count"),
+        identity=tables.get("animals", {}).get("identity"),
         output=folder / head.get("output", "results"),
         unit=str(head.get("unit", "mm")),
         fps=float(head["fps"]) if "fps" in head else None,

@@ -85,6 +85,11 @@ class Session:
         The unit as the file states it; None: it does not, and a rig file's own unit counts.
     animal : str
         Name of the animal, where the recording has one.
+    n_animals : int, optional
+        Number of animals, where it is stated.
+    identity : {"known", "tracks", "detections"}, optional
+        What the rows of 2D files with several animals are: the same animal in all cameras, tracks of each camera, or
+        detections of a frame in any order. None: found out.
     board_recordings : mapping of str to BoardRecording
         Recordings of the board by some of the cameras, beside or instead of the cameras' own.
     options : mapping of str to dict
@@ -116,6 +121,8 @@ class Session:
     floor_frame: int | None = None
     stated_unit: str | None = None
     animal: str = ""
+    n_animals: int | None = None
+    identity: str | None = None
     board_recordings: Mapping[str, BoardRecording] = field(default_factory=dict)
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 

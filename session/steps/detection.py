@@ -144,7 +144,7 @@ def _predict(session: Session, progress: bool) -> None:
 def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:
     """The options with which the session's 2D files are read."""
     options = PREDICT.given(session) | times_of_points(session, instants)
-    if session.options["reconstruct"].get("match_individuals", True):
+    if session.options["reconstruct"].get("match_individuals", True) and session.identity != "known":
         options.setdefault("individuals", "numbered")
     return options
 

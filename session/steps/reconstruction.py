@@ -23,7 +23,7 @@ from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
 from .step_definition import Step, skeleton_settings
-from .view_corrections import SWITCHES, corrected, refined_rig_path, write_stretches, write_used_views
+from .view_corrections import SWITCHES, animals_of, corrected, refined_rig_path, write_stretches, write_used_views
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -277,6 +277,7 @@ RECONSTRUCT = Step(
     refusals=_refusals,
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
+        | {name: value for name, value in animals_of(session).items() if value is not None}
         | picture_settings(session)
         | skeleton_settings(session)
     ),

@@ -1,8 +1,8 @@
 """What the step "reconstruct" corrects in views and cameras before it reconstructs: individuals, delays, camera poses.
 
-The `delay` of a camera, frames, is removed. `[reconstruct] match_individuals = false` leaves the individuals as the 2D
-files order them; `frame_offsets = true` removes delays and lost frames; `refine_rig = true` refines the cameras'
-poses, too.
+The `delay` of a camera, frames, is removed. `[animals] identity = "known"` or `[reconstruct] match_individuals = false`
+leaves the individuals as the 2D files order them; `frame_offsets = true` removes delays and lost frames; `refine_rig =
+true` refines the cameras' poses, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DONE = {
     "synchronise the exposures": "its views were shifted",
     "use the refined rig": "the refined rig was used",
 }
-_MOST_TRACKS = 6  # per camera: the permutations of more are too many to search
+_MOST_TRACKS = 6  # per camera: the permutations of more are too many to search, and are put together otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,13 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
     SessionError : a switch does not fit the recording
     """
     options, result = session.options["reconstruct"], Corrected(_in_time(session, views), rig)
-    if "individual" in views.dims and options.get("match_individuals", True):
-        result = _with_matched_individuals(session, result)
+    if "individual" not in views.dims and (session.n_animals or 1) > 1:
+        raise SessionError(
+            f"{session.path}: [animals] count is {session.n_animals}, but the 2D points are of one animal; give files"
+            " with several, or set count = 1"
+        )
+    if "individual" in views.dims and options.get("match_individuals", True) and session.identity != "known":
+        result = _with_own_identities(session, result)
     if options.get("frame_offsets", False):
         result = _synchronised(session, result)
     return _refined(session, result) if options.get("refine_rig", False) else result
@@ -64,26 +69,59 @@ def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
     return shift_frames(views, np.array(delays)) if any(delays) else views
 
 
-def _with_matched_individuals(session: Session, given: Corrected) -> Corrected:
-    """Each individual the same animal in all cameras and frames, and which cameras had them otherwise."""
+def animals_of(session: Session) -> dict[str, int | str | None]:
+    """The table [animals]."""
+    return {"count": session.n_animals, "identity": session.identity}
+
+
+def _with_own_identities(session: Session, given: Corrected) -> Corrected:
+    """Each individual the same animal in all cameras and frames: tracks are matched, detections put together."""
+    from ...triangulate.identity.views_of_individuals import rows_are_tracks
+
+    n_rows = given.views.sizes["individual"]
+    as_many = session.n_animals in (None, n_rows) and n_rows <= _MOST_TRACKS
+    identity = session.identity
+    if identity is None:
+        rows = given.views["position"].transpose("individual", "view", "time", "keypoint", "space").values
+        identity = "tracks" if rows_are_tracks(rows) else "detections"
+    rig = given.rig.subset([str(name) for name in given.views["view"].values])
+    together = _matched if identity == "tracks" and as_many else _separated
+    views, words = together(session, given.views, rig, identity)
+    return Corrected(views, given.rig, [*given.notes, words])
+
+
+def _matched(session: Session, views: xr.Dataset, rig: CameraRig, identity: str) -> tuple[xr.Dataset, str]:
+    """As many tracks in every camera as there are animals, and which cameras had them in another order."""
     from ...triangulate import match_individuals
     from ...triangulate.identity.tracks_across_views import with_tracks
 
-    n_tracks = given.views.sizes["individual"]
-    if n_tracks > _MOST_TRACKS:
-        raise SessionError(
-            f"{session.path}: the 2D files hold {n_tracks} tracks per camera, more than the {_MOST_TRACKS} that can be"
-            " matched; join the tracks of each animal in the tool that made them, or set [reconstruct]"
-            " match_individuals = false"
-        )
-    rig = given.rig.subset([str(name) for name in given.views["view"].values])
-    found = match_individuals(given.views, rig)
-    own = np.arange(n_tracks)
-    changed = (found.tracks != own).any(axis=2).mean(axis=1)
+    n_tracks = views.sizes["individual"]
+    found = match_individuals(views, rig)
+    changed = (found.tracks != np.arange(n_tracks)).any(axis=2).mean(axis=1)
     shares = [f"'{name}' in {share:.0%} of the frames" for name, share in zip(rig.names, changed, strict=True) if share]
     words = f"{n_tracks} individuals were matched across cameras: "
     words += f"the tracks were in another order in camera {', '.join(shares)}" if shares else "their order was the same"
-    return Corrected(with_tracks(given.views, found.tracks), given.rig, [*given.notes, words])
+    return with_tracks(views, found.tracks), words
+
+
+def _separated(session: Session, views: xr.Dataset, rig: CameraRig, identity: str) -> tuple[xr.Dataset, str]:
+    """Any number of detections or tracks in every camera, and how many animals they are of."""
+    from ...triangulate import separate_individuals
+
+    try:
+        found = separate_individuals(views, rig, identity=identity, n_individuals=session.n_animals)
+    except ValueError as error:
+        raise SessionError(f"{session.path}: {error}") from error
+    n_found, left_over = found.sizes["individual"], int(found.attrs.pop("left_over_frames"))
+    words = f"up to {views.sizes['individual']} {identity} per camera and frame were put together to {n_found} animals"
+    if session.n_animals is not None and n_found < session.n_animals:
+        words += f", fewer than [animals] count = {session.n_animals}"
+    if left_over:
+        words += (
+            f"; further animals, for {left_over} frames together, were left out: there are more than [animals] count ="
+            f" {session.n_animals}"
+        )
+    return found, words
 
 
 def _synchronised(session: Session, given: Corrected) -> Corrected:

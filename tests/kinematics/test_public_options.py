@@ -30,6 +30,7 @@ def moving_pose():
 
 
 POSE = moving_pose()
+TWO = xr.concat([POSE, POSE], dim=xr.DataArray(["ada", "bob"], dims="individual", name="individual"))
 NECK = POSE.sel(keypoint=["neck"])  # one keypoint of which motions are smoothed three times
 POINTS = POSE["position"].values
 DERIVATIVES = [
@@ -72,6 +73,8 @@ CALLS = {
         ((POSE, "tail", "neck"), {"lateral": ("left", "right"), "origin": "paw", "up": UP, "method": "central"}),
         ((POSE, "tail", "neck"), {"rigid": NAMES[:4], "up": UP, "method": "savgol"}),
     ],
+    "individual_distances": [((TWO,), {"keypoints": ["tail", "neck"]})],
+    "relative_headings": [((TWO, "tail", "neck"), {"up": UP})],
     "centre_of_mass": [((POSE, {"trunk": ("tail", "neck", 1.0, 0.5)}), {})],
     "corrected_three_point_angle": [((np.array([3.0]), np.array([0.1])), {})],
     "dihedral_angle": [(tuple(POINTS[:, :4].swapaxes(0, 1)), {})],

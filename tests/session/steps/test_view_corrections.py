@@ -79,11 +79,46 @@ def test_the_order_of_the_files_stays_where_the_session_says_so(tmp_path, rig, s
     assert "views_file" not in pose.attrs
 
 
-def test_more_tracks_than_can_be_matched_are_refused(tmp_path, rig, skeleton, two_animals):
-    tracks = np.stack([rig.project(two_animals[0])] * 7)
-    session = write_session(tmp_path, rig, tracks, skeleton)
-    with pytest.raises(SessionError, match=r"7 tracks per camera, more than the 6 .*match_individuals = false"):
-        run_session(session, ("predict", "reconstruct"), progress=False)
+def shuffled(tracks, seed=0):
+    """Rows in another order in every camera and frame, as detections come."""
+    order = np.argsort(np.random.default_rng(seed).random(tracks.shape[:3]), axis=0)
+    return np.take_along_axis(tracks, order[..., None, None], axis=0)
+
+
+def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    tracks = tracks + np.random.default_rng(0).normal(0, 0.5, tracks.shape)
+    said = []
+    session = write_session(tmp_path, rig, shuffled(tracks), skeleton, "[animals]\ncount = 2\n" + OPTIONS)
+    assert foreseen_problems(session) == []
+    run_session(session, progress=False, say=said.append)
+    pose = read_dataset(session.output / "pose.nc")
+    errors = np.linalg.norm(pose["position"].values[:, None] - two_animals[None], axis=-1)
+    assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 1.0
+    assert any("up to 2 detections per camera and frame were put together to 2 animals" in line for line in said)
+    motion = read_dataset(session.output / "kinematics.nc")
+    assert motion["angle"].dims == ("individual", "time", "joint")
+    assert "individual_1" in (session.output / "report.html").read_text()
+
+
+def test_more_animals_than_declared_are_left_out_with_a_note(tmp_path, rig, skeleton, two_animals):
+    three = np.stack([*two_animals, two_animals[0] - 150])
+    session = write_session(
+        tmp_path, rig, np.stack([rig.project(points) for points in three]), skeleton, "[animals]\ncount = 2\n" + OPTIONS
+    )
+    run_session(session, ("predict", "reconstruct"), progress=False)
+    pose = read_dataset(session.output / "pose.nc")
+    assert pose.sizes["individual"] == 2
+    assert "there are more than [animals] count = 2" in pose.attrs["notes"]
+
+
+def test_what_animals_says_is_checked(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    session = write_session(tmp_path, rig, tracks[:1], skeleton, "[animals]\ncount = 2\n" + OPTIONS)
+    assert any("the 2D points are of one animal" in problem for problem in foreseen_problems(session))
+    for entry, words in (("count = 0", "positive number"), ("identity = 'names'", '"known"'), ("number = 2", "count")):
+        with pytest.raises(SessionError, match=words):
+            write_session(tmp_path, rig, tracks, skeleton, f"[animals]\n{entry}\n" + OPTIONS)
 
 
 def test_delays_are_removed_where_the_session_asks(tmp_path, rig, skeleton):
