@@ -1,5 +1,8 @@
-"""What several tests need: where the shared recordings lie, the skip when they are absent, and small files on disk."""
+"""What several tests need: where the shared recordings lie, the skip when they are absent, small files on disk, and a
+pool like one of processes."""
 
+import pickle  # noqa: TID251 - as pools of processes do, of tasks made here
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +12,19 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 needs_shared = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="../shared/data is absent")
+
+
+class Pickling(ThreadPoolExecutor):
+    """A pool whose tasks and results are pickled, as those of other processes are."""
+
+    def submit(self, function, /, *arguments):
+        sent = pickle.dumps((function, arguments))
+
+        def task():
+            function, arguments = pickle.loads(sent)
+            return pickle.loads(pickle.dumps(function(*arguments)))
+
+        return super().submit(task)
 
 
 def write_video(path, n_frames=12, size=(160, 120), fps=50.0):

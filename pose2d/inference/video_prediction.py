@@ -1,16 +1,11 @@
-"""Predict the keypoints of videos: every camera decoded in its own thread, memory independent of length."""
+"""Predict the keypoints of videos: every camera decoded in its own thread, in memory or from file to file."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
-import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import repeat, takewhile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +17,19 @@ from tqdm import tqdm
 from ...datasets import Array, fps_of, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
-from ...datasets.npz_files import read_npz
-from ...formats.predictions.instant_rows import with_frames
+from ...datasets.stretches import write_pieces
+from ...formats.predictions.instant_rows import FRAME_ATTRIBUTES
 from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants, number_ranges
-from ...formats.video.reading import Image, VideoError, VideoInfo, VideoSource, probe_video, read_frames
+from ...formats.video.reading import VideoError, VideoInfo, VideoSource, probe_video
 from ...formats.video.recording_times import instants_of_videos
-from ...numerics.threads import in_advance
-from .animal_search import Finder, finder_of
-from .box_search import BoxFinder
 from .detector import Detector
-from .engine import Found, View
-from .image_transforms import warp
+from .engine import Found
+from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, of_rows, predict_window
 from .uncertainty import Uncertainty
 
-AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
+PIECE = 4_000  # instants whose views are made at a time
+KEPT_EVERY = 30.0  # seconds between two parts that are kept in files
 
 
 @named_options()
@@ -50,7 +43,7 @@ def predict(
     fps: float | None = None,
     times: Array | Mapping[str, Array] | None = None,
     checkpoint: str | os.PathLike | None = None,
-    checkpoint_every: float = 30.0,
+    checkpoint_every: float = KEPT_EVERY,
     batch_cameras: bool | str = "auto",
     progress: bool = True,
 ) -> xr.Dataset:
@@ -75,8 +68,8 @@ def predict(
         Of all cameras' frames; or {camera name: times of its frames} of one clock, by which frames are put together.
         None: the files' own times. A camera without a frame at an instant is NaN there.
     checkpoint : str or os.PathLike, optional
-        File to which the results are saved and from which a killed prediction goes on. It is
-        removed at the end.
+        Folder in which the results are kept as they come, and from which a killed prediction goes on. It is removed at
+        the end.
     checkpoint_every : float, seconds
         Time between two checkpoints.
     batch_cameras : bool or "auto"
@@ -106,207 +99,270 @@ def predict(
     >>> views["position"].dims, views["position"].shape
     (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
+    source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
+    rows = kept_rows(detector, source, search, checkpoint)
+    instants = predict_rows(detector, source, search, rows, checkpoint_every, progress=progress)
+    pieces = list(view_pieces(detector, source, search, rows, instants))
+    rows.remove()
+    if len(pieces) == 1:
+        return pieces[0]
+    return xr.concat(
+        pieces, dim="time", data_vars="minimal", coords="minimal", compat="override", join="override",
+        combine_attrs="override",
+    )  # fmt: skip
+
+
+@named_options()
+def predict_file(
+    detector: Detector,
+    videos: Mapping[str, VideoSource],
+    destination: str | os.PathLike,
+    *,
+    track_crop: bool = True,
+    precision: str = "auto",
+    runtime: str = "auto",
+    fps: float | None = None,
+    times: Array | Mapping[str, Array] | None = None,
+    batch_cameras: bool | str = "auto",
+    n_windows: int = 1,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Path:
+    """Keypoints of every frame of every camera as a file of views, at memory that does not grow with the recording.
+
+    The file holds what `write_dataset(predict(...))` would. What is found is kept in a hidden folder beside it until
+    then, and a killed prediction goes on from there.
+
+    Parameters
+    ----------
+    detector : Detector
+        Of `train` or `load_detector`.
+    videos : mapping of str to path or sequence of path
+        As in `predict`.
+    destination : str or path
+        File (netCDF) to make; written whole or not at all.
+    track_crop : bool
+        As in `predict`.
+    precision, runtime : str
+        As in `predict`.
+    fps : float, hertz, optional
+        As in `predict`.
+    times : ndarray, seconds, or mapping of str to ndarray, optional
+        As in `predict`.
+    batch_cameras : bool or "auto"
+        As in `predict`.
+    n_windows : int
+        Windows of time that are predicted as tasks of their own. Each decodes what lies before it in its video file,
+        without looking at it.
+    executor : concurrent.futures.Executor, optional
+        Where the windows are predicted, as in `reconstruct_file`: a `ProcessPoolExecutor`, or
+        `dask.distributed.Client(...).get_executor()`, whose workers see the same files. None: here, one after the
+        other.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The path of `destination`.
+
+    Raises
+    ------
+    VideoError
+        As in `predict`.
+    ValueError
+        `n_windows` is below 1.
+
+    Examples
+    --------
+    >>> from muybridge.datasets import read_dataset
+    >>> detector = load_detector("detector.safetensors")
+    >>> path = predict_file(detector, {"left": "left.mp4", "right": "right.mp4"}, "views.nc", progress=False)
+    >>> read_dataset(path)["position"].shape
+    (2, 6, 4, 2)
+    """
+    given: dict[str, Any] = {"track_crop": track_crop, "precision": precision, "runtime": runtime, "fps": fps}
+    given |= {"times": times, "batch_cameras": batch_cameras, "progress": progress}
+    destination = Path(destination)
+    hidden = destination.with_name(f".{destination.stem[:40]}.rows")
+    write_prediction(detector, videos, destination, **given, checkpoint=hidden, n_windows=n_windows, executor=executor)
+    return destination
+
+
+def write_prediction(
+    detector: Detector,
+    videos: Mapping[str, VideoSource],
+    destination: Path,
+    *,
+    track_crop: bool = True,
+    precision: str = "auto",
+    runtime: str = "auto",
+    fps: float | None = None,
+    times: Array | Mapping[str, Array] | None = None,
+    checkpoint: Path,
+    checkpoint_every: float = KEPT_EVERY,
+    batch_cameras: bool | str = "auto",
+    progress: bool = True,
+    n_windows: int = 1,
+    executor: Executor | None = None,
+    change: Callable[[Iterable[xr.Dataset], int], Iterable[xr.Dataset]] | None = None,
+) -> None:
+    """As `predict_file`, with the checkpoint of `predict`.
+
+    change : of consecutive pieces of the views, so many instants in all; a ValueError refuses them: nothing is written
+    """
+    source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
+    rows = kept_rows(detector, source, search, checkpoint, n_windows)
+    instants = predict_rows(
+        detector, source, search, rows, checkpoint_every, n_windows=n_windows, executor=executor, progress=progress
+    )
+    pieces, n_instants = view_pieces(detector, source, search, rows, instants), len(instants.times)
+    with atomic_write(destination) as partial:
+        try:
+            write_pieces(pieces if change is None else change(pieces, n_instants), partial, n_instants)
+        except ValueError:  # refused; after an error of the disk the rows stay
+            rows.remove()
+            raise
+    rows.remove()
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Videos of one recording, their headers, and the instants that their frames show.
+
+    times : of the frames as they are numbered, which then are the instants; None: those of `instants`
+    """
+
+    infos: Mapping[str, VideoInfo]
+    instants: Instants
+    times: Array | None
+
+    def instants_of(self, n_frames: int) -> Instants:
+        """The instants, where so many frames were decoded of the longest video."""
+        if self.times is None:
+            return self.instants
+        numbers = np.arange(n_frames)
+        return Instants(self.times[:n_frames], dict.fromkeys(self.infos, numbers), self.instants.notes)
+
+
+def recording_of(
+    videos: Mapping[str, VideoSource], fps: float | None, times: Array | Mapping[str, Array] | None
+) -> Recording:
+    """The recording of some videos, with the arguments of `predict`.
+
+    Raises
+    ------
+    VideoError : as `predict`
+    """
     videos = {str(name): source for name, source in videos.items()}
     if not videos:
         raise VideoError("there are no videos to predict on; give {camera name: video file}")
     infos = {name: probe_video(source, rate_needed=False) for name, source in videos.items()}
-    instants = instants_of_videos(
-        videos, fps=fps, timestamps=times if isinstance(times, Mapping) else None, decoded=True
-    )
-    finder = finder_of(detector, precision, runtime, track_crop)
-    tracks = {name: Track(finder, info) for name, info in infos.items()}
-    options = (track_crop, precision, runtime, detector.config.n_tta)
-    kept = None
-    if checkpoint:
-        kept = Checkpoint(Path(checkpoint), _fingerprint(detector, infos, *options), checkpoint_every)
-    first = kept.restore(tracks) if kept else 0
-    total = sum(info.n_frames for info in infos.values())
-    with tqdm(total=total, initial=first * len(infos), desc="predict", unit="frame", disable=not progress) as bar:
-        wanted = _is_on_gpu(finder) if batch_cameras == "auto" else bool(batch_cameras)
-        together = wanted and runtime in ("auto", "torch")
-        for images in _instants(infos, first):
-            if kept:
-                kept.save_if_due(tracks)
-            seen = _read_together(finder, tracks, images) if together else {}
-            for name, image in images.items():
-                tracks[name].step(image, seen.get(name))
-            bar.update(len(images))
-    if kept:
-        kept.path.unlink(missing_ok=True)
-    views = _collect(detector, tracks, instants, None if isinstance(times, Mapping) else times)
-    options = {"track_crop": track_crop, "precision": precision, "runtime": runtime}
-    return with_provenance(views, "predict", options)
+    stamps = times if isinstance(times, Mapping) else None
+    instants = instants_of_videos(videos, fps=fps, timestamps=stamps, decoded=True)
+    return Recording(infos, instants, None if times is None or stamps is not None else np.asarray(times, float))
 
 
-@dataclass(eq=False)
-class Track:
-    """One camera: where the animal was last seen, and what was found so far.
+def kept_rows(
+    detector: Detector, source: Recording, search: Search, folder: str | os.PathLike | None, n_windows: int = 1
+) -> Rows:
+    """Where the rows are kept: in memory (None), or in a folder, in which only the same prediction finds them."""
+    if folder is None:
+        return Rows(tuple(source.infos), None)
+    name = fingerprint(detector, source.infos, *search[:3], n_windows)
+    Path(folder, name).mkdir(parents=True, exist_ok=True)
+    return Rows(tuple(source.infos), Path(folder, name))
 
-    A row holds (n_keypoints, `_WIDTH`) float32 of one frame, see `_as_row`; NaN: damaged.
+
+def predict_rows(
+    detector: Detector,
+    source: Recording,
+    search: Search,
+    rows: Rows,
+    seconds: float = KEPT_EVERY,
+    *,
+    n_windows: int = 1,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Instants:
+    """Add the rows of all frames to those that are kept; returns the recording's instants.
+
+    Raises
+    ------
+    VideoError : no frame could be decoded
     """
-
-    finder: Finder | BoxFinder
-    info: VideoInfo
-    rows: list[np.ndarray] = field(default_factory=list)
-    centre: Array | None = None
-
-    def __post_init__(self):
-        self.side = self.finder.window_side(self.info.width, self.info.height)
-
-    def first_view(self) -> View | None:
-        """The window where the animal was seen last; None: it has to be found."""
-        return None if self.centre is None else self.finder.window_at(self.centre, self.side)
-
-    def step(self, image: Image | None, seen: Found | None = None) -> None:
-        """TTAView at the next frame; `seen`: what the first view showed, where that is known already."""
-        if image is None:
-            self.add(np.full((self.finder.engine.network.n_keypoints, _WIDTH), np.nan, np.float32))
-            return
-        found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
-        if found is None:
-            found = self.finder.find(image)
-        self.add(_as_row(found))
-
-    def add(self, row: np.ndarray) -> None:
-        """Keep a frame's row, and where the animal is in it (a damaged frame changes nothing)."""
-        self.rows.append(row)
-        if np.isnan(row).all():
-            return
-        if self.side:
-            self.centre = self.finder.place_of(row[:, :2].astype(float), row[:, 2])
-
-
-def _is_on_gpu(finder: Finder | BoxFinder) -> bool:
-    """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
-    return next(finder.engine.network.parameters()).device.type == "cuda"
-
-
-def _read_together(
-    finder: Finder | BoxFinder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]
-) -> dict[str, Found]:
-    """What the windows of the cameras of one instant show, each size in one batch."""
-    by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
-    for name, image in images.items():
-        view = tracks[name].first_view()
-        if image is not None and view is not None:
-            by_size.setdefault(view[1], []).append((name, view[0], warp(image, *view)))
-    seen: dict[str, Found] = {}
-    for batch in by_size.values():
-        names, matrices, inputs = zip(*batch, strict=True)
-        seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
-    return seen
-
-
-@dataclass(eq=False)
-class Checkpoint:
-    """Rows of all cameras in a file that only the same prediction goes on from."""
-
-    path: Path
-    fingerprint: str
-    seconds: float  # between two checkpoints
-    saved: int = 0
-    saved_at: float = field(default_factory=time.monotonic)
-
-    def restore(self, tracks: Mapping[str, Track]) -> int:
-        """Give each track its saved rows; returns the number of instants (0 where there is nothing to go on from)."""
-        if not self.path.is_file():
-            return 0
-        try:
-            saved = read_npz(self.path)
-            if str(saved["fingerprint"]) != self.fingerprint:
-                return 0
-            rows = [saved[f"rows_{c}"] for c in range(len(tracks))]
-        except (OSError, ValueError, KeyError, EOFError):
-            return 0
-        for track, own in zip(tracks.values(), rows, strict=True):
-            for row in own:
-                track.add(row)
-        self.saved = len(rows[0])
-        return self.saved
-
-    def save_if_due(self, tracks: Mapping[str, Track]) -> None:
-        n_done = min(len(track.rows) for track in tracks.values())
-        if n_done == self.saved or time.monotonic() - self.saved_at < self.seconds:
-            return
-        rows = {f"rows_{c}": np.stack(track.rows[:n_done]) for c, track in enumerate(tracks.values())}
-        with atomic_write(self.path) as partial, partial.open("wb") as stream:
-            np.savez(stream, fingerprint=np.array(self.fingerprint), **rows)  # type: ignore[arg-type]
-        self.saved, self.saved_at = n_done, time.monotonic()
-
-
-def _fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
-    """Hash of the weights, the videos (path, size, time of change) and the options."""
-    digest = hashlib.blake2b(b"rows of %d" % _WIDTH, digest_size=16)
-    for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
-        for value in network.state_dict().values():
-            digest.update(value.cpu().numpy().tobytes())
-    for name, info in infos.items():
-        for path in info.files:
-            state = path.stat()
-            digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
-    digest.update(repr(options).encode())
-    return digest.hexdigest()
-
-
-def _instants(infos: Mapping[str, VideoInfo], first: int = 0) -> Iterator[dict[str, Image | None]]:
-    """The frames of each instant, each camera decoded ahead by its own thread. A decoder's error is raised here."""
-    with ExitStack() as stack:
-        left = {name: stack.enter_context(closing(_decoded(info, first))) for name, info in infos.items()}
-        while left:
-            images: dict[str, Any] = {name: next(frames, _END) for name, frames in left.items()}
-            left = {name: frames for name, frames in left.items() if images[name] is not _END}
-            if left:
-                yield {name: images[name] for name in left}
-
-
-_END = object()
-
-
-def _decoded(info: VideoInfo, first: int) -> Generator[Image | None]:
-    """The frames of a video from `first` on, decoded ahead."""
-    with (
-        closing(read_frames(info.files, first)) as reader,
-        closing(in_advance(repeat(partial(next, reader, _END)), AHEAD)) as images,
-    ):
-        yield from takewhile(lambda image: image is not _END, images)
-
-
-def _collect(detector: Detector, tracks: Mapping[str, Track], instants: Instants, times: Array | None) -> xr.Dataset:
-    """The rows of all cameras at the instants; given times are those of the frames as they are numbered."""
-    n_frames = max(len(track.rows) for track in tracks.values())
-    if n_frames == 0:
+    work = Prediction(detector, source.infos, search, rows, seconds if rows.folder else float("inf"))
+    windows = work.windows(n_windows)
+    total = sum(info.n_frames for info in source.infos.values())
+    n_kept = len(source.infos) * sum(len(frames) for start, _ in windows[:1] for frames in rows.kept(start))
+    with tqdm(total=total, initial=n_kept, desc="predict", unit="frame", disable=not progress) as bar:
+        if executor is None:
+            for window in windows:
+                predict_window(work, *window, bar.update)
+        else:
+            for task in [executor.submit(predict_window, work, *window) for window in windows]:
+                task.result()
+                bar.update(total // len(windows))
+    kept = rows.kept()
+    if not kept:
         raise VideoError("no frame could be decoded from any of the videos")
-    if times is not None:
-        numbers = np.arange(n_frames)
-        instants = Instants(np.asarray(times, float)[:n_frames], dict.fromkeys(tracks, numbers), instants.notes)
-    rows = np.full((len(tracks), len(instants.times), len(detector.keypoints), _WIDTH), np.nan)
-    for c, (name, track) in enumerate(tracks.items()):
-        if track.rows:
-            rows[c] = instants.placed(name, np.stack(track.rows))
-    claims = [calibrated(detector.uncertainty, _of_rows(own)) for own in rows]
+    return source.instants_of(kept[-1].stop)
+
+
+def view_pieces(
+    detector: Detector, source: Recording, search: Search, rows: Rows, instants: Instants
+) -> Iterator[xr.Dataset]:
+    """The views of consecutive instants, each piece with the attributes of the whole."""
+    damaged = _damaged(source, rows)
+    notes = [*instants.notes, *(_damage_note(name, own) for name, own in damaged.items() if len(own))]
+    every = xr.Dataset(coords={"time": instants.times})
+    attributes: dict[str, Any] = {
+        "fps": fps_of(every) if len(instants.times) > 1 else next(iter(source.infos.values())).fps,
+        "damaged_frames": [len(numbers) for numbers in damaged.values()],
+    }
+    attributes |= {"notes": "\n".join(notes)} if notes else {}
+    options = {"track_crop": search.track_crop, "precision": search.precision, "runtime": search.runtime}
+    stored = StoredRows(rows)
+    for start in range(0, len(instants.times), PIECE):
+        some = slice(start, start + PIECE)
+        frames = {name: own[some] for name, own in instants.frames.items()}
+        placed = np.stack([stored.placed(name, own) for name, own in frames.items()])
+        views = _views(detector, placed, list(frames), instants.times[some]).assign_attrs(attributes)
+        if not instants.are_frames:
+            views = views.assign(frame=(("view", "time"), np.stack(list(frames.values())), FRAME_ATTRIBUTES))
+        yield with_provenance(views, "predict", options)
+
+
+def _views(detector: Detector, rows: Array, cameras: list[str], times: Array) -> xr.Dataset:
+    """Views of rows (n_cameras, n_instants, n_keypoints, ...)."""
+    claims = [calibrated(detector.uncertainty, of_rows(own)) for own in rows]
     confidence, covariances = (np.stack(values) for values in zip(*claims, strict=True))
     views = views_dataset(
-        _of_rows(rows).points,
-        cameras=list(tracks),
+        of_rows(rows).points,
+        cameras=cameras,
         keypoints=detector.keypoints,
-        times=instants.times,
+        times=times,
         confidence=confidence,
         covariances_2d=covariances,
     )
     views["confidence"].attrs["confidence_radius"] = detector.uncertainty.radius
-    views.attrs["fps"] = fps_of(views) if len(instants.times) > 1 else next(iter(tracks.values())).info.fps
-    damaged = {name: _damaged(track) for name, track in tracks.items()}
-    views.attrs["damaged_frames"] = [len(numbers) for numbers in damaged.values()]
-    return with_frames(views, instants, [_damage_note(name, own) for name, own in damaged.items() if len(own)])
+    return views
 
 
-def _damaged(track: Track) -> NDArray[np.intp]:
-    """Numbers of the frames that cannot be decoded; those that were never recorded are none."""
-    lost = np.array([bool(np.isnan(row).all()) for row in track.rows])
-    timing = read_frame_times(track.info.files)
-    if timing is not None and not timing.is_counted and len(timing.times) >= len(lost):
-        lost &= timing.is_stored[: len(lost)]
-    return np.flatnonzero(lost)
+def _damaged(source: Recording, rows: Rows) -> dict[str, NDArray[np.intp]]:
+    """Numbers of each camera's frames that cannot be decoded; those that were never recorded are none."""
+    numbers: dict[str, list[NDArray[np.intp]]] = {name: [] for name in source.infos}
+    for frames in rows.kept():
+        for name, own in rows.part(frames).items():
+            numbers[name].append(frames.start + np.flatnonzero(np.isnan(own).all(axis=(1, 2))))
+    return {name: _recorded(source.infos[name], np.concatenate(own)) for name, own in numbers.items()}
+
+
+def _recorded(info: VideoInfo, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+    timing = read_frame_times(info.files) if len(numbers) else None
+    if timing is None or timing.is_counted or len(timing.times) <= numbers[-1]:
+        return numbers
+    return numbers[timing.is_stored[numbers]]
 
 
 def _damage_note(name: str, numbers: NDArray[np.intp]) -> str:
@@ -322,21 +378,3 @@ def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
     found = Found(*(np.nan_to_num(values, nan=1.0) for values in found))._replace(**matrices)
     confidence = np.where(known, uncertainty.confidence(found), 0.0)
     return confidence, np.where(known[..., None, None], uncertainty.ellipses(found), np.nan)
-
-
-# of one keypoint in each field of `Found`; those not named are single numbers
-_SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
-_SIZES = [math.prod(_SHAPES.get(name, ())) for name in Found._fields]
-_WIDTH = sum(_SIZES)
-
-
-def _as_row(found: Found) -> np.ndarray:
-    """(n_keypoints, `_WIDTH`) float32: the fields of `Found` one after the other."""
-    return np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1).astype(np.float32)
-
-
-def _of_rows(rows: Array) -> Found:
-    """What (..., n_keypoints, `_WIDTH`) rows hold."""
-    parts = np.split(rows, np.cumsum(_SIZES)[:-1], axis=-1)
-    shapes = [rows.shape[:-1] + _SHAPES.get(name, ()) for name in Found._fields]
-    return Found(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))

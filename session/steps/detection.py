@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,26 +120,36 @@ def _predict(session: Session, progress: bool) -> None:
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
     from ...datasets import combine_ensemble
 
-    (function,), videos = PREDICT.functions(session), session.sources("video")
-    instants = recording_instants(session)
-    options = PREDICT.given(session)
-    if _has_points(session):
-        options = points_options(session, instants)
-        views = PREDICT.call(session, function, session.sources("points"), **options)
-        notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
-        views.attrs |= {"notes": "\n".join(notes)} if notes else {}
-    else:
-        from ...pose2d import load_detector
-
-        path = detector_path(session)
-        assert path is not None  # the step's inputs have refused the other case
-        options |= {"checkpoint": PREDICT.checkpoint(session), "progress": progress}
-        options |= {"fps": session.fps, "times": camera_timestamps(session)}
-        views = PREDICT.call(session, function, load_detector(path), videos, **options)
-        _refuse_truncated(videos, views)
+    if not _has_points(session):
+        _predict_videos(session, progress)
+        return
+    (function,), instants = PREDICT.functions(session), recording_instants(session)
+    views = PREDICT.call(session, function, session.sources("points"), **points_options(session, instants))
+    notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
+    views.attrs |= {"notes": "\n".join(notes)} if notes else {}
     views = combine_ensemble(views)
     refuse_empty(session, views)
     PREDICT.write(session, views, session.output / "views.nc")
+
+
+def _predict_videos(session: Session, progress: bool) -> None:
+    from ...pose2d import load_detector
+    from ...pose2d.inference.video_prediction import write_prediction
+
+    path, videos = detector_path(session), session.sources("video")
+    assert path is not None  # the step's inputs have refused the other case
+    options = PREDICT.given(session) | {"fps": session.fps, "times": camera_timestamps(session), "progress": progress}
+
+    def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
+        n_points: Any = 0
+        for piece in pieces:
+            _refuse_truncated(videos, piece.attrs["damaged_frames"], n_frames)
+            n_points = n_points + _points_per_view(piece)
+            yield piece.assign_attrs(PREDICT.input_attribute(session, piece.attrs))
+        _refuse_few(session, n_points, n_frames)
+
+    more = {"checkpoint": PREDICT.checkpoint(session), "change": accepted}
+    PREDICT.call(session, write_prediction, load_detector(path), videos, session.output / "views.nc", **options, **more)
 
 
 def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:
@@ -151,13 +162,20 @@ def points_options(session: Session, instants: Instants | None) -> dict[str, Any
 
 def refuse_empty(session: Session, views: xr.Dataset) -> None:
     """A camera without a single point is a wrong file, or a detector that finds nothing; a single frame has no rate."""
-    if views.sizes["time"] < 2:
+    _refuse_few(session, _points_per_view(views), views.sizes["time"])
+
+
+def _points_per_view(views: xr.Dataset) -> xr.DataArray:
+    present = views["position"].notnull().all("space") & (views["confidence"] > 0)
+    return present.sum([dim for dim in present.dims if dim != "view"])
+
+
+def _refuse_few(session: Session, n_points: xr.DataArray, n_frames: int) -> None:
+    if n_frames < 2:
         raise SessionError(
             f"{session.path}: the 2D points are of a single frame; a session needs two frames at least (one alone:"
             " triangulate_ransac in Python)"
         )
-    present = views["position"].notnull().all("space") & (views["confidence"] > 0)
-    n_points = present.sum([dim for dim in present.dims if dim != "view"])
     empty = [str(name) for name in n_points["view"].values[n_points.values == 0]]
     if empty:
         raise SessionError(
@@ -220,10 +238,9 @@ def _notes(session: Session) -> list[str]:
     return str(read_attributes(session.output / "views.nc").get("notes", "")).splitlines()
 
 
-def _refuse_truncated(videos: dict[str, Any], views: Any) -> None:
+def _refuse_truncated(videos: dict[str, Any], damaged: Sequence[int], n_frames: int) -> None:
     """A few damaged frames are gaps; a tenth of a video is a file that was cut off."""
-    for (name, path), n_damaged in zip(videos.items(), views.attrs["damaged_frames"], strict=True):
-        n_frames = views.sizes["time"]
+    for (name, path), n_damaged in zip(videos.items(), damaged, strict=True):
         if n_damaged > 0.1 * n_frames:
             path = path if isinstance(path, Path) else path[0]
             raise SessionError(

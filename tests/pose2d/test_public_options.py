@@ -1,6 +1,7 @@
 """Every documented option of the functions of pose2d works, on one tiny recording; an unknown one is refused."""
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import cache
 
@@ -93,7 +94,8 @@ def calls(detector, labels, views, videos, tmp_path_factory):
     drawn = {"bones": [(0, 1)], "covariances_2d": covariances, "radius": 2.0, "min_confidence": 0.5}
     few, support = labels.select([0, 8]), np.full((6, 4), 4)
     prediction = {"track_crop": False, "precision": "fp32", "times": np.arange(6) / 10, "batch_cameras": True}
-    kept = {"checkpoint": folder / "rows.npz", "checkpoint_every": 0.0}
+    kept = {"checkpoint": folder / "rows", "checkpoint_every": 0.0}
+    windows = {"n_windows": 2, "executor": ThreadPoolExecutor(1), "runtime": "torch", "progress": True}
     export = (suggest_frames(views, n=2), videos, folder / "suggested", proposals)
     return {
         "corrupt": [((black, "noise", 2), {"seed": 1})],
@@ -121,6 +123,8 @@ def calls(detector, labels, views, videos, tmp_path_factory):
         "plot_training": [((detector, Figure().add_subplot()), {})],
         "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True}),
                     ((detector, videos), {"fps": 10.0, "progress": False})],
+        "predict_file": [((detector, videos, folder / "views.nc"), prediction | windows),
+                         ((detector, videos, folder / "views.nc"), {"fps": 10.0, "progress": False})],
         "probe_video": [((videos["left"],), {"rate_needed": False})],
         "pseudo_labels": [
             ((proposals, videos, support),

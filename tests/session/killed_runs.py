@@ -49,7 +49,7 @@ def results(session: Session) -> dict[str, str]:
     return {
         str(path.relative_to(session.output)): content(path)
         for path in files
-        if not path.name.startswith(".") and path.suffix != ".checkpoint"
+        if not path.name.startswith(".") and ".checkpoint" not in str(path)
     }
 
 

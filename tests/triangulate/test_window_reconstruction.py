@@ -1,7 +1,5 @@
 """Recordings in files, solved in windows as tasks: the same as in one piece."""
 
-import pickle  # noqa: TID251 - as pools of processes do, of tasks made here
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +11,7 @@ from muybridge.triangulate import reconstruct
 from muybridge.triangulate.file_reconstruction import reconstruct_file
 from muybridge.triangulate.smoothing import overlapping_windows
 from tests.conftest import make_moving_points, make_ring_rig
+from tests.helpers import Pickling
 
 SKELETON = Skeleton(("neck", "nose", "tail", "paw"), (("neck", "nose"), ("neck", "tail"), ("tail", "paw")), root="neck")
 RIG = make_ring_rig(3)
@@ -36,19 +35,6 @@ def views():
 @pytest.fixture
 def source(views, tmp_path):
     return write_dataset(views, tmp_path / "views.nc")
-
-
-class Pickling(ThreadPoolExecutor):
-    """A pool whose tasks and results are pickled, as those of other processes are."""
-
-    def submit(self, function, /, *arguments):
-        sent = pickle.dumps((function, arguments))
-
-        def task():
-            function, arguments = pickle.loads(sent)
-            return pickle.loads(pickle.dumps(function(*arguments)))
-
-        return super().submit(task)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from muybridge.pose2d import predict
-from tests.helpers import overwrite
+from muybridge.datasets import read_dataset
+from muybridge.pose2d import predict, predict_file
+from muybridge.pose2d.inference import prediction_rows, video_prediction
+from tests.helpers import Pickling, overwrite
 from tests.pose2d.animals import animal_points, draw_animal
 
 SIZE = (128, 96)
@@ -64,7 +66,7 @@ def test_the_window_is_small_and_the_whole_frame_is_searched_only_when_the_anima
 def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tmp_path):
     path, _ = wide_video
     options = {"videos": {"a": path, "b": path}, "runtime": "torch", "progress": False}
-    kept = options | {"checkpoint": tmp_path / "part.npz", "checkpoint_every": 0.0}
+    kept = options | {"checkpoint": tmp_path / "part", "checkpoint_every": 0.0}
     with inputs_seen(detector) as whole:
         expected = predict(detector, **options)
     left = []
@@ -78,13 +80,28 @@ def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tm
     with pytest.raises(KeyboardInterrupt):
         predict(detector, **kept)
     hook.remove()
-    assert (tmp_path / "part.npz").is_file()
+    assert list((tmp_path / "part").rglob("rows-*.npz"))
     with inputs_seen(detector) as rest:
         resumed = predict(detector, **kept)
     assert len(rest) < len(whole) - 10
     np.testing.assert_array_equal(resumed["position"].values, expected["position"].values)
     np.testing.assert_array_equal(resumed["covariance"].values, expected["covariance"].values)
-    assert not (tmp_path / "part.npz").exists()
+    assert not (tmp_path / "part").exists()
+
+
+def test_windows_as_tasks_give_what_one_piece_gives(detector, wide_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_rows, "RUN_IN", 4)
+    monkeypatch.setattr(video_prediction, "PIECE", 5)
+    short, _ = film(tmp_path / "short.mp4", 7)
+    videos, options = {"a": wide_video[0], "b": short}, {"runtime": "torch", "precision": "fp32", "progress": False}
+    whole = predict(detector, videos, **options)
+    with Pickling(1) as executor:
+        path = predict_file(detector, videos, tmp_path / "views.nc", n_windows=3, executor=executor, **options)
+    found = read_dataset(path)
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(found[name], whole[name])
+    assert found.attrs.keys() == whole.attrs.keys()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["short.mp4", "views.nc"]
 
 
 def test_cameras_in_one_batch_give_what_each_gives_alone(detector, wide_video, tmp_path):

@@ -1,0 +1,292 @@
+"""What is found in the frames of videos, window by window of time, as rows that are kept in files or in memory.
+
+A window is a task of its own: it begins some frames early to find the animal, and goes on from the rows that it kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat, takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets import Array
+from ...datasets.atomic_files import atomic_write
+from ...datasets.npz_files import read_npz
+from ...formats.video.reading import Image, VideoInfo, read_frames
+from ...numerics.threads import in_advance
+from .animal_search import Finder, centre_of, finder_of
+from .detector import Detector
+from .engine import Found, View
+from .image_transforms import warp
+
+AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
+_PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
+# frames before a window of time, by which it follows the animal as if it had from the first frame. Places are rounded to
+# `_GRID` network pixels: what two runs find differs by less than one, so that they soon look through the same window,
+# and from then on find the same. Unrounded, differences of some hundredths of a pixel never ended.
+RUN_IN = 30
+_GRID = 4.0
+# of one keypoint in each field of `Found`; those not named are single numbers
+_SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
+_SIZES = [math.prod(_SHAPES.get(name, ())) for name in Found._fields]
+_WIDTH = sum(_SIZES)
+
+
+class Search(NamedTuple):
+    """How `predict` looks for the animal, see there."""
+
+    track_crop: bool = True
+    precision: str = "auto"
+    runtime: str = "auto"
+    batch_cameras: bool | str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of all cameras' frames, (n_keypoints, `_WIDTH`) float32 each, see `of_rows`; NaN: damaged.
+
+    They are kept in parts, consecutive frames each, in files of a folder, or in memory (None). A camera has fewer rows
+    than a part has frames where its video ends.
+    """
+
+    cameras: tuple[str, ...]
+    folder: Path | None
+    parts: dict[range, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def add(self, frames: range, rows: Mapping[str, list[np.ndarray]], n_keypoints: int) -> None:
+        """Keep a part."""
+        nothing = np.empty((0, n_keypoints, _WIDTH), np.float32)
+        part = {f"rows_{c}": np.stack(rows[name]) if rows[name] else nothing for c, name in enumerate(self.cameras)}
+        if self.folder is None:
+            self.parts[frames] = part
+            return
+        with atomic_write(self.folder / f"rows-{frames.start}-{frames.stop}.npz") as file, file.open("wb") as stream:
+            np.savez(stream, **part)  # type: ignore[arg-type]
+
+    def kept(self, start: int = 0) -> list[range]:
+        """The parts that follow each other from a frame on; a damaged file ends them."""
+        known = {frames.start: frames for frames in (self.parts if self.folder is None else self._stored())}
+        chain: list[range] = []
+        while start in known:
+            chain.append(known[start])
+            start = known[start].stop
+        return chain
+
+    def _stored(self) -> Iterator[range]:
+        assert self.folder is not None
+        for path in self.folder.glob("rows-*-*.npz"):
+            if zipfile.is_zipfile(path):
+                yield range(*map(int, path.stem.split("-")[1:]))
+
+    def part(self, frames: range) -> dict[str, np.ndarray]:
+        """{camera: its rows} of one part."""
+        path = None if self.folder is None else self.folder / f"rows-{frames.start}-{frames.stop}.npz"
+        own = self.parts[frames] if path is None else read_npz(path)
+        return {name: own[f"rows_{c}"] for c, name in enumerate(self.cameras)}
+
+    def remove(self) -> None:
+        """Remove the files, and the folders if nothing else lies there."""
+        if self.folder is None:
+            return
+        for path in self.folder.glob("rows-*"):
+            path.unlink()
+        with suppress(OSError):
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
+
+
+@dataclass(eq=False)
+class StoredRows:
+    """Rows read in the order of time: only the parts that hold the last ones stay in memory."""
+
+    rows: Rows
+    read: dict[range, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.chain = self.rows.kept()
+
+    def placed(self, camera: str, numbers: NDArray[np.int64]) -> Array:
+        """(n, n_keypoints, `_WIDTH`) rows of a camera's frames; NaN where a number is -1 or the camera has no frame."""
+        seen = numbers[numbers >= 0]
+        low, high = (int(seen.min()), int(seen.max())) if len(seen) else (0, -1)
+        needed = [frames for frames in self.chain if frames.stop > low and frames.start <= high]
+        self.read = {frames: self.read.get(frames) or self.rows.part(frames) for frames in needed or self.chain[:1]}
+        shape = next(iter(self.read.values()))[camera].shape[1:]
+        placed = np.full((len(numbers), *shape), np.nan)
+        for frames in needed:
+            own = self.read[frames][camera]
+            here = (numbers >= frames.start) & (numbers < frames.start + len(own))
+            placed[here] = own[numbers[here] - frames.start]
+        return placed
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a window's task needs; it can be pickled where the rows are kept in files.
+
+    seconds : after which a part ends that has fewer than `_PART` frames
+    """
+
+    detector: Detector
+    infos: Mapping[str, VideoInfo]
+    search: Search
+    rows: Rows
+    seconds: float
+
+    def windows(self, n_windows: int) -> list[tuple[int, int | None]]:
+        """(first frame, last + 1) of windows as long as each other; None: to the end of the videos."""
+        if n_windows < 1:
+            raise ValueError(f"n_windows is {n_windows}; give 1 or more")
+        n_frames = max(info.n_frames for info in self.infos.values())
+        edges = sorted({round(n_frames * i / n_windows) for i in range(n_windows)})
+        return list(zip(edges, [*edges[1:], None], strict=True))
+
+
+def predict_window(work: Prediction, start: int, stop: int | None, tick: Callable[[int], object] | None = None) -> None:
+    """Add the rows of a window's frames that are not kept yet.
+
+    tick : called with the number of pictures whenever an instant is done
+    """
+    search, rows = work.search, work.rows
+    finder = finder_of(work.detector, search.precision, search.runtime, search.track_crop)
+    tracks = {name: Track(finder, info) for name, info in work.infos.items()}
+    kept = rows.kept(start)
+    first = kept[-1].stop if kept else start
+    if first == stop:
+        return
+    for frames in kept:
+        for name, own in rows.part(frames).items():
+            tracks[name].follow(own)
+    begin = first if kept else max(0, start - RUN_IN)
+    wanted = _is_on_gpu(finder) if search.batch_cameras == "auto" else bool(search.batch_cameras)
+    together = wanted and search.runtime in ("auto", "torch")
+    part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
+    number, saved_at, n_keypoints = begin, time.monotonic(), finder.engine.network.n_keypoints
+    for number, images in enumerate(instants(work.infos, begin, stop), begin):
+        if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
+            rows.add(range(first, number), part, n_keypoints)
+            first, saved_at, part = number, time.monotonic(), {name: [] for name in tracks}
+        seen = _read_together(finder, tracks, images) if together else {}
+        for name, image in images.items():
+            row = tracks[name].step(image, seen.get(name))
+            if number >= first:
+                part[name].append(row)
+        if tick is not None and number >= first:
+            tick(len(images))
+    if any(part.values()):
+        rows.add(range(first, number + 1), part, n_keypoints)
+
+
+@dataclass(eq=False)
+class Track:
+    """One camera: where the animal was last seen."""
+
+    finder: Finder
+    info: VideoInfo
+    centre: Array | None = None
+
+    def __post_init__(self):
+        self.side = self.finder.window_side(self.info.width, self.info.height)
+
+    def first_view(self) -> View | None:
+        """The window where the animal was seen last; None: it has to be found."""
+        return None if self.centre is None else self.finder.window_at(self.centre, self.side)
+
+    def step(self, image: Image | None, seen: Found | None = None) -> np.ndarray:
+        """The row of the next frame; `seen`: what the first view showed, where that is known already."""
+        if image is None:
+            return np.full((self.finder.engine.network.n_keypoints, _WIDTH), np.nan, np.float32)
+        found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
+        row = _as_row(found or self.finder.find(image))
+        self.follow(row[None])
+        return row
+
+    def follow(self, rows: np.ndarray) -> None:
+        """Where the animal is in the last of some rows that is not damaged."""
+        seen = np.flatnonzero(~np.isnan(rows).all(axis=(1, 2)))
+        if self.side and len(seen):
+            row = rows[seen[-1]]
+            centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
+            grid = _GRID / self.finder.engine.scale
+            self.centre = None if centre is None else np.round(centre / grid) * grid
+
+
+def _is_on_gpu(finder: Finder) -> bool:
+    """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
+    return next(finder.engine.network.parameters()).device.type == "cuda"
+
+
+def _read_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+    """What the windows of the cameras of one instant show, each size in one batch."""
+    by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
+    for name, image in images.items():
+        view = tracks[name].first_view()
+        if image is not None and view is not None:
+            by_size.setdefault(view[1], []).append((name, view[0], warp(image, *view)))
+    seen: dict[str, Found] = {}
+    for batch in by_size.values():
+        names, matrices, inputs = zip(*batch, strict=True)
+        seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
+    return seen
+
+
+def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
+    """Hash of the weights, the videos (path, size, time of change) and the options."""
+    digest = hashlib.blake2b(b"rows of %d" % _WIDTH, digest_size=16)
+    for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
+        for value in network.state_dict().values():
+            digest.update(value.cpu().numpy().tobytes())
+    for name, info in infos.items():
+        for path in info.files:
+            state = path.stat()
+            digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
+    digest.update(repr((*options, detector.config.n_tta)).encode())
+    return digest.hexdigest()
+
+
+def instants(
+    infos: Mapping[str, VideoInfo], first: int = 0, stop: int | None = None
+) -> Iterator[dict[str, Image | None]]:
+    """The frames of each instant, each camera decoded ahead by its own thread. A decoder's error is raised here."""
+    with ExitStack() as stack:
+        left = {name: stack.enter_context(closing(_decoded(info, first, stop))) for name, info in infos.items()}
+        while left:
+            images: dict[str, Any] = {name: next(frames, _END) for name, frames in left.items()}
+            left = {name: frames for name, frames in left.items() if images[name] is not _END}
+            if left:
+                yield {name: images[name] for name in left}
+
+
+_END = object()
+
+
+def _decoded(info: VideoInfo, first: int, stop: int | None) -> Generator[Image | None]:
+    """The frames of a video from `first` on, decoded ahead."""
+    with (
+        closing(read_frames(info.files, first, stop)) as reader,
+        closing(in_advance(repeat(partial(next, reader, _END)), AHEAD)) as images,
+    ):
+        yield from takewhile(lambda image: image is not _END, images)
+
+
+def _as_row(found: Found) -> np.ndarray:
+    """(n_keypoints, `_WIDTH`) float32: the fields of `Found` one after the other."""
+    return np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1).astype(np.float32)
+
+
+def of_rows(rows: Array) -> Found:
+    """What (..., n_keypoints, `_WIDTH`) rows hold."""
+    parts = np.split(rows, np.cumsum(_SIZES)[:-1], axis=-1)
+    shapes = [rows.shape[:-1] + _SHAPES.get(name, ()) for name in Found._fields]
+    return Found(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))
