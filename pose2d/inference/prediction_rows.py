@@ -32,9 +32,9 @@ from .image_transforms import warp
 
 AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
 _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
-# frames before a window of time, by which it follows the animal as if it had from the first frame. Places are rounded to
-# `_GRID` network pixels: what two runs find differs by less than one, so that they soon look through the same window,
-# and from then on find the same. Unrounded, differences of some hundredths of a pixel never ended.
+# frames before a window of time, by which it follows the animal as if it had from the first frame. Places are rounded
+# to `_GRID` network pixels: what two runs find differs by less than one, so that they soon look through the same window
+# of the picture, and then find the same. Unrounded, differences of some hundredths of a pixel never ended.
 RUN_IN = 30
 _GRID = 4.0
 # of one keypoint in each field of `Found`; those not named are single numbers
