@@ -25,7 +25,8 @@ from ...datasets.atomic_files import atomic_write
 from ...datasets.npz_files import read_npz
 from ...formats.video.reading import Image, VideoInfo, read_frames
 from ...numerics.threads import in_advance
-from .animal_search import Finder, centre_of, finder_of
+from .animal_search import Finder, finder_of
+from .box_search import BoxFinder
 from .detector import Detector
 from .engine import Found, View
 from .image_transforms import warp
@@ -37,6 +38,7 @@ _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
 # of the picture, and then find the same. Unrounded, differences of some hundredths of a pixel never ended.
 RUN_IN = 30
 _GRID = 4.0
+_SCALES = 16  # in a doubling: two differ by 4 %
 # of one keypoint in each field of `Found`; those not named are single numbers
 _SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
 _SIZES = [math.prod(_SHAPES.get(name, ())) for name in Found._fields]
@@ -192,7 +194,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
 class Track:
     """One camera: where the animal was last seen."""
 
-    finder: Finder
+    finder: Finder | BoxFinder
     info: VideoInfo
     centre: Array | None = None
 
@@ -217,17 +219,26 @@ class Track:
         seen = np.flatnonzero(~np.isnan(rows).all(axis=(1, 2)))
         if self.side and len(seen):
             row = rows[seen[-1]]
-            centre = centre_of(row[:, :2].astype(float), row[:, 2], self.finder.animal_side)
-            grid = _GRID / self.finder.engine.scale
-            self.centre = None if centre is None else np.round(centre / grid) * grid
+            place = self.finder.place_of(row[:, :2].astype(float), row[:, 2])
+            self.centre = None if place is None else _rounded(place, self.finder.engine.scale)
 
 
-def _is_on_gpu(finder: Finder) -> bool:
+def _rounded(place: Array, scale: float) -> Array:
+    """A place (x, y) in image pixels, with `_GRID` / scale pixels between two; of (x, y, scale) the scale, too."""
+    if len(place) > 2:
+        scale = float(np.exp2(np.round(_SCALES * np.log2(place[2])) / _SCALES))
+    at = np.round(place[:2] * scale / _GRID) * _GRID / scale
+    return np.array([*at, scale][: len(place)])
+
+
+def _is_on_gpu(finder: Finder | BoxFinder) -> bool:
     """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
     return next(finder.engine.network.parameters()).device.type == "cuda"
 
 
-def _read_together(finder: Finder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]) -> dict[str, Found]:
+def _read_together(
+    finder: Finder | BoxFinder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]
+) -> dict[str, Found]:
     """What the windows of the cameras of one instant show, each size in one batch."""
     by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
     for name, image in images.items():
