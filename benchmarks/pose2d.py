@@ -51,10 +51,10 @@ from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.engine import Found, engine_of
 from muybridge.pose2d.inference.evaluation import locate
 from muybridge.pose2d.inference.uncertainty import fit_uncertainty
-from muybridge.pose2d.inference.video_prediction import calibrated
 from muybridge.pose2d.networks.blocks import fold_norms
 from muybridge.pose2d.networks.fused_convolutions import fuse_convolutions
 from muybridge.pose2d.networks.registry import build_network
+from muybridge.pose2d.prediction.video_prediction import calibrated
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.pose2d.training.train_detector import calibrate_uncertainty
 from muybridge.pose2d.training_config import TrainingConfig

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .inference.detector import Detector, DetectorError
     from .inference.drawing import draw_pose, label_video, plot_training
     from .inference.evaluation import evaluate
-    from .inference.video_prediction import predict, predict_file
     from .networks.pretrained_weights import WeightsError
+    from .prediction.video_prediction import predict, predict_file
     from .published.opening import load_detector
     from .training.train_detector import train
 
@@ -32,7 +32,7 @@ _LAZY = {
     "inference.detector": ("Detector", "DetectorError"),
     "inference.drawing": ("draw_pose", "label_video", "plot_training"),
     "inference.evaluation": ("evaluate",),
-    "inference.video_prediction": ("predict", "predict_file"),
+    "prediction.video_prediction": ("predict", "predict_file"),
     "networks.pretrained_weights": ("WeightsError",),
     "published.opening": ("load_detector",),
     "training.train_detector": ("train",),

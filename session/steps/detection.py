@@ -134,7 +134,7 @@ def _predict(session: Session, progress: bool) -> None:
 
 def _predict_videos(session: Session, progress: bool) -> None:
     from ...pose2d import load_detector
-    from ...pose2d.inference.video_prediction import write_prediction
+    from ...pose2d.prediction.video_prediction import write_prediction
 
     path, videos = detector_path(session), session.sources("video")
     assert path is not None  # the step's inputs have refused the other case

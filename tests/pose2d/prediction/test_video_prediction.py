@@ -8,7 +8,7 @@ import pytest
 
 from muybridge.datasets import read_dataset
 from muybridge.pose2d import predict, predict_file
-from muybridge.pose2d.inference import prediction_rows, video_prediction
+from muybridge.pose2d.prediction import prediction_rows, video_prediction
 from tests.helpers import Pickling, overwrite
 from tests.pose2d.animals import animal_points, draw_animal
 

@@ -23,10 +23,10 @@ from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants, number_ranges
 from ...formats.video.reading import VideoError, VideoInfo, VideoSource, probe_video
 from ...formats.video.recording_times import instants_of_videos
-from .detector import Detector
-from .engine import Found
+from ..inference.detector import Detector
+from ..inference.engine import Found
+from ..inference.uncertainty import Uncertainty
 from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, of_rows, predict_window
-from .uncertainty import Uncertainty
 
 PIECE = 4_000  # instants whose views are made at a time
 KEPT_EVERY = 30.0  # seconds between two parts that are kept in files

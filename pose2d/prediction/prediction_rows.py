@@ -25,11 +25,11 @@ from ...datasets.atomic_files import atomic_write
 from ...datasets.npz_files import read_npz
 from ...formats.video.reading import Image, VideoInfo, read_frames
 from ...numerics.threads import in_advance
-from .animal_search import Finder, finder_of
-from .box_search import BoxFinder
-from .detector import Detector
-from .engine import Found, View
-from .image_transforms import warp
+from ..inference.animal_search import Finder, finder_of
+from ..inference.box_search import BoxFinder
+from ..inference.detector import Detector
+from ..inference.engine import Found, View
+from ..inference.image_transforms import warp
 
 AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
 _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
