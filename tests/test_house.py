@@ -33,7 +33,7 @@ UPWARDS = {("session/command_line.py", "labelling")}  # a command opens the page
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
     "calibration": ("boards", "solver", "delays", "model_choice", "quality"),
-    "pose2d": ("networks", "published_networks", "inference", "training", "active_learning", "published"),
+    "pose2d": ("networks", "published_networks", "inference", "prediction", "training", "active_learning", "published"),
     "triangulate": (
         "points",
         "identity",
