@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..networks.registry import Maps, PoseNet, peak_inputs
-from ..published_networks.published_network import PublishedNet
+from ..networks.registry import Maps, peak_inputs
+from ..published_networks.published_network import Network
 
 # cells around a peak that count as the same peak: with the default target, 1.25 cells wide (5 pixels, stride 4), these
 # 5x5 cells hold 95 % of it along each axis
@@ -44,7 +44,7 @@ class Peaks(NamedTuple):
     seen: Tensor
 
 
-def find_peaks(network: PoseNet | PublishedNet, maps: Maps) -> Peaks:
+def find_peaks(network: Network, maps: Maps) -> Peaks:
     """The most probable cell of each keypoint, refined by the offsets of its neighbours weighted by probability.
 
     The place is the mean of (cell centre + offset), the location refinement of DeeperCut (eq. 7) averaged instead of

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ...datasets.atomic_files import atomic_write
 from ...datasets.object_summaries import counted, html_summary, listed
-from ..networks.registry import PoseNet, build_network
-from ..published_networks.published_network import PublishedNet, build_published
+from ..networks.registry import build_network
+from ..published_networks.published_network import Network, PublishedNet, build_published
 from ..training_config import TrainingConfig
 from .uncertainty import Uncertainty
 
@@ -68,7 +68,7 @@ class Detector:
     ('nose', 'ear_left', 'ear_right', 'tail')
     """
 
-    network: PoseNet | PublishedNet
+    network: Network
     keypoints: tuple[str, ...]
     config: TrainingConfig
     scale: float

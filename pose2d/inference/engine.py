@@ -13,10 +13,9 @@ import torch
 from ...datasets import Array
 from ...formats.video.reading import Image
 from ..networks.blocks import fold_norms
-from ..networks.registry import PoseNet
 from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
-from ..published_networks.published_network import PublishedNet
+from ..published_networks.published_network import Network
 from .decoding import find_peaks
 from .image_transforms import apply_affine, invert_affine, scaling, warp, window
 from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
@@ -65,7 +64,7 @@ class Engine:
     in_torch : whether `run` is torch's own
     """
 
-    network: PoseNet | PublishedNet
+    network: Network
     scale: float
     run: Run
     in_torch: bool = True
@@ -113,7 +112,7 @@ class Engine:
         )
 
 
-def engine_of(network: PoseNet | PublishedNet, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
+def engine_of(network: Network, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:
     """A folded copy of the network, ready for images.
 
     Raises
@@ -128,7 +127,7 @@ def engine_of(network: PoseNet | PublishedNet, scale: float, precision: str = "a
     return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)), runtime == "torch")
 
 
-def use_bf16(network: PoseNet | PublishedNet, precision: str) -> bool:
+def use_bf16(network: Network, precision: str) -> bool:
     """Whether to compute in bfloat16; "auto": where the hardware multiplies tiles of it (AMX, GPUs).
 
     On a processor that multiplies vectors of it only, MobileNetV2 and ResNet-50 were measured a fifth to a third slower

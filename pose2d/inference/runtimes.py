@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..networks.fused_convolutions import fuse_convolutions
 from ..networks.registry import Maps, PoseNet
-from ..published_networks.published_network import PublishedNet
+from ..published_networks.published_network import Network, PublishedNet
 
 RUNTIMES = ("auto", "torch", "openvino", "onnx")
 SIDE = 32  # pixels; all sides of the network's input are multiples of this, the coarsest stride of any network here
@@ -45,7 +45,7 @@ def as_input(images: Tensor) -> Tensor:
     return (images.permute(0, 3, 1, 2) * (1 / 127.5)).sub_(1.0)
 
 
-def choose_runtime(network: PoseNet | PublishedNet, runtime: str) -> str:
+def choose_runtime(network: Network, runtime: str) -> str:
     """What runs a network: "auto" is OpenVINO where it is installed and the network is on the processor, else torch,
     which alone runs networks that others trained.
 
@@ -63,7 +63,7 @@ def choose_runtime(network: PoseNet | PublishedNet, runtime: str) -> str:
     return "openvino" if on_processor and find_spec("openvino") else "torch"
 
 
-def make_run(network: PoseNet | PublishedNet, runtime: str, bf16: bool) -> Run:
+def make_run(network: Network, runtime: str, bf16: bool) -> Run:
     """A function that takes pictures (n, height, width, 3) bytes and gives the network's maps.
 
     It computes in as many threads as torch has when it is made.
@@ -83,7 +83,7 @@ def make_run(network: PoseNet | PublishedNet, runtime: str, bf16: bool) -> Run:
     return _onnx(network)
 
 
-def _torch(network: PoseNet | PublishedNet, bf16: bool) -> Run:
+def _torch(network: Network, bf16: bool) -> Run:
     device = next(network.parameters()).device
     if device.type == "cpu" and not bf16:
         fuse_convolutions(network)

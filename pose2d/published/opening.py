@@ -111,8 +111,9 @@ def load_detector(
     pairs = tuple(symmetries) if symmetries is not None else symmetric_pairs(names)
     size = spec.get("input_size")
     square = size[0] if size is not None and size[0] == size[1] and size[0] % 32 == 0 else 256
+    auto = scale if size is None else "auto"
     detector = Detector(
-        network.eval(), names, TrainingConfig(network="published", scale=scale, crop=square), scale, float("inf"),
+        network.eval(), names, TrainingConfig(network="published", scale=auto, crop=square), scale, float("inf"),
         uncalibrated(n, RADIUS), pairs, {"note": f"read from {path.name}"}, animal_detector, box,
     )  # fmt: skip
     return detector if labels is None else _calibrated(detector, labels)

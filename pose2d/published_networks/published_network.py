@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..networks.registry import Maps
+from ..networks.registry import Maps, PoseNet
 from .cspnext import CSPNeXtTrunk
 from .onnx_graph import OnnxGraph
 from .published_heads import HeatmapHead, ShuffleHead, SimCCHead
@@ -127,6 +127,9 @@ class PublishedNet(nn.Module):
         learned = torch.einsum("nkh,kch->nkc", self.spread_hidden(seen[..., -2:]).relu(), self.spread_weight)
         width = F.pad(seen[..., -1:].expand(*seen.shape[:-1], 2), (0, 1))
         return width + learned + self.spread_bias
+
+
+Network = PoseNet | PublishedNet  # what a detector holds
 
 
 def _as_logits(heat: Tensor, reading: str) -> Tensor:

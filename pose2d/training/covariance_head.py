@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..inference.decoding import find_peaks
 from ..inference.uncertainty import STUDENT_DOF
-from ..networks.registry import Maps, PoseNet
+from ..networks.registry import Maps
+from ..published_networks.published_network import Network
 from .losses import is_inside
 
 KEPT = 400  # latest batches that are remembered: 14 MB with 8 crops of 17 keypoints and 64 features
@@ -30,14 +31,14 @@ class Residuals:
         self.errors: deque[Tensor] = deque(maxlen=KEPT)
 
     @torch.no_grad()
-    def note(self, network: PoseNet, maps: Maps, points: Tensor) -> None:
+    def note(self, network: Network, maps: Maps, points: Tensor) -> None:
         """Remember a batch; `points` (n, n_keypoints, 2) in cells, NaN where not labelled."""
         peaks = find_peaks(network, maps)
         inside = is_inside(points, *maps.logits.shape[-2:])
         self.seen.append(peaks.seen.cpu())
         self.errors.append(torch.where(inside[..., None], points - peaks.points, torch.nan).cpu())
 
-    def fit(self, network: PoseNet, n_batches: int, seed: int) -> None:
+    def fit(self, network: Network, n_batches: int, seed: int) -> None:
         """Fit the spread head of a network on the processor to the last half of `n_batches`, as far as it is kept."""
         if n_batches == 0:
             return

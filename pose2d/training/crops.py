@@ -30,8 +30,12 @@ class Crops:
     `false_from` on a fraction of the crops (the config's `hard_negatives`) is placed there.
     """
 
-    def __init__(self, labels: Labels, config: TrainingConfig, scale: float, stride: int, seed: int):
-        self.labels, self.config, self.scale, self.stride, self.seed = labels, config, scale, stride, seed
+    def __init__(
+        self, labels: Labels, config: TrainingConfig, scale: float, stride: float, seed: int, shift: float = 0.0
+    ):
+        self.labels, self.config, self.scale, self.seed = labels, config, scale, seed
+        to_cells = invert_affine(scaling(stride))
+        self.to_cells = np.column_stack([to_cells[:, :2], to_cells[:, 2] - shift / stride])
         self.how = config.augmentation if labels.symmetries else replace(config.augmentation, flip=0.0)
         self.store = PictureStore(labels, scale * config.augmentation.zoom)
         self.false_peaks: Array = np.empty((0, 3))
@@ -64,7 +68,7 @@ class Crops:
         if mirrored:
             seen = seen[self.labels.mirror]
         crop = warp(image, compose(matrix, invert_affine(shrunk)), (side, side))
-        return degrade(rng, crop, self.how), apply_affine(invert_affine(scaling(self.stride)), seen)
+        return degrade(rng, crop, self.how), apply_affine(self.to_cells, seen)
 
     def remember_false_peaks(self, points: Array, batch: int) -> None:
         """Note where the network was fooled: found points (n, n_keypoints, 2) further than a quarter crop from labels.

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..inference.decoding import neighbours
-from ..networks.registry import Maps, PoseNet
+from ..networks.registry import Maps
+from ..published_networks.published_network import Network
 from ..training_config import TrainingConfig
 
 
@@ -32,7 +33,7 @@ def is_inside(points: Tensor, rows: int, columns: int) -> Tensor:
     return (x > -0.5) & (y > -0.5) & (x < columns - 0.5) & (y < rows - 0.5)
 
 
-def pose_loss(network: PoseNet, maps: Maps, points: Tensor, config: TrainingConfig) -> Tensor:
+def pose_loss(network: Network, maps: Maps, points: Tensor, config: TrainingConfig) -> Tensor:
     """Sum of the location and refinement losses, means over the labelled keypoints.
 
     Parameters
@@ -77,7 +78,7 @@ def bernoulli_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     return 20 * (weight * (F.softplus(logits) - y * logits)).flatten(2).sum(-1)
 
 
-def refinement_loss(network: PoseNet, maps: Maps, points: Tensor) -> Tensor:
+def refinement_loss(network: Network, maps: Maps, points: Tensor) -> Tensor:
     """(n, n_keypoints) Huber loss of the offsets (cells) at the cells around the label."""
     rows, columns = maps.logits.shape[-2:]
     points = torch.nan_to_num(points)

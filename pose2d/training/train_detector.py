@@ -17,8 +17,10 @@ from ..inference.animal_search import finder_of
 from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
-from ..networks.registry import PoseNet, build_network
+from ..networks.registry import build_network
+from ..published_networks.published_network import Network, PublishedNet
 from ..training_config import Augmentation, TrainingConfig
+from .fine_tuning import replayed, with_keypoints
 from .splits import split_labels
 from .training_loop import Trainer
 
@@ -29,6 +31,7 @@ def train(
     *,
     weights: str | os.PathLike | None = None,
     start: Detector | None = None,
+    keep_keypoints: bool | None = None,
     seed: int = 0,
     progress: bool = True,
     held_out: Labels | None = None,
@@ -48,7 +51,11 @@ def train(
         A file of pretrained backbone weights, or "imagenet" (fetched by the ``hub`` extra); None: random.
     start : Detector, optional
         A detector to continue from, with its configuration but 0.3 times the iterations and the learning rate unless
-        options say otherwise. It must know the labels' keypoints.
+        options say otherwise; one that another program trained, too (`load_detector`; not ONNX).
+    keep_keypoints : bool, optional
+        Of `start`: True adds the labels' new keypoints to its own, and trains those without any label on its own
+        confident predictions, so that they are not forgotten (memory replay); False trains the labels' keypoints alone,
+        from what it knows of them; None: the labels must name keypoints that it knows.
     seed : int
         Of the weights, crops and augmentation.
     progress : bool
@@ -85,14 +92,20 @@ def train(
     """
     base = _gentler(start.config) if config is None and start is not None else config
     config = TrainingConfig.from_options(options, base)
+    before = start
+    if start is not None and (keep_keypoints is not None or isinstance(start.network, PublishedNet)):
+        start = with_keypoints(start, _names(labels, start, keep_keypoints))
     labels, held_out, note = _prepare(labels, held_out, start, config)
+    if before is not None and keep_keypoints:
+        labels = replayed(labels, before)
     animal_detector = start.animal_detector if start is not None and config.animal_detector else None
     if config.animal_detector is True and animal_detector is None and not _has_boxes(labels):
         raise LabelError(
             "animal_detector=True needs the animal's box, but no frame has two labelled keypoints; label more or set"
             " animal_detector=False"
         )
-    scale = start.scale if start is not None and config.scale == start.config.scale else _scale(labels, config)
+    as_before = before is not None and before.network.input_size is None and config.scale == before.config.scale
+    scale = before.scale if before is not None and as_before else _scale(labels, config)
     network = _network(labels, weights, start, config, seed)
     network.train()
     if weights is not None or start is not None:
@@ -162,11 +175,21 @@ def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, co
     if start is not None and start.keypoints != labels.keypoints:
         unknown = sorted(set(labels.keypoints) - set(start.keypoints))
         if unknown:
-            raise LabelError(f"the labels name keypoints {unknown} that the detector does not know: {start.keypoints}")
+            raise LabelError(
+                f"the labels name keypoints {unknown} that the detector does not know: {start.keypoints};"
+                " keep_keypoints=True adds them to its own, False trains the labels' keypoints alone"
+            )
         labels = labels.select_keypoints(start.keypoints)
     if held_out is not None:
         return labels, held_out.select_keypoints(labels.keypoints), "held-out frames were given"
     return split_labels(labels, config.holdout, config.holdout_by)
+
+
+def _names(labels: Labels, start: Detector, keep: bool | None) -> tuple[str, ...]:
+    """The keypoints that a detector goes on with."""
+    if keep is None:
+        return start.keypoints
+    return tuple(dict.fromkeys([*start.keypoints, *labels.keypoints])) if keep else labels.keypoints
 
 
 def _scale(labels: Labels, config: TrainingConfig) -> float:
@@ -175,7 +198,7 @@ def _scale(labels: Labels, config: TrainingConfig) -> float:
     return float(min(1.5, 0.65 * config.crop / animal_side(labels, 50)))
 
 
-def _network(labels: Labels, weights, start: Detector | None, config: TrainingConfig, seed: int) -> PoseNet:
+def _network(labels: Labels, weights, start: Detector | None, config: TrainingConfig, seed: int) -> Network:
     if start is not None:
         if start.config.network != config.network:
             raise DetectorError(f"start= is a {start.config.network!r} network, the options ask for {config.network!r}")
@@ -224,7 +247,7 @@ def train_animal_detector(
     return train(boxes, config=small, seed=seed, progress=progress)
 
 
-def _freeze_early(network: PoseNet) -> None:
+def _freeze_early(network: Network) -> None:
     """The first layers of a pretrained backbone keep their weights, so that no gradient is carried through them, where
     pictures are largest."""
     backbone = getattr(network.features, "backbone", None)
@@ -232,7 +255,7 @@ def _freeze_early(network: PoseNet) -> None:
         part.requires_grad_(False)
 
 
-def _freeze_norms(network: PoseNet) -> None:
+def _freeze_norms(network: Network) -> None:
     """Pretrained normalisations keep their statistics: small batches of one scene would bias them."""
     backbone = getattr(network.features, "backbone", network.features)
     for module in backbone.modules():

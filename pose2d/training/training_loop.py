@@ -23,7 +23,7 @@ from ..inference.detector import DetectorError
 from ..inference.engine import engine_of, use_bf16
 from ..inference.evaluation import locate
 from ..inference.runtimes import as_input
-from ..networks.registry import PoseNet
+from ..published_networks.published_network import Network
 from ..training_config import TrainingConfig
 from .covariance_head import Residuals
 from .crops import Crops
@@ -34,7 +34,7 @@ class Trainer:
     """Network, running mean of its weights, optimiser, and what was measured so far."""
 
     def __init__(
-        self, network: PoseNet, labels: Labels, held_out: Labels | None, config: TrainingConfig, scale: float, seed: int
+        self, network: Network, labels: Labels, held_out: Labels | None, config: TrainingConfig, scale: float, seed: int
     ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -42,7 +42,7 @@ class Trainer:
         self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
         self.values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
         self.labels, self.held_out, self.config, self.scale, self.seed = labels, held_out, config, scale, seed
-        self.crops = Crops(labels, config, scale, network.stride, seed)
+        self.crops = Crops(labels, config, scale, network.stride, seed, network.shift)
         groups = parameter_groups(network, config)
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.bf16 = use_bf16(network, config.precision)
@@ -183,7 +183,7 @@ def one_cycle(progress: float, warmup: float) -> float:
     return float(0.5 * (1 + np.cos(np.pi * (progress - warmup) / (1 - warmup)))) + 1e-3
 
 
-def parameter_groups(network: PoseNet, config: TrainingConfig) -> list[dict]:
+def parameter_groups(network: Network, config: TrainingConfig) -> list[dict]:
     """Biases and normalisations are not decayed; a pretrained backbone may learn more slowly than the rest."""
     backbone = getattr(network.features, "backbone", None)
     slow = {id(p) for p in backbone.parameters()} if backbone is not None else set()

@@ -156,5 +156,5 @@ def test_a_detector_of_a_fixed_input_is_refused_no_picture_size(tmp_path):
     small = cv2.resize(draw_animal(animal_points(1, SIZE)[0], SIZE, 3), (40, 30), interpolation=cv2.INTER_AREA)
     assert finder_of(detector).find(small).points.shape == (4, 2)
     assert isinstance(detector, Detector)
-    assert detector.config == TrainingConfig(network="published", scale=1.0, crop=96)
+    assert detector.config == TrainingConfig(network="published", crop=96)
     assert detector.uncertainty.as_dict() == uncalibrated(4, 5.0).as_dict()
