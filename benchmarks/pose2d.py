@@ -7,6 +7,9 @@
     python benchmarks/pose2d.py rat [--held-out time] [--n-tta 4]
                                                              three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
+    python benchmarks/pose2d.py transfer [--seconds 90] [--data openfield|mirror|rat] --threads 1
+                                                             packaged ImageNet weights (the extra [pretrained]) against
+                                                             scratch, equal seconds of processor time
     python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
     python benchmarks/pose2d.py agreement --seed 10 --detector FILE --other FILE
                                                              how far two detectors of one split of the open field lie
@@ -75,6 +78,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=int, default=4, choices=BUDGETS)
     parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=90, help="of transfer: processor time of each training")
+    parser.add_argument("--data", choices=("openfield", "mirror", "rat"), help="of transfer: this only")
     parser.add_argument("--held-out", choices=("time",), help="of the rat: this only")
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--other", type=Path, help="of agreement: the second detector")
@@ -177,6 +182,40 @@ def rat(arguments) -> pd.DataFrame:
     detector = looking(made(trained, IMAGENET, 0, options, path), trained, arguments.n_tta)
     rows.append({"held out": "time block, all cameras"} | measure(detector, trained, tested))
     return pd.DataFrame(rows)
+
+
+def transfer(arguments) -> pd.DataFrame:
+    """EfficientNet-Lite0 from the packaged weights and from scratch, and the small network, which has no weights."""
+    data = {"openfield": ("openfield", 0.2, "random"), "mirror": ("mirror_mouse", 0.2, "time"),
+            "rat": ("rodent_4cam", 0.25, "time")}  # fmt: skip
+    rows = []
+    for name in (arguments.data,) if arguments.data else data:
+        folder, share, by = data[name]
+        trained, tested, _ = split_labels(read_labels(SHARED / "data" / folder), share, by, 0)
+        look = {"openfield": OPENFIELD_LOOK, "mirror": {"flip": 0.0, "rotation": 10.0}}.get(name, {})
+        for what, network, weights in (
+            ("packaged", "efficientnet_lite0", "efficientnet-lite0"),
+            ("scratch", "efficientnet_lite0", None),
+            ("small, scratch", "small", None),
+        ):
+            options = {"network": network, "batch": 8, "crop": 256, "holdout": 0.0, "animal_detector": False}
+            options |= {"augmentation": look, "n_evaluations": 1}
+            once = processor_s(lambda o=options, w=weights, t=trained: train(t, weights=w, progress=False, **o,
+                                                                             iterations=12)) / 12  # fmt: skip
+            options["iterations"] = max(20, round(arguments.seconds / once))
+            spent = processor_s(lambda: rows.append(train(trained, weights=weights, progress=False, **options)))  # noqa: B023
+            table = evaluate(rows.pop(), tested).loc["all"]
+            rows.append({"data": name, "start": what, "iterations": options["iterations"], "processor_s": spent}
+                        | {key: table[key] for key in ("mean", "median", "p95", "pck5")})  # fmt: skip
+            print(rows[-1], file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def processor_s(work: Callable[[], object]) -> float:
+    """Seconds of processor time that a call takes, of all its threads."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def rat3d(arguments) -> pd.DataFrame:
@@ -511,6 +550,7 @@ TABLES = {
     "mirror": mirror,
     "rat": rat,
     "rat3d": rat3d,
+    "transfer": transfer,
     "agreement": agreement,
     "corruption": corruption,
     "pictures": pictures,

@@ -88,7 +88,8 @@ class TrainingConfig:
     Parameters
     ----------
     network : str
-        Architecture: "mobilenet_v2", "efficientnet_b0", "resnet50", "resnet101", "unet", "small" or "template".
+        Architecture: "mobilenet_v2", "efficientnet_b0", "efficientnet_lite0", "resnet50", "resnet101", "unet", "small"
+        or "template".
     iterations : int
         Optimiser steps.
     batch : int

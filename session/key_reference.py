@@ -155,7 +155,12 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
     "train": {
         "labels": ("path, or list of paths", "", "Folders or files of labelled frames."),
         "sessions": ("list of paths", "", "Other sessions, whose [train] labels are used, too: one detector for all."),
-        "weights": ("path", "random", 'A file of pretrained weights, or "imagenet" (fetched by the hub extra).'),
+        "weights": (
+            "path",
+            "random",
+            'A file of pretrained weights, "imagenet" (fetched by the hub extra) or "efficientnet-lite0" (of the extra'
+            " pretrained).",
+        ),
         "start": ("path", "", "A detector to continue from; it must know the labels' keypoints."),
     },
     "predict": {"detector": ("path", "the trained one", "A detector that `train` or `Detector.save` wrote.")},

