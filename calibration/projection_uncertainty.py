@@ -118,21 +118,33 @@ def volume_uncertainty(calibration: Calibration, points_3d: Array) -> Array:
     (30, 3, 3)
     """
     points_3d = np.asarray(points_3d, float)
-    J, moved = _jacobians(calibration, points_3d), _model_differences(calibration, points_3d)
-    seen = np.asarray(np.isfinite(J).all(axis=(2, 3))) & _shown(calibration, points_3d)
-    J = np.where(seen[..., None, None], J, 0.0)
-    R = np.stack([camera.R for camera in calibration.rig])
-    by_point = J[..., -3:] @ R[:, None]
-    normal = np.einsum("cpij,cpik->pjk", by_point, by_point)
-    enough = seen.sum(axis=0) >= 2
-    inverse = np.full_like(normal, np.nan)
-    inverse[enough] = np.linalg.inv(normal[enough])
+    J, by_point, inverse = _triangulation(calibration, points_3d)
+    moved = _model_differences(calibration, points_3d)
     pull = np.einsum("pij,cpkj,cpkl->picl", inverse, by_point, J)
     flat = pull.reshape(len(pull), 3, -1)
     size = calibration.rig_covariance.shape[0] * N_CAMERA
     within = flat @ calibration.rig_covariance.reshape(size, size) @ flat.swapaxes(1, 2)
     off = np.einsum("pij,cpkj,mcpk->mpi", inverse, by_point, moved)
     return within + np.einsum("mpi,mpj->pij", off, off)
+
+
+def noise_covariance(calibration: Calibration, points_3d: Array) -> Array:
+    """(n_points, 3, 3) covariance of points, seen as by `volume_uncertainty`, by one pixel of noise in each image."""
+    return _triangulation(calibration, np.asarray(points_3d, float))[2]
+
+
+def _triangulation(calibration: Calibration, points_3d: Array) -> tuple[Array, Array, Array]:
+    """Derivatives of the pixels by the cameras' unknowns and by the points, 0 where a camera does not see one, and the
+    inverse of the points' normal equations; NaN where fewer than two cameras see a point."""
+    J = _jacobians(calibration, points_3d)
+    seen = np.asarray(np.isfinite(J).all(axis=(2, 3))) & _shown(calibration, points_3d)
+    J = np.where(seen[..., None, None], J, 0.0)
+    by_point = J[..., -3:] @ np.stack([camera.R for camera in calibration.rig])[:, None]
+    normal = np.einsum("cpij,cpik->pjk", by_point, by_point)
+    enough = seen.sum(axis=0) >= 2
+    inverse = np.full_like(normal, np.nan)
+    inverse[enough] = np.linalg.inv(normal[enough])
+    return J, by_point, inverse
 
 
 def volume_facts(calibration: Calibration) -> dict[str, float]:

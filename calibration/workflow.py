@@ -29,6 +29,7 @@ from .model_choice.alternatives import (
 )
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
+from .predicted_errors import with_prediction
 from .projection_uncertainty import volume_facts
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (
@@ -257,4 +258,4 @@ def _result(
         recordings=problem.timeline.ranges,
         alternatives=alternatives,
     )
-    return replace(found, report=replace(report, facts={**report.facts, **volume_facts(found)}))
+    return with_prediction(replace(found, report=replace(report, facts={**report.facts, **volume_facts(found)})))

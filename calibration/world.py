@@ -14,6 +14,7 @@ from ..numerics.arrays import Array
 from .boards.patterns import MarkerBoard
 from .calibrated_rig import Calibration
 from .errors import CalibrationError
+from .predicted_errors import with_prediction
 
 
 def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = None) -> Calibration:
@@ -48,7 +49,7 @@ def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = 
     report = replace(
         calibration.report, positions=rig.centers, directions=np.stack([camera.R[2] for camera in rig.cameras])
     )
-    return replace(
+    moved = replace(
         calibration,
         rig=rig,
         report=report,
@@ -56,6 +57,7 @@ def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = 
         board_t=calibration.board_t @ R.T + t,
         alternatives=tuple(other.moved(R, t) for other in calibration.alternatives),
     )
+    return with_prediction(moved)
 
 
 def world_from_board(calibration: Calibration, frame: int, *, floor: bool = True) -> Calibration:

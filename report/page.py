@@ -19,9 +19,10 @@ from . import sections
 from .figures import FILE_FORMATS, saved_figures
 from .markup import Section, element, escape, read_asset
 from .reprojection import reprojection_errors
+from .section_calibration import calibration_section
 from .section_gait import gait_section
 from .section_motion import motion_section
-from .section_quality import calibration_section, quality_section
+from .section_quality import quality_section
 from .stick_figure_row import stick_figures
 
 

@@ -1,4 +1,4 @@
-"""Quality of the reconstruction and of the calibration, as tables and plots."""
+"""Quality of the reconstruction, as tables and plots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..datasets import Array, Skeleton
 from ..numerics.robust_scale import present_median
 from . import plots, quality
 from .figures import plot_figure
-from .markup import Markup, Section, bullets, definitions, element, frame_table, number, percent, section, table
+from .markup import Markup, Section, element, number, percent, section, table
 
 HEAT = "#d66e1e"  # of large errors over time: another hue than that of presence, which is good where it is strong
 N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen
@@ -185,71 +185,3 @@ def binned(values: Array, times: Array, n_bins: int) -> tuple[Array, Array]:
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     step = float(np.median(np.diff(times)))
     return means, np.r_[times, times[-1] + step][starts]
-
-
-def calibration_section(calibration_report, rig) -> Section | None:
-    """The cameras and how well they fit: table, warnings, plots of the calibration."""
-    if calibration_report is None and rig is None:
-        return None
-    parts: list[Markup] = []
-    if calibration_report is not None:
-        warnings, notes = calibration_report.warnings, calibration_report.notes
-        parts.append(bullets(warnings, "warnings") if warnings else element("p", "No warnings.", class_="fine"))
-        parts.append(frame_table(_measured_columns(calibration_report.table()), "Reprojection error"))
-        if notes:
-            parts.append(bullets(notes))
-        facts = {name: number(value, 4) for name, value in calibration_report.facts.items()}
-        parts.append(element("div", definitions(facts), _covisibility(calibration_report), class_="beside"))
-        parts += _calibration_plots(calibration_report)
-    if rig is not None:
-        parts.append(_camera_rows(rig))
-    return section("calibration", "Calibration", *parts)
-
-
-def _measured_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without columns that hold nothing; counts as whole numbers."""
-    frame = frame.dropna(axis="columns", how="all")
-    counts = [name for name in frame.columns if str(name).startswith("n_") and np.isfinite(frame[name]).all()]
-    return frame.astype(dict.fromkeys(counts, int))
-
-
-def _covisibility(calibration_report) -> Markup:
-    if not calibration_report.shared_frames.size:
-        return Markup()
-    return plot_figure(calibration_report.plot_covisibility, name="frames shared by cameras", size=(5.0, 3.6))
-
-
-def _calibration_plots(calibration_report) -> list[Markup]:
-    """The pictures that the calibration's report offers for each camera, folded."""
-    if not any(map(len, calibration_report.corners)):
-        return []
-    kinds = {
-        "plot_coverage": ("board coverage", "Board coverage: where each camera saw corners"),
-        "plot_residuals": ("lens residuals", "What the lens models leave over"),
-    }
-    parts = []
-    for method, (short, heading) in kinds.items():
-        draw = getattr(calibration_report, method)
-        figures = [
-            plot_figure(partial(draw, camera=camera), name=f"{short} of {camera}", size=(3.6, 2.9))
-            for camera in calibration_report.names
-        ]
-        grid = element("div", *figures, class_="plots small")
-        parts.append(element("details", element("summary", heading), grid))
-    return parts
-
-
-def _camera_rows(rig) -> Markup:
-    """Lenses and places of the cameras."""
-    rows = []
-    finest = 10.0 ** np.floor(np.log10(np.abs(rig.centers).max() or 1.0) - 3)
-    for camera in rig.cameras:
-        centre = np.round(camera.center / finest) * finest + 0.0
-        rows.append((
-            camera.name, f"{camera.size[0]} × {camera.size[1]}", camera.model,
-            f"{number(abs(camera.K[0, 0]), 5)}, {number(camera.K[1, 1], 5)}",
-            ", ".join(f"{v:,.6g}" for v in centre),
-            ", ".join(f"{float(v):.4f}" for v in camera.distortion),
-        ))  # fmt: skip
-    headings = ("camera", "image, px", "lens", "focal length, px", f"centre, {rig.unit}", "distortion")
-    return table(headings, rows, "Cameras")

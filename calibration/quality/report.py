@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from . import plots
+from .predicted_uncertainty import PredictedUncertainty
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,9 @@ class CalibrationReport:
         Observed minus projected corners of each camera.
     sizes : tuple of (int, int), pixels
         Width and height of each camera's images.
+    predicted : PredictedUncertainty, optional
+        Deviations of the cameras, and of points where the boards were, in the calibration's world. None where no
+        boards calibrated the cameras.
 
     Examples
     --------
@@ -71,6 +75,7 @@ class CalibrationReport:
     corners: tuple[Array, ...] = ()
     residuals: tuple[Array, ...] = ()
     sizes: tuple[tuple[int, int], ...] = ()
+    predicted: PredictedUncertainty | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,6 +126,7 @@ class CalibrationReport:
             "corners": [np.round(part, 2).tolist() for part in self.corners],
             "residuals": [np.round(part, 4).tolist() for part in self.residuals],
             "sizes": [list(size) for size in self.sizes],
+            "predicted": None if self.predicted is None else self.predicted.as_dict(),
         }
 
     @classmethod
@@ -148,6 +154,7 @@ class CalibrationReport:
             corners=tuple(np.array(part, dtype=float).reshape(-1, 2) for part in values["corners"]),
             residuals=tuple(np.array(part, dtype=float).reshape(-1, 2) for part in values["residuals"]),
             sizes=tuple((int(width), int(height)) for width, height in values["sizes"]),
+            predicted=None if not values.get("predicted") else PredictedUncertainty.from_dict(values["predicted"]),
         )
 
     def plot_coverage(self, ax, camera: str):
