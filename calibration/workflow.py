@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..cameras import Camera, CameraRig
 from ..datasets.names import named_options
 from ..numerics.arrays import Array
+from .accuracy_prediction import with_prediction
 from .boards.detection import BoardDetections
 from .boards.detection_cache import Cache
 from .boards.gathering import gather_recordings
@@ -29,7 +30,6 @@ from .model_choice.alternatives import (
 )
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
-from .predicted_errors import with_prediction
 from .projection_uncertainty import volume_facts
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..cameras.alignment import move_rig
 from ..numerics.arrays import Array
+from .accuracy_prediction import with_prediction
 from .boards.patterns import MarkerBoard
 from .calibrated_rig import Calibration
 from .errors import CalibrationError
-from .predicted_errors import with_prediction
 
 
 def move_world(calibration: Calibration, R: Array, t: Array, up: Array | None = None) -> Calibration:

@@ -15,14 +15,14 @@ import xarray as xr
 from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
 from ..formats.video.reading import VideoSource
-from . import sections
 from .figures import FILE_FORMATS, saved_figures
 from .markup import Section, element, escape, read_asset
 from .reprojection import reprojection_errors
-from .section_calibration import calibration_section
-from .section_gait import gait_section
-from .section_motion import motion_section
-from .section_quality import quality_section
+from .sections import overview
+from .sections.angles_and_speeds import motion_section
+from .sections.calibration_quality import calibration_section
+from .sections.gait_diagram import gait_section
+from .sections.reconstruction_quality import quality_section
 from .stick_figure_row import stick_figures
 
 
@@ -102,13 +102,13 @@ def write_report(
     made = _Made.checked(rig, calibration_report, views, pose, kinematics, skeleton, strides)
     first = [
         made.summary(summary),
-        sections.truth_section(errors),
-        sections.player_section(made.pose, skeleton, rig),
-        sections.stills_section(
+        overview.truth_section(errors),
+        overview.player_section(made.pose, skeleton, rig),
+        overview.stills_section(
             made.views, dict(videos or {}), pose=made.pose, rig=rig, errors=made.errors, skeleton=skeleton
         ),
     ]
-    last = sections.provenance_section(data_files or {}, views=made.views, pose=made.pose, kinematics=made.kinematics)
+    last = overview.provenance_section(data_files or {}, views=made.views, pose=made.pose, kinematics=made.kinematics)
     parts = [*first, *made.plotted(), last]
     shown = [part for part in parts if part is not None]
     page = whole_page(title, shown, kind="session report", scripts=("player.js", "stills.js"), foot="time_line.html")
@@ -196,7 +196,7 @@ class _Made:
         return cls(rig, calibration_report, views, pose, kinematics, skeleton, strides, errors)
 
     def summary(self, summary: Mapping[str, object]) -> Section | None:
-        return sections.summary_section(
+        return overview.summary_section(
             summary, rig=self.rig, views=self.views, pose=self.pose, errors=self.errors,
             calibration_report=self.calibration_report, kinematics=self.kinematics,
         )  # fmt: skip
@@ -205,7 +205,7 @@ class _Made:
         """The sections that plots fill."""
         return [
             motion_section(self.kinematics, self.pose, self.skeleton),
-            sections.body_section(self.pose),
+            overview.body_section(self.pose),
             gait_section(self.kinematics, self.strides),
             quality_section(self.views, self.pose, self.errors, self.skeleton),
             calibration_section(self.calibration_report, self.rig),

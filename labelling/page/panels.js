@@ -75,7 +75,7 @@ export class LoopPanel {
       button.addEventListener("click", async () => {
         await flush();
         const n = Number(by("count").value) || 20;
-        try { this.show(await postJson("job", { project: project(), step, n })); this.follow(); } catch (error) { this.say(String(error.message)); }
+        try { this.show(await postJson("job", { project: project(), step, n })); by("lines-said").scrollIntoView({ block: "nearest" }); this.follow(); } catch (error) { this.say(String(error.message)); }
       });
       return button;
     }));

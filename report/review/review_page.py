@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...calibration import Calibration
-from ...calibration.predicted_errors import board_volume, predicted_errors
+from ...calibration.accuracy_prediction import board_volume, predicted_errors
 from ..markup import Markup, Section, element, embedded_json, percent, section, table
 from ..page import whole_page, write_page
-from ..section_calibration import calibration_section, volume_slices
+from ..sections.calibration_quality import calibration_section, volume_slices
 from .board_pictures import camera_pictures
 
 _SCALES = (1, 3, 10, 30, 100, 300)  # by which arrows are lengthened

@@ -78,7 +78,7 @@ def test_empty_plots_draw_nothing_and_do_not_fail(ax):
 
 
 def test_the_deviation_of_a_speed_is_that_along_the_motion(rng):
-    from muybridge.report.section_motion import speed_std
+    from muybridge.report.sections.angles_and_speeds import speed_std
 
     velocity, root = np.array([300.0, -200, 100]), rng.normal(size=(3, 3))
     covariance = root @ root.T
@@ -94,7 +94,7 @@ def test_a_dense_cloud_becomes_a_picture(rng):
 
 
 def test_no_line_joins_the_two_ends_of_the_circle():
-    from muybridge.report.section_motion import split_at_jumps
+    from muybridge.report.sections.angles_and_speeds import split_at_jumps
 
     angle = xr.DataArray(np.radians([[170.0], [179], [-179], [-170]]), dims=("time", "joint"))
     split = split_at_jumps(xr.Dataset({"angle": angle}))
@@ -103,7 +103,7 @@ def test_no_line_joins_the_two_ends_of_the_circle():
 
 
 def test_angles_in_degrees_become_radians(session):
-    from muybridge.report.section_motion import in_radians
+    from muybridge.report.sections.angles_and_speeds import in_radians
 
     kinematics = session["kinematics"]
     degrees = kinematics.assign(angle=np.degrees(kinematics["angle"]).assign_attrs(units="degree"))

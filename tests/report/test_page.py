@@ -260,7 +260,7 @@ def test_strides_and_stances_are_drawn_as_a_gait(tmp_path):
 
 
 def test_phases_about_zero_have_a_mean_about_zero_and_unknown_ones_do_not_count():
-    from muybridge.report.section_gait import mean_over_strides
+    from muybridge.report.sections.gait_diagram import mean_over_strides
 
     assert abs((mean_over_strides(np.array([0.98, 0.04, np.nan]), True) + 0.5) % 1 - 0.5) == pytest.approx(0.01)
     assert mean_over_strides(np.array([1.0, np.nan, 3.0]), False) == 2.0

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ..calibration.quality.predicted_uncertainty import PredictedUncertainty, VolumeSlice
-from .figures import plot_figure
-from .markup import Markup, Section, bullets, definitions, element, frame_table, number, section, table
+from ...calibration.quality.predicted_uncertainty import PredictedUncertainty, VolumeSlice
+from ..figures import plot_figure
+from ..markup import Markup, Section, bullets, definitions, element, frame_table, number, section, table
 
 _WELL = 0.1  # of the error by a pixel of noise: less adds half a percent to it
 

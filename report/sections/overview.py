@@ -1,4 +1,4 @@
-"""The sections of the report: each takes what a stage produced and returns HTML, or None where there is nothing."""
+"""The summary, the player, the pictures, the body and the provenance of the report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..datasets import DatasetError, Skeleton, fps_of
-from . import quality
-from .markup import (
+from ...datasets import DatasetError, Skeleton, fps_of
+from .. import quality
+from ..markup import (
     Markup,
     Section,
     bullets,
@@ -27,11 +27,11 @@ from .markup import (
     section,
     table,
 )
-from .pictures.stills import still_scene
-from .player import player_scene, rig_scene
-from .stick_figure_row import stick_figures
-from .verdict import judge
-from .warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
+from ..pictures.stills import still_scene
+from ..player import player_scene, rig_scene
+from ..stick_figure_row import stick_figures
+from ..verdict import judge
+from ..warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
 
 # attributes of a pose that the summary and the section on quality show
 _SHOWN_ELSEWHERE = (

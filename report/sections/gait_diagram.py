@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..kinematics import Gait, plot_gait
-from .figures import joined, plot_figure
-from .markup import Markup, Section, element, section, table
+from ...kinematics import Gait, plot_gait
+from ..figures import joined, plot_figure
+from ..markup import Markup, Section, element, section, table
 
 _COLUMNS = {
     "frequency": "frequency, Hz",

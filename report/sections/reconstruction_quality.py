@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..datasets import Array, Skeleton
-from ..numerics.robust_scale import present_median
-from . import plots, quality
-from .figures import plot_figure
-from .markup import Markup, Section, element, number, percent, section, table
+from ...datasets import Array, Skeleton
+from ...numerics.robust_scale import present_median
+from .. import plots, quality
+from ..figures import plot_figure
+from ..markup import Markup, Section, element, number, percent, section, table
 
 HEAT = "#d66e1e"  # of large errors over time: another hue than that of presence, which is good where it is strong
 N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen

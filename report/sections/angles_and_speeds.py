@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from ..datasets import Skeleton
-from ..datasets.sides import sides_together
-from ..kinematics.plots import plot_angle, plot_speed
-from . import plots, quality
-from .figures import INK, MOST_DRAWN, SERIES, joined, plot_figure, thinned
-from .markup import Markup, Section, element, percent, section, table
+from ...datasets import Skeleton
+from ...datasets.sides import sides_together
+from ...kinematics.plots import plot_angle, plot_speed
+from .. import plots, quality
+from ..figures import INK, MOST_DRAWN, SERIES, joined, plot_figure, thinned
+from ..markup import Markup, Section, element, percent, section, table
 
 MAX_SPEEDS = 10  # keypoints whose speed is drawn, so that the section stays short
 
