@@ -1,12 +1,23 @@
-"""How the documentation is built: `python -m sphinx -W -b html docs docs/_build`."""
+"""How the documentation is built: `python -m sphinx -W -b html docs docs/_build/html`."""
+
+import os
 
 import muybridge
 
 project = "muybridge"
 author = "The muybridge developers"
 version = release = muybridge.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
-exclude_patterns = ["_build"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+# docs/notebooks is examples/notebooks, kept without output: each runs in an empty folder while the pages are built, and
+# one that fails ends the build
+nb_execution_mode = "cache"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120  # seconds for a cell, kernels compiled
+nb_output_stderr = "remove"  # bars of progress
+nb_mime_priority_overrides = [("html", "application/vnd.plotly.v1+json", None)]
+os.environ["PLOTLY_RENDERER"] = "notebook"  # as HTML with plotly's script in it: pages need no network
 html_theme = "furo"
 html_title = "muybridge"
 myst_heading_anchors = 3

@@ -82,7 +82,7 @@ def plot_trajectories_3d(
     if not hasattr(ax, "set_zlabel"):
         raise ValueError("a trajectory needs a 3D axes: make it with plt.subplot(projection='3d')")
     frames = np.linspace(0, len(paths) - 1, n_figures).round().astype(int)
-    for shade, bones in zip(np.linspace(_LIGHTEST, 0, n_figures), _bones(pose, skeleton, frames), strict=True):
+    for shade, bones in zip(np.linspace(0, _LIGHTEST, n_figures)[::-1], _bones(pose, skeleton, frames), strict=True):
         ax.plot(*bones.T, color=str(shade), lw=1.2, solid_capstyle="round")
     for name, path in zip(names, paths.swapaxes(0, 1), strict=True):
         ax.plot(*path.T, lw=1, label=name)

@@ -1,5 +1,6 @@
 """The documents say what runs: their Python blocks are executed, and the command lines they show can be parsed."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -110,3 +111,13 @@ def test_the_commands_that_a_page_shows_can_be_typed(page):
 def test_every_page_is_in_the_table_of_contents():
     listed = re.findall(r"^([a-z_]+)$", PAGES["docs/index.md"], re.MULTILINE)
     assert {Path(page).stem for page in PAGES if page.startswith("docs/")} - {"index"} <= set(listed)
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "examples" / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_notebooks_are_listed_and_kept_without_output(notebook):
+    """They are run by the build of the documentation; outputs would stay in the history for good."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
+    assert f"notebooks/{notebook.stem}\n" in PAGES["docs/notebooks.md"]

@@ -316,7 +316,9 @@ def method_options(method: str) -> list[str]:
 
 
 def described(pose: xr.Dataset, rig: CameraRig, settings: dict) -> xr.Dataset:
-    """The pose with attributes that say how it was made."""
+    """The pose with attributes that say how it was made, and the rig's vertical."""
+    if rig.up is not None:
+        pose = pose.assign_attrs(up=rig.up.tolist())
     return with_provenance(pose, "reconstruct", settings, {"rig": rig_hash(rig)})
 
 

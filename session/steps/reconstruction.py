@@ -153,8 +153,6 @@ def _attributes(
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
-    if rig.up is not None:
-        attrs["up"] = rig.up.tolist()
     return attrs
 
 

@@ -1,6 +1,5 @@
 """The examples of kinematics run as they stand, from any folder."""
 
-import json
 import runpy
 import sys
 from pathlib import Path
@@ -30,12 +29,3 @@ def test_the_encoding_example_recovers_the_planted_tuning(tmp_path, monkeypatch,
         assert f"follows {family}" in next(line for line in said.splitlines() if neuron in line)
     assert float(said.split("largest error of a weight ")[1].split(";")[0]) < 0.08
     assert (tmp_path / "figure.png").stat().st_size > 5000
-
-
-@pytest.mark.parametrize("notebook", ["kinematics.ipynb"])
-def test_the_notebook_runs_from_its_first_cell_to_its_last(notebook, capsys):
-    cells = json.loads((EXAMPLES / notebook).read_text())["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    exec(compile(code, notebook, "exec"), {"__name__": "__main__"})
-    assert "median standard deviation" in capsys.readouterr().out
-    assert all(not cell.get("outputs") for cell in cells)  # outputs would be kept in the history for good

@@ -67,6 +67,13 @@ def test_smooth_is_the_default_and_better_than_single_frames(recording, views):
     assert pose["confidence"].mean() > 0.99
 
 
+@pytest.mark.parametrize("method", ["ransac", "smooth"])
+def test_the_pose_carries_the_vertical_of_the_rig(recording, views, method):
+    few, up = views.isel(time=slice(0, 20)), [0.0, 0.6, 0.8]
+    assert reconstruct(few, replace(recording.rig, up=up), method=method).attrs["up"] == pytest.approx(up)
+    assert "up" not in reconstruct(few, replace(recording.rig, up=None), method=method).attrs
+
+
 def test_a_skeleton_in_another_order_is_understood_and_adds_covariances_of_its_bones(recording, views):
     skeleton = Skeleton(("point_3", "point_1", "point_0"), (("point_1", "point_0"), ("point_1", "point_3")))
     pose = reconstruct(views, recording.rig, skeleton=skeleton)
