@@ -177,8 +177,8 @@ def estimate_correlation(
     total, left = (observations.sigma**2).mean(axis=0), 1 - leverage
     constant = constant_variance(residuals, left[None]) / total
     displacement, ratio = np.sqrt(COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
-    if observations.shared_std is not None:  # the bias is known and subtracted
-        constant, displacement, ratio = np.zeros_like(constant), observations.shared_std, 0.0
+    if observations.shared_std is not None:  # given; a bias that was subtracted may be another one here
+        displacement, ratio = np.maximum(displacement, observations.shared_std), 0.0
     varying, counted = (
         # beyond the inliers' variance lie tails, which count less in a point
         np.maximum(np.minimum(share / left, 1.0), np.clip(1 - constant, _LEAST_WHITE, 1.0))

@@ -77,6 +77,7 @@ class Observations:
             sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
             power=self.power[keypoints],
             shared_std=None if self.shared_std is None else self.shared_std[keypoints],
+            least=None if self.least is None else self.least[:, keypoints],
         )
 
     @property

@@ -157,13 +157,16 @@ def test_keypoints_outside_the_skeleton_are_tracked_by_themselves(ring_rig, skel
 
 @pytest.mark.shared
 @needs_shared
-def test_a_real_rat_under_its_trained_prior_is_located_and_its_regions_hold_the_motion_capture():
+@pytest.mark.parametrize("trained_noise", [False, True])
+def test_a_real_rat_under_its_trained_prior_is_located_and_its_regions_hold_the_motion_capture(trained_noise):
     recording = rat()
     truth = recording.truth
     options = {"fps": recording.fps, "skeleton": recording.skeleton, "prior": recording.prior}
-    found = infer_poses(recording.points_2d, recording.rig, **options)
+    noise = recording.noise if trained_noise else None
+    found = infer_poses(recording.points_2d, recording.rig, **options, noise=noise)
     error = np.linalg.norm(found.points_3d - truth, axis=-1)
     assert np.nanmean(error) <= 5.8
+    assert np.nanmedian(error) <= 4.1
     assert np.nanquantile(error, 0.95) <= 20
     assert 0.88 < coverage(found.points_3d, found.covariances_3d, truth) < 0.98
     assert 0.40 < coverage(found.points_3d, found.covariances_3d, truth, CHI2_50) < 0.65
