@@ -18,7 +18,7 @@ from ...numerics.robust_scale import present_median, robust_std
 
 Bones = Sequence[tuple[int, int]] | NDArray[np.int64]  # positions of the ends of each
 
-_ENOUGH_FRAMES = 30  # from which a standard deviation of a bone's length, or a spectrum, is taken
+_ENOUGH_FRAMES = 30  # from which a standard deviation of a bone's length is taken
 _MOSTLY = 0.9  # share of the frames in which a keypoint of the body's mean is known
 _FLEXIBLE, _RIGID = 3.0, 1.5  # times the typical standard deviation of a bone's length
 _LEAST_SPREAD = 1e-6  # of a bone's length: round-off
@@ -32,6 +32,7 @@ _ABOVE_FLOOR = 4.0  # times the spectrum's floor, detection noise, that movement
 _SMOOTHED = 5  # frequencies of the spectrum that are averaged
 # Frames of a stretch of movement, at least, and how many stretches. No seconds: it is the rate that is judged, and the
 # noise is taken from the last quarter of a spectrum of half so many frequencies.
+# Of less than two stretches the phase of a single stride decides.
 _STRETCH, _MOST_STRETCHES = 40, 25
 _OFF_BY = 2.5  # times the bones of a trained prior: adults of one species do not differ so much
 _AS_UNIT = 0.3  # of the logarithm of a ratio of lengths, up to which it is that of two units
@@ -177,7 +178,7 @@ def _acceleration(points_3d: Array, fps: float) -> float:
     """
     known = np.asarray(np.isfinite(points_3d).all(axis=-1))
     kept = np.flatnonzero(known.mean(axis=0) > _MOSTLY)
-    if len(points_3d) < _ENOUGH_FRAMES or not len(kept):
+    if len(points_3d) < 2 * _STRETCH or not len(kept):
         return np.nan
     whole = np.stack([_without_gaps(points_3d[:, k], known[:, k]) for k in kept])
     halves = [whole[::2], whole[1::2]] if len(kept) > 1 else [whole, whole]
