@@ -65,10 +65,12 @@ def cameras_without_points(views: xr.Dataset | None) -> list[SizedWarning]:
 
 
 def joints_without_angle(kinematics: xr.Dataset | None) -> list[SizedWarning]:
-    """Joints without an angle in most frames."""
+    """Joints without an angle in most of the frames that have any."""
     if kinematics is None or "angle" not in kinematics:
         return []
-    missing = kinematics["angle"].isnull().mean([dim for dim in kinematics["angle"].dims if dim != "joint"])
+    angles = kinematics["angle"].dropna("time", how="all")
+    angles = angles if angles.sizes["time"] else kinematics["angle"]
+    missing = angles.isnull().mean([dim for dim in angles.dims if dim != "joint"])
     return [
         SizedWarning(
             f"joint {name}", np.nan, np.nan,

@@ -111,7 +111,9 @@ def _anipose_attributes(numbers: dict[str, Array]) -> dict:
 
 def _stack(numbers: dict[str, Array], keypoints: list[str], parts: tuple[str, ...]) -> Array:
     """(n_rows, n_keypoints, n_parts)"""
-    return np.stack([np.stack([numbers[f"{keypoint}_{part}"] for part in parts], -1) for keypoint in keypoints], 1)
+    columns = np.array([numbers[f"{keypoint}_{part}"] for keypoint in keypoints for part in parts])
+    # transposed at once: half the time of stacking columns of each keypoint
+    return np.ascontiguousarray(columns.T).reshape(-1, len(keypoints), len(parts))
 
 
 def _frames(numbers: dict[str, Array], table, path: Path) -> NDArray[np.int64]:

@@ -202,7 +202,8 @@ def _in_whole_picture(track: Track, path: Path) -> Track:
     moves = "" if corners.ndim == 1 else " in the first frame"
     note = f"the points of {path.name} were counted from the corner ({x:g}, {y:g}) of a part of the picture{moves}"
     points_2d = track.points_2d + (corners if corners.ndim == 1 else corners[:, None])
-    return track._replace(points_2d=points_2d, note=f"{note}, as the files beside it say: they are of the whole now")
+    notes = (track.note, f"{note}, as the files beside it say: they are of the whole now")
+    return track._replace(points_2d=points_2d, note="; ".join(filter(None, notes)))
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +141,17 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
     scored = any(coordinate == "likelihood" for *_, coordinate in place)
     names = None if individuals == ("",) else individuals
     track = make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
-    return track._replace(variances=variances)
+    return track._replace(variances=variances, note=_note_on_first(frames, source))
+
+
+def _note_on_first(frames: NDArray[np.int64], source: str) -> str:
+    """Tools that count from one leave out frame 0, and place every point a frame late."""
+    if not len(frames) or frames.min() != 1 or frames.max() != len(frames):
+        return ""
+    return (
+        f"the rows of {Path(source).name} are numbered from 1, so that frame 0 is missing; if its first row is of the"
+        " video's first frame, number them from 0"
+    )
 
 
 def _variances(

@@ -38,8 +38,8 @@ class Diagnosis:
         shift_x_px and shift_y_px (median of that difference: a camera that moved is off to one side), others_px (the
         other cameras' own sigma without it), unit_per_px (size of a pixel at the animal, world units).
     keypoints : pandas.DataFrame
-        One row per keypoint: n_frames, reconstructed (share of the frames), two_views (share of the points), median_px,
-        sigma_px, outlier_share, sure_outliers, outlier_px, outlier_off.
+        One row per keypoint: n_frames, reconstructed (share of the frames that have any point), two_views (share of
+        the points), median_px, sigma_px, outlier_share, sure_outliers, outlier_px, outlier_off.
     table : pandas.DataFrame, shape (n_cameras, n_keypoints), pixels
         Median reprojection error of inliers.
     warnings : pandas.DataFrame
@@ -348,10 +348,11 @@ def _keypoint_table(judged: _Judged, names: list[str], good: NDArray[np.bool_]) 
     found, outliers = judged.found, judged.outliers
     solved = np.asarray(np.isfinite(found.points_3d).all(axis=-1))
     median = present_median(judged.error, axis=(0, 1))
+    shown = solved[solved.any(axis=1)] if solved.any() else solved  # without instants that no video has a frame of
     return pd.DataFrame(
         {
             "n_frames": len(solved),
-            "reconstructed": solved.mean(axis=0) if len(solved) else np.nan,
+            "reconstructed": shown.mean(axis=0) if len(shown) else np.nan,
             "two_views": _share(found.two_views & solved, solved, 0),
             "median_px": median,
             "sigma_px": median / RAYLEIGH_MEDIAN,

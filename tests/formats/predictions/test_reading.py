@@ -77,6 +77,13 @@ def test_absent_rows_are_frames_of_nan(tmp_path, points):
     np.testing.assert_array_equal(views["position"].values[0, 4:], points[2:])
 
 
+@pytest.mark.parametrize(("first", "said"), [(0, False), (1, True), (7, False)])
+def test_rows_that_are_numbered_from_one_are_said(tmp_path, points, first, said):
+    index = range(first, first + len(points))
+    notes = read_views({"top": write_dlc(tmp_path / "top.csv", points, index=index)}, fps=50).attrs.get("notes", "")
+    assert ("camera 'top': the rows of top.csv are numbered from 1, so that frame 0 is missing" in notes) == said
+
+
 def test_labelled_images_stand_at_the_frame_in_their_name(tmp_path, points):
     index = [f"labeled-data/rat/img{3 * i:04d}.png" for i in range(12)]
     views = read_views({"top": write_dlc(tmp_path / "top.csv", points, index=index)}, fps=50)
