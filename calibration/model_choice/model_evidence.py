@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from ..solver.arrow_equations import Arrow, eliminate, normal_equations, solvable
 from ..solver.bundle_unknowns import Loss
-from ..solver.robust_solution import LOSS_SCALE, Solution, single_frame
+from ..solver.robust_solution import LOSS_SCALE, Solution, part_of_frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def dispersion(solution: Solution, measure: Yardstick) -> float:
 
 def _score(solution: Solution, measure: Yardstick, whole: Arrow, frame: int) -> Array:
     """(n_global,) derivative of one frame's cost by the global unknowns, the frame's pose following them."""
-    part, alone, seen = single_frame(solution, frame)
+    part, alone, seen = part_of_frames(solution, frame, frame + 1)
     residuals = solution.fit.residuals[seen]
     weights = replace(measure.loss, keep=measure.keep[seen]).weights(residuals)
     spec = replace(solution.spec, prior=None)

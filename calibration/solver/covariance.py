@@ -11,7 +11,7 @@ from ...numerics.arrays import Array
 from .arrow_equations import Arrow, eliminate, normal_equations, solvable
 from .bundle_unknowns import N_LENS, Loss
 from .initial_lenses import free_lens
-from .robust_solution import LOSS_SCALE, Solution, single_frame
+from .robust_solution import LOSS_SCALE, Solution, part_of_frames
 
 LENS_NAMES = (
     *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
@@ -19,7 +19,8 @@ LENS_NAMES = (
 )
 FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
 N_CAMERA = N_LENS + 6  # unknowns: the lens, three of rotation, three of translation
-_RUN = 3  # frames whose errors are in common where the board moves: a parabola goes through three
+_RUN = 3  # frames whose errors are in common where the board's motion has a part: a parabola goes through three
+_RUNS = 24  # into which the frames are parted at most: their mean is known within some 15 %, whatever they share
 _NO_PRIOR = 1e9  # of the board's shape, world units for each pixel
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
@@ -50,40 +51,49 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
 
 
 def _dispersion(solution: Solution, covariance: Array) -> float:
-    """Variance of the lenses' unknowns if only runs of frames are independent, over that expected of single corners.
+    """Variance of the unknowns if only runs of frames are independent, over that expected of single corners.
 
-    At least 1, and 1 where the board's motion has no part: a parabola through a frame's neighbours is not the motion
-    itself, and what it errs by the corners of a frame, and the frames beside it, share. The variance by runs is that of
-    their scores; what is expected of it takes the same fit into account (Bell and McCaffrey 2002, "Bias reduction in
-    standard errors for linear regression with multi-stage samples").
+    At least 1: corners of a view err together where blur, the board's shape or the lens model are in error, and where
+    the board moves, frames do with their neighbours. The variance by runs is that of their scores; what is expected of
+    it takes the same fit into account (Bell and McCaffrey 2002, "Bias reduction in standard errors for linear
+    regression with multi-stage samples").
 
     covariance : (G, G) of `_equations_and_covariance`
     """
-    spec, n = solution.spec, solution.spec.n_lens_free
-    if solution.problem.motion is None or not n:
+    spec = solution.spec
+    n, n_frames = spec.n_lens_free or spec.delay_start, len(solution.frames)
+    if not n:
         return 1.0
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    noise = noise_variance(solution, loss)
-    inverse, weights = covariance / noise, loss.weights(solution.fit.residuals)
+    inverse = covariance / noise_variance(solution, loss)
+    weights, (weight, _, power) = loss.weights(solution.fit.residuals), _loss_means(solution, loss)
     spread = solution.problem.exposure_spread
     alone = replace(spec, prior=None, shape_sigma=_NO_PRIOR if spec.shape_sigma else None)
     timed = replace(alone, exposure=(solution.sigma / spread) ** 2 if spread else None)
     found, expected = np.zeros(n), np.zeros(n)
-    for first in range(0, len(solution.frames), _RUN):
-        score, normal = np.zeros(len(inverse)), np.zeros_like(inverse)
-        for frame in range(first, min(first + _RUN, len(solution.frames))):
-            state, views, seen = single_frame(solution, frame)
-            # single exposures lie at their own optimum: with them, too, the score is that of the corners alone
-            score += eliminate(normal_equations(state, alone, views, weights[seen], solution.fit.residuals[seen]))[1]
-            normal += eliminate(normal_equations(state, timed, views, weights[seen], solution.fit.residuals[seen]))[0]
+    run = max(-(-n_frames // _RUNS), 1 if solution.problem.motion is None else _RUN)
+    for first in range(0, n_frames, run):
+        state, views, seen = part_of_frames(solution, first, min(first + run, n_frames))
+        residuals = solution.fit.residuals[seen]
+        # single exposures lie at their own optimum: with them, too, the score is that of the corners alone
+        score = eliminate(normal_equations(state, alone, views, weights[seen], residuals))[1]
+        normal = eliminate(normal_equations(state, timed, views, weights[seen], residuals))[0]
+        own = np.flatnonzero(np.diag(normal))  # unknowns that these frames tell of
+        carried = normal[np.ix_(own, own)] @ inverse[own, :n]
         found += (inverse[:n] @ score) ** 2
-        expected += np.einsum("ij,jk,ik->i", inverse[:n], normal - normal @ inverse @ normal, inverse[:n])
+        expected += ((inverse[own, :n] - inverse[np.ix_(own, own)] @ carried) * carried).sum(axis=0)
     scale = np.diag(inverse)[:n]
-    return max(1.0, float((found / scale).sum() / (noise * (expected / scale).sum())))
+    return max(1.0, float((found / scale).sum() / (power / weight * (expected / scale).sum())))
 
 
 def noise_variance(solution: Solution, loss: Loss) -> float:
     """E[psi^2] / E[psi'] per coordinate, in pixels squared, with the degrees of freedom taken off."""
+    weight, slope, power = _loss_means(solution, loss)
+    return power * weight / slope**2
+
+
+def _loss_means(solution: Solution, loss: Loss) -> tuple[float, float, float]:
+    """E[psi / r], E[psi'] and E[psi^2] of a coordinate's residual r, the last with the degrees of freedom taken off."""
     residuals = solution.fit.residuals[solution.keep]
     weights = loss.weights(solution.fit.residuals)[solution.keep]
     square = (residuals**2).sum(axis=1) / loss.scale**2
@@ -92,7 +102,7 @@ def noise_variance(solution: Solution, loss: Loss) -> float:
     power = float(np.mean(weights**2 * (residuals**2).sum(axis=1))) / 2
     unknowns = solution.spec.n_global + 6 * len(solution.frames)
     freedom = max(2 * len(residuals) - unknowns, 1) / (2 * len(residuals))
-    return power * float(np.mean(weights)) / max(slope, 1e-6) ** 2 / freedom
+    return float(np.mean(weights)), max(slope, 1e-6), power / freedom
 
 
 def parameter_names(solution: Solution) -> list[tuple[str, str]]:

@@ -220,22 +220,21 @@ def resolved(solution: Solution) -> Start:
     )
 
 
-def single_frame(solution: Solution, frame: int) -> tuple[BundleState, Views, slice]:
-    """State and views of one of the solution's frames alone, and its observations among all."""
+def part_of_frames(solution: Solution, first: int, last: int) -> tuple[BundleState, Views, slice]:
+    """State and views of the solution's frames from `first` up to `last` alone, and their observations among all."""
     views, state = solution.views, solution.state
-    at = slice(*np.searchsorted(views.frame, [frame, frame + 1]))
+    at = slice(*np.searchsorted(views.frame, [first, last]))
     seen = slice(views.starts[at.start], views.starts[at.stop])
     alone = Views(
         camera=views.camera[at],
-        frame=np.zeros(at.stop - at.start, int),
+        frame=views.frame[at] - first,
         starts=views.starts[at.start : at.stop + 1] - seen.start,
         corner=views.corner[seen],
         pixels=views.pixels[seen],
         motion=views.motion[at],
         delay=views.delay[at],
     )
-    part = replace(state, frame_R=state.frame_R[frame : frame + 1], frame_t=state.frame_t[frame : frame + 1])
-    return part, alone, seen
+    return replace(state, frame_R=state.frame_R[first:last], frame_t=state.frame_t[first:last]), alone, seen
 
 
 def frames_of(start: Start, keep: NDArray[np.bool_]) -> Start:
