@@ -31,7 +31,7 @@ class AnglePrior:
     courses : of the root, whose differences are white, and of the turns, the most likely of some candidates
     order : of the turns' course if it is given, else None
     typical : (n_angles,) precisions to start from; middle, level : (n_angles,), the latter a precision for all frames
-    together; low, high : (n_angles,)
+    together; low, high : (n_angles,); fps : frames per second
     """
 
     courses: tuple[TimeCourse, TimeCourse]
@@ -42,6 +42,7 @@ class AnglePrior:
     level: Array
     low: Array
     high: Array
+    fps: float
 
     @classmethod
     def of(cls, body: Body, fps: float, reach: int, middle: Array, order: int | None = None) -> AnglePrior:
@@ -58,7 +59,15 @@ class AnglePrior:
         centre[:3] = middle
         plain = TimeCourse.differences(order or reach, reach)
         return cls(
-            (TimeCourse.differences(reach, reach), plain), order, typical, typical, centre, spread**-2.0, low, high
+            (TimeCourse.differences(reach, reach), plain),
+            order,
+            typical,
+            typical,
+            centre,
+            spread**-2.0,
+            low,
+            high,
+            fps,
         )
 
     @property
@@ -102,7 +111,7 @@ class AnglePrior:
         """With the turns' course and the precisions that the angles and their posterior covariances (n_frames, reach +
         1, n_angles, n_angles) make most likely (MacKay 1992)."""
         own = np.einsum("tlaa->tla", lagged)[:, : self.reach + 1]
-        course = probable_course(self.reach, self.order, angles[:, _TURNS], own[..., _TURNS])
+        course = probable_course(self.reach, self.order, angles[:, _TURNS], own[..., _TURNS], self.fps)
         return replace(self, courses=(self.courses[0], course))._with_precisions(angles, own)
 
     def _with_precisions(self, angles: Array, own: Array) -> AnglePrior:

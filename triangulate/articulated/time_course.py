@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 
-# Candidates in frames, chosen at 100 Hz, where the highest frequency is 13 Hz, more than animals take strides
-_LASTING, _SHORTEST = 12, 4.0  # durations tried, and the shortest, frames; the longest is four times the recording
-_RHYTHMS, _FASTEST = 20, 0.8  # frequencies tried, and the highest, radians per frame: a cycle in eight frames
+_LASTING, _SHORTEST = 12, 0.04  # durations tried, and the shortest, seconds; the longest is four times the recording
+_RHYTHMS, _FASTEST = 20, 12.7  # frequencies tried, and the highest, hertz: faster than animals take strides
+_LEAST_CYCLE = 4.0  # frames: a shorter cycle is not told from noise
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,22 @@ def _rows(reach: int, first: Array, second: Array) -> tuple[Array, Array]:
 
 
 @cache
-def _candidates(reach: int, order: int | None, n_frames: int) -> tuple[Array, Array]:
+def _candidates(reach: int, order: int | None, n_frames: int, fps: float) -> tuple[Array, Array]:
     """(n,) first and second of the courses that are compared: changes that decay at one rate, at two rates, and those
     that oscillate."""
-    keep = np.exp(-1 / np.geomspace(_SHORTEST, 4 * n_frames, _LASTING))
+    keep = np.exp(-1 / np.geomspace(_SHORTEST * fps, 4 * n_frames, _LASTING))
     one = keep, np.zeros(_LASTING)
     if reach == 2 or order == 2:
         return one
     a, b = (keep[i] for i in np.triu_indices(_LASTING))
-    swings = 2 * np.cos(np.geomspace(2 * np.pi / n_frames, _FASTEST, _RHYTHMS))
+    fastest = max(min(_FASTEST / fps, 1 / _LEAST_CYCLE), 1 / n_frames)  # cycles per frame
+    swings = 2 * np.cos(2 * np.pi * np.geomspace(1 / n_frames, fastest, _RHYTHMS))
     pairs = [(a + b, -a * b), ((keep[:, None] * swings).ravel(), np.repeat(-(keep**2), _RHYTHMS))]
     first, second = (np.concatenate(parts) for parts in zip(*(pairs if order == 3 else [one, *pairs]), strict=True))
     return first, second
 
 
-def probable_course(reach: int, order: int | None, angles: Array, lagged: Array) -> TimeCourse:
+def probable_course(reach: int, order: int | None, angles: Array, lagged: Array, fps: float) -> TimeCourse:
     """The course that makes angles (n_frames, n_angles) with covariances `lagged` (n_frames, reach + 1, n_angles) with
     0, 1, ... frames later most likely, each with a variance of its own: a step of expectation maximisation.
 
@@ -102,7 +103,7 @@ def probable_course(reach: int, order: int | None, angles: Array, lagged: Array)
             products = angles[i : n + i] * angles[j : n + j] + lagged[i : n + i, j - i]
             whole[:, i, j] = whole[:, j, i] = products.sum(axis=0)
             begin[:, i, j] = begin[:, j, i] = products[0]
-    first, second = _candidates(reach, order, n_frames)
+    first, second = _candidates(reach, order, n_frames, fps)
     start, row = _rows(reach, first, second)
     squares = np.einsum("ci,aij,cj->ca", row, whole, row, optimize=True)
     squares += np.einsum("cri,aij,crj->ca", start, begin, start, optimize=True)

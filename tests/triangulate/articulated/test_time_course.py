@@ -50,17 +50,22 @@ def drawn(course, n_frames, n_angles, seed=0):
 @pytest.mark.parametrize("order", [2, 3])
 def test_the_order_is_that_of_the_course(order):
     angles = drawn(TimeCourse.differences(order, 3), 60, 20)
-    found = probable_course(3, None, angles, np.zeros((60, 4, 20)))
+    found = probable_course(3, None, angles, np.zeros((60, 4, 20)), 100.0)
     assert found.order == order
     assert np.isnan(found.frequency)
 
 
-def test_a_rhythm_is_found():
-    angles = drawn(TimeCourse(3, 2 * 0.97 * np.cos(0.2), -(0.97**2)), 100, 20)
-    assert probable_course(3, None, angles, np.zeros((100, 4, 20))).frequency == pytest.approx(0.2, rel=0.2)
+@pytest.mark.parametrize("fps", [30.0, 90.0, 200.0])
+@pytest.mark.parametrize("hertz", [1.5, 5.0])
+def test_a_rhythm_is_found_at_any_frame_rate(fps, hertz):
+    n_frames = round(2 * fps)
+    swing, keep = 2 * np.pi * hertz / fps, np.exp(-1 / (0.4 * fps))
+    angles = drawn(TimeCourse(3, 2 * keep * np.cos(swing), -(keep**2)), n_frames, 20)
+    found = probable_course(3, None, angles, np.zeros((n_frames, 4, 20)), fps)
+    assert found.frequency * fps / (2 * np.pi) == pytest.approx(hertz, rel=0.25)
 
 
 def test_an_order_that_is_asked_for_is_kept_and_few_frames_leave_differences():
     angles = drawn(TimeCourse.differences(3, 3), 60, 5)
-    assert probable_course(2, 2, angles, np.zeros((60, 3, 5))).order == 2
-    assert probable_course(3, None, angles[:6], np.zeros((6, 4, 5))) == TimeCourse.differences(3, 3)
+    assert probable_course(2, 2, angles, np.zeros((60, 3, 5)), 100.0).order == 2
+    assert probable_course(3, None, angles[:6], np.zeros((6, 4, 5)), 100.0) == TimeCourse.differences(3, 3)
