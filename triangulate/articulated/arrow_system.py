@@ -44,16 +44,19 @@ class MarkerTerms(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class ArrowSystem:
     """Precision blocks (n_frames, reach + 1, n_angles, n_angles) of a frame with those after it, border (n_frames,
-    n_angles, n_constants), corner (n_constants, n_constants), and the gradients of the log posterior."""
+    n_angles, n_constants), corner (n_constants, n_constants), and the gradients of the log posterior; and the diagonal
+    (n_frames, n_angles) of the likelihood's blocks, by a share of which steps are damped: a prior of smooth angles has a
+    diagonal that is 10,000 times the information on slow changes, which its share would hold back."""
 
     blocks: Array
     border: Array
     corner: Array
     angle_gradient: Array
     constant_gradient: Array
+    likelihood: Array
 
     def step(self, damping: float) -> tuple[Array, Array]:
-        """Steps of the angles (n_frames, n_angles) and the constants (n_constants,), diagonals raised by `damping`.
+        """Steps of the angles (n_frames, n_angles) and the constants (n_constants,), damped.
 
         Raises
         ------
@@ -75,7 +78,7 @@ class ArrowSystem:
         blocks, corner = self.blocks, self.corner
         if damping:
             blocks, index = blocks.copy(), np.arange(n_angles)
-            blocks[:, 0, index, index] *= 1 + damping
+            blocks[:, 0, index, index] += damping * self.likelihood
             corner = corner + damping * np.diag(np.diag(corner))
         factor = block_tridiagonal.factorise(*_in_blocks(blocks))
         half = block_tridiagonal.forward(factor, _grouped(self.border, width - 1))
@@ -163,8 +166,9 @@ def assemble(by_angles: Array, by_shape: Sequence[ShapeDerivative], n_shape: int
     corner[n_shape:, :n_shape] = corner[:n_shape, n_shape:].T
     corner[n_shape:, n_shape:] = np.diag(terms.bias_information)
     gradient = terms.gradient.reshape(n_frames, 1, 3 * n_markers)
-    return ArrowSystem(_blocks_of(by_angles, terms.information), border, corner, (gradient @ flat)[:, 0],
-                       constant_gradient)  # fmt: skip
+    blocks = _blocks_of(by_angles, terms.information)
+    likelihood = np.einsum("taa->ta", blocks[:, 0]).copy()
+    return ArrowSystem(blocks, border, corner, (gradient @ flat)[:, 0], constant_gradient, likelihood)
 
 
 def _blocks_of(by_angles: Array, information: Array) -> Array:
