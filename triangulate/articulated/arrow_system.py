@@ -44,9 +44,11 @@ class MarkerTerms(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class ArrowSystem:
     """Precision blocks (n_frames, reach + 1, n_angles, n_angles) of a frame with those after it, border (n_frames,
-    n_angles, n_constants), corner (n_constants, n_constants), and the gradients of the log posterior; and the diagonal
-    (n_frames, n_angles) of the likelihood's blocks, by a share of which steps are damped: a prior of smooth angles has a
-    diagonal that is 10,000 times the information on slow changes, which its share would hold back."""
+    n_angles, n_constants), corner (n_constants, n_constants), and the gradients of the log posterior.
+
+    likelihood : (n_frames, n_angles) diagonal of its blocks, by a share of which steps are damped. The diagonal of a
+    prior of smooth angles is 10,000 times the information on slow changes, which its share would hold back.
+    """
 
     blocks: Array
     border: Array

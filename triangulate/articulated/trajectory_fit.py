@@ -30,12 +30,12 @@ from .pixel_terms import (
     weighted_residuals,
 )
 
-ROUNDS = 5  # of solving and learning
+ROUNDS = 4  # of solving and learning
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
 _BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
-_STEPS = 3  # of Gauss-Newton in a round
+_STEPS, _LAST_STEPS = 2, 3  # of Gauss-Newton in a round, and in the last
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
 
@@ -140,7 +140,8 @@ def fit_trajectory(
     for number in range(rounds):
         last = number == rounds - 1
         solver = Solver(pixels, model, covariances_3d, weights, deviations, joint=last)
-        found = minimise_with_damping(state, solver.linearise, max_iterations=_STEPS, tolerance=_TOLERANCE)
+        n_steps = _LAST_STEPS if last else _STEPS
+        found = minimise_with_damping(state, solver.linearise, max_iterations=n_steps, tolerance=_TOLERANCE)
         state = found.state
         kinematics = state.kinematics(model.body)
         shape = by_shape(model.body, kinematics)
