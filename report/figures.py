@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -79,6 +81,7 @@ def plot_figure(
     caption: object = None,
     size: tuple[float, float] = (5.2, 2.5),
     over_time: bool = False,
+    curves: Sequence[str] = (),
     projection: str | None = None,
 ) -> Markup:
     """One plot as an HTML figure.
@@ -89,6 +92,7 @@ def plot_figure(
     name : what the plot shows, for screen readers; also makes the identifiers of the SVG unique
     size : inches
     over_time : the horizontal axis is time in seconds: the player's cursor shows in it, and a click seeks
+    curves : what is drawn over time, by names in the data of every frame, in the order of the lines
     projection : "3d" for three axes
     """
     with matplotlib.rc_context(_STYLE):
@@ -100,13 +104,23 @@ def plot_figure(
             save(name, figure)
         svg = figure_svg(figure, name)
         box = _axes_box(figure, axes)
+        drawn = _curves_of(axes, curves) if curves else None
     return element(
         "figure",
         svg,
         "" if caption is None else element("figcaption", caption),
         class_="plot wide" if size[0] > WIDE else "plot",
         data_axes=str([box]) if over_time else None,
+        data_curves=drawn,
     )
+
+
+def _curves_of(axes: Axes, names: Sequence[str]) -> str:
+    """Names and colours of the curves and the limits of the vertical axis, as JSON for the page's script."""
+    lines = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    colours = [_themed(to_hex(line.get_color())) for line in lines]  # pyright: ignore[reportArgumentType]
+    limits = [float(limit) for limit in axes.get_ylim()]
+    return json.dumps({"names": list(names), "colours": colours, "limits": limits})
 
 
 def _rasterise_clouds(axes: Axes) -> None:

@@ -21,14 +21,22 @@
       const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
       for (const [key, value] of Object.entries({ class: "cursor", x1: left, x2: left, y1: top, y2: bottom })) line.setAttribute(key, value);
       svg.append(line);
-      cursors.push({ line, left, right, start, end });
+      cursors.push({ line, left, right, start, end, low: start, high: end, follows: Boolean(figure.dataset.curves) });
     }
     svg.addEventListener("click", (event) => {
       const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       const hit = JSON.parse(figure.dataset.axes).find(([l, t, r, b]) => at.x >= l && at.x <= r && at.y >= t && at.y <= b);
-      if (hit) timeLine.seek(hit[4] + ((at.x - hit[0]) / (hit[2] - hit[0])) * (hit[5] - hit[4]));
+      const { start, end } = hit ? cursors.find(({ line }) => line.ownerSVGElement === svg) : {};
+      if (hit) timeLine.seek(start + ((at.x - hit[0]) / (hit[2] - hit[0])) * (end - start));
     });
   }
+  timeLine.onWindow((found) => {
+    for (const cursor of cursors) {
+      const zoomed = found && cursor.follows;
+      cursor.start = zoomed ? found.times[0] : cursor.low;
+      cursor.end = zoomed ? found.times[found.times.length - 1] : cursor.high;
+    }
+  });
   timeLine.subscribe((time) => {
     for (const { line, left, right, start, end } of cursors) {
       const x = left + ((time - start) / (end - start || 1)) * (right - left);

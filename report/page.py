@@ -15,11 +15,13 @@ import xarray as xr
 from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from ..datasets.atomic_files import atomic_write
 from ..formats.video.reading import VideoSource
-from .figures import FILE_FORMATS, saved_figures
-from .markup import Section, element, escape, read_asset
+from .figures import FILE_FORMATS, MOST_DRAWN, saved_figures
+from .full_data import data_folder, write_pieces
+from .markup import Markup, Section, element, embedded_json, escape, read_asset
+from .player import every_position, player_scene
 from .reprojection import reprojection_errors
 from .sections import overview
-from .sections.angles_and_speeds import motion_section
+from .sections.angles_and_speeds import drawn_curves, motion_section
 from .sections.calibration_quality import calibration_section
 from .sections.gait_diagram import gait_section
 from .sections.reconstruction_quality import quality_section
@@ -88,7 +90,9 @@ def write_report(
 
     Notes
     -----
-    Missing points (NaN) are gaps in curves and in the player, and counted in the tables.
+    Missing points (NaN) are gaps in curves and in the player, and counted in the tables. Of more than 1,200 frames the
+    curves show a part, of more than some ten thousand the player, too; all frames are then written in pieces to a
+    folder beside the page (report_data of report.html), from which it loads a window of time.
 
     Examples
     --------
@@ -111,7 +115,14 @@ def write_report(
     last = overview.provenance_section(data_files or {}, views=made.views, pose=made.pose, kinematics=made.kinematics)
     parts = [*first, *made.plotted(), last]
     shown = [part for part in parts if part is not None]
-    page = whole_page(title, shown, kind="session report", scripts=("player.js", "stills.js"), foot="time_line.html")
+    page = whole_page(
+        title,
+        shown,
+        kind="session report",
+        scripts=("player.js", "stills.js", "zoom.js"),
+        foot="time_line.html",
+        data=made.every_frame(data_folder(path)),
+    )
     return write_page(Path(path), page)
 
 
@@ -201,6 +212,16 @@ class _Made:
             calibration_report=self.calibration_report, kinematics=self.kinematics,
         )  # fmt: skip
 
+    def every_frame(self, folder: Path) -> Markup:
+        """Write the data of every frame into a folder beside the page, where the page shows a part of them."""
+        pose = self.pose
+        if pose is None or pose.sizes["time"] <= MOST_DRAWN:
+            return Markup()
+        same = self.kinematics is not None and self.kinematics.sizes["time"] == pose.sizes["time"]
+        curves = drawn_curves(self.kinematics if same else None, pose, self.skeleton)
+        positions = every_position(pose, player_scene(pose, self.skeleton, self.rig), self.rig)
+        return embedded_json("zoom", write_pieces(folder, pose["time"].values.astype(float), positions, curves))
+
     def plotted(self) -> list[Section | None]:
         """The sections that plots fill."""
         return [
@@ -212,11 +233,19 @@ class _Made:
         ]
 
 
-def whole_page(title: str, parts: list[Section], *, kind: str, scripts: Sequence[str], foot: str | None = None) -> str:
+def whole_page(
+    title: str,
+    parts: list[Section],
+    *,
+    kind: str,
+    scripts: Sequence[str],
+    foot: str | None = None,
+    data: Markup | None = None,
+) -> str:
     """The whole document around the sections, with a contents list made of their headings.
 
     kind : what the page is, above its title; scripts : the assets that run after those of every page; foot : the asset
-    below the sections
+    below the sections; data : more for the scripts to read
     """
     from .. import __version__
 
@@ -228,7 +257,7 @@ def whole_page(title: str, parts: list[Section], *, kind: str, scripts: Sequence
         style=read_asset("page.css"),
         contents=contents,
         sections="\n".join(part.html for part in parts),
-        foot=read_asset(foot) if foot else "",
+        foot=(read_asset(foot) if foot else "") + (data or ""),
         script="".join(map(read_asset, ("time_line.js", "page.js", *scripts))),
     )
 

@@ -10,12 +10,15 @@
   const CHI2_95 = Math.sqrt(5.991);
 
   // ---------------------------------------------------------------- data
-  const positions = new Int16Array(packedBytes(scene.positions));
+  const allPositions = new Int16Array(packedBytes(scene.positions));
+  let positions = allPositions;
   const spread = scene.spread ? new Uint16Array(packedBytes(scene.spread)) : null;
   const seen = scene.cameras_seen ? new Uint8Array(packedBytes(scene.cameras_seen)) : null;
   const nPoints = scene.keypoints.length;
-  const nFrames = scene.n_shown;
-  const times = nFrames ? timeLine.times : [];
+  let nFrames = scene.n_shown, first = 0, stride = scene.stride;
+  let times = nFrames ? timeLine.times : [];
+  // the shown frame of the whole recording at a frame of the window
+  const coarse = (frame) => Math.min(scene.n_shown - 1, Math.floor((first + frame * stride) / scene.stride));
 
   const half = (bits) => {
     const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
@@ -31,7 +34,7 @@
 
   const factorAt = (frame, i) => {
     if (!spread) return null;
-    const row = Math.min(Math.floor(frame / scene.spread_stride), spread.length / (6 * nPoints) - 1);
+    const row = Math.min(Math.floor(coarse(frame) / scene.spread_stride), spread.length / (6 * nPoints) - 1);
     const at = 6 * (row * nPoints + i);
     const l = [0, 1, 2, 3, 4, 5].map((k) => half(spread[at + k]) * scene.spread_unit);
     return l.some(Number.isNaN) ? null : [[l[0], l[1], l[3]], [0, l[2], l[4]], [0, 0, l[5]]];
@@ -244,7 +247,7 @@
       }
       const { v, p } = visible[item.i];
       if (byId("player-spread").checked) drawRegion(v, state.frame, item.i);
-      const hollow = seen && seen[state.frame * nPoints + item.i] < 2;
+      const hollow = seen && seen[coarse(state.frame) * nPoints + item.i] < 2;
       pen.beginPath();
       pen.arc(...toScreen(v), size, 0, 2 * Math.PI);
       pen.fillStyle = hollow ? colours.stage : colourOf(item.i);
@@ -275,7 +278,7 @@
     const world = scene.world.map((axis) => rounded(dot(axis, visible[i].p))).join(", ");
     const factor = factorAt(state.frame, i);
     const sd = factor ? Math.sqrt(factor.reduce((sum, column) => sum + dot(column, column), 0) / 3) : NaN;
-    const count = seen ? `, ${seen[state.frame * nPoints + i]} cameras` : "";
+    const count = seen ? `, ${seen[coarse(state.frame) * nPoints + i]} cameras` : "";
     byId("player-point").textContent =
       `${scene.keypoints[i]}: ${world} ${scene.unit}` + (Number.isNaN(sd) ? "" : ` ± ${rounded(sd)}`) + count;
     const [x, y] = toScreen(visible[i].v);
@@ -419,5 +422,9 @@
   dress();
   if (cloud.length || !scene.cameras.length) animalView();
   else rigView();
+  timeLine.onWindow((found) => {
+    positions = found ? found.positions : allPositions;
+    [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? 1 : scene.stride];
+  });
   timeLine.subscribe((_, frame) => { state.frame = frame; draw(); });
 })();

@@ -76,6 +76,13 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     return scene
 
 
+def every_position(pose: xr.Dataset, scene: dict, rig) -> np.ndarray:
+    """(n_frames, n_points, 3) int16: the positions of all frames, as `scene` has those of the shown ones."""
+    points = _side_by_side(pose["position"]) @ display_axes(vertical_of(rig)[0]).T
+    counts = np.rint((points - np.asarray(scene["origin"])) / scene["step"])
+    return np.where(np.isfinite(counts), counts.clip(MISSING + 1, -MISSING - 1), MISSING).astype("<i2")
+
+
 def _side_by_side(values: xr.DataArray) -> Array:
     """(n_frames, n_points, ...): the keypoints of all individuals side by side."""
     array: Array = np.asarray(values.values, dtype=np.float64)

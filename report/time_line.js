@@ -9,11 +9,11 @@ const timeLine = (() => {
   const scene = embedded("scene"), stills = embedded("stills");
   const whole = scene && scene.n_shown > 0;
   // seconds of the instants that can be shown, and their numbers in the recording
-  const times = whole ? Float64Array.from(new Float32Array(packedBytes(scene.times)), (t) => scene.start + t) : Float64Array.from(stills?.times ?? []);
-  const numberOf = (frame) => (whole ? frame * scene.stride : stills.frames[frame]);
+  const allTimes = whole ? Float64Array.from(new Float32Array(packedBytes(scene.times)), (t) => scene.start + t) : Float64Array.from(stills?.times ?? []);
   const nFrames = whole ? scene.n_frames : stills?.n_frames ?? 0;
-  const last = times.length - 1;
-  const views = [];
+  const views = [], windowed = [];
+  let times = allTimes, last = times.length - 1, zoomed = null;   // zoomed: every frame of a window of time
+  const numberOf = (frame) => (zoomed ? zoomed.first + frame : whole ? frame * scene.stride : stills.frames[frame]);
   let frame = 0, playing = false, clock = 0, ticked = 0;
 
   function show(wanted, chosen = true) {
@@ -65,7 +65,19 @@ const timeLine = (() => {
     show(0);
   }
   return {
-    times, keys, show,
+    get times() { return times; },
+    keys, show, number: () => numberOf(frame),
+    // all views show every frame of a window, {times, positions, first: its first frame}; null: the whole again
+    window(found) {
+      const now = times[frame];
+      zoomed = found;
+      times = found ? found.times : allTimes;
+      last = times.length - 1;
+      byId("time-scrub").max = last;
+      for (const view of windowed) view(found);
+      show(frameAt(now));
+    },
+    onWindow(view) { windowed.push(view); },
     // the view is called with the time, seconds, and the number among the shown frames, at once and at every change
     subscribe(view) { views.push(view); if (last >= 0) view(times[frame], frame); },
     seek(time) { show(frameAt(time)); },

@@ -13,6 +13,7 @@ from ...datasets.sides import sides_together
 from ...kinematics.plots import plot_angle, plot_speed
 from .. import plots, quality
 from ..figures import INK, MOST_DRAWN, SERIES, joined, plot_figure, thinned
+from ..full_data import Curve
 from ..markup import Markup, Section, element, percent, section, table
 
 MAX_SPEEDS = 10  # keypoints whose speed is drawn, so that the section stays short
@@ -24,9 +25,9 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     if kinematics is not None and "angle" in kinematics:
         kinematics = in_radians(kinematics)
         angles = _figures(kinematics, "angle", "joint", _draw_angle, lambda joints: joints)
-    moving = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
+    moving = _moving(kinematics, pose)
     speeds: list[Markup] = []
-    if moving is not None and "keypoint" in moving["velocity"].dims:
+    if moving is not None:
         speeds = _figures(moving, "speed", "keypoint", _draw_speed, lambda names: _root_and_ends(names, skeleton))
     if not angles and not speeds:
         return None
@@ -35,7 +36,10 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     )
     n_frames = (kinematics if kinematics is not None else pose).sizes["time"]  # pyright: ignore
     if n_frames > MOST_DRAWN:
-        note += " Of each short run of frames the curves show the least and the greatest value."
+        note += (
+            " Of each short run of frames the curves show the least and the greatest value; Window, in the bar of time,"
+            " shows every frame."
+        )
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
@@ -94,7 +98,9 @@ def _figures(
                     draw_one(one, name, ax, colour)
                 return _headed(ax, [f"{prefix}{name}" for name in group])
 
-            figures.append(plot_figure(draw, name=f"{what} of {prefix}{' and '.join(group)}", over_time=True))
+            curves = [f"{what} of {prefix}{name}" for name in group]
+            name = f"{what} of {prefix}{' and '.join(group)}"
+            figures.append(plot_figure(draw, name=name, over_time=True, curves=curves))
     return figures
 
 
@@ -117,19 +123,53 @@ def _draw_angle(one: xr.Dataset, joint: str, ax: Axes, colour: str) -> None:
 
 
 def _draw_speed(one: xr.Dataset, keypoint: str, ax: Axes, colour: str) -> None:
-    one = one.sel(keypoint=keypoint)
-    one = one.isel(time=thinned(np.linalg.norm(one["velocity"].values, axis=-1)))
-    unit = {"units": str(one["velocity"].attrs.get("units", ""))}
-    velocity = one["velocity"].values
-    profile = {"speed": ("time", np.linalg.norm(velocity, axis=-1), unit)}
-    if "velocity_covariance" in one:
-        profile["speed_std"] = ("time", speed_std(velocity, one["velocity_covariance"].values), unit)
-    elif "velocity_std" in one:
-        covariance = one["velocity_std"].values[:, :, None] ** 2 * np.eye(3)
-        profile["speed_std"] = ("time", speed_std(velocity, covariance), unit)
-    curve = xr.Dataset(profile, coords={"time": one["time"]})
+    drawn, unit = _speed_curve(one, keypoint), {"units": str(one["velocity"].attrs.get("units", ""))}
+    kept = thinned(drawn.values)
+    profile = {"speed": ("time", drawn.values[kept], unit)}
+    if drawn.std is not None:
+        profile["speed_std"] = ("time", drawn.std[kept], unit)
+    curve = xr.Dataset(profile, coords={"time": one["time"].values[kept]})
     plot_speed(curve, ax, label=keypoint, color=colour).set_ylabel(unit["units"])
-    plots.plot_lone_frames(one["time"].values, curve["speed"].values, ax, colour=colour)
+    plots.plot_lone_frames(curve["time"].values, curve["speed"].values, ax, colour=colour)
+
+
+def drawn_curves(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleton: Skeleton | None) -> dict[str, Curve]:
+    """Every frame of the curves that `motion_section` draws, by the names that its figures give them."""
+    curves: dict[str, Curve] = {}
+    if kinematics is not None and "angle" in kinematics:
+        for prefix, one in _individuals(in_radians(kinematics)):
+            curves |= {f"angle of {prefix}{joint}": _angle_curve(one, str(joint)) for joint in one["joint"].values}
+    moving = _moving(kinematics, pose)
+    if moving is not None:
+        for prefix, one in _individuals(moving):
+            names = _root_and_ends([str(name) for name in one["keypoint"].values], skeleton)
+            curves |= {f"speed of {prefix}{name}": _speed_curve(one, name) for name in names}
+    return curves
+
+
+def _moving(kinematics: xr.Dataset | None, pose: xr.Dataset | None) -> xr.Dataset | None:
+    """The dataset whose keypoints have velocities, the kinematics' first."""
+    found = next((d for d in (kinematics, pose) if d is not None and "velocity" in d), None)
+    return found if found is not None and "keypoint" in found["velocity"].dims else None
+
+
+def _angle_curve(one: xr.Dataset, joint: str) -> Curve:
+    """Degrees; NaN where a signed angle passes 180 degrees, so that no line joins the two ends."""
+    values = np.degrees(one["angle"].sel(joint=joint).values)
+    jumps = np.abs(np.diff(values, prepend=values[:1])) > 180
+    std = np.degrees(one["angle_std"].sel(joint=joint).values) if "angle_std" in one else None
+    return Curve(np.where(jumps, np.nan, values), std)
+
+
+def _speed_curve(one: xr.Dataset, keypoint: str) -> Curve:
+    """World units per second."""
+    one = one.sel(keypoint=keypoint)
+    velocity, std = one["velocity"].values, None
+    if "velocity_covariance" in one:
+        std = speed_std(velocity, one["velocity_covariance"].values)
+    elif "velocity_std" in one:
+        std = speed_std(velocity, one["velocity_std"].values[:, :, None] ** 2 * np.eye(3))
+    return Curve(np.linalg.norm(velocity, axis=-1), std)
 
 
 def _angle_table(kinematics) -> Markup:

@@ -162,11 +162,11 @@ def _scene_notes(scene: dict) -> list[str]:
         notes.append("A hollow point was observed by fewer than two cameras: it is inferred.")
     if scene["stride"] > 1:
         notes.append(
-            f"To keep this file small the player shows every {scene['stride']}th frame"
-            f" ({scene['n_shown']:,} of {scene['n_frames']:,})."
+            f"To keep this file small the player shows one of every {scene['stride']} frames"
+            f" ({scene['n_shown']:,} of {scene['n_frames']:,}); Window, in the bar of time, shows all of some seconds."
         )
     if scene.get("spread_stride", 1) > 1:
-        notes.append(f"The 95 % regions are those of every {scene['spread_stride']}th shown frame.")
+        notes.append(f"The 95 % regions are those of one of every {scene['spread_stride']} shown frames.")
     if not scene["vertical_known"]:
         notes.append("The rig does not state the vertical: the floor is a guess, for the eye only.")
     return notes

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from muybridge.datasets import pose_dataset
 from muybridge.report import write_calibration_review, write_report
 from tests.chromium import needs_chromium, watched_pages
 from tests.report.session import BAD_CORNER, board_images, spoiled_calibration
@@ -314,3 +315,25 @@ def test_a_calibration_is_leafed_through_by_keys(open_page, tmp_path):
     page.uncheck("#review-marks")
     assert page.locator("#review-stage .kept").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 20)"
+
+
+def test_a_window_of_a_long_recording_shows_every_frame_from_the_files_beside(tmp_path, open_page):
+    times = np.arange(1500) / 50
+    angle = np.radians(90 + 30 * np.sin(2 * np.pi * times))[:, None]
+    positions = np.stack([np.stack([times * 10 + k, times * 0, times * 0], axis=-1) for k in range(2)], axis=1)
+    pose = pose_dataset(positions, keypoints=["nose", "tail"], times=times, unit="mm")
+    kinematics = xr.Dataset(
+        {"angle": (("time", "joint"), angle, {"units": "radian"})}, {"time": times, "joint": ["knee"]}
+    )
+    path = write_report(tmp_path / "report.html", title="Long", summary={}, pose=pose, kinematics=kinematics)
+    page = open_page(path)
+    page.evaluate("timeLine.seek(20)")
+    page.select_option("#time-window", "1")
+    page.wait_for_selector("#kinematics .zoomed path")
+    assert "frame 1000 of 1500" in page.locator("#time-now").text_content()
+    drawn = page.locator("#kinematics .zoomed path").first.get_attribute("d")
+    assert drawn.count("L") + drawn.count("M") == 50
+    page.click("#time-later")
+    page.locator("#time-now", has_text="frame 1040 of").wait_for()
+    page.select_option("#time-window", "")
+    page.wait_for_selector(".zoomed", state="detached")
