@@ -29,7 +29,7 @@ from tests.labelling.conftest import write_pictures
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8")
-         for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}  # fmt: skip
+         for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}  # fmt: skip
 LEG = ("left_hip", "left_knee", "left_ankle")
 
 
@@ -108,9 +108,22 @@ def test_the_commands_that_a_page_shows_can_be_typed(page):
             assert words[1] in {row.name for row in FORMATS if row.write}, f"{page}: {' '.join(words)}"
 
 
-def test_every_page_is_in_the_table_of_contents():
-    listed = re.findall(r"^([a-z_]+)$", PAGES["docs/index.md"], re.MULTILINE)
-    assert {Path(page).stem for page in PAGES if page.startswith("docs/")} - {"index"} <= set(listed)
+def test_every_page_is_in_a_table_of_contents():
+    pages = {page.removeprefix("docs/").removesuffix(".md") for page in PAGES if page.startswith("docs/")}
+    listed = {
+        (Path(page).parent / entry).as_posix().removeprefix("docs/")
+        for page, text in PAGES.items()
+        for block in re.findall(r"^```\{toctree\}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        for entry in re.findall(r"^([a-z_/]+)$", block, re.MULTILINE)
+    }
+    assert pages - {"index"} <= listed
+
+
+def test_the_numbers_of_the_evidence_pages_are_those_of_the_benchmarks():
+    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for page, text in PAGES.items():
+        if page.startswith("docs/evidence/"):
+            assert not [number for number in re.findall(r"\d+\.\d+", text) if number not in measured], page
 
 
 @pytest.mark.parametrize(
