@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..formats.video.picture_headers import check_picture
-from ..formats.video.reading import VideoError
+from ..formats.video.reading import VideoError, read_picture
 
 WIDTHS = (480, 960)  # pixels, of the copies: of many cameras side by side, and of a few
 _JPEG = (".jpg", ".jpeg")
@@ -80,10 +80,7 @@ def _read(path: Path, width: int = 0) -> np.ndarray:
         half = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
         if half is not None and half.shape[1] >= width:
             return half
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
-    return picture
+    return cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2BGR)
 
 
 def _shrunk(picture: np.ndarray, width: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...formats.files import natural_key
 from ...formats.video.picture_headers import check_picture
-from ...formats.video.reading import PICTURE_SUFFIXES, VideoError, probe_video, read_frames
+from ...formats.video.reading import PICTURE_SUFFIXES, VideoError, eight_bits, probe_video, read_frames
 from ..errors import CalibrationError
 
 IMAGE_SUFFIXES = frozenset({*PICTURE_SUFFIXES, ".pgm", ".ppm", ".webp"})
@@ -82,10 +82,10 @@ def gray_frames(source: Source, camera: str) -> Iterator[Image]:
                 check_picture(file)
             except VideoError as error:
                 raise CalibrationError(f"camera '{camera}': {error}") from error
-            image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+            image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
             if image is None:
                 raise CalibrationError(f"camera '{camera}': {file} is no readable image; replace or remove it")
-            yield image
+            yield eight_bits(image)
     elif isinstance(source, (str, os.PathLike)):
         yield from _video_frames(Path(source), camera)
     else:
@@ -115,9 +115,10 @@ def _video_frames(path: Path, camera: str) -> Iterator[Image]:
 
 def _as_gray(image: NDArray, camera: str, number: int) -> Image:
     """The image as 8-bit grey levels (height, width); raises CalibrationError for other arrays."""
-    if image.ndim not in (2, 3) or image.dtype != np.uint8:
+    if image.ndim not in (2, 3) or image.dtype not in (np.uint8, np.uint16):
         raise CalibrationError(
-            f"camera '{camera}': image {number} has shape {image.shape} and type {image.dtype}; expected 8-bit"
-            " (height, width) or (height, width, 3)"
+            f"camera '{camera}': image {number} has shape {image.shape} and type {image.dtype}; expected 8 or 16 bits"
+            " of (height, width) or (height, width, 3)"
         )
+    image = eight_bits(image)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

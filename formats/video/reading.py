@@ -305,10 +305,18 @@ def read_picture(path: str | os.PathLike) -> Image:
         The file is missing, no picture, or declares more pixels than the memory limit.
     """
     check_picture(path)
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None:
         raise VideoError(f"{path} cannot be read as a picture; write it again as png or jpg")
-    return as_rgb(picture)
+    return as_rgb(eight_bits(picture))
+
+
+def eight_bits(picture: np.ndarray) -> np.ndarray:
+    """A picture of 16 bits as one of 8: cameras of 10, 12 or 14 bits store their values in the lowest of them."""
+    if picture.dtype != np.uint16:
+        return picture if picture.dtype == np.uint8 else np.clip(picture, 0, 255).astype(np.uint8)
+    n_bits = int(picture.max(initial=0)).bit_length()
+    return (picture >> max(n_bits + n_bits % 2 - 8, 0)).astype(np.uint8)
 
 
 def as_rgb(frame: np.ndarray) -> Image:

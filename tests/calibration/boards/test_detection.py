@@ -40,6 +40,16 @@ def test_corners_are_where_the_board_was_drawn(pictures, truth):
     assert_allclose(np.median(errors, axis=0), 0, atol=0.1)
 
 
+def test_pictures_of_12_bits_in_16_show_the_same_board(tmp_path, pictures):
+    """Taken as 16 bits they are nearly black, as behind a covered lens."""
+    plain = detect_board(pictures[:1], BOARD, progress=False)
+    for name, picture in (("array", pictures[0].astype(np.uint16) << 4), ("file", None)):
+        if name == "file":
+            cv2.imwrite(str(tmp_path / "a.png"), np.uint16(pictures[0]) << 4)
+        found = detect_board(tmp_path if picture is None else [picture], BOARD, progress=False)
+        assert_allclose(found.corners, plain.corners, atol=1e-3)
+
+
 def test_a_cut_dictionary_finds_the_same_corners_as_the_whole(pictures):
     whole = cv2.aruco.CharucoDetector(opencv_board(BOARD, cut=False))
     for picture in pictures:

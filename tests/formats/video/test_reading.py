@@ -105,3 +105,15 @@ def test_a_portrait_video_that_says_it_is_turned_is_read_upright(tmp_path):
     assert (info.width, info.height, info.n_frames) == (120, 160, 4)
     for upright, frame in zip(read_frames(turned), across, strict=True):
         np.testing.assert_array_equal(upright, np.rot90(frame, -1))
+
+
+@pytest.mark.parametrize("n_bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("colour", [True, False])
+def test_pictures_of_10_or_12_bits_in_16_are_as_bright_as_those_of_8(tmp_path, n_bits, colour):
+    shape = (6, 7, 3) if colour else (6, 7)
+    plain = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    plain.flat[0] = 255
+    deep = plain if n_bits == 8 else plain.astype(np.uint16) << (n_bits - 8)
+    cv2.imwrite(str(tmp_path / "a.png"), deep)
+    expected = plain[..., ::-1] if colour else np.repeat(plain[..., None], 3, axis=-1)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), expected)
