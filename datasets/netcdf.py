@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -96,25 +98,41 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     [1.0, 2.0]
     """
     path = Path(path)
+    with opened_dataset(path) as dataset, _as_dataset_error(path):
+        return dataset.load()
+
+
+@contextmanager
+def opened_dataset(path: Path) -> Iterator[xr.Dataset]:
+    """The dataset of a file, which is read as it is used.
+
+    Raises
+    ------
+    DatasetError : as `read_dataset`
+    """
     if not path.is_file():
         raise DatasetError(f"there is no dataset file {path}")
-    try:
-        reason = foreign_content(path)
-        if reason:
-            raise DatasetError(f"{path}: {reason}")
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-            reason = oversize(dataset.nbytes, path.stat().st_size)
-            if reason:
+    with ExitStack() as stack:
+        with _as_dataset_error(path):
+            if reason := foreign_content(path):
                 raise DatasetError(f"{path}: {reason}")
-            dataset = dataset.load()
+            dataset = stack.enter_context(xr.open_dataset(path, engine="h5netcdf", decode_times=False))
+            if reason := oversize(dataset.nbytes, path.stat().st_size):
+                raise DatasetError(f"{path}: {reason}")
+            for name, coordinate in dataset.coords.items():
+                if coordinate.dtype.kind == "O":
+                    dataset[name] = np.array([str(value) for value in coordinate.values])
+        yield dataset
+
+
+@contextmanager
+def _as_dataset_error(path: Path) -> Iterator[None]:
+    try:
+        yield
     except DatasetError:
         raise
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{path} cannot be read as netCDF-4 ({error}); make it again") from error
-    for name, coordinate in dataset.coords.items():
-        if coordinate.dtype.kind == "O":
-            dataset[name] = np.array([str(value) for value in coordinate.values])
-    return dataset
 
 
 def read_attributes(path: Path) -> dict:

@@ -1,8 +1,8 @@
-"""Write a dataset as a netCDF file, one stretch of time after the other."""
+"""Read and write a dataset's netCDF file one stretch of time after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import h5netcdf
@@ -10,7 +10,40 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from .netcdf import opened_dataset
+
+_STRETCH = 20_000  # frames that are read at a time
 _CHUNK = 1024  # frames that are packed together: a stretch is read without unpacking much beside it
+_STORED = {np.dtype(bool): np.dtype(np.int8)}
+
+
+def read_thinned(path: Path, most: int, without: Collection[str] = ()) -> xr.Dataset:
+    """A dataset of at most so many instants: of a longer one every n-th, without some variables; it says so.
+
+    The attribute `every` holds n, `n_frames` how many instants the file has.
+    """
+    with opened_dataset(path) as opened:
+        n_frames = opened.sizes["time"]
+        every = -(-n_frames // most)
+        if every < 2:
+            return opened.load()
+        some = opened.drop_vars([name for name in without if name in opened])
+        length = every * max(1, _STRETCH // every)
+        pieces = [
+            some.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every))
+            for start in range(0, n_frames, length)
+        ]
+    return joined(pieces).assign_attrs(every=every, n_frames=n_frames)
+
+
+def joined(pieces: list[xr.Dataset]) -> xr.Dataset:
+    """Consecutive stretches of a dataset as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return xr.concat(
+        pieces, dim="time", data_vars="minimal", coords="minimal", compat="override", join="override",
+        combine_attrs="override",
+    )  # fmt: skip
 
 
 def write_pieces(pieces: Iterable[xr.Dataset], path: Path, n_frames: int) -> None:
@@ -24,7 +57,7 @@ def write_pieces(pieces: Iterable[xr.Dataset], path: Path, n_frames: int) -> Non
             for name, values in piece.variables.items():
                 if "time" in values.dims:
                     at = tuple(slice(start, stop) if dim == "time" else slice(None) for dim in values.dims)
-                    file.variables[str(name)][at] = values.values
+                    file.variables[str(name)][at] = _stored(values)
             start = stop
             file.attrs.update({key: value for key, value in piece.attrs.items() if key not in file.attrs})
 
@@ -40,10 +73,15 @@ def _prepare(file: h5netcdf.File, piece: xr.Dataset, n_frames: int) -> None:
         variable = file.create_variable(
             str(name),
             tuple(map(str, values.dims)),
-            dtype=h5py.string_dtype() if text else values.dtype,
+            dtype=h5py.string_dtype() if text else _STORED.get(values.dtype, values.dtype),
             **({"chunks": chunks, "compression": "gzip", "compression_opts": 1} if large else {}),
         )
-        for key, value in values.attrs.items():
+        for key, value in (values.attrs | ({"dtype": "bool"} if values.dtype == bool else {})).items():
             variable.attrs[str(key)] = value
         if "time" not in values.dims:
             variable[...] = np.array([str(v) for v in values.values], dtype=object) if text else values.values
+
+
+def _stored(values: xr.Variable) -> np.ndarray:
+    """Values as netCDF holds them: it has no truth values, which xarray reads by the attribute `dtype`."""
+    return values.values.astype(_STORED.get(values.dtype, values.dtype))

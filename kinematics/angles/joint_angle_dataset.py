@@ -70,7 +70,7 @@ def joint_angles(
     simple = [joint for joint in parsed if joint.kind in ("angle", "hinge", "dihedral")]
     framed = [joint for joint in parsed if joint not in simple]
     method = None if "covariance" not in pose or std is False else "linear" if std is True else std
-    attributes = {"zero_and_sign": _conventions(parsed), "position_units": unit_of(pose)}
+    attributes = {"zero_and_sign": conventions_of(parsed), "position_units": unit_of(pose)}
     names, angles, stds = _simple_angles(pose, simple, method, attributes)
     if framed:
         more_names, more_angles, more_stds = framed_angles(pose, framed, method, up)
@@ -79,7 +79,7 @@ def joint_angles(
         if stds is not None and more_stds is not None:
             stds = np.concatenate([stds, more_stds], axis=1)
     attributes["angle_std"] = _how(pose, method)
-    order = _declared_order(parsed, names)
+    order = declared_order(parsed, names)
     if order != sorted(order):  # copying costs
         names, angles = [names[i] for i in order], angles[:, order]
         stds = None if stds is None else stds[:, order]
@@ -89,7 +89,7 @@ def joint_angles(
     return xr.Dataset(variables, coords={"time": pose["time"], "joint": names}, attrs=attributes)
 
 
-def _declared_order(joints: list[Joint], names: list[str]) -> list[int]:
+def declared_order(joints: list[Joint], names: list[str]) -> list[int]:
     """Places of the angles in the order in which their joints were declared; a framed joint has three in a row."""
     starts = {joint.name: i for i, joint in enumerate(joints)}
     return sorted(range(len(names)), key=lambda i: (starts.get(names[i], starts.get(names[i].rsplit("_", 1)[0], 0)), i))
@@ -207,7 +207,7 @@ def _warn_coincident(points: Array, angles: Array, plan: AnglePlan, joints: list
         warnings.warn(f"angles are NaN where points of the joint coincide or lie on its axis: {frames}", stacklevel=4)
 
 
-def _conventions(joints: list[Joint]) -> str:
+def conventions_of(joints: list[Joint]) -> str:
     texts = {
         "angle": "three-point angle: 0 folded, pi straight",
         "hinge": "hinge: 0 straight, positive right-handed about the axis",

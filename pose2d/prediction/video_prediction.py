@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ...datasets import Array, fps_of, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
-from ...datasets.stretches import write_pieces
+from ...datasets.stretches import joined, write_pieces
 from ...formats.predictions.instant_rows import FRAME_ATTRIBUTES
 from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants, number_ranges
@@ -104,12 +104,7 @@ def predict(
     instants = predict_rows(detector, source, search, rows, checkpoint_every, progress=progress)
     pieces = list(view_pieces(detector, source, search, rows, instants))
     rows.remove()
-    if len(pieces) == 1:
-        return pieces[0]
-    return xr.concat(
-        pieces, dim="time", data_vars="minimal", coords="minimal", compat="override", join="override",
-        combine_attrs="override",
-    )  # fmt: skip
+    return joined(pieces)
 
 
 @named_options()

@@ -65,8 +65,8 @@ def still_scene(
         "keypoints": keypoints * n_individuals,
         "bones": bone_indices(keypoints, skeleton, n_individuals),
         "sides": keypoint_sides(keypoints, skeleton) * n_individuals,
-        "n_frames": views.sizes["time"],
-        "frames": [frames[i] for i in kept],
+        "n_frames": int(views.attrs.get("n_frames", views.sizes["time"])),
+        "frames": [int(views.attrs.get("every", 1)) * frames[i] for i in kept],
         "times": [round(float(times[i]), 6) for i in kept],
         "reasons": {place: reasons[frames[i]] for place, i in enumerate(kept) if frames[i] in reasons},
         "cameras": cameras,
@@ -98,7 +98,7 @@ def spread_instants(views: xr.Dataset, video: VideoSource, filmed: list[str]) ->
     n_frames = views.sizes["time"]
     n = int(np.clip(STILL_BYTES // (TYPICAL_BYTES * len(filmed)), 3, MOST_INSTANTS))
     even = np.unique(np.linspace(0, n_frames - 1, min(n, n_frames)).round().astype(int))
-    if n_frames <= SHORT:
+    if n_frames <= SHORT or "every" in views.attrs:  # key frames need not be among the instants
         return even.tolist()
     number = frames_of_view(views, filmed[0])
     instant_of = {int(own): i for i, own in enumerate(number) if own >= 0}

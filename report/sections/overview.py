@@ -68,10 +68,11 @@ def _key_figures(
     if rig is not None or views is not None:
         tiles["Cameras"] = len(rig) if rig is not None else views.sizes["view"]  # pyright: ignore
     if source is not None:
-        tiles["Frames"] = f"{source.sizes['time']:,}"
+        n_frames = int(source.attrs.get("n_frames", source.sizes["time"]))
+        tiles["Frames"] = f"{n_frames:,}"
         with suppress(DatasetError):
-            fps = fps_of(source)
-            tiles["Duration"] = f"{number(source.sizes['time'] / fps)} s"
+            fps = fps_of(source) * int(source.attrs.get("every", 1))
+            tiles["Duration"] = f"{number(n_frames / fps)} s"
             tiles["Frame rate"] = f"{fps:.4g} Hz"
         tiles["Keypoints"] = source.sizes["keypoint"]
     if pose is not None:

@@ -12,7 +12,7 @@ from .pictures import picture_settings
 from .reconstruction import method_of
 from .reconstruction_files import skeleton_of_body
 from .step_definition import Step, public, skeleton_settings
-from .view_corrections import used_rig, used_rig_path, used_views
+from .view_corrections import used_rig, used_rig_path, used_views_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ...datasets import Skeleton
 
+_MOST = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
+# variables of a pose that the page of a long recording does without: it draws the speeds of the kinematics
+_UNUSED = ("velocity", "velocity_covariance", "acceleration", "acceleration_covariance", "cross_covariance")
 _DATA_FILES = {
     "views.nc": "keypoints in the pictures of each camera",
     "pose.nc": "3D positions of every frame with their covariances",
@@ -33,7 +36,6 @@ _DATA_FILES = {
 
 def write_session_report(session: Session, errors: pd.DataFrame | None = None) -> Path:
     """Write the HTML report of what the session's steps have made, with a table of errors where a truth is known."""
-    from ...datasets import read_dataset
     from ...report import write_report
 
     made = made_by_steps(session)
@@ -42,7 +44,7 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
         write_report,
         session.output / "report.html",
         title=session.name,
-        summary=_summary(session, read_dataset(session.output / "views.nc"), made["pose"]),
+        summary=_summary(session, made["pose"]),
         **made,
         videos=session.sources("video"),
         errors=errors,
@@ -52,19 +54,33 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
 
 
 def made_by_steps(session: Session) -> dict[str, Any]:
-    """What the steps have made, as arguments of `write_report` and `write_figures`."""
-    from ...datasets import read_dataset
+    """What the steps have made, as arguments of `write_report` and `write_figures`; of long ones some instants."""
+    from ...datasets.stretches import read_thinned
 
-    pose = read_dataset(session.output / "pose.nc")
+    pose = read_thinned(session.output / "pose.nc", _MOST, _UNUSED)
     return {
         "rig": used_rig(session),
         "calibration_report": read_calibration_report(session),
-        "views": used_views(session, pose),
+        "views": _views(session, pose),
         "pose": pose,
-        "kinematics": read_dataset(session.output / "kinematics.nc"),
+        "kinematics": read_thinned(session.output / "kinematics.nc", _MOST),
         "skeleton": shown_skeleton(session, pose),
         "strides": read_strides(session),
     }
+
+
+def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
+    """The views that the pose was made of; where some instants are left out, with the frame numbers of the others."""
+    import numpy as np
+
+    from ...datasets.stretches import read_thinned
+
+    views = read_thinned(used_views_path(session, pose), _MOST, ("covariance",))
+    every = views.attrs.get("every", 1)
+    if every == 1 or "frame" in views:
+        return views
+    numbers = np.tile(every * np.arange(views.sizes["time"]), (views.sizes["view"], 1))
+    return views.assign(frame=(("view", "time"), numbers))
 
 
 def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
@@ -74,17 +90,21 @@ def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
     return skeleton_of_body(session, [str(name) for name in pose["keypoint"].values])
 
 
-def _summary(session: Session, views: xr.Dataset, pose: xr.Dataset) -> dict[str, str]:
+def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
     from ...datasets import fps_of
+    from ...datasets.netcdf import read_attributes
 
-    n_frames, fps = pose.sizes["time"], fps_of(pose)
-    notes = [str(found.attrs.get("notes", "")).replace("\n", "; ") for found in (views, pose)]
+    every = int(pose.attrs.get("every", 1))
+    n_frames, fps = int(pose.attrs.get("n_frames", pose.sizes["time"])), every * fps_of(pose)
+    given = read_attributes(session.output / "views.nc")
+    notes = [str(found.get("notes", "")).replace("\n", "; ") for found in (given, pose.attrs)]
     noted = {name: text for name, text in zip(("Times of frames", "Before reconstruction"), notes, strict=True) if text}
     left_out = pose.attrs.get("left_out_cameras")
+    shown = f"; the page is made of every {every}th" if every > 1 else ""
     return noted | {
         "Session file": str(session.path),
         "Cameras": ", ".join(session.cameras) + (f" (left out: {left_out})" if left_out else ""),
-        "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s)",
+        "Frames": f"{n_frames} at {fps:g} Hz ({n_frames / fps:.2f} s){shown}",
         "Keypoints": str(pose.sizes["keypoint"]),
         "World unit": str(pose["position"].attrs["units"]),
         "Method": method_of(session),

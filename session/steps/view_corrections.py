@@ -214,7 +214,12 @@ def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that a pose was made of, at all keypoints that they have."""
     from ...datasets import read_dataset
 
+    return read_dataset(used_views_path(session, pose))
+
+
+def used_views_path(session: Session, pose: xr.Dataset) -> Path:
+    """The file of `used_views`."""
     path = session.output / str(pose.attrs.get("views_file", "views.nc"))
     if not path.is_file():
         raise SessionError(f"there is no {path}; run 'muybridge reconstruct --force {session.path}'")
-    return read_dataset(path)
+    return path

@@ -1,0 +1,57 @@
+"""The steps after the reconstruction read a long recording in stretches, or some of its instants."""
+
+import numpy as np
+import pytest
+
+from muybridge.datasets import read_dataset
+from muybridge.session import read_session, run_session
+from muybridge.session.steps import kinematics, report
+from tests.session.synthetic import make_session
+
+HINGE = {"kind": "hinge", "points": ["tail", "left_hip", "left_knee"], "axis": "estimate"}
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A session with all kinds of joints and a gait, reconstructed twice: with velocities and without."""
+    made = make_session(n_frames=90)
+    made.tables["session"]["up"] = [0, 0, 1]
+    made.tables["joints"] = {"turn": HINGE, "knee": ["tail", "right_hip", "right_knee"]}
+    made.tables["gait"] = {"left_hind": "left_knee", "right_hind": "right_knee"}
+    sessions = {}
+    for method in ("smooth", "ransac"):
+        made.tables["reconstruct"] = {"method": method, "check_coverage": False}
+        sessions[method] = made.write(tmp_path_factory.mktemp(method))
+        run_session(sessions[method], ("predict", "reconstruct", "kinematics"), progress=False)
+    return sessions
+
+
+@pytest.mark.parametrize("method", ["smooth", "ransac"])
+def test_kinematics_in_stretches_are_those_in_one_piece(recording, method, monkeypatch):
+    path = recording[method].output / "kinematics.nc"
+    whole, strides = read_dataset(path), (recording[method].output / "strides.csv").read_text()
+    monkeypatch.setattr(kinematics, "_STRETCH", 40)
+    run_session(read_session(recording[method].folder), ("kinematics",), progress=False, force=True)
+    found = read_dataset(path)
+    assert found.attrs == whole.attrs
+    assert set(found.variables) == set(whole.variables)
+    assert found["stance"].dtype == whole["stance"].dtype == bool
+    assert found["joint"].values.tolist() == whole["joint"].values.tolist()
+    # without velocities of its own a pose is smoothed here, each stretch by its own noise: with 1000 frames more on
+    # either side that is the noise of all these frames
+    for name in whole.data_vars:
+        np.testing.assert_allclose(found[name], whole[name], rtol=1e-9, atol=1e-9, err_msg=str(name))
+    assert (recording[method].output / "strides.csv").read_text() == strides
+
+
+def test_the_page_of_a_long_recording_is_made_of_some_instants(recording, monkeypatch):
+    session = read_session(recording["smooth"].folder)
+    monkeypatch.setattr(report, "_MOST", 40)
+    made = report.made_by_steps(session)
+    assert [made[name].sizes["time"] for name in ("views", "pose", "kinematics")] == [30, 30, 30]
+    pose = read_dataset(session.output / "pose.nc")
+    np.testing.assert_array_equal(made["pose"]["position"], pose["position"][::3])
+    assert made["views"]["frame"].values[0].tolist() == list(range(0, 90, 3))
+    page = report.write_session_report(session).read_text()
+    assert "90 at 100 Hz (0.90 s); the page is made of every 3th" in page
+    assert '"n_frames":90' in page.replace(" ", "")
