@@ -266,7 +266,8 @@
       const [x, y] = toScreen(at.v), wide = pen.measureText(scene.keypoints[i]).width;
       const places = [[9, 0], [-9 - wide, 0], [-wide / 2, -14], [-wide / 2, 14], [9, -14], [9, 14], [-9 - wide, -14], [-9 - wide, 14]];
       const boxes = places.map(([dx, dy]) => [x + dx, y + dy - 6, x + dx + wide, y + dy + 6]);
-      const box = boxes.find(clear) || boxes[0];
+      const box = boxes.find(clear);
+      if (!box) return; // unreadable in a crowd; pointing at it tells the name
       taken.push(box);
       write(scene.keypoints[i], box[0], box[1] + 6, colours.ink);
     });
@@ -418,6 +419,7 @@
   new ResizeObserver(fit).observe(canvas);
   document.addEventListener("theme", dress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
+  matchMedia("print").addEventListener("change", () => { dress(); paint(); });
   fit();
   dress();
   if (cloud.length || !scene.cameras.length) animalView();

@@ -249,6 +249,14 @@ def test_printing_opens_what_is_folded_and_leaves_out_what_moves(report, open_pa
     assert page.locator("details[open]").count() == 0
 
 
+def test_paper_is_light_where_the_screen_is_dark(report, open_page):
+    page = open_page(report, color_scheme="dark")
+    assert picture(page)[2, 2].max() < 60
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 28, 26)"
+    assert (picture(page)[2, 2] == 255).all()
+
+
 def test_every_control_and_picture_has_a_name(report, open_page):
     page = open_page(report)
     nameless = page.evaluate(
