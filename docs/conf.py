@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 project = "muybridge"
 author = "The muybridge developers"
 version = release = muybridge.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "benchmark_tables"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "benchmark_tables", "gallery"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 # docs/notebooks is examples/notebooks, kept without output: each runs in an empty folder while the pages are built, and
 # one that fails ends the build
