@@ -6,59 +6,13 @@
   const byId = (id) => document.getElementById(id);
   const canvas = byId("stage");
   const pen = canvas.getContext("2d");
-  const MISSING = -32768;
   const CHI2_95 = Math.sqrt(5.991);
 
-  // ---------------------------------------------------------------- data
-  const allPositions = new Int16Array(packedBytes(scene.positions));
-  let positions = allPositions;
-  const spread = scene.spread ? new Uint16Array(packedBytes(scene.spread)) : null;
-  const seen = scene.cameras_seen ? new Uint8Array(packedBytes(scene.cameras_seen)) : null;
-  const nPoints = scene.keypoints.length;
-  let nFrames = scene.n_shown, first = 0, stride = scene.stride;
-  let times = nFrames ? timeLine.times : [];
-  // the shown frame of the whole recording at a frame of the window
-  const coarse = (frame) => Math.min(scene.n_shown - 1, Math.floor((first + frame * stride) / scene.stride));
-
-  const half = (bits) => {
-    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
-  };
-
-  const pointAt = (frame, i) => {
-    const at = 3 * (frame * nPoints + i);
-    if (positions[at] === MISSING) return null;
-    return [0, 1, 2].map((k) => scene.origin[k] + scene.step * positions[at + k]);
-  };
-
-  const factorAt = (frame, i) => {
-    if (!spread) return null;
-    const row = Math.min(Math.floor(coarse(frame) / scene.spread_stride), spread.length / (6 * nPoints) - 1);
-    const at = 6 * (row * nPoints + i);
-    const l = [0, 1, 2, 3, 4, 5].map((k) => half(spread[at + k]) * scene.spread_unit);
-    return l.some(Number.isNaN) ? null : [[l[0], l[1], l[3]], [0, l[2], l[4]], [0, 0, l[5]]];
-  };
+  const data = playerScene(scene), { pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach } = data;
 
   // ---------------------------------------------------------------- view
   const state = { frame: 0, yaw: -0.9, pitch: 0.35, distance: 1, target: [0, 0, 0], hovered: -1 };
   let width = 0, height = 0, basis = null, colours = {}, queued = false;
-
-  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-  const plus = (a, b, s = 1) => [a[0] + s * b[0], a[1] + s * b[1], a[2] + s * b[2]];
-  const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-  function sample() {
-    const found = [], every = Math.max(1, Math.floor(nFrames / 300));
-    for (let frame = 0; frame < nFrames; frame += every)
-      for (let i = 0; i < nPoints; i++) { const p = pointAt(frame, i); if (p) found.push(p); }
-    return found;
-  }
-  const cloud = sample();
-  const floorMiddle = [0, 1].map((k) => 0.5 * scene.floor.step * (scene.floor.low[k] + scene.floor.high[k]));
-  const middle = cloud.length ? [0, 1, 2].map((k) => median(cloud.map((p) => p[k]))) : [...floorMiddle, scene.floor.height];
-  const reaches = cloud.map((p) => Math.hypot(...plus(p, middle, -1))).sort((a, b) => a - b);
-  const reach = reaches[Math.floor(0.98 * (reaches.length - 1))] || 4 * scene.floor.step;
 
   // As near as shows nearly all of the points, each [x, y, z], from the usual direction.
   function fitView(points) {
@@ -166,20 +120,13 @@
   const TRAIL = 1.0;   // seconds
 
   function drawTrail(i) {
-    const now = times[state.frame];
+    const now = data.times[state.frame];
     let before = pointAt(state.frame, i);
-    for (let frame = state.frame - 1; frame >= 0 && now - times[frame] < TRAIL; frame--) {
+    for (let frame = state.frame - 1; frame >= 0 && now - data.times[frame] < TRAIL; frame--) {
       const p = pointAt(frame, i);
-      if (before && p) { const [a, b] = [before, p]; stroke(colourOf(i, frame), 2, () => line(a, b), 0.8 * (1 - (now - times[frame]) / TRAIL), "butt"); }
+      if (before && p) { const [a, b] = [before, p]; stroke(colourOf(i, frame), 2, () => line(a, b), 0.8 * (1 - (now - data.times[frame]) / TRAIL), "butt"); }
       before = p;
     }
-  }
-
-  // World units per second, from the shown frames before and after.
-  function speedAt(frame, i) {
-    const [before, after] = [Math.max(0, frame - 1), Math.min(nFrames - 1, frame + 1)];
-    const [a, b] = [pointAt(before, i), pointAt(after, i)];
-    return a && b && after > before ? Math.hypot(...plus(b, a, -1)) / (times[after] - times[before]) : NaN;
   }
 
   const SPEED_COLOURS = [[84, 72, 200], [158, 66, 190], [214, 80, 116], [226, 122, 50], [206, 164, 20]];
@@ -187,13 +134,6 @@
     const at = Math.max(0, Math.min(1, share)) * (SPEED_COLOURS.length - 1), k = Math.min(Math.floor(at), SPEED_COLOURS.length - 2);
     return `rgb(${SPEED_COLOURS[k].map((c, j) => Math.round(c + (at - k) * (SPEED_COLOURS[k + 1][j] - c)))})`;
   };
-  // the speed that all but 2 % stay below
-  const topSpeed = (() => {
-    const found = [], every = Math.max(1, Math.floor(nFrames / 500));
-    for (let frame = 1; frame < nFrames; frame += every)
-      for (let i = 0; i < nPoints; i++) { const v = speedAt(frame, i); if (v >= 0) found.push(v); }
-    return found.sort((a, b) => a - b)[Math.floor(0.98 * (found.length - 1))] || 1;
-  })();
   const bySpeed = () => byId("player-colour").value === "speed";
   const colourOf = (i, frame = state.frame) => {
     if (!bySpeed()) return sideColour(i);
@@ -247,7 +187,7 @@
       }
       const { v, p } = visible[item.i];
       if (byId("player-spread").checked) drawRegion(v, state.frame, item.i);
-      const hollow = seen && seen[coarse(state.frame) * nPoints + item.i] < 2;
+      const hollow = countAt(state.frame, item.i) < 2;
       pen.beginPath();
       pen.arc(...toScreen(v), size, 0, 2 * Math.PI);
       pen.fillStyle = hollow ? colours.stage : colourOf(item.i);
@@ -279,7 +219,7 @@
     const world = scene.world.map((axis) => rounded(dot(axis, visible[i].p))).join(", ");
     const factor = factorAt(state.frame, i);
     const sd = factor ? Math.sqrt(factor.reduce((sum, column) => sum + dot(column, column), 0) / 3) : NaN;
-    const count = seen ? `, ${seen[coarse(state.frame) * nPoints + i]} cameras` : "";
+    const count = countAt(state.frame, i) >= 0 ? `, ${countAt(state.frame, i)} cameras` : "";
     byId("player-point").textContent =
       `${scene.keypoints[i]}: ${world} ${scene.unit}` + (Number.isNaN(sd) ? "" : ` ± ${rounded(sd)}`) + count;
     const [x, y] = toScreen(visible[i].v);
@@ -293,7 +233,7 @@
     pen.fillStyle = colours.stage;
     pen.fillRect(0, 0, width, height);
     pen.font = `12px ${colours.font}`;
-    const points = scene.keypoints.map((_, i) => (nFrames ? pointAt(state.frame, i) : null));
+    const points = scene.keypoints.map((_, i) => (data.nFrames ? pointAt(state.frame, i) : null));
     if (byId("player-follow").checked) {
       const found = points.filter(Boolean);
       if (found.length) state.target = [0, 1, 2].map((k) => found.reduce((sum, p) => sum + p[k], 0) / found.length);
@@ -303,12 +243,12 @@
     if (byId("player-cameras").checked) drawCameras();
     const visible = points.map((p) => (p ? { p, v: toView(p) } : null));
     const trail = byId("player-trail").value;
-    if (nFrames && trail !== "none") points.forEach((_, i) => (trail === "all" || Number(trail) === i) && drawTrail(i));
+    if (data.nFrames && trail !== "none") points.forEach((_, i) => (trail === "all" || Number(trail) === i) && drawTrail(i));
     drawAnimal(visible);
     if (byId("player-labels").checked) drawNames(visible);
     if (bySpeed()) drawSpeedScale();
     describe(visible);
-    if (nPoints && !points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
+    if (scene.keypoints.length && !points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
     return visible;
   }
 
@@ -330,40 +270,11 @@
     draw();
   };
 
-  const fingers = new Map();
-  let armed = false;   // the wheel zooms once the pointer has moved over the picture: scrolling past it stays scrolling
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.isTrusted) canvas.setPointerCapture(event.pointerId);
-    fingers.set(event.pointerId, [event.offsetX, event.offsetY]);
-    canvas.focus({ preventScroll: true });
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    armed = true;
-    const before = fingers.get(event.pointerId), now = [event.offsetX, event.offsetY];
-    if (!before) return hover(now);
-    const others = [...fingers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-    const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
-    fingers.set(event.pointerId, now);
-    if (others.length) {
-      const gap = (at) => Math.hypot(at[0] - others[0][0], at[1] - others[0][1]) || 1;
-      zoom(gap(before) / gap(now));
-      slide(dx / 2, dy / 2);
-    } else if (event.shiftKey || event.buttons & 6) slide(dx, dy);
-    else turn(0.008 * dx, 0.008 * dy);
-  });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => fingers.delete(event.pointerId));
-  canvas.addEventListener("pointerleave", () => { armed = false; hover(null); });
-  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  window.addEventListener("scroll", () => { armed = false; }, { passive: true });
-  canvas.addEventListener("wheel", (event) => {
-    if (!armed && document.activeElement !== canvas) return;
-    event.preventDefault();
-    zoom(Math.exp(0.0015 * Math.max(-200, Math.min(200, event.deltaY))));
-  }, { passive: false });
+  playerHands(canvas, { turn, zoom, slide, hover });
 
   function hover(at) {
     let best = -1, nearest = 14;
-    if (at && basis && nFrames) scene.keypoints.forEach((_, i) => {
+    if (at && basis && data.nFrames) scene.keypoints.forEach((_, i) => {
       const p = pointAt(state.frame, i);
       if (!p) return;
       const v = toView(p);
@@ -380,7 +291,7 @@
     ...timeLine.keys,
     a: () => turn(-0.1, 0), d: () => turn(0.1, 0), w: () => turn(0, 0.1), s: () => turn(0, -0.1),
     "+": () => zoom(0.85), "=": () => zoom(0.85), "-": () => zoom(1 / 0.85),
-    t: () => step("player-trail"), x: () => step("player-colour"), n: () => flip("player-labels"), u: () => spread && flip("player-spread"), c: () => flip("player-cameras"),
+    t: () => step("player-trail"), x: () => step("player-colour"), n: () => flip("player-labels"), u: () => data.hasSpread && flip("player-spread"), c: () => flip("player-cameras"),
     f: () => flip("player-follow"), r: () => animalView(), v: () => scene.cameras.length && rigView(),
   };
   canvas.addEventListener("keydown", (event) => {
@@ -412,8 +323,8 @@
     draw();
   }
 
-  byId("player-colour-box").hidden = nFrames < 2;
-  byId("player-spread-box").hidden = !spread;
+  byId("player-colour-box").hidden = data.nFrames < 2;
+  byId("player-spread-box").hidden = !data.hasSpread;
   byId("player-cameras-box").hidden = byId("player-rig").hidden = !scene.cameras.length;
   scene.keypoints.forEach((name, i) => byId("player-trail").add(new Option(name, i)));
   new ResizeObserver(fit).observe(canvas);
@@ -424,9 +335,5 @@
   dress();
   if (cloud.length || !scene.cameras.length) animalView();
   else rigView();
-  timeLine.onWindow((found) => {
-    positions = found ? found.positions : allPositions;
-    [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? 1 : scene.stride];
-  });
   timeLine.subscribe((_, frame) => { state.frame = frame; draw(); });
 })();
