@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class LoopJobs:
     """Runs `muybridge STEP SESSION`; `lines` are what it has said, a progress bar's last state as one line."""
 
     def __init__(self):
-        self.step, self.lines, self.code = "", list[str](), 0
+        self.step, self.lines, self.code, self._started = "", list[str](), 0, 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -37,6 +38,7 @@ class LoopJobs:
             if self.is_running:
                 raise ValueError(f"'{self.step}' is still running")
             self.step, self.lines, self.code = step, [f"$ muybridge {step} {session.path.name} {' '.join(options)}"], 0
+            self._started = time.monotonic()
             command = [sys.executable, "-m", "muybridge.session.command_line", step, str(session.path), *options]
             self._process = subprocess.Popen(
                 command,
@@ -54,7 +56,9 @@ class LoopJobs:
 
     def state(self) -> dict[str, Any]:
         """What the page shows of it."""
-        return {"step": self.step, "running": self.is_running, "code": self.code, "lines": self.lines[-200:]}
+        seconds = round(time.monotonic() - self._started) if self.is_running else 0
+        said = {"code": self.code, "lines": self.lines[-200:]}
+        return {"step": self.step, "running": self.is_running, "seconds": seconds} | said
 
     def stop(self) -> None:
         """End the step that runs, and the processes that it started."""

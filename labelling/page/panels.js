@@ -100,6 +100,7 @@ export class LoopPanel {
   show(state) {
     this.say(state.lines.join("\n"));
     by("stop").disabled = !state.running;
+    by("stop").textContent = state.running ? `Stop ${state.step} (${state.seconds} s)` : "Stop";
     for (const button of by("steps").children) button.disabled = state.running;
   }
 
