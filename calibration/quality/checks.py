@@ -179,7 +179,7 @@ def tilt_spread(solution: Solution) -> Array:
 def check_motion(solution: Solution) -> None:
     """Refuse a lens that the board's views do not determine: too little tilt, or an uncertain focal length."""
     problem, spread = solution.problem, tilt_spread(solution)
-    deviation = focal_deviation(solution)
+    deviation = focal_deviation(solution, independent=True)
     for lens in np.flatnonzero(~problem.fixed):
         members = np.flatnonzero(problem.lens_of == lens)
         tilt, name = float(spread[members].max()), problem.names[members[0]]

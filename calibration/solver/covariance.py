@@ -120,12 +120,16 @@ def parameter_names(solution: Solution) -> list[tuple[str, str]]:
     return names
 
 
-def focal_deviation(solution: Solution) -> Array:
-    """(n_lenses,) standard deviation of the focal length relative to it; 0 where it is known."""
+def focal_deviation(solution: Solution, *, independent: bool = False) -> Array:
+    """(n_lenses,) standard deviation of the focal length relative to it; 0 where it is known.
+
+    independent: take the corners' errors as independent, as they are not while the cameras' delays are unknown.
+    """
     spec, deviation = solution.spec, np.zeros(len(solution.kinds))
     if not spec.n_global:
         return deviation
-    variance = np.diag(global_covariance(solution))
+    covariance = _equations_and_covariance(solution)[1] if independent else global_covariance(solution)
+    variance = np.diag(covariance)
     for lens in range(len(deviation)):
         if spec.free[lens, 0]:
             at = int(spec.free[:lens].sum())
