@@ -9,6 +9,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 # errors of a full disk, and what to do
@@ -56,6 +57,12 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         raise OSError(f"cannot write {path} ({os.strerror(number)}); {_NO_ROOM[number]}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_halves(path: Path) -> None:
+    """Remove what killed runs left half written of a file."""
+    for half in path.parent.glob(f".{escape(path.stem[:40])}.*.partial{path.suffix}"):
+        half.unlink(missing_ok=True)
 
 
 def open_no_link(path: str | os.PathLike, flags: int) -> int:

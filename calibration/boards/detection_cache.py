@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...datasets.atomic_files import atomic_write
+from ...datasets.atomic_files import atomic_write, remove_halves
 from ...datasets.npz_files import read_npz
 from .image_sources import Source, image_files
 from .patterns import Board
@@ -49,6 +49,7 @@ def save_detections(source: Source, board: Board, frame_step: int, arrays: dict,
     if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
         return
     try:
+        remove_halves(path)
         with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, key=np.array(_key(source, board, frame_step)), **arrays)
     except OSError:

@@ -63,6 +63,12 @@ def check_cell(name: str) -> None:
         raise FormatError(f"the name {name!r} would be a formula in a spreadsheet; let it begin with a letter")
 
 
+def harmless_cell(text: str) -> str:
+    """A text from elsewhere that neither steers a terminal nor is a formula: control characters become their codes."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "'" + shown if text.startswith(_FORMULA) else shown
+
+
 def _plain_cells(part: list[NDArray], ending: str, separator: str, missing: str = "") -> bytes:
     written = [_cells(values, missing) for values in part]
     return "".join(separator.join(row) + ending for row in zip(*written, strict=True)).encode("utf-8")

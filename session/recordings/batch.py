@@ -103,7 +103,7 @@ def _begin(batch: _Batch, places: dict[str, Place]) -> None:
 def _ending(future: Any) -> Ending:
     try:
         return future.result()
-    except Exception as error:  # noqa: BLE001 - whatever a worker raises ends one session, not the batch
+    except Exception as error:  # noqa: BLE001 - a worker may raise anything, and dask, whose errors these are, be absent
         kind = type(error).__name__
         return Ending(-1 if kind in _LOST else 1, f"{kind}: {' '.join(str(error).split())}")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
+from ...formats.tables.table_writing import harmless_cell
 from ..config import SessionError
 from ..provenance import write_text
 from .batch import Outcome, run_batch
@@ -74,7 +75,8 @@ def as_csv(outcomes: Iterable[Outcome]) -> str:
     rows.writerow(["session", "outcome", "seconds", "runs", "message"])
     for own in outcomes:
         word = "done" if own.succeeded else "failed"
-        rows.writerow([own.session, word, f"{own.seconds:.1f}", own.n_runs, own.message])
+        texts = harmless_cell(str(own.session)), harmless_cell(own.message)
+        rows.writerow([texts[0], word, f"{own.seconds:.1f}", own.n_runs, texts[1]])
     return text.getvalue()
 
 

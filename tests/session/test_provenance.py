@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from muybridge import __version__
 from muybridge.datasets import read_dataset
-from muybridge.session import read_session, run_session
+from muybridge.session import entry_point, read_session, run_session
 from muybridge.session.command_line import app
 from muybridge.session.provenance import Ledger, only_run
 from muybridge.session.session_run import planned_steps
@@ -153,3 +153,13 @@ def test_ctrl_c_ends_with_one_line_and_130(tmp_path):
     assert code == 130
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("interrupted: finished steps are kept")
+
+
+def test_ctrl_c_while_the_libraries_are_loaded_ends_with_one_line_and_130(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("muybridge.session.command_line.main", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        entry_point.main()
+    assert capsys.readouterr().err.startswith("interrupted: finished steps are kept")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from muybridge.session.recordings import batch as batch_module
-from muybridge.session.recordings.batch import run_batch
-from muybridge.session.recordings.command import run_batch_command
+from muybridge.session.recordings.batch import Outcome, run_batch
+from muybridge.session.recordings.command import as_csv, run_batch_command
 from muybridge.session.recordings.executors import Place
 from muybridge.session.recordings.memory import available_memory
 from muybridge.session.recordings.one_run import Ending
@@ -122,3 +122,8 @@ def test_no_session_below_a_folder_is_refused(tmp_path):
         find_sessions([tmp_path])
     with pytest.raises(ValueError, match="there is no session file"):
         find_sessions([Path("nowhere")])
+
+
+def test_the_table_of_outcomes_holds_no_formula_and_steers_no_terminal():
+    table = as_csv([Outcome(Path("/a/session.toml"), False, "=HYPERLINK(1) \x1b[31mred", 1.0, 1)])
+    assert table.splitlines()[1] == r"/a/session.toml,failed,1.0,1,'=HYPERLINK(1) \x1b[31mred"
