@@ -183,6 +183,19 @@ def unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Arra
     )
 
 
+def exchanged_sides(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton | None) -> list[str]:
+    """A sentence for each camera in which `unswapped` puts left and right keypoints right."""
+    sides, (points_2d, confidence) = needed_symmetries(skeleton, views), view_arrays(views)
+    sigma = noise(views, rig)
+    repaired = repair_swaps(points_2d, rig, sides, confidence=np.nan_to_num(confidence), sigma=sigma)
+    shares = repaired.swapped.any(axis=-1).mean(axis=-1)
+    return [
+        f"camera '{name}': left and right keypoints were exchanged in {share:.1%} of the frames: they were put right"
+        for name, share in zip(rig.names, shares, strict=True)
+        if share
+    ]
+
+
 def needed_symmetries(skeleton: Skeleton | None, views: xr.Dataset) -> Skeleton:
     """The skeleton in the order of the views; refused where it cannot say what may be swapped."""
     if skeleton is None or not skeleton.symmetries:

@@ -75,6 +75,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     for problem in view_problems(session, found.views, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
+    notes = [*found.notes, *_exchanged_sides(session, used, rig)]
     pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **_options(session))
     if not pose["position"].notnull().any():
         raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
@@ -83,8 +84,19 @@ def _reconstruct(session: Session, progress: bool) -> None:
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
     doubts = implausibilities(session, used, rig, pose)
-    pose.attrs |= _attributes(session, used, rig, diagnosis, found.notes, doubts)
+    pose.attrs |= _attributes(session, used, rig, diagnosis, notes, doubts)
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
+
+
+def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> list[str]:
+    """What `swaps = true` puts right in the views, in words."""
+    from ...datasets import combine_ensemble
+    from ...triangulate.framewise_methods import exchanged_sides
+
+    if not session.options["reconstruct"].get("swaps", False) or "individual" in views.dims:
+        return []
+    views = combine_ensemble(views) if "detector" in views.dims else views
+    return exchanged_sides(views, rig.subset([str(name) for name in views["view"].values]), session.skeleton)
 
 
 def _is_long(session: Session) -> bool:

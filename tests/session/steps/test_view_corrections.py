@@ -12,6 +12,7 @@ from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.session_problems import foreseen_problems
 from muybridge.triangulate import DetectorNoise, PosePrior
 from tests.conftest import make_moving_points
+from tests.session.synthetic import SKELETON, make_session
 
 CAMERAS, N_FRAMES, FPS = ("cam_0", "cam_1", "cam_2", "cam_3"), 120, 100.0
 HEAD = "[session]\nrig = 'rig.toml'\nfps = 100\n"
@@ -119,6 +120,18 @@ def test_what_animals_says_is_checked(tmp_path, rig, skeleton, two_animals):
     for entry, words in (("count = 0", "positive number"), ("identity = 'names'", '"known"'), ("number = 2", "count")):
         with pytest.raises(SessionError, match=words):
             write_session(tmp_path, rig, tracks, skeleton, f"[animals]\n{entry}\n" + OPTIONS)
+
+
+def test_exchanged_sides_are_put_right_and_said_where_the_session_asks(tmp_path):
+    recording = make_session(4, 80)
+    recording.points_2d[1, 20:60] = recording.points_2d[1, 20:60][:, SKELETON.mirror]
+    recording.tables["reconstruct"] = {"method": "ransac", "check_coverage": False, "swaps": True}
+    said = []
+    session = recording.write(tmp_path)
+    run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
+    (note,) = (line for line in said if "exchanged in" in line)
+    assert note.startswith("note: camera 'cam_1': left and right keypoints were exchanged in")
+    assert float(note.partition("exchanged in ")[2].partition("%")[0]) == pytest.approx(50, abs=5)
 
 
 def test_delays_are_removed_where_the_session_asks(tmp_path, rig, skeleton):
