@@ -35,6 +35,7 @@ _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offse
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
 _BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
+_MORE_ROUNDS, _SETTLED = 3, 0.2  # at most, while the constant errors' logarithm changes by more
 _STEPS, _LAST_STEPS = 2, 3  # of Gauss-Newton in a round, and in the last
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
@@ -137,8 +138,9 @@ def fit_trajectory(
     round to round unless told otherwise, the cameras' time offsets if asked for."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
-    for number in range(rounds):
-        last = number == rounds - 1
+    settled = not learn
+    for number in range(rounds + _MORE_ROUNDS):
+        last = (number >= rounds - 1 and settled) or number == rounds + _MORE_ROUNDS - 1
         solver = Solver(pixels, model, covariances_3d, weights, deviations, joint=last)
         n_steps = _LAST_STEPS if last else _STEPS
         found = minimise_with_damping(state, solver.linearise, max_iterations=n_steps, tolerance=_TOLERANCE)
@@ -160,7 +162,9 @@ def fit_trajectory(
         limit = 1 / np.sqrt(np.diag(np.linalg.inv(model.precision[: len(volume), : len(volume)])))
         model = replace(model, volume=np.clip(volume, -limit, limit))  # beyond, bones are shorter than the noise
         if learn:
+            before = model.noise.bias_std.mean()
             model = learned(model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors))
+            settled = bool(abs(np.log(model.noise.bias_std.mean() / before)) < _SETTLED)
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
         pixels, weights = pixels.put_back(posteriors)
