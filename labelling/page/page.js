@@ -415,7 +415,8 @@ function wire() {
   by("follow").addEventListener("input", () => { setOptions(); if (by("follow").checked) showPictures(instant()).then(follow); else KEYS.r(); });
   for (const id of ["brightness", "contrast", "bones", "names", "unconfirmed", "after"]) by(id).addEventListener("input", () => { setOptions(); drawAll(); });
   by("lines").addEventListener("change", () => { setOptions(); by("lines").blur(); check(); });
-  addEventListener("resize", () => { layout(); if (instant() !== undefined) showPictures(instant()); });
+  // the window's size, or a message above the pictures, changes their room
+  new ResizeObserver(() => { layout(); if (store && instant() !== undefined) showPictures(instant()); }).observe(by("cameras"));
   addEventListener("beforeunload", (event) => { if (store?.unsaved) event.preventDefault(); });
 }
 
