@@ -33,7 +33,8 @@ def label_hidden(labels: Labels, rig: CameraRig, *, max_error: float = 0.01) -> 
     -------
     Labels
         The same with `hidden_2d`: NaN where fewer than two cameras see the keypoint, where the place lies outside the
-        picture, and everywhere if the labels of three cameras mostly disagree, which are not of the same moments then.
+        picture, of several animals, and everywhere if
+        the labels of three cameras mostly disagree, which are not of the same moments then.
 
     See Also
     --------
@@ -57,6 +58,8 @@ def label_hidden(labels: Labels, rig: CameraRig, *, max_error: float = 0.01) -> 
     >>> label_hidden(labels, rig).hidden_2d[1].round(1).tolist()
     [[649.7, 531.4]]
     """
+    if labels.n_animals > 1:
+        return labels
     own = np.array([name in rig.names for name in labels.cameras], dtype=bool)
     cameras = np.array([rig.names.index(name) if name in rig.names else 0 for name in labels.cameras], dtype=int)
     named = [f"{recording}/{instant}" for recording, instant in zip(labels.recordings, labels.instants, strict=True)]

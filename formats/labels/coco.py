@@ -17,7 +17,7 @@ def read_coco_labels(path: Path, images: Path | None, camera: str | None) -> Lab
     Raises
     ------
     LabelError
-        No category has keypoints, or one image shows several animals.
+        No category has keypoints.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     category = next((c for c in content["categories"] if c.get("keypoints")), None)
@@ -26,8 +26,9 @@ def read_coco_labels(path: Path, images: Path | None, camera: str | None) -> Lab
     files = {image["id"]: image["file_name"] for image in content["images"]}
     annotations = [annotation for annotation in content["annotations"] if annotation.get("keypoints")]
     shown = [annotation["image_id"] for annotation in annotations]
-    if len(set(shown)) < len(shown):
-        raise LabelError(f"{path} labels several animals in one image; one animal per image is read")
+    several = len(set(shown)) < len(shown)
+    individuals = [f"animal_{shown[:k].count(image)}" for k, image in enumerate(shown)] if several else None
     values = np.array([a["keypoints"] for a in annotations], float).reshape(len(annotations), -1, 3)
     points_2d = np.where(values[..., 2:] > 0, values[..., :2] - 0.5, np.nan)
-    return labels_of_pictures(points_2d, [files[i] for i in shown], category["keypoints"], path, images, camera)
+    names = [files[i] for i in shown]
+    return labels_of_pictures(points_2d, names, category["keypoints"], path, images, camera, individuals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,13 @@ from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array
 from ..video.reading import Image, VideoError, read_frames_at, read_picture
 
-_PER_PICTURE = ("pictures", "cameras", "groups", "instants")  # fields of `Labels` with one entry per picture
+_PER_PICTURE = (
+    "pictures",
+    "cameras",
+    "groups",
+    "instants",
+    "individuals",
+)  # fields of `Labels` with one entry per picture
 
 
 class LabelError(ValueError):
@@ -66,6 +73,9 @@ class Labels:
         default.
     hidden_2d : ndarray, shape (n_pictures, n_keypoints, 2), pixels, optional
         Where keypoints without label are, as the labels of other cameras tell (`label_hidden`); NaN: not known.
+    individuals : sequence of str, optional
+        Which animal each entry labels; a picture of several animals has an entry for each of them. None: one animal,
+        whose name is empty.
 
     Raises
     ------
@@ -98,6 +108,7 @@ class Labels:
     instants: tuple[int, ...]
     symmetries: tuple[tuple[str, str], ...] | None = None
     hidden_2d: Array = None  # type: ignore[assignment]  # an array once it is made
+    individuals: tuple[str, ...] = None  # type: ignore[assignment]  # names once they are made
 
     def __post_init__(self):
         shape = (len(self.pictures), len(self.keypoints), 2)
@@ -109,6 +120,8 @@ class Labels:
                     f"labels hold points of shape {places.shape} for {len(self.pictures)} pictures and "
                     f"{len(self.keypoints)} keypoints"
                 )
+        if self.individuals is None:
+            object.__setattr__(self, "individuals", ("",) * len(self.pictures))
         for what in _PER_PICTURE:
             if len(getattr(self, what)) != len(self.pictures):
                 raise LabelError(f"labels name {len(getattr(self, what))} {what} for {len(self.pictures)} pictures")
@@ -136,6 +149,11 @@ class Labels:
     def camera_names(self) -> tuple[str, ...]:
         """The different cameras, in order of first appearance."""
         return tuple(dict.fromkeys(self.cameras))
+
+    @cached_property
+    def n_animals(self) -> int:
+        """The most animals that are labelled in one picture, 1 at least."""
+        return max(Counter(self.pictures).values(), default=1)
 
     @property
     def recordings(self) -> tuple[str, ...]:
@@ -248,6 +266,13 @@ def join_labels(parts: Sequence[Labels]) -> Labels:
     """
     if not parts:
         raise LabelError("there are no labels to join")
+    named = [any(part.individuals) for part in parts]
+    if any(named) and not all(named):
+        one, several = (str(parts[named.index(which)].pictures[0].path.parent) for which in (False, True))
+        raise LabelError(
+            f"the labels of {several} name individuals and those of {one} do not; name the individuals in all files, so"
+            " that every animal of a picture is known to be labelled"
+        )
     keypoints = tuple(dict.fromkeys(name for part in parts for name in part.keypoints))
     symmetries = tuple(dict.fromkeys(pair for part in parts for pair in part.symmetries or ()))
     parts = [part.select_keypoints(keypoints) for part in parts]

@@ -17,6 +17,7 @@ def labels_of_pictures(
     path: Path,
     images: Path | None,
     camera: str | None,
+    individuals: Sequence[str] | None = None,
 ) -> Labels:
     """Labels (n, n_keypoints, 2) of pictures named as in the label file `path`; `camera` None: named by the folder."""
     files = [find_picture(name, path, images) for name in names]
@@ -28,6 +29,7 @@ def labels_of_pictures(
         cameras=tuple(camera or group for group in groups),
         groups=tuple(groups),
         instants=tuple(frame_number(file.name) for file in files),
+        individuals=None if individuals is None else tuple(individuals),  # type: ignore[arg-type]
     )
 
 

@@ -1,4 +1,4 @@
-"""Labels in SLEAP's projects and analysis files: one animal in frames of a video."""
+"""Labels in SLEAP's projects and analysis files: animals in frames of a video."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
     Raises
     ------
     LabelError
-        The file holds several animals, or its video is missing.
+        Its video is missing.
     FormatError
         The file is damaged.
     """
@@ -50,21 +50,22 @@ def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
 
 def _labels_of(track: Track, path: Path, recorded: str, videos: Videos, camera: str) -> Labels:
     """The labels of one video, named `recorded` in the file and looked for beside it."""
-    if len(track.points_2d) != 1:
-        raise LabelError(f"{path} holds {len(track.points_2d)} animals; one animal per file is read")
-    points_2d = track.points_2d[0]
     given = videos.get(camera) if isinstance(videos, Mapping) else videos
     video = Path(given) if given is not None else path.parent / recorded
     if not video.is_file():
         raise LabelError(
             f"the video {video} of the SLEAP file {path} is missing; pass videos=<file> or {{camera: file}}"
         )
-    frames = np.flatnonzero(np.isfinite(points_2d).all(-1).any(-1)).tolist()
+    points_2d = np.moveaxis(track.points_2d, 0, 1)
+    frames, animals = np.nonzero(np.isfinite(points_2d).all(-1).any(-1))
+    chosen, names = points_2d[frames, animals], track.individuals or ("",)
+    frames = frames.tolist()
     return Labels(
         pictures=tuple(Picture(video, frame) for frame in frames),
-        points_2d=points_2d[frames],
+        points_2d=chosen,
         keypoints=track.keypoints,
         cameras=(camera,) * len(frames),
         groups=(video.stem,) * len(frames),
         instants=tuple(frames),
+        individuals=tuple(names[a] for a in animals),
     )

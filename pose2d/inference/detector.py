@@ -55,6 +55,8 @@ class Detector:
     box : (float, float, float, float), image pixels, optional
         The part of every picture that is shown to a network of a fixed input size, as x, y, width and height; None:
         the animal is searched for.
+    n_animals : int
+        The most animals in one picture of its training.
 
     See Also
     --------
@@ -78,6 +80,7 @@ class Detector:
     history: Mapping[str, Any] = field(default_factory=dict)
     animal_detector: Detector | None = None
     box: tuple[float, float, float, float] | None = None
+    n_animals: int = 1
 
     def __repr__(self) -> str:
         n_iterations = max(self.history.get("iteration", ()), default=0)
@@ -130,6 +133,7 @@ def _contents(detector: Detector) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "symmetries": [list(pair) for pair in detector.symmetries],
         "history": dict(detector.history),
     }
+    header |= {"n_animals": detector.n_animals} if detector.n_animals > 1 else {}
     if isinstance(detector.network, PublishedNet):
         header |= {"published": detector.network.spec, "box": detector.box}
     weights = {name: value.contiguous().cpu() for name, value in detector.network.state_dict().items()}
@@ -189,4 +193,5 @@ def _assemble(header: dict[str, Any], weights: dict[str, Tensor], path: Path) ->
         header["history"],
         animal_detector,
         tuple(header["box"]) if header.get("box") else None,
+        header.get("n_animals", 1),
     )

@@ -12,6 +12,7 @@ from .animal_search import Finder, finder_of
 from .detector import Detector
 from .engine import Found
 from .labelled_pictures import images_of
+from .several_animals import at_place, labelled_centres
 
 
 def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -> Found:
@@ -21,7 +22,11 @@ def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -
     """
     finder = detector if isinstance(detector, Finder) else finder_of(detector)
     look = finder.track if tracked else finder.find
-    found = {index: look(image) for index, image in images_of(labels)}
+    if labels.n_animals > 1 and isinstance(finder, Finder):
+        centres = labelled_centres(labels)
+        found = {index: at_place(finder, image, centres[index]) for index, image in images_of(labels)}
+    else:
+        found = {index: look(image) for index, image in images_of(labels)}
     parts = [found[i] for i in range(len(labels))]
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
 

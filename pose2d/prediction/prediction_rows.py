@@ -11,7 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat, takewhile
 from pathlib import Path
@@ -30,6 +30,7 @@ from ..inference.box_search import BoxFinder
 from ..inference.detector import Detector
 from ..inference.engine import Found, View
 from ..inference.image_transforms import warp
+from ..inference.several_animals import TrackOfSeveral
 
 AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
 _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
@@ -162,7 +163,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     """
     search, rows = work.search, work.rows
     finder = finder_of(work.detector, search.precision, search.runtime, search.track_crop)
-    tracks = {name: Track(finder, info) for name, info in work.infos.items()}
+    tracks = {name: _track(work.detector, finder, info) for name, info in work.infos.items()}
     kept = rows.kept(start)
     first = kept[-1].stop if kept else start
     if first == stop:
@@ -174,7 +175,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     wanted = _is_on_gpu(finder) if search.batch_cameras == "auto" else bool(search.batch_cameras)
     together = wanted and search.runtime in ("auto", "torch")
     part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
-    number, saved_at, n_keypoints = begin, time.monotonic(), finder.engine.network.n_keypoints
+    number, saved_at, n_keypoints = begin, time.monotonic(), finder.engine.network.n_keypoints * work.detector.n_animals
     for number, images in enumerate(instants(work.infos, begin, stop), begin):
         if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
             rows.add(range(first, number), part, n_keypoints)
@@ -223,6 +224,12 @@ class Track:
             self.centre = None if place is None else _rounded(place, self.finder.engine.scale)
 
 
+def _track(detector: Detector, finder: Finder | BoxFinder, info: VideoInfo) -> Track | TrackOfSeveral:
+    if detector.n_animals == 1 or not isinstance(finder, Finder):
+        return Track(finder, info)
+    return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, _WIDTH)
+
+
 def _rounded(place: Array, scale: float) -> Array:
     """A place (x, y) in image pixels, with `_GRID` / scale pixels between two; of (x, y, scale) the scale, too."""
     if len(place) > 2:
@@ -237,7 +244,7 @@ def _is_on_gpu(finder: Finder | BoxFinder) -> bool:
 
 
 def _read_together(
-    finder: Finder | BoxFinder, tracks: Mapping[str, Track], images: Mapping[str, Image | None]
+    finder: Finder | BoxFinder, tracks: Mapping[str, Track | TrackOfSeveral], images: Mapping[str, Image | None]
 ) -> dict[str, Found]:
     """What the windows of the cameras of one instant show, each size in one batch."""
     by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
@@ -262,7 +269,8 @@ def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) ->
         for path in info.files:
             state = path.stat()
             digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
-    digest.update(repr((*options, detector.config.n_tta)).encode())
+    several = (detector.n_animals,) if detector.n_animals > 1 else ()
+    digest.update(repr((*options, detector.config.n_tta, *several)).encode())
     return digest.hexdigest()
 
 

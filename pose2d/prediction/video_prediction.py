@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ...formats.video.recording_times import instants_of_videos
 from ..inference.detector import Detector
 from ..inference.engine import Found
 from ..inference.uncertainty import Uncertainty
+from ..networks.registry import PoseNet
 from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, of_rows, predict_window
 
 PIECE = 4_000  # instants whose views are made at a time
@@ -45,6 +46,7 @@ def predict(
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: float = KEPT_EVERY,
     batch_cameras: bool | str = "auto",
+    n_animals: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Keypoints of every frame of every camera.
@@ -74,21 +76,26 @@ def predict(
         Time between two checkpoints.
     batch_cameras : bool or "auto"
         Read the windows of all cameras of an instant in one batch; "auto": on a GPU.
+    n_animals : int, optional
+        Number of animals in view, of a detector trained on several. None: as many as its labels showed in a picture.
     progress : bool
         Whether to show a progress bar with frames per second.
 
     Returns
     -------
     xarray.Dataset
-        Views dataset: position (pixels), confidence (probability of lying within `confidence_radius` pixels of the
-        truth, an attribute of the variable) and covariance (pixels squared), whose 90 % ellipse holds 90 % of the
-        errors, of visible and of hidden keypoints alike. A damaged frame is NaN with confidence 0 and is counted in the
-        attribute `damaged_frames`; `notes` has a line for each camera that lacks frames, for a
-        rate that varies, and for files that are overruled. Where the number of an instant is not that of every camera's
-        frame, the variable `frame` (view, time) holds the numbers (-1: none).
+        Views dataset, of several animals with a dimension `individual` (tracks of each camera, see
+        `separate_individuals`): position (pixels), confidence (probability of lying within `confidence_radius` pixels
+        of the truth, an attribute of the variable) and covariance (pixels squared), whose 90 % ellipse holds 90 % of
+        the errors, of visible and of hidden keypoints alike. A damaged frame is NaN with confidence 0 and is counted in
+        the attribute `damaged_frames`; `notes` has a line for each camera that lacks frames, for a rate that varies,
+        and for files that are overruled. Where the number of an instant is not that of every camera's frame, the
+        variable `frame` (view, time) holds the numbers (-1: none).
 
     Raises
     ------
+    ValueError
+        Several animals are asked for of a detector that was trained on one.
     VideoError
         If a video is missing, empty or unreadable, if the frame rates differ, or if times do not fit the frames.
 
@@ -99,6 +106,7 @@ def predict(
     >>> views["position"].dims, views["position"].shape
     (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
+    detector = with_animals(detector, n_animals)
     source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
     rows = kept_rows(detector, source, search, checkpoint)
     instants = predict_rows(detector, source, search, rows, checkpoint_every, progress=progress)
@@ -119,6 +127,7 @@ def predict_file(
     fps: float | None = None,
     times: Array | Mapping[str, Array] | None = None,
     batch_cameras: bool | str = "auto",
+    n_animals: int | None = None,
     n_windows: int = 1,
     executor: Executor | None = None,
     progress: bool = True,
@@ -146,6 +155,8 @@ def predict_file(
         As in `predict`.
     batch_cameras : bool or "auto"
         As in `predict`.
+    n_animals : int, optional
+        As in `predict`.
     n_windows : int
         Windows of time that are predicted as tasks of their own. Each decodes what lies before it in its video file,
         without looking at it.
@@ -166,7 +177,7 @@ def predict_file(
     VideoError
         As in `predict`.
     ValueError
-        `n_windows` is below 1.
+        `n_windows` is below 1, or as in `predict`.
 
     Examples
     --------
@@ -177,7 +188,7 @@ def predict_file(
     (2, 6, 4, 2)
     """
     given: dict[str, Any] = {"track_crop": track_crop, "precision": precision, "runtime": runtime, "fps": fps}
-    given |= {"times": times, "batch_cameras": batch_cameras, "progress": progress}
+    given |= {"times": times, "batch_cameras": batch_cameras, "n_animals": n_animals, "progress": progress}
     destination = Path(destination)
     hidden = destination.with_name(f".{destination.stem[:40]}.rows")
     write_prediction(detector, videos, destination, **given, checkpoint=hidden, n_windows=n_windows, executor=executor)
@@ -197,6 +208,7 @@ def write_prediction(
     checkpoint: Path,
     checkpoint_every: float = KEPT_EVERY,
     batch_cameras: bool | str = "auto",
+    n_animals: int | None = None,
     progress: bool = True,
     n_windows: int = 1,
     executor: Executor | None = None,
@@ -206,6 +218,7 @@ def write_prediction(
 
     change : of consecutive pieces of the views, so many instants in all; a ValueError refuses them: nothing is written
     """
+    detector = with_animals(detector, n_animals)
     source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
     rows = kept_rows(detector, source, search, checkpoint, n_windows)
     instants = predict_rows(
@@ -219,6 +232,22 @@ def write_prediction(
             rows.remove()
             raise
     rows.remove()
+
+
+def with_animals(detector: Detector, n_animals: int | None) -> Detector:
+    """The detector, for as many animals in view.
+
+    Raises
+    ------
+    ValueError : several animals are asked for of a detector that was trained on one
+    """
+    n_animals = detector.n_animals if n_animals is None else n_animals
+    if n_animals > 1 and (detector.n_animals == 1 or not isinstance(detector.network, PoseNet)):
+        raise ValueError(
+            f"n_animals is {n_animals}, but the detector was trained on one animal per picture; train one on labels"
+            " with individuals"
+        )
+    return replace(detector, n_animals=n_animals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -329,11 +358,15 @@ def view_pieces(
 
 
 def _views(detector: Detector, rows: Array, cameras: list[str], times: Array) -> xr.Dataset:
-    """Views of rows (n_cameras, n_instants, n_keypoints, ...)."""
+    """Views of rows (n_cameras, n_instants, n_animals * n_keypoints, ...)."""
+    several = detector.n_animals > 1
+    if several:
+        rows = rows.reshape(*rows.shape[:2], detector.n_animals, -1, rows.shape[-1])
     claims = [calibrated(detector.uncertainty, of_rows(own)) for own in rows]
-    confidence, covariances = (np.stack(values) for values in zip(*claims, strict=True))
+    found = of_rows(rows).points, *(np.stack(values) for values in zip(*claims, strict=True))
+    points, confidence, covariances = (np.moveaxis(values, 2, 0) if several else values for values in found)
     views = views_dataset(
-        of_rows(rows).points,
+        points,
         cameras=cameras,
         keypoints=detector.keypoints,
         times=times,

@@ -12,7 +12,7 @@ from torch import nn
 
 from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import LabelError, Labels
-from ..inference.animal_boxes import box_labels
+from ..inference.animal_boxes import BOX_KEYPOINTS, box_labels
 from ..inference.animal_search import finder_of
 from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
@@ -47,7 +47,8 @@ def train(
     Parameters
     ----------
     labels : Labels
-        Labelled frames of one or several cameras, as of `read_labels`.
+        Labelled frames of one or several cameras, as of `read_labels`. Of pictures with several animals the network
+        learns the one in the middle of its crop, and a small second one learns to find the animals.
     weights : str or os.PathLike, optional
         A file of pretrained backbone weights, "imagenet" (fetched by the ``hub`` extra), or "efficientnet-lite0" (of
         the ``pretrained`` extra; the network is then "efficientnet_lite0"); None: random.
@@ -96,6 +97,10 @@ def train(
         options = {"network": PACKAGED[str(weights)][1]} | options
     base = _gentler(start.config) if config is None and start is not None else config
     config = TrainingConfig.from_options(options, base)
+    if labels.n_animals > 1 and labels.keypoints != BOX_KEYPOINTS:
+        # the animal that is asked for is the one in the middle of the crop
+        middle = replace(config.augmentation, shift=min(config.augmentation.shift, 0.05), p_random_crop=0.0)
+        config = replace(config, augmentation=middle)
     before = start
     if start is not None and (keep_keypoints is not None or isinstance(start.network, PublishedNet)):
         start = with_keypoints(start, _names(labels, start, keep_keypoints))
@@ -128,11 +133,13 @@ def train(
         symmetries=tuple(labels.symmetries or ()),
         history=trainer.history | {"note": note},
         animal_detector=animal_detector,
+        n_animals=labels.n_animals,
     )
     del trainer  # with the pictures it holds
     wanted = (
         config.animal_detector is True
         or animal_detector is not None
+        or (labels.n_animals > 1 and labels.keypoints != BOX_KEYPOINTS)
         or (config.animal_detector == "auto" and is_small_in_pictures(detector, labels))
     )
     if wanted and _has_boxes(labels):

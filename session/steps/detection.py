@@ -141,6 +141,7 @@ def _predict_videos(session: Session, progress: bool) -> None:
     path, videos = detector_path(session), session.sources("video")
     assert path is not None  # the step's inputs have refused the other case
     options = PREDICT.given(session) | {"fps": session.fps, "times": camera_timestamps(session), "progress": progress}
+    options |= {"n_animals": session.n_animals}
 
     def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
         n_points: Any = 0
@@ -267,9 +268,12 @@ PREDICT = Step(
     inputs=_prediction_inputs,
     outputs=lambda session: [session.output / "views.nc"],
     work=_predict,
-    set_by_session=("progress", "checkpoint", "fps", "times"),
+    set_by_session=("progress", "checkpoint", "fps", "times", "n_animals"),
     own_entries=("detector",),
-    depends_on=lambda session: {"fps": session.fps, "cameras": list(session.cameras), "up": session.up},
+    depends_on=lambda session: (
+        {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
+        | ({"n_animals": session.n_animals} if session.n_animals else {})
+    ),
     refusals=size_problems,
     notes=_notes,
 )

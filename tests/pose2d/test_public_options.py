@@ -122,9 +122,9 @@ def calls(detector, labels, views, videos, tmp_path_factory):
         ],
         "plot_training": [((detector, Figure().add_subplot()), {})],
         "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True}),
-                    ((detector, videos), {"fps": 10.0, "progress": False})],
+                    ((detector, videos), {"fps": 10.0, "n_animals": 1, "progress": False})],
         "predict_file": [((detector, videos, folder / "views.nc"), prediction | windows),
-                         ((detector, videos, folder / "views.nc"), {"fps": 10.0, "progress": False})],
+                         ((detector, videos, folder / "views.nc"), {"fps": 10.0, "n_animals": 1, "progress": False})],
         "probe_video": [((videos["left"],), {"rate_needed": False})],
         "pseudo_labels": [
             ((proposals, videos, support),

@@ -1,0 +1,174 @@
+"""Two or three cats of one coat that cross and hide each other: videos to individuals in 3D, against the truth.
+
+`python -m benchmarks.animals_in_videos FOLDER 3`: renders six cameras of 640x480 pixels, trains a small detector on
+pictures with as many animals, predicts, separates the individuals and reconstructs. The same with one animal is what
+the error is compared with.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from muybridge.cameras import CameraRig
+from muybridge.demo.animal import DEMO_SKELETON, Gallop, gallop
+from muybridge.demo.coat import make_coat
+from muybridge.demo.recording import FPS, Filmed, _film, _join, visible_keypoints
+from muybridge.demo.scene import NOISE, Room, animal_shadow, draw_animal, make_rig, make_view
+from muybridge.formats.labels.labelled_frames import Labels, Picture
+from muybridge.formats.video.writing import open_video_writer
+from muybridge.numerics.threads import over_items
+
+SIZE = (640, 480)
+N_LABELLED, N_FRAMES = 40, 150
+CLOSEST = 100.0  # mm between the trunks of two cats: they pass each other, not through each other
+
+
+def small_rig() -> CameraRig:
+    """The demo's cameras at half the resolution, with a picture of 640x480 pixels."""
+    cameras = []
+    for camera in make_rig():
+        K = np.diag([0.5, 0.5, 1.0]) @ camera.K
+        K[1, 2] += 60
+        cameras.append(replace(camera, K=K, size=SIZE))
+    return replace(make_rig(), cameras=tuple(cameras))
+
+
+def runs(n: int, times: np.ndarray, rng) -> list[Gallop]:
+    """Runs of cats round one arena, which hide each other in the pictures but do not meet."""
+    for _ in range(2000):
+        centre, radius, turn = rng.uniform(-50, 50, 2), rng.uniform(250, 330), rng.uniform(0, 2 * np.pi)
+        chosen = [
+            Gallop(radius=radius + rng.uniform(-30, 30), centre=tuple(centre + rng.uniform(-60, 60, 2) * (n > 1)),
+                   turn=turn + 2 * np.pi * i / n + rng.uniform(-0.4, 0.4), speed=rng.uniform(1400, 1700),
+                   stride=rng.uniform(0.33, 0.4), phase=rng.uniform(), height=rng.uniform(220, 232),
+                   flex=rng.uniform(0.26, 0.4), gaze=rng.normal(0, 0.12))
+            for i in range(n)
+        ]  # fmt: skip
+        trunks = [gallop(times[::5], run).keypoints[:, :4] for run in chosen]
+        pairs = [(a, b) for i, a in enumerate(trunks) for b in trunks[:i]]
+        apart = [np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).min() for a, b in pairs]
+        if min(apart, default=np.inf) > CLOSEST:
+            return chosen
+    raise RuntimeError(f"no runs of {n} cats without a meeting were found")
+
+
+def coats(n: int):
+    """The coat of n cats, whose parts are listed one cat after the other."""
+    coat = make_coat()
+    size = len(coat.colours)
+    near = np.concatenate([np.where(coat.near < 0, -1, coat.near + i * size) for i in range(n)])
+    return coat._replace(colours=np.tile(coat.colours, (n, 1)), near=near, rest=np.tile(coat.rest, (n, 1, 1)))
+
+
+def drawn(view, coat, films: list[Filmed], k: int, noise):
+    """The picture of all cats at instant k."""
+    parts, dorsal = (np.concatenate([getattr(film, name)[k] for film in films], axis=1) for name in ("parts", "dorsal"))
+    image = draw_animal(view, coat, parts, dorsal, animal_shadow(parts[1]))
+    return np.clip(image + noise.normal(0, NOISE, image.shape), 0, 255).astype(np.uint8)
+
+
+def render(folder: Path, n: int, seed: int = 0):
+    """Videos, labels and the truth (n, n_frames, n_keypoints, 3) mm."""
+    rng, rig = np.random.default_rng([seed, n]), small_rig()
+    times = np.arange(N_FRAMES) / FPS
+    films = [_film(times, run) for run in runs(n, times, rng)]
+    scenes = [[_film(np.array([0.0]), run) for run in runs(n, np.zeros(1), rng)] for _ in range(N_LABELLED)]
+    labelled = [_join([scene[a] for scene in scenes]) for a in range(n)]
+    coat, room = coats(n), Room(seed)
+
+    def camera(c: int) -> list:
+        view, noise, name = make_view(rig[c], room), np.random.default_rng([seed, n, c]), rig.names[c]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        with open_video_writer(folder / f"{name}.mp4", FPS, SIZE) as writer:
+            for k in range(N_FRAMES):
+                writer.write(drawn(view, coat, films, k, noise))
+        everyone = np.concatenate([film.parts[:, 1] for film in labelled], axis=1)
+        rows = []
+        for k in range(N_LABELLED):
+            path = folder / name / f"img{k:04d}.jpg"
+            cv2.imwrite(str(path), drawn(view, coat, labelled, k, noise), [cv2.IMWRITE_JPEG_QUALITY, 95])
+            for a, film in enumerate(labelled):
+                points = CameraRig((rig[c],)).project(film.motion.keypoints[k : k + 1])[0, 0]
+                seen = visible_keypoints(CameraRig((rig[c],)), film.motion.keypoints[k : k + 1], everyone[k : k + 1])
+                points = points + rng.normal(0, 0.3, points.shape)
+                points[~seen[0, 0]] = np.nan
+                if np.isfinite(points[:, 0]).sum() >= 4:
+                    rows.append((Picture(path), points, name, k, f"cat_{a}"))
+        return rows
+
+    rows = [row for own in over_items(camera, range(len(rig))) for row in own]
+    pictures, points, names, instants, individuals = zip(*rows, strict=True)
+    labels = Labels(
+        pictures, np.array(points), DEMO_SKELETON.keypoints, names, names, instants, DEMO_SKELETON.symmetries,
+        individuals=individuals if n > 1 else None,
+    )  # fmt: skip
+    return rig, labels, np.stack([film.motion.keypoints for film in films])
+
+
+def measured(views, pose, rig: CameraRig, truth: np.ndarray) -> dict:
+    """Identities and errors of individuals against the truth."""
+    found = pose["position"].values.reshape(-1, *truth.shape[1:])
+    seen = views["position"].values.reshape(len(found), len(rig), *truth.shape[1:3], 2)
+    far = np.linalg.norm(found[:, None] - truth[None], axis=-1)
+    per_frame = np.nanmedian(np.where(np.isfinite(far), far, 1e4), axis=-1)  # (individuals, cats, frames)
+    rows, columns = linear_sum_assignment(np.median(per_frame, axis=-1))
+    who = per_frame.argmin(axis=1)
+    switches = sum(int((np.diff(who[i]) != 0).sum()) for i in rows)
+    pixels = np.stack([rig.project(own) for own in truth])  # (cats, cameras, frames, keypoints, 2)
+    right = np.ones(truth.shape[1], bool)
+    for i, cat in zip(rows, columns, strict=True):
+        off = np.linalg.norm(seen[i][None] - pixels, axis=-1)
+        nearest = np.nanmedian(np.where(np.isfinite(off), off, 1e4), axis=-1).argmin(axis=0)
+        some = np.isfinite(off[0]).sum(axis=-1) >= 5
+        right &= ((nearest == cat) | ~some).all(axis=0) & (who[i] == cat)
+    errors = np.concatenate([far[i, cat] for i, cat in zip(rows, columns, strict=True)])
+    return {
+        "individuals": len(found), "right identity": right.mean(), "switches": switches,
+        "median mm": np.nanmedian(errors), "mean mm": np.nanmean(errors),
+        "2D points": np.isfinite(seen[..., 0]).mean(), "3D points": np.isfinite(errors).mean(),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """One line of figures per number of animals."""
+    from muybridge.pose2d import load_detector, predict, train
+    from muybridge.triangulate import reconstruct, separate_individuals
+
+    folder = Path(sys.argv[1])
+    for n in map(int, sys.argv[2:] or ["1", "2", "3"]):
+        own, began = folder / f"cats_{n}", time.process_time()
+        rig, labels, truth = render(own, n)
+        print(n, "cats: rendered", f"{time.process_time() - began:.0f} s", flush=True)
+        detector_path = own / "detector.safetensors"
+        if not detector_path.exists():
+            began = time.process_time()
+            train(labels, network="small", iterations=550, learning_rate=0.01, n_evaluations=2, progress=False).save(
+                detector_path
+            )
+            print(f"trained in {time.process_time() - began:.0f} s", flush=True)
+        detector = load_detector(detector_path)
+        videos = {name: own / f"{name}.mp4" for name in rig.names}
+        began, cpu = time.perf_counter(), time.process_time()
+        views = predict(detector, videos, progress=False)
+        took, cpu = time.perf_counter() - began, time.process_time() - cpu
+        speed = len(rig) * N_FRAMES
+        print(f"{speed / took:.0f} frames/s by the clock, {speed / cpu:.0f} per processor second", flush=True)
+        if n > 1:
+            began = time.process_time()
+            views = separate_individuals(views, rig, n_individuals=n)
+            print(f"separated in {time.process_time() - began:.1f} s", flush=True)
+        views.to_netcdf(own / "views.nc")
+        np.save(own / "truth.npy", truth)
+        pose = reconstruct(views, rig, method="smooth", skeleton=DEMO_SKELETON)
+        print(measured(views, pose, rig, truth), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Several animals in one view: a small network finds their middles, the keypoint network reads a window around each.
+
+Top-down, because it suits the few animals of a rig, each some ten pixels or more apart in the shrunk picture: a
+window costs as much as that of a single animal, and an animal keeps the precision that it has alone. The network is
+trained to read the animal in the middle of its window. Animals are followed from frame to frame by motion alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch.nn import functional as F
+
+from ...datasets import Array
+from ...formats.labels.labelled_frames import Labels
+from ...formats.video.reading import Image
+from .animal_search import AROUND, Finder
+from .box_search import SURE
+from .engine import Engine, Found
+from .image_transforms import apply_affine, invert_affine, scaling, warp
+from .runtimes import SIDE
+
+_PEAK = 0.15  # share of an animal's part of the probability below which a peak is none
+_SAME = 0.12  # sides of the animal: two windows whose keypoints lie nearer (median) have read the same animal
+_FAR = 1.0  # sides of the animal that it may be from where it was expected, in a frame
+_SHOWN = 0.25  # share of the keypoints that must be sure for an animal to be there
+
+
+def labelled_centres(labels: Labels) -> Array:
+    """(n, 2) middle of the box around each entry's labels, pixels."""
+    return (np.nanmin(labels.points_2d, axis=1) + np.nanmax(labels.points_2d, axis=1)) / 2
+
+
+def window_of(finder: Finder) -> int:
+    """Side of the window around one of several animals, network pixels: always a window, however large."""
+    return int(np.ceil(AROUND * min(finder.animal_side, 1e4) * finder.engine.scale / SIDE) * SIDE)
+
+
+def at_place(finder: Finder, image: Image, centre: Array) -> Found:
+    """The keypoints of the animal in the middle of a window there; of the whole picture without a known size."""
+    if not np.isfinite(finder.animal_side):
+        side = int(finder.engine.network.stride * 48)
+        return finder.through(image, finder.window_at(centre, side))
+    return finder.through(image, finder.window_at(centre, window_of(finder)))
+
+
+def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
+    """(n, 2) middles of the animals in a picture, pixels, the most probable first, at most one more than animals."""
+    matrix, size = engine.whole_view(image.shape[1], image.shape[0])
+    with torch.inference_mode():
+        maps = engine.run(warp(image, matrix, size)[None])
+        logits = maps.logits[0, 0].float()
+        likely = torch.cat([logits.flatten(), logits.new_zeros(1)]).softmax(0)[:-1].view_as(logits)
+        smooth = 9 * F.avg_pool2d(likely[None, None], 3, 1, 1)[0, 0]
+        highest = F.max_pool2d(smooth[None, None], 5, 1, 2)[0, 0]
+        rows, columns = torch.nonzero((smooth == highest) & (smooth > _PEAK / n_animals), as_tuple=True)
+        order = smooth[rows, columns].argsort(descending=True)[: n_animals + 1]
+    cells = torch.stack([columns, rows], -1)[order].cpu().numpy().astype(float)
+    places = apply_affine(scaling(engine.network.stride), cells) + engine.network.shift
+    return apply_affine(invert_affine(matrix), places)
+
+
+@dataclass(eq=False)
+class TrackOfSeveral:
+    """One camera with several animals: where they were last (the interface of `Track`).
+
+    A row holds (n_animals * n_keypoints, `width`) float32 of one frame, NaN where an animal was not found.
+    """
+
+    finder: Finder
+    n_animals: int
+    width: int
+
+    def __post_init__(self):
+        self.n_keypoints = self.finder.engine.network.n_keypoints
+        self.last = np.full((self.n_animals, self.n_keypoints, 2), np.nan)
+        self.speed = np.zeros((self.n_animals, 1, 2))
+
+    def first_view(self) -> None:
+        """No window is read together with those of other cameras."""
+
+    def step(self, image: Image | None, seen: Found | None = None) -> np.ndarray:
+        """The row of the next frame."""
+        row = np.full((self.n_animals, self.n_keypoints, self.width), np.nan, np.float32)
+        if image is not None:
+            row[..., 2] = 0.0  # no mass: a frame without animals is none that cannot be decoded
+            for animal, found in self._assigned(self._found(image)):
+                row[animal] = np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1)
+        row = row.reshape(-1, self.width)
+        self.follow(row[None])
+        return row
+
+    def follow(self, rows: np.ndarray) -> None:
+        """Where the animals are after some rows."""
+        for row in rows.reshape(len(rows), self.n_animals, self.n_keypoints, self.width):
+            now = np.where(row[..., 2:3] > SURE, row[..., :2], np.nan)
+            moved = present_median(now - self.last, axis=1)[:, None]
+            self.speed = np.where(np.isfinite(moved), moved, 0.5 * self.speed)
+            self.last = np.where(np.isfinite(now), now, self.last + self.speed)
+
+    def _found(self, image: Image) -> list[Found]:
+        """What windows around the middles show, and around places where an animal was expected and is missing."""
+        boxes = self.finder.animal_detector
+        middles = find_middles(boxes.engine, image, self.n_animals) if isinstance(boxes, Finder) else np.empty((0, 2))
+        founds = self._distinct([at_place(self.finder, image, middle) for middle in middles])
+        expected = [(p[known].min(0) + p[known].max(0)) / 2 for p in self.last + self.speed
+                    if (known := np.isfinite(p).all(-1)).any()]  # fmt: skip
+        if len(founds) < self.n_animals:
+            near = 0.25 * self.finder.animal_side
+            lacking = [c for c in expected if all(np.linalg.norm(c - _middle(found)) > near for found in founds)]
+            founds = self._distinct(founds + [at_place(self.finder, image, centre) for centre in lacking])
+        return founds
+
+    def _distinct(self, founds: list[Found]) -> list[Found]:
+        """Without what shows too little, and of two windows that read the same animal the surer one."""
+        kept: list[Found] = []
+        for found in sorted(founds, key=lambda found: -np.median(found.mass)):
+            if (found.mass > SURE).mean() < _SHOWN:
+                continue
+            apart = [np.median(np.linalg.norm(found.points - other.points, axis=-1)) for other in kept]
+            if min(apart, default=np.inf) > _SAME * self.finder.animal_side:
+                kept.append(found)
+        return kept[: self.n_animals]
+
+    def _assigned(self, founds: list[Found]) -> list[tuple[int, Found]]:
+        """Each with the animal that it is: nearest to where motion leads; others take what is free."""
+        expected = self.last + self.speed
+        cost = np.full((self.n_animals, len(founds)), _FAR * self.finder.animal_side)
+        for a in range(self.n_animals):
+            for f, found in enumerate(founds):
+                apart = np.linalg.norm(found.points - expected[a], axis=-1)[found.mass > SURE]
+                if np.isfinite(apart).any():
+                    cost[a, f] = min(float(np.nanmedian(apart)), cost[a, f])
+        animals, chosen = linear_sum_assignment(cost)
+        return [(int(a), founds[f]) for a, f in zip(animals, chosen, strict=True)]
+
+
+def _middle(found: Found) -> Array:
+    sure = found.points[found.mass > SURE]
+    return (sure.min(0) + sure.max(0)) / 2

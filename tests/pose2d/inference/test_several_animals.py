@@ -1,0 +1,118 @@
+"""Pictures of two animals of one kind: labels with individuals, a detector for both, and tracks of each."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from muybridge.formats.labels.labelled_frames import LabelError
+from muybridge.pose2d import join_labels, load_detector, predict, read_labels, train
+from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, SHAPE, write_dlc, write_picture
+
+SIZE = (192, 128)
+
+
+def two_animals(n, seed=0):
+    """(n, 2, 4, 2) pixels of two animals that circle in the two halves of the picture."""
+    t, rng = np.arange(n) * 0.3, np.random.default_rng(seed)
+    points = []
+    for a in range(2):
+        phase = rng.uniform(0, 2 * np.pi)
+        centre = np.stack([52 + 88 * a + 14 * np.sin(t + phase), 64 + 28 * np.cos(0.8 * t + phase)], -1)
+        turn = 0.5 * np.sin(0.8 * t + phase)
+        rotation = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], -1).reshape(-1, 2, 2)
+        points.append(np.einsum("nij,kj->nki", rotation, SHAPE) + centre[:, None])
+    return np.stack(points, axis=1)
+
+
+def drawn(animals, seed=0):
+    rng = np.random.default_rng(seed)
+    image = cv2.resize(rng.uniform(90, 140, (6, 8, 3)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
+    for points in animals:
+        cv2.circle(image, np.rint(points.mean(0) * 16).astype(int).tolist(), 8 * 16, (120, 80, 60), -1, cv2.LINE_AA, 4)
+        for point, colour in zip(points, COLOURS, strict=True):
+            cv2.circle(image, np.rint(point * 16).astype(int).tolist(), 4 * 16, colour, -1, cv2.LINE_AA, 4)
+    return np.clip(cv2.GaussianBlur(image, (0, 0), 0.8) + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """labels/top/CollectedData_me.csv with an individual level, its pictures, and video.mp4 of other frames."""
+    root = tmp_path_factory.mktemp("two")
+    points, names = two_animals(32), [f"labels/top/img{i:03d}.png" for i in range(32)]
+    for i, name in enumerate(names):
+        write_picture(root / name, drawn(points[i], i))
+    columns = [("me", animal, keypoint, axis) for animal in ("ada", "bob") for keypoint in KEYPOINTS for axis in "xy"]
+    levels = ("scorer", "individuals", "bodyparts", "coords")
+    rows = [[level, *own] for level, own in zip(levels, zip(*columns, strict=True), strict=True)]
+    rows += [[name, *(f"{v:.3f}" for v in frame.ravel())] for name, frame in zip(names, points, strict=True)]
+    (root / "labels/top/CollectedData_me.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    writer = cv2.VideoWriter(str(root / "video.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, SIZE)
+    for i, frame in enumerate(two_animals(12, seed=5)):
+        writer.write(cv2.cvtColor(drawn(frame, 100 + i), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return root
+
+
+@pytest.fixture(scope="module")
+def detector(folder):
+    return train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 60, "n_evaluations": 1}))
+
+
+def test_deeplabcuts_individuals_are_an_entry_each(folder):
+    labels = read_labels(folder / "labels")
+    assert len(labels) == 64
+    assert labels.n_animals == 2
+    assert labels.individuals[:4] == ("ada", "bob", "ada", "bob")
+    np.testing.assert_allclose(labels.points_2d.reshape(32, 2, 4, 2), two_animals(32), atol=1e-3)
+    assert labels.select([1, 3]).individuals == ("bob", "bob")
+
+
+def test_cocos_annotations_of_one_picture_are_animals(folder):
+    points = two_animals(2)
+    annotations = [
+        {"image_id": i, "keypoints": np.column_stack([points[i, a] + 0.5, np.full(4, 2)]).ravel().tolist()}
+        for i in range(2)
+        for a in range(2)
+    ]
+    content = {"images": [{"id": i, "file_name": f"img{i:03d}.png"} for i in range(2)], "annotations": annotations,
+               "categories": [{"keypoints": list(KEYPOINTS)}]}  # fmt: skip
+    path = folder / "labels/top/coco.json"
+    path.write_text(json.dumps(content))
+    labels = read_labels(path)
+    path.unlink()
+    assert labels.individuals == ("animal_0", "animal_1") * 2
+    np.testing.assert_allclose(labels.points_2d, points.reshape(4, 4, 2))
+
+
+def test_identities_in_some_files_only_are_refused(folder, tmp_path):
+    write_picture(tmp_path / "img000.png", drawn(two_animals(1)[0]))
+    single = read_labels(write_dlc(tmp_path, two_animals(1)[:, 0], ["img000.png"]))
+    with pytest.raises(LabelError, match=r"name individuals and those of .* do not"):
+        join_labels([read_labels(folder / "labels"), single])
+
+
+@pytest.mark.long  # a training of two networks: some 10 s of a processor
+def test_both_animals_are_found_and_followed(folder, detector, tmp_path):
+    assert detector.n_animals == 2
+    assert detector.animal_detector is not None
+    detector.save(tmp_path / "detector.safetensors")
+    again = load_detector(tmp_path / "detector.safetensors")
+    views = predict(again, {"top": folder / "video.mp4"}, progress=False)
+    found, truth = views["position"].values[:, 0], two_animals(12, seed=5)
+    assert views["position"].dims == ("individual", "view", "time", "keypoint", "space")
+    off = np.linalg.norm(found[:, None] - np.moveaxis(truth, 1, 0)[None], axis=-1)
+    who = np.nanmedian(off, axis=-1).argmin(axis=1)
+    assert (who == who[:, :1]).all()
+    assert set(who[:, 0]) == {0, 1}
+    assert np.nanmedian(off.min(axis=1)) < 3
+    assert views.attrs["damaged_frames"] == [0]
+
+
+@pytest.mark.long
+def test_more_animals_than_the_detector_knows_are_refused(folder, detector):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match="trained on one animal per picture"):
+        predict(replace(detector, n_animals=1), {"top": folder / "video.mp4"}, n_animals=2, progress=False)
