@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
+from ...numerics.robust_scale import present_median
 from .animal_search import AROUND, Finder
 from .box_search import SURE
 from .engine import Engine, Found
