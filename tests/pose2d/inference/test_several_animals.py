@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def detector(folder):
-    return train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 60, "n_evaluations": 1}))
+    return train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 40, "n_evaluations": 1}))
 
 
 def test_deeplabcuts_individuals_are_an_entry_each(folder):
