@@ -40,6 +40,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,23 +200,21 @@ def transfer(arguments) -> pd.DataFrame:
             ("small, scratch", "small", None),
         ):
             options = {"network": network, "batch": 8, "crop": 256, "holdout": 0.0, "animal_detector": False}
-            options |= {"augmentation": look, "n_evaluations": 1}
-            once = processor_s(lambda o=options, w=weights, t=trained: train(t, weights=w, progress=False, **o,
-                                                                             iterations=12)) / 12  # fmt: skip
-            options["iterations"] = max(20, round(arguments.seconds / once))
-            spent = processor_s(lambda: rows.append(train(trained, weights=weights, progress=False, **options)))  # noqa: B023
-            table = evaluate(rows.pop(), tested).loc["all"]
-            rows.append({"data": name, "start": what, "iterations": options["iterations"], "processor_s": spent}
-                        | {key: table[key] for key in ("mean", "median", "p95", "pck5")})  # fmt: skip
+            options |= {"augmentation": look, "n_evaluations": 1, "weights": weights, "progress": False}
+            _, few = with_processor_s(train, trained, **options, iterations=6)
+            options["iterations"] = max(12, round(6 * arguments.seconds / few))
+            detector, spent = with_processor_s(train, trained, **options)
+            table = evaluate(detector, tested).loc["all"]
+            row = {"data": name, "start": what, "iterations": options["iterations"], "processor_s": spent}
+            rows.append(row | {key: table[key] for key in ("mean", "median", "p95", "pck5")})
             print(rows[-1], file=sys.stderr, flush=True)
     return pd.DataFrame(rows)
 
 
-def processor_s(work: Callable[[], object]) -> float:
-    """Seconds of processor time that a call takes, of all its threads."""
+def with_processor_s(work: Callable, *arguments, **options) -> tuple[Any, float]:
+    """What a call gives, and the seconds of processor time that it takes in all its threads."""
     began = time.process_time()
-    work()
-    return time.process_time() - began
+    return work(*arguments, **options), time.process_time() - began
 
 
 def rat3d(arguments) -> pd.DataFrame:

@@ -162,6 +162,14 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
             " pretrained).",
         ),
         "start": ("path", "", "A detector to continue from; it must know the labels' keypoints."),
+        "detector": (
+            "path",
+            "",
+            "A detector that others trained (DeepLabCut 3, Lightning Pose, ONNX), or you: it predicts as it is, or is"
+            " fine-tuned on `labels`.",
+        ),
+        "keypoints": ("table", "", "The session's names of that detector's keypoints; `check` proposes them."),
+        "detector_options": ("table", "", "Options of `load_detector` for it: keypoints, box, scale, config, onnx."),
     },
     "predict": {"detector": ("path", "the trained one", "A detector that `train` or `Detector.save` wrote.")},
     "reconstruct": {

@@ -17,6 +17,7 @@ from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
+from .steps.named_detector import detector_problems
 from .steps.pictures import lens_warnings, points_outside, world_unit
 from .steps.plausibility import implausibilities, rounded_points
 from .steps.reconstruction import needed_keypoints, view_problems, without
@@ -45,7 +46,7 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
         level = from_points(session) and ("up" in given or "floor" in given)
         if session.limbs and session.up is None and session.floor_frame is None and not level:
             problems.append(VERTICAL_NEEDED)
-    problems += _points_problems(session)
+    problems += _points_problems(session) + detector_problems(session)
     if not problems and session.sources("points"):
         problems, warnings = _judged_views(session)
     return list(dict.fromkeys(problems)), warnings

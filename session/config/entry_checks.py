@@ -114,6 +114,12 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("train", "sessions"): (partial(is_list_of, str), "give a list of paths"),
     ("train", "weights"): _PATH,
     ("train", "start"): _PATH,
+    ("train", "detector"): _PATH,
+    ("train", "keypoints"): (
+        lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
+        'it must be a table: name = "the detector\'s name"',
+    ),
+    ("train", "detector_options"): (lambda value: isinstance(value, dict), "it must be a table of options"),
     ("calibrate", "intrinsics"): _PATH,
     ("predict", "detector"): _PATH,
     ("reconstruct", "prior"): _PATH,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
+from .named_detector import ENTRIES, named_detector, named_settings, open_detector
 from .pictures import size_problems
 from .rig import load_rig, rig_path
 from .step_definition import Step, public
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def detector_path(session: Session) -> Path | None:
-    """The detector that predicts: the one named by [predict] detector, else the trained one, else None."""
+    """The detector that predicts: the one named by [predict] detector, else the trained one, else that of [train]."""
     named = session.options["predict"].get("detector")
     if named is not None:
         return session.folder / named
-    return session.output / "detector.safetensors" if _trains(session) else None
+    return session.output / "detector.safetensors" if _trains(session) else named_detector(session)
 
 
 def label_folders(session: Session) -> list[Path]:
@@ -67,13 +68,15 @@ def _training_files(session: Session) -> dict[str, Path]:
     """The files of earlier weights that the options name; "imagenet" and "efficientnet-lite0" name none."""
     options = session.options["train"]
     named = {name: options[name] for name in ("weights", "start") if name in options}
+    if "detector" in options:
+        named["start"] = options["detector"]
     return {
         name: session.folder / path for name, path in named.items() if path not in ("imagenet", "efficientnet-lite0")
     }
 
 
 def _train(session: Session, progress: bool) -> None:
-    from ...pose2d import join_labels, load_detector, train
+    from ...pose2d import join_labels, train
 
     labels = join_labels(read_session_labels(session))
     if session.skeleton is not None and set(labels.keypoints) != set(session.skeleton.keypoints):
@@ -83,7 +86,9 @@ def _train(session: Session, progress: bool) -> None:
         )
     options: dict[str, Any] = TRAIN.given(session) | _training_files(session)
     if "start" in options:
-        options["start"] = load_detector(options["start"])
+        options["start"] = open_detector(session, options["start"])
+        if "detector" in session.options["train"]:
+            options.setdefault("keep_keypoints", False)
     checkpoint = TRAIN.checkpoint(session)
     detector = TRAIN.call(session, train, labels, progress=progress, checkpoint=checkpoint, **options)
     detector.save(session.output / "detector.safetensors")
@@ -113,7 +118,7 @@ def _prediction_inputs(session: Session) -> list[Path]:
     if detector is None:
         raise SessionError(
             f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
-            " [predict] detector"
+            " [train] detector"
         )
     return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]")), *stamps]
 
@@ -135,7 +140,6 @@ def _predict(session: Session, progress: bool) -> None:
 
 
 def _predict_videos(session: Session, progress: bool) -> None:
-    from ...pose2d import load_detector
     from ...pose2d.prediction.video_prediction import write_prediction
 
     path, videos = detector_path(session), session.sources("video")
@@ -152,7 +156,9 @@ def _predict_videos(session: Session, progress: bool) -> None:
         _refuse_few(session, n_points, n_frames)
 
     more = {"checkpoint": PREDICT.checkpoint(session), "change": accepted}
-    PREDICT.call(session, write_prediction, load_detector(path), videos, session.output / "views.nc", **options, **more)
+    PREDICT.call(
+        session, write_prediction, open_detector(session, path), videos, session.output / "views.nc", **options, **more
+    )
 
 
 def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:
@@ -259,7 +265,7 @@ TRAIN = Step(
     outputs=lambda session: [session.output / "detector.safetensors"],
     work=_train,
     set_by_session=("progress", "checkpoint", "held_out", "config"),
-    own_entries=("labels", "sessions"),
+    own_entries=("labels", "sessions", *ENTRIES),
     asked_for=_trains,
 )
 PREDICT = Step(
@@ -273,6 +279,7 @@ PREDICT = Step(
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
         | ({"n_animals": session.n_animals} if session.n_animals else {})
+        | named_settings(session)
     ),
     refusals=size_problems,
     notes=_notes,

@@ -1,0 +1,93 @@
+"""The detector that [train] detector names: read with the session's names for its keypoints, or compared with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...datasets.keypoint_mapping import propose_mapping
+from ...datasets.names import nearest
+from ..config import Session, SessionError
+
+if TYPE_CHECKING:
+    from ...pose2d import Detector
+
+ENTRIES = ("detector", "detector_options", "keypoints")  # of [train] that are read here
+
+
+def named_detector(session: Session) -> Path | None:
+    """The file that [train] detector names."""
+    named = session.options["train"].get("detector")
+    return None if named is None else session.folder / named
+
+
+def named_settings(session: Session) -> dict[str, Any]:
+    """What of [train] the use of the named detector depends on."""
+    if named_detector(session) is None:
+        return {}
+    return {name: session.options["train"][name] for name in ENTRIES[1:] if name in session.options["train"]}
+
+
+def open_detector(session: Session, path: Path) -> Detector:
+    """A detector; of the one that [train] names the keypoints get the session's names, as [train.keypoints] says.
+
+    Raises
+    ------
+    SessionError : an option does not exist, or a keypoint is named that the detector does not find
+    """
+    from ...pose2d import DetectorError, load_detector
+
+    if path != named_detector(session):
+        return load_detector(path)
+    options, mapping = dict(named_settings(session).get("detector_options", {})), mapping_of(session)
+    if "config" in options:
+        options["config"] = session.folder / options["config"]
+    try:
+        detector = load_detector(path, **options)
+    except (DetectorError, TypeError) as error:
+        raise SessionError(f"{session.path}: [train] detector: {error}") from error
+    unknown = sorted(set(mapping.values()) - set(detector.keypoints))
+    if unknown:
+        hint = nearest(unknown[0], detector.keypoints)
+        raise SessionError(
+            f"{session.path}: [train.keypoints] names '{unknown[0]}', which the detector does not find{hint}; it finds"
+            f" {list(detector.keypoints)}"
+        )
+    ours = {theirs: own for own, theirs in mapping.items()}
+    taken = set(ours.values())
+    names = {n: ours.get(n, f"{n}_of_detector" if n in taken else n) for n in detector.keypoints}
+    pairs = tuple((names[a], names[b]) for a, b in detector.symmetries)
+    return replace(detector, keypoints=tuple(names.values()), symmetries=pairs)
+
+
+def mapping_of(session: Session) -> dict[str, str]:
+    """{the session's name: the detector's} of [train.keypoints]."""
+    return dict(named_settings(session).get("keypoints", {}))
+
+
+def detector_problems(session: Session) -> list[str]:
+    """Keypoints of the [skeleton] that the named detector does not find, with what it may call them."""
+    path = named_detector(session)
+    if path is None or session.skeleton is None or not path.exists():
+        return []
+    try:
+        found = open_detector(session, path).keypoints
+    except (ValueError, ModuleNotFoundError) as error:
+        return [str(error)]
+    missing = [name for name in session.skeleton.keypoints if name not in found]
+    if not missing:
+        return []
+    free = [name for name in found if name not in session.skeleton.keypoints]
+    proposed = mapping_of(session) | propose_mapping(missing, free)
+    lines = "; ".join(f'{_key(own)} = "{theirs}"' for own, theirs in proposed.items())
+    advice = f"if these are the same, write under [train.keypoints]: {lines}" if set(missing) & set(proposed) else ""
+    strange = [name for name in missing if name not in proposed]
+    if strange:
+        advice += f"{'. ' if advice else ''}Nothing is near {strange}: leave them out of [skeleton], or give labels"
+    return [f"the detector {path} does not find {missing} of [skeleton]; it finds {list(found)}. {advice}"]
+
+
+def _key(name: str) -> str:
+    """A name as a key of TOML."""
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else f'"{name}"'
