@@ -15,7 +15,7 @@ import pytest
 import typer
 from matplotlib.figure import Figure
 
-from muybridge import triangulate
+from muybridge import pose2d, triangulate
 from muybridge.calibration import CharucoBoard
 from muybridge.cameras import CameraRig
 from muybridge.datasets import pose_dataset, views_dataset, write_dataset
@@ -78,8 +78,16 @@ def pictures_to_label(_: pytest.MonkeyPatch) -> dict[str, object]:
     return {}
 
 
+def files_of_other_programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """The page's files of weights are on nobody's disk: only the arguments of the calls are checked."""
+    for name in ("load_detector", "predict", "read_labels", "train"):
+        monkeypatch.setattr(pose2d, name, create_autospec(getattr(pose2d, name)))
+    return {"names": ["nose", "tail"], "labels": None}
+
+
 # what the blocks of a page find in the folder, and the names that they start from
 GIVEN: dict[str, Callable[[pytest.MonkeyPatch], dict[str, object]]] = {
+    "docs/other_detectors.md": files_of_other_programs,
     "README.md": a_recording, "docs/articulated.md": views_of_a_body, "docs/labelling.md": pictures_to_label
 }  # fmt: skip
 
