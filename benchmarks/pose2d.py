@@ -7,7 +7,7 @@
     python benchmarks/pose2d.py rat [--held-out time] [--n-tta 4]
                                                              three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
-    python benchmarks/pose2d.py transfer [--seconds 90] [--data openfield|mirror|rat] --threads 1
+    python benchmarks/pose2d.py transfer [--seconds 45] [--data openfield|mirror|rat] --threads 1
                                                              packaged ImageNet weights (the extra [pretrained]) against
                                                              scratch, equal seconds of processor time
     python benchmarks/pose2d.py corruption [--seed 0] [--detector FILE]  Horse-C kinds and severities on openfield
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=int, default=4, choices=BUDGETS)
     parser.add_argument("--iterations", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=90, help="of transfer: processor time of each training")
+    parser.add_argument("--seconds", type=float, default=45, help="of transfer: processor time of each training")
     parser.add_argument("--data", choices=("openfield", "mirror", "rat"), help="of transfer: this only")
     parser.add_argument("--held-out", choices=("time",), help="of the rat: this only")
     parser.add_argument("--detector", type=Path)
@@ -199,7 +199,7 @@ def transfer(arguments) -> pd.DataFrame:
             ("scratch", "efficientnet_lite0", None),
             ("small, scratch", "small", None),
         ):
-            options = {"network": network, "batch": 8, "crop": 256, "holdout": 0.0, "animal_detector": False}
+            options = {"network": network, "batch": 4, "crop": 192, "holdout": 0.0, "animal_detector": False}
             options |= {"augmentation": look, "n_evaluations": 1, "weights": weights, "progress": False}
             _, few = with_processor_s(train, trained, **options, iterations=6)
             options["iterations"] = max(12, round(6 * arguments.seconds / few))
