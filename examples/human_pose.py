@@ -61,7 +61,6 @@ def main(network: Path, video: Path, picture: Path, box: tuple[float, ...] | Non
         len(KEYPOINTS),
         "logits",
         4,
-        shift=-2.0,
         input_size=(256, 256),
         mean=(0, 0, 0),
         std=(1, 1, 1),
