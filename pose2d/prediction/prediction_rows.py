@@ -265,6 +265,7 @@ def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) ->
     for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
+    digest.update(repr((getattr(detector.network, "spec", None), detector.box)).encode())
     for name, info in infos.items():
         for path in info.files:
             state = path.stat()
