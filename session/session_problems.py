@@ -16,8 +16,8 @@ from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
+from .steps.foreign_detectors import detector_problems
 from .steps.kinematics import VERTICAL_NEEDED
-from .steps.named_detector import detector_problems
 from .steps.pictures import lens_warnings, points_outside, world_unit
 from .steps.plausibility import implausibilities, rounded_points
 from .steps.reconstruction import needed_keypoints, view_problems, without

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
-from .named_detector import ENTRIES, named_detector, named_settings, open_detector
+from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
 from .pictures import size_problems
 from .rig import load_rig, rig_path
 from .step_definition import Step, public

@@ -7,7 +7,7 @@ from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session
 from muybridge.session.session_problems import foreseen_problems
 from muybridge.session.steps.detection import PREDICT
-from muybridge.session.steps.named_detector import detector_problems, open_detector
+from muybridge.session.steps.foreign_detectors import detector_problems, open_detector
 from tests.pose2d.animals import animal_points, write_video
 from tests.pose2d.published.test_foreign_geometry import heatmap_file
 
