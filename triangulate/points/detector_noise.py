@@ -286,7 +286,7 @@ def noise_of_residuals(
     inlier_residuals = np.where(seen[..., None], residuals, np.nan)
     correlation = lag_correlation(inlier_residuals)
     usual_leverage = present_median(np.where(seen, leverage, np.nan), axis=1)
-    constant = constant_variance(inlier_residuals, 1 - usual_leverage)
+    constant, moment = constant_variance(inlier_residuals, 1 - usual_leverage)
     independent = freedom * _independent_share(correlation, seen.sum(axis=1), constant, variance)
     own = squares.sum(axis=1) / np.maximum(freedom.sum(axis=1), 1e-9)
     camera = _drawn_to_mean(np.where(own > 0, own, sigma**2), independent.sum(axis=1))[:, None]
@@ -297,7 +297,7 @@ def noise_of_residuals(
     variance = (_VARIANCE_WEIGHT * pooled + independent * variance) / (_VARIANCE_WEIGHT + independent)
     constant = np.minimum(constant, variance.mean(axis=0))
     lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
-    shared = COMMON_CONSTANT * constant + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
+    shared = COMMON_CONSTANT * moment + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
     # the variance is not known either: the second moment of Student's distribution, which errors have then
     degrees = _VARIANCE_WEIGHT + independent.sum(axis=0)
     std = np.maximum(np.sqrt(variance * degrees / (degrees - 2)), _LEAST_STD)

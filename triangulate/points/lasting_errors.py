@@ -13,16 +13,17 @@ from ...numerics.arrays import Array
 # of it. Measured against the truth: 0.1 (errors that last a frame) to 0.6 (32 frames) on the demo's rendered animal,
 # 0.7 to 1 on the rat with motion capture; simulated detectors usually have none.
 COMMON_SHARE = 0.2
-COMMON_CONSTANT = 0.6  # likewise, of what never changes: 0.3 on the demo, 0.6 and more on the rat
+COMMON_CONSTANT = 0.5  # likewise, of what never changes: 0.3 on the demo, 0.6 and more on the rat
 _PRIOR_MEANS = 4.0  # mean residuals, one per camera and axis, that the pooled constant part counts as
 _FEWEST = 3  # residuals of half a recording whose mean is used
 
 
-def constant_variance(residuals: Array, kept: Array) -> Array:
+def constant_variance(residuals: Array, kept: Array) -> tuple[Array, Array]:
     """Variance over the cameras of the error of each keypoint that never changes.
 
     The product of the mean residuals of both halves of the recording: what does not last has no part in it. A keypoint
-    with few means borrows from all.
+    with few means borrows from all. The variance of few means is little known itself: errors have the second moment of
+    Student's distribution then.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def constant_variance(residuals: Array, kept: Array) -> Array:
 
     Returns
     -------
-    ndarray, shape (n_keypoints,), pixels squared
+    variance, second moment : ndarray, shape (n_keypoints,), pixels squared
     """
     middle = residuals.shape[1] // 2
     first, second = (_means(part) for part in (residuals[:, :middle], residuals[:, middle:]))
@@ -40,7 +41,9 @@ def constant_variance(residuals: Array, kept: Array) -> Array:
     known = np.isfinite(product)
     n, total = known.sum(axis=(0, 2)), np.where(known, product, 0.0).sum(axis=(0, 2))
     pooled = max(float(total.sum()) / max(int(n.sum()), 1), 0.0)
-    return np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0)
+    variance = np.maximum((_PRIOR_MEANS * pooled + total) / (_PRIOR_MEANS + n), 0.0)
+    degrees = _PRIOR_MEANS + np.where(known, kept[..., None], 0.0).sum(axis=(0, 2))
+    return variance, variance * degrees / (degrees - 2)
 
 
 def _means(residuals: Array) -> Array:

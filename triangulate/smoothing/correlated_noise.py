@@ -55,7 +55,7 @@ class CorrelatedNoise:
     white : variance that is new in every frame, over that of all errors as the residuals show them
     lasting : likewise, variance that lasts
     correlation : of the lasting part from frame to frame
-    constant : likewise, variance that never changes; above one where the points took a part of it away
+    constant : likewise, second moment of what never changes; above one where the points took a part of it away
     displacement : standard deviation, world units along each axis, of the constant error that all views share and no
         residual shows: `COMMON_CONSTANT` of one view's variance
     common : likewise of what lasts, in a single frame: `COMMON_SHARE` of one view's variance
@@ -175,8 +175,9 @@ def estimate_correlation(
     """
     residuals, leverage, pixels = _residuals(observations, seen)
     total, left = (observations.sigma**2).mean(axis=0), 1 - leverage
-    constant = constant_variance(residuals, left[None]) / total
-    displacement, ratio = np.sqrt(COMMON_CONSTANT * constant * total) / pixels, COMMON_SHARE
+    constant, moment = constant_variance(residuals, left[None])
+    constant, moment = constant / total, moment / total
+    displacement, ratio = np.sqrt(COMMON_CONSTANT * moment * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # given; a bias that was subtracted may be another one here
         displacement, ratio = np.maximum(displacement, observations.shared_std), 0.0
     varying, counted = (
@@ -187,7 +188,7 @@ def estimate_correlation(
     longest = min(int(np.ceil(_LONGEST * fps)), min(lengths) // 4)
     if longest < 1:
         nothing = np.zeros_like(constant)
-        return CorrelatedNoise(counted, nothing, nothing, constant, displacement, nothing)
+        return CorrelatedNoise(counted, nothing, nothing, moment, displacement, nothing)
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
     products = keeps[:, None] ** np.arange(1, longest + 1)
@@ -199,7 +200,7 @@ def estimate_correlation(
     lasting, keep = np.array(fits).reshape(-1, 2).T
     common = np.sqrt(ratio * lasting * total) / pixels
     lasting = lasting / varying * counted
-    return CorrelatedNoise(counted - lasting, lasting, keep, constant, displacement, common)
+    return CorrelatedNoise(counted - lasting, lasting, keep, moment, displacement, common)
 
 
 def _varying_shares(residuals: Array, sigma: Array) -> tuple[Array, Array]:

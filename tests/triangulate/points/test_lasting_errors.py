@@ -33,16 +33,17 @@ def test_the_constant_part_is_found_beside_white_errors():
     rng = np.random.default_rng(2)
     constant = rng.normal(0, 3.0, (40, 1, 3, 2))
     residuals = constant + rng.normal(0, 2.0, (40, 200, 3, 2))
-    found = constant_variance(residuals, np.ones((1, 3)))
+    found, moment = constant_variance(residuals, np.ones((1, 3)))
     np.testing.assert_allclose(found, (constant[:, 0] ** 2).mean(axis=(0, 2)), rtol=0.1)
-    np.testing.assert_allclose(constant_variance(residuals, np.full((1, 3), 0.5)), 2 * found)
-    assert (constant_variance(residuals - constant, np.ones((1, 3))) < 0.05).all()
+    np.testing.assert_allclose(moment, found * 84 / 82)  # 80 means and a prior worth four
+    np.testing.assert_allclose(constant_variance(residuals, np.full((1, 3), 0.5))[0], 2 * found)
+    assert (constant_variance(residuals - constant, np.ones((1, 3)))[0] < 0.05).all()
 
 
 def test_of_too_few_residuals_nothing_is_known():
     residuals = np.ones((2, 4, 1, 2))  # two frames in each half
-    assert constant_variance(residuals, np.ones((1, 1))) == 0
+    assert constant_variance(residuals, np.ones((1, 1)))[0] == 0
     nothing = np.full((2, 9, 1, 2), np.nan)
-    assert constant_variance(nothing, np.ones((2, 1))) == 0
+    assert constant_variance(nothing, np.ones((2, 1)))[0] == 0
     assert np.isnan(lag_correlation(nothing)).all()
     assert (autocorrelation(nothing, 2, [9])[0] == 0).all()
