@@ -26,6 +26,7 @@ _ARGUMENT = re.compile(
 _PLACES = {
     "fps": "[session]", "up": "[session]", "unit": "[session]", "size": "each [cameras.NAME]",
     "keypoints": "[predict]", "crop": "[cameras.NAME]", "scale": "[cameras.NAME]", "individuals": "[predict]",
+    "config": "[train.detector_options]",
 }  # fmt: skip
 # whole phrases that a session has no key for
 _PHRASES = (

@@ -15,10 +15,10 @@ import pytest
 import typer
 from matplotlib.figure import Figure
 
-from muybridge import pose2d, triangulate
+from muybridge import formats, pose2d, triangulate
 from muybridge.calibration import CharucoBoard
 from muybridge.cameras import CameraRig
-from muybridge.datasets import pose_dataset, views_dataset, write_dataset
+from muybridge.datasets import Skeleton, pose_dataset, views_dataset, write_dataset
 from muybridge.formats import write_views
 from muybridge.formats.catalogue import FORMATS
 from muybridge.kinematics import joint_angles
@@ -85,9 +85,24 @@ def files_of_other_programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, object
     return {"names": ["nose", "tail"], "labels": None}
 
 
+def views_of_two_animals(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Two walking animals, whose rows the second camera shows the other way round; of files that no disk has."""
+    rig, times = small_rig(3), np.arange(60) / 30
+    body = np.array([[0.0, 0, 0], [30, 0, 10], [60, 0, 20]])
+    walks = np.stack([body + np.array([0.0, away, 0]) + 20 * np.sin(times)[:, None, None] for away in (-60, 60)])
+    points_2d = np.stack([rig.project(walk) for walk in walks])
+    points_2d[:, 1] = points_2d[::-1, 1].copy()
+    keypoints = ["tail_base", "spine", "nose"]
+    views = views_dataset(points_2d, cameras=rig.names, keypoints=keypoints, times=times)
+    monkeypatch.setattr(formats, "read_views", create_autospec(formats.read_views, return_value=views))
+    bones = (("tail_base", "spine"), ("spine", "nose"))
+    return {"files": {}, "rig": rig, "skeleton": Skeleton(tuple(keypoints), bones)}
+
+
 # what the blocks of a page find in the folder, and the names that they start from
 GIVEN: dict[str, Callable[[pytest.MonkeyPatch], dict[str, object]]] = {
     "docs/other_detectors.md": files_of_other_programs,
+    "docs/several_animals.md": views_of_two_animals,
     "README.md": a_recording, "docs/articulated.md": views_of_a_body, "docs/labelling.md": pictures_to_label
 }  # fmt: skip
 

@@ -31,7 +31,7 @@ def find_settings(weights: Path, given: str | os.PathLike | None, beside: Iterab
     if found is None:
         raise DetectorError(
             f"{weights} needs {program}'s {names[0]}, which says what its weights mean; copy it beside them from the"
-            " folder of the training, or give config=(its path)"
+            " folder of the training, or give config=... (its path)"
         )
     return found
 
