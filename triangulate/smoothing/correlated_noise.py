@@ -191,7 +191,7 @@ def estimate_correlation(
         return CorrelatedNoise(counted, nothing, nothing, moment, displacement, nothing)
     correlation, n_products = _drawn_to_common(*autocorrelation(residuals, longest, lengths))
     keeps = np.exp(-1 / np.geomspace(0.5, max(longest, 1.0), _N_TIMES))
-    products = keeps[:, None] ** np.arange(1, longest + 1)
+    products = keeps[:, None] ** np.arange(1.0, longest + 1)
     with one_blas_thread():
         fits = [
             _fit_share(correlation[k], n_products[k], products, constant[k], varying[k], keeps)
