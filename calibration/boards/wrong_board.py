@@ -77,9 +77,13 @@ def _spread(images: list[Image], n: int) -> list[Image]:
     return [images[i] for i in evenly_spread(len(images), n)]
 
 
-def guess_board(source: Source, camera: str = "") -> CharucoBoard | Checkerboard | None:
-    """The board that a source shows, with lengths of a usual board; None where no board is recognised for sure."""
-    images = sample_images(source, camera)
+def guess_board(sources: Sequence[Source]) -> CharucoBoard | Checkerboard | None:
+    """The board that sources show together, with lengths of a usual board; None where none is recognised for sure.
+
+    All pictures vote: OpenCV's search for a checkerboard's size differs from run to run, and may take the paper's edge
+    for a row of corners.
+    """
+    images = [image for source in sources for image in sample_images(source, "")]
     start = CharucoBoard(7, 10, 25.0, 18.75)
     markers = _most_markers(_spread(images, _MAX_IMAGES), start) if images else None
     if markers is not None and markers.count >= _ENOUGH:
@@ -98,7 +102,7 @@ def sample_images(source: Source, camera: str) -> list[Image]:
                 images.append(image)
             if number > 600:
                 break
-    except CalibrationError:
+    except (CalibrationError, ValueError, OSError):
         return []
     return _spread(images, _MAX_CHECKERED)
 

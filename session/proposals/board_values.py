@@ -10,7 +10,6 @@ from typing import Any
 
 from ...calibration.boards.patterns import CharucoBoard, Checkerboard
 from ...calibration.boards.wrong_board import guess_board
-from ...calibration.errors import CalibrationError
 
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "in": 25.4}
 
@@ -114,19 +113,8 @@ def _dictionary(bits: Any, size: Any) -> str:
 
 def values_from_pictures(sources: Sequence[Path | list[Path]]) -> dict[str, Any] | None:
     """The table [board] of the board that pictures or videos show, its lengths to be measured; None where none is."""
-    found = None
-    for source in sources:
-        try:
-            board = guess_board(source if isinstance(source, Path) else [str(path) for path in source])
-        except (CalibrationError, ValueError, OSError):
-            continue
-        if board is not None and (found is None or _size(board) > _size(found)):
-            found = board
+    found = guess_board([part if isinstance(part, Path) else [str(path) for path in part] for part in sources])
     if found is None:
         return None
     table = {"type": "charuco" if isinstance(found, CharucoBoard) else "checkerboard"} | asdict(found)
     return {name: value for name, value in table.items() if value is not False}
-
-
-def _size(board: CharucoBoard | Checkerboard) -> int:
-    return board.squares_x * board.squares_y if isinstance(board, CharucoBoard) else board.corners_x * board.corners_y
