@@ -13,6 +13,7 @@ import numpy as np
 from .config import Session, SessionError
 from .session_run import remedy_for
 from .steps.detection import detector_path, label_folders
+from .steps.foreign_detectors import open_detector
 from .steps.view_corrections import used_rig, used_views
 
 if TYPE_CHECKING:
@@ -134,14 +135,12 @@ def videos_of(session: Session) -> dict[str, Path]:
 
 
 def _detector(session: Session) -> Detector:
-    from ..pose2d import load_detector
-
     path = detector_path(session)
     if path is None:
-        raise SessionError(f"{session.path} has neither [train] labels nor [predict] detector, so there is no detector")
+        raise SessionError(f"{session.path} names neither a detector nor [train] labels, so there is no detector")
     if not path.is_file():
         raise SessionError(f"there is no detector {path}; {remedy_for(session, path)}")
-    return load_detector(path)
+    return open_detector(session, path)
 
 
 def made_dataset(session: Session, name: str) -> xr.Dataset:

@@ -81,7 +81,7 @@ def detector_problems(session: Session) -> list[str]:
     free = [name for name in found if name not in session.skeleton.keypoints]
     proposed = mapping_of(session) | propose_mapping(missing, free)
     lines = "; ".join(f'{_key(own)} = "{theirs}"' for own, theirs in proposed.items())
-    advice = f"if these are the same, write under [train.keypoints]: {lines}" if set(missing) & set(proposed) else ""
+    advice = f"If these are the same, write under [train.keypoints]: {lines}" if set(missing) & set(proposed) else ""
     strange = [name for name in missing if name not in proposed]
     if strange:
         advice += f"{'. ' if advice else ''}Nothing is near {strange}: leave them out of [skeleton], or give labels"

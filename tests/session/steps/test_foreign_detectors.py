@@ -5,10 +5,11 @@ import pytest
 
 from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session
+from muybridge.session.label_loop import evaluate_session
 from muybridge.session.session_problems import foreseen_problems
 from muybridge.session.steps.detection import PREDICT
 from muybridge.session.steps.foreign_detectors import detector_problems, open_detector
-from tests.pose2d.animals import animal_points, write_video
+from tests.pose2d.animals import animal_points, write_project, write_video
 from tests.pose2d.published.test_foreign_geometry import heatmap_file
 
 pytest.importorskip("onnxruntime")
@@ -60,6 +61,20 @@ def test_the_foreign_detector_predicts_under_the_sessions_names(folder):
     assert list(views["keypoint"].values) == ["snout", "left_ear", "right_ear", "tail"]
     truth = np.stack([animal_points(4, SIZE, seed) for seed in (0, 1)])
     assert np.median(np.linalg.norm(views["position"].values - truth, axis=-1)) < 1.0
+
+
+def test_the_foreign_detector_is_evaluated_under_the_sessions_names(folder):
+    (folder / "session.toml").write_text(SESSION + MAPPING)
+    write_project(folder, n=2, cameras=("left",), size=SIZE)
+    table = folder / "labels" / "left" / "CollectedData_me.csv"
+    words = {"nose": "snout", "ear_left": "left_ear", "ear_right": "right_ear"}
+    text = table.read_text()
+    for theirs, own in words.items():
+        text = text.replace(theirs, own)
+    table.write_text(text)
+    errors = evaluate_session(read_session(folder), folder / "labels")
+    assert set(words.values()) < set(errors.index)
+    assert errors.loc["all", "median"] < 1.0
 
 
 def test_a_keypoint_that_the_detector_does_not_find_is_named(folder):
