@@ -52,6 +52,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     reason = oversize(declared_size(path), path.stat().st_size)
     if reason:
         raise DetectorError(f"{path}: {reason}")
+    if _begins_as_pickle(path):
+        raise DetectorError(
+            f"{path} is a pickle, which can carry code, and is not opened; save its weights with PyTorch 1.6 or later:"
+            " torch.save(model.state_dict())"
+        )
     try:
         unknown = torch.serialization.get_unsafe_globals_in_checkpoint(os.fspath(path))
         code = sorted(name for name in unknown if not name.startswith(_SETTINGS))
@@ -68,6 +73,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DetectorError(f"{path} holds {type(content).__name__}, not the weights of a network")
     return content
+
+
+def _begins_as_pickle(path: Path) -> bool:
+    """Whether a file is a pickle by its first byte; those that torch.save writes since PyTorch 1.6 are zip archives."""
+    with path.open("rb") as stream:
+        return stream.read(1) == b"\x80"
 
 
 def tensors_of(content: dict[str, Any], *names: str) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..inference.detector import DetectorError
 from ..published_networks.published_network import TrunkAndHead
 from .checkpoint_files import fill, read_checkpoint, tensors_of
-from .settings_files import entry, find_settings, read_settings
+from .settings_files import entry, find_settings, read_settings, reading
 from .superanimal import settings_of, superanimal_keypoints
 
 Described = tuple[dict[str, Any], dict[str, Tensor], tuple[str, ...] | None]
@@ -29,11 +29,16 @@ def describe_deeplabcut(path: Path, config: str | os.PathLike | None) -> Describ
     else:
         source = find_settings(path, config, ("pytorch_config.yaml",), "DeepLabCut")
         settings = read_settings(source)
-    names = settings.get("metadata", {}).get("bodyparts")
-    head = entry(settings, "model.heads.bodypart", source)
     content = read_checkpoint(path)
     tensors = tensors_of(content, "model", "state_dict")
     tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
+    with reading(source, "DeepLabCut 3"):
+        return _described(path, settings, source, tensors)
+
+
+def _described(path: Path, settings: dict[str, Any], source: Path, tensors: dict[str, Tensor]) -> Described:
+    names = settings.get("metadata", {}).get("bodyparts")
+    head = entry(settings, "model.heads.bodypart", source)
     trunk, prefix = _trunk(entry(settings, "model.backbone", source), source)
     kind = head.get("type")
     if kind == "RTMCCHead":

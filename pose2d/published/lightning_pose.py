@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from ..inference.detector import DetectorError
 from ..published_networks.published_network import TrunkAndHead
 from .checkpoint_files import fill, read_checkpoint, recognise, tensors_of
 from .deeplabcut import Described
-from .settings_files import entry, find_settings, read_settings
+from .settings_files import entry, find_settings, read_settings, reading
 
 _AHEAD = {2: 0.5, 4: 1.5, 8: 2.5}  # network pixels from where a cell is counted there to its middle, by stride
 
@@ -25,6 +26,12 @@ def describe_lightning_pose(path: Path, config: str | os.PathLike | None) -> Des
     """What `build_published` makes the network from, its weights, and its keypoints (None: not named)."""
     source = find_settings(path, config, ("config.yaml", ".hydra/config.yaml"), "Lightning Pose")
     settings = read_settings(source)
+    tensors = tensors_of(read_checkpoint(path), "state_dict")
+    with reading(source, "Lightning Pose"):
+        return _described(path, settings, source, tensors)
+
+
+def _described(path: Path, settings: dict[str, Any], source: Path, tensors: dict[str, Tensor]) -> Described:
     names = tuple(map(str, entry(settings, "data.keypoint_names", source)))
     size = [int(entry(settings, f"data.image_resize_dims.{side}", source)) for side in ("width", "height")]
     model = str(settings.get("model", {}).get("model_type", "heatmap"))
@@ -33,7 +40,6 @@ def describe_lightning_pose(path: Path, config: str | os.PathLike | None) -> Des
     depth = re.match(r"resnet(18|34|50|101)(?!\d|_3d)", str(settings.get("model", {}).get("backbone", "resnet50")))
     if depth is None:
         raise DetectorError(f"{source}: a backbone {settings['model']['backbone']!r} is not read, only ResNets")
-    tensors = tensors_of(read_checkpoint(path), "state_dict")
     layers = _head_layers(tensors)
     if not layers:
         raise DetectorError(f"{path} holds no heatmap head of Lightning Pose; {recognise(tensors)}")

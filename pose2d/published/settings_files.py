@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,25 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DetectorError(f"{path} holds no named values; expected the settings of a network")
     return content
+
+
+@contextmanager
+def reading(path: Path, program: str) -> Iterator[None]:
+    """Around what reads entries of settings: a value of another kind than expected is an error of their file.
+
+    Raises
+    ------
+    DetectorError : an entry is missing or of another kind; the message names the file and the program
+    """
+    try:
+        yield
+    except DetectorError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DetectorError(
+            f"{path} does not hold the settings of a network of {program}: an entry is missing or of another kind"
+            f" ({error}); copy it again from the folder of the training"
+        ) from error
 
 
 def entry(settings: dict[str, Any], keys: str, path: Path) -> Any:

@@ -146,6 +146,9 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path, capsys):
     torch.save({"model": {}, "metadata": Evil()}, tmp_path / "evil.pt")
     with pytest.raises(DetectorError, match=r"evil\.pt carries code \(\w*\.print\) and is not opened"):
         load_detector(tmp_path / "evil.pt")
+    (tmp_path / "plain.pt").write_bytes(b"\x80\x04N.")
+    with pytest.raises(DetectorError, match=r"plain\.pt is a pickle, which can carry code, and is not opened"):
+        load_detector(tmp_path / "plain.pt")
     (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04 no zip")
     with pytest.raises(DetectorError, match=r"broken\.pt cannot be read as a checkpoint"):
         load_detector(tmp_path / "broken.pt")
@@ -153,6 +156,18 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path, capsys):
     with pytest.raises(DetectorError, match="cannot be read as YAML"):
         load_detector(write_snapshot(tmp_path, {}, None))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"metadata": None}, {"data": None}, {"model": {"backbone": "HRNet", "heads": {"bodypart": RTMCC}}},
+     {"model": {"backbone": TINY, "heads": {"bodypart": None}}},
+     {"model": {"backbone": TINY, "heads": {"bodypart": RTMCC | {"input_size": 256}}}}],
+)  # fmt: skip
+def test_settings_of_another_form_are_an_error_of_their_file(tmp_path, wrong):
+    path = write_snapshot(tmp_path, rtmpose_state(), settings(RTMCC) | wrong)
+    with pytest.raises(DetectorError, match=r"pytorch_config\.yaml (does not hold the settings|has no entry)"):
+        load_detector(path)
 
 
 def test_a_wrong_number_of_names_is_said(tmp_path):
