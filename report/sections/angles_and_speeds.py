@@ -71,7 +71,7 @@ def split_at_jumps(angles: xr.Dataset) -> xr.Dataset:
     return split
 
 
-def _individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+def of_individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     """(name prefix, dataset of that individual)."""
     if "individual" not in dataset.dims:
         return [("", dataset)]
@@ -90,7 +90,7 @@ def _figures(
     draw_one : draws the curve of a name in a colour
     """
     figures = []
-    for prefix, one in _individuals(dataset):
+    for prefix, one in of_individuals(dataset):
         for group in sides_together(chosen([str(name) for name in one[dim].values])):
 
             def draw(ax, one=one, group=group, prefix=prefix):
@@ -137,11 +137,11 @@ def drawn_curves(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skeleto
     """Every frame of the curves that `motion_section` draws, by the names that its figures give them."""
     curves: dict[str, Curve] = {}
     if kinematics is not None and "angle" in kinematics:
-        for prefix, one in _individuals(in_radians(kinematics)):
+        for prefix, one in of_individuals(in_radians(kinematics)):
             curves |= {f"angle of {prefix}{joint}": _angle_curve(one, str(joint)) for joint in one["joint"].values}
     moving = _moving(kinematics, pose)
     if moving is not None:
-        for prefix, one in _individuals(moving):
+        for prefix, one in of_individuals(moving):
             names = _root_and_ends([str(name) for name in one["keypoint"].values], skeleton)
             curves |= {f"speed of {prefix}{name}": _speed_curve(one, name) for name in names}
     return curves
@@ -174,7 +174,7 @@ def _speed_curve(one: xr.Dataset, keypoint: str) -> Curve:
 
 def _angle_table(kinematics) -> Markup:
     rows = []
-    for prefix, one in _individuals(kinematics):
+    for prefix, one in of_individuals(kinematics):
         for joint in one["joint"].values:
             angle = np.degrees(one["angle"].sel(joint=joint).values)
             std = np.degrees(one["angle_std"].sel(joint=joint).values) if "angle_std" in one else np.array([])

@@ -9,6 +9,7 @@ import xarray as xr
 from ...kinematics import Gait, plot_gait
 from ..figures import joined, plot_figure
 from ..markup import Markup, Section, element, section, table
+from .angles_and_speeds import of_individuals
 
 _COLUMNS = {
     "frequency": "frequency, Hz",
@@ -24,18 +25,25 @@ def gait_section(kinematics: xr.Dataset | None, strides: pd.DataFrame | None) ->
     """The gait diagram, and each limb's strides in numbers."""
     parts: list[Markup] = []
     if kinematics is not None and "stance" in kinematics:
-        found = Gait(kinematics, strides if strides is not None else pd.DataFrame(), pd.DataFrame(), "")
-        parts.append(joined([plot_figure(lambda ax: plot_gait(found, ax), name="gait diagram", over_time=True)]))
+        parts.append(joined([_diagram(prefix, one) for prefix, one in of_individuals(kinematics)]))
         parts.append(
             element("p", "A bar while the foot stands; a two-state model of its height and speed.", class_="note")
         )
     if strides is not None and len(strides):
-        rows = [_row(str(limb), own) for limb, own in strides.groupby("limb", sort=False)]
+        labels = [name for name in ("individual", "limb") if name in strides]
+        rows = [_row(": ".join(map(str, names)), own) for names, own in strides.groupby(labels, sort=False)]
         caption = "Strides, mean of each limb; lengths and speeds in world units, phase in the reference limb's stride"
         parts.append(table(("limb", "strides", *_COLUMNS.values(), "gait"), rows, caption))
     elif parts:
         parts.append(element("p", "No whole stride lies in the recording.", class_="note"))
     return section("gait", "Gait", *parts) if parts else None
+
+
+def _diagram(prefix: str, kinematics: xr.Dataset) -> Markup:
+    """The diagram of one animal, whose name it bears where there are several."""
+    found = Gait(kinematics, pd.DataFrame(), pd.DataFrame(), "")
+    title = prefix.removesuffix(": ")
+    return plot_figure(lambda ax: plot_gait(found, ax).set_title(title), name=f"{prefix}gait diagram", over_time=True)
 
 
 def _row(limb: str, strides: pd.DataFrame) -> tuple:

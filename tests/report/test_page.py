@@ -257,6 +257,11 @@ def test_strides_and_stances_are_drawn_as_a_gait(tmp_path):
     assert "trot" in path.read_text()
     path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving)
     assert "No whole stride" in path.read_text()
+    two = xr.concat([moving, moving], dim="individual").assign_coords(individual=["a", "b"])
+    each = pd.concat([strides.assign(individual=name) for name in ("a", "b")])
+    text = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=two, strides=each).read_text()
+    assert "b: gait diagram" in text
+    assert "b: left_hind" in text
 
 
 def test_phases_about_zero_have_a_mean_about_zero_and_unknown_ones_do_not_count():
