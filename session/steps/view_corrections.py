@@ -113,7 +113,8 @@ def _separated(session: Session, views: xr.Dataset, rig: CameraRig, identity: st
     except ValueError as error:
         raise SessionError(f"{session.path}: {error}") from error
     n_found, left_over = found.sizes["individual"], int(found.attrs.pop("left_over_frames"))
-    words = f"up to {views.sizes['individual']} {identity} per camera and frame were put together to {n_found} animals"
+    animals = "1 animal" if n_found == 1 else f"{n_found} animals"
+    words = f"up to {views.sizes['individual']} {identity} per camera and frame were put together to {animals}"
     if session.n_animals is not None and n_found < session.n_animals:
         words += f", fewer than [animals] count = {session.n_animals}"
     if left_over:
