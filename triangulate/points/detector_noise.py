@@ -295,7 +295,7 @@ def noise_of_residuals(
     )
     pooled = camera * ratio
     variance = (_VARIANCE_WEIGHT * pooled + independent * variance) / (_VARIANCE_WEIGHT + independent)
-    constant = np.minimum(constant, variance.mean(axis=0))
+    constant, moment = (np.minimum(part, variance.mean(axis=0)) for part in (constant, moment))
     lasting = np.clip(np.nan_to_num(correlation), 0.0, 0.98)
     shared = COMMON_CONSTANT * moment + COMMON_SHARE * lasting * (variance.mean(axis=0) - constant)
     # the variance is not known either: the second moment of Student's distribution, which errors have then

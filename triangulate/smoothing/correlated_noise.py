@@ -175,8 +175,7 @@ def estimate_correlation(
     """
     residuals, leverage, pixels = _residuals(observations, seen)
     total, left = (observations.sigma**2).mean(axis=0), 1 - leverage
-    constant, moment = constant_variance(residuals, left[None])
-    constant, moment = constant / total, moment / total
+    constant, moment = (part / total for part in constant_variance(residuals, left[None]))
     displacement, ratio = np.sqrt(COMMON_CONSTANT * moment * total) / pixels, COMMON_SHARE
     if observations.shared_std is not None:  # given; a bias that was subtracted may be another one here
         displacement, ratio = np.maximum(displacement, observations.shared_std), 0.0
@@ -250,7 +249,8 @@ def _residuals(observations: Observations, seen: Linearised) -> tuple[Array, Arr
     the pixels per world unit."""
     inlier = (seen.weights > 0.5) & np.isfinite(observations.points_2d).all(axis=-1)
     views = inlier.sum(axis=0)
-    information = np.where((views > 1)[..., None, None], seen.information, np.eye(3))
+    # views along one line of sight show no depth, where the weak prior about the centre decides
+    information = seen.information + observations.anchor * np.eye(3)
     points_3d = np.linalg.solve(information, seen.vector[..., None])[..., 0]
     projected = project_points(*observations.arrays, np.ascontiguousarray(points_3d.reshape(-1, 3)))
     residuals = observations.points_2d - projected.reshape(observations.points_2d.shape)

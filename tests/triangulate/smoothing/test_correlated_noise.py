@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from benchmarks.real import FLY, FLY_FILES, MISPLACED
 from benchmarks.real_recordings import rat
-from muybridge.calibration import read_rig
+from muybridge.calibration import CameraRig, read_rig
 from muybridge.datasets import Skeleton, combine_ensemble
 from muybridge.formats import read_views
 from muybridge.triangulate import DetectorNoise, reconstruct, smooth
@@ -154,6 +154,10 @@ def test_a_recording_of_few_frames_or_views_is_solved(ring_rig, truth):
         assert np.isfinite(track.covariances_3d).all()
     pair = ring_rig.subset(ring_rig.names[:2])
     assert np.isfinite(smooth(points_2d[:2], pair, fps=FPS).covariances_3d).all()
+    twins = CameraRig((ring_rig[0], replace(ring_rig[0], name="twin"), ring_rig[1]))  # two views, but no depth
+    points_2d = points_2d[[0, 0, 1]]
+    points_2d[2, 3:5] = np.nan
+    assert np.isfinite(smooth(points_2d, twins, fps=FPS).points_3d).all()
 
 
 def test_the_evidence_of_errors_that_last_is_that_of_the_dense_matrices():
