@@ -31,7 +31,8 @@ def gait_section(kinematics: xr.Dataset | None, strides: pd.DataFrame | None) ->
         )
     if strides is not None and len(strides):
         labels = [name for name in ("individual", "limb") if name in strides]
-        rows = [_row(": ".join(map(str, names)), own) for names, own in strides.groupby(labels, sort=False)]
+        limbs = strides[labels].astype(str).agg(": ".join, axis=1)
+        rows = [_row(str(limb), own) for limb, own in strides.groupby(limbs, sort=False)]
         caption = "Strides, mean of each limb; lengths and speeds in world units, phase in the reference limb's stride"
         parts.append(table(("limb", "strides", *_COLUMNS.values(), "gait"), rows, caption))
     elif parts:
