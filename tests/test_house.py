@@ -35,6 +35,7 @@ ROOMS = {
     "calibration": ("boards", "solver", "delays", "model_choice", "quality"),
     "pose2d": ("networks", "published_networks", "inference", "prediction", "training", "active_learning", "published"),
     "triangulate": (
+        "noise",
         "points",
         "identity",
         "rig_refinement",

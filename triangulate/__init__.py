@@ -17,12 +17,12 @@ from .identity.candidates_to_individuals import Individuals, find_individuals
 from .identity.tracks_across_views import Association, match_individuals, match_views
 from .identity.views_of_individuals import separate_individuals
 from .left_out_camera import check_coverage, leave_one_camera_out, predict_left_out
+from .noise.detector_noise import DetectorNoise
 from .placement.placed_cameras import PointCalibration
 from .placement.point_calibration import calibrate_from_points
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, triangulate_ransac
 from .points.consensus_solver import estimate_noise, estimate_sigma
-from .points.detector_noise import DetectorNoise
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
 from .points.swaps import SwapRepair, repair_swaps

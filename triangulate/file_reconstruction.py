@@ -20,7 +20,7 @@ from . import framewise_methods, window_reconstruction
 from .diagnosis.cause import Cause
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
-from .points.input_checks import matching_rig
+from .input_checks import matching_rig
 from .pose_states.pose_prior import PosePrior
 from .reconstruction import Settings, check_settings, described
 from .stored_coverage import with_coverage_of_file

@@ -17,11 +17,11 @@ from ..numerics.robust_scale import present_median
 from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
+from .input_checks import in_order
+from .noise.detector_noise import DetectorNoise
 from .points.consensus import triangulate_ransac
 from .points.consensus_solver import estimate_noise, estimate_sigma
-from .points.detector_noise import DetectorNoise
 from .points.dlt import point_covariances, triangulate_dlt
-from .points.input_checks import in_order
 from .points.pairs import triangulate_pairs
 from .points.swaps import repair_swaps
 

@@ -15,7 +15,7 @@ from ..cameras import CameraRig
 from ..datasets import DatasetError, combine_ensemble
 from ..numerics.arrays import Array
 from .framewise_methods import view_arrays
-from .points.input_checks import from_views, matching_rig
+from .input_checks import from_views, matching_rig
 from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage
 from .reconstruction import pose_of
 from .smoothing.difference_prior import informative_frames

@@ -15,9 +15,9 @@ from ..cameras import CameraRig
 from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
+from .input_checks import from_views
+from .noise.detector_noise import DetectorNoise
 from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
-from .points.detector_noise import DetectorNoise
-from .points.input_checks import from_views
 from .smoothing.difference_prior import informative_frames
 from .smoothing.observations import relative_noise
 

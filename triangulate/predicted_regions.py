@@ -18,6 +18,7 @@ from ..cameras import CameraRig
 from ..datasets import DatasetError, combine_ensemble, fps_of
 from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
+from .input_checks import matching_rig
 from .left_out_pixels import (
     RADIUS_95,
     LeftOutPixels,
@@ -27,9 +28,8 @@ from .left_out_pixels import (
     predicted_pixels,
     stretches_to_judge,
 )
+from .noise.detector_noise import DetectorNoise
 from .points.consensus_solver import estimate_noise
-from .points.detector_noise import DetectorNoise
-from .points.input_checks import matching_rig
 
 N_POINTS = 4000  # judged in each camera: with errors that last ten frames its share is then known to 1 %
 BLOCK = 0.5  # seconds: longer than the errors of a detector last, so that neighbouring blocks have errors of their own

@@ -21,9 +21,9 @@ from . import framewise_methods
 from .articulated.body_fit import fit_body
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
+from .input_checks import matching_rig
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
-from .points.input_checks import matching_rig
 from .points.pairs import triangulate_pairs
 from .pose_states.pose_inference import infer_poses
 from .predicted_regions import with_coverage

@@ -20,8 +20,8 @@ from ..datasets.ensembles import ensemble_std
 from ..datasets.validators import singular_dims
 from ..numerics.arrays import Array
 from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
-from .points.detector_noise import DetectorNoise
-from .points.input_checks import in_order
+from .input_checks import in_order
+from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
 from .reconstruction import Settings
 from .smoothing.observations import typical_noise

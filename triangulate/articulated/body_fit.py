@@ -16,8 +16,8 @@ from ...numerics.banded import one_blas_thread
 from ..bodies.body_files import read_body
 from ..bodies.forward_kinematics import load_jax
 from ..bodies.kinematic_tree import Body
-from ..points.detector_noise import DetectorNoise
-from ..points.input_checks import check_fps, check_observations, from_views
+from ..input_checks import check_fps, check_observations, from_views
+from ..noise.detector_noise import DetectorNoise
 from ..smoothing.smoother import without_bias
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.hidden_markov import state_probabilities
-from ..points.detector_noise import DetectorNoise
-from ..points.lasting_errors import COMMON_CONSTANT, COMMON_SHARE
+from ..noise.detector_noise import DetectorNoise
+from ..noise.lasting_errors import COMMON_CONSTANT, COMMON_SHARE
 from ..smoothing.correlated_noise import CorrelatedNoise
 
 INLIER, OUTLIER, SWAPPED = range(3)  # what a pixel shows; places on the axis of these probabilities

@@ -12,8 +12,8 @@ from scipy.special import chdtrc
 from ...cameras import CameraRig
 from ...datasets import check_views
 from ...numerics.arrays import Array
+from ..input_checks import from_views, matching_rig
 from ..points.consensus import triangulate_ransac
-from ..points.input_checks import from_views, matching_rig
 from .cause import Cause, find_cause, usable
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted

@@ -15,9 +15,9 @@ from ...cameras import CameraRig
 from ...datasets.validators import singular_dims
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
+from ..input_checks import check_observations, from_views, matching_rig
 from ..points.consensus import Triangulation, triangulate_ransac
 from ..points.consensus_solver import judgeable_rows, refined_sigma
-from ..points.input_checks import check_observations, from_views, matching_rig
 from .cause import Cause, find_cause, usable
 from .warning_sentences import ENOUGH, camera_warnings, keypoint_warnings, mistake_warnings, rig_warning, wrong_cameras
 

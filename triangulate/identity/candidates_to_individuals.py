@@ -13,8 +13,8 @@ from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array, for_kernel
 from ...numerics.robust_scale import robust_std
 from ...numerics.threads import over_rows
+from ..input_checks import check_fps
 from ..points.consensus_solver import estimate_sigma
-from ..points.input_checks import check_fps
 from ._kernels_animals import follow, starting_state
 from ._kernels_proposals import propose
 from .track_pieces import joined_pieces

@@ -16,9 +16,9 @@ from ...cameras.epipolar import fundamental_matrix
 from ...datasets import DatasetError, combine_ensemble
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
+from ..input_checks import check_fps, check_observations, from_views, matching_rig
 from ..points.consensus import triangulate_ransac
 from ..points.consensus_solver import DEFAULT_THRESHOLD, estimate_sigma
-from ..points.input_checks import check_fps, check_observations, from_views, matching_rig
 from .identity_sequences import exact_sequence, sequence_in_turns
 
 _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the associated tracks

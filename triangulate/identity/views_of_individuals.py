@@ -10,7 +10,7 @@ from ...cameras import CameraRig
 from ...datasets import DatasetError, Skeleton, check_views, combine_ensemble, fps_of
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from ..points.input_checks import in_order, matching_rig
+from ..input_checks import in_order, matching_rig
 from .candidates_to_individuals import find_individuals
 
 _EXCHANGED = 0.02  # share of the frames in which rows exchange animals: trackers do so less often, detectors more

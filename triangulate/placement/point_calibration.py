@@ -17,8 +17,8 @@ from ...datasets import Skeleton
 from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import robust_std
+from ..input_checks import check_observations, from_views
 from ..points.consensus import Triangulation, triangulate_ransac
-from ..points.input_checks import check_observations, from_views
 from ..rig_refinement.frame_offset_search import frame_offsets
 from .floor import Floor, find_floor
 from .gauge import (

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import DatasetError
 from ...numerics.arrays import Array
+from ..input_checks import check_confidence, check_points_2d, from_views
 from .consensus import Triangulation, triangulate_ransac
 from .consensus_solver import estimate_sigma
-from .input_checks import check_confidence, check_points_2d, from_views
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
+from ..input_checks import check_observations, from_views
+from ..noise.detector_noise import DetectorNoise
 from . import _kernels_consensus
 from .consensus_solver import DEFAULT_THRESHOLD, estimate_noise, estimate_sigma, per_camera, solve, solve_by_keypoint
-from .detector_noise import DetectorNoise
-from .input_checks import check_observations, from_views
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread, isotropic
 from ...numerics.robust_scale import efficient_sigma, median_sigma, present_median
 from ...numerics.threads import over_rows
+from ..input_checks import centred_arrays, check_observations, from_views
+from ..noise.detector_noise import DetectorNoise
+from ..noise.residual_noise import noise_of_residuals, raised_to_spread
+from ..noise.undetected_outliers import outlier_covariances
 from . import _kernels_consensus
-from .detector_noise import DetectorNoise, noise_of_residuals, raised_to_spread
 from .dlt import triangulate_dlt
-from .input_checks import centred_arrays, check_observations, from_views
-from .undetected_outliers import outlier_covariances
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers

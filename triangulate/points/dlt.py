@@ -13,8 +13,8 @@ from ...datasets import check_pose
 from ...numerics._kernels_matrices import SINGULAR
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
+from ..input_checks import centred_arrays, check_observations
 from . import _kernels_dlt
-from .input_checks import centred_arrays, check_observations
 
 
 def triangulate_dlt(points_2d: Any, rig: CameraRig, *, confidence: Array | None = None) -> Array:

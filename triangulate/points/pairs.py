@@ -10,8 +10,8 @@ import numpy as np
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
+from ..input_checks import check_observations
 from .dlt import triangulate_dlt
-from .input_checks import check_observations
 
 
 def triangulate_pairs(

@@ -12,9 +12,9 @@ from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
+from ..input_checks import centred_arrays, check_observations, from_views, in_order
 from . import _kernels_swaps
 from .consensus_solver import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
-from .input_checks import centred_arrays, check_observations, from_views, in_order
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ..points.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise
 from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (

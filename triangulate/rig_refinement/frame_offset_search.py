@@ -15,7 +15,7 @@ from ...cameras.frame_offset_search import best_offsets, cost_ratio
 from ...datasets import check_views
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from ..points.input_checks import check_observations, from_views, individuals_as_keypoints
+from ..input_checks import check_observations, from_views, individuals_as_keypoints
 
 _LEAST_CONFIDENCE = 0.1  # of a detector that has not seen the keypoint
 _LEAST_RANGE, _RANGE_SECONDS = 5, 0.1  # frames, and seconds where the frame rate is known: offsets that are tried

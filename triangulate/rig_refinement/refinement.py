@@ -17,8 +17,8 @@ from ...cameras.rotations import rotation_vector
 from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
+from ..input_checks import from_views, individuals_as_keypoints
 from ..points.consensus import triangulate_ransac
-from ..points.input_checks import from_views, individuals_as_keypoints
 from .bundle_adjustment import adjust, design_effect
 from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points

@@ -17,7 +17,7 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import over_items
-from ..points.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
-from ..points.lasting_errors import autocorrelation
+from ..noise.lasting_errors import autocorrelation
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much

@@ -19,7 +19,7 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.robust_scale import present_median
-from ..points.lasting_errors import COMMON_CONSTANT, COMMON_SHARE, autocorrelation, constant_variance
+from ..noise.lasting_errors import COMMON_CONSTANT, COMMON_SHARE, autocorrelation, constant_variance
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
 

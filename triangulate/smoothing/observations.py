@@ -13,8 +13,8 @@ from ...cameras.rig_arrays import RigArrays
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ...numerics.threads import over_rows
+from ..noise.detector_noise import DetectorNoise
 from ..points.consensus import triangulate_ransac
-from ..points.detector_noise import DetectorNoise
 from . import _kernels_smooth
 
 PRIOR_RANGE = (0.02, 0.98)  # prior probability of an inlier: detectors give gross errors high confidence, too

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ..points.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise
 
 _STRETCH = 20_000  # frames that are looked at together, where all are
 Given = tuple[Array, Array | None, Array]  # points_2d, confidence and relative noise of some frames

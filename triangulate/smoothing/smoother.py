@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ..points.detector_noise import DetectorNoise
-from ..points.input_checks import check_fps, check_observations, from_views, in_order
+from ..input_checks import check_fps, check_observations, from_views, in_order
+from ..noise.detector_noise import DetectorNoise
 from .difference_prior import ORDERS
 from .observations import relative_noise
 from .overlapping_windows import learn, solve_window, solve_windows

@@ -12,7 +12,7 @@ from muybridge.calibration import CameraRig, read_rig
 from muybridge.datasets import Skeleton, combine_ensemble
 from muybridge.formats import read_views
 from muybridge.triangulate import DetectorNoise, reconstruct, smooth
-from muybridge.triangulate.points.lasting_errors import COMMON_SHARE
+from muybridge.triangulate.noise.lasting_errors import COMMON_SHARE
 from muybridge.triangulate.smoothing import _kernels_smooth
 from muybridge.triangulate.smoothing.correlated_noise import CorrelatedNoise, Filter
 from muybridge.triangulate.smoothing.difference_prior import stencil

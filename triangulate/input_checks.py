@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...cameras import CameraRig
-from ...cameras.rig_arrays import RigArrays
-from ...datasets import DatasetError, Skeleton, combine_ensemble, fps_of
-from ...datasets.ensembles import ensemble_std
-from ...datasets.names import repeated_names
-from ...numerics.arrays import Array
+from ..cameras import CameraRig
+from ..cameras.rig_arrays import RigArrays
+from ..datasets import DatasetError, Skeleton, combine_ensemble, fps_of
+from ..datasets.ensembles import ensemble_std
+from ..datasets.names import repeated_names
+from ..numerics.arrays import Array
 
 _HELD_BY_VIEWS = {
     "confidence": lambda views: np.asarray(views["confidence"].values, dtype=float),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.triangulate.points.lasting_errors import autocorrelation, constant_variance, lag_correlation
+from muybridge.triangulate.noise.lasting_errors import autocorrelation, constant_variance, lag_correlation
 
 
 def test_the_autocorrelation_is_that_of_sums_within_stretches():
