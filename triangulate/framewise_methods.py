@@ -18,7 +18,7 @@ from ..timeseries.gaps import interpolate_gaps
 from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
 from .input_checks import in_order
-from .noise.detector_noise import DetectorNoise
+from .noise.detector_noise import DetectorNoise, without_bias
 from .points.consensus import triangulate_ransac
 from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.dlt import point_covariances, triangulate_dlt
@@ -56,6 +56,7 @@ def _linear(
     Where the views disagree by more than their noise, the covariance is as much wider (Birge 1932, The calculation of
     errors by the method of least squares, Physical Review 40).
     """
+    points_2d, noise = without_bias(points_2d, noise)
     sigma = noise.inlier_std[:, None]
     points_3d = solve(points_2d, rig, confidence=confidence, **options)
     error = np.linalg.norm(rig.project(points_3d) - points_2d, axis=-1)

@@ -16,7 +16,7 @@ from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
 from .input_checks import from_views
-from .noise.detector_noise import DetectorNoise
+from .noise.detector_noise import DetectorNoise, without_bias
 from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
 from .smoothing.difference_prior import informative_frames
 from .smoothing.observations import relative_noise
@@ -96,8 +96,9 @@ def predicted_pixels(
     found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
     known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
     known &= np.isfinite(found.points_3d).all(axis=-1)
+    points_2d, noise = without_bias(points_2d, noise)
     variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, confidence, known & found.inliers)
-    variance *= _tail_factor(points_2d - noise.bias[:, None], found, variance, noise, rig)
+    variance *= _tail_factor(points_2d, found, variance, noise, rig)
     parts = []
     for c, name in enumerate(rig.names):
         others = [other for other in rig.names if other != name]
@@ -107,7 +108,7 @@ def predicted_pixels(
         points_3d = np.asarray(pose["position"].values, dtype=float)
         jacobian = rig[c].project_jacobian(points_3d)
         spread = jacobian @ own_covariances(pose) @ np.swapaxes(jacobian, -1, -2)
-        off = points_2d[c] - rig[c].project(points_3d) - noise.bias[c]
+        off = points_2d[c] - rig[c].project(points_3d)
         rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
         frame, keypoint = np.nonzero(rows)
         variances, axes = np.linalg.eigh(spread[rows])

@@ -96,7 +96,8 @@ def reconstruct(
         positions rescaled where too few or too many pixels lie in the predicted regions. Needs three cameras; costs as
         many reconstructions of some 4,000 points as there are cameras.
     **options
-        Further keyword arguments of the method's own function, see `RECONSTRUCTION_METHODS`.
+        Further keyword arguments of the method's own function, see `RECONSTRUCTION_METHODS`, and of every method
+        `noise`: the detector's, `DetectorNoise`.
 
     Returns
     -------
@@ -303,16 +304,17 @@ def method_options(method: str) -> list[str]:
     Returns
     -------
     list of str
-        Keywords of the method's function that `reconstruct` does not set itself.
+        Keywords of the method's function that `reconstruct` does not set itself, and "noise", which every method takes.
 
     Examples
     --------
     >>> from muybridge.triangulate import method_options
     >>> method_options("pairs")
-    ['min_confidence']
+    ['min_confidence', 'noise']
     """
     parameters = inspect.signature(RECONSTRUCTION_METHODS[method]).parameters.values()
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in _SET_BY_RECONSTRUCT]
+    names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in _SET_BY_RECONSTRUCT]
+    return names if "noise" in names else [*names, "noise"]
 
 
 def described(pose: xr.Dataset, rig: CameraRig, settings: dict) -> xr.Dataset:

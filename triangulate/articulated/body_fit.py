@@ -18,7 +18,7 @@ from ..bodies.forward_kinematics import load_jax
 from ..bodies.kinematic_tree import Body
 from ..input_checks import check_fps, check_observations, from_views
 from ..noise.detector_noise import DetectorNoise
-from ..smoothing.smoother import without_bias
+from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
 from .recording_fit import learn
@@ -188,9 +188,10 @@ def _checked(
     columns = marker_columns(body, names, points_2d.shape[2])
     pixel_noise = None
     if noise is not None:
-        points_2d, confidence, own = without_bias(noise, points_2d, confidence, rig, tuple(names))
-        confidence = np.where(own.outlier_probability[:, None] > _USELESS, 0.0, confidence)
-        pixel_noise = PixelNoise.of_detector(own, columns)
+        noise = noise.for_recording(rig, points_2d.shape[2], tuple(names))
+        points_2d, confidence, _ = corrected_pixels(noise, points_2d, confidence, rig, tuple(names))
+        confidence = np.where(noise.outlier_probability[:, None] > _USELESS, 0.0, confidence)
+        pixel_noise = PixelNoise.of_detector(noise, columns)
     points_2d, confidence = of_markers(points_2d, columns), None if confidence is None else confidence[:, :, columns]
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)

@@ -75,9 +75,10 @@ class PixelNoise:
 
     @classmethod
     def of_detector(cls, noise: DetectorNoise, columns: NDArray[np.int64]) -> PixelNoise:
-        """Of markers that are these keypoints; what the detector's bias leaves never changes in a recording."""
+        """Of markers that are these keypoints; the error of the detector's bias never changes in a recording."""
         sigma, shared = noise.inlier_std[:, columns], noise.shared_std[columns]
-        own = cls.of(sigma, _KNOWN_BIAS * float(sigma.mean()), known=True)
+        bias_std = float(np.sqrt((np.asarray(noise.bias_std)[:, columns] ** 2).mean()))
+        own = cls.of(sigma, max(bias_std, _KNOWN_BIAS * float(sigma.mean())), known=True)
         return replace(own, over_time=replace(own.over_time, displacement=shared))
 
     @property

@@ -20,10 +20,12 @@ from ...datasets.npz_files import read_npz
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from ..input_checks import check_points_2d, from_views
-from .lasting_errors import lag_correlation
+from .lasting_errors import FEWEST, lag_correlation
 
 _FORMAT = 1  # version of the files of `save`
-_ARRAYS = ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std")
+_BY_VIEW = ("inlier_std", "outlier_probability", "outlier_std", "bias", "bias_std")
+_BY_KEYPOINT = ("shared_std", "correlation")
+_MOST_CORRELATION = 0.98  # of the errors of consecutive frames: they last 50 frames, beyond is taken for constant
 _ITERATIONS = 50  # of expectation-maximisation; it settles within some ten
 PRIOR_WEIGHT = 20.0  # independent residuals that the pooled value of a camera or keypoint counts as
 LEAST_STD = 1e-3  # pixels
@@ -51,6 +53,8 @@ class DetectorNoise:
         Correlation of the errors of inliers in consecutive frames of those it was learned from; NaN where unknown.
     keypoints : tuple of str, optional
         Names in the order of the keypoint axis; None: the order alone counts.
+    bias_std : ndarray, shape (n_cameras, n_keypoints), pixels, optional
+        Standard deviation of the bias's own error: few frames, or errors that last, tell it badly. None: exactly known.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class DetectorNoise:
     shared_std: Array
     correlation: Array
     keypoints: tuple[str, ...] | None = None
+    bias_std: Array | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "cameras", tuple(str(name) for name in self.cameras))
@@ -92,11 +97,10 @@ class DetectorNoise:
         n_keypoints = inlier.shape[1]
         if self.keypoints is not None and len(self.keypoints) != n_keypoints:
             raise ValueError(f"there are {len(self.keypoints)} keypoint names for {n_keypoints} keypoints")
-        shapes = dict.fromkeys(_ARRAYS, inlier.shape) | {
-            "bias": (*inlier.shape, 2),
-            "shared_std": (n_keypoints,),
-            "correlation": (n_keypoints,),
-        }
+        if self.bias_std is None:
+            object.__setattr__(self, "bias_std", np.zeros(inlier.shape))
+        shapes = dict.fromkeys(_BY_VIEW, inlier.shape) | {"bias": (*inlier.shape, 2)}
+        shapes |= dict.fromkeys(_BY_KEYPOINT, (n_keypoints,))
         for name, shape in shapes.items():
             values = np.array(getattr(self, name), dtype=float)
             if values.shape != shape:
@@ -105,8 +109,10 @@ class DetectorNoise:
                 raise ValueError(f"{name} holds values that are not finite")
             values.setflags(write=False)
             object.__setattr__(self, name, values)
-        if (self.inlier_std <= 0).any() or (self.outlier_std <= 0).any() or (self.shared_std < 0).any():
-            raise ValueError("standard deviations of inliers and outliers must be positive, shared ones not negative")
+        if (self.inlier_std <= 0).any() or (self.outlier_std <= 0).any():
+            raise ValueError("standard deviations of inliers and outliers must be positive")
+        if (self.shared_std < 0).any() or (np.asarray(self.bias_std) < 0).any():
+            raise ValueError("standard deviations of what views share and of the bias must not be negative")
         if (self.outlier_probability < 0).any() or (self.outlier_probability > 1).any():
             raise ValueError("outlier_probability must lie between 0 and 1")
 
@@ -115,7 +121,8 @@ class DetectorNoise:
         """Learn the noise from frames whose true 3D points are known: labelled frames or motion capture.
 
         Expectation-maximisation of two Gaussians per camera and keypoint, the outliers the wider one; each camera's and
-        keypoint's values are drawn towards the pooled ones where there are few frames.
+        keypoint's values are drawn towards the pooled ones where there are few frames. A mean error over frames whose
+        errors last is a poor estimate of the bias: `bias_std` says how poor.
 
         Parameters
         ----------
@@ -134,7 +141,7 @@ class DetectorNoise:
         Raises
         ------
         ValueError
-            If shapes do not fit, or no observation has a true point.
+            If shapes do not fit, or no keypoint has a true point in three frames.
 
         Examples
         --------
@@ -160,15 +167,19 @@ class DetectorNoise:
                 " expected (n_cameras, n_frames, n_keypoints, 2) and (n_frames, n_keypoints, 3)"
             )
         residuals = points_2d - rig.project(points_3d)
-        if not np.isfinite(residuals).all(axis=-1).any():
+        n_true = int(np.isfinite(residuals).all(axis=-1).sum(axis=1).max(initial=0))
+        if n_true < FEWEST:
             raise ValueError(
-                "no observation has a true 3D point; give labelled frames or motion capture of the same rig"
+                f"no keypoint of a camera has a true 3D point in more than {n_true} frames, where its mean error and"
+                f" spread need {FEWEST}; give more labelled frames or motion capture of the same rig"
             )
         bias, inlier, share, outlier, weight = _two_gaussians(residuals)
         centred = np.where((weight > 0.5)[..., None], residuals - bias[:, None], np.nan)
-        correlation = lag_correlation(centred)
-        return cls(rig.names, bias, inlier, share, outlier, _common_displacement(centred, points_3d, rig), correlation,
-                   keypoints)  # fmt: skip
+        correlation, shared = lag_correlation(centred), _common_displacement(centred, points_3d, rig)
+        lost = _variance_of_mean(weight.sum(axis=1), correlation)
+        inlier = inlier / np.sqrt(1 - lost)
+        return cls(rig.names, bias, inlier, share, np.maximum(outlier, 2 * inlier), shared, correlation, keypoints,
+                   inlier * np.sqrt(lost))  # fmt: skip
 
     def for_recording(
         self, rig: CameraRig, n_keypoints: int, keypoints: tuple[str, ...] | None = None
@@ -207,8 +218,8 @@ class DetectorNoise:
             )
         rows = [self.cameras.index(name) for name in rig.names]
         columns = [(self.keypoints or ()).index(name) for name in keypoints or ()] if named else slice(None)
-        own = {name: getattr(self, name)[rows][:, columns] for name in _ARRAYS if name != "shared_std"}
-        own |= {"shared_std": self.shared_std[columns], "correlation": self.correlation[columns]}
+        own = {name: getattr(self, name)[rows][:, columns] for name in _BY_VIEW}
+        own |= {name: getattr(self, name)[columns] for name in _BY_KEYPOINT}
         return replace(self, cameras=rig.names, keypoints=keypoints or self.keypoints, **own)
 
     def save(self, path: str | Path) -> None:
@@ -223,7 +234,7 @@ class DetectorNoise:
         with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file, format=_FORMAT, cameras=np.array(self.cameras, dtype=np.str_), keypoints=names,
-                correlation=self.correlation, **{name: getattr(self, name) for name in _ARRAYS},
+                **{name: getattr(self, name) for name in (*_BY_VIEW, *_BY_KEYPOINT)},
             )  # fmt: skip
 
     @classmethod
@@ -249,7 +260,7 @@ class DetectorNoise:
             content = read_npz(path)
             names = tuple(str(name) for name in content["keypoints"]) or None
             cameras = tuple(str(name) for name in content["cameras"])
-            arrays = {name: content[name] for name in (*_ARRAYS, "correlation")}
+            arrays = {name: content[name] for name in (*_BY_VIEW, *_BY_KEYPOINT)}
         except (KeyError, ValueError, EOFError) as error:
             raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {error}") from error
         return cls(cameras=cameras, keypoints=names, **arrays)
@@ -281,6 +292,27 @@ def _two_gaussians(residuals: Array) -> tuple[Array, Array, Array, Array, Array]
         outlier = np.maximum(outlier, 2 * inlier)
         share = np.clip((1 + n - total) / (PRIOR_WEIGHT + n), 1e-3, 1 - 1e-3)
     return bias, np.maximum(inlier, LEAST_STD), share, outlier, weight
+
+
+def without_bias(points_2d: Array, noise: DetectorNoise) -> tuple[Array, DetectorNoise]:
+    """Pixels (n_cameras, n_frames, n_keypoints, 2) from which the bias is subtracted, and their noise, with no bias:
+    the error of what was subtracted is part of its spread."""
+    spread = np.hypot(noise.inlier_std, np.asarray(noise.bias_std))
+    left = replace(noise, bias=np.zeros_like(noise.bias), bias_std=None, inlier_std=spread)
+    return points_2d - noise.bias[:, None], left
+
+
+def _variance_of_mean(n_frames: Array, correlation: Array) -> Array:
+    """Variance of the mean error of n_frames (n_cameras, n_keypoints), over that of one, of an autoregressive process.
+
+    correlation : (n_keypoints,) of consecutive errors about their own mean, which makes it too small: by (1 + 3 r) / n
+    (Kendall 1954, Note on bias in the estimation of autocorrelation, Biometrika 41)
+    """
+    n = np.maximum(n_frames, 1.0)
+    r = np.nan_to_num(correlation)
+    r = np.clip(r + (1 + 3 * r) / n, 0.0, _MOST_CORRELATION)
+    mean = ((1 + r) / (1 - r) - 2 * r * (1 - r**n) / (n * (1 - r) ** 2)) / n
+    return np.clip(mean, 0.0, 0.98)
 
 
 def _common_displacement(residuals: Array, points_3d: Array, rig: CameraRig) -> Array:

@@ -15,7 +15,7 @@ from ...numerics.arrays import Array
 COMMON_SHARE = 0.2
 COMMON_CONSTANT = 0.5  # likewise, of what never changes: 0.3 on the demo, 0.6 and more on the rat
 _PRIOR_MEANS = 4.0  # mean residuals, one per camera and axis, that the pooled constant part counts as
-_FEWEST = 3  # residuals of half a recording whose mean is used
+FEWEST = 3  # residuals whose mean is used
 
 
 def constant_variance(residuals: Array, kept: Array) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ def constant_variance(residuals: Array, kept: Array) -> tuple[Array, Array]:
 def _means(residuals: Array) -> Array:
     """(n_cameras, n_keypoints, 2) means over the frames; NaN of too few."""
     n = np.isfinite(residuals).sum(axis=1)
-    return np.where(n >= _FEWEST, np.nansum(residuals, axis=1) / np.maximum(n, 1), np.nan)
+    return np.where(n >= FEWEST, np.nansum(residuals, axis=1) / np.maximum(n, 1), np.nan)
 
 
 def lag_correlation(residuals: Array) -> Array:

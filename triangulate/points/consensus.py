@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..input_checks import check_observations, from_views
-from ..noise.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise, without_bias
 from . import _kernels_consensus
 from .consensus_solver import DEFAULT_THRESHOLD, estimate_noise, estimate_sigma, per_camera, solve, solve_by_keypoint
 
@@ -149,21 +149,23 @@ def triangulate_ransac(
     prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])
     if noise is not None and (sigma is not None or points_2d.ndim != 4):
         raise ValueError("noise= needs points_2d of shape (n_cameras, n_frames, n_keypoints, 2) and no sigma=")
+    own = None
     if noise is not None:
         noise = noise.for_recording(rig, points_2d.shape[2], keypoints)
-        spread = np.sqrt((noise.inlier_std**2).mean(axis=1))
+        corrected, own = without_bias(points_2d, noise)
+        spread = np.sqrt((own.inlier_std**2).mean(axis=1))
         if confidence is None:
             prior = np.array(np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:3]))
-        flat, prior = (points_2d - noise.bias[:, None]).reshape(flat.shape), prior.reshape(len(rig), -1)
+        flat, prior = corrected.reshape(flat.shape), prior.reshape(len(rig), -1)
     elif sigma is None:
         spread = estimate_sigma(points_2d, rig, confidence=confidence)
     else:
         spread = per_camera(sigma, rig, "sigma")
     limit = per_camera(DEFAULT_THRESHOLD * spread if threshold is None else threshold, rig, "threshold")
-    if noise is None:
+    if own is None:
         found = solve(flat, prior, rig, spread, limit, min_confidence)
     else:
-        found = solve_by_keypoint(flat, prior, rig, noise, None if threshold is None else limit, min_confidence)
+        found = solve_by_keypoint(flat, prior, rig, own, None if threshold is None else limit, min_confidence)
     return Triangulation(
         points_3d=found.points_3d.reshape(*shape, 3),
         covariances_3d=found.covariances_3d.reshape(*shape, 3, 3),

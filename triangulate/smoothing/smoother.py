@@ -13,7 +13,7 @@ from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ..input_checks import check_fps, check_observations, from_views, in_order
-from ..noise.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise, without_bias
 from .difference_prior import ORDERS
 from .observations import relative_noise
 from .overlapping_windows import learn, solve_window, solve_windows
@@ -140,19 +140,20 @@ def check_problem(
     scale = relative_noise(points_2d, covariances_2d, typical)
     if noise is not None:
         names = keypoints or (skeleton and skeleton.keypoints)
-        points_2d, confidence, noise = without_bias(noise, points_2d, confidence, rig, names)
+        points_2d, confidence, noise = corrected_pixels(noise, points_2d, confidence, rig, names)
     return Problem(PixelsInMemory(points_2d, confidence, scale), rig, fps, skeleton, order, noise, spread)
 
 
-def without_bias(
+def corrected_pixels(
     noise: DetectorNoise, points_2d: Array, confidence: Array | None, rig: CameraRig, keypoints: tuple[str, ...] | None
 ) -> tuple[Array, Array, DetectorNoise]:
-    """The pixels without the detector's bias, the probability that each is right, 0 where the confidence is, and the
-    noise of these cameras and keypoints."""
+    """The pixels without the detector's bias, the probability that each is right, 0 where the confidence is, and their
+    noise, `without_bias`."""
     noise = noise.for_recording(rig, points_2d.shape[2], keypoints)
     right = np.broadcast_to(1 - noise.outlier_probability[:, None], points_2d.shape[:-1])
     confidence = np.array(right) if confidence is None else np.where(confidence > 0, right, 0.0)
-    return points_2d - noise.bias[:, None], confidence, noise
+    points_2d, noise = without_bias(points_2d, noise)
+    return points_2d, confidence, noise
 
 
 def keypoint_pairs(skeleton: Skeleton | None, pairs: Sequence[tuple[str, str]] | str | None) -> NDArray[np.int64]:

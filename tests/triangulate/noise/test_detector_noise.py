@@ -41,6 +41,33 @@ def test_planted_noise_is_learned_from_a_truth(ring_rig):
     assert np.abs(noise.correlation).max() < 0.1
 
 
+@pytest.mark.parametrize("keep", [0.0, 0.9])
+def test_regions_know_that_a_bias_learned_on_few_frames_is_badly_known(ring_rig, keep):
+    """Forty frames, whose errors last or do not: the mean error is as wrong as `bias_std` says, and so are points."""
+    rng, shape = np.random.default_rng(7), (6, 80, 30, 2)
+    truth = rng.uniform(-80, 80, (80, 30, 3))
+    errors, new = np.empty(shape), rng.standard_normal(shape)
+    errors[:, 0] = new[:, 0]
+    for t in range(1, 80):
+        errors[:, t] = keep * errors[:, t - 1] + np.sqrt(1 - keep**2) * new[:, t]
+    bias = rng.normal(0, 4, (6, 30, 2))
+    points_2d = ring_rig.project(truth) + bias[:, None] + errors
+    noise = DetectorNoise.fit(points_2d[:, :40], truth[:40], ring_rig)
+    z = (noise.bias - bias) / noise.bias_std[..., None]
+    assert 0.8 < np.sqrt((z**2).mean()) < 1.2
+    found = triangulate_ransac(points_2d[:, 60:], ring_rig, noise=noise)  # of errors that no longer last from there
+    assert 0.92 < coverage(found, truth[60:], 0.95) < 0.98
+    linear = reconstruct(_views(points_2d[:, 60:], ring_rig), ring_rig, method="dlt", noise=noise)
+    assert np.abs(linear["position"].values - truth[60:]).mean() < 1.1 * np.nanmean(
+        np.abs(found.points_3d - truth[60:])
+    )
+
+
+def _views(points_2d, rig):
+    names = [f"keypoint_{k}" for k in range(points_2d.shape[2])]
+    return views_dataset(points_2d, cameras=rig.names, keypoints=names, times=frame_times(points_2d.shape[1], 100))
+
+
 def test_a_displacement_that_all_views_share_is_learned_from_a_truth(ring_rig):
     rng = np.random.default_rng(2)
     truth = rng.uniform(-80, 80, (2000, 1, 3))
@@ -75,7 +102,7 @@ def test_noise_survives_its_file_and_follows_the_cameras(filmed, ring_rig, tmp_p
     noise = estimate_noise(points_2d, ring_rig)
     noise.save(tmp_path / "noise.npz")
     again = DetectorNoise.load(tmp_path / "noise.npz")
-    for name in ("bias", "inlier_std", "outlier_probability", "outlier_std", "shared_std", "correlation"):
+    for name in ("bias", "bias_std", "inlier_std", "outlier_probability", "outlier_std", "shared_std", "correlation"):
         np.testing.assert_array_equal(getattr(again, name), getattr(noise, name))
     part = noise.for_recording(ring_rig.subset(["cam_4", "cam_1"]), 5)
     np.testing.assert_array_equal(part.inlier_std, noise.inlier_std[[4, 1]])
@@ -93,7 +120,7 @@ def test_what_is_wrong_with_a_noise_is_said(filmed, ring_rig, tmp_path):
     )
     with pytest.raises(ValueError, match=r"knows the cameras \['a', 'b'\]"):
         triangulate_ransac(points_2d, ring_rig, noise=other)
-    with pytest.raises(ValueError, match="no observation has a true 3D point"):
+    with pytest.raises(ValueError, match="in more than 0 frames, where its mean error and spread need 3"):
         DetectorNoise.fit(points_2d, np.full_like(truth, np.nan), ring_rig)
     with pytest.raises(ValueError, match="do not fit together"):
         DetectorNoise.fit(points_2d, truth[:10], ring_rig)
@@ -118,9 +145,8 @@ def test_regions_of_a_real_rat_hold_the_motion_capture():
 
 
 def test_reconstruct_takes_the_noise(filmed, ring_rig):
-    truth, points_2d, _ = filmed
-    times = frame_times(len(truth), 100)
-    views = views_dataset(points_2d, cameras=ring_rig.names, keypoints=list("abcde"), times=times)
+    _, points_2d, _ = filmed
+    views = _views(points_2d, ring_rig)
     noise = estimate_noise(views, ring_rig)
     pose = reconstruct(views, ring_rig, method="ransac", noise=noise)
     found = triangulate_ransac(views, ring_rig, noise=noise)

@@ -138,7 +138,7 @@ def test_a_noise_that_is_given_replaces_what_is_estimated(ring_rig, truth):
     plain, told = (smooth(points_2d, ring_rig, fps=FPS, noise=noise) for noise in (None, learned))
     errors = [np.median(np.linalg.norm(found.points_3d - truth, axis=-1)) for found in (plain, told)]
     assert errors[1] < 0.5 * errors[0]
-    np.testing.assert_allclose(told.sigma, learned.inlier_std)
+    np.testing.assert_allclose(told.sigma, np.hypot(learned.inlier_std, learned.bias_std))
     assert 0.9 < coverage(told.points_3d, told.covariances_3d, truth) < 0.999
     others = replace(learned, cameras=tuple(f"other_{c}" for c in range(6)))
     with pytest.raises(ValueError, match="knows the cameras"):
