@@ -187,42 +187,65 @@ def predict_file(
     >>> read_dataset(path)["position"].shape
     (2, 6, 4, 2)
     """
-    given: dict[str, Any] = {"track_crop": track_crop, "precision": precision, "runtime": runtime, "fps": fps}
-    given |= {"times": times, "batch_cameras": batch_cameras, "n_animals": n_animals, "progress": progress}
     destination = Path(destination)
-    hidden = destination.with_name(f".{destination.stem[:40]}.rows")
-    write_prediction(detector, videos, destination, **given, checkpoint=hidden, n_windows=n_windows, executor=executor)
+    options = PredictionOptions(
+        track_crop=track_crop,
+        precision=precision,
+        runtime=runtime,
+        fps=fps,
+        times=times,
+        batch_cameras=batch_cameras,
+        n_animals=n_animals,
+        checkpoint=destination.with_name(f".{destination.stem[:40]}.rows"),
+        n_windows=n_windows,
+        executor=executor,
+        progress=progress,
+    )
+    write_prediction(detector, videos, destination, options)
     return destination
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PredictionOptions:
+    """The options of `predict_file`, with the checkpoint of `predict`."""
+
+    track_crop: bool = True
+    precision: str = "auto"
+    runtime: str = "auto"
+    fps: float | None = None
+    times: Array | Mapping[str, Array] | None = None
+    batch_cameras: bool | str = "auto"
+    n_animals: int | None = None
+    checkpoint: Path
+    checkpoint_every: float = KEPT_EVERY
+    n_windows: int = 1
+    executor: Executor | None = None
+    progress: bool = True
 
 
 def write_prediction(
     detector: Detector,
     videos: Mapping[str, VideoSource],
     destination: Path,
-    *,
-    track_crop: bool = True,
-    precision: str = "auto",
-    runtime: str = "auto",
-    fps: float | None = None,
-    times: Array | Mapping[str, Array] | None = None,
-    checkpoint: Path,
-    checkpoint_every: float = KEPT_EVERY,
-    batch_cameras: bool | str = "auto",
-    n_animals: int | None = None,
-    progress: bool = True,
-    n_windows: int = 1,
-    executor: Executor | None = None,
+    options: PredictionOptions,
     change: Callable[[Iterable[xr.Dataset], int], Iterable[xr.Dataset]] | None = None,
 ) -> None:
-    """As `predict_file`, with the checkpoint of `predict`.
+    """As `predict_file`.
 
     change : of consecutive pieces of the views, so many instants in all; a ValueError refuses them: nothing is written
     """
-    detector = with_animals(detector, n_animals)
-    source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
-    rows = kept_rows(detector, source, search, checkpoint, n_windows)
+    detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
+    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras)
+    rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
     instants = predict_rows(
-        detector, source, search, rows, checkpoint_every, n_windows=n_windows, executor=executor, progress=progress
+        detector,
+        source,
+        search,
+        rows,
+        options.checkpoint_every,
+        n_windows=options.n_windows,
+        executor=options.executor,
+        progress=options.progress,
     )
     pieces, n_instants = view_pieces(detector, source, search, rows, instants), len(instants.times)
     with atomic_write(destination) as partial:

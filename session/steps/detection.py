@@ -140,12 +140,12 @@ def _predict(session: Session, progress: bool) -> None:
 
 
 def _predict_videos(session: Session, progress: bool) -> None:
-    from ...pose2d.prediction.video_prediction import write_prediction
+    from ...pose2d.prediction.video_prediction import PredictionOptions, write_prediction
 
     path, videos = detector_path(session), session.sources("video")
     assert path is not None  # the step's inputs have refused the other case
     options = PREDICT.given(session) | {"fps": session.fps, "times": camera_timestamps(session), "progress": progress}
-    options |= {"n_animals": session.n_animals}
+    options |= {"n_animals": session.n_animals, "checkpoint": PREDICT.checkpoint(session)}
 
     def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
         n_points: Any = 0
@@ -155,10 +155,9 @@ def _predict_videos(session: Session, progress: bool) -> None:
             yield piece.assign_attrs(PREDICT.input_attribute(session, piece.attrs))
         _refuse_few(session, n_points, n_frames)
 
-    more = {"checkpoint": PREDICT.checkpoint(session), "change": accepted}
-    PREDICT.call(
-        session, write_prediction, open_detector(session, path), videos, session.output / "views.nc", **options, **more
-    )
+    detector, destination = open_detector(session, path), session.output / "views.nc"
+    how = PREDICT.call(session, PredictionOptions, **options)
+    PREDICT.call(session, write_prediction, detector, videos, destination, how, accepted)
 
 
 def points_options(session: Session, instants: Instants | None) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 An animal at an instant is at most one proposal per keypoint, and no candidate belongs to two animals. The proposals of
 a keypoint are given to the animals by the assignment of the highest log-odds, found exactly: agreement of the views,
-distance from where the motion leads (Student's t), and limbs. Shapes are those of `propose`; limbs : (n_limbs, 2)
-keypoints; limb_odds : (n_frames or 1, n_limbs, n_views or 1, n_candidates, n_candidates), log-odds that two candidates
-of a view are of one animal.
+distance from where the motion leads (Student's t), and limbs.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,9 +22,70 @@ _FEWEST = 0.4  # share of the keypoints with which an animal begins
 _SUPPORT = 0.2  # share of the keypoints below which an animal was not seen in a frame
 
 
+class Views(NamedTuple):
+    """P : (n_views, 3, 4); precision : (n_views,) 1/pixel², of a coordinate; single : (n_views,) log-odds of a lone
+    candidate against clutter before its variance and distance."""
+
+    P: np.ndarray
+    precision: np.ndarray
+    single: np.ndarray
+
+
+class Proposals(NamedTuple):
+    """3D points of all frames, or of one, as `propose` fills them in."""
+
+    points: np.ndarray
+    members: np.ndarray
+    odds: np.ndarray
+    spread: np.ndarray
+
+
+class Body(NamedTuple):
+    """What is known of the animals' bodies.
+
+    limbs : (n_limbs, 2) keypoints; odds : (n_frames or 1, n_limbs, n_views or 1, n_candidates, n_candidates), log-odds
+    that two candidates of a view are of one animal; of one frame without the first axis
+    lengths : (n_limbs, 2) mean and standard deviation, NaN where unknown; wander : (n_keypoints,) standard deviation of
+    a step beyond constant speed, NaN where unknown; room : side of the cube in which an animal may be, world units
+    """
+
+    limbs: np.ndarray
+    odds: np.ndarray
+    lengths: np.ndarray
+    wander: np.ndarray
+    room: float
+
+
+class Tracks(NamedTuple):
+    """What is known of the animals after a frame; the first axis is the animal's, see `no_tracks`.
+
+    unseen : frames since a keypoint was seen; missed : frames since the animal was; slots : its row in each view, -1
+    where unknown; radius : of the body, world units; label : number of the track
+    """
+
+    positions: np.ndarray
+    speeds: np.ndarray
+    unseen: np.ndarray
+    missed: np.ndarray
+    slots: np.ndarray
+    radius: np.ndarray
+    alive: np.ndarray
+    label: np.ndarray
+
+
+class Found(NamedTuple):
+    """Candidates (n_frames, n_animals, n_keypoints, n_views), -1 where none; places (..., n_keypoints, 3); labels of
+    the animals (n_frames, n_animals), -1 where there is none."""
+
+    chosen: np.ndarray
+    placed: np.ndarray
+    labels: np.ndarray
+
+
 @kernel
-def _linked(limbs, limb_odds, k, own, others):
+def _linked(body, k, own, others):
     """Sum over views of the mean log-odds that candidates of keypoint k belong to those of its limbs' other ends."""
+    limbs, limb_odds = body.limbs, body.odds
     total = 0.0
     for v in range(len(own)):
         if own[v] < 0:
@@ -44,8 +104,9 @@ def _linked(limbs, limb_odds, k, own, others):
 
 
 @kernel
-def _length_misfit(limbs, lengths, k, X, others):
+def _length_misfit(body, k, X, others):
     """How unlike the lengths of the limbs from X, a place of keypoint k, to the other ends are, nats."""
+    limbs, lengths = body.limbs, body.lengths
     total = 0.0
     for row in range(len(limbs)):
         if limbs[row, 0] != k and limbs[row, 1] != k:
@@ -180,12 +241,14 @@ def _length_odds(X, Y, length, std, room):
 
 
 @kernel
-def begin(points, members, odds, spread, limbs, limb_odds, lengths, room, used, chosen, placed):
-    """One more animal of the proposals whose candidates are free: its keypoints are filled in; its log-odds.
+def begin(proposals, body, used, chosen, placed):
+    """One more animal of a frame's proposals whose candidates are free: its keypoints are filled in; its log-odds.
 
     The limb with the highest log-odds is its beginning; then one keypoint after the other joins at the best limb.
     used : (n_keypoints, n_views, n_candidates) candidates of other animals
     """
+    points, members, odds, spread = proposals
+    limbs, limb_odds, lengths, _, room = body
     n_keypoints, n_most, n_views = len(odds), odds.shape[1], members.shape[2]
     own = np.zeros((n_keypoints, n_most))
     occam = math.log(math.sqrt(2 * math.pi) / room)
@@ -227,7 +290,7 @@ def begin(points, members, odds, spread, limbs, limb_odds, lengths, room, used, 
                 for p in range(n_most):
                     if own[k, p] == -np.inf:
                         continue
-                    score = own[k, p] + _linked(limbs, limb_odds, k, members[k, p], chosen)
+                    score = own[k, p] + _linked(body, k, members[k, p], chosen)
                     score += _length_odds(points[k, p], placed[other], lengths[row, 0], lengths[row, 1], room)
                     if score > best:
                         best, joint, at = score, k, p
@@ -246,10 +309,9 @@ def _mark(used, chosen):
 
 
 @kernel
-def _choose(
-    points, members, odds, spread, limbs, limb_odds, lengths, continuity, slots, expected, step, alive, chosen, placed
-):
-    """Give the proposals of all keypoints to the animals that are followed, twice: the second time all limbs count."""
+def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed):
+    """Give a frame's proposals of all keypoints to the animals that are followed, twice: then all limbs count."""
+    points, members, odds, spread = proposals
     n_animals, n_keypoints = expected.shape[:2]
     n_most = odds.shape[1]
     scores = np.empty((n_animals, n_most))
@@ -262,12 +324,12 @@ def _choose(
             for a in range(n_animals):
                 for p in range(n_most):
                     scores[a, p] = 0.0
-                    if not alive[a] or odds[k, p] <= 0:
+                    if not tracks.alive[a] or odds[k, p] <= 0:
                         continue
                     scores[a, p] = _score(points[k, p], odds[k, p], spread[k, p], expected[a, k], step[a, k])
-                    scores[a, p] += _linked(limbs, limb_odds, k, members[k, p], chosen[a])
-                    scores[a, p] -= _length_misfit(limbs, lengths, k, points[k, p], placed[a])
-                    scores[a, p] += _continued(members[k, p], slots[a], continuity)
+                    scores[a, p] += _linked(body, k, members[k, p], chosen[a])
+                    scores[a, p] -= _length_misfit(body, k, points[k, p], placed[a])
+                    scores[a, p] += _continued(members[k, p], tracks.slots[a], continuity)
             assign(scores, members[k], options, turn, taken)
             for a in range(n_animals):
                 if taken[a] >= 0:
@@ -278,8 +340,9 @@ def _choose(
 
 
 @kernel
-def _single_views(P, precision, single, pixels, limbs, limb_odds, expected, step, used, chosen, placed):
+def _single_views(views, pixels, body, expected, step, used, chosen, placed):
     """A keypoint without a place takes, in each view, the free candidate nearest to where it is expected."""
+    P, precision, single = views
     n_keypoints, n_views = chosen.shape
     for k in range(n_keypoints):
         if math.isfinite(placed[k, 0]) or not math.isfinite(expected[k, 0]):
@@ -297,7 +360,7 @@ def _single_views(P, precision, single, pixels, limbs, limb_odds, expected, step
                     continue
                 energy = energy_of(P[v], expected[k], pixels[k, v, c, 0], pixels[k, v, c, 1], 1 / variance)
                 chosen[k, v] = c
-                score = single[v] - math.log(variance) - energy + _linked(limbs, limb_odds, k, chosen[k], chosen)
+                score = single[v] - math.log(variance) - energy + _linked(body, k, chosen[k], chosen)
                 if score > highest:
                     highest, nearest = score, c
             chosen[k, v] = nearest
@@ -358,9 +421,9 @@ def _rows(chosen, slots):
 
 
 @kernel
-def starting_state(n_animals, n_keypoints, n_views):
-    """No animal yet: positions, speeds, frames unseen, frames missed, rows of the views, radii, alive, labels."""
-    return (
+def no_tracks(n_animals, n_keypoints, n_views):
+    """Tracks of no animal yet."""
+    return Tracks(
         np.full((n_animals, n_keypoints, 3), np.nan), np.zeros((n_animals, n_keypoints, 3)),
         np.zeros((n_animals, n_keypoints), np.int64), np.zeros(n_animals, np.int64),
         np.full((n_animals, n_views), -1, np.int64), np.zeros(n_animals),
@@ -369,41 +432,33 @@ def starting_state(n_animals, n_keypoints, n_views):
 
 
 @kernel
-def follow(
-    P, precision, single, candidates, points, members, odds, spread, limbs, limb_odds, lengths, wander, room,
-    continuity, patience, n_labels, state, chosen, placed, labels,
-):  # fmt: skip
-    """Animals in all frames: their candidates, places and labels; returns how many labels there are now.
+def follow(views, candidates, proposals, body, continuity, patience, n_labels, tracks, found):
+    """Fill in the animals of all frames; returns how many labels there are now.
 
-    single : (n_views,) log-odds of a lone candidate against clutter before its variance and distance
-    lengths : (n_limbs, 2) mean and standard deviation, NaN where unknown; wander : (n_keypoints,) standard deviation of
-    a step beyond constant speed, NaN where unknown; room : world units; patience : frames without an animal after which
-    it has left; n_labels, state : labels so far, and `starting_state` or what the frames before have left in it
-    chosen : (n_frames, n_animals, n_keypoints, n_views); placed : (n_frames, n_animals, n_keypoints, 3)
-    labels : (n_frames, n_animals), -1 where there is no animal
+    candidates : as of `propose`; continuity : log-odds that an animal keeps its rows; patience : frames without an
+    animal after which it has left; n_labels, tracks : labels so far, and what the frames before have left in the tracks
     """
-    n_frames, n_animals, n_keypoints, n_views = chosen.shape
-    positions, speeds, unseen, missed, slots, radius, alive, label = state
+    n_frames, n_animals, n_keypoints, n_views = found.chosen.shape
+    positions, speeds, unseen, missed, slots, radius, alive, label = tracks
+    points, members, odds, spread = proposals
     expected, step = np.full((n_animals, n_keypoints, 3), np.nan), np.ones((n_animals, n_keypoints))
     used = np.empty((n_keypoints, n_views, candidates.shape[3]), np.bool_)
     support, fewest = max(1, int(_SUPPORT * n_keypoints)), max(2, math.ceil(_FEWEST * n_keypoints))
     for frame in range(n_frames):
-        links = limb_odds[frame % len(limb_odds)]
-        own, at = chosen[frame], placed[frame]
+        here = Proposals(points[frame], members[frame], odds[frame], spread[frame])
+        linked = Body(body.limbs, body.odds[frame % len(body.odds)], body.lengths, body.wander, body.room)
+        own, at, labels = found.chosen[frame], found.placed[frame], found.labels[frame]
         for a in range(n_animals):
             if alive[a]:
-                _expect(positions[a], speeds[a], unseen[a], wander, radius[a], expected[a], step[a])
-        of_frame = points[frame], members[frame], odds[frame], spread[frame]
-        _choose(*of_frame, limbs, links, lengths, continuity, slots, expected, step, alive, own, at)
+                _expect(positions[a], speeds[a], unseen[a], body.wander, radius[a], expected[a], step[a])
+        _choose(here, linked, continuity, tracks, expected, step, own, at)
         used[:] = False
         for a in range(n_animals):
             _mark(used, own[a])
         for a in range(n_animals):
             if not alive[a]:
                 continue
-            _single_views(
-                P, precision, single, candidates[frame], limbs, links, expected[a], step[a], used, own[a], at[a]
-            )
+            _single_views(views, candidates[frame], linked, expected[a], step[a], used, own[a], at[a])
             _mark(used, own[a])
             _move(at[a], expected[a], step[a], unseen[a], positions[a], speeds[a])
             _rows(own[a], slots[a])
@@ -415,10 +470,10 @@ def follow(
         left = True
         for a in range(n_animals):
             if alive[a]:
-                labels[frame, a] = label[a]
+                labels[a] = label[a]
                 continue
-            labels[frame, a] = -1
-            left = left and begin(*of_frame, limbs, links, lengths, room, used, own[a], at[a]) > 0
+            labels[a] = -1
+            left = left and begin(here, linked, used, own[a], at[a]) > 0
             left = left and np.sum(np.isfinite(at[a, :, 0])) >= fewest
             if not left:
                 own[a] = -1
@@ -427,7 +482,7 @@ def follow(
             _mark(used, own[a])
             alive[a], label[a], missed[a], unseen[a] = True, n_labels, 0, 0
             n_labels += 1
-            labels[frame, a] = label[a]
+            labels[a] = label[a]
             positions[a], speeds[a], radius[a] = at[a], 0.0, _radius(at[a])
             slots[a] = -1
             _rows(own[a], slots[a])

@@ -15,7 +15,7 @@ from ...numerics.robust_scale import robust_std
 from ...numerics.threads import over_rows
 from ..input_checks import check_fps
 from ..points.consensus_solver import estimate_sigma
-from ._kernels_animals import follow, starting_state
+from ._kernels_animals import Body, Found, Proposals, Views, follow, no_tracks
 from ._kernels_proposals import propose
 from .track_pieces import joined_pieces
 
@@ -75,14 +75,6 @@ class Limbs(NamedTuple):
 
     limbs: NDArray[np.int64]
     odds: Array
-
-
-class _Found(NamedTuple):
-    """Candidates (n_frames, n_animals, n_keypoints, n_cameras); places (..., n_keypoints, 3); labels of the animals."""
-
-    chosen: NDArray[np.int64]
-    placed: Array
-    labels: NDArray[np.int64]
 
 
 class _Scales(NamedTuple):
@@ -281,12 +273,13 @@ class _Run(NamedTuple):
         looked_at = np.linalg.lstsq(across.sum(0), (across @ centres[..., None]).sum(0)[:, 0], rcond=None)[0]
         return float(np.median(np.linalg.norm(centres - looked_at, axis=-1)))
 
-    def _proposals(self, part: slice, scales: _Scales) -> tuple[Array, NDArray[np.int64], Array, Array]:
+    def _proposals(self, part: slice, scales: _Scales) -> Proposals:
         """3D points (n_frames, n_keypoints, _N_PROPOSALS, 3), candidates (..., n_cameras), log-odds and spread."""
         candidates, pairs = self.ideal[part], camera_pair_indices(len(self.rig))
         F = np.stack([fundamental_matrix(self.rig, int(a), int(b)) for a, b in pairs])
         shape = (*candidates.shape[:2], _N_PROPOSALS)
-        found = np.full((*shape, 3), np.nan), np.full((*shape, len(self.rig)), -1), np.zeros(shape), np.ones(shape)
+        members = np.full((*shape, len(self.rig)), -1)
+        found = Proposals(np.full((*shape, 3), np.nan), members, np.zeros(shape), np.ones(shape))
         gain = self._single(scales) - np.log(2 * np.pi * scales.sigma**2)
         P = for_kernel(self.rig.projection_matrices)
         over_rows(propose, len(candidates), P, F, pairs, 1 / scales.sigma**2, gain, candidates, *found, smallest=32)
@@ -296,13 +289,14 @@ class _Run(NamedTuple):
         """(n_cameras,) log-odds of a candidate of an animal against clutter, but for the density at its error."""
         return np.log(_DETECTED / (1 - _DETECTED)) + np.log(self.sizes.prod(axis=1) / _CLUTTER)
 
-    def follow(self, part: slice, scales: _Scales) -> _Found:
+    def follow(self, part: slice, scales: _Scales) -> Found:
         n_frames, n_keypoints, n_cameras = self.ideal[part].shape[:3]
-        chosen = np.full((n_frames, self.n_animals, n_keypoints, n_cameras), -1)
-        placed = np.full((n_frames, self.n_animals, n_keypoints, 3), np.nan)
-        labels = np.full((n_frames, self.n_animals), -1)
-        state, n_labels = starting_state(self.n_animals, n_keypoints, n_cameras), 0
-        P, single = for_kernel(self.rig.projection_matrices), self._single(scales) - np.log(2 * np.pi)
+        shape = (n_frames, self.n_animals)
+        placed = np.full((*shape, n_keypoints, 3), np.nan)
+        found = Found(np.full((*shape, n_keypoints, n_cameras), -1), placed, np.full(shape, -1))
+        tracks, n_labels = no_tracks(self.n_animals, n_keypoints, n_cameras), 0
+        single = self._single(scales) - np.log(2 * np.pi)
+        views = Views(for_kernel(self.rig.projection_matrices), 1 / scales.sigma**2, single)
         continuity = np.log(self.fps / _SWITCH) / n_keypoints * self.are_tracks
         patience = max(2, round(_PATIENCE * self.fps))
         begin = part.start or 0
@@ -310,14 +304,12 @@ class _Run(NamedTuple):
             own = slice(start, min(start + _CHUNK, n_frames))
             these = slice(begin + own.start, begin + own.stop)
             odds = self.links.odds if len(self.links.odds) == 1 else self.links.odds[these]
-            n_labels = follow(
-                P, 1 / scales.sigma**2, single, self.ideal[these], *self._proposals(these, scales), self.links.limbs,
-                odds, scales.lengths, scales.wander, scales.room, continuity, patience, n_labels, state, chosen[own],
-                placed[own], labels[own],
-            )  # fmt: skip
-        return _Found(chosen, placed, labels)
+            body = Body(self.links.limbs, odds, scales.lengths, scales.wander, scales.room)
+            proposals, into = self._proposals(these, scales), Found(*(values[own] for values in found))
+            n_labels = follow(views, self.ideal[these], proposals, body, continuity, patience, n_labels, tracks, into)
+        return found
 
-    def _sigma(self, found: _Found, part: slice, first: Array) -> Array:
+    def _sigma(self, found: Found, part: slice, first: Array) -> Array:
         """Standard deviation of a coordinate, of the candidates that the animals were given."""
         points = self.points[:, part]
         parts = []
@@ -360,13 +352,13 @@ def _first_row(chosen: NDArray[np.int64]) -> tuple[int, ...]:
     return frame, *(row if row >= 0 else chosen.max() for row in rows.tolist())
 
 
-def _same_animal(found: _Found) -> NDArray[np.bool_]:
+def _same_animal(found: Found) -> NDArray[np.bool_]:
     """(n_frames - 2, n_animals): the same track in three successive frames."""
     labels = found.labels
     return (labels[:-2] >= 0) & (labels[:-2] == labels[1:-1]) & (labels[1:-1] == labels[2:])
 
 
-def _wander(found: _Found) -> Array:
+def _wander(found: Found) -> Array:
     """(n_keypoints,) standard deviation of a step beyond constant speed, world units; NaN where it is unknown."""
     X = found.placed
     beyond = np.where(_same_animal(found)[..., None, None], X[2:] - 2 * X[1:-1] + X[:-2], np.nan)
@@ -374,7 +366,7 @@ def _wander(found: _Found) -> Array:
     return np.array([1.5 * robust_std(values) if len(values) > 10 else np.nan for values in each])
 
 
-def _lengths(found: _Found, limbs: NDArray[np.int64], before: Array) -> Array:
+def _lengths(found: Found, limbs: NDArray[np.int64], before: Array) -> Array:
     """(n_limbs, 2) median and spread of the limbs' lengths, world units; as before where none was placed."""
     apart = np.linalg.norm(found.placed[:, :, limbs[:, 0]] - found.placed[:, :, limbs[:, 1]], axis=-1)
     lengths = before.copy()
@@ -386,7 +378,7 @@ def _lengths(found: _Found, limbs: NDArray[np.int64], before: Array) -> Array:
     return lengths
 
 
-def _of_individuals(found: _Found, animals: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
+def _of_individuals(found: Found, animals: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
     """Candidates (n_individuals, n_cameras, n_frames, n_keypoints) and their places, of labels.
 
     animals : (n_labels,) individual of each label, -1 for none
