@@ -46,15 +46,15 @@ class DetectorErrors:
         inverse = np.linalg.inv(np.einsum("ckai,ckaj->kij", J, J))
         displacement = np.einsum("kij,ckai,cka->ki", inverse, J, noise.bias)
         rest = noise.bias - np.einsum("ckai,ki->cka", J, displacement)
-        # pixels squared, of each keypoint, less what the mean of few errors that last has of them
-        own = (rest**2).sum(axis=(0, 2)) / (2 * len(rig) - 3) - (noise.bias_std**2).mean(axis=0)
+        own = (rest**2).sum(axis=(0, 2)) / (2 * len(rig) - 3)  # pixels squared, of each keypoint
         common = (displacement**2).mean(axis=-1) - own * inverse.trace(axis1=-2, axis2=-1) / 3
         scale, keep = pixels_per_unit(rig, truth), float(np.clip(np.nanmedian(noise.correlation), 0.05, 0.99))
-        std = float(np.median(noise.inlier_std))
+        # constant is what is constant in this recording: the rest is the spread about its mean
+        std = float(np.median(np.sqrt(noise.inlier_std**2 - noise.bias_std**2)))
         return cls(
             white=float(std * np.sqrt(1 - keep)),
             slow=float(std * np.sqrt(keep)),
-            bias=float(np.sqrt(max(np.median(own), 0.0))),
+            bias=float(np.sqrt(np.median(own))),
             correlation=float(-1 / np.log(keep)),
             outliers=float(np.median(noise.outlier_probability)),
             gross=float(np.median(noise.outlier_std)),

@@ -33,6 +33,7 @@ _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
 _BAND = (0.3, 0.9)  # gains of the smoother's transition band: below, noise is all; above, the motion is as it is
+_BORROWED = 4.0  # frequencies in that band, of gain one, that all keypoints together count as beside those of one
 _SETTLING = 20  # rounds of the fixed point between a filter and the noise that it passes: it converges within ten
 
 
@@ -107,9 +108,9 @@ class CorrelatedNoise:
         )
         return position + self.displacement**2, velocity, acceleration
 
-    def derivative_factors(self, smoother: Filter, power: Array, motion: float = 1.0) -> tuple[Array, Array]:
+    def derivative_factors(self, smoother: Filter, power: Array, motion: Array) -> tuple[Array, Array]:
         """(n_keypoints,) twice: variances of velocities and of accelerations over those of a posterior that takes the
-        errors for white, with this power, and the motion for as rough as its prior; see `motion_share`."""
+        errors for white, with this power, and the motion for as rough as its prior; see `motion_shares`."""
         gain, spectrum = smoother.gain(power), self.spectrum
         factors = []
         for weight in (np.sin(_FREQUENCIES) ** 2, _CHANGE**2):
@@ -118,18 +119,18 @@ class CorrelatedNoise:
             factors.append(((gain**2 * spectrum * weight).sum(axis=1) + lost) / white)
         return factors[0], factors[1]
 
-    def motion_share(
+    def motion_shares(
         self, smoother: Filter, power: Array, precisions: Array, points_3d: Array, lengths: Sequence[int]
-    ) -> float:
-        """The motion's power beyond the frequencies that the smoother passes, over that of its prior, 0 to 1.
+    ) -> Array:
+        """(n_keypoints,) the motion's power beyond the frequencies that the smoother passes, over that of its prior.
 
-        The prior says that differences in time are white. A body that moves smoothly has less at high frequencies:
-        in the smoother's transition band, the power of the smoothed differences tells how much (what noise leaves
-        there is subtracted). Tracks points_3d (n_frames, n_keypoints, 3) with differences of these precisions
-        (n_keypoints,).
+        The prior says that differences in time are white. A body that moves smoothly has less at high frequencies, one
+        that sways at a rhythm more: in the smoother's transition band, the power of the smoothed differences tells how
+        much (what noise leaves there is subtracted). A keypoint with few frequencies there borrows from all. Tracks
+        points_3d (n_frames, n_keypoints, 3) with differences of these precisions (n_keypoints,).
         """
         gain, spectrum, start = smoother.gain(power), self.spectrum, 0
-        observed, noise, own = 0.0, 0.0, 0.0
+        excess, own = np.zeros(len(precisions)), np.zeros(len(precisions))
         for length in lengths:
             part, start = points_3d[start : start + length], start + length
             differences = np.diff(part, smoother.order, axis=0)
@@ -139,10 +140,10 @@ class CorrelatedNoise:
             for k in np.flatnonzero(np.isfinite(part).all(axis=(0, 2))):
                 g, n = (np.interp(frequencies, _FREQUENCIES, values[k]) for values in (gain, spectrum))
                 band = (g > _BAND[0]) & (g < _BAND[1])
-                observed += (periodogram[band, k] * precisions[k]).sum()
-                noise += (g * (1 - g) * n * power[k])[band].sum()
-                own += (g**2)[band].sum()
-        return float(np.clip((observed - noise) / own, 0.0, 1.0)) if own > 0 else 1.0
+                excess[k] += (periodogram[:, k] * precisions[k] - g * (1 - g) * n * power[k])[band].sum()
+                own[k] += (g**2)[band].sum()
+        common = max(excess.sum() / own.sum(), 0.0) if own.any() else 1.0
+        return np.maximum((excess + _BORROWED * common) / (own + _BORROWED), 0.0)
 
 
 def _periodogram(values: Array) -> tuple[Array, Array]:

@@ -85,7 +85,7 @@ def learn(problem: Problem) -> Learned:
         finest = _FINEST_BONE * observations.pixel
         bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
     shared = noise.common_variances(*filtered)
-    motion = noise.motion_share(*filtered, found.prior.precisions, tracks.points_3d, lengths)
+    motion = noise.motion_shares(*filtered, found.prior.precisions, tracks.points_3d, lengths)
     return Learned(
         observations=observations,
         prior=found.prior,

@@ -214,7 +214,7 @@ def test_what_passes_a_filter_is_the_sum_over_its_frequencies():
     central[[middle - 1, middle + 1]] = -0.5, 0.5
     second = np.zeros(n)
     second[[middle - 1, middle, middle + 1]] = 1, -2, 1
-    for weights, factor in zip((central, second), noise.derivative_factors(smoother, power), strict=True):
+    for weights, factor in zip((central, second), noise.derivative_factors(smoother, power, np.ones(1)), strict=True):
         assert factor[0] == pytest.approx(weights @ true @ weights / (weights @ posterior @ weights), rel=0.02)
     shared = 2.0**2 * gain @ keep**lags @ gain.T
     position, velocity, acceleration = noise.common_variances(smoother, power)
@@ -230,19 +230,22 @@ def smoothed(observed, order, stiffness):
     return solved.reshape(observed.shape)
 
 
-def test_the_share_of_the_motion_beyond_the_filter_is_one_under_the_prior_and_little_of_smooth_motion():
+def test_the_share_of_the_motion_beyond_the_filter_is_one_under_the_prior_little_of_slow_and_more_of_swaying_motion():
     rng, n, order, std = np.random.default_rng(9), 601, 2, 0.05
-    stiffness, n_keypoints = std**-2.0, 6
+    stiffness, n_keypoints, time = std**-2.0, 6, np.arange(601)[:, None, None]
     rough = np.cumsum(np.cumsum(rng.normal(0, std, (n, n_keypoints, 3)), axis=0), axis=0)
-    smooth_motion = 30 * np.sin(np.arange(n)[:, None, None] / 40 + rng.uniform(0, 6, (n_keypoints, 3)))
+    phase = rng.uniform(0, 6, (n_keypoints, 3))
+    slow, swaying = 30 * np.sin(time / 40 + phase), np.sin(time / 5 + phase)  # half gain at 1 / 4.5
+    mixed = np.where(np.arange(n_keypoints)[:, None] < 3, slow, swaying)
     nothing, filtered = CorrelatedNoise.independent(n_keypoints), Filter(order, np.full(n_keypoints, stiffness))
-    shares = []
-    for motion in (rough, smooth_motion):
+    ones, precisions = np.ones(n_keypoints), np.full(n_keypoints, stiffness)
+    for motion, least, most in ((rough, 0.5, 1.6), (slow, 0.0, 0.25), (swaying, 3.0, 15.0), (mixed, None, None)):
         points_3d = smoothed(motion + rng.normal(size=motion.shape), order, stiffness)
-        ones, precisions = np.ones(n_keypoints), np.full(n_keypoints, stiffness)
-        shares.append(nothing.motion_share(filtered, ones, precisions, points_3d, [n]))
-    assert shares[0] > 0.8
-    assert shares[1] < 0.1
+        shares = nothing.motion_shares(filtered, ones, precisions, points_3d, [n])
+        if least is not None:
+            assert (shares >= least).all()
+            assert (shares < most).all()
+    assert shares[:3].max() < 0.3 * shares[3:].min()  # each keypoint has its own
 
 
 def test_keypoints_that_nobody_sees_have_no_noise(ring_rig, truth):
