@@ -1,11 +1,11 @@
-"""Forward-backward against the sum over all paths."""
+"""Forward-backward against the sum over all paths, the most probable path against the best of all."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from muybridge.numerics.hidden_markov import forward_backward, state_probabilities
+from muybridge.numerics.hidden_markov import forward_backward, most_probable_path, state_probabilities
 
 
 @pytest.mark.parametrize(("n_frames", "n_states"), [(9, 2), (6, 3), (1, 2)])
@@ -39,3 +39,25 @@ def test_many_chains_are_each_chain_alone():
     initial, transitions = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3)
     alone = [forward_backward(chain, initial, transitions)[0] for chain in log_likelihood]
     np.testing.assert_allclose(state_probabilities(log_likelihood, initial, transitions), alone, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n_frames", "n_states"), [(7, 2), (5, 3), (1, 2)])
+def test_the_most_probable_path_is_the_best_of_all_paths_of_each_chain(n_frames, n_states):
+    rng = np.random.default_rng(4)
+    log_likelihood = rng.normal(size=(n_frames, 3, n_states))
+    initial, steps = rng.normal(size=n_states), rng.normal(size=(n_frames, 3, n_states, n_states))
+    found, total = most_probable_path(log_likelihood, initial, steps)
+    paths = np.array(list(itertools.product(range(n_states), repeat=n_frames)))
+    frames = np.arange(n_frames)
+    for chain in range(3):
+        scores = initial[paths[:, 0]] + log_likelihood[frames, chain, paths].sum(axis=1)
+        scores += steps[frames[1:], chain, paths[:, :-1], paths[:, 1:]].sum(axis=1)
+        assert found[:, chain].tolist() == paths[scores.argmax()].tolist()
+        assert total[chain] == pytest.approx(scores.max())
+
+
+def test_a_change_that_may_lie_anywhere_is_put_at_the_first_frame():
+    log_likelihood = np.zeros((9, 2))
+    log_likelihood[[2, 6]] = [[0.0, 4.0], [4.0, 0.0]]
+    path, _ = most_probable_path(log_likelihood, np.zeros(2), -1.0 * (1 - np.eye(2)))
+    assert path.tolist() == [1] * 3 + [0] * 6

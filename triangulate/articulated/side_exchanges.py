@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.hidden_markov import most_probable_path
 from ...numerics.robust_scale import present_median
 from ..bodies.kinematic_tree import Body
 from .body_prior import body_size
@@ -57,17 +58,8 @@ def _the_same_way(own: Array, known: NDArray[np.bool_], size: float) -> Array:
 
 
 def _most_likely(same: Array) -> NDArray[np.bool_]:
-    """(n_frames, n_pairs) whether exchanged, by Viterbi's algorithm."""
-    n_frames, n_pairs = same.shape
-    gain = np.array([0.0, -_EXCHANGED])
-    score, came_from = np.zeros((n_pairs, 2)), np.zeros((n_frames, n_pairs, 2), np.int64)
-    for t in range(1, n_frames):
-        staying, changing = score + same[t, :, None], score[:, ::-1] - _CHANGE
-        change = changing > staying
-        came_from[t] = np.where(change, [1, 0], [0, 1])
-        score = np.where(change, changing, staying) + gain
-    state = np.empty((n_frames, n_pairs), np.int64)
-    state[-1] = score.argmax(axis=-1)
-    for t in range(n_frames - 1, 0, -1):
-        state[t - 1] = came_from[t, np.arange(n_pairs), state[t]]
-    return state > 0
+    """(n_frames, n_pairs) whether exchanged, from the log odds of the same way round."""
+    gain = np.zeros((*same.shape, 2))
+    gain[1:, :, 1] = -_EXCHANGED
+    changes = np.where(np.eye(2, dtype=bool), same[..., None, None], -_CHANGE)
+    return most_probable_path(gain, np.zeros(2), changes)[0] > 0

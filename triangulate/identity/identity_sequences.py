@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.hidden_markov import most_probable_path
 
 
 def exact_sequence(scores: dict, n_cameras: int, n_states: int, price: float) -> tuple[NDArray[np.int64], Array]:
@@ -59,7 +60,7 @@ def sequence_in_turns(scores: dict, n_cameras: int, n_states: int, price: float)
     n_frames = next(iter(scores.values())).shape[0]
     frames = np.arange(n_frames)
     states, fixed = np.zeros((n_cameras, n_frames), dtype=np.int64), [0]
-    log_odds = np.zeros(n_frames)
+    log_odds, changes = np.zeros(n_frames), price * (np.eye(n_states) - 1)
     for sweep in range(10):
         before = states.copy()
         for camera in range(n_cameras) if sweep else range(1, n_cameras):
@@ -68,24 +69,9 @@ def sequence_in_turns(scores: dict, n_cameras: int, n_states: int, price: float)
                 pair = scores[min(camera, other), max(camera, other)]
                 pair = pair if camera < other else np.swapaxes(pair, 1, 2)
                 evidence += pair[frames, :, states[other]]
-            states[camera] = _single_viterbi(evidence, price)
+            states[camera], _ = most_probable_path(evidence, np.zeros(n_states), changes)
             log_odds = _log_odds(evidence, states[camera])
             fixed = sorted({*fixed, camera})
         if sweep and (states == before).all():
             break
     return states, log_odds
-
-
-def _single_viterbi(evidence: Array, price: float) -> NDArray[np.int64]:
-    n_frames, n_states = evidence.shape
-    value, back = evidence[0].copy(), np.empty((n_frames, n_states), dtype=np.int64)
-    for frame in range(1, n_frames):
-        best = int(value.argmax())
-        jump = value[best] - price > value
-        back[frame] = np.where(jump, best, np.arange(n_states))
-        value = np.where(jump, value[best] - price, value) + evidence[frame]
-    path = np.empty(n_frames, dtype=np.int64)
-    path[-1] = int(value.argmax())
-    for frame in range(n_frames - 1, 0, -1):
-        path[frame - 1] = back[frame, path[frame]]
-    return path

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
+from ...numerics.hidden_markov import most_probable_path
 from ..smoothing.bone_lengths import Bones, parents_first
 from ..smoothing.joint_mode import converge_near, find_mode
 from ..smoothing.observations import Observations
@@ -271,16 +272,7 @@ def _joint_odds(views: NDArray[np.bool_], odds: Array) -> Array:
 
 
 def _best_stretches(score: Array, enter: float) -> tuple[NDArray[np.bool_], float]:
-    """Frames whose scores sum to the most, at a cost of entering a stretch (Viterbi with two states), and the sum."""
-    n_frames = len(score)
-    came_from = np.zeros((n_frames, 2), np.int64)
-    best = np.array([0.0, -enter + score[0]])
-    for t in range(1, n_frames):
-        came_from[t] = int(best[1] > best[0]), int(best[1] >= best[0] - enter)
-        best = np.array([best.max(), max(best[1], best[0] - enter) + score[t]])
-    chosen = np.zeros(n_frames, bool)
-    state = int(best[1] > best[0])
-    for t in range(n_frames - 1, -1, -1):
-        chosen[t] = state == 1
-        state = int(came_from[t, state])
-    return chosen, float(best.max())
+    """Frames whose scores sum to the most, at a cost of entering a stretch, and the sum."""
+    per_state = np.stack([np.zeros_like(score), score], axis=-1)
+    path, total = most_probable_path(per_state, np.array([0.0, -enter]), np.array([[0.0, -enter], [0.0, 0.0]]))
+    return path == 1, float(total)
