@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.detector_errors import DetectorErrors
-from benchmarks.rings import look_at
 from muybridge.calibration import Camera, CameraRig
+from muybridge.cameras.rotations import look_at
 from muybridge.triangulate import Body, read_body
 
 ERRORS = DetectorErrors(
@@ -78,10 +78,10 @@ def track_rig(rng, length: float = 15000.0, delay: float = 0.0) -> CameraRig:
         side = -1 if c % 2 else 1
         along = length * (0.15 + 0.35 * (c // 2)) + rng.uniform(-800, 800)
         place = np.array([along, side * rng.uniform(3500, 7000), rng.uniform(700, 1800)])
-        R = look_at(place, np.array([0.5 * (along + 0.5 * length), rng.uniform(-300, 300), 500.0]))
+        R, t = look_at(place, np.array([0.5 * (along + 0.5 * length), rng.uniform(-300, 300), 500.0]))
         focal = rng.uniform(1100, 1300)
         K = np.array([[focal, 0, 1360 + rng.uniform(-20, 20)], [0, focal, 760 + rng.uniform(-20, 20)], [0, 0, 1]])
-        cameras.append(Camera(f"cam_{c}", (2720, 1530), K, rng.uniform(-0.02, 0.02, 4), R, -R @ place, model="fisheye"))
+        cameras.append(Camera(f"cam_{c}", (2720, 1530), K, rng.uniform(-0.02, 0.02, 4), R, t, model="fisheye"))
     return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
 
 

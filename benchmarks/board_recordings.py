@@ -32,8 +32,7 @@ from muybridge.calibration import (
     calibrate,
     simulate_detections,
 )
-from muybridge.cameras.rotations import rotation_matrix
-from tests.conftest import look_at
+from muybridge.cameras.rotations import look_at, rotation_matrix
 
 BOARD = Checkerboard(9, 6, 24.0)
 SIZE = (1280, 1024)

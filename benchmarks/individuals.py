@@ -7,8 +7,8 @@ import time
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.rings import look_at
 from muybridge.calibration import Camera, CameraRig
+from muybridge.cameras.rotations import look_at
 from muybridge.triangulate import find_individuals, triangulate_ransac
 
 # a person, m: (name, parent, offset from the parent)
@@ -30,9 +30,9 @@ def room_rig(n_cameras: int = 5, seed: int = 0) -> CameraRig:
     for c in range(n_cameras):
         angle = 2 * np.pi * (c + rng.uniform(-0.2, 0.2)) / n_cameras
         centre = np.array([4 * np.cos(angle), 4 * np.sin(angle), rng.uniform(2.0, 2.8)])
-        R = look_at(centre, np.array([0.0, 0.0, 0.9]))
+        R, t = look_at(centre, (0.0, 0.0, 0.9))
         K = np.array([[900.0, 0, 640], [0, 900, 512], [0, 0, 1]])
-        cameras.append(Camera(f"cam_{c}", (1280, 1024), K, np.array([-0.1, 0.02, 0, 0, 0]), R, -R @ centre))
+        cameras.append(Camera(f"cam_{c}", (1280, 1024), K, np.array([-0.1, 0.02, 0, 0, 0]), R, t))
     return CameraRig(tuple(cameras), unit="m", up=np.array([0.0, 0.0, 1.0]))
 
 

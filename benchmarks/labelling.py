@@ -32,6 +32,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from muybridge.cameras import Camera, CameraRig, write_rig
+from muybridge.cameras.rotations import look_at
 from muybridge.formats.labels.deeplabcut_project import picture_name
 from muybridge.labelling import serve_labels
 from muybridge.labelling.picture_encoding import WIDTHS, keep_copies
@@ -79,12 +80,9 @@ def ring(n_cameras: int) -> CameraRig:
     for i in range(n_cameras):
         angle = 2 * np.pi * i / n_cameras
         position = np.array([800 * np.cos(angle), 800 * np.sin(angle), 500.0])
-        forward = -position / np.linalg.norm(position)
-        right = np.cross(forward, [0, 0, 1.0])
-        right /= np.linalg.norm(right)
-        R = np.stack([right, np.cross(forward, right), forward])
+        R, t = look_at(position)
         K = np.array([[950.0, 0, 640], [0, 950, 512], [0, 0, 1]])
-        cameras.append(Camera(f"cam_{i:02d}", SIZE, K, np.array([-0.25, 0.08, 0, 0, 0]), R, -R @ position))
+        cameras.append(Camera(f"cam_{i:02d}", SIZE, K, np.array([-0.25, 0.08, 0, 0, 0]), R, t))
     return CameraRig(tuple(cameras))
 
 

@@ -31,7 +31,7 @@ from muybridge.calibration import (
     simulate_board_motion,
     simulate_detections,
 )
-from tests.conftest import look_at
+from muybridge.cameras.rotations import look_at
 
 SIZE = (1280, 1024)
 BOARD = CharucoBoard(7, 6, 40.0, 30.0)

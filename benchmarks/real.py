@@ -155,18 +155,18 @@ def mouse_row(errors: DetectorErrors, n_cameras: int, method: str) -> dict:
 
 def fisheye_rig(seed: int, centre=(0.0, 0.0, 300.0)) -> CameraRig:
     """Six fisheye cameras 3 to 12 m away from the animal's path, in mm."""
-    from benchmarks.rings import look_at
+    from muybridge.cameras.rotations import look_at
 
     rng = np.random.default_rng(seed)
     cameras = []
     for c in range(6):
         angle, radius = 2 * np.pi * (c + rng.uniform(-0.2, 0.2)) / 6, rng.uniform(3000, 12000)
         place = np.array([radius * np.cos(angle), radius * np.sin(angle), rng.uniform(800, 2000)]) + centre
-        R = look_at(place, np.asarray(centre) + rng.uniform(-300, 300, 3))
+        R, t = look_at(place, np.asarray(centre) + rng.uniform(-300, 300, 3))
         focal = rng.uniform(1100, 1300)
         K = np.array([[focal, 0, 1360 + rng.uniform(-20, 20)], [0, focal, 760 + rng.uniform(-20, 20)], [0, 0, 1]])
         distortion = rng.uniform(-0.02, 0.02, 4)
-        cameras.append(Camera(f"cam_{c}", (2720, 1530), K, distortion, R, -R @ place, model="fisheye"))
+        cameras.append(Camera(f"cam_{c}", (2720, 1530), K, distortion, R, t, model="fisheye"))
     return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
 
 

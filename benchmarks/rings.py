@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muybridge.calibration import Camera, CameraRig
+from muybridge.cameras.rotations import look_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ def make_rig(n_cameras: int, seed: int = 0, model: str = "pinhole", size=(1280, 
         angle = 2 * np.pi * (c + rng.uniform(-0.2, 0.2)) / n_cameras
         radius = rng.uniform(750, 1000)
         centre = np.array([radius * np.cos(angle), radius * np.sin(angle), (350, 700)[c % 2] + rng.uniform(-80, 80)])
-        R = look_at(centre, rng.uniform(-30, 30, 3))
+        R, t = look_at(centre, rng.uniform(-30, 30, 3))
         focal = rng.uniform(1200, 1450) if model == "pinhole" else rng.uniform(600, 700)
         K = np.array(
             [[focal, 0, size[0] / 2 + rng.uniform(-20, 20)], [0, focal, size[1] / 2 + rng.uniform(-20, 20)], [0, 0, 1]]
@@ -38,16 +39,8 @@ def make_rig(n_cameras: int, seed: int = 0, model: str = "pinhole", size=(1280, 
             distortion = [rng.uniform(-0.3, -0.1), rng.uniform(0, 0.1), *rng.uniform(-1e-3, 1e-3, 2), 0.0]
         else:
             distortion = rng.uniform(-0.02, 0.02, 4)
-        cameras.append(Camera(f"cam_{c}", size, K, np.array(distortion), R, -R @ centre, model=model))
+        cameras.append(Camera(f"cam_{c}", size, K, np.array(distortion), R, t, model=model))
     return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
-
-
-def look_at(centre, target):
-    """(3, 3) world-to-camera rotation of a camera at `centre` that looks at `target`, image upright."""
-    forward = (target - centre) / np.linalg.norm(target - centre)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    return np.stack([right, np.cross(forward, right), forward])
 
 
 def wander(n_frames: int, n_keypoints: int, rng, centre=(0.0, 0.0, 30.0)) -> np.ndarray:

@@ -85,3 +85,17 @@ def moved(R: Array, t: Array, motion: Array) -> tuple[Array, Array]:
     """The poses after small left motions (..., 6): x -> rotation(motion[:3]) (R x + t) + motion[3:]."""
     turn = rotation_matrix(motion[..., :3])
     return turn @ R, np.einsum("...ij,...j->...i", turn, t) + motion[..., 3:]
+
+
+def look_at(position, target=(0.0, 0.0, 0.0), up=(0.0, 0.0, 1.0)) -> tuple[Array, Array]:
+    """Rotation (3, 3) and translation (3,), world to camera, of a camera at `position` that looks at `target`.
+
+    up : the direction in the world that the image shows upright
+    """
+    position = np.asarray(position, dtype=float)
+    forward = np.asarray(target, dtype=float) - position
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    R = np.stack([right, np.cross(forward, right), forward])
+    return R, -R @ position

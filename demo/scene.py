@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from ..cameras import Camera, CameraRig
+from ..cameras.rotations import look_at
 from ..numerics.arrays import Array
 from . import _kernels_render as kernels
 from .coat import Coat
@@ -46,12 +47,9 @@ def make_rig() -> CameraRig:
     for name, (azimuth, distance, height, aim, focal, aspect, principal, distortion) in _CAMERAS.items():
         angle = np.radians(azimuth)
         position = np.array([distance * np.cos(angle), distance * np.sin(angle), height])
-        forward = (np.array(aim) - position) / np.linalg.norm(np.array(aim) - position)
-        right = np.cross(forward, [0.0, 0.0, 1.0])
-        right /= np.linalg.norm(right)
-        R = np.stack([right, np.cross(forward, right), forward])
+        R, t = look_at(position, aim)
         K = np.array([[focal, 0, principal[0]], [0, focal * aspect, principal[1]], [0, 0, 1.0]])
-        cameras.append(Camera(name, SIZE, K, np.array(distortion), R, -R @ position))
+        cameras.append(Camera(name, SIZE, K, np.array(distortion), R, t))
     return CameraRig(tuple(cameras), unit="mm", up=np.array([0.0, 0.0, 1.0]))
 
 

@@ -11,18 +11,9 @@ import numpy as np
 import pytest
 
 from muybridge.calibration import Camera, CameraRig
+from muybridge.cameras.rotations import look_at
 from muybridge.datasets import Skeleton
 from tests.chromium import ARGUMENTS, CHROMIUM
-
-
-def look_at(position, target=(0.0, 0.0, 0.0), up=(0.0, 0.0, 1.0)):
-    """World-to-camera rotation and translation of a camera at `position` that looks at `target`."""
-    position, target = np.asarray(position, float), np.asarray(target, float)
-    forward = (target - position) / np.linalg.norm(target - position)
-    right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    R = np.stack([right, np.cross(forward, right), forward])
-    return R, -R @ position
 
 
 def make_ring_rig(n_cameras=6, radius=800.0, height=500.0, distortion=(-0.25, 0.08, 0.001, -0.001, 0.0)):
