@@ -20,7 +20,7 @@ from muybridge.datasets.sides import symmetric_pairs
 from muybridge.formats.video.reading import read_frames_at
 from muybridge.pose2d import Detector, TrainingConfig, draw_pose, predict
 from muybridge.pose2d.inference.uncertainty import uncalibrated
-from muybridge.pose2d.published_networks.published_network import PublishedNet
+from muybridge.pose2d.published_networks.published_network import InputForm, MapMeaning, PublishedNet
 
 KEYPOINTS = (
     "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
@@ -59,11 +59,8 @@ def main(network: Path, video: Path, picture: Path, box: tuple[float, ...] | Non
     net = PublishedNet(
         Landmarks(network),
         len(KEYPOINTS),
-        "logits",
-        4,
-        input_size=(256, 256),
-        mean=(0, 0, 0),
-        std=(1, 1, 1),
+        MapMeaning("logits", 4),
+        InputForm((256, 256), mean=(0, 0, 0), std=(1, 1, 1)),
     )
     config, unknown = TrainingConfig(network="published"), uncalibrated(len(KEYPOINTS), 5.0)
     pairs = symmetric_pairs(KEYPOINTS)

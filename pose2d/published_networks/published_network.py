@@ -7,6 +7,7 @@ of logit 0 is the probability of each place, so that all that follows is that of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -31,53 +32,72 @@ _TRUNKS = {"resnet": ResNetTrunk, "hrnet": HRNetTrunk, "cspnext": CSPNeXtTrunk}
 _HEADS = {"heatmap": HeatmapHead, "shuffle": ShuffleHead, "simcc": SimCCHead}
 
 
-class PublishedNet(nn.Module):
-    """Pictures in, `Maps` out; the interface of `registry.PoseNet`.
+@dataclass(frozen=True)
+class MapMeaning:
+    """What the numbers of raw maps are, and which place in the network's input a cell stands for.
 
     Parameters
     ----------
-    raw : images (n, 3, height, width), normalised as `mean` and `std` say, in; raw maps out
-    n_keypoints : number of heatmaps
     reading : what the maps hold, one of `READINGS`
     stride : network pixels per cell ("simcc": votes are gathered in cells of so many pixels)
     shift : network pixels from where this library counts a cell's place, its middle, to where the network's labels are
     offset_unit : network pixels per unit of the refinement's maps
     split : votes per pixel ("simcc")
+    labels_from_corner : places were scaled with the pictures without the half pixel (see `inference.engine`)
+    """
+
+    reading: str
+    stride: float
+    shift: float = 0.0
+    offset_unit: float = 0.0
+    split: float = 2.0
+    labels_from_corner: bool = False
+
+    def __post_init__(self):
+        if self.reading not in READINGS:
+            raise ValueError(f"reading must be one of {READINGS}, got {self.reading!r}")
+
+
+@dataclass(frozen=True)
+class InputForm:
+    """The pictures that a network was trained on.
+
+    Parameters
+    ----------
     input_size : (width, height) that pictures must have; None: any multiple of 32
     whole : whether pictures are stretched to `input_size` as a whole; else a box of the animal is shown in it
-    labels_from_corner : places were scaled with the pictures without the half pixel (see `inference.engine`)
     mean, std : of the training pictures' colours, of 1
+    """
+
+    input_size: Sequence[int] | None = None
+    whole: bool = False
+    mean: Sequence[float] = (0.485, 0.456, 0.406)
+    std: Sequence[float] = (0.229, 0.224, 0.225)
+
+
+class PublishedNet(nn.Module):
+    """Pictures in, `Maps` out; the interface of `registry.PoseNet`.
+
+    Parameters
+    ----------
+    raw : images (n, 3, height, width), normalised as the form's `mean` and `std` say, in; raw maps out
+    n_keypoints : number of heatmaps
+    meaning, form : of its maps, and of its pictures
     """
 
     spec: dict[str, Any]
 
-    def __init__(
-        self,
-        raw: nn.Module,
-        n_keypoints: int,
-        reading: str,
-        stride: float,
-        *,
-        shift: float = 0.0,
-        offset_unit: float = 0.0,
-        split: float = 2.0,
-        input_size: Sequence[int] | None = None,
-        whole: bool = False,
-        labels_from_corner: bool = False,
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
-    ):
+    def __init__(self, raw: nn.Module, n_keypoints: int, meaning: MapMeaning, form: InputForm | None = None):
         super().__init__()
-        if reading not in READINGS:
-            raise ValueError(f"reading must be one of {READINGS}, got {reading!r}")
-        self.raw, self.n_keypoints, self.reading, self.stride = raw, n_keypoints, reading, stride
-        self.shift, self.offset_unit, self.split = shift, offset_unit, split
-        self.input_size = (int(input_size[0]), int(input_size[1])) if input_size is not None else None
-        self.whole, self.labels_from_corner = whole, labels_from_corner
-        scale, self.constants = torch.tensor(std), (tuple(mean), tuple(std))
+        form = InputForm() if form is None else form
+        self.raw, self.n_keypoints, self.meaning = raw, n_keypoints, meaning
+        self.stride, self.shift, self.labels_from_corner = meaning.stride, meaning.shift, meaning.labels_from_corner
+        size = form.input_size
+        self.input_size, self.whole = None if size is None else (int(size[0]), int(size[1])), form.whole
+        mean, std = torch.tensor(form.mean), torch.tensor(form.std)
         # from -1..1 to the colours of the training
-        self.register_buffer("gain", (0.5 / scale)[:, None, None], persistent=False)
-        self.register_buffer("bias", ((0.5 - torch.tensor(mean)) / scale)[:, None, None], persistent=False)
+        self.register_buffer("gain", (0.5 / std)[:, None, None], persistent=False)
+        self.register_buffer("bias", ((0.5 - mean) / std)[:, None, None], persistent=False)
         # the spread is that of the votes, corrected by what a training learns of its errors
         self.spread_hidden = nn.Linear(2, 16)
         self.spread_weight = nn.Parameter(torch.zeros(n_keypoints, 3, 16))
@@ -95,20 +115,20 @@ class PublishedNet(nn.Module):
         """Logits, and offsets as features, from raw maps; in float32."""
         with torch.autocast(raw.device.type, enabled=False):
             raw = raw.float()
-            if self.reading == "simcc":
+            if self.meaning.reading == "simcc":
                 return self._of_votes(raw)
             heat, offsets = raw[:, : self.n_keypoints], raw[:, self.n_keypoints :]
             places = offsets.new_zeros(len(raw), 2 * self.n_keypoints, *raw.shape[2:])
             if offsets.shape[1]:
-                places = offsets * (self.offset_unit / self.stride)
-            return Maps(_as_logits(heat, self.reading), places)
+                places = offsets * (self.meaning.offset_unit / self.stride)
+            return Maps(_as_logits(heat, self.meaning.reading), places)
 
     def _of_votes(self, raw: Tensor) -> Maps:
         """Votes along x and y gathered in square cells: their joint probability and their mean place in each cell."""
-        width, height = self.input_size or (0, 0)
-        votes = raw[:, :, 0].split([int(width * self.split), int(height * self.split)], -1)
-        per_cell = round(self.stride * self.split)
-        logs, places = zip(*(_gathered(BETA * vote, per_cell, self.split) for vote in votes), strict=True)
+        (width, height), split = self.input_size or (0, 0), self.meaning.split
+        votes = raw[:, :, 0].split([int(width * split), int(height * split)], -1)
+        per_cell = round(self.stride * split)
+        logs, places = zip(*(_gathered(BETA * vote, per_cell, split) for vote in votes), strict=True)
         likely = logs[0][:, :, None] + logs[1][..., None]
         # what RTMPose calls the score of a keypoint is the lesser of its two largest votes
         score = torch.minimum(votes[0].amax(-1), votes[1].amax(-1)).clamp(1e-4, 1 - 1e-4)
@@ -153,18 +173,22 @@ def _gathered(votes: Tensor, per_cell: int, split: float) -> tuple[Tensor, Tenso
 
 
 def build_published(spec: dict[str, Any], weights: dict[str, Tensor] | None = None) -> PublishedNet:
-    """A network from plain values: `PublishedNet`'s arguments, and "trunk" and "head", or "onnx", in place of `raw`.
+    """A network from plain values: "n_keypoints", fields of `MapMeaning` and `InputForm`, "trunk" and "head" or "onnx".
 
     weights : of the network by name, from which the graph of an "onnx" is taken
     """
-    options = {name: value for name, value in spec.items() if name not in ("trunk", "head", "onnx")}
     if "onnx" in spec:
         raw: nn.Module = OnnxGraph((weights or {})["raw.graph"], **spec["onnx"])
     else:
         raw = TrunkAndHead(spec["trunk"], spec["head"])
-    network = PublishedNet(raw, **options)
+    network = PublishedNet(raw, spec["n_keypoints"], _chosen(MapMeaning, spec), _chosen(InputForm, spec))
     network.spec = spec
     return network
+
+
+def _chosen(kind: type, spec: dict[str, Any]) -> Any:
+    """A dataclass made of those plain values that are its fields."""
+    return kind(**{own.name: spec[own.name] for own in fields(kind) if own.name in spec})
 
 
 class TrunkAndHead(nn.Module):

@@ -71,7 +71,7 @@ def _builder(detector: Detector) -> Callable[[int], Network]:
     if "onnx" in network.spec:
         raise DetectorError("an ONNX network cannot be trained; export it from the program that trained it as weights")
     spec = {key: value for key, value in network.spec.items() if key not in ("labels_from_corner", "whole")}
-    if network.reading == "simcc":
+    if network.meaning.reading == "simcc":
         spec["labels_from_corner"] = network.labels_from_corner
         if network.input_size is not None and network.input_size[0] != network.input_size[1]:
             raise DetectorError(f"a SimCC network of {network.input_size} pictures is not trained, only of square ones")

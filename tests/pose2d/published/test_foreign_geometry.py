@@ -10,7 +10,7 @@ from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.detector import Detector
 from muybridge.pose2d.inference.engine import engine_of
 from muybridge.pose2d.inference.uncertainty import uncalibrated
-from muybridge.pose2d.published_networks.published_network import PublishedNet
+from muybridge.pose2d.published_networks.published_network import InputForm, MapMeaning, PublishedNet
 from muybridge.pose2d.training_config import TrainingConfig
 from tests.pose2d.animals import KEYPOINTS, animal_points, draw_animal, write_video
 from tests.pose2d.published.onnx_writer import node, write_onnx
@@ -50,7 +50,7 @@ def dot(x, y, size=SIZE):
 
 def test_deeplabcuts_cells_and_offsets_are_counted_as_deeplabcut_does():
     raw = DotFinder(lambda p: p, 8, locref_std=7.2801)
-    network = PublishedNet(raw, 1, "logits", 8.0, shift=0.5, offset_unit=7.2801, labels_from_corner=True)
+    network = PublishedNet(raw, 1, MapMeaning("logits", 8.0, 0.5, offset_unit=7.2801, labels_from_corner=True))
     for x, y in ((40.3, 50.8), (71.9, 33.2)):
         np.testing.assert_allclose(engine_of(network, 1.0).infer(dot(x, y)).points[0], (x, y), atol=0.1)
 
@@ -60,7 +60,7 @@ def test_a_stretched_picture_is_counted_as_lightning_pose_does():
     factors = torch.tensor([64 / 128, 128 / 96])
     raw = DotFinder(lambda p: p + 0.5 - 0.5 * factors, 4)
     network = PublishedNet(
-        raw, 1, "softmax", 4.0, shift=-1.5, input_size=(64, 128), whole=True, labels_from_corner=True
+        raw, 1, MapMeaning("softmax", 4.0, -1.5, labels_from_corner=True), InputForm((64, 128), whole=True)
     )  # fmt: skip
     for x, y in ((40.3, 50.8), (71.9, 33.2)):
         np.testing.assert_allclose(engine_of(network, 1.0).infer(dot(x, y)).points[0], (x, y), atol=0.25)
@@ -145,7 +145,7 @@ def test_a_box_is_followed_and_lost(tmp_path):
 
 def test_half_precision_is_close_to_float32():
     raw = DotFinder(lambda p: p, 8, locref_std=7.2801)
-    network = PublishedNet(raw, 1, "logits", 8.0, shift=0.5, offset_unit=7.2801)
+    network = PublishedNet(raw, 1, MapMeaning("logits", 8.0, 0.5, offset_unit=7.2801))
     image = dot(60.0, 41.0)
     exact, half = (engine_of(network, 1.0, precision).infer(image) for precision in ("fp32", "bf16"))
     np.testing.assert_allclose(half.points, exact.points, atol=0.5)

@@ -75,7 +75,8 @@ def test_a_deeplabcut_heatmap_network_is_saved_and_read_again(tmp_path):
     state = {n: v for n, v in rtmpose_state().items() if n.startswith("backbone")}
     state |= {f"heads.bodypart.{n}": v for n, v in head.state_dict().items()}
     detector = load_detector(write_snapshot(tmp_path, state, settings(HEATMAP, "bu")))
-    assert (detector.network.stride, detector.network.reading, detector.network.input_size) == (8, "logits", None)
+    meaning = detector.network.meaning
+    assert (meaning.stride, meaning.reading, detector.network.input_size) == (8, "logits", None)
     again = load_detector(detector.save(tmp_path / "own.safetensors"))
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(again.network(images).logits, detector.network(images).logits)

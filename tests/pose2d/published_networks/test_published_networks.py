@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from muybridge.pose2d.published.checkpoint_files import fill, own_keys
 from muybridge.pose2d.published_networks.cspnext import CSPNeXtTrunk
 from muybridge.pose2d.published_networks.published_heads import HeatmapHead, ShuffleHead, SimCCHead
-from muybridge.pose2d.published_networks.published_network import PublishedNet
+from muybridge.pose2d.published_networks.published_network import InputForm, MapMeaning, PublishedNet
 from muybridge.pose2d.published_networks.residual_trunks import HRNetTrunk, ResNetTrunk
 from tests.pose2d.published_networks.reference_networks import cspnext, hrnet, made_up, resnet, rtmcc
 
@@ -109,7 +109,7 @@ def test_heatmaps_of_each_meaning_give_the_place_and_the_score():
         "probabilities": values / values.sum(),
     }
     for reading, heat in heats.items():
-        network = PublishedNet(torch.nn.Identity(), 1, reading, 4.0)
+        network = PublishedNet(torch.nn.Identity(), 1, MapMeaning(reading, 4.0))
         with torch.no_grad():
             peaks = find_peaks(network, network.maps_of(heat))
         torch.testing.assert_close(peaks.points[0, 0], torch.tensor([7.3, 4.6]), atol=0.08, rtol=0)
@@ -120,7 +120,7 @@ def test_heatmaps_of_each_meaning_give_the_place_and_the_score():
 def test_votes_along_x_and_y_give_the_place_to_a_fraction_of_a_cell():
     from muybridge.pose2d.inference.decoding import find_peaks
 
-    network = PublishedNet(torch.nn.Identity(), 1, "simcc", 4.0, input_size=(64, 96))
+    network = PublishedNet(torch.nn.Identity(), 1, MapMeaning("simcc", 4.0), InputForm((64, 96)))
     x, y = 37.2, 60.4
     votes = [0.9 * torch.exp(-((torch.arange(2 * n) / 2 - at) ** 2) / 2 / 2.8**2) for n, at in ((64, x), (96, y))]
     with torch.no_grad():
