@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cameras._kernels_lens_area import N_LENS, log_magnifications
+from ..cameras._kernels_lens_area import LEAST, N_LENS, log_magnifications
 from ..numerics.arrays import Array
 
 MARGIN = 1.05  # of the image's half width and half height: up to there a lens is one-to-one
@@ -24,6 +24,7 @@ _TANGENTIAL = 0.003  # p1, p2 and s1 to s4: lenses are centred to some hundredth
 _TILT = 0.05  # radians
 _LOG_AREA = 2.0  # of the logarithm of the area's magnification at a point of the border: a factor 7 either way
 _STIFFNESS = 0.02  # magnification of area below which no lens goes: there the barrier rises steeply
+_WALL = 1e-3  # of the barrier against lenses that fold on the way to the border: it is felt below a slope of 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +47,12 @@ class LensPrior:
 
     def costs(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> Array:
         """(n_lenses,) the share of each lens in `cost`."""
-        logs = log_magnifications(lens, fisheye, free, self.border, False)[0]
+        logs, _, slopes, _ = log_magnifications(lens, fisheye, free, self.border, False)
         squares = (np.where(free, self.precision, 0.0) * (lens - self.mean) ** 2).sum(axis=1)
         area = self.area * (_stiffened(np.nan_to_num(logs))[0] ** 2).sum(axis=1)
-        return np.where(np.isfinite(logs).all(axis=1), 0.5 * (squares + area), np.inf)
+        folded = np.asarray(~np.isfinite(logs).all(axis=1))
+        slopes = np.where(folded[:, None], 1.0, slopes)
+        return np.where(folded, np.inf, 0.5 * (squares + area) + _barrier(slopes)[0].sum(axis=1))
 
     def log_peaks(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> Array:
         """(n_lenses,) logarithm of the density of the free unknowns where `costs` is 0, by Laplace's approximation.
@@ -63,11 +66,12 @@ class LensPrior:
 
     def equations(self, lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_]) -> LensEquations:
         """Gauss-Newton's equations of `cost` for the free unknowns, lens by lens."""
-        logs, J = log_magnifications(lens, fisheye, free, self.border, True)
+        logs, J, slopes, S = log_magnifications(lens, fisheye, free, self.border, True)
         residuals, slope = _stiffened(logs)
+        _, steepness, bend = _barrier(slopes)
         J = J * slope[..., None]
-        normal = self.area * np.einsum("cpi,cpj->cij", J, J)
-        right = -self.area * np.einsum("cpi,cp->ci", J, residuals)
+        normal = self.area * np.einsum("cpi,cpj->cij", J, J) + np.einsum("cpi,cp,cpj->cij", S, bend, S)
+        right = -self.area * np.einsum("cpi,cp->ci", J, residuals) - np.einsum("cpi,cp->ci", S, steepness)
         diagonal = np.arange(N_LENS)
         normal[:, diagonal, diagonal] += self.precision
         return LensEquations(normal, right - self.precision * (lens - self.mean))
@@ -77,6 +81,14 @@ def _stiffened(logs: Array) -> tuple[Array, Array]:
     """The logarithms, made more negative where the magnification all but vanishes, and the derivative."""
     inverse = _STIFFNESS * np.exp(-logs)
     return logs - inverse + _STIFFNESS, 1 + inverse
+
+
+def _barrier(slopes: Array) -> tuple[Array, Array, Array]:
+    """Cost of least slopes that is infinite where a lens folds and 0 from 1 on, and its two derivatives."""
+    short, gap = np.maximum(1 - slopes, 0.0), slopes - LEAST
+    share = short / gap
+    bend = np.where(short > 0, 2 * (1 - LEAST) ** 2 / gap**3, 0.0)
+    return _WALL * short * share, -_WALL * share * (2 + share), _WALL * bend
 
 
 class LensEquations(NamedTuple):
@@ -127,7 +139,7 @@ def unfolded(lens: Array, fisheye: NDArray[np.bool_], free: NDArray[np.bool_], b
     lens = lens.copy()
     for _ in range(12):
         logs = log_magnifications(lens, fisheye, free, border, False)[0]
-        folded = ~np.isfinite(logs).all(axis=1)
+        folded = np.asarray(~np.isfinite(logs).all(axis=1))
         if not folded.any():
             return lens
         lens[folded, 4:] *= 0.7

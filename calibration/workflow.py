@@ -244,14 +244,15 @@ def _result(
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
     rig = CameraRig(cameras, unit=unit)
     report = make_report(solution, errors, rig, warnings, notes)
+    frames, poses = solution.shown
     found = Calibration(
         rig=rig,
         report=report,
         rig_covariance=rig_covariance(solution),
         board_shape=state.points,
-        frames=solution.frames,
-        board_R=state.frame_R,
-        board_t=state.frame_t,
+        frames=frames,
+        board_R=state.frame_R[poses],
+        board_t=state.frame_t[poses],
         detections=detections,
         parameters=parameters,
         parameter_covariance=covariance + parameter_spread(alternatives, len(covariance)),

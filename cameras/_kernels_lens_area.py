@@ -19,19 +19,31 @@ from ._kernels_lenses import (
 
 N_LENS = 18  # fx, fy, cx, cy and 14 coefficients
 _RADII = 48  # at which the radial part must grow
-_LEAST = 0.01  # of its slope relative to the middle's: between two of the radii it cannot fall from there to 0
+LEAST = 0.01  # of its slope relative to the middle's: between two of the radii it cannot fall from there to 0
 _ANGLES = 64  # steps of a fisheye's angle from the axis to 90 degrees
 _STEP = 1e-5  # of the numerical derivative of a logarithm: half the digits
 
 
 @helper
-def _grows_up_to(r2, d):
-    """Whether the radial part of a pinhole's distortion grows at all radii up to this one, clear of rounding."""
+def _radial_slope(r2, d):
+    """By how much the distorted radius of a pinhole grows with the ideal one; 0 behind a pole."""
+    radial, slope, bottom = rational(r2, d)
+    return radial + slope * r2 if bottom > 0.0 else 0.0
+
+
+@helper
+def _flattest(end, d, fisheye):
+    """Where the radial part grows least up to `end`, as a share of it, and by how much.
+
+    `end`: the squared radius of a pinhole, the angle of a fisheye.
+    """
+    share, least = 1.0, math.inf
     for i in range(1, _RADII + 1):
-        radial, slope, bottom = rational(r2 * i * i / (_RADII * _RADII), d)
-        if not (bottom > 0.0 and radial + slope * r2 * i * i / (_RADII * _RADII) > _LEAST):
-            return False
-    return True
+        part = i / _RADII if fisheye else i * i / (_RADII * _RADII)
+        slope = equidistant(part * end, d)[1] if fisheye else _radial_slope(part * end, d)
+        if not slope >= least:
+            share, least = part, slope
+    return share, least
 
 
 @helper
@@ -41,7 +53,7 @@ def _angle(radius, d):
     for i in range(1, _ANGLES + 1):
         high = 0.5 * math.pi * i / _ANGLES
         reached, slope = equidistant(high, d)
-        if not slope > _LEAST:
+        if not slope > LEAST:
             return math.nan
         if reached >= radius:
             break
@@ -58,41 +70,49 @@ def _angle(radius, d):
 
 
 @helper
-def _fisheye_magnification(lens, xd, yd, J):
+def _fisheye_magnification(lens, xd, yd, J, S):
     """As `_pinhole_magnification`, of the area relative to that of an equidistant lens."""
-    J[:] = 0.0
+    J[:], S[:] = 0.0, 0.0
     d, radius = lens[4:], math.sqrt(xd * xd + yd * yd)
     theta = _angle(radius, d)
     if math.isnan(theta) or theta < 1e-9:
-        return math.nan if math.isnan(theta) else 0.0
+        return (math.nan if math.isnan(theta) else 0.0), 1.0
     reached, slope = equidistant(theta, d)
     ratio = reached / theta
     q, power = theta * theta, 1.0
     inside = theta < 0.5 * math.pi
     second = q * (6.0 * d[0] + q * (20.0 * d[1] + q * (42.0 * d[2] + q * 72.0 * d[3]))) / theta
     by_theta = (second / slope + (slope - ratio) / (theta * ratio)) if inside else 0.0
+    share, least = _flattest(theta, d, True)
+    at = share * share * q
+    flat = at * (6.0 * d[0] + at * (20.0 * d[1] + at * (42.0 * d[2] + at * 72.0 * d[3]))) / theta if inside else 0.0
+    flat_power = 1.0
     for i in range(4):
         power *= q
+        flat_power *= at
         moved = -theta * power / slope
         J[4 + i] = by_theta * moved + (3.0 + 2.0 * i) * power / slope + power / ratio
+        S[4 + i] = flat * moved + (3.0 + 2.0 * i) * flat_power
     for i in range(2):
         place = xd if i == 0 else yd
-        J[i] = -by_theta / slope * place * place / (radius * lens[i])
-        J[2 + i] = -by_theta / slope * place / (radius * lens[i])
-    return math.log(slope * ratio)
+        for k, moved in ((i, -place * place / (radius * lens[i])), (2 + i, -place / (radius * lens[i]))):
+            J[k], S[k] = by_theta / slope * moved, flat / slope * moved
+    return math.log(slope * ratio), least
 
 
 @helper
-def _pinhole_magnification(lens, xd, yd, wanted, D, J):
+def _pinhole_magnification(lens, xd, yd, wanted, D, J, S):
     """Logarithm of the area's magnification where the distorted point (xd, yd) is seen; NaN where the lens folds.
 
-    J (18,) receives its derivatives by the lens at a fixed pixel, those that are `wanted`; D (2, 16) is room.
+    Also the least slope of the radial part up to there. J, S (18,) receive both derivatives by the lens at a fixed
+    pixel, those that are `wanted`; D (2, 16) is room.
     """
-    J[:] = 0.0
+    J[:], S[:] = 0.0, 0.0
     d = lens[4:]
     x, y = follow_from_axis(xd, yd, d, math.inf)
-    if math.isnan(x) or not _grows_up_to(x * x + y * y, d):
-        return math.nan
+    share, least = _flattest(x * x + y * y, d, False)
+    if math.isnan(x) or not least > LEAST:
+        return math.nan, least
     distort_with_derivatives(x, y, d, False, True, D)
     _, _, xx, xy, yx, yy = distort_pinhole(x, y, d)
     determinant = xx * yy - xy * yx
@@ -114,37 +134,42 @@ def _pinhole_magnification(lens, xd, yd, wanted, D, J):
         dx = (D[1, 1] * du - D[0, 1] * dv) / determinant
         dy = (D[0, 0] * dv - D[1, 0] * du) / determinant
         step = _STEP * min(1.0, determinant) / (abs(dx) + abs(dy) + (1.0 if k >= 4 else 0.0) + 1e-300)
-        logs = 0.0
+        logs, slopes = 0.0, 0.0
         for side in (-1.0, 1.0):
             h = side * step
             if k >= 4:
                 near[k - 4] = d[k - 4] + h
-            _, _, xx, xy, yx, yy = distort_pinhole(x + h * dx, y + h * dy, near)
+            u, v = x + h * dx, y + h * dy
+            _, _, xx, xy, yx, yy = distort_pinhole(u, v, near)
             logs += side * math.log(xx * yy - xy * yx)
+            slopes += side * _radial_slope(share * (u * u + v * v), near)
             if k >= 4:
                 near[k - 4] = d[k - 4]
-        J[k] = logs / (2.0 * step)
-    return math.log(determinant)
+        J[k], S[k] = logs / (2.0 * step), slopes / (2.0 * step)
+    return math.log(determinant), least
 
 
 @kernel
 def log_magnifications(lens, fisheye, free, pixels, with_derivatives):
     """Logarithm of the magnification of area (n_lenses, n_pixels), and its derivatives (n_lenses, n_pixels, 18).
 
-    `lens` (n_lenses, 18), `fisheye` (n_lenses,), `free` (n_lenses, 18), `pixels` (n_lenses, n_pixels, 2). NaN where the
-    lens folds between the axis and the pixel; 0 for lenses of which no coefficient is free. Without derivatives
-    these are 0.
+    Then the least slope of the distorted radius on the way from the axis to the pixel, relative to the middle's, and
+    its derivatives, likewise. `lens` (n_lenses, 18), `fisheye` (n_lenses,), `free` (n_lenses, 18), `pixels` (n_lenses,
+    n_pixels, 2). NaN where the lens folds between the axis and the pixel; 0 and 1 for lenses of which no coefficient is
+    free. Without derivatives these are 0.
     """
-    values = np.zeros(pixels.shape[:2])
-    derivatives = np.zeros((pixels.shape[0], pixels.shape[1], N_LENS))
+    values, slopes = np.zeros(pixels.shape[:2]), np.ones(pixels.shape[:2])
+    derivatives = np.zeros((2, pixels.shape[0], pixels.shape[1], N_LENS))
     D = np.empty((2, 16))
     for c in range(pixels.shape[0]):
         if not free[c, 4:].any():
             continue
         for i in range(pixels.shape[1]):
             xd, yd = (pixels[c, i, 0] - lens[c, 2]) / lens[c, 0], (pixels[c, i, 1] - lens[c, 3]) / lens[c, 1]
+            J, S = derivatives[0, c, i], derivatives[1, c, i]
             if fisheye[c]:
-                values[c, i] = _fisheye_magnification(lens[c], xd, yd, derivatives[c, i])
+                values[c, i], slopes[c, i] = _fisheye_magnification(lens[c], xd, yd, J, S)
             else:
-                values[c, i] = _pinhole_magnification(lens[c], xd, yd, free[c] & with_derivatives, D, derivatives[c, i])
-    return values, derivatives
+                wanted = free[c] & with_derivatives
+                values[c, i], slopes[c, i] = _pinhole_magnification(lens[c], xd, yd, wanted, D, J, S)
+    return values, derivatives[0], slopes, derivatives[1]

@@ -18,6 +18,8 @@ from ..solver.robust_solution import Problem, Solution, resolved, solve
 
 _DELAYS_WORTH = 0.95  # of the held-out error: constant delays beside given times must lower it by 5 %
 _ROUNDS = 4  # of motion and poses in turn: each changes the other less
+_REACH = 2  # neighbours on each side that tell of the motion
+_LONGEST_GAP = 1.5  # of the frames' usual gap, for each frame of distance: beyond it a second neighbour tells nothing
 
 
 def times_table(
@@ -79,8 +81,8 @@ def board_motion(
 ) -> tuple[Array, Array]:
     """How the board moved around each frame's mean time, and when each camera exposed.
 
-    The motion, seen from the board itself, is a parabola through the frame and its neighbours in time (a line where
-    there is one neighbour, none where there is no other frame).
+    The motion, seen from the board itself, is the polynomial through the frame and two neighbours in time on each side,
+    of lower degree where some are missing; between frames a parabola through three is off by pixels where a hand turns.
 
     Parameters
     ----------
@@ -90,45 +92,56 @@ def board_motion(
 
     Returns
     -------
-    motion (n_frames, 2, 6): rotation vector and translation per second and per second squared, 0 in frames without a
+    motion (n_frames, 4, 6): rotation vector and translation per second, second squared and so on, 0 in frames without a
     pose; delay (n_cameras, n_frames): seconds of each exposure after the frame's mean time
     """
-    motion, delay = np.zeros((times.shape[1], 2, 6)), np.zeros(times.shape)
+    motion, delay = np.zeros((times.shape[1], 2 * _REACH, 6)), np.zeros(times.shape)
     if len(frames) < 2:
         return motion, delay
     known = np.isfinite(times[:, frames])
     clock = np.where(known, times[:, frames], 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
-    before, after = _relative(R, t, -1), _relative(R, t, 1)
-    gap_before, gap_after = np.full(len(frames), np.nan), np.full(len(frames), np.nan)
-    gaps = np.diff(clock)
-    if recording_of is not None:
-        gaps[np.diff(recording_of[frames]) != 0] = np.nan
-    gap_before[1:], gap_after[:-1] = -gaps, gaps
-    first, second = _parabola(before, after, gap_before[:, None], gap_after[:, None])
-    motion[frames] = np.nan_to_num(np.stack([first, second], axis=1))  # a frame without neighbours stands still
+    recording = np.zeros(len(frames), np.int64) if recording_of is None else recording_of[frames]
+    steps = [step for step in range(-_REACH, _REACH + 1) if step]
+    gaps, places = (
+        np.stack(part, axis=1)
+        for part in zip(*(_neighbour(R, t, clock, recording, step) for step in steps), strict=True)
+    )
+    far = np.abs(gaps) > _LONGEST_GAP * np.abs(steps) * np.nanmedian(np.diff(clock))
+    gaps[far & (np.abs(steps) > 1)] = np.nan
+    motion[frames] = _polynomials(gaps, places)
     delay[:, frames] = np.nan_to_num(times[:, frames] - clock)
     return motion, delay
 
 
-def _relative(R: Array, t: Array, step: int) -> Array:
-    """(n, 6) rotation vector and translation of the neighbour `step` away, seen from each board; NaN at ends."""
-    motion = np.full((len(R), 6), np.nan)
-    here = slice(1, None) if step < 0 else slice(None, -1)
-    there = slice(None, -1) if step < 0 else slice(1, None)
+def _neighbour(R: Array, t: Array, clock: Array, recording: NDArray[np.int64], step: int) -> tuple[Array, Array]:
+    """Seconds (n,) to the neighbour `step` frames away, and its rotation vector and translation seen from each board.
+
+    NaN at the ends of recordings, (n, 6).
+    """
+    gap, place = np.full(len(R), np.nan), np.full((len(R), 6), np.nan)
+    here = slice(-step, None) if step < 0 else slice(None, -step)
+    there = slice(None, step) if step < 0 else slice(step, None)
     back = R[here].swapaxes(1, 2)
-    motion[here, :3] = rotation_vector(back @ R[there])
-    motion[here, 3:] = np.einsum("nij,nj->ni", back, t[there] - t[here])
-    return motion
+    place[here, :3] = rotation_vector(back @ R[there])
+    place[here, 3:] = np.einsum("nij,nj->ni", back, t[there] - t[here])
+    gap[here] = np.where(recording[here] == recording[there], clock[there] - clock[here], np.nan)
+    return gap, place
 
 
-def _parabola(before: Array, after: Array, gap_before: Array, gap_after: Array) -> tuple[Array, Array]:
-    """Coefficients of time and time squared through 0 now, `before` and `after` at their gaps; a line at the ends."""
-    slope_before, slope_after = before / gap_before, after / gap_after
-    second = (slope_after - slope_before) / (gap_after - gap_before)
-    first = slope_before - second * gap_before
-    one_sided = ~np.isfinite(first)
-    line = np.where(np.isfinite(slope_before), slope_before, slope_after)
-    return np.where(one_sided, line, first), np.where(one_sided, 0.0, second)
+def _polynomials(gaps: Array, places: Array) -> Array:
+    """(n, degree, 6) coefficients of the polynomials through 0 now and `places` (n, degree, 6) after gaps (n, degree).
+
+    Where gaps are NaN the degree is lower; a frame without neighbours stands still.
+    """
+    degree = gaps.shape[1]
+    known = np.isfinite(gaps)
+    order = np.argsort(~known, axis=1, kind="stable")
+    gaps, places = np.take_along_axis(gaps, order, axis=1), np.take_along_axis(places, order[..., None], axis=1)
+    used = np.arange(degree) < known.sum(axis=1, keepdims=True)
+    powers = np.where(used, gaps, 1.0)[..., None] ** np.arange(1, degree + 1)
+    # an unknown neighbour's equation says that the highest coefficients are 0
+    equations = np.where(used[:, :, None], powers * used[:, None], np.eye(degree))
+    return np.linalg.solve(equations, np.where(used[..., None], places, 0.0))
 
 
 def solve_with_times(

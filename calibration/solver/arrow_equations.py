@@ -39,8 +39,11 @@ def _before_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
 def _board_motion(state: BundleState, views: Views) -> tuple[Array, Array]:
     """(n_views, 6) the board's motion up to each exposure, and its rate."""
     delay = (views.delay - state.delay[views.camera])[:, None]
-    first, second = views.motion[:, 0], views.motion[:, 1]
-    return first * delay + second * delay**2, first + 2 * second * delay
+    motion, rate = np.zeros((2, len(delay), 6))
+    for degree in range(views.motion.shape[1], 0, -1):  # Horner's scheme
+        rate = rate * delay + degree * views.motion[:, degree - 1]
+        motion = (motion + views.motion[:, degree - 1]) * delay
+    return motion, rate
 
 
 def _delay_motion(state: BundleState, views: Views) -> Array:

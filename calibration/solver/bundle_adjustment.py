@@ -15,7 +15,7 @@ from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from .arrow_equations import normal_equations, residuals_of, solve_arrow
 from .bundle_unknowns import BundleSpec, BundleState, Loss, Views
 
-_HALVINGS = 20  # of a step that would fold a lens
+_HALVINGS = 3  # of a step that would fold a lens; a still shorter one gains so little that it passes for the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def apply_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array)
 
 
 def possible_step(state: BundleState, spec: BundleSpec, step: Array, frames: Array) -> tuple[BundleState, float]:
-    """As `apply_step`, the step halved until no lens folds (larger dampings would shorten it more slowly), and the
+    """As `apply_step`, the step halved some times while a lens folds (larger dampings shorten it more slowly), and the
     cost of the lenses."""
     for _ in range(_HALVINGS + 1):
         trial = apply_step(state, spec, step, frames)

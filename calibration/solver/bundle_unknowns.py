@@ -20,8 +20,8 @@ class Views:
 
     camera, frame (n_views,); starts (n_views + 1,) bounds of each view in the observations; corner (n_obs,), pixels
     (n_obs, 2). The board's own motion between the frame's time and the camera's exposure, `delay` (n_views,) seconds
-    less the camera's delay, is a parabola seen from the board: `motion` (n_views, 2, 6), rotation vector and
-    translation per second and per second squared.
+    less the camera's delay, is a polynomial seen from the board: `motion` (n_views, degree, 6), rotation vector and
+    translation per second, per second squared and so on.
     """
 
     camera: NDArray[np.int64]
@@ -155,6 +155,6 @@ def make_views(corners: Array, frames: NDArray[np.int64]) -> Views:
         starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         corner=corner,
         pixels=part[frame, camera][view, corner],
-        motion=np.zeros((n_views, 2, 6)),
+        motion=np.zeros((n_views, 1, 6)),
         delay=np.zeros(n_views),
     )

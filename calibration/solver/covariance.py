@@ -19,7 +19,7 @@ LENS_NAMES = (
 )
 FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
 N_CAMERA = N_LENS + 6  # unknowns: the lens, three of rotation, three of translation
-_RUN = 3  # frames whose errors are in common where the board's motion has a part: a parabola goes through three
+_RUN = 3  # frames whose errors are in common where the board's motion has a part: mostly those of next neighbours
 _RUNS = 24  # into which the frames are parted at most: so many tell a standard deviation within some 15 %
 _NO_PRIOR = 1e9  # of the board's shape, world units for each pixel
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")

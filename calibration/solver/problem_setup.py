@@ -13,6 +13,7 @@ from ..boards.board_set import BoardSet, parts_of
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Board, Checkerboard
 from ..boards.recordings import Timeline, corners_of, one_recording, write_shifted
+from ..boards.standing_boards import standing_frames, standing_means, standing_sentence
 from ..errors import CalibrationError
 from .checkerboard_orientation import settle_checkerboards, unflipped_order
 from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, off_centre, start_lens
@@ -91,8 +92,12 @@ def make_problem(
         corners[c] = flip_corners(corners[c], sizes[c][0])
         if names[c] in known and known[names[c]].mirrored:  # its principal point was stated in the flipped picture
             lenses[lens_of[c], 2] = sizes[c][0] - 1 - known[names[c]].K[0, 2]
-    problem = Problem(board, names, sizes, corners, lens_of, np.array(fixed), flipped, np.array(auto), timeline)
-    return problem, lenses, tuple(kinds), notes
+    stands_for = standing_frames(corners, timeline)
+    problem = Problem(
+        board, names, sizes, standing_means(corners, stands_for), lens_of, np.array(fixed), flipped, np.array(auto),
+        timeline, stands_for,
+    )  # fmt: skip
+    return problem, lenses, tuple(kinds), notes + standing_sentence(stands_for)
 
 
 def _settle(board: Board | BoardSet, cameras: list[Camera], corners: Array, mirrored: NDArray[np.bool_]):

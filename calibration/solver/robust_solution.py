@@ -31,9 +31,10 @@ class Problem:
 
     corners (n_cameras, n_frames, n_corners, 2), pixels, NaN where unseen, flipped horizontally for `flipped` cameras;
     lens_of (n_cameras,) the lens each camera has (shared by identical cameras); fixed (n_lenses,) known lenses;
-    auto (n_lenses,) lenses whose model is to be chosen; timeline: which frames are of which recording;
-    motion (n_frames, 2, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure after
-    the frame's mean time (`delays.exposure_times.board_motion`), None: all cameras expose together;
+    auto (n_lenses,) lenses whose model is to be chosen; timeline: which frames are of which recording; stands_for
+    (n_frames,) the frame in which a standing board's views are averaged (`boards.standing_boards`);
+    motion (n_frames, degree, 6), delay (n_cameras, n_frames): the board's own motion and the seconds of each exposure
+    after the frame's mean time (`delays.exposure_times.board_motion`), None: all cameras expose together;
     free_delay: whether the cameras' delays are estimated; exposure_spread: standard deviation, seconds, by which single
     exposures were found to deviate from their even times, in `delay` already; 0: they do not.
     """
@@ -47,6 +48,7 @@ class Problem:
     flipped: NDArray[np.bool_]
     auto: NDArray[np.bool_]
     timeline: Timeline
+    stands_for: NDArray[np.int64]
     motion: Array | None = None
     delay: Array | None = None
     free_delay: bool = False
@@ -106,6 +108,13 @@ class Solution:
     def state(self) -> BundleState:
         """All unknowns at the minimum."""
         return self.fit.state
+
+    @property
+    def shown(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n,) frames with a board pose, also those that repeat another one's view, and the poses' places."""
+        stands_for = self.problem.stands_for
+        frames = np.flatnonzero(np.isin(stands_for, self.frames))
+        return frames, np.searchsorted(self.frames, stands_for[frames])
 
     @property
     def distances(self) -> Array:

@@ -17,6 +17,7 @@ from muybridge.calibration.boards.detection import detect_boards
 from muybridge.calibration.lens_prior import image_border, make_lens_prior, unfolded
 from muybridge.calibration.solver.initial_lenses import lens_camera
 from muybridge.cameras._kernels_lens_area import log_magnifications
+from muybridge.numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from tests.calibration.synthetic import BOARD, small_rig
 from tests.helpers import SHARED, needs_shared
 
@@ -60,6 +61,50 @@ def test_the_priors_equations_are_the_derivatives_of_its_cost(kind):
         h[0, k] = 1e-4 if k < 4 else 1e-6
         cost = [prior.cost(row + sign * h, fisheye, free) for sign in (1, -1)]
         np.testing.assert_allclose(right[k], -(cost[0] - cost[1]) / (2 * h[0, k]), rtol=1e-4, atol=1e-4)
+
+
+def test_the_barrier_is_part_of_the_equations_where_a_lens_all_but_folds_on_the_way_to_its_border():
+    row, fisheye, free = np.zeros((1, 18)), np.array([False]), (np.arange(18) < 9)[None]
+    row[0, :9] = 400, 400, 319.5, 239.5, 0.1334, -0.5792, 0, 0, 0.2258
+    prior = make_lens_prior([SIZE], [5], row[:, 0])
+    slopes = log_magnifications(row, fisheye, free, prior.border, False)[2]
+    assert 0.01 < slopes.min() < 0.04
+    right = prior.equations(row, fisheye, free).right[0]
+    for k in (4, 5, 8):
+        h = np.zeros((1, 18))
+        h[0, k] = 1e-7
+        cost = [prior.cost(row + sign * h, fisheye, free) for sign in (1, -1)]
+        np.testing.assert_allclose(right[k], -(cost[0] - cost[1]) / 2e-7, rtol=0.05)
+
+
+@pytest.mark.parametrize("start", [(0.0, 0.0, 0.0), (0.3, -0.3, 0.2), (0.1, 0.3, 0.0)])
+def test_a_lens_that_its_corners_would_fold_ends_at_one_place_whatever_the_start(start):
+    row, fisheye, free = np.zeros((1, 18)), np.array([False]), np.isin(np.arange(18), (4, 5, 8))[None]
+    row[0, :4] = 400, 400, 319.5, 239.5
+    prior = make_lens_prior([SIZE], [5], row[:, 0])
+    corners = np.array([0.05, -1.2, 0.9]), 1e3 * np.diag([1.0, 0.3, 0.1])  # what they say, and its precision
+
+    def linearise(here):
+        lens, cost = here
+        normal, right = (part[0] for part in prior.equations(lens, fisheye, free))
+        normal = normal[np.ix_(free[0], free[0])] + corners[1]
+        right = right[free[0]] + corners[1] @ (corners[0] - lens[0, free[0]])
+
+        def step(damping):
+            trial = lens.copy()
+            trial[free] += np.linalg.solve(normal + damping * np.diag(np.diag(normal)), right)
+            return (trial, cost_of(trial)), cost_of(trial)
+
+        return Linearised(cost, step)
+
+    def cost_of(lens):
+        off = lens[free] - corners[0]
+        return prior.cost(lens, fisheye, free) + 0.5 * off @ corners[1] @ off
+
+    row[free] = start
+    (found, _), converged, _ = minimise_with_damping((row, cost_of(row)), linearise, max_iterations=60, tolerance=1e-9)
+    assert converged
+    np.testing.assert_allclose(found[free], [0.1334, -0.5792, 0.2258], atol=2e-4)
 
 
 @pytest.mark.parametrize("coefficients", [(-0.9,), (0.3, -1.2), (0, 0, 0, 0, 0, 3.0), (0, 0, 0, 0, 0, 0, 0, 0, 0.9)])
