@@ -1,10 +1,12 @@
 """Cost of a session's steps per camera and hour of video: processor hours and memory, from two lengths and two rigs.
 
     python benchmarks/cost.py DEMOFOLDER [--cameras 2 6] [--rounds 1 3] [--frames 2500 7500]
+    python benchmarks/cost.py --memory ransac dlt smooth gimbal [--frames 10000 100000] [--steps reconstruct]
 
-DEMOFOLDER is a finished `muybridge demo`. "predict" runs on its videos, played `rounds` times; the steps after it on
-views of 13 simulated keypoints, of so many frames at 100 Hz. What a run costs whatever its length (libraries, learning,
-the check of the error bars) is told from what every frame costs by the two lengths.
+The second command prints peak memory and processor seconds of the steps after "predict" for each method and length, of
+20 keypoints in 6 cameras. DEMOFOLDER is a finished `muybridge demo`. "predict" runs on its videos, played `rounds`
+times; the steps after it on views of 13 simulated keypoints, of so many frames at 100 Hz. What a run costs whatever its
+length (libraries, learning, the check of the error bars) is told from what every frame costs by the two lengths.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from muybridge.cameras import read_rig, write_rig
 from muybridge.formats.video.reading import probe_video
 
 N_KEYPOINTS = 13
+MEMORY_KEYPOINTS, MEMORY_CAMERAS = 20, 6
 STEPS = ("reconstruct", "kinematics", "report")
 
 
@@ -65,9 +68,9 @@ def video_session(demo: Path, folder: Path, cameras: list[str], n_rounds: int) -
     return path, n_rounds * len(cameras) * info.n_frames / info.fps / 3600
 
 
-def views_session(folder: Path, n_cameras: int, n_frames: int) -> tuple[Path, float]:
+def views_session(folder: Path, n_cameras: int, n_frames: int, n_keypoints: int = N_KEYPOINTS) -> tuple[Path, float]:
     """A session whose views are there already; and its camera hours."""
-    rig, skeleton = make_rig(n_cameras), skeleton_of(N_KEYPOINTS)
+    rig, skeleton = make_rig(n_cameras), skeleton_of(n_keypoints)
     write_rig(rig, folder / "rig.toml")
     (folder / "results").mkdir()
     write_views(folder / "results" / "views.nc", rig, skeleton, n_frames)
@@ -102,13 +105,35 @@ def measure(make_session, lengths: list[int], steps: tuple[str, ...], n_cameras:
         )
 
 
+def measure_memory(methods: list[str], lengths: list[int], steps: list[str]) -> None:
+    """A row per method and length: peak memory and processor seconds of each step."""
+    print(f"| method | frames | {' | '.join(f'{step}, GB | s' for step in steps)} |")
+    print("|---" * (2 + 2 * len(steps)) + "|")
+    for n_frames in lengths:
+        with tempfile.TemporaryDirectory() as name:
+            path, _ = views_session(Path(name), MEMORY_CAMERAS, n_frames, MEMORY_KEYPOINTS)
+            tables = tomllib.loads(path.read_text())
+            for method in methods:
+                path.write_text(tomli_w.dumps(tables | {"reconstruct": {"method": method}}))
+                found = [run_step(path, step) for step in steps]
+                cells = " | ".join(f"{memory:.2f} | {seconds:.0f}" for seconds, memory in found)
+                print(f"| {method} | {n_frames:,} | {cells} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("demo", type=Path)
+    parser.add_argument("demo", type=Path, nargs="?")
+    parser.add_argument("--memory", nargs="+", metavar="METHOD")
+    parser.add_argument("--steps", nargs="+", default=list(STEPS), choices=STEPS, help="of --memory")
     parser.add_argument("--cameras", type=int, nargs="+", default=[2, 6])
     parser.add_argument("--rounds", type=int, nargs=2, default=[1, 3])
-    parser.add_argument("--frames", type=int, nargs=2, default=[2500, 7500])
+    parser.add_argument("--frames", type=int, nargs="+")
     arguments = parser.parse_args()
+    if arguments.memory:
+        measure_memory(arguments.memory, arguments.frames or [10_000, 100_000], arguments.steps)
+        return
+    if arguments.demo is None:
+        parser.error("give DEMOFOLDER, or --memory METHOD...")
     names = list(tomllib.loads((arguments.demo / "session.toml").read_text())["cameras"])
     print("| step | cameras | processor s per run | processor hours per camera hour | peak GB | rounds or frames |")
     print("|---|---|---|---|---|---|")
@@ -117,7 +142,12 @@ def main() -> None:
             lambda folder, n, some=tuple(names[:n_cameras]): video_session(arguments.demo, folder, list(some), n),
             arguments.rounds, ("predict",), n_cameras,
         )  # fmt: skip
-        measure(lambda folder, n, count=n_cameras: views_session(folder, count, n), arguments.frames, STEPS, n_cameras)
+        measure(
+            lambda folder, n, count=n_cameras: views_session(folder, count, n),
+            arguments.frames or [2500, 7500],
+            STEPS,
+            n_cameras,
+        )
 
 
 if __name__ == "__main__":

@@ -35,9 +35,10 @@ _TWO_CAMERAS = (
     "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
     " compare a length that you know"
 )
-# bytes of views, beyond which they are reconstructed from file to file: 80,000 frames of 20 keypoints in 6 cameras
-_LONG = 300e6
+# bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
+_LONG = 60e6
 _JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
+_TRIED = 1000  # frames of it whose accelerations are judged
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -116,7 +117,7 @@ def _reconstruct_file(session: Session) -> None:
     from ...datasets import check_views
     from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_reconstruction
-    from ...triangulate.reconstruction import rig_hash, settings_of
+    from ...triangulate.reconstruction import pose_of, rig_hash, settings_of
 
     rig, source, own = load_rig(session), session.output / "views.nc", session.output / "used_views.nc"
     with opened_views(source) as views:
@@ -129,7 +130,10 @@ def _reconstruct_file(session: Session) -> None:
     diagnosis = diagnose(some, rig)
     for problem in view_problems(session, some, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
-    attributes = _attributes(session, without(some, diagnosis.wrong), rig, diagnosis, [], [])
+    used, options = without(some, diagnosis.wrong), _options(session) | {"check_coverage": False}
+    tried = RECONSTRUCT.call(session, pose_of, used.isel(time=slice(_TRIED)), rig, skeleton=session.skeleton, **options)
+    notes, doubts = _exchanged_sides(session, used, rig), implausibilities(session, used, rig, tried)
+    attributes = _attributes(session, used, rig, diagnosis, notes, doubts)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
     more = {"cause": diagnosis.cause, "attributes": attributes}
