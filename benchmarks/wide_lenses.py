@@ -77,24 +77,23 @@ def judged(seed: int) -> dict[str, float]:
     found = calibrate(seen, progress=False)
     seconds, row = time.perf_counter() - start, found.report.table().loc["all"]
     turn, shift = boards_world(found, BOARD, *motion)
-    inside, off = [], []
-    points = simulate_board_motion(12, tilt=0.6, reach=float(np.abs(motion[1][:, :2]).max()), seed=seed + 1)[1] * [
-        1,
-        1,
-        0.2,
-    ]
+    squares, off = [], []
+    reach = float(np.abs(motion[1][:, :2]).max())
+    points = simulate_board_motion(12, tilt=0.6, reach=reach, seed=seed + 1)[1] * [1, 1, 0.2]
     claimed = projection_covariance(found, points @ turn.T + shift)
     for c, (camera, true) in enumerate(zip(found.rig, rig, strict=True)):
         pixels = true.project(points)
         shown = ((pixels >= 0) & (pixels <= np.array(SIZE) - 1)).all(axis=-1) & np.isfinite(claimed[c]).all(axis=(1, 2))
         error = (camera.project(points @ turn.T + shift) - pixels)[shown]
-        inside.append(np.einsum("pi,pij,pj->p", error, np.linalg.inv(claimed[c][shown]), error) < 5.991)
+        squares.append(np.einsum("pi,pij,pj->p", error, np.linalg.inv(claimed[c][shown]), error))
         off.append(np.linalg.norm(error, axis=-1))
+    square = np.concatenate(squares)
     return {
         "heldout_median": row.heldout_median_px / RAYLEIGH_MEDIAN / NOISE,
         "heldout_rms": row.heldout_rms_px / np.sqrt(2) / NOISE,
-        "inside": 100 * float(np.concatenate(inside).mean()),
-        "n_points": sum(map(len, inside)),
+        "inside": 100 * float((square < 5.991).mean()),
+        "z": float(np.sqrt(0.5 * square.mean())),
+        "n_points": len(square),
         "points_px": float(np.median(np.concatenate(off))),
         "right": float(all((camera.model == "fisheye") == fisheye for camera in found.rig)),
         "fisheye": fisheye,
@@ -135,6 +134,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                 "held-out RMS / noise, median": part.heldout_rms.median(),
                 "worst": part.heldout_rms.max(),
                 "95 % regions hold %": np.average(part.inside, weights=part.n_points),
+                "z, root mean square": np.sqrt(np.average(part.z**2, weights=part.n_points)),
                 "points off, median px": part.points_px.median(),
                 "s": part.seconds.mean(),
             }

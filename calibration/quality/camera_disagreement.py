@@ -37,6 +37,7 @@ _HOPELESS = 15.0  # times the error alone: cameras that expose at other times by
 _LEAST_VIEWS = 6  # shared by a pair, so that a random pairing of them is not the true one by chance
 _FAR = 0.02  # of the depth: disagreements of less are no other instant, but noise or a short delay
 _BY_CHANCE = 0.5  # of the disagreement of frames paired at random, that frames of one instant stay below
+_OTHER_FACE = np.array([[-1.0, 1, -1], [1, -1, -1]])  # of a plate turned over about its y or its x axis
 _MIN_VIEWS = 10  # of the board shared by a pair, so that both of its parts determine a relative pose
 
 
@@ -141,13 +142,15 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
 
     Raises
     ------
-    CalibrationError : a camera is delayed or ahead by whole frames, or moved during the recording
+    CalibrationError : cameras see two faces of a plate, a camera is delayed or ahead by whole frames, or moved during
+        the recording
     """
     if solution.problem.n_cameras < 2:
         return
     ratio, names = disagreement(solution, lenses)[0], solution.problem.names
     if not (ratio > threshold).any():
         return
+    _refuse_two_faces(solution.problem, camera_poses(solution, lenses))
     _refuse_delays(solution.problem, lenses, solution.kinds)
     move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
@@ -158,6 +161,34 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
             " separately, or record again with the camera fixed"
         )
     _refuse_other_instants(solution.problem, camera_poses(solution, lenses))
+
+
+def _refuse_two_faces(problem: Problem, poses: Poses) -> None:
+    """Refuse a plate with the pattern on both sides, of which two cameras see different ones."""
+    if isinstance(problem.board, BoardSet):
+        return
+    outline, found = board_outline(problem.board), []
+    for a, b in combinations(range(problem.n_cameras), 2):
+        plain = relative_pose(poses[a], poses[b], outline)
+        if plain is None or plain.n_shared < _LEAST_VIEWS or plain.error < _FAR:
+            continue
+        for turn in _OTHER_FACE:
+            other = relative_pose(poses[a], _turned(poses[b], turn, problem.points.mean(axis=0)), outline)
+            if other is not None and other.error < min(_FAR, _CLEARLY * plain.error):
+                found.append((other.error, a, b))
+    if found:
+        _, a, b = min(found)
+        raise CalibrationError(
+            f"cameras '{problem.names[a]}' and '{problem.names[b]}' see two faces of one plate: the same pattern seems"
+            " to be printed on both sides, so that its corners are not the same points to all cameras. Cover one side"
+            " and record again, in recordings of cameras that see the printed side together"
+        )
+
+
+def _turned(poses, turn: Array, centre: Array):
+    """The poses of the face that the board's own `turn` (3,), diagonal, about its middle makes of the one seen."""
+    R, t = poses
+    return R * turn, t + R @ (centre - turn * centre)
 
 
 def _refuse_other_instants(problem: Problem, poses: Poses) -> None:

@@ -241,6 +241,21 @@ def test_the_back_of_a_two_sided_board_is_told_from_a_flipped_video():
     assert any("cam_1" in note and "back" in note for note in found.report.notes)
 
 
+@pytest.mark.parametrize("turn", [[-1.0, 1, -1], [1, -1, -1]])
+def test_a_pattern_on_both_sides_of_a_plate_is_named(ring_rig, turn):
+    rig, middle = ring_rig.subset(["cam_0", "cam_1", "cam_2", "cam_3"]), BOARD.points.mean(axis=0)
+    R, t = simulate_board_motion(40, reach=60.0, seed=2)
+    R = rotation_matrix(np.array([0.5 * np.pi, 0, 0])) @ R  # upright between the cameras
+    t = t - t.mean(axis=0)
+    faces = [BOARD.points - middle, (BOARD.points - middle) * turn + [0, 0, 3.0]]
+    seen = {}
+    for camera in rig:
+        second = ((camera.center - t) * R[:, :, 2]).sum(axis=1) > 0  # the first one's normal leads away from its viewer
+        corners = np.stack([camera.project(faces[int(k)] @ r.T + s) for k, r, s in zip(second, R, t, strict=True)])
+        seen[camera.name] = BoardDetections(BOARD, camera.size, corners)
+    assert "printed on both sides" in refuse(seen)
+
+
 def test_mirrored_views_that_nothing_settles_are_refused(seen):
     mirrored = {name: replace(found, mirrored=np.ones(24, bool)) for name, found in seen.items()}
     message = refuse(mirrored)
