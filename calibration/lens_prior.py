@@ -33,7 +33,7 @@ class LensPrior:
 
     mean, precision (n_lenses, 18): of independent Gaussians, precision 0 where nothing is known; border (n_lenses,
     n_pixels, 2), pixels, where the logarithm of the area's magnification has mean 0 and the precision `area`; a folded
-    lens is impossible.
+    lens is impossible, and one that hardly grows on the way to the border costs without limit.
     """
 
     mean: Array

@@ -84,6 +84,8 @@ def _fisheye_magnification(lens, xd, yd, J, S):
     second = q * (6.0 * d[0] + q * (20.0 * d[1] + q * (42.0 * d[2] + q * 72.0 * d[3]))) / theta
     by_theta = (second / slope + (slope - ratio) / (theta * ratio)) if inside else 0.0
     share, least = _flattest(theta, d, True)
+    if not least > LEAST:
+        return math.nan, least
     at = share * share * q
     flat = at * (6.0 * d[0] + at * (20.0 * d[1] + at * (42.0 * d[2] + at * 72.0 * d[3]))) / theta if inside else 0.0
     flat_power = 1.0

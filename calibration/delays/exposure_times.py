@@ -82,7 +82,7 @@ def board_motion(
     """How the board moved around each frame's mean time, and when each camera exposed.
 
     The motion, seen from the board itself, is the polynomial through the frame and two neighbours in time on each side,
-    of lower degree where some are missing; between frames a parabola through three is off by pixels where a hand turns.
+    of lower degree where some are missing; a parabola through three is off by tenths of a pixel where a hand turns.
 
     Parameters
     ----------
