@@ -54,10 +54,10 @@ def _say(line: str) -> None:
     _echo(for_session(line) if line.startswith(("warning:", "note:")) else line)
 
 
-def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool) -> None:
+def _run_steps(path: Path, steps: tuple[str, ...], force: bool, quiet: bool, **tasks) -> None:
     from .session_run import run_session
 
-    run_session(_read(path), steps, force=force, progress=not quiet, say=_say)
+    run_session(_read(path), steps, force=force, progress=not quiet, say=_say, **tasks)
 
 
 @app.command()
@@ -345,6 +345,9 @@ def run(
     force: Force = False,
     quiet: Quiet = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say which steps would run, and why; run none")] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="tcp://HOST:PORT or file of a dask scheduler, whose workers take windows of time")
+    ] = None,
 ) -> None:
     """Run all steps that the session needs; those whose inputs have not changed are skipped."""
     if dry_run:
@@ -357,7 +360,13 @@ def run(
     from .kernel_compilation import compiling_ahead
 
     with compiling_ahead(calibrates=_read(session).rig is None):
-        _run_steps(session, STEPS, force, quiet)
+        if scheduler is None:
+            _run_steps(session, STEPS, force, quiet)
+            return
+        from .recordings.executors import Cluster
+
+        with Cluster(scheduler) as cluster:
+            _run_steps(session, STEPS, force, quiet, **cluster.window_tasks()._asdict())
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 from .config import STEPS, Session, SessionError
@@ -11,7 +12,7 @@ from .provenance import only_run
 from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
 from .steps.calibration import from_own_views
-from .steps.step_definition import Step, ledger_of
+from .steps.step_definition import Step, WindowTasks, ledger_of
 
 Say = Callable[[str], None]
 
@@ -23,6 +24,8 @@ def run_session(
     force: bool = False,
     progress: bool = True,
     say: Say | None = None,
+    executor: Executor | None = None,
+    n_windows: int = 1,
 ) -> dict[str, float]:
     """Run the steps that a session asks for and whose outputs are not current.
 
@@ -39,6 +42,11 @@ def run_session(
         Show progress bars.
     say : callable, optional
         Called with one line per step, its worst warnings (three at most) and, after all steps, with a verdict.
+    executor : concurrent.futures.Executor, optional
+        Where windows of time of the recording run as tasks, those of the videos as in `predict_file` and those of a
+        long reconstruction by "smooth" or "gimbal" as in `reconstruct_file`. None: in this process.
+    n_windows : int, optional
+        Windows of the videos.
 
     Returns
     -------
@@ -65,6 +73,7 @@ def run_session(
 
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
+    tasks = None if executor is None else WindowTasks(executor, n_windows)
     asked = [step for step in _in_order(session, steps) if step.asked_for(session)]
     for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
         raise SessionError(f"{session.path}: {problem}")
@@ -76,7 +85,7 @@ def run_session(
             if not force and ledger.is_current(step.name, fingerprint, step.outputs(session)):
                 say(f"{step.name}: up to date")
                 continue
-            seconds[step.name] = _run_step(session, step, fingerprint, progress, say)
+            seconds[step.name] = _run_step(session, step, fingerprint, progress, say, tasks)
         if tuple(steps) == STEPS:
             say(verdict(session))
     return seconds
@@ -88,7 +97,9 @@ def _in_order(session: Session, steps: tuple[str, ...]) -> list[Step]:
     return [ALL_STEPS[name] for name in dict.fromkeys((*first, *STEPS)) if name in steps]
 
 
-def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, say: Say) -> float:
+def _run_step(
+    session: Session, step: Step, fingerprint: str, progress: bool, say: Say, tasks: WindowTasks | None
+) -> float:
     """Run a step, record it and say what came of it; returns how long the work took, seconds."""
     from ..numerics._kernels_options import notify_when_compiling  # loads numba
 
@@ -100,7 +111,7 @@ def _run_step(session: Session, step: Step, fingerprint: str, progress: bool, sa
             f"cannot write into {session.output} ({error.strerror}); make it writable, or give [session] output"
         ) from error
     with notify_when_compiling(say):
-        step.work(session, progress)
+        step.work(session, progress, **({"tasks": tasks} if step.in_windows else {}))
     seconds = time.perf_counter() - started
     outputs = step.outputs(session)
     ledger_of(session).record(step.name, fingerprint, outputs, step.settings(session), step.inputs(session))

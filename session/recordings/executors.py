@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ...numerics.threads import n_processors
 from ..config import SessionError
+from ..steps.step_definition import WindowTasks
 from .memory import available_memory
 from .one_run import run_one
 
@@ -94,6 +95,11 @@ class Cluster:
 
     def _n_slots(self, worker: dict) -> int:
         return min(worker["nthreads"], self.n_jobs or worker["nthreads"])
+
+    def window_tasks(self) -> WindowTasks:
+        """Windows of one recording as tasks, as many as sessions would run at a time."""
+        n_slots = sum(place.n_slots for place in self.places().values())
+        return WindowTasks(self.client.get_executor(), max(1, n_slots))
 
     def begin(self, place: str, session: Path, force: bool) -> Any:
         slots, workers = Counter(), self._workers()

@@ -8,10 +8,16 @@ from pathlib import Path
 
 from ..config import Session
 from ..recording_facts import files_of
+from ..steps.view_corrections import corrects_whole
 
-_PROGRAM = 0.5e9  # bytes: the libraries, with numba's kernels
-_NETWORK = 0.8e9  # bytes: torch, the network and the decoded pictures
-_PER_BYTE_OF_POINTS = 8.0  # bytes of memory per byte of 2D files: text becomes numbers, and a pose with covariances
+# bytes, rounded up from the peaks that `benchmarks/cost.py --memory` and runs of short sessions have (docs/cost.md)
+_PROGRAM = 0.5e9  # the libraries, with numba's kernels
+_NETWORK = 0.8e9  # torch, the network and the decoded pictures
+_TRAINING = 1.0e9  # the same, with the labelled pictures and the gradients
+_WINDOWS = 0.6e9  # the stretches of a long recording that are reconstructed at a time
+_BODY = 1.0e9  # jax and the windows of the method "articulated"
+_SOLVING = 8.0  # bytes of memory per byte of 2D files of a short recording: text becomes poses with covariances
+_READING = 4.0  # the same of reading them, which is done at once
 _SHARE_OF_ALL = 0.8  # of all memory, where the system does not say how much of it is free
 _CGROUP = "/sys/fs/cgroup"
 
@@ -23,8 +29,12 @@ def needed_memory(session: Session | None) -> float:
     """
     if session is None:
         return _PROGRAM
-    sizes = [path.stat().st_size for path in files_of(session.sources("points")) if path.is_file()]
-    return _PROGRAM + (_PER_BYTE_OF_POINTS * sum(sizes) if sizes else _NETWORK)
+    size = sum(path.stat().st_size for path in files_of(session.sources("points")) if path.is_file())
+    trains = {"labels", "sessions"} & session.options["train"].keys()
+    most = float("inf") if corrects_whole(session) or session.n_animals not in (None, 1) else _WINDOWS
+    videos = 0.0 if size else _TRAINING if trains else _NETWORK
+    body = _BODY if session.options["reconstruct"].get("method") == "articulated" else 0.0
+    return _PROGRAM + max(videos, body, _READING * size, min(_SOLVING * size, most))
 
 
 def available_memory() -> float:

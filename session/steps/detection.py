@@ -12,7 +12,7 @@ from ..recording_facts import camera_timestamps, files_of, recording_instants, s
 from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
 from .pictures import size_problems
 from .rig import load_rig, rig_path
-from .step_definition import Step, public
+from .step_definition import Step, WindowTasks, public
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -123,12 +123,12 @@ def _prediction_inputs(session: Session) -> list[Path]:
     return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]")), *stamps]
 
 
-def _predict(session: Session, progress: bool) -> None:
+def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
     from ...datasets import combine_ensemble
 
     if not _has_points(session):
-        _predict_videos(session, progress)
+        _predict_videos(session, progress, tasks)
         return
     (function,), instants = PREDICT.functions(session), recording_instants(session)
     views = PREDICT.call(session, function, session.sources("points"), **points_options(session, instants))
@@ -139,13 +139,14 @@ def _predict(session: Session, progress: bool) -> None:
     PREDICT.write(session, views, session.output / "views.nc")
 
 
-def _predict_videos(session: Session, progress: bool) -> None:
+def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None) -> None:
     from ...pose2d.prediction.video_prediction import PredictionOptions, write_prediction
 
     path, videos = detector_path(session), session.sources("video")
     assert path is not None  # the step's inputs have refused the other case
     options = PREDICT.given(session) | {"fps": session.fps, "times": camera_timestamps(session), "progress": progress}
     options |= {"n_animals": session.n_animals, "checkpoint": PREDICT.checkpoint(session)}
+    options |= {} if tasks is None else tasks._asdict()
 
     def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
         n_points: Any = 0
@@ -282,4 +283,5 @@ PREDICT = Step(
     ),
     refusals=size_problems,
     notes=_notes,
+    in_windows=True,
 )

@@ -22,8 +22,16 @@ from .pictures import (
 from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
-from .step_definition import Step, skeleton_settings
-from .view_corrections import SWITCHES, animals_of, corrected, refined_rig_path, write_stretches, write_used_views
+from .step_definition import Step, WindowTasks, skeleton_settings
+from .view_corrections import (
+    SWITCHES,
+    animals_of,
+    corrected,
+    corrects_whole,
+    refined_rig_path,
+    write_stretches,
+    write_used_views,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,7 +66,7 @@ def _functions(session: Session) -> tuple[Callable, ...]:
     return reconstruct, RECONSTRUCTION_METHODS[method]
 
 
-def _reconstruct(session: Session, progress: bool) -> None:
+def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     from ...cameras import write_rig
     from ...datasets import read_dataset
     from ...triangulate import diagnose
@@ -66,7 +74,7 @@ def _reconstruct(session: Session, progress: bool) -> None:
     from ...triangulate.reconstruction import pose_of
 
     if _is_long(session):
-        _reconstruct_file(session)
+        _reconstruct_file(session, tasks)
         return
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
@@ -104,15 +112,13 @@ def _is_long(session: Session) -> bool:
     """Whether the views are too many for the memory, and are reconstructed from file to file; no step corrects them."""
     from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
 
-    options = session.options["reconstruct"]
-    corrects = options.get("frame_offsets", False) or options.get("refine_rig", False)
-    if corrects or any(camera.delay for camera in session.cameras.values()) or method_of(session) not in FILE_METHODS:
+    if corrects_whole(session) or method_of(session) not in FILE_METHODS:
         return False
     with opened_views(session.output / "views.nc") as views:
         return views.nbytes > _LONG and not {"individual", "detector"} & set(views.dims)
 
 
-def _reconstruct_file(session: Session) -> None:
+def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     """The step for a long recording, from file to file: whole cameras are judged by its middle."""
     from ...datasets import check_views
     from ...triangulate import diagnose
@@ -136,7 +142,7 @@ def _reconstruct_file(session: Session) -> None:
     attributes = _attributes(session, used, rig, diagnosis, notes, doubts)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
-    more = {"cause": diagnosis.cause, "attributes": attributes}
+    more = {"cause": diagnosis.cause, "attributes": attributes, "executor": tasks and tasks.executor}
     try:
         if diagnosis.wrong or chosen != names:
             write_stretches(source, own, lambda part: without(part.sel(keypoint=chosen), diagnosis.wrong))
@@ -289,6 +295,7 @@ RECONSTRUCT = Step(
     own_entries=("prior", "noise", *SWITCHES),
     notes=_notes,
     refusals=_refusals,
+    in_windows=True,
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
         | {name: value for name, value in animals_of(session).items() if value is not None}

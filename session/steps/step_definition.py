@@ -6,10 +6,11 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...datasets.names import nearest
 from ..config import Session, SessionError
@@ -28,6 +29,13 @@ _PLAIN_TYPES = {
 }
 
 
+class WindowTasks(NamedTuple):
+    """Where windows of time of a recording run as tasks, and how many there are of a prediction."""
+
+    executor: Executor
+    n_windows: int
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One step of a session.
@@ -41,7 +49,8 @@ class Step:
     inputs, outputs : callable
         Session to the list of files that the step reads and writes.
     work : callable
-        Runs the step: takes the session and whether to show progress bars.
+        Runs the step: takes the session and whether to show progress bars; with `in_windows` also the keyword `tasks`,
+        a `WindowTasks` or None.
     set_by_session : tuple of str
         Keywords of the functions that the step fills itself.
     own_entries : tuple of str
@@ -54,19 +63,22 @@ class Step:
         Session to what else would stop the step, one sentence each, found without running it.
     notes : callable
         What the outputs note about the recording, one sentence each.
+    in_windows : bool
+        Whether windows of a long recording can be tasks of their own.
     """
 
     name: str
     functions: Callable[[Session], tuple[Callable, ...]]
     inputs: Callable[[Session], list[Path]]
     outputs: Callable[[Session], list[Path]]
-    work: Callable[[Session, bool], object]
+    work: Callable[..., object]
     set_by_session: tuple[str, ...]
     own_entries: tuple[str, ...] = ()
     depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
     asked_for: Callable[[Session], bool] = lambda session: True
     refusals: Callable[[Session], list[str]] = lambda session: []
     notes: Callable[[Session], list[str]] = lambda session: []
+    in_windows: bool = False
 
     def options(self, session: Session) -> dict[str, inspect.Parameter]:
         """{name: parameter} of what the session file may set: the functions' parameters that have a default."""

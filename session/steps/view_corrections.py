@@ -61,6 +61,12 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
     return _refined(session, result) if options.get("refine_rig", False) else result
 
 
+def corrects_whole(session: Session) -> bool:
+    """Whether the step changes views or cameras by what the whole recording shows, which it then holds in memory."""
+    options, delays = session.options["reconstruct"], [camera.delay for camera in session.cameras.values()]
+    return bool(options.get("frame_offsets", False) or options.get("refine_rig", False) or any(delays))
+
+
 def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
     """The views with the delays that the session states removed."""
     from ...triangulate import shift_frames

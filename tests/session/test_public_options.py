@@ -16,6 +16,13 @@ def test_every_documented_option_can_be_given(tmp_path, ring_rig):
     (tmp_path / "session.toml").write_text("\n".join(lines))
     assert_options_can_be_given(session.read_session, [((tmp_path,), {})])
     said = []
-    options = {"steps": ("predict",), "force": True, "progress": True, "say": said.append}
+    options = {
+        "steps": ("predict",),
+        "force": True,
+        "progress": True,
+        "say": said.append,
+        "executor": None,
+        "n_windows": 2,
+    }
     assert_options_can_be_given(session.run_session, [((session.read_session(tmp_path),), options)] * 2)
     assert [line.partition(":")[0] for line in said] == ["predict", "predict"]

@@ -9,7 +9,7 @@ from muybridge.session.recordings import batch as batch_module
 from muybridge.session.recordings.batch import Outcome, run_batch
 from muybridge.session.recordings.command import as_csv, run_batch_command
 from muybridge.session.recordings.executors import Place
-from muybridge.session.recordings.memory import available_memory
+from muybridge.session.recordings.memory import available_memory, needed_memory
 from muybridge.session.recordings.one_run import Ending
 from muybridge.session.recordings.session_files import find_sessions, makers_first, readable
 
@@ -127,3 +127,19 @@ def test_no_session_below_a_folder_is_refused(tmp_path):
 def test_the_table_of_outcomes_holds_no_formula_and_steers_no_terminal():
     table = as_csv([Outcome(Path("/a/session.toml"), False, "=HYPERLINK(1) \x1b[31mred", 1.0, 1)])
     assert table.splitlines()[1] == r"/a/session.toml,failed,1.0,1,'=HYPERLINK(1) \x1b[31mred"
+
+
+@pytest.mark.parametrize(
+    ("size", "table", "peak"),
+    [(2e6, "", 0.45e9), (50e6, "", 0.89e9), (199e6, "", 0.93e9), (None, "", 0.8e9),
+     (None, "[train]\nlabels = '.'", 1.25e9), (2e6, "[reconstruct]\nmethod = 'articulated'", 1.0e9)],
+)  # fmt: skip
+def test_what_a_session_is_thought_to_need_is_what_was_measured_and_at_most_as_much_again(tmp_path, size, table, peak):
+    kind = "video" if size is None else "points"
+    for name in "ab":
+        with (tmp_path / f"{name}.csv").open("wb") as file:
+            file.truncate(int(size or 2) // 2)
+    cameras = "".join(f"[cameras.{name}]\n{kind} = '{name}.csv'\n" for name in "ab")
+    (tmp_path / "session.toml").write_text(f"[session]\nrig = 'rig.toml'\n{cameras}{table}\n")
+    [session] = readable(find_sessions([tmp_path])).values()
+    assert peak <= needed_memory(session) < 2 * peak

@@ -6,10 +6,14 @@ import pytest
 from muybridge.cameras import write_rig
 from muybridge.datasets import read_dataset
 from muybridge.formats.labels.deeplabcut_project import write_labels
+from muybridge.pose2d.prediction import video_prediction
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.recording_facts import describe
 from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.steps import detection
 from muybridge.session.steps.detection import TRAIN, label_folders, read_session_labels
+from muybridge.session.steps.step_definition import WindowTasks
+from tests.helpers import write_video
 
 CAMERAS, N_FRAMES = ("cam_0", "cam_1", "cam_2"), 30
 
@@ -67,6 +71,21 @@ def test_a_list_that_names_no_files_is_refused(ensemble, entry):
     edit(ensemble, "['cam_0_0.csv', 'cam_0_1.csv', 'cam_0_2.csv']", entry)
     with pytest.raises(SessionError, match=r"camera 'cam_0' has points = .*; give a path|gone\.csv, does not exist"):
         read_session(ensemble)
+
+
+def test_windows_of_the_videos_run_where_the_session_is_told(tmp_path, monkeypatch):
+    (tmp_path / "detector.safetensors").touch()
+    lines = ["[predict]", "detector = 'detector.safetensors'"]
+    for name in ("a", "b"):
+        lines += [f"[cameras.{name}]", f"video = '{write_video(tmp_path / f'{name}.mp4').name}'"]
+    (tmp_path / "session.toml").write_text("\n".join(lines))
+    handed = []
+    monkeypatch.setattr(detection, "open_detector", lambda *_: "detector")
+    monkeypatch.setattr(video_prediction, "write_prediction", lambda *given: handed.append(given[3]))
+    session, tasks = read_session(tmp_path), WindowTasks(object(), 3)
+    detection.PREDICT.work(session, False, tasks=tasks)
+    detection.PREDICT.work(session, False)
+    assert [(own.executor, own.n_windows) for own in handed] == [tasks, (None, 1)]
 
 
 def test_one_detector_is_trained_on_the_labels_of_all_sessions(tmp_path):

@@ -1,6 +1,8 @@
 """The step "reconstruct" from file to file gives what it gives in memory."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,7 +24,10 @@ def test_a_long_recording_gives_the_pose_of_a_short_one(tmp_path, monkeypatch, m
     run_session(session, ("predict", "reconstruct"), progress=False)
     whole = read_dataset(session.output / "pose.nc")
     monkeypatch.setattr(reconstruction, "_LONG", 0)
-    run_session(read_session(tmp_path), ("reconstruct",), progress=False, force=True)
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(pool, "submit", Mock(wraps=pool.submit))
+        run_session(read_session(tmp_path), ("reconstruct",), progress=False, force=True, executor=pool)
+    assert pool.submit.called == (method == "smooth")
     found = read_dataset(session.output / "pose.nc")
     assert found.attrs["left_out_cameras"] == whole.attrs["left_out_cameras"] == "cam_2"
     assert set(found.attrs) == set(whole.attrs)
