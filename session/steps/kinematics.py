@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_STRETCH = 50_000  # frames of a long recording in memory at a time
+_STRETCH = 20_000  # frames of a long recording in memory at a time
 _BESIDE = 1_000  # frames on either side of a stretch that its velocities are smoothed with
 
 

@@ -100,7 +100,7 @@ def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
     notes = [str(found.get("notes", "")).replace("\n", "; ") for found in (given, pose.attrs)]
     noted = {name: text for name, text in zip(("Times of frames", "Before reconstruction"), notes, strict=True) if text}
     left_out = pose.attrs.get("left_out_cameras")
-    shown = f"; the page is made of every {every}th" if every > 1 else ""
+    shown = f"; the page is made of one in {every}" if every > 1 else ""
     return noted | {
         "Session file": str(session.path),
         "Cameras": ", ".join(session.cameras) + (f" (left out: {left_out})" if left_out else ""),
