@@ -71,6 +71,7 @@ def main() -> None:
         rows = [{"copies": "none"} | row for row in measure(folder, seed=1)]
         link_copies(folder)
         rows += [{"copies": "all"} | row for row in measure(folder, seed=2)]
+    print(f"load average {', '.join(f'{load:.1f}' for load in os.getloadavg())} on {os.cpu_count()} cores")
     print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.0f}"))
 
 

@@ -91,8 +91,9 @@ class PageRequests:
     def close(self) -> None:
         """Stop a step that runs, and write what is waiting."""
         self.jobs.stop()
-        for opened in self._open.values():
-            opened.close()
+        with self._lock:  # a project may still be opening
+            for opened in self._open.values():
+                opened.close()
 
     def get_source(self) -> dict[str, Any]:
         """The projects, and whether the steps of a session can run."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from bisect import bisect_left
@@ -22,7 +21,7 @@ from .picture_encoding import encoded_picture, keep_copies
 from .picture_folders import PictureFolder
 
 _PAUSE = 0.15  # seconds after the last picture that was asked for
-_NICE = 15  # of 19: the priority of what nobody waits for
+_REST = 1.0  # times as long as the last picture took: on a machine that is busy, the share taken becomes small
 _N_THREADS = min(4, os.cpu_count() or 1)  # that decode videos, and as many that decode pictures
 
 
@@ -90,10 +89,9 @@ class PictureStore:
     def _copy_all(self) -> None:
         """Make the smaller copies of all pictures, those near the instant last asked for first.
 
-        Waits while pictures are asked for, and gives way to everything else on the machine: these come first.
+        Waits while pictures are asked for, and rests in between. A thread of low priority would be worse: on a busy
+        machine the system lets it wait for seconds while it holds the interpreter's lock, and with it every answer.
         """
-        if sys.platform == "linux":  # where a thread has a priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         waiting = sorted(self.instants())
         while waiting and not self._closed:
             place = bisect_left(waiting, self._asked_for)
@@ -102,9 +100,11 @@ class PictureStore:
             for camera in self.folders:
                 while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
                     time.sleep(_PAUSE / 2)
+                started = time.monotonic()
                 with suppress(PictureMissing, VideoError, OSError):
                     path = self.path(camera, nearest)
                     keep_copies(path, self._copies(path))
+                time.sleep(min(1.0, _REST * (time.monotonic() - started)))
 
     def _copies(self, path: Path) -> Path:
         return self._copied_in / path.parent.name

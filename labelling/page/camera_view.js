@@ -1,4 +1,5 @@
 // One camera: its picture, and above it the points, lines and ellipses; zoom, pan, and where the pointer is.
+import { sizeOf } from "./pictures.js";
 
 const NEAR = 8; // screen pixels within which a point is taken
 const LARGEST = 60; // zoom, times the whole picture
@@ -21,7 +22,7 @@ export class CameraView {
     this.listen();
   }
 
-  get size() { return [this.camera.width || this.bitmap?.width || 1, this.camera.height || this.bitmap?.height || 1]; }
+  get size() { const [w, h] = sizeOf(this.bitmap); return [this.camera.width || w || 1, this.camera.height || h || 1]; }
 
   resize(width, height) {
     const ratio = devicePixelRatio || 1;

@@ -21,9 +21,17 @@ const shownViews = () => (alone && active ? [active] : views);
 
 // ---- opening a project -------------------------------------------------------------------------------------------
 async function openProject(name, keep = null) {
+  document.body.inert = true; // no key or click may reach the project shown until now
+  try { await opened(name, keep); } finally { document.body.inert = false; }
+}
+
+async function opened(name, keep) {
+  by("where").textContent = `opening ${name}`;
   const project = await getJson("project", { project: name });
+  history.replaceState(null, "", `#${encodeURIComponent(name)}`); // kept over a reload
   store = new Store(project);
-  pictures = new Pictures(project, arrived);
+  pictures?.close();
+  pictures = new Pictures(project, arrived, (bitmap) => views.some((view) => view.bitmap === bitmap));
   store.addEventListener("changed", (event) => { if (event.detail.instant === instant()) showRecord(); showWhere(); });
   store.addEventListener("saving", showSaved);
   store.addEventListener("stale", (event) => stale(event.detail));
@@ -371,7 +379,7 @@ const CTRL_KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (!store || by("keys").open || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
+  if (!store || document.body.inert || by("keys").open || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
   const key = event.key.toLowerCase(), with_ctrl = event.ctrlKey || event.metaKey;
   if (key === "h" && !with_ctrl) { scene.hidden = true; drawAll(); return; }
   let work = with_ctrl ? CTRL_KEYS[key] : KEYS[key];
@@ -452,7 +460,8 @@ async function start() {
   wire();
   setOptions();
   source = await getJson("source");
-  listProjects(source.projects, source.chosen);
+  const asked = decodeURIComponent(location.hash.slice(1)), chosen = source.projects.includes(asked) ? asked : source.chosen;
+  listProjects(source.projects, chosen);
   new LoopPanel(source, () => store.name, async (projects, step, code) => {
     const fresh = projects.find((name) => !source.projects.includes(name));
     source.projects = projects;
@@ -460,7 +469,7 @@ async function start() {
     listProjects(projects, next);
     await openProject(next, next === store.name ? instant() : null);
   }, saved);
-  await openProject(source.chosen);
+  await openProject(chosen);
   if (store.project.unit === null && isFirst) by("after").value = "keypoint";
   setOptions();
   drawAll();

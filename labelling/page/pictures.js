@@ -1,15 +1,26 @@
-// Pictures from the server as bitmaps: those shown first, the neighbours ahead of time, the rest forgotten.
+// Pictures from the server, decoded: those shown first, the neighbours ahead of time, the rest forgotten.
 import { ask } from "./store.js";
 
 const MOST = 400; // bitmaps
 const MOST_PIXELS = 60e6; // 240 MB
 const AGAIN = 200; // ms, until pictures that are being decoded from videos are asked for again
 
+// A small picture stays in the JPEG's own colours until it is drawn, which most neighbours never are: a third of a
+// bitmap's time. A whole one is drawn again and again as it is zoomed and moved: a bitmap, as in browsers without ImageDecoder.
+async function decoded(jpeg, isWhole) {
+  if (isWhole || !globalThis.ImageDecoder) return createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  const decoder = new ImageDecoder({ data: jpeg, type: "image/jpeg" });
+  try { return (await decoder.decode()).image; } finally { decoder.close(); }
+}
+
+export const sizeOf = (bitmap) => [bitmap?.displayWidth ?? bitmap?.width ?? 0, bitmap?.displayHeight ?? bitmap?.height ?? 0];
+const nPixels = (bitmap) => sizeOf(bitmap)[0] * sizeOf(bitmap)[1];
+
 export class Pictures {
-  // arrived: (instant, camera, width, bitmap) => for each picture, null where there is none
-  constructor(project, arrived) {
-    Object.assign(this, { project, arrived });
-    this.ready = new Map(); // "instant/camera/width": bitmap or null
+  // arrived: (instant, camera, width, bitmap) => for each picture, null where there is none; isShown: bitmap => in a view
+  constructor(project, arrived, isShown) {
+    Object.assign(this, { project, arrived, isShown });
+    this.ready = new Map(); // "instant/camera/width": bitmap, frame or null
     this.loading = new Map(); // "instant/width/cameras": {done: promise, stop}
   }
 
@@ -38,7 +49,8 @@ export class Pictures {
         if (sizes[i] < 0) return; // being decoded
         const from = at;
         at += sizes[i];
-        const bitmap = sizes[i] ? await createImageBitmap(new Blob([body.slice(from, from + sizes[i])], { type: "image/jpeg" })) : null;
+        const bitmap = sizes[i] ? await decoded(body.slice(from, from + sizes[i]), !width) : null;
+        if (this.closed) { bitmap?.close(); return; }
         this.ready.set(`${instant}/${camera}/${width}`, bitmap);
         this.arrived(instant, camera, width, bitmap);
       }));
@@ -51,12 +63,22 @@ export class Pictures {
 
   forget() {
     let pixels = 0;
-    for (const bitmap of this.ready.values()) pixels += bitmap ? bitmap.width * bitmap.height : 0;
+    for (const bitmap of this.ready.values()) pixels += nPixels(bitmap);
     for (const [key, bitmap] of this.ready) {
       if (this.ready.size <= MOST && pixels <= MOST_PIXELS) break;
-      pixels -= bitmap ? bitmap.width * bitmap.height : 0;
-      this.ready.delete(key); // not closed: a view may still show it
+      if (bitmap && this.isShown(bitmap)) continue;
+      pixels -= nPixels(bitmap);
+      this.ready.delete(key);
+      bitmap?.close();
     }
+  }
+
+  // Another project is opened: what is still on its way must not reach its views.
+  close() {
+    this.closed = true;
+    this.want([], [], 0);
+    for (const bitmap of this.ready.values()) bitmap?.close();
+    this.ready.clear();
   }
 
   // The pictures of the instant shown and of those likely to be next, one instant after the other, until the next
@@ -67,6 +89,7 @@ export class Pictures {
     for (const instant of instants) {
       if (this.turn !== turn) return;
       await this.get(instant, cameras, width).catch(() => {}); // another instant is wanted by now
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // what is shown is painted first
     }
   }
 }

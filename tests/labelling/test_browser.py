@@ -35,7 +35,7 @@ def open_page(browser):
 
         def open_address(address, **options):
             page = open_one(address, **options)
-            page.wait_for_selector("body[data-shown]")
+            page.wait_for_selector("body[data-shown]:not([inert])")
             return page
 
         yield open_address
@@ -77,8 +77,9 @@ def test_an_instant_is_labelled_kept_exported_and_trained_on(session, open_page)
     page.keyboard.press("2")
     page.keyboard.press("o")
     saved(page)
+    assert page.url.endswith("#labels")  # the project that a reload opens again
     page.reload()
-    page.wait_for_selector("body[data-shown]")
+    page.wait_for_selector("body[data-shown]:not([inert])")
     page.keyboard.press("Home")
     page.locator("#where", has_text="9 of 9 points, 1 finished").wait_for()
 
