@@ -19,6 +19,9 @@ from ...formats.video.reading import Image, VideoSource, probe_video
 from ...formats.video.writing import open_video_writer
 from .detector import Detector
 
+_GREY = (235, 235, 235)
+_INDIVIDUALS = ((86, 180, 233), (230, 159, 0), (0, 190, 140), (230, 130, 190), (240, 228, 66), (225, 95, 0))  # RGB
+
 
 @named_options()
 def draw_pose(
@@ -27,6 +30,7 @@ def draw_pose(
     confidence: Array | None = None,
     *,
     bones: Sequence[tuple[int, int]] = (),
+    bone_colour: tuple[int, int, int] = _GREY,
     covariances_2d: Array | None = None,
     radius: float | None = None,
     min_confidence: float = 0.1,
@@ -43,6 +47,8 @@ def draw_pose(
         None: all points are certain.
     bones : sequence of (int, int)
         Pairs of positions on the keypoint axis.
+    bone_colour : (int, int, int), RGB, 0-255
+        Of the bones: several animals of one picture are told apart by it.
     covariances_2d : ndarray, shape (n_keypoints, 2, 2), pixels squared, optional
         Of the ellipses; None: no ellipses.
     radius : float, pixels, optional
@@ -70,7 +76,7 @@ def draw_pose(
     for a, b in bones:
         if shown[a] and shown[b]:
             ends = [np.rint(points_2d[i] * 16).astype(int).tolist() for i in (a, b)]
-            shade = (0.5 + 0.5 * min(confidence[a], confidence[b])) * np.array([235, 235, 235])
+            shade = (0.5 + 0.5 * min(confidence[a], confidence[b])) * np.array(bone_colour)
             cv2.line(drawn, ends[0], ends[1], shade.tolist(), max(1, round(radius / 2)), cv2.LINE_AA, 4)
     for k in np.flatnonzero(shown):
         centre = np.rint(points_2d[k] * 16).astype(int).tolist()
@@ -104,7 +110,8 @@ def label_video(
 ) -> Path:
     """Write a video with the keypoints of one camera drawn on every frame.
 
-    Damaged frames are black, and so are instants at which the camera has no frame: the cameras stay in step.
+    Each of several animals has bones of its own colour, and its name above it. Damaged frames are black, and so are
+    instants at which the camera has no frame: the cameras stay in step.
 
     Parameters
     ----------
@@ -145,21 +152,34 @@ def label_video(
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)
-    several = "individual" in views.dims
-    individuals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if several else [views]
+    named = [str(name) for name in views["individual"].values] if "individual" in views.dims else [""]
+    individuals = [views.isel(individual=i) for i in range(len(named))] if named != [""] else [views]
+    colours = [_INDIVIDUALS[i % len(_INDIVIDUALS)] if name else _GREY for i, name in enumerate(named)]
     with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
         for frame, image in enumerate(pictures_of_instants(video, shown)):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
             else:
-                for own in individuals:
+                for own, name, colour in zip(individuals, named, colours, strict=True):
                     covariances = own["covariance"].values[frame] if ellipses and "covariance" in own else None
+                    points, confidence = own["position"].values[frame], own["confidence"].values[frame]
                     image = draw_pose(
-                        image, own["position"].values[frame], own["confidence"].values[frame],
-                        bones=pairs, covariances_2d=covariances, min_confidence=min_confidence,
+                        image, points, confidence, bones=pairs, bone_colour=colour, covariances_2d=covariances,
+                        min_confidence=min_confidence,
                     )  # fmt: skip
+                    _write_name(image, points[confidence >= min_confidence], name, colour)
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
+
+
+def _write_name(image: Image, points_2d: Array, name: str, colour: tuple[int, int, int]) -> None:
+    """Write the name of an animal above it, on the picture itself; nothing where no point is there."""
+    shown = points_2d[np.isfinite(points_2d).all(-1)]
+    if not name or not len(shown):
+        return
+    height = max(image.shape[0] / 1200, 0.3)  # 22 pixels are 1
+    place = (round(float(shown[:, 0].min())), max(round(float(shown[:, 1].min()) - 12 * height), round(22 * height)))
+    cv2.putText(image, name, place, cv2.FONT_HERSHEY_SIMPLEX, height, colour, max(1, round(2 * height)), cv2.LINE_AA)
 
 
 def plot_training(detector: Detector, ax: Axes) -> Axes:

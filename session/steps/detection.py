@@ -10,6 +10,7 @@ from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
 from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
+from .labelled_animals import label_problems
 from .pictures import size_problems
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, public
@@ -53,6 +54,12 @@ def _labelled(session: Session) -> list[tuple[Path, Session]]:
 
 def _trains(session: Session) -> bool:
     return bool({"labels", "sessions"} & session.options["train"].keys()) and not _has_points(session)
+
+
+def _label_problems(session: Session) -> list[str]:
+    if session.n_animals is None or not _trains(session):
+        return []
+    return label_problems({folder: owner is session for folder, owner in _labelled(session)}, session.n_animals)
 
 
 def _has_points(session: Session) -> bool:
@@ -267,6 +274,7 @@ TRAIN = Step(
     set_by_session=("progress", "checkpoint", "held_out", "config"),
     own_entries=("labels", "sessions", *ENTRIES),
     asked_for=_trains,
+    refusals=_label_problems,
 )
 PREDICT = Step(
     name="predict",

@@ -100,7 +100,9 @@ def calls(detector, labels, views, videos, tmp_path_factory):
     return {
         "corrupt": [((black, "noise", 2), {"seed": 1})],
         "corruption_table": [((detector, few), {"kinds": ["jpeg"], "severities": [2], "progress": True})],
-        "draw_pose": [((black, points), {"confidence": np.array([0.4, 0.9]), **drawn})],
+        "draw_pose": [
+            ((black, points), {"confidence": np.array([0.4, 0.9]), "bone_colour": (9, 9, 9), **drawn})
+        ],
         "evaluate": [((detector, few), {"min_confidence": 0.5})],
         "export_suggestions": [(export, {"bones": BONES, "scorer": "ada"})],
         "extract_frames": [
