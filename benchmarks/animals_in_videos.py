@@ -1,8 +1,9 @@
 """Two or three cats of one coat that cross and hide each other: videos to individuals in 3D, against the truth.
 
-`python -m benchmarks.animals_in_videos FOLDER 3`: renders six cameras of 640x480 pixels, trains a small detector on
-pictures with as many animals, predicts, separates the individuals and reconstructs. The same with one animal is what
-the error is compared with.
+`python -m benchmarks.animals_in_videos FOLDER 1 2 3`: renders four cameras of 640x480 pixels, trains a small detector
+on pictures with as many animals, predicts, separates the individuals and reconstructs. The same with one animal is what
+the error is compared with. What FOLDER already holds (videos, detector) is used again. `--look` writes pictures of what
+was found, FOLDER/cats_3/look.png.
 """
 
 from __future__ import annotations
@@ -26,18 +27,19 @@ from muybridge.formats.video.writing import open_video_writer
 from muybridge.numerics.threads import over_items
 
 SIZE = (640, 480)
-N_LABELLED, N_FRAMES = 40, 150
+N_LABELLED, N_FRAMES = 40, 300
+CAMERAS = ("northwest", "southwest", "southeast", "northeast")
 CLOSEST = 100.0  # mm between the trunks of two cats: they pass each other, not through each other
 
 
 def small_rig() -> CameraRig:
     """The demo's cameras at half the resolution, with a picture of 640x480 pixels."""
     cameras = []
-    for camera in make_rig():
+    for camera in make_rig().subset(CAMERAS):
         K = np.diag([0.5, 0.5, 1.0]) @ camera.K
         K[1, 2] += 60
         cameras.append(replace(camera, K=K, size=SIZE))
-    return replace(make_rig(), cameras=tuple(cameras))
+    return CameraRig(tuple(cameras), unit="mm", up=make_rig().up)
 
 
 def runs(n: int, times: np.ndarray, rng) -> list[Gallop]:
@@ -86,14 +88,16 @@ def render(folder: Path, n: int, seed: int = 0):
     def camera(c: int) -> list:
         view, noise, name = make_view(rig[c], room), np.random.default_rng([seed, n, c]), rig.names[c]
         (folder / name).mkdir(parents=True, exist_ok=True)
-        with open_video_writer(folder / f"{name}.mp4", FPS, SIZE) as writer:
-            for k in range(N_FRAMES):
-                writer.write(drawn(view, coat, films, k, noise))
+        if not (folder / f"{name}.mp4").exists():
+            with open_video_writer(folder / f"{name}.mp4", FPS, SIZE) as writer:
+                for k in range(N_FRAMES):
+                    writer.write(drawn(view, coat, films, k, noise))
         everyone = np.concatenate([film.parts[:, 1] for film in labelled], axis=1)
         rows = []
         for k in range(N_LABELLED):
             path = folder / name / f"img{k:04d}.jpg"
-            cv2.imwrite(str(path), drawn(view, coat, labelled, k, noise), [cv2.IMWRITE_JPEG_QUALITY, 95])
+            if not path.exists():
+                cv2.imwrite(str(path), drawn(view, coat, labelled, k, noise), [cv2.IMWRITE_JPEG_QUALITY, 95])
             for a, film in enumerate(labelled):
                 points = CameraRig((rig[c],)).project(film.motion.keypoints[k : k + 1])[0, 0]
                 seen = visible_keypoints(CameraRig((rig[c],)), film.motion.keypoints[k : k + 1], everyone[k : k + 1])
@@ -136,14 +140,35 @@ def measured(views, pose, rig: CameraRig, truth: np.ndarray) -> dict:
     }  # fmt: skip
 
 
+def look(path: Path, videos: dict[str, Path], views, n_instants: int = 4) -> None:
+    """One picture of some instants: a row each, a column per camera, one colour per individual."""
+    points = views["position"].transpose("individual", "view", "time", "keypoint", "space").values
+    names = list(DEMO_SKELETON.keypoints)
+    bones = [(names.index(a), names.index(b)) for a, b in DEMO_SKELETON.bones]
+    rows = []
+    for k in np.linspace(0, points.shape[2] - 1, n_instants).astype(int).tolist():
+        row = []
+        for c, video in enumerate(videos.values()):
+            capture = cv2.VideoCapture(str(video))
+            capture.set(cv2.CAP_PROP_POS_FRAMES, k)
+            image = capture.read()[1]
+            for own, colour in zip(points[:, c, k], ((60, 255, 60), (255, 120, 255), (60, 220, 255)), strict=False):
+                for a, b in bones:
+                    if np.isfinite(own[[a, b]]).all():
+                        cv2.line(image, *np.rint(own[[a, b]]).astype(int).tolist(), colour, 2, cv2.LINE_AA)
+            row.append(image)
+        rows.append(np.hstack(row))
+    cv2.imwrite(str(path), np.vstack(rows))
+
+
 def main() -> None:
     """One line of figures per number of animals."""
     from muybridge.pose2d import load_detector, predict, train
     from muybridge.triangulate import reconstruct, separate_individuals
 
-    folder = Path(sys.argv[1])
-    for n in map(int, sys.argv[2:] or ["1", "2", "3"]):
-        own, began = folder / f"cats_{n}", time.process_time()
+    folder, *numbers = [word for word in sys.argv[1:] if word != "--look"]
+    for n in map(int, numbers or ["1", "2", "3"]):
+        own, began = Path(folder) / f"cats_{n}", time.process_time()
         rig, labels, truth = render(own, n)
         print(n, "cats: rendered", f"{time.process_time() - began:.0f} s", flush=True)
         detector_path = own / "detector.safetensors"
@@ -160,10 +185,13 @@ def main() -> None:
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
         speed = len(rig) * N_FRAMES
         print(f"{speed / took:.0f} frames/s by the clock, {speed / cpu:.0f} per processor second", flush=True)
+        views.to_netcdf(own / "predicted.nc")
         if n > 1:
             began = time.process_time()
             views = separate_individuals(views, rig, n_individuals=n)
             print(f"separated in {time.process_time() - began:.1f} s", flush=True)
+            if "--look" in sys.argv:
+                look(own / "look.png", videos, views)
         views.to_netcdf(own / "views.nc")
         np.save(own / "truth.npy", truth)
         pose = reconstruct(views, rig, method="smooth", skeleton=DEMO_SKELETON)
