@@ -122,28 +122,43 @@ def identities(candidates, who, n_people: int) -> tuple[float, int]:
     return float(right.mean()), switches
 
 
+def presences(n_frames: int = 300) -> dict[str, np.ndarray | None]:
+    """Who of three people is there at each frame."""
+    leaves, changes = np.ones((3, n_frames), bool), np.zeros((3, n_frames), bool)
+    leaves[1, n_frames // 3 : n_frames // 3 + 60] = False
+    changes[0], changes[1, n_frames // 4 :], changes[2, n_frames // 2 : -n_frames // 6] = True, True, True
+    return {"all stay": None, "one leaves for 2 s": leaves, "1, 2, 3, 2 people": changes}
+
+
 def main() -> None:
-    """PCP, identities and time of the setting of issue 21, with limb scores, with people's detections, with neither."""
+    """PCP, identities and time of the setting of issue 21, with limb scores and without; people who come and go."""
     rig = room_rig()
     for seed in range(3):
         truth = walking_people(3, 300, seed)
-        candidates, scores, who = candidates_of(truth, rig, seed=seed)
-        for name, options in (("limb scores", {"limb_scores": scores}), ("bones alone", {})):
-            for n in (3, None):
-                call = {"fps": FPS, "limbs": LIMBS, "n_individuals": n, **options}
-                first = {name: values[:, :20] for name, values in options.items()}
-                find_individuals(candidates[:, :20], rig, **{**call, **first})  # compiled
-                start, cpu = time.perf_counter(), time.process_time()
-                found = find_individuals(candidates, rig, **call)
-                took, cpu = time.perf_counter() - start, time.process_time() - cpu
-                solved = np.stack([triangulate_ransac(own, rig).points_3d for own in found.points_2d])
-                share, switches = identities(found.candidates, who, 3)
-                print(
-                    f"seed {seed}, {name:11s}, {n or 'unknown'}: PCP {right_parts(solved, truth):.1%}, right identity"
-                    f" in {share:.1%} of the frames, {switches} switches, {300 / took:.0f} instants/s ({300 / cpu:.0f}"
-                    " a processor second)",
-                    flush=True,
-                )
+        for name, present in presences().items():
+            candidates, scores, who = candidates_of(truth, rig, seed=seed, present=present)
+            scored = ("limb scores", {"limb_scores": scores})
+            for known, options in (scored, ("bones alone", {})) if present is None else (scored,):
+                for n in (3, None):
+                    row(f"seed {seed}, {name}, {known}", candidates, rig, truth, who, present, n, options)
+
+
+def row(name: str, candidates, rig, truth, who, present, n: int | None, options: dict) -> None:
+    """One line of figures."""
+    call = {"fps": FPS, "limbs": LIMBS, "n_individuals": n, **options}
+    first = {name: values[:, :20] for name, values in options.items()}
+    find_individuals(candidates[:, :20], rig, **{**call, **first})  # compiled
+    start, cpu = time.perf_counter(), time.process_time()
+    found = find_individuals(candidates, rig, **call)
+    took, cpu = time.perf_counter() - start, time.process_time() - cpu
+    solved = np.stack([triangulate_ransac(own, rig).points_3d for own in found.points_2d])
+    share, switches = identities(found.candidates, who, 3)
+    print(
+        f"{name}, {n or 'unknown'}: PCP {right_parts(solved, truth, present):.1%}, right identity in {share:.1%} of the"
+        f" frames, {switches} switches, {len(found.points_2d)} individuals, {300 / took:.0f} instants/s"
+        f" ({300 / cpu:.0f} a processor second)",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
