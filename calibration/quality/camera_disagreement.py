@@ -164,7 +164,7 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
 
 
 def _refuse_two_faces(problem: Problem, poses: Poses) -> None:
-    """Refuse a plate with the pattern on both sides, of which two cameras see different ones."""
+    """Refuse a plate with the pattern on both sides, of which two cameras see different ones in some of their views."""
     if isinstance(problem.board, BoardSet):
         return
     outline, found = board_outline(problem.board), []
@@ -173,7 +173,7 @@ def _refuse_two_faces(problem: Problem, poses: Poses) -> None:
         if plain is None or plain.n_shared < _LEAST_VIEWS or plain.error < _FAR:
             continue
         for turn in _OTHER_FACE:
-            other = relative_pose(poses[a], _turned(poses[b], turn, problem.points.mean(axis=0)), outline)
+            other = relative_pose(poses[a], _either_face(poses[b], turn, problem.points.mean(axis=0)), outline)
             if other is not None and other.error < min(_FAR, _CLEARLY * plain.error):
                 found.append((other.error, a, b))
     if found:
@@ -185,10 +185,10 @@ def _refuse_two_faces(problem: Problem, poses: Poses) -> None:
         )
 
 
-def _turned(poses, turn: Array, centre: Array):
-    """The poses of the face that the board's own `turn` (3,), diagonal, about its middle makes of the one seen."""
+def _either_face(poses, turn: Array, centre: Array):
+    """Each view's candidates, and those of the other face, which `turn` (3,) about the board's middle makes of them."""
     R, t = poses
-    return R * turn, t + R @ (centre - turn * centre)
+    return np.concatenate([R, R * turn], axis=1), np.concatenate([t, t + R @ (centre - turn * centre)], axis=1)
 
 
 def _refuse_other_instants(problem: Problem, poses: Poses) -> None:
