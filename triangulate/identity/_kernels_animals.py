@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...numerics._kernels_options import kernel
+from ...numerics._kernels_options import helper, kernel
 from ._kernels_proposals import energy_of
 
 _FREEDOM = 4.0  # of Student's t for a step between frames: animals start and stop suddenly
@@ -82,7 +82,7 @@ class Found(NamedTuple):
     labels: np.ndarray
 
 
-@kernel
+@helper
 def _linked(body, k, own, others):
     """Sum over views of the mean log-odds that candidates of keypoint k belong to those of its limbs' other ends."""
     limbs, limb_odds = body.limbs, body.odds
@@ -103,7 +103,7 @@ def _linked(body, k, own, others):
     return total
 
 
-@kernel
+@helper
 def _length_misfit(body, k, X, others):
     """How unlike the lengths of the limbs from X, a place of keypoint k, to the other ends are, nats."""
     limbs, lengths = body.limbs, body.lengths
@@ -118,7 +118,7 @@ def _length_misfit(body, k, X, others):
     return total
 
 
-@kernel
+@helper
 def _continued(own, slots, continuity):
     """Evidence of tracks: whether candidates are those of the rows that the animal had in the views before."""
     total = 0.0
@@ -128,7 +128,7 @@ def _continued(own, slots, continuity):
     return total
 
 
-@kernel
+@helper
 def _conflict(members, p, q):
     shared = False
     for v in range(members.shape[1]):
@@ -136,7 +136,7 @@ def _conflict(members, p, q):
     return shared
 
 
-@kernel
+@helper
 def _best_options(scores, options):
     """Of each animal the proposals with the highest positive scores, -1 where there are fewer."""
     for a in range(len(scores)):
@@ -151,7 +151,7 @@ def _best_options(scores, options):
             options[a, o] = best
 
 
-@kernel
+@helper
 def assign(scores, members, options, turn, taken):
     """The proposal of each animal, -1 for none, with the highest sum of scores (n_animals, n_proposals).
 
@@ -159,15 +159,17 @@ def assign(scores, members, options, turn, taken):
     """
     n = len(scores)
     _best_options(scores, options)
-    taken[:] = -1
     best, total, a = -1.0, 0.0, 0
-    trial = np.full(n, -1, np.int64)
-    turn[:] = 0
+    trial = np.empty(n, np.int64)
+    for other in range(n):
+        taken[other] = trial[other] = -1
+    turn[0] = 0
     while a >= 0:
         if a == n:
             if total > best:
                 best = total
-                taken[:] = trial
+                for other in range(n):
+                    taken[other] = trial[other]
             a -= 1
             if a >= 0 and trial[a] >= 0:
                 total -= scores[a, trial[a]]
@@ -205,7 +207,7 @@ def assign(scores, members, options, turn, taken):
     return best
 
 
-@kernel
+@helper
 def _score(X, odds, spread, expected, step):
     """Log-odds of a proposal for an animal that is expected at a place, with the standard deviation of its step."""
     if odds <= 0:
@@ -216,21 +218,48 @@ def _score(X, odds, spread, expected, step):
     return odds + 1.5 * math.log(spread * spread / variance) - surprise
 
 
-@kernel
+@helper
 def _radius(points):
     """Root mean square distance of the points (n, 3) from their mean."""
-    n, mean, square = 0, np.zeros(3), 0.0
-    for k in range(len(points)):
-        if math.isfinite(points[k, 0]):
-            mean += points[k]
-            n += 1
-    for k in range(len(points)):
-        if math.isfinite(points[k, 0]):
-            square += np.sum((points[k] - mean / n) ** 2)
+    n, square = _n_placed(points), 0.0
+    for axis in range(3):
+        mean = 0.0
+        for k in range(len(points)):
+            mean += points[k, axis] / n if math.isfinite(points[k, axis]) else 0.0
+        for k in range(len(points)):
+            square += (points[k, axis] - mean) ** 2 if math.isfinite(points[k, axis]) else 0.0
     return math.sqrt(square / max(n, 1))
 
 
-@kernel
+@helper
+def _n_placed(points):
+    """How many points have a place."""
+    n = 0
+    for k in range(len(points)):
+        n += math.isfinite(points[k, 0])
+    return n
+
+
+@helper
+def _clear(chosen, placed):
+    """No candidate, no place."""
+    for k in range(len(chosen)):
+        for v in range(chosen.shape[1]):
+            chosen[k, v] = -1
+        for axis in range(3):
+            placed[k, axis] = np.nan
+
+
+@helper
+def _put(chosen, placed, members, point):
+    """Candidates and place of one keypoint."""
+    for v in range(len(chosen)):
+        chosen[v] = members[v]
+    for axis in range(3):
+        placed[axis] = point[axis]
+
+
+@helper
 def _length_odds(X, Y, length, std, room):
     """Log-odds of a limb's length against points anywhere in the room, a cube of that side."""
     if not length > 0:
@@ -240,7 +269,7 @@ def _length_odds(X, Y, length, std, room):
     return 3 * math.log(room) - density - 0.5 * ((d - length) / std) ** 2
 
 
-@kernel
+@helper
 def begin(proposals, body, used, chosen, placed):
     """One more animal of a frame's proposals whose candidates are free: its keypoints are filled in; its log-odds.
 
@@ -272,13 +301,12 @@ def begin(proposals, body, used, chosen, placed):
                         score += limb_odds[row, v % limb_odds.shape[1], members[a, p, v], members[b, q, v]]
                 if score > best:
                     best, first, at, to = score, row, p, q
-    chosen[:] = -1
-    placed[:] = np.nan
+    _clear(chosen, placed)
     if first < 0:
         return 0.0
     a, b = limbs[first, 0], limbs[first, 1]
-    chosen[a], chosen[b] = members[a, at], members[b, to]
-    placed[a], placed[b] = points[a, at], points[b, to]
+    _put(chosen[a], placed[a], members[a, at], points[a, at])
+    _put(chosen[b], placed[b], members[b, to], points[b, to])
     total = best
     while True:
         best, joint, at = 0.0, -1, -1
@@ -297,10 +325,19 @@ def begin(proposals, body, used, chosen, placed):
         if joint < 0:
             return total
         total += best
-        chosen[joint], placed[joint] = members[joint, at], points[joint, at]
+        _put(chosen[joint], placed[joint], members[joint, at], points[joint, at])
 
 
-@kernel
+@helper
+def _forget(used):
+    """No candidate is used."""
+    for k in range(used.shape[0]):
+        for v in range(used.shape[1]):
+            for c in range(used.shape[2]):
+                used[k, v, c] = False
+
+
+@helper
 def _mark(used, chosen):
     for k in range(len(chosen)):
         for v in range(chosen.shape[1]):
@@ -308,7 +345,7 @@ def _mark(used, chosen):
                 used[k, v, chosen[k, v]] = True
 
 
-@kernel
+@helper
 def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed):
     """Give a frame's proposals of all keypoints to the animals that are followed, twice: then all limbs count."""
     points, members, odds, spread = proposals
@@ -317,8 +354,8 @@ def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed)
     scores = np.empty((n_animals, n_most))
     options, turn = np.empty((n_animals, _OPTIONS), np.int64), np.empty(n_animals + 1, np.int64)
     taken = np.empty(n_animals, np.int64)
-    chosen[:] = -1
-    placed[:] = np.nan
+    for a in range(n_animals):
+        _clear(chosen[a], placed[a])
     for _ in range(2):
         for k in range(n_keypoints):
             for a in range(n_animals):
@@ -333,13 +370,12 @@ def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed)
             assign(scores, members[k], options, turn, taken)
             for a in range(n_animals):
                 if taken[a] >= 0:
-                    chosen[a, k], placed[a, k] = members[k, taken[a]], points[k, taken[a]]
+                    _put(chosen[a, k], placed[a, k], members[k, taken[a]], points[k, taken[a]])
                 else:
-                    chosen[a, k] = -1
-                    placed[a, k] = np.nan
+                    _clear(chosen[a, k : k + 1], placed[a, k : k + 1])
 
 
-@kernel
+@helper
 def _single_views(views, pixels, body, expected, step, used, chosen, placed):
     """A keypoint without a place takes, in each view, the free candidate nearest to where it is expected."""
     P, precision, single = views
@@ -366,46 +402,54 @@ def _single_views(views, pixels, body, expected, step, used, chosen, placed):
             chosen[k, v] = nearest
 
 
-@kernel
+@helper
 def _move(placed, expected, step, unseen, positions, speeds):
     """Positions and speeds (n_keypoints, 3) after a frame; a keypoint without a place goes with the animal's others."""
-    n, shift, here = 0, np.zeros(3), np.empty(3)
+    n, x, y, z = 0, 0.0, 0.0, 0.0
     for k in range(len(placed)):
         if math.isfinite(placed[k, 0]) and math.isfinite(positions[k, 0]) and unseen[k] == 0:
-            shift += placed[k] - positions[k]
+            x += placed[k, 0] - positions[k, 0]
+            y += placed[k, 1] - positions[k, 1]
+            z += placed[k, 2] - positions[k, 2]
             n += 1
+    shift = x / max(n, 1), y / max(n, 1), z / max(n, 1)
     for k in range(len(placed)):
-        if math.isfinite(placed[k, 0]):
-            if math.isfinite(positions[k, 0]) and unseen[k] == 0:
-                here[:] = placed[k] - positions[k] - speeds[k]
-                speeds[k] += _SPEED_MEMORY * here
-            positions[k] = placed[k]
+        is_placed, was_placed = math.isfinite(placed[k, 0]), math.isfinite(positions[k, 0])
+        for axis in range(3):
+            if is_placed:
+                if was_placed and unseen[k] == 0:
+                    beyond = placed[k, axis] - positions[k, axis] - speeds[k, axis]
+                    speeds[k, axis] += _SPEED_MEMORY * beyond
+                positions[k, axis] = placed[k, axis]
+            elif was_placed:
+                positions[k, axis] = positions[k, axis] + shift[axis] if n else expected[k, axis]
+                speeds[k, axis] *= 0.8
+        if is_placed:
             unseen[k] = 0
-        elif math.isfinite(positions[k, 0]):
-            positions[k] = positions[k] + shift / n if n else expected[k]
-            speeds[k] *= 0.8
+        elif was_placed:
             unseen[k] += 1
 
 
-@kernel
+@helper
 def _expect(positions, speeds, unseen, wander, radius, expected, step):
     """Where each keypoint is expected, and how far from there it may be; a keypoint never seen so far: nowhere."""
-    n, centre = 0, np.zeros(3)
+    n, x, y, z = 0, 0.0, 0.0, 0.0
     for k in range(len(positions)):
         if math.isfinite(positions[k, 0]):
-            centre += positions[k]
+            x += positions[k, 0]
+            y += positions[k, 1]
+            z += positions[k, 2]
             n += 1
+    centre = x / max(n, 1), y / max(n, 1), z / max(n, 1)
     for k in range(len(positions)):
         own = wander[k] if wander[k] > 0 else _FIRST_STEP * radius
-        if math.isfinite(positions[k, 0]):
-            expected[k] = positions[k] + speeds[k]
-            step[k] = min(own * (1 + unseen[k]), max(radius, own))
-        else:
-            expected[k] = centre / max(n, 1)
-            step[k] = radius
+        is_known = math.isfinite(positions[k, 0])
+        for axis in range(3):
+            expected[k, axis] = positions[k, axis] + speeds[k, axis] if is_known else centre[axis]
+        step[k] = min(own * (1 + unseen[k]), max(radius, own)) if is_known else radius
 
 
-@kernel
+@helper
 def _rows(chosen, slots):
     """The row of each view's candidates that most keypoints of an animal are of; as it was where none is seen."""
     n_keypoints, n_views = chosen.shape
@@ -420,7 +464,7 @@ def _rows(chosen, slots):
                     most, slots[v] = n, chosen[k, v]
 
 
-@kernel
+@helper
 def no_tracks(n_animals, n_keypoints, n_views):
     """Tracks of no animal yet."""
     return Tracks(
@@ -441,7 +485,7 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
     n_frames, n_animals, n_keypoints, n_views = found.chosen.shape
     positions, speeds, unseen, missed, slots, radius, alive, label = tracks
     points, members, odds, spread = proposals
-    expected, step = np.full((n_animals, n_keypoints, 3), np.nan), np.ones((n_animals, n_keypoints))
+    expected, step = np.empty((n_animals, n_keypoints, 3)), np.empty((n_animals, n_keypoints))
     used = np.empty((n_keypoints, n_views, candidates.shape[3]), np.bool_)
     support, fewest = max(1, int(_SUPPORT * n_keypoints)), max(2, math.ceil(_FEWEST * n_keypoints))
     for frame in range(n_frames):
@@ -452,7 +496,7 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
             if alive[a]:
                 _expect(positions[a], speeds[a], unseen[a], body.wander, radius[a], expected[a], step[a])
         _choose(here, linked, continuity, tracks, expected, step, own, at)
-        used[:] = False
+        _forget(used)
         for a in range(n_animals):
             _mark(used, own[a])
         for a in range(n_animals):
@@ -462,7 +506,7 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
             _mark(used, own[a])
             _move(at[a], expected[a], step[a], unseen[a], positions[a], speeds[a])
             _rows(own[a], slots[a])
-            seen = np.sum(np.isfinite(at[a, :, 0]))
+            seen = _n_placed(at[a])
             missed[a] = 0 if seen >= support else missed[a] + 1
             radius[a] = max(radius[a], _radius(at[a])) if seen >= fewest else radius[a]
             if missed[a] > patience:
@@ -474,16 +518,19 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
                 continue
             labels[a] = -1
             left = left and begin(here, linked, used, own[a], at[a]) > 0
-            left = left and np.sum(np.isfinite(at[a, :, 0])) >= fewest
+            left = left and _n_placed(at[a]) >= fewest
             if not left:
-                own[a] = -1
-                at[a] = np.nan
+                _clear(own[a], at[a])
                 continue
             _mark(used, own[a])
-            alive[a], label[a], missed[a], unseen[a] = True, n_labels, 0, 0
+            alive[a], label[a], missed[a], radius[a] = True, n_labels, 0, _radius(at[a])
             n_labels += 1
             labels[a] = label[a]
-            positions[a], speeds[a], radius[a] = at[a], 0.0, _radius(at[a])
-            slots[a] = -1
+            for k in range(n_keypoints):
+                unseen[a, k] = 0
+                for axis in range(3):
+                    positions[a, k, axis], speeds[a, k, axis] = at[a, k, axis], 0.0
+            for v in range(n_views):
+                slots[a, v] = -1
             _rows(own[a], slots[a])
     return n_labels

@@ -8,12 +8,12 @@ import math
 import numpy as np
 
 from ...numerics._kernels_matrices import invert_symmetric_3x3, solve_symmetric_3x3
-from ...numerics._kernels_options import kernel
+from ...numerics._kernels_options import helper, kernel
 
 _N_STEPS = 3  # reweightings of the linear solution: its rows are pixels once divided by the depth
 
 
-@kernel
+@helper
 def place(P, pixels, members, precision, X):
     """Least squares of the members' pixels from the point X (3,), which is overwritten; its mean standard deviation.
 
@@ -58,7 +58,7 @@ def place(P, pixels, members, precision, X):
     return math.sqrt(variance) if variance > 0 else np.inf
 
 
-@kernel
+@helper
 def energy_of(P, X, u, v, precision):
     """Half the squared distance of a pixel from the image of X, in standard deviations; infinite behind the camera."""
     depth = P[2, 0] * X[0] + P[2, 1] * X[1] + P[2, 2] * X[2] + P[2, 3]
@@ -69,7 +69,7 @@ def energy_of(P, X, u, v, precision):
     return 0.5 * precision * (x * x + y * y)
 
 
-@kernel
+@helper
 def _agreeing(P, pixels, precision, gain, X, members):
     """The candidate of each view nearest to the image of X, -1 where clutter explains it better; their log-odds."""
     odds = 0.0
@@ -85,7 +85,7 @@ def _agreeing(P, pixels, precision, gain, X, members):
     return odds
 
 
-@kernel
+@helper
 def _epipolar_energy(F, a, b, variance_a, variance_b):
     """Half the squared Sampson distance in standard deviations (Hartley and Zisserman 2003, eq. 11.9)."""
     la = F[0, 0] * a[0] + F[0, 1] * a[1] + F[0, 2]
@@ -97,13 +97,42 @@ def _epipolar_energy(F, a, b, variance_a, variance_b):
     return 0.5 * off * off / (variance_b * (la * la + lb * lb) + variance_a * (ma * ma + mb * mb))
 
 
-@kernel
+@helper
 def _is_known(members, n, a, i, b, j):
     """Whether a proposal so far holds both candidates."""
     known = False
     for p in range(n):
         known = known or (members[p, a] == i and members[p, b] == j)
     return known
+
+
+@helper
+def _n_members(members):
+    n = 0
+    for v in range(len(members)):
+        n += members[v] >= 0
+    return n
+
+
+@helper
+def _holds(members, n, own):
+    """Whether one of the n proposals so far has just these candidates."""
+    for p in range(n):
+        same = True
+        for v in range(len(own)):
+            same = same and members[p, v] == own[v]
+        if same:
+            return True
+    return False
+
+
+@helper
+def _put(points, members, p, X, own):
+    """Place and candidates of proposal p."""
+    for axis in range(3):
+        points[p, axis] = X[axis]
+    for v in range(len(own)):
+        members[p, v] = own[v]
 
 
 @kernel
@@ -132,7 +161,8 @@ def propose(P, F, pairs, precision, gain, candidates, points, members, odds, spr
                         apart = _epipolar_energy(F[row], pixels[a, i], pixels[b, j], 1 / precision[a], 1 / precision[b])
                         if apart > min(gain[a], gain[b]):
                             continue
-                        own[:] = -1
+                        for v in range(n_views):
+                            own[v] = -1
                         own[a], own[b] = i, j
                         if not math.isfinite(place(P, pixels, own, precision, X)):
                             continue
@@ -141,17 +171,15 @@ def propose(P, F, pairs, precision, gain, candidates, points, members, odds, spr
                             continue
                         std = place(P, pixels, own, precision, X)
                         found = _agreeing(P, pixels, precision, gain, X, own)
-                        if not math.isfinite(std) or np.sum(own >= 0) < 2:
+                        if not math.isfinite(std) or _n_members(own) < 2 or _holds(of, n, own):
                             continue
-                        known = False
-                        for p in range(n):
-                            known = known or np.all(of[p] == own)
-                        if known or (n == n_most and found <= score[n - 1]):
+                        if n == n_most and found <= score[n - 1]:
                             continue
                         place_of = min(n, n_most - 1)
                         while place_of > 0 and score[place_of - 1] < found:
-                            at[place_of], of[place_of] = at[place_of - 1], of[place_of - 1]
+                            _put(at, of, place_of, at[place_of - 1], of[place_of - 1])
                             score[place_of], size[place_of] = score[place_of - 1], size[place_of - 1]
                             place_of -= 1
-                        at[place_of], of[place_of], score[place_of], size[place_of] = X, own, found, std
+                        _put(at, of, place_of, X, own)
+                        score[place_of], size[place_of] = found, std
                         n = min(n + 1, n_most)
