@@ -56,8 +56,8 @@ class Calibration:
         The frames of each recording: frames of several recordings are numbered one recording after another. Empty where
         there was one.
     alternatives : tuple of LensAlternative
-        What other lens models say that may be true, too. Their differences are part of `parameter_covariance`,
-        `projection_covariance` and `volume_uncertainty`. Empty where the model was given, or there is no doubt.
+        Other lens models that are probable, too. Their differences are part of `parameter_covariance`,
+        `projection_covariance` and `volume_uncertainty`. Empty where the model was given, or no other is probable.
 
     Examples
     --------

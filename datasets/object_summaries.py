@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 N_ROWS = 40  # a longer table would hide what comes after it in a notebook
-N_NAMES = 8
+N_NAMES = 8  # a line of a notebook holds so many
 
 
 def listed(names: Sequence[str]) -> str:

@@ -160,7 +160,7 @@ def serve_labels(
         say=say or (lambda line: None),
     )
     requests = PageRequests(found)
-    requests.opened(found.chosen)  # what cannot be opened is told now
+    requests.opened(found.chosen)  # what cannot be opened is refused now
     return LabelServer(requests, port)
 
 

@@ -13,7 +13,7 @@ from ..datasets import Array, Skeleton, pose_dataset
 
 # bytes of the page; frames beyond are thinned, so that the page stays at a few MB
 POSITION_BYTES = 1_500_000
-SPREAD_BYTES = 700_000
+SPREAD_BYTES = 700_000  # of the covariances, of which fewer frames are enough: they change slowly
 MISSING = -32768  # the smallest int16 stands for NaN
 FRUSTUM_DEPTH = 0.16  # of the drawn camera, in median distances of the cameras from their middle
 

@@ -18,7 +18,7 @@ NODES_PER_STEP, N_NODES = 64, 512  # of the table of steps: as fine as this, and
 
 
 class MotionModel(NamedTuple):
-    """`time_unit`: usual steps that make one unit of the kernels' time; the rest as the kernels want it.
+    """`time_unit`: usual steps that make one unit of the kernels' time; the rest as the kernels take it.
 
     The table of steps (`_kernels_state_space`) is empty at first, and filled by the kernels with the steps they meet.
     """

@@ -145,7 +145,7 @@ def _relative_variance(views: xr.Dataset, rig: CameraRig, confidence: Array, inl
     """(n_cameras, n_frames, n_keypoints) what a detector's own covariances say of each pixel, of mean 1 over inliers.
 
     1 where it says nothing. An inlier's energy is below the gate of the robust points, however wide the detector's
-    claim (that of a hidden keypoint): such an inlier has the variance v of a Gaussian cut off there,
+    covariance (that of a hidden keypoint): such an inlier has the variance v of a Gaussian cut off there,
     v (1 - x / (exp x - 1)) with x = gate / v.
     """
     points_2d, covariances_2d = from_views(views, rig, covariances_2d=None)

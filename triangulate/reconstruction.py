@@ -188,7 +188,7 @@ def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 
 def pose_of(views: xr.Dataset | xr.DataArray, rig: CameraRig, **settings) -> xr.Dataset:
-    """The pose that `reconstruct` returns, with the confidence that its method gives, which trusts the cameras."""
+    """The pose that `reconstruct` returns, with the confidence of its method, which takes the cameras for right."""
     return _pose(views, rig, settings_of(**settings))
 
 

@@ -23,7 +23,7 @@ class Track(NamedTuple):
     keypoints : names
     points_2d : (n_individuals, n_frames, n_keypoints, 2), pixels, NaN where missing
     confidence : (n_individuals, n_frames, n_keypoints), 0-1; 0 where the point is missing, else 1 if the file has none
-    individuals : names, or None where the file knows a single animal without a name
+    individuals : names, or None where the file holds a single animal without a name
     times : (n_frames,) seconds, or None where the file does not say
     camera : name of the camera where the file holds those of several, else None
     frames : (n_frames,) frame of the camera's video in each row, -1 where it has none; None: the row's own number
@@ -145,7 +145,7 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
 
 
 def _note_on_first(frames: NDArray[np.int64], source: str) -> str:
-    """Tools that count from one leave out frame 0, and place every point a frame late."""
+    """Tools that count from one leave out frame 0, and delay every point by a frame."""
     if not len(frames) or frames.min() != 1 or frames.max() != len(frames):
         return ""
     return (

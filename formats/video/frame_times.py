@@ -3,7 +3,7 @@
 Frames are numbered in the order of their times. A frame that is damaged keeps its number: it lies where the times have
 a hole, or at the end where the header promises more frames than there are. A container that does not count its frames
 tells no damage from frames that were never recorded: there every hole is filled with numbers. An MPEG transport stream
-counts its packets, so that damage is told there.
+counts its packets, so that damage is reported there.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from ._kernels_angles import ABOUT_PAIR, UNSIGNED, angle_rows, std_rows
 
 
 class AnglePlan(NamedTuple):
-    """Which points make which angles, as the kernels want it: u = ends 0 − 1, v = ends 2 − 3, axis = ends 4 − 5."""
+    """Which points make which angles, as the kernels take them: u = ends 0 − 1, v = ends 2 − 3, axis = ends 4 − 5."""
 
     kinds: NDArray[np.int64]  # (n_joints,)
     ends: NDArray[np.int64]  # (n_joints, 6)

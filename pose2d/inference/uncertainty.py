@@ -25,7 +25,7 @@ SCATTER_PRIOR = 0.3
 # 0.916 to 0.927 of the open field's test points (small network, calibrated on one half of them, tested on the other)
 FIRMNESS = 60.0
 FRAME_CORRELATION = 0.05  # of two points of a frame lying outside their ellipses (the demo's held-out frames: 0.04)
-LOG_10 = np.log(10.0)
+LOG_10 = np.log(10.0)  # of the 10 % outside
 RADIUS2_90 = 2 * LOG_10  # squared Mahalanobis radius of a 90 % ellipse
 
 

@@ -38,7 +38,7 @@ _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
 # to `_GRID` network pixels: what two runs find differs by less than one, so that they soon look through the same window
 # of the picture, and then find the same. Unrounded, differences of some hundredths of a pixel never ended.
 RUN_IN = 30
-_GRID = 4.0
+_GRID = 4.0  # network pixels
 _SCALES = 16  # in a doubling: two differ by 4 %
 # of one keypoint in each field of `Found`; those not named are single numbers
 _SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}

@@ -70,7 +70,7 @@ def _calibration_plots(calibration_report) -> list[Markup]:
 
 
 def _camera_rows(rig, predicted: PredictedUncertainty | None) -> Markup:
-    """Lenses and places of the cameras, with their standard deviations where a calibration knows them."""
+    """Lenses and places of the cameras, with their standard deviations where a calibration gives them."""
     rows = []
     for camera in rig.cameras:
         focal_std = np.array([np.nan] * 2) if predicted is None else predicted.focal_std.get(camera.name, [np.nan] * 2)

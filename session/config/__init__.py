@@ -9,7 +9,7 @@
                      board_timestamps (files with the time of each frame), scale and crop = [x, y] (size and corner of
                      the video's picture within the calibrated one), mirror = true (it is mirrored left to right), size
                      (width and height of the calibrated picture, where the rig file does not state them), delay (frames
-                     that the camera is late)
+                     that the camera is delayed)
     [board]          type = "charuco" | "checkerboard" and the arguments of CharucoBoard or Checkerboard
     [board_recordings.NAME]   CAMERA = video, folder or list of images, for each camera that filmed then: recordings of
                      the board by some of the cameras, one after another, such as pairs; board = {type = ...} where it

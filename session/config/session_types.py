@@ -24,7 +24,7 @@ class CameraSources:
     size : of the calibrated picture, (width, height) pixels, where the rig file does not state it
     crop, scale, mirror : the part of the calibrated picture that the video and the 2D points show, its relative size,
         and whether it is mirrored left to right
-    delay : frames by which the camera is late
+    delay : frames by which the camera is delayed
     """
 
     video: Path | tuple[Path, ...] | None = None

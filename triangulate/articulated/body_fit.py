@@ -1,4 +1,4 @@
-"""The door of the articulated fit: pixels and a body in, angles with error bars out."""
+"""Joint angles of an articulated body, with error bars, from pixels."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class BodyFit:
     swap_probability : ndarray, shape (n_cameras, n_frames, n_markers)
         Posterior probability that it shows the marker's partner on the other side.
     time_offsets : ndarray, shape (n_cameras,), seconds
-        By which a camera is late: what the others show at a time, it shows so much later; the median camera is 0. Zeros
-        unless asked for.
+        By which a camera is delayed: what the others show at a time, it shows so much later; the median camera is 0.
+        Zeros unless asked for.
     determined : ndarray of bool, shape (n_angles,)
         Whether these cameras and markers determine the angle at all; else its band is what the limits leave.
     rank : int

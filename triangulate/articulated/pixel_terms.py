@@ -142,7 +142,7 @@ class OffsetTerms(NamedTuple):
 def offset_terms(
     sight: Sight, markers: Array, precision: Array, by_angles: Array, by_shape: Sequence[ShapeDerivative], n_shape: int
 ) -> OffsetTerms:
-    """To second order at the present offsets: a camera that is late sees every marker shifted along its motion."""
+    """To second order at the present offsets: a delayed camera sees every marker shifted along its motion."""
     along = (sight.slopes @ speeds(markers)[..., None])[..., 0]
     weighted = weighted_residuals(along, precision)
     pulled = np.einsum("ctkia,ctki->tkac", sight.slopes, weighted)

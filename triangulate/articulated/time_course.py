@@ -12,7 +12,7 @@ from ...numerics.arrays import Array
 
 _LASTING, _SHORTEST = 12, 0.04  # durations tried, and the shortest, seconds; the longest is four times the recording
 _RHYTHMS, _FASTEST = 20, 12.7  # frequencies tried, and the highest, hertz: faster than animals take strides
-_LEAST_CYCLE = 4.0  # frames: a shorter cycle is not told from noise
+_LEAST_CYCLE = 4.0  # frames: a shorter cycle is not distinguished from noise
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Agreement:
     order, changes : what undoes it: the camera whose points each one has, and {camera: change}
     noise_px, turned : of two cameras, the median epipolar error at the relative pose that fits their points best, and
         by how many degrees it differs; NaN of more
-    focal_factor : by which all focal lengths may be wrong, NaN where nothing speaks for one or it is a mistake
+    focal_factor : by which all focal lengths may be wrong, NaN where no other fits better or it is a mistake
     """
 
     pair_px: Array

@@ -41,7 +41,7 @@ class Cause:
     jumps: tuple[Jump, ...] = ()
 
     @property
-    def doubt(self) -> str:
+    def warning(self) -> str:
         """A sentence where no camera is known to be wrong and all together disagree more than cameras should."""
         agreement = self.agreement
         if self.mistakes or self.refusal:
@@ -51,7 +51,7 @@ class Cause:
         if np.isfinite(agreement.focal_factor):
             return (
                 f"The focal lengths of all cameras may be {agreement.focal_factor:.2g} times those that the points were"
-                " seen with, and all lengths wrong by that: the cameras agree better so, but not without doubt; compare"
+                " seen with, and all lengths wrong by that: the cameras agree better so, but not for certain; compare"
                 " a bone's length with the animal's, or calibrate the lenses again at the recording's zoom."
             )
         if not _is_doubtful(agreement):
@@ -112,10 +112,10 @@ def _with_jumps(
     offsets, delays = find_delays(_beside(whole), rig, fps)
     agreement = find_mistakes(_synchronous(whole, offsets), rig, keypoints)
     plain = Cause(agreement, agreement.mistakes, None, _refusal(agreement, rig))
-    # of two cameras: what moved one can pass for jumps, and is told by what a fitted pose leaves
+    # of two cameras: what moved one can pass for jumps, and is recognised by what a fitted pose leaves
     noise_px = agreement.noise_px
     apart = agreement.majority_px > _AS_NOISE * noise_px or found.noise_px < _AS_NOISE * noise_px
-    if plain.mistakes or plain.refusal or plain.doubt or apart:
+    if plain.mistakes or plain.refusal or plain.warning or apart:
         return None
     return Cause(agreement, (*words, *delays), offsets, "", tuple(jumps))
 

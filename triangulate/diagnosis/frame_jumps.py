@@ -65,7 +65,7 @@ def find_jumps(points_2d: Array, rig: CameraRig, reach: int) -> tuple[list[Jump]
 
 
 def jump_offsets(jumps: Sequence[Jump], n_cameras: int, n_frames: int) -> Array:
-    """(n_cameras, n_frames) frames by which each camera is late, as `shift_frames` removes them."""
+    """(n_cameras, n_frames) frames by which each camera is delayed, as `shift_frames` removes them."""
     offsets = np.zeros((n_cameras, n_frames))
     for jump in jumps:
         offsets[jump.camera, jump.frame :] += jump.offset

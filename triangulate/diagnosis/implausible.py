@@ -113,7 +113,7 @@ def exchange_sentence(points_3d: Array, keypoints: Sequence[str], bones: Bones, 
 def exchanged_keypoints(points_3d: Array, bones: Bones) -> tuple[tuple[int, int], float, float] | None:
     """Two keypoints by whose exchange flexible bones become as rigid as the others, and the deviation before and after.
 
-    The points are compared as single frames give them: a method that knows of bones makes any of them rigid.
+    The points are compared as single frames give them: a method with a skeleton makes any of them rigid.
     """
     spread = _spreads(points_3d)
     own = {(int(a), int(b)): spread[a, b] for a, b in bones if np.isfinite(spread[a, b])}
@@ -173,8 +173,8 @@ def _acceleration(points_3d: Array, fps: float) -> float:
     """Acceleration of the body, units/s^2: of the recording or, if less, the median of its stretches.
 
     It is what the means of two halves of the keypoints have in common: where a detection is wrong for some frames it
-    moves one of them alone. Few wrong points do not change the median, and slow errors are told from movement by long
-    stretches only.
+    moves one of them alone. Few wrong points do not change the median, and only long stretches distinguish slow
+    errors from movement.
     """
     known = np.asarray(np.isfinite(points_3d).all(axis=-1))
     kept = np.flatnonzero(known.mean(axis=0) > _MOSTLY)

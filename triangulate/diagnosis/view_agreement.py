@@ -103,7 +103,7 @@ def diagnose(
     A camera is compared with the points of the other cameras without it: one that moved pulls every point towards
     itself and would otherwise hide in the residuals of all. Where cameras disagree, the cause is sought among what
     happens to whole recordings (files exchanged, pictures mirrored, turned, cropped or of another size, x and y
-    exchanged, left and right exchanged, individuals in another order, frames late, a rig of another day).
+    exchanged, left and right exchanged, individuals in another order, delayed frames, a rig of another day).
 
     Parameters
     ----------
@@ -190,8 +190,8 @@ def diagnose(
     else:
         related = dict(zip(rig.names, cause.agreement.related, strict=True))
         words += camera_warnings(cameras, wrong, shares, rig.unit, related, cause.mistakes)
-        if not words and cause.doubt:
-            words = [rig_warning(cause.doubt, cause.agreement.majority_px, cameras)]
+        if not words and cause.warning:
+            words = [rig_warning(cause.warning, cause.agreement.majority_px, cameras)]
         agreeing = {camera: row for (camera, row), kept in zip(shares.items(), good, strict=True) if kept}
         size = _animal_size(judged.found.points_3d)
         words += keypoint_warnings(by_keypoint, agreeing, size, cameras, rig.unit)

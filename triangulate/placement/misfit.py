@@ -65,8 +65,8 @@ def check_cameras(seen: Array, rig: CameraRig, exchanged: Array | None) -> None:
         if share < _REFUSED:
             raise CalibrationError(
                 f"camera '{camera.name}' does not fit the others: {100 * (1 - share):.0f} % of its views are off by"
-                f" more than {_FITS * sigma:.0f} px; check its lens, the size of its picture, whether it is late, and"
-                " whether it exchanges left and right"
+                f" more than {_FITS * sigma:.0f} px; check its lens, the size of its picture, whether it is delayed,"
+                " and whether it exchanges left and right"
             )
 
 

@@ -201,7 +201,7 @@ def _check_pairs(pairs: list[start.PairStart], tangents: Array, rig: CameraRig) 
     if not pairs or max(pair.parallax for pair in pairs) < _LEAST_PARALLAX:
         raise CalibrationError(
             "the cameras see the points from nearly one place: turns and noise alone make up how their views differ, so"
-            " that no depth can be told; place them farther apart, or calibrate with a board"
+            " that no depth can be computed; place them farther apart, or calibrate with a board"
         )
 
 
@@ -218,7 +218,7 @@ def _why_not_placed(poses: start.Poses, seen: Array, tangents: Array, rig: Camer
     if counts[new] < start.FEW_SHARED:
         return (
             f"camera '{name}' sees only {counts[new]} of the points that two of the cameras"
-            f" {[rig.names[c] for c in placed]} see, so that its distance cannot be told; record points that three"
+            f" {[rig.names[c] for c in placed]} see, so that its distance cannot be computed; record points that three"
             " cameras see at the same time"
         )
     other = None if exchanged is None else start.viewing_tangents(np.ascontiguousarray(exchanged), rig)[new]
@@ -228,7 +228,7 @@ def _why_not_placed(poses: start.Poses, seen: Array, tangents: Array, rig: Camer
         return f"camera '{name}' fits the others {cause}"
     return (
         f"camera '{name}' sees {counts[new]} points of the others, but no place explains half of its views; check its"
-        " lens, the size of its picture, whether it is late, and whether it exchanges left and right"
+        " lens, the size of its picture, whether it is delayed, and whether it exchanges left and right"
     )
 
 

@@ -170,7 +170,7 @@ def test_cameras_that_share_no_points_are_named(rig, shown):
 def test_pairs_that_follow_each_other_leave_the_distances_open(rig, shown):
     chain = shown.copy()
     chain[2:, :40] = chain[0, 40:] = chain[3, 40:80] = chain[1, 80:] = np.nan
-    refuse(chain, rig, "so that its distance cannot be told")
+    refuse(chain, rig, "so that its distance cannot be computed")
 
 
 def test_one_place_tells_no_depth(rig):
