@@ -218,6 +218,21 @@ def _score(X, odds, spread, expected, step):
     return odds + 1.5 * math.log(spread * spread / variance) - surprise
 
 
+@kernel
+def newcomers_odds(members, odds, spread, room, alternatives):
+    """What each proposal (n_proposals, n_views) takes from an animal not followed so far, nats: fills `alternatives`.
+
+    Such an animal may be anywhere in the room; it loses the best of the proposals that share a candidate with this one.
+    Without it, an animal would leave its own keypoints for those that more views show of an animal which has just come.
+    """
+    occam = math.log(math.sqrt(2 * math.pi) / room)
+    for p in range(len(odds)):
+        alternatives[p] = 0.0
+        for q in range(len(odds)):
+            if odds[p] > 0 and odds[q] > 0 and (p == q or _conflict(members, p, q)):
+                alternatives[p] = max(alternatives[p], odds[q] + 3 * (occam + math.log(spread[q])))
+
+
 @helper
 def _radius(points):
     """Root mean square distance of the points (n, 3) from their mean."""
@@ -353,11 +368,12 @@ def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed)
     n_most = odds.shape[1]
     scores = np.empty((n_animals, n_most))
     options, turn = np.empty((n_animals, _OPTIONS), np.int64), np.empty(n_animals + 1, np.int64)
-    taken = np.empty(n_animals, np.int64)
+    taken, alternatives = np.empty(n_animals, np.int64), np.empty(n_most)
     for a in range(n_animals):
         _clear(chosen[a], placed[a])
     for _ in range(2):
         for k in range(n_keypoints):
+            newcomers_odds(members[k], odds[k], spread[k], body.room, alternatives)
             for a in range(n_animals):
                 for p in range(n_most):
                     scores[a, p] = 0.0
@@ -366,7 +382,7 @@ def _choose(proposals, body, continuity, tracks, expected, step, chosen, placed)
                     scores[a, p] = _score(points[k, p], odds[k, p], spread[k, p], expected[a, k], step[a, k])
                     scores[a, p] += _linked(body, k, members[k, p], chosen[a])
                     scores[a, p] -= _length_misfit(body, k, points[k, p], placed[a])
-                    scores[a, p] += _continued(members[k, p], tracks.slots[a], continuity)
+                    scores[a, p] += _continued(members[k, p], tracks.slots[a], continuity) - alternatives[p]
             assign(scores, members[k], options, turn, taken)
             for a in range(n_animals):
                 if taken[a] >= 0:

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from benchmarks.individuals import FPS, LIMBS, candidates_of, identities, right_parts, room_rig, walking_people
+from benchmarks.individuals import (
+    FPS,
+    LIMBS,
+    candidates_of,
+    identities,
+    presences,
+    right_parts,
+    room_rig,
+    walking_people,
+)
 from muybridge.triangulate import find_individuals, triangulate_ransac
+from muybridge.triangulate.identity._kernels_animals import newcomers_odds
 
 RIG = room_rig()
 
@@ -79,3 +89,23 @@ def test_bad_input_is_named():
 def test_nothing_seen_is_no_animal():
     empty = np.full((5, 6, 17, 2, 2), np.nan)
     assert find_individuals(empty, RIG, fps=FPS, limbs=LIMBS).points_2d.shape == (0, 5, 6, 17, 2)
+
+
+def test_a_proposal_takes_from_a_newcomer_the_best_one_that_shares_a_candidate():
+    rng = np.random.default_rng(0)
+    members = rng.integers(-1, 3, (8, 4))
+    odds, spread = rng.uniform(-2, 60, 8), rng.uniform(0.002, 0.02, 8)
+    found = np.empty(8)
+    newcomers_odds(members, odds, spread, 4.0, found)
+    own = odds + 3 * np.log(np.sqrt(2 * np.pi) * spread / 4.0)
+    for p in range(8):
+        shares = ((members == members[p]) & (members[p] >= 0)).any(axis=1) | (np.arange(8) == p)
+        expected = max(own[shares & (odds > 0)].max(initial=0.0), 0.0) if odds[p] > 0 else 0.0
+        assert found[p] == pytest.approx(expected)
+
+
+def test_a_person_who_appears_does_not_take_over_the_track_of_another():
+    truth = walking_people(3, 300, 2)
+    candidates, scores, who = candidates_of(truth, RIG, seed=2, present=presences()["1, 2, 3, 2 people"])
+    found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores)
+    assert identities(found.candidates, who, 3) == (1.0, 0)
