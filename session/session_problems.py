@@ -36,8 +36,9 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
     problems, warnings = [], list[str]()
     if len(session.cameras) < 2:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")
-    if session.output.exists() and not session.output.is_dir():
-        problems.append(f"{session.output} is a file where the results go; move it, or give [session] output")
+    for place in (session.output, *session.output.parents):
+        if place.exists() and not place.is_dir():
+            problems.append(f"{place} is a file where the results go; move it, or give [session] output")
     for step in ALL_STEPS.values():
         problems += _source_problems(session, step) + step.problems(session)
     if session.rig is None:  # the session calibrates its own cameras

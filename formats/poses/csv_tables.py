@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from ...datasets import fps_of, pose_dataset
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.exact_csv import check_columns, check_rows, column_numbers, read_csv
+from ..tables.exact_csv import check_rows, check_text, column_numbers, read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
 from ..tables.table_writing import quoted, write_table
 
@@ -80,7 +80,7 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """The table, of at least one row, and the keypoints that have all coordinates."""
     import pandas as pd
 
-    check_columns(path)
+    check_text(path)
     try:
         table = read_csv(path)
     except (ValueError, pd.errors.ParserError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ..files import FormatError
-from ..tables.exact_csv import check_columns, check_rows, column_numbers, header_of, read_csv
+from ..tables.exact_csv import check_rows, check_text, column_numbers, header_of, read_csv
 from .tracks import Track, make_track
 
 _LAYOUTS = (["x", "y", "confidence"], ["x", "y", "z", "confidence"], ["x", "y", "z"])
@@ -42,7 +42,7 @@ def read_jarvis_table(path: Path) -> tuple[list[str], Array, Array | None]:
     """
     import pandas as pd
 
-    check_columns(path)
+    check_text(path)
     layout = _layout(path)
     if layout is None:
         raise FormatError(f"{path} does not begin with JARVIS' rows of keypoint names and of x, y, confidence")

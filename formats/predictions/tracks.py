@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.names import repeated_names
 from ...numerics.arrays import Array
 from ..files import FormatError
 from ..tables.frame_rows import VARIANCES, PointTable, rows_to_frames
@@ -123,6 +124,9 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
     scorers = sorted({columns[i][0] for i in wanted})
     if len(scorers) != 1:
         raise FormatError(f"{source} holds points of {len(scorers)} scorers {scorers}; split it into one file each")
+    repeated = repeated_names("/".join(columns[i]) for i in wanted)
+    if repeated:
+        raise FormatError(f"{source} has the column {repeated[0]} more than once; give each keypoint its own name")
     place = {(*_animal_and_keypoint(columns[i]), columns[i][-1]): i for i in wanted}
     individuals, keypoints = (tuple(dict.fromkeys(parts)) for parts in list(zip(*place, strict=True))[:2])
     cube = np.full((len(individuals), len(table.values), len(keypoints), 3), np.nan)

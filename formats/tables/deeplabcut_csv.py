@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..files import FormatError
-from .exact_csv import check_columns, check_rows, column_numbers, read_csv
+from .exact_csv import check_rows, check_text, column_numbers, read_csv
 from .frame_rows import VARIANCES, PointTable
 from .table_writing import quoted, write_table
 
@@ -30,7 +30,7 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
     """
     import pandas as pd
 
-    check_columns(path)
+    check_text(path)
     header = _header(path)
     coordinates = header[-1]
     keep = [i for i, name in enumerate(coordinates) if name in _READ]
@@ -61,7 +61,7 @@ def _header(path: Path) -> list[list[str]]:
             rows = [[cell.strip() for cell in row] for _, row in zip(range(4), csv.reader(stream), strict=False)]
         except csv.Error as error:
             raise FormatError(f"{path} is no table: {error}") from error
-    header = [row for row in rows if row and row[0].lower() in _HEADER]
+    header = list(takewhile(lambda row: bool(row) and row[0].lower() in _HEADER, rows))
     found = [row[0].lower() for row in header]
     if found not in ([*_HEADER], [name for name in _HEADER if name != "individuals"]):
         first = rows[0][:4] if rows else []

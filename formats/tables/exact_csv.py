@@ -34,6 +34,23 @@ def check_columns(path: Path) -> None:
     check_size(n_columns * _PER_COLUMN, 0, f"{path}: for {n_columns} columns")
 
 
+def check_text(path: Path) -> None:
+    """FormatError where the first rows are not in UTF-8, have no commas between their cells, or too many columns."""
+    check_columns(path)
+    with path.open("rb") as stream:
+        first = b"".join(islice(stream, 4))
+    try:
+        first.decode("utf-8")
+    except UnicodeDecodeError:
+        what = "UTF-16" if first.startswith((b"\xff\xfe", b"\xfe\xff")) else "another encoding, or no text"
+        raise FormatError(f"{path} is in {what}; save it as CSV in UTF-8") from None
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        if separator in first and b"," not in first.partition(b"\n")[0]:
+            raise FormatError(
+                f"{path} has {name} between its cells; save it with commas between cells and points in numbers (0.5)"
+            )
+
+
 def header_of(path: Path, skip: int = 0) -> list[str]:
     """The cells of one of a CSV's first rows, without blanks around; empty where there is none."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
@@ -53,7 +70,7 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
     """
     import pandas as pd
 
-    check_columns(path)
+    check_text(path)
     try:
         table = read_csv(path, encoding="utf-8-sig", index_col=False)
     except (ValueError, pd.errors.ParserError) as error:

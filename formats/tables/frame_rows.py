@@ -40,6 +40,9 @@ def frames_from_index(index: ArrayLike, source: str) -> NDArray[np.int64]:
     values = np.asarray(index)
     if values.dtype.kind in "iu" or (values.dtype.kind == "f" and np.array_equal(values, np.round(values))):
         frames = values.astype(np.int64)
+    elif values.dtype.kind == "f":
+        odd = values[values != np.round(values)][0]
+        raise FormatError(f"{source} has the frame number {odd:g}; frames are whole numbers, one row each")
     else:
         frames = np.array([_number(as_text(text), source) for text in values], dtype=np.int64)
     outside = frames[(frames < 0) | (frames > _MAX_FRAME)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from ...datasets import Skeleton
 from ...datasets.size_limit import endless
@@ -59,11 +61,14 @@ def read_session(path: str | os.PathLike) -> Session:
     if not path.is_file():
         raise SessionError(f"there is no session file {path}; write one with 'muybridge init {path.parent}'")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SessionError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SessionError(f"{path} is no valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SessionError(f"{path} is not text in UTF-8; save it in this encoding") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        hint = "; write \\\\ for \\, or / in paths" if "Unescaped '\\'" in str(error) else ""
+        raise SessionError(f"{path} is no valid TOML: {error}{hint}") from error
     check_names(path, "tables", tables, TABLES)
     not_tables = [name for name in tables if not isinstance(tables[name], dict)]
     if not_tables:
@@ -153,14 +158,38 @@ def _read_files(path: Path, camera: str, kind: str, value: Any) -> Path | tuple[
     entries: list = value if isinstance(value, list) and not kind.endswith("timestamps") else [value]
     if not entries or not is_list_of(str, entries):
         raise SessionError(f"{path}: camera '{camera}' has {kind} = {value!r}; give a path")
-    found = tuple(path.resolve().parent / entry for entry in entries)
+    found = tuple(_as_on_disk(path.resolve().parent / entry) for entry in entries)
     missing = [entry for entry in found if not entry.exists()]
     reason = next(filter(None, map(endless, found)), "")
     if reason:
         raise SessionError(f"{path}: the {kind} of camera '{camera}', {reason}; give a file")
     if missing:
-        raise SessionError(f"{path}: the {kind} of camera '{camera}', {missing[0]}, does not exist; correct the path")
+        raise SessionError(
+            f"{path}: the {kind} of camera '{camera}', {missing[0]}, does not exist; correct the path"
+            + _near(missing[0])
+        )
     return found[0] if entries == [value] else found
+
+
+def _as_on_disk(path: Path) -> Path:
+    """The path; where nothing is there, what its folder holds under this name, accents encoded otherwise (macOS)."""
+    if path.exists():
+        return path
+    same = [name for name in _names_in(path.parent) if normalize("NFC", name) == normalize("NFC", path.name)]
+    return path.with_name(same[0]) if same else path
+
+
+def _near(path: Path) -> str:
+    """What may have been meant by a file that is not there."""
+    if path.is_symlink():
+        return ": it is a link to nothing"
+    lowered = {name.lower(): name for name in _names_in(path.parent)}
+    near = get_close_matches(path.name.lower(), lowered, n=1, cutoff=0.8)
+    return f", beside it lies {lowered[near[0]]}" if near else ""
+
+
+def _names_in(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _read_board_recordings(path: Path, tables: Mapping[str, Any]) -> dict[str, BoardRecording]:

@@ -157,6 +157,17 @@ VERTICAL_NEEDED = (
 )
 
 
+def _refusals(session: Session) -> list[str]:
+    """A declaration of a joint that cannot be read."""
+    from ...kinematics.angles.joint_definitions import parse_joints
+
+    try:
+        _ = session.joints and parse_joints(dict(session.joints))
+    except ValueError as error:
+        return [f"[joints]: {error}"]
+    return []
+
+
 def _strides_path(session: Session) -> Path:
     return session.output / "strides.csv"
 
@@ -176,4 +187,5 @@ KINEMATICS = Step(
     work=_kinematics,
     set_by_session=("pose", "joints"),
     depends_on=lambda session: {"joints": session.joints, "limbs": session.limbs},
+    refusals=_refusals,
 )

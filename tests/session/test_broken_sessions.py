@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import replace
+from unicodedata import normalize
 
 import cv2
 import numpy as np
@@ -150,6 +151,19 @@ def _never_together(recording):
         recording.points_2d[camera, np.arange(N_FRAMES) % N_CAMERAS != camera] = np.nan
 
 
+def encoded(encoding, old="", new=""):
+    return lambda recording: recording.files.update({"cam_1.csv": csv_of(recording).replace(old, new).encode(encoding)})
+
+
+def _another_case(recording):
+    recording.tables["cameras"]["cam_1"]["points"] = "Cam_1.CSV"
+
+
+def halves(rows):
+    """Rows numbered in half frames."""
+    return [*rows[:3], *(f"{i / 2}," + row.split(",", 1)[1] for i, row in enumerate(rows[3:]))]
+
+
 # 2D files: {what is wrong: (how, words of the refusal)}
 FILES = {
     "missing": (_gone, ["gone.csv", "does not exist", "correct the path"]),
@@ -158,7 +172,15 @@ FILES = {
     "two rows of header": (lines(lambda rows: [rows[0], *rows[2:]]), ["cam_1.csv"]),
     "cut off within a row": (lines(lambda rows: [*rows[:-1], rows[-1][:9]]), ["cam_1.csv"]),
     "a word in a cell": (replaced("0.950", "good", 1), ["cam_1.csv", "good"]),
-    "semicolons": (replaced(",", ";"), ["cam_1.csv"]),
+    "semicolons": (replaced(",", ";"), ["cam_1.csv has semicolons between", "with commas"]),
+    "tabs": (replaced(",", "\t"), ["cam_1.csv has tabs between", "with commas"]),
+    "UTF-16": (encoded("utf-16"), ["cam_1.csv is in UTF-16", "in UTF-8"]),
+    "Latin 1": (encoded("latin-1", "nose", "Näschen"), ["cam_1.csv", "in UTF-8"]),
+    "a spreadsheet's first row": (lines(lambda rows: ["sep=,", *rows]), ["cam_1.csv", "first row is ['sep=', '']"]),
+    "a keypoint twice": (replaced("nose", "neck"), ["cam_1.csv has the column net/neck", "more than once"]),
+    "half frames": (lines(halves), ["cam_1.csv has the frame number 0.5", "whole numbers"]),
+    "negative frames": (replaced("\n0,", "\n-1,", 1), ["cam_1.csv has the frame number -1"]),
+    "upper and lower case": (_another_case, ["Cam_1.CSV", "does not exist", "beside it lies cam_1.csv"]),
     "binary": (content(b"\x89HDF\r\n\x1a\n" + bytes(200)), ["cam_1.csv"]),
     "prose": (content("These points were lost, sorry.\n"), ["cam_1.csv"]),
     "fewer rows": (lines(lambda rows: rows[:53]), ["cam_0 80", "cam_1 50"]),
@@ -541,6 +563,10 @@ ENTRIES = {
         ["[skeleton] names ['wing']", "2D points lack"],
     ),
     "results is a file": (_results_is_a_file, ["results"]),
+    "results below a file": (
+        lambda r: (_results_is_a_file(r), entry("session", output="results/today")(r)), ["results"]
+    ),
+    "joint of two": (entry("joints", knee=["left_hip", "left_knee"]), ["joint 'knee'", "3 keypoint names"]),
     "no source of points": (
         lambda r: r.tables.update(cameras={name: {} for name in r.rig.names}), ["points", "[train] labels"]
     ),
@@ -561,10 +587,34 @@ def test_a_broken_entry_is_one_sentence(recording, tmp_path, kind):
     assert_foreseen(tmp_path)
 
 
-def test_text_that_is_no_toml_is_one_sentence(tmp_path):
-    (tmp_path / "session.toml").write_text("[session\nname = 3")
-    with pytest.raises(ValueError, match=r"session\.toml is no valid TOML"):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"[session\nname = 3", r"session\.toml is no valid TOML"),
+        ("[session]\nname = 'Mäuse'".encode("latin-1"), r"session\.toml is not text in UTF-8; save it"),
+        (b'[cameras.a]\nvideo = "C:\\data"', r"write \\\\ for \\, or / in paths"),
+    ],
+)
+def test_text_that_is_no_toml_is_one_sentence(tmp_path, text, sentence):
+    (tmp_path / "session.toml").write_bytes(text)
+    with pytest.raises(ValueError, match=sentence):
         read_session(tmp_path)
+
+
+def test_files_of_other_systems_give_the_right_result(recording, tmp_path):
+    """A byte order mark, Windows' line ends, blanks, and a name whose accents macOS encodes in two characters."""
+    recording.files["cam_0.csv"] = b"\xef\xbb\xbf" + csv_of(recording, 0).replace("\n", "\r\n").encode()
+    recording.files["cam_1.csv"] = csv_of(recording, 1).replace(",", ", ")
+    recording.files[normalize("NFD", "Käfig 1.csv")] = csv_of(recording, 2)
+    recording.tables["cameras"]["cam_2"]["points"] = normalize("NFC", "Käfig 1.csv")
+    recording.write(tmp_path)
+    text = (tmp_path / "session.toml").read_bytes()
+    (tmp_path / "session.toml").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    said = []
+    run_session(read_session(tmp_path), ("predict",), progress=False, say=said.append)
+    views = read_dataset(tmp_path / "results" / "views.nc")
+    np.testing.assert_allclose(views["position"].transpose("view", "time", "keypoint", "space"),
+                               recording.points_2d, atol=1e-3)  # fmt: skip
 
 
 def with_videos(recording, folder, size, n_frames=N_FRAMES, cameras=None):
