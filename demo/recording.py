@@ -72,7 +72,7 @@ def render_demo(
     folder: str | os.PathLike,
     *,
     seed: int = 0,
-    n_frames: int = 130,
+    n_frames: int = 110,
     n_board_frames: int = 70,
     n_labelled: int = 40,
     n_iterations: int = 550,
@@ -114,7 +114,7 @@ def render_demo(
 
     Examples
     --------
-    One picture of each kind and camera, of the 1440 that the whole recording has:
+    One picture of each kind and camera, of the 1320 that the whole recording has:
 
     >>> from pathlib import Path
     >>> from muybridge.demo import render_demo

@@ -114,6 +114,7 @@ def _outliers(residuals: Array, inliers: NDArray[np.bool_], std: Array) -> tuple
     nearest = np.nanquantile(relative, _NEAREST) if out.any() else 0.0
     ratio = np.maximum(np.nan_to_num(_size_beyond(middle, nearest, two)), _LEAST_RATIO)
     far = erfc(nearest / ratio / np.sqrt(2)) if two else np.exp(-0.5 * (nearest / ratio) ** 2)
+    far = np.maximum(far, np.finfo(float).tiny)  # 0 where the nearest outlier is far away
     share = (1 + n) / (PRIOR_WEIGHT + found.sum(axis=1)) / far / (2 if two else 1)
     return np.clip(share, 0.0, _MOST_OUTLIERS), ratio * std
 
