@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 # errors of a full disk, and what to do
 _NO_ROOM = {
@@ -70,10 +71,38 @@ def open_no_link(path: str | os.PathLike, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
-def check_room(path: Path, n_bytes: int) -> None:
-    """OSError where the disk of a file has less room than `n_bytes`."""
-    if shutil.disk_usage(path.parent).free < n_bytes:
-        raise OSError(errno.ENOSPC, f"{n_bytes / 2**30:.1f} GB are needed")
+class LateError(io.FileIO):
+    """A new file whose first failed write is kept in `error`, and all later ones left out.
+
+    On a full disk HDF5 ends the process, at the latest when it closes the file: it is told that all went well.
+    """
+
+    error: OSError | None = None
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+b")
+
+    def write(self, data: Any, /) -> int:
+        left = memoryview(data).cast("B")
+        n_bytes = len(left)
+        try:
+            while left and self.error is None:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self.error = error
+        return n_bytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise what a write has raised."""
+        if self.error is not None:
+            raise self.error
 
 
 def _number_in(message: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -13,12 +12,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from .atomic_files import atomic_write, check_room
+from .atomic_files import LateError, atomic_write
 from .hdf5_contents import foreign_content
 from .size_limit import endless, oversize
 from .validators import DatasetError
-
-_IN_MEMORY = 1 << 28  # bytes up to which a file is made in memory first
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
@@ -49,26 +46,16 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     >>> read_dataset(path).equals(views)
     True
     """
-    # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
-    encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
-    with atomic_write(path) as partial:
-        if dataset.nbytes <= _IN_MEMORY:
-            partial.write_bytes(_as_bytes(dataset, encoding))
-        else:
-            check_room(partial, dataset.nbytes)
-            dataset.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
-    return Path(path)
-
-
-def _as_bytes(dataset: xr.Dataset, encoding: dict) -> bytes:
-    """A netCDF file in memory: on a full disk HDF5 itself ends the process."""
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
-    with io.BytesIO() as held:
+    # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
+    encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
+    with atomic_write(path) as partial, LateError(partial) as held:
         with h5netcdf.File(held, "w") as file:
             dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
-        return held.getvalue()
+        held.check()
+    return Path(path)
 
 
 def read_dataset(path: str | os.PathLike) -> xr.Dataset:

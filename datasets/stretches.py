@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from .atomic_files import LateError
 from .netcdf import opened_dataset
 
 _STRETCH = 20_000  # frames that are read at a time
@@ -48,18 +49,26 @@ def joined(pieces: list[xr.Dataset]) -> xr.Dataset:
 
 def write_pieces(pieces: Iterable[xr.Dataset], path: Path, n_frames: int) -> None:
     """Write consecutive stretches of a dataset of `n_frames`; an attribute that any of them has is the file's."""
-    start = 0
-    with h5netcdf.File(path, "w") as file:
-        for piece in pieces:
-            if start == 0:
-                _prepare(file, piece, n_frames)
-            stop = start + piece.sizes["time"]
-            for name, values in piece.variables.items():
-                if "time" in values.dims:
-                    at = tuple(slice(start, stop) if dim == "time" else slice(None) for dim in values.dims)
-                    file.variables[str(name)][at] = _stored(values)
-            start = stop
-            file.attrs.update({key: value for key, value in piece.attrs.items() if key not in file.attrs})
+    with LateError(path) as held:
+        with h5netcdf.File(held, "w") as file:
+            start = 0
+            for piece in pieces:
+                if start == 0:
+                    _prepare(file, piece, n_frames)
+                _write(file, piece, start)
+                start += piece.sizes["time"]
+                held.check()
+        held.check()
+
+
+def _write(file: h5netcdf.File, piece: xr.Dataset, start: int) -> None:
+    """A piece that begins at frame `start`."""
+    for name, values in piece.variables.items():
+        if "time" in values.dims:
+            own = slice(start, start + piece.sizes["time"])
+            at = tuple(own if dim == "time" else slice(None) for dim in values.dims)
+            file.variables[str(name)][at] = _stored(values)
+    file.attrs.update({key: value for key, value in piece.attrs.items() if key not in file.attrs})
 
 
 def _prepare(file: h5netcdf.File, piece: xr.Dataset, n_frames: int) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset
+from muybridge.datasets.atomic_files import atomic_write
+from muybridge.datasets.stretches import write_pieces
 from muybridge.formats import write_pose, write_views
 from muybridge.formats.video.frame_times import _read, read_frame_times
 from muybridge.formats.video.reading import probe_video, read_frames
@@ -48,6 +50,23 @@ def test_a_full_disk_ends_a_run_with_one_sentence_and_the_next_gives_the_whole_r
     assert set(left) <= {".lock", "hashes.json"}
     run_session(session, STEPS, progress=False)
     assert read_dataset(session.output / "pose.nc")["position"].notnull().all()
+
+
+def test_a_disk_that_fills_while_a_long_recording_is_written_ends_no_process(tmp_path):
+    def piece(i):
+        points = np.random.default_rng(i).normal(size=(1000, 4, 3))
+        return pose_dataset(points, keypoints=list("abcd"), times=10 * i + frame_times(1000, 100), unit="mm")
+
+    def write():
+        with atomic_write(tmp_path / "pose.nc") as partial:
+            write_pieces(map(piece, range(5)), partial, 5000)
+
+    for n_bytes in (3_000, 150_000, 400_000):  # in the header, in the first pieces, in the last
+        with limited(resource.RLIMIT_FSIZE, n_bytes), pytest.raises(OSError, match="cannot write"):
+            write()
+    assert not list(tmp_path.iterdir())
+    write()
+    np.testing.assert_array_equal(read_dataset(tmp_path / "pose.nc")["position"][4000:], piece(4)["position"])
 
 
 @pytest.mark.parametrize("format", ["deeplabcut-h5", "sleap-h5", "c3d", "sleap-anipose-h5"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -192,25 +194,22 @@ def usable_points(points_2d: Array, rig: CameraRig, confidence: Array | None) ->
 
 
 class _PairCurve:
-    """Epipolar residuals of a pair of cameras at any relative offset; each is computed once."""
+    """Epipolar residuals of a pair of cameras at any relative offset; kept are only those that a root needs."""
 
     def __init__(self, one: Array, other: Array, F: Array):
         self.one, self.other, self.F = one, other, F
-        self.known: dict[int, Array] = {}
 
     def at(self, k: int) -> Array:
         """(n_frames, n_keypoints) pixels, frame i + k of the first camera against frame i of the second."""
-        if k not in self.known:
-            residual = np.full(self.other.shape[:2], np.nan)
-            start, stop = max(0, -k), min(len(residual), len(residual) - k)
-            if stop > start:
-                one, other = self.one[start + k : stop + k], self.other[start:stop]
-                flat = _kernels_epipolar.sampson_distances(
-                    self.F, np.ascontiguousarray(one).reshape(-1, 2), np.ascontiguousarray(other).reshape(-1, 2)
-                )
-                residual[start:stop] = flat.reshape(other.shape[:2])
-            self.known[k] = residual
-        return self.known[k]
+        residual = np.full(self.other.shape[:2], np.nan)
+        start, stop = max(0, -k), min(len(residual), len(residual) - k)
+        if stop > start:
+            one, other = self.one[start + k : stop + k], self.other[start:stop]
+            flat = _kernels_epipolar.sampson_distances(
+                self.F, np.ascontiguousarray(one).reshape(-1, 2), np.ascontiguousarray(other).reshape(-1, 2)
+            )
+            residual[start:stop] = flat.reshape(other.shape[:2])
+        return residual
 
     def cost(self, k: int) -> float:
         """Robust size of the residuals, pixels: the lower half's, which outliers do not reach."""
@@ -222,8 +221,9 @@ class _PairCurve:
 
     def root(self, k: int) -> tuple[float, float]:
         """Offset with fractions near k, and its standard deviation; NaN where the motion does not determine it."""
+        at = cache(self.at)
         for _ in range(_SEARCH):
-            step, std = self._step(k)
+            step, std = self._step(k, at)
             # a root a little outside the two frames is left where it is: near a whole frame both neighbours give it
             if not np.isfinite(step):
                 return np.nan, np.nan
@@ -232,8 +232,8 @@ class _PairCurve:
             k += int(np.clip(np.floor(step), -2, 2))
         return np.nan, np.nan
 
-    def _step(self, k: int) -> tuple[float, float]:
-        before, here, there, after = (self.at(k + i) for i in (-1, 0, 1, 2))
+    def _step(self, k: int, at: Callable[[int], Array]) -> tuple[float, float]:
+        before, here, there, after = (at(k + i) for i in (-1, 0, 1, 2))
         size = np.max(np.abs([before, here, there, after]), axis=0)
         middle = present_median(size)
         good = size < _GATE * middle
