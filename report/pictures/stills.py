@@ -41,7 +41,8 @@ def still_scene(
     -------
     dict with `frames`, `times` (seconds) and `reasons` ({position of a still: why it is worth a look}) of the stills;
     `cameras`, each with `pictures` (data address and `box`: left, top, width, height in pixels of the video; None where
-    unreadable), `detected` and `expected` (x, y of all points in a row, pixels; None where missing)
+    unreadable), `detected` and `expected` (x, y of all points in a row, pixels; None where missing) and `confidence` of
+    what is detected
     """
     filmed = [str(name) for name in views["view"].values if str(name) in videos]
     if not filmed or not views.sizes["time"]:
@@ -58,7 +59,7 @@ def still_scene(
         return None
     kept = _within_budget(cameras, [frame in reasons for frame in frames])
     for camera in cameras:
-        for key in {"pictures", "detected", "expected"} & set(camera):
+        for key in {"pictures", "detected", "expected", "confidence"} & set(camera):
             camera[key] = [camera[key][i] for i in kept]
     n_individuals = views.sizes.get("individual", 1)
     return {
@@ -124,6 +125,9 @@ def _camera(
     except VideoError:
         pass  # what could be read is shown, and the page says which picture is missing
     camera = {"name": name, "pictures": pictures, "detected": [_flat(points) for points in seen]}
+    if "confidence" in views:
+        confidence = views["confidence"].sel(view=name).isel(time=frames).transpose("time", ..., "keypoint").values
+        camera["confidence"] = [_flat(row, 2) for row in confidence]
     return camera if reprojected is None else camera | {"expected": [_flat(points) for points in reprojected]}
 
 
@@ -136,8 +140,8 @@ def _all_points(points: Array) -> Array:
     return points.reshape(-1, 2)
 
 
-def _flat(points: Array) -> list[float | None]:
-    return [round(value, 1) if np.isfinite(value) else None for value in points.ravel().tolist()]
+def _flat(points: Array, digits: int = 1) -> list[float | None]:
+    return [round(value, digits) if np.isfinite(value) else None for value in points.ravel().tolist()]
 
 
 def _picture(image: np.ndarray, detected: Array, expected: Array | None) -> dict[str, Any]:
