@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ORDERS = (2, 3)  # of the prior in time: earlier frames that an angle depends on
+_FEWEST_FRAMES = 3
 _USELESS = 0.9  # probability of an outlier: a bent limb fits one that lasts, so that it is not told from an inlier
 
 
@@ -184,6 +185,11 @@ def _checked(
     )
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     fps = check_fps(fps)
+    if points_2d.shape[1] < _FEWEST_FRAMES:
+        raise ValueError(
+            f"points_2d has {points_2d.shape[1]} frames; a body's course in time needs at least {_FEWEST_FRAMES}:"
+            " take `smooth` or `triangulate_ransac` for single frames"
+        )
     names = [str(name) for name in body.marker_names if keypoints is None] or [str(name) for name in keypoints or ()]
     columns = marker_columns(body, names, points_2d.shape[2])
     pixel_noise = None

@@ -225,6 +225,14 @@ def test_bad_requests_are_refused(walk, change, message):
         fit_body(points_2d, rig, **options)
 
 
+def test_too_few_frames_for_a_course_are_refused_and_three_are_fitted(walk):
+    rig, _, truth, points_2d = walk
+    with pytest.raises(ValueError, match="2 frames; a body's course in time needs at least 3"):
+        fit_body(points_2d[:, :2], rig, fps=FPS, body=BODY)
+    found = fit_body(points_2d[:, :3], rig, fps=FPS, body=BODY)
+    assert np.linalg.norm(found.points_3d - truth[:3], axis=-1).max() < 5
+
+
 def test_nothing_seen_is_refused_with_the_reason(walk):
     rig, _, _, points_2d = walk
     with pytest.raises(ValueError, match="cannot be placed"):
