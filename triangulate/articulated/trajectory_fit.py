@@ -8,9 +8,9 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from ..bodies.angle_volume import volume_gradient
 from ..bodies.forward_kinematics import Kinematics
 from ..bodies.kinematic_tree import Body
-from .angle_volume import volume_gradient
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
 from .body_prior import AnglePrior, probable_size, shape_precision
 from .body_state import State, by_shape

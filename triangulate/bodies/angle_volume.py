@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...numerics.arrays import Array
-from ..bodies.forward_kinematics import Kinematics
-from ..bodies.kinematic_tree import Body
-from ..bodies.tree_arrays import Tree
+from .forward_kinematics import Kinematics
+from .kinematic_tree import Body
+from .tree_arrays import Tree
 
 _WIDE = 0.3  # radians: standard deviation up to which a marker's way is followed to second order
 
@@ -27,8 +27,8 @@ def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: A
 
     Parameters
     ----------
-    information : (n_frames, reach + 1, n_markers, 3, 3) of `MarkerTerms`
-    lagged : of `Posterior`
+    information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
+    lagged : (n_frames, reach + 1, n_angles, n_angles) likewise, covariance of the angles
     """
     plan, by_angles = body.plan, found.by_angles
     std = np.sqrt(np.einsum("taa->ta", lagged[:, 0]))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from muybridge.triangulate.articulated import angle_volume
-from muybridge.triangulate.articulated.angle_volume import curvature, volume_gradient
+from muybridge.triangulate.bodies import angle_volume
+from muybridge.triangulate.bodies.angle_volume import curvature, volume_gradient
 from muybridge.triangulate.bodies.forward_kinematics import kinematics
 from tests.triangulate.articulated.test_body_fit import BODY
 
