@@ -171,7 +171,14 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
         "keypoints": ("table", "", "The session's names of that detector's keypoints; `check` proposes them."),
         "detector_options": ("table", "", "Options of `load_detector` for it: keypoints, box, scale, config, onnx."),
     },
-    "predict": {"detector": ("path", "the trained one", "A detector that `train` or `Detector.save` wrote.")},
+    "predict": {
+        "detector": ("path", "the trained one", "A detector that `train` or `Detector.save` wrote."),
+        "use_rig": (
+            "true or false",
+            "false",
+            "Weigh the places that the maps of all cameras of an instant show by how well they agree in 3D.",
+        ),
+    },
     "reconstruct": {
         "check_coverage": (
             "true or false",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +133,8 @@ def together(founds: list[Found]) -> Found:
     between = np.einsum("lki,lkj->kij", apart, apart) / len(founds)
     width = np.sqrt((every.width**2).mean(0) + np.trace(between, axis1=1, axis2=2) / 2)
     means = Found(*(values.mean(0) for values in every))
-    return means._replace(points=middle, covariances=means.covariances + between, width=width)
+    covariances = means.covariances + between
+    return means._replace(points=middle, covariances=covariances, width=width, others=founds[0].others)
 
 
 def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...]:
@@ -154,15 +155,16 @@ def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...
 
 
 def finder_of(
-    detector: Detector, precision: str = "auto", runtime: str = "torch", track_crop: bool = True
+    detector: Detector, precision: str = "auto", runtime: str = "torch", track_crop: bool = True, n_peaks: int = 1
 ) -> Finder | BoxFinder:
-    """A detector ready to find its animal in pictures; track_crop=False: by whole pictures only.
+    """A detector ready to find its animal in pictures; track_crop=False: by whole pictures only; n_peaks: of each
+    keypoint's map that are read.
 
     Raises
     ------
     ValueError : precision or runtime is not known; RuntimeMissingError : the runtime is not installed
     """
-    engine = engine_of(detector.network, detector.scale, precision, runtime)
+    engine = replace(engine_of(detector.network, detector.scale, precision, runtime), n_peaks=n_peaks)
     boxes = None if detector.animal_detector is None else finder_of(detector.animal_detector, precision, runtime, False)
     if detector.network.input_size is not None and not detector.network.whole:
         return BoxFinder(engine, detector.box, boxes)

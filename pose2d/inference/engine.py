@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from ..networks.blocks import fold_norms
 from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
 from ..published_networks.published_network import Network
-from .decoding import find_peaks
+from .decoding import Peaks, find_peaks, find_several_peaks
 from .image_transforms import apply_affine, invert_affine, scaling, warp, window
 from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
 
@@ -34,6 +35,7 @@ class Found(NamedTuple):
     near : (n_keypoints,) variance of the place over the cells around the peak, the target's own width included
     elsewhere : (n_keypoints,) probability of the cells beyond, given that the keypoint is not absent
     scatter : (n_keypoints, 2, 2) second moments of the cells beyond about the point
+    others : (n_keypoints, n_peaks - 1, `ROW_WIDTH`) its weaker peaks in the unaugmented view, see `as_rows`
     """
 
     points: Array
@@ -44,12 +46,33 @@ class Found(NamedTuple):
     near: Array
     elsewhere: Array
     scatter: Array
+    others: Array = np.empty((0, 0, 0))
 
     @property
     def absence(self) -> Array:
         """(n_keypoints,) log-odds of "absent": that a human would not have labelled the keypoint."""
         absent = np.clip(self.mass * np.exp(-np.clip(self.evidence, -30, 30)), 1e-4, 1 - 1e-4)
         return np.log(absent / (1 - absent))
+
+
+_OF_PEAK = Found._fields[:-1]
+# of one keypoint in each field of `Found`; those not named are single numbers
+_SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
+_SIZES = [math.prod(_SHAPES.get(name, ())) for name in _OF_PEAK]
+ROW_WIDTH = sum(_SIZES)
+
+
+def as_rows(found: Found) -> np.ndarray:
+    """(n_keypoints, n_peaks * `ROW_WIDTH`) float32: the fields of each peak one after the other."""
+    return np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1).astype(np.float32)
+
+
+def of_rows(rows: Array) -> Found:
+    """What (..., n_keypoints, n_peaks * `ROW_WIDTH`) rows hold."""
+    parts = np.split(rows, np.cumsum(_SIZES), axis=-1)
+    shapes = [rows.shape[:-1] + _SHAPES.get(name, ()) for name in _OF_PEAK]
+    shapes.append((*rows.shape[:-1], rows.shape[-1] // ROW_WIDTH - 1, ROW_WIDTH))
+    return Found(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +85,14 @@ class Engine:
     scale : network pixels per image pixel
     run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
     in_torch : whether `run` is torch's own
+    n_peaks : of each keypoint that are read from its map
     """
 
     network: Network
     scale: float
     run: Run
     in_torch: bool = True
+    n_peaks: int = 1
 
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded or stretched to what the network needs."""
@@ -88,8 +113,17 @@ class Engine:
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
         with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
-            peaks = find_peaks(self.network, self.run(inputs))
-        parts = (getattr(peaks, "factor" if name == "covariances" else name) for name in Found._fields)
+            maps = self.run(inputs)
+            if self.n_peaks == 1:
+                peaks = [find_peaks(self.network, maps)]
+            else:
+                peaks = find_several_peaks(self.network, maps, self.n_peaks)
+        ranked = zip(*(self._read_peak(own, matrices) for own in peaks), strict=True)
+        return [first._replace(others=_stacked_rows(first, others)) for first, *others in ranked]
+
+    def _read_peak(self, peaks: Peaks, matrices: list[Array]) -> list[Found]:
+        """One peak of each keypoint of some images, in their pixels."""
+        parts = (getattr(peaks, "factor" if name == "covariances" else name) for name in _OF_PEAK)
         values = (part.cpu().numpy().astype(float) for part in parts)
         return [self._in_pixels(matrix, Found(*one)) for matrix, *one in zip(matrices, *values, strict=True)]
 
@@ -110,6 +144,12 @@ class Engine:
             near=found.near * side**2,
             scatter=cell @ found.scatter @ cell.T,
         )
+
+
+def _stacked_rows(first: Found, others: list[Found]) -> Array:
+    """(n_keypoints, n_peaks - 1, `ROW_WIDTH`) the other peaks of one image."""
+    rows = [as_rows(other._replace(others=np.empty((len(first.mass), 0)))) for other in others]
+    return np.stack(rows, 1) if rows else np.empty((len(first.mass), 0, ROW_WIDTH))
 
 
 def engine_of(network: Network, scale: float, precision: str = "auto", runtime: str = "torch") -> Engine:

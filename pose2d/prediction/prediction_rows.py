@@ -6,7 +6,6 @@ A window is a task of its own: it begins some frames early to find the animal, a
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -28,7 +27,7 @@ from ...numerics.threads import in_advance
 from ..inference.animal_search import Finder, finder_of
 from ..inference.box_search import BoxFinder
 from ..inference.detector import Detector
-from ..inference.engine import Found, View
+from ..inference.engine import ROW_WIDTH, Found, View, as_rows
 from ..inference.image_transforms import warp
 from ..inference.several_animals import TrackOfSeveral
 
@@ -40,10 +39,6 @@ _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
 RUN_IN = 30
 _GRID = 4.0  # network pixels
 _SCALES = 16  # in a doubling: two differ by 4 %
-# of one keypoint in each field of `Found`; those not named are single numbers
-_SHAPES = {"points": (2,), "covariances": (2, 2), "scatter": (2, 2)}
-_SIZES = [math.prod(_SHAPES.get(name, ())) for name in Found._fields]
-_WIDTH = sum(_SIZES)
 
 
 class Search(NamedTuple):
@@ -53,11 +48,12 @@ class Search(NamedTuple):
     precision: str = "auto"
     runtime: str = "auto"
     batch_cameras: bool | str = "auto"
+    n_peaks: int = 1  # of each keypoint that are kept
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of all cameras' frames, (n_keypoints, `_WIDTH`) float32 each, see `of_rows`; NaN: damaged.
+    """Rows of all cameras' frames, (n_keypoints, width) float32 each, see `of_rows`; NaN: damaged.
 
     They are kept in parts, consecutive frames each, in files of a folder, or in memory (None). A camera has fewer rows
     than a part has frames where its video ends.
@@ -67,9 +63,9 @@ class Rows:
     folder: Path | None
     parts: dict[range, dict[str, np.ndarray]] = field(default_factory=dict)
 
-    def add(self, frames: range, rows: Mapping[str, list[np.ndarray]], n_keypoints: int) -> None:
-        """Keep a part."""
-        nothing = np.empty((0, n_keypoints, _WIDTH), np.float32)
+    def add(self, frames: range, rows: Mapping[str, list[np.ndarray]], shape: tuple[int, int]) -> None:
+        """Keep a part; shape: of one row."""
+        nothing = np.empty((0, *shape), np.float32)
         part = {f"rows_{c}": np.stack(rows[name]) if rows[name] else nothing for c, name in enumerate(self.cameras)}
         if self.folder is None:
             self.parts[frames] = part
@@ -120,7 +116,7 @@ class StoredRows:
         self.chain = self.rows.kept()
 
     def placed(self, camera: str, numbers: NDArray[np.int64]) -> Array:
-        """(n, n_keypoints, `_WIDTH`) rows of a camera's frames; NaN where a number is -1 or the camera has no frame."""
+        """(n, n_keypoints, width) rows of a camera's frames; NaN where a number is -1 or the camera has no frame."""
         seen = numbers[numbers >= 0]
         low, high = (int(seen.min()), int(seen.max())) if len(seen) else (0, -1)
         needed = [frames for frames in self.chain if frames.stop > low and frames.start <= high]
@@ -162,7 +158,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     tick : called with the number of pictures whenever an instant is done
     """
     search, rows = work.search, work.rows
-    finder = finder_of(work.detector, search.precision, search.runtime, search.track_crop)
+    finder = finder_of(work.detector, search.precision, search.runtime, search.track_crop, search.n_peaks)
     tracks = {name: _track(work.detector, finder, info) for name, info in work.infos.items()}
     kept = rows.kept(start)
     first = kept[-1].stop if kept else start
@@ -175,10 +171,11 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     wanted = _is_on_gpu(finder) if search.batch_cameras == "auto" else bool(search.batch_cameras)
     together = wanted and search.runtime in ("auto", "torch")
     part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
-    number, saved_at, n_keypoints = begin, time.monotonic(), finder.engine.network.n_keypoints * work.detector.n_animals
+    shape = finder.engine.network.n_keypoints * work.detector.n_animals, finder.engine.n_peaks * ROW_WIDTH
+    number, saved_at = begin, time.monotonic()
     for number, images in enumerate(instants(work.infos, begin, stop), begin):
         if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
-            rows.add(range(first, number), part, n_keypoints)
+            rows.add(range(first, number), part, shape)
             first, saved_at, part = number, time.monotonic(), {name: [] for name in tracks}
         seen = _read_together(finder, tracks, images) if together else {}
         for name, image in images.items():
@@ -188,7 +185,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
         if tick is not None and number >= first:
             tick(len(images))
     if any(part.values()):
-        rows.add(range(first, number + 1), part, n_keypoints)
+        rows.add(range(first, number + 1), part, shape)
 
 
 @dataclass(eq=False)
@@ -209,9 +206,10 @@ class Track:
     def step(self, image: Image | None, seen: Found | None = None) -> np.ndarray:
         """The row of the next frame; `seen`: what the first view showed, where that is known already."""
         if image is None:
-            return np.full((self.finder.engine.network.n_keypoints, _WIDTH), np.nan, np.float32)
+            engine = self.finder.engine
+            return np.full((engine.network.n_keypoints, engine.n_peaks * ROW_WIDTH), np.nan, np.float32)
         found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
-        row = _as_row(found or self.finder.find(image))
+        row = as_rows(found or self.finder.find(image))
         self.follow(row[None])
         return row
 
@@ -227,7 +225,7 @@ class Track:
 def _track(detector: Detector, finder: Finder | BoxFinder, info: VideoInfo) -> Track | TrackOfSeveral:
     if detector.n_animals == 1 or not isinstance(finder, Finder):
         return Track(finder, info)
-    return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, _WIDTH)
+    return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, ROW_WIDTH)
 
 
 def _rounded(place: Array, scale: float) -> Array:
@@ -261,7 +259,7 @@ def _read_together(
 
 def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
     """Hash of the weights, the videos (path, size, time of change) and the options."""
-    digest = hashlib.blake2b(b"rows of %d" % _WIDTH, digest_size=16)
+    digest = hashlib.blake2b(b"rows of %d" % ROW_WIDTH, digest_size=16)
     for network in (part.network for part in (detector, detector.animal_detector) if part is not None):
         for value in network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
@@ -298,15 +296,3 @@ def _decoded(info: VideoInfo, first: int, stop: int | None) -> Generator[Image |
         closing(in_advance(repeat(partial(next, reader, _END)), AHEAD)) as images,
     ):
         yield from takewhile(lambda image: image is not _END, images)
-
-
-def _as_row(found: Found) -> np.ndarray:
-    """(n_keypoints, `_WIDTH`) float32: the fields of `Found` one after the other."""
-    return np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1).astype(np.float32)
-
-
-def of_rows(rows: Array) -> Found:
-    """What (..., n_keypoints, `_WIDTH`) rows hold."""
-    parts = np.split(rows, np.cumsum(_SIZES)[:-1], axis=-1)
-    shapes = [rows.shape[:-1] + _SHAPES.get(name, ()) for name in Found._fields]
-    return Found(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ...cameras import CameraRig
 from ...datasets import Array, fps_of, views_dataset, with_provenance
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
@@ -24,10 +25,11 @@ from ...formats.video.instants import Instants, number_ranges
 from ...formats.video.reading import VideoError, VideoInfo, VideoSource, probe_video
 from ...formats.video.recording_times import instants_of_videos
 from ..inference.detector import Detector
-from ..inference.engine import Found
+from ..inference.engine import Found, of_rows
 from ..inference.uncertainty import Uncertainty
 from ..networks.registry import PoseNet
-from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, of_rows, predict_window
+from .peak_choice import N_PEAKS, choose_peaks
+from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, predict_window
 
 PIECE = 4_000  # instants whose views are made at a time
 KEPT_EVERY = 30.0  # seconds between two parts that are kept in files
@@ -47,6 +49,7 @@ def predict(
     checkpoint_every: float = KEPT_EVERY,
     batch_cameras: bool | str = "auto",
     n_animals: int | None = None,
+    rig: CameraRig | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Keypoints of every frame of every camera.
@@ -78,6 +81,10 @@ def predict(
         Read the windows of all cameras of an instant in one batch; "auto": on a GPU.
     n_animals : int, optional
         Number of animals in view, of a detector trained on several. None: as many as its labels showed in a picture.
+    rig : CameraRig, optional
+        The calibrated cameras, by name. Of several places that the map of a keypoint shows, each view reports then the
+        one that is the most probable given the maps of all cameras of the instant and how well their places agree in
+        3D. None, or one camera: the place that its own map shows most strongly.
     progress : bool
         Whether to show a progress bar with frames per second.
 
@@ -95,7 +102,7 @@ def predict(
     Raises
     ------
     ValueError
-        Several animals are asked for of a detector that was trained on one.
+        Several animals are asked for of a detector that was trained on one, or with a rig; or the rig lacks a camera.
     VideoError
         If a video is missing, empty or unreadable, if the frame rates differ, or if times do not fit the frames.
 
@@ -106,11 +113,12 @@ def predict(
     >>> views["position"].dims, views["position"].shape
     (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
-    detector = with_animals(detector, n_animals)
-    source, search = recording_of(videos, fps, times), Search(track_crop, precision, runtime, batch_cameras)
+    detector, source = with_animals(detector, n_animals), recording_of(videos, fps, times)
+    rig = seen_by(rig, source, detector)
+    search = Search(track_crop, precision, runtime, batch_cameras, 1 if rig is None else N_PEAKS)
     rows = kept_rows(detector, source, search, checkpoint)
     instants = predict_rows(detector, source, search, rows, checkpoint_every, progress=progress)
-    pieces = list(view_pieces(detector, source, search, rows, instants))
+    pieces = list(view_pieces(detector, source, search, rows, instants, rig))
     rows.remove()
     return joined(pieces)
 
@@ -128,6 +136,7 @@ def predict_file(
     times: Array | Mapping[str, Array] | None = None,
     batch_cameras: bool | str = "auto",
     n_animals: int | None = None,
+    rig: CameraRig | None = None,
     n_windows: int = 1,
     executor: Executor | None = None,
     progress: bool = True,
@@ -156,6 +165,8 @@ def predict_file(
     batch_cameras : bool or "auto"
         As in `predict`.
     n_animals : int, optional
+        As in `predict`.
+    rig : CameraRig, optional
         As in `predict`.
     n_windows : int
         Windows of time that are predicted as tasks of their own. Each decodes what lies before it in its video file,
@@ -196,6 +207,7 @@ def predict_file(
         times=times,
         batch_cameras=batch_cameras,
         n_animals=n_animals,
+        rig=rig,
         checkpoint=destination.with_name(f".{destination.stem[:40]}.rows"),
         n_windows=n_windows,
         executor=executor,
@@ -216,6 +228,7 @@ class PredictionOptions:
     times: Array | Mapping[str, Array] | None = None
     batch_cameras: bool | str = "auto"
     n_animals: int | None = None
+    rig: CameraRig | None = None
     checkpoint: Path
     checkpoint_every: float = KEPT_EVERY
     n_windows: int = 1
@@ -235,7 +248,9 @@ def write_prediction(
     change : of consecutive pieces of the views, so many instants in all; a ValueError refuses them: nothing is written
     """
     detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
-    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras)
+    rig = seen_by(options.rig, source, detector)
+    n_peaks = 1 if rig is None else N_PEAKS
+    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras, n_peaks)
     rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
     instants = predict_rows(
         detector,
@@ -247,7 +262,7 @@ def write_prediction(
         executor=options.executor,
         progress=options.progress,
     )
-    pieces, n_instants = view_pieces(detector, source, search, rows, instants), len(instants.times)
+    pieces, n_instants = view_pieces(detector, source, search, rows, instants, rig), len(instants.times)
     with atomic_write(destination) as partial:
         try:
             write_pieces(pieces if change is None else change(pieces, n_instants), partial, n_instants)
@@ -310,13 +325,30 @@ def recording_of(
     return Recording(infos, instants, None if times is None or stamps is not None else np.asarray(times, float))
 
 
+def seen_by(rig: CameraRig | None, source: Recording, detector: Detector) -> CameraRig | None:
+    """The rig of the recording's cameras; None where there is nothing to weigh together.
+
+    Raises
+    ------
+    ValueError : the detector finds several animals, or the rig lacks a camera
+    """
+    if rig is None or len(source.infos) == 1:
+        return None
+    if detector.n_animals > 1:
+        raise ValueError("rig is given for a detector of several animals; the views of several are put together in 3D")
+    lacking = [name for name in source.infos if name not in rig.names]
+    if lacking:
+        raise ValueError(f"the rig has no camera {lacking[0]!r}; it has {list(rig.names)}")
+    return rig.subset(source.infos)
+
+
 def kept_rows(
     detector: Detector, source: Recording, search: Search, folder: str | os.PathLike | None, n_windows: int = 1
 ) -> Rows:
     """Where the rows are kept: in memory (None), or in a folder, in which only the same prediction finds them."""
     if folder is None:
         return Rows(tuple(source.infos), None)
-    name = fingerprint(detector, source.infos, *search[:3], n_windows)
+    name = fingerprint(detector, source.infos, *search[:3], n_windows, search.n_peaks)
     Path(folder, name).mkdir(parents=True, exist_ok=True)
     return Rows(tuple(source.infos), Path(folder, name))
 
@@ -357,7 +389,12 @@ def predict_rows(
 
 
 def view_pieces(
-    detector: Detector, source: Recording, search: Search, rows: Rows, instants: Instants
+    detector: Detector,
+    source: Recording,
+    search: Search,
+    rows: Rows,
+    instants: Instants,
+    rig: CameraRig | None = None,
 ) -> Iterator[xr.Dataset]:
     """The views of consecutive instants, each piece with the attributes of the whole."""
     damaged = _damaged(source, rows)
@@ -369,25 +406,34 @@ def view_pieces(
     }
     attributes |= {"notes": "\n".join(notes)} if notes else {}
     options = {"track_crop": search.track_crop, "precision": search.precision, "runtime": search.runtime}
+    options |= {} if rig is None else {"rig": list(rig.names)}
+    side = min(detector.animal_side, max(max(info.width, info.height) for info in source.infos.values()))
     stored = StoredRows(rows)
-    for start in range(0, len(instants.times), PIECE):
-        some = slice(start, start + PIECE)
+    n_at_once = PIECE if rig is None else PIECE // N_PEAKS
+    for start in range(0, len(instants.times), n_at_once):
+        some = slice(start, start + n_at_once)
         frames = {name: own[some] for name, own in instants.frames.items()}
         placed = np.stack([stored.placed(name, own) for name, own in frames.items()])
-        views = _views(detector, placed, list(frames), instants.times[some]).assign_attrs(attributes)
+        found = _one_or_several(detector, placed)
+        found = found if rig is None else choose_peaks(found, rig.subset(frames), detector.uncertainty, side)
+        views = _views(detector, found, list(frames), instants.times[some]).assign_attrs(attributes)
         if not instants.are_frames:
             views = views.assign(frame=(("view", "time"), np.stack(list(frames.values())), FRAME_ATTRIBUTES))
         yield with_provenance(views, "predict", options)
 
 
-def _views(detector: Detector, rows: Array, cameras: list[str], times: Array) -> xr.Dataset:
-    """Views of rows (n_cameras, n_instants, n_animals * n_keypoints, ...)."""
+def _one_or_several(detector: Detector, rows: Array) -> Found:
+    """What rows (n_cameras, n_instants, n_animals * n_keypoints, ...) hold, several animals on an axis of their own."""
+    several = (detector.n_animals,) if detector.n_animals > 1 else ()
+    return of_rows(rows.reshape(*rows.shape[:2], *several, -1, rows.shape[-1]))
+
+
+def _views(detector: Detector, found: Found, cameras: list[str], times: Array) -> xr.Dataset:
+    """Views of what was found in all cameras and instants."""
     several = detector.n_animals > 1
-    if several:
-        rows = rows.reshape(*rows.shape[:2], detector.n_animals, -1, rows.shape[-1])
-    claims = [calibrated(detector.uncertainty, of_rows(own)) for own in rows]
-    found = of_rows(rows).points, *(np.stack(values) for values in zip(*claims, strict=True))
-    points, confidence, covariances = (np.moveaxis(values, 2, 0) if several else values for values in found)
+    claims = [calibrated(detector.uncertainty, Found(*own)) for own in zip(*found, strict=True)]
+    values = found.points, *(np.stack(values) for values in zip(*claims, strict=True))
+    points, confidence, covariances = (np.moveaxis(own, 2, 0) if several else own for own in values)
     views = views_dataset(
         points,
         cameras=cameras,

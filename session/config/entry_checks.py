@@ -122,6 +122,7 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("train", "detector_options"): (lambda value: isinstance(value, dict), "it must be a table of options"),
     ("calibrate", "intrinsics"): _PATH,
     ("predict", "detector"): _PATH,
+    ("predict", "use_rig"): _SWITCH,
     ("reconstruct", "prior"): _PATH,
     ("reconstruct", "noise"): _PATH,
     ("reconstruct", "match_individuals"): _SWITCH,

@@ -127,7 +127,24 @@ def _prediction_inputs(session: Session) -> list[Path]:
             f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
             " [train] detector"
         )
-    return [detector, *files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]")), *stamps]
+    videos = files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]"))
+    return [detector, *videos, *stamps, *([rig_path(session)] if _uses_rig(session) else [])]
+
+
+def _uses_rig(session: Session) -> bool:
+    """Whether the views of an instant are weighed together while predicting.
+
+    Raises
+    ------
+    SessionError : the cameras are placed by the predicted points themselves
+    """
+    wanted = bool(session.options["predict"].get("use_rig", False))
+    if wanted and session.options["calibrate"].get("from") == "points":
+        raise SessionError(
+            f"{session.path}: [predict] use_rig needs cameras before there are 2D points, but [calibrate] from ="
+            ' "points" places them by these; remove one of the two'
+        )
+    return wanted
 
 
 def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
@@ -154,6 +171,7 @@ def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None)
     options = PREDICT.given(session) | {"fps": session.fps, "times": camera_timestamps(session), "progress": progress}
     options |= {"n_animals": session.n_animals, "checkpoint": PREDICT.checkpoint(session)}
     options |= {} if tasks is None else tasks._asdict()
+    options |= {"rig": load_rig(session)} if _uses_rig(session) else {}
 
     def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
         n_points: Any = 0
@@ -282,8 +300,8 @@ PREDICT = Step(
     inputs=_prediction_inputs,
     outputs=lambda session: [session.output / "views.nc"],
     work=_predict,
-    set_by_session=("progress", "checkpoint", "fps", "times", "n_animals"),
-    own_entries=("detector",),
+    set_by_session=("progress", "checkpoint", "fps", "times", "n_animals", "rig"),
+    own_entries=("detector", "use_rig"),
     depends_on=lambda session: (
         {"fps": session.fps, "cameras": list(session.cameras), "up": session.up}
         | ({"n_animals": session.n_animals} if session.n_animals else {})

@@ -11,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from muybridge import pose2d as part
+from muybridge.cameras import Camera, CameraRig
 from muybridge.pose2d import Augmentation, TrainingConfig, evaluate, predict, read_labels, suggest_frames, train
 from muybridge.pose2d.networks.blocks import ConvNorm
 from muybridge.pose2d.networks.mobilenet import MobileNetV2Backbone
@@ -93,6 +94,9 @@ def calls(detector, labels, views, videos, tmp_path_factory):
     black = np.zeros((24, 32, 3), np.uint8)
     drawn = {"bones": [(0, 1)], "covariances_2d": covariances, "radius": 2.0, "min_confidence": 0.5}
     few, support = labels.select([0, 8]), np.full((6, 4), 4)
+    K, up = [[100.0, 0, 32], [0, 100, 24], [0, 0, 1]], np.eye(3)
+    quiet = {"n_animals": 1, "progress": False}
+    rig = CameraRig(tuple(Camera(n, (64, 48), K, [], up, [x, 0, 100]) for n, x in (("left", -20), ("right", 20))))
     prediction = {"track_crop": False, "precision": "fp32", "times": np.arange(6) / 10, "batch_cameras": True}
     kept = {"checkpoint": folder / "rows", "checkpoint_every": 0.0}
     windows = {"n_windows": 2, "executor": ThreadPoolExecutor(1), "runtime": "torch", "progress": True}
@@ -124,9 +128,9 @@ def calls(detector, labels, views, videos, tmp_path_factory):
         ],
         "plot_training": [((detector, Figure().add_subplot()), {})],
         "predict": [((detector, videos), {**prediction, **kept, "runtime": "torch", "progress": True}),
-                    ((detector, videos), {"fps": 10.0, "n_animals": 1, "progress": False})],
+                    ((detector, videos), {"fps": 10.0, "rig": rig} | quiet)],
         "predict_file": [((detector, videos, folder / "views.nc"), prediction | windows),
-                         ((detector, videos, folder / "views.nc"), {"fps": 10.0, "n_animals": 1, "progress": False})],
+                         ((detector, videos, folder / "views.nc"), {"fps": 10.0, "rig": rig} | quiet)],
         "probe_video": [((videos["left"],), {"rate_needed": False})],
         "pseudo_labels": [
             ((proposals, videos, support),
