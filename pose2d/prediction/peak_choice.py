@@ -48,7 +48,7 @@ def choose_peaks(found: Found, rig: CameraRig, uncertainty: Uncertainty, side: f
     seeds 0 and 7: 4.28 and 3.88 mm; with their own 4.08 and 3.83; without any choice 4.04 and 3.86).
     """
     every = _all_peaks(found)
-    present = np.isfinite(every.covariances).all((-2, -1))
+    present = np.asarray(np.isfinite(every.covariances).all((-2, -1)))
     shares = _shares(every, present)
     matrices = np.where(present[..., None, None], every.covariances, np.eye(2))
     known = Found(*(np.nan_to_num(v, nan=1.0) for v in every))._replace(covariances=matrices)
@@ -56,10 +56,8 @@ def choose_peaks(found: Found, rig: CameraRig, uncertainty: Uncertainty, side: f
     # (n_cameras, n_peaks, n_instants, n_keypoints, ...) to (n_instants * n_keypoints, n_cameras, n_peaks, ...)
     flat = [np.moveaxis(v, (2, 3), (0, 1)) for v in (rig.undistort(every.points), covariances, shares)]
     points, covariances, shares = (v.reshape(-1, *v.shape[2:]) for v in flat)
-    choices = [
-        weigh_peaks(*(v[i : i + _AT_ONCE] for v in (points, covariances, shares)), rig.projection_matrices, side)
-        for i in range(0, len(points), _AT_ONCE)
-    ]
+    parts = [slice(i, i + _AT_ONCE) for i in range(0, len(points), _AT_ONCE)]
+    choices = [weigh_peaks(points[p], covariances[p], shares[p], rig.projection_matrices, side) for p in parts]
     peaks = np.concatenate([choice.peaks for choice in choices]).reshape(*found.mass.shape[1:], -1)
     at = np.moveaxis(peaks, -1, 0)[:, None]
     own = (np.take_along_axis(v, at.reshape(*at.shape, *[1] * (v.ndim - at.ndim)), 1)[:, 0] for v in every[:-1])
@@ -100,9 +98,8 @@ def weigh_peaks(points: Array, covariances: Array, shares: Array, matrices: Arra
     weights = np.zeros(shares.shape)
     if len(item) == 0:
         return Choice(np.zeros(rest.shape, int), shares[..., 0])
-    peaks, logs = _weigh(
-        item, pairs, points, np.linalg.inv(covariances), np.where(useful, at_best, -np.inf), matrices, side
-    )
+    precisions = np.asarray(np.linalg.inv(covariances), float)
+    peaks, logs = _weigh(item, pairs, points, precisions, np.where(useful, at_best, -np.inf), matrices, side)
     top = np.maximum(own.max(1), 0)
     np.maximum.at(top, item, logs)
     total = np.exp(-top) + np.exp(own - top[:, None]).sum(1)
@@ -112,7 +109,7 @@ def weigh_peaks(points: Array, covariances: Array, shares: Array, matrices: Arra
     np.add.at(total, item[first], share[first])
     for camera in range(shares.shape[1]):
         seen = first[peaks[first, camera] >= 0]
-        np.add.at(weights, (item[seen], camera, peaks[seen, camera]), share[seen])
+        np.add.at(weights[:, camera], (item[seen], peaks[seen, camera]), share[seen])
     chosen = weights.argmax(-1)
     return Choice(chosen, np.take_along_axis(weights, chosen[..., None], -1)[..., 0] / total[:, None])
 
@@ -140,29 +137,47 @@ def _weigh(
     none at all."""
     both = points[item[:, None], pairs[..., 0], pairs[..., 1]]
     points_3d = _nearest_point(both, matrices[pairs[..., 0]])
-    own, precision, support = points[item], precisions[item], at_best[item]
-    for step in range(_STEPS + 1):
-        pixels, jacobians = _projected(points_3d, matrices)
-        away = own - pixels[:, :, None]
-        gains = support - 0.5 * np.einsum("mcki,mckij,mckj->mck", away, precision, away)
-        gains = np.where(np.isfinite(gains), gains, -np.inf)
-        peaks = gains.argmax(-1)
-        gain = np.take_along_axis(gains, peaks[..., None], -1)[..., 0]
-        agrees = gain > 0
-        at = (np.arange(len(item))[:, None], np.arange(len(matrices)), peaks)
-        inner = np.where(agrees[..., None, None], precision[at], 0.0)
-        slopes = np.where(agrees[..., None, None], jacobians, 0.0)
-        hessian = np.einsum("mcia,mcij,mcjb->mab", slopes, inner, slopes)
-        scale = np.trace(hessian, axis1=1, axis2=2)
-        hessian += (1e-9 * scale + (scale == 0))[:, None, None] * np.eye(3)
-        if step < _STEPS:
-            toward = np.einsum("mcia,mcij,mcj->ma", slopes, inner, np.where(agrees[..., None], away[at], 0.0))
-            points_3d = points_3d + np.linalg.solve(hessian, toward[..., None])[..., 0]
-    n_agree = agrees.sum(1)
-    size = 0.25 * np.linalg.slogdet(jacobians @ np.swapaxes(jacobians, -1, -2))[1]  # log of pixels per world unit
-    log_side = np.log(side) - np.where(agrees, size, 0).sum(1) / np.maximum(n_agree, 1)
-    logs = np.where(agrees, gain, 0).sum(1) + 1.5 * _LOG_2PI - 0.5 * np.linalg.slogdet(hessian)[1] - 3 * log_side
-    return np.where(agrees, peaks, -1), np.where(n_agree > 1, logs, -np.inf)
+    views = points[item], precisions[item], at_best[item]
+    for _ in range(_STEPS):
+        points_3d = points_3d + _fit(points_3d, *views, matrices).step
+    fit = _fit(points_3d, *views, matrices)
+    n_agree = fit.agrees.sum(1)
+    # logarithm of pixels per world unit, and of the cube's side in world units
+    size = 0.25 * np.linalg.slogdet(fit.jacobians @ np.swapaxes(fit.jacobians, -1, -2))[1]
+    log_side = np.log(side) - np.where(fit.agrees, size, 0).sum(1) / np.maximum(n_agree, 1)
+    volume = 1.5 * _LOG_2PI - 0.5 * np.linalg.slogdet(fit.hessian)[1] - 3 * log_side
+    logs = np.where(fit.agrees, fit.gain, 0).sum(1) + volume
+    return np.where(fit.agrees, fit.peaks, -1), np.where(n_agree > 1, logs, -np.inf)
+
+
+class _Fit(NamedTuple):
+    """At points (m, 3): of each camera (m, n_cameras, ...) the most probable peak, by how much its logarithm exceeds
+    that of none, whether it does, and the projection's slopes; the Hessian (m, 3, 3) and the step to the best point."""
+
+    peaks: NDArray[np.int64]
+    gain: Array
+    agrees: NDArray[np.bool_]
+    jacobians: Array
+    hessian: Array
+    step: Array
+
+
+def _fit(points_3d: Array, points: Array, precisions: Array, at_best: Array, matrices: Array) -> _Fit:
+    pixels, jacobians = _projected(points_3d, matrices)
+    away = points - pixels[:, :, None]
+    gains = at_best - 0.5 * np.einsum("mcki,mckij,mckj->mck", away, precisions, away)
+    gains = np.where(np.isfinite(gains), gains, -np.inf)
+    peaks = gains.argmax(-1)
+    gain = np.take_along_axis(gains, peaks[..., None], -1)[..., 0]
+    agrees = gain > 0
+    at = (np.arange(len(points))[:, None], np.arange(len(matrices)), peaks)
+    inner = np.where(agrees[..., None, None], precisions[at], 0.0)
+    slopes = np.where(agrees[..., None, None], jacobians, 0.0)
+    hessian = np.einsum("mcia,mcij,mcjb->mab", slopes, inner, slopes)
+    scale = np.trace(hessian, axis1=1, axis2=2)
+    hessian += (1e-9 * scale + (scale == 0))[:, None, None] * np.eye(3)
+    toward = np.einsum("mcia,mcij,mcj->ma", slopes, inner, np.where(agrees[..., None], away[at], 0.0))
+    return _Fit(peaks, gain, agrees, jacobians, hessian, np.linalg.solve(hessian, toward[..., None])[..., 0])
 
 
 def _projected(points_3d: Array, matrices: Array) -> tuple[Array, Array]:
