@@ -143,8 +143,9 @@ def _weigh(
     fit = _fit(points_3d, *views, matrices)
     n_agree = fit.agrees.sum(1)
     # logarithm of pixels per world unit, and of the cube's side in world units
-    size = 0.25 * np.linalg.slogdet(fit.jacobians @ np.swapaxes(fit.jacobians, -1, -2))[1]
-    log_side = np.log(side) - np.where(fit.agrees, size, 0).sum(1) / np.maximum(n_agree, 1)
+    slopes = np.where(fit.agrees[..., None, None], fit.jacobians, np.eye(2, 3))
+    size = 0.25 * np.linalg.slogdet(slopes @ np.swapaxes(slopes, -1, -2))[1]
+    log_side = np.log(side) - size.sum(1) / np.maximum(n_agree, 1)
     volume = 1.5 * _LOG_2PI - 0.5 * np.linalg.slogdet(fit.hessian)[1] - 3 * log_side
     logs = np.where(fit.agrees, fit.gain, 0).sum(1) + volume
     return np.where(fit.agrees, fit.peaks, -1), np.where(n_agree > 1, logs, -np.inf)
