@@ -72,12 +72,15 @@ def open_no_link(path: str | os.PathLike, flags: int) -> int:
 
 
 class LateError(io.FileIO):
-    """A new file whose first failed write is kept in `error`, and all later ones left out.
+    """A new file whose first failed write is kept in `error` and raised by `check` and at the end of a `with`; all
+    later ones are left out.
 
-    On a full disk HDF5 ends the process, at the latest when it closes the file: it is told that all went well.
+    On a full disk HDF5 ends the process, at the latest when it closes the file: so it sees a file in which all writes
+    succeeded. An error that it raises all the same follows from the first.
     """
 
     error: OSError | None = None
+    _end = 0  # of the file as it would be without the error, bytes
 
     def __init__(self, path: Path):
         super().__init__(path, "w+b")
@@ -85,6 +88,7 @@ class LateError(io.FileIO):
     def write(self, data: Any, /) -> int:
         left = memoryview(data).cast("B")
         n_bytes = len(left)
+        self._end = max(self._end, self.tell() + n_bytes)
         try:
             while left and self.error is None:
                 left = left[super().write(left) or 0 :]
@@ -92,12 +96,22 @@ class LateError(io.FileIO):
             self.error = error
         return n_bytes
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_END and self.error is not None:
+            offset, whence = offset + self._end, os.SEEK_SET
+        return super().seek(offset, whence)
+
     def truncate(self, size: int | None = None, /) -> int:
+        self._end = self.tell() if size is None else size
         try:
             return super().truncate(size)
         except OSError as error:
             self.error = self.error or error
             return size or 0
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        self.check()
 
     def check(self) -> None:
         """Raise what a write has raised."""

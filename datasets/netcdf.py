@@ -51,10 +51,8 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
 
     # str dtypes of numpy 2 (StringDType) and fixed-width unicode both arrive as variable-length strings on disk
     encoding = {name: {"zlib": True, "complevel": 1} for name, v in dataset.data_vars.items() if v.dtype.kind == "f"}
-    with atomic_write(path) as partial, LateError(partial) as held:
-        with h5netcdf.File(held, "w") as file:
-            dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
-        held.check()
+    with atomic_write(path) as partial, LateError(partial) as held, h5netcdf.File(held, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
     return Path(path)
 
 

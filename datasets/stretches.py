@@ -49,16 +49,14 @@ def joined(pieces: list[xr.Dataset]) -> xr.Dataset:
 
 def write_pieces(pieces: Iterable[xr.Dataset], path: Path, n_frames: int) -> None:
     """Write consecutive stretches of a dataset of `n_frames`; an attribute that any of them has is the file's."""
-    with LateError(path) as held:
-        with h5netcdf.File(held, "w") as file:
-            start = 0
-            for piece in pieces:
-                if start == 0:
-                    _prepare(file, piece, n_frames)
-                _write(file, piece, start)
-                start += piece.sizes["time"]
-                held.check()
-        held.check()
+    with LateError(path) as held, h5netcdf.File(held, "w") as file:
+        start = 0
+        for piece in pieces:
+            if start == 0:
+                _prepare(file, piece, n_frames)
+            _write(file, piece, start)
+            start += piece.sizes["time"]
+            held.check()
 
 
 def _write(file: h5netcdf.File, piece: xr.Dataset, start: int) -> None:
