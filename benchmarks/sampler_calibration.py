@@ -23,6 +23,7 @@ from muybridge.triangulate.smoothing.bone_lengths import Bones
 from muybridge.triangulate.smoothing.independent_tracks import TimePrior, smooth_in_time
 from muybridge.triangulate.smoothing.joint_mode import find_mode
 from muybridge.triangulate.smoothing.observations import Observations, observe_window
+from muybridge.triangulate.smoothing.unsteady_motion import LOG_LEVELS
 
 PAIRS = np.array([[0, 1], [1, 2], [1, 3]])  # bones (parent, child) of four keypoints: root, spine, head, arm
 LENGTHS, STDS = np.array([40.0, 30.0, 35.0]), np.array([4.0, 3.0, 3.0])
@@ -141,7 +142,8 @@ def observe(world: World, points_3d, rng) -> Observations:
         log_outlier=np.full(N_CAMERAS, -np.log(np.prod(SIZE))),
         centre=np.zeros(3),
         anchor=REACH**-2.0,
-        power=np.ones(4),
+        powers=np.ones((len(LOG_LEVELS), 4)),
+        power=np.ones(wrong.shape[1:]),
     )
 
 

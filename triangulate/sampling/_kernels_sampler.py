@@ -18,7 +18,7 @@ class PixelOdds(NamedTuple):
     points_2d: np.ndarray  # (C, T, J, 2)
     odds: np.ndarray  # (C, T, J) log odds of an inlier that is hit exactly, NaN where there is no pixel
     inverse: np.ndarray  # (C, T, J) 1 / px², of the noise
-    power: np.ndarray  # (J,) of the likelihood
+    power: np.ndarray  # (T, J) of the likelihood
 
 
 class Quadratic(NamedTuple):
@@ -130,10 +130,10 @@ def local_log_weights(rig, pixels, quadratic, bone_lengths, points_3d, away, log
                 x, y = points_2d[c, f, k, 0] - u, points_2d[c, f, k, 1] - v
                 at = odds[c, f, k] - 0.5 * inverse[c, f, k] * (x * x + y * y)
                 if at > _SURE:
-                    total += power[k] * at
+                    total += power[f, k] * at
                     inlier[c, f, k] = 1.0
                 elif at > -_SURE:
-                    total += power[k] * (max(at, 0.0) + math.log1p(math.exp(-abs(at))))
+                    total += power[f, k] * (max(at, 0.0) + math.log1p(math.exp(-abs(at))))
                     inlier[c, f, k] = 1.0 / (1.0 + math.exp(-at))
             for a in range(3):
                 total += 0.5 * anchor * (away[f, k, a] ** 2 - X[a] ** 2) - slope[f, k, a] * (X[a] - origin[f, k, a])

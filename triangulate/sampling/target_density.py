@@ -226,7 +226,7 @@ class Target:
                 np.ascontiguousarray(observations.points_2d),
                 np.ascontiguousarray(odds),
                 np.ascontiguousarray(1 / variance),
-                observations.power,
+                np.ascontiguousarray(observations.power),
             ),
             _kernels_sampler.Quadratic(
                 origin=self.origin,

@@ -22,7 +22,7 @@ class Pixels(NamedTuple):
     sigma: np.ndarray  # (C, J) px, the noise of a coordinate where scale is 1
     scale: np.ndarray  # (C, T, J)
     log_outlier: np.ndarray  # (C,) log density of an outlier
-    power: np.ndarray  # (J,) of a frame's likelihood: independent errors per frame
+    power: np.ndarray  # (T, J) of a frame's likelihood: independent errors per frame
 
 
 class Terms(NamedTuple):
@@ -87,11 +87,11 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
                 out = math.log(1.0 - p) + log_outlier[c]
                 small = math.exp(-abs(odds))
                 r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
-                cost -= power[k] * (out + max(odds, 0.0) + math.log(1.0 + small))
+                cost -= power[f, k] * (out + max(odds, 0.0) + math.log(1.0 + small))
                 weights[c, f, k] = r
                 if pxx + pyy < 2.0 * s2:
                     squared[c, f, k] = (ex * ex + ey * ey + pxx + pyy) / scale2
-                w = power[k] * r / s2
+                w = power[f, k] * r / s2
                 ex += a0 * X[0] + a1 * X[1] + a2 * X[2]
                 ey += b0 * X[0] + b1 * X[1] + b2 * X[2]
                 I[0, 0] += w * (a0 * a0 + b0 * b0)

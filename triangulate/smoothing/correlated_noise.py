@@ -22,6 +22,7 @@ from ...numerics.robust_scale import present_median
 from ..noise.lasting_errors import COMMON_CONSTANT, COMMON_SHARE, autocorrelation, constant_variance
 from .difference_prior import LastingErrors
 from .observations import Linearised, Observations
+from .unsteady_motion import LOG_LEVELS
 
 _LONGEST = 0.5  # seconds of lag that correlations are estimated for: longer ones are like a constant error
 _ENOUGH = 500.0  # products of residuals that the correlations of all keypoints count as, for one keypoint
@@ -33,8 +34,10 @@ _CHANGE = 2.0 - 2.0 * np.cos(_FREQUENCIES)  # squared gain of a first difference
 _LEAST_WHITE = 0.02  # share of the variance that is new in every frame: pixels are rounded
 _FEWEST_DIFFERENCES = 64  # of a stretch whose spectrum is used: below, slow motion leaks into its faster parts
 _BAND = (0.3, 0.9)  # gains of the smoother's transition band: below, noise is all; above, the motion is as it is
+_SEGMENT = 128  # differences of a stretch whose spectrum is taken by itself: animals rest and run by turns
 _BORROWED = 4.0  # frequencies in that band, of gain one, that all keypoints together count as beside those of one
 _SETTLING = 20  # rounds of the fixed point between a filter and the noise that it passes: it converges within ten
+_SETTLED = 1e-3  # change of the logarithm of a power that moves no error bar
 
 
 class Filter(NamedTuple):
@@ -47,6 +50,10 @@ class Filter(NamedTuple):
     def gain(self, power: Array) -> Array:
         """(n_keypoints, n_frequencies) response where a frame's likelihood has this power (n_keypoints,)."""
         return 1 / (1 + (self.stiffness / power)[:, None] * _CHANGE**self.order)
+
+    def at_levels(self) -> list[Filter]:
+        """The filter where the movement's variance is by `LOG_LEVELS` another."""
+        return [self._replace(stiffness=self.stiffness / level) for level in np.exp(LOG_LEVELS)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +101,18 @@ class CorrelatedNoise:
         """
         power, spectrum = np.ones(len(self.lasting)), self.spectrum
         for _ in range(_SETTLING):
-            passed = smoother.gain(power) ** 2
+            before, passed = power, smoother.gain(power) ** 2
             power = passed.sum(axis=1) / np.maximum((passed * spectrum).sum(axis=1), 1e-300)
             power = np.minimum(power, most)
+            if np.abs(np.log(power / before)).max(initial=0.0) < _SETTLED:
+                break
         return power
+
+    def powers(self, smoother: Filter, most: float) -> Array:
+        """(n_levels, n_keypoints) of `power` at each level of activity."""
+        if not self.lasting.any():
+            return np.broadcast_to(self.power(smoother, most), (len(LOG_LEVELS), len(self.lasting)))
+        return np.stack([self.power(level, most) for level in smoother.at_levels()])
 
     def common_variances(self, smoother: Filter, power: Array) -> tuple[Array, Array, Array]:
         """(n_keypoints,) thrice: variances along an axis of the displacements that all views share, as far as they pass
@@ -108,42 +123,67 @@ class CorrelatedNoise:
         )
         return position + self.displacement**2, velocity, acceleration
 
-    def derivative_factors(self, smoother: Filter, power: Array, motion: Array) -> tuple[Array, Array]:
-        """(n_keypoints,) twice: variances of velocities and of accelerations over those of a posterior that takes the
-        errors for white, with this power, and the motion for as rough as its prior; see `motion_shares`."""
-        gain, spectrum = smoother.gain(power), self.spectrum
+    def derivative_factors(self, smoother: Filter, powers: Array, motion: Array) -> tuple[Array, Array]:
+        """(n_levels, n_keypoints) twice: variances of velocities and of accelerations over those of a posterior that
+        takes the errors for white, with these powers, and the motion for as rough as its prior; see `motion_shares`."""
         factors = []
         for weight in (np.sin(_FREQUENCIES) ** 2, _CHANGE**2):
-            white = (gain * weight).sum(axis=1) / power
-            lost = motion * (gain * (1 - gain) * weight).sum(axis=1) / power
-            factors.append(((gain**2 * spectrum * weight).sum(axis=1) + lost) / white)
+            levels = zip(smoother.at_levels(), powers, motion, strict=True)
+            factors.append(np.stack([self._factor(*level, weight) for level in levels]))
         return factors[0], factors[1]
 
+    def _factor(self, smoother: Filter, power: Array, motion: Array, weight: Array) -> Array:
+        gain = smoother.gain(power)
+        white = (gain * weight).sum(axis=1) / power
+        # what exceeds the prior falls with the square of the frequency beyond those where it was seen
+        edge = np.where(gain > _BAND[0], _FREQUENCIES, 0.0).max(axis=1)[:, None]
+        beyond = np.minimum(edge / _FREQUENCIES, 1.0) ** 2
+        share = np.minimum(motion, 1.0)[:, None] + np.maximum(motion - 1.0, 0.0)[:, None] * beyond
+        lost = (share * gain * (1 - gain) * weight).sum(axis=1) / power
+        return ((gain**2 * self.spectrum * weight).sum(axis=1) + lost) / white
+
     def motion_shares(
-        self, smoother: Filter, power: Array, precisions: Array, points_3d: Array, lengths: Sequence[int]
+        self,
+        smoother: Filter,
+        powers: Array,
+        precisions: Array,
+        points_3d: Array,
+        changes: Array,
+        lengths: Sequence[int],
     ) -> Array:
-        """(n_keypoints,) the motion's power beyond the frequencies that the smoother passes, over that of its prior.
+        """(n_levels, n_keypoints) the motion's power beyond the frequencies that the smoother passes, over its prior's.
 
         The prior says that differences in time are white. A body that moves smoothly has less at high frequencies, one
         that sways at a rhythm more: in the smoother's transition band, the power of the smoothed differences tells how
         much (what noise leaves there is subtracted). A keypoint with few frequencies there borrows from all. Tracks
-        points_3d (n_frames, n_keypoints, 3) with differences of these precisions (n_keypoints,).
+        points_3d (n_frames, n_keypoints, 3) with differences of these precisions (n_keypoints,) and `changes`
+        (n_frames, 2) as of `steady`.
         """
-        gain, spectrum, start = smoother.gain(power), self.spectrum, 0
-        excess, own = np.zeros(len(precisions)), np.zeros(len(precisions))
+        shape = len(LOG_LEVELS), len(precisions)
+        excess, own = np.zeros(shape), np.zeros(shape)
+        passed, noise, start = [], [], 0
+        for level, power in zip(smoother.at_levels(), powers, strict=True):
+            gain = level.gain(power)
+            passed.append(gain)
+            noise.append(gain * (1 - gain) * self.spectrum * power[:, None])
         for length in lengths:
-            part, start = points_3d[start : start + length], start + length
-            differences = np.diff(part, smoother.order, axis=0)
-            if len(differences) < _FEWEST_DIFFERENCES:
-                continue
-            frequencies, periodogram = _periodogram(differences)
-            for k in np.flatnonzero(np.isfinite(part).all(axis=(0, 2))):
-                g, n = (np.interp(frequencies, _FREQUENCIES, values[k]) for values in (gain, spectrum))
-                band = (g > _BAND[0]) & (g < _BAND[1])
-                excess[k] += (periodogram[:, k] * precisions[k] - g * (1 - g) * n * power[k])[band].sum()
-                own[k] += (g**2)[band].sum()
+            for first in range(start, start + length, _SEGMENT):
+                frames = slice(first, min(first + _SEGMENT, start + length))
+                activity = changes[frames, 0][: -smoother.order]
+                if len(activity) < _FEWEST_DIFFERENCES:
+                    continue
+                level = int(np.abs(LOG_LEVELS - np.log(activity).mean()).argmin())
+                differences = np.diff(points_3d[frames], smoother.order, axis=0) / np.sqrt(activity)[:, None, None]
+                frequencies, periodogram = _periodogram(differences)
+                for k in np.flatnonzero(np.isfinite(points_3d[frames]).all(axis=(0, 2))):
+                    g, n = (np.interp(frequencies, _FREQUENCIES, part[level][k]) for part in (passed, noise))
+                    band = (g > _BAND[0]) & (g < _BAND[1])
+                    excess[level, k] += (periodogram[:, k] * precisions[k] - n)[band].sum()
+                    own[level, k] += (g**2)[band].sum()
+            start += length
         common = max(excess.sum() / own.sum(), 0.0) if own.any() else 1.0
-        return np.maximum((excess + _BORROWED * common) / (own + _BORROWED), 0.0)
+        keypoint = (excess.sum(axis=0) + _BORROWED * common) / (own.sum(axis=0) + _BORROWED)
+        return np.maximum((excess + _BORROWED * keypoint) / (own + _BORROWED), 0.0)
 
 
 def _periodogram(values: Array) -> tuple[Array, Array]:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from ...numerics.threads import over_items
 from . import _kernels_smooth
+from .unsteady_motion import row_precisions, steady
 
 ORDERS = (1, 2, 3, 4)  # that evidence chooses from: the band's width, and so time and memory, grow with the order
 _LOG_RANGE = 30.0  # of the logarithm of the precision that is searched: 13 decades
 _FEWEST_FRAMES = 5  # observed, that an evidence needs
 _STEP, _MOVES = 0.5, 4  # of the logarithm of the precision, about a start: three points, moved four times at most
 _COARSE = 0.5  # tolerance of that logarithm where only orders are compared
-_JUMP = 10.0  # log odds against a jump at some frame, of some size
 # Of the logarithm of a keypoint's precision about the body's: movements of one animal's keypoints differ by a factor of
 # two (standard deviation of their logarithm; 1.6 and 1.9 for the trot and the walk of a dog in motion capture).
 _PRECISION_SPREAD = 1.4
@@ -52,56 +52,11 @@ def stencil(order: int) -> Array:
     return np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
 
 
-def even_jumps(lengths: Sequence[int], order: int) -> Array:
-    """(n_frames,) what is added to the variance of the difference that begins at each frame: nothing, and infinity
-    where a stretch ends before it does."""
-    return np.concatenate([np.where(np.arange(n) < n - order, 0.0, np.inf) for n in lengths])
-
-
-def row_precisions(precisions: Array, jumps: Array) -> Array:
-    """(n_frames, n_keypoints) precision of the difference that begins at each frame, from `even_jumps` or more."""
-    return 1 / (1 / np.maximum(precisions, 1e-300) + jumps[:, None])
-
-
-def find_jumps(differences: Array, precisions: Array, jumps: Array, order: int) -> Array:
-    """`jumps`, with more where the whole body was accelerated at once, found from the differences of all keypoints.
-
-    A track's smoothed disturbance u = P Dx has the variance N = P - P² Var(Dx) if the prior is right, and
-    a further variance a of that difference changes the log evidence by -log(1 + a N) / 2 + a u² / (1 + a N) / 2 per
-    coordinate, exactly (auxiliary residuals: Harvey and Koopman 1992; de Jong and Penzer 1998). The largest of some
-    neighbouring gains is taken, if it pays for its own prior probability.
-
-    Parameters
-    ----------
-    differences : (n_frames, n_keypoints, 2) of `smooth_tracks`
-    """
-    from scipy.ndimage import maximum_filter1d
-
-    rows = row_precisions(precisions, jumps)
-    known = np.isfinite(differences[..., 0]) & (rows > 0)
-    squares = np.where(known, rows**2 * differences[..., 0], 0.0)
-    spread = np.where(known, np.maximum(rows - rows**2 * differences[..., 1], 0.0), 0.0)
-    excess = (squares / np.maximum(spread, 1e-300)).sum(axis=1, where=spread > 1e-9 * rows)
-    candidates = np.flatnonzero(excess > 3 * known.sum(axis=1) + 2 * _JUMP)
-    if not len(candidates):
-        return jumps
-    size = 1 / np.median(precisions[precisions > 0])
-    grid = size * np.geomspace(1e-2, 1e6, 50)
-    n, u = spread[candidates, :, None], squares[candidates, :, None]
-    gains = (-1.5 * np.log1p(grid * n) + 0.5 * grid * u / (1 + grid * n)).sum(axis=1)
-    gain = np.zeros(len(jumps))
-    gain[candidates] = gains.max(axis=1)
-    peaks = (gain >= maximum_filter1d(gain, 2 * order + 3)) & (gain > _JUMP)
-    more = np.zeros(len(jumps))
-    more[candidates] = grid[gains.argmax(axis=1)]
-    return jumps + np.where(peaks, more, 0.0)
-
-
 def tune_precisions(
     information: Array,
     vector: Array,
     order: int,
-    jumps: Array,
+    changes: Array,
     anchor: float,
     start: Array | None = None,
     tolerance: float = 0.05,
@@ -116,7 +71,7 @@ def tune_precisions(
     ----------
     information, vector : (n_frames, n_keypoints, 3, 3), (n_frames, n_keypoints, 3) of Gaussian pseudo-observations;
         zero where there is none
-    jumps : (n_frames,) of `even_jumps` or `find_jumps`
+    changes : (n_frames, 2) as of `steady`
     anchor : precision of the weak prior on every position, which makes the evidence of different orders comparable
     start : (n_keypoints,) precisions of an earlier tuning, to search nearby; evidence that no prior holds is not
         needed and NaN then
@@ -136,7 +91,7 @@ def tune_precisions(
 
     def cost_of(k: int) -> Callable[[float], float]:
         errors = (0.0, 1.0, 0.0) if noise is None else noise.of(k)
-        return _cost(by_track[0][k], by_track[1][k], order, jumps, anchor, errors)
+        return _cost(by_track[0][k], by_track[1][k], order, changes, anchor, errors)
 
     def tune(k: int) -> tuple[float, float]:
         return _minimum(cost_of(k), by_track[0][k], tolerance)
@@ -165,13 +120,14 @@ def tune_precisions(
 
 
 def _cost(
-    information: Array, vector: Array, order: int, jumps: Array, anchor: float, errors: tuple[float, float, float]
+    information: Array, vector: Array, order: int, changes: Array, anchor: float, errors: tuple[float, float, float]
 ) -> Callable[[float], float]:
     """Minus the log evidence of one track as a function of the logarithm of the precision."""
     weights = stencil(order)
 
     def cost(log_precision: float) -> float:
-        gram = _kernels_smooth.weighted_gram(weights, 1 / (np.exp(-log_precision) + jumps))
+        rows = row_precisions(np.array([np.exp(log_precision)]), changes)[:, 0]
+        gram = _kernels_smooth.weighted_gram(weights, rows)
         if errors[0] > 0:
             evidence = _kernels_smooth.lasting_evidence(information, vector, gram, anchor, *errors)
         else:
@@ -220,14 +176,14 @@ def choose_order(
     orders = [order for order in orders if order < max(lengths)] or [1]
 
     def evidence(order: int) -> float:
-        jumps = even_jumps(lengths, order)
-        return tune_precisions(information, vector, order, jumps, anchor, tolerance=_COARSE, noise=noise)[1].sum()
+        changes = steady(lengths, order)
+        return tune_precisions(information, vector, order, changes, anchor, tolerance=_COARSE, noise=noise)[1].sum()
 
     return orders[int(np.argmax([evidence(order) for order in orders]))]
 
 
 def smooth_tracks(
-    information: Array, vector: Array, order: int, jumps: Array, precisions: Array, anchor: float
+    information: Array, vector: Array, order: int, changes: Array, precisions: Array, anchor: float
 ) -> tuple[Array, Array, Array]:
     """Posterior mean (n_frames, n_keypoints, 3) and covariances (n_frames, n_keypoints, 3 lags, 3, 3) of every track,
     and of its differences the square of the mean and the variance of a coordinate (n_frames, n_keypoints, 2).
@@ -236,7 +192,7 @@ def smooth_tracks(
     (zero past the end). Keypoints that were never observed are NaN.
     """
     by_track = np.ascontiguousarray(information.swapaxes(0, 1)), np.ascontiguousarray(vector.swapaxes(0, 1))
-    rows, weights = np.ascontiguousarray(row_precisions(precisions, jumps).T), stencil(order)
+    rows, weights = np.ascontiguousarray(row_precisions(precisions, changes).T), stencil(order)
     means, covariances, differences = (
         np.full((*vector.shape[1::-1], *shape), np.nan) for shape in ((3,), (3, 3, 3), (2,))
     )

@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array, evenly_spread
 from ...timeseries.medians import running_median
 from .correlated_noise import CorrelatedNoise, Filter, estimate_correlation, smoother_filter
-from .difference_prior import choose_order, even_jumps, find_jumps, row_precisions, smooth_tracks, tune_precisions
+from .difference_prior import choose_order, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
+from .unsteady_motion import (
+    LOG_LEVELS,
+    SPELL,
+    at_activity,
+    disturbances,
+    row_precisions,
+    steady,
+    with_activity,
+    with_jumps,
+)
 
 _ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10  # that the order is chosen on: bounds time
 _QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
@@ -22,6 +32,8 @@ _FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
 _CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
 _SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
+_ACTIVITY_ROUNDS = 4  # of the activity and the tracks at each linearisation
+_QUIETEST = 0.02  # quantile of the activity that the reach of a window's edge is judged by
 _LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: learning, then of a window
 
 
@@ -29,30 +41,36 @@ _LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: l
 class TimePrior:
     """Differences of this order are white, with one precision per keypoint (n_keypoints,).
 
-    jumps : (n_frames,) what is added to the variance of the difference that begins at a frame; None: nothing
+    changes : (n_frames, 2) as of `steady`, with activity and jumps; None: neither
+    spell : frames that a level of activity lasts; 0: it is the same all the time
+    quietest : activity of the quietest frames
+    usual : see `with_activity`; NaN until it is known
     """
 
     order: int
     precisions: Array
-    jumps: Array | None = None
+    changes: Array | None = None
+    spell: float = 0.0
+    quietest: float = 1.0
+    usual: float = np.nan
 
     def at(self, frames: slice) -> TimePrior:
-        return self if self.jumps is None else replace(self, jumps=self.jumps[frames])
+        return self if self.changes is None else replace(self, changes=self.changes[frames])
 
     def rows(self, n_frames: int) -> Array:
         """(n_frames, n_keypoints) precision of the difference that begins at each frame."""
-        jumps = np.zeros(n_frames) if self.jumps is None else self.jumps
-        if len(jumps) != n_frames:
-            raise ValueError(f"the prior has jumps of {len(jumps)} frames and the window {n_frames} frames")
-        return row_precisions(self.precisions, jumps)
+        changes = np.tile([1.0, 0.0], (n_frames, 1)) if self.changes is None else self.changes
+        if len(changes) != n_frames:
+            raise ValueError(f"the prior has changes of {len(changes)} frames and the window {n_frames} frames")
+        return row_precisions(self.precisions, changes)
 
     def correlation_frames(self, pixel: float) -> int:
-        """Frames over which the correlation of the stiffest track falls by a factor e.
+        """Frames over which the correlation of the stiffest track falls by a factor e while the animal is quiet.
 
         Its response decays over (P / I)^(1 / 2m).
         `pixel` is the noise of a point, world units.
         """
-        scale = (self.precisions.max(initial=0.0) * pixel**2) ** (0.5 / self.order)
+        scale = (self.precisions.max(initial=0.0) / self.quietest * pixel**2) ** (0.5 / self.order)
         return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_CORRELATION_RANGE))
 
 
@@ -62,14 +80,14 @@ class Tracks:
 
     points_3d (n_frames, n_keypoints, 3), covariances (n_frames, n_keypoints, 3 lags, 3, 3), inlier_probability
     (n_cameras, n_frames, n_keypoints) where the pixels were last weighed; differences (n_frames, n_keypoints, 2) as of
-    `smooth_tracks`, and the jumps (n_frames,) of the prior
+    `smooth_tracks`, and the changes (n_frames, 2) of the prior
     """
 
     points_3d: Array
     covariances: Array
     inlier_probability: Array
     differences: Array
-    jumps: Array
+    changes: Array
 
     def at(self, frames: slice) -> Tracks:
         return Tracks(
@@ -77,7 +95,7 @@ class Tracks:
             self.covariances[frames],
             self.inlier_probability[:, frames],
             self.differences[frames],
-            self.jumps[frames],
+            self.changes[frames],
         )
 
     def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
@@ -87,7 +105,7 @@ class Tracks:
             self.covariances[:, keypoints],
             self.inlier_probability[:, :, keypoints],
             self.differences[:, keypoints],
-            self.jumps,
+            self.changes,
         )
 
     @property
@@ -105,7 +123,7 @@ class Tracks:
 class LearnedTracks:
     """What was learned with the tracks of some frames of a recording.
 
-    prior : without jumps
+    prior : without changes
     observations : with their noise, and the power of a frame's likelihood
     tracks : of the frames learned on
     noise : how the errors last in time
@@ -138,10 +156,11 @@ def learn_time_prior(
     frame's likelihood.
     """
     tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
+    prior = replace(prior, spell=SPELL * fps)
     for _ in range(_LEARNING_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
-        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
+        prior = replace(prior, changes=with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order))
         tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, observations.anchor, sum(lengths))
     return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps, most_power)
 
@@ -179,17 +198,19 @@ def _learn_lasting_errors(
         seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
         smoother = smoother_filter(seen, prior.precisions, prior.order)
         noise = estimate_correlation(observations, seen, fps, lengths)
-        power = noise.power(smoother, most_power)
-        settled = np.abs(np.log(power / observations.power)).max() < _SETTLED
-        observations = replace(observations, power=power)
+        powers = noise.powers(smoother, most_power)
+        settled = np.abs(np.log(powers / observations.powers)).max() < _SETTLED
+        observations = replace(observations, powers=powers).at_activity(tracks.changes[:, 0])
         if settled:
             break
         best = order or _order_of_some(seen, lengths, anchor, noise)
         best = min(best, _highest_order(lengths))
-        near = prior if best == prior.order else None
-        tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, power)
+        near = prior if best == prior.order else TimePrior(best, np.zeros_like(prior.precisions), spell=prior.spell)
+        tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, powers)
     smoother = smoother_filter(seen, prior.precisions, prior.order)
-    return LearnedTracks(replace(prior, jumps=None), observations, tracks, noise, smoother, seen)
+    activity = tracks.changes[:, 0]
+    prior = replace(prior, changes=None, quietest=float(np.quantile([1.0, *activity], _QUIETEST)))
+    return LearnedTracks(prior, observations.at_activity(activity), tracks, noise, smoother, seen)
 
 
 def _highest_order(lengths: Sequence[int]) -> int:
@@ -198,17 +219,20 @@ def _highest_order(lengths: Sequence[int]) -> int:
 
 
 def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
-    """Tracks of a window of frames under a prior that is known but for its jumps."""
-    prior = replace(prior, jumps=even_jumps([observations.n_frames], prior.order))
+    """Tracks of a window of frames under a prior that is known but for its changes."""
+    prior = replace(prior, changes=steady([observations.n_frames], prior.order))
+    white = replace(observations, power=np.ones_like(observations.power))
     first = robust_start(observations, start, inliers)
     tracks = _smooth(first, prior, observations.anchor)
     kept = ~contradicted(first, tracks.points_3d, tracks.spread)
     if not kept.all():
         tracks = _smooth(first.only(kept), prior, observations.anchor)
     for _ in range(_ROUNDS):
-        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
-        prior = replace(prior, jumps=find_jumps(tracks.differences, prior.precisions, tracks.jumps, prior.order))
-        tracks = _smooth(seen, prior, observations.anchor)
+        changes = with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order)
+        seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
+        tracks, prior = _smooth_unsteady(
+            seen, replace(prior, changes=changes), observations.anchor, observations.powers
+        )
     return tracks
 
 
@@ -242,9 +266,24 @@ def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], li
 
 
 def _smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
-    jumps = prior.jumps if prior.jumps is not None else even_jumps([len(seen.vector)], prior.order)
-    solved = smooth_tracks(seen.information, seen.vector, prior.order, jumps, prior.precisions, anchor)
-    return Tracks(*solved[:2], seen.weights, solved[2], jumps)
+    changes = prior.changes if prior.changes is not None else steady([len(seen.vector)], prior.order)
+    solved = smooth_tracks(seen.information, seen.vector, prior.order, changes, prior.precisions, anchor)
+    return Tracks(*solved[:2], seen.weights, solved[2], changes)
+
+
+def _smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: Array) -> tuple[Tracks, TimePrior]:
+    """Tracks and the prior with the activity that explains them; a frame's likelihood, given with power one, has that
+    of its activity."""
+    assert prior.changes is not None
+    tracks = _smooth(seen.times(at_activity(powers, prior.changes[:, 0])), prior, anchor)
+    if np.isnan(prior.usual):
+        found, expected = disturbances(tracks.changes, tracks.differences, prior.precisions)
+        prior = replace(prior, usual=float(found.sum() / max(expected.sum(), 1e-300)))
+    for _ in range(_ACTIVITY_ROUNDS if prior.spell and len(tracks.changes) > 1 else 0):
+        changes = with_activity(tracks.changes, tracks.differences, prior.precisions, prior.spell, prior.usual)
+        prior = replace(prior, changes=changes)
+        tracks = _smooth(seen.times(at_activity(powers, changes[:, 0])), prior, anchor)
+    return tracks, prior
 
 
 def _tune_and_smooth(
@@ -255,18 +294,17 @@ def _tune_and_smooth(
     anchor: float,
     budget: int,
     noise: CorrelatedNoise | None = None,
-    power: Array | None = None,
+    powers: Array | None = None,
 ) -> tuple[Tracks, TimePrior]:
     """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames, in which a
-    frame's likelihood has this power (n_keypoints,)."""
+    frame's likelihood has these powers (n_levels, n_keypoints) by its activity."""
     known = None if near is None or not near.precisions.all() else near.precisions
-    jumps = even_jumps(lengths, order) if near is None or near.jumps is None else near.jumps
+    changes = steady(lengths, order) if near is None or near.changes is None else near.changes
     some, short = _part_of(lengths, budget)
-    inside = jumps if len(some) == len(jumps) else even_jumps(short, order)
+    inside = changes if len(some) == len(changes) else steady(short, order)
     precisions, _ = tune_precisions(
         seen.information[some], seen.vector[some], order, inside, anchor, known, noise=noise and noise.errors()
     )
-    prior = TimePrior(order, precisions, jumps)
-    if power is not None:
-        seen = seen.times(power)
-    return _smooth(seen, prior, anchor), prior
+    prior = TimePrior(order, precisions, changes, near.spell if near else 0.0)
+    powers = np.ones((len(LOG_LEVELS), len(precisions))) if powers is None else powers
+    return _smooth_unsteady(seen, prior, anchor, powers)

@@ -82,7 +82,7 @@ class JointSystem:
     def of(cls, observations: Observations, prior: TimePrior) -> JointSystem:
         n_frames, n_keypoints = observations.n_frames, observations.n_keypoints
         order = min(prior.order, max(1, n_frames - 1))
-        rows = None if prior.jumps is None else prior.rows(n_frames)
+        rows = None if prior.changes is None else prior.rows(n_frames)
         gram = _gram(n_frames, order, max(order, 2), rows)  # the posterior's lags need two frames of band
         block = 3 * n_keypoints
         band = np.empty((block * n_frames, block * max(order, 2) + 1))

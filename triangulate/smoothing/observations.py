@@ -16,6 +16,7 @@ from ...numerics.threads import over_rows
 from ..noise.detector_noise import DetectorNoise
 from ..points.consensus import triangulate_ransac
 from . import _kernels_smooth
+from .unsteady_motion import LOG_LEVELS, at_activity
 
 PRIOR_RANGE = (0.02, 0.98)  # prior probability of an inlier: detectors give gross errors high confidence, too
 _SCALES = (0.25, 8.0)  # range of a pixel's predicted noise over the median of its camera
@@ -44,7 +45,9 @@ class Observations:
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
     shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
         learned then; None: both are estimated
-    power : (n_keypoints,) of a frame's likelihood: how many independent errors a frame adds where errors last
+    powers : (n_levels, n_keypoints) of a frame's likelihood at levels of activity (`LOG_LEVELS`): how many independent
+        errors a frame adds where errors last
+    power : (n_frames, n_keypoints) the same at each frame's activity
     least : (n_cameras, n_keypoints), pixels, that sigma is not below: the spread of an ensemble of detectors, or None
     """
 
@@ -56,14 +59,23 @@ class Observations:
     log_outlier: Array
     centre: Array
     anchor: float
+    powers: Array
     power: Array
     shared_std: Array | None = None
     least: Array | None = None
 
     def at(self, frames: slice) -> Observations:
         return replace(
-            self, points_2d=self.points_2d[:, frames], prior=self.prior[:, frames], scale=self.scale[:, frames]
+            self,
+            points_2d=self.points_2d[:, frames],
+            prior=self.prior[:, frames],
+            scale=self.scale[:, frames],
+            power=self.power[frames],
         )
+
+    def at_activity(self, activity: Array) -> Observations:
+        """The observations of frames of these activities (n_frames,)."""
+        return replace(self, power=at_activity(self.powers, activity))
 
     def of(self, keypoints: NDArray[np.bool_]) -> Observations:
         """The observations of some keypoints, a mask (n_keypoints,)."""
@@ -75,7 +87,8 @@ class Observations:
             prior=self.prior[:, :, keypoints],
             scale=self.scale[:, :, keypoints],
             sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
-            power=self.power[keypoints],
+            powers=self.powers[:, keypoints],
+            power=self.power[:, keypoints],
             shared_std=None if self.shared_std is None else self.shared_std[keypoints],
             least=None if self.least is None else self.least[:, keypoints],
         )
@@ -119,8 +132,10 @@ class Linearised:
     cost: float
 
     def times(self, power: Array) -> Linearised:
-        """The terms with the likelihood of a frame to this power (n_keypoints,)."""
-        return replace(self, information=self.information * power[:, None, None], vector=self.vector * power[:, None])
+        """The terms with the likelihood of a frame to this power (n_frames, n_keypoints)."""
+        return replace(
+            self, information=self.information * power[..., None, None], vector=self.vector * power[..., None]
+        )
 
     def only(self, kept: NDArray[np.bool_]) -> Linearised:
         """Without the terms of the points (n_frames, n_keypoints) that are not kept."""
@@ -146,7 +161,7 @@ def linearise(
         observations.sigma,
         np.ascontiguousarray(observations.scale),
         observations.log_outlier,
-        observations.power,
+        np.ascontiguousarray(observations.power),
     )
     points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
 
@@ -216,7 +231,8 @@ def observe(
         log_outlier=-np.log(sizes.prod(axis=1)),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
-        power=np.ones(points_2d.shape[2]),
+        powers=np.ones((len(LOG_LEVELS), points_2d.shape[2])),
+        power=np.ones(points_2d.shape[1:3]),
         shared_std=None if noise is None else noise.shared_std,
         least=least,
     )
@@ -229,6 +245,7 @@ def observe_window(
     """As `observe`, for other frames of the recording that `like` was learned from."""
     points_3d, inliers, _ = _locate(points_2d, rig, confidence, like.sigma.mean(axis=1))
     window = replace(like, points_2d=points_2d, prior=_prior(points_2d, confidence), scale=scale)
+    window = window.at_activity(np.ones(points_2d.shape[1]))
     return window, points_3d - like.centre, inliers
 
 

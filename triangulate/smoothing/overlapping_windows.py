@@ -28,6 +28,7 @@ from .perturbed_solutions import FrameNoise, draw_noise
 from .problem import Problem
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
+from .unsteady_motion import USUAL, at_activity
 
 _LEARNING_FRAMES = 2000  # bounds time and memory of learning
 _WINDOW = 4000  # frames of a window of tracks: bounds memory
@@ -54,7 +55,8 @@ class Learned:
     shared : (n_keypoints,) thrice, variances along an axis of what all views share: of positions, where `displacement`
         has it, of velocities and of accelerations, in world units and frames
     averaged_frames : (n_keypoints,) that the smoother averages over
-    derivative_factors : (n_keypoints,) twice, of the variances of velocities and accelerations
+    derivative_factors : (n_levels, n_keypoints) twice, of the variances of velocities and accelerations, at levels of
+        activity
     """
 
     observations: Observations
@@ -78,14 +80,16 @@ def learn(problem: Problem) -> Learned:
     most_power = 1.0 if has_bones else np.inf
     found = learn_time_prior(observations, start, inliers, lengths, problem.order, problem.fps, most_power)
     observations, noise, tracks = found.observations, found.noise, found.tracks
-    filtered = found.smoother, observations.power
-    averaged = 1 / found.smoother.gain(observations.power).mean(axis=1)
+    powers = observations.powers
+    averaged = 1 / found.smoother.gain(powers[USUAL]).mean(axis=1)
     bones = None
     if problem.skeleton is not None and has_bones:
         finest = _FINEST_BONE * observations.pixel
         bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
-    shared = noise.common_variances(*filtered)
-    motion = noise.motion_shares(*filtered, found.prior.precisions, tracks.points_3d, lengths)
+    shared = noise.common_variances(found.smoother, powers[USUAL])
+    motion = noise.motion_shares(
+        found.smoother, powers, found.prior.precisions, tracks.points_3d, tracks.changes, lengths
+    )
     return Learned(
         observations=observations,
         prior=found.prior,
@@ -96,7 +100,7 @@ def learn(problem: Problem) -> Learned:
         shared=shared,
         noise=noise,
         averaged_frames=averaged,
-        derivative_factors=noise.derivative_factors(*filtered, motion),
+        derivative_factors=noise.derivative_factors(found.smoother, powers, motion),
     )
 
 
@@ -132,7 +136,8 @@ def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, s
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """Posterior of some frames, as `Trajectory`; points about the observations' centre, covariances with lags."""
+    """Posterior of some frames, as `Trajectory`; points about the observations' centre, covariances with lags; the
+    activity (n_frames,) as of `steady`."""
 
     points_3d: Array
     covariances: Array
@@ -140,6 +145,7 @@ class Solution:
     cross_covariances: Array
     samples: Array
     converged: bool
+    activity: Array
     by_frame: dict[str, Array] = field(default_factory=dict)
 
 
@@ -177,7 +183,7 @@ def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameN
     bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0))
     some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
     precisions = learned.prior.precisions[known]
-    prior = replace(learned.prior, precisions=precisions, jumps=tracks.jumps)
+    prior = replace(learned.prior, precisions=precisions, changes=tracks.changes)
     displacement = learned.displacement[known]
     return Window(observations.of(known), tracks, known, prior, bones.among(known), some, problem.fps, displacement)
 
@@ -199,7 +205,9 @@ def tracks_alone(tracks: Tracks, n_pairs: int, n_samples: int) -> Solution:
     """Tracks as the solution of a window without bones."""
     samples = np.full((n_samples, *tracks.points_3d.shape), np.nan)
     cross = np.full((len(tracks.points_3d), n_pairs, 3, 3), np.nan)
-    return Solution(tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True)
+    return Solution(
+        tracks.points_3d, tracks.covariances, tracks.inlier_probability, cross, samples, True, tracks.changes[:, 0]
+    )
 
 
 def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
@@ -207,7 +215,8 @@ def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Ob
     if learned.whole:
         return learned.observations.at(frames), learned.tracks.at(frames)
     observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
-    return observations, smooth_in_time(observations, start, inliers, learned.prior)
+    tracks = smooth_in_time(observations, start, inliers, learned.prior)
+    return observations.at_activity(tracks.changes[:, 0]), tracks
 
 
 def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
@@ -222,7 +231,7 @@ def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pai
     cross[:, both] = pair_covariances(joint.within, (np.cumsum(known) - 1)[pairs[both]])
     samples = np.full((len(joint.samples), *points_3d.shape), np.nan)
     samples[:, :, known] = joint.samples
-    return Solution(points_3d, covariances, inlier_probability, cross, samples, joint.converged)
+    return Solution(points_3d, covariances, inlier_probability, cross, samples, joint.converged, tracks.changes[:, 0])
 
 
 def solve_windows(
@@ -325,7 +334,7 @@ def _solved_part(
     }
     for power, name in enumerate(_DERIVATIVES[1::2], 1):
         factor, shared = learned.derivative_factors[power - 1], learned.shared[power] * problem.fps ** (2 * power)
-        arrays[name] = arrays[name] * factor[:, None, None] + isotropic(shared)
+        arrays[name] = arrays[name] * at_activity(factor, part.activity)[..., None, None] + isotropic(shared)
     inner = slice(kept.start - frames.start, kept.stop - frames.start)
     return {n: v[(slice(None),) * _TIME_AXIS.get(n, 0) + (inner,)] for n, v in arrays.items()}, part.converged
 

@@ -39,7 +39,8 @@ def smooth(
     """Trajectories as the posterior mode given all pixels, with covariances; all parameters are learned.
 
     A pixel is an inlier or an outlier, differences in time are white except at moments at which the whole body is
-    accelerated, and a bone's length is Gaussian about its mean.
+    accelerated, with a variance that is another while the animal rests or runs, and a bone's length is Gaussian about
+    its mean.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Trajectory:
     order : int
         Order of the differences that are white noise in the time prior.
     process_stds : ndarray, shape (n_keypoints,), world units
-        Standard deviation of these differences from frame to frame.
+        Standard deviation of these differences from frame to frame at the animal's usual activity.
     shared_std : ndarray, shape (n_keypoints,), world units
         Standard deviation along each axis of the error that all views have in common, a part of `covariances_3d`: no
         residual shows it.

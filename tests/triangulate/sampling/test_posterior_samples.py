@@ -14,6 +14,7 @@ from muybridge.triangulate.sampling.target_density import Target
 from muybridge.triangulate.smoothing.bone_lengths import Bones
 from muybridge.triangulate.smoothing.independent_tracks import TimePrior
 from muybridge.triangulate.smoothing.observations import Observations, linearise
+from muybridge.triangulate.smoothing.unsteady_motion import LOG_LEVELS
 from tests.conftest import look_at
 from tests.triangulate.recordings import FPS, coverage, seen
 
@@ -36,7 +37,16 @@ def far_target():
     shape = points_2d.shape[:3]
     sure, sigma, outside = np.full(shape, 1 - 1e-9), np.full((3, 2), 2.0), np.full(3, -np.log(1e6))
     observations = Observations(
-        rig.arrays, points_2d, sure, sigma, np.ones(shape), outside, np.zeros(3), 1e-4, np.ones(2)
+        rig.arrays,
+        points_2d,
+        sure,
+        sigma,
+        np.ones(shape),
+        outside,
+        np.zeros(3),
+        1e-4,
+        np.ones((len(LOG_LEVELS), 2)),
+        np.ones((9, 2)),
     )
     none, prior = (
         Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0)),

@@ -18,6 +18,7 @@ from muybridge.triangulate.smoothing.correlated_noise import CorrelatedNoise, Fi
 from muybridge.triangulate.smoothing.difference_prior import stencil
 from muybridge.triangulate.smoothing.overlapping_windows import learn
 from muybridge.triangulate.smoothing.smoother import check_problem
+from muybridge.triangulate.smoothing.unsteady_motion import LOG_LEVELS, USUAL, steady
 from tests.conftest import make_moving_points
 from tests.helpers import needs_shared
 from tests.triangulate.recordings import FPS, coverage, relative_variance, squared_distances
@@ -214,8 +215,11 @@ def test_what_passes_a_filter_is_the_sum_over_its_frequencies():
     central[[middle - 1, middle + 1]] = -0.5, 0.5
     second = np.zeros(n)
     second[[middle - 1, middle, middle + 1]] = 1, -2, 1
-    for weights, factor in zip((central, second), noise.derivative_factors(smoother, power, np.ones(1)), strict=True):
-        assert factor[0] == pytest.approx(weights @ true @ weights / (weights @ posterior @ weights), rel=0.02)
+    powers = noise.powers(smoother, 1.0)
+    factors = noise.derivative_factors(smoother, powers, np.ones((len(LOG_LEVELS), 1)))
+    np.testing.assert_allclose(powers[USUAL], power)
+    for weights, factor in zip((central, second), factors, strict=True):
+        assert factor[USUAL, 0] == pytest.approx(weights @ true @ weights / (weights @ posterior @ weights), rel=0.02)
     shared = 2.0**2 * gain @ keep**lags @ gain.T
     position, velocity, acceleration = noise.common_variances(smoother, power)
     assert position[0] == pytest.approx(3.0**2 + shared[middle, middle], rel=0.01)
@@ -238,10 +242,10 @@ def test_the_share_of_the_motion_beyond_the_filter_is_one_under_the_prior_little
     slow, swaying = 30 * np.sin(time / 40 + phase), np.sin(time / 5 + phase)  # half gain at 1 / 4.5
     mixed = np.where(np.arange(n_keypoints)[:, None] < 3, slow, swaying)
     nothing, filtered = CorrelatedNoise.independent(n_keypoints), Filter(order, np.full(n_keypoints, stiffness))
-    ones, precisions = np.ones(n_keypoints), np.full(n_keypoints, stiffness)
+    ones, precisions = np.ones((len(LOG_LEVELS), n_keypoints)), np.full(n_keypoints, stiffness)
     for motion, least, most in ((rough, 0.5, 1.6), (slow, 0.0, 0.25), (swaying, 3.0, 15.0), (mixed, None, None)):
         points_3d = smoothed(motion + rng.normal(size=motion.shape), order, stiffness)
-        shares = nothing.motion_shares(filtered, ones, precisions, points_3d, [n])
+        shares = nothing.motion_shares(filtered, ones, precisions, points_3d, steady([n], order), [n])[USUAL]
         if least is not None:
             assert (shares >= least).all()
             assert (shares < most).all()

@@ -42,14 +42,18 @@ def test_the_spread_of_a_soft_bone_is_learned(ring_rig, skeleton, moving_skeleto
 
 
 def test_one_view_is_enough_for_a_while(ring_rig, skeleton, moving_skeleton):
-    points_2d, confidence, _ = seen(ring_rig, moving_skeleton, outliers=0.02)
-    points_2d[np.arange(6) != 2, 90:110] = np.nan
-    found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton)
-    error = np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)[90:110]
-    assert np.median(error) < 1.5
-    alone = found.points_3d[90:110], found.covariances_3d[90:110], moving_skeleton[90:110]
-    assert 0.8 < coverage(*alone) < 0.99
-    assert 0.5 < relative_variance(*alone) < 2
+    held, sizes = [], []
+    for seed in range(3):
+        points_2d, confidence, _ = seen(ring_rig, moving_skeleton, seed=seed, outliers=0.02)
+        points_2d[np.arange(6) != 2, 90:110] = np.nan
+        found = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton)
+        error = np.linalg.norm(found.points_3d - moving_skeleton, axis=-1)[90:110]
+        assert np.median(error) < 1.5
+        alone = found.points_3d[90:110], found.covariances_3d[90:110], moving_skeleton[90:110]
+        held.append(coverage(*alone))
+        sizes.append(relative_variance(*alone))
+    assert 0.9 < np.mean(held) <= 1  # of errors that last as long as the stretch: the sizes tell from above
+    assert 0.6 < np.mean(sizes) < 1.4
 
 
 def test_neighbours_correlate_and_the_covariance_of_a_difference_holds_the_truth(ring_rig, skeleton, moving_skeleton):

@@ -10,9 +10,6 @@ from muybridge.triangulate.smoothing import _kernels_smooth
 from muybridge.triangulate.smoothing.bone_lengths import measure_bones
 from muybridge.triangulate.smoothing.difference_prior import (
     difference_gram,
-    even_jumps,
-    find_jumps,
-    row_precisions,
     smooth_tracks,
     stencil,
     tune_precisions,
@@ -23,6 +20,7 @@ from muybridge.triangulate.smoothing.observations import linearise
 from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
 from muybridge.triangulate.smoothing.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.smoother import check_problem
+from muybridge.triangulate.smoothing.unsteady_motion import row_precisions, steady, with_jumps
 from tests.triangulate.recordings import FPS, coverage, seen
 
 
@@ -65,12 +63,13 @@ def test_a_push_of_the_whole_body_is_found_and_does_not_loosen_the_tracks(ring_r
     pushed[100:] += np.cumsum(np.full((100, 1, 3), [0.0, 3.0, 0.0]), axis=0)  # 300 mm/s from one frame to the next
     points_2d, confidence, _ = seen(ring_rig, pushed)
     learned = learn(check_problem(points_2d, ring_rig, FPS, confidence, None, None))
-    found = np.flatnonzero(np.isfinite(learned.tracks.jumps) & (learned.tracks.jumps > 0))
+    added = learned.tracks.changes[:, 1]
+    found = np.flatnonzero(np.isfinite(added) & (added > 0))
     assert len(found)
     assert (abs(found + learned.prior.order / 2 - 100) < 5).all()
     calm, calm_confidence, _ = seen(ring_rig, moving_skeleton)
     still = learn(check_problem(calm, ring_rig, FPS, calm_confidence, None, learned.prior.order))
-    assert not np.nan_to_num(still.tracks.jumps, posinf=0).any()
+    assert not np.nan_to_num(still.tracks.changes[:, 1], posinf=0).any()
     ratio = np.median(learned.prior.precisions / still.prior.precisions)
     assert 0.1 < ratio < 10
     track = smooth(points_2d, ring_rig, fps=FPS, confidence=confidence)
@@ -86,12 +85,12 @@ def test_no_keypoint_of_a_short_recording_is_taken_for_rigid(seed):
     tracks = np.cumsum(np.cumsum(rng.normal(0, 1, (n_frames, n_keypoints, 3)) * stds[:, None], axis=0), axis=0)
     information = np.broadcast_to(np.eye(3) / 30.0**2, (n_frames, n_keypoints, 3, 3)).copy()
     vector = (tracks + rng.normal(0, 30.0, tracks.shape)) / 30.0**2
-    jumps = even_jumps([n_frames], 2)
-    precisions, _ = tune_precisions(information, vector, 2, jumps, 1e-9)
+    changes = steady([n_frames], 2)
+    precisions, _ = tune_precisions(information, vector, 2, changes, 1e-9)
     ratios = 1 / np.sqrt(precisions) / stds
     assert ratios.min() > 0.3
     assert 0.7 < np.median(ratios) < 1.4
-    means, covariances, _ = smooth_tracks(information, vector, 2, jumps, precisions, 1e-9)
+    means, covariances, _ = smooth_tracks(information, vector, 2, changes, precisions, 1e-9)
     errors = means - tracks
     squares = np.einsum("tki,tkij,tkj->tk", errors, np.linalg.inv(covariances[:, :, 0]), errors)
     assert 0.91 < np.mean(squares < 7.815) < 0.98
@@ -103,12 +102,12 @@ def test_without_a_push_none_is_found():
     steps = rng.normal(size=(400, 3, 3)) / np.sqrt(precisions)[:, None]
     truth = np.cumsum(np.cumsum(steps, axis=0), axis=0)
     information = np.broadcast_to(np.eye(3), (400, 3, 3, 3)).copy()
-    jumps = even_jumps([400], order)
+    changes = steady([400], order)
     vector = truth + rng.normal(size=truth.shape)
-    *_, differences = smooth_tracks(information, vector, order, jumps, precisions, 1e-6)
-    assert (find_jumps(differences, precisions, jumps, order) == jumps).all()
-    assert np.isinf(jumps[-2:]).all()
-    assert (row_precisions(precisions, jumps)[-2:] == 0).all()
+    *_, differences = smooth_tracks(information, vector, order, changes, precisions, 1e-6)
+    assert (with_jumps(changes, differences, precisions, order) == changes).all()
+    assert np.isinf(changes[-2:, 1]).all()
+    assert (row_precisions(precisions, changes)[-2:] == 0).all()
 
 
 @pytest.fixture(scope="module")
