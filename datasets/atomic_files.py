@@ -72,42 +72,73 @@ def open_no_link(path: str | os.PathLike, flags: int) -> int:
 
 
 class LateError(io.FileIO):
-    """A new file whose first failed write is kept in `error` and raised by `check` and at the end of a `with`; all
-    later ones are left out.
+    """A new file whose first failed write is kept in `error` and raised by `check` and at the end of a `with`.
 
     On a full disk HDF5 ends the process, at the latest when it closes the file: so it sees a file in which all writes
-    succeeded. An error that it raises all the same follows from the first.
+    succeeded. What is written beyond the disk's end after the error lies in memory until the file is closed.
     """
 
     error: OSError | None = None
-    _end = 0  # of the file as it would be without the error, bytes
 
     def __init__(self, path: Path):
         super().__init__(path, "w+b")
+        self._end = 0  # bytes on the disk at the error
+        self._beyond = bytearray()
 
     def write(self, data: Any, /) -> int:
         left = memoryview(data).cast("B")
         n_bytes = len(left)
-        self._end = max(self._end, self.tell() + n_bytes)
         try:
             while left and self.error is None:
                 left = left[super().write(left) or 0 :]
         except OSError as error:
-            self.error = error
+            self._fail(error)
+        if left:
+            self._keep(left)
         return n_bytes
+
+    def _fail(self, error: OSError) -> None:
+        self.error, self._end = error, os.fstat(self.fileno()).st_size
+
+    def _keep(self, data: memoryview) -> None:
+        """After the error: on the disk what it has, in memory the rest."""
+        start = self.tell()
+        on_disk = data[: max(self._end - start, 0)]
+        with suppress(OSError):
+            os.pwrite(self.fileno(), on_disk, start)
+        rest, at = data[len(on_disk) :], max(start - self._end, 0)
+        if rest:
+            self._beyond.extend(bytes(max(at - len(self._beyond), 0)))
+            self._beyond[at : at + len(rest)] = rest
+        super().seek(start + len(data))
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self.error is None:
+            return super().readinto(buffer) or 0
+        view, start = memoryview(buffer).cast("B"), self.tell()
+        read = os.pread(self.fileno(), min(len(view), max(self._end - start, 0)), start)
+        at = max(start - self._end, 0)
+        read += bytes(self._beyond[at : at + len(view) - len(read)])
+        view[: len(read)] = read
+        super().seek(start + len(read))
+        return len(read)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         if whence == os.SEEK_END and self.error is not None:
-            offset, whence = offset + self._end, os.SEEK_SET
+            offset, whence = offset + self._end + len(self._beyond), os.SEEK_SET
         return super().seek(offset, whence)
 
     def truncate(self, size: int | None = None, /) -> int:
-        self._end = self.tell() if size is None else size
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.error = self.error or error
-            return size or 0
+        size = self.tell() if size is None else size
+        if self.error is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self._fail(error)
+        beyond = max(size - self._end, 0)
+        del self._beyond[beyond:]
+        self._beyond.extend(bytes(beyond - len(self._beyond)))
+        return size
 
     def __exit__(self, *raised: Any) -> None:
         super().__exit__(*raised)

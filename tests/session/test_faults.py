@@ -1,5 +1,6 @@
 """Faults of the machine: each is one sentence or the right result, nothing is lost and the next run goes on."""
 
+import io
 import os
 import resource
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_dataset
-from muybridge.datasets.atomic_files import atomic_write
+from muybridge.datasets.atomic_files import LateError, atomic_write
 from muybridge.datasets.stretches import write_pieces
 from muybridge.formats import write_pose, write_views
 from muybridge.formats.video.frame_times import _read, read_frame_times
@@ -50,6 +51,28 @@ def test_a_full_disk_ends_a_run_with_one_sentence_and_the_next_gives_the_whole_r
     assert set(left) <= {".lock", "hashes.json"}
     run_session(session, STEPS, progress=False)
     assert read_dataset(session.output / "pose.nc")["position"].notnull().all()
+
+
+def test_a_file_beyond_the_end_of_the_disk_reads_as_it_was_written(tmp_path):
+    rng, whole = np.random.default_rng(0), io.BytesIO()
+    with limited(resource.RLIMIT_FSIZE, 4_000), pytest.raises(OSError, match="File too large"):  # noqa: PT012, SIM117
+        with LateError(tmp_path / "file") as file:
+            for _ in range(300):
+                place, data = int(rng.integers(0, 10_000)), rng.bytes(int(rng.integers(1, 900)))
+                for own in (file, whole):
+                    own.seek(place)
+                    assert own.write(data) == len(data)
+                    assert own.tell() == place + len(data)
+                place = int(rng.integers(0, file.seek(0, os.SEEK_END) + 1))
+                assert whole.seek(0, os.SEEK_END) == file.tell()
+                found = []
+                for own in (file, whole):
+                    own.seek(place)
+                    found.append(bytearray(500))
+                    found.append(own.readinto(found[-1]))
+                assert found[:2] == found[2:]
+            assert file.truncate(9_000) == whole.truncate(9_000)
+            assert file.seek(0, os.SEEK_END) == 9_000
 
 
 def test_a_disk_that_fills_while_a_long_recording_is_written_ends_no_process(tmp_path):
