@@ -58,7 +58,7 @@ from muybridge.pose2d.inference.uncertainty import fit_uncertainty
 from muybridge.pose2d.networks.blocks import fold_norms
 from muybridge.pose2d.networks.fused_convolutions import fuse_convolutions
 from muybridge.pose2d.networks.registry import build_network
-from muybridge.pose2d.prediction.video_prediction import calibrated
+from muybridge.pose2d.prediction.predicted_views import calibrated
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.pose2d.training.train_detector import calibrate_uncertainty
 from muybridge.pose2d.training_config import TrainingConfig

@@ -41,7 +41,7 @@ CONSTANTS = {
     trained_lengths: ("_GROSS", "_MEASURED_RANGE"),
     correlated_noise: ("COMMON_SHARE", "COMMON_CONSTANT"),
     difference_prior: ("_PRECISION_SPREAD",),
-    unsteady_motion: ("_ACTIVITY_STD", "SPELL"),
+    unsteady_motion: ("_ACTIVITY_STD", "_ACTIVITY_SECONDS"),
     observations: ("_NOISE_WEIGHT",),
 }
 

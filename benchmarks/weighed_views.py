@@ -23,8 +23,8 @@ from muybridge.pose2d import Detector, load_detector, read_labels
 from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.engine import Found, as_rows, of_rows
 from muybridge.pose2d.prediction.peak_choice import N_PEAKS, choose_peaks
+from muybridge.pose2d.prediction.predicted_views import recording_of, views_of
 from muybridge.pose2d.prediction.prediction_rows import Prediction, Rows, Search, predict_window
-from muybridge.pose2d.prediction.video_prediction import _views, recording_of
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.session import read_session
 from muybridge.triangulate import reconstruct
@@ -60,7 +60,7 @@ def demo(folder: Path, n_instants: int) -> pd.DataFrame:
     groups, tables = {"visible": seen, "hidden": hidden, "hidden paws and toes": hidden & paws}, []
     for weighed, own in with_and_without(found, rig, detector):
         tables.append(errors(own, pixels, groups, weighed))
-        views = _views(detector, own, names, truth["time"].values)
+        views = views_of(detector, own, names, truth["time"].values)
         for method in ("smooth", "ransac"):
             pose = reconstruct(views, rig, method=method, skeleton=session.skeleton if method == "smooth" else None)
             of_truth = compare_with_truth(folder, rig=rig, views=views, pose=pose)

@@ -7,31 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ...cameras import CameraRig
-from ...datasets import Array, fps_of, views_dataset, with_provenance
+from ...datasets import Array
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
 from ...datasets.stretches import joined, write_pieces
-from ...formats.predictions.instant_rows import FRAME_ATTRIBUTES
-from ...formats.video.frame_times import read_frame_times
-from ...formats.video.instants import Instants, number_ranges
-from ...formats.video.reading import VideoError, VideoInfo, VideoSource, probe_video
-from ...formats.video.recording_times import instants_of_videos
+from ...formats.video.instants import Instants
+from ...formats.video.reading import VideoError, VideoSource
 from ..inference.detector import Detector
-from ..inference.engine import Found, of_rows
-from ..inference.uncertainty import Uncertainty
 from ..networks.registry import PoseNet
-from .peak_choice import N_PEAKS, choose_peaks
-from .prediction_rows import Prediction, Rows, Search, StoredRows, fingerprint, predict_window
+from .peak_choice import N_PEAKS
+from .predicted_views import Recording, recording_of, seen_by, view_pieces
+from .prediction_rows import Prediction, Rows, Search, fingerprint, predict_window
 
-PIECE = 4_000  # instants whose views are made at a time
 KEPT_EVERY = 30.0  # seconds between two parts that are kept in files
 
 
@@ -113,14 +105,23 @@ def predict(
     >>> views["position"].dims, views["position"].shape
     (('view', 'time', 'keypoint', 'space'), (2, 6, 4, 2))
     """
-    detector, source = with_animals(detector, n_animals), recording_of(videos, fps, times)
-    rig = seen_by(rig, source, detector)
-    search = Search(track_crop, precision, runtime, batch_cameras, 1 if rig is None else N_PEAKS)
-    rows = kept_rows(detector, source, search, checkpoint)
-    instants = predict_rows(detector, source, search, rows, checkpoint_every, progress=progress)
-    pieces = list(view_pieces(detector, source, search, rows, instants, rig))
+    options = PredictionOptions(
+        track_crop=track_crop,
+        precision=precision,
+        runtime=runtime,
+        fps=fps,
+        times=times,
+        batch_cameras=batch_cameras,
+        n_animals=n_animals,
+        rig=rig,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        progress=progress,
+    )
+    pieces, rows, _ = _predicted(detector, videos, options)
+    views = joined(list(pieces))
     rows.remove()
-    return joined(pieces)
+    return views
 
 
 @named_options()
@@ -219,7 +220,7 @@ def predict_file(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PredictionOptions:
-    """The options of `predict_file`, with the checkpoint of `predict`."""
+    """The options of `predict` and `predict_file`."""
 
     track_crop: bool = True
     precision: str = "auto"
@@ -229,7 +230,7 @@ class PredictionOptions:
     batch_cameras: bool | str = "auto"
     n_animals: int | None = None
     rig: CameraRig | None = None
-    checkpoint: Path
+    checkpoint: str | os.PathLike | None = None
     checkpoint_every: float = KEPT_EVERY
     n_windows: int = 1
     executor: Executor | None = None
@@ -247,22 +248,7 @@ def write_prediction(
 
     change : of consecutive pieces of the views, so many instants in all; a ValueError refuses them: nothing is written
     """
-    detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
-    rig = seen_by(options.rig, source, detector)
-    n_peaks = 1 if rig is None else N_PEAKS
-    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras, n_peaks)
-    rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
-    instants = predict_rows(
-        detector,
-        source,
-        search,
-        rows,
-        options.checkpoint_every,
-        n_windows=options.n_windows,
-        executor=options.executor,
-        progress=options.progress,
-    )
-    pieces, n_instants = view_pieces(detector, source, search, rows, instants, rig), len(instants.times)
+    pieces, rows, n_instants = _predicted(detector, videos, options)
     with atomic_write(destination) as partial:
         try:
             write_pieces(pieces if change is None else change(pieces, n_instants), partial, n_instants)
@@ -270,6 +256,19 @@ def write_prediction(
             rows.remove()
             raise
     rows.remove()
+
+
+def _predicted(
+    detector: Detector, videos: Mapping[str, VideoSource], options: PredictionOptions
+) -> tuple[Iterator[xr.Dataset], Rows, int]:
+    """Consecutive pieces of the views, the rows that they are made of, and how many instants there are."""
+    detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
+    rig = seen_by(options.rig, source, detector)
+    n_peaks = 1 if rig is None else N_PEAKS
+    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras, n_peaks)
+    rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
+    instants = predict_rows(detector, source, search, rows, options)
+    return view_pieces(detector, source, search, rows, instants, rig), rows, len(instants.times)
 
 
 def with_animals(detector: Detector, n_animals: int | None) -> Detector:
@@ -288,60 +287,6 @@ def with_animals(detector: Detector, n_animals: int | None) -> Detector:
     return replace(detector, n_animals=n_animals)
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """Videos of one recording, their headers, and the instants that their frames show.
-
-    times : of the frames as they are numbered, which then are the instants; None: those of `instants`
-    """
-
-    infos: Mapping[str, VideoInfo]
-    instants: Instants
-    times: Array | None
-
-    def instants_of(self, n_frames: int) -> Instants:
-        """The instants, where so many frames were decoded of the longest video."""
-        if self.times is None:
-            return self.instants
-        numbers = np.arange(n_frames)
-        return Instants(self.times[:n_frames], dict.fromkeys(self.infos, numbers), self.instants.notes)
-
-
-def recording_of(
-    videos: Mapping[str, VideoSource], fps: float | None, times: Array | Mapping[str, Array] | None
-) -> Recording:
-    """The recording of some videos, with the arguments of `predict`.
-
-    Raises
-    ------
-    VideoError : as `predict`
-    """
-    videos = {str(name): source for name, source in videos.items()}
-    if not videos:
-        raise VideoError("there are no videos to predict on; give {camera name: video file}")
-    infos = {name: probe_video(source, rate_needed=False) for name, source in videos.items()}
-    stamps = times if isinstance(times, Mapping) else None
-    instants = instants_of_videos(videos, fps=fps, timestamps=stamps, decoded=True)
-    return Recording(infos, instants, None if times is None or stamps is not None else np.asarray(times, float))
-
-
-def seen_by(rig: CameraRig | None, source: Recording, detector: Detector) -> CameraRig | None:
-    """The rig of the recording's cameras; None where there is nothing to weigh together.
-
-    Raises
-    ------
-    ValueError : the detector finds several animals, or the rig lacks a camera
-    """
-    if rig is None or len(source.infos) == 1:
-        return None
-    if detector.n_animals > 1:
-        raise ValueError("rig is given for a detector of several animals; the views of several are put together in 3D")
-    lacking = [name for name in source.infos if name not in rig.names]
-    if lacking:
-        raise ValueError(f"the rig has no camera {lacking[0]!r}; it has {list(rig.names)}")
-    return rig.subset(source.infos)
-
-
 def kept_rows(
     detector: Detector, source: Recording, search: Search, folder: str | os.PathLike | None, n_windows: int = 1
 ) -> Rows:
@@ -358,11 +303,7 @@ def predict_rows(
     source: Recording,
     search: Search,
     rows: Rows,
-    seconds: float = KEPT_EVERY,
-    *,
-    n_windows: int = 1,
-    executor: Executor | None = None,
-    progress: bool = True,
+    options: PredictionOptions,
 ) -> Instants:
     """Add the rows of all frames to those that are kept; returns the recording's instants.
 
@@ -370,11 +311,12 @@ def predict_rows(
     ------
     VideoError : no frame could be decoded
     """
-    work = Prediction(detector, source.infos, search, rows, seconds if rows.folder else float("inf"))
-    windows = work.windows(n_windows)
+    seconds = options.checkpoint_every if rows.folder else float("inf")
+    work, executor = Prediction(detector, source.infos, search, rows, seconds), options.executor
+    windows = work.windows(options.n_windows)
     total = sum(info.n_frames for info in source.infos.values())
     n_kept = len(source.infos) * sum(len(frames) for start, _ in windows[:1] for frames in rows.kept(start))
-    with tqdm(total=total, initial=n_kept, desc="predict", unit="frame", disable=not progress) as bar:
+    with tqdm(total=total, initial=n_kept, desc="predict", unit="frame", disable=not options.progress) as bar:
         if executor is None:
             for window in windows:
                 predict_window(work, *window, bar.update)
@@ -386,92 +328,3 @@ def predict_rows(
     if not kept:
         raise VideoError("no frame could be decoded from any of the videos")
     return source.instants_of(kept[-1].stop)
-
-
-def view_pieces(
-    detector: Detector,
-    source: Recording,
-    search: Search,
-    rows: Rows,
-    instants: Instants,
-    rig: CameraRig | None = None,
-) -> Iterator[xr.Dataset]:
-    """The views of consecutive instants, each piece with the attributes of the whole."""
-    damaged = _damaged(source, rows)
-    notes = [*instants.notes, *(_damage_note(name, own) for name, own in damaged.items() if len(own))]
-    every = xr.Dataset(coords={"time": instants.times})
-    attributes: dict[str, Any] = {
-        "fps": fps_of(every) if len(instants.times) > 1 else next(iter(source.infos.values())).fps,
-        "damaged_frames": [len(numbers) for numbers in damaged.values()],
-    }
-    attributes |= {"notes": "\n".join(notes)} if notes else {}
-    options = {"track_crop": search.track_crop, "precision": search.precision, "runtime": search.runtime}
-    options |= {} if rig is None else {"rig": list(rig.names)}
-    side = min(detector.animal_side, max(max(info.width, info.height) for info in source.infos.values()))
-    stored = StoredRows(rows)
-    n_at_once = PIECE if rig is None else PIECE // N_PEAKS
-    for start in range(0, len(instants.times), n_at_once):
-        some = slice(start, start + n_at_once)
-        frames = {name: own[some] for name, own in instants.frames.items()}
-        placed = np.stack([stored.placed(name, own) for name, own in frames.items()])
-        found = _one_or_several(detector, placed)
-        found = found if rig is None else choose_peaks(found, rig.subset(frames), detector.uncertainty, side)
-        views = _views(detector, found, list(frames), instants.times[some]).assign_attrs(attributes)
-        if not instants.are_frames:
-            views = views.assign(frame=(("view", "time"), np.stack(list(frames.values())), FRAME_ATTRIBUTES))
-        yield with_provenance(views, "predict", options)
-
-
-def _one_or_several(detector: Detector, rows: Array) -> Found:
-    """What rows (n_cameras, n_instants, n_animals * n_keypoints, ...) hold, several animals on an axis of their own."""
-    several = (detector.n_animals,) if detector.n_animals > 1 else ()
-    return of_rows(rows.reshape(*rows.shape[:2], *several, -1, rows.shape[-1]))
-
-
-def _views(detector: Detector, found: Found, cameras: list[str], times: Array) -> xr.Dataset:
-    """Views of what was found in all cameras and instants."""
-    several = detector.n_animals > 1
-    claims = [calibrated(detector.uncertainty, Found(*own)) for own in zip(*found, strict=True)]
-    values = found.points, *(np.stack(values) for values in zip(*claims, strict=True))
-    points, confidence, covariances = (np.moveaxis(own, 2, 0) if several else own for own in values)
-    views = views_dataset(
-        points,
-        cameras=cameras,
-        keypoints=detector.keypoints,
-        times=times,
-        confidence=confidence,
-        covariances_2d=covariances,
-    )
-    views["confidence"].attrs["confidence_radius"] = detector.uncertainty.radius
-    return views
-
-
-def _damaged(source: Recording, rows: Rows) -> dict[str, NDArray[np.intp]]:
-    """Numbers of each camera's frames that cannot be decoded; those that were never recorded are none."""
-    numbers: dict[str, list[NDArray[np.intp]]] = {name: [] for name in source.infos}
-    for frames in rows.kept():
-        for name, own in rows.part(frames).items():
-            numbers[name].append(frames.start + np.flatnonzero(np.isnan(own).all(axis=(1, 2))))
-    return {name: _recorded(source.infos[name], np.concatenate(own)) for name, own in numbers.items()}
-
-
-def _recorded(info: VideoInfo, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-    timing = read_frame_times(info.files) if len(numbers) else None
-    if timing is None or timing.is_counted or len(timing.times) <= numbers[-1]:
-        return numbers
-    return numbers[timing.is_stored[numbers]]
-
-
-def _damage_note(name: str, numbers: NDArray[np.intp]) -> str:
-    return f"camera '{name}': {len(numbers)} frames cannot be decoded ({number_ranges(numbers)}): they are gaps"
-
-
-def calibrated(uncertainty: Uncertainty, found: Found) -> tuple[Array, Array]:
-    """Confidence (..., n_keypoints) and covariances (..., 2, 2) that were measured to hold; missing: 0 and NaN."""
-    known = np.asarray(np.isfinite(found.covariances).all((-2, -1)))
-    matrices = {
-        name: np.where(known[..., None, None], getattr(found, name), np.eye(2)) for name in ("covariances", "scatter")
-    }
-    found = Found(*(np.nan_to_num(values, nan=1.0) for values in found))._replace(**matrices)
-    confidence = np.where(known, uncertainty.confidence(found), 0.0)
-    return confidence, np.where(known[..., None, None], uncertainty.ellipses(found), np.nan)

@@ -54,7 +54,8 @@ class DetectorNoise:
     keypoints : tuple of str, optional
         Names in the order of the keypoint axis; None: the order alone counts.
     bias_std : ndarray, shape (n_cameras, n_keypoints), pixels, optional
-        Standard deviation of the bias's own error: few frames, or errors that last, tell it badly. None: exactly known.
+        Standard deviation of the error of the bias itself: large where it was learned from few frames, or from errors
+        that last. None: 0.
 
     Raises
     ------

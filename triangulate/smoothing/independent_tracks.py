@@ -15,9 +15,9 @@ from .difference_prior import choose_order, smooth_tracks, tune_precisions
 from .observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
 from .unsteady_motion import (
     LOG_LEVELS,
-    SPELL,
     at_activity,
     disturbances,
+    frames_of_activity,
     row_precisions,
     steady,
     with_activity,
@@ -42,17 +42,17 @@ class TimePrior:
     """Differences of this order are white, with one precision per keypoint (n_keypoints,).
 
     changes : (n_frames, 2) as of `steady`, with activity and jumps; None: neither
-    spell : frames that a level of activity lasts; 0: it is the same all the time
+    activity_frames : see `with_activity`; 0: the activity is one all the time
+    disturbed : see `with_activity`; NaN until it is known
     quietest : activity of the quietest frames
-    usual : see `with_activity`; NaN until it is known
     """
 
     order: int
     precisions: Array
     changes: Array | None = None
-    spell: float = 0.0
+    activity_frames: float = 0.0
+    disturbed: float = np.nan
     quietest: float = 1.0
-    usual: float = np.nan
 
     def at(self, frames: slice) -> TimePrior:
         return self if self.changes is None else replace(self, changes=self.changes[frames])
@@ -64,13 +64,13 @@ class TimePrior:
             raise ValueError(f"the prior has changes of {len(changes)} frames and the window {n_frames} frames")
         return row_precisions(self.precisions, changes)
 
-    def correlation_frames(self, pixel: float) -> int:
-        """Frames over which the correlation of the stiffest track falls by a factor e while the animal is quiet.
+    def correlation_frames(self, pixel: float, activity: float = 1.0) -> int:
+        """Frames over which the correlation of the stiffest track falls by a factor e, at this activity.
 
         Its response decays over (P / I)^(1 / 2m).
         `pixel` is the noise of a point, world units.
         """
-        scale = (self.precisions.max(initial=0.0) / self.quietest * pixel**2) ** (0.5 / self.order)
+        scale = (self.precisions.max(initial=0.0) / activity * pixel**2) ** (0.5 / self.order)
         return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_CORRELATION_RANGE))
 
 
@@ -156,7 +156,7 @@ def learn_time_prior(
     frame's likelihood.
     """
     tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
-    prior = replace(prior, spell=SPELL * fps)
+    prior = replace(prior, activity_frames=frames_of_activity(fps))
     for _ in range(_LEARNING_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
@@ -205,7 +205,9 @@ def _learn_lasting_errors(
             break
         best = order or _order_of_some(seen, lengths, anchor, noise)
         best = min(best, _highest_order(lengths))
-        near = prior if best == prior.order else TimePrior(best, np.zeros_like(prior.precisions), spell=prior.spell)
+        near = prior
+        if best != prior.order:
+            near = TimePrior(best, np.zeros_like(prior.precisions), activity_frames=prior.activity_frames)
         tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, powers)
     smoother = smoother_filter(seen, prior.precisions, prior.order)
     activity = tracks.changes[:, 0]
@@ -276,11 +278,14 @@ def _smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: 
     of its activity."""
     assert prior.changes is not None
     tracks = _smooth(seen.times(at_activity(powers, prior.changes[:, 0])), prior, anchor)
-    if np.isnan(prior.usual):
+    if not prior.activity_frames or len(tracks.changes) < 2:
+        return tracks, prior
+    if np.isnan(prior.disturbed):
         found, expected = disturbances(tracks.changes, tracks.differences, prior.precisions)
-        prior = replace(prior, usual=float(found.sum() / max(expected.sum(), 1e-300)))
-    for _ in range(_ACTIVITY_ROUNDS if prior.spell and len(tracks.changes) > 1 else 0):
-        changes = with_activity(tracks.changes, tracks.differences, prior.precisions, prior.spell, prior.usual)
+        prior = replace(prior, disturbed=float(found.sum() / max(expected.sum(), 1e-300)))
+    for _ in range(_ACTIVITY_ROUNDS):
+        known = prior.precisions, prior.activity_frames, prior.disturbed
+        changes = with_activity(tracks.changes, tracks.differences, *known)
         prior = replace(prior, changes=changes)
         tracks = _smooth(seen.times(at_activity(powers, changes[:, 0])), prior, anchor)
     return tracks, prior
@@ -305,6 +310,6 @@ def _tune_and_smooth(
     precisions, _ = tune_precisions(
         seen.information[some], seen.vector[some], order, inside, anchor, known, noise=noise and noise.errors()
     )
-    prior = TimePrior(order, precisions, changes, near.spell if near else 0.0)
+    prior = TimePrior(order, precisions, changes, near.activity_frames if near else 0.0)
     powers = np.ones((len(LOG_LEVELS), len(precisions))) if powers is None else powers
     return _smooth_unsteady(seen, prior, anchor, powers)

@@ -37,6 +37,7 @@ _MOST_THREADS = 4  # windows at once: bounds memory
 _MOST_AHEAD = 32  # windows that are begun elsewhere at once, whose results wait here
 _FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
 _DECAY = 12  # correlation times that windows overlap: the influence of an edge has fallen by exp(12)
+_DECAY_AT_REST = 4  # likewise while the animal is quiet: 2 % are left of a difference that is a part of the error bar
 _FINEST_BONE = 0.05  # of a pixel's span
 _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
 _BY_FRAME = (
@@ -105,8 +106,10 @@ def learn(problem: Problem) -> Learned:
 
 
 def overlap_frames(learned: Learned) -> int:
-    """Frames after which a window's edge has no more influence."""
-    return _DECAY * learned.prior.correlation_frames(learned.observations.lasting_pixel)
+    """Frames after which a window's edge has no more influence; while the animal is quiet, hardly any."""
+    prior, pixel = learned.prior, learned.observations.lasting_pixel
+    quiet = prior.correlation_frames(pixel, prior.quietest)
+    return max(_DECAY * prior.correlation_frames(pixel), _DECAY_AT_REST * quiet)
 
 
 def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:

@@ -40,7 +40,8 @@ def reflected(observations: Observations, mode: Mode, prior: TimePrior, bones: B
     if not len(bones.pairs) or len(observations.arrays.K) < 2:
         return mode
     views = (mode.seen.weights > 0.5).sum(axis=0)
-    margin, best = 3 * prior.correlation_frames(observations.lasting_pixel), mode.points_3d.copy()
+    margin = 3 * prior.correlation_frames(observations.lasting_pixel, prior.quietest)
+    best = mode.points_3d.copy()
     close = _SAME * observations.pixel
     moved, alternatives = np.zeros(len(best), bool), []
     for k, run in _single_views(views):

@@ -1,4 +1,4 @@
-"""Movement that is not the same all the time: spells in which an animal rests or runs, and jumps of the whole body.
+"""Movement that is not the same all the time: times at which an animal rests or runs, and jumps of the whole body.
 
 The variance of the difference that begins at a frame is that of the keypoint times an activity of that frame, the same
 for all keypoints, plus what a jump adds. Both are found from the disturbances of the smoothed tracks.
@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 
 _JUMP = 10.0  # log odds against a jump at some frame, of some size
-# Standard deviation of the logarithm of the activity, in variance: speeds of rest and run differ by factors of e.
-_ACTIVITY_STD = 2.0
-SPELL = 1.0  # seconds over which the activity's logarithm keeps 1 / e of its size: longer than a stride
+_ACTIVITY_STD = 2.0  # of the logarithm of the activity, a variance: speeds of rest and run differ by a factor of e
+_ACTIVITY_SECONDS = 1.0  # over which the activity's logarithm keeps 1 / e of its size: longer than a stride
 _FURTHEST = 2.0  # change of the logarithm in one round
 
-LOG_LEVELS = np.arange(-12.0, 12.1, 2.0)  # logarithms of activities for which is tabulated what passes a smoother
+LOG_LEVELS = np.arange(-12.0, 12.1, 2.0)  # logarithms of the activities for which tables say what passes a smoother
 USUAL = len(LOG_LEVELS) // 2  # the level of activity one
+
+
+def frames_of_activity(fps: float) -> float:
+    """Frames over which the activity's logarithm keeps 1 / e of its size."""
+    return _ACTIVITY_SECONDS * fps
 
 
 def steady(lengths: Sequence[int], order: int) -> Array:
@@ -49,7 +53,9 @@ def disturbances(changes: Array, differences: Array, precisions: Array) -> tuple
     return found, expected
 
 
-def with_activity(changes: Array, differences: Array, precisions: Array, spell: float, usual: float = 1.0) -> Array:
+def with_activity(
+    changes: Array, differences: Array, precisions: Array, activity_frames: float, disturbed: float = 1.0
+) -> Array:
     """`changes` with an activity nearer to the most probable one: a round of Newton's method between two smoothings.
 
     With respect to the logarithm of a part v of a difference's variance, the log evidence has the derivative
@@ -59,15 +65,15 @@ def with_activity(changes: Array, differences: Array, precisions: Array, spell: 
     Parameters
     ----------
     differences : (n_frames, n_keypoints, 2) of `smooth_tracks`
-    spell : frames over which the process keeps 1 / e of its size
-    usual : what the disturbances of the whole recording are over what the prior expects: less than 1 where errors last,
+    activity_frames : over which the process keeps 1 / e of its size
+    disturbed : the disturbances of the whole recording over what the prior expects: less than 1 where errors last,
         which the smoother takes for fewer white ones
     """
     from scipy.linalg import solveh_banded
 
     found, expected = disturbances(changes, differences, precisions)
-    expected = usual * expected
-    log, keep = np.log(changes[:, 0]), np.exp(-1 / spell)
+    expected = disturbed * expected
+    log, keep = np.log(changes[:, 0]), np.exp(-1 / activity_frames)
     scale = 1 / (_ACTIVITY_STD**2 * (1 - keep**2))
     process = np.stack([np.full(len(log), -scale * keep), np.full(len(log), scale * (1 + keep**2))])  # banded
     process[1, [0, -1]] = scale

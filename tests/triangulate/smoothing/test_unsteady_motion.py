@@ -19,7 +19,7 @@ from muybridge.triangulate.smoothing.unsteady_motion import (
 )
 from tests.helpers import needs_shared
 
-ORDER, SPELL = 2, 60.0
+ORDER, ACTIVITY_FRAMES = 2, 60.0
 
 
 def coverage(found, truth, frames=slice(None)):
@@ -44,7 +44,7 @@ def test_the_planted_activity_is_found(rest):
     precisions, changes = np.ones(n_keypoints), steady([400], ORDER)
     for _ in range(20):
         *_, differences = smooth_tracks(information, vector, ORDER, changes, precisions, 1e-9)
-        changes = with_activity(changes, differences, precisions, SPELL)
+        changes = with_activity(changes, differences, precisions, ACTIVITY_FRAMES)
     for part in (slice(20, 180), slice(220, 380)):
         assert np.log(changes[part, 0]).mean() == pytest.approx(np.log(planted[part]).mean(), abs=0.5)
     found, expected = disturbances(changes, differences, precisions)
