@@ -15,8 +15,9 @@ from ...numerics.robust_scale import robust_std
 from ...numerics.threads import over_rows
 from ..input_checks import check_fps
 from ..points.consensus_solver import estimate_sigma
-from ._kernels_animals import Body, Found, Proposals, Views, follow, no_tracks
+from ._kernels_animals import follow, no_tracks
 from ._kernels_proposals import propose
+from .animal_records import Body, Found, Proposals, Views
 from .track_pieces import joined_pieces
 
 _FIRST_SIGMA = 0.005  # of the image's width: standard deviation of a coordinate until it is estimated

@@ -14,7 +14,7 @@ from benchmarks.individuals import (
     walking_people,
 )
 from muybridge.triangulate import find_individuals, triangulate_ransac
-from muybridge.triangulate.identity._kernels_animals import newcomers_odds
+from muybridge.triangulate.identity._kernels_assignment import newcomers_odds
 
 RIG = room_rig()
 
