@@ -28,7 +28,7 @@ FLOORS = {
     "session": 8,
     "labelling": 9,
 }
-UPWARDS = {("session/command_line.py", "labelling")}  # a command opens the page when it is called
+UPWARDS = {("session/commands/labels.py", "labelling")}  # a command opens the page when it is called
 # the rooms inside a part, from the lowest: a room imports those before it, never those after it
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
@@ -48,7 +48,7 @@ ROOMS = {
         "articulated",
     ),
     "kinematics": ("angles", "body", "gait_analysis"),
-    "session": ("config", "steps", "proposals", "recordings"),
+    "session": ("config", "steps", "proposals", "recordings", "commands"),
 }
 MAX_FILES = 15  # in one folder, its __init__.py included
 HEAVY = ("torch", "jax", "numba")
