@@ -23,6 +23,10 @@ _ANOTHER_ANIMAL = 2.0  # times as long or short: no prior of this animal in this
 _ANOTHER_SIZE = 1.25  # times as long or short: worth a warning; two standard errors decide whether it is beyond
 _STANDARD_ERRORS = 2.0  # of the median, 95 %
 
+# Independent frames that the prior's spread of a bone counts as: what a Gaussian prior of the logarithm of this
+# animal's, of spread 0.5 (0.5 over the rat's 17 bones against the truth), is worth.
+_SPREAD_WEIGHT = 2.0
+
 
 def check_size(measured: Bones, prior: PosePrior) -> None:
     """Refuse a prior of another animal or unit, and warn of one of another size; the bones have the same order.
@@ -87,11 +91,9 @@ def with_trained_lengths(learned: Learned, prior: PosePrior) -> Learned:
     usable = _probability_right(measured.lengths, variance, prior) / np.where(np.isfinite(variance), variance, 1.0)
     precision = 1 / own + usable
     lengths = (prior.bone_lengths / own + usable * np.nan_to_num(measured.lengths)) / precision
-    # from frame to frame a bone varies by no more than either says: the measured spread holds errors of labels, the
-    # prior's the differences between animals
-    spread = np.fmin(measured.stds, prior.bone_stds) ** 2
+    spread = _spread(learned, measured, own)
     total = spread + 1 / precision
-    averaged = (spread + learned.averaged_frames[measured.pairs].max(axis=1) / precision) / total
+    averaged = (spread * measured.averaged + learned.averaged_frames[measured.pairs].max(axis=1) / precision) / total
     unknown = ~np.isfinite(prior.bone_lengths)
     bones = Bones(
         measured.pairs,
@@ -100,6 +102,15 @@ def with_trained_lengths(learned: Learned, prior: PosePrior) -> Learned:
         np.where(unknown, measured.averaged, averaged),
     )
     return replace(learned, bones=bones)
+
+
+def _spread(learned: Learned, measured: Bones, own: Array) -> Array:
+    """(n_bones,) variance of a bone from frame to frame: the measured one, drawn to the prior's `own` as far as few
+    independent frames tell it, and no larger than that: errors of labels are a part of what is measured."""
+    shown = np.isfinite(learned.tracks.points_3d[:, measured.pairs, 0]).all(axis=2).sum(axis=0)
+    independent = shown / measured.averaged
+    drawn = (_SPREAD_WEIGHT * own + independent * measured.stds**2) / (_SPREAD_WEIGHT + independent)
+    return np.fmin(drawn, own)
 
 
 def _probability_right(lengths: Array, variance: Array, prior: PosePrior) -> Array:
