@@ -87,12 +87,13 @@ def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
     return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
 
 
-def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, averaged: Array) -> Bones:
+def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, averaged: Array, correlated: Array) -> Bones:
     """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
 
     A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
-    is smaller than `finest` (world units); the smoother averages a keypoint over `averaged` (n_keypoints,) frames,
-    after which its errors are independent. Bones that no frame measures have NaN.
+    is smaller than `finest` (world units). The smoother averages a keypoint over `averaged` (n_keypoints,) frames; its
+    errors have the integrated autocorrelation time `correlated` (n_keypoints,), frames. Bones that no frame measures
+    have NaN.
     """
     d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
     observed = np.linalg.norm(d, axis=-1)
@@ -103,12 +104,17 @@ def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, avera
     # correction, the distance says nothing
     across = both.trace(axis1=2, axis2=3) - noise
     observed = np.where(across < observed**2, observed - 0.5 * across / np.maximum(observed, 1e-12), np.nan)
-    fits = [_mean_and_spread(observed[:, b], noise[:, b], finest, n) for b, n in enumerate(averaged[pairs].max(axis=1))]
+    fits = [
+        _mean_and_spread(observed[:, b], noise[:, b], finest, averaged[pair].max(), correlated[pair].max())
+        for b, pair in enumerate(pairs)
+    ]
     lengths, stds, averaged = np.array(fits).reshape(-1, 3).T
     return Bones(pairs, lengths, stds, averaged)
 
 
-def _mean_and_spread(values: Array, variances: Array, finest: float, n_averaged: float) -> tuple[float, float, float]:
+def _mean_and_spread(
+    values: Array, variances: Array, finest: float, n_averaged: float, n_correlated: float
+) -> tuple[float, float, float]:
     """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std; and
     `Bones.averaged`.
 
@@ -125,7 +131,7 @@ def _mean_and_spread(values: Array, variances: Array, finest: float, n_averaged:
     least = max(finest, _FINEST_SPREAD * centre)
     std, mean, precision = _most_likely(values, variances, least, max(2 * least, centre))
     # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
-    own, of_mean = std**2, n_averaged / precision
+    own, of_mean = std**2, n_correlated / precision
     lasting = _lasting(np.where(good, series - mean, np.nan), int(4 * n_averaged))
     # at the least spread there is no evidence of any: what lasts are the errors of the tracks
     share = own / (own + np.mean(variances)) if std > 1.01 * least else 0.0

@@ -114,6 +114,12 @@ class CorrelatedNoise:
             return np.broadcast_to(self.power(smoother, most), (len(LOG_LEVELS), len(self.lasting)))
         return np.stack([self.power(level, most) for level in smoother.at_levels()])
 
+    def smoothed_times(self, smoother: Filter, power: Array) -> Array:
+        """(n_keypoints,) integrated autocorrelation time, in frames, of the smoothed errors: of n frames, their mean
+        has the variance of n over so many independent ones. The constant has no part in it."""
+        passed = smoother.gain(power) ** 2 * self.spectrum
+        return passed[:, 0] / passed.mean(axis=1)
+
     def common_variances(self, smoother: Filter, power: Array) -> tuple[Array, Array, Array]:
         """(n_keypoints,) thrice: variances along an axis of the displacements that all views share, as far as they pass
         the smoother: of the position, of its velocity and of its acceleration, per frame."""

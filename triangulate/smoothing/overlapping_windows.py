@@ -86,7 +86,8 @@ def learn(problem: Problem) -> Learned:
     bones = None
     if problem.skeleton is not None and has_bones:
         finest = _FINEST_BONE * observations.pixel
-        bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged)
+        times = noise.smoothed_times(found.smoother, powers[USUAL])
+        bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged, times)
     shared = noise.common_variances(found.smoother, powers[USUAL])
     motion = noise.motion_shares(
         found.smoother, powers, found.prior.precisions, tracks.points_3d, tracks.changes, lengths

@@ -64,7 +64,11 @@ def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anch
 
 
 def _root_times(matrices: Array, noise: Array) -> Array:
-    """A square root of positive semi-definite matrices (..., 3, 3) times noise (n_samples, ..., 3)."""
+    """The symmetric square root of positive semi-definite matrices (..., 3, 3) times noise (n_samples, ..., 3).
+
+    It changes with the matrix continuously, as others do not where eigenvalues are nearly equal: windows that converged
+    to points a hair apart have draws as near.
+    """
     values, vectors = np.linalg.eigh(matrices)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
     return np.einsum("...ij,s...j->s...i", root, noise)

@@ -157,11 +157,11 @@ def test_keypoints_outside_the_skeleton_are_tracked_by_themselves(ring_rig, skel
 
 @pytest.mark.shared
 @needs_shared
-@pytest.mark.parametrize("trained_noise", [False, True])
-def test_a_real_rat_under_its_trained_prior_is_located_and_its_regions_hold_the_motion_capture(trained_noise):
+@pytest.mark.parametrize(("trained_noise", "order"), [(False, None), (True, None), (True, 2)])
+def test_a_real_rat_under_its_trained_prior_is_located_and_its_regions_hold_the_motion_capture(trained_noise, order):
     recording = rat()
     truth = recording.truth
-    options = {"fps": recording.fps, "skeleton": recording.skeleton, "prior": recording.prior}
+    options = {"fps": recording.fps, "skeleton": recording.skeleton, "prior": recording.prior, "order": order}
     noise = recording.noise if trained_noise else None
     found = infer_poses(recording.points_2d, recording.rig, **options, noise=noise)
     error = np.linalg.norm(found.points_3d - truth, axis=-1)

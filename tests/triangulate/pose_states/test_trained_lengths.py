@@ -77,6 +77,24 @@ def test_lengths_are_those_of_the_product_of_both_gaussians_unless_the_measured_
     assert (gross.stds >= 2.0).all()
 
 
+def test_the_spread_of_a_bone_is_the_priors_while_few_frames_show_it_and_never_more(
+    ring_rig, skeleton, moving_skeleton, prior
+):
+    """A head held still for half a second does not make its bone a rigid one."""
+    spreads = {}
+    for n_frames in (20, 200):
+        points_2d = ring_rig.project(moving_skeleton[:n_frames])  # rigid bones
+        learned = learn(check_problem(points_2d, ring_rig, FPS, None, skeleton, None))
+        learned = replace(learned, displacement=np.zeros_like(learned.displacement))
+        soft = replace(prior, bone_stds=np.full(len(skeleton.bones), 4.0))
+        spreads[n_frames] = with_trained_lengths(learned, soft).bones.stds
+        stiff = replace(prior, bone_stds=np.full(len(skeleton.bones), 0.2))
+        loose = replace(learned, bones=replace(learned.bones, stds=np.full(len(skeleton.bones), 3.0)))
+        assert (with_trained_lengths(loose, stiff).bones.stds <= np.sqrt(2) * 0.2 + 1e-9).all()
+    assert (spreads[20] > 1.0).all()
+    assert (spreads[200] < 0.6 * spreads[20]).all()
+
+
 def test_keypoints_that_one_view_alone_shows_are_not_located(ring_rig, skeleton, moving_skeleton, prior):
     points_2d = ring_rig.project(moving_skeleton[:30])
     points_2d[1:] = np.nan

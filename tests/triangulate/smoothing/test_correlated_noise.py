@@ -57,6 +57,22 @@ def test_the_correlation_of_errors_is_estimated(ring_rig, truth):
     assert 0.35 < np.median(mixed.noise.lasting) < 0.65
 
 
+@pytest.mark.parametrize("frames", [0.0, 5.0])
+def test_the_mean_of_smoothed_errors_has_the_variance_of_so_many_independent_ones(frames):
+    """Errors that last pass the filter; the variance of means over 1,000 frames against the time stated."""
+    n, keep = 400_000, np.exp(-1 / frames) if frames else 0.0
+    errors = autoregressive(np.random.default_rng(0), (1, n), 1.0, frames)[0] if frames else (
+        np.random.default_rng(0).normal(size=n)
+    )  # fmt: skip
+    smoother, one = Filter(2, np.array([50.0])), np.ones(1)
+    change = 2 - 2 * np.cos(np.pi * np.linspace(0, 1, n // 2 + 1))
+    smoothed = np.fft.irfft(np.fft.rfft(errors) / (1 + 50.0 * change**2), n)
+    means = smoothed.reshape(-1, 1000).mean(axis=1)
+    noise = CorrelatedNoise(one * (not frames), one * bool(frames), keep * one, 0 * one, 0 * one, 0 * one)
+    stated = noise.smoothed_times(smoother, one)[0]
+    assert 1000 * means.var() / smoothed.var() == pytest.approx(stated, rel=0.15)
+
+
 def test_a_share_that_never_changes_is_found_and_belongs_to_positions_only(ring_rig, truth):
     rng = np.random.default_rng(1)
     shape = (6, *truth.shape[:2], 2)

@@ -211,6 +211,6 @@ def test_a_bone_shorter_than_its_ends_are_uncertain_has_no_length():
     for std, known in ((0.1, True), (50.0, False)):
         covariances = np.broadcast_to(std**2 * np.eye(3), (50, 2, 3, 3, 3))
         tracks = Tracks(points_3d, covariances, np.ones((3, 50, 2)), np.zeros((50, 2, 2)), np.zeros(50))
-        found = measure_bones(pairs, tracks, 0.01, np.ones(2))
+        found = measure_bones(pairs, tracks, 0.01, np.ones(2), np.ones(2))
         assert np.isfinite(found.lengths[0]) == known
         assert not known or abs(found.lengths[0] - 3) < 0.02
