@@ -38,7 +38,7 @@ CONSTANTS = {
         "OFF_POSE",
     ),
     window_states: ("_SECONDS_OFF_POSE", "_POSES_PER_SECOND"),
-    trained_lengths: ("_GROSS", "_MEASURED_RANGE"),
+    trained_lengths: ("_GROSS", "_MEASURED_RANGE", "_SPREAD_WEIGHT"),
     correlated_noise: ("COMMON_SHARE", "COMMON_CONSTANT"),
     difference_prior: ("_PRECISION_SPREAD",),
     unsteady_motion: ("_ACTIVITY_STD", "_ACTIVITY_SECONDS"),
