@@ -4,8 +4,8 @@
 
 Writes a project of PNG pictures of 1280 x 1024 px, fully labelled (20 keypoints), of a ring of calibrated cameras, and
 steps through it in headless Chromium. Few pictures are different files, the rest are links to them: the page does not
-know. The first pass begins without smaller copies of the pictures, as right after they were extracted; before the
-second all are there (links, too), as once the server had time to make them. Times are those of the page, from the key
+know. The first pass begins without smaller copies of the pictures, as a project of another program is opened for the
+first time; before the second all are there (links, too), as `extract` writes them. Times are those of the page, from the key
 to the frame in which every camera shows the new instant: wall times of browser and server on one machine; of instants
 that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown before; the
 processor's times include its seven neighbours, which are fetched ahead.
@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from muybridge.cameras import Camera, CameraRig, write_rig
 from muybridge.cameras.rotations import look_at
 from muybridge.formats.labels.deeplabcut_project import picture_name
+from muybridge.formats.labels.picture_copies import WIDTHS, keep_copies
 from muybridge.labelling import serve_labels
-from muybridge.labelling.picture_encoding import WIDTHS, keep_copies
 from tests.chromium import ARGUMENTS, CHROMIUM
 
 SIZE, N_KEYPOINTS, N_DIFFERENT = (1280, 1024), 20, 8

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
+from ..formats.labels.picture_copies import COPIES, encoded_picture, keep_copies
 from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
-from .picture_encoding import encoded_picture, keep_copies
 from .picture_folders import PictureFolder
 
 _PAUSE = 0.15  # seconds after the last picture that was asked for
@@ -50,7 +50,7 @@ class PictureStore:
         own: Path,
     ):
         self.folders, self.videos, self.frames = folders, videos, frames
-        self.decoded_in, self._copied_in = own / ".pictures", own / ".copies"
+        self.decoded_in, self._copied_in = own / ".pictures", own / COPIES.name
         self._decoded: dict[str, dict[int, str]] = {camera: {} for camera in folders}
         self.problems: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -176,7 +176,9 @@ class PictureStore:
         instant_of = {frame: i for i, frame in wanted.items()}
         arrived = partial(self._arrived, camera, instant_of)
         try:
-            write_pictures(video, wanted.values(), self.decoded_in / camera, written=arrived)
+            write_pictures(
+                video, wanted.values(), self.decoded_in / camera, copies=self._copied_in / camera, written=arrived
+            )
         except (VideoError, OSError) as error:
             self.problems[camera] = str(error)
         finally:

@@ -18,6 +18,7 @@ from ..tables.pandas_h5_writing import write_pandas_h5
 from ..tables.table_writing import check_cell
 from ..video.reading import VideoError, VideoSource, files_of_source, read_frames_at
 from .labelled_frames import LabelError
+from .picture_copies import COPIES, write_copies
 
 _DECIMALS = 3  # of a pixel, as both files hold it
 
@@ -62,7 +63,7 @@ def write_project(
     if existing:
         raise LabelError(f"{existing[0]} exists already; its labels are kept: choose another folder or scorer")
     for name, (video, frames) in pictures.items():
-        write_pictures(video, frames, paths[name].parent)
+        write_pictures(video, frames, paths[name].parent, copies=folder / COPIES / name)
         if len(keypoints):
             names = [f"labeled-data/{name}/{picture_name(frame)}" for frame in frames]
             points = np.full((len(frames), len(keypoints), 2), np.nan) if proposals is None else proposals[name]
@@ -96,9 +97,12 @@ def write_pictures(
     frames: Iterable[int],
     folder: Path,
     *,
+    copies: Path | None = None,
     written: Callable[[int], object] = lambda frame: None,
 ) -> None:
     """Some frames of a video as png files; `written` is called with the number of each that is there.
+
+    copies : folder of the smaller copies for the labelling page, made while a frame is in memory
 
     Raises
     ------
@@ -109,8 +113,11 @@ def write_pictures(
     for number, image in read_frames_at(video, frozenset(wanted)):
         if image is not None:
             partial = folder / f".partial_{picture_name(number)}"
-            cv2.imwrite(str(partial), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-            partial.replace(folder / picture_name(number))
+            picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(partial), picture)
+            if copies is not None:
+                write_copies(picture, folder / picture_name(number), copies)
+            partial.replace(folder / picture_name(number))  # keeps its time: the copies are not older
             wanted.discard(number)
             written(number)
     if wanted:

@@ -71,7 +71,7 @@ def extract_frames(
     >>> videos = {"left": "left.mp4", "right": "right.mp4"}
     >>> folder = extract_frames(videos, 2, "to_label", keypoints=["nose", "tail"])
     >>> sorted(file.name for file in folder.iterdir()), len(list(folder.rglob("*.png")))
-    (['config.yaml', 'labeled-data'], 4)
+    (['config.yaml', 'labeled-data', 'labelling'], 4)
     """
     recordings = [videos] if isinstance(videos, Mapping) else list(videos)
     if method not in ("uniform", "kmeans"):

@@ -10,9 +10,9 @@ import pytest
 
 from muybridge.calibration import CalibrationError
 from muybridge.calibration.boards.image_sources import gray_frames
+from muybridge.formats.labels.picture_copies import encoded_picture
 from muybridge.formats.video.picture_headers import check_picture, declared_size
 from muybridge.formats.video.reading import VideoError, probe_video, read_picture
-from muybridge.labelling.picture_encoding import encoded_picture
 from tests.helpers import write_picture_video
 
 

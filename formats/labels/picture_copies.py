@@ -1,4 +1,4 @@
-"""A picture file as the JPEG that is shown: smaller copies of it are kept, and sent as they are."""
+"""Smaller copies (JPEG) of pictures, which the labelling page shows: to decode a PNG takes long."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..formats.video.picture_headers import check_picture
-from ..formats.video.reading import VideoError, read_picture
+from ..video.picture_headers import check_picture
+from ..video.reading import VideoError, read_picture
 
+COPIES = Path("labelling") / ".copies"  # in the project's folder: of each labelled folder
 WIDTHS = (480, 960)  # pixels, of the copies: of many cameras side by side, and of a few
 _JPEG = (".jpg", ".jpeg")
 _QUALITY, _WHOLE_QUALITY = 88, 95  # of 100, in JPEG: of a copy, and of a whole picture
@@ -20,7 +21,7 @@ _QUALITY, _WHOLE_QUALITY = 88, 95  # of 100, in JPEG: of a copy, and of a whole 
 def encoded_picture(path: Path, width: int, copies: Path) -> bytes:
     """JPEG of a picture: the smallest copy at least `width` pixels wide, or the whole where `width` is 0 or larger.
 
-    copies : folder of the picture's copies; those that are not there are written
+    copies : folder of the picture's copies; the one asked for is written where it is not there
 
     Raises
     ------
@@ -30,7 +31,9 @@ def encoded_picture(path: Path, width: int, copies: Path) -> bytes:
         return path.read_bytes() if path.suffix.lower() in _JPEG else _jpeg(_read(path), _WHOLE_QUALITY)
     wanted = min(w for w in WIDTHS if w >= width)
     copy = _copy_of(path, wanted, copies)
-    return copy.read_bytes() if _is_current(copy, path) else _written(path, copies)[wanted]
+    if _is_current(copy, path):
+        return copy.read_bytes()
+    return _written(_read(path, wanted), path, copies, (wanted,))[wanted]
 
 
 def keep_copies(path: Path, copies: Path) -> None:
@@ -41,13 +44,18 @@ def keep_copies(path: Path, copies: Path) -> None:
     VideoError : the file cannot be read
     """
     if not all(_is_current(_copy_of(path, width, copies), path) for width in WIDTHS):
-        _written(path, copies)
+        write_copies(_read(path, WIDTHS[-1]), path, copies)
 
 
-def _written(path: Path, copies: Path) -> dict[int, bytes]:
+def write_copies(picture: np.ndarray, path: Path, copies: Path) -> None:
+    """Write the copies of a picture that is decoded already, in OpenCV's colours; `path` names it."""
+    _written(picture, path, copies, WIDTHS)
+
+
+def _written(picture: np.ndarray, path: Path, copies: Path, widths: tuple[int, ...]) -> dict[int, bytes]:
     """The copies by their width, written if that is possible: they only save time."""
-    picture, made = _read(path, WIDTHS[-1]), {}
-    for width in reversed(WIDTHS):
+    made = {}
+    for width in sorted(widths, reverse=True):
         picture = _shrunk(picture, width)
         made[width] = _jpeg(picture)
         with suppress(OSError):
