@@ -26,7 +26,8 @@ _PAGE_FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
     **{f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8") for name in
-       ("page", "store", "pictures", "camera_view", "marks", "panels")},
+       ("page", "state", "store", "pictures", "camera_view", "marks", "panels", "drawing", "showing", "geometry",
+        "marking", "controls")},
 }  # fmt: skip
 _HEADERS = {
     "Cache-Control": "no-store",
