@@ -4,11 +4,11 @@
 
 Writes a project of PNG pictures of 1280 x 1024 px, fully labelled (20 keypoints), of a ring of calibrated cameras, and
 steps through it in headless Chromium. Few pictures are different files, the rest are links to them: the page does not
-know. The first pass begins without smaller copies of the pictures, as a project of another program is opened for the
-first time; before the second all are there (links, too), as `extract` writes them. Times are those of the page, from the key
-to the frame in which every camera shows the new instant: wall times of browser and server on one machine; of instants
-that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown before; the
-processor's times include its seven neighbours, which are fetched ahead.
+know. The first pass begins without smaller copies of the pictures, as when a project of another program is opened for
+the first time; before the second all are there (links, too), as `extract` writes them. Times are those of the page,
+from the key to the frame in which every camera shows the new instant: wall times of browser and server on one machine;
+of instants that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown
+before; the processor's times include its seven neighbours, which are fetched ahead.
 """
 
 from __future__ import annotations

@@ -32,16 +32,28 @@ const CTRL_KEYS = {
   arrowleft: () => nudge(-1, 0), arrowright: () => nudge(1, 0), enter: () => accept(views, scene.keypoints),
 };
 
+const MOVES = /^([ad]|arrowleft|arrowright|home|end|n)$/; // need not wait for the points of the instant that is left
+
+// Keys that what has the focus needs itself: texts and choices all, sliders and the output of a step those that move
+// them, buttons and headings Enter. The slider of the instants is moved by the page's own keys.
+function isTaken({ key, target }) {
+  if (target.type === "checkbox" || target.id === "slider") return false;
+  if (target.type === "range" || target.tagName === "PRE") return /^(Arrow|Home|End|Page)/.test(key);
+  return /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) || (key === "Enter" && /^(BUTTON|SUMMARY)$/.test(target.tagName));
+}
+
 document.addEventListener("keydown", (event) => {
-  if (!store || document.body.inert || by("keys").open || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
-  const key = event.key.toLowerCase(), with_ctrl = event.ctrlKey || event.metaKey;
-  if (key === "h" && !with_ctrl) { scene.hidden = true; drawAll(); return; }
-  let work = with_ctrl ? CTRL_KEYS[key] : KEYS[key];
-  if (!with_ctrl && key === "enter" && event.target.tagName !== "BUTTON") work = () => accept(event.shiftKey ? views : [active], [scene.selected]);
-  if (!with_ctrl && /^[1-9]$/.test(key)) work = () => chooseCamera(Number(key) - 1);
+  if (!store || document.body.inert || by("keys").open || event.altKey || isTaken(event)) return;
+  const key = event.key.toLowerCase(), withControl = event.ctrlKey || event.metaKey;
+  if (key === "h" && !withControl) { scene.hidden = true; drawAll(); return; }
+  let work = withControl ? CTRL_KEYS[key] : KEYS[key];
+  if (!withControl && key === "enter") work = () => accept(event.shiftKey ? views : [active], [scene.selected]);
+  if (!withControl && /^[1-9]$/.test(key)) work = () => chooseCamera(Number(key) - 1);
   if (!work || !store.project.instants.length) return;
   event.preventDefault();
-  work(event);
+  const shown = instant();
+  if (store.records.has(shown) || MOVES.test(key)) work(event);
+  else store.read(shown).then(() => { if (instant() === shown) work(event); }).catch((error) => say(error.message));
 });
 document.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "h") { scene.hidden = false; drawAll(); } });
 

@@ -7,6 +7,8 @@ import { NOTHING, active, alone, at, by, instant, instants, pictures, scene, set
 const WIDTHS = [480, 960]; // of the copies that the server keeps, pixels; wider: the whole picture, 0
 const AHEAD = [1, 2, -1, 3, 4, 5, -2]; // neighbours that are fetched before they are wanted
 
+let complete = null; // the instant whose pictures are all shown
+
 export async function go(index) {
   if (!store.project.instants.length) {
     document.body.dataset.shown = "";
@@ -27,6 +29,7 @@ export async function go(index) {
   showRecord();
   follow();
   showWhere();
+  tellShown();
   for (const step of [1, 2, -1]) { const near = instants()[at + step]; if (near !== undefined && !store.records.has(near)) store.read(near).catch(() => {}); }
 }
 
@@ -57,8 +60,16 @@ export async function showPictures(wanted) {
   await pictures.get(wanted, indices, width).catch(() => {}); // stopped where another instant is wanted by now
   if (instant() !== wanted) return;
   for (const view of shown) if (view.zoom > 1) sharpen(view);
-  document.body.dataset.shown = wanted;
-  document.dispatchEvent(new CustomEvent("shown", { detail: wanted }));
+  complete = wanted;
+  tellShown();
+}
+
+// Once the pictures and the points of the instant are there.
+function tellShown() {
+  const now = instant();
+  if (complete !== now || !store.records.has(now)) return;
+  document.body.dataset.shown = now;
+  document.dispatchEvent(new CustomEvent("shown", { detail: now }));
 }
 
 function showPicture(view, wanted, bitmap, isWhole = false) {

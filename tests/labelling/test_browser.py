@@ -1,5 +1,7 @@
 """The page in a real browser: an instant labelled by hand, kept over a reload, exported, and trained on."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from muybridge.pose2d import extract_frames, read_labels
 from muybridge.session import read_session, run_session
 from tests.chromium import needs_chromium, watched_pages
 from tests.helpers import edit_session
-from tests.labelling.conftest import KEYPOINTS, post
+from tests.labelling.conftest import KEYPOINTS
 
 TRUTH = {"nose": [30.0, -20.0, 40.0], "tail": [-60.0, 10.0, 20.0], "left_paw": [0.0, 40.0, 0.0]}
 
@@ -58,6 +60,11 @@ def saved(page):
     page.locator("#saved", has_text="saved").wait_for()
 
 
+def points_of(folder, instant):
+    """{camera: {keypoint: [x, y, state, source]}} as they are saved."""
+    return json.loads((folder / "labels" / "labelling" / f"{instant:06d}.json").read_text())["points"]
+
+
 def test_an_instant_is_labelled_kept_exported_and_trained_on(session, open_page):
     folder, rig, server = session
     page = open_page(server.address)
@@ -102,18 +109,67 @@ def test_an_instant_is_labelled_kept_exported_and_trained_on(session, open_page)
     assert "train" in run_session(read_session(folder), ("train",), progress=False)
 
 
-def test_the_later_of_two_tabs_is_told_and_can_set_its_point(session, open_page):
-    _, _, server = session
+def test_two_tabs_keep_each_others_points_and_the_later_is_told(session, open_page):
+    folder, _, server = session
+    first, second = open_page(server.address), open_page(server.address)
+    instant = int(first.locator("body").get_attribute("data-shown"))
+    click(first, "a", "tail", (60, 60))
+    saved(first)
+    click(second, "a", "nose", (150, 125))
+    second.locator("#message", has_text="changed in another tab").wait_for()
+    second.locator("#where", has_text="1 of 9 points").wait_for()
+    second.click("#mine")
+    second.locator("#where", has_text="2 of 9 points").wait_for()
+    saved(second)
+    click(first, "b", "nose", (100, 100))  # now this one is the later
+    first.locator("#message", has_text="changed in another tab").wait_for()
+    assert set(points_of(folder, instant)["a"]) == {"nose", "tail"}
+
+
+def test_wheel_pan_contrast_undo_and_what_is_hidden_or_absent(session, open_page):
+    folder, _, server = session
     page = open_page(server.address)
     instant = int(page.locator("body").get_attribute("data-shown"))
-    change = {"project": "labels", "instant": instant, "revision": 0, "changes": {"a": {"tail": [5, 6, "visible"]}}}
-    assert post(server, "api/change", change)[0] == 200
-    click(page, "a", "nose", (150, 125))
-    page.locator("#message", has_text="changed in another tab").wait_for()
-    page.locator("#where", has_text="1 of 9 points").wait_for()
-    page.click("#mine")
-    page.locator("#where", has_text="2 of 9 points").wait_for()
+    box = page.locator('[data-camera="a"]').bounding_box()
+    at = (round(box["x"] + 0.4 * box["width"]), round(box["y"] + 0.7 * box["height"]))  # a wheel has whole pixels
+
+    def place():
+        """Of the nose, which a click has just set in camera a."""
+        page.mouse.click(*at)
+        saved(page)
+        found = points_of(folder, instant)["a"]["nose"]
+        page.keyboard.press("Control+z")
+        page.locator("#where", has_text="0 of 9 points").wait_for()
+        return np.array(found[:2])
+
+    before = place()
+    page.mouse.move(*at)
+    page.mouse.wheel(0, -700)
+    np.testing.assert_allclose(place(), before, atol=0.01)  # the wheel zooms where the pointer is
+    page.mouse.down(button="right")
+    page.mouse.move(at[0] + 60, at[1] + 30, steps=4)
+    page.mouse.up(button="right")
+    moved = before - place()
+    np.testing.assert_allclose(moved[0], 2 * moved[1], rtol=1e-3)
+    assert 0 < moved[0] < 60 * 320 / box["width"] / 2  # of pixels that are more than twice as large now
+    plain = page.locator('[data-camera="a"]').screenshot()
+    page.focus("#contrast")
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert "contrast(2)" in page.locator('[data-camera="a"] canvas').first.get_attribute("style")
+    assert page.locator('[data-camera="a"]').screenshot() != plain
+
+    page.mouse.click(*at)
+    page.keyboard.press("o")
     saved(page)
+    assert points_of(folder, instant)["a"]["nose"][2] == "occluded"
+    page.keyboard.press("x")
+    saved(page)
+    assert points_of(folder, instant)["a"]["nose"][:3] == [None, None, "absent"]
+    for key, state in (("Control+z", "occluded"), ("Control+z", "visible"), ("Control+Shift+z", "occluded")):
+        page.keyboard.press(key)
+        saved(page)
+        assert points_of(folder, instant)["a"]["nose"][2] == state
 
 
 def test_epipolar_line_ellipse_and_disagreement_are_shown(session, open_page):
