@@ -24,6 +24,7 @@ from muybridge.demo.recording import FPS, Filmed, _film, _join, visible_keypoint
 from muybridge.demo.scene import NOISE, Room, animal_shadow, draw_animal, make_rig, make_view
 from muybridge.formats.labels.labelled_frames import Labels, Picture
 from muybridge.formats.video.writing import open_video_writer
+from muybridge.numerics.robust_scale import present_median
 from muybridge.numerics.threads import over_items
 
 SIZE = (640, 480)
@@ -131,8 +132,8 @@ def measured(views, pose, rig: CameraRig, truth: np.ndarray) -> dict:
     right = np.ones(truth.shape[1], bool)
     for i, cat in zip(rows, columns, strict=True):
         off = np.linalg.norm(seen[i][None] - pixels, axis=-1)
-        nearest = np.nanmedian(np.where(np.isfinite(off), off, 1e4), axis=-1).argmin(axis=0)
         some = np.isfinite(off[0]).sum(axis=-1) >= 5
+        nearest = np.nan_to_num(present_median(off, axis=-1)).argmin(axis=0)
         right &= ((nearest == cat) | ~some).all(axis=0) & (who[i] == cat)
     errors = np.concatenate([far[i, cat] for i, cat in zip(rows, columns, strict=True)])
     return {
