@@ -41,6 +41,7 @@ class Finder:
     animal_detector : finds the animal's box in the shrunk picture, so that the whole need not be looked at closely
     views : ways in which what is found is looked at; their answers are put together
     mirror : (n_keypoints,) position of each keypoint's mirror partner
+    crop : side of the training's crops, network pixels
     """
 
     engine: Engine
@@ -48,6 +49,7 @@ class Finder:
     animal_detector: Finder | BoxFinder | None = None
     views: tuple[TTAView, ...] = (TTAView(),)
     mirror: NDArray[np.int64] | None = None
+    crop: int = 192
 
     def find(self, image: Image) -> Found:
         """The keypoints of a picture (height, width, 3) in which the animal may be anywhere."""
@@ -174,4 +176,5 @@ def finder_of(
         boxes,
         tta_views_of(detector.config, bool(detector.symmetries)),
         mirror_partners(detector.keypoints, detector.symmetries),
+        detector.config.crop,
     )

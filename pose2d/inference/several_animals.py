@@ -12,19 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 from torch.nn import functional as F
 
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
 from ...numerics.robust_scale import present_median
-from .animal_search import AROUND, Finder
+from ..published_networks.published_network import Network
+from .animal_search import Finder
 from .box_search import SURE
+from .decoding import neighbours
 from .engine import Engine, Found
 from .image_transforms import apply_affine, invert_affine, scaling, warp
-from .runtimes import SIDE
 
-_PEAK = 0.15  # share of an animal's part of the probability below which a peak is none
+MIDDLE = "animal"  # the keypoint of the detector of middles
+_PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
+_CELLS = 3  # cells across that hold a peak: with the default target, one cell wide, 0.75 of it
+_APART = 5  # cells across in which there is one peak
 _SAME = 0.12  # sides of the animal: two windows whose keypoints lie nearer (median) have read the same animal
 _FAR = 1.0  # sides of the animal that it may be from where it was expected, in a frame
 _SHOWN = 0.25  # share of the keypoints that must be sure for an animal to be there
@@ -35,17 +40,10 @@ def labelled_centres(labels: Labels) -> Array:
     return (np.nanmin(labels.points_2d, axis=1) + np.nanmax(labels.points_2d, axis=1)) / 2
 
 
-def window_of(finder: Finder) -> int:
-    """Side of the window around one of several animals, network pixels: always a window, however large."""
-    return int(np.ceil(AROUND * min(finder.animal_side, 1e4) * finder.engine.scale / SIDE) * SIDE)
-
-
 def at_place(finder: Finder, image: Image, centre: Array) -> Found:
-    """The keypoints of the animal in the middle of a window there; of the whole picture without a known size."""
-    if not np.isfinite(finder.animal_side):
-        side = int(finder.engine.network.stride * 48)
-        return finder.through(image, finder.window_at(centre, side))
-    return finder.through(image, finder.window_at(centre, window_of(finder)))
+    """The keypoints of the animal in the middle of a window there, which is as large as the crops of the training: by
+    the distance to the rim, which convolutions see, the network tells the middle."""
+    return finder.through(image, finder.window_at(centre, finder.crop))
 
 
 def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
@@ -53,15 +51,25 @@ def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
     matrix, size = engine.whole_view(image.shape[1], image.shape[0])
     with torch.inference_mode():
         maps = engine.run(warp(image, matrix, size)[None])
-        logits = maps.logits[0, 0].float()
-        likely = torch.cat([logits.flatten(), logits.new_zeros(1)]).softmax(0)[:-1].view_as(logits)
-        smooth = 9 * F.avg_pool2d(likely[None, None], 3, 1, 1)[0, 0]
-        highest = F.max_pool2d(smooth[None, None], 5, 1, 2)[0, 0]
-        rows, columns = torch.nonzero((smooth == highest) & (smooth > _PEAK / n_animals), as_tuple=True)
-        order = smooth[rows, columns].argsort(descending=True)[: n_animals + 1]
-    cells = torch.stack([columns, rows], -1)[order].cpu().numpy().astype(float)
-    places = apply_affine(scaling(engine.network.stride), cells) + engine.network.shift
+        expected = maps.logits[:1, :1].float().clamp_max(0).exp()  # animals in each cell
+        mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)
+        highest = F.max_pool2d(mass, _APART, 1, _APART // 2)
+        rows, columns = torch.nonzero((mass == highest)[0, 0] & (mass[0, 0] > _PEAK), as_tuple=True)
+        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + 1]
+        cells = _refined(engine.network, maps.features, expected, rows[order], columns[order]).cpu().numpy()
+    places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
     return apply_affine(invert_affine(matrix), places)
+
+
+def _refined(network: Network, features: Tensor, expected: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """(n, 2) places in cells of peaks at some cells: the mean of the places for which the cells around vote."""
+    height, width = expected.shape[-2:]
+    near_rows, near_columns, inside = neighbours(rows[None, None], columns[None, None], height, width, _CELLS // 2)
+    cells = near_rows.clamp(0, height - 1) * width + near_columns.clamp(0, width - 1)
+    votes = network.offsets_at(features, cells.flatten(2)).view(*cells.shape, 2)
+    weights = expected.flatten()[cells] * inside
+    places = torch.stack([near_columns, near_rows], -1) + votes
+    return ((weights[..., None] * places).sum(-2) / weights.sum(-1, keepdim=True).clamp_min(1e-9))[0, 0]
 
 
 @dataclass(eq=False)

@@ -40,7 +40,7 @@ class Residuals:
 
     def fit(self, network: Network, n_batches: int, seed: int) -> None:
         """Fit the spread head of a network on the processor to the last half of `n_batches`, as far as it is kept."""
-        if n_batches == 0:
+        if n_batches == 0 or not self.seen:
             return
         late = -(-n_batches // 2)
         seen, errors = torch.cat(list(self.seen)[-late:]), torch.cat(list(self.errors)[-late:])

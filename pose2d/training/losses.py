@@ -27,6 +27,24 @@ def targets(points: Tensor, sigma: float, rows: int, columns: int) -> Tensor:
     return torch.where(inside[..., None, None], down[..., :, None] * across[..., None, :], 0.0)
 
 
+def middles_loss(network: Network, maps: Maps, points: Tensor, config: TrainingConfig) -> Tensor:
+    """Loss of one map that shows the middles of all animals: mean over the pictures.
+
+    A cell of logit f holds exp(f) animals on average, so that a picture's animals are a Poisson process of places: its
+    negative log likelihood is that of any number of animals. With one animal it is `place_loss` without normalisation.
+
+    Parameters
+    ----------
+    points : (n, n_animals, 2), cells; NaN: fewer animals, outside the grid: not in the crop
+    """
+    rows, columns = maps.logits.shape[-2:]
+    wanted = targets(points, config.sigma / network.stride, rows, columns).sum(1, keepdim=True)
+    counts = F.poisson_nll_loss(maps.logits.float(), wanted, reduction="none").flatten(1).sum(-1)
+    inside = is_inside(points, rows, columns)
+    offsets = torch.stack([refinement_loss(network, maps, own[:, None])[:, 0] for own in points.unbind(1)], 1)
+    return counts.mean() + (offsets * inside).sum() / inside.sum().clamp_min(1)
+
+
 def is_inside(points: Tensor, rows: int, columns: int) -> Tensor:
     """(n, n_keypoints) whether a point (cells) lies on the grid; False for NaN."""
     x, y = points[..., 0], points[..., 1]

@@ -16,11 +16,13 @@ from ..inference.animal_boxes import BOX_KEYPOINTS, box_labels
 from ..inference.animal_search import finder_of
 from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
+from ..inference.several_animals import MIDDLE
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
 from ..networks.pretrained_weights import PACKAGED, load_weights
 from ..networks.registry import build_network
 from ..published_networks.published_network import Network, PublishedNet
 from ..training_config import Augmentation, TrainingConfig
+from .animal_middles import train_middles
 from .fine_tuning import replayed, with_keypoints
 from .splits import split_labels
 from .training_loop import Trainer
@@ -139,10 +141,13 @@ def train(
     wanted = (
         config.animal_detector is True
         or animal_detector is not None
-        or (labels.n_animals > 1 and labels.keypoints != BOX_KEYPOINTS)
         or (config.animal_detector == "auto" and is_small_in_pictures(detector, labels))
     )
-    if wanted and _has_boxes(labels):
+    if labels.n_animals > 1 and labels.keypoints != BOX_KEYPOINTS:
+        before = animal_detector if animal_detector and animal_detector.keypoints == (MIDDLE,) else None
+        middles = train_middles(labels, config, animal_side(labels, 50), before, seed, progress)
+        detector = replace(detector, animal_detector=middles)
+    elif wanted and _has_boxes(labels):
         detector = replace(
             detector, animal_detector=train_animal_detector(labels, config, animal_detector, seed, progress)
         )

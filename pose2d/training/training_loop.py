@@ -27,7 +27,7 @@ from ..published_networks.published_network import Network
 from ..training_config import TrainingConfig
 from .covariance_head import Residuals
 from .crops import Crops
-from .losses import pose_loss
+from .losses import middles_loss, pose_loss
 
 
 class Trainer:
@@ -37,6 +37,7 @@ class Trainer:
         self, network: Network, labels: Labels, held_out: Labels | None, config: TrainingConfig, scale: float, seed: int
     ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.of_middles = network.n_keypoints < len(labels.keypoints)  # several animals in one map
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
         self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
@@ -59,7 +60,8 @@ class Trainer:
         if path is not None and path.exists():
             self.resume(path)
         before = self.history["seconds"]
-        what = "train the animal_detector" if self.labels.keypoints == BOX_KEYPOINTS else "train"
+        of_animals = self.of_middles or self.labels.keypoints == BOX_KEYPOINTS
+        what = "train the animal_detector" if of_animals else "train"
         bar = tqdm(total=config.iterations, initial=self.done, desc=what, unit="step", disable=not progress)
         for images, points in () if self._exhausted() else self.crops.batches(self.done):
             self._step(images, points)
@@ -85,8 +87,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
-        loss = pose_loss(self.network, maps, points, self.config)
-        if self.config.patience or self.done > self.config.iterations // 2:  # earlier ones are not used
+        loss = (middles_loss if self.of_middles else pose_loss)(self.network, maps, points, self.config)
+        if self.of_middles:
+            pass  # middles have no covariance
+        elif self.config.patience or self.done > self.config.iterations // 2:  # earlier ones are not used
             self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -104,7 +108,8 @@ class Trainer:
 
     def _check(self) -> str:
         """Evaluate, search hard negatives at half time; returns the text of the progress bar."""
-        finder, error, said = Finder(engine_of(self.averaged, self.scale)), None, ""
+        finder = Finder(engine_of(self.averaged, self.scale), crop=self.config.crop)
+        error, said = None, ""
         if self.held_out is not None:
             found = locate(finder, self.held_out).points
             error = float(np.nanmedian(np.linalg.norm(found - self.held_out.points_2d, axis=-1)))

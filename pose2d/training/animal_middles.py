@@ -1,0 +1,58 @@
+"""Train the small network that finds the middles of several animals in the shrunk picture, all in one map."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+
+from ...formats.labels.labelled_frames import Labels
+from ..inference.detector import Detector
+from ..inference.several_animals import MIDDLE, labelled_centres
+from ..inference.uncertainty import uncalibrated
+from ..networks.registry import build_network
+from ..training_config import Augmentation, TrainingConfig
+from .training_loop import Trainer
+
+_SIDE = 32.0  # network pixels of the larger side of the median animal: eight cells
+
+
+def middle_labels(labels: Labels) -> Labels:
+    """One entry per picture, with the middle of each animal's labels as a keypoint; NaN: fewer animals are labelled."""
+    centres, entries = labelled_centres(labels), {}
+    for index, picture in enumerate(labels.pictures):
+        entries.setdefault(picture, []).append(index)
+    most = max(map(len, entries.values()))
+    points = np.full((len(entries), most, 2), np.nan)
+    for row, own in enumerate(entries.values()):
+        points[row, : len(own)] = centres[own]
+    one_each = labels.select([own[0] for own in entries.values()])
+    names = tuple(f"{MIDDLE}_{i}" for i in range(most))
+    return replace(
+        one_each, points_2d=points, hidden_2d=None, keypoints=names, symmetries=(), individuals=("",) * len(entries)
+    )
+
+
+def train_middles(
+    labels: Labels, config: TrainingConfig, side: float, start: Detector | None, seed: int, progress: bool
+) -> Detector:
+    """The detector of the middles, of labels of several animals in a picture.
+
+    side : larger side of the median animal, image pixels
+    start : such a detector to go on from
+    """
+    how = Augmentation(p_random_crop=0.5, shift=0.3, flip=0.0, rotation=min(config.augmentation.rotation, 15.0))
+    small = TrainingConfig(
+        network="small", iterations=min(300, 2 * config.iterations), crop=128, scale=min(1.0, _SIDE / side), sigma=4.0,
+        learning_rate=3e-3, holdout=0.0, n_evaluations=1, augmentation=how,
+    )  # fmt: skip
+    network = build_network("small", 1, seed)
+    if start is not None:
+        small = replace(start.config, iterations=60, learning_rate=1e-3)
+        network = copy.deepcopy(start.network).requires_grad_(True)
+    trainer = Trainer(network.train(), middle_labels(labels), None, small, float(small.scale), seed)
+    trainer.run(progress)
+    return Detector(
+        trainer.averaged, (MIDDLE,), small, float(small.scale), side, uncalibrated(1, side / 4), history=trainer.history
+    )
