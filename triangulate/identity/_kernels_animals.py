@@ -149,6 +149,21 @@ def _rows(chosen, slots):
 
 
 @helper
+def hold_rows(chosen, fewest, used):
+    """Mark as used all candidates (n_keypoints, n_views, n_candidates) of the rows that an animal holds: in each view
+    that of most of its keypoints, if it has so many there."""
+    rows = np.full(chosen.shape[1], -1, np.int64)
+    _rows(chosen, rows)
+    for v in range(len(rows)):
+        n = 0
+        for k in range(len(chosen)):
+            n += rows[v] >= 0 and chosen[k, v] == rows[v]
+        for k in range(len(chosen)):
+            if n >= fewest:
+                used[k, v, rows[v]] = True
+
+
+@helper
 def no_tracks(n_animals, n_keypoints, n_views):
     """Tracks of no animal yet."""
     return Tracks(
@@ -160,10 +175,11 @@ def no_tracks(n_animals, n_keypoints, n_views):
 
 
 @kernel
-def follow(views, candidates, proposals, body, continuity, patience, n_labels, tracks, found):
+def follow(views, candidates, proposals, body, whole_rows, continuity, patience, n_labels, tracks, found):
     """Fill in the animals of all frames; returns how many labels there are now.
 
-    candidates : as of `propose`; continuity : log-odds that an animal keeps its rows; patience : frames without an
+    candidates : as of `propose`; whole_rows : whether the candidates of one row are of one animal, so that none begins
+    with a row that another holds; continuity : log-odds that an animal keeps its rows; patience : frames without an
     animal after which it has left; n_labels, tracks : labels so far, and what the frames before have left in the tracks
     """
     n_frames, n_animals, n_keypoints, n_views = found.chosen.shape
@@ -195,6 +211,9 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
             radius[a] = max(radius[a], _radius(at[a])) if seen >= fewest else radius[a]
             if missed[a] > patience:
                 alive[a] = False
+        for a in range(n_animals if whole_rows else 0):
+            if alive[a]:
+                hold_rows(own[a], support, used)
         left = True
         for a in range(n_animals):
             if alive[a]:
@@ -207,6 +226,8 @@ def follow(views, candidates, proposals, body, continuity, patience, n_labels, t
                 clear(own[a], at[a])
                 continue
             _mark(used, own[a])
+            if whole_rows:
+                hold_rows(own[a], support, used)
             alive[a], label[a], missed[a], radius[a] = True, n_labels, 0, _radius(at[a])
             n_labels += 1
             labels[a] = label[a]

@@ -140,11 +140,13 @@ def find_individuals(
     links = _links(points.shape, identity, limbs, limb_scores)
     ideal = for_kernel(np.moveaxis(rig.undistort(points.reshape(len(rig), -1, 2)).reshape(points.shape), 0, 2))
     n_animals = _MOST if n_individuals is None else n_individuals + 1  # one that was not declared shows itself
-    run = FollowedCandidates(rig, ideal, points, links, n_animals, fps, identity == "tracks")
+    run = FollowedCandidates(rig, ideal, points, links, n_animals, fps, identity)
     scales = run.tuned(sigma)
     found = run.follow(slice(None), scales)
     pieces = joined_pieces(found.placed, found.labels, links.limbs, scales.lengths, fps, n_individuals)
     chosen, placed = _of_individuals(found, pieces.animals)
+    if identity != "none":
+        chosen = with_whole_rows(chosen, np.isfinite(points[..., 0]))
     if identity != "none":
         order = sorted(range(len(chosen)), key=lambda i: _first_row(chosen[i]))
         chosen, placed = chosen[order], placed[order]
@@ -199,6 +201,29 @@ def _links(shape: tuple[int, ...], identity: str, limbs, limb_scores: Array | No
         scores = np.clip(np.moveaxis(np.asarray(limb_scores, dtype=float), 0, 2), *_SCORES)
         odds = odds + np.nan_to_num(np.log(scores / (1 - scores)))
     return Limbs(limbs, for_kernel(odds))
+
+
+def with_whole_rows(chosen: NDArray[np.int64], exists: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Candidates with those of a row that no individual was given, for the one that has most of the row.
+
+    They did not agree with other views or with the motion: hidden keypoints mostly. As they are of one animal, methods
+    that weigh errors (reconstruct) may judge them with all of its points.
+
+    chosen : (n_individuals, n_cameras, n_frames, n_keypoints), -1 where none
+    exists : (n_cameras, n_frames, n_keypoints, n_candidates)
+    """
+    if not len(chosen):
+        return chosen
+    n_candidates = exists.shape[-1]
+    has = chosen[..., None] == np.arange(n_candidates)  # (individuals, cameras, frames, keypoints, candidates)
+    counts = has.sum(axis=3)
+    own = np.argmax(counts, axis=-1)  # (individuals, cameras, frames)
+    most = np.take_along_axis(counts, own[..., None], -1)[..., 0]
+    of_all = np.take_along_axis(counts.sum(axis=0)[None], own[..., None], -1)[..., 0]
+    is_free = exists & ~has.any(axis=0)
+    is_free = np.take_along_axis(is_free[None], own[..., None, None], -1)[..., 0]
+    free = (chosen < 0) & (2 * most > of_all)[..., None] & is_free
+    return np.where(free, own[..., None], chosen)
 
 
 def _first_row(chosen: NDArray[np.int64]) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class FollowedCandidates(NamedTuple):
     links: Limbs
     n_animals: int
     fps: float
-    are_tracks: bool
+    identity: str
 
     def tuned(self, sigma: float | Array | None) -> Scales:
         """Noise, steps and lengths from a first run over the middle of the recording."""
@@ -111,7 +111,8 @@ class FollowedCandidates(NamedTuple):
         tracks, n_labels = no_tracks(self.n_animals, n_keypoints, n_cameras), 0
         single = self._single(scales) - np.log(2 * np.pi)
         views = Views(for_kernel(self.rig.projection_matrices), 1 / scales.sigma**2, single)
-        continuity = np.log(self.fps / _SWITCH) / n_keypoints * self.are_tracks
+        continuity = np.log(self.fps / _SWITCH) / n_keypoints * (self.identity == "tracks")
+        whole_rows = self.identity != "none"
         patience = max(2, round(_PATIENCE * self.fps))
         begin = part.start or 0
         for start in range(0, n_frames, _CHUNK):
@@ -120,7 +121,9 @@ class FollowedCandidates(NamedTuple):
             odds = self.links.odds if len(self.links.odds) == 1 else self.links.odds[these]
             body = Body(self.links.limbs, odds, scales.lengths, scales.wander, scales.room)
             proposals, into = self._proposals(these, scales), Found(*(values[own] for values in found))
-            n_labels = follow(views, self.ideal[these], proposals, body, continuity, patience, n_labels, tracks, into)
+            n_labels = follow(
+                views, self.ideal[these], proposals, body, whole_rows, continuity, patience, n_labels, tracks, into
+            )
         return found
 
     def _sigma(self, found: Found, part: slice, first: Array) -> Array:
