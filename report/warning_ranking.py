@@ -40,8 +40,19 @@ def ranked_warnings(
     messages = [str(message) for message in getattr(calibration_report, "warnings", ())]
     calibration = [SizedWarning("calibration", np.nan, np.nan, message) for message in messages]
     n_sized = N_SHOWN - 1 if calibration else N_SHOWN
-    missing = [*cameras_without_points(views), *joints_without_angle(kinematics)]
+    missing = [*about_views(views), *joints_without_angle(kinematics)]
     return [*sized[:n_sized], *calibration[:1], *sized[n_sized:], *calibration[1:], *missing]
+
+
+def about_views(views: xr.Dataset | None) -> list[SizedWarning]:
+    """Animals in the videos that were not declared, then cameras without points."""
+    return [] if views is None else [*_undeclared_animals(views), *cameras_without_points(views)]
+
+
+def _undeclared_animals(found: xr.Dataset) -> list[SizedWarning]:
+    """Of views or a pose, from the attribute `animal_warnings`."""
+    lines = str(found.attrs.get("animal_warnings", "")).splitlines()
+    return [SizedWarning("animals", np.nan, np.nan, f"{line[:1].upper()}{line[1:]}") for line in lines]
 
 
 def cameras_without_points(views: xr.Dataset | None) -> list[SizedWarning]:
@@ -82,12 +93,14 @@ def joints_without_angle(kinematics: xr.Dataset | None) -> list[SizedWarning]:
 
 
 def _of_pose(pose: xr.Dataset) -> list[SizedWarning]:
-    """From the attributes `warnings`, the records of `Diagnosis.warnings`, `rig_warnings` and `coverage_warning`.
+    """From the attributes `warnings`, the records of `Diagnosis.warnings`, `rig_warnings`, `animal_warnings` and
+    `coverage_warning`.
 
     Warnings of the rig have no size and come first.
     """
     rig = str(pose.attrs.get("rig_warnings", "")).splitlines()
     found = [SizedWarning("cameras", np.nan, np.nan, message) for message in rig]
+    found += _undeclared_animals(pose)
     for row in json.loads(str(pose.attrs.get("warnings", "[]"))):
         off, off_px = (np.nan if row[name] is None else float(row[name]) for name in ("off", "off_px"))
         found.append(SizedWarning(f"{row['kind']} {row['name']}", off, off_px, row["message"]))

@@ -36,6 +36,7 @@ _PHRASES = (
     (", or set it on the rig (CameraRig(..., up=...))", ", or in the rig file"),
     ("give CameraRig(..., up=(x, y, z))", "give up=(x, y, z)"),
     ("; select one: views.isel(individual=0)", ""),
+    ("set n_animals=", "set [animals] count = "),
 )
 _BOARD = ("legacy", "inverted", "corners_x", "corners_y", "squares_x", "squares_y", "square_length", "marker_length",
           "dictionary")  # fmt: skip
@@ -84,9 +85,9 @@ def _of_calibration(session: Session) -> list[str]:
 
 
 def _of_views(session: Session) -> list[str]:
-    from ..report.warning_ranking import cameras_without_points
+    from ..report.warning_ranking import about_views
 
-    return [warning.message for warning in cameras_without_points(_made(session, "views.nc"))]
+    return [warning.message for warning in about_views(_made(session, "views.nc"))]
 
 
 def _of_pose(session: Session) -> list[str]:

@@ -30,6 +30,7 @@ MIDDLE = "animal"  # the keypoint of the detector of middles
 _PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
 _CELLS = 3  # cells across that hold a peak: with the default target, one cell wide, 0.75 of it
 _APART = 5  # cells across in which there is one peak
+_MORE = 2  # animals more than declared that are looked at: they show that there are more
 _SAME = 0.12  # sides of the animal: two windows whose keypoints lie nearer (median) have read the same animal
 _FAR = 1.0  # sides of the animal that it may be from where it was expected, in a frame
 _SHOWN = 0.25  # share of the keypoints that must be sure for an animal to be there
@@ -47,7 +48,7 @@ def at_place(finder: Finder, image: Image, centre: Array) -> Found:
 
 
 def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
-    """(n, 2) middles of the animals in a picture, pixels, the most probable first, at most one more than animals."""
+    """(n, 2) middles of the animals in a picture, pixels, the most probable first, some more than animals at most."""
     matrix, size = engine.whole_view(image.shape[1], image.shape[0])
     with torch.inference_mode():
         maps = engine.run(warp(image, matrix, size)[None])
@@ -55,7 +56,7 @@ def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
         mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)
         highest = F.max_pool2d(mass, _APART, 1, _APART // 2)
         rows, columns = torch.nonzero((mass == highest)[0, 0] & (mass[0, 0] > _PEAK), as_tuple=True)
-        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + 1]
+        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + _MORE]
         cells = _refined(engine.network, maps.features, expected, rows[order], columns[order]).cpu().numpy()
     places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
     return apply_affine(invert_affine(matrix), places)
@@ -76,7 +77,8 @@ def _refined(network: Network, features: Tensor, expected: Tensor, rows: Tensor,
 class TrackOfSeveral:
     """One camera with several animals: where they were last (the interface of `Track`).
 
-    A row holds (n_animals * n_keypoints, `width`) float32 of one frame, NaN where an animal was not found.
+    A row holds (n_animals * n_keypoints + 1, `width`) float32 of one frame, NaN where an animal was not found; at last
+    how many more animals were seen than declared.
     """
 
     finder: Finder
@@ -94,17 +96,20 @@ class TrackOfSeveral:
     def step(self, image: Image | None, seen: Found | None = None) -> np.ndarray:
         """The row of the next frame."""
         row = np.full((self.n_animals, self.n_keypoints, self.width), np.nan, np.float32)
+        more = np.full((1, self.width), np.nan, np.float32)
         if image is not None:
             row[..., 2] = 0.0  # no mass: a frame without animals is none that cannot be decoded
-            for animal, found in self._assigned(self._found(image)):
+            founds = self._found(image)
+            more[0, 0] = len(founds) - self.n_animals
+            for animal, found in self._assigned(founds[: self.n_animals]):
                 row[animal] = np.concatenate([values.reshape(len(found.mass), -1) for values in found], axis=1)
-        row = row.reshape(-1, self.width)
+        row = np.concatenate([row.reshape(-1, self.width), more])
         self.follow(row[None])
         return row
 
     def follow(self, rows: np.ndarray) -> None:
         """Where the animals are after some rows."""
-        for row in rows.reshape(len(rows), self.n_animals, self.n_keypoints, self.width):
+        for row in rows[:, :-1].reshape(len(rows), self.n_animals, self.n_keypoints, self.width):
             now = np.where(row[..., 2:3] > SURE, row[..., :2], np.nan)
             moved = present_median(now - self.last, axis=1)[:, None]
             self.speed = np.where(np.isfinite(moved), moved, 0.5 * self.speed)
@@ -132,7 +137,7 @@ class TrackOfSeveral:
             apart = [np.median(np.linalg.norm(found.points - other.points, axis=-1)) for other in kept]
             if min(apart, default=np.inf) > _SAME * self.finder.animal_side:
                 kept.append(found)
-        return kept[: self.n_animals]
+        return kept
 
     def _assigned(self, founds: list[Found]) -> list[tuple[int, Found]]:
         """Each with the animal that it is: nearest to where motion leads; others take what is free."""

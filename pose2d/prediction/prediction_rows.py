@@ -171,7 +171,7 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     wanted = _is_on_gpu(finder) if search.batch_cameras == "auto" else bool(search.batch_cameras)
     together = wanted and search.runtime in ("auto", "torch")
     part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
-    shape = finder.engine.network.n_keypoints * work.detector.n_animals, finder.engine.n_peaks * ROW_WIDTH
+    shape = n_rows(work.detector), finder.engine.n_peaks * ROW_WIDTH
     number, saved_at = begin, time.monotonic()
     for number, images in enumerate(instants(work.infos, begin, stop), begin):
         if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
@@ -226,6 +226,11 @@ def _track(detector: Detector, finder: Finder | BoxFinder, info: VideoInfo) -> T
     if detector.n_animals == 1 or not isinstance(finder, Finder):
         return Track(finder, info)
     return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, ROW_WIDTH)
+
+
+def n_rows(detector: Detector) -> int:
+    """Rows of a frame: one per keypoint of each animal, and of several animals one more (`TrackOfSeveral`)."""
+    return detector.network.n_keypoints * detector.n_animals + (detector.n_animals > 1)
 
 
 def _rounded(place: Array, scale: float) -> Array:

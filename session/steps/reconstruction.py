@@ -94,6 +94,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
         write_rig(rig, refined_rig_path(session))
     doubts = implausibilities(session, used, rig, pose)
     pose.attrs |= _attributes(session, used, rig, diagnosis, notes, doubts)
+    pose.attrs |= {"animal_warnings": "\n".join(found.warnings)} if found.warnings else {}
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
 
 

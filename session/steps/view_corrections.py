@@ -8,7 +8,7 @@ true` refines the cameras' poses, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,15 @@ _MOST_TRACKS = 6  # per camera: the permutations of more are too many to search,
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """Views and cameras as they are reconstructed, and a sentence for each thing that was changed or found."""
+    """Views and cameras as they are reconstructed, and a sentence for each thing that was changed or found.
+
+    warnings : what must not be overlooked among these
+    """
 
     views: xr.Dataset
     rig: CameraRig
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
@@ -93,7 +97,19 @@ def _with_own_identities(session: Session, given: Corrected) -> Corrected:
     rig = given.rig.subset([str(name) for name in given.views["view"].values])
     together = _matched if identity == "tracks" and as_many else _separated
     views, words = together(session, given.views, rig, identity)
-    return Corrected(views, given.rig, [*given.notes, words])
+    return Corrected(views, given.rig, [*given.notes, words], _left_over(views, session.n_animals))
+
+
+def _left_over(views: xr.Dataset, n_animals: int | None) -> list[str]:
+    """A sentence where animals beyond those declared were seen and left out."""
+    n_frames = views.attrs.pop("left_over_frames", 0)
+    frames = views.attrs.pop("left_over_in", "")
+    if not n_frames:
+        return []
+    return [
+        f"there are more animals than [animals] count = {n_animals}: further ones, for {n_frames} frames together"
+        f" ({frames}), were left out; raise the count, or take out of the 2D files what is no animal"
+    ]
 
 
 def _matched(session: Session, views: xr.Dataset, rig: CameraRig, identity: str) -> tuple[xr.Dataset, str]:
@@ -118,16 +134,11 @@ def _separated(session: Session, views: xr.Dataset, rig: CameraRig, identity: st
         found = separate_individuals(views, rig, identity=identity, n_individuals=session.n_animals)
     except ValueError as error:
         raise SessionError(f"{session.path}: {error}") from error
-    n_found, left_over = found.sizes["individual"], int(found.attrs.pop("left_over_frames"))
+    n_found = found.sizes["individual"]
     animals = "1 animal" if n_found == 1 else f"{n_found} animals"
     words = f"up to {views.sizes['individual']} {identity} per camera and frame were put together to {animals}"
     if session.n_animals is not None and n_found < session.n_animals:
         words += f", fewer than [animals] count = {session.n_animals}"
-    if left_over:
-        words += (
-            f"; further animals, for {left_over} frames together, were left out: there are more than [animals] count ="
-            f" {session.n_animals}"
-        )
     return found, words
 
 
@@ -145,7 +156,7 @@ def _synchronised(session: Session, given: Corrected) -> Corrected:
     delays = [_as_done(line) for line in found.sentences()]
     views = shift_frames(views, found) if delays else views
     notes = [*notes, *delays] or ["no camera is delayed by more than 0.1 frames"]
-    return Corrected(views, given.rig, [*given.notes, *notes])
+    return replace(given, views=views, notes=[*given.notes, *notes])
 
 
 def _refined(session: Session, given: Corrected) -> Corrected:
@@ -163,7 +174,7 @@ def _refined(session: Session, given: Corrected) -> Corrected:
         )
     notes = [_as_done(line) for line in found.report.warnings] or ["the cameras stand where they were calibrated"]
     views = shift_frames(given.views, found.frame_offsets) if found.frame_offsets.to_apply().any() else given.views
-    return Corrected(views, found.rig, [*given.notes, *notes])
+    return replace(given, views=views, rig=found.rig, notes=[*given.notes, *notes])
 
 
 def _as_done(sentence: str) -> str:

@@ -37,8 +37,8 @@ class Individuals:
         Least-squares points of the candidates that agree, NaN where fewer than two views do.
     n_pieces : int
         Pieces of track of which the individuals are joined.
-    n_left_over : int
-        Frames of pieces that found no place among the individuals: more animals than were declared.
+    left_over : ndarray of int
+        Frames with more animals than were declared: of each piece of track that found no place among the individuals.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Individuals:
 
     >>> from muybridge.triangulate import Individuals
     >>> list(Individuals.__dataclass_fields__)
-    ['points_2d', 'confidence', 'candidates', 'points_3d', 'n_pieces', 'n_left_over']
+    ['points_2d', 'confidence', 'candidates', 'points_3d', 'n_pieces', 'left_over']
     """
 
     points_2d: Array
@@ -54,7 +54,7 @@ class Individuals:
     candidates: NDArray[np.int64]
     points_3d: Array
     n_pieces: int
-    n_left_over: int
+    left_over: NDArray[np.int64]
 
 
 def find_individuals(
@@ -156,7 +156,7 @@ def find_individuals(
         held = np.nan_to_num(np.asarray(confidence, dtype=float))
         kept = np.take_along_axis(held[None], np.maximum(chosen, 0)[..., None], axis=-1)[..., 0] * (chosen >= 0)
     return Individuals(
-        np.where((chosen >= 0)[..., None], taken, np.nan), kept, chosen, placed, pieces.n_pieces, pieces.n_left_over
+        np.where((chosen >= 0)[..., None], taken, np.nan), kept, chosen, placed, pieces.n_pieces, pieces.left_over
     )
 
 

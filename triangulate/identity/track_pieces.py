@@ -17,11 +17,12 @@ _FREEDOM = 4.0  # of Student's t for the distance across a gap
 
 
 class Pieces(NamedTuple):
-    """animals : (n_labels,) individual of each piece, -1 for none; frames of pieces that found no individual."""
+    """animals : (n_labels,) individual of each piece, -1 for none; left_over : frames of pieces that found no
+    individual, one after the other of each such chain of pieces."""
 
     animals: NDArray[np.int64]
     n_pieces: int
-    n_left_over: int
+    left_over: NDArray[np.int64]
 
 
 class _Piece(NamedTuple):
@@ -48,17 +49,17 @@ def joined_pieces(
         if len(frames) >= max(3, _SHORTEST * fps):
             pieces.append(_piece(label, frames, placed[frames, rows], limbs))
     chains = _chains(pieces, _step(placed, labels), known, fps, n)
-    n_left_over = 0
+    left_over = np.empty(0, np.int64)
     if n is not None and len(chains) > n:
-        covered = [sum(pieces[i].last - pieces[i].first + 1 for i in chain) for chain in chains]
-        kept = sorted(range(len(chains)), key=lambda c: -covered[c])[:n]
-        n_left_over = sum(covered) - sum(covered[c] for c in kept)
-        chains = [chains[c] for c in kept]
+        covered = [np.concatenate([np.arange(pieces[i].first, pieces[i].last + 1) for i in own]) for own in chains]
+        order = sorted(range(len(chains)), key=lambda c: -len(covered[c]))
+        left_over = np.concatenate([covered[c] for c in order[n:]])
+        chains = [chains[c] for c in order[:n]]
     chains.sort(key=lambda chain: (pieces[chain[0]].first, chain[0]))
     for individual, chain in enumerate(chains):
         for i in chain:
             animals[pieces[i].label] = individual
-    return Pieces(animals, len(pieces), n_left_over)
+    return Pieces(animals, len(pieces), left_over)
 
 
 def _piece(label: int, frames: NDArray[np.int64], points: Array, limbs: NDArray[np.int64]) -> _Piece:

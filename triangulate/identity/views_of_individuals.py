@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...datasets import DatasetError, Skeleton, check_views, combine_ensemble, fps_of
+from ...formats.video.instants import number_ranges
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ..input_checks import in_order, matching_rig
@@ -48,7 +49,8 @@ def separate_individuals(
     -------
     xarray.Dataset
         Views with the dimension `individual`: individual_0, individual_1, ... in the order in which they appear. The
-        attribute `left_over_frames` counts frames of further animals than `n_individuals`.
+        attribute `left_over_frames` counts frames of further animals than `n_individuals`, and `left_over_in` says
+        which these are.
 
     Raises
     ------
@@ -101,7 +103,11 @@ def separate_individuals(
             "no animal was found: nowhere do two cameras agree on enough of its keypoints at a time; check that cameras"
             " and 2D points belong together (diagnose)"
         )
-    return _as_views(whole, found.candidates).assign_attrs(views.attrs | {"left_over_frames": found.n_left_over})
+    left_over = {
+        "left_over_frames": len(found.left_over),
+        "left_over_in": number_ranges(np.unique(found.left_over)),
+    }
+    return _as_views(whole, found.candidates).assign_attrs(views.attrs | left_over)
 
 
 def _one(views: xr.Dataset) -> xr.Dataset:

@@ -52,7 +52,8 @@ def test_more_animals_than_declared_are_counted():
     _, candidates, scores, _ = people(n_frames=40)
     found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores, n_individuals=2)
     assert len(found.points_2d) == 2
-    assert 35 <= found.n_left_over <= 40
+    assert 35 <= len(found.left_over) <= 40
+    assert set(found.left_over) <= set(range(40))
 
 
 def test_the_order_of_candidates_and_of_cameras_changes_nothing():
