@@ -217,13 +217,10 @@ def with_whole_rows(chosen: NDArray[np.int64], exists: NDArray[np.bool_]) -> NDA
     n_candidates = exists.shape[-1]
     has = chosen[..., None] == np.arange(n_candidates)  # (individuals, cameras, frames, keypoints, candidates)
     counts = has.sum(axis=3)
-    own = np.argmax(counts, axis=-1)  # (individuals, cameras, frames)
-    most = np.take_along_axis(counts, own[..., None], -1)[..., 0]
-    of_all = np.take_along_axis(counts.sum(axis=0)[None], own[..., None], -1)[..., 0]
-    is_free = exists & ~has.any(axis=0)
-    is_free = np.take_along_axis(is_free[None], own[..., None, None], -1)[..., 0]
-    free = (chosen < 0) & (2 * most > of_all)[..., None] & is_free
-    return np.where(free, own[..., None], chosen)
+    most = np.where(2 * counts > counts.sum(axis=0), counts, 0)
+    own = np.argmax(most, axis=-1)  # (individuals, cameras, frames)
+    free = np.take_along_axis((exists & ~has.any(axis=0))[None], own[..., None, None], -1)[..., 0]
+    return np.where((chosen < 0) & (most.max(axis=-1) > 0)[..., None] & free, own[..., None], chosen)
 
 
 def _first_row(chosen: NDArray[np.int64]) -> tuple[int, ...]:

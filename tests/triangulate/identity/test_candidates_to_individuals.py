@@ -14,7 +14,9 @@ from benchmarks.individuals import (
     walking_people,
 )
 from muybridge.triangulate import find_individuals, triangulate_ransac
+from muybridge.triangulate.identity._kernels_animals import hold_rows
 from muybridge.triangulate.identity._kernels_assignment import newcomers_odds
+from muybridge.triangulate.identity.candidates_to_individuals import with_whole_rows
 
 RIG = room_rig()
 
@@ -110,3 +112,38 @@ def test_a_person_who_appears_does_not_take_over_the_track_of_another():
     candidates, scores, who = candidates_of(truth, RIG, seed=2, present=presences()["1, 2, 3, 2 people"])
     found = find_individuals(candidates, RIG, fps=FPS, limbs=LIMBS, limb_scores=scores)
     assert identities(found.candidates, who, 3) == (1.0, 0)
+
+
+@pytest.mark.parametrize("identity", ["detections", "tracks"])
+def test_guesses_of_one_detection_are_no_animal_of_their_own_but_stay_with_it(identity):
+    """A detector guesses the limbs of an animal half a metre too high, in all views alike: nearly half its keypoints,
+    enough to begin another animal."""
+    seen = walking_people(2, 40, 0)
+    seen[0, 15:, 9:] += [0.0, 0.0, 0.6]
+    pixels = np.stack([RIG.project(own) for own in seen], axis=3)
+    pixels += np.random.default_rng(0).normal(0, 2, pixels.shape)
+    found = find_individuals(pixels, RIG, fps=FPS, identity=identity, n_individuals=2)
+    assert len(found.left_over) == 0
+    assert (found.candidates == found.candidates[..., :1]).all()  # whole detections, no keypoint left out
+
+
+def test_an_animal_holds_the_row_of_most_of_its_keypoints_in_each_view():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        chosen, used = rng.integers(-1, 3, (6, 4)), np.zeros((6, 4, 3), bool)
+        hold_rows(chosen, 3, used)
+        for v in range(4):
+            counts = np.bincount(chosen[chosen[:, v] >= 0, v], minlength=3)
+            held = {int(row) for row in np.flatnonzero(used[0, v])}
+            assert (used[:, v] == used[:1, v]).all()
+            assert len(held) == (counts.max() >= 3)
+            assert all(counts[row] == counts.max() for row in held)
+
+
+def test_what_is_left_of_a_row_goes_to_the_one_that_has_most_of_it():
+    exists = np.ones((1, 1, 5, 2), bool)
+    exists[0, 0, 4] = False  # no candidate of the last keypoint
+    chosen = np.array([[0, 0, -1, -1, -1], [1, -1, 0, -1, -1]]).reshape(2, 1, 1, 5)
+    found = with_whole_rows(chosen, exists)[:, 0, 0]
+    assert found[0].tolist() == [0, 0, -1, 0, -1]  # the third keypoint of its row is the other's
+    assert found[1].tolist() == [1, 1, 0, 1, -1]  # of row 1 it alone has any
