@@ -1,14 +1,28 @@
-"""The animal's box as three keypoints, so that a small detector can find it: the idea of Faster R-CNN (Ren 2015),
-coarse box first, then the keypoint network on a crop of it in full resolution."""
+"""What a small detector finds, so that the keypoint network is shown crops in full resolution (Faster R-CNN, Ren 2015):
+the box of one animal as three keypoints, or the middles of several animals as the peaks of one map."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
+from ...formats.video.reading import Image
+from ..published_networks.published_network import Network
+from .decoding import neighbours
+from .engine import Engine
+from .image_transforms import apply_affine, invert_affine, scaling, warp
+
+MIDDLE = "animal"  # the keypoint of the detector of middles
+_PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
+_CELLS = 3  # cells across that hold a peak: with the default target, one cell wide, 0.75 of it
+_APART = 5  # cells across in which there is one peak
+_MORE = 2  # animals more than declared that are looked at: they show that there are more
 
 BOX_KEYPOINTS = ("box_centre", "box_first_corner", "box_last_corner")
 
@@ -26,3 +40,35 @@ def box_labels(labels: Labels) -> Labels:
 def box_centre(points: Array) -> Array:
     """(2,) middle of the animal from the found (3, 2) box keypoints: between the centre and what the corners imply."""
     return 0.5 * points[0] + 0.25 * (points[1] + points[2])
+
+
+def labelled_centres(labels: Labels) -> Array:
+    """(n, 2) middle of the box around each entry's labels, pixels; NaN without any."""
+    low, high = np.fmin.reduce(labels.points_2d, axis=1), np.fmax.reduce(labels.points_2d, axis=1)
+    return (low + high) / 2
+
+
+def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
+    """(n, 2) middles of the animals in a picture, pixels, the most probable first, some more than animals at most."""
+    matrix, size = engine.whole_view(image.shape[1], image.shape[0])
+    with torch.inference_mode():
+        maps = engine.run(warp(image, matrix, size)[None])
+        expected = maps.logits[:1, :1].float().clamp_max(0).exp()  # animals in each cell
+        mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)
+        highest = F.max_pool2d(mass, _APART, 1, _APART // 2)
+        rows, columns = torch.nonzero((mass == highest)[0, 0] & (mass[0, 0] > _PEAK), as_tuple=True)
+        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + _MORE]
+        cells = _refined(engine.network, maps.features, expected, rows[order], columns[order]).cpu().numpy()
+    places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
+    return apply_affine(invert_affine(matrix), places)
+
+
+def _refined(network: Network, features: Tensor, expected: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """(n, 2) places in cells of peaks at some cells: the mean of the places for which the cells around vote."""
+    height, width = expected.shape[-2:]
+    near_rows, near_columns, inside = neighbours(rows[None, None], columns[None, None], height, width, _CELLS // 2)
+    cells = near_rows.clamp(0, height - 1) * width + near_columns.clamp(0, width - 1)
+    votes = network.offsets_at(features, cells.flatten(2)).view(*cells.shape, 2)
+    weights = expected.flatten()[cells] * inside
+    places = torch.stack([near_columns, near_rows], -1) + votes
+    return ((weights[..., None] * places).sum(-2) / weights.sum(-1, keepdim=True).clamp_min(1e-9))[0, 0]

@@ -12,7 +12,7 @@ from ...datasets import Array
 from ...datasets.skeleton import mirror_partners
 from ...formats.video.reading import Image
 from ..training_config import TrainingConfig
-from .animal_boxes import box_centre
+from .animal_boxes import box_centre, find_middles
 from .box_search import LOST, SURE, BoxFinder, centre_of
 from .detector import Detector
 from .engine import Engine, Found, View, engine_of
@@ -50,6 +50,17 @@ class Finder:
     views: tuple[TTAView, ...] = (TTAView(),)
     mirror: NDArray[np.int64] | None = None
     crop: int = 192
+
+    @property
+    def finds_several(self) -> bool:
+        """Whether the animal detector finds the middles of several animals."""
+        return self.animal_detector is not None and self.animal_detector.engine.network.n_keypoints == 1
+
+    def middles(self, image: Image, n_animals: int) -> Array:
+        """(n, 2) middles of the animals of a picture, as `find_middles`; none without a detector of these."""
+        if self.animal_detector is None or not self.finds_several:
+            return np.empty((0, 2))
+        return find_middles(self.animal_detector.engine, image, n_animals)
 
     def find(self, image: Image) -> Found:
         """The keypoints of a picture (height, width, 3) in which the animal may be anywhere."""
@@ -117,9 +128,11 @@ class Finder:
         return window(centre, (side, side), self.engine.scale), (side, side)
 
     def _boxed(self, image: Image) -> Array | None:
-        """Centre of the box that the animal detector finds; None without one or where its peaks are weak."""
+        """Centre of the animal that the animal detector finds; None without one or where its peaks are weak."""
         if self.animal_detector is None:
             return None
+        if self.finds_several:
+            return next(iter(self.middles(image, 1)), None)
         box = self.animal_detector.find(image)
         return None if np.median(box.mass) < SURE else box_centre(box.points)
 

@@ -18,6 +18,7 @@ from ...datasets.object_summaries import counted, html_summary, listed
 from ..networks.registry import build_network
 from ..published_networks.published_network import Network, PublishedNet, build_published
 from ..training_config import TrainingConfig
+from .animal_boxes import MIDDLE
 from .uncertainty import Uncertainty
 
 FORMAT = "muybridge detector 3"
@@ -101,6 +102,11 @@ class Detector:
             ("left and right", ", ".join(f"{left} / {right}" for left, right in self.symmetries) or None),
         )
         return html_summary(repr(self), ("", "value"), rows)
+
+    @property
+    def finds_several(self) -> bool:
+        """Whether its animal detector finds the middles of several animals."""
+        return self.animal_detector is not None and self.animal_detector.keypoints == (MIDDLE,)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the detector to one file, atomically.

@@ -8,11 +8,12 @@ import pandas as pd
 from ...datasets import Array
 from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import LabelError, Labels
+from .animal_boxes import labelled_centres
 from .animal_search import Finder, finder_of
 from .detector import Detector
 from .engine import Found
 from .labelled_pictures import images_of
-from .several_animals import at_place, labelled_centres
+from .several_animals import at_place
 
 
 def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -> Found:
@@ -22,9 +23,10 @@ def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -
     """
     finder = detector if isinstance(detector, Finder) else finder_of(detector)
     look = finder.track if tracked else finder.find
-    if labels.n_animals > 1 and isinstance(finder, Finder):
+    if isinstance(finder, Finder) and (labels.n_animals > 1 or finder.finds_several):
         centres = labelled_centres(labels)
-        found = {index: at_place(finder, image, centres[index]) for index, image in images_of(labels)}
+        known = np.isfinite(centres).all(axis=-1)
+        found = {i: at_place(finder, image, centres[i]) if known[i] else look(image) for i, image in images_of(labels)}
     else:
         found = {index: look(image) for index, image in images_of(labels)}
     parts = [found[i] for i in range(len(labels))]

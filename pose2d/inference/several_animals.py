@@ -10,67 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
-from torch.nn import functional as F
 
 from ...datasets import Array
-from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
 from ...numerics.robust_scale import present_median
-from ..published_networks.published_network import Network
 from .animal_search import Finder
 from .box_search import SURE
-from .decoding import neighbours
-from .engine import Engine, Found
-from .image_transforms import apply_affine, invert_affine, scaling, warp
+from .engine import Found
 
-MIDDLE = "animal"  # the keypoint of the detector of middles
-_PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
-_CELLS = 3  # cells across that hold a peak: with the default target, one cell wide, 0.75 of it
-_APART = 5  # cells across in which there is one peak
-_MORE = 2  # animals more than declared that are looked at: they show that there are more
 _SAME = 0.12  # sides of the animal: two windows whose keypoints lie nearer (median) have read the same animal
 _FAR = 1.0  # sides of the animal that it may be from where it was expected, in a frame
 _SHOWN = 0.25  # share of the keypoints that must be sure for an animal to be there
-
-
-def labelled_centres(labels: Labels) -> Array:
-    """(n, 2) middle of the box around each entry's labels, pixels."""
-    return (np.nanmin(labels.points_2d, axis=1) + np.nanmax(labels.points_2d, axis=1)) / 2
 
 
 def at_place(finder: Finder, image: Image, centre: Array) -> Found:
     """The keypoints of the animal in the middle of a window there, which is as large as the crops of the training: by
     the distance to the rim, which convolutions see, the network tells the middle."""
     return finder.through(image, finder.window_at(centre, finder.crop))
-
-
-def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
-    """(n, 2) middles of the animals in a picture, pixels, the most probable first, some more than animals at most."""
-    matrix, size = engine.whole_view(image.shape[1], image.shape[0])
-    with torch.inference_mode():
-        maps = engine.run(warp(image, matrix, size)[None])
-        expected = maps.logits[:1, :1].float().clamp_max(0).exp()  # animals in each cell
-        mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)
-        highest = F.max_pool2d(mass, _APART, 1, _APART // 2)
-        rows, columns = torch.nonzero((mass == highest)[0, 0] & (mass[0, 0] > _PEAK), as_tuple=True)
-        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + _MORE]
-        cells = _refined(engine.network, maps.features, expected, rows[order], columns[order]).cpu().numpy()
-    places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
-    return apply_affine(invert_affine(matrix), places)
-
-
-def _refined(network: Network, features: Tensor, expected: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """(n, 2) places in cells of peaks at some cells: the mean of the places for which the cells around vote."""
-    height, width = expected.shape[-2:]
-    near_rows, near_columns, inside = neighbours(rows[None, None], columns[None, None], height, width, _CELLS // 2)
-    cells = near_rows.clamp(0, height - 1) * width + near_columns.clamp(0, width - 1)
-    votes = network.offsets_at(features, cells.flatten(2)).view(*cells.shape, 2)
-    weights = expected.flatten()[cells] * inside
-    places = torch.stack([near_columns, near_rows], -1) + votes
-    return ((weights[..., None] * places).sum(-2) / weights.sum(-1, keepdim=True).clamp_min(1e-9))[0, 0]
 
 
 @dataclass(eq=False)
@@ -117,8 +74,7 @@ class TrackOfSeveral:
 
     def _found(self, image: Image) -> list[Found]:
         """What windows around the middles show, and around places where an animal was expected and is missing."""
-        boxes = self.finder.animal_detector
-        middles = find_middles(boxes.engine, image, self.n_animals) if isinstance(boxes, Finder) else np.empty((0, 2))
+        middles = self.finder.middles(image, self.n_animals)
         founds = self._distinct([at_place(self.finder, image, middle) for middle in middles])
         expected = [(p[known].min(0) + p[known].max(0)) / 2 for p in self.last + self.speed
                     if (known := np.isfinite(p).all(-1)).any()]  # fmt: skip

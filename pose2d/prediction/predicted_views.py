@@ -75,7 +75,7 @@ def seen_by(rig: CameraRig | None, source: Recording, detector: Detector) -> Cam
     """
     if rig is None or len(source.infos) == 1:
         return None
-    if detector.n_animals > 1:
+    if detector.finds_several:
         raise ValueError("rig is given for a detector of several animals; the views of several are put together in 3D")
     lacking = [name for name in source.infos if name not in rig.names]
     if lacking:
@@ -100,7 +100,7 @@ def view_pieces(
         "damaged_frames": [len(numbers) for numbers in damaged.values()],
     }
     attributes |= {"notes": "\n".join(notes)} if notes else {}
-    more = _more_animals(detector, rows)
+    more = more_animals(detector, rows)
     attributes |= {"animal_warnings": "\n".join(more)} if more else {}
     options = {"track_crop": search.track_crop, "precision": search.precision, "runtime": search.runtime}
     options |= {} if rig is None else {"rig": list(rig.names)}
@@ -121,14 +121,14 @@ def view_pieces(
 
 def _one_or_several(detector: Detector, rows: Array) -> Found:
     """What rows (n_cameras, n_instants, n_animals * n_keypoints, ...) hold, several animals on an axis of their own."""
-    if detector.n_animals == 1:
-        return of_rows(rows)
-    return of_rows(rows[:, :, :-1].reshape(*rows.shape[:2], detector.n_animals, -1, rows.shape[-1]))
+    rows = rows[:, :, :-1] if detector.finds_several else rows
+    several = (detector.n_animals,) if detector.n_animals > 1 else ()
+    return of_rows(rows.reshape(*rows.shape[:2], *several, -1, rows.shape[-1]))
 
 
-def _more_animals(detector: Detector, rows: Rows) -> list[str]:
+def more_animals(detector: Detector, rows: Rows) -> list[str]:
     """A sentence for each camera that often shows more animals at a time than declared, which are left out."""
-    if detector.n_animals == 1:
+    if not detector.finds_several:
         return []
     counts: dict[str, list[Array]] = {name: [] for name in rows.cameras}
     for frames in rows.kept():
@@ -139,11 +139,11 @@ def _more_animals(detector: Detector, rows: Rows) -> list[str]:
         more = np.concatenate(own)
         numbers = np.flatnonzero(more > 0)
         if len(numbers) > _OFTEN * len(more):
+            most = detector.n_animals + int(more[numbers].max())
             sentences.append(
-                f"camera '{name}' shows up to {detector.n_animals + int(np.nanmax(more))} animals at a time, more than"
-                f" the {detector.n_animals} declared, in {len(numbers)} of {len(more)} frames"
-                f" ({number_ranges(numbers)}); those seen worst were left out: set n_animals={detector.n_animals + 1}"
-                " or more, or crop the videos to the animals that count"
+                f"camera '{name}' shows up to {most} animals at a time, more than the {detector.n_animals} declared, in"
+                f" {len(numbers)} of {len(more)} frames ({number_ranges(numbers)}); those seen worst were left out: set"
+                f" n_animals={most}, or crop the videos to the animals that count"
             )
     return sentences
 

@@ -223,14 +223,14 @@ class Track:
 
 
 def _track(detector: Detector, finder: Finder | BoxFinder, info: VideoInfo) -> Track | TrackOfSeveral:
-    if detector.n_animals == 1 or not isinstance(finder, Finder):
+    if not isinstance(finder, Finder) or not finder.finds_several:
         return Track(finder, info)
     return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, ROW_WIDTH)
 
 
 def n_rows(detector: Detector) -> int:
-    """Rows of a frame: one per keypoint of each animal, and of several animals one more (`TrackOfSeveral`)."""
-    return detector.network.n_keypoints * detector.n_animals + (detector.n_animals > 1)
+    """Rows of a frame: one per keypoint of each animal, and where several are found one more (`TrackOfSeveral`)."""
+    return detector.network.n_keypoints * detector.n_animals + detector.finds_several
 
 
 def _rounded(place: Array, scale: float) -> Array:
@@ -273,7 +273,7 @@ def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) ->
         for path in info.files:
             state = path.stat()
             digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
-    several = (detector.n_animals,) if detector.n_animals > 1 else ()
+    several = (detector.n_animals,) if detector.finds_several else ()
     digest.update(repr((*options, detector.config.n_tta, *several)).encode())
     return digest.hexdigest()
 

@@ -19,7 +19,6 @@ from ...datasets.stretches import joined, write_pieces
 from ...formats.video.instants import Instants
 from ...formats.video.reading import VideoError, VideoSource
 from ..inference.detector import Detector
-from ..networks.registry import PoseNet
 from .peak_choice import N_PEAKS
 from .predicted_views import Recording, recording_of, seen_by, view_pieces
 from .prediction_rows import Prediction, Rows, Search, fingerprint, predict_window
@@ -279,7 +278,7 @@ def with_animals(detector: Detector, n_animals: int | None) -> Detector:
     ValueError : several animals are asked for of a detector that was trained on one
     """
     n_animals = detector.n_animals if n_animals is None else n_animals
-    if n_animals > 1 and (detector.n_animals == 1 or not isinstance(detector.network, PoseNet)):
+    if n_animals > 1 and not detector.finds_several:
         raise ValueError(
             f"n_animals is {n_animals}, but the detector was trained on one animal per picture; train one on labels"
             " with individuals"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...formats.labels.labelled_frames import Labels
+from ..inference.animal_boxes import MIDDLE, labelled_centres
 from ..inference.detector import Detector
-from ..inference.several_animals import MIDDLE, labelled_centres
 from ..inference.uncertainty import uncalibrated
 from ..networks.registry import build_network
 from ..training_config import Augmentation, TrainingConfig

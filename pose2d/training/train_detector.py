@@ -12,11 +12,10 @@ from torch import nn
 
 from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import LabelError, Labels
-from ..inference.animal_boxes import BOX_KEYPOINTS, box_labels
+from ..inference.animal_boxes import BOX_KEYPOINTS, MIDDLE, box_labels
 from ..inference.animal_search import finder_of
 from ..inference.detector import Detector, DetectorError
 from ..inference.evaluation import locate
-from ..inference.several_animals import MIDDLE
 from ..inference.uncertainty import fit_uncertainty, uncalibrated
 from ..networks.pretrained_weights import PACKAGED, load_weights
 from ..networks.registry import build_network

@@ -1,6 +1,7 @@
 """Pictures of two animals of one kind: labels with individuals, a detector for both, and tracks of each."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 
 from muybridge.formats.labels.labelled_frames import LabelError
 from muybridge.pose2d import join_labels, load_detector, predict, read_labels, train
+from muybridge.pose2d.prediction.predicted_views import more_animals
+from muybridge.pose2d.prediction.prediction_rows import Rows
+from muybridge.pose2d.prediction.video_prediction import with_animals
 from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, SHAPE, write_dlc, write_picture
 
 SIZE = (192, 128)
@@ -108,11 +112,35 @@ def test_both_animals_are_found_and_followed(folder, detector, tmp_path):
     assert set(who[:, 0]) == {0, 1}
     assert np.nanmedian(off.min(axis=1)) < 3
     assert views.attrs["damaged_frames"] == [0]
+    assert "animal_warnings" not in views.attrs
 
 
 @pytest.mark.long
-def test_more_animals_than_the_detector_knows_are_refused(folder, detector):
-    from dataclasses import replace
+def test_animals_beyond_those_declared_are_named(folder, detector):
+    views = predict(detector, {"top": folder / "video.mp4"}, n_animals=1, progress=False)
+    assert views["position"].dims == ("view", "time", "keypoint", "space")
+    assert np.isfinite(views["position"].values).all()
+    assert views.attrs["animal_warnings"].startswith(
+        "camera 'top' shows up to 2 animals at a time, more than the 1 declared, in 12 of 12 frames (0-11);"
+    )
 
+
+def test_animals_beyond_those_declared_are_a_sentence_for_each_camera_that_often_shows_them():
+    detector, shown = SimpleNamespace(n_animals=2, finds_several=True), np.full((100, 9, 3), 0.5, np.float32)
+    shown[:, -1, 0] = -1
+    shown[10:20, -1, 0], shown[40, -1, 0] = 1, 2
+    once = shown.copy()
+    once[:, -1, 0] = np.arange(100) == 7
+    rows = Rows(("left", "right"), None)
+    for start, stop in ((0, 15), (15, 100)):
+        rows.add(range(start, stop), {"left": list(shown[start:stop]), "right": list(once[start:stop])}, (9, 3))
+    assert more_animals(detector, rows) == [
+        "camera 'left' shows up to 4 animals at a time, more than the 2 declared, in 11 of 100 frames (10-19, 40);"
+        " those seen worst were left out: set n_animals=4, or crop the videos to the animals that count"
+    ]
+
+
+def test_several_animals_are_refused_of_a_detector_of_one():
+    detector = SimpleNamespace(n_animals=1, finds_several=False)
     with pytest.raises(ValueError, match="trained on one animal per picture"):
-        predict(replace(detector, n_animals=1), {"top": folder / "video.mp4"}, n_animals=2, progress=False)
+        with_animals(detector, 2)
