@@ -60,6 +60,13 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
         )
     if "individual" in views.dims and options.get("match_individuals", True) and session.identity != "known":
         result = _with_own_identities(session, result)
+    elif views.sizes.get("individual", 1) > (session.n_animals or np.inf):
+        names = ", ".join(map(str, views["individual"].values))
+        raise SessionError(
+            f"{session.path}: the 2D points are of {views.sizes['individual']} individuals ({names}), but [animals]"
+            f" count is {session.n_animals} and they are taken as they are; set count = {views.sizes['individual']}, or"
+            " take the others out of the files"
+        )
     if options.get("frame_offsets", False):
         result = _synchronised(session, result)
     return _refined(session, result) if options.get("refine_rig", False) else result

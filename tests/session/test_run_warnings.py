@@ -8,6 +8,7 @@ import pytest
 from muybridge.calibration import write_rig
 from muybridge.datasets import read_dataset, views_dataset, write_dataset
 from muybridge.session import SessionError, read_session, run_session
+from muybridge.session.run_warnings import for_session, step_warnings
 from tests.conftest import make_ring_rig
 
 N_FRAMES = 120
@@ -80,3 +81,16 @@ def test_the_check_can_be_switched_off_and_needs_three_cameras(session_of):
     assert "at least three" in pose.attrs["coverage_failed"]
     with pytest.raises(SessionError, match="true or false"):
         reconstructed(session_of(seen_by(rig), rig, "check_coverage = 'yes'"))
+
+
+def test_animals_in_the_videos_that_were_not_declared_are_named_in_the_words_of_the_session(session_of):
+    rig = make_ring_rig(3)
+    session = session_of(seen_by(rig), rig)
+    path, words = (
+        session.output / "views.nc",
+        "camera 'cam_1' shows up to 3 animals at a time; set n_animals=3, or crop",
+    )
+    write_dataset(read_dataset(path).assign_attrs(animal_warnings=words), path)
+    assert list(map(for_session, step_warnings(session, "predict"))) == [
+        "Camera 'cam_1' shows up to 3 animals at a time; set [animals] count = 3, or crop"
+    ]

@@ -1,6 +1,10 @@
 """Videos of two animals to individuals, from the command line: labels with an individual level to labelled videos."""
 
+import json
+import tomllib
+
 import cv2
+import h5py
 import numpy as np
 import pytest
 import tomli_w
@@ -8,8 +12,11 @@ import tomli_w
 from muybridge.calibration import Camera, CameraRig
 from muybridge.cameras import write_rig
 from muybridge.datasets import read_dataset
+from muybridge.session import read_session, run_session
 from tests.conftest import look_at
+from tests.formats.predictions.test_other_tools import slp_file
 from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, write_dlc, write_picture
+from tests.session.steps.test_view_corrections import write_sleap
 from tests.session.test_command_line import assert_one_sentence, muybridge
 
 SIZE, N_LABELLED, N_FRAMES, FPS = (192, 144), 24, 30, 50.0
@@ -106,6 +113,53 @@ def test_two_animals_from_labels_to_labelled_videos(recording):
     assert (folder / "results/report.html").stat().st_size > 10_000
     assert muybridge("label-videos", folder).returncode == 0
     assert len(list((folder / "results/videos").glob("*_labelled.mp4"))) == 3
+
+
+def write_as_other_programs(folder, rig, shown):
+    """Labels of nose and tail of two animals: SLEAP's project, its analysis file and COCO's JSON, a camera each.
+
+    shown : (2, n, 4, 3) mm, in the pictures that lie there
+    """
+    for c, name in enumerate(rig.names):
+        own = folder / "labels" / name
+        points = np.stack([rig.project(animal)[c][:, [0, 3]] for animal in shown])  # (animals, pictures, 2, 2)
+        pictures = sorted(own.glob("*.png"))
+        (own / "CollectedData_me.csv").unlink()
+        if c == 2:
+            rows = [np.column_stack([p + 0.5, np.full(2, 2)]).ravel().tolist() for p in points.reshape(-1, 2, 2)]
+            annotations = [{"image_id": i % len(pictures), "keypoints": row} for i, row in enumerate(rows)]
+            images = [{"id": i, "file_name": picture.name} for i, picture in enumerate(pictures)]
+            content = {"images": images, "annotations": annotations, "categories": [{"keypoints": ["nose", "tail"]}]}
+            (own / "coco.json").write_text(json.dumps(content))
+            continue
+        writer = cv2.VideoWriter(str(own / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), FPS, SIZE)
+        for picture in pictures:
+            writer.write(cv2.imread(str(picture)))
+        writer.release()
+        if c == 0:
+            placed = [(0, i, 0, a, -1, points[a, i], None) for i in range(len(pictures)) for a in range(2)]
+            slp_file(own / "labels.slp", placed, videos=("clip.mp4",))
+        else:
+            write_sleap(own / "clip.analysis.h5", points, ("nose", "tail"))
+            with h5py.File(own / "clip.analysis.h5", "a") as file:
+                file["video_path"] = "clip.mp4"
+
+
+@pytest.mark.long  # two networks are trained
+def test_labels_of_sleap_and_coco_with_individuals_train_a_detector_of_several(recording):
+    folder, truth = recording
+    rig, shown = small_rig(), np.concatenate([two_in_3d(4, seed) for seed in range(N_LABELLED // 4)], axis=1)
+    write_as_other_programs(folder, rig, shown)
+    tables = tomllib.loads((folder / "session.toml").read_text())
+    tables["skeleton"] = {"keypoints": ["nose", "tail"], "bones": [["nose", "tail"]]}
+    del tables["joints"]
+    (folder / "session.toml").write_text(tomli_w.dumps(tables))
+    run_session(read_session(folder), ("train", "predict"), progress=False)
+    views = read_dataset(folder / "results/views.nc")
+    found = views["position"].transpose("individual", "view", "time", "keypoint", "space").values
+    pixels = np.stack([rig.project(animal)[:, :, [0, 3]] for animal in truth])
+    off = np.linalg.norm(found[:, None] - pixels[None], axis=-1)  # (found, true, cameras, frames, keypoints)
+    assert (np.nanmedian(off.min(axis=0), axis=(1, 2, 3)) < 3).all()  # each animal is found
 
 
 def refusal(folder, count, **animals_of_folder):

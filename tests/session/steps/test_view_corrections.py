@@ -102,15 +102,26 @@ def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skele
     assert "individual_1" in (session.output / "report.html").read_text()
 
 
-def test_more_animals_than_declared_are_left_out_with_a_note(tmp_path, rig, skeleton, two_animals):
+def test_more_animals_than_declared_are_left_out_with_a_warning(tmp_path, rig, skeleton, two_animals):
     three = np.stack([*two_animals, two_animals[0] - 150])
     session = write_session(
         tmp_path, rig, np.stack([rig.project(points) for points in three]), skeleton, "[animals]\ncount = 2\n" + OPTIONS
     )
-    run_session(session, ("predict", "reconstruct"), progress=False)
-    pose = read_dataset(session.output / "pose.nc")
-    assert pose.sizes["individual"] == 2
-    assert "there are more than [animals] count = 2" in pose.attrs["notes"]
+    said = []
+    run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
+    assert read_dataset(session.output / "pose.nc").sizes["individual"] == 2
+    words = (
+        "warning: There are more animals than [animals] count = 2: further ones, for 120 frames together (0-119), were"
+    )
+    assert any(line.startswith(words) for line in said)
+
+
+def test_more_known_individuals_than_declared_are_refused(tmp_path, rig, skeleton, two_animals):
+    tracks = np.stack([rig.project(points) for points in [*two_animals, two_animals[0] - 150]])
+    known = "[animals]\ncount = 2\nidentity = 'known'\n"
+    session = write_session(tmp_path, rig, tracks, skeleton, known + OPTIONS)
+    with pytest.raises(SessionError, match=r"the 2D points are of 3 individuals \(track_0, track_1, track_2\), but"):
+        run_session(session, ("predict", "reconstruct"), progress=False)
 
 
 def test_what_animals_says_is_checked(tmp_path, rig, skeleton, two_animals):
