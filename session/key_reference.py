@@ -121,7 +121,7 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
         "count": (
             "whole number",
             "found",
-            "Number of animals; further ones in the 2D files are left out, with a note.",
+            "Number of animals; further ones are left out, with a warning.",
         ),
         "identity": (
             '"known", "tracks" or "detections"',

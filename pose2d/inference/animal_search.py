@@ -42,6 +42,7 @@ class Finder:
     views : ways in which what is found is looked at; their answers are put together
     mirror : (n_keypoints,) position of each keypoint's mirror partner
     crop : side of the training's crops, network pixels
+    finds_several : whether the animal detector finds the middles of several animals
     """
 
     engine: Engine
@@ -50,11 +51,7 @@ class Finder:
     views: tuple[TTAView, ...] = (TTAView(),)
     mirror: NDArray[np.int64] | None = None
     crop: int = 192
-
-    @property
-    def finds_several(self) -> bool:
-        """Whether the animal detector finds the middles of several animals."""
-        return self.animal_detector is not None and self.animal_detector.engine.network.n_keypoints == 1
+    finds_several: bool = False
 
     def middles(self, image: Image, n_animals: int) -> Array:
         """(n, 2) middles of the animals of a picture, as `find_middles`; none without a detector of these."""
@@ -190,4 +187,5 @@ def finder_of(
         tta_views_of(detector.config, bool(detector.symmetries)),
         mirror_partners(detector.keypoints, detector.symmetries),
         detector.config.crop,
+        detector.finds_several,
     )

@@ -25,7 +25,7 @@ def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -
     look = finder.track if tracked else finder.find
     if isinstance(finder, Finder) and (labels.n_animals > 1 or finder.finds_several):
         centres = labelled_centres(labels)
-        known = np.isfinite(centres).all(axis=-1)
+        known = np.asarray(np.isfinite(centres).all(axis=-1))
         found = {i: at_place(finder, image, centres[i]) if known[i] else look(image) for i, image in images_of(labels)}
     else:
         found = {index: look(image) for index, image in images_of(labels)}

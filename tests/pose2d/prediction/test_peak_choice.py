@@ -118,6 +118,6 @@ def test_a_rig_of_one_camera_changes_nothing_and_others_are_refused(detector, tm
     assert predict(detector, {"a": path}, rig=rig, progress=False).identical(alone)
     with pytest.raises(ValueError, match="the rig has no camera 'c'"):
         predict(detector, {"a": path, "c": path}, rig=rig, progress=False)
-    several = replace(detector, n_animals=2)
+    several = replace(detector, n_animals=2, animal_detector=replace(detector, keypoints=("animal",)))
     with pytest.raises(ValueError, match="several animals"):
         predict(several, {"a": path, "b": path}, rig=rig, progress=False)
