@@ -30,6 +30,8 @@ def read_npz(path: str | os.PathLike) -> dict[str, NDArray]:
             return {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"it is no .npz file, or cut off ({error})") from error
+    except IsADirectoryError as error:
+        raise ValueError("it is a folder, no .npz file") from error
 
 
 def _declared(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from ..formats.files import FormatError
 from ..formats.video.frame_times import read_frame_times
 from ..formats.video.instants import Instants, join_times
 from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, files_of_source, probe_video
-from ..formats.video.recording_times import instants_of_videos
+from ..formats.video.recording_times import STATED_RATE, instants_of_videos
 from ..formats.video.timestamps import read_timestamps
 from .config import Session, SessionError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..datasets import Array
 
 Source = Path | tuple[Path, ...]
+_SLOW = 1.0  # hertz, below which timestamps may be counted in another unit than seconds
 
 
 def check_same_instants(
@@ -75,11 +77,26 @@ def recording_instants(session: Session) -> Instants | None:
     """
     videos, stamps = session.sources("video"), camera_timestamps(session)
     if videos and (stamps is None or len(videos) == len(stamps)):
-        return check_same_instants(videos, "videos", fps=session.fps, timestamps=stamps)
-    try:
-        return None if stamps is None else join_times(stamps, one_clock=True)
-    except VideoError as error:
-        raise SessionError(f"{session.path}: the timestamps: {error}") from error
+        found = check_same_instants(videos, "videos", fps=session.fps, timestamps=stamps)
+    else:
+        try:
+            found = None if stamps is None else join_times(stamps, one_clock=True)
+        except VideoError as error:
+            raise SessionError(f"{session.path}: the timestamps: {error}") from error
+    return found if found is None or stamps is None else _with_doubts(found, session.fps)
+
+
+def _with_doubts(instants: Instants, fps: float | None) -> Instants:
+    """The instants of files of timestamps, with a note where their rate is not the stated one, or no camera's."""
+    notes, rate = list(instants.notes), instants.fps
+    if fps is not None and abs(rate - fps) > STATED_RATE * fps:
+        notes.append(f"the files of timestamps give {rate:.5g} Hz, which is used, and not the stated {fps:g} Hz")
+    elif rate < _SLOW:
+        notes.append(
+            f"the files of timestamps give {rate:.3g} frames per second: if they count milliseconds, end the column's"
+            " name with its unit (timestamp_ms)"
+        )
+    return replace(instants, notes=tuple(notes))
 
 
 def camera_timestamps(session: Session, kind: str = "timestamps") -> dict[str, Array] | None:

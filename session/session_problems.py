@@ -20,10 +20,13 @@ from .steps.foreign_detectors import detector_problems
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, points_outside, world_unit
 from .steps.plausibility import implausibilities, rounded_points
+from .steps.point_times import length_problems, length_warnings
 from .steps.reconstruction import needed_keypoints, view_problems, without
 from .steps.rig import load_rig, rig_path
+from .steps.stated_pictures import with_stated_pictures
 from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
+from .video_damage import expected_gaps
 
 
 def foreseen_problems(session: Session) -> list[str]:
@@ -33,7 +36,7 @@ def foreseen_problems(session: Session) -> list[str]:
 
 def foreseen(session: Session) -> tuple[list[str], list[str]]:
     """The sentences of `foreseen_problems`, and the warnings that a run would give about views and rig, worst first."""
-    problems, warnings = [], list[str]()
+    problems = list[str]()
     if len(session.cameras) < 2:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")
     for place in (session.output, *session.output.parents):
@@ -41,16 +44,20 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
             problems.append(f"{place} is a file where the results go; move it, or give [session] output")
     for step in ALL_STEPS.values():
         problems += _source_problems(session, step) + step.problems(session)
-    if session.rig is None:  # the session calibrates its own cameras
+    if session.rig is not None:
+        problems += _vertical_problems(session)
+    else:  # the session calibrates its own cameras
         given = session.options["calibrate"]
         problems += [] if from_points(session) else _board_problems(session) + _floor_problems(session)
         level = from_points(session) and ("up" in given or "floor" in given)
         if session.limbs and session.up is None and session.floor_frame is None and not level:
             problems.append(VERTICAL_NEEDED)
-    problems += _points_problems(session) + detector_problems(session)
+    (of_points, short), (of_videos, gaps) = _points_problems(session), expected_gaps(session)
+    problems += of_points + detector_problems(session) + of_videos
+    doubts = list[str]()
     if not problems and session.sources("points"):
-        problems, warnings = _judged_views(session)
-    return list(dict.fromkeys(problems)), warnings
+        problems, doubts = _judged_views(session)
+    return list(dict.fromkeys(problems)), [*doubts, *short, *gaps]
 
 
 def _has_rig(session: Session) -> bool:
@@ -76,7 +83,7 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
         found = corrected(session, views, load_rig(session))
     except (ValueError, OSError, TypeError) as error:
         return [str(error)], []
-    diagnosis = diagnose(found.views, found.rig)
+    diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
     problems = view_problems(session, found.views, diagnosis)
     if problems:
         return problems, []
@@ -105,6 +112,16 @@ def _board_problems(session: Session) -> list[str]:
     return []
 
 
+def _vertical_problems(session: Session) -> list[str]:
+    """A gait whose vertical neither the session nor its rig file states."""
+    if not session.limbs or session.up is not None:
+        return []
+    try:
+        return [] if load_rig(session).up is not None else [VERTICAL_NEEDED]
+    except (ValueError, OSError):
+        return []  # the reconstruction's own problem
+
+
 def _floor_problems(session: Session) -> list[str]:
     """A floor frame that lies beyond the end of every board recording."""
     recordings = [session.sources("board"), *(recording.sources for recording in session.board_recordings.values())]
@@ -128,34 +145,22 @@ def _length(board: Path | tuple[Path, ...]) -> int:
         return 0
 
 
-def _points_problems(session: Session) -> list[str]:
-    """2D files that cannot be read, or that go on beyond their video's end (some tools leave out the last frames)."""
+def _points_problems(session: Session) -> tuple[list[str], list[str]]:
+    """Problems and warnings: 2D files that cannot be read, or that end after or long before their videos."""
     from ..formats import read_views
     from ..formats.predictions.detectors import files_of_detectors
 
-    points, problems = session.sources("points"), []
+    points, problems, lengths = session.sources("points"), [], dict[str, int]()
     try:
         _ = points and files_of_detectors(points)
     except ValueError as error:
         problems.append(str(error))
     for name, path in points.items():
         try:
-            n_points = read_views({name: path}, fps=session.fps or 1.0).sizes["time"]
-            video = session.cameras[name].video
-            n_frames = probe_video(video).n_frames if video is not None else n_points
+            lengths[name] = read_views({name: path}, fps=session.fps or 1.0).sizes["time"]
         except (ValueError, OSError) as error:
             problems.append(f"camera '{name}': {error}")
-            continue
-        if n_points > n_frames:
-            problems.append(
-                f"camera '{name}': {_named(path)} has points of {n_points} frames, its video has {n_frames}; they are"
-                " of different recordings, or the video was cut"
-            )
-    return problems
-
-
-def _named(path: Path | tuple[Path, ...]) -> str:
-    return str(path[0] if isinstance(path, tuple) else path)
+    return problems + length_problems(session, lengths), length_warnings(session, lengths)
 
 
 def unit_words(session: Session) -> str:

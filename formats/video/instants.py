@@ -15,6 +15,9 @@ from .video_errors import VideoError
 SAME_RATE = 1e-3  # share by which the frame rates of synchronous containers may differ: headers are rounded
 _SAME_CLOCK_RATE = 0.1  # the same of recorded timestamps, which waver
 _TOGETHER = 0.5  # of an interval: frames of an instant lie no further apart
+# of an interval, by which recordings of as many frames are apart in the median if one begins a frame later: a computer
+# that writes down when frames arrive is late by less
+_ANOTHER = 0.75
 _HOLE = 1.5  # intervals between two instants from which on one is missing between them
 _UNEVEN = 0.45  # of an interval: how far a step may lie from a whole number of intervals
 _MOST_FILLED = 9  # empty instants per frame
@@ -90,12 +93,16 @@ def join_times(times: Mapping[str, Array], *, one_clock: bool = False) -> Instan
     intervals = {name: shortest_interval(seconds) for name, seconds in own.items() if len(seconds) > 1}
     _check_rates(intervals, _SAME_CLOCK_RATE if one_clock else SAME_RATE)
     step = float(np.median(list(intervals.values()))) if intervals else 1.0
+    notes = ()
+    if one_clock and not _overlap(own):
+        notes = (_apart(own),)
+        own = {name: seconds - seconds[0] for name, seconds in own.items()}
     if _agree(own, step):
         joined = np.mean(list(own.values()), axis=0)
         frames = {name: np.arange(len(joined)) for name in own}
     else:
         joined, frames = _clustered(own, step)
-    dropped = tuple(_dropped(name, numbers) for name, numbers in frames.items() if (numbers < 0).any())
+    dropped = notes + tuple(_dropped(name, numbers) for name, numbers in frames.items() if (numbers < 0).any())
     return _with_empty_instants(joined, frames, step, dropped)
 
 
@@ -108,13 +115,28 @@ def _check_rates(intervals: Mapping[str, float], tolerance: float) -> None:
         )
 
 
+def _overlap(times: Mapping[str, Array]) -> bool:
+    """Whether all cameras recorded at some time together."""
+    return max(own[0] for own in times.values()) <= min(own[-1] for own in times.values())
+
+
+def _apart(times: Mapping[str, Array]) -> str:
+    first, last = (pick(times, key=lambda name: times[name][0]) for pick in (min, max))
+    return (
+        f"by the timestamps, camera '{last}' begins {times[last][0] - times[first][0]:.4g} s after camera '{first}',"
+        " when another has ended: their clocks differ, and the first frames of all cameras are taken for one instant"
+    )
+
+
 def _agree(times: Mapping[str, Array], step: float) -> bool:
     """Whether frame i of all cameras is one instant: as many frames, at the same times or all without a hole."""
     if len({len(own) for own in times.values()}) > 1:
         return False
+    together = np.stack(list(times.values()))
+    if np.ptp(np.median(together, axis=1)) > _ANOTHER * step:
+        return False  # one began later
     if all(len(own) < 2 or np.diff(own).max() < _HOLE * step for own in times.values()):
         return True
-    together = np.stack(list(times.values()))
     return bool(np.ptp(together, axis=0).max() < _TOGETHER * step)
 
 

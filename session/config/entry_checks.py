@@ -11,6 +11,9 @@ from typing import Any
 
 from ...datasets.names import nearest
 
+# frames per second of recordings of moving animals: from a frame in a quarter of an hour to the fastest cameras
+SLOWEST, FASTEST = 1e-3, 1e6
+
 
 class SessionError(ValueError):
     """A session that cannot run as it is written; the message names the file, the entry and the remedy."""
@@ -85,12 +88,24 @@ PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 # (table, entry): whether a value can be used, and what the message asks for where it cannot
 _PATH = (is_text, "give a path")
 _SWITCH = (lambda value: isinstance(value, bool), "give true or false")
+_DURATION = (lambda value: _is_number(value) and value > 0, "it must be a positive number of seconds")
+_PIXELS = (
+    lambda value: all(_is_number(one) and one > 0 for one in (value if isinstance(value, list) else [value])),
+    "it must be a positive number of pixels, or a list of one for each camera",
+)
+_COUNT = (
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+    "it must be a whole number of at least 1",
+)
 _PAIRS = (partial(is_list_of, list), "it must be a list of pairs of keypoint names")
 ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("session", "output"): _PATH,
     ("session", "unit"): (lambda unit: is_text(unit) and bool(unit.strip()), "give a unit of length, such as 'mm'"),
     ("session", "rig"): _PATH,
-    ("session", "fps"): (lambda fps: _is_number(fps) and fps > 0, "it must be a positive number of frames per second"),
+    ("session", "fps"): (
+        lambda fps: _is_number(fps) and SLOWEST <= fps <= FASTEST,
+        f"it must be a positive number of frames per second, from {SLOWEST:g} to {FASTEST:g}",
+    ),
     ("session", "up"): (
         lambda up: isinstance(up, list) and len(up) == 3 and all(map(_is_number, up)) and any(up),
         "it must be a direction of three numbers, such as [0, 0, 1]",
@@ -128,4 +143,17 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("reconstruct", "match_individuals"): _SWITCH,
     ("reconstruct", "frame_offsets"): _SWITCH,
     ("reconstruct", "refine_rig"): _SWITCH,
+    ("reconstruct", "window"): _DURATION,
+    ("reconstruct", "max_gap"): (
+        lambda value: _is_number(value) and value >= 0,
+        "it must be a number of seconds, 0 or more",
+    ),
+    ("reconstruct", "threshold"): _PIXELS,
+    ("reconstruct", "sigma"): _PIXELS,
+    ("reconstruct", "min_confidence"): (
+        lambda value: _is_number(value) and 0 <= value <= 1,
+        "it must be a number from 0 to 1",
+    ),
+    ("reconstruct", "n_states"): _COUNT,
+    ("reconstruct", "chunk_frames"): _COUNT,
 }

@@ -136,7 +136,26 @@ def _check_keypoints(path: Path, joints: dict, limbs: dict, skeleton: Skeleton |
 def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:
     if not tables:
         raise SessionError(f"{path} names no camera; add a table [cameras.NAME] with 'video', 'board' or 'points'")
-    return {name: _read_camera(path, name, table) for name, table in tables.items()}
+    cameras = {name: _read_camera(path, name, table) for name, table in tables.items()}
+    for kind in ("video", "board"):
+        _check_own_files(path, kind, cameras)
+    return cameras
+
+
+def _check_own_files(path: Path, kind: str, cameras: Mapping[str, CameraSources]) -> None:
+    """Refuse one recording for two cameras, unless they are parts of its picture (mirrors, several views in one)."""
+    owners: dict[Path, str] = {}
+    for name, camera in cameras.items():
+        source = getattr(camera, kind)
+        if source is None or camera.crop is not None:
+            continue
+        for file in source if isinstance(source, tuple) else (source,):
+            owner = owners.setdefault(file.resolve(), name)
+            if owner != name:
+                raise SessionError(
+                    f"{path}: cameras '{owner}' and '{name}' have the same {kind}, {file}; give each its own, or crop ="
+                    " [x, y, width, height] of both where they are parts of one picture"
+                )
 
 
 def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
@@ -159,6 +178,9 @@ def _read_files(path: Path, camera: str, kind: str, value: Any) -> Path | tuple[
     if not entries or not is_list_of(str, entries):
         raise SessionError(f"{path}: camera '{camera}' has {kind} = {value!r}; give a path")
     found = tuple(_as_on_disk(path.resolve().parent / entry) for entry in entries)
+    if len(set(found)) < len(found):
+        twice = next(file for file in found if found.count(file) > 1)
+        raise SessionError(f"{path}: the {kind} of camera '{camera}' names {twice} twice; name each file once")
     missing = [entry for entry in found if not entry.exists()]
     reason = next(filter(None, map(endless, found)), "")
     if reason:

@@ -6,21 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...formats.video.frame_times import read_frame_times
 from ..config import Session, SessionError, read_session
 from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
 from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
 from .labelled_animals import label_problems
 from .pictures import size_problems
+from .point_times import length_problems, length_warnings, times_of_points
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, public
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ...datasets import Array
     from ...formats.labels.labelled_frames import Labels
     from ...formats.video.instants import Instants
+
+
+# of a video's frames, beyond which those that cannot be decoded are no gaps: the file was cut off, or is damaged
+TRUNCATED = 0.1
 
 
 def detector_path(session: Session) -> Path | None:
@@ -57,9 +60,12 @@ def _trains(session: Session) -> bool:
 
 
 def _label_problems(session: Session) -> list[str]:
-    if session.n_animals is None or not _trains(session):
+    if not _trains(session):
         return []
-    return label_problems({folder: owner is session for folder, owner in _labelled(session)}, session.n_animals)
+    folders = {folder: owner is session for folder, owner in _labelled(session)}
+    if not folders:
+        return ["[train] sessions name no session with [train] labels of its own; name one, or give labels"]
+    return label_problems(folders, session.n_animals)
 
 
 def _has_points(session: Session) -> bool:
@@ -118,7 +124,7 @@ def read_session_labels(session: Session) -> list[Labels]:
 
 
 def _prediction_inputs(session: Session) -> list[Path]:
-    stamps = files_of(session.sources("timestamps"))
+    stamps, uses_rig = files_of(session.sources("timestamps")), _uses_rig(session)
     if _has_points(session):
         return files_of(session.sources("points")) + stamps
     detector = detector_path(session)
@@ -128,7 +134,7 @@ def _prediction_inputs(session: Session) -> list[Path]:
             " [train] detector"
         )
     videos = files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]"))
-    return [detector, *videos, *stamps, *([rig_path(session)] if _uses_rig(session) else [])]
+    return [detector, *videos, *stamps, *([rig_path(session)] if uses_rig else [])]
 
 
 def _uses_rig(session: Session) -> bool:
@@ -136,9 +142,14 @@ def _uses_rig(session: Session) -> bool:
 
     Raises
     ------
-    SessionError : the cameras are placed by the predicted points themselves
+    SessionError : the cameras are placed by the predicted points themselves, or no points are predicted
     """
     wanted = bool(session.options["predict"].get("use_rig", False))
+    if wanted and session.sources("points"):
+        raise SessionError(
+            f"{session.path}: [predict] use_rig weighs the views together while a detector predicts, but the cameras"
+            " have 2D files ('points'), which are read as they are; remove one of the two"
+        )
     if wanted and session.options["calibrate"].get("from") == "points":
         raise SessionError(
             f"{session.path}: [predict] use_rig needs cameras before there are 2D points, but [calibrate] from ="
@@ -156,7 +167,11 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
         return
     (function,), instants = PREDICT.functions(session), recording_instants(session)
     views = PREDICT.call(session, function, session.sources("points"), **points_options(session, instants))
+    lengths = dict.fromkeys(session.cameras, views.sizes["time"]) if instants is None or instants.is_even else {}
+    for problem in length_problems(session, lengths):
+        raise SessionError(f"{session.path}: {problem}")
     notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
+    notes += length_warnings(session, lengths)
     views.attrs |= {"notes": "\n".join(notes)} if notes else {}
     views = combine_ensemble(views)
     refuse_empty(session, views)
@@ -218,53 +233,6 @@ def _refuse_few(session: Session, n_points: xr.DataArray, n_frames: int) -> None
         )
 
 
-def times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
-    """The options `fps` or `times` of the 2D files: each row of a file is a frame of its camera."""
-    if instants is None and session.fps is None and not _hold_times(session):
-        raise SessionError(
-            f"{session.path}: the frame rate is not known: neither videos nor the 2D files state it; state it as"
-            " [session] fps, in frames per second"
-        )
-    if instants is None or instants.is_even or _hold_instants(session):
-        return {"fps": session.fps or (None if instants is None or _hold_instants(session) else instants.fps)}
-    lacking = [name for name in session.cameras if name not in instants.frames]
-    if lacking:
-        raise SessionError(
-            f"{session.path}: the times of the frames are uneven ({'; '.join(instants.notes)}), and camera"
-            f" '{lacking[0]}' has no video or timestamps that give its own; add them"
-        )
-    return {"times": {name: _row_times(session, name, instants) for name in session.cameras}}
-
-
-def _hold_times(session: Session) -> bool:
-    """Whether the 2D files are of a kind that can state times."""
-    from ...datasets.names import NETCDF_SUFFIXES
-
-    netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
-    return netcdf or _hold_instants(session)
-
-
-def _hold_instants(session: Session) -> bool:
-    """Whether the rows of the 2D files are instants of all cameras with their times, as caliscope's table has them."""
-    from ...formats.catalogue import recognised
-
-    files = [path for path in files_of(session.sources("points")) if path.exists()]
-    return bool(files) and all(recognised("views", path).instants for path in files)
-
-
-def _row_times(session: Session, name: str, instants: Instants) -> Array:
-    """Times of the rows of a camera's 2D file: of all frames, or of those that its video holds if there are no more."""
-    from ...formats.predictions.reading import read_track
-
-    points, video = session.sources("points")[name], session.cameras[name].video
-    times = instants.times[instants.frames[name] >= 0]
-    timing = None if video is None or session.sources("timestamps") else read_frame_times(video)
-    if timing is None or timing.is_stored.all() or len(timing.times) != len(times):
-        return times
-    n_rows = read_track(points[0] if isinstance(points, tuple) else points).points_2d.shape[1]
-    return times[timing.is_stored] if n_rows <= timing.is_stored.sum() else times
-
-
 def _notes(session: Session) -> list[str]:
     """What the views note: gaps with camera and frames, a rate that varies or was overruled."""
     from ...datasets.netcdf import read_attributes
@@ -273,9 +241,8 @@ def _notes(session: Session) -> list[str]:
 
 
 def _refuse_truncated(videos: dict[str, Any], damaged: Sequence[int], n_frames: int) -> None:
-    """A few damaged frames are gaps; a tenth of a video is a file that was cut off."""
     for (name, path), n_damaged in zip(videos.items(), damaged, strict=True):
-        if n_damaged > 0.1 * n_frames:
+        if n_damaged > TRUNCATED * n_frames:
             path = path if isinstance(path, Path) else path[0]
             raise SessionError(
                 f"camera '{name}': {n_damaged} of {n_frames} frames of {path} cannot be decoded; it is truncated or"

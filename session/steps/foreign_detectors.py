@@ -67,14 +67,17 @@ def mapping_of(session: Session) -> dict[str, str]:
 
 
 def detector_problems(session: Session) -> list[str]:
-    """Keypoints of the [skeleton] that the named detector does not find, with what it may call them."""
-    path = named_detector(session)
-    if path is None or session.skeleton is None or not path.exists():
+    """A detector that cannot be opened; keypoints of [skeleton] that it does not find, with what it may call them."""
+    named, path = session.options["predict"].get("detector"), named_detector(session)
+    path = path if named is None else session.folder / named
+    if path is None or session.sources("points") or not path.exists():
         return []
     try:
         found = open_detector(session, path).keypoints
-    except (ValueError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         return [str(error)]
+    if session.skeleton is None:
+        return []
     missing = [name for name in session.skeleton.keypoints if name not in found]
     if not missing:
         return []

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def label_problems(folders: Mapping[Path, bool], count: int) -> list[str]:
-    """One sentence where pictures show more labelled animals than `count`, or where none tells several apart.
+def label_problems(folders: Mapping[Path, bool], count: int | None) -> list[str]:
+    """One sentence where labels cannot be read, pictures show more labelled animals than `count`, or none tells several
+    apart.
 
     folders : {folder of labelled frames: whether they are of this recording}; absent ones are left out
     """
@@ -17,9 +18,11 @@ def label_problems(folders: Mapping[Path, bool], count: int) -> list[str]:
 
     try:
         parts = {folder: read_labels(folder) for folder in folders if folder.exists()}
-        most = join_labels(list(parts.values())).n_animals if parts else count
+        most = join_labels(list(parts.values())).n_animals if parts else 0
     except (ValueError, OSError) as error:
         return [str(error)]
+    if count is None:
+        return []
     for labels in (labels for folder, labels in parts.items() if folders[folder]):
         if labels.n_animals > count:
             picture, n_labelled = Counter(labels.pictures).most_common(1)[0]
@@ -27,7 +30,7 @@ def label_problems(folders: Mapping[Path, bool], count: int) -> list[str]:
                 f"{picture} has {n_labelled} labelled animals, but [animals] count is {count}; set count ="
                 f" {n_labelled}, or take out the labels of what is no animal"
             ]
-    if most == 1 < count:
+    if parts and most == 1 < count:
         return [
             f"[animals] count is {count}, but no picture has labels of more than one animal; label every animal of a"
             " picture, each as an individual of its own, or set count = 1"

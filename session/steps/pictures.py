@@ -12,6 +12,7 @@ import numpy as np
 
 from ...formats.video.reading import VideoError, probe_video
 from ..config import CameraSources, Session, SessionError
+from .stated_pictures import check_stated_sizes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,6 +51,7 @@ def read_session_rig(session: Session) -> CameraRig:
             ) from None
         record = read_rig_record(session.rig, size=stated)
     _check_unit(session, record)
+    check_stated_sizes(session)
     rig = _rig_of(session.rig, _version(session.rig), tuple(stated.items()), record.unit or session.unit)
     unknown = [name for name in session.cameras if name not in rig.names]
     if unknown:

@@ -22,6 +22,7 @@ from .pictures import (
 from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
+from .stated_pictures import with_stated_pictures
 from .step_definition import Step, WindowTasks, skeleton_settings
 from .view_corrections import (
     SWITCHES,
@@ -80,7 +81,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     if session.skeleton is not None:
         views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, views, rig)
-    diagnosis = diagnose(found.views, found.rig)
+    diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
     for problem in view_problems(session, found.views, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
@@ -134,7 +135,7 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
         start = max(0, (n_frames - n_judged) // 2)
         some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
         rig = rig.subset(list(map(str, views["view"].values)))
-    diagnosis = diagnose(some, rig)
+    diagnosis = with_stated_pictures(session, diagnose(some, rig))
     for problem in view_problems(session, some, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, options = without(some, diagnosis.wrong), _options(session) | {"check_coverage": False}

@@ -83,6 +83,12 @@ def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
     from ...triangulate import shift_frames
 
     delays = [session.cameras[str(name)].delay for name in views["view"].values]
+    for name, delay in zip(views["view"].values, delays, strict=True):
+        if abs(delay) >= views.sizes["time"]:
+            raise SessionError(
+                f"{session.path}: [cameras.{name}] delay is {delay:g} frames, but the recording has"
+                f" {views.sizes['time']}; correct it"
+            )
     return shift_frames(views, np.array(delays)) if any(delays) else views
 
 

@@ -738,6 +738,28 @@ def test_points_of_more_frames_than_the_video_and_videos_of_different_lengths_ar
     assert "differ in length" in message
 
 
+@pytest.mark.parametrize("cameras", [["cam_1"], None])
+def test_points_that_go_on_behind_their_video_are_refused_by_check_and_run(recording, tmp_path, cameras):
+    with_videos(recording, tmp_path, SMALL, n_frames=1, cameras=cameras)
+    for table in recording.tables["cameras"].values():
+        table["scale"] = 0.25
+    recording.points_2d = (recording.points_2d + 0.5) / 4 - 0.5
+    message = sentence(run(recording, tmp_path)[0])
+    assert "cam_1.csv has points of 80 frames, its video has 1" in message
+    assert_foreseen(tmp_path)
+
+
+def test_points_that_end_long_before_their_video_are_noted_by_check_and_run(recording, tmp_path):
+    with_videos(recording, tmp_path, SMALL, n_frames=100, cameras=["cam_1"])
+    recording.tables["cameras"]["cam_1"]["scale"] = 0.25
+    recording.points_2d[1] = (recording.points_2d[1] + 0.5) / 4 - 0.5
+    message, said, _ = run(recording, tmp_path)
+    assert message == ""
+    words = "cam_1.csv ends after 80 of the video's 100 frames; the rest is not reconstructed"
+    assert any(words in line for line in said if line.startswith("note: "))
+    assert any(words in warning for warning in foreseen(read_session(tmp_path))[1])
+
+
 @pytest.mark.parametrize("text", ["", "no video " * 40])
 def test_a_video_that_is_none_is_named(recording, tmp_path, text):
     recording.files["cam_1.mp4"] = text

@@ -263,7 +263,8 @@ class DetectorNoise:
             cameras = tuple(str(name) for name in content["cameras"])
             arrays = {name: content[name] for name in (*_BY_VIEW, *_BY_KEYPOINT)}
         except (KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {error}") from error
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {reason}") from error
         return cls(cameras=cameras, keypoints=names, **arrays)
 
 

@@ -1,0 +1,103 @@
+"""Times and lengths of the 2D files of other tools, beside those of the session's videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...formats.video.frame_times import read_frame_times
+from ...formats.video.reading import VideoError, probe_video
+from ..config import Session, SessionError
+from ..recording_facts import files_of
+
+if TYPE_CHECKING:
+    from ...datasets import Array
+    from ...formats.video.instants import Instants
+
+# share of a video's frames that a 2D file may lack at its end: some tools leave out the last without a detection
+_MISSING_END = 0.1
+
+
+def times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
+    """The options `fps` or `times` of the 2D files: each row of a file is a frame of its camera."""
+    if instants is None and session.fps is None and not _hold_times(session):
+        raise SessionError(
+            f"{session.path}: the frame rate is not known: neither videos nor the 2D files state it; state it as"
+            " [session] fps, in frames per second"
+        )
+    if instants is None or instants.is_even or _hold_instants(session):
+        return {"fps": session.fps or (None if instants is None or _hold_instants(session) else instants.fps)}
+    lacking = [name for name in session.cameras if name not in instants.frames]
+    if lacking:
+        raise SessionError(
+            f"{session.path}: the times of the frames are uneven ({'; '.join(instants.notes)}), and camera"
+            f" '{lacking[0]}' has no video or timestamps that give its own; add them"
+        )
+    return {"times": {name: _row_times(session, name, instants) for name in session.cameras}}
+
+
+def _hold_times(session: Session) -> bool:
+    """Whether the 2D files are of a kind that can state times."""
+    from ...datasets.names import NETCDF_SUFFIXES
+
+    netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
+    return netcdf or _hold_instants(session)
+
+
+def _hold_instants(session: Session) -> bool:
+    """Whether the rows of the 2D files are instants of all cameras with their times, as caliscope's table has them."""
+    from ...formats.catalogue import recognised
+
+    files = [path for path in files_of(session.sources("points")) if path.exists()]
+    return bool(files) and all(recognised("views", path).instants for path in files)
+
+
+def _row_times(session: Session, name: str, instants: Instants) -> Array:
+    """Times of the rows of a camera's 2D file: of all frames, or of those that its video holds if there are no more."""
+    from ...formats.predictions.reading import read_track
+
+    points, video = session.sources("points")[name], session.cameras[name].video
+    times = instants.times[instants.frames[name] >= 0]
+    timing = None if video is None or session.sources("timestamps") else read_frame_times(video)
+    if timing is None or timing.is_stored.all() or len(timing.times) != len(times):
+        return times
+    n_rows = read_track(points[0] if isinstance(points, tuple) else points).points_2d.shape[1]
+    return times[timing.is_stored] if n_rows <= timing.is_stored.sum() else times
+
+
+def length_problems(session: Session, lengths: Mapping[str, int]) -> list[str]:
+    """A sentence for each camera whose 2D file goes on behind its video's end; lengths {camera: frames of the file}."""
+    return [
+        f"camera '{name}': {_file_of(session, name)} has points of {n_points} frames, its video has {n_frames}; they"
+        " are of different recordings, or the video was cut"
+        for name, n_points, n_frames in _with_videos(session, lengths)
+        if n_points > n_frames
+    ]
+
+
+def length_warnings(session: Session, lengths: Mapping[str, int]) -> list[str]:
+    """A sentence for each camera whose 2D file ends long before its video does."""
+    return [
+        f"camera '{name}': {_file_of(session, name)} ends after {n_points} of the video's {n_frames} frames; the rest"
+        " is not reconstructed"
+        for name, n_points, n_frames in _with_videos(session, lengths)
+        if n_points < (1 - _MISSING_END) * n_frames
+    ]
+
+
+def _with_videos(session: Session, lengths: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Camera, frames of its 2D file and of its video, where each row is a frame and the video states their number."""
+    rows_differ = _hold_instants(session) or session.options["predict"].get("pad", False)
+    for name, n_points in ({} if rows_differ else lengths).items():
+        video = session.cameras[name].video
+        try:
+            n_frames = 0 if video is None else probe_video(video, rate_needed=False).n_frames
+        except VideoError:
+            continue  # the facts of the recording name it
+        if n_frames:
+            yield name, n_points, n_frames
+
+
+def _file_of(session: Session, name: str) -> str:
+    points = session.sources("points")[name]
+    return str(points[0] if isinstance(points, tuple) else points)
