@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..formats.files import FormatError
+from ..formats.video.damage import foreseen_losses
 from ..formats.video.frame_times import read_frame_times
-from ..formats.video.instants import Instants, join_times
+from ..formats.video.instants import Instants, join_times, number_ranges
 from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, files_of_source, probe_video
 from ..formats.video.recording_times import STATED_RATE, instants_of_videos
 from ..formats.video.timestamps import read_timestamps
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from ..datasets import Array
 
 Source = Path | tuple[Path, ...]
+# of a video's frames, beyond which those that cannot be decoded are no gaps: the file was cut off, or is damaged
+TRUNCATED = 0.1
+UNDECODED = (
+    "the videos' packets were read, but their pictures not decoded: damage within a picture shows when keypoints are"
+    " predicted"
+)
 _SLOW = 1.0  # hertz, below which timestamps may be counted in another unit than seconds
 
 
@@ -214,3 +221,27 @@ def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:
         return f"{board.name} ({probe_video(board).n_frames} frames)"
     except VideoError:
         return f"{board.name} (unreadable)"
+
+
+def expected_gaps(session: Session) -> tuple[list[str], list[str]]:
+    """Problems and warnings of videos in which the session's detector misses frames; none of sessions of 2D files."""
+    problems, warnings = list[str](), list[str]()
+    for name, video in ({} if session.sources("points") else session.sources("video")).items():
+        try:
+            lost, n_frames = foreseen_losses(video)
+        except (VideoError, OSError):
+            continue  # the facts of the recording name it
+        if not len(lost):
+            continue
+        file = files_of_source(video)[0]
+        if len(lost) > TRUNCATED * n_frames:
+            problems.append(
+                f"camera '{name}': {len(lost)} of {n_frames} frames of {file} will not be decoded"
+                f" ({number_ranges(lost)}); it is truncated or damaged: copy it again"
+            )
+        else:
+            warnings.append(
+                f"camera '{name}': frames {number_ranges(lost)} of {file} are damaged, or cannot be decoded without"
+                " those that are: they will be gaps, and perhaps some beside them; copy the file again"
+            )
+    return problems, warnings

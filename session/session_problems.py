@@ -11,22 +11,20 @@ from pathlib import Path
 from ..datasets import combine_ensemble
 from ..formats.video.reading import VideoError, probe_video
 from .config import Session
-from .recording_facts import recording_instants
+from .recording_facts import expected_gaps, recording_instants
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
 from .steps.foreign_detectors import detector_problems
 from .steps.kinematics import VERTICAL_NEEDED
-from .steps.pictures import lens_warnings, points_outside, world_unit
-from .steps.plausibility import implausibilities, rounded_points
-from .steps.point_times import length_problems, length_warnings
+from .steps.pictures import lens_warnings, world_unit
+from .steps.plausibility import implausibilities, rounded_points, with_stated_pictures
+from .steps.points_and_videos import length_problems, length_warnings, points_outside
 from .steps.reconstruction import needed_keypoints, view_problems, without
 from .steps.rig import load_rig, rig_path
-from .steps.stated_pictures import with_stated_pictures
 from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
-from .video_damage import expected_gaps
 
 
 def foreseen_problems(session: Session) -> list[str]:

@@ -62,7 +62,7 @@ def show_help(
 
 def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
-    from ..recording_facts import describe, recording_notes
+    from ..recording_facts import UNDECODED, describe, recording_notes
     from ..run_warnings import for_session
     from ..session_problems import foreseen, unit_words
 
@@ -74,6 +74,8 @@ def check(session: SessionPath = Path()) -> None:
     echo(table.to_string(na_rep="-"))
     for note in recording_notes(loaded):
         say(f"note: {note}")
+    if loaded.sources("video") and not loaded.sources("points"):
+        echo(f"note: {UNDECODED}")
     for warning in expected:
         say(f"warning: {warning}")
     for problem in problems:

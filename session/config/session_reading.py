@@ -137,23 +137,21 @@ def _read_cameras(path: Path, tables: dict) -> dict[str, CameraSources]:
     if not tables:
         raise SessionError(f"{path} names no camera; add a table [cameras.NAME] with 'video', 'board' or 'points'")
     cameras = {name: _read_camera(path, name, table) for name, table in tables.items()}
-    for kind in ("video", "board"):
-        _check_own_files(path, kind, cameras)
+    _check_own_videos(path, cameras)
     return cameras
 
 
-def _check_own_files(path: Path, kind: str, cameras: Mapping[str, CameraSources]) -> None:
-    """Refuse one recording for two cameras, unless they are parts of its picture (mirrors, several views in one)."""
+def _check_own_videos(path: Path, cameras: Mapping[str, CameraSources]) -> None:
+    """Refuse one video for two cameras, unless they are parts of its picture (mirrors, several views in one)."""
     owners: dict[Path, str] = {}
     for name, camera in cameras.items():
-        source = getattr(camera, kind)
-        if source is None or camera.crop is not None:
+        if camera.video is None or camera.crop is not None:
             continue
-        for file in source if isinstance(source, tuple) else (source,):
+        for file in camera.video if isinstance(camera.video, tuple) else (camera.video,):
             owner = owners.setdefault(file.resolve(), name)
             if owner != name:
                 raise SessionError(
-                    f"{path}: cameras '{owner}' and '{name}' have the same {kind}, {file}; give each its own, or crop ="
+                    f"{path}: cameras '{owner}' and '{name}' have the same video, {file}; give each its own, or crop ="
                     " [x, y, width, height] of both where they are parts of one picture"
                 )
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Session, SessionError, read_session
-from ..recording_facts import camera_timestamps, files_of, recording_instants, sources_of_all
+from ..recording_facts import TRUNCATED, camera_timestamps, files_of, recording_instants, sources_of_all
 from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
 from .labelled_animals import label_problems
 from .pictures import size_problems
-from .point_times import length_problems, length_warnings, times_of_points
+from .points_and_videos import length_problems, length_warnings, times_of_points
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, public
 
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from ...formats.labels.labelled_frames import Labels
     from ...formats.video.instants import Instants
-
-
-# of a video's frames, beyond which those that cannot be decoded are no gaps: the file was cut off, or is damaged
-TRUNCATED = 0.1
 
 
 def detector_path(session: Session) -> Path | None:
@@ -60,7 +56,7 @@ def _trains(session: Session) -> bool:
 
 
 def _label_problems(session: Session) -> list[str]:
-    if not _trains(session):
+    if session.sources("points") or not _trains(session):
         return []
     folders = {folder: owner is session for folder, owner in _labelled(session)}
     if not folders:

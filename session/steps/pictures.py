@@ -8,22 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...formats.video.reading import VideoError, probe_video
 from ..config import CameraSources, Session, SessionError
-from .stated_pictures import check_stated_sizes
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ...cameras import CameraRig
     from ...formats.rigs.records import RigRecord
 
 Size = tuple[int, int]
-_OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
-_FRACTION = 1.5  # the largest coordinate of points that are fractions of the picture
-_MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
 
 
 def read_session_rig(session: Session) -> CameraRig:
@@ -51,7 +43,7 @@ def read_session_rig(session: Session) -> CameraRig:
             ) from None
         record = read_rig_record(session.rig, size=stated)
     _check_unit(session, record)
-    check_stated_sizes(session)
+    _check_stated_sizes(session)
     rig = _rig_of(session.rig, _version(session.rig), tuple(stated.items()), record.unit or session.unit)
     unknown = [name for name in session.cameras if name not in rig.names]
     if unknown:
@@ -79,6 +71,31 @@ def _rig_of(path: Path, version: tuple, stated: tuple[tuple[str, Size], ...], un
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lenses are warned of by `lens_warnings`
         return read_rig(path, size=dict(stated) or None, unit=unit)
+
+
+def _check_stated_sizes(session: Session) -> None:
+    """Refuse sizes of calibrated pictures other than those that the rig file has itself.
+
+    Raises
+    ------
+    SessionError : the two sizes, and the remedy
+    """
+    from ...formats.rigs.reading import read_rig_record
+    from ...formats.rigs.records import UnknownSizeError
+
+    assert session.rig is not None
+    try:
+        own = {camera.name: camera.size for camera in read_rig_record(session.rig).cameras}
+    except UnknownSizeError:
+        return
+    for name, camera in session.cameras.items():
+        size = own.get(name)
+        if camera.size is not None and size is not None and camera.size != size:
+            raise SessionError(
+                f"{session.path}: [cameras.{name}] size is {list(camera.size)}, but {session.rig.name} says"
+                f" {list(size)}; remove size, which the rig file states, or state scale or crop where the video shows"
+                " another part of the picture"
+            )
 
 
 def _check_unit(session: Session, record: RigRecord) -> None:
@@ -155,7 +172,7 @@ def size_problems(session: Session) -> list[str]:
 
 
 def _size_problem(name: str, own: CameraSources, video: Size, size: Size, shown: Size, source: str) -> str:
-    told = "" if shown == size else f" (with its crop and scale {_words(shown)})"
+    told = "" if shown == size else f" (with its crop and scale {size_words(shown)})"
     x, y = video[0] / size[0], video[1] / size[1]
     if video == size[::-1]:
         remedy = "one of them is turned by 90 degrees: turn the video back as it was calibrated"
@@ -164,12 +181,12 @@ def _size_problem(name: str, own: CameraSources, video: Size, size: Size, shown:
     else:
         remedy = f"state crop = [x, y] (the corner of the video's picture in the calibrated one) in [cameras.{name}]"
     return (
-        f"camera '{name}': its video has pictures of {_words(video)} px, its calibration ({source}) of {_words(size)}"
-        f" px{told}; {remedy}, or use a calibration at the video's size"
+        f"camera '{name}': its video has pictures of {size_words(video)} px, its calibration ({source}) of"
+        f" {size_words(size)} px{told}; {remedy}, or use a calibration at the video's size"
     )
 
 
-def _words(size: Size) -> str:
+def size_words(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
@@ -245,49 +262,6 @@ def picture_sizes(session: Session) -> dict[str, Size]:
     sizes = {name: _expected(size, session.cameras[name]) for name, (size, _) in calibrated.items()}
     videos = {name: _video_size(own) for name, own in session.cameras.items()}
     return sizes | {name: size for name, size in videos.items() if size is not None}
-
-
-def points_outside(session: Session, views: xr.Dataset) -> list[str]:
-    """A sentence for each camera whose 2D points lie outside of its pictures."""
-    sizes, problems = picture_sizes(session), []
-    for name in map(str, views["view"].values):
-        if name not in sizes:
-            continue
-        position = views["position"].sel(view=name)
-        points = np.asarray(position.transpose(..., "space").values, dtype=float).reshape(-1, 2)
-        points = points[np.isfinite(points).all(axis=1)]
-        share = _share_outside(points, sizes[name])
-        if share > _OUTSIDE:
-            reach = "x to {:.0f}, y to {:.0f}".format(*np.quantile(points, 0.99, axis=0))
-            turned = _share_outside(points[:, ::-1], sizes[name]) <= _OUTSIDE
-            cause = "x and y may be exchanged, or they are" if turned else "they are"
-            problems.append(
-                f"camera '{name}': {share:.0%} of its 2D points lie outside its pictures of {_words(sizes[name])} px"
-                f" (they reach {reach}); {cause} of another size or camera: give the right file, or state scale or"
-                f" crop in [cameras.{name}]"
-            )
-    return problems
-
-
-def fractions_of_pictures(session: Session, views: xr.Dataset) -> list[str]:
-    """A sentence where the 2D points of all cameras are fractions of the picture's size instead of pixels."""
-    sizes = picture_sizes(session)
-    position = np.asarray(views["position"].transpose(..., "space").values, dtype=float).reshape(-1, 2)
-    known = position[np.isfinite(position).all(axis=1)]
-    small = [min(size) < 10 for size in sizes.values()]
-    if not len(known) or any(small) or np.quantile(np.abs(known), 0.99) > _FRACTION:
-        return []
-    return [
-        "the 2D points lie between {:.2g} and {:.2g}: they are fractions of the picture, not pixels; multiply x by its"
-        " width and y by its height".format(*np.quantile(known, [0.01, 0.99]))
-    ]
-
-
-def _share_outside(points: np.ndarray, size: Size) -> float:
-    """Share of points (n, 2) beyond the picture's edge."""
-    slack = _MARGIN * size[0]
-    outside = ((points < -slack) | (points > np.array(size) - 1 + slack)).any(axis=1)
-    return float(outside.mean()) if len(points) else 0.0
 
 
 def picture_settings(session: Session) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Whether a reconstruction can be an animal's, by its size, bones, accelerations, rounding, unit and vertical."""
+"""Whether a reconstruction can be an animal's, by its size, bones, accelerations, rounding, unit and vertical; and
+what the session states of pictures that a diagnosis doubts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import Session
+from ..config import CameraSources, Session
 from .pictures import read_session_rig
 from .reconstruction_files import named_body, trained
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
+    from ...triangulate import Diagnosis
 
 _NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
 _SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
@@ -135,3 +138,25 @@ def up_doubt(session: Session) -> list[str]:
         f"[session] up is {list(session.up)}, and the rig file says {np.round(stated, 3).tolist()}: remove one of them,"
         " or turn it round."
     ]
+
+
+def with_stated_pictures(session: Session, diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis, whose sentences on cameras that the session states a crop, scale or mirror of say so, too."""
+    warnings = diagnosis.warnings.copy()
+    if len(warnings):
+        warnings["message"] = [_with_stated(session, message) for message in warnings["message"]]
+    mistakes = tuple(_with_stated(session, message) for message in diagnosis.mistakes)
+    return replace(diagnosis, warnings=warnings, mistakes=mistakes, refusal=_with_stated(session, diagnosis.refusal))
+
+
+def _with_stated(session: Session, message: str) -> str:
+    """A sentence, with what the session states of the cameras that it names."""
+    stated = [f"[cameras.{name}] states {words}" for name, own in session.cameras.items()
+              if f"'{name}'" in message and (words := _stated(own))]  # fmt: skip
+    return f"{message} {' and '.join(stated)}: remove what is not so of its file." if stated else message
+
+
+def _stated(own: CameraSources) -> str:
+    entries = [f"crop = {[int(side) for side in own.crop]}"] if own.crop is not None else []
+    entries += [f"scale = {own.scale:g}"] if own.scale != 1.0 else []
+    return ", ".join([*entries, *["mirror = true"] * own.mirror])

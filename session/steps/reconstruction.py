@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .pictures import (
-    fractions_of_pictures,
     lens_warnings,
     picture_settings,
-    points_outside,
     size_problems,
 )
-from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt
+from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt, with_stated_pictures
+from .points_and_videos import fractions_of_pictures, points_outside
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
-from .stated_pictures import with_stated_pictures
 from .step_definition import Step, WindowTasks, skeleton_settings
 from .view_corrections import (
     SWITCHES,

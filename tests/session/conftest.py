@@ -1,7 +1,10 @@
 """Small recordings on disk: grey videos of a moving square, and a session file that names them."""
 
+import cv2
+import numpy as np
 import pytest
 
+from muybridge.formats.labels.deeplabcut_project import write_labels
 from tests.helpers import write_video
 
 SESSION = """
@@ -38,10 +41,14 @@ labels = "labels"
 
 @pytest.fixture
 def small_recording(tmp_path):
-    """A folder with session.toml, two videos and two board videos without a board in them, and empty labels."""
+    """A folder with session.toml, two videos and two board videos without a board in them, and one labelled picture."""
     for name in ("left", "right"):
         write_video(tmp_path / f"{name}.mp4")
         write_video(tmp_path / f"board_{name}.mp4")
-    (tmp_path / "labels").mkdir()
+    labelled = tmp_path / "labels" / "left"
+    labelled.mkdir(parents=True)
+    cv2.imwrite(str(labelled / "img0.png"), np.full((120, 160, 3), 90, np.uint8))
+    points = np.array([[[20.0, 50.0], [30.0, 60.0], [40.0, 70.0]]])
+    write_labels(labelled / "CollectedData_me.csv", ["img0.png"], points, ("hip", "knee", "ankle"), "me")
     (tmp_path / "session.toml").write_text(SESSION)
     return tmp_path

@@ -745,7 +745,7 @@ def test_points_that_go_on_behind_their_video_are_refused_by_check_and_run(recor
         table["scale"] = 0.25
     recording.points_2d = (recording.points_2d + 0.5) / 4 - 0.5
     message = sentence(run(recording, tmp_path)[0])
-    assert "cam_1.csv has points of 80 frames, its video has 1" in message
+    assert ".csv has points of 80 frames, its video has 1;" in message
     assert_foreseen(tmp_path)
 
 

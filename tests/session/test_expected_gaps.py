@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge.session import read_session
-from muybridge.session.video_damage import expected_gaps
+from muybridge.session.recording_facts import expected_gaps
 from tests.helpers import damage_frame, write_picture_video
 
 N_FRAMES = 24

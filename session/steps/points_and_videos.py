@@ -1,21 +1,29 @@
-"""Times and lengths of the 2D files of other tools, beside those of the session's videos."""
+"""2D points beside the videos of their cameras: lengths and times of their files, and places in the pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...formats.video.frame_times import read_frame_times
 from ...formats.video.reading import VideoError, probe_video
 from ..config import Session, SessionError
 from ..recording_facts import files_of
+from .pictures import picture_sizes, size_words
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from ...datasets import Array
     from ...formats.video.instants import Instants
 
 # share of a video's frames that a 2D file may lack at its end: some tools leave out the last without a detection
 _MISSING_END = 0.1
+_OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
+_FRACTION = 1.5  # the largest coordinate of points that are fractions of the picture
+_MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
 
 
 def times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
@@ -101,3 +109,46 @@ def _with_videos(session: Session, lengths: Mapping[str, int]) -> Iterator[tuple
 def _file_of(session: Session, name: str) -> str:
     points = session.sources("points")[name]
     return str(points[0] if isinstance(points, tuple) else points)
+
+
+def points_outside(session: Session, views: xr.Dataset) -> list[str]:
+    """A sentence for each camera whose 2D points lie outside of its pictures."""
+    sizes, problems = picture_sizes(session), []
+    for name in map(str, views["view"].values):
+        if name not in sizes:
+            continue
+        position = views["position"].sel(view=name)
+        points = np.asarray(position.transpose(..., "space").values, dtype=float).reshape(-1, 2)
+        points = points[np.isfinite(points).all(axis=1)]
+        share = _share_outside(points, sizes[name])
+        if share > _OUTSIDE:
+            reach = "x to {:.0f}, y to {:.0f}".format(*np.quantile(points, 0.99, axis=0))
+            turned = _share_outside(points[:, ::-1], sizes[name]) <= _OUTSIDE
+            cause = "x and y may be exchanged, or they are" if turned else "they are"
+            problems.append(
+                f"camera '{name}': {share:.0%} of its 2D points lie outside its pictures of {size_words(sizes[name])}"
+                f" px (they reach {reach}); {cause} of another size or camera: give the right file, or state scale or"
+                f" crop in [cameras.{name}]"
+            )
+    return problems
+
+
+def fractions_of_pictures(session: Session, views: xr.Dataset) -> list[str]:
+    """A sentence where the 2D points of all cameras are fractions of the picture's size instead of pixels."""
+    sizes = picture_sizes(session)
+    position = np.asarray(views["position"].transpose(..., "space").values, dtype=float).reshape(-1, 2)
+    known = position[np.isfinite(position).all(axis=1)]
+    small = [min(size) < 10 for size in sizes.values()]
+    if not len(known) or any(small) or np.quantile(np.abs(known), 0.99) > _FRACTION:
+        return []
+    return [
+        "the 2D points lie between {:.2g} and {:.2g}: they are fractions of the picture, not pixels; multiply x by its"
+        " width and y by its height".format(*np.quantile(known, [0.01, 0.99]))
+    ]
+
+
+def _share_outside(points: np.ndarray, size: tuple[int, int]) -> float:
+    """Share of points (n, 2) beyond the picture's edge."""
+    slack = _MARGIN * size[0]
+    outside = ((points < -slack) | (points > np.array(size) - 1 + slack)).any(axis=1)
+    return float(outside.mean()) if len(points) else 0.0
