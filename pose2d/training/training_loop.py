@@ -46,7 +46,7 @@ class Trainer:
         self.crops = Crops(labels, config, scale, network.stride, seed, network.shift)
         groups = parameter_groups(network, config)
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-        self.bf16 = use_bf16(network, config.precision)
+        self.bf16 = use_bf16(network, config.precision, trains=True)
         self.residuals = Residuals()
         self.done = 0
         self.history: dict[str, Any] = {"loss": [], "iteration": [], "held_out": [], "seconds": 0.0, "running": None}

@@ -36,7 +36,11 @@ CHANGES = {
     "hard_negatives": 1.0,
 }  # fmt: skip
 # false peaks found at half time are shown from the fourth step after it on
-ENOUGH_STEPS = {"hard_negatives": {"iterations": 16, "n_evaluations": 2, "crop": 32}}
+# what must be otherwise for an option to show; "auto" is bfloat16 on some processors
+ENOUGH_STEPS = {
+    "hard_negatives": {"iterations": 16, "n_evaluations": 2, "crop": 32},
+    "precision": {"precision": "fp32"},
+}
 AUGMENTATION_CHANGES = {
     "rotation": 90.0, "zoom": 2.0, "shift": 0.3, "p_random_crop": 1.0, "color_jitter": 0.5, "contrast": 0.1,
     **dict.fromkeys(("flip", "blur", "motion", "noise", "jpeg", "resolution", "cutout"), 0.0),
