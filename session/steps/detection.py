@@ -163,7 +163,8 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
         return
     (function,), instants = PREDICT.functions(session), recording_instants(session)
     views = PREDICT.call(session, function, session.sources("points"), **points_options(session, instants))
-    lengths = dict.fromkeys(session.cameras, views.sizes["time"]) if instants is None or instants.is_even else {}
+    each = {name: int(views.sizes["time"]) for name in session.cameras}
+    lengths = each if instants is None or instants.is_even else {}
     for problem in length_problems(session, lengths):
         raise SessionError(f"{session.path}: {problem}")
     notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
