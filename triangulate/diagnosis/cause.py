@@ -82,6 +82,12 @@ def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: 
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
     offsets, delays = find_delays(_beside(points_2d), rig, fps)
     agreement = find_mistakes(_synchronous(points_2d, offsets), rig, keypoints)
+    if delays and not agreement.mistakes and agreement.majority_px > agreement.limit_px:
+        # what does not make the cameras agree is no cause: a delay may bring exchanged or mirrored views of an animal
+        # that comes back nearer to each other
+        as_given = find_mistakes(points_2d, rig, keypoints)
+        if as_given.mistakes:
+            offsets, delays, agreement = None, [], as_given
     if agreement.mistakes:
         if not delays:
             offsets, delays = find_delays(_beside(agreement.mended(points_2d, rig)), agreement.mended_rig(rig), fps)

@@ -7,7 +7,9 @@ import pytest
 
 from muybridge.cameras import CameraRig
 from muybridge.cameras.rotations import rotation_matrix
-from muybridge.datasets import views_dataset
+from muybridge.datasets import frame_times, views_dataset
+from muybridge.demo.animal import DEMO_SKELETON, Gallop, gallop
+from muybridge.demo.scene import make_rig
 from muybridge.triangulate import diagnose, reconstruct
 from muybridge.triangulate.diagnosis.systematic import with_focal as with_focal_length
 from tests.conftest import look_at, make_moving_points, make_ring_rig
@@ -227,3 +229,22 @@ def test_confidence_means_the_same_in_reconstruct_as_in_a_session():
     one = reconstruct(views, with_focal(rig, 1.5, [1]), method="ransac")
     right = np.linalg.norm(one["position"].values - truth, axis=-1) < 6.0
     assert one["confidence"].values.mean() <= right.mean() + 0.05
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("exchanged", "'north' and 'northwest' are exchanged"), ("mirrored", "mirrored left to right")]
+)
+def test_an_animal_that_comes_back_hides_no_mistake_behind_a_delay(kind, words):
+    """Views of an animal that runs in circles agree better some frames apart, whatever is wrong with them."""
+    rig, times = make_rig(), frame_times(80, 100.0)
+    rig = rig.subset(rig.names[:4])
+    points_2d = rig.project(gallop(times, Gallop()).keypoints)
+    if kind == "exchanged":
+        points_2d[[0, 1]] = points_2d[[1, 0]]
+    else:
+        points_2d[..., 0] = rig[0].size[0] - 1 - points_2d[..., 0]
+    points_2d += np.random.default_rng(1).normal(0, 1.0, points_2d.shape)
+    views = views_dataset(points_2d, cameras=rig.names, keypoints=DEMO_SKELETON.keypoints, times=times)
+    found = diagnose(views, rig)
+    assert words in found.mistakes[0]
+    assert not any("delayed" in mistake or "ahead" in mistake for mistake in found.mistakes)
