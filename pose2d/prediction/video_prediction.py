@@ -280,7 +280,7 @@ def with_animals(detector: Detector, n_animals: int | None) -> Detector:
     n_animals = detector.n_animals if n_animals is None else n_animals
     if n_animals > 1 and not detector.finds_several:
         raise ValueError(
-            f"n_animals is {n_animals}, but the detector was trained on one animal per picture, or by an earlier version"
+            f"n_animals is {n_animals}, but the detector was trained on one animal per picture, or by an older version"
             " of this library; train one on labels with individuals"
         )
     return replace(detector, n_animals=n_animals)
