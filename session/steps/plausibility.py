@@ -34,7 +34,7 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
     from ...triangulate.diagnosis.implausible import bone_sentence, exchange_sentence, rate_sentence, size_sentence
 
     keypoints = list(map(str, views["keypoint"].values))
-    found: list[str | None] = []
+    found: list[str | None] = [_markers_sentence(session, keypoints)]
     times = views["time"].values
     rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
     for own in _individuals(views):
@@ -54,6 +54,25 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
         position = np.asarray(made["position"].transpose("time", "keypoint", "space").values)
         found.append(rate_sentence(position, rate, rig.unit))
     return list(dict.fromkeys(sentence for sentence in found if sentence))
+
+
+def _markers_sentence(session: Session, keypoints: list[str]) -> str:
+    """What markers of the session's body the 2D points lack, and which points are none of them."""
+    from ...triangulate import read_body
+
+    if "body" not in session.options["reconstruct"]:
+        return ""
+    body = read_body(named_body(session))
+    lacking = [name for name in body.marker_names if name not in keypoints]
+    strange = [name for name in keypoints if name not in body.marker_names]
+    words = f"The 2D points lack {len(lacking)} of the {len(body.marker_names)} markers of body '{body.name}' {lacking}"
+    words += ", and angles that only these show are not determined" if lacking else ""
+    others = f"the body has no markers {strange}, which are not reconstructed"
+    if not lacking:
+        words = f"Of body '{body.name}': {others}"
+    elif strange:
+        words += f"; {others}"
+    return f"{words}; track them, or give a body with these markers." if lacking or strange else ""
 
 
 def _individuals(dataset: xr.Dataset) -> list[xr.Dataset]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from muybridge.datasets import read_dataset
 from muybridge.session import run_session
+from muybridge.session.session_problems import foreseen
 from muybridge.triangulate import body_from_skeleton, write_body
 from tests.session.synthetic import SKELETON, make_session
 
@@ -26,3 +27,12 @@ def test_angles_of_the_body_reach_kinematics_and_report(tmp_path):
     page = (session.output / "report.html").read_text()
     assert "Bone lengths" in page
     assert turns[-1] in page
+
+
+def test_markers_that_the_points_lack_are_the_cause_that_check_names(tmp_path):
+    recording = make_session(n_cameras=3, n_frames=20)
+    recording.tables["reconstruct"] = {"method": "articulated", "body": "rodent", "check_coverage": False}
+    problems, warnings = foreseen(recording.write(tmp_path))
+    assert problems == []
+    assert "The 2D points lack 13 of the 19 markers of body 'rodent' ['spine', 'tail_base'" in warnings[0]
+    assert "angles that only these show are not determined; the body has no markers ['tail']" in warnings[0]
