@@ -209,6 +209,7 @@ def long() -> None:
         rng = np.random.default_rng(0)
         angles = gallop_angles(run.body, np.arange(n_frames) / run.fps, rng, speed=0.0)
         angles[:, 0] = 7500 + 60 * np.sin(np.arange(n_frames) / 7)
+        angles[:, 1] = 100 * np.sin(np.arange(n_frames) / 40)
         truth = run.body.markers(angles, run.lengths, run.offsets)
         points_2d = run.errors.apply(run.rig.project(truth), rng, run.symmetries)
         begun = time.perf_counter()

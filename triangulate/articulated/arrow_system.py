@@ -64,10 +64,31 @@ class ArrowSystem:
         ------
         np.linalg.LinAlgError : not positive definite
         """
+        if not len(self.corner):
+            return _solve_frames(self.factor(damping), self.angle_gradient[..., None])[..., 0], np.zeros(0)
         solved = self.eliminated(damping)
         constants = cho_solve(solved.corner, self.constant_gradient - solved.half_border_times(self.angle_gradient))
         rest = self.angle_gradient - self.border @ constants
-        return solved.solve(rest[..., None])[..., 0], constants
+        return _solve_frames(solved.factor, rest[..., None])[..., 0], constants
+
+    def factor(self, damping: float = 0.0) -> BlockFactor:
+        """Of the frames alone.
+
+        Raises
+        ------
+        np.linalg.LinAlgError : not positive definite
+        """
+        blocks, index = self.blocks, np.arange(self.blocks.shape[-1])
+        if damping:
+            blocks = blocks.copy()
+            blocks[:, 0, index, index] += damping * self.likelihood
+        return block_tridiagonal.factorise(*_in_blocks(blocks))
+
+    def covariance_given(self, root: Array) -> Posterior:
+        """Of the frames, where the covariance root root' of the constants is known from elsewhere."""
+        reach, factor = self.blocks.shape[1] - 1, self.factor()
+        follows = _solve_frames(factor, self.border)
+        return Posterior(_lagged(factor, len(follows), self.blocks.shape[-1], reach), follows, root)
 
     def eliminated(self, damping: float = 0.0) -> Eliminated:
         """Factors of the frames and of the constants.
@@ -76,13 +97,9 @@ class ArrowSystem:
         ------
         np.linalg.LinAlgError : not positive definite
         """
-        n_frames, width, n_angles, _ = self.blocks.shape
-        blocks, corner = self.blocks, self.corner
-        if damping:
-            blocks, index = blocks.copy(), np.arange(n_angles)
-            blocks[:, 0, index, index] += damping * self.likelihood
-            corner = corner + damping * np.diag(np.diag(corner))
-        factor = block_tridiagonal.factorise(*_in_blocks(blocks))
+        n_frames, width = self.blocks.shape[:2]
+        corner = self.corner + damping * np.diag(np.diag(self.corner)) if damping else self.corner
+        factor = self.factor(damping)
         half = block_tridiagonal.forward(factor, _grouped(self.border, width - 1))
         flat = half.reshape(-1, half.shape[-1])
         corner = cho_factor(corner - blas.dsyrk(1.0, flat.T, lower=1), lower=True)
@@ -99,11 +116,6 @@ class Eliminated:
     n_frames: int
     reach: int
 
-    def solve(self, right: Array) -> Array:
-        """Of the frames alone, right (n_frames, n_angles, n_right)."""
-        solution = block_tridiagonal.solve(self.factor, _grouped(right, self.reach))
-        return solution.reshape(-1, *right.shape[1:])[: self.n_frames]
-
     def half_border_times(self, gradient: Array) -> Array:
         """(n_constants,) border times the solution of the frames for this gradient."""
         half = block_tridiagonal.forward(self.factor, _grouped(gradient[..., None], self.reach))
@@ -119,14 +131,13 @@ class Eliminated:
         return solution[: self.n_frames], constants
 
     def covariance(self) -> Posterior:
-        within, below = block_tridiagonal.selected_inverse(self.factor)
-        n_angles = within.shape[1] // self.reach
-        lagged = _lags(within, below, n_angles, self.reach)[: self.n_frames]
+        n_angles = self.half.shape[1] // self.reach
+        lagged = _lagged(self.factor, self.n_frames, n_angles, self.reach)
         border = block_tridiagonal.backward(self.factor, self.half)
         border = border.reshape(-1, n_angles, border.shape[-1])[: self.n_frames]
         size = len(self.corner[0])
         root = solve_triangular(np.tril(self.corner[0]), np.eye(size), lower=True, check_finite=False).T
-        return Posterior(lagged, -border @ root, root)
+        return Posterior(lagged, border, root)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,16 +145,21 @@ class Posterior:
     """Covariances of the solution.
 
     lagged : (n_frames, reach + 1, n_angles, n_angles) of a frame with that 0, 1, ... frames later, constants known
-    border : (n_frames, n_angles, n_constants) what the constants' uncertainty adds: border border'
+    follows : (n_frames, n_angles, n_constants) how the angles follow the constants, with the opposite sign
     root : (n_constants, n_constants) with root root' the constants' covariance; both are moved by one unit vector alike
     """
 
     lagged: Array
-    border: Array
+    follows: Array
     root: Array
 
+    @property
+    def border(self) -> Array:
+        """(n_frames, n_angles, n_constants) what the constants' uncertainty adds to the covariance: border border'."""
+        return -self.follows @ self.root
+
     def at(self, frames: NDArray[np.int64]) -> Posterior:
-        return Posterior(self.lagged[frames], self.border[frames], self.root)
+        return Posterior(self.lagged[frames], self.follows[frames], self.root)
 
 
 def assemble(by_angles: Array, by_shape: Sequence[ShapeDerivative], n_shape: int, terms: MarkerTerms) -> ArrowSystem:
@@ -222,6 +238,17 @@ def _grouped(values: Array, reach: int) -> Array:
     padded = np.zeros((n_groups * reach, *values.shape[1:]))
     padded[: len(values)] = values
     return padded.reshape(n_groups, -1, values.shape[-1])
+
+
+def _solve_frames(factor: BlockFactor, right: Array) -> Array:
+    """Solution of the frames alone, right (n_frames, n_angles, n_right)."""
+    reach = factor.diagonal.shape[1] // right.shape[1]
+    return block_tridiagonal.solve(factor, _grouped(right, reach)).reshape(-1, *right.shape[1:])[: len(right)]
+
+
+def _lagged(factor: BlockFactor, n_frames: int, n: int, reach: int) -> Array:
+    """(n_frames, reach + 1, n, n) of `Posterior`, from the factor of the frames."""
+    return _lags(*block_tridiagonal.selected_inverse(factor), n, reach)[:n_frames]
 
 
 def _lags(within: Array, below: Array, n: int, reach: int) -> Array:

@@ -161,7 +161,7 @@ def fit_body(
         ]  # fmt: skip
         if several:
             return fitted_together(learned, progress)
-        return learned[0].fitted(progress=progress)
+        return learned[0].fitted(progress)
 
 
 def _for_each(given: Any, recordings: list, name: str) -> list:

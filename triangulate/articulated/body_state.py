@@ -23,7 +23,8 @@ class State:
     biases: Array
 
     def moved(self, angles: Array, constants: Array) -> State:
-        """After a step of the angles and of the `constants`."""
+        """After a step of the angles and of the `constants`, or of their first ones: the shape, or none."""
+        constants = np.append(constants, np.zeros(len(self.constants) - len(constants)))
         n_lengths, n_shape = len(self.lengths), len(self.lengths) + self.offsets.size
         return State(
             self.angles + angles,

@@ -83,22 +83,33 @@ class Recording:
         """Whether the best stretch is all there is."""
         return self.best == slice(0, self.n_frames)
 
-    def fitted(self, known: Model | None = None, state: State | None = None, progress: bool = False) -> BodyFit:
-        """All frames, in windows; `known` and `state` where more is known than was learned here."""
-        if self.whole and known is None:
-            return described(self.learned, self.fps, self.points_2d, by_frame(self.learned, self.fps))
-        known, state = known or self.learned.model.of_animal(self.learned), state or self.learned.state
-        plan = [(self.best, self.best)] if self.whole else list(windows(self.n_frames, self.length, _OVERLAP))
-        changing, converged, fit = {}, self.learned.converged, self.learned
+    def refitted(self, model: Model, state: State) -> Recording:
+        """With the best stretch fitted again where more is known than was learned here."""
+        known = replace(model, tilt=0.0, deviation_std=self.learned.deviations.std)
+        pixels, spread = self.pixels.at(self.best), self.start.spread(self.best)
+        return replace(self, learned=fit_trajectory(pixels, known, state, spread, rounds=2, learn=False))
+
+    def fitted(self, progress: bool = False) -> BodyFit:
+        """All frames, in windows, with the constants as the best stretch shows them."""
+        fit = self.learned
+        if self.whole:
+            return described(fit, self.fps, self.points_2d, by_frame(fit, self.fps))
+        plan = list(windows(self.n_frames, self.length, _OVERLAP))
+        changing, converged = {}, fit.converged
         for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
-            begin = state if self.whole else self.start.state(frames, len(self.pixels.rig), state)
-            fit = fit_trajectory(self.pixels.at(frames), known, begin, self.start.spread(frames), rounds=2, learn=False)
-            converged &= fit.converged
+            own = self._window(frames)
+            converged &= own.converged
             inner = slice(kept.start - frames.start, kept.stop - frames.start)
-            for name, values in by_frame(fit, self.fps).items():
+            for name, values in by_frame(own, self.fps).items():
                 changing.setdefault(name, np.empty((self.n_frames, *values.shape[1:])))[kept] = values[inner]
-        best = fit if self.whole else self.learned
-        return replace(described(best, self.fps, self.points_2d, changing), converged=converged)
+        return replace(described(fit, self.fps, self.points_2d, changing), converged=converged)
+
+    def _window(self, frames: slice) -> Fit:
+        learned = self.learned
+        known = replace(learned.model, tilt=0.0, deviation_std=learned.deviations.std)
+        start = replace(self.start, body=known.body).state(frames, len(self.pixels.rig), learned.state)
+        spread, root = self.start.spread(frames), learned.posterior.root
+        return fit_trajectory(self.pixels.at(frames), known, start, spread, rounds=2, learn=False, root=root)
 
 
 def learn(

@@ -55,11 +55,10 @@ def fitted_together(recordings: Sequence[Recording], progress: bool) -> list[Bod
     fits = []
     for i, recording in enumerate(recordings):
         others = sum((own for j, own in enumerate(seen) if j != i), _Build.declared(body, build))
-        model = replace(recording.learned.model, deviation_std=recording.learned.deviations.std)
-        known = _with_build(model, body, size, others if recording.whole else others + seen[i])
-        state = recording.learned.state
+        model, state = recording.learned.model, recording.learned.state
         shift = model.body.plan.fixed - body.plan.fixed
-        fits.append(recording.fitted(known, replace(state, offsets=state.offsets + shift), progress))
+        known = _with_build(model, body, size, others)
+        fits.append(recording.refitted(known, replace(state, offsets=state.offsets + shift)).fitted(progress))
     return fits
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,6 @@ _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: points and markers differ by so much at least
 _ITERATIONS = 30  # of Levenberg-Marquardt from the rest pose, at most
 _LEAST_SIGNAL = 0.1  # share of the squared lengths that is no noise, at least
-_KEPT = 1e4  # by which the precision of a known build is raised: it hardly moves
 _ROUNDS = 10  # of the robust fit of the root
 
 
@@ -58,11 +58,11 @@ def starting_state(
     angles = np.tile(body.rest_angles, (len(points_3d), 1))
     angles[:, :6] = root
     prior = AnglePrior.of(body, fps, 2, angles[:, :3].mean(axis=0))
+    state = State(angles, body.lengths, np.zeros((body.plan.n_points, 3)), np.zeros((0, 0, 2)))
     precision_of_shape = shape_precision(body)
-    lengths, offsets = body.lengths, np.zeros((body.plan.n_points, 3))
     if like is not None:
-        lengths, offsets, precision_of_shape = like.lengths, like.offsets, _KEPT * precision_of_shape
-    state = State(angles, lengths, offsets, np.zeros((0, 0, 2)))
+        state = replace(state, lengths=like.lengths, offsets=like.offsets)
+        precision_of_shape = np.zeros((0, 0))
     seen = np.asarray(np.isfinite(points_3d).all(axis=-1))
     floor = (_SPREAD * body_size(body)) ** 2 * np.eye(3)
     covariances = np.where(seen[..., None, None], covariances_3d, 0.0) + floor
@@ -120,7 +120,7 @@ def _linearised(
     body: Body, prior: AnglePrior, shape: tuple[Array, Array], points: Array, precision: Array, state: State
 ) -> Linearised[State]:
     """The points as observations of the markers, with the weights of a t distribution; `shape` is the mean of lengths
-    and offsets and their precision."""
+    and offsets and their precision, empty where they are known."""
     found = state.kinematics(body)
     mean, precision_of_shape = shape
 
@@ -135,13 +135,14 @@ def _linearised(
     gradient = (information[:, 0] @ (points - found.markers)[..., None])[..., 0]
     nothing = np.zeros(0)
     terms = MarkerTerms(information, gradient, np.zeros((n_frames, n_markers, 3, 0)), nothing, nothing)
-    system = assemble(found.by_angles, by_shape(body, found), len(mean), terms)
+    own = by_shape(body, found) if len(precision_of_shape) else []
+    system = assemble(found.by_angles, own, len(precision_of_shape), terms)
     prior.add_to(system.blocks, system.angle_gradient, state.angles)
     system.corner[:] += precision_of_shape
-    system.constant_gradient[:] -= precision_of_shape @ (state.constants - mean)
+    system.constant_gradient[:] -= precision_of_shape @ (state.constants - mean)[: len(precision_of_shape)]
 
     def cost(there: State, markers: Array) -> float:
-        off = there.constants - mean
+        off = (there.constants - mean)[: len(precision_of_shape)]
         likelihood = 0.5 * (_FREEDOM + 3) * float(np.log1p(squares_of(markers) / _FREEDOM).sum())
         return likelihood + prior.cost(there.angles) + 0.5 * float(off @ precision_of_shape @ off)
 

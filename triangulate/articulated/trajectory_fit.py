@@ -8,6 +8,7 @@ import numpy as np
 
 from ...numerics.arrays import Array
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
+from ..bodies.angle_volume import volume_gradient
 from ..bodies.forward_kinematics import Kinematics
 from ..bodies.kinematic_tree import Body
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
@@ -30,13 +31,13 @@ from .pixel_terms import (
     weighted_residuals,
 )
 
-ROUNDS = 4  # of solving and learning
+ROUNDS = 6  # of solving and learning
+ANGLES, SHAPE, BIASES = range(3)  # what is solved for: the angles, the shape besides, and the pixels' constant errors
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
-_CURVED = 0.5  # of the log volume of Gauss-Newton: a turn's curvature is length times seen length, not length squared
 _BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
-_MORE_ROUNDS, _SETTLED = 3, 0.2  # at most, while the constant errors' logarithm changes by more
-_STEPS, _LAST_STEPS = 2, 3  # of Gauss-Newton in a round, and in the last
+_MORE_ROUNDS, _SETTLED = 4, 0.2  # at most, while the logarithm of the constant errors or of the build changes by more
+_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 3, 6  # of Gauss-Newton in a round, in the last, and where all else is known
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
 
@@ -46,7 +47,8 @@ class Model:
 
     prior, noise : of the angles and the pixels
     mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
-    volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
+    volume, tilt : (n_shape,), (n_frames, n_angles) gradient of the log volume of angles that fit, see
+        `volume_gradient`
     deviation_std : (n_markers,) prior spread of the markers' deviations
     deviation_keep : their correlation from frame to frame
     size : of the body over the declared one
@@ -63,12 +65,19 @@ class Model:
     deviation_keep: float
     size: float = 1.0
     build: float = 1.0
+    tilt: Array | float = 0.0
+
+    @property
+    def spreads(self) -> Array:
+        """(2,) of the constant errors, and of the places of markers and joints."""
+        return np.array([self.noise.bias_std.mean(), self.build])
 
     def cost(self, state: State) -> float:
         """Minus the log prior up to a constant."""
         off = state.constants - self.mean
         volume = float(self.volume @ off[: len(self.volume)])
-        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume
+        tilt = float(np.sum(self.tilt * state.angles))
+        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume - tilt
 
     def gradient(self, state: State) -> Array:
         """(n_constants,) of the log prior of the constants."""
@@ -107,11 +116,6 @@ class Model:
         body = self.body.scaled(size / self.size)
         return replace(self, body=body, size=size, mean=np.concatenate([body.lengths, self.mean[len(own) :]]))
 
-    def of_animal(self, fit: Fit) -> Model:
-        """For other frames of the same recording: what was learned is known, the constants as well as it was."""
-        root = np.linalg.inv(fit.posterior.root)
-        return replace(fit.model, mean=fit.state.constants, precision=root.T @ root, deviation_std=fit.deviations.std)
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -132,17 +136,19 @@ class Fit:
 
 def fit_trajectory(
     pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = ROUNDS, learn: bool = True,
-    find_offsets: bool = False,
+    find_offsets: bool = False, root: Array | None = None,
 ) -> Fit:  # fmt: skip
     """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
-    round to round unless told otherwise, the cameras' time offsets if asked for."""
+    round to round unless told otherwise, the cameras' time offsets if asked for. Where the `root` of the constants'
+    covariance is given, they stay as they are in `state`."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     settled = not learn
     for number in range(rounds + _MORE_ROUNDS):
         last = (number >= rounds - 1 and settled) or number == rounds + _MORE_ROUNDS - 1
-        solver = Solver(pixels, model, covariances_3d, weights, deviations, joint=last)
-        n_steps = _LAST_STEPS if last else _STEPS
+        sought = ANGLES if root is not None else BIASES if last else SHAPE
+        solver = Solver(pixels, model, covariances_3d, weights, deviations, sought)
+        n_steps = _STEPS_OF_ANGLES if sought == ANGLES else _LAST_STEPS if last else _STEPS
         found = minimise_with_damping(state, solver.linearise, max_iterations=n_steps, tolerance=_TOLERANCE)
         state = found.state
         kinematics = state.kinematics(model.body)
@@ -151,24 +157,30 @@ def fit_trajectory(
         solver.weights = solver.weigh(sight, kinematics.markers, state)[..., INLIER]
         posteriors = solver.weigh(sight, kinematics.markers, state)
         weights = posteriors[..., INLIER]
-        solved = solver.system(state, kinematics, sight).eliminated()
-        posterior = solved.covariance()
+        system = solver.system(state, kinematics, sight)
+        if root is not None:
+            solved, posterior = None, system.covariance_given(root)
+        else:
+            solved = system.eliminated()
+            posterior = solved.covariance()
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         if last:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
-        volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
-        limit = 1 / np.sqrt(np.diag(np.linalg.inv(model.precision[: len(volume), : len(volume)])))
-        model = replace(model, volume=np.clip(volume, -limit, limit))  # beyond, bones are shorter than the noise
+        tilt, volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
+        volume -= np.einsum("tas,ta->s", posterior.follows[..., : len(volume)], tilt)
+        model = replace(model, volume=volume)
         if learn:
-            before = model.noise.bias_std.mean()
-            model = learned(model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors))
-            settled = bool(abs(np.log(model.noise.bias_std.mean() / before)) < _SETTLED)
+            before = model.spreads
+            model = learned(
+                model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
+            )
+            settled = bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
         pixels, weights = pixels.put_back(posteriors)
-        if find_offsets:
+        if find_offsets and solved is not None:
             terms = offset_terms(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
             )
@@ -182,10 +194,18 @@ def fit_trajectory(
 
 
 def learned(
-    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array, given: Array
+    model: Model,
+    state: State,
+    posterior: Posterior,
+    sight: Sight,
+    products: Array,
+    posteriors: Array,
+    given: Array,
+    shaped: bool,
 ) -> Model:
     """With the noise and the prior that this posterior makes most likely; `products` of `error_products`, `given` the
-    posteriors of the pixels as they were given."""
+    posteriors of the pixels as they were given; the spread of the places and the size only if `shaped`: if the volume
+    of the angles was counted."""
     n_lengths, n_shape = len(state.lengths), len(model.volume)
     variance = (posterior.root**2).sum(axis=1)
     of_biases = variance[n_shape:].reshape(state.biases.swapaxes(0, 1).shape).swapaxes(0, 1)
@@ -195,8 +215,10 @@ def learned(
     pixels = np.where(pixels > 0, pixels, np.inf)
     noise = learn_noise(model.noise, products, weights, sight.seen, given, state.biases, of_biases, pixels)
     prior = model.prior.learned(state.angles, posterior.lagged)
-    model = replace(model, prior=prior).with_noise(noise).with_build(state.offsets.ravel(), variance[n_lengths:n_shape])
-    return model.resized(state.lengths)
+    model = replace(model, prior=prior).with_noise(noise)
+    if not shaped:
+        return model
+    return model.with_build(state.offsets.ravel(), variance[n_lengths:n_shape]).resized(state.lengths)
 
 
 def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Eliminated) -> tuple[Pixels, State]:
@@ -209,51 +231,19 @@ def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Elimi
     return replace(pixels, offsets=pixels.offsets + step), state.moved(-angles @ step, -constants @ step)
 
 
-def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array) -> Array:
-    """(n_shape,) gradient, by lengths and offsets, of the log volume of the angles that fit: minus half the log
-    determinant of their precision.
-
-    Of longer bones fewer angles fit: without it lengths and angles are most likely together where bones are too long,
-    by the square of the noise over the length, however many frames there are (Neyman and Scott 1948).
-
-    Parameters
-    ----------
-    information : (n_frames, reach + 1, n_markers, 3, 3) of `MarkerTerms`
-    lagged : of `Posterior`
-    """
-    plan, M = body.plan, found.by_angles
-    n_frames, width = information.shape[:2]
-    felt = np.zeros_like(M)
-    for lag in range(width):
-        n = n_frames - lag
-        now, later = information[:n, lag], lagged[:n, lag][:, None]
-        felt[:n] += (now @ M[lag:]) @ later.swapaxes(-1, -2)
-        if lag:
-            felt[lag:] += (now.swapaxes(-1, -2) @ M[:n]) @ later
-    turns = felt[..., 3:].transpose(0, 3, 1, 2).reshape(n_frames, -1, plan.n_markers, 3)
-    above = np.array(plan.tree.above_turns())[np.maximum(plan.carrier, 0)]
-    moved = plan.moves.T @ turns  # (n_frames, n_turns, n_points, 3)
-    across = np.einsum("tdpi,pd->tpdi", np.cross(moved, found.axes[:, :, None]), above).sum(axis=2)
-    by_offsets = -np.einsum("tpij,tpi->pj", found.carriers, across)
-    by_lengths = np.zeros(plan.n_lengths)
-    ends = plan.direction.any(axis=1)
-    np.add.at(by_lengths, plan.length[ends], (by_offsets * plan.direction).sum(axis=1)[ends])
-    return _CURVED * np.concatenate([by_lengths, by_offsets.ravel()])
-
-
 class Solver:
     """The linearisation of one round; keeps the pixels' weights from one step to the next.
 
-    `joint`: the constant errors of the pixels are solved for with the rest; else they are set to their mode before each
-    step, which takes a third of the time and more steps to converge.
+    `sought`: what is solved for beside the angles. Without `BIASES` the constant errors of the pixels are set to their
+    mode before each step, which takes a third of the time and more steps to converge; without `SHAPE` they are known.
     """
 
     def __init__(
         self, pixels: Pixels, model: Model, covariances_3d: Array, weights: Array, deviations: Deviations,
-        joint: bool = True,
+        sought: int = BIASES,
     ):  # fmt: skip
         self.pixels, self.model, self.covariances_3d, self.weights = pixels, model, covariances_3d, weights
-        self.deviations, self.joint = deviations, joint
+        self.deviations, self.sought = deviations, sought
 
     def weigh(self, sight: Sight, markers: Array, state: State) -> Array:
         spread = pixel_spread(sight, self.covariances_3d)
@@ -263,16 +253,18 @@ class Solver:
             self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.reach
         )
 
-    def system(self, state: State, kinematics: Kinematics, sight: Sight, joint: bool = True) -> ArrowSystem:
-        model = self.model
+    def system(self, state: State, kinematics: Kinematics, sight: Sight, sought: int = BIASES) -> ArrowSystem:
+        model, n_shape = self.model, len(self.model.volume) if sought >= SHAPE else 0
         self.precision = self.pixel_precision(sight)
         terms = terms_of(sight, self.precision)
-        terms = terms if joint else terms.without_biases()
+        terms = terms if sought == BIASES else terms.without_biases()
         self.marker_information = terms.information
-        system = assemble(kinematics.by_angles, by_shape(model.body, kinematics), len(model.volume), terms)
+        shape = by_shape(model.body, kinematics) if n_shape else []
+        system = assemble(kinematics.by_angles, shape, n_shape, terms)
         later = system.blocks[:, 1:].sum(axis=(0, 1))
         self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
         model.prior.add_to(system.blocks, system.angle_gradient, state.angles)
+        system.angle_gradient[:] += model.tilt
         n = len(system.corner)
         system.corner[:] += model.precision[:n, :n]
         system.constant_gradient[:] += model.gradient(state)[:n]
@@ -306,9 +298,9 @@ class Solver:
         model, kinematics = self.model, state.kinematics(self.model.body)
         sight = look(self.pixels, kinematics.markers, state.biases)
         self.weights = self.weigh(sight, kinematics.markers, state)[..., INLIER]
-        if not self.joint:
+        if self.sought == SHAPE:
             state, sight = self.with_biases(state, sight)
-        system = self.system(state, kinematics, sight, self.joint)
+        system = self.system(state, kinematics, sight, self.sought)
         precision = self.precision
 
         def cost(there: State, residuals: Array) -> float:
@@ -318,7 +310,7 @@ class Solver:
 
         def step(damping: float) -> tuple[State, float]:
             angles, constants = system.step(damping)
-            there = state.moved(angles, np.append(constants, np.zeros(len(state.constants) - len(constants))))
+            there = state.moved(angles, constants)
             return there, cost(there, residuals_at(self.pixels, there.markers(model.body), there.biases))
 
         return Linearised(cost(state, sight.residuals), step)

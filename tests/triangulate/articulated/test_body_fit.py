@@ -9,6 +9,7 @@ import pytest
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import views_dataset
 from muybridge.triangulate import Body, Marker, Segment, Turn, fit_body, read_body, reconstruct
+from muybridge.triangulate.articulated.recording_fit import learn
 from tests.conftest import make_ring_rig
 
 FPS = 100.0
@@ -174,13 +175,15 @@ def test_limits_that_exclude_the_data_give_way_softly(walk):
     assert np.isfinite(found.points_3d).all()
 
 
-def test_windows_give_what_the_whole_gives(walk, fit):
-    rig, _, _, points_2d = walk
-    found = fit_body(points_2d[:, :], rig, fps=FPS, body=BODY, window=0.3)
-    off = np.linalg.norm(found.points_3d - fit.points_3d, axis=-1)
-    std = np.sqrt(np.trace(fit.covariances_3d, axis1=-2, axis2=-1))
-    assert np.median(off / std) < 0.5
-    assert found.angles.shape == fit.angles.shape
+def test_windows_give_what_one_piece_gives():
+    rig, truth = make_ring_rig(4), BODY.markers(course(200), LENGTHS)
+    points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 1.5, (4, 200, 6, 2))
+    recording = learn(points_2d, rig, FPS, BODY, None, None, order=None, time_offsets=False, window=0.4)
+    whole, found = replace(recording, length=200).fitted(), recording.fitted()
+    assert len(recording.learned.state.angles) == 100  # a window of 40 frames, and 30 on either side
+    assert np.abs((found.angles - whole.angles) / whole.angles_std).max() < 0.01
+    np.testing.assert_allclose(found.angles_std, whole.angles_std, rtol=1e-3)
+    assert np.linalg.norm(found.points_3d - truth, axis=-1).max() < 5
 
 
 def test_reconstruct_labels_angles_and_markers(walk, fit):

@@ -1,0 +1,85 @@
+"""How the angles' uncertainty pulls on the shape: what the most likely angles and shape together leave out.
+
+Lengths and offsets that are most likely together with the angles are wrong: bones come out too long, by the square of
+the noise over the length, however many frames there are (Neyman and Scott 1948), and along with places that pixels
+hardly determine, without end. Lengths and offsets are to be the most likely ones of all angles that fit; Laplace's
+approximation adds the log volume of these angles, minus half the log determinant of their precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...numerics.arrays import Array
+from .forward_kinematics import Kinematics
+from .kinematic_tree import Body
+from .tree_arrays import Tree
+
+_WIDE = 0.3  # radians: standard deviation up to which a marker's way is followed to second order
+
+
+def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array) -> tuple[Array, Array]:
+    """(n_frames, n_angles) and (n_shape,) gradient of the log volume, by angles and by lengths and offsets.
+
+    The precision changes with the lever arms, and with what pixels that are off say of the markers' curved ways: the
+    latter is as if pixels were off by half of `curvature`. The gradient by the angles moves them from the mode towards
+    the mean, without which the shape would answer for all of it.
+
+    Parameters
+    ----------
+    information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
+    lagged : (n_frames, reach + 1, n_angles, n_angles) likewise, covariance of the angles
+    """
+    plan, by_angles = body.plan, found.by_angles
+    std = np.sqrt(np.einsum("taa->ta", lagged[:, 0]))
+    sure = np.minimum(1.0, _WIDE / np.maximum(std, _WIDE * 1e-6))
+    curved = curvature(body, found, lagged[:, 0] * sure[:, :, None] * sure[:, None])
+    felt, pulled = np.zeros_like(by_angles), np.zeros((*curved.shape, 1))
+    for lag in range(information.shape[1]):
+        n = len(curved) - lag
+        now, covariance = information[:n, lag], lagged[:n, lag][:, None]
+        felt[:n] += (now @ by_angles[lag:]) @ covariance.swapaxes(-1, -2)
+        pulled[:n] += now @ curved[lag:, ..., None]
+        if lag:
+            felt[lag:] += (now.swapaxes(-1, -2) @ by_angles[:n]) @ covariance
+            pulled[lag:] += now.swapaxes(-1, -2) @ curved[:n, ..., None]
+    pull = 0.5 * pulled[..., 0]
+    turns = felt[..., 3:].transpose(0, 3, 1, 2)  # (n_frames, n_turns, n_markers, 3)
+    angles = np.einsum("tkia,tki->ta", by_angles, pull)
+    angles[:, 3:] += _by_turns(plan.tree, found, turns)
+    return -angles, -_by_shape(body, found, turns, pull)
+
+
+def curvature(body: Body, found: Kinematics, covariances: Array) -> Array:
+    """(n_frames, n_markers, 3) second derivatives of the markers by the angles, summed with the angles' covariances
+    (n_frames, n_angles, n_angles): by half of it the markers of uncertain angles lie off on average."""
+    moves = _moves(body.plan.tree)
+    about = ((2 * moves + np.eye(len(moves))) * covariances[:, 3:, 3:]) @ found.axes
+    return np.cross(about[:, None], found.by_angles[..., 3:].swapaxes(-1, -2)).sum(axis=2)
+
+
+def _moves(tree: Tree) -> Array:
+    """(n_turns, n_turns) 1 where the second turn moves the axis of the first."""
+    return np.tril(np.array(tree.above_turns())[tree.segment_of_turns()], -1)
+
+
+def _by_turns(tree: Tree, found: Kinematics, felt: Array) -> Array:
+    """(n_frames, n_turns) derivative of the markers' derivatives by the turns, summed with felt (n_frames, n_turns,
+    n_markers, 3)."""
+    levers, moves = found.by_angles[..., 3:].transpose(0, 3, 1, 2), _moves(tree)
+    turned = (moves + np.eye(len(moves))).T @ np.cross(levers, felt).sum(axis=2)
+    later = np.einsum("ad,tdki->taki", moves, np.cross(felt, found.axes[:, :, None]), optimize=True)
+    return (found.axes * turned).sum(axis=-1) + (levers * later).sum(axis=(-1, -2))
+
+
+def _by_shape(body: Body, found: Kinematics, felt: Array, pull: Array) -> Array:
+    """(n_shape,) likewise by lengths and offsets, and what they move the markers against pull (n_frames, n_markers,
+    3)."""
+    plan = body.plan
+    above = np.array(plan.tree.above_turns())[np.maximum(plan.carrier, 0)]
+    moved = plan.moves.T @ felt  # (n_frames, n_turns, n_points, 3)
+    across = np.einsum("tdpi,pd->tpi", np.cross(moved, found.axes[:, :, None]), above)
+    by_offsets = np.einsum("tpij,tpi->pj", found.carriers, across + plan.moves.T @ pull)
+    by_lengths, ends = np.zeros(plan.n_lengths), plan.direction.any(axis=1)
+    np.add.at(by_lengths, plan.length[ends], (by_offsets * plan.direction).sum(axis=1)[ends])
+    return np.concatenate([by_lengths, by_offsets.ravel()])
