@@ -85,7 +85,7 @@ class Recording:
 
     def refitted(self, model: Model, state: State) -> Recording:
         """With the best stretch fitted again where more is known than was learned here."""
-        known = replace(model, tilt=0.0, deviation_std=self.learned.deviations.std)
+        known = replace(model, deviation_std=self.learned.deviations.std)
         pixels, spread = self.pixels.at(self.best), self.start.spread(self.best)
         return replace(self, learned=fit_trajectory(pixels, known, state, spread, rounds=2, learn=False))
 
@@ -106,7 +106,7 @@ class Recording:
 
     def _window(self, frames: slice) -> Fit:
         learned = self.learned
-        known = replace(learned.model, tilt=0.0, deviation_std=learned.deviations.std)
+        known = replace(learned.model, deviation_std=learned.deviations.std)
         start = replace(self.start, body=known.body).state(frames, len(self.pixels.rig), learned.state)
         spread, root = self.start.spread(frames), learned.posterior.root
         return fit_trajectory(self.pixels.at(frames), known, start, spread, rounds=2, learn=False, root=root)

@@ -47,8 +47,7 @@ class Model:
 
     prior, noise : of the angles and the pixels
     mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
-    volume, tilt : (n_shape,), (n_frames, n_angles) gradient of the log volume of angles that fit, see
-        `volume_gradient`
+    volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
     deviation_std : (n_markers,) prior spread of the markers' deviations
     deviation_keep : their correlation from frame to frame
     size : of the body over the declared one
@@ -65,7 +64,6 @@ class Model:
     deviation_keep: float
     size: float = 1.0
     build: float = 1.0
-    tilt: Array | float = 0.0
 
     @property
     def spreads(self) -> Array:
@@ -76,8 +74,7 @@ class Model:
         """Minus the log prior up to a constant."""
         off = state.constants - self.mean
         volume = float(self.volume @ off[: len(self.volume)])
-        tilt = float(np.sum(self.tilt * state.angles))
-        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume - tilt
+        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume
 
     def gradient(self, state: State) -> Array:
         """(n_constants,) of the log prior of the constants."""
@@ -108,13 +105,13 @@ class Model:
 
     def resized(self, lengths: Array) -> Model:
         """With a body in the size of these lengths: places on segments that are no bone's end are as far out as they
-        are long."""
+        are long. The prior of the lengths stays where it is: one that followed what it had led to would drift."""
         own = self.body.lengths
         if not len(own):
             return self
         size = probable_size(self.body, self.size * float(lengths @ own / (own @ own)))
         body = self.body.scaled(size / self.size)
-        return replace(self, body=body, size=size, mean=np.concatenate([body.lengths, self.mean[len(own) :]]))
+        return replace(self, body=body, size=size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +165,9 @@ def fit_trajectory(
         if last:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
-        tilt, volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged)
-        volume -= np.einsum("tas,ta->s", posterior.follows[..., : len(volume)], tilt)
+        volume = volume_gradient(
+            model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows
+        )
         model = replace(model, volume=volume)
         if learn:
             before = model.spreads
@@ -264,7 +262,6 @@ class Solver:
         later = system.blocks[:, 1:].sum(axis=(0, 1))
         self.information = system.blocks[:, 0].sum(axis=0) + later + later.T
         model.prior.add_to(system.blocks, system.angle_gradient, state.angles)
-        system.angle_gradient[:] += model.tilt
         n = len(system.corner)
         system.corner[:] += model.precision[:n, :n]
         system.constant_gradient[:] += model.gradient(state)[:n]

@@ -18,17 +18,26 @@ from .tree_arrays import Tree
 _WIDE = 0.3  # radians: standard deviation up to which a marker's way is followed to second order
 
 
-def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array) -> tuple[Array, Array]:
-    """(n_frames, n_angles) and (n_shape,) gradient of the log volume, by angles and by lengths and offsets.
+def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array, follows: Array) -> Array:
+    """(n_shape,) gradient of the log volume by lengths and offsets, which the angles follow.
 
-    The precision changes with the lever arms, and with what pixels that are off say of the markers' curved ways: the
-    latter is as if pixels were off by half of `curvature`. The gradient by the angles moves them from the mode towards
-    the mean, without which the shape would answer for all of it.
+    The angles themselves stay the most likely ones: the volume's pull on a turn that is hardly determined is linear only
+    near by, and leads far away. What it does to lengths and offsets is bounded, since such a turn hardly follows them.
 
     Parameters
     ----------
     information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
-    lagged : (n_frames, reach + 1, n_angles, n_angles) likewise, covariance of the angles
+    lagged, follows : of `Posterior`
+    """
+    by_angles, by_shape = partial_gradients(body, found, information, lagged)
+    return by_shape - np.einsum("tas,ta->s", follows[..., : len(by_shape)], by_angles)
+
+
+def partial_gradients(body: Body, found: Kinematics, information: Array, lagged: Array) -> tuple[Array, Array]:
+    """(n_frames, n_angles) and (n_shape,) gradient of the log volume, by angles and by lengths and offsets.
+
+    The precision changes with the lever arms, and with what pixels that are off say of the markers' curved ways: the
+    latter is as if pixels were off by half of `curvature`. Arguments as of `volume_gradient`.
     """
     plan, by_angles = body.plan, found.by_angles
     std = np.sqrt(np.einsum("taa->ta", lagged[:, 0]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge.triangulate.bodies import angle_volume
-from muybridge.triangulate.bodies.angle_volume import curvature, volume_gradient
+from muybridge.triangulate.bodies.angle_volume import curvature, partial_gradients, volume_gradient
 from muybridge.triangulate.bodies.forward_kinematics import kinematics
 from tests.triangulate.articulated.test_body_fit import BODY
 
@@ -46,7 +46,7 @@ def test_the_gradient_is_that_of_the_log_determinant_where_ways_are_straight(mon
     for lag in range(3):
         for t in range(3 - lag):
             lagged[t, lag] = covariance[t, :, t + lag]
-    by_angles, by_shape = volume_gradient(BODY, of_body(ANGLES), INFORMATION, lagged)
+    by_angles, by_shape = partial_gradients(BODY, of_body(ANGLES), INFORMATION, lagged)
 
     def log_volume(angles, shape):
         return -0.5 * np.linalg.slogdet(precision(angles, shape))[1]
@@ -62,3 +62,12 @@ def test_markers_of_uncertain_angles_lie_off_by_half_the_curvature():
     mean = of_body(ANGLES[0] + drawn).markers.mean(axis=0) - of_body(ANGLES[:1]).markers[0]
     curved = curvature(BODY, of_body(ANGLES[:1]), (root @ root.T)[None])[0]
     assert mean == pytest.approx(0.5 * curved, abs=0.03 * np.abs(curved).max())
+
+
+def test_lengths_and_places_feel_the_volume_through_the_angles_that_follow_them(monkeypatch):
+    monkeypatch.setattr(angle_volume, "curvature", lambda body, found, covariances: np.zeros_like(found.markers))
+    lagged, follows = RNG.normal(size=(3, 4, *(len(ANGLES[0]),) * 2)), RNG.normal(size=(*ANGLES.shape, len(SHAPE)))
+    by_angles, by_shape = partial_gradients(BODY, of_body(ANGLES), INFORMATION, lagged)
+    whole = volume_gradient(BODY, of_body(ANGLES), INFORMATION, lagged, follows)
+    step = RNG.normal(size=len(SHAPE))
+    assert whole @ step == pytest.approx(by_shape @ step - (by_angles * (follows @ step)).sum())
