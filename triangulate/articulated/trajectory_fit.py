@@ -165,9 +165,7 @@ def fit_trajectory(
         if last:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
-        volume = volume_gradient(
-            model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows
-        )
+        volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows)
         model = replace(model, volume=volume)
         if learn:
             before = model.spreads

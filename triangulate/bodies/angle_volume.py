@@ -21,8 +21,8 @@ _WIDE = 0.3  # radians: standard deviation up to which a marker's way is followe
 def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array, follows: Array) -> Array:
     """(n_shape,) gradient of the log volume by lengths and offsets, which the angles follow.
 
-    The angles themselves stay the most likely ones: the volume's pull on a turn that is hardly determined is linear only
-    near by, and leads far away. What it does to lengths and offsets is bounded, since such a turn hardly follows them.
+    The angles themselves stay the most likely ones: the volume's pull on a turn that is hardly determined is linear
+    only near by, and leads far away. What it does to lengths and offsets is bounded: such a turn hardly follows them.
 
     Parameters
     ----------

@@ -94,6 +94,13 @@ def test_bands_of_a_quiet_walk_are_neither_too_wide_nor_too_narrow():
     assert most > 0.9
 
 
+def test_lengths_do_not_drift_with_the_number_of_frames():
+    rig, truth = make_ring_rig(4), BODY.markers(course(300), LENGTHS)
+    points_2d = rig.project(truth) + np.random.default_rng(7).normal(0, 8, (4, 300, 6, 2))
+    found = fit_body(points_2d, rig, fps=FPS, body=BODY)
+    assert (np.abs(found.lengths / LENGTHS - 1) < 0.015).all()  # 0.048 where the volume of the angles is not counted
+
+
 def test_the_same_again_is_the_same_to_the_bit(walk, fit):
     rig, _, _, points_2d = walk
     again = fit_body(points_2d, rig, fps=FPS, body=BODY)

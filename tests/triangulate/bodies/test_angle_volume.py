@@ -66,7 +66,7 @@ def test_markers_of_uncertain_angles_lie_off_by_half_the_curvature():
 
 def test_lengths_and_places_feel_the_volume_through_the_angles_that_follow_them(monkeypatch):
     monkeypatch.setattr(angle_volume, "curvature", lambda body, found, covariances: np.zeros_like(found.markers))
-    lagged, follows = RNG.normal(size=(3, 4, *(len(ANGLES[0]),) * 2)), RNG.normal(size=(*ANGLES.shape, len(SHAPE)))
+    lagged, follows = RNG.random((3, 4, *(len(ANGLES[0]),) * 2)), RNG.normal(size=(*ANGLES.shape, len(SHAPE)))
     by_angles, by_shape = partial_gradients(BODY, of_body(ANGLES), INFORMATION, lagged)
     whole = volume_gradient(BODY, of_body(ANGLES), INFORMATION, lagged, follows)
     step = RNG.normal(size=len(SHAPE))
