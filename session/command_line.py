@@ -80,6 +80,9 @@ def main() -> None:
     # OpenCV's own messages would stand before the sentence
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    # torch's threads wait for each other busily for milliseconds, hundreds of times a second: on a machine that does
+    # other work (load 7 on 2 cores) a prediction of 24 s took more than 200. This is some tenths of a millisecond
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     warnings.showwarning = _show_warning
     try:
         app()
