@@ -24,16 +24,22 @@ def read_thinned(path: Path, most: int, without: Collection[str] = ()) -> xr.Dat
     The attribute `every` holds n, `n_frames` how many instants the file has.
     """
     with opened_dataset(path) as opened:
-        n_frames = opened.sizes["time"]
-        every = -(-n_frames // most)
-        if every < 2:
+        if opened.sizes["time"] <= most:
             return opened.load()
-        some = opened.drop_vars([name for name in without if name in opened])
-        length = every * max(1, _STRETCH // every)
-        pieces = [
-            some.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every))
-            for start in range(0, n_frames, length)
-        ]
+        return thinned(opened.drop_vars([name for name in without if name in opened]), most)
+
+
+def thinned(opened: xr.Dataset, most: int) -> xr.Dataset:
+    """`read_thinned` of an opened file, of which one stretch of time is read after the other."""
+    n_frames = opened.sizes["time"]
+    every = -(-n_frames // most)
+    if every < 2:
+        return opened.load()
+    length = every * max(1, _STRETCH // every)
+    pieces = [
+        opened.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every))
+        for start in range(0, n_frames, length)
+    ]
     return joined(pieces).assign_attrs(every=every, n_frames=n_frames)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .config import STEPS, Session
 from .steps.calibration import read_calibration_report
+from .steps.report import MOST_INSTANTS, UNUSED_VARIABLES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,9 +75,12 @@ def verdict(session: Session) -> str:
 
 
 def _made(session: Session, name: str) -> xr.Dataset:
-    from ..datasets import read_dataset
+    """What a step has made, without what no warning needs; of a long recording the instants that its page is made of."""
+    from ..datasets.netcdf import opened_dataset
+    from ..datasets.stretches import thinned
 
-    return read_dataset(session.output / name)
+    with opened_dataset(session.output / name) as opened:
+        return thinned(opened.drop_vars(UNUSED_VARIABLES, errors="ignore"), MOST_INSTANTS)
 
 
 def _of_calibration(session: Session) -> list[str]:

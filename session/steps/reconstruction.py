@@ -45,7 +45,7 @@ _TWO_CAMERAS = (
 # bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
 _LONG = 60e6
 _JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
-_TRIED = 1000  # frames of it whose accelerations are judged
+_TRIED = 10.0  # seconds of it whose accelerations are judged: several strides of any animal
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
 
@@ -120,7 +120,7 @@ def _is_long(session: Session) -> bool:
 
 def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     """The step for a long recording, from file to file: whole cameras are judged by its middle."""
-    from ...datasets import check_views
+    from ...datasets import check_views, fps_of
     from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_reconstruction
     from ...triangulate.reconstruction import pose_of, rig_hash, settings_of
@@ -137,7 +137,10 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     for problem in view_problems(session, some, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, options = without(some, diagnosis.wrong), _options(session) | {"check_coverage": False}
-    tried = RECONSTRUCT.call(session, pose_of, used.isel(time=slice(_TRIED)), rig, skeleton=session.skeleton, **options)
+    n_tried = max(1, round(_TRIED * fps_of(used)))
+    tried = RECONSTRUCT.call(
+        session, pose_of, used.isel(time=slice(n_tried)), rig, skeleton=session.skeleton, **options
+    )
     notes, doubts = _exchanged_sides(session, used, rig), implausibilities(session, used, rig, tried)
     attributes = _attributes(session, used, rig, diagnosis, notes, doubts)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})

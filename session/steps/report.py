@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from ...datasets import Skeleton
 
-_MOST = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
+MOST_INSTANTS = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
 # variables of a pose that the page of a long recording does without: it draws the speeds of the kinematics
-_UNUSED = ("velocity", "velocity_covariance", "acceleration", "acceleration_covariance", "cross_covariance")
+UNUSED_VARIABLES = ("velocity", "velocity_covariance", "acceleration", "acceleration_covariance", "cross_covariance")
 _DATA_FILES = {
     "views.nc": "keypoints in the pictures of each camera",
     "pose.nc": "3D positions of every frame with their covariances",
@@ -57,13 +57,13 @@ def made_by_steps(session: Session) -> dict[str, Any]:
     """What the steps have made, as arguments of `write_report` and `write_figures`; of long ones some instants."""
     from ...datasets.stretches import read_thinned
 
-    pose = read_thinned(session.output / "pose.nc", _MOST, _UNUSED)
+    pose = read_thinned(session.output / "pose.nc", MOST_INSTANTS, UNUSED_VARIABLES)
     return {
         "rig": used_rig(session),
         "calibration_report": read_calibration_report(session),
         "views": _views(session, pose),
         "pose": pose,
-        "kinematics": read_thinned(session.output / "kinematics.nc", _MOST),
+        "kinematics": read_thinned(session.output / "kinematics.nc", MOST_INSTANTS),
         "skeleton": shown_skeleton(session, pose),
         "strides": read_strides(session),
     }
@@ -75,7 +75,7 @@ def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
 
     from ...datasets.stretches import read_thinned
 
-    views = read_thinned(used_views_path(session, pose), _MOST, ("covariance",))
+    views = read_thinned(used_views_path(session, pose), MOST_INSTANTS, ("covariance",))
     every = views.attrs.get("every", 1)
     if every == 1 or "frame" in views:
         return views

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.datasets import read_dataset
-from muybridge.session import read_session, run_session
+from muybridge.session import read_session, run_session, run_warnings
 from muybridge.session.steps import kinematics, report
 from tests.session.synthetic import make_session
 
@@ -46,7 +47,7 @@ def test_kinematics_in_stretches_are_those_in_one_piece(recording, method, monke
 
 def test_the_page_of_a_long_recording_is_made_of_some_instants(recording, monkeypatch):
     session = read_session(recording["smooth"].folder)
-    monkeypatch.setattr(report, "_MOST", 40)
+    monkeypatch.setattr(report, "MOST_INSTANTS", 40)
     made = report.made_by_steps(session)
     assert [made[name].sizes["time"] for name in ("views", "pose", "kinematics")] == [30, 30, 30]
     pose = read_dataset(session.output / "pose.nc")
@@ -55,3 +56,15 @@ def test_the_page_of_a_long_recording_is_made_of_some_instants(recording, monkey
     page = report.write_session_report(session).read_text()
     assert "90 at 100 Hz (0.90 s); the page is made of one in 3" in page
     assert '"n_frames":90' in page.replace(" ", "")
+
+
+def test_warnings_and_verdict_of_a_long_recording_are_made_of_what_its_page_is_made_of(recording, monkeypatch):
+    session, read = read_session(recording["smooth"].folder), []
+    whole = run_warnings.verdict(session)
+    monkeypatch.setattr(run_warnings, "MOST_INSTANTS", 40)
+    monkeypatch.setattr(xr.Dataset, "load", lambda self, load=xr.Dataset.load: read.append(load(self)) or read[-1])
+    some = run_warnings.verdict(session)
+    assert some.partition(": ")[2].partition(":")[0] == whole.partition(": ")[2].partition(":")[0]
+    assert max(part.sizes["time"] for part in read) == 90  # fewer than are read at a time
+    assert not any("velocity" in part or "acceleration" in part for part in read)
+    assert run_warnings._made(session, "pose.nc").sizes["time"] == 30
