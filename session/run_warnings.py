@@ -75,7 +75,7 @@ def verdict(session: Session) -> str:
 
 
 def _made(session: Session, name: str) -> xr.Dataset:
-    """What a step has made, without what no warning needs; of a long recording the instants that its page is made of."""
+    """What a step has made, without what no warning needs; of a long recording the instants of its page."""
     from ..datasets.netcdf import opened_dataset
     from ..datasets.stretches import thinned
 
