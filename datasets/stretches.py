@@ -37,9 +37,9 @@ def thinned(opened: xr.Dataset, most: int) -> xr.Dataset:
         return opened.load()
     length = every * max(1, _STRETCH // every)
     pieces = [
-        opened.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every))
+        opened.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every)).copy(deep=True)
         for start in range(0, n_frames, length)
-    ]
+    ]  # copies: a slice of an array keeps all of it
     return joined(pieces).assign_attrs(every=every, n_frames=n_frames)
 
 
