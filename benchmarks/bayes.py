@@ -169,16 +169,18 @@ def posterior_time(recording) -> str:
     from muybridge.numerics.threads import over_items
     from muybridge.triangulate.smoothing import overlapping_windows
     from muybridge.triangulate.smoothing.joint_mode import find_mode
+    from muybridge.triangulate.smoothing.long_recordings import learning, tracked_frames
     from muybridge.triangulate.smoothing.smoother import check_problem
 
     points_2d, confidence, _, _, rig, skeleton = recording
     problem = check_problem(points_2d, rig, FPS, confidence, skeleton, None)
-    learned = overlapping_windows.learn(problem)
-    length = overlapping_windows.window_length(problem.n_frames, problem.n_keypoints, learned, True)
-    plan = list(overlapping_windows.windows(problem.n_frames, length, overlapping_windows.overlap_frames(learned)))
+    learned = learning.learn(problem)
+    length = tracked_frames.window_length(problem.n_frames, problem.n_keypoints, learned, True)
+    plan = list(tracked_frames.windows(problem.n_frames, length, tracked_frames.overlap_frames(learned)))
     factors = []
     for frames, _ in plan:
-        window = overlapping_windows.open_window(problem, learned, frames, None)
+        tracked = tracked_frames.track_frames(problem, learned, frames)
+        window = overlapping_windows.open_window(problem, learned, tracked, None)
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         factors.append(mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0])
     block = 3 * problem.n_keypoints

@@ -24,8 +24,9 @@ from .input_checks import in_order
 from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
 from .reconstruction import Settings
+from .smoothing.long_recordings.learning import learn
 from .smoothing.observations import typical_noise
-from .smoothing.overlapping_windows import constants, learn, solve_window, solved_windows
+from .smoothing.overlapping_windows import constants, solve_window, solved_windows
 from .smoothing.problem import Given, Problem
 from .smoothing.smoother import check_problem, keypoint_pairs
 from .trajectory_dataset import label_trajectory

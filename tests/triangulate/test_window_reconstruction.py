@@ -9,7 +9,7 @@ import xarray as xr
 from muybridge.datasets import Skeleton, read_dataset, views_dataset, write_dataset
 from muybridge.triangulate import reconstruct
 from muybridge.triangulate.file_reconstruction import reconstruct_file
-from muybridge.triangulate.smoothing import overlapping_windows
+from muybridge.triangulate.smoothing.long_recordings import learning
 from tests.conftest import make_moving_points, make_ring_rig
 from tests.helpers import Pickling
 
@@ -44,7 +44,7 @@ def source(views, tmp_path):
     ids=["tracks", "bones and coverage", "states"],
 )  # fmt: skip
 def test_a_file_in_small_windows_gives_the_answer_in_one_piece(views, source, tmp_path, monkeypatch, options):
-    monkeypatch.setattr(overlapping_windows, "_LEARNING_FRAMES", 120)  # else what is learned on is the whole
+    monkeypatch.setattr(learning, "_LEARNING_FRAMES", 120)  # else what is learned on is the whole
     whole = reconstruct(views, RIG, **options)
     with Pickling(2) as executor:
         path = reconstruct_file(source, RIG, tmp_path / "pose.nc", window=0.8, executor=executor, **options)

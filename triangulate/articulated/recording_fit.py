@@ -12,7 +12,7 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ..bodies.kinematic_tree import Body
 from ..smoothing.difference_prior import informative_frames
-from ..smoothing.overlapping_windows import windows
+from ..smoothing.long_recordings.tracked_frames import windows
 from ..smoothing.smoother import smooth
 from ..smoothing.trajectory import Trajectory
 from .body_posterior import BodyFit, by_frame, described

@@ -15,12 +15,12 @@ from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ..noise.detector_noise import DetectorNoise
 from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
+from ..smoothing.long_recordings.learning import Learned, learn
+from ..smoothing.long_recordings.tracked_frames import TrackedFrames
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
-    Learned,
     Solution,
     Window,
-    learn,
     open_window,
     scatter,
     solve_windows,
@@ -288,11 +288,11 @@ def solve_pose_window(
     learned: Learned,
     prior: PosePrior,
     pairs: NDArray[np.int64],
-    frames: slice,
+    tracked: TrackedFrames,
     noise: FrameNoise | None,
 ) -> Solution:
     """Mode without states, overridden views, and the mode and covariances with the states' expected directions."""
-    window = open_window(problem, learned, frames, noise)
+    window = open_window(problem, learned, tracked, noise)
     n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
     pose_model = None if problem.rig.up is None else PoseModel.of(prior, window.known, problem.rig.up, problem.fps)
     if pose_model is None:

@@ -11,7 +11,7 @@ from scipy.special import expit
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import robust_std
 from ..smoothing.bone_lengths import Bones
-from ..smoothing.overlapping_windows import Learned
+from ..smoothing.long_recordings.learning import Learned
 from .pose_prior import PosePrior
 
 _GROSS = 0.05  # probability that a bone's measured length is that between other places

@@ -22,6 +22,7 @@ from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_m
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
 from ..smoothing.joint_mode import find_mode
+from ..smoothing.long_recordings.tracked_frames import track_frames
 from ..smoothing.overlapping_windows import Window, draw_displacements, open_window
 from .chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from .markov_chain import gaussian_draws, plan, run_chain
@@ -264,7 +265,8 @@ def sample_poses(
         )
     problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, noise)
     learned, prior = learn_poses(problem, prior, n_states)
-    window = open_window(problem, learned, slice(0, problem.n_frames), None)
+    tracked = track_frames(problem, learned, slice(0, problem.n_frames))
+    window = open_window(problem, learned, tracked, None)
     known, shape = window.known, (n_chains, n_samples, problem.n_frames)
     samples = np.full((*shape, problem.n_keypoints, 3), np.nan)
     states, headings, accepted = np.zeros(shape, np.int64), np.full(shape, np.nan), np.full(problem.n_frames, np.nan)

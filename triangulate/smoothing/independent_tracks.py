@@ -32,8 +32,8 @@ _FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
 _CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
 _SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
+_QUIETEST = 0.02  # quantile of the activity that the reach of a displaced stretch is judged by
 _ACTIVITY_ROUNDS = 4  # of the activity and the tracks at each linearisation
-_QUIETEST = 0.02  # quantile of the activity that the reach of a window's edge is judged by
 _LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: learning, then of a window
 
 
@@ -67,11 +67,14 @@ class TimePrior:
     def correlation_frames(self, pixel: float, activity: float = 1.0) -> int:
         """Frames over which the correlation of the stiffest track falls by a factor e, at this activity.
 
-        Its response decays over (P / I)^(1 / 2m).
         `pixel` is the noise of a point, world units.
         """
+        return int(np.clip(np.ceil(self.correlation_times(pixel, np.array([activity]))[0]), *_CORRELATION_RANGE))
+
+    def correlation_times(self, pixel: float, activity: Array) -> Array:
+        """(n_frames,) the same at each frame's activity, in frames: a response decays over (P / I)^(1 / 2m)."""
         scale = (self.precisions.max(initial=0.0) / activity * pixel**2) ** (0.5 / self.order)
-        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_CORRELATION_RANGE))
+        return np.maximum(scale / np.sin(np.pi / (2 * self.order)), _CORRELATION_RANGE[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -18,124 +17,34 @@ from tqdm import tqdm
 from ...numerics.arrays import Array, isotropic
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import n_processors
-from .bone_lengths import Bones, measure_bones
-from .correlated_noise import CorrelatedNoise, displacement_covariances
-from .difference_prior import informative_frames
-from .independent_tracks import TimePrior, Tracks, learn_time_prior, smooth_in_time
+from .bone_lengths import Bones
+from .independent_tracks import TimePrior, Tracks
 from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
-from .observations import Observations, observe, observe_window
+from .long_recordings.learning import Learned
+from .long_recordings.tracked_frames import (
+    ROOM,
+    TrackedFrames,
+    most_frames,
+    overlap_frames,
+    track_window,
+    window_length,
+    windows,
+)
+from .observations import Observations
 from .perturbed_solutions import FrameNoise, draw_noise
 from .problem import Problem
 from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
-from .unsteady_motion import USUAL, at_activity
+from .unsteady_motion import at_activity
 
-_LEARNING_FRAMES = 2000  # bounds time and memory of learning
-_WINDOW = 4000  # frames of a window of tracks: bounds memory
-_BAND_BYTES = 110e6  # bytes of the banded matrix of a window
 _MOST_THREADS = 4  # windows at once: bounds memory
 _MOST_AHEAD = 32  # windows that are begun elsewhere at once, whose results wait here
-_FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
-_DECAY = 12  # correlation times that windows overlap: the influence of an edge has fallen by exp(12)
-_DECAY_AT_REST = 4  # likewise while the animal is quiet: 2 % are left of a difference that is a part of the error bar
-_FINEST_BONE = 0.05  # of a pixel's span
 _DERIVATIVES = ("velocities", "velocity_covariances", "accelerations", "acceleration_covariances")
 _BY_FRAME = (
     "points_3d", "covariances_3d", "inlier_probability", *_DERIVATIVES, "cross_covariances", "samples",
 )  # fmt: skip
 _TIME_AXIS = {"inlier_probability": 1, "samples": 1}  # of all others it is the first
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
-
-    noise : how the errors last in time
-    displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change or that all views share
-    shared : (n_keypoints,) thrice, variances along an axis of what all views share: of positions, where `displacement`
-        has it, of velocities and of accelerations, in world units and frames
-    averaged_frames : (n_keypoints,) that the smoother averages over
-    derivative_factors : (n_levels, n_keypoints) twice, of the variances of velocities and accelerations, at levels of
-        activity
-    """
-
-    observations: Observations
-    prior: TimePrior
-    bones: Bones | None
-    tracks: Tracks
-    whole: bool
-    noise: CorrelatedNoise
-    displacement: Array
-    shared: tuple[Array, Array, Array]
-    averaged_frames: Array
-    derivative_factors: tuple[Array, Array]
-
-
-def learn(problem: Problem) -> Learned:
-    """Noise and how it lasts, order, process variances and bones from the recording's best observed frames."""
-    frames, lengths = informative_frames(problem.n_seen(), _LEARNING_FRAMES)
-    observations, start, inliers = observe(*problem.at(frames), problem.noise, problem.spread)
-    has_bones = problem.skeleton is not None and len(problem.skeleton.bones) > 0
-    # bones contradict errors that never change: beside them a frame counts no more than if its errors were white
-    most_power = 1.0 if has_bones else np.inf
-    found = learn_time_prior(observations, start, inliers, lengths, problem.order, problem.fps, most_power)
-    observations, noise, tracks = found.observations, found.noise, found.tracks
-    powers = observations.powers
-    averaged = 1 / found.smoother.gain(powers[USUAL]).mean(axis=1)
-    bones = None
-    if problem.skeleton is not None and has_bones:
-        finest = _FINEST_BONE * observations.pixel
-        times = noise.smoothed_times(found.smoother, powers[USUAL])
-        bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged, times)
-    shared = noise.common_variances(found.smoother, powers[USUAL])
-    motion = noise.motion_shares(
-        found.smoother, powers, found.prior.precisions, tracks.points_3d, tracks.changes, lengths
-    )
-    return Learned(
-        observations=observations,
-        prior=found.prior,
-        bones=bones,
-        tracks=tracks,
-        whole=len(frames) == problem.n_frames,
-        displacement=displacement_covariances(noise, found.seen) + isotropic(shared[0]),
-        shared=shared,
-        noise=noise,
-        averaged_frames=averaged,
-        derivative_factors=noise.derivative_factors(found.smoother, powers, motion),
-    )
-
-
-def overlap_frames(learned: Learned) -> int:
-    """Frames after which a window's edge has no more influence; while the animal is quiet, hardly any."""
-    prior, pixel = learned.prior, learned.observations.lasting_pixel
-    quiet = prior.correlation_frames(pixel, prior.quietest)
-    return max(_DECAY * prior.correlation_frames(pixel), _DECAY_AT_REST * quiet)
-
-
-def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
-    """Frames that a window keeps, such that its band fits the memory meant for it; tracks alone need little.
-
-    An even number of windows if they are few: so many threads solve them.
-    """
-    if not joint:
-        return _WINDOW
-    block, overlap = 3 * n_keypoints, overlap_frames(learned)
-    most = int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
-    if n_frames <= most:
-        return most
-    if n_frames <= 2 * (most - overlap):
-        return -(-n_frames // 2)
-    n_windows = -(-n_frames // int(np.clip(most - 2 * overlap, _FEWEST_WINDOW, _WINDOW)))
-    return -(-n_frames // (n_windows + n_windows % 2))
-
-
-def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
-    """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
-    n_windows = 1 if n_frames <= length else -(-n_frames // length)
-    edges = np.linspace(0, n_frames, n_windows + 1).astype(int).tolist()
-    for start, stop in itertools.pairwise(edges):
-        yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,23 +89,21 @@ class Window:
         return self.tracks.points_3d[:, self.known]
 
 
-def open_window(problem: Problem, learned: Learned, frames: slice, noise: FrameNoise | None) -> Window:
-    """Track every keypoint of a window by itself: the joint solution starts from there."""
-    observations, tracks = window_tracks(problem, learned, frames)
-    known = tracks.known
+def open_window(problem: Problem, learned: Learned, tracked: TrackedFrames, noise: FrameNoise | None) -> Window:
+    """A window whose keypoints are tracked each by itself: the joint solution starts from there."""
+    tracks, known = tracked.tracks, tracked.tracks.known
     bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0))
-    some = noise.at(frames).of(known, bones.usable(known)) if noise is not None else None
-    precisions = learned.prior.precisions[known]
-    prior = replace(learned.prior, precisions=precisions, changes=tracks.changes)
-    displacement = learned.displacement[known]
-    return Window(observations.of(known), tracks, known, prior, bones.among(known), some, problem.fps, displacement)
+    some = noise.at(tracked.frames).of(known, bones.usable(known)) if noise is not None else None
+    prior = replace(learned.prior, precisions=learned.prior.precisions[known], changes=tracks.changes)
+    displacement, own = learned.displacement[known], tracked.observations.of(known)
+    return Window(own, tracks, known, prior, bones.among(known), some, problem.fps, displacement)
 
 
 def solve_window(
-    problem: Problem, learned: Learned, pairs: NDArray[np.int64], frames: slice, noise: FrameNoise | None
+    problem: Problem, learned: Learned, pairs: NDArray[np.int64], tracked: TrackedFrames, noise: FrameNoise | None
 ) -> Solution:
     """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
-    window = open_window(problem, learned, frames, noise)
+    window = open_window(problem, learned, tracked, noise)
     if (learned.bones is None and noise is None) or not window.known.any():
         return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
     mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
@@ -214,15 +121,6 @@ def tracks_alone(tracks: Tracks, n_pairs: int, n_samples: int) -> Solution:
     )
 
 
-def window_tracks(problem: Problem, learned: Learned, frames: slice) -> tuple[Observations, Tracks]:
-    """Observations of a window and its tracks: those learned on, if these are the whole recording."""
-    if learned.whole:
-        return learned.observations.at(frames), learned.tracks.at(frames)
-    observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
-    tracks = smooth_in_time(observations, start, inliers, learned.prior)
-    return observations.at_activity(tracks.changes[:, 0]), tracks
-
-
 def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pairs: NDArray[np.int64]) -> Solution:
     """The joint posterior of the known keypoints among all keypoints."""
     points_3d, covariances = tracks.points_3d.copy(), tracks.covariances.copy()
@@ -238,10 +136,13 @@ def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pai
     return Solution(points_3d, covariances, inlier_probability, cross, samples, joint.converged, tracks.changes[:, 0])
 
 
+Solve = Callable[[TrackedFrames, FrameNoise | None], Solution]
+
+
 def solve_windows(
     problem: Problem,
     learned: Learned,
-    solve: Callable[[slice, FrameNoise | None], Solution],
+    solve: Solve,
     *,
     pairs: NDArray[np.int64],
     n_samples: int = 0,
@@ -273,7 +174,7 @@ def solve_windows(
 def solved_windows(
     problem: Problem,
     learned: Learned,
-    solve: Callable[[slice, FrameNoise | None], Solution],
+    solve: Solve,
     *,
     pairs: NDArray[np.int64],
     n_samples: int = 0,
@@ -292,12 +193,17 @@ def solved_windows(
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
     noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
     displaced = draw_displacements(learned, n_samples, seed)[:, None]
+    joint = learned.bones is not None or n_samples > 0
     if window is None:
-        length = window_length(n_frames, n_keypoints, learned, learned.bones is not None or n_samples > 0)
+        length = window_length(n_frames, n_keypoints, learned, joint)
     else:
         length = max(1, round(window * problem.fps))
-    plan = list(windows(n_frames, length, overlap_frames(learned)))
-    solutions = _solutions(plan, partial(_solved_part, problem, learned, pairs, solve, displaced), noise, executor)
+    plan, most = (
+        list(windows(n_frames, length, overlap_frames(learned))),
+        ROOM * most_frames(n_keypoints, learned, joint),
+    )
+    solve_part = partial(_solved_part, problem, learned, pairs, solve, most, displaced)
+    solutions = _solutions(plan, solve_part, noise, executor)
     quiet = not progress or len(plan) < 2
     for (_, kept), (part, converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
         yield kept, part, converged
@@ -315,7 +221,8 @@ def _solved_part(
     problem: Problem,
     learned: Learned,
     pairs: NDArray[np.int64],
-    solve: Callable[[slice, FrameNoise | None], Solution],
+    solve: Solve,
+    most: int,
     displaced: Array,
     frames: slice,
     kept: slice,
@@ -323,9 +230,11 @@ def _solved_part(
 ) -> tuple[dict[str, Array], bool]:
     """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept.
 
+    most : frames that are solved for these
     displaced : (n_samples, 1, n_keypoints, 3) by how much each draw differs by `Learned.displacement`
     """
-    part = solve(frames, noise)
+    tracked = track_window(problem, learned, frames, kept, most)
+    part, frames = solve(tracked, noise), tracked.frames
     centre = learned.observations.centre
     arrays = {
         "points_3d": part.points_3d + centre,

@@ -15,8 +15,9 @@ from ...numerics.arrays import Array
 from ..input_checks import check_fps, check_observations, from_views, in_order
 from ..noise.detector_noise import DetectorNoise, without_bias
 from .difference_prior import ORDERS
+from .long_recordings.learning import learn
 from .observations import relative_noise
-from .overlapping_windows import learn, solve_window, solve_windows
+from .overlapping_windows import solve_window, solve_windows
 from .problem import PixelsInMemory, Problem
 from .trajectory import Trajectory
 

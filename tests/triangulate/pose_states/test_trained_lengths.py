@@ -9,7 +9,7 @@ import pytest
 from muybridge.triangulate import PosePrior, infer_poses, sample_poses, smooth
 from muybridge.triangulate.pose_states.trained_lengths import check_size, with_trained_lengths
 from muybridge.triangulate.smoothing.bone_lengths import Bones
-from muybridge.triangulate.smoothing.overlapping_windows import learn
+from muybridge.triangulate.smoothing.long_recordings.learning import learn
 from muybridge.triangulate.smoothing.smoother import check_problem
 from tests.triangulate.recordings import FPS, seen
 

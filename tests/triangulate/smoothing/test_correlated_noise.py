@@ -16,7 +16,7 @@ from muybridge.triangulate.noise.lasting_errors import COMMON_SHARE
 from muybridge.triangulate.smoothing import _kernels_smooth
 from muybridge.triangulate.smoothing.correlated_noise import CorrelatedNoise, Filter
 from muybridge.triangulate.smoothing.difference_prior import stencil
-from muybridge.triangulate.smoothing.overlapping_windows import learn
+from muybridge.triangulate.smoothing.long_recordings.learning import learn
 from muybridge.triangulate.smoothing.smoother import check_problem
 from muybridge.triangulate.smoothing.unsteady_motion import LOG_LEVELS, USUAL, steady
 from tests.conftest import make_moving_points

@@ -16,8 +16,10 @@ from muybridge.triangulate.smoothing.difference_prior import (
 )
 from muybridge.triangulate.smoothing.independent_tracks import Tracks
 from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, converge_near, find_mode, joint_posterior
+from muybridge.triangulate.smoothing.long_recordings.learning import learn
+from muybridge.triangulate.smoothing.long_recordings.tracked_frames import track_frames, windows
 from muybridge.triangulate.smoothing.observations import linearise
-from muybridge.triangulate.smoothing.overlapping_windows import learn, open_window, windows
+from muybridge.triangulate.smoothing.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.smoother import check_problem
 from muybridge.triangulate.smoothing.unsteady_motion import row_precisions, steady, with_jumps
@@ -115,7 +117,8 @@ def window(ring_rig, skeleton, moving_skeleton):
     points_2d, confidence, _ = seen(ring_rig, moving_skeleton)
     points_2d[np.arange(6) != 2, 60:90, 4] = np.nan
     problem = check_problem(points_2d, ring_rig, FPS, confidence, skeleton, None)
-    return open_window(problem, learn(problem), slice(0, 200), None)
+    learned = learn(problem)
+    return open_window(problem, learned, track_frames(problem, learned, slice(0, 200)), None)
 
 
 def test_settling_a_part_gives_the_mode_of_the_whole(window):

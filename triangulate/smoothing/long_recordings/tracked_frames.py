@@ -1,0 +1,96 @@
+"""Windows that overlap until the edge of one has no influence on what it keeps, and the tracks of their keypoints."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....numerics.arrays import Array
+from ..independent_tracks import Tracks, smooth_in_time
+from ..observations import Observations, observe_window
+from ..problem import Problem
+from .learning import Learned
+
+_WINDOW = 4000  # frames of a window of tracks: bounds memory
+_BAND_BYTES = 110e6  # bytes of the banded matrix of a window
+_FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
+_DECAY = 10  # correlation times that windows overlap: the influence of an edge has fallen by exp(10)
+ROOM = 2  # a window in which the animal rests may have so many times the frames of others: bounds memory
+
+
+def overlap_frames(learned: Learned) -> int:
+    """Frames after which a window's edge has no more influence, unless the animal rests there; see `far_enough`."""
+    return _DECAY * learned.prior.correlation_frames(learned.observations.lasting_pixel)
+
+
+def most_frames(n_keypoints: int, learned: Learned, joint: bool) -> int:
+    """Frames of a window whose band fits the memory meant for it; tracks alone need little."""
+    if not joint:
+        return _WINDOW
+    block = 3 * n_keypoints
+    return int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
+
+
+def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
+    """Frames that a window keeps. An even number of windows if they are few: so many threads solve them."""
+    most, overlap = most_frames(n_keypoints, learned, joint), overlap_frames(learned)
+    if not joint or n_frames <= most:
+        return most
+    if n_frames <= 2 * (most - overlap):
+        return -(-n_frames // 2)
+    n_windows = -(-n_frames // int(np.clip(most - 2 * overlap, _FEWEST_WINDOW, _WINDOW)))
+    return -(-n_frames // (n_windows + n_windows % 2))
+
+
+def windows(n_frames: int, length: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """(frames to solve, frames to keep) of windows that overlap by `overlap` on either side of what they keep."""
+    n_windows = 1 if n_frames <= length else -(-n_frames // length)
+    edges = np.linspace(0, n_frames, n_windows + 1).astype(int).tolist()
+    for start, stop in itertools.pairwise(edges):
+        yield slice(max(0, start - overlap), min(n_frames, stop + overlap)), slice(start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFrames:
+    """Some frames, their observations and tracks."""
+
+    frames: slice
+    observations: Observations
+    tracks: Tracks
+
+
+def track_frames(problem: Problem, learned: Learned, frames: slice) -> TrackedFrames:
+    """Tracks of some frames: those learned on, if these are the whole recording."""
+    if learned.whole:
+        return TrackedFrames(frames, learned.observations.at(frames), learned.tracks.at(frames))
+    observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
+    tracks = smooth_in_time(observations, start, inliers, learned.prior)
+    return TrackedFrames(frames, observations.at_activity(tracks.changes[:, 0]), tracks)
+
+
+def track_window(problem: Problem, learned: Learned, frames: slice, kept: slice, most: int) -> TrackedFrames:
+    """Tracks of a window, of at most so many frames, that is extended where the animal rests at its edges."""
+    while True:
+        tracked = track_frames(problem, learned, frames)
+        wider = far_enough(learned, tracked, kept, problem.n_frames, max(most, frames.stop - frames.start))
+        if wider == frames:
+            return tracked
+        frames = wider
+
+
+def far_enough(learned: Learned, tracked: TrackedFrames, kept: slice, n_frames: int, most: int) -> slice:
+    """The frames, with as many more as an edge lacks to have no influence: a resting animal is averaged over longer."""
+    frames, room = tracked.frames, (most - (kept.stop - kept.start)) // 2
+    times = learned.prior.correlation_times(learned.observations.lasting_pixel, tracked.tracks.changes[:, 0])
+    before, after = times[: kept.start - frames.start], times[kept.stop - frames.start :]
+    start, stop = frames.start - _lacking(before[::-1]), frames.stop + _lacking(after)
+    start, stop = max(start, min(kept.start - room, frames.start), 0), min(stop, max(kept.stop + room, frames.stop))
+    return slice(start, min(stop, n_frames))
+
+
+def _lacking(times: Array) -> int:
+    """Frames that an overlap lacks, of the correlation times (n,) of its frames, the farthest last."""
+    return int(np.ceil(max(0.0, _DECAY - (1 / times).sum()) * times[-1])) if len(times) else 0
