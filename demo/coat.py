@@ -211,9 +211,9 @@ def make_coat() -> Coat:
     return Coat(colours, near, rest, _make_spots())
 
 
-def _make_spots(n: int = 64, seed: int = 7) -> NDArray[np.float32]:
+def _make_spots() -> NDArray[np.float32]:
     """(2, n, n, n) periodic volumes: rosettes about 25 mm apart (voxels of 3 mm), and the fine grain of the fur."""
-    rng = np.random.default_rng(seed)
+    n, rng = 64, np.random.default_rng(7)
     grid = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), -1).reshape(-1, 3).astype(float)
     centres = rng.uniform(0, n, (1, 3))
     while len(centres) < 600:

@@ -72,11 +72,6 @@ def propose_sessions(folder: str | os.PathLike) -> list[Proposal]:
     return [_proposal(folder, homes[r.key], r, rigs[r.key][0], files, left_out) for r in recordings]
 
 
-def propose_session(folder: str | os.PathLike) -> dict[str, Any]:
-    """The tables of the first of `propose_sessions`."""
-    return propose_sessions(folder)[0].tables
-
-
 def write_proposals(folder: str | os.PathLike, *, overwrite: bool = False) -> list[Proposal]:
     """Write the proposals: session.toml in the folder, or of several recordings each in a folder of its own.
 
@@ -93,11 +88,6 @@ def write_proposals(folder: str | os.PathLike, *, overwrite: bool = False) -> li
         proposal.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(proposal.path, proposal.text())
     return proposals
-
-
-def write_proposal(folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
-    """Write `write_proposals`; the path of the first session file."""
-    return write_proposals(folder, overwrite=overwrite)[0].path
 
 
 def left_out_lines(left_out: dict[Path, str]) -> list[str]:

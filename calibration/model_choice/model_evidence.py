@@ -53,7 +53,7 @@ def log_evidence(solution: Solution, measure: Yardstick) -> float:
     reduced, _, factors = eliminate(arrow)
     determinant = np.linalg.slogdet(reduced / measure.variance)[1] + _log_determinants(factors, measure)
     cost = measure.loss.cost(solution.fit.residuals) / measure.variance
-    return -cost - float(_lens_costs(solution).sum()) - _shape_cost(solution, measure) - 0.5 * determinant
+    return -cost - float(_lens_costs(solution).sum()) - _shape_cost(solution) - 0.5 * determinant
 
 
 def lens_evidences(solution: Solution, measure: Yardstick) -> Array:
@@ -128,7 +128,7 @@ def _lens_costs(solution: Solution) -> Array:
     )
 
 
-def _shape_cost(solution: Solution, measure: Yardstick) -> float:
+def _shape_cost(solution: Solution) -> float:
     """Minus the logarithm of the prior density of the board's shape; 0 where it is as printed."""
     spec = solution.spec
     if spec.shape_sigma is None:

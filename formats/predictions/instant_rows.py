@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -18,15 +18,14 @@ from .tracks import Track
 FRAME_ATTRIBUTES = {"units": "1", "long_name": "frame number in the video"}
 
 
-def with_frames(views: xr.Dataset, instants: Instants, notes: Iterable[str] = ()) -> xr.Dataset:
+def with_frames(views: xr.Dataset, instants: Instants) -> xr.Dataset:
     """Views with the frame numbers of each instant, where they are not the instant's, and with what is to be noted.
 
     The variable `frame` (view, time) holds the numbers, -1 where a camera has no frame; the attribute `notes` has one
     line per note.
     """
-    notes = [*instants.notes, *notes]
-    if notes:
-        views = views.assign_attrs(notes="\n".join(notes))
+    if instants.notes:
+        views = views.assign_attrs(notes="\n".join(instants.notes))
     numbers = np.stack([instants.frames[str(name)] for name in views["view"].values])
     if (numbers == np.arange(numbers.shape[1])).all():
         return views

@@ -60,8 +60,8 @@ def header_of(path: Path, skip: int = 0) -> list[str]:
             return []
 
 
-def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array]:
-    """{column: (n_rows,) numbers} of a CSV with one header row; columns of `texts` are left out.
+def read_numbers_csv(path: Path) -> dict[str, Array]:
+    """{column: (n_rows,) numbers} of a CSV with one header row.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def read_numbers_csv(path: Path, texts: tuple[str, ...] = ()) -> dict[str, Array
         table = read_csv(path, encoding="utf-8-sig", index_col=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is no table: {error}") from error
-    table = table.drop(columns=[name for name in table.columns if name in texts or str(name).startswith("Unnamed")])
+    table = table.drop(columns=[name for name in table.columns if str(name).startswith("Unnamed")])
     if len(table) == 0:
         raise FormatError(f"{path} holds no row below its header; copy or make the file again")
     check_rows(path, len(header_of(path)))

@@ -42,7 +42,7 @@ def _described(path: Path, settings: dict[str, Any], source: Path, tensors: dict
     trunk, prefix = _trunk(entry(settings, "model.backbone", source), source)
     kind = head.get("type")
     if kind == "RTMCCHead":
-        spec = _simcc(head, trunk)
+        spec = _simcc(head)
     elif kind == "HeatmapHead":
         spec = _heatmap(head, tensors, source)
     else:
@@ -137,7 +137,7 @@ def _counted(prefix: str, part: dict[str, Any], tensors: dict[str, Tensor]) -> d
     return counted | ({"final_conv": final} if final else {})
 
 
-def _simcc(head: dict[str, Any], trunk: dict[str, Any]) -> dict[str, Any]:
+def _simcc(head: dict[str, Any]) -> dict[str, Any]:
     gau, size, split = head.get("gau_cfg", {}), list(head["input_size"]), float(head.get("simcc_split_ratio", 2.0))
     unread = [name for name in ("use_rel_bias", "pos_enc") if gau.get(name)]
     if unread:

@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from muybridge.session import SessionError, read_session
-from muybridge.session.proposal import propose_session, write_proposal
+from muybridge.session.proposal import propose_sessions, write_proposals
 from tests.helpers import write_video
 
 
@@ -12,7 +12,7 @@ def test_videos_and_boards_side_by_side_are_found(tmp_path):
         (tmp_path / "boards").mkdir(exist_ok=True)
         write_video(tmp_path / f"{name}.mp4", 2)
         write_video(tmp_path / "boards" / f"{name}.mp4", 2)
-    tables = propose_session(tmp_path)
+    tables = propose_sessions(tmp_path)[0].tables
     assert tables["cameras"] == {
         "left": {"video": "left.mp4", "board": "boards/left.mp4"},
         "right": {"video": "right.mp4", "board": "boards/right.mp4"},
@@ -25,7 +25,7 @@ def test_a_folder_per_camera_is_understood(tmp_path):
         write_video(tmp_path / name / "session1.mp4", 2)
         (tmp_path / name / "calibration_images" / "0.jpg").write_bytes(b"x")
         (tmp_path / name / "session1.analysis.h5").write_bytes(b"x")
-    cameras = propose_session(tmp_path)["cameras"]
+    cameras = propose_sessions(tmp_path)[0].tables["cameras"]
     assert cameras["top"] == {
         "video": "top/session1.mp4",
         "board": "top/calibration_images",
@@ -36,19 +36,19 @@ def test_a_folder_per_camera_is_understood(tmp_path):
 def test_the_proposal_is_a_session_that_reads(tmp_path):
     write_video(tmp_path / "a.mp4", 2)
     write_video(tmp_path / "b.mp4", 2)
-    path = write_proposal(tmp_path)
+    path = write_proposals(tmp_path)[0].path
     assert list(read_session(path).cameras) == ["a", "b"]
     assert "session" in tomllib.loads(path.read_text())
 
 
 def test_an_existing_session_file_is_never_replaced_silently(tmp_path):
     write_video(tmp_path / "a.mp4", 2)
-    write_proposal(tmp_path)
+    write_proposals(tmp_path)
     with pytest.raises(SessionError, match="--overwrite"):
-        write_proposal(tmp_path)
-    write_proposal(tmp_path, overwrite=True)
+        write_proposals(tmp_path)
+    write_proposals(tmp_path, overwrite=True)
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(SessionError, match="no videos"):
-        propose_session(tmp_path)
+        propose_sessions(tmp_path)

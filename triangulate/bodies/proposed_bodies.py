@@ -121,7 +121,7 @@ class _Growing:
                 f"only {int(whole.sum())} frames show {names} together; {_FEWEST_FRAMES} are needed to propose a body"
             )
         template = _template(arms[whole])
-        template = template @ self._upright(root, arms, template, up)
+        template = template @ self._upright(arms, template, up)
         frame = _Frame(self.skeleton.keypoints[root], _orientations(template, arms))
         self.segments.append(Segment(frame.name))
         self.markers[root] = Marker(self.skeleton.keypoints[root], frame.name)
@@ -199,7 +199,7 @@ class _Growing:
         sizes = np.linalg.svd(arms, compute_uv=False)
         return bool(np.median(sizes[:, 1] / sizes[:, 0]) > _FLAT)
 
-    def _upright(self, root: int, arms: Array, template: Array, up: Array) -> Array:
+    def _upright(self, arms: Array, template: Array, up: Array) -> Array:
         """(3, 3) whose columns are forwards, left and up in the template's frame."""
         R = _orientations(template, arms)
         known = np.isfinite(R).all(axis=(1, 2))

@@ -87,7 +87,7 @@ def _single_views(views, pixels, body, expected, step, used, chosen, placed):
 
 
 @helper
-def _move(placed, expected, step, unseen, positions, speeds):
+def _move(placed, expected, unseen, positions, speeds):
     """Positions and speeds (n_keypoints, 3) after a frame; a keypoint without a place goes with the animal's others."""
     n, x, y, z = 0, 0.0, 0.0, 0.0
     for k in range(len(placed)):
@@ -204,7 +204,7 @@ def follow(views, candidates, proposals, body, whole_rows, continuity, patience,
                 continue
             _single_views(views, candidates[frame], linked, expected[a], step[a], used, own[a], at[a])
             _mark(used, own[a])
-            _move(at[a], expected[a], step[a], unseen[a], positions[a], speeds[a])
+            _move(at[a], expected[a], unseen[a], positions[a], speeds[a])
             _rows(own[a], slots[a])
             seen = _n_placed(at[a])
             missed[a] = 0 if seen >= support else missed[a] + 1

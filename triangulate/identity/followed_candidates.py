@@ -94,12 +94,12 @@ class FollowedCandidates(NamedTuple):
         shape = (*candidates.shape[:2], _N_PROPOSALS)
         members = np.full((*shape, len(self.rig)), -1)
         found = Proposals(np.full((*shape, 3), np.nan), members, np.zeros(shape), np.ones(shape))
-        gain = self._single(scales) - np.log(2 * np.pi * scales.sigma**2)
+        gain = self._single() - np.log(2 * np.pi * scales.sigma**2)
         P = for_kernel(self.rig.projection_matrices)
         over_rows(propose, len(candidates), P, F, pairs, 1 / scales.sigma**2, gain, candidates, *found, smallest=32)
         return found
 
-    def _single(self, scales: Scales) -> Array:
+    def _single(self) -> Array:
         """(n_cameras,) log-odds of a candidate of an animal against clutter, but for the density at its error."""
         return np.log(_DETECTED / (1 - _DETECTED)) + np.log(self.sizes.prod(axis=1) / _CLUTTER)
 
@@ -109,7 +109,7 @@ class FollowedCandidates(NamedTuple):
         placed = np.full((*shape, n_keypoints, 3), np.nan)
         found = Found(np.full((*shape, n_keypoints, n_cameras), -1), placed, np.full(shape, -1))
         tracks, n_labels = no_tracks(self.n_animals, n_keypoints, n_cameras), 0
-        single = self._single(scales) - np.log(2 * np.pi)
+        single = self._single() - np.log(2 * np.pi)
         views = Views(for_kernel(self.rig.projection_matrices), 1 / scales.sigma**2, single)
         continuity = np.log(self.fps / _SWITCH) / n_keypoints * (self.identity == "tracks")
         whole_rows = self.identity != "none"

@@ -48,7 +48,7 @@ def joined_pieces(
         frames, rows = np.nonzero(labels == label)
         if len(frames) >= max(3, _SHORTEST * fps):
             pieces.append(_piece(label, frames, placed[frames, rows], limbs))
-    chains = _chains(pieces, _step(placed, labels), known, fps, n)
+    chains = _chains(pieces, _step(placed, labels), known, n)
     left_over = np.empty(0, np.int64)
     if n is not None and len(chains) > n:
         covered = [np.concatenate([np.arange(pieces[i].first, pieces[i].last + 1) for i in own]) for own in chains]
@@ -78,7 +78,7 @@ def _step(placed: Array, labels: NDArray[np.int64]) -> float:
     return float(np.sqrt(np.mean(steps**2))) if len(steps) else 0.0
 
 
-def _chains(pieces: list[_Piece], step: float, known: Array, fps: float, n: int | None) -> list[list[int]]:
+def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None) -> list[list[int]]:
     """Pieces in a row, by the assignment of ends to beginnings that costs least."""
     from scipy.optimize import linear_sum_assignment
 

@@ -202,7 +202,7 @@ def solved_windows(
         list(windows(n_frames, length, overlap_frames(learned))),
         ROOM * most_frames(n_keypoints, learned, joint),
     )
-    solve_part = partial(_solved_part, problem, learned, pairs, solve, most, displaced)
+    solve_part = partial(_solved_part, problem, learned, solve, most, displaced)
     solutions = _solutions(plan, solve_part, noise, executor)
     quiet = not progress or len(plan) < 2
     for (_, kept), (part, converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
@@ -220,7 +220,6 @@ def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
 def _solved_part(
     problem: Problem,
     learned: Learned,
-    pairs: NDArray[np.int64],
     solve: Solve,
     most: int,
     displaced: Array,
