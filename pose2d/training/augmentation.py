@@ -62,9 +62,9 @@ def degrade(rng: Generator, image: Image, how: Augmentation) -> Image:
     return image
 
 
-def _relight(rng: Generator, image: Image, strength: float, haze: float) -> Image:
-    """Brightness, contrast (lowered by up to exp(haze)), gamma and colour balance by one table per channel."""
-    contrast, gamma = np.exp(rng.uniform((-haze, -strength), strength))
+def _relight(rng: Generator, image: Image, strength: float, fading: float) -> Image:
+    """Brightness, contrast (lowered by up to exp(fading)), gamma and colour balance by one table per channel."""
+    contrast, gamma = np.exp(rng.uniform((-fading, -strength), strength))
     brightness = rng.uniform(-strength, strength) * 0.5
     colour = 1 + rng.uniform(-strength, strength, 3) * 0.3
     level = np.linspace(0, 1, 256)[:, None]
