@@ -142,5 +142,5 @@ def embedded_json(anchor: str, content: object) -> Markup:
 
 
 def read_asset(name: str) -> str:
-    """Text of a file that lies beside this module."""
-    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
+    """Text of a file in the folder `assets`: what the page is put together from."""
+    return files(__package__ or "").joinpath("assets", name).read_text(encoding="utf-8")

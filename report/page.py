@@ -119,7 +119,7 @@ def write_report(
         title,
         shown,
         kind="session report",
-        scripts=("player_scene.js", "player_hands.js", "player.js", "stills.js", "zoom.js"),
+        scripts=("player_scene.js", "player_view.js", "player_hands.js", "player.js", "stills.js", "zoom.js"),
         foot="time_line.html",
         data=made.every_frame(data_folder(path)),
     )

@@ -38,7 +38,7 @@ def judge(pose: xr.Dataset, errors: xr.DataArray | None, warnings: Sequence[Size
     grade = grade_of(mean_confidence(pose), len(warnings))
     first = f"{judgement(pose, errors, grade)}."
     if not warnings:
-        return Verdict(grade, first, *_without_warning(pose, grade))
+        return Verdict(grade, first, *_without_warning(pose, grade, errors))
     worst = warnings[0].message.rstrip(".")
     wrong, _, remedy = worst.rpartition("; ")
     others = f" (the worst of {len(warnings)} warnings)" if len(warnings) > 1 else ""
@@ -71,7 +71,7 @@ def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: Grade) -> st
     return f"{_JUDGEMENTS[grade]}: {', '.join(facts)}"
 
 
-def _without_warning(pose: xr.Dataset, grade: Grade) -> tuple[str, str]:
+def _without_warning(pose: xr.Dataset, grade: Grade, errors: xr.DataArray | None) -> tuple[str, str]:
     """What is wrong and what to do where no step has warned."""
     placed = np.isfinite(pose["position"].values).all(axis=-1)
     dims = [i for i, dim in enumerate(pose["position"].dims[:-1]) if dim != "keypoint"]
@@ -79,6 +79,11 @@ def _without_warning(pose: xr.Dataset, grade: Grade) -> tuple[str, str]:
     names = [str(name) for name in pose["keypoint"].values]
     if grade == "good":
         lacking = f"; '{names[int(shares.argmin())]}' is missing most often" if 0 < shares.min() < 0.999 else ""
+        if errors is not None and errors.sizes.get("view") == 2:
+            return (
+                f"No step has warned{lacking}; but two cameras do not show everything that is wrong with either.",
+                "Compare a length that you know, such as a bone's, and look at the worst instants in the images.",
+            )
         return f"No step has warned{lacking}.", "Nothing has to be done; look at the worst instants in the images."
     return (
         "No step has warned, but the confidence of the points is low.",

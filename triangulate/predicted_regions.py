@@ -183,7 +183,8 @@ def check_cameras(rig: CameraRig) -> None:
     """Refuse a rig that has too few cameras to leave one out."""
     if len(rig) < 3:
         raise ValueError(
-            f"the error bars cannot be checked: leaving a camera out needs at least three, there are {list(rig.names)}"
+            "the error bars cannot be checked: leaving a camera out needs at least three cameras, and the rig has"
+            f" {len(rig)} ({', '.join(rig.names)})"
         )
 
 

@@ -117,7 +117,7 @@ def _error_figure(errors: xr.DataArray) -> Markup:
         lambda ax: plots.plot_error_shares(errors.transpose("view", ...).values, names, ax),
         name="share of points by reprojection error",
         size=(5.2, 2.9),
-        caption="Share of the detections that lie at most so far from the reconstruction.",
+        caption="Share of the detections that lie at most so far from the reconstruction; outliers lie beyond.",
     )
 
 

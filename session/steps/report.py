@@ -84,8 +84,8 @@ def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
 
 
 def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
-    """The session's skeleton, or that of the body that was fitted, for the keypoints of the pose."""
-    if session.skeleton is not None or "body_angle" not in pose:
+    """The session's skeleton; where it has no bones, that of the fitted body for the keypoints of the pose."""
+    if (session.skeleton is not None and session.skeleton.bones) or "body_angle" not in pose:
         return session.skeleton
     return skeleton_of_body(session, [str(name) for name in pose["keypoint"].values])
 

@@ -4,6 +4,13 @@
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const plus = (a, b, s = 1) => [a[0] + s * b[0], a[1] + s * b[1], a[2] + s * b[2]];
 
+// The colour of a share of the highest speed, 0 to 1.
+const SPEED_COLOURS = [[84, 72, 200], [158, 66, 190], [214, 80, 116], [226, 122, 50], [206, 164, 20]];
+const speedColour = (share) => {
+  const at = Math.max(0, Math.min(1, share)) * (SPEED_COLOURS.length - 1), k = Math.min(Math.floor(at), SPEED_COLOURS.length - 2);
+  return `rgb(${SPEED_COLOURS[k].map((c, j) => Math.round(c + (at - k) * (SPEED_COLOURS[k + 1][j] - c)))})`;
+};
+
 const playerScene = (scene) => {
   const MISSING = -32768;
   const allPositions = new Int16Array(packedBytes(scene.positions));
@@ -66,13 +73,25 @@ const playerScene = (scene) => {
   const reaches = cloud.map((p) => Math.hypot(...plus(p, middle, -1))).sort((a, b) => a - b);
   const reach = reaches[Math.floor(0.98 * (reaches.length - 1))] || 4 * scene.floor.step;
 
+  // The frame with the most points, of some, and the distance of its farthest point from their middle.
+  const [fullest, size] = (() => {
+    let best = [0, 0], most = 0;
+    for (let frame = 0; frame < nFrames; frame += Math.max(1, Math.floor(nFrames / 100))) {
+      const found = scene.keypoints.map((_, i) => pointAt(frame, i)).filter(Boolean);
+      if (found.length <= most) continue;
+      const mean = [0, 1, 2].map((k) => found.reduce((sum, p) => sum + p[k], 0) / found.length);
+      [best, most] = [[frame, Math.max(...found.map((p) => Math.hypot(...plus(p, mean, -1))))], found.length];
+    }
+    return best;
+  })();
+
   timeLine.onWindow((found) => {
     positions = found ? found.positions : allPositions;
     [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? 1 : scene.stride];
   });
 
   return {
-    pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach, hasSpread: Boolean(spread),
+    pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach, fullest, size, hasSpread: Boolean(spread),
     get nFrames() { return nFrames; },
     get times() { return times; },
   };

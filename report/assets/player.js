@@ -7,61 +7,34 @@
   const canvas = byId("stage");
   const pen = canvas.getContext("2d");
   const CHI2_95 = Math.sqrt(5.991);
+  const SMALL = 0.15;   // size of the animal, of the reach of its way, below which the view follows it
 
   const data = playerScene(scene), { pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach } = data;
 
   // ---------------------------------------------------------------- view
-  const state = { frame: 0, yaw: -0.9, pitch: 0.35, distance: 1, target: [0, 0, 0], hovered: -1 };
-  let width = 0, height = 0, basis = null, colours = {}, queued = false;
+  const view = playerView(reach), { toView, toScreen } = view, state = { frame: 0, hovered: -1 };
+  let colours = {}, queued = false;
 
-  // As near as shows nearly all of the points, each [x, y, z], from the usual direction.
-  function fitView(points) {
-    Object.assign(state, { yaw: -0.9, pitch: 0.3 });
-    state.target = [0, 1, 2].map((k) => (Math.min(...points.map((p) => p[k])) + Math.max(...points.map((p) => p[k]))) / 2);
-    state.distance = 0.5 * reach;
-    const within = (p) => {
-      const v = toView(p), [x, y] = toScreen(v);
-      return v[2] > basis.near && x > 24 && x < width - 24 && y > 24 && y < height - 44;
-    };
-    for (let tries = 0; tries < 60; tries++) {
-      look();
-      if (points.filter(within).length >= 0.985 * points.length) break;
-      state.distance *= 1.12;
-    }
-    byId("player-follow").checked = false;
-    draw();
-  }
-
+  const look = (points, follows = false) => { view.fit(points); byId("player-follow").checked = follows; draw(); };
   const near = cloud.filter((p) => Math.hypot(...plus(p, middle, -1)) <= 1.05 * reach);
-  const animalView = () => fitView([...near, ...near.map(([x, y]) => [x, y, scene.floor.height]), middle]);
+  // an animal that is small beside its way is followed
+  const animalView = () => {
+    const now = scene.keypoints.map((_, i) => pointAt(state.frame, i) ?? pointAt(data.fullest, i)).filter(Boolean);
+    if (data.size < SMALL * reach && now.length) look([...now, ...now.map(([x, y]) => [x, y, scene.floor.height])], true);
+    else look([...near, ...near.map(([x, y]) => [x, y, scene.floor.height]), middle]);
+  };
   const ground = [0, 1].flatMap((i) => [0, 1].map((j) => {
     const { step, low, high, height: z } = scene.floor;
     return [step * [low, high][i][0], step * [low, high][j][1], z];
   }));
-  const rigView = () => fitView([...scene.cameras.flatMap((camera) => [camera.centre, ...camera.corners]), ...ground, middle]);
-
-  function look() {
-    const [cy, sy, cp, sp] = [Math.cos(state.yaw), Math.sin(state.yaw), Math.cos(state.pitch), Math.sin(state.pitch)];
-    const back = [cp * cy, cp * sy, sp];
-    basis = {
-      eye: plus(state.target, back, state.distance), right: [-sy, cy, 0],
-      up: [-sp * cy, -sp * sy, cp], forward: back.map((v) => -v),
-      focal: 1.25 * Math.min(width, 1.6 * height), near: 0.02 * state.distance,
-    };
-  }
-
-  const toView = (p) => {
-    const d = plus(p, basis.eye, -1);
-    return [dot(d, basis.right), dot(d, basis.up), dot(d, basis.forward)];
-  };
-  const toScreen = (v) => [width / 2 + (basis.focal * v[0]) / v[2], height / 2 - (basis.focal * v[1]) / v[2]];
+  const rigView = () => look([...scene.cameras.flatMap((camera) => [camera.centre, ...camera.corners]), ...ground, middle]);
 
   // ---------------------------------------------------------------- drawing
   function line(a, b) {
     let u = toView(a), v = toView(b);
-    if (u[2] < basis.near && v[2] < basis.near) return;
-    if (u[2] < basis.near) [u, v] = [v, u];
-    if (v[2] < basis.near) v = plus(u, plus(v, u, -1), (basis.near - u[2]) / (v[2] - u[2]));
+    if (u[2] < view.basis.near && v[2] < view.basis.near) return;
+    if (u[2] < view.basis.near) [u, v] = [v, u];
+    if (v[2] < view.basis.near) v = plus(u, plus(v, u, -1), (view.basis.near - u[2]) / (v[2] - u[2]));
     pen.moveTo(...toScreen(u));
     pen.lineTo(...toScreen(v));
   }
@@ -98,11 +71,11 @@
       const end = plus(corner, scene.world[k], 1.2 * step);
       stroke(colours.muted, 1.5, () => line(corner, end));
       const v = toView(end);
-      if (v[2] > basis.near) write(name, ...toScreen(plus(v, [0, 0, 0])), colours.muted, "center");
+      if (v[2] > view.basis.near) write(name, ...toScreen(plus(v, [0, 0, 0])), colours.muted, "center");
     });
     // the scale: one square of the grid at the depth of the target
-    const length = (basis.focal * step) / state.distance;
-    const x = 16, y = height - 18;
+    const length = (view.basis.focal * step) / view.distance;
+    const x = 16, y = view.height - 18;
     stroke(colours.muted, 1.5, () => { pen.moveTo(x, y - 4); pen.lineTo(x, y); pen.lineTo(x + length, y); pen.lineTo(x + length, y - 4); });
     write(`${rounded(step)} ${scene.unit}`, x, y - 14, colours.muted);
   }
@@ -111,8 +84,8 @@
     for (const { name, centre, corners } of scene.cameras) {
       stroke(colours.muted, 1, () => corners.forEach((corner, i) => { line(centre, corner); line(corner, corners[(i + 1) % 4]); }), 0.8);
       const v = toView(centre);
-      if (v[2] < basis.near) continue;
-      const [x, y] = toScreen(v), outside = x + 12 + pen.measureText(name).width > width;
+      if (v[2] < view.basis.near) continue;
+      const [x, y] = toScreen(v), outside = x + 12 + pen.measureText(name).width > view.width;
       write(name, outside ? x - 6 : x + 6, y - 8, colours.muted, outside ? "right" : "left");
     }
   }
@@ -129,11 +102,6 @@
     }
   }
 
-  const SPEED_COLOURS = [[84, 72, 200], [158, 66, 190], [214, 80, 116], [226, 122, 50], [206, 164, 20]];
-  const speedColour = (share) => {
-    const at = Math.max(0, Math.min(1, share)) * (SPEED_COLOURS.length - 1), k = Math.min(Math.floor(at), SPEED_COLOURS.length - 2);
-    return `rgb(${SPEED_COLOURS[k].map((c, j) => Math.round(c + (at - k) * (SPEED_COLOURS[k + 1][j] - c)))})`;
-  };
   const bySpeed = () => byId("player-colour").value === "speed";
   const colourOf = (i, frame = state.frame) => {
     if (!bySpeed()) return sideColour(i);
@@ -142,7 +110,7 @@
   };
 
   function drawSpeedScale() {
-    const [wide, x, y] = [120, width - 136, 28], scale = pen.createLinearGradient(x, 0, x + wide, 0);
+    const [wide, x, y] = [120, view.width - 136, 28], scale = pen.createLinearGradient(x, 0, x + wide, 0);
     SPEED_COLOURS.forEach((_, k) => scale.addColorStop(k / (SPEED_COLOURS.length - 1), speedColour(k / (SPEED_COLOURS.length - 1))));
     pen.fillStyle = scale;
     pen.fillRect(x, y, wide, 7);
@@ -158,12 +126,12 @@
     if (!factor) return;
     let xx = 0, xy = 0, yy = 0;
     for (const column of factor) {
-      const [a, b, c] = [dot(column, basis.right), dot(column, basis.up), dot(column, basis.forward)];
-      const dx = (basis.focal / v[2]) * (a - (c * v[0]) / v[2]), dy = (-basis.focal / v[2]) * (b - (c * v[1]) / v[2]);
+      const [a, b, c] = [dot(column, view.basis.right), dot(column, view.basis.up), dot(column, view.basis.forward)];
+      const dx = (view.basis.focal / v[2]) * (a - (c * v[0]) / v[2]), dy = (-view.basis.focal / v[2]) * (b - (c * v[1]) / v[2]);
       xx += dx * dx; xy += dx * dy; yy += dy * dy;
     }
     const mean = (xx + yy) / 2, gap = Math.hypot((xx - yy) / 2, xy), turn = 0.5 * Math.atan2(2 * xy, xx - yy);
-    const limit = 4 * Math.max(width, height);
+    const limit = 4 * Math.max(view.width, view.height);
     const major = Math.min(limit, CHI2_95 * Math.sqrt(mean + gap)), minor = Math.min(limit, CHI2_95 * Math.sqrt(Math.max(mean - gap, 0)));
     pen.beginPath();
     pen.ellipse(...toScreen(v), Math.max(major, 0.5), Math.max(minor, 0.5), turn, 0, 2 * Math.PI);
@@ -176,9 +144,9 @@
     const whole = scene.bones.filter(([a, b]) => visible[a] && visible[b]);
     stroke(colours.grid, 3, () => whole.forEach(([a, b]) => line(shadow(visible[a].p), shadow(visible[b].p))));
     const items = whole.map(([a, b]) => ({ z: (visible[a].v[2] + visible[b].v[2]) / 2 + 1e-6, bone: [a, b] }));
-    visible.forEach((at, i) => at && at.v[2] > basis.near && items.push({ z: at.v[2], i }));
+    visible.forEach((at, i) => at && at.v[2] > view.basis.near && items.push({ z: at.v[2], i }));
     items.sort((a, b) => b.z - a.z);
-    const size = Math.max(3.2, Math.min(7, (0.016 * basis.focal * reach) / state.distance));
+    const size = Math.max(3.2, Math.min(7, (0.016 * view.basis.focal * reach) / view.distance));
     for (const item of items) {
       if (item.bone) {
         const [a, b] = item.bone;
@@ -202,7 +170,7 @@
     const taken = [];
     const clear = (box) => taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
     visible.forEach((at, i) => {
-      if (!at || at.v[2] < basis.near) return;
+      if (!at || at.v[2] < view.basis.near) return;
       const [x, y] = toScreen(at.v), wide = pen.measureText(scene.keypoints[i]).width;
       const places = [[9, 0], [-9 - wide, 0], [-wide / 2, -14], [-wide / 2, 14], [9, -14], [9, 14], [-9 - wide, -14], [-9 - wide, 14]];
       const boxes = places.map(([dx, dy]) => [x + dx, y + dy - 6, x + dx + wide, y + dy + 6]);
@@ -231,14 +199,14 @@
     const ratio = window.devicePixelRatio || 1;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.fillStyle = colours.stage;
-    pen.fillRect(0, 0, width, height);
+    pen.fillRect(0, 0, view.width, view.height);
     pen.font = `12px ${colours.font}`;
     const points = scene.keypoints.map((_, i) => (data.nFrames ? pointAt(state.frame, i) : null));
     if (byId("player-follow").checked) {
       const found = points.filter(Boolean);
-      if (found.length) state.target = [0, 1, 2].map((k) => found.reduce((sum, p) => sum + p[k], 0) / found.length);
+      if (found.length) view.target = [0, 1, 2].map((k) => found.reduce((sum, p) => sum + p[k], 0) / found.length);
     }
-    look();
+    view.look();
     drawFloor();
     if (byId("player-cameras").checked) drawCameras();
     const visible = points.map((p) => (p ? { p, v: toView(p) } : null));
@@ -248,7 +216,7 @@
     if (byId("player-labels").checked) drawNames(visible);
     if (bySpeed()) drawSpeedScale();
     describe(visible);
-    if (scene.keypoints.length && !points.some(Boolean)) write("no reconstructed point in this frame", width / 2, 24, colours.muted, "center");
+    if (scene.keypoints.length && !points.some(Boolean)) write("no reconstructed point in this frame", view.width / 2, 24, colours.muted, "center");
     return visible;
   }
 
@@ -257,28 +225,19 @@
   }
 
   // ---------------------------------------------------------------- hands
-  const turn = (dx, dy) => {
-    state.yaw -= dx;
-    state.pitch = Math.max(-1.55, Math.min(1.55, state.pitch + dy));
-    draw();
-  };
-  const zoom = (factor) => { state.distance = Math.max(0.05 * reach, Math.min(60 * reach, state.distance * factor)); draw(); };
-  const slide = (dx, dy) => {
-    const scale = state.distance / basis.focal;
-    state.target = plus(plus(state.target, basis.right, -dx * scale), basis.up, dy * scale);
-    byId("player-follow").checked = false;
-    draw();
-  };
+  const turn = (dx, dy) => { view.turn(dx, dy); draw(); };
+  const zoom = (factor) => { view.zoom(factor); draw(); };
+  const slide = (dx, dy) => { view.slide(dx, dy); byId("player-follow").checked = false; draw(); };
 
   playerHands(canvas, { turn, zoom, slide, hover });
 
   function hover(at) {
     let best = -1, nearest = 14;
-    if (at && basis && data.nFrames) scene.keypoints.forEach((_, i) => {
+    if (at && view.basis && data.nFrames) scene.keypoints.forEach((_, i) => {
       const p = pointAt(state.frame, i);
       if (!p) return;
       const v = toView(p);
-      if (v[2] < basis.near) return;
+      if (v[2] < view.basis.near) return;
       const [x, y] = toScreen(v), distance = Math.hypot(x - at[0], y - at[1]);
       if (distance < nearest) [best, nearest] = [i, distance];
     });
@@ -317,9 +276,9 @@
 
   function fit() {
     const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
-    [width, height] = [box.width, box.height];
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+    [view.width, view.height] = [box.width, box.height];
+    canvas.width = Math.round(view.width * ratio);
+    canvas.height = Math.round(view.height * ratio);
     draw();
   }
 
