@@ -30,10 +30,13 @@ class Curve(NamedTuple):
     std: Array | None = None
 
 
-def write_pieces(folder: Path, times: Array, positions: np.ndarray, curves: Mapping[str, Curve]) -> dict[str, object]:
+def write_pieces(
+    folder: Path, times: Array, positions: np.ndarray, curves: Mapping[str, Curve], every: int = 1
+) -> dict[str, object]:
     """Write the pieces, and return what the page's script must know of them.
 
     times : (n_frames,) seconds; positions : (n_frames, n_points, 3) int16 as the player has them
+    every : frames of the recording from one of these to the next
     """
     folder.mkdir(parents=True, exist_ok=True)
     packed = {name: _packed(curve) for name, curve in curves.items()}
@@ -51,7 +54,7 @@ def write_pieces(folder: Path, times: Array, positions: np.ndarray, curves: Mapp
         if int(old.stem) >= n_pieces:
             old.unlink()
     described = {name: {"low": low, "steps": steps} for name, (_, low, steps) in packed.items()}
-    return {"folder": folder.name, "piece": PIECE, "n_frames": len(times), "curves": described}
+    return {"folder": folder.name, "piece": PIECE, "n_frames": len(times), "every": every, "curves": described}
 
 
 def _packed(curve: Curve) -> tuple[Sequence[np.ndarray], float, list[float]]:

@@ -220,7 +220,8 @@ class _Made:
         same = self.kinematics is not None and self.kinematics.sizes["time"] == pose.sizes["time"]
         curves = drawn_curves(self.kinematics if same else None, pose, self.skeleton)
         positions = every_position(pose, player_scene(pose, self.skeleton, self.rig), self.rig)
-        return embedded_json("zoom", write_pieces(folder, pose["time"].values.astype(float), positions, curves))
+        times, every = pose["time"].values.astype(float), int(pose.attrs.get("every", 1))
+        return embedded_json("zoom", write_pieces(folder, times, positions, curves, every))
 
     def plotted(self) -> list[Section | None]:
         """The sections that plots fill."""

@@ -56,6 +56,7 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
         "sides": keypoint_sides(keypoints, skeleton) * len(individuals),
         "unit": str(pose["position"].attrs.get("units", "")),
         "stride": stride * int(pose.attrs.get("every", 1)),
+        "every": int(pose.attrs.get("every", 1)),
         "n_frames": int(pose.attrs.get("n_frames", len(times))),
         "n_shown": len(points),
         "times": _base64((times[shown] - (times[0] if len(times) else 0.0)).astype("<f4")),

@@ -87,7 +87,7 @@ const playerScene = (scene) => {
 
   timeLine.onWindow((found) => {
     positions = found ? found.positions : allPositions;
-    [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? 1 : scene.stride];
+    [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? found.every : scene.stride];
   });
 
   return {

@@ -12,8 +12,8 @@ const timeLine = (() => {
   const allTimes = whole ? Float64Array.from(new Float32Array(packedBytes(scene.times)), (t) => scene.start + t) : Float64Array.from(stills?.times ?? []);
   const nFrames = whole ? scene.n_frames : stills?.n_frames ?? 0;
   const views = [], windowed = [];
-  let times = allTimes, last = times.length - 1, zoomed = null;   // zoomed: every frame of a window of time
-  const numberOf = (frame) => (zoomed ? zoomed.first + frame : whole ? frame * scene.stride : stills.frames[frame]);
+  let times = allTimes, last = times.length - 1, zoomed = null;   // zoomed: all frames of a window of time
+  const numberOf = (frame) => (zoomed ? zoomed.first + zoomed.every * frame : whole ? frame * scene.stride : stills.frames[frame]);
   let frame = 0, playing = false, clock = 0, ticked = 0;
 
   function show(wanted, chosen = true) {
@@ -67,7 +67,7 @@ const timeLine = (() => {
   return {
     get times() { return times; },
     keys, show, number: () => numberOf(frame),
-    // all views show every frame of a window, {times, positions, first: its first frame}; null: the whole again
+    // all views show a window, {times, positions, first: number of its first frame, every: from one to the next}; null: the whole again
     window(found) {
       const now = times[frame];
       zoomed = found;

@@ -31,6 +31,7 @@
   };
 
   let first = 0, count = 0, turn = 0;
+  // frame: among those of the pieces, of which each may stand for `every` of the recording
   async function show(frame) {
     const wanted = Math.min(MOST, Math.round(Number(choice.value) * perSecond)), mine = ++turn;
     first = Math.max(0, Math.min(data.n_frames - wanted, Math.round(frame - wanted / 2)));
@@ -47,7 +48,7 @@
     const curves = Object.fromEntries(Object.entries(data.curves).map(([name, { low, steps }], c) => [name,
       steps.map((step, r) => Float64Array.from(join(parts.map((part) => part.curves[c][r]), from, to, 1), (v) => (v === MISSING ? NaN : step * v + (r ? 0 : low))))]));
     timeLine.show(0);
-    timeLine.window({ times, positions, first });
+    timeLine.window({ times, positions, first: first * data.every, every: data.every });
     timeLine.seek(times[Math.min(count - 1, Math.max(0, Math.round(frame) - first))]);
     draw(times, curves);
   }
@@ -110,7 +111,7 @@
   for (const seconds of [600, 300, 100, 30, 10, 3, 1])
     if (seconds * perSecond <= MOST && seconds * perSecond >= 20 && seconds * perSecond < data.n_frames) choice.add(new Option(`${seconds} s`, seconds));
   choice.closest("label").hidden = choice.length < 2;
-  choice.addEventListener("change", () => (choice.value ? show(timeLine.number()) : clear()));
+  choice.addEventListener("change", () => (choice.value ? show(timeLine.number() / data.every) : clear()));
   for (const [id, sign] of [["time-earlier", -1], ["time-later", 1]]) {
     const button = document.getElementById(id);
     button.addEventListener("click", () => show(first + count / 2 + sign * 0.8 * count));

@@ -34,11 +34,12 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     note = (
         "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. A click moves the player to that instant."
     )
-    n_frames = (kinematics if kinematics is not None else pose).sizes["time"]  # pyright: ignore
-    if n_frames > MOST_DRAWN:
+    shown = kinematics if kinematics is not None else pose
+    if shown is not None and shown.sizes["time"] > MOST_DRAWN:
+        every = int(shown.attrs.get("every", 1))
         note += (
             " Of each short run of frames the curves show the least and the greatest value; Window, in the bar of time,"
-            " shows every frame."
+            f" shows {'every frame' if every == 1 else f'one of every {every} frames'}."
         )
     parts: list[Markup] = [element("p", note, class_="note")]
     if angles:

@@ -325,7 +325,9 @@ def test_a_calibration_is_leafed_through_by_keys(open_page, tmp_path):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 20)"
 
 
-def test_a_window_of_a_long_recording_shows_every_frame_from_the_files_beside(tmp_path, open_page):
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_window_of_a_long_recording_shows_its_frames_from_the_files_beside(tmp_path, open_page, every):
+    """every : the page of a very long recording is made of one frame in so many."""
     times = np.arange(1500) / 50
     angle = np.radians(90 + 30 * np.sin(2 * np.pi * times))[:, None]
     positions = np.stack([np.stack([times * 10 + k, times * 0, times * 0], axis=-1) for k in range(2)], axis=1)
@@ -333,15 +335,16 @@ def test_a_window_of_a_long_recording_shows_every_frame_from_the_files_beside(tm
     kinematics = xr.Dataset(
         {"angle": (("time", "joint"), angle, {"units": "radian"})}, {"time": times, "joint": ["knee"]}
     )
+    pose, kinematics = (found.assign_attrs(every=every, n_frames=1500 * every) for found in (pose, kinematics))
     path = write_report(tmp_path / "report.html", title="Long", summary={}, pose=pose, kinematics=kinematics)
     page = open_page(path)
     page.evaluate("timeLine.seek(20)")
     page.select_option("#time-window", "1")
     page.wait_for_selector("#kinematics .zoomed path")
-    assert "frame 1000 of 1500" in page.locator("#time-now").text_content()
+    assert f"frame {1000 * every} of {1500 * every}" in page.locator("#time-now").text_content()
     drawn = page.locator("#kinematics .zoomed path").first.get_attribute("d")
     assert drawn.count("L") + drawn.count("M") == 50
     page.click("#time-later")
-    page.locator("#time-now", has_text="frame 1040 of").wait_for()
+    page.locator("#time-now", has_text=f"frame {1040 * every} of").wait_for()
     page.select_option("#time-window", "")
     page.wait_for_selector(".zoomed", state="detached")
