@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from unittest.mock import create_autospec
 import matplotlib
 import numpy as np
 import pytest
+import tomli_w
 import typer
 from matplotlib.figure import Figure
 
@@ -22,6 +24,7 @@ from muybridge.datasets import Skeleton, pose_dataset, views_dataset, write_data
 from muybridge.formats import write_views
 from muybridge.formats.catalogue import FORMATS
 from muybridge.kinematics import joint_angles
+from muybridge.session import read_session
 from muybridge.session.command_line import app
 from tests.calibration.synthetic import render_board, small_rig, smooth_motion
 from tests.helpers import write_picture_video
@@ -35,6 +38,13 @@ LEG = ("left_hip", "left_knee", "left_ankle")
 
 def python_blocks(text):
     return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def toml_blocks(text):
+    """Fenced, or indented where a table begins."""
+    fenced = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    indented = re.findall(r"^    (\[[a-z.]+\]\n(?:(?:    [^\n]*)?\n)*)", text, re.MULTILINE)
+    return fenced + [block.replace("\n    ", "\n") for block in indented]
 
 
 def commands(text):
@@ -114,6 +124,23 @@ def test_the_python_blocks_of_a_page_run_one_after_another(page, tmp_path, monke
     names = GIVEN[page](monkeypatch) if page in GIVEN else {}
     for number, block in enumerate(python_blocks(PAGES[page]), 1):
         exec(compile(block, f"{page}, block {number}", "exec"), names)
+
+
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if toml_blocks(text)])
+def test_the_settings_that_a_page_shows_are_read(page, tmp_path):
+    """Tables of session.toml beside two cameras, or a body."""
+    for name in ("left.csv", "right.csv"):
+        (tmp_path / name).touch()
+    for block in toml_blocks(PAGES[page]):
+        tables = tomllib.loads(block)
+        if "segments" in tables:
+            (tmp_path / "body.toml").write_text(block, encoding="utf-8")
+            assert triangulate.read_body(tmp_path / "body.toml").skeleton.keypoints
+            continue
+        given = {"cameras": {name: {"points": f"{name}.csv"} for name in ("left", "right")},
+                 "skeleton": {"keypoints": ["nose", "snout", "tailbase", "left_toe", "right_toe"]}}  # fmt: skip
+        (tmp_path / "session.toml").write_text(tomli_w.dumps(given | tables), encoding="utf-8")
+        read_session(tmp_path)  # names every key that it does not know
 
 
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if commands(text)])
