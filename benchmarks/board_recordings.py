@@ -1,6 +1,6 @@
 """Good rigs refused, and hopeless recordings accepted: simulated rigs of 2 to 8 cameras, recorded as people do.
 
-    python benchmarks/board_recordings.py [--first 0] [--rigs 200] [--model auto]
+    python benchmarks/board_recordings.py [--first 0] [--rigs 200] [--model auto] [--log FILE]
 
 Each rig has cameras of 1280 x 1024 px with Brown's lenses about 0.4 to 1.5 m from a checkerboard of 9 x 6 corners of 24
 mm, which is filmed by pairs with the first camera in common, by neighbours, by all pairs of a ring, or by all cameras
@@ -8,11 +8,14 @@ together; tilts of 18 to 60 degrees, 24 to 62 pictures, 0.1 to 0.3 px of noise, 
 of it. Pairs are given as recordings of their own, or (every second rig) as one with black images where a camera did not
 film. Of each rig one hopeless recording is made, too: a board that is never tilted, a camera that shares no view,
 another board than the one stated, a part of a larger board, pictures that are not of one instant.
+
+With `--log` each rig's outcome is added to a file, and a later run goes on where it was stopped, small rigs first.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -204,34 +207,59 @@ def attempt(sources, rig: CameraRig, model) -> tuple[str, float]:
     return "", 100 * max(errors)
 
 
+def judged(seed: int, model: int | str) -> dict:
+    """What `calibrate` says to one rig's good recording and to its hopeless one; fields as in `summary`."""
+    start = time.process_time()
+    rig, way, plan, recordings, far = good_rig(seed)
+    message, error = attempt(one_call(recordings, rig.names) if seed % 2 else recordings, rig, model)
+    kind = SLOW if seed % SLOW_EVERY == 0 else HOPELESS[seed % len(HOPELESS)]
+    sources = hopeless(kind, seed, rig, plan, recordings, far)
+    outcome = {"seed": seed, "model": str(model), "cameras": len(rig.names), "way": way}
+    outcome |= {"refusal": message, "percent_off": error, "hopeless": kind if sources else ""}
+    if sources:
+        outcome["hopeless_refusal"], outcome["hopeless_percent_off"] = attempt(sources, rig, 2)
+    return outcome | {"processor_s": time.process_time() - start}
+
+
+def summary(outcomes: list[dict]) -> str:
+    """The refused good rigs and accepted hopeless recordings, one a line, and their counts."""
+    lines, errors = [], [outcome["percent_off"] for outcome in outcomes]
+    wrong = [o for o in outcomes if o["refusal"] or o["percent_off"] > 100 * WRONG_FOCAL]
+    tried = [o for o in outcomes if o["hopeless"]]
+    accepted = [o for o in tried if not o["hopeless_refusal"]]
+    for o in wrong:
+        lines.append(f"rig {o['seed']} ({o['way']}, {o['cameras']} cameras): {o['refusal'] or o['percent_off']}")
+    for o in accepted:
+        lines.append(
+            f"rig {o['seed']} ({o['hopeless']}, {o['way']}): focal lengths {o['hopeless_percent_off']:.1f} % off"
+        )
+    ways, sizes = (dict(sorted(Counter(o[name] for o in outcomes).items())) for name in ("way", "cameras"))
+    seconds = sum(o["processor_s"] for o in outcomes)
+    worst = f"{np.nanmedian(errors):.2f} % (median), {np.nanmax(errors):.2f} % (largest)"
+    lines.append(f"{len(outcomes)} rigs ({ways}; of cameras: {sizes}) in {seconds:.0f} s of processor time")
+    lines.append(f"good rigs refused or wrong: {len(wrong)}; a rig's worst focal length is off by {worst}")
+    kinds = dict(Counter(o["hopeless"] for o in tried))
+    lines.append(f"hopeless recordings accepted: {len(accepted)} of {len(tried)} ({kinds})")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rigs", type=int, default=200)
     parser.add_argument("--model", default="auto")
+    parser.add_argument("--log", type=Path, help="file of outcomes, one rig a line, that a later run adds to")
     options = parser.parse_args()
     model = int(options.model) if options.model.isdigit() else options.model
-    start, ways, refused, accepted, tried, errors = time.perf_counter(), Counter(), [], [], Counter(), []
-    for seed in range(options.first, options.first + options.rigs):
-        rig, way, plan, recordings, far = good_rig(seed)
-        ways[way] += 1
-        message, error = attempt(one_call(recordings, rig.names) if seed % 2 else recordings, rig, model)
-        errors.append(error)
-        if message or error > 100 * WRONG_FOCAL:
-            refused.append(f"rig {seed} ({way}, {len(rig.names)} cameras): {message or f'{error:.1f} % off'}")
-        kind = SLOW if seed % SLOW_EVERY == 0 else HOPELESS[seed % len(HOPELESS)]
-        sources = hopeless(kind, seed, rig, plan, recordings, far)
-        if sources is None:
-            continue
-        tried[kind] += 1
-        message, error = attempt(sources, rig, 2)
-        if not message:
-            accepted.append(f"rig {seed} ({kind}, {way}, {len(rig.names)} cameras): focal lengths {error:.1f} % off")
-    print(*refused, *accepted, sep="\n")
-    print(f"\n{options.rigs} rigs ({dict(ways)}) in {time.perf_counter() - start:.0f} s")
-    worst = f"{np.nanmedian(errors):.2f} % (median), {np.nanmax(errors):.2f} % (largest)"
-    print(f"good rigs refused or wrong: {len(refused)}; a rig's worst focal length is off by {worst}")
-    print(f"hopeless recordings accepted: {len(accepted)} of {sum(tried.values())} ({dict(tried)})")
+    seeds = range(options.first, options.first + options.rigs)
+    known = [] if options.log is None or not options.log.exists() else options.log.read_text().splitlines()
+    outcomes = {o["seed"]: o for o in map(json.loads, known) if o["seed"] in seeds and o["model"] == str(model)}
+    for seed in sorted(set(seeds) - set(outcomes), key=lambda seed: len(good_rig(seed)[0].names)):
+        outcomes[seed] = judged(seed, model)
+        if options.log is not None:
+            with options.log.open("a") as log:
+                log.write(json.dumps(outcomes[seed]) + "\n")
+    print(summary(list(outcomes.values())))
 
 
 if __name__ == "__main__":
