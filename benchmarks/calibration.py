@@ -1,6 +1,6 @@
 """Calibration beside aniposelib, caliscope and plain OpenCV: accuracy on held-out boards, time, memory, honesty.
 
-    python benchmarks/calibration.py [--peers] [--only accuracy detection scale uncertainty]
+    python benchmarks/calibration.py [--peers] [--only accuracy folds detection scale uncertainty]
 
 Held out: fold k of 5 leaves out frames[k::5] of those that two cameras see; cameras are frozen and each held-out board
 fitted as a rigid body (pixels); lengths are those between neighbouring corners, each triangulated by itself (percent
@@ -14,6 +14,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,7 @@ RAT, WEBCAMS, STEREO = (
 )
 CAMERAS = ("back", "mid", "side", "top")
 BOARD = CharucoBoard(8, 11, 24.0, 18.75)
-PARTS = ("accuracy", "detection", "scale", "uncertainty")
+PARTS = ("accuracy", "folds", "detection", "scale", "uncertainty")
 
 
 def frozen_errors(rig: CameraRig, corners: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,8 +58,8 @@ def frozen_errors(rig: CameraRig, corners: np.ndarray, points: np.ndarray) -> tu
     views, n = make_views(corners, frames), len(rig)
     lens = np.stack([lens_row(camera.K, camera.distortion) for camera in rig])
     state = BundleState(lens, R, t, frame_R[frames], frame_t[frames], points, np.zeros(n))
-    still = np.zeros(n, bool)
-    spec = BundleSpec(np.arange(n), still, np.zeros((n, 18), bool), still, still)
+    still, fisheye = np.zeros(n, bool), np.array([camera.model == "fisheye" for camera in rig])
+    spec = BundleSpec(np.arange(n), fisheye, np.zeros((n, 18), bool), still, still)
     keep = np.ones(len(views.corner), bool)
     near = minimise(state, spec, views, Loss(1.0, keep)).state
     fit = minimise(near, spec, views, Loss(1e6, keep))
@@ -80,18 +81,44 @@ def folds(detections: dict[str, BoardDetections], calibrator) -> dict[str, float
     seconds = clock() - start
     module.held_out = own
     corners, errors, lengths = stacked_corners(detections), [], []
-    shared = np.flatnonzero(np.isfinite(corners[..., 0]).any(axis=-1).sum(axis=0) >= 2)
-    for k in range(5):
-        test = np.zeros(corners.shape[1], bool)
-        test[shared[k::5]] = True
-        train = {}
-        for name, found in detections.items():
-            train[name] = BoardDetections(BOARD, found.size, np.where(test[:, None, None], np.nan, found.corners))
+    for train, test in parted(detections):
         rig, points = calibrator(train)
         parts = frozen_errors(rig, corners[:, test], points)
         errors.append(parts[0])
         lengths.append(parts[1])
     return row(np.concatenate(errors), np.concatenate(lengths), (seconds - sum(spent))[0], seconds[0])
+
+
+def parted(detections: dict[str, BoardDetections]) -> Iterator[tuple[dict[str, BoardDetections], np.ndarray]]:
+    """The detections without each fifth of the frames that two cameras see, and which frames those are."""
+    seen = np.isfinite(stacked_corners(detections)[..., 0]).any(axis=-1)
+    shared = np.flatnonzero(seen.sum(axis=0) >= 2)
+    for k in range(5):
+        test = np.isin(np.arange(seen.shape[1]), shared[k::5])
+        yield (
+            {
+                name: BoardDetections(BOARD, found.size, np.where(test[:, None, None], np.nan, found.corners))
+                for name, found in detections.items()
+            },
+            test,
+        )
+
+
+def fold_models() -> None:
+    """The lens model that each fold of rodent_4cam chooses, its error on all corners left out, and their number."""
+    detections, rows = rat_boards(), {}
+    corners = stacked_corners(detections)
+    for train, test in parted(detections):
+        found = calibrate(train, progress=False)
+        errors = frozen_errors(found.rig, corners[:, test], found.board_shape)[0]
+        rows[f"without {np.flatnonzero(test).tolist()}"] = {
+            "lenses": ", ".join("fisheye" if c.model == "fisheye" else f"{len(c.distortion)}" for c in found.rig),
+            "median_px": np.median(errors),
+            "rms_px": np.sqrt(np.mean(errors**2)),
+            "judged": len(errors),
+            "left_out": np.isfinite(corners[:, test, :, 0]).sum(),
+        }
+    table("five folds of rodent_4cam, lens chosen by itself", rows, 3)
 
 
 def row(errors: np.ndarray, lengths: np.ndarray, seconds: float, with_folds: float) -> dict[str, float]:
@@ -247,7 +274,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     peers = [name for name in PEERS if options.peers and importlib.util.find_spec(name) is not None]
-    parts = {"accuracy": lambda: accuracy(peers), "detection": lambda: detection(peers)}
+    parts = {"accuracy": lambda: accuracy(peers), "folds": fold_models, "detection": lambda: detection(peers)}
     parts |= {"scale": scale, "uncertainty": uncertainty}
     for name in options.only:
         parts[name]()
