@@ -88,9 +88,8 @@ class Trainer:
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
         loss = (middles_loss if self.of_middles else pose_loss)(self.network, maps, points, self.config)
-        if self.of_middles:
-            pass  # middles have no covariance
-        elif self.config.patience or self.done > self.config.iterations // 2:  # earlier ones are not used
+        counted = self.config.patience or self.done > self.config.iterations // 2  # earlier ones are not used
+        if counted and not self.of_middles:  # middles have no covariance
             self.residuals.note(self.network, maps, points)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

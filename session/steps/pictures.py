@@ -83,7 +83,8 @@ def _check_stated_sizes(session: Session) -> None:
     from ...formats.rigs.reading import read_rig_record
     from ...formats.rigs.records import UnknownSizeError
 
-    assert session.rig is not None
+    if session.rig is None or all(camera.size is None for camera in session.cameras.values()):
+        return
     try:
         own = {camera.name: camera.size for camera in read_rig_record(session.rig).cameras}
     except UnknownSizeError:

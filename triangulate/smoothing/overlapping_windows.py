@@ -198,10 +198,8 @@ def solved_windows(
         length = window_length(n_frames, n_keypoints, learned, joint)
     else:
         length = max(1, round(window * problem.fps))
-    plan, most = (
-        list(windows(n_frames, length, overlap_frames(learned))),
-        ROOM * most_frames(n_keypoints, learned, joint),
-    )
+    plan = list(windows(n_frames, length, overlap_frames(learned)))
+    most = ROOM * most_frames(n_keypoints, learned, joint)
     solve_part = partial(_solved_part, problem, learned, solve, most, displaced)
     solutions = _solutions(plan, solve_part, noise, executor)
     quiet = not progress or len(plan) < 2
