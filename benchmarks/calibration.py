@@ -30,6 +30,7 @@ from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoa
 from muybridge.calibration.boards.corner_finders import opencv_board
 from muybridge.calibration.boards.detection import detect_board, detect_boards
 from muybridge.calibration.boards.image_sources import image_files
+from muybridge.calibration.boards.patterns import opencv_dictionary
 from muybridge.calibration.solver.bundle_adjustment import minimise
 from muybridge.calibration.solver.bundle_unknowns import BundleSpec, BundleState, Loss, make_views
 from muybridge.calibration.solver.held_out_boards import closer
@@ -200,9 +201,11 @@ def detection(peers: list[str]) -> None:
     images = [
         cv2.imread(str(f), 0) for c in CAMERAS for f in (image_files(RAT / c / "calibration_images", c) or [])[::4]
     ]
+    sides, dictionary = (BOARD.squares_x, BOARD.squares_y), opencv_dictionary(BOARD.dictionary)
+    whole = cv2.aruco.CharucoBoard(sides, BOARD.square_length, BOARD.marker_length, dictionary)
     finders = {
         "muybridge": _counter(opencv_board(BOARD)),
-        "OpenCV, whole dictionary": _counter(opencv_board(BOARD, cut=False)),
+        "OpenCV, whole dictionary": _counter(whole),
     }
     if "aniposelib" in peers:
         theirs = their_board(BOARD)

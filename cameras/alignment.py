@@ -10,6 +10,8 @@ from ..numerics.arrays import Array
 from .rig import CameraRig
 from .rotations import orthonormal, rotation_matrix
 
+_N_POINTS = 400  # used at most: seven unknowns need no more
+
 
 def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None, *, scale: float = 1.0) -> CameraRig:
     """The rig in another world.
@@ -80,7 +82,7 @@ def align_cameras(rig: CameraRig, other: CameraRig) -> tuple[Array, Array]:
     return R, other.centers.mean(axis=0) - R @ rig.centers.mean(axis=0)
 
 
-def align_images(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: int = 400) -> tuple[CameraRig, Array]:
+def align_images(result: CameraRig, points_3d: Array, rig: CameraRig) -> tuple[CameraRig, Array]:
     """A rig and points brought by a similarity to where most cameras of another rig see the points alike.
 
     The similarity minimises the sum over cameras of the root mean square distance in pixels between the images of the
@@ -94,8 +96,6 @@ def align_images(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: 
         Points in its world.
     rig : CameraRig
         The rig that stays, the same cameras in the same order.
-    n_points : int
-        Points used, at most: seven unknowns need no more.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def align_images(result: CameraRig, points_3d: Array, rig: CameraRig, n_points: 
     ndarray, shape (n, 3), world units
         The moved points.
     """
-    use = np.unique(np.linspace(0, len(points_3d) - 1, n_points).astype(int))
+    use = np.unique(np.linspace(0, len(points_3d) - 1, _N_POINTS).astype(int))
     target, middle = result.project(points_3d[use]), points_3d[use].mean(axis=0)
     R, t, scale = np.eye(3), np.zeros(3), 1.0
     for _ in range(50):

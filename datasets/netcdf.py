@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -121,9 +122,19 @@ def _as_dataset_error(path: Path) -> Iterator[None]:
 
 
 def read_attributes(path: Path) -> dict:
-    """The attributes of a dataset's file, without its variables."""
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-        return dict(dataset.attrs)
+    """The attributes of a dataset's file, without its variables, which take ten times as long to open."""
+    import h5netcdf
+
+    with h5netcdf.File(path, "r") as file:
+        return dict(file.attrs)
+
+
+def declared_bytes(path: Path) -> int:
+    """Bytes of all arrays of a dataset's file in memory, by its header."""
+    import h5netcdf
+
+    with h5netcdf.File(path, "r") as file:
+        return sum(math.prod(array.shape) * array.dtype.itemsize for array in file.variables.values())
 
 
 def _hidden(file: Path, folder: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from bisect import bisect_left
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
 from ..formats.labels.picture_copies import COPIES, encoded_picture, keep_copies
 from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
+from ..numerics.threads import n_processors
 from .picture_folders import PictureFolder
 
 _PAUSE = 0.15  # seconds after the last picture that was asked for
 _REST = 1.0  # times as long as the last picture took: on a machine that is busy, the share taken becomes small
-_N_THREADS = min(4, os.cpu_count() or 1)  # that decode videos, and as many that decode pictures
+_N_THREADS = min(4, n_processors())  # that decode videos, and as many that decode pictures
 
 
 class PictureMissing(LookupError):
@@ -55,6 +55,8 @@ class PictureStore:
         self.problems: dict[str, str] = {}
         self._lock = threading.Lock()
         self._coming: set[tuple[str, int]] = set()
+        # pools that live as long as the page and are asked from its server's threads: no list of work is given, as
+        # numerics.threads takes
         self._decoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="decoder")
         self._encoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="encoder")
         self._asked_at, self._asked_for, self._closed = 0.0, 0, False

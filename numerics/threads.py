@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import islice, pairwise
 from typing import Any
 
@@ -29,21 +29,29 @@ def over_items(function: Callable[[Any], Any], items: Iterable) -> list:
         return list(pool.map(function, items))
 
 
-def in_advance(tasks: Iterable[Callable[[], Any]], n_ahead: int, n_threads: int = 1) -> Generator[Any]:
+def in_advance(
+    tasks: Iterable[Callable[[], Any]], n_ahead: int, n_threads: int = 1, executor: Executor | None = None
+) -> Generator[Any]:
     """``(task() for task in tasks)`` in the order of the tasks, of which threads begin up to `n_ahead` beforehand.
 
     With one thread the tasks run one after the other, so they may read on in one file. An error is raised where its
     result would come. Tasks may be endless: those not yet begun are dropped when the iterator is closed.
+
+    executor : processes or a cluster where the tasks run instead of threads; it stays open
     """
-    tasks, pool = iter(tasks), ThreadPoolExecutor(n_threads)
+    tasks, pool = iter(tasks), executor or ThreadPoolExecutor(n_threads)
+    begun = deque()
     try:
-        begun = deque(pool.submit(task) for task in islice(tasks, n_ahead))
+        begun.extend(pool.submit(task) for task in islice(tasks, n_ahead))
         while begun:
             result = begun.popleft().result()
             begun.extend(pool.submit(task) for task in islice(tasks, 1))
             yield result
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in begun:
+            future.cancel()
+        if executor is None:
+            pool.shutdown()
 
 
 def over_rows(kernel: Callable, n_rows: int, *arguments, smallest: int = 4096) -> list:

@@ -38,7 +38,7 @@ def extract_session(session: Session, n: int, folder: Path, *, method: str = "km
     return extract_frames(videos_of(session), n, folder, method=method, **names)
 
 
-def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me") -> pd.DataFrame:
+def suggest_session(session: Session, n: int, folder: Path) -> pd.DataFrame:
     """Choose the pictures where the cameras disagree in 3D or the detector is uncertain, and write them with proposals.
 
     The proposed labels are the reprojected 3D points, and the detector's keypoints where there is no 3D point.
@@ -64,7 +64,7 @@ def suggest_session(session: Session, n: int, folder: Path, *, scorer: str = "me
     disagreement[np.isfinite(seen).all(-1) & np.isnan(disagreement)] = np.inf
     chosen = suggest_frames(views, {"3D disagreement": disagreement}, n=n)
     bones = session.skeleton.bones if session.skeleton is not None else ()
-    export_suggestions(chosen, videos, folder, proposals, bones=bones, scorer=scorer)
+    export_suggestions(chosen, videos, folder, proposals, bones=bones)
     return chosen
 
 

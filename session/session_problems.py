@@ -27,13 +27,14 @@ from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
 
 
-def foreseen_problems(session: Session) -> list[str]:
-    """One sentence per thing that would stop a run, or a later step of it."""
-    return foreseen(session)[0]
-
-
 def foreseen(session: Session) -> tuple[list[str], list[str]]:
-    """The sentences of `foreseen_problems`, and the warnings that a run would give about views and rig, worst first."""
+    """What `muybridge check` finds without a run.
+
+    Returns
+    -------
+    one sentence per thing that would stop a run, or a later step of it
+    the warnings that a run would give about views and rig, the worst first
+    """
     problems = list[str]()
     if len(session.cameras) < 2:
         problems.append("3D needs at least two cameras; add another [cameras.NAME]")

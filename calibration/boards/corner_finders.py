@@ -50,11 +50,9 @@ def cut_dictionary(name: str, ids: NDArray[np.int64]) -> cv2.aruco.Dictionary:
     return cv2.aruco.Dictionary(np.ascontiguousarray(whole.bytesList[ids]), whole.markerSize, whole.maxCorrectionBits)
 
 
-def opencv_board(board: CharucoBoard, cut: bool = True) -> cv2.aruco.CharucoBoard:
-    """The board as OpenCV's object, with the dictionary cut to its own markers or whole."""
-    dictionary = opencv_dictionary(board.dictionary)
-    if cut:
-        dictionary = cut_dictionary(board.dictionary, np.arange(board.n_markers))
+def opencv_board(board: CharucoBoard) -> cv2.aruco.CharucoBoard:
+    """The board as OpenCV's object, with the dictionary cut to its own markers."""
+    dictionary = cut_dictionary(board.dictionary, np.arange(board.n_markers))
     made = cv2.aruco.CharucoBoard(
         (board.squares_x, board.squares_y), float(board.square_length), float(board.marker_length), dictionary
     )

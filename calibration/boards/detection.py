@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from ...datasets.names import named_options
 from ...numerics.arrays import Array
+from ...numerics.threads import over_items
 from ..errors import CalibrationError
 from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
 from .detection_cache import Cache, load_detections, save_detections
@@ -176,15 +176,12 @@ def detect_boards(
         raise CalibrationError(f"frame_step={frame_step}: give 1 to search every frame, n to search every n-th")
     totals = [count_frames(source, camera) for camera, source in sources.items()]
     known = sum(n for n in totals if n is not None) if all(n is not None for n in totals) else None
-    workers = max(1, min(len(sources), os.cpu_count() or 1))
-    with (
-        tqdm(total=known, desc="board detection", unit="frame", disable=not progress) as bar,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        jobs = [
-            pool.submit(_detect, source, board, camera, frame_step, cache, bar) for camera, source in sources.items()
-        ]
-        return {camera: job.result() for camera, job in zip(sources, jobs, strict=True)}
+    with tqdm(total=known, desc="board detection", unit="frame", disable=not progress) as bar:
+
+        def detect(camera: str) -> BoardDetections:
+            return _detect(sources[camera], board, camera, frame_step, cache, bar)
+
+        return dict(zip(sources, over_items(detect, sources), strict=True))
 
 
 def _detect(source: Source, board: Board, camera: str, frame_step: int, cache: Cache, bar: tqdm) -> BoardDetections:

@@ -29,6 +29,7 @@ from ..solver.initial_poses import (
 from ..solver.robust_solution import Problem, Solution, solve, start_frames
 from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
 
+_DISAGREEING = 2.5  # times the error alone, from which the cause is looked for and a disagreement warned of
 _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by it must halve the disagreement
 _OWN_NOISE = 0.15  # pixels added to a camera's error alone: below it a ratio of errors says nothing
 _CLEARLY = 0.5  # of the error, and of the disagreement, that two poses of a camera leave at most: they halve it
@@ -135,7 +136,7 @@ def split_camera(solution: Solution, move: CameraMove) -> Solution:
     return solve(again, replace(start, delay=np.append(state.delay, state.delay[c])))
 
 
-def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.5) -> None:
+def refuse_disagreement(solution: Solution, lenses: Array) -> None:
     """Find out why cameras disagree, where they do.
 
     `lenses` (n_lenses, 18): each camera's own lens; a rig that does not fit together bends the lenses to fit.
@@ -148,7 +149,7 @@ def refuse_disagreement(solution: Solution, lenses: Array, threshold: float = 2.
     if solution.problem.n_cameras < 2:
         return
     ratio, names = disagreement(solution, lenses)[0], solution.problem.names
-    if not (ratio > threshold).any():
+    if not (ratio > _DISAGREEING).any():
         return
     _refuse_two_faces(solution.problem, camera_poses(solution, lenses))
     _refuse_delays(solution.problem, lenses, solution.kinds)
@@ -233,13 +234,13 @@ def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...])
         )
 
 
-def disagreement_warning(solution: Solution, threshold: float = 2.5) -> tuple[str, ...]:
+def disagreement_warning(solution: Solution) -> tuple[str, ...]:
     """A sentence where the cameras disagree for no known reason."""
     if solution.problem.n_cameras < 2:
         return ()
     (ratio, alone), names = disagreement(solution, solution.state.lens), solution.problem.names
     worst = int(np.argmax(ratio))
-    if not ratio[worst] > threshold:
+    if not ratio[worst] > _DISAGREEING:
         return ()
     return (
         f"camera '{names[worst]}' fits the board better alone ({alone[worst]:.2g} px) than together with the others"

@@ -21,6 +21,7 @@ _ANOTHER = 0.75
 _HOLE = 1.5  # intervals between two instants from which on one is missing between them
 _UNEVEN = 0.45  # of an interval: how far a step may lie from a whole number of intervals
 _MOST_FILLED = 9  # empty instants per frame
+_N_RANGES = 5  # of numbers, that a sentence lists before it says ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +191,9 @@ def _dropped(name: str, numbers: NDArray[np.int64]) -> str:
     return f"camera '{name}' has no frame at {len(missing)} instants ({number_ranges(missing)}): they are gaps"
 
 
-def number_ranges(numbers: ArrayLike, n_shown: int = 5) -> str:
+def number_ranges(numbers: ArrayLike) -> str:
     """Sorted whole numbers as text such as "3, 7-9", shortened after some ranges."""
     numbers = np.asarray(numbers, int)
     pieces = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
     words = [f"{piece[0]}-{piece[-1]}" if len(piece) > 1 else str(piece[0]) for piece in pieces if len(piece)]
-    return ", ".join(words[:n_shown]) + (", ..." if len(words) > n_shown else "")
+    return ", ".join(words[:_N_RANGES]) + (", ..." if len(words) > _N_RANGES else "")

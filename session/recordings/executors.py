@@ -37,6 +37,8 @@ class Processes:
 
     def __init__(self, n_jobs: int | None = None):
         self.place = Place(n_jobs or n_processors(), available_memory())
+        # each thread waits for a process; runs are begun one by one as places become free, as on a cluster: no list of
+        # work is given, as numerics.threads takes
         self.pool = ThreadPoolExecutor(self.place.n_slots)
 
     def __enter__(self):

@@ -110,12 +110,14 @@ def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> lis
 
 def _is_long(session: Session) -> bool:
     """Whether the views are too many for the memory, and are reconstructed from file to file; no step corrects them."""
+    from ...datasets.netcdf import declared_bytes
     from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
 
-    if corrects_whole(session) or method_of(session) not in FILE_METHODS:
+    path = session.output / "views.nc"
+    if corrects_whole(session) or method_of(session) not in FILE_METHODS or declared_bytes(path) <= _LONG:
         return False
-    with opened_views(session.output / "views.nc") as views:
-        return views.nbytes > _LONG and not {"individual", "detector"} & set(views.dims)
+    with opened_views(path) as views:
+        return not {"individual", "detector"} & set(views.dims)
 
 
 def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:

@@ -1,5 +1,7 @@
 """Rows and items shared out over threads."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain, repeat
 
@@ -37,6 +39,13 @@ def test_tasks_begun_in_advance_keep_their_order(n_threads):
     tasks = [partial(pow, i, 2) for i in range(9)]
     assert list(in_advance(tasks, 4, n_threads)) == [i * i for i in range(9)]
     assert list(in_advance([], 4, n_threads)) == []
+
+
+def test_tasks_run_where_they_are_sent_which_stays_open():
+    with ThreadPoolExecutor(1, thread_name_prefix="elsewhere") as elsewhere:
+        tasks = repeat(lambda: threading.current_thread().name, 3)
+        assert all(name.startswith("elsewhere") for name in in_advance(tasks, 2, executor=elsewhere))
+        assert elsewhere.submit(pow, 2, 3).result() == 8
 
 
 def test_endless_tasks_are_begun_only_as_far_ahead_as_asked_and_dropped_at_the_end():

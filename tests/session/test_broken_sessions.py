@@ -20,7 +20,7 @@ from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
 from muybridge.session.recording_facts import describe
-from muybridge.session.session_problems import foreseen, foreseen_problems
+from muybridge.session.session_problems import foreseen
 from tests.conftest import look_at
 from tests.helpers import write_video
 from tests.session.synthetic import SKELETON, Recording, deeplabcut_csv, make_session
@@ -49,7 +49,7 @@ def assert_foreseen(folder):
         session = read_session(folder)
     except EXPECTED:
         return
-    problems = describe(session)[1] + foreseen_problems(session)
+    problems = describe(session)[1] + foreseen(session)[0]
     assert problems
     for problem in problems:
         sentence(problem)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from tqdm import tqdm
 
 from ...numerics.arrays import Array, isotropic
 from ...numerics.banded import one_blas_thread
-from ...numerics.threads import n_processors
+from ...numerics.threads import in_advance, n_processors
 from .bone_lengths import Bones
 from .independent_tracks import TimePrior, Tracks
 from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
@@ -258,18 +257,9 @@ def _solutions(
     """Windows with their solutions, in order; only as many at a time as there are processors: memory stays bounded."""
     n_threads = max(min(n_processors(), len(plan), _MOST_THREADS), 1)
     n_ahead = n_threads if executor is None else _MOST_AHEAD
-    with ExitStack() as stack:
-        stack.enter_context(one_blas_thread())
-        pool = executor or stack.enter_context(ThreadPoolExecutor(n_threads))
-        waiting = deque()
-        for window in plan:
-            waiting.append((window, pool.submit(solve, *window, noise)))
-            if len(waiting) >= n_ahead:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
+    tasks = (partial(solve, *window, noise) for window in plan)
+    with one_blas_thread(), closing(in_advance(tasks, n_ahead, n_threads, executor)) as solutions:
+        yield from zip(plan, solutions, strict=True)
 
 
 def constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:

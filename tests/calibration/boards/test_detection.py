@@ -15,8 +15,9 @@ from muybridge.calibration import (
     simulate_board_motion,
 )
 from muybridge.calibration.boards import image_sources
-from muybridge.calibration.boards.corner_finders import make_finder, opencv_board
+from muybridge.calibration.boards.corner_finders import make_finder
 from muybridge.calibration.boards.detection_cache import load_detections
+from muybridge.calibration.boards.patterns import opencv_dictionary
 from tests.calibration.synthetic import BOARD, render_board, small_rig
 from tests.helpers import cut_off, damage_frame, write_picture_video
 
@@ -51,7 +52,9 @@ def test_pictures_of_12_bits_in_16_show_the_same_board(tmp_path, pictures):
 
 
 def test_a_cut_dictionary_finds_the_same_corners_as_the_whole(pictures):
-    whole = cv2.aruco.CharucoDetector(opencv_board(BOARD, cut=False))
+    sides, dictionary = (BOARD.squares_x, BOARD.squares_y), opencv_dictionary(BOARD.dictionary)
+    board = cv2.aruco.CharucoBoard(sides, BOARD.square_length, BOARD.marker_length, dictionary)
+    whole = cv2.aruco.CharucoDetector(board)
     for picture in pictures:
         corners, ids, _, _ = whole.detectBoard(picture)
         mine = make_finder(BOARD)(picture, False).corners

@@ -11,7 +11,7 @@ from muybridge.calibration import CameraRig, CharucoBoard, read_rig, simulate_bo
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.command_line import app
 from muybridge.session.recording_facts import describe
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from tests.calibration.synthetic import BOARD, render_board, small_rig
 
 SESSION = """
@@ -162,7 +162,7 @@ def test_the_floor_frame_is_counted_over_the_recordings(pairs):
         for c in cameras:
             files = [f'"{name}/cam_{c}/{i}.png"' for i in range(12)]
             path.write_text(path.read_text().replace(f'"{name}/cam_{c}"', f"[{', '.join(files)}]"))
-    (message,) = [p for p in foreseen_problems(read_session(path)) if "[session] floor_frame" in p]
+    (message,) = [p for p in foreseen(read_session(path))[0] if "[session] floor_frame" in p]
     assert "end with frame 23" in message
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from muybridge.cameras import read_rig
 from muybridge.session import SessionError, run_session
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from muybridge.session.session_run import planned_steps
 from tests.session.synthetic import make_session
 
@@ -24,7 +24,7 @@ def recording():
 
 def test_the_points_place_the_cameras(recording, tmp_path):
     session = recording.write(tmp_path)
-    assert foreseen_problems(session) == []
+    assert foreseen(session)[0] == []
     run_session(session, ("calibrate",), progress=False)
     found, true = read_rig(session.output / "rig.toml"), recording.rig
     apart = [np.linalg.norm(rig[0].center - rig[2].center) for rig in (found, true)]
@@ -39,7 +39,7 @@ def test_what_is_lacking_is_said(recording, tmp_path):
     with pytest.raises(SessionError, match="name their file as intrinsics"):
         run_session(session, ("calibrate",), progress=False)
     recording.tables["calibrate"] |= {"from": "nothing"}
-    assert any("known: 'board', 'points'" in line for line in foreseen_problems(recording.write(tmp_path)))
+    assert any("known: 'board', 'points'" in line for line in foreseen(recording.write(tmp_path))[0])
 
 
 def test_the_points_of_the_sessions_own_detector_place_the_cameras_after_it_has_run(recording, tmp_path):

@@ -9,7 +9,7 @@ from muybridge.formats.labels.deeplabcut_project import write_labels
 from muybridge.pose2d.prediction import video_prediction
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.recording_facts import describe
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from muybridge.session.steps import detection
 from muybridge.session.steps.detection import TRAIN, label_folders, read_session_labels
 from muybridge.session.steps.step_definition import WindowTasks
@@ -44,7 +44,7 @@ def edit(folder, old, new):
 
 def test_several_files_per_camera_are_combined_and_reconstructed(ensemble):
     session = read_session(ensemble)
-    assert foreseen_problems(session) == []
+    assert foreseen(session)[0] == []
     assert describe(session)[0].loc["cam_0", "points"] == "3 detectors"
     run_session(session, ("predict", "reconstruct"), progress=False)
     views = read_dataset(session.output / "views.nc")
@@ -56,13 +56,13 @@ def test_several_files_per_camera_are_combined_and_reconstructed(ensemble):
 
 def test_a_camera_with_fewer_files_is_foreseen(ensemble):
     edit(ensemble, ", 'cam_1_2.csv'", "")
-    assert any("camera 'cam_1' has 2 files" in problem for problem in foreseen_problems(read_session(ensemble)))
+    assert any("camera 'cam_1' has 2 files" in problem for problem in foreseen(read_session(ensemble))[0])
 
 
 def test_files_of_different_lengths_are_foreseen_by_name(ensemble):
     path = ensemble / "cam_2_1.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-4]))
-    found = foreseen_problems(read_session(ensemble))
+    found = foreseen(read_session(ensemble))[0]
     assert any("camera 'cam_2'" in problem and "cam_2_1.csv has 26 frames" in problem for problem in found)
 
 

@@ -6,7 +6,7 @@ import pytest
 from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session
 from muybridge.session.label_loop import evaluate_session
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from muybridge.session.steps.detection import PREDICT
 from muybridge.session.steps.foreign_detectors import detector_problems, open_detector
 from tests.pose2d.animals import animal_points, write_project, write_video
@@ -47,7 +47,7 @@ def test_check_proposes_the_mapping_and_is_content_with_it(folder):
     (problem,) = detector_problems(read_session(folder))
     assert "does not find ['snout', 'left_ear', 'right_ear'] of [skeleton]" in problem
     assert 'under [train.keypoints]: snout = "nose"; left_ear = "ear_left"; right_ear = "ear_right"' in problem
-    assert problem in foreseen_problems(read_session(folder))
+    assert problem in foreseen(read_session(folder))[0]
     (folder / "session.toml").write_text(SESSION + MAPPING)
     assert detector_problems(read_session(folder)) == []
 

@@ -6,7 +6,7 @@ import pytest
 from muybridge.datasets import read_dataset
 from muybridge.formats import read_views, write_views
 from muybridge.session import read_session, run_session
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from tests.session.synthetic import FPS, make_session
 
 N_FRAMES = 12
@@ -31,7 +31,7 @@ def test_openpose_folders_are_read(recording, tmp_path):
     write_views(views, tmp_path / "pose", format="openpose-json")
     recording.tables["skeleton"] = {"keypoints": [f"keypoint_{i}" for i in range(7)]}
     session = written(recording, tmp_path, **{name: f"pose/{name}_json" for name in recording.rig.names})
-    assert foreseen_problems(session) == []
+    assert foreseen(session)[0] == []
     run_session(session, ("predict",))
     again = read_dataset(session.output / "views.nc")
     np.testing.assert_array_equal(again["position"].values, views["position"].values)
@@ -52,7 +52,7 @@ def test_caliscopes_table_gives_points_and_times(recording, tmp_path, fps):
     recording.tables["session"].pop("fps")
     recording.tables["session"] |= {"fps": fps} if fps else {}
     session = written(recording, tmp_path, **dict.fromkeys(recording.rig.names, "xy.csv"))
-    assert foreseen_problems(session) == []
+    assert foreseen(session)[0] == []
     run_session(session, ("predict",))
     views = read_dataset(session.output / "views.nc")
     np.testing.assert_array_equal(views["position"].values, recording.points_2d)
@@ -62,5 +62,5 @@ def test_caliscopes_table_gives_points_and_times(recording, tmp_path, fps):
 def test_a_table_that_lacks_a_camera_is_foreseen(recording, tmp_path):
     recording.files["xy.csv"] = "sync_index,cam_id,point_id,img_loc_x,img_loc_y\n0,0,0,1,2\n1,0,0,1,2\n"
     written(recording, tmp_path, **dict.fromkeys(recording.rig.names, "xy.csv"))
-    problems = foreseen_problems(read_session(tmp_path))
+    problems = foreseen(read_session(tmp_path))[0]
     assert any("xy.csv holds the cameras [0]" in problem for problem in problems)

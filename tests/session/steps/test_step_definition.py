@@ -3,7 +3,7 @@
 import pytest
 
 from muybridge.session import read_session
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from muybridge.session.steps import ALL_STEPS
 
 
@@ -41,12 +41,12 @@ def test_the_options_of_a_step_are_those_of_its_public_functions(small_recording
     ],
 )
 def test_an_entry_that_the_function_does_not_take_is_foreseen(small_recording, entry, problem):
-    assert any(problem in found for found in foreseen_problems(with_entries(small_recording, entry)))
+    assert any(problem in found for found in foreseen(with_entries(small_recording, entry))[0])
 
 
 def test_what_no_step_will_make_is_foreseen(small_recording):
     session = with_entries(small_recording, "[predict]\ndetector = 'gone.safetensors'")
-    problems = foreseen_problems(session)
+    problems = foreseen(session)[0]
     assert len(problems) == 1
     assert "step 'predict' needs" in problems[0]
     assert "gone.safetensors" in problems[0]

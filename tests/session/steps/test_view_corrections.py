@@ -9,7 +9,7 @@ import pytest
 from muybridge.cameras import CameraRig, read_rig, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session, run_session
-from muybridge.session.session_problems import foreseen_problems
+from muybridge.session.session_problems import foreseen
 from muybridge.triangulate import DetectorNoise, PosePrior
 from tests.conftest import make_moving_points
 from tests.session.synthetic import SKELETON, make_session
@@ -91,7 +91,7 @@ def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skele
     tracks = tracks + np.random.default_rng(0).normal(0, 0.5, tracks.shape)
     said = []
     session = write_session(tmp_path, rig, shuffled(tracks), skeleton, "[animals]\ncount = 2\n" + OPTIONS)
-    assert foreseen_problems(session) == []
+    assert foreseen(session)[0] == []
     run_session(session, progress=False, say=said.append)
     pose = read_dataset(session.output / "pose.nc")
     errors = np.linalg.norm(pose["position"].values[:, None] - two_animals[None], axis=-1)
@@ -127,7 +127,7 @@ def test_more_known_individuals_than_declared_are_refused(tmp_path, rig, skeleto
 def test_what_animals_says_is_checked(tmp_path, rig, skeleton, two_animals):
     tracks = np.stack([rig.project(points) for points in two_animals])
     session = write_session(tmp_path, rig, tracks[:1], skeleton, "[animals]\ncount = 2\n" + OPTIONS)
-    assert any("the 2D points are of one animal" in problem for problem in foreseen_problems(session))
+    assert any("the 2D points are of one animal" in problem for problem in foreseen(session)[0])
     for entry, words in (("count = 0", "positive number"), ("identity = 'names'", '"known"'), ("number = 2", "count")):
         with pytest.raises(SessionError, match=words):
             write_session(tmp_path, rig, tracks, skeleton, f"[animals]\n{entry}\n" + OPTIONS)
@@ -200,7 +200,7 @@ def test_trained_noise_and_prior_are_read_from_files(tmp_path, rig, skeleton):
 def test_a_trained_file_that_is_absent_or_something_else_is_named(tmp_path, rig, skeleton, name):
     points = rig.project(make_moving_points(skeleton, 20))[None]
     session = write_session(tmp_path, rig, points, skeleton, f"[reconstruct]\nmethod = 'gimbal'\n{name} = 'a.npz'\n")
-    assert any("a.npz, which does not exist" in problem for problem in foreseen_problems(session))
+    assert any("a.npz, which does not exist" in problem for problem in foreseen(session)[0])
     np.savez(tmp_path / "a.npz", x=np.zeros(3))
     with pytest.raises(ValueError, match=r"a\.npz"):
         run_session(session, ("predict", "reconstruct"), progress=False)
