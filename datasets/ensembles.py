@@ -129,12 +129,12 @@ def _of_camera(points: Array, confidence: Array, predicted: Array | None) -> tup
     """As `_combined`, of the points (n_detectors, n_frames, n_keypoints, 2) of one camera."""
     present = np.isfinite(points[..., 0])
     n = present.sum(axis=0)
-    trust = np.where(present, np.maximum(confidence, _LEAST_CONFIDENCE), 0.0)
+    weights = np.where(present, np.maximum(confidence, _LEAST_CONFIDENCE), 0.0)
     centre = present_median(points, axis=0)
     variance = _typical_variance(points, centre, n)
     filled = np.where(present[..., None], points, 0.0)
     for _ in range(_ITERATIONS):
-        before, weight = centre, trust * _agreement(points - centre, variance, present)
+        before, weight = centre, weights * _agreement(points - centre, variance, present)
         total = np.where(n > 0, weight.sum(axis=0), np.nan)
         centre = np.einsum("dtk,dtki->tki", weight, filled) / total[..., None]
         if not (np.abs(centre - before) > _SETTLED * np.sqrt(variance)[:, None]).any():

@@ -90,10 +90,10 @@ def recording_instants(session: Session) -> Instants | None:
             found = None if stamps is None else join_times(stamps, one_clock=True)
         except VideoError as error:
             raise SessionError(f"{session.path}: the timestamps: {error}") from error
-    return found if found is None or stamps is None else _with_doubts(found, session.fps)
+    return found if found is None or stamps is None else _with_rate_notes(found, session.fps)
 
 
-def _with_doubts(instants: Instants, fps: float | None) -> Instants:
+def _with_rate_notes(instants: Instants, fps: float | None) -> Instants:
     """The instants of files of timestamps, with a note where their rate is not the stated one, or no camera's."""
     notes, rate = list(instants.notes), instants.fps
     if fps is not None and abs(rate - fps) > STATED_RATE * fps:

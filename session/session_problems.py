@@ -53,10 +53,10 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
             problems.append(VERTICAL_NEEDED)
     (of_points, short), (of_videos, gaps) = _points_problems(session), expected_gaps(session)
     problems += of_points + detector_problems(session) + of_videos
-    doubts = list[str]()
+    implausible = list[str]()
     if not problems and session.sources("points"):
-        problems, doubts = _judged_views(session)
-    return list(dict.fromkeys(problems)), [*doubts, *short, *gaps]
+        problems, implausible = _judged_views(session)
+    return list(dict.fromkeys(problems)), [*implausible, *short, *gaps]
 
 
 def _has_rig(session: Session) -> bool:
@@ -87,9 +87,9 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
     if problems:
         return problems, []
     used = without(found.views, diagnosis.wrong)
-    doubts = implausibilities(session, used, found.rig)
-    doubts += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
-    return [], [*lens_warnings(found.rig), *diagnosis.messages, *doubts]
+    implausible = implausibilities(session, used, found.rig)
+    implausible += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
+    return [], [*lens_warnings(found.rig), *diagnosis.messages, *implausible]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

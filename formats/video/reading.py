@@ -255,7 +255,7 @@ class _Numbers:
         self.n_frames = n_promised if timing is None else len(timing.times)
         self.reach = 0 if timing is None or timing.is_key[timing.is_stored].all() else timing.delay + 1
         self._failures = 0
-        self._doubtful = 0  # key frames before this number may have been stored before the damage
+        self._safe_from = 0  # key frames before this number may have been stored before the damage
 
     def advance(self, seconds: float) -> tuple[range, int | None]:
         """Numbers of those lost before a frame, and its own; None where it is one that came already."""
@@ -268,7 +268,7 @@ class _Numbers:
             return range(0), None
         lost = slice(expected, number)
         self.is_damaged = self.is_damaged or bool((timing.is_stored[lost] | timing.is_counted).any())
-        if number >= self._doubtful and timing.is_key[number]:
+        if number >= self._safe_from and timing.is_key[number]:
             self.is_damaged = False
         self.next = number + 1
         return range(expected, number), number
@@ -280,7 +280,7 @@ class _Numbers:
         if self.next + n_lost > self.n_frames or self._failures > MAX_FAILURES:
             return False
         if self.reach:
-            self.is_damaged, self._doubtful = True, self.next + self.reach
+            self.is_damaged, self._safe_from = True, self.next + self.reach
         return True
 
 

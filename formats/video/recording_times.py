@@ -62,8 +62,8 @@ def instants_of_videos(
     times = joined.times
     if joined.are_frames and all(timing.is_even for timing in known.values()):
         times = frame_times(len(times), fps or _header_rate(infos, rates))
-    doubtful = {name: timing for name, timing in known.items() if not (decoded and timing.is_counted)}
-    absent = tuple(_absent(name, timing) for name, timing in doubtful.items() if not _is_whole(timing))
+    unverified = {name: timing for name, timing in known.items() if not (decoded and timing.is_counted)}
+    absent = tuple(_absent(name, timing) for name, timing in unverified.items() if not _is_whole(timing))
     return Instants(times, joined.frames, joined.notes + absent)
 
 

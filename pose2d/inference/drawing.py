@@ -19,7 +19,7 @@ from ...formats.video.reading import Image, VideoSource, probe_video
 from ...formats.video.writing import open_video_writer
 from .detector import Detector
 
-_GREY = (235, 235, 235)
+_GREY = (235, 235, 235)  # RGB
 _INDIVIDUALS = ((86, 180, 233), (230, 159, 0), (0, 190, 140), (230, 130, 190), (240, 228, 66), (225, 95, 0))  # RGB
 
 

@@ -172,8 +172,8 @@ def fit_uncertainty(
         factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, seen, fitted.temperature, t))
         fitted = replace(fitted, hidden_temperature=_temperatures(factors, guessed))
         both, misses = known | guessed, np.where(known[..., None], errors, np.nan_to_num(hidden))
-        claimed, hits = _log_odds(fitted.confidence(found))[both], (np.linalg.norm(misses, axis=-1) < radius)[both]
-        weights = _fit_logistic(np.stack([np.ones_like(claimed), claimed], -1), hits, np.array([0.0, 1.0]))
+        predicted, hits = _log_odds(fitted.confidence(found))[both], (np.linalg.norm(misses, axis=-1) < radius)[both]
+        weights = _fit_logistic(np.stack([np.ones_like(predicted), predicted], -1), hits, np.array([0.0, 1.0]))
         fitted = replace(fitted, mixed_weights=weights)
     factors = _least_factors(errors, lambda t: fitted._mixed(found, seen, t, fitted.hidden_temperature))
     return replace(fitted, temperature=_temperatures(factors, known))

@@ -17,7 +17,7 @@ from ..player import bone_indices, keypoint_sides
 from ..reprojection import positions_at, reproject
 from .painting import SIDES, draw_dots, draw_lines, draw_words
 
-_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)  # of names, and of the rim that keeps them legible
 
 
 def grid_pictures(

@@ -13,7 +13,7 @@ from ...formats.video.reading import Image
 from ..player import bone_indices, display_axes, keypoint_sides, round_step, vertical_of
 from .painting import Colour, draw_dots, draw_lines, draw_words
 
-_PAPER, _GRID, _MUTED = (246, 244, 239), (217, 213, 203), (102, 98, 91)
+_PAPER, _GRID, _MUTED = (246, 244, 239), (217, 213, 203), (102, 98, 91)  # the page's light colours
 _SIDES: tuple[Colour, ...] = ((75, 72, 65), (42, 111, 196), (207, 90, 34))  # midline, left, right, on paper
 _YAW, _PITCH = -0.9, 0.3  # radians: of the viewer about the vertical and above the floor
 _TRAIL = 0.5  # seconds

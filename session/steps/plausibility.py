@@ -1,5 +1,5 @@
 """Whether a reconstruction can be an animal's, by its size, bones, accelerations, rounding, unit and vertical; and
-what the session states of pictures that a diagnosis doubts."""
+what the session states of pictures that a diagnosis finds wrong."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def rounding_step(points_2d: np.ndarray) -> float:
     return float(np.gcd.reduce(np.diff(steps)) / _STEPS_PER_PIXEL)
 
 
-def unit_doubt(rig: CameraRig) -> list[str]:
+def unit_warning(rig: CameraRig) -> list[str]:
     """A sentence where the cameras stand closer together or further apart than cameras can, in the rig's unit."""
     from ...cameras.rig_files import METRES
 
@@ -146,7 +146,7 @@ def unit_doubt(rig: CameraRig) -> list[str]:
     ]
 
 
-def up_doubt(session: Session) -> list[str]:
+def vertical_warning(session: Session) -> list[str]:
     """A sentence where the session's vertical is not that of the rig file."""
     if session.up is None or session.rig is None:
         return []

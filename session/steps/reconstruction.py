@@ -17,7 +17,7 @@ from .pictures import (
     picture_settings,
     size_problems,
 )
-from .plausibility import implausibilities, rounded_points, unit_doubt, up_doubt, with_stated_pictures
+from .plausibility import implausibilities, rounded_points, unit_warning, vertical_warning, with_stated_pictures
 from .points_and_videos import fractions_of_pictures, points_outside
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
@@ -91,8 +91,8 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     pose.attrs |= write_used_views(session, views, found.views)
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
-    doubts = implausibilities(session, used, rig, pose)
-    pose.attrs |= _attributes(session, used, rig, diagnosis, notes, doubts)
+    implausible = implausibilities(session, used, rig, pose)
+    pose.attrs |= _attributes(session, used, rig, diagnosis, notes, implausible)
     pose.attrs |= {"animal_warnings": "\n".join(found.warnings)} if found.warnings else {}
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
 
@@ -143,8 +143,8 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     tried = RECONSTRUCT.call(
         session, pose_of, used.isel(time=slice(n_tried)), rig, skeleton=session.skeleton, **options
     )
-    notes, doubts = _exchanged_sides(session, used, rig), implausibilities(session, used, rig, tried)
-    attributes = _attributes(session, used, rig, diagnosis, notes, doubts)
+    notes, implausible = _exchanged_sides(session, used, rig), implausibilities(session, used, rig, tried)
+    attributes = _attributes(session, used, rig, diagnosis, notes, implausible)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
     more = {"cause": diagnosis.cause, "attributes": attributes, "executor": tasks and tasks.executor}
@@ -167,7 +167,7 @@ def _attributes(
     rig: CameraRig,
     diagnosis: Diagnosis,
     notes: list[str],
-    doubts: list[str],
+    implausible: list[str],
 ) -> dict[str, Any]:
     """What the pose says of the views that were used, of the cameras, and of what was left out."""
     attrs: dict[str, Any] = {}
@@ -175,7 +175,7 @@ def _attributes(
     if notes:
         attrs["notes"] = "\n".join(notes)
     attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
-    rig_warnings = [*lens_warnings(rig), *unit_doubt(rig), *up_doubt(session), *doubts]
+    rig_warnings = [*lens_warnings(rig), *unit_warning(rig), *vertical_warning(session), *implausible]
     rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:

@@ -20,7 +20,7 @@ _ENTERED_TWICE = "the same points"
 _APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which they disagree: a warning, a refusal
 _AS_NOISE = 1.25  # the same, up to which two cameras agree
 _LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
-_DOUBTFUL = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
+_NOTEWORTHY = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Cause:
                 " seen with, and all lengths wrong by that: the cameras agree better so, but not for certain; compare"
                 " a bone's length with the animal's, or calibrate the lenses again at the recording's zoom."
             )
-        if not _is_doubtful(agreement):
+        if not _disagree(agreement):
             return ""
         return (
             f"The cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where unrelated points"
@@ -159,9 +159,9 @@ def _in_time(points_2d: Array, offsets: FrameOffsets | Array) -> Array:
     return np.stack([shift_frames(points_2d[:, i], offsets) for i in range(points_2d.shape[1])], axis=1)
 
 
-def _is_doubtful(agreement: Agreement) -> bool:
+def _disagree(agreement: Agreement) -> bool:
     """Whether all cameras together disagree more than cameras should."""
-    return 2 * agreement.majority_px > agreement.limit_px and agreement.chance > _DOUBTFUL
+    return 2 * agreement.majority_px > agreement.limit_px and agreement.chance > _NOTEWORTHY
 
 
 def _moved_apart(agreement: Agreement) -> str:
@@ -181,7 +181,7 @@ def _refusal(agreement: Agreement, rig: CameraRig) -> str:
     if any(mistake.kind == _ENTERED_TWICE for mistake in mistakes) or len(rig) - len(wrong) < max(2, len(rig) // 2 + 1):
         return " ".join(mistake.sentence for mistake in mistakes)
     if not (agreement.majority_px > agreement.limit_px and agreement.chance > _BY_CHANCE):
-        is_far = _is_doubtful(agreement) and agreement.majority_px > _FAR_APART * agreement.noise_px
+        is_far = _disagree(agreement) and agreement.majority_px > _FAR_APART * agreement.noise_px
         return _moved_apart(agreement) if is_far else ""
     where = "both cameras disagree" if len(rig) == 2 else "most cameras disagree"
     measured = (
