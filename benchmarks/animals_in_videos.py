@@ -24,7 +24,8 @@ from muybridge.datasets import views_dataset
 from muybridge.demo.animal import DEMO_SKELETON, Gallop, gallop
 from muybridge.demo.coat import make_coat
 from muybridge.demo.recording import FPS, Filmed, _film, _join, visible_keypoints
-from muybridge.demo.scene import NOISE, Room, animal_shadow, draw_animal, make_rig, make_view
+from muybridge.demo.scene import NOISE, Room, draw_animal, make_rig, make_view
+from muybridge.demo.shadows import animal_shadow
 from muybridge.formats.labels.labelled_frames import Labels, Picture
 from muybridge.formats.video.reading import read_frames_at
 from muybridge.formats.video.writing import open_video_writer

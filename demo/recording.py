@@ -29,20 +29,8 @@ from . import _kernels_render as kernels
 from .animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, Motion, gallop, stance_of
 from .board import SHEET, board_picture, board_poses, floor_pose
 from .coat import make_coat, parts_of
-from .scene import (
-    MOMENTS,
-    SIZE,
-    Image,
-    Noise,
-    Room,
-    View,
-    animal_shadow,
-    draw_animal,
-    draw_board,
-    make_rig,
-    make_view,
-    plane_shadow,
-)
+from .scene import MOMENTS, SIZE, Image, Noise, Room, View, draw_animal, draw_board, make_rig, make_view
+from .shadows import animal_shadow, plane_shadow
 
 FPS = 100.0  # hertz, as high-speed recordings of running animals
 BOARD_FPS = 10.0  # hertz: a board is moved slowly

@@ -14,12 +14,10 @@ from ..cameras.rotations import look_at
 from ..numerics.arrays import Array
 from . import _kernels_render as kernels
 from .coat import Coat
+from .shadows import LIGHT, Float32, Shadow
 
-Float32 = NDArray[np.float32]
 Image = NDArray[np.uint8]  # (height, width, 3), BGR
 SIZE = (1280, 720)  # pixels of every camera: the animal is some 300 long in them
-# unit vector towards the light, from above and aside: every camera sees lit and shaded sides
-LIGHT = np.array([0.42, -0.30, 0.86]) / np.linalg.norm([0.42, -0.30, 0.86])
 NOISE = 1.8  # grey levels of 255, standard deviation: seen on plain walls, weak against the coat
 # the sub-frames of one exposure: the place of each in time (in exposures) and the corner of the pixel it looks through;
 # both are centred, so that the middle of the exposure is what the picture shows
@@ -28,7 +26,6 @@ MOMENTS = np.array([-1.0, 0.0, 1.0]) / 3
 CORNERS = np.array([[-1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]) / 3
 FAR = 1e6  # rays that never meet the floor: where it ends, in lengths of the ray
 _GRID = 16  # pixels
-_SHADOW_CELL, _SHADOW_SIZE = 5.0, 240  # mm, cells along each side: 1.2 m hold the animal and its shadow
 # all round the animal and above it; no two lenses alike. Angles in degrees, lengths in mm, focal lengths in pixels
 _CAMERAS = {
     #        azimuth, distance, height (mm), aim (mm), focal, aspect, principal point, distortion
@@ -155,51 +152,6 @@ def _make_floor(rng: np.random.Generator) -> Float32:
     floor = floor * (1 - ring) + np.array([196, 204, 206], dtype=np.float32) * ring
     light = 1.08 - 0.28 * np.clip(from_centre / Room.radius, 0, 1) ** 1.5
     return np.ascontiguousarray(floor * light[..., None], dtype=np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Shadow:
-    """Darkness (n, n) of a square of the floor, 0-1; origin is its lowest corner."""
-
-    darkness: Float32
-    origin: Array
-    cell: float = _SHADOW_CELL
-
-    @property
-    def corners(self) -> Array:
-        """(4, 3) of the rectangle on the floor that holds what is dark."""
-        dark = np.argwhere(self.darkness > 0.004) if self.darkness.max() > 0.004 else np.zeros((1, 2))
-        (low, left), (high, right) = self.cell * (dark.min(axis=0) - 1), self.cell * (dark.max(axis=0) + 2)
-        ends = [[left, low, 0], [right, low, 0], [right, high, 0], [left, high, 0]]
-        return np.array([*self.origin, 0.0]) + np.array(ends)
-
-
-def animal_shadow(parts: Array) -> Shadow:
-    """Of round cones (n, 8): a soft shadow along the light, and the darkness under the body where no sky is seen."""
-    ends = np.concatenate([parts[:, :3], parts[:, 4:7]])
-    radii = np.concatenate([parts[:, 3], parts[:, 7]])
-    cast = ends[:, :2] - ends[:, 2:] * LIGHT[:2] / LIGHT[2]
-    middle = 0.5 * (cast.min(axis=0) + cast.max(axis=0))
-    origin = middle - 0.5 * _SHADOW_CELL * _SHADOW_SIZE
-    layers = []
-    for flat, blur, strength in ((cast, 1.6, 0.50), (ends[:, :2], 7.0, 0.34)):
-        mask = np.zeros((_SHADOW_SIZE, _SHADOW_SIZE), np.uint8)
-        pixels = np.round((flat - origin) / _SHADOW_CELL * 16 - 8).astype(int)
-        n = len(parts)
-        for k in range(n):
-            width = max(round(float(radii[k] + radii[k + n]) / _SHADOW_CELL), 1)
-            cv2.line(mask, pixels[k].tolist(), pixels[k + n].tolist(), 255, width, cv2.LINE_AA, 4)
-        layers.append(cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) * (strength / 255))
-    return Shadow(1 - (1 - layers[0]) * (1 - layers[1]), origin)
-
-
-def plane_shadow(corners: Array) -> Shadow:
-    """Of a board with the given corners (4, 3), soft because it is carried high."""
-    cast = corners[:, :2] - corners[:, 2:] * LIGHT[:2] / LIGHT[2]
-    origin = cast.mean(axis=0) - 0.5 * _SHADOW_CELL * _SHADOW_SIZE
-    mask = np.zeros((_SHADOW_SIZE, _SHADOW_SIZE), np.uint8)
-    cv2.fillConvexPoly(mask, np.round((cast - origin) / _SHADOW_CELL).astype(np.int32), 255, cv2.LINE_AA)
-    return Shadow(cv2.GaussianBlur(mask, (0, 0), 9).astype(np.float32) * (0.42 / 255), origin)
 
 
 def _window(points_2d: Array, margin: Array | float, size: tuple[int, int]) -> NDArray[np.int64]:

@@ -10,13 +10,15 @@ from .angles.joint_angle_dataset import joint_angles
 from .angles.joint_definitions import Joint, parse_joints
 from .angles.segment_frames import orientation_angles, segment_angles, segment_frame
 from .body.between_individuals import individual_distances, relative_headings
-from .body.body_motion import body_frame, centre_of_mass, path_length, speed_profile
+from .body.body_motion import body_frame, centre_of_mass
 from .body.segment_rotation import angular_acceleration, angular_velocity, angular_velocity_of_rotations
+from .body.travelled_path import path_length, speed_profile
 from .derivatives import acceleration, jerk, velocity
 from .error_propagation import joint_covariance, propagate
 from .gait_analysis.strides import Gait, gait
+from .gait_plots import plot_gait, plot_strides
 from .gaps import interpolate_gaps, median_filter
-from .plots import plot_angle, plot_gait, plot_phase, plot_speed, plot_stick_figures, plot_strides
+from .plots import plot_angle, plot_phase, plot_speed, plot_stick_figures
 from .spatial_plots import interactive_trajectories_3d, plot_trajectories_3d
 
 __all__ = [

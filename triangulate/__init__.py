@@ -26,14 +26,19 @@ from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
 from .points.swaps import SwapRepair, repair_swaps
-from .pose_states.pose_inference import PoseInference, infer_poses
+from .pose_states.inferred_poses import PoseInference
+from .pose_states.pose_inference import infer_poses
 from .pose_states.pose_prior import PosePrior
 from .predicted_regions import Coverage
-from .reconstruction import RECONSTRUCTION_METHODS, method_options, reconstruct
-from .rig_refinement.frame_offset_search import FrameOffsets, frame_offsets, shift_frames
-from .rig_refinement.refinement import Refinement, refine_rig
+from .reconstruction import reconstruct
+from .reconstruction_settings import RECONSTRUCTION_METHODS, method_options
+from .rig_refinement.frame_offset_search import FrameOffsets, frame_offsets
+from .rig_refinement.frame_shift import shift_frames
+from .rig_refinement.refined_rig import Refinement
+from .rig_refinement.refinement import refine_rig
 from .rig_refinement.report import RefinementReport
-from .sampling.posterior_samples import PoseSamples, sample_poses
+from .sampling.pose_samples import PoseSamples
+from .sampling.posterior_samples import sample_poses
 from .smoothing.smoother import smooth
 from .smoothing.trajectory import Trajectory
 

@@ -22,7 +22,7 @@ from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .input_checks import matching_rig
 from .pose_states.pose_prior import PosePrior
-from .reconstruction import Settings, check_settings, described
+from .reconstruction_settings import Settings, check_settings, described
 from .stored_coverage import with_coverage_of_file
 
 FILE_METHODS = (*framewise_methods.METHODS, *window_reconstruction.METHODS)

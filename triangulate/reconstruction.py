@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from functools import partial
-from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import Skeleton, check_views, combine_ensemble, with_provenance
-from ..datasets.names import nearest
+from ..datasets import Skeleton, check_views, combine_ensemble
 from ..datasets.validators import singular_dims
 from . import framewise_methods
-from .articulated.body_fit import fit_body
+from .checked_poses import with_coverage
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
 from .input_checks import matching_rig
-from .points.consensus import triangulate_ransac
-from .points.dlt import triangulate_dlt
-from .points.pairs import triangulate_pairs
-from .pose_states.pose_inference import infer_poses
-from .predicted_regions import with_coverage
-from .smoothing.smoother import smooth
+from .reconstruction_settings import RECONSTRUCTION_METHODS, Settings, check_settings, described, settings_of
 from .trajectory_dataset import label_body_fit, label_trajectory
-
-# the methods of `reconstruct`, and the function whose keyword options each takes
-RECONSTRUCTION_METHODS: dict[str, Callable] = {
-    "dlt": triangulate_dlt,
-    "ransac": triangulate_ransac,
-    "median": triangulate_ransac,
-    "pairs": triangulate_pairs,
-    "smooth": smooth,
-    "gimbal": infer_poses,
-    "articulated": fit_body,
-}
-# keywords that `reconstruct` fills from the views and from its own arguments
-_SET_BY_RECONSTRUCT = {
-    "confidence", "fps", "skeleton", "prior", "window", "body", "keypoints",
-}  # fmt: skip
 
 
 def reconstruct(
@@ -155,32 +131,6 @@ def reconstruct(
     return with_confidence(pose, views, rig, cause_of(views, rig))
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """What `reconstruct` is asked for; `options` are those of the method's function."""
-
-    method: str = "smooth"
-    skeleton: Skeleton | None = None
-    prior: Any = None
-    body: Any = None
-    window: float | None = None
-    max_gap: float = 0.0
-    swaps: bool = False
-    chunk_frames: int | None = None
-    check_coverage: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """What the pose's provenance names."""
-        names = ("method", "window", "max_gap", "swaps")
-        checked = {"check_coverage": True} if self.check_coverage else {}
-        return {name: getattr(self, name) for name in names} | self.options | checked
-
-
-_OWN = {field.name for field in fields(Settings)} - {"options"}
-
-
 def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
     """Views as `reconstruct` takes them, with the predictions of one detector, and confidence."""
     views = singular_dims(views)
@@ -190,12 +140,6 @@ def combined_views(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
 def pose_of(views: xr.Dataset | xr.DataArray, rig: CameraRig, **settings) -> xr.Dataset:
     """The pose that `reconstruct` returns, with the confidence of its method, which takes the cameras for right."""
     return _pose(views, rig, settings_of(**settings))
-
-
-def settings_of(**settings) -> Settings:
-    """The keywords of `reconstruct` as its settings."""
-    own = {name: settings.pop(name) for name in list(settings) if name in _OWN}
-    return Settings(**own, options=settings)
 
 
 def maker_of_poses(settings: Settings) -> Callable[[xr.Dataset, CameraRig], xr.Dataset]:
@@ -245,92 +189,6 @@ def _check_request(rig, method: str, prior, body, max_gap: float, chunk_frames: 
     if not isinstance(rig, CameraRig):
         raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
     check_settings(method, prior, body, max_gap, chunk_frames, options)
-
-
-def check_settings(method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
-    """Refuse settings of `reconstruct` that do not go together, whatever the views and the rig.
-
-    Raises
-    ------
-    ValueError : as `reconstruct`
-    """
-    if method not in RECONSTRUCTION_METHODS:
-        known = list(RECONSTRUCTION_METHODS)
-        raise ValueError(f"there is no reconstruction method {method!r}{nearest(str(method), known)}; known: {known}")
-    check_options(method, options)
-    if prior is not None and method != "gimbal":
-        raise ValueError(f"method {method!r} has no pose states, so that a prior has no use; 'gimbal' has")
-    if body is not None and method != "articulated":
-        raise ValueError(f"method {method!r} has no joints, so that a body has no use; 'articulated' has")
-    if body is None and method == "articulated":
-        raise ValueError("method 'articulated' needs a body; give body='cheetah', or another of read_body(...)")
-    if method in framewise_methods.METHODS:
-        return
-    by_frame = ", ".join(map(repr, framewise_methods.METHODS))
-    if max_gap:
-        raise ValueError(
-            f"method {method!r} bridges every gap by itself, with error bars that grow; max_gap is for {by_frame}"
-        )
-    if chunk_frames is not None:
-        raise ValueError(
-            f"method {method!r} uses all of time at once; window bounds its memory, chunk_frames is for {by_frame}"
-        )
-
-
-def check_options(method: str, options: dict) -> None:
-    """Refuse options that the function of a method does not take.
-
-    Raises
-    ------
-    ValueError : an option is unknown; the message names the nearest
-    """
-    taken = method_options(method)
-    for name in options:
-        if name not in taken:
-            own = [p.name for p in inspect.signature(reconstruct).parameters.values() if p.kind is p.KEYWORD_ONLY]
-            raise ValueError(
-                f"method {method!r} has no option '{name}'{nearest(name, (*taken, *own))}; it takes {sorted(taken)}"
-            )
-
-
-def method_options(method: str) -> list[str]:
-    """Names of the options that `reconstruct` hands on to the function of a method.
-
-    Parameters
-    ----------
-    method : str
-        A key of `RECONSTRUCTION_METHODS`.
-
-    Returns
-    -------
-    list of str
-        Keywords of the method's function that `reconstruct` does not set itself, and "noise", which every method takes.
-
-    Examples
-    --------
-    >>> from muybridge.triangulate import method_options
-    >>> method_options("pairs")
-    ['min_confidence', 'noise']
-    """
-    parameters = inspect.signature(RECONSTRUCTION_METHODS[method]).parameters.values()
-    names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in _SET_BY_RECONSTRUCT]
-    return names if "noise" in names else [*names, "noise"]
-
-
-def described(pose: xr.Dataset, rig: CameraRig, settings: dict) -> xr.Dataset:
-    """The pose with attributes that say how it was made, and the rig's vertical."""
-    if rig.up is not None:
-        pose = pose.assign_attrs(up=rig.up.tolist())
-    return with_provenance(pose, "reconstruct", settings, {"rig": rig_hash(rig)})
-
-
-def rig_hash(rig: CameraRig) -> str:
-    """Hash of everything that a rig computes with."""
-    digest = blake2b(digest_size=16)
-    digest.update("|".join(rig.names).encode())
-    for values in rig.arrays:
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
 
 
 def _modelled(views: xr.Dataset, rig: CameraRig, settings: Settings) -> xr.Dataset:

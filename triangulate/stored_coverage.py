@@ -9,20 +9,13 @@ import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import check_views
+from .checked_poses import coverage_attributes, rescaled, variances_of
 from .framewise_methods import sampled
 from .left_out_pixels import stretches_to_judge
 from .points.consensus_solver import estimate_noise
-from .predicted_regions import (
-    BLOCK,
-    N_POINTS,
-    Coverage,
-    check_cameras,
-    coverage_attributes,
-    judge_stretches,
-    rescaled,
-    variances_of,
-)
-from .reconstruction import Settings, maker_of_poses
+from .predicted_regions import BLOCK, N_POINTS, Coverage, check_cameras, judge_stretches
+from .reconstruction import maker_of_poses
+from .reconstruction_settings import Settings
 
 _SAMPLE = 20  # frames of a piece whose error bars enter the median of all
 

@@ -23,7 +23,7 @@ from .framewise_methods import needed_symmetries, noise, sampled, unswapped, vie
 from .input_checks import in_order
 from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
-from .reconstruction import Settings
+from .reconstruction_settings import Settings
 from .smoothing.long_recordings.learning import learn
 from .smoothing.observations import typical_noise
 from .smoothing.overlapping_windows import constants, solve_window, solved_windows

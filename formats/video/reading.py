@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from ...datasets.size_limit import oversize
-from .frame_times import MAX_FAILURES, FrameTimes, check_opens, read_frame_times
+from .frame_numbers import FrameNumbers
+from .frame_times import FrameTimes, check_opens, read_frame_times
 from .picture_headers import check_picture
 from .video_errors import VideoError
 
@@ -206,7 +207,7 @@ def _decoded_file(
     stop: int | None,
 ) -> Generator[tuple[int, Image | None], None, int]:
     """The wanted frames of one file, whose first has the number `first`; returns the number after its last."""
-    timed = _Numbers(timing, probe_video(path, rate_needed=False).n_frames)
+    timed = FrameNumbers(timing, probe_video(path, rate_needed=False).n_frames)
     end = None if stop is None else stop - first
     with closing(_numbered(path, info, timed, lambda number: is_wanted(first + number), first, end)) as frames:
         for number, image in frames:
@@ -215,7 +216,7 @@ def _decoded_file(
 
 
 def _numbered(
-    path: Path, info: VideoInfo, numbers: _Numbers, is_wanted: Callable[[int], bool], first: int, stop: int | None
+    path: Path, info: VideoInfo, numbers: FrameNumbers, is_wanted: Callable[[int], bool], first: int, stop: int | None
 ) -> Generator[tuple[int, Image | None]]:
     """The wanted frames of one file, held back until no damage behind them can have reached them."""
     capture, held = cv2.VideoCapture(str(path)), deque[tuple[int, Image | None]]()
@@ -241,47 +242,6 @@ def _numbered(
         yield from ((n, None) for n in range(numbers.next, min(numbers.n_frames, stop)) if is_wanted(n))
     finally:
         capture.release()
-
-
-class _Numbers:
-    """Numbers of the frames that a decoder hands out, by their times.
-
-    next : number of the next frame; is_damaged : whether the last frame was made from frames that were lost; reach :
-    how many frames before a failure it may have spoilt.
-    """
-
-    def __init__(self, timing: FrameTimes | None, n_promised: int):
-        self.timing, self.next, self.is_damaged = timing, 0, False
-        self.n_frames = n_promised if timing is None else len(timing.times)
-        self.reach = 0 if timing is None or timing.is_key[timing.is_stored].all() else timing.delay + 1
-        self._failures = 0
-        self._safe_from = 0  # key frames before this number may have been stored before the damage
-
-    def advance(self, seconds: float) -> tuple[range, int | None]:
-        """Numbers of those lost before a frame, and its own; None where it is one that came already."""
-        timing, expected, n_failed, self._failures = self.timing, self.next, self._failures, 0
-        if timing is None:  # one failure is one frame
-            self.next += n_failed + 1
-            return range(expected, expected + n_failed), expected + n_failed
-        number = timing.number_at(seconds)
-        if number < expected:
-            return range(0), None
-        lost = slice(expected, number)
-        self.is_damaged = self.is_damaged or bool((timing.is_stored[lost] | timing.is_counted).any())
-        if number >= self._safe_from and timing.is_key[number]:
-            self.is_damaged = False
-        self.next = number + 1
-        return range(expected, number), number
-
-    def fail(self) -> bool:
-        """Count a failure of the decoder; returns whether more frames are expected."""
-        self._failures += 1
-        n_lost = self._failures if self.timing is None else 1
-        if self.next + n_lost > self.n_frames or self._failures > MAX_FAILURES:
-            return False
-        if self.reach:
-            self.is_damaged, self._safe_from = True, self.next + self.reach
-        return True
 
 
 def _retrieve(capture: cv2.VideoCapture, info: VideoInfo, index: int) -> Image | None:

@@ -125,7 +125,8 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     from ...datasets import check_views, fps_of
     from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_reconstruction
-    from ...triangulate.reconstruction import pose_of, rig_hash, settings_of
+    from ...triangulate.reconstruction import pose_of
+    from ...triangulate.reconstruction_settings import rig_hash, settings_of
 
     rig, source, own = load_rig(session), session.output / "views.nc", session.output / "used_views.nc"
     with opened_views(source) as views:
@@ -192,7 +193,7 @@ def _given(session: Session) -> dict[str, Any]:
 def _refusals(session: Session) -> list[str]:
     """Settings that do not go together, files of a prior or a noise that cannot be read, pictures of another size."""
     from ...triangulate import read_body
-    from ...triangulate.reconstruction import check_settings, method_options
+    from ...triangulate.reconstruction_settings import check_settings, method_options
 
     method, given, problems = method_of(session), RECONSTRUCT.given(session), []
     files = trained_files(session)

@@ -20,16 +20,13 @@ from muybridge.demo.scene import (
     LIGHT,
     MOMENTS,
     Room,
-    Shadow,
-    animal_shadow,
-    darken,
     draw_animal,
     draw_board,
     make_rig,
     make_view,
-    plane_shadow,
     undistorted_pixels,
 )
+from muybridge.demo.shadows import Shadow, animal_shadow, darken, plane_shadow
 
 RUN = Gallop(turn=0.7, phase=0.2)
 

@@ -9,7 +9,8 @@ import xarray as xr
 
 from muybridge.datasets import DatasetError, views_dataset
 from muybridge.triangulate import check_coverage, estimate_noise, reconstruct
-from muybridge.triangulate.predicted_regions import judge_coverage, with_coverage
+from muybridge.triangulate.checked_poses import with_coverage
+from muybridge.triangulate.predicted_regions import judge_coverage
 from tests.conftest import make_moving_points, make_ring_rig
 from tests.triangulate.recordings import FPS, coverage, seen
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from ..rig_refinement.frame_offset_search import FrameOffsets, shift_frames
+from ..rig_refinement.frame_offset_search import FrameOffsets
+from ..rig_refinement.frame_shift import shift_frames
 from .agreement import UNFIT, Agreement, find_mistakes
 from .delays import find_delays, offset_reach
 from .frame_jumps import Jump, find_jumps, jump_offsets

@@ -9,7 +9,8 @@ import numpy as np
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...numerics.arrays import Array
-from ..rig_refinement.frame_offset_search import FrameOffsets, frame_offsets, shift_frames
+from ..rig_refinement.frame_offset_search import FrameOffsets, frame_offsets
+from ..rig_refinement.frame_shift import shift_frames
 from .mistakes import Mistake
 from .view_pairs import AGREES
 

@@ -16,7 +16,7 @@ from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import fundamental_matrix
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
-from ..rig_refinement.frame_offset_search import shift_frames
+from ..rig_refinement.frame_shift import shift_frames
 from .mistakes import Mistake
 from .view_pairs import AGREES
 

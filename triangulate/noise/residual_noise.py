@@ -11,7 +11,8 @@ from scipy.special import erfc, erfcinv
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from .detector_noise import LEAST_STD, PRIOR_WEIGHT, DetectorNoise
+from .detector_noise import DetectorNoise
+from .error_statistics import LEAST_STD, PRIOR_WEIGHT
 from .lasting_errors import COMMON_CONSTANT, COMMON_SHARE, constant_variance, lag_correlation
 
 # Independent errors that the pooled variance of a camera or keypoint counts as: what a Gaussian prior of the logarithm

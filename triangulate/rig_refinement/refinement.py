@@ -21,54 +21,15 @@ from ..input_checks import from_views, individuals_as_keypoints
 from ..points.consensus import triangulate_ransac
 from .bundle_adjustment import adjust, design_effect
 from .camera_motion import find_camera_motion
-from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, shift_frames, usable_points
+from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, usable_points
+from .frame_shift import shift_frames
+from .refined_rig import Refinement, RigPart
 from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
 
 _SYNC_ROUNDS = 5  # of frame offsets and camera poses in turn, at most: they end where no offset changes by 0.02 frames
 _FAR = 0.03  # of the image's width: more than half of the cameras do not move so far by accident
 _CORRELATED = 1.5  # design effect beyond which errors are repeated enough to weaken the points against the prior
 _WORTHWHILE = 0.98  # below this share of its epipolar error at least one camera gained from the refinement
-
-
-@dataclass(frozen=True, eq=False)
-class RigPart:
-    """The rig that holds for the frames first_frame to stop_frame − 1."""
-
-    first_frame: int
-    stop_frame: int
-    rig: CameraRig
-
-
-@dataclass(frozen=True, eq=False)
-class Refinement:
-    """A refined rig, and what changed.
-
-    Parameters
-    ----------
-    rig : CameraRig
-        The cameras' poses as the recording shows them; where one moved during it, those of the longest part; the old
-        rig itself where it explains points that were not used for the fit as well as the new one.
-    report : RefinementReport
-        What changed, camera by camera.
-    parts : tuple of RigPart
-        The rigs of the stretches between movements, in order, each with `first_frame`, `stop_frame` and `rig`; a single
-        one where no camera moved.
-    frame_offsets : FrameOffsets
-        Delays of the cameras in frames; ``shift_frames(points_2d, refinement.frame_offsets)`` removes them.
-
-    Examples
-    --------
-    See `refine_rig`, which returns it.
-
-    >>> from muybridge.triangulate import Refinement
-    >>> list(Refinement.__dataclass_fields__)
-    ['rig', 'report', 'parts', 'frame_offsets']
-    """
-
-    rig: CameraRig
-    report: RefinementReport
-    parts: tuple[RigPart, ...]
-    frame_offsets: FrameOffsets
 
 
 @named_options()

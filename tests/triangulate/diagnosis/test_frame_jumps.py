@@ -5,7 +5,7 @@ import pytest
 
 from muybridge.triangulate.diagnosis.cause import find_cause
 from muybridge.triangulate.diagnosis.frame_jumps import Jump, find_jumps, jump_offsets
-from muybridge.triangulate.rig_refinement.frame_offset_search import shift_frames
+from muybridge.triangulate.rig_refinement.frame_shift import shift_frames
 from tests.conftest import make_moving_points, make_ring_rig
 from tests.session.synthetic import SKELETON
 
