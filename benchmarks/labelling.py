@@ -5,7 +5,9 @@
 Writes a project of PNG pictures of 1280 x 1024 px, fully labelled (20 keypoints), of a ring of calibrated cameras, and
 steps through it in headless Chromium. Few pictures are different files, the rest are links to them: the page does not
 know. The first pass begins without smaller copies of the pictures, as when a project of another program is opened for
-the first time; before the second all are there (links, too), as `extract` writes them. Times are those of the page,
+the first time; the page is then left alone for half a minute, in which the server prepares copies, and jumps to
+instants that it has prepared are measured, too. Before the second pass all are there (links, too), as `extract` writes
+them. Times are those of the page,
 from the key to the frame in which every camera shows the new instant: wall times of browser and server on one machine;
 of instants that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown
 before; the processor's times include its seven neighbours, which are fetched ahead.
@@ -27,7 +29,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import tomli_w
-from playwright.sync_api import sync_playwright
+from numpy.typing import NDArray
+from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -68,7 +71,7 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         if not (folder / "session.toml").exists():
             write_session(folder, arguments.instants, arguments.cameras)
-        rows = [{"copies": "none"} | row for row in measure(folder, seed=1)]
+        rows = [{"copies": "none"} | row for row in measure(folder, seed=1, spare_seconds=30)]
         link_copies(folder)
         rows += [{"copies": "all"} | row for row in measure(folder, seed=2)]
     print(f"load average {', '.join(f'{load:.1f}' for load in os.getloadavg())} on {os.cpu_count()} cores")
@@ -143,9 +146,9 @@ def link_copies(folder: Path) -> None:
                     os.link(copies / f"{original.stem}-{width}.jpg", copy)
 
 
-def measure(folder: Path, seed: int) -> list[dict]:
-    """One row per experiment, milliseconds."""
-    rows, started, used = [], time.perf_counter(), processor_seconds()
+def measure(folder: Path, seed: int, spare_seconds: float = 0) -> list[dict]:
+    """One row per experiment, milliseconds; with the copies that the server makes in some seconds without requests."""
+    rows, rng, started, used = [], np.random.default_rng(seed), time.perf_counter(), processor_seconds()
     with serve_labels(folder) as server, sync_playwright() as engine:
         rows.append(row("open the project (server)", [1000 * (time.perf_counter() - started)], used))
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -165,26 +168,53 @@ def measure(folder: Path, seed: int) -> list[dict]:
             page.wait_for_timeout(1500)
             rows.append(row(what, page.evaluate("window.seen"), used))
         page.wait_for_timeout(1000)
-        page.evaluate("window.seen = []")
-        used = processor_seconds()
         n_instants = len(list((folder / "labels/labelling").glob("*.json")))
-        for instant in np.random.default_rng(seed).integers(100, n_instants, 40).tolist():
-            page.evaluate("(to) => window.jump(to)", instant)
-            page.wait_for_selector(f'body[data-shown="{instant}"]')
-            page.wait_for_timeout(600)
-        rows.append(row("jump to an instant far away", page.evaluate("window.seen"), used))
-        clicks, used = [], processor_seconds()
-        for turn in range(12):
-            page.evaluate("window.checked = null")
-            page.mouse.click(150 + 40 * (turn % 5), 120 + 20 * (turn % 3))
-            for _ in range(100):
-                page.wait_for_timeout(50)
-                if (taken := page.evaluate("window.checked")) is not None:
-                    clicks.append(taken)
-                    break
-        rows.append(row("click to ellipses and distances in all views", clicks, used))
+        far = sorted(set(range(100, n_instants)) - (prepared(folder) if spare_seconds else set()))
+        rows.append(jumps("jump to an instant far away", page, rng.choice(far, 40, replace=False)))
+        rows.append(clicks(page))
+        if spare_seconds:
+            before, used = prepared(folder), processor_seconds()
+            page.wait_for_timeout(1000 * spare_seconds)
+            made = sorted(prepared(folder) - before)
+            n_cameras = len(list((folder / "labels/labeled-data").iterdir()))
+            ms = 1000 * spare_seconds / max(1, n_cameras * len(made))
+            rows.append(row("prepare a picture in spare time", n_cameras * len(made) * [ms], used))
+            rows.append(jumps("jump to an instant prepared since", page, rng.choice(made, min(40, len(made)), replace=False)))
         browser.close()
     return rows
+
+
+def prepared(folder: Path) -> set[int]:
+    """The instants whose smaller copies are there, of all cameras."""
+    root = folder / "labels"
+    cameras = [camera.name for camera in (root / "labeled-data").iterdir()]
+    there = {(path.parent.name, path.name) for path in (root / "labelling" / ".copies").glob("*/*.jpg")}
+    instants = [int(path.stem) for path in (root / "labelling").glob("*.json")]
+    names = {i: [f"{Path(picture_name(i)).stem}-{width}.jpg" for width in WIDTHS] for i in instants}
+    return {i for i in instants if there.issuperset((camera, name) for camera in cameras for name in names[i])}
+
+
+def jumps(what: str, page: Page, instants: NDArray[np.int64]) -> dict:
+    page.evaluate("window.seen = []")
+    used = processor_seconds()
+    for instant in instants.tolist():
+        page.evaluate("(to) => window.jump(to)", instant)
+        page.wait_for_selector(f'body[data-shown="{instant}"]')
+        page.wait_for_timeout(600)
+    return row(what, page.evaluate("window.seen"), used)
+
+
+def clicks(page: Page) -> dict:
+    taken, used = [], processor_seconds()
+    for turn in range(12):
+        page.evaluate("window.checked = null")
+        page.mouse.click(150 + 40 * (turn % 5), 120 + 20 * (turn % 3))
+        for _ in range(100):
+            page.wait_for_timeout(50)
+            if (ms := page.evaluate("window.checked")) is not None:
+                taken.append(ms)
+                break
+    return row("click to ellipses and distances in all views", taken, used)
 
 
 def processor_seconds() -> tuple[float, float]:

@@ -170,6 +170,7 @@ class PageRequests:
     def change(self, name: str, instant: int, revision: int, changes: Any) -> dict[str, Any]:
         """Set points. Raises StaleRevision, LabelError or ValueError as `LabelProject.change`."""
         project = self.opened(name).project
+        project.pictures.give_way()
         record = project.change(instant, revision, parse_points(changes))
         return {"revision": record.revision, "failures": list(project.tables.failures.values())}
 
@@ -178,6 +179,7 @@ class PageRequests:
         opened = self.opened(name)
         if opened.rig is None:
             return {"points": {}, "lines": {}}
+        opened.project.pictures.give_way()
         placed = {str(camera): {str(k): _pair(xy) for k, xy in own.items()} for camera, own in dict(points).items()}
         with opened.geometry:
             found = check_points(placed, opened.rig, opened.project.keypoints, opened.sigma)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.labels.deeplabcut_project import picture_name, write_pictures
-from ..formats.labels.picture_copies import COPIES, encoded_picture, keep_copies
+from ..formats.labels.picture_copies import COPIES, encoded_picture
 from ..formats.video.reading import VideoError, VideoSource, probe_video, read_picture
 from ..numerics.threads import n_processors
 from .picture_folders import PictureFolder
+from .spare_time_copies import SpareTimeCopies
 
-_PAUSE = 0.15  # seconds after the last picture that was asked for
-_REST = 1.0  # times as long as the last picture took: on a machine that is busy, the share taken becomes small
-_N_THREADS = min(4, n_processors())  # that decode videos, and as many that decode pictures
+_N_THREADS = min(4, n_processors())  # that decode videos
+_N_ENCODERS = min(12, n_processors())  # that decode pictures: those of one instant
 
 
 class PictureMissing(LookupError):
@@ -58,10 +56,8 @@ class PictureStore:
         # pools that live as long as the page and are asked from its server's threads: no list of work is given, as
         # numerics.threads takes
         self._decoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="decoder")
-        self._encoders = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="encoder")
-        self._asked_at, self._asked_for, self._closed = 0.0, 0, False
-        self._copier = threading.Thread(target=self._copy_all, name="smaller copies", daemon=True)
-        self._copier.start()
+        self._encoders = ThreadPoolExecutor(_N_ENCODERS, thread_name_prefix="encoder")
+        self._spare_time = SpareTimeCopies(tuple(folders), self.instants(), self._with_copies, own.parent)
 
     def jpegs(
         self, cameras: Sequence[str], instant: int, width: int, check_wanted: Callable[[], None] = lambda: None
@@ -70,7 +66,7 @@ class PictureStore:
 
         check_wanted : called before each picture; what it raises is raised, and the others are given up
         """
-        self._asked_at, self._asked_for = time.monotonic(), instant
+        self._spare_time.give_way(near=instant)
 
         def jpeg(camera: str) -> bytes | PictureMissing:
             check_wanted()
@@ -80,33 +76,25 @@ class PictureStore:
 
     def _jpeg(self, camera: str, instant: int, width: int) -> bytes | PictureMissing:
         try:
-            path = self.path(camera, instant)
-            return encoded_picture(path, width, self._copies(path))
+            path, copies = self._with_copies(camera, instant)
+            return encoded_picture(path, width, copies)
         except PictureMissing as missing:
             return missing
         except (VideoError, OSError) as error:
             self.problems[camera] = str(error)
             return PictureMissing(False)
 
-    def _copy_all(self) -> None:
-        """Make the smaller copies of all pictures, those near the instant last asked for first.
+    def give_way(self) -> None:
+        """Have the copies that are made in spare time wait: the page has asked for something else than pictures."""
+        self._spare_time.give_way()
 
-        Waits while pictures are asked for, and rests in between. A thread of low priority would be worse: on a busy
-        machine the system lets it wait for seconds while it holds the interpreter's lock, and with it every answer.
-        """
-        waiting = sorted(self.instants())
-        while waiting and not self._closed:
-            place = bisect_left(waiting, self._asked_for)
-            nearest = min(waiting[max(0, place - 1) : place + 1], key=lambda instant: abs(instant - self._asked_for))
-            waiting.remove(nearest)
-            for camera in self.folders:
-                while not self._closed and time.monotonic() - self._asked_at < _PAUSE:
-                    time.sleep(_PAUSE / 2)
-                started = time.monotonic()
-                with suppress(PictureMissing, VideoError, OSError):
-                    path = self.path(camera, nearest)
-                    keep_copies(path, self._copies(path))
-                time.sleep(min(1.0, _REST * (time.monotonic() - started)))
+    def has_all_copies(self) -> bool:
+        """Whether the smaller copies of all pictures are there, or have been given up."""
+        return self._spare_time.is_done()
+
+    def _with_copies(self, camera: str, instant: int) -> tuple[Path, Path]:
+        path = self.path(camera, instant)
+        return path, self._copies(path)
 
     def _copies(self, path: Path) -> Path:
         return self._copied_in / path.parent.name
@@ -196,7 +184,6 @@ class PictureStore:
 
     def close(self) -> None:
         """Give up what is not decoded yet, after the picture that is being decoded."""
-        self._closed = True
-        self._copier.join()
+        self._spare_time.close()
         self._encoders.shutdown()
         self._decoders.shutdown(wait=False, cancel_futures=True)

@@ -33,7 +33,10 @@ def encoded_picture(path: Path, width: int, copies: Path) -> bytes:
     copy = _copy_of(path, wanted, copies)
     if _is_current(copy, path):
         return copy.read_bytes()
-    return _written(_read(path, wanted), path, copies, (wanted,))[wanted]
+    made = _encoded(_read(path, wanted), (wanted,))
+    with suppress(OSError):  # it only saves time
+        _keep(made, path, copies)
+    return made[wanted]
 
 
 def keep_copies(path: Path, copies: Path) -> None:
@@ -42,24 +45,24 @@ def keep_copies(path: Path, copies: Path) -> None:
     Raises
     ------
     VideoError : the file cannot be read
+    OSError : the copies cannot be written
     """
     if not all(_is_current(_copy_of(path, width, copies), path) for width in WIDTHS):
-        write_copies(_read(path, WIDTHS[-1]), path, copies)
+        _keep(_encoded(_read(path, WIDTHS[-1]), WIDTHS), path, copies)
 
 
 def write_copies(picture: np.ndarray, path: Path, copies: Path) -> None:
-    """Write the copies of a picture that is decoded already, in OpenCV's colours; `path` names it."""
-    _written(picture, path, copies, WIDTHS)
+    """Write the copies of a picture that is decoded already, in OpenCV's colours, if possible; `path` names it."""
+    with suppress(OSError):
+        _keep(_encoded(picture, WIDTHS), path, copies)
 
 
-def _written(picture: np.ndarray, path: Path, copies: Path, widths: tuple[int, ...]) -> dict[int, bytes]:
-    """The copies by their width, written if that is possible: they only save time."""
+def _encoded(picture: np.ndarray, widths: tuple[int, ...]) -> dict[int, bytes]:
+    """The copies by their width."""
     made = {}
     for width in sorted(widths, reverse=True):
         picture = _shrunk(picture, width)
         made[width] = _jpeg(picture)
-        with suppress(OSError):
-            _keep(made[width], _copy_of(path, width, copies))
     return made
 
 
@@ -74,11 +77,13 @@ def _is_current(copy: Path, path: Path) -> bool:
         return False
 
 
-def _keep(content: bytes, copy: Path) -> None:
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    partial = copy.with_name(f".{copy.stem}.{secrets.token_hex(4)}.partial")
-    partial.write_bytes(content)
-    partial.replace(copy)
+def _keep(made: dict[int, bytes], path: Path, copies: Path) -> None:
+    copies.mkdir(parents=True, exist_ok=True)
+    for width, content in made.items():
+        copy = _copy_of(path, width, copies)
+        partial = copy.with_name(f".{copy.stem}.{secrets.token_hex(4)}.partial")
+        partial.write_bytes(content)
+        partial.replace(copy)
 
 
 def _read(path: Path, width: int = 0) -> np.ndarray:

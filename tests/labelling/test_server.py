@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from muybridge.formats.labels import picture_copies
-from muybridge.labelling import picture_store, serve_labels
+from muybridge.labelling import picture_store, serve_labels, spare_time_copies
 from tests.labelling.conftest import KEYPOINTS, get, post, write_pictures
 
 CHANGE = {"project": "project", "instant": 7, "revision": 0, "changes": {"left": {"nose": [3.25, 4, "visible"]}}}
@@ -151,7 +151,7 @@ def test_a_step_that_fails_shows_its_sentence(calibrated):
 
 def test_smaller_copies_of_all_pictures_are_made_in_spare_time(tmp_path, monkeypatch):
     monkeypatch.setattr(picture_copies, "WIDTHS", (16, 32))
-    monkeypatch.setattr(picture_store, "_PAUSE", 0.01)
+    monkeypatch.setattr(spare_time_copies, "_PAUSE", 0.01)
     folder = write_pictures(tmp_path / "project", instants=(0, 1, 2, 3))
     with serve_labels(folder, keypoints=KEYPOINTS) as server:
         status, asked_for = get(server, "api/pictures?project=project&instant=0&cameras=0&width=20")

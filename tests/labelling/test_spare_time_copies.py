@@ -1,0 +1,84 @@
+"""Copies of pictures are made in spare time: nearest first, after the page's requests, never on a full disk."""
+
+import shutil
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from muybridge.formats.video.reading import VideoError
+from muybridge.labelling import spare_time_copies
+from muybridge.labelling.spare_time_copies import SpareTimeCopies
+
+
+@pytest.fixture
+def copied(monkeypatch):
+    """[(camera, instant)] in the order in which their copies are made, by one thread."""
+    made = []
+    monkeypatch.setattr(spare_time_copies, "_N_THREADS", 1)
+    monkeypatch.setattr(spare_time_copies, "_PAUSE", 0.05)
+    keep = lambda path, folder: made.append((folder.name, int(path.name)))  # noqa: E731
+    monkeypatch.setattr(spare_time_copies, "keep_copies", keep)
+    return made
+
+
+def begun(root, instants=range(10), cameras=("left", "right"), seconds=5.0):
+    """The copies of files named by their instants, once all are made or given up."""
+    copies = SpareTimeCopies(cameras, instants, lambda camera, instant: (Path(str(instant)), Path(camera)), root)
+    copies.give_way(near=6)
+    until = time.monotonic() + seconds
+    while not copies.is_done() and time.monotonic() < until:
+        time.sleep(0.01)
+    copies.close()
+    return copies
+
+
+def test_the_instants_nearest_to_the_one_shown_come_first(tmp_path, copied):
+    assert begun(tmp_path).is_done()
+    order = [instant for camera, instant in copied if camera == "right"]
+    assert sorted(copied) == [(camera, instant) for camera in ("left", "right") for instant in range(10)]
+    assert [abs(instant - 6) for instant in order[1:]] == sorted(abs(instant - 6) for instant in order[1:])
+    assert 6 in order[:2]  # one may have been taken before the page showed an instant
+
+
+def test_nothing_is_made_while_the_page_asks(tmp_path, copied):
+    copies = SpareTimeCopies(("left",), range(3), lambda camera, instant: (Path(str(instant)), Path(camera)), tmp_path)
+    for _ in range(20):
+        copies.give_way(near=0)
+        time.sleep(0.01)
+    assert len(copied) <= 1  # the one begun before the first request
+    copies.close()
+    assert len(copied) <= 2
+
+
+def test_a_picture_that_is_missing_or_broken_stops_no_other(tmp_path, copied, monkeypatch):
+    def broken(path, folder):
+        copied.append(int(path.name))
+        raise (LookupError, VideoError, PermissionError)[len(copied) % 3]("no picture")
+
+    monkeypatch.setattr(spare_time_copies, "keep_copies", broken)
+    begun(tmp_path, cameras=("left",))
+    assert sorted(copied) == list(range(10))
+
+
+def test_a_full_disk_or_a_folder_that_cannot_be_written_ends_it(tmp_path, copied, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda root: usage(1e12, 1e12, 1e9))
+    begun(tmp_path)
+    assert len(copied) == 1
+
+    def unwritable(path, folder):
+        copied.append(path)
+        raise PermissionError("read-only")
+
+    copied.clear()
+    monkeypatch.setattr(spare_time_copies, "keep_copies", unwritable)
+    begun(tmp_path, range(100))
+    assert len(copied) == spare_time_copies._MOST_FAILURES
+
+
+def test_it_rests_where_the_machine_is_used_by_others(tmp_path, copied, monkeypatch):
+    monkeypatch.setattr(spare_time_copies, "keep_copies", lambda path, folder: copied.append(path) or time.sleep(0.05))
+    begun(tmp_path, range(100), cameras=("left",), seconds=0.6)
+    assert 2 <= len(copied) <= 5  # 0.05 s of waiting, 0.1 s of rest; without rest 11
