@@ -179,7 +179,9 @@ def measure(folder: Path, seed: int, spare_seconds: float = 0) -> list[dict]:
             n_cameras = len(list((folder / "labels/labeled-data").iterdir()))
             ms = 1000 * spare_seconds / max(1, n_cameras * len(made))
             rows.append(row("prepare a picture in spare time", n_cameras * len(made) * [ms], used))
-            rows.append(jumps("jump to an instant prepared since", page, rng.choice(made, min(40, len(made)), replace=False)))
+            rows.append(
+                jumps("jump to an instant prepared since", page, rng.choice(made, min(40, len(made)), replace=False))
+            )
         browser.close()
     return rows
 

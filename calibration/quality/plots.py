@@ -30,7 +30,7 @@ def plot_residuals(ax, corners: Array, residuals: Array, size: tuple[int, int], 
     # the longest arrow is as long as a cell
     options = {"angles": "xy", "scale_units": "width", "scale": _GRID[0] * (length or 1.0), "width": 0.004}
     arrows = ax.quiver(x * size[0] / _GRID[0], y * size[1] / _GRID[1], *means, **options)
-    ax.quiverkey(arrows, 0.82, 1.04, length, f"{length:.2g} px", labelpos="E")
+    ax.quiverkey(arrows, 0.7, 1.04, length, f"{length:.2g} px", labelpos="E")
     return _image_axes(ax, size, title)
 
 

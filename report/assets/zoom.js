@@ -41,7 +41,7 @@
     said.textContent = "loading";
     try { await Promise.all(numbers.map(load)); } catch (error) { said.textContent = `${error.message}: the whole recording is shown`; choice.value = ""; return clear(); }
     if (mine !== turn) return;
-    said.textContent = "";
+    said.textContent = data.every > 1 ? `one of every ${data.every} frames; pose.nc holds all` : "";
     const parts = numbers.map((i) => pieces.get(i)), from = first - a * data.piece, to = from + count;
     const times = join(parts.map((part) => part.times), from, to, 1), size = parts[0].positions.length / parts[0].times.length;
     const positions = join(parts.map((part) => part.positions), from, to, size);
@@ -55,6 +55,7 @@
 
   function clear() {
     turn++;
+    if (said.textContent.startsWith("one of")) said.textContent = "";
     document.querySelectorAll(".zoomed").forEach((one) => one.remove());
     document.querySelectorAll(".unzoomed").forEach((one) => one.classList.remove("unzoomed"));
     timeLine.window(null);
@@ -111,6 +112,7 @@
   for (const seconds of [600, 300, 100, 30, 10, 3, 1])
     if (seconds * perSecond <= MOST && seconds * perSecond >= 20 && seconds * perSecond < data.n_frames) choice.add(new Option(`${seconds} s`, seconds));
   choice.closest("label").hidden = choice.length < 2;
+  if (data.every > 1) choice.closest("label").title = `One of every ${data.every} frames of so many seconds, from the files beside this page`;
   choice.addEventListener("change", () => (choice.value ? show(timeLine.number() / data.every) : clear()));
   for (const [id, sign] of [["time-earlier", -1], ["time-later", 1]]) {
     const button = document.getElementById(id);

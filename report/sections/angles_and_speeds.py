@@ -31,17 +31,18 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
         speeds = _figures(moving, "speed", "keypoint", _draw_speed, lambda names: _root_and_ends(names, skeleton))
     if not angles and not speeds:
         return None
-    note = (
-        "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. A click moves the player to that instant."
-    )
+    note: list[Markup | str] = [
+        "Bands hold 95 % (1.96 standard deviations). Gaps are missing frames. ",
+        element("span", "A click moves the player to that instant.", class_="screen"),
+    ]
     shown = kinematics if kinematics is not None else pose
     if shown is not None and shown.sizes["time"] > MOST_DRAWN:
         every = int(shown.attrs.get("every", 1))
-        note += (
+        note += [
             " Of each short run of frames the curves show the least and the greatest value; Window, in the bar of time,"
             f" shows {'every frame' if every == 1 else f'one of every {every} frames'}."
-        )
-    parts: list[Markup] = [element("p", note, class_="note")]
+        ]
+    parts: list[Markup] = [element("p", *note, class_="note")]
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
         if sign := kinematics.attrs.get("zero_and_sign"):  # pyright: ignore[reportOptionalMemberAccess]

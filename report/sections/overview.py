@@ -162,16 +162,13 @@ def _scene_notes(scene: dict) -> list[str]:
     if "cameras_seen" in scene:
         notes.append("A hollow point was observed by fewer than two cameras: it is inferred.")
     if scene["stride"] > 1:
-        window = "all" if scene["every"] == 1 else f"one of every {scene['every']}"
-        notes.append(
-            f"To keep this file small the player shows one of every {scene['stride']} frames"
-            f" ({scene['n_shown']:,} of {scene['n_frames']:,});"
-            + (
-                f" Window, in the bar of time, shows {window} of some seconds."
-                if scene["stride"] > scene["every"]
-                else " Provenance names the files that hold all."
-            )
-        )
+        shown = f"{scene['n_shown']:,} of {scene['n_frames']:,}"
+        notes.append(f"To keep this file small the player shows one of every {scene['stride']} frames ({shown}).")
+        if scene["stride"] > scene["every"]:
+            window = "all" if scene["every"] == 1 else f"one of every {scene['every']}"
+            notes.append(f"Window, in the bar of time, shows {window} of some seconds.")
+        if scene["every"] > 1:
+            notes.append("The files that Provenance names hold every frame.")
     if scene.get("spread_stride", 1) > 1:
         notes.append(f"The 95 % regions are those of one of every {scene['spread_stride']} shown frames.")
     if not scene["vertical_known"]:

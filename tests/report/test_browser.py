@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import cv2
 import numpy as np
@@ -239,17 +240,28 @@ def test_detections_and_reprojections_lie_where_they_were_found(session, report,
 
 def test_printing_opens_what_is_folded_and_leaves_out_what_moves(report, open_page):
     page = open_page(report)
-    assert page.pdf(format="A4", print_background=True).startswith(b"%PDF")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open]):not(.screen)").count() == 0
     page.emulate_media(media="print")
     assert not page.locator("#time-bar").is_visible()
     assert page.locator("#stage").is_visible()
+    assert not page.get_by_text("Point at a circle").is_visible()
+    # what fits on a page is not torn
+    torn = (
+        "(tag) => [...document.querySelectorAll(tag)].filter((e) => getComputedStyle(e).breakInside !== 'avoid').length"
+    )
+    assert [page.evaluate(torn, tag) for tag in ("figure", "tr", "table:not(:has(tr:nth-child(30)))")] == [0, 0, 0]
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
 
 
 def test_paper_is_light_where_the_screen_is_dark(report, open_page):
+    printed = [
+        re.sub(rb"/(Creation|Mod)Date \(.*?\)", b"", open_page(report, color_scheme=scheme).pdf(format="A4"))
+        for scheme in ("light", "dark")
+    ]
+    assert printed[0] == printed[1]
+    assert 4 <= len(re.findall(rb"/Type /Page\b", printed[0])) <= 12
     page = open_page(report, color_scheme="dark")
     assert picture(page)[2, 2].max() < 60
     page.emulate_media(media="print")
@@ -342,9 +354,13 @@ def test_a_window_of_a_long_recording_shows_its_frames_from_the_files_beside(tmp
     page.select_option("#time-window", "1")
     page.wait_for_selector("#kinematics .zoomed path")
     assert f"frame {1000 * every} of {1500 * every}" in page.locator("#time-now").text_content()
+    said = page.locator("#time-said").text_content()
+    assert said == ("" if every == 1 else "one of every 3 frames; pose.nc holds all")
+    assert ("Provenance names hold every frame" in page.locator("#skeleton").text_content()) == (every > 1)
     drawn = page.locator("#kinematics .zoomed path").first.get_attribute("d")
     assert drawn.count("L") + drawn.count("M") == 50
     page.click("#time-later")
     page.locator("#time-now", has_text=f"frame {1040 * every} of").wait_for()
     page.select_option("#time-window", "")
     page.wait_for_selector(".zoomed", state="detached")
+    assert page.locator("#time-said").text_content() == ""
