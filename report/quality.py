@@ -37,17 +37,33 @@ def camera_table(views: xr.Dataset | None, errors: xr.DataArray | None) -> pd.Da
 def left_out_table(pose: xr.Dataset | None) -> pd.DataFrame | None:
     """One row per camera and one for all: pixel error where the point was made without that camera, per method.
 
-    From the attribute `left_out` of the pose, records of (method, camera, median_px, p95_px, ...); None without it.
+    From the attribute `left_out` of the pose, records of (method, camera, median_px, p95_px, ...), or from the check of
+    its error bars, which leaves each camera out, too; None without both, and of several individuals.
     """
-    if pose is None or "left_out" not in pose.attrs:
+    records = None if pose is None else _left_out_records(pose)
+    if records is None or records.empty:
         return None
-    records = pd.DataFrame(json.loads(str(pose.attrs["left_out"])))
     columns = {
         f"{method}, {word}": rows.set_index("camera")[column]
         for method, rows in records.groupby("method", sort=False)
         for word, column in (("median px", "median_px"), ("p95 px", "p95_px"))
     }
     return pd.DataFrame(columns).reindex([str(name) for name in dict.fromkeys(records["camera"])])
+
+
+def _left_out_records(pose: xr.Dataset) -> pd.DataFrame | None:
+    if "left_out" in pose.attrs:
+        return pd.DataFrame(json.loads(str(pose.attrs["left_out"])))
+    if "coverage" not in pose.attrs:
+        return None
+    found = pd.DataFrame(json.loads(str(pose.attrs["coverage"])))
+    if "individual" in found or "median_px" not in found:
+        return None
+    rows = found[found["kind"].isin(["camera", "all"])].rename(columns={"name": "camera"})
+    plain = rows.drop(columns=["median_px", "p95_px"]).rename(columns=lambda name: str(name).removeprefix("robust_"))
+    method = str(json.loads(str(pose.attrs.get("options", "{}"))).get("method", "reconstruct"))
+    own = rows.assign(method=method)
+    return own if method == "ransac" else pd.concat([plain.assign(method="ransac"), own])
 
 
 def coverage_table(pose: xr.Dataset | None, kind: str) -> pd.DataFrame | None:

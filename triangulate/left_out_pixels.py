@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..cameras import CameraRig
+from ..cameras import Camera, CameraRig
 from ..datasets import check_views, fps_of
 from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
@@ -29,6 +29,7 @@ _LEAST_LEFT = 0.5  # share of its variance that a residual keeps at least: below
 _SETTLING = 20  # rounds of a fixed point, which converges within ten
 _BLOCKS = 4  # in a stretch of frames, at least
 _STRETCHES = 4  # spread over a recording, at most
+_TRUSTED = 0.5  # confidence above which a left-out pixel tells how good a prediction is
 _AT_ONCE = 20_000  # frames that are read together: bounds memory
 
 
@@ -36,7 +37,8 @@ _AT_ONCE = 20_000  # frames that are read together: bounds memory
 class LeftOutPixels:
     """Pixels of left-out cameras, one per row: distance from the prediction along the axes of its projected covariance.
 
-    camera, keypoint, block (n,) numbers; inlier (n,); offsets, variances (n, 2), noise (n,) variance, pixels squared.
+    camera, keypoint, block (n,) numbers; inlier (n,); offsets, variances (n, 2), noise (n,) variance, pixels squared;
+    distances (n, 2) pixels from the prediction and from that of robust triangulation, NaN of confidence 0.5 and below.
     """
 
     camera: NDArray[np.int64]
@@ -46,6 +48,7 @@ class LeftOutPixels:
     offsets: Array
     variances: Array
     noise: Array
+    distances: Array
 
     @classmethod
     def joined(cls, parts: list[LeftOutPixels]) -> LeftOutPixels:
@@ -96,6 +99,7 @@ def predicted_pixels(
     found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
     known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
     known &= np.isfinite(found.points_3d).all(axis=-1)
+    given, seen = points_2d, np.where((np.nan_to_num(confidence) > _TRUSTED)[..., None], points_2d, np.nan)
     points_2d, noise = without_bias(points_2d, noise)
     variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, confidence, known & found.inliers)
     variance *= _tail_factor(points_2d, found, variance, noise, rig)
@@ -105,19 +109,33 @@ def predicted_pixels(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of cameras left out on purpose
             pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
+            robust = _robust_points(c, given, rig, confidence)
         points_3d = np.asarray(pose["position"].values, dtype=float)
         jacobian = rig[c].project_jacobian(points_3d)
         spread = jacobian @ own_covariances(pose) @ np.swapaxes(jacobian, -1, -2)
         off = points_2d[c] - rig[c].project(points_3d)
+        distances = np.stack([_distances(seen[c], rig[c], made) for made in (points_3d, robust)], axis=-1)
         rows = known[c] & np.isfinite(off).all(axis=-1) & np.isfinite(spread).all(axis=(-1, -2))
         frame, keypoint = np.nonzero(rows)
         variances, axes = np.linalg.eigh(spread[rows])
         offsets = np.einsum("nij,ni->nj", axes, off[rows])
         parts.append(
             LeftOutPixels(np.full(len(frame), c), keypoint, blocks[frame], found.inliers[c][rows], offsets,
-                    np.maximum(variances, 0.0), variance[c][rows])
+                    np.maximum(variances, 0.0), variance[c][rows], distances[rows])
         )  # fmt: skip
     return LeftOutPixels.joined(parts)
+
+
+def _distances(points_2d: Array, camera: Camera, points_3d: Array) -> Array:
+    """(n_frames, n_keypoints) pixels between a camera's points and the projections of points in space."""
+    return np.linalg.norm(camera.project(points_3d) - points_2d, axis=-1)
+
+
+def _robust_points(left_out: int, points_2d: Array, rig: CameraRig, confidence: Array) -> Array:
+    """(n_frames, n_keypoints, 3) what robust triangulation makes of all cameras but one."""
+    others = [c for c in range(len(rig)) if c != left_out]
+    rest = rig.subset([rig.names[c] for c in others])
+    return triangulate_ransac(points_2d[others], rest, confidence=confidence[others]).points_3d
 
 
 def _tail_factor(

@@ -55,6 +55,8 @@ class Coverage:
         of the frames that the factors were not learned from; NaN where nothing was rescaled), factor (of a keypoint's
         standard deviations; 1 where they stay), from_points (share of the predicted variance that the points'
         covariances make; the rest is the left-out camera's noise. Where it is small, the check says little about them).
+        median_px and p95_px are the distances of all pixels, outliers too, of a confidence above 0.5 from their
+        predictions, robust_median_px and robust_p95_px those from plain robust triangulation of the other cameras.
     n_frames : int
         Frames that were judged.
     seconds : float
@@ -272,9 +274,17 @@ def _table(pixels: LeftOutPixels, factors: Array, cameras: tuple[str, ...], keyp
         own = chosen & pixels.inlier
         row = {"n": int(own.sum()), "outliers": 1 - own.sum() / chosen.sum() if chosen.any() else np.nan}
         row |= {column: _mean(values[own]) for column, values in columns.items()}
+        row |= _distances("", pixels.distances[chosen, 0]) | _distances("robust_", pixels.distances[chosen, 1])
         rows[(kind, name)] = row | {"factor": factors[keypoints.index(name)] if kind == "keypoint" else np.nan}
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.set_index(pd.MultiIndex.from_tuples(rows, names=["kind", "name"]))
+
+
+def _distances(prefix: str, distances: Array) -> dict[str, float]:
+    """Median and 95th percentile of the known ones."""
+    known = distances[np.isfinite(distances)]
+    median, p95 = np.quantile(known, [0.5, 0.95]) if len(known) else (np.nan, np.nan)
+    return {f"{prefix}median_px": float(median), f"{prefix}p95_px": float(p95)}
 
 
 def _mean(values: Array) -> float:

@@ -175,13 +175,19 @@ def _attributes(
     notes = [*notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    attrs |= _left_out(session, used, rig) | {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
+    attrs |= {} if _checks_coverage(session) else _left_out(session, used, rig)
+    attrs |= {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *unit_warning(rig), *vertical_warning(session), *implausible]
     rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
     return attrs
+
+
+def _checks_coverage(session: Session) -> bool:
+    """Whether each camera is left out once for the error bars, by which the predictions are judged, too."""
+    return bool(_options(session)["check_coverage"])
 
 
 def _given(session: Session) -> dict[str, Any]:
@@ -268,7 +274,7 @@ def needed_keypoints(session: Session, found: list[str]) -> list[str]:
 
 
 def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, Any]:
-    """How well the method and plain robust triangulation predict a camera that is left out, for the report.
+    """How well the method and plain robust triangulation predict a camera that is left out, where no check does it.
 
     An attribute of the pose: `left_out`, the table's records, or `left_out_failed`, why there is none.
     """

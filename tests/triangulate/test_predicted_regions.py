@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from muybridge.datasets import DatasetError, views_dataset
-from muybridge.triangulate import check_coverage, estimate_noise, reconstruct
+from muybridge.triangulate import check_coverage, estimate_noise, predict_left_out, reconstruct
 from muybridge.triangulate.checked_poses import with_coverage
 from muybridge.triangulate.predicted_regions import judge_coverage
 from tests.conftest import make_moving_points, make_ring_rig
@@ -69,6 +69,15 @@ def test_the_counts_are_those_of_the_pixels_and_of_their_outliers(recording):
     assert table.loc["camera"]["n"].sum() == table.loc["keypoint"]["n"].sum() == table.loc[("all", "all"), "n"]
     seen_wrong = wrong[np.isfinite(views["position"].values).all(axis=-1)].mean()
     assert table.loc[("all", "all"), "outliers"] == pytest.approx(seen_wrong, abs=0.01)
+
+
+def test_the_distances_are_those_of_the_points_made_without_the_camera(recording):
+    views, rig, _, _ = recording
+    found = check_coverage(views, rig, method="dlt").table.loc[["camera", "all"]].droplevel("kind")
+    expected = predict_left_out(views, rig, ["dlt", "ransac"], n_frames=N_FRAMES)
+    for method, prefix in (("dlt", ""), ("ransac", "robust_")):
+        for column in ("median_px", "p95_px"):
+            np.testing.assert_allclose(found[prefix + column], expected.loc[method][column], rtol=0.03)
 
 
 @pytest.mark.parametrize("wrong_by", [0.5, 2.0])
