@@ -26,7 +26,7 @@ def calibrate_intrinsics(
     estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
-    cache: Cache = True,
+    cache: Cache = None,
     progress: bool = True,
 ) -> dict[str, Calibration]:
     """Calibrate each camera's lens alone, from pictures that need not be simultaneous.
@@ -49,9 +49,9 @@ def calibrate_intrinsics(
         Unit of the board's lengths.
     frame_step : int
         Search the board in every n-th frame only.
-    cache : bool, str or path
-        Keep the detected corners in a file beside each source, or in the folder given, and use it where source and
-        settings are the same.
+    cache : str or path, optional
+        Folder in which the detected corners are kept, and used where source and settings are the same. None: they are
+        not kept.
     progress : bool
         Show a progress bar.
 

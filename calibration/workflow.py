@@ -72,7 +72,7 @@ def calibrate(
     estimate_board_deformation: bool | str = "auto",
     unit: str = "mm",
     frame_step: int = 1,
-    cache: Cache = True,
+    cache: Cache = None,
     progress: bool = True,
 ) -> Calibration:
     """Calibrate cameras from recordings of a board that several of them see at the same time.
@@ -110,9 +110,9 @@ def calibrate(
         Unit of the board's lengths, and so of the world.
     frame_step : int
         Search the board in every n-th frame only.
-    cache : bool, str or path
-        Keep the detected corners in a file beside each source, or in the folder given, and use it where source and
-        settings are the same.
+    cache : str or path, optional
+        Folder in which the detected corners are kept, and used where source and settings are the same. None: they are
+        not kept.
     progress : bool
         Show a progress bar.
 

@@ -151,6 +151,11 @@ ENTRIES: dict[str, dict[str, tuple[str, str, str]]] = {
             '"board"',
             "What places the cameras: recordings of a board, or the 2D points of the animal with `intrinsics`.",
         ),
+        "cache": (
+            "true, false or folder",
+            "true",
+            "Keep the corners found on the board for the next run: in results/board_corners, or in the folder named.",
+        ),
     },
     "train": {
         "labels": ("path, or list of paths", "", "Folders or files of labelled frames."),

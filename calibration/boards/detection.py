@@ -119,7 +119,7 @@ def detect_board(
     *,
     camera: str = "camera",
     frame_step: int = 1,
-    cache: Cache = True,
+    cache: Cache = None,
     progress: bool = True,
 ) -> BoardDetections:
     """Find the board in every frame of a source.
@@ -134,9 +134,9 @@ def detect_board(
         The name that messages use.
     frame_step : int
         Search every n-th frame; the others count as frames without the board (videos are read in sequence).
-    cache : bool, str or path
-        Keep the result beside the source, or in the folder given, under the hash of the source's content and of the
-        settings; a folder that cannot be written to keeps none.
+    cache : str or path, optional
+        Folder in which the result is kept under the hash of the source's content and of the settings; one that cannot
+        be written to keeps none. None: it is not kept.
     progress : bool
         Show a progress bar.
 
@@ -168,7 +168,7 @@ def detect_boards(
     board: Board,
     *,
     frame_step: int = 1,
-    cache: Cache = True,
+    cache: Cache = None,
     progress: bool = True,
 ) -> dict[str, BoardDetections]:
     """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""

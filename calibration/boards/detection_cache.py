@@ -1,7 +1,4 @@
-"""Cache of detections in a file, valid while the source's content and the settings are the same.
-
-The file lies in a folder of the caller's, or hidden beside the source.
-"""
+"""Cache of detections in a folder of the caller's, valid while the source's content and the settings are the same."""
 
 from __future__ import annotations
 
@@ -22,10 +19,10 @@ _VERSION = 1  # of the file; a change makes older caches void
 _FIELDS = ("size", "corners", "mirrored", "n_markers")
 
 
-Cache = bool | str | os.PathLike  # whether to keep detections beside their source, or the folder to keep them in
+Cache = str | os.PathLike | None  # the folder to keep detections in, never the recordings' own
 
 
-def load_detections(source: Source, board: Board, frame_step: int, cache: Cache = True) -> dict | None:
+def load_detections(source: Source, board: Board, frame_step: int, cache: Cache) -> dict | None:
     """Arrays of a `BoardDetections` from the cache, or None where there is none that fits."""
     path = _cache_path(source, cache)
     if path is None or not path.is_file():
@@ -40,15 +37,16 @@ def load_detections(source: Source, board: Board, frame_step: int, cache: Cache 
     return {**arrays, "size": tuple(int(side) for side in arrays["size"])}
 
 
-def save_detections(source: Source, board: Board, frame_step: int, arrays: dict, cache: Cache = True) -> None:
+def save_detections(source: Source, board: Board, frame_step: int, arrays: dict, cache: Cache) -> None:
     """Keep the arrays, atomically; does nothing where the folder cannot be written to."""
     path = _cache_path(source, cache)
-    if path is not None and not isinstance(cache, bool):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    # the mode bits, too: for root every folder is writable, also one that was made read-only
-    if path is None or not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
+    if path is None:
         return
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # the mode bits, too: for root every folder is writable, also one that was made read-only
+        if not os.access(path.parent, os.W_OK) or not path.parent.stat().st_mode & 0o222:
+            return
         remove_halves(path)
         with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, key=np.array(_key(source, board, frame_step)), **arrays)
@@ -57,20 +55,13 @@ def save_detections(source: Source, board: Board, frame_step: int, arrays: dict,
 
 
 def _cache_path(source: Source, cache: Cache) -> Path | None:
-    """File in the caller's folder; else hidden beside a video, in a folder of images, or beside the first of a list.
-
-    None where nothing is kept: of arrays, and where `cache` is false.
-    """
+    """File in the caller's folder; None where nothing is kept: of arrays, and without a folder."""
     files = None if isinstance(source, (str, os.PathLike)) else image_files(source, "")
-    if cache is False or (files is None and not isinstance(source, (str, os.PathLike))):
+    if cache is None or (files is None and not isinstance(source, (str, os.PathLike))):
         return None
     first = Path(os.fspath(source)) if files is None else files[0]  # type: ignore[arg-type]
-    if not isinstance(cache, bool):
-        place = hashlib.blake2b(str(first.resolve()).encode(), digest_size=4).hexdigest()
-        return Path(cache) / f"{first.stem}-{place}.npz"
-    if files is not None:
-        return first.with_name(".board_corners_of_list.npz")
-    return first / ".board_corners.npz" if first.is_dir() else first.with_name(f".{first.name}.board_corners.npz")
+    place = hashlib.blake2b(str(first.resolve()).encode(), digest_size=4).hexdigest()
+    return Path(cache) / f"{first.stem}-{place}.npz"
 
 
 def _key(source: Source, board: Board, frame_step: int) -> str:

@@ -125,6 +125,10 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("skeleton", "keypoints"): (partial(is_list_of, str), "it must be a list of names"),
     ("skeleton", "bones"): _PAIRS,
     ("skeleton", "symmetries"): _PAIRS,
+    ("calibrate", "cache"): (
+        lambda value: isinstance(value, bool) or is_text(value),
+        "give true, false, or the folder that found corners are kept in",
+    ),
     ("train", "labels"): (lambda value: is_text(value) or is_list_of(str, value), "give a path, or a list of paths"),
     ("train", "sessions"): (partial(is_list_of, str), "give a list of paths"),
     ("train", "weights"): _PATH,

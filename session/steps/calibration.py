@@ -247,12 +247,12 @@ def _calibration(session: Session, progress: bool) -> Calibration:
     return calibration if session.floor_frame is None else world_from_board(calibration, session.floor_frame)
 
 
-def _cache(session: Session) -> bool | Path:
+def _cache(session: Session) -> Path | None:
     """Where found corners are kept: in the session's results, never among the recordings."""
     given = session.options["calibrate"].get("cache", True)
     if isinstance(given, str):
         return session.folder / given
-    return session.output / "board_corners" if given else False
+    return session.output / "board_corners" if given else None
 
 
 CALIBRATE = Step(
@@ -264,7 +264,7 @@ CALIBRATE = Step(
     outputs=lambda session: [session.output / "rig.toml", session.output / "calibration.json"],
     work=_calibrate,
     set_by_session=("progress", "times", "board", "confidence", "keypoints", "skeleton"),
-    own_entries=("intrinsics", "from"),
+    own_entries=("intrinsics", "from", "cache"),
     refusals=_refusals,
     depends_on=lambda session: {
         "board": session.board,

@@ -23,7 +23,7 @@ CALLS = {
         ((SEEN,), {"board": BOARD, "intrinsics": {"cam_0": RIG[0]}, "distortion_model": {"cam_0": 0, "cam_1": 1}}),
         ((SEEN,), {"times": EVEN, "offsets": {"cam_0": 0}, "unit": "cm", "distortion_model": 0}),
         ((SEEN,), {"shared_intrinsics": [RIG.names], "estimate_board_deformation": True, "distortion_model": 1}),
-        ((IMAGES, BOARD), {"frame_step": 1, "cache": False, **QUICK}),
+        ((IMAGES, BOARD), {"frame_step": 1, "cache": None, **QUICK}),
     ],
     "calibrate_intrinsics": [
         (
@@ -35,10 +35,10 @@ CALLS = {
                 "unit": "cm",
             },
         ),
-        ((IMAGES, BOARD), {"frame_step": 1, "cache": False, **QUICK}),
+        ((IMAGES, BOARD), {"frame_step": 1, "cache": None, **QUICK}),
     ],
     "detect_board": [
-        ((IMAGES["cam_0"], BOARD), {"camera": "cam_0", "frame_step": 4, "cache": False, "progress": False})
+        ((IMAGES["cam_0"], BOARD), {"camera": "cam_0", "frame_step": 4, "cache": None, "progress": False})
     ],
     "image_uncertainty": [((FOUND, "cam_0", 900.0), {"grid": (4, 3)})],
     "move_rig": [((RIG, np.eye(3), np.zeros(3)), {"up": [0.0, 0, 1], "scale": 0.1})],

@@ -47,7 +47,7 @@ def smooth():
 
 def refuse(sources, board=BOARD, **options):
     with pytest.raises(CalibrationError) as caught:
-        calibrate(sources, board, progress=False, cache=False, **options)
+        calibrate(sources, board, progress=False, **options)
     return str(caught.value)
 
 

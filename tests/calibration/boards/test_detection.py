@@ -104,16 +104,23 @@ def test_single_markers_calibrate_a_camera():
     assert_allclose(baseline, np.linalg.norm(rig.centers[1] - rig.centers[0]), rtol=0.02)
 
 
-def test_detections_are_kept_beside_the_video_until_it_changes(tmp_path, pictures):
-    path = tmp_path / "front.avi"
+def test_detections_are_kept_until_the_video_changes(tmp_path, pictures):
+    path, kept = tmp_path / "front.avi", tmp_path / "corners"
     write_picture_video(path, pictures)
-    first = detect_board(path, BOARD, progress=False)
-    assert load_detections(path, BOARD, 1) is not None
-    assert load_detections(path, CharucoBoard(7, 6, 41.0, 30.0), 1) is None
-    assert_allclose(detect_board(path, BOARD, progress=False).corners, first.corners)
+    first = detect_board(path, BOARD, cache=kept, progress=False)
+    assert load_detections(path, BOARD, 1, kept) is not None
+    assert load_detections(path, CharucoBoard(7, 6, 41.0, 30.0), 1, kept) is None
+    assert_allclose(detect_board(path, BOARD, cache=kept, progress=False).corners, first.corners)
     write_picture_video(path, pictures[:3])
-    assert load_detections(path, BOARD, 1) is None
-    assert detect_board(path, BOARD, progress=False).n_frames == 3
+    assert load_detections(path, BOARD, 1, kept) is None
+    assert detect_board(path, BOARD, cache=kept, progress=False).n_frames == 3
+
+
+def test_without_a_folder_nothing_is_kept(tmp_path, pictures):
+    path = tmp_path / "front.avi"
+    write_picture_video(path, pictures[:2])
+    detect_board(path, BOARD, progress=False)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("kind", ["video", "folder", "list"])
@@ -138,11 +145,15 @@ def test_a_folder_that_cannot_be_written_to_keeps_no_cache(tmp_path, pictures):
     folder.mkdir()
     for number, picture in enumerate(pictures[:2]):
         cv2.imwrite(str(folder / f"frame-{number}.png"), picture)
-    folder.chmod(0o555)
-    found = detect_board(folder, BOARD, progress=False)
-    assert found.n_frames == 2
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    kept.chmod(0o555)
+    for cache in (kept, folder / "frame-0.png" / "below a file"):
+        found = detect_board(folder, BOARD, cache=cache, progress=False)
+        assert found.n_frames == 2
+    assert list(kept.iterdir()) == []
     assert {path.name for path in folder.iterdir()} == {"frame-0.png", "frame-1.png"}
-    folder.chmod(0o755)
+    kept.chmod(0o755)
 
 
 def test_every_nth_frame_keeps_the_frames_numbers(pictures):
@@ -179,9 +190,9 @@ def test_a_video_that_ends_before_its_header_says_is_refused(tmp_path, pictures)
 
 def test_a_damaged_frame_keeps_its_number(tmp_path, pictures):
     video = write_picture_video(tmp_path / "board.avi", pictures * 3)
-    whole = detect_board(video, BOARD, cache=False, progress=False)
+    whole = detect_board(video, BOARD, progress=False)
     damage_frame(video, 2)
-    found = detect_board(video, BOARD, cache=False, progress=False)
+    found = detect_board(video, BOARD, progress=False)
     assert found.n_frames == 15
     assert np.isnan(found.corners[2]).all()
     assert_allclose(np.delete(found.corners, 2, axis=0), np.delete(whole.corners, 2, axis=0))

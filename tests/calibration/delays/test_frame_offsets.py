@@ -91,7 +91,7 @@ def test_twelve_of_twelve_shifts_of_a_real_board_are_found():
     folder = SHARED / "data" / "rodent_4cam"
     sources = {c: sorted((folder / c / "calibration_images").glob("*.jpg"), key=_number) for c in cameras}
     images = {c: [cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in paths] for c, paths in sources.items()}
-    detections = detect_boards(images, board, cache=False, progress=False)
+    detections = detect_boards(images, board, progress=False)
     lenses = {c: start_camera(d.corners, board.points, d.size, c) for c, d in detections.items()}
     for i, camera in enumerate(cameras):
         for k in (-2, 1, 3):

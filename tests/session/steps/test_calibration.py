@@ -49,9 +49,17 @@ def folder(tmp_path):
     return tmp_path
 
 
+def files_below(folder):
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_lenses_of_a_rig_file_stay_and_only_the_poses_are_estimated(folder):
-    session = read_session(folder)
+    session, before = read_session(folder), files_below(folder)
+    describe(session)  # as `check` does
     assert list(run_session(session, ("calibrate",), progress=False)) == ["calibrate"]
+    made = files_below(folder) - before
+    assert {path.relative_to(folder).parts[0] for path in made} == {"results"}  # no cache among the recordings
+    assert {path.parent.name for path in made} >= {"board_corners", "provenance"}
     found = read_rig(session.output / "rig.toml")
     assert found.names == ("cam_0", "cam_1")
     for camera, true in zip(found, small_rig(2), strict=True):
