@@ -172,6 +172,8 @@ def _attributes(
 ) -> dict[str, Any]:
     """What the pose says of the views that were used, of the cameras, and of what was left out."""
     attrs: dict[str, Any] = {}
+    cause = diagnosis.cause
+    notes = [*notes, *([cause.note] if cause is not None and cause.note else [])]
     notes = [*notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
     if notes:
         attrs["notes"] = "\n".join(notes)

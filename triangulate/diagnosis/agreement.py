@@ -19,6 +19,7 @@ from ...numerics.arrays import Array
 from .changes import Change, tried_changes
 from .mistake_search import MistakeSearch
 from .mistakes import Mistake, listed
+from .points_behind import exchanged_behind, share_behind
 from .systematic import fitted_pair, focal_change, wrong_focal_lengths
 from .view_pairs import ENOUGH_POINTS, ViewPairs, upper_median
 
@@ -42,6 +43,7 @@ class Agreement:
     noise_px, turned : of two cameras, the median epipolar error at the relative pose that fits their points best, and
         by how many degrees it differs; NaN of more
     focal_factor : by which all focal lengths may be wrong, NaN where no other fits better or it is a mistake
+    exchanged_px : of two cameras, the median epipolar error with their points exchanged, where these lie before them
     """
 
     pair_px: Array
@@ -56,6 +58,7 @@ class Agreement:
     noise_px: float = np.nan
     turned: float = np.nan
     focal_factor: float = np.nan
+    exchanged_px: float = np.nan
 
     def mended(self, points_2d: Array, rig: CameraRig) -> Array:
         """The points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the mistakes in them undone."""
@@ -83,8 +86,13 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
     same = _same_points(points_2d, rig)
     factor, is_sure = (None if same else wrong_focal_lengths(views)) or (np.nan, False)
     everywhere = [focal_change(factor)] if is_sure else []
-    search = MistakeSearch(views, pair_px, tried_changes(keypoints, points_2d.shape[1]), everywhere)
+    tried = tried_changes(keypoints, points_2d.shape[1])
+    search = MistakeSearch(views, pair_px, tried, everywhere)
     mistakes, order, changes = (same, tuple(range(len(rig))), {}) if same else search.run()
+    mirrored = next(change for change in tried if change.kind == "mirrored")
+    behind = None if mistakes else exchanged_behind(views, mirrored)
+    if behind is not None:
+        mistakes, order = [behind[0]], behind[1]
     limit_px = UNFIT * float(np.median([camera.size[0] for camera in rig]))
     far = np.array([upper_median(np.delete(row, c)) > _UNRELATED * search.agrees for c, row in enumerate(pair_px)])
     far |= majority_px > limit_px
@@ -99,7 +107,14 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
         changes,
         *(fitted_pair(views, 0, 1) if len(rig) == 2 and not mistakes else (np.nan, np.nan)),
         np.nan if is_sure else factor,
+        _exchanged_px(views) if len(rig) == 2 and not mistakes else np.nan,
     )
+
+
+def _exchanged_px(views: ViewPairs) -> float:
+    """Median epipolar error of two cameras with their points exchanged, NaN where these would lie behind them."""
+    other = views.reordered((1, 0))
+    return float(other.pair_medians()[0, 1]) if share_behind(other, 0, 1) < 0.5 else np.nan
 
 
 def _same_points(points_2d: Array, rig: CameraRig) -> list[Mistake]:

@@ -21,6 +21,12 @@ _ENTERED_TWICE = "the same points"
 _APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which they disagree: a warning, a refusal
 _AS_NOISE = 1.25  # the same, up to which two cameras agree
 _LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
+_CLEARLY_LESS, _FAR_LESS = 2.0, 5.0  # times as small an error as another cause, or as nothing undone, leaves
+_COMPARE = (
+    "compare each file with a frame of its video; lengths and angles are nearly the same either way, places and"
+    " directions are turned"
+)
+_FARTHEST_TURN = 20.0  # degrees that a camera turns when it is knocked
 _NOTEWORTHY = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
 
 
@@ -47,6 +53,8 @@ class Cause:
         agreement = self.agreement
         if self.mistakes or self.refusal:
             return ""
+        if agreement.exchanged_px * _AS_NOISE < agreement.majority_px:
+            return f"T{_exchanged(agreement, 'better')[1:]}: {_COMPARE}."
         if agreement.majority_px > max(_APART * agreement.noise_px, _LEAST_APART / UNFIT * agreement.limit_px):
             return _moved_apart(agreement)
         if np.isfinite(agreement.focal_factor):
@@ -59,14 +67,24 @@ class Cause:
             return ""
         return (
             f"The cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where unrelated points"
-            f" would by {agreement.unrelated_px:.0f} px: one of them moved since the calibration, or the rig is of"
-            " another day; calibrate again or refine the rig."
+            f" would by {agreement.unrelated_px:.0f} px, and nothing that was tried explains it: if the files are not"
+            " exchanged or mirrored, one of them moved since the calibration, or the rig is of another day; calibrate"
+            " again or refine the rig."
         )
 
     @property
     def wrong(self) -> tuple[str, ...]:
         """The cameras that mistakes other than delays concern."""
         return tuple(dict.fromkeys(name for mistake in self.agreement.mistakes for name in mistake.cameras))
+
+    @property
+    def note(self) -> str:
+        """A sentence where two cameras would agree as well with their files exchanged."""
+        agreement = self.agreement
+        ratio = agreement.exchanged_px / agreement.majority_px if agreement.majority_px > 0 else np.nan
+        if self.mistakes or self.refusal or not 1 / _AS_NOISE <= ratio < _AS_NOISE:
+            return ""
+        return f"{_exchanged(agreement, 'as well')}, and the points do not tell whose they are: {_COMPARE}"
 
     def in_time(self, points_2d: Array) -> Array:
         """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the cameras' delays and jumps removed."""
@@ -83,11 +101,11 @@ def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: 
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
     offsets, delays = find_delays(_beside(points_2d), rig, fps)
     agreement = find_mistakes(_synchronous(points_2d, offsets), rig, keypoints)
-    if delays and not agreement.mistakes and agreement.majority_px > agreement.limit_px:
+    if delays and not agreement.mistakes:
         # what does not make the cameras agree is no cause: a delay may bring exchanged or mirrored views of an animal
         # that comes back nearer to each other
         as_given = find_mistakes(points_2d, rig, keypoints)
-        if as_given.mistakes:
+        if _explains_more(as_given, agreement) or not _explains(agreement, as_given):
             offsets, delays, agreement = None, [], as_given
     if agreement.mistakes:
         if not delays:
@@ -95,6 +113,22 @@ def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: 
         return Cause(agreement, (*agreement.mistakes, *delays), offsets, _refusal(agreement, rig))
     jumped = _with_jumps(points_2d, rig, keypoints, fps, offsets, agreement)
     return Cause(agreement, tuple(delays), offsets, _refusal(agreement, rig)) if jumped is None else jumped
+
+
+def _explains_more(as_given: Agreement, in_time: Agreement) -> bool:
+    """Whether mistakes of the views as they are given leave less to explain than delays do."""
+    if not as_given.mistakes:
+        return False
+    left = max(mistake.after_px for mistake in as_given.mistakes)
+    return in_time.majority_px > in_time.limit_px or not left * _CLEARLY_LESS > in_time.majority_px
+
+
+def _explains(in_time: Agreement, as_given: Agreement) -> bool:
+    """Whether delays make the cameras agree: of two cameras, which have no others to judge by, up to the noise."""
+    if len(in_time.related) > 2:
+        return True
+    is_noise = in_time.majority_px < max(_APART * in_time.noise_px, _LEAST_APART / UNFIT * in_time.limit_px)
+    return is_noise or in_time.majority_px * _FAR_LESS < as_given.majority_px
 
 
 def _with_jumps(
@@ -165,8 +199,21 @@ def _disagree(agreement: Agreement) -> bool:
     return 2 * agreement.majority_px > agreement.limit_px and agreement.chance > _NOTEWORTHY
 
 
+def _exchanged(agreement: Agreement, how: str) -> str:
+    return (
+        f"the two cameras would agree {how} with their files exchanged ({agreement.exchanged_px:.1f} px, as given"
+        f" {agreement.majority_px:.1f} px)"
+    )
+
+
 def _moved_apart(agreement: Agreement) -> str:
     """A sentence on two cameras that disagree systematically."""
+    if agreement.turned > _FARTHEST_TURN:
+        return (
+            f"The two cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where the points'"
+            f" noise is {agreement.noise_px:.1f} px, and no small movement explains it: check that each has the file of"
+            " its own video, neither mirrored nor turned, and that the rig is of these cameras."
+        )
     return (
         f"The two cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), and by"
         f" {agreement.noise_px:.1f} px if one is turned by {agreement.turned:.1f} degrees: one of them moved since the"

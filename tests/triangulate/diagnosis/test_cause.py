@@ -76,6 +76,45 @@ def test_exchanged_cameras_are_named_and_refused_unless_a_majority_is_right(n_ca
     assert len(found.messages) == 1
 
 
+@pytest.mark.parametrize("degrees", [10, 30, 90, 150])
+def test_exchanged_files_of_two_cameras_are_not_taken_for_a_delay(degrees):
+    """A delay brings the views of an animal that turns a little nearer to each other; it leaves far more than noise."""
+    rig, points_2d = pair_at(degrees)
+    found = judged(points_2d[::-1], rig)
+    assert [mistake.kind for mistake in found.cause.mistakes] == ["exchanged"]
+    assert judged(points_2d, rig).messages == ()
+
+
+def pair_at(degrees):
+    """Two cameras that many degrees apart around the animal, and its points."""
+    first, truth, cameras = make_ring_rig(2)[0], make_moving_points(SKELETON, 150), []
+    for i, angle in enumerate(np.radians([0, degrees])):
+        R, t = look_at(800.0 * np.array([np.cos(angle), np.sin(angle), 0.5]))
+        cameras.append(replace(first, name=f"cam_{i}", R=R, t=t))
+    rig = CameraRig(tuple(cameras), unit="mm")
+    return rig, rig.project(truth) + np.random.default_rng(0).normal(0, 1.0, (2, *truth.shape[:2], 2))
+
+
+def test_of_two_opposite_cameras_the_points_do_not_tell_whose_they_are():
+    """Turned by half a turn about the vertical, each of two opposite cameras is the other."""
+    rig, points_2d = pair_at(180)
+    found = [judged(points, rig) for points in (points_2d, points_2d[::-1])]
+    for diagnosis in found:
+        assert diagnosis.messages == ()
+        assert "would agree as well with their files exchanged (0.7 px, as given 0.7 px)" in diagnosis.cause.note
+    assert judged(*pair_at(90)[::-1]).cause.note == ""
+
+
+def test_of_two_nearly_opposite_cameras_the_better_order_of_their_files_is_told():
+    rig, points_2d = recording(2, noise=0.3)  # 180 degrees apart, 40 mm in height
+    right, exchanged = (judged(points, rig) for points in (points_2d, points_2d[::-1]))
+    assert right.messages == ()
+    assert (
+        "The two cameras would agree better with their files exchanged (0.2 px, as given 0.3 px)"
+        in exchanged.messages[0]
+    )
+
+
 @pytest.mark.parametrize("n_cameras", [3, 5])
 def test_names_that_are_all_rotated_are_assigned_anew(n_cameras):
     rig, points_2d = recording(n_cameras)
