@@ -59,7 +59,8 @@ def _left_out_records(pose: xr.Dataset) -> pd.DataFrame | None:
     found = pd.DataFrame(json.loads(str(pose.attrs["coverage"])))
     if "individual" in found or "median_px" not in found:
         return None
-    rows = found[found["kind"].isin(["camera", "all"])].rename(columns={"name": "camera"})
+    rows = found.loc[found["kind"].isin(["camera", "all"])]
+    rows = rows.assign(camera=rows["name"])
     plain = rows.drop(columns=["median_px", "p95_px"]).rename(columns=lambda name: str(name).removeprefix("robust_"))
     method = str(json.loads(str(pose.attrs.get("options", "{}"))).get("method", "reconstruct"))
     own = rows.assign(method=method)

@@ -6,7 +6,7 @@ rays meet then behind the cameras instead of before them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import combinations, permutations
 
 import numpy as np
@@ -72,7 +72,7 @@ def _rays(views: ViewPairs, camera: int) -> Array:
     return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def _orders(n_cameras: int) -> Iterator[Sequence[int]]:
+def _orders(n_cameras: int) -> Iterator[tuple[int, ...]]:
     """Other assignments of the points to the cameras, those that move fewest cameras first."""
     given = tuple(range(n_cameras))
     if n_cameras <= _ALL_ORDERS_UP_TO:
