@@ -16,9 +16,8 @@ import numpy as np
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
-from .changes import Change, tried_changes
+from .changes import Change, Mistake, listed, tried_changes
 from .mistake_search import MistakeSearch
-from .mistakes import Mistake, listed
 from .points_behind import exchanged_behind, share_behind
 from .systematic import fitted_pair, focal_change, wrong_focal_lengths
 from .view_pairs import ENOUGH_POINTS, ViewPairs, upper_median

@@ -12,9 +12,9 @@ from ...numerics.arrays import Array
 from ..rig_refinement.frame_offset_search import FrameOffsets
 from ..rig_refinement.frame_shift import shift_frames
 from .agreement import UNFIT, Agreement, find_mistakes
+from .changes import Mistake
 from .delays import find_delays, offset_reach
 from .frame_jumps import Jump, find_jumps, jump_offsets
-from .mistakes import Mistake
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
 _ENTERED_TWICE = "the same points"

@@ -1,4 +1,4 @@
-"""What can be wrong with all 2D points of a camera, and the change of points or pose that undoes it.
+"""What can be wrong with all 2D points of a camera, the change of points or pose that undoes it, and the words for it.
 
 Sizes: the points of a camera are (n_individuals, n_frames, n_keypoints, 2), pixels.
 """
@@ -166,3 +166,39 @@ def shifted(offset: Array) -> Change:
         moved += " or its video were cropped"
         again += f", or state crop = [{x}, {y}] in its table of the session file"
     return Change("shifted", f"{words} {moved}", again, lambda points, camera: points + offset)
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """What is wrong with all points of some cameras.
+
+    kind : "the same points", "exchanged", or a `Change.kind`
+    cameras : whose points are concerned
+    words, remedy : what is wrong, and what to do
+    before_px, after_px : median epipolar error of these cameras as they are, and with the mistake undone
+    keypoints : positions of the keypoints that are concerned, None: all
+    """
+
+    kind: str
+    cameras: tuple[str, ...]
+    words: str
+    remedy: str
+    before_px: float = np.nan
+    after_px: float = np.nan
+    keypoints: tuple[int, ...] | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Cause, evidence and remedy."""
+        evidence = ""
+        if np.isfinite(self.after_px):
+            evidence = f" (with that undone the cameras agree to {self.after_px:.1f} px, now {self.before_px:.1f} px)"
+        return f"{self.words}{evidence}; {self.remedy}."
+
+
+def listed(names: Sequence[str], n_cameras: int) -> str:
+    """ "Camera 'a'", "Cameras 'a' and 'b'", or "All cameras"."""
+    if len(names) == n_cameras:
+        return "All cameras" if n_cameras > 2 else "Both cameras"
+    quoted = [f"'{name}'" for name in names]
+    return f"Camera {quoted[0]}" if len(names) == 1 else f"Cameras {', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -17,7 +17,7 @@ from ...cameras.epipolar import fundamental_matrix
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import present_median
 from ..rig_refinement.frame_shift import shift_frames
-from .mistakes import Mistake
+from .changes import Mistake
 from .view_pairs import AGREES
 
 _POINTS = 12_000  # of a camera that are compared at each shift: the mean error of a stretch is known to some 5 %

@@ -12,8 +12,7 @@ from ...cameras import _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
-from .changes import Change, shifted
-from .mistakes import Mistake, listed
+from .changes import Change, Mistake, listed, shifted
 from .systematic import focal_change
 from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of, upper_median
 

@@ -12,8 +12,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from ...numerics.arrays import Array
-from .changes import Change
-from .mistakes import Mistake, listed
+from .changes import Change, Mistake, listed
 from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of
 
 _MOST = 0.8  # share of the points, beyond which a pair of cameras has them behind, and below the rest of which before

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...numerics.robust_scale import present_median
-from .mistakes import Mistake
+from .changes import Mistake
 
 # {camera: {keypoint: share of outliers, weighted by confidence}}
 Shares = dict[str, dict[str, float]]
