@@ -13,6 +13,7 @@ import pytest
 from muybridge.calibration import CameraRig, write_rig
 from muybridge.cameras import picture_camera
 from muybridge.labelling import serve_labels
+from tests.chromium import watched_pages
 from tests.helpers import write_video
 
 KEYPOINTS = ("nose", "tail", "left_paw")
@@ -77,3 +78,33 @@ def _answer(request):
         content = answer.read()
         is_json = answer.headers.get_content_type() == "application/json"
         return answer.status, json.loads(content) if is_json else content
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""
+    with watched_pages(browser, 1300) as (open_one, said, fetched):
+
+        def open_address(address, **options):
+            page = open_one(address, **options)
+            page.wait_for_selector("body[data-shown]:not([inert])")
+            return page
+
+        yield open_address
+    # a conflict of two tabs is an answer with status 409, which the browser notes
+    assert [text for text in said if "409" not in text] == []
+    assert [url for url in fetched if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+def click(page, camera, keypoint, at, size=(320, 256)):
+    """Set a keypoint where the picture has these pixels; the view shows the whole picture."""
+    page.click(f'[data-keypoint="{keypoint}"]')
+    box = page.locator(f'[data-camera="{camera}"]').bounding_box()
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    x, y = ((np.array(at) + 0.5 - np.array(size) / 2) * scale) + [box["width"] / 2, box["height"] / 2]
+    # with Shift a click sets the point even close to another one's mark
+    page.locator(f'[data-camera="{camera}"]').click(position={"x": x, "y": y}, modifiers=["Shift"])
+
+
+def saved(page):
+    page.locator("#saved", has_text="saved").wait_for()

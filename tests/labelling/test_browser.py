@@ -11,9 +11,9 @@ from muybridge.labelling import serve_labels
 from muybridge.labelling.loop_jobs import name_labels
 from muybridge.pose2d import extract_frames, read_labels
 from muybridge.session import read_session, run_session
-from tests.chromium import needs_chromium, watched_pages
+from tests.chromium import needs_chromium
 from tests.helpers import edit_session
-from tests.labelling.conftest import KEYPOINTS
+from tests.labelling.conftest import KEYPOINTS, click, saved
 
 TRUTH = {"nose": [30.0, -20.0, 40.0], "tail": [-60.0, 10.0, 20.0], "left_paw": [0.0, 40.0, 0.0]}
 
@@ -28,36 +28,6 @@ def session(calibrated):
     extract_frames(videos, 3, folder / "labels", method="uniform", keypoints=KEYPOINTS)
     with serve_labels(folder) as server:
         yield folder, rig, server
-
-
-@pytest.fixture
-def open_page(browser):
-    """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""
-    with watched_pages(browser, 1300) as (open_one, said, fetched):
-
-        def open_address(address, **options):
-            page = open_one(address, **options)
-            page.wait_for_selector("body[data-shown]:not([inert])")
-            return page
-
-        yield open_address
-    # a conflict of two tabs is an answer with status 409, which the browser notes
-    assert [text for text in said if "409" not in text] == []
-    assert [url for url in fetched if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
-
-
-def click(page, camera, keypoint, at, size=(320, 256)):
-    """Set a keypoint where the picture has these pixels; the view shows the whole picture."""
-    page.click(f'[data-keypoint="{keypoint}"]')
-    box = page.locator(f'[data-camera="{camera}"]').bounding_box()
-    scale = min(box["width"] / size[0], box["height"] / size[1])
-    x, y = ((np.array(at) + 0.5 - np.array(size) / 2) * scale) + [box["width"] / 2, box["height"] / 2]
-    # with Shift a click sets the point even close to another one's mark
-    page.locator(f'[data-camera="{camera}"]').click(position={"x": x, "y": y}, modifiers=["Shift"])
-
-
-def saved(page):
-    page.locator("#saved", has_text="saved").wait_for()
 
 
 def points_of(folder, instant):
