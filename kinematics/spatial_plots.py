@@ -217,8 +217,12 @@ def _layout(unit: str, times: list[str], points: Array) -> dict[str, Any]:
         {"label": "Pause", "method": "animate", "args": [[None], still]},
     ]
     return {
-        "scene": {**axes, "aspectmode": "data"},
+        "scene": {**axes, "aspectmode": "data", "camera": {"eye": {"x": 1.5, "y": -1.9, "z": 1.1}}},
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-        "sliders": [{"steps": steps, "currentvalue": {"prefix": "time (s): "}, "x": 0.15, "len": 0.85}],
+        "height": 560,
+        # the labels under the slider are not counted in its height
+        "sliders": [
+            {"steps": steps, "currentvalue": {"prefix": "time (s): "}, "x": 0.15, "len": 0.85, "pad": {"b": 30}}
+        ],
         "updatemenus": [{"type": "buttons", "direction": "left", "x": 0.12, "y": 0, "buttons": buttons}],
     }

@@ -45,6 +45,7 @@ def plot_layout(ax, positions: Array, directions: Array, names: tuple[str, ...])
     ax.set_ylabel("y")
     ax.set_zlabel("z")
     ax.set_aspect("equal")
+    ax.locator_params(nbins=4)  # a side that is seen at a slant has no room for more
     return ax
 
 

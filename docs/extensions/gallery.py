@@ -6,8 +6,10 @@ run.
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nbformat
@@ -30,8 +32,8 @@ class Gallery(SphinxDirective):
             pictures = list(self.env.get_doctree(f"notebooks/{path.stem}").findall(nodes.image))
             cards.append(self.card(link, text, pictures[-1]["uri"] if pictures else None))
         for path in sorted(EXAMPLES.glob("*.py")):
-            title, text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n", 1)
-            cards.append(self.card(nodes.literal("", f"examples/{path.name}"), f"{title} {text}", self.picture(path)))
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            cards.append(self.card(nodes.literal("", f"examples/{path.name}"), text, self.picture(path)))
         return cards
 
     def picture(self, path):
@@ -45,11 +47,18 @@ class Gallery(SphinxDirective):
 
     @staticmethod
     def card(title, text, picture):
-        paragraphs = [part for part in text.split("\n\n") if part.strip() and not part.strip("\n").startswith("    ")]
-        words = nodes.paragraph("", " ".join(" ".join(paragraphs).split()).replace("`", "").replace("*", ""))
         heading = nodes.paragraph("", "", nodes.strong("", "", title))
         image = [nodes.image(uri=picture, alt=f"what {title.astext()} draws", width="60%")] if picture else []
-        return nodes.container("", heading, words, *image)
+        return nodes.container("", heading, *map(described, filter(str.strip, text.split("\n\n"))), *image)
+
+
+def described(part):
+    """A paragraph of a docstring or of a notebook's first cell; indented lines are a command."""
+    if part.strip("\n").startswith("    "):
+        return nodes.literal_block("", textwrap.dedent(part).strip("\n"), language="text")
+    pieces = re.split("`+", " ".join(part.replace("*", "").split()))
+    words = [nodes.literal("", piece) if i % 2 else nodes.Text(piece) for i, piece in enumerate(pieces)]
+    return nodes.paragraph("", "", *words)
 
 
 def gallery_last(app, env, docnames):
