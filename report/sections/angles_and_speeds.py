@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -46,7 +47,8 @@ def motion_section(kinematics: xr.Dataset | None, pose: xr.Dataset | None, skele
     if angles:
         parts += [element("h3", "Joint angles"), joined(angles), _angle_table(kinematics)]
         if sign := kinematics.attrs.get("zero_and_sign"):  # pyright: ignore[reportOptionalMemberAccess]
-            parts.append(element("p", str(sign), class_="note"))
+            in_degrees = re.sub(r"\bpi\b", "180 degrees", str(sign))  # as the curves and the table above
+            parts.append(element("p", in_degrees, class_="note"))
     if speeds:
         parts += [element("h3", "Speeds"), joined(speeds)]
     return section("kinematics", "Angles and speeds", *parts)

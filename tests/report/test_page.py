@@ -30,6 +30,12 @@ def test_the_whole_session_has_every_section(report):
     assert sections_of(report) == expected
 
 
+def test_what_an_angle_means_is_said_in_the_degrees_of_the_page(session, tmp_path):
+    kinematics = session["kinematics"].assign_attrs(zero_and_sign="three-point angle: 0 folded, pi straight")
+    path = write_report(tmp_path / "report.html", title="Angles", summary={}, kinematics=kinematics)
+    assert "0 folded, 180 degrees straight" in path.read_text()
+
+
 def test_a_title_and_a_summary_are_enough(tmp_path):
     path = write_report(tmp_path / "new" / "report.html", title="Only words", summary={"Animal": "a rat"})
     assert sections_of(path) == ["summary"]
