@@ -75,8 +75,8 @@ FORMATS = (
            "predictions.jarvis:read_jarvis", "", "predictions.jarvis:is_jarvis"),
     Format("deeplabcut-csv", "views", (".csv",), "points, likelihood, individuals, frame numbers",
            f"{_DLC}read_deeplabcut", f"{_DLC}write_csv"),
-    Format("lightning-pose-csv", "views", (".csv",), "points, likelihood, frame numbers; in pixels of the picture,"
-           " whatever its `image_resize_dims`; the corners in `..._bbox.csv` are added",
+    Format("lightning-pose-csv", "views", (".csv",), "points, likelihood, frame numbers; in pixels of the picture:"
+           " the corners in `..._bbox.csv` are added, points left in its `image_resize_dims` are stretched",
            f"{_DLC}read_deeplabcut", f"{_DLC}write_lightning_pose"),
     Format("eks-csv", "views", (".csv",), "points, likelihood; one file per camera, or NAME_CAMERA in one for all; its"
            " variances become the covariance", f"{_DLC}read_deeplabcut"),

@@ -16,13 +16,12 @@ from ...datasets.validators import DatasetError
 from ...numerics.arrays import Array
 from ..catalogue import read_as
 from ..files import HDF5_SUFFIXES, FormatError, existing
-from ..tables.declared_crops import declared_corners
 from ..tables.h5_arrays import check_hdf5
 from ..video.instants import join_times
 from .detectors import check_same_recording, files_of_detectors, join_detectors
 from .individuals_of_cameras import numbered_individuals, same_individuals
 from .instant_rows import FRAME_ATTRIBUTES, at_instants, check_times, with_frames
-from .tracks import Track
+from .tracks import Track, in_whole_picture
 
 Source = str | os.PathLike
 
@@ -190,20 +189,7 @@ def read_track(path: Source, camera: str | None = None) -> Track:
     path = existing(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
         check_hdf5(path)
-    return _in_whole_picture(read_as("views", path, camera), path)
-
-
-def _in_whole_picture(track: Track, path: Path) -> Track:
-    """Points that a tool counted from the corner of a part of the picture, as the files beside them declare."""
-    corners = declared_corners(path, track.points_2d)
-    if corners is None:
-        return track
-    x, y = np.atleast_2d(corners)[0]
-    moves = "" if corners.ndim == 1 else " in the first frame"
-    note = f"the points of {path.name} were counted from the corner ({x:g}, {y:g}) of a part of the picture{moves}"
-    points_2d = track.points_2d + (corners if corners.ndim == 1 else corners[:, None])
-    notes = (track.note, f"{note}, as the files beside it say: they are of the whole now")
-    return track._replace(points_2d=points_2d, note="; ".join(filter(None, notes)))
+    return in_whole_picture(read_as("views", path, camera), path)
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:

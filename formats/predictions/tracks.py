@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ...datasets.names import repeated_names
 from ...numerics.arrays import Array
 from ..files import FormatError
+from ..tables.declared_crops import declared_corners
 from ..tables.frame_rows import VARIANCES, PointTable, rows_to_frames
+from ..tables.resized_pictures import declared_resizing
 
 _COORDINATES = ("x", "y", "likelihood")
 _MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
@@ -174,3 +176,40 @@ def _variances(
 def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:
     """Of (scorer, [individual,] keypoint, coordinate); the individual is empty where the table names none."""
     return (column[1], column[2]) if len(column) == 4 else ("", column[1])
+
+
+def in_whole_picture(track: Track, path: Path) -> Track:
+    """The points of a file in pixels of the whole picture, with a note where they were not."""
+    return _beyond_corner(_unresized(track, path), path)
+
+
+def _unresized(track: Track, path: Path) -> Track:
+    """Points that Lightning Pose left in pixels of the picture that its network saw."""
+    found = declared_resizing(path, track.points_2d)
+    if found is None:
+        return track
+    factor = np.array(found.whole) / np.array(found.resized)
+    sizes = [f"{width:g}x{height:g}" for width, height in (found.resized, found.whole)]
+    note = (
+        f"the points of {path.name} lie within the {sizes[0]} px that Lightning Pose resized its pictures to"
+        f" ({found.config.name}); they were stretched to the {sizes[1]} px before that. If they were of these already,"
+        " move that file away"
+    )
+    variances = None if track.variances is None else track.variances * factor**2
+    return _noted(track._replace(points_2d=track.points_2d * factor, variances=variances), note)
+
+
+def _beyond_corner(track: Track, path: Path) -> Track:
+    """Points that a tool counted from the corner of a part of the picture."""
+    corners = declared_corners(path, track.points_2d)
+    if corners is None:
+        return track
+    x, y = np.atleast_2d(corners)[0]
+    moves = "" if corners.ndim == 1 else " in the first frame"
+    note = f"the points of {path.name} were counted from the corner ({x:g}, {y:g}) of a part of the picture{moves}"
+    moved: Array = track.points_2d + (corners if corners.ndim == 1 else corners[:, None])
+    return _noted(track._replace(points_2d=moved), f"{note}, as the files beside it say: they are of the whole now")
+
+
+def _noted(track: Track, note: str) -> Track:
+    return track._replace(note="; ".join(filter(None, (track.note, note))))

@@ -2,8 +2,7 @@
 
 DeepLabCut analyses a part of each picture (`cropping` with x1, x2, y1, y2 of its config) and counts pixels from the
 part's corner; it says so in `..._meta.pickle`, which is scanned here, not unpickled, or in config.yaml. Lightning
-Pose's cropped videos have a file `..._bbox.csv` with x, y, h, w of each frame; its `data.image_resize_dims` need not be
-undone, because it writes labels and predictions in pixels of the picture before that.
+Pose's cropped videos have a file `..._bbox.csv` with x, y, h, w of each frame; see `resized_pictures` for its sizes.
 """
 
 from __future__ import annotations

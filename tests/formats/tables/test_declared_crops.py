@@ -52,20 +52,6 @@ def test_without_a_crop_or_with_points_of_the_whole_picture_nothing_is_added(tmp
     np.testing.assert_allclose(positions(whole), np.add(POINTS, [300, 200]))
 
 
-def test_the_resizing_of_lightning_pose_is_undone_in_its_files_already(tmp_path):
-    """Its predictions are in pixels of the video, whatever the size that its network saw."""
-    (tmp_path / "video_preds").mkdir()
-    config = "data:\n  image_orig_dims: {height: 1024, width: 1280}\n  image_resize_dims: {height: 256, width: 256}\n"
-    for folder in (tmp_path, tmp_path / "video_preds"):
-        (folder / "config.yaml").write_text(config)
-    path = tmp_path / "video_preds" / "cam1.csv"
-    whole = np.add(POINTS, [600, 500])
-    write_points(path, whole)
-    path.write_text(path.read_text().replace("net,net,net", "heatmap_tracker,heatmap_tracker,heatmap_tracker"))
-    np.testing.assert_allclose(positions(path), whole)
-    assert "counted from the corner" not in read_views({"cam1": path}, fps=30).attrs.get("notes", "")
-
-
 def test_metadata_are_scanned_and_not_run(tmp_path):
     class Harmful:
         def __reduce__(self):
