@@ -27,13 +27,21 @@ class Proposal:
     """A session file to write.
 
     path : of the session.toml; tables : its content; notes : where values come from; left_out : {file: reason}, of the
-    whole folder
+    whole folder; lacking : what the user is to add or correct
     """
 
     path: Path
     tables: dict[str, Any]
     notes: tuple[str, ...]
     left_out: dict[Path, str]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def next_step(self) -> str:
+        """What to add or correct, and the command to go on with: recordings of boards alone make the cameras."""
+        films_animal = any({"video", "points"} & set(entry) for entry in self.tables["cameras"].values())
+        command = f"'muybridge {'check' if films_animal else 'calibrate'} {self.path}'"
+        return ", ".join([*self.lacking, f"then {command}" if self.lacking else f"go on with {command}"])
 
     def text(self) -> str:
         """The content of the file, with the notes and what was left out as comments."""
@@ -113,7 +121,7 @@ def _proposal(
     left_out: dict[Path, str],
 ) -> Proposal:
     """Tables with paths relative to the session file; the board's values where it is needed."""
-    tables, notes = tomllib.loads(_TEMPLATE), []
+    tables, notes, lacking = tomllib.loads(_TEMPLATE), [], []
     tables["session"]["name"] = recording.key or folder.resolve().name
     tables["cameras"] = {
         name: {
@@ -129,6 +137,7 @@ def _proposal(
     has_points = any("points" in entry for entry in recording.cameras.values())
     if has_points and not any({"video", "timestamps"} & set(entry) for entry in recording.cameras.values()):
         notes.append("no video states the frame rate: add fps, in frames per second, to [session]")
+        lacking.append("add the frame rate")
     if rig is not None:
         tables["session"]["rig"] = _relative(folder, home, (rig,))
         notes.append(
@@ -136,11 +145,16 @@ def _proposal(
         )
         del tables["board"]
     else:
-        tables["board"], note = _board(folder, recording, files, tables["board"])
-        notes += [note] if note else []
+        tables["board"], note, is_known = _board(folder, recording, files, tables["board"])
+        notes.append(note)
+        lacking += [] if is_known else ["correct the board"]
     if recording.labels is not None and not any("points" in entry for entry in recording.cameras.values()):
         tables["train"] = {"labels": _relative(folder, home, (recording.labels,))}
-    return Proposal(home / "session.toml", tables, tuple(notes), left_out)
+    elif not has_points and any("video" in entry for entry in recording.cameras.values()):
+        lacking.append(
+            "name a source of 2D points (a 'points' file of each camera, [train] labels or [train] detector)"
+        )
+    return Proposal(home / "session.toml", tables, tuple(notes), left_out, tuple(lacking))
 
 
 def _relative(folder: Path, home: Path, paths: Sequence[Path]) -> str | list[str]:
@@ -150,14 +164,14 @@ def _relative(folder: Path, home: Path, paths: Sequence[Path]) -> str | list[str
 
 def _board(
     folder: Path, recording: Recording, files: Sequence[FoundFile], default: dict[str, Any]
-) -> tuple[dict[str, Any], str]:
-    """The table [board] and where it comes from: another tool's file, the pictures, or else the usual board."""
+) -> tuple[dict[str, Any], str, bool]:
+    """The table [board], where it comes from (a tool's file, the pictures, or nowhere), and whether it is known."""
     from .proposals.board_values import values_from_file, values_from_pictures
 
     for path in (file.path for file in files if file.kind == "values"):
         found = values_from_file(folder / path)
         if found is not None:
-            return found, f"the board's measures are those of {path.as_posix()}, in mm"
+            return found, f"the board's measures are those of {path.as_posix()}, in mm", True
     boards = [entry["board"] for entry in recording.cameras.values() if "board" in entry]
     boards += [paths for own in recording.board_recordings.values() for paths in own.values()]
     sources: list[Path | list[Path]] = [
@@ -165,8 +179,9 @@ def _board(
     ]
     guessed = values_from_pictures(sources)
     if guessed is None:
-        return default, ""
-    return guessed, "the board is the one that its pictures seem to show: measure square_length (and marker_length)"
+        return default, "the [board] is an example: count its squares, measure one in the unit of [session]", False
+    note = "the board is the one that its pictures seem to show: measure square_length (and marker_length)"
+    return guessed, note, False
 
 
 def _rig_of(folder: Path, recording: Recording) -> tuple[Path | None, str]:

@@ -13,7 +13,7 @@ from ..formats.files import FormatError
 from ..formats.video.damage import foreseen_losses
 from ..formats.video.frame_times import read_frame_times
 from ..formats.video.instants import Instants, join_times, number_ranges
-from ..formats.video.reading import VIDEO_SUFFIXES, VideoError, files_of_source, probe_video
+from ..formats.video.reading import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoError, files_of_source, probe_video
 from ..formats.video.recording_times import STATED_RATE, instants_of_videos
 from ..formats.video.timestamps import read_timestamps
 from .config import Session, SessionError
@@ -216,7 +216,7 @@ def _describe_board(board: Path | tuple[Path, ...] | None) -> str | None:
     if isinstance(board, tuple):
         return f"{len(board)} images"
     if board.is_dir():
-        return f"{board.name}/ ({sum(1 for entry in board.iterdir() if entry.is_file())} files)"
+        return f"{board.name}/ ({sum(entry.suffix.lower() in PICTURE_SUFFIXES for entry in board.iterdir())} pictures)"
     try:
         return f"{board.name} ({probe_video(board).n_frames} frames)"
     except VideoError:

@@ -162,6 +162,14 @@ def _points_problems(session: Session) -> tuple[list[str], list[str]]:
     return problems + length_problems(session, lengths), length_warnings(session, lengths)
 
 
+def rate_words(session: Session) -> str:
+    """The frame rate, or which files say it."""
+    if session.fps is not None:
+        return f"{session.fps:g}"
+    files = next((what for what in ("timestamps", "video") if session.sources(what)), None)
+    return {"timestamps": "as the timestamps say", "video": "as the videos say", None: "not stated"}[files]
+
+
 def unit_words(session: Session) -> str:
     """The unit of the session's lengths, and who says so."""
     if session.rig is None:

@@ -244,8 +244,8 @@ def disagreement_warning(solution: Solution) -> tuple[str, ...]:
         return ()
     return (
         f"camera '{names[worst]}' fits the board better alone ({alone[worst]:.2g} px) than together with the others"
-        f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them or pass"
-        " times), or single frames were lost",
+        f" ({ratio[worst]:.1f} times that): probably the cameras do not expose together (synchronise them, or give or"
+        " correct the time of each picture: board_timestamps in a session), or single frames were lost",
     )
 
 

@@ -36,8 +36,8 @@ def init(
         echo(f"left out: {line}")
     for note in dict.fromkeys(note for proposal in proposals for note in proposal.notes):
         echo(f"note: {note}")
-    for path in (proposal.path for proposal in proposals):
-        echo(f"wrote {path}: correct the board, name the animal's keypoints, then 'muybridge check {path}'")
+    for proposal in proposals:
+        echo(f"wrote {proposal.path}: {proposal.next_step}")
 
 
 def show_help(
@@ -64,14 +64,14 @@ def check(session: SessionPath = Path()) -> None:
     """Show frames, frame rate and size of each camera, and every problem that would stop the session."""
     from ..recording_facts import UNDECODED, describe, recording_notes
     from ..run_warnings import for_session
-    from ..session_problems import foreseen, unit_words
+    from ..session_problems import foreseen, rate_words, unit_words
 
     loaded = read(session)
     table, problems = describe(loaded)
     found, expected = foreseen(loaded)
     problems = list(dict.fromkeys([*problems, *found]))
-    echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {loaded.fps or 'as the videos say'}")
-    echo(table.to_string(na_rep="-"))
+    echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {rate_words(loaded)}")
+    echo(table.dropna(axis="columns", how="all").fillna("-").to_string())
     for note in recording_notes(loaded):
         say(f"note: {note}")
     if loaded.sources("video") and not loaded.sources("points"):

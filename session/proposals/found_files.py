@@ -90,6 +90,8 @@ def _table(path: Path, words: str, suffix: str) -> FoundFile:
         return FoundFile(path, "values", "settings of another tool; the board's measures are taken from it")
     if suffix == ".json" and (path.parent.name.lower().endswith("json") or name.endswith("_keypoints.json")):
         return FoundFile(path, "keypoints", "2D points of OpenPose (a file per frame) that fit no camera's name")
+    if suffix == ".toml" and "calib" in name:
+        return FoundFile(path, "other", "settings of another tool: name it under [session] rig if it holds the cameras")
     if suffix not in _TABLES:
         return FoundFile(path, "other", "settings or notes of another tool" if suffix != ".txt" else "notes")
     if _RESULTS_3D.search(words):

@@ -127,7 +127,7 @@ def _prediction_inputs(session: Session) -> list[Path]:
     if detector is None:
         raise SessionError(
             f"{session.path}: 2D points have no source: give every camera a 'points' file, or [train] labels, or"
-            " [train] detector"
+            f" [train] detector{'' if session.sources('video') else '; for the cameras alone, muybridge calibrate'}"
         )
     videos = files_of(sources_of_all(session, "video", "add it to its table [cameras.NAME]"))
     return [detector, *videos, *stamps, *([rig_path(session)] if uses_rig else [])]

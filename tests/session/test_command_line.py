@@ -87,7 +87,10 @@ def test_check_fails_on_a_broken_video(small_recording):
 def test_init_then_check(tmp_path):
     write_video(tmp_path / "a.mp4", 3)
     write_video(tmp_path / "b.mp4", 3)
-    assert muybridge("init", tmp_path).returncode == 0
+    made = muybridge("init", tmp_path)
+    assert made.returncode == 0
+    assert "session.toml: correct the board, name a source of 2D points" in made.stdout
+    assert made.stdout.endswith(f"then 'muybridge check {tmp_path / 'session.toml'}'\n")
     assert (tmp_path / "session.toml").exists()
     assert_one_sentence(muybridge("init", tmp_path), "already exists")
 

@@ -41,6 +41,38 @@ def test_the_proposal_is_a_session_that_reads(tmp_path):
     assert "session" in tomllib.loads(path.read_text())
 
 
+POINTS = ("left.analysis.h5", "right.analysis.h5")
+VIDEOS = ("left.mp4", "right.mp4")
+BOARDS = ("boards/left.mp4", "boards/right.mp4")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (POINTS, "add the frame rate, correct the board, then 'muybridge check "),
+        ((*VIDEOS, *POINTS, *BOARDS), "correct the board, then 'muybridge check "),
+        ((*VIDEOS, *BOARDS), "correct the board, name a source of 2D points ('points' of each camera, [train]"),
+        (BOARDS, "correct the board, then 'muybridge calibrate "),
+        ((*POINTS, "calibration.toml"), "add the frame rate, then 'muybridge check "),
+        ((*VIDEOS, *POINTS, "calibration.toml"), "go on with 'muybridge check "),
+    ],
+)
+def test_what_is_left_to_do_is_said_and_no_more(tmp_path, files, words):
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    (proposal,) = propose_sessions(tmp_path)
+    assert proposal.next_step.startswith(words)
+    assert ("board" in proposal.tables) == ("calibration.toml" not in files)
+
+
+def test_a_file_that_may_hold_cameras_is_said_to(tmp_path):
+    for file in (*VIDEOS, "old_calibration_2.toml"):
+        (tmp_path / file).touch()
+    (reason,) = propose_sessions(tmp_path)[0].left_out.values()
+    assert "name it under [session] rig if it holds the cameras" in reason
+
+
 def test_an_existing_session_file_is_never_replaced_silently(tmp_path):
     write_video(tmp_path / "a.mp4", 2)
     write_proposals(tmp_path)

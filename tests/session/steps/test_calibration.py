@@ -159,8 +159,8 @@ def test_pairs_filmed_one_after_the_other_make_one_rig(pairs):
     apart = [np.linalg.norm(rig.centers[[1, 2, 2]] - rig.centers[[0, 1, 0]], axis=1) for rig in (found, true)]
     np.testing.assert_allclose(*apart, rtol=0.01)
     assert run_session(session, ("calibrate",), progress=False) == {}
-    assert describe(session)[0].board.tolist() == ["cam_0/ (12 files)", "cam_1/ (12 files), cam_1/ (12 files)",
-                                                   "cam_2/ (12 files)"]  # fmt: skip
+    assert describe(session)[0].board.tolist() == ["cam_0/ (12 pictures)", "cam_1/ (12 pictures), cam_1/ (12 pictures)",
+                                                   "cam_2/ (12 pictures)"]  # fmt: skip
 
 
 def test_the_floor_frame_is_counted_over_the_recordings(pairs):
