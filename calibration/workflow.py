@@ -188,8 +188,9 @@ def _calibrated(
             notes += timing
         warnings = disagreement_warning(solution)
         if warnings and times is None:
-            solution, timing = try_delays(solution)
-            warnings = timing or warnings
+            delayed, timing = try_delays(solution)
+            timing = () if disagreement_warning(delayed) else timing
+            solution, warnings = (delayed, timing) if timing else (solution, warnings)
         if timing and problem.auto.any():
             solution, compared = choose_lenses(solution.problem, resolved(solution), bar)
         if warnings:

@@ -28,6 +28,7 @@ from ..solver.initial_poses import (
 )
 from ..solver.robust_solution import Problem, Solution, solve, start_frames
 from ..solver.single_camera import Poses, camera_poses, errors_alone, frame_errors
+from .larger_board import refuse_part_of_a_board
 
 _DISAGREEING = 2.5  # times the error alone, from which the cause is looked for and a disagreement warned of
 _SURE = 2.0  # ratio of disagreements from which a delay is certain: a shift by it must halve the disagreement
@@ -161,6 +162,7 @@ def refuse_disagreement(solution: Solution, lenses: Array) -> None:
             f" {move.degrees:.1f} degrees and {move.distance:.3g} world units); calibrate the parts before and after"
             " separately, or record again with the camera fixed"
         )
+    refuse_part_of_a_board(solution.problem, camera_poses(solution, lenses))
     _refuse_other_instants(solution.problem, camera_poses(solution, lenses))
 
 

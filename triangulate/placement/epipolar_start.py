@@ -146,10 +146,13 @@ def resected(view: Array, points_3d: Array) -> tuple[Array, Array] | None:
     """(R, t) of the camera that sees points (n, 3) at tangents (n, 2); None where too few agree on one."""
     rows = np.flatnonzero(np.isfinite(view[:, 0]) & np.isfinite(points_3d[:, 0]))
     rows = rows[evenly_spread(len(rows), _PAIR_POINTS)]
-    good, turn, t, inliers = cv2.solvePnPRansac(
-        points_3d[rows], view[rows], np.eye(3), None, reprojectionError=SHARE, iterationsCount=500, confidence=0.9999,
-        flags=cv2.SOLVEPNP_SQPNP,
-    )  # fmt: skip
+    try:
+        good, turn, t, inliers = cv2.solvePnPRansac(
+            points_3d[rows], view[rows], np.eye(3), None, reprojectionError=SHARE, iterationsCount=500,
+            confidence=0.9999, flags=cv2.SOLVEPNP_SQPNP,
+        )  # fmt: skip
+    except cv2.error:  # a camera close to orthographic sees all points in one direction
+        return None
     if not good or inliers is None or len(inliers) < max(FEW_SHARED, 0.5 * len(rows)):
         return None
     return np.asarray(cv2.Rodrigues(turn)[0], dtype=float), np.ravel(t).astype(float)

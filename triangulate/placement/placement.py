@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...calibration.errors import CalibrationError
 from ...cameras import CameraRig
+from ...cameras.rig_files import orthographic_sentence
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import triangulate_ransac
@@ -73,7 +74,7 @@ def place(
     rows = shared_rows(points_2d, n_points)
     few = rows[evenly_spread(len(rows), _START_POINTS)]
     seen = np.ascontiguousarray(points_2d[:, few])
-    best, note = _decided(_solutions(seen, rig, None if exchanged is None else exchanged[:, few]), up)
+    best, note = _decided(_arrangements(seen, rig, None if exchanged is None else exchanged[:, few]), up)
     seen = np.ascontiguousarray(points_2d[:, rows])
     found = triangulate_ransac(seen, best, min_confidence=0.0)
     known = np.isfinite(found.points_3d[:, 0])
@@ -100,7 +101,7 @@ def shared_rows(points_2d: Array, n_wanted: int) -> NDArray[np.int64]:
     return np.unique(np.concatenate([part[evenly_spread(len(part), n)] for part, n in zip(rows, shares, strict=True)]))
 
 
-class _Solution(NamedTuple):
+class Arrangement(NamedTuple):
     """A rig with all cameras, the points (n, 3) that it was adjusted with, and its mean loss per view."""
 
     rig: CameraRig
@@ -108,7 +109,7 @@ class _Solution(NamedTuple):
     loss: float
 
 
-def _solutions(seen: Array, rig: CameraRig, exchanged: Array | None) -> list[_Solution]:
+def _arrangements(seen: Array, rig: CameraRig, exchanged: Array | None) -> list[Arrangement]:
     """The solutions of several starts and the best one's mirror image, those of least loss first, each only once."""
     tangents = start.viewing_tangents(seen, rig)
     pairs = start.pair_starts(tangents)
@@ -125,22 +126,22 @@ def _solutions(seen: Array, rig: CameraRig, exchanged: Array | None) -> list[_So
         raise CalibrationError(_why_not_placed(most, seen, tangents, rig, exchanged))
     few = np.ascontiguousarray(seen[:, evenly_spread(seen.shape[1], _COMPARED)])
     sigma = float(np.median(triangulate_ransac(few, rigs[0]).sigma))
-    solutions = [_solution(few, one, sigma) for one in _different(rigs)]
+    solutions = [_arrangement(few, one, sigma) for one in rigs]
     best = min(solutions, key=lambda solution: solution.loss)
-    solutions.append(_solution(few, _mirrored(best), sigma))
-    return sorted(solutions, key=lambda solution: solution.loss)
+    solutions.append(_arrangement(few, _mirrored(best), sigma))
+    return different_arrangements(solutions)
 
 
-def _different(rigs: list[CameraRig]) -> list[CameraRig]:
-    """The rigs without those whose cameras are turned as in one before."""
-    kept: list[CameraRig] = []
-    for rig in rigs:
-        if all(_turned(rig, other) > _SAME for other in kept):
-            kept.append(rig)
+def different_arrangements(solutions: list[Arrangement]) -> list[Arrangement]:
+    """Those of least loss first, without those whose cameras are turned as in one of less loss."""
+    kept: list[Arrangement] = []
+    for solution in sorted(solutions, key=lambda solution: solution.loss):
+        if all(_turned(solution.rig, other.rig) > _SAME for other in kept):
+            kept.append(solution)
     return kept
 
 
-def _solution(seen: Array, rig: CameraRig, sigma: float) -> _Solution:
+def _arrangement(seen: Array, rig: CameraRig, sigma: float) -> Arrangement:
     """The rig adjusted to the points on which its views agree; a view without a point costs as much as one far off."""
     points_3d = triangulate_ransac(seen, rig, min_confidence=0.0).points_3d
     known = np.isfinite(points_3d[:, 0])
@@ -150,14 +151,13 @@ def _solution(seen: Array, rig: CameraRig, sigma: float) -> _Solution:
     points_3d[known] = fit.points_3d
     square = ((seen - fit.rig.project(points_3d)) ** 2).sum(axis=-1)[np.isfinite(seen[..., 0])]
     square = np.where(np.isfinite(square), square / (_BEND * sigma) ** 2, 1e4)
-    return _Solution(fit.rig, fit.points_3d, float(np.log1p(square).mean()))
+    return Arrangement(fit.rig, fit.points_3d, float(np.log1p(square).mean()))
 
 
-def _decided(solutions: list[_Solution], up: dict[int, Array]) -> tuple[CameraRig, str]:
+def _decided(solutions: list[Arrangement], up: dict[int, Array]) -> tuple[CameraRig, str]:
     """The solution that the points, or else gravity, decide for, and a note where it was gravity."""
     best = solutions[0]
-    tied = [other for other in solutions if other.loss < _RIVAL * best.loss and _turned(other.rig, best.rig) > _SAME]
-    tied = [best, *tied]
+    tied = [other for other in solutions if other.loss < _RIVAL * best.loss]
     if len(tied) == 1:
         return tied[0].rig, ""
     above = [_elevation(solution, up) for solution in tied]
@@ -175,7 +175,7 @@ def _decided(solutions: list[_Solution], up: dict[int, Array]) -> tuple[CameraRi
     )
 
 
-def _elevation(solution: _Solution, up: dict[int, Array]) -> float:
+def _elevation(solution: Arrangement, up: dict[int, Array]) -> float:
     """Mean sine of the angle at which the cameras stand above the points; 0 where the vertical is not known.
 
     Up is what is given, or else the mean of the cameras' own, as if nobody turned a camera upside down.
@@ -221,6 +221,9 @@ def _why_not_placed(poses: start.Poses, seen: Array, tangents: Array, rig: Camer
             f" {[rig.names[c] for c in placed]} see, so that its distance cannot be computed; record points that three"
             " cameras see at the same time"
         )
+    flat = orthographic_sentence(name, rig[new].size, rig[new].K[0, 0])
+    if flat:
+        return f"{flat}: its place cannot be found by what it films; calibrate with a board or give its pose"
     other = None if exchanged is None else start.viewing_tangents(np.ascontiguousarray(exchanged), rig)[new]
     fitting = causes(tangents[new], other, points_3d)
     cause = max(fitting, key=lambda name: fitting[name])
@@ -232,7 +235,7 @@ def _why_not_placed(poses: start.Poses, seen: Array, tangents: Array, rig: Camer
     )
 
 
-def _mirrored(solution: _Solution) -> CameraRig:
+def _mirrored(solution: Arrangement) -> CameraRig:
     """The rig that pictures without perspective could not tell from this one (Necker's reversal)."""
     middle, flip = np.median(solution.points_3d, axis=0), np.diag([1.0, 1.0, -1.0])
     cameras = (replace(c, R=flip @ c.R @ flip, t=c.R @ middle + c.t) for c in solution.rig)

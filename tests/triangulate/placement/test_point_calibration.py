@@ -7,12 +7,14 @@ import pytest
 
 from muybridge.calibration import CalibrationError, volume_uncertainty
 from muybridge.cameras import Camera, CameraRig, move_rig
-from muybridge.cameras.rotations import rotation_vector
+from muybridge.cameras.rotations import rotation_matrix, rotation_vector
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import calibrate_from_points, read_body, triangulate_ransac
+from muybridge.triangulate.placement.epipolar_start import resected
 from muybridge.triangulate.placement.floor import find_floor
 from muybridge.triangulate.placement.gauge import camera_distance_change, gauge_motions
 from muybridge.triangulate.placement.lengths import read_lengths, scale_of
+from muybridge.triangulate.placement.placement import Arrangement, different_arrangements
 from tests.conftest import look_at, make_ring_rig
 
 NAMES = ("nose", "back", "tail", "left_fore", "right_fore", "left_hind", "right_hind")
@@ -201,6 +203,28 @@ def test_weak_perspective_is_decided_by_cameras_that_look_down():
     upside_down = {far.names[0]: far[0].R @ [0, 0, -1.0]}
     turned = calibrate_from_points(shown, far, up=upside_down, keypoints=NAMES, n_points=1500)
     assert np.degrees(np.abs(pose_errors(turned.rig, far)[:, :3])).max() > 30
+
+
+def test_one_arrangement_found_from_two_starts_counts_once(rig):
+    """The rat's mirrored arrangement came from a start and from the mirror: that both look down decided nothing."""
+    turn, far = rotation_matrix(np.array([1e-3, 0, 0])), rotation_matrix(np.array([0.4, 0, 0]))
+    again, other = (
+        replace(rig, cameras=(rig[0], replace(rig[1], R=by @ rig[1].R), *rig.cameras[2:])) for by in (turn, far)
+    )
+    solutions = [Arrangement(one, np.zeros((1, 3)), loss) for one, loss in ((rig, 2.0), (other, 1.0), (again, 3.0))]
+    assert [kept.loss for kept in different_arrangements(solutions)] == [1.0, 2.0]
+
+
+def test_a_camera_close_to_orthographic_is_not_placed_by_perspective(rig):
+    points = walk(20).reshape(-1, 3) / 100
+    for far, placed in ((10.0, True), (1e4, False)):
+        camera = replace(rig[1], t=np.array([0.3, -0.2, far]))
+        seen = points @ camera.R.T + camera.t
+        pose = resected(seen[:, :2] / seen[:, 2:], points)
+        assert (pose is not None) == placed
+        if pose is not None:
+            np.testing.assert_allclose(pose[0], camera.R, atol=1e-5)
+            np.testing.assert_allclose(pose[1], camera.t, rtol=1e-5)
 
 
 def test_given_values_are_checked(rig, shown):
