@@ -185,9 +185,9 @@ def check_motion(solution: Solution) -> None:
         tilt, name = float(spread[members].max()), problem.names[members[0]]
         if tilt < MIN_TILT:
             raise CalibrationError(
-                f"camera '{name}': the focal length is undetermined (within {100 * deviation[lens]:.2g} %): the board's"
-                f" tilt varies by {tilt:.1f} degrees over its frames, {MIN_TILT - tilt:.1f} degrees less than needed;"
-                " tilt the board towards and away from the camera while recording, or give the camera's intrinsics"
+                f"camera '{name}': the focal length is undetermined: the board's tilt varies by {tilt:.1f} degrees over"
+                f" its frames, {MIN_TILT - tilt:.1f} degrees less than needed; tilt the board towards and away from the"
+                " camera while recording, or give the camera's intrinsics"
             )
         if deviation[lens] > _MAX_FOCAL_STD:
             flat = _orthographic(solution, int(lens))

@@ -139,7 +139,7 @@ def test_a_part_of_a_larger_checkerboard_that_is_found_in_varying_places_is_refu
             view.reshape(4, 7, 2)[:, n : n + 5] for view, n in zip(found.corners, rng.integers(3, size=24), strict=True)
         ]
         seen[name] = BoardDetections(Checkerboard(5, 4, 40.0), found.size, np.reshape(columns, (24, 20, 2)))
-    with pytest.raises(CalibrationError, match=r"whole board|plainly not of one instant"):
+    with pytest.raises(CalibrationError, match=r"counted from a row or column beside .* of the whole board"):
         calibrate(seen, distortion_model=0)
 
 
@@ -285,6 +285,7 @@ def test_a_board_that_never_moved_is_refused_with_the_tilt_that_is_missing(seen)
     message = refuse(still)
     assert "focal length is undetermined" in message
     assert "degrees less than needed" in message
+    assert "within" not in message  # a deviation of a few hundredths of a percent, which only holds for a perfect lens
 
 
 @pytest.mark.parametrize(("size", "words"), [((1280, 960), "640x480"), ((480, 640), "swapped")])
@@ -338,8 +339,6 @@ def test_a_camera_that_moved_halfway_is_refused(smooth):
     assert "near frame 20" in message
 
 
-@needs_shared
-@pytest.mark.shared
 def test_a_refusal_names_cameras_with_different_numbers_of_frames(seen):
     shorter = BoardDetections(BOARD, seen["cam_1"].size, np.roll(seen["cam_1"].corners, 9, axis=0)[:20])
     with pytest.raises(CalibrationError, match=r"cam_1.*cam_0 24, cam_1 20, .* remove those without a partner"):
@@ -354,6 +353,8 @@ def test_cameras_close_to_orthographic_are_named_with_what_that_costs():
         calibrate(seen, distortion_model=0)
 
 
+@needs_shared
+@pytest.mark.shared
 def test_the_published_broken_calibration_is_refused_on_its_own_recording(rat_boards):
     broken = read_rig(SHARED / "data" / "rodent_4cam" / "broken_reference_calibration.toml")
     message = refuse(rat_boards, next(iter(rat_boards.values())).board, intrinsics=broken)
