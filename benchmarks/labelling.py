@@ -159,11 +159,15 @@ def measure(folder: Path, seed: int, spare_seconds: float = 0) -> list[dict]:
         page.wait_for_selector("body[data-shown]")
         rows.append(row("open the page", [1000 * (time.perf_counter() - started)], used))
         page.wait_for_timeout(5000)  # the geometry is compiled, the neighbours are there
-        for what, pause, n in (("step, 2 keys a second", 500, 30), ("step, 4 keys a second", 250, 30)):
+        for what, key, pause, n in (
+            ("step, 2 keys a second", "d", 500, 30),
+            ("step, 4 keys a second", "d", 250, 30),
+            ("step of ten instants, 1 key a second", "Shift+d", 1000, 20),
+        ):
             page.evaluate("window.seen = []")
             used = processor_seconds()
             for _ in range(n):
-                page.keyboard.press("d")
+                page.keyboard.press(key)
                 page.wait_for_timeout(pause)
             page.wait_for_timeout(1500)
             rows.append(row(what, page.evaluate("window.seen"), used))

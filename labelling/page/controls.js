@@ -2,7 +2,7 @@
 import { drawAll, layout, say } from "./drawing.js";
 import { check } from "./geometry.js";
 import { accept, mark, nextUnfinished, nudge, select, stepKeypoint, takeBack } from "./marking.js";
-import { chooseCamera, follow, go, setAlone, showPictures } from "./showing.js";
+import { LEAP, chooseCamera, follow, go, setAlone, showPictures } from "./showing.js";
 import { SWITCHES, active, alone, at, by, instant, instants, mine, scene, set, shownViews, store, views } from "./state.js";
 import { postJson } from "./store.js";
 
@@ -18,8 +18,8 @@ function toggle(name) { by(name).checked = !by(name).checked; setOptions(); draw
 
 const KEYS = {
   w: () => stepKeypoint(-1), s: () => stepKeypoint(1), arrowup: () => stepKeypoint(-1), arrowdown: () => stepKeypoint(1),
-  a: (e) => go(at - (e.shiftKey ? 10 : 1)), d: (e) => go(at + (e.shiftKey ? 10 : 1)),
-  arrowleft: (e) => go(at - (e.shiftKey ? 10 : 1)), arrowright: (e) => go(at + (e.shiftKey ? 10 : 1)),
+  a: (e) => go(at - (e.shiftKey ? LEAP : 1)), d: (e) => go(at + (e.shiftKey ? LEAP : 1)),
+  arrowleft: (e) => go(at - (e.shiftKey ? LEAP : 1)), arrowright: (e) => go(at + (e.shiftKey ? LEAP : 1)),
   home: () => go(0), end: () => go(Infinity), n: nextUnfinished,
   "[": () => chooseCamera((active.index - 1 + views.length) % views.length), "]": () => chooseCamera((active.index + 1) % views.length),
   f: () => setAlone(!alone), escape: () => setAlone(false), r: () => { by("follow").checked = false; setOptions(); shownViews().forEach((view) => view.reset()); showPictures(instant()); },

@@ -2,7 +2,7 @@
 import { drawAll, showCaptions } from "./drawing.js";
 import { check } from "./geometry.js";
 import { drawMarks, placeOf } from "./marks.js";
-import { go, gridWidth, sharpen } from "./showing.js";
+import { go, gridWidth, sharpen, unfinishedAfter } from "./showing.js";
 import { active, at, instant, instants, list, pictures, scene, set, store } from "./state.js";
 
 export const host = {
@@ -102,9 +102,6 @@ export async function takeBack(which) {
 }
 
 export function nextUnfinished() {
-  const rows = store.project.instants, n = rows.length;
-  for (let step = 1; step <= n; step++) {
-    const [, decided, shown] = rows[(at + step) % n];
-    if (decided < shown * scene.keypoints.length) return go((at + step) % n);
-  }
+  const place = unfinishedAfter(at);
+  if (place !== undefined) go(place);
 }

@@ -3,6 +3,7 @@ import { ask } from "./store.js";
 
 const MOST = 400; // bitmaps
 const MOST_PIXELS = 60e6; // 240 MB
+const FEWEST = 3; // instants that are kept, however large their pictures
 const AGAIN = 200; // ms, until pictures that are being decoded from videos are asked for again
 
 // A small picture stays in the JPEG's own colours until it is drawn, which most neighbours never are: a third of a
@@ -85,6 +86,9 @@ export class Pictures {
   // call; what was on its way of other instants is stopped.
   async want(instants, cameras, width) {
     const turn = (this.turn = {});
+    // no more than the memory holds: the last would push out the first
+    const fit = Math.min(MOST, MOST_PIXELS / (width || Infinity) ** 2) / cameras.length;
+    instants = instants.slice(0, Math.max(FEWEST, Math.floor(fit)));
     for (const [key, { stop }] of this.loading) if (!instants.includes(Number.parseInt(key, 10))) stop.abort();
     for (const instant of instants) {
       if (this.turn !== turn) return;

@@ -6,7 +6,10 @@ import { NOTHING, active, alone, at, by, instant, instants, pictures, scene, set
 
 const WIDTHS = [480, 960]; // of the copies that the server keeps, pixels; wider: the whole picture, 0
 const AHEAD = [1, 2, -1, 3, 4, 5, -2]; // neighbours that are fetched before they are wanted
+const RECORDS = 6; // instants whose points are read ahead, too
+export const LEAP = 10; // instants, with Shift
 
+let step = 1; // the last one, in instants
 let complete = null; // the instant whose pictures are all shown
 
 export async function go(index) {
@@ -17,7 +20,9 @@ export async function go(index) {
     by("undo").disabled = by("redo").disabled = true;
     return;
   }
-  set({ at: Math.min(store.project.instants.length - 1, Math.max(0, index)) });
+  const place = Math.min(store.project.instants.length - 1, Math.max(0, index));
+  step = place - at;
+  set({ at: place });
   const wanted = instant();
   by("slider").value = at;
   if (!store.records.has(wanted)) { scene.record = { points: {}, proposed: {} }; scene.geometry = NOTHING; drawAll(); }
@@ -30,7 +35,7 @@ export async function go(index) {
   follow();
   showWhere();
   tellShown();
-  for (const step of [1, 2, -1]) { const near = instants()[at + step]; if (near !== undefined && !store.records.has(near)) store.read(near).catch(() => {}); }
+  for (const near of ahead().slice(0, RECORDS)) if (!store.records.has(near)) store.read(near).catch(() => {});
 }
 
 // Each view zoomed to the points that are set or proposed in it.
@@ -48,10 +53,26 @@ export function gridWidth() {
   return WIDTHS.find((width) => width >= wanted) ?? 0;
 }
 
+// The instants to which a key leads from here, the most likely ones first.
+function ahead() {
+  const near = AHEAD.map((n) => at + n), leaps = [at + LEAP, at - LEAP], last = instants().length - 1;
+  const again = Math.abs(step) === LEAP ? [at + step] : [];
+  const places = [...again, near[0], unfinishedAfter(at), ...near, ...leaps, 0, last];
+  return [...new Set(places)].filter((place) => place !== at).map((place) => instants()[place]).filter((id) => id !== undefined);
+}
+
+// The place of the next instant that is not finished; undefined where all are.
+export function unfinishedAfter(place) {
+  const rows = store.project.instants, n = rows.length;
+  for (let i = 1; i <= n; i++) {
+    const [, decided, shown] = rows[(place + i) % n];
+    if (decided < shown * scene.keypoints.length) return (place + i) % n;
+  }
+}
+
 export async function showPictures(wanted) {
   const width = gridWidth(), shown = shownViews(), indices = shown.map((view) => view.index);
-  const near = AHEAD.map((step) => instants()[at + step]).filter((id) => id !== undefined);
-  pictures.want([wanted, ...near], indices, width);
+  pictures.want([wanted, ...ahead()], indices, width);
   for (const view of shown) {
     const now = pictures.now(wanted, view.index, width);
     view.element.classList.toggle("late", now === undefined); // the points are of another picture than the one shown

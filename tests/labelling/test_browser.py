@@ -1,6 +1,7 @@
 """The page in a real browser: an instant labelled by hand, kept over a reload, exported, and trained on."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from muybridge.pose2d import extract_frames, read_labels
 from muybridge.session import read_session, run_session
 from tests.chromium import needs_chromium
 from tests.helpers import edit_session
-from tests.labelling.conftest import KEYPOINTS, click, saved
+from tests.labelling.conftest import KEYPOINTS, click, saved, write_pictures
 
 TRUTH = {"nose": [30.0, -20.0, 40.0], "tail": [-60.0, 10.0, 20.0], "left_paw": [0.0, 40.0, 0.0]}
 
@@ -168,6 +169,32 @@ def test_keys_lead_through_instants_and_cameras(session, open_page):
     assert page.locator(".camera:visible").count() == 1
     page.keyboard.press("Escape")
     assert page.locator(".camera:visible").count() == 3
+
+
+def test_what_a_key_leads_to_is_fetched_ahead(tmp_path, open_page):
+    folder = write_pictures(tmp_path / "project", instants=range(60))
+    with serve_labels(folder, keypoints=KEYPOINTS) as server:
+        page = open_page(server.address)
+
+        def wait_for_fetched(*wanted):
+            addresses = "performance.getEntriesByType('resource').map((entry) => entry.name)"
+            for _ in range(200):
+                fetched = {
+                    int(at) for at in re.findall(r"pictures\S*?instant=(\d+)", " ".join(page.evaluate(addresses)))
+                }
+                if fetched.issuperset(wanted):
+                    return
+                page.wait_for_timeout(50)
+            raise AssertionError(f"{set(wanted) - fetched} were not fetched")
+
+        wait_for_fetched(0, 1, 2, 3, 4, 5, 10, 59)
+        page.keyboard.press("Shift+d")
+        page.wait_for_selector('body[data-shown="10"]')
+        wait_for_fetched(20, 11, 9)
+        page.keyboard.press("End")
+        page.wait_for_selector('body[data-shown="59"]')
+        wait_for_fetched(49, 58)
+        page.close()  # it goes on fetching
 
 
 @pytest.mark.long
