@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
+from h5netcdf.attrs import Attributes
 
 from .atomic_files import LateError, atomic_write
 from .hdf5_contents import foreign_content
 from .size_limit import endless, oversize
 from .validators import DatasetError
+
+_SMALL = 16e6  # bytes of a file that is read at once where parts are asked for: some 10 ms
+# of netCDF-4: an array's dimensions by number, and the name of a dimension without coordinates
+_DIMENSIONS, _NO_VARIABLE = "_Netcdf4Coordinates", b"This is a netCDF dimension but not a netCDF variable"
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
@@ -84,31 +90,80 @@ def read_dataset(path: str | os.PathLike) -> xr.Dataset:
     [1.0, 2.0]
     """
     path = Path(path)
-    with opened_dataset(path) as dataset, _as_dataset_error(path):
-        return dataset.load()
+    _checked_bytes(path)
+    return _read(path)
 
 
 @contextmanager
 def opened_dataset(path: Path) -> Iterator[xr.Dataset]:
-    """The dataset of a file, which is read as it is used.
+    """The dataset of a file, which is read as it is used; a small one is read at once.
 
     Raises
     ------
     DatasetError : as `read_dataset`
     """
-    if not path.is_file():
-        raise DatasetError(f"there is no dataset file {path}")
+    if _checked_bytes(path) <= _SMALL:
+        yield _read(path)
+        return
     with ExitStack() as stack:
         with _as_dataset_error(path):
-            if reason := foreign_content(path):
-                raise DatasetError(f"{path}: {reason}")
-            dataset = stack.enter_context(xr.open_dataset(path, engine="h5netcdf", decode_times=False))
-            if reason := oversize(dataset.nbytes, path.stat().st_size):
-                raise DatasetError(f"{path}: {reason}")
-            for name, coordinate in dataset.coords.items():
-                if coordinate.dtype.kind == "O":
-                    dataset[name] = np.array([str(value) for value in coordinate.values])
+            dataset = _with_text(stack.enter_context(xr.open_dataset(path, engine="h5netcdf", decode_times=False)))
         yield dataset
+
+
+def _checked_bytes(path: Path) -> int:
+    """Bytes that a file declares; a file that is missing, or that must not be read, is a `DatasetError`."""
+    if not path.is_file():
+        raise DatasetError(f"there is no dataset file {path}")
+    with _as_dataset_error(path):
+        if reason := foreign_content(path):
+            raise DatasetError(f"{path}: {reason}")
+        n_bytes = declared_bytes(path)
+        if reason := oversize(n_bytes, path.stat().st_size):
+            raise DatasetError(f"{path}: {reason}")
+    return n_bytes
+
+
+def _read(path: Path) -> xr.Dataset:
+    """All of a checked file; those that this library wrote in one pass.
+
+    xarray's reader asks HDF5 for the dimensions of every array several times, which takes a millisecond for each,
+    however small; it reads the files of others, which may hold more of netCDF-4.
+    """
+    with _as_dataset_error(path):
+        with h5py.File(path, "r") as file:
+            whole = _arrays_of(file) if b"h5netcdf" in file.attrs.get("_NCProperties", b"") else None
+        if whole is None:
+            whole = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+        return _with_text(xr.decode_cf(whole, decode_times=False))
+
+
+def _arrays_of(file: h5py.File) -> xr.Dataset | None:
+    """The arrays of a file of h5netcdf as they are stored; None where one is in a group, or has no dimensions."""
+    scales = {name: node for name, node in file.items() if node.attrs.get("CLASS") == b"DIMENSION_SCALE"}
+    names = {int(node.attrs["_Netcdf4Dimid"]): name for name, node in scales.items()}
+    variables = {}
+    for name, node in file.items():
+        if node.attrs.get("NAME", b"").startswith(_NO_VARIABLE):
+            continue
+        if not isinstance(node, h5py.Dataset) or (node.ndim and _DIMENSIONS not in node.attrs):
+            return None
+        dims = [names[number] for number in np.atleast_1d(node.attrs[_DIMENSIONS])] if node.ndim else []
+        values = np.asarray(node.asstr()[()], str) if h5py.check_string_dtype(node.dtype) else node[()]
+        variables[name] = xr.Variable(dims, values, _attributes(node))
+    return xr.Dataset(variables, attrs=_attributes(file))
+
+
+def _attributes(node: h5py.HLObject) -> dict:
+    return dict(Attributes(node.attrs, lambda _: None, h5py))
+
+
+def _with_text(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with names as text, not as objects."""
+    for name, coordinate in dataset.coords.items():
+        if coordinate.dtype.kind == "O":
+            dataset[name] = np.array([str(value) for value in coordinate.values])
+    return dataset
 
 
 @contextmanager
@@ -123,18 +178,21 @@ def _as_dataset_error(path: Path) -> Iterator[None]:
 
 def read_attributes(path: Path) -> dict:
     """The attributes of a dataset's file, without its variables, which take ten times as long to open."""
-    import h5netcdf
-
-    with h5netcdf.File(path, "r") as file:
-        return dict(file.attrs)
+    with h5py.File(path, "r") as file:
+        return _attributes(file)
 
 
 def declared_bytes(path: Path) -> int:
     """Bytes of all arrays of a dataset's file in memory, by its header."""
-    import h5netcdf
+    sizes = list[int]()
 
-    with h5netcdf.File(path, "r") as file:
-        return sum(math.prod(array.shape) * array.dtype.itemsize for array in file.variables.values())
+    def count(_: str, node: h5py.HLObject) -> None:
+        if isinstance(node, h5py.Dataset):
+            sizes.append(math.prod(node.shape or ()) * node.dtype.itemsize)
+
+    with h5py.File(path, "r") as file:
+        file.visititems(count)
+    return sum(sizes)
 
 
 def _hidden(file: Path, folder: Path) -> bool:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from muybridge.calibration import CharucoBoard, Checkerboard, calibrate, simulate_board_motion, simulate_detections
+from muybridge.calibration.boards.detection import detect_boards
 from tests.helpers import SHARED, needs_shared
 
 
@@ -41,15 +42,21 @@ def test_the_rat_rig_predicts_held_out_boards_within_its_marks(rat_boards):
     assert row.heldout_rms_px <= 0.145
 
 
+WEBCAMS = SHARED / "data" / "charuco_4cam" / "calibration" / "extrinsic"
+
+
+@pytest.fixture(scope="module")
+def webcam_boards():
+    sources = {f"cam_{i}": WEBCAMS / f"cam_{i}.mp4" for i in range(4)}
+    return detect_boards(sources, CharucoBoard(4, 5, 54.0, 40.5, inverted=True), progress=False)
+
+
 @needs_shared
 @pytest.mark.shared
-def test_exposure_times_and_delays_explain_most_of_the_webcams_error():
-    folder = SHARED / "data" / "charuco_4cam" / "calibration" / "extrinsic"
-    board = CharucoBoard(4, 5, 54.0, 40.5, inverted=True)
-    stamps = pd.read_csv(folder / "timestamps.csv")
+def test_exposure_times_and_delays_explain_most_of_the_webcams_error(webcam_boards):
+    stamps = pd.read_csv(WEBCAMS / "timestamps.csv")
     times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
-    sources = {camera: folder / f"{camera}.mp4" for camera in times}
-    found = calibrate(sources, board, times=times, distortion_model=4, progress=False)
+    found = calibrate(webcam_boards, times=times, distortion_model=4, progress=False)
     row = found.report.table().loc["all"]
     assert row.heldout_median_px <= 0.52
     assert row.heldout_rms_px <= 0.78
@@ -58,11 +65,8 @@ def test_exposure_times_and_delays_explain_most_of_the_webcams_error():
 
 @needs_shared
 @pytest.mark.shared
-def test_webcams_more_than_half_a_frame_apart_are_brought_together_by_a_whole_one():
-    folder = SHARED / "data" / "charuco_4cam" / "calibration" / "extrinsic"
-    board = CharucoBoard(4, 5, 54.0, 40.5, inverted=True)
-    sources = {f"cam_{i}": folder / f"cam_{i}.mp4" for i in range(4)}
-    found = calibrate(sources, board, distortion_model=4, progress=False)
+def test_webcams_more_than_half_a_frame_apart_are_brought_together_by_a_whole_one(webcam_boards):
+    found = calibrate(webcam_boards, distortion_model=4, progress=False)
     row = found.report.table().loc["all"]
     assert row.heldout_median_px <= 0.42
     assert row.heldout_rms_px <= 0.65

@@ -11,6 +11,7 @@ from muybridge.datasets import (
     with_provenance,
     write_dataset,
 )
+from muybridge.datasets.netcdf import declared_bytes, opened_dataset
 
 
 def some_views():
@@ -51,3 +52,30 @@ def test_the_content_hash_follows_content_not_place(tmp_path):
     assert content_hash(tmp_path / "one") == content_hash(tmp_path / "two")
     (tmp_path / "two" / "a.txt").write_text("other")
     assert content_hash(tmp_path / "one") != content_hash(tmp_path / "two")
+
+
+def test_files_of_this_library_are_read_as_xarray_reads_them(tmp_path):
+    """Text, numbers, truth values, gaps, single numbers, dimensions without coordinates; and files with groups."""
+    dataset = xr.Dataset(
+        {
+            "position": (("time", "keypoint", "space"), np.arange(12.0).reshape(2, 2, 3), {"units": "mm"}),
+            "stance": ("time", np.array([True, False])),
+            "state": (("time", "keypoint"), np.array([["a", "bé"], ["", "c"]])),
+            "n": ("time", np.array([1, 2], np.int16), {"shares": [0.5, 1.0], "names": ["x", "y"]}),
+            "order": 2,
+        },
+        {"time": [0.0, 0.1], "keypoint": ["nose", "tail"], "frame": ("time", [4, 5])},
+        {"up": [0.0, 0.0, 1.0], "step": "predict", "every": 3},
+    )
+    dataset["position"][1, 0] = np.nan
+    own, other = write_dataset(dataset, tmp_path / "own.nc"), tmp_path / "other.nc"
+    dataset.to_netcdf(other, engine="h5netcdf", group="part")
+    dataset.rename(n="m").to_netcdf(other, engine="h5netcdf", mode="a")
+    for path in (own, other):
+        found, expected = read_dataset(path), xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+        assert found.identical(expected.assign_coords(keypoint=expected["keypoint"].astype(str)))
+        assert list(found.data_vars) == list(expected.data_vars)
+        assert {name: found[name].dtype.kind for name in found} == {name: expected[name].dtype.kind for name in found}
+    with opened_dataset(own) as opened:
+        assert opened.identical(read_dataset(own))
+    assert declared_bytes(own) >= dataset["position"].nbytes

@@ -45,8 +45,8 @@ def test_a_board_that_turns_between_frames_is_followed(ring_rig):
 
 @pytest.mark.parametrize("delay", [pytest.param(-0.6, marks=pytest.mark.long), 0.45])
 def test_a_delay_has_the_sign_and_size_of_the_offset_that_undoes_it(ring_rig, delay):
-    rig = ring_rig.subset(["cam_0", "cam_1", "cam_2"])
-    seen = wave(rig, np.arange(36.0), delays=[0, delay, 0], noise=0.1)
+    rig = ring_rig.subset(["cam_0", "cam_1"])
+    seen = wave(rig, np.arange(36.0), delays=[0, delay], noise=0.1)
     found = calibrate(seen, distortion_model=2, progress=False)
     (sentence,) = (text for text in found.report.warnings if "constant delays" in text)
     said = {name: float(number) for name, number in re.findall(r"(cam_\d) ([+-]\d\.\d\d)", sentence)}
@@ -58,8 +58,8 @@ def test_a_delay_has_the_sign_and_size_of_the_offset_that_undoes_it(ring_rig, de
 
 
 def test_exposures_that_are_not_evenly_spaced_bend_no_lens(ring_rig):
-    rig, rng = ring_rig.subset(["cam_0", "cam_1", "cam_2"]), np.random.default_rng(0)
-    delays = np.array([[0.0], [0.45], [-0.2]]) + rng.normal(0, 0.08, (3, 50))
+    rig, rng = ring_rig.subset(["cam_0", "cam_1"]), np.random.default_rng(0)
+    delays = np.array([[0.0], [0.45]]) + rng.normal(0, 0.08, (2, 50))
     found = calibrate(wave(rig, np.arange(50.0), delays=delays, noise=0.1), distortion_model=5, progress=False)
     (sentence,) = (text for text in found.report.warnings if "single exposures" in text)
     assert abs(float(re.search(r"deviate by (\d\.\d\d)", sentence).group(1)) - 0.08) < 0.025

@@ -49,7 +49,7 @@ def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
 
 @pytest.mark.parametrize("name", ["trot", "gallop"])
 def test_feet_that_leave_the_ground_without_speed_are_found_to_the_frame(name):
-    pose, events = pose_of_gait(name, noise=2.0, duration=4.0, shape=gentle)
+    pose, events = pose_of_gait(name, noise=2.0, duration=3.0, shape=gentle)
     strides = gait(pose, FEET).strides
     errors_in_frames, z = [], []
     for limb in LIMBS:

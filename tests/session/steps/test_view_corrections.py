@@ -92,14 +92,13 @@ def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skele
     said = []
     session = write_session(tmp_path, rig, shuffled(tracks), skeleton, "[animals]\ncount = 2\n" + OPTIONS)
     assert foreseen(session)[0] == []
-    run_session(session, progress=False, say=said.append)
+    run_session(session, ("predict", "reconstruct", "kinematics"), progress=False, say=said.append)
     pose = read_dataset(session.output / "pose.nc")
     errors = np.linalg.norm(pose["position"].values[:, None] - two_animals[None], axis=-1)
     assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 1.0
     assert any("up to 2 detections per camera and frame were put together to 2 animals" in line for line in said)
     motion = read_dataset(session.output / "kinematics.nc")
     assert motion["angle"].dims == ("individual", "time", "joint")
-    assert "individual_1" in (session.output / "report.html").read_text()
 
 
 def test_more_animals_than_declared_are_left_out_with_a_warning(tmp_path, rig, skeleton, two_animals):

@@ -138,7 +138,7 @@ def test_jax_arrays_are_differentiated_compiled_and_keep_their_precision():
     angles = jax.numpy.zeros(7)
     compiled = jax.jit(lambda a: body.markers(a, jax.numpy.asarray(body.lengths)))
     assert compiled(angles).dtype == jax.numpy.float32
-    gradient = jax.grad(lambda a: body.markers(a, jax.numpy.asarray(body.lengths))[2, 0])(angles)
+    gradient = jax.jit(jax.grad(lambda a: body.markers(a, jax.numpy.asarray(body.lengths))[2, 0]))(angles)
     assert float(gradient[6]) == pytest.approx(-250, rel=1e-5)
     assert jax.vmap(compiled)(jax.numpy.zeros((5, 7))).shape == (5, 3, 3)
 
