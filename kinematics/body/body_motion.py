@@ -9,7 +9,7 @@ import xarray as xr
 
 from ...datasets import Array, DatasetError
 from ..angles.segment_frames import ORIENTATION_ANGLES, axes_orientation, unit
-from ..derivatives import motion_of
+from ..derivative_methods import motion_of
 from ..error_propagation import joint_covariance, propagate
 from ..pose_access import keypoint_indices, per_individual, points_of, up_of
 from .rigid_fit import rigid_angle_std, rigid_rotation

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ...cameras.rotations import hat, rotation_vector
 from ...datasets import Array, DatasetError
-from ..derivatives import motion_of
+from ..derivative_methods import motion_of
 from ..pose_access import keypoint_indices, per_individual, unit_of
 
 FLAT = 1e-6  # of the largest moment of inertia: points within a thousandth of their length of a line count as on it

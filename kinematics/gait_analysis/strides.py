@@ -11,7 +11,7 @@ import xarray as xr
 
 from ...datasets import Array, DatasetError
 from ...datasets.names import named_options
-from ..derivatives import motion_of
+from ..derivative_methods import motion_of
 from ..pose_access import checked, keypoint_indices, times_of, unit_of, up_of
 from .contact_states import Contact, find_contacts
 from .event_times import mean_point

@@ -21,7 +21,8 @@ from ..inference.detector import Detector
 from ..inference.engine import Found, of_rows
 from ..inference.uncertainty import Uncertainty
 from .peak_choice import N_PEAKS, choose_peaks
-from .prediction_rows import Rows, Search, StoredRows
+from .prediction_rows import Search
+from .stored_rows import Rows, StoredRows
 
 PIECE = 4_000  # instants whose views are made at a time
 # share of a camera's frames with more animals than declared from which that is said: where as many cats as declared

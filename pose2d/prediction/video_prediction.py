@@ -5,25 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
-from tqdm import tqdm
 
 from ...cameras import CameraRig
 from ...datasets import Array
 from ...datasets.atomic_files import atomic_write
 from ...datasets.names import named_options
 from ...datasets.stretches import joined, write_pieces
-from ...formats.video.instants import Instants
-from ...formats.video.reading import VideoError, VideoSource
+from ...formats.video.reading import VideoSource
 from ..inference.detector import Detector
 from .peak_choice import N_PEAKS
-from .predicted_views import Recording, recording_of, seen_by, view_pieces
-from .prediction_rows import Prediction, Rows, Search, fingerprint, predict_window
-
-KEPT_EVERY = 30.0  # seconds between two parts that are kept in files
+from .predicted_rows import KEPT_EVERY, PredictionOptions, kept_rows, predict_rows
+from .predicted_views import recording_of, seen_by, view_pieces
+from .prediction_rows import Search
+from .stored_rows import Rows
 
 
 @named_options()
@@ -217,25 +215,6 @@ def predict_file(
     return destination
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PredictionOptions:
-    """The options of `predict` and `predict_file`."""
-
-    track_crop: bool = True
-    precision: str = "auto"
-    runtime: str = "auto"
-    fps: float | None = None
-    times: Array | Mapping[str, Array] | None = None
-    batch_cameras: bool | str = "auto"
-    n_animals: int | None = None
-    rig: CameraRig | None = None
-    checkpoint: str | os.PathLike | None = None
-    checkpoint_every: float = KEPT_EVERY
-    n_windows: int = 1
-    executor: Executor | None = None
-    progress: bool = True
-
-
 def write_prediction(
     detector: Detector,
     videos: Mapping[str, VideoSource],
@@ -284,46 +263,3 @@ def with_animals(detector: Detector, n_animals: int | None) -> Detector:
             " of this library; train one on labels with individuals"
         )
     return replace(detector, n_animals=n_animals)
-
-
-def kept_rows(
-    detector: Detector, source: Recording, search: Search, folder: str | os.PathLike | None, n_windows: int = 1
-) -> Rows:
-    """Where the rows are kept: in memory (None), or in a folder, in which only the same prediction finds them."""
-    if folder is None:
-        return Rows(tuple(source.infos), None)
-    name = fingerprint(detector, source.infos, *search[:3], n_windows, search.n_peaks)
-    Path(folder, name).mkdir(parents=True, exist_ok=True)
-    return Rows(tuple(source.infos), Path(folder, name))
-
-
-def predict_rows(
-    detector: Detector,
-    source: Recording,
-    search: Search,
-    rows: Rows,
-    options: PredictionOptions,
-) -> Instants:
-    """Add the rows of all frames to those that are kept; returns the recording's instants.
-
-    Raises
-    ------
-    VideoError : no frame could be decoded
-    """
-    seconds = options.checkpoint_every if rows.folder else float("inf")
-    work, executor = Prediction(detector, source.infos, search, rows, seconds), options.executor
-    windows = work.windows(options.n_windows)
-    total = sum(info.n_frames for info in source.infos.values())
-    n_kept = len(source.infos) * sum(len(frames) for start, _ in windows[:1] for frames in rows.kept(start))
-    with tqdm(total=total, initial=n_kept, desc="predict", unit="frame", disable=not options.progress) as bar:
-        if executor is None:
-            for window in windows:
-                predict_window(work, *window, bar.update)
-        else:
-            for task in [executor.submit(predict_window, work, *window) for window in windows]:
-                task.result()
-                bar.update(total // len(windows))
-    kept = rows.kept()
-    if not kept:
-        raise VideoError("no frame could be decoded from any of the videos")
-    return source.instants_of(kept[-1].stop)

@@ -176,7 +176,8 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
 
 
 def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None) -> None:
-    from ...pose2d.prediction.video_prediction import PredictionOptions, write_prediction
+    from ...pose2d.prediction.predicted_rows import PredictionOptions
+    from ...pose2d.prediction.video_prediction import write_prediction
 
     path, videos = detector_path(session), session.sources("video")
     assert path is not None  # the step's inputs have refused the other case

@@ -32,7 +32,7 @@ from .gauge import (
 from .lengths import KnownLength, Scale, read_lengths, scale_of
 from .placed_cameras import PointCalibration
 from .placement import Placement, place
-from .report_numbers import error_facts, judged, point_report
+from .report_numbers import error_facts, facts_of, judged, point_report
 
 _FRAMES = 2000  # that are looked at, evenly spread
 _SURE = 0.1  # confidence below which a view has no part, as in `refine_rig`
@@ -150,7 +150,7 @@ def calibrate_from_points(
         scale = replace(scale, change=_change_of_lengths(known, scale, rig, names, seen, found, placed))
     late = frame_offsets(points_2d, rig, confidence=confidence).sentences()
     placed = replace(placed, warnings=placed.warnings + tuple(late))
-    return _result(seen, found, placed, rig, scale, ground, _facts(placed, rig, known, scale, ground, up))
+    return _result(seen, found, placed, rig, scale, ground, facts_of(placed, rig, known, scale, ground, up))
 
 
 def _names(names: Sequence[str] | None, n_keypoints: int) -> list[str]:
@@ -284,19 +284,3 @@ def _result(
     warnings = judged(rig, by_shape, middle, scale, degrees) + placed.warnings
     notes = (placed.note,) if placed.note else ()
     return replace(result, report=point_report(seen, found, fitted, rig, facts=facts, warnings=warnings, notes=notes))
-
-
-def _facts(placed: Placement, rig: CameraRig, known: list[KnownLength], scale: Scale, ground: Floor | None, up) -> dict:
-    """Named single values of the report: from how many points, their noise, how scale and vertical were set."""
-    lengths = "; ".join(str(length) for length in known)
-    vertical = f"as given for {', '.join(up)}" if up else "not known"
-    if ground is not None:
-        vertical = f"of {ground.n_points} points on the floor, ± {ground.degrees:.2g} degrees"
-    return {
-        "calibrated from": f"{len(placed.rows)} keypoints, with the lenses given",
-        "noise of a view (px)": float(np.median(placed.sigma)),
-        "views that are worth one independent one": placed.inflation,
-        "scale": f"{lengths} {rig.unit}: ± {100 * scale.std:.2g} %" if known else "arbitrary",
-        "vertical": vertical,
-        "converged": "yes" if placed.converged else "no",
-    }

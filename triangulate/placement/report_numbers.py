@@ -10,7 +10,9 @@ from ...calibration.quality.report import COLUMNS, CalibrationReport
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import Triangulation
-from .lengths import Scale
+from .floor import Floor
+from .lengths import KnownLength, Scale
+from .placement import Placement
 
 _GRID = 10  # cells across and down the image whose share is the coverage, as of a board's corners
 _PLOTTED = 2000  # points of each camera in the plots
@@ -121,3 +123,21 @@ def judged(rig: CameraRig, covariance: Array, middle: Array, scale: Scale, tilt:
     if tilt > _VAGUE_UP:
         lines.append(f"the floor's tilt is known only within {tilt:.1f} degrees; give `up` if a camera is level")
     return tuple(lines)
+
+
+def facts_of(
+    placed: Placement, rig: CameraRig, known: list[KnownLength], scale: Scale, ground: Floor | None, up
+) -> dict:
+    """Named single values of the report: from how many points, their noise, how scale and vertical were set."""
+    lengths = "; ".join(str(length) for length in known)
+    vertical = f"as given for {', '.join(up)}" if up else "not known"
+    if ground is not None:
+        vertical = f"of {ground.n_points} points on the floor, ± {ground.degrees:.2g} degrees"
+    return {
+        "calibrated from": f"{len(placed.rows)} keypoints, with the lenses given",
+        "noise of a view (px)": float(np.median(placed.sigma)),
+        "views that are worth one independent one": placed.inflation,
+        "scale": f"{lengths} {rig.unit}: ± {100 * scale.std:.2g} %" if known else "arbitrary",
+        "vertical": vertical,
+        "converged": "yes" if placed.converged else "no",
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from ...cameras import CameraRig
 from ...cameras.alignment import align_images
-from ...cameras.epipolar import camera_pair_indices, epipolar_distances
-from ...cameras.rotations import rotation_vector
+from ...cameras.epipolar import epipolar_distances
 from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
-from ...numerics.robust_scale import present_median
 from ..input_checks import from_views, individuals_as_keypoints
 from ..points.consensus import triangulate_ransac
 from .bundle_adjustment import adjust, design_effect
@@ -24,10 +22,10 @@ from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, usable_points
 from .frame_shift import shift_frames
 from .refined_rig import Refinement, RigPart
-from .report import FEW_POINTS, MOVED, UNFIT, RefinementReport, warning_sentences
+from .refinement_checks import Fit, change_of, check_fits, epipolar_medians
+from .report import FEW_POINTS, MOVED, RefinementReport, warning_sentences
 
 _SYNC_ROUNDS = 5  # of frame offsets and camera poses in turn, at most: they end where no offset changes by 0.02 frames
-_FAR = 0.03  # of the image's width: more than half of the cameras do not move so far by accident
 _CORRELATED = 1.5  # design effect beyond which errors are repeated enough to weaken the points against the prior
 _WORTHWHILE = 0.98  # below this share of its epipolar error at least one camera gained from the refinement
 
@@ -156,21 +154,7 @@ def _find_moved(points_2d: Array, rig: CameraRig) -> dict[int, int]:
     return moved
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Refined cameras; a moved one is there twice, before and after: owner (n,) its position, spans (n, 2) frames."""
-
-    rig: CameraRig
-    owner: NDArray[np.int64]
-    spans: NDArray[np.int64]
-    parts: tuple[RigPart, ...]
-    points_3d: Array
-    n_views: NDArray[np.int64]
-    sigma: Array
-    train: NDArray[np.int64]
-
-
-def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n_points: int) -> _Fit:
+def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n_points: int) -> Fit:
     n_frames, n_keypoints = points_2d.shape[1:3]
     owner, spans = _camera_poses(len(rig), n_frames, moved)
     doubled = replace(rig, cameras=tuple(replace(rig[int(c)], name=f"{i}") for i, c in enumerate(owner)))
@@ -195,7 +179,7 @@ def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n
         result = adjust(seen, points_3d[known], doubled, focal=focal, sigma=result.sigma, inflation=inflation)
     new, points_3d = align_images(result.rig, result.points_3d, doubled)
     n_views = np.isfinite(seen[..., 0]).sum(axis=1)
-    return _Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)
+    return Fit(new, owner, spans, _parts(new, rig, owner, spans), points_3d, n_views, result.sigma, train)
 
 
 def _camera_poses(n_cameras: int, n_frames: int, moved: dict[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -218,7 +202,7 @@ def _parts(new: CameraRig, rig: CameraRig, owner, spans) -> tuple[RigPart, ...]:
     return tuple(parts)
 
 
-def _timed(points_2d: Array, fit: _Fit, moved: dict[int, int]) -> dict[int, int]:
+def _timed(points_2d: Array, fit: Fit, moved: dict[int, int]) -> dict[int, int]:
     """{camera: frame}, exact: where the view stops to fit the camera's first pose and begins to fit the second."""
     exact = {}
     for camera, guess in moved.items():
@@ -240,7 +224,7 @@ def _timed(points_2d: Array, fit: _Fit, moved: dict[int, int]) -> dict[int, int]
     return exact
 
 
-def _really_moved(fit: _Fit, moved: dict[int, int], points_2d: Array) -> dict[int, int]:
+def _really_moved(fit: Fit, moved: dict[int, int], points_2d: Array) -> dict[int, int]:
     """Those whose two poses see the points apart by more than the noise, and enough of them before and after."""
     real = {}
     n_seen = np.isfinite(points_2d[..., 0]).sum(axis=2)
@@ -255,66 +239,24 @@ def _really_moved(fit: _Fit, moved: dict[int, int], points_2d: Array) -> dict[in
 
 
 def _result(
-    points_2d, synchronous, rig: CameraRig, fit: _Fit, offsets: FrameOffsets, moved: dict[int, int]
+    points_2d, synchronous, rig: CameraRig, fit: Fit, offsets: FrameOffsets, moved: dict[int, int]
 ) -> Refinement:
     whole = (RigPart(0, points_2d.shape[1], rig),)
-    before = _epipolar_median(points_2d, whole, fit.train)
-    synced = _epipolar_median(synchronous, whole, fit.train)
-    after = _epipolar_median(synchronous, fit.parts, fit.train)
+    before = epipolar_medians(points_2d, whole, fit.train)
+    synced = epipolar_medians(synchronous, whole, fit.train)
+    after = epipolar_medians(synchronous, fit.parts, fit.train)
     kept = not moved and not np.any(after < _WORTHWHILE * synced)
     rows, changes = [], []
     for c in range(len(rig)):
         poses = np.flatnonzero(fit.owner == c)
-        change = max((_change(fit, rig, int(pose)) for pose in poses), key=lambda values: values[0])
+        change = max((change_of(fit, rig, int(pose)) for pose in poses), key=lambda values: values[0])
         counts = (offsets.offsets[c], offsets.std[c], float(moved.get(c, np.nan)), int(fit.n_views[poses].sum()))
         rows.append((before[c], synced[c] if kept else after[c], *((0.0,) * 4 if kept else change), *counts))
         changes.append(change[0])
-    _check_fits(after, changes, rig)
+    check_fits(after, changes, rig)
     values, noise = np.array(rows, dtype=float), float(np.median(fit.sigma))
     warnings = warning_sentences(rig, values, noise, offsets, moved, kept)
     parts = whole if kept else fit.parts
     longest = max(parts, key=lambda part: part.stop_frame - part.first_frame)
     report = RefinementReport(rig.names, values, warnings, noise, rig.unit, kept)
     return Refinement(longest.rig, report, parts, offsets)
-
-
-def _check_fits(after: Array, changes: list[float], rig: CameraRig) -> None:
-    """Refuse a rig of which most cameras disagree whatever is done, or would have to be moved far."""
-    widths = np.array([camera.size[0] for camera in rig])
-    disagree, far = after > UNFIT * widths, np.array(changes) > _FAR * widths
-    if 2 * (disagree | far).sum() > len(rig):
-        names = [name for name, wrong in zip(rig.names, disagree | far, strict=True) if wrong]
-        raise ValueError(
-            f"the rig does not fit this recording: cameras {names} are off by {np.nanmedian(changes):.0f} px and still"
-            f" disagree by {np.nanmedian(after):.1f} px after refinement; are the cameras named in the right order, and"
-            " is it the right calibration?"
-        )
-
-
-def _change(fit: _Fit, rig: CameraRig, pose: int) -> tuple[float, float, float, float]:
-    """change_px, rotation_deg, translation, focal_percent of one pose against the old camera."""
-    new, old = fit.rig[pose], rig[int(fit.owner[pose])]
-    gap = np.linalg.norm(new.project(fit.points_3d) - old.project(fit.points_3d), axis=-1)
-    gap = gap[np.isfinite(gap)]
-    rotation = float(np.degrees(np.linalg.norm(rotation_vector(new.R @ old.R.T))))
-    translation = float(np.linalg.norm(new.center - old.center))
-    pixels = float(np.sqrt(np.mean(gap**2))) if len(gap) else np.nan
-    return pixels, rotation, translation, 100 * (new.K[1, 1] / old.K[1, 1] - 1)
-
-
-def _epipolar_median(points_2d: Array, parts: tuple[RigPart, ...], train: NDArray[np.int64]) -> Array:
-    """(n_cameras,) median epipolar error of each camera's pairs, pixels, at points that were not used for the fit."""
-    held = points_2d.copy().reshape(len(points_2d), -1, 2)
-    used = np.zeros(held.shape[1], dtype=bool)
-    used[train] = True
-    if used.sum() < 0.5 * np.isfinite(held[..., 0]).any(axis=0).sum():
-        held[:, used] = np.nan
-    held = held.reshape(points_2d.shape)
-    n_cameras = len(points_2d)
-    pairs = camera_pair_indices(n_cameras)
-    found = []
-    for part in parts:
-        piece = np.ascontiguousarray(held[:, part.first_frame : part.stop_frame])
-        found.append(np.abs(epipolar_distances(part.rig.undistort(piece), part.rig, pairs)).reshape(len(pairs), -1))
-    size = np.concatenate(found, axis=1)
-    return np.array([float(present_median(size[(pairs == c).any(axis=1)])) for c in range(n_cameras)])

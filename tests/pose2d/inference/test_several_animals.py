@@ -10,7 +10,7 @@ import pytest
 from muybridge.formats.labels.labelled_frames import LabelError
 from muybridge.pose2d import join_labels, load_detector, predict, read_labels, train
 from muybridge.pose2d.prediction.predicted_views import more_animals
-from muybridge.pose2d.prediction.prediction_rows import Rows
+from muybridge.pose2d.prediction.stored_rows import Rows
 from muybridge.pose2d.prediction.video_prediction import with_animals
 from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, SHAPE, write_dlc, write_picture
 
