@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -22,7 +23,7 @@ from .validators import DatasetError
 
 _SMALL = 16e6  # bytes of a file that is read at once where parts are asked for: some 10 ms
 # of netCDF-4: an array's dimensions by number, and the name of a dimension without coordinates
-_DIMENSIONS, _NO_VARIABLE = "_Netcdf4Coordinates", b"This is a netCDF dimension but not a netCDF variable"
+_DIMENSIONS, _NO_VARIABLE = "_Netcdf4Coordinates", "This is a netCDF dimension but not a netCDF variable"
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
@@ -132,7 +133,7 @@ def _read(path: Path) -> xr.Dataset:
     """
     with _as_dataset_error(path):
         with h5py.File(path, "r") as file:
-            whole = _arrays_of(file) if b"h5netcdf" in file.attrs.get("_NCProperties", b"") else None
+            whole = _arrays_of(file) if "h5netcdf" in str(file.attrs.get("_NCProperties")) else None
         if whole is None:
             whole = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
         return _with_text(xr.decode_cf(whole, decode_times=False))
@@ -144,11 +145,11 @@ def _arrays_of(file: h5py.File) -> xr.Dataset | None:
     names = {int(node.attrs["_Netcdf4Dimid"]): name for name, node in scales.items()}
     variables = {}
     for name, node in file.items():
-        if node.attrs.get("NAME", b"").startswith(_NO_VARIABLE):
+        if _NO_VARIABLE in str(node.attrs.get("NAME")):
             continue
         if not isinstance(node, h5py.Dataset) or (node.ndim and _DIMENSIONS not in node.attrs):
             return None
-        dims = [names[number] for number in np.atleast_1d(node.attrs[_DIMENSIONS])] if node.ndim else []
+        dims = [names[number] for number in np.ravel(cast(Any, node.attrs[_DIMENSIONS]))] if node.ndim else []
         values = np.asarray(node.asstr()[()], str) if h5py.check_string_dtype(node.dtype) else node[()]
         variables[name] = xr.Variable(dims, values, _attributes(node))
     return xr.Dataset(variables, attrs=_attributes(file))
@@ -172,7 +173,7 @@ def _as_dataset_error(path: Path) -> Iterator[None]:
         yield
     except DatasetError:
         raise
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} cannot be read as netCDF-4 ({error}); make it again") from error
 
 

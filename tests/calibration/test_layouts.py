@@ -77,4 +77,5 @@ def test_the_rig_is_found_within_three_standard_deviations(layout):
         errors += [camera.t - turn @ t]
     scores = np.abs(np.concatenate(errors)) / deviation
     assert (scores < 2).mean() > 0.8
+    assert 0.6 < np.sqrt((scores**2).mean()) < 1.5
     assert scores.max() < 4
