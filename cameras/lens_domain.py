@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..numerics.arrays import Array
@@ -21,7 +23,13 @@ def _first_root(coefficients: Array) -> float:
 
 def pinhole_limit(distortion: Array) -> float:
     """Radius at which r * radial(r) stops growing, or its denominator vanishes (tangential terms are small there)."""
-    k1, k2, _, _, k3, k4, k5, k6 = np.concatenate([distortion, np.zeros(14)])[:8]
+    return _pinhole_limit(tuple(map(float, distortion)))
+
+
+@lru_cache(maxsize=1024)
+def _pinhole_limit(distortion: tuple[float, ...]) -> float:
+    """Searches make hundreds of cameras of one lens, which stand or look elsewhere."""
+    k1, k2, _, _, k3, k4, k5, k6 = np.array((*distortion, *np.zeros(8)))[:8]
     polynomial = np.polynomial.polynomial
     top, bottom = np.array([1, k1, k2, k3]), np.array([1, k4, k5, k6])
     # in u = r²: d/dr (r N/D) ∝ (N + 2u N') D − 2u N D'
