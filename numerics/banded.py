@@ -58,7 +58,8 @@ def _dpbtrf():
     """LAPACK's banded Cholesky as a foreign function.
 
     scipy.linalg.lapack.dpbtrf holds the interpreter's lock meanwhile, so that windows cannot be factorised side by
-    side: `smooth` with a skeleton (2,000 frames, 20 keypoints, 2 processors) takes 2.6 s instead of 2.0 s with it.
+    side: `smooth` with a skeleton (2,000 frames, 20 keypoints, 2 processors) takes 2.6 s instead of 2.0 s with it
+    (`python benchmarks/banded_factor.py`).
     """
     capsule = cython_lapack.__pyx_capi__["dpbtrf"]
     name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
