@@ -55,7 +55,7 @@ class BodyFit:
     sigma : ndarray, shape (n_cameras, n_markers), pixels
         Standard deviation of an inlier's coordinate, without the part that never changes.
     bias_std : ndarray, shape (n_markers,), pixels
-        Standard deviation of the part that never changes, per camera.
+        Standard deviation of the part that never changes, of a camera; mean square of the cameras.
     correlation : ndarray, shape (n_markers,)
         Of the errors of consecutive frames.
     deviation_std : ndarray, shape (n_markers,), world units
@@ -154,7 +154,7 @@ def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]
         determined=determined,
         rank=rank,
         sigma=model.noise.sigma,
-        bias_std=model.noise.bias_std,
+        bias_std=np.sqrt((model.noise.bias_std**2).mean(axis=0)),
         correlation=model.noise.correlation,
         deviation_std=fit.deviations.std,
         order=course.order,

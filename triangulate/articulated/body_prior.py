@@ -15,10 +15,11 @@ _TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degr
 _ROOT_ACCELERATION = 40.0  # body sizes per second squared
 _LIMIT_STD = np.radians(3.0)  # by how much an angle passes its limit
 _FREE_PLACE = 100.0  # body sizes: standard deviation of the root's place
-_FOUND_SIZE = 0.05  # share by which the size that was found in points may be off
+_FOUND_SIZE = 0.05  # share by which the size that was found in points may be off, at least
 _MEASURED_SIZE = 0.02  # share by which the size that the bones show may be off
 _PSEUDO = 0.5  # differences that the start counts as, when the precision of all turns is learned
 _POOLED = 1.0  # differences that the precision of all turns counts as, for one turn
+_LEAST_KNOWN = 1e-9  # innovations: of a turn that no pixel determines
 _ROOT, _TURNS = slice(0, 4), slice(4, None)  # place and heading, which return to no posture, and all other angles
 _FASTEST = 10.0  # by which a precision changes at once
 
@@ -115,9 +116,7 @@ class AnglePrior:
         return replace(self, courses=(self.courses[0], course))._with_precisions(angles, own)
 
     def _with_precisions(self, angles: Array, own: Array) -> AnglePrior:
-        gram, (squares, n_rows) = self.gram(len(angles)), self._squares(angles)
-        variance = 2 * (gram * own).sum(axis=(0, 1)) - (gram[:, 0] * own[:, 0]).sum(axis=0)
-        known = np.clip(n_rows - self.precisions * variance, 0.0, n_rows)
+        known, squares = self._known_innovations(angles, own)
         # a turn that is poorly seen would be taken for stiff: it moves like the others
         typical = self.typical.copy()
         typical[_TURNS] = (known[_TURNS].sum() + _PSEUDO) / (squares[_TURNS].sum() + _PSEUDO / typical[_TURNS].mean())
@@ -125,6 +124,25 @@ class AnglePrior:
         pseudo[_TURNS] = _POOLED
         found = (known + pseudo) / (squares + pseudo / typical)
         return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
+
+    def shown(self, angles: Array, lagged: Array, segments: NDArray[np.int64]) -> Array:
+        """(n_angles,) sum of the squares of the innovations, over the number that the pixels determine, both of all
+        turns of a segment; `segments` (n_turns,) of the turns.
+
+        It is 1 at the most likely precisions, and less where the prior is looser than the animal moves.
+        """
+        own = np.einsum("tlaa->tla", lagged)[:, : self.reach + 1]
+        known, squares = self._known_innovations(angles, own)
+        seen, moved = (np.bincount(segments, of_turns[3:])[segments] for of_turns in (known, self.precisions * squares))
+        shares = np.minimum(moved / np.maximum(seen, _LEAST_KNOWN), 1.0)
+        return np.concatenate([np.ones(3), shares])
+
+    def _known_innovations(self, angles: Array, own: Array) -> tuple[Array, Array]:
+        """(n_angles,) twice: number of the innovations that the pixels determine, and sum of the squares of all; own
+        (n_frames, reach + 1, n_angles) covariances with 0, 1, ... frames later."""
+        gram, (squares, n_rows) = self.gram(len(angles)), self._squares(angles)
+        variance = 2 * (gram * own).sum(axis=(0, 1)) - (gram[:, 0] * own[:, 0]).sum(axis=0)
+        return np.clip(n_rows - self.precisions * variance, 0.0, n_rows), squares
 
     def _squares(self, angles: Array) -> tuple[Array, Array]:
         """(n_angles,) twice: sum of the squares of the innovations, and their number."""
@@ -157,11 +175,11 @@ def probable_size(body: Body, measured: float) -> float:
     return float(np.exp(share * np.log(measured)))
 
 
-def shape_precision(body: Body, build: float = 1.0) -> Array:
-    """(n_shape, n_shape) of lengths and offsets, in this order, about those of a body in the animal's size; `build` is
-    the variance of the offsets over the declared one."""
+def shape_precision(body: Body, build: float = 1.0, size_std: float = 0.0) -> Array:
+    """(n_shape, n_shape) of lengths and offsets, in this order, about those of a body in the animal's size, of which
+    `size_std` is the standard deviation, a share; `build` is the variance of the offsets over the declared one."""
     plan, lengths = body.plan, body.lengths
-    size = min(body.size_spread, _FOUND_SIZE)
+    size = min(body.size_spread, max(size_std, _FOUND_SIZE))
     covariance = np.diag((body.length_spread * lengths) ** 2) + size**2 * np.outer(lengths, lengths)
     std = np.repeat([body.marker_std, body.joint_std], [plan.n_markers, plan.n_points - plan.n_markers])
     std[plan.n_markers] = 1e-3 * body.joint_std  # the root's joint is placed by its angles

@@ -27,6 +27,8 @@ _OF_CAMERA, _OF_PIXEL = (
     200.0,
 )  # coordinates that the variance of all counts as, for a camera and for a marker in it
 _KNOWN_BIAS = 0.1  # of the spread: what is left where the bias is known
+_PRIOR_CAMERAS = 4.0  # likewise, for one camera
+_LEAST_SHARE = 1e-3  # of a camera's constant errors, over the cameras' mean
 _PRIOR_MARKERS = 4.0  # constant errors that those of all markers count as, for one marker
 
 
@@ -55,6 +57,7 @@ class PixelNoise:
 
     sigma: Array
     over_time: CorrelatedNoise
+    bias_share: Array
     outliers: float = 0.05
     swaps: float = 0.01
     frames: float = 3.0
@@ -70,8 +73,8 @@ class PixelNoise:
         independent = CorrelatedNoise.independent(n_markers)
         share, same = np.full(n_markers, lasting), np.full(n_markers, keep)
         constant = bias_std**2 / (sigma**2).mean(axis=0)
-        return cls(sigma, replace(independent, white=1 - share, lasting=share, correlation=same, constant=constant),
-                   known=known)  # fmt: skip
+        over_time = replace(independent, white=1 - share, lasting=share, correlation=same, constant=constant)
+        return cls(sigma, over_time, np.ones(len(sigma)), known=known)
 
     @classmethod
     def of_detector(cls, noise: DetectorNoise, columns: NDArray[np.int64]) -> PixelNoise:
@@ -83,8 +86,8 @@ class PixelNoise:
 
     @property
     def bias_std(self) -> Array:
-        """(n_markers,) pixels, of the constant part."""
-        return np.sqrt(self.over_time.constant * (self.sigma**2).mean(axis=0))
+        """(n_cameras, n_markers) pixels, of the constant part."""
+        return np.sqrt(self.bias_share[:, None] * self.over_time.constant * (self.sigma**2).mean(axis=0))
 
     @property
     def correlation(self) -> Array:
@@ -190,7 +193,7 @@ def inlier_weights(
     log = np.zeros((*residuals.shape[:-1], 3))
     log[..., INLIER] = _log_normal(new, given.variance * variance + spread) + log_prior[..., 0]
     log[..., OUTLIER] = log_outlier[:, None, None] + log_prior[..., 1]
-    log[..., SWAPPED] = _log_normal(swapped, variance + noise.bias_std**2 + spread) + log_prior[..., 1]
+    log[..., SWAPPED] = _log_normal(swapped, variance + noise.bias_std[:, None] ** 2 + spread) + log_prior[..., 1]
     log = np.where(seen[..., None], np.maximum(np.nan_to_num(log, nan=_FLOOR), _FLOOR), 0.0)
     return _of_each_track(log, noise.transitions())
 
@@ -234,20 +237,30 @@ def learn_noise(
     both_wrong = (wrong[:, :-1] * wrong[:, 1:]).sum()
     stays = (both_wrong + 2.0) / (wrong[:, :-1].sum() + 3.0)
     total = (sigma**2).mean(axis=0)
-    squares, known = (biases**2).sum(axis=(0, 2)), (1 - bias_variance / noise.bias_std[:, None] ** 2).sum(axis=(0, 2))
-    usual = squares.sum() / max(known.sum(), 1.0)
-    bias_square = (squares + _PRIOR_MARKERS * usual) / (np.maximum(known, 0.0) + _PRIOR_MARKERS)
+    share, bias_square = _bias_spread(noise, biases, bias_variance)
     constant = noise.over_time.constant if noise.known else np.maximum(bias_square / total, 4e-4)
-    displacement = np.sqrt(COMMON_CONSTANT * constant * total) / pixels
+    share = noise.bias_share if noise.known else share
+    displacement = np.sqrt(COMMON_CONSTANT * constant * total / (1 / share).mean()) / pixels
     over_time = replace(
         noise.over_time, white=1 - lasting, lasting=lasting, correlation=keep, constant=constant,
         displacement=noise.over_time.displacement if noise.known else displacement,
         common=np.sqrt(COMMON_SHARE * lasting * total) / pixels,
     )  # fmt: skip
     return replace(
-        noise, sigma=sigma, over_time=over_time, outliers=float(np.clip(outliers, 1e-3, 0.5)),
+        noise, sigma=sigma, over_time=over_time, bias_share=share, outliers=float(np.clip(outliers, 1e-3, 0.5)),
         swaps=float(np.clip(swaps, 1e-4, 0.3)), frames=float(np.clip(1 / max(1 - stays, 1e-3), 1.2, 50.0)),
     )  # fmt: skip
+
+
+def _bias_spread(noise: PixelNoise, biases: Array, variance: Array) -> tuple[Array, Array]:
+    """Variance of the constant errors that makes them most likely (MacKay 1992), the product of a share of each camera
+    (n_cameras,), whose mean is 1, and of one of each marker (n_markers,): one camera may see markers from behind."""
+    known = np.maximum(1 - variance / noise.bias_std[..., None] ** 2, 0.0).sum(axis=-1)
+    squares, before = (biases**2).sum(axis=-1), noise.bias_share[:, None]
+    usual = (squares / before).sum() / max(known.sum(), 1.0)
+    of_marker = ((squares / before).sum(axis=0) + _PRIOR_MARKERS * usual) / (known.sum(axis=0) + _PRIOR_MARKERS)
+    share = ((squares / of_marker).sum(axis=1) + _PRIOR_CAMERAS) / (known.sum(axis=1) + _PRIOR_CAMERAS)
+    return np.maximum(share / share.mean(), _LEAST_SHARE), of_marker * share.mean()
 
 
 def _spread_of(weights: Array, squares: Array) -> Array:

@@ -32,11 +32,12 @@ _UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where to begin: the body in the animal's size and that size over the declared one, smoothed points with
-    covariances, NaN where no pixel is trusted, and the root in every frame."""
+    """Where to begin: the body in the animal's size, that size over the declared one and its standard deviation as a
+    share, smoothed points with covariances, NaN where no pixel is trusted, and the root in every frame."""
 
     body: Body
     size: float
+    size_std: float
     points_3d: Array
     covariances_3d: Array
     root: Array
@@ -45,9 +46,9 @@ class Start:
     @classmethod
     def of(cls, declared: Body, smoothed: Trajectory, trusted: NDArray[np.bool_]) -> Start:
         points_3d = np.where(trusted[..., None], smoothed.points_3d, np.nan)
-        body = fitted_size(declared, points_3d, smoothed.covariances_3d)
+        body, size_std = fitted_size(declared, points_3d, smoothed.covariances_3d)
         root, size = root_angles(body, points_3d), body.marker_std / declared.marker_std
-        return cls(body, size, points_3d, smoothed.covariances_3d, root, smoothed.fps)
+        return cls(body, size, size_std, points_3d, smoothed.covariances_3d, root, smoothed.fps)
 
     def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
         state = starting_state(
@@ -130,7 +131,7 @@ def learn(
     best = slice(int(frames[0]), int(frames[-1]) + 1)
 
     state = start.state(best, len(rig))
-    model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size)
+    model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size, start.size_std)
     learned = fit_trajectory(
         pixels.at(best), model, state, start.spread(best),
         rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,

@@ -24,9 +24,10 @@ _LEAST_SIGNAL = 0.1  # share of the squared lengths that is no noise, at least
 _ROUNDS = 10  # of the robust fit of the root
 
 
-def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> Body:
+def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> tuple[Body, float]:
     """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the squares of its bones' lengths less
-    what the points' covariances add to them: noise makes short bones long.
+    what the points' covariances add to them: noise makes short bones long. And half the share by which these make it
+    smaller: of points that err less than they claim, the bones are as long as they look.
 
     Raises
     ------
@@ -44,7 +45,8 @@ def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> Body:
         )
     plain = present_median(squares[:, known], axis=0).sum()
     size = np.sqrt(max(found[known].sum(), _LEAST_SIGNAL * plain) / own[known].sum())
-    return body.scaled(probable_size(body, float(size)))
+    doubt = 0.5 * np.log(np.sqrt(plain / own[known].sum()) / size)
+    return body.scaled(probable_size(body, float(size))), float(max(doubt, 0.0))
 
 
 def starting_state(

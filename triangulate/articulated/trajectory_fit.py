@@ -86,7 +86,7 @@ class Model:
         """With learned noise; its constant part is the prior of the biases."""
         n_shape, precision = len(self.volume), self.precision.copy()
         index = np.arange(n_shape, len(precision))
-        precision[index, index] = np.repeat(noise.bias_std**-2.0, 2 * len(noise.sigma))
+        precision[index, index] = np.repeat(noise.bias_std.T.ravel() ** -2.0, 2)
         return replace(self, noise=noise, precision=precision)
 
     def with_build(self, offsets: Array, variance: Array) -> Model:
@@ -140,7 +140,7 @@ def fit_trajectory(
     covariance is given, they stay as they are in `state`."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
-    settled = not learn
+    settled, segments = not learn, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
     for number in range(rounds + _MORE_ROUNDS):
         last = (number >= rounds - 1 and settled) or number == rounds + _MORE_ROUNDS - 1
         sought = ANGLES if root is not None else BIASES if last else SHAPE
@@ -165,7 +165,10 @@ def fit_trajectory(
         if last:
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
-        volume = volume_gradient(model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows)
+        shares = model.prior.shown(state.angles, posterior.lagged, segments)
+        volume = volume_gradient(
+            model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows, shares
+        )
         model = replace(model, volume=volume)
         if learn:
             before = model.spreads
@@ -311,12 +314,14 @@ class Solver:
         return Linearised(cost(state, sight.residuals), step)
 
 
-def first_model(body: Body, fps: float, order: int | None, state: State, noise: PixelNoise, size: float) -> Model:
-    """What a fit begins with; `order` as of `fit_body`."""
+def first_model(
+    body: Body, fps: float, order: int | None, state: State, noise: PixelNoise, size: float, size_std: float
+) -> Model:
+    """What a fit begins with; `order` as of `fit_body`, `size` and its standard deviation over the declared one."""
     n_frames = len(state.angles)
     reach = min(order or 3, max(2, n_frames - 1))
     prior = AnglePrior.of(body, fps, reach, state.angles[:, :3].mean(axis=0), order)
-    shape, n_biases = shape_precision(body), state.biases.size
+    shape, n_biases = shape_precision(body, size_std=size_std), state.biases.size
     mean = np.concatenate([body.lengths, np.zeros(state.offsets.size + n_biases)])
     precision = np.zeros((len(mean), len(mean)))
     precision[: len(shape), : len(shape)] = shape

@@ -18,7 +18,9 @@ from .tree_arrays import Tree
 _WIDE = 0.3  # radians: standard deviation up to which a marker's way is followed to second order
 
 
-def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: Array, follows: Array) -> Array:
+def volume_gradient(
+    body: Body, found: Kinematics, information: Array, lagged: Array, follows: Array, shares: Array | None = None
+) -> Array:
     """(n_shape,) gradient of the log volume by lengths and offsets, which the angles follow.
 
     The angles themselves stay the most likely ones: the volume's pull on a turn that is hardly determined is linear
@@ -28,12 +30,15 @@ def volume_gradient(body: Body, found: Kinematics, information: Array, lagged: A
     ----------
     information : (n_frames, reach + 1, n_markers, 3, 3) of a marker with itself 0, 1, ... frames later
     lagged, follows : of `Posterior`
+    shares : (n_angles,) in which the angles count, those of one segment alike: their volumes belong together
     """
-    by_angles, by_shape = partial_gradients(body, found, information, lagged)
+    by_angles, by_shape = partial_gradients(body, found, information, lagged, shares)
     return by_shape - np.einsum("tas,ta->s", follows[..., : len(by_shape)], by_angles)
 
 
-def partial_gradients(body: Body, found: Kinematics, information: Array, lagged: Array) -> tuple[Array, Array]:
+def partial_gradients(
+    body: Body, found: Kinematics, information: Array, lagged: Array, shares: Array | None = None
+) -> tuple[Array, Array]:
     """(n_frames, n_angles) and (n_shape,) gradient of the log volume, by angles and by lengths and offsets.
 
     The precision changes with the lever arms, and with what pixels that are off say of the markers' curved ways: the
@@ -42,7 +47,9 @@ def partial_gradients(body: Body, found: Kinematics, information: Array, lagged:
     plan, by_angles = body.plan, found.by_angles
     std = np.sqrt(np.einsum("taa->ta", lagged[:, 0]))
     sure = np.minimum(1.0, _WIDE / np.maximum(std, _WIDE * 1e-6))
-    curved = curvature(body, found, lagged[:, 0] * sure[:, :, None] * sure[:, None])
+    shares = np.ones(plan.n_angles) if shares is None else shares
+    root = sure * np.sqrt(shares)
+    curved = curvature(body, found, lagged[:, 0] * root[:, :, None] * root[:, None])
     felt, pulled = np.zeros_like(by_angles), np.zeros((*curved.shape, 1))
     for lag in range(information.shape[1]):
         n = len(curved) - lag
@@ -53,7 +60,7 @@ def partial_gradients(body: Body, found: Kinematics, information: Array, lagged:
             felt[lag:] += (now.swapaxes(-1, -2) @ by_angles[:n]) @ covariance
             pulled[lag:] += now.swapaxes(-1, -2) @ curved[:n, ..., None]
     pull = 0.5 * pulled[..., 0]
-    turns = felt[..., 3:].transpose(0, 3, 1, 2)  # (n_frames, n_turns, n_markers, 3)
+    turns = (felt * shares)[..., 3:].transpose(0, 3, 1, 2)  # (n_frames, n_turns, n_markers, 3)
     angles = np.einsum("tkia,tki->ta", by_angles, pull)
     angles[:, 3:] += _by_turns(plan.tree, found, turns)
     return -angles, -_by_shape(body, found, turns, pull)
