@@ -1,8 +1,11 @@
 """One small trained detector that most tests share."""
 
-import pytest
+import os
 
-from muybridge.pose2d import read_labels
+import pytest
+from filelock import FileLock
+
+from muybridge.pose2d import load_detector, read_labels, train
 from tests.pose2d.animals import OPTIONS, write_project
 
 
@@ -20,7 +23,11 @@ def labels(project):
 
 
 @pytest.fixture(scope="session")
-def detector(labels):
-    from muybridge.pose2d import train
-
-    return train(labels, seed=1, progress=False, **OPTIONS)
+def detector(labels, tmp_path_factory):
+    """Trained by one of the processes of pytest-xdist, read by all."""
+    folder = tmp_path_factory.getbasetemp()
+    path = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "detector.safetensors"
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            train(labels, seed=1, progress=False, **OPTIONS).save(path)
+    return load_detector(path)

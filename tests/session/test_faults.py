@@ -14,7 +14,7 @@ from muybridge.datasets import frame_times, pose_dataset, read_dataset, views_da
 from muybridge.datasets.atomic_files import LateError, atomic_write
 from muybridge.datasets.stretches import write_pieces
 from muybridge.formats import write_pose, write_views
-from muybridge.formats.video.frame_times import _read, read_frame_times
+from muybridge.formats.video.frame_times import read_frame_times
 from muybridge.formats.video.reading import probe_video, read_frames
 from muybridge.session import SessionError, read_session, run_session
 from tests.helpers import write_video
@@ -145,7 +145,6 @@ def test_twelve_cameras_need_few_file_descriptors(tmp_path):
 
 def test_without_a_file_descriptor_no_video_is_called_damaged(tmp_path):
     path = write_video(tmp_path / "a.mp4")
-    _read.cache_clear()
     taken = [open(os.devnull) for _ in range(3)]  # noqa: SIM115 - they hold descriptors
     with limited(resource.RLIMIT_NOFILE, max(map(int, os.listdir("/proc/self/fd")))):
         for stream in taken:

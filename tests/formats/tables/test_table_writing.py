@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from muybridge.formats.tables.table_writing import _compiled_cells, _plain_cells, write_table
+from muybridge.formats.tables.table_writing import compiled_cells, plain_cells, write_table
 
 
 def numbers():
@@ -24,7 +24,7 @@ def test_compiled_cells_are_those_of_repr():
     values = numbers()
     whole = np.arange(-5, len(values) - 5) * 10**9
     columns = [values[:, 0], whole, values[:, 1]]
-    assert _compiled_cells(columns, ",mm\n", ",") == _plain_cells(columns, ",mm\n", ",")
+    assert compiled_cells(columns, ",mm\n", ",") == plain_cells(columns, ",mm\n", ",")
 
 
 def test_a_table_has_a_header_and_rows(tmp_path):
