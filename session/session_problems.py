@@ -19,7 +19,14 @@ from .steps.detection import points_options, refuse_empty
 from .steps.foreign_detectors import detector_problems
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, world_unit
-from .steps.plausibility import implausibilities, rounded_points, with_stated_pictures
+from .steps.plausibility import (
+    implausibilities,
+    repeated_points,
+    rounded_points,
+    unit_warning,
+    vertical_warning,
+    with_stated_pictures,
+)
 from .steps.points_and_videos import length_problems, length_warnings, points_outside
 from .steps.reconstruction import needed_keypoints, view_problems, without
 from .steps.rig import load_rig, rig_path
@@ -89,7 +96,8 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
     used = without(found.views, diagnosis.wrong)
     implausible = implausibilities(session, used, found.rig)
     implausible += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
-    return [], [*lens_warnings(found.rig), *diagnosis.messages, *implausible]
+    stated = [*repeated_points(used), *lens_warnings(found.rig), *unit_warning(found.rig), *vertical_warning(session)]
+    return [], [*stated, *diagnosis.messages, *implausible]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

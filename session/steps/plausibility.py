@@ -1,10 +1,11 @@
-"""Whether a reconstruction can be an animal's, by its size, bones, accelerations, rounding, unit and vertical; and
+"""Whether a reconstruction can be an animal's, by its size, bones, accelerations, digits, unit and vertical; and
 what the session states of pictures that a diagnosis finds wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
+    from ...numerics.arrays import Array
     from ...triangulate import Diagnosis
 
 _NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
@@ -24,6 +26,12 @@ _SAME_UP = 0.9  # cosine of the angle between two statements of the vertical
 _SIZES = 3.0  # standard deviations of an animal's size by which it may differ from the body
 _FRAMES = 1000  # of which bones are measured, evenly spread
 _MOSTLY_ROUNDING = 0.5  # share of the noise's variance beyond which rounding is most of it
+_HELD = 0.05  # share of the frames that repeat the one before, beyond which that is named
+_FIXED = 0.03  # share of a camera's points that lie at one place, beyond which it is named
+_COPIED = 0.5  # share of two keypoints' points that are the same, beyond which they are copies
+_FEWEST = 5  # such frames, or points of a keypoint
+_DECIMALS = 0.05  # pixels, of steps of coordinates up to which an animal at rest does not repeat itself by chance
+_COARSE = 2.0  # pixels, of steps beyond which several keypoints of an animal at rest are at one place by chance
 _STEPS_PER_PIXEL = 1000  # of coordinates that are told apart: files state three decimals
 
 
@@ -129,6 +137,81 @@ def rounding_step(points_2d: np.ndarray) -> float:
     if len(steps) < 2 or np.abs(values * _STEPS_PER_PIXEL - np.round(values * _STEPS_PER_PIXEL)).max() > 1e-3:
         return 0.0
     return float(np.gcd.reduce(np.diff(steps)) / _STEPS_PER_PIXEL)
+
+
+def repeated_points(views: xr.Dataset) -> list[str]:
+    """Sentences on frames, keypoints and places that repeat to the last digit, as no detector's points do."""
+    points = {name: _points_of(views, name) for name in map(str, views["view"].values)}
+    return _frames_that_repeat(points) + _keypoints_that_repeat(views) + _one_place(points)
+
+
+def _points_of(views: xr.Dataset, camera: str) -> Array:
+    """(n_frames, n_keypoints of all individuals, 2) pixels, NaN where they count for nothing."""
+    own = views.sel(view=camera)
+    position = own["position"].where(own["confidence"] > 0).transpose("time", ..., "space")
+    return np.asarray(position.values, dtype=float).reshape(own.sizes["time"], -1, 2)
+
+
+def _frames_that_repeat(points: dict[str, Array]) -> list[str]:
+    shares = {}
+    for name, own in points.items():
+        seen = np.asarray(np.isfinite(own).all(axis=-1))
+        unchanged = np.asarray((own[1:] == own[:-1]).all(axis=-1)) | ~(seen[1:] | seen[:-1])
+        same = np.asarray(unchanged.all(axis=-1)) & seen[1:].any(axis=-1)
+        shares[name] = float(same.mean()) if len(same) and rounding_step(own) < _DECIMALS else 0.0
+        shares[name] *= same.sum() >= _FEWEST
+    if min(shares.values()) == 1.0:  # a recording of a thing at rest, without noise
+        return []
+    held = {name: share for name, share in shares.items() if share > _HELD}
+    if not held:
+        return []
+    return [
+        f"{_listed(held)}: the 2D points of {_percent(held)} of the frames are exactly those of the frame before:"
+        " frames were repeated (a rate that a conversion raised), or a tracker held its last points where it lost the"
+        " animal; take the original frames, or leave these points empty."
+    ]
+
+
+def _keypoints_that_repeat(views: xr.Dataset) -> list[str]:
+    names = list(map(str, views["keypoint"].values))
+    flat = views["position"].transpose("keypoint", ...).values.reshape(len(names), -1, 2)
+    seen = np.asarray(np.isfinite(flat).all(axis=-1))
+    found = []
+    for a, b in combinations(range(len(names)), 2):
+        same = np.asarray((flat[a] == flat[b]).all(axis=-1))
+        if same.sum() >= _FEWEST and same.sum() > _COPIED * (seen[a] & seen[b]).sum():
+            found.append(
+                f"Keypoints '{names[a]}' and '{names[b]}' have exactly the same 2D points: the columns of one were"
+                " copied from the other; correct the 2D files."
+            )
+    return found
+
+
+def _one_place(points: dict[str, Array]) -> list[str]:
+    places: dict[tuple[float, float], dict[str, float]] = {}
+    for name, own in points.items():
+        known = own[np.isfinite(own).all(axis=-1)]
+        if not len(known) or rounding_step(own) > _COARSE:
+            continue
+        found, counts = np.unique(known.view(complex), return_counts=True)  # along one axis: ten times faster
+        place, share = found[[np.argmax(counts)]].view(float), float(counts.max() / len(known))
+        n_keypoints = int((np.asarray((own == place).all(axis=-1)).sum(axis=0) >= _FEWEST).sum())
+        if share > _FIXED and n_keypoints > 1:
+            places.setdefault((float(place[0]), float(place[1])), {})[name] = share
+    return [
+        f"{_listed(shares)}: {_percent(shares)} of the 2D points, of several keypoints, lie at exactly ({x:g}, {y:g}),"
+        " as a tool marks what it did not find: leave them empty in the file, or give them a likelihood of 0."
+        for (x, y), shares in places.items()
+    ]
+
+
+def _listed(shares: dict[str, float]) -> str:
+    return f"Camera{'s' if len(shares) > 1 else ''} " + ", ".join(f"'{name}'" for name in shares)
+
+
+def _percent(shares: dict[str, float]) -> str:
+    least, most = (f"{100 * share(shares.values()):.0f}" for share in (min, max))
+    return f"{least} %" if least == most else f"{least} to {most} %"
 
 
 def unit_warning(rig: CameraRig) -> list[str]:

@@ -17,7 +17,14 @@ from .pictures import (
     picture_settings,
     size_problems,
 )
-from .plausibility import implausibilities, rounded_points, unit_warning, vertical_warning, with_stated_pictures
+from .plausibility import (
+    implausibilities,
+    repeated_points,
+    rounded_points,
+    unit_warning,
+    vertical_warning,
+    with_stated_pictures,
+)
 from .points_and_videos import fractions_of_pictures, points_outside
 from .reconstruction_files import named_body, trained, trained_files
 from .rig import load_rig, rig_path
@@ -180,6 +187,7 @@ def _attributes(
     attrs |= {} if _checks_coverage(session) else _left_out(session, used, rig)
     attrs |= {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *unit_warning(rig), *vertical_warning(session), *implausible]
+    rig_warnings[:0] = repeated_points(used)
     rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:

@@ -22,6 +22,7 @@ _APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which
 _AS_NOISE = 1.25  # the same, up to which two cameras agree
 _LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
 _CLEARLY_LESS, _FAR_LESS = 2.0, 5.0  # times as small an error as another cause, or as nothing undone, leaves
+_NOT_LESS = 1.1  # times a camera's error that it has with its jumps undone, at most: medians are known to 5 %
 _COMPARE = (
     "compare each file with a frame of its video; lengths and angles are nearly the same either way, places and"
     " directions are turned"
@@ -124,9 +125,9 @@ def _explains_more(as_given: Agreement, in_time: Agreement) -> bool:
 
 
 def _explains(in_time: Agreement, as_given: Agreement) -> bool:
-    """Whether delays make the cameras agree: of two cameras, which have no others to judge by, up to the noise."""
+    """Whether delays make the cameras agree better; two, which have no others to judge by, up to the noise."""
     if len(in_time.related) > 2:
-        return True
+        return float(np.nansum(in_time.pair_px)) < float(np.nansum(as_given.pair_px))
     is_noise = in_time.majority_px < max(_APART * in_time.noise_px, _LEAST_APART / UNFIT * in_time.limit_px)
     return is_noise or in_time.majority_px * _FAR_LESS < as_given.majority_px
 
@@ -156,9 +157,15 @@ def _with_jumps(
     # of two cameras: what moved one can pass for jumps, and is recognised by what a fitted pose leaves
     noise_px = agreement.noise_px
     apart = agreement.majority_px > _AS_NOISE * noise_px or found.noise_px < _AS_NOISE * noise_px
-    if plain.mistakes or plain.refusal or plain.warning or apart:
+    worse = any(_error_of(agreement, jump.camera) > _NOT_LESS * _error_of(found, jump.camera) for jump in jumps)
+    if plain.mistakes or plain.refusal or plain.warning or apart or worse:
         return None
     return Cause(agreement, (*words, *delays), offsets, "", tuple(jumps))
+
+
+def _error_of(agreement: Agreement, camera: int) -> float:
+    """Sum of the median epipolar errors of a camera's pairs, pixels."""
+    return float(np.nansum(agreement.pair_px[camera]))
 
 
 def _synchronous(points_2d: Array, offsets: FrameOffsets | None) -> Array:
