@@ -51,7 +51,7 @@ BOARDS = ("boards/left.mp4", "boards/right.mp4")
     [
         (POINTS, "add the frame rate, correct the board, then 'muybridge check "),
         ((*VIDEOS, *POINTS, *BOARDS), "correct the board, then 'muybridge check "),
-        ((*VIDEOS, *BOARDS), "correct the board, name a source of 2D points ('points' of each camera, [train]"),
+        ((*VIDEOS, *BOARDS), "correct the board, name a source of 2D points (a 'points' file of each camera,"),
         (BOARDS, "correct the board, then 'muybridge calibrate "),
         ((*POINTS, "calibration.toml"), "add the frame rate, then 'muybridge check "),
         ((*VIDEOS, *POINTS, "calibration.toml"), "go on with 'muybridge check "),
