@@ -72,7 +72,7 @@ class BodyFit:
     fps : float, hertz
         Frames per second.
     converged : bool
-        Whether the last iterations converged.
+        Whether the last iterations converged, and before them the constant errors and the spread of places.
 
     Examples
     --------

@@ -240,7 +240,7 @@ def learn_noise(
     share, bias_square = _bias_spread(noise, biases, bias_variance)
     constant = noise.over_time.constant if noise.known else np.maximum(bias_square / total, 4e-4)
     share = noise.bias_share if noise.known else share
-    displacement = np.sqrt(COMMON_CONSTANT * constant * total / (1 / share).mean()) / pixels
+    displacement = np.sqrt(COMMON_CONSTANT * constant * total) / pixels
     over_time = replace(
         noise.over_time, white=1 - lasting, lasting=lasting, correlation=keep, constant=constant,
         displacement=noise.over_time.displacement if noise.known else displacement,

@@ -37,7 +37,7 @@ _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offse
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
 _MORE_ROUNDS, _SETTLED = 4, 0.2  # at most, while the logarithm of the constant errors or of the build changes by more
-_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 3, 6  # of Gauss-Newton in a round, in the last, and where all else is known
+_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 6, 6  # of Gauss-Newton in a round, in the last, and where all else is known
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
 
@@ -189,7 +189,7 @@ def fit_trajectory(
     displaced = displaced if model.noise.known else np.minimum(displaced, np.sqrt(model.build) * model.body.marker_std)
     covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
-               solver.information, pixels, deviations, found.converged)  # fmt: skip
+               solver.information, pixels, deviations, found.converged and settled)  # fmt: skip
 
 
 def learned(
