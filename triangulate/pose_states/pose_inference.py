@@ -14,9 +14,10 @@ from ...cameras import CameraRig
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
 from ..noise.detector_noise import DetectorNoise
-from ..smoothing.joint_mode import Mode, find_mode, joint_posterior
+from ..smoothing.joint_mode import Mode, joint_posterior
 from ..smoothing.long_recordings.learning import Learned, learn
 from ..smoothing.long_recordings.tracked_frames import TrackedFrames
+from ..smoothing.mode_search import find_mode
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
     Solution,

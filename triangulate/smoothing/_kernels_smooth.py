@@ -32,6 +32,7 @@ class Terms(NamedTuple):
     vector: np.ndarray  # (T, J, 3) sum of w Jᵀ(residual + J x)
     weights: np.ndarray  # (C, T, J) posterior probability of being an inlier
     squared: np.ndarray  # (C, T, J) squared residual plus the trace of the projected spread, over the squared scale
+    cost: np.ndarray  # (T,) minus the log of the mixture
 
 
 @kernel
@@ -40,13 +41,12 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
 
     rig is a RigArrays, pixels are Pixels; points_3d (T, J, 3), spread (T, J, 3, 3) whose projection times `inflate`
     widens the inlier density. Adds to the zeros of `terms`; its `squared` stays untouched where the spread exceeds the
-    noise. Returns the cost: minus the log of the mixture. NaN points or pixels weigh 0 and leave all as it was.
+    noise. NaN points or pixels weigh 0 and leave all as it was.
     """
     K, d, fisheye, limit, R, t = rig
     points_2d, prior, sigma, scale, log_outlier, power = pixels
-    information, vector, weights, squared = terms
+    information, vector, weights, squared, cost = terms
     n_cameras, n_keypoints = prior.shape[0], prior.shape[2]
-    cost = 0.0
     for f in range(start, stop):
         for k in range(n_keypoints):
             X = points_3d[f, k]
@@ -87,7 +87,7 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
                 out = math.log(1.0 - p) + log_outlier[c]
                 small = math.exp(-abs(odds))
                 r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
-                cost -= power[f, k] * (out + max(odds, 0.0) + math.log(1.0 + small))
+                cost[f] -= power[f, k] * (out + max(odds, 0.0) + math.log(1.0 + small))
                 weights[c, f, k] = r
                 if pxx + pyy < 2.0 * s2:
                     squared[c, f, k] = (ex * ex + ey * ey + pxx + pyy) / scale2
@@ -104,7 +104,6 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
                 V[1] += w * (a1 * ex + b1 * ey)
                 V[2] += w * (a2 * ex + b2 * ey)
             I[0, 1], I[0, 2], I[1, 2] = I[1, 0], I[2, 0], I[2, 1]
-    return cost
 
 
 @kernel

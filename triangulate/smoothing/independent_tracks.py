@@ -65,16 +65,13 @@ class TimePrior:
         return row_precisions(self.precisions, changes)
 
     def correlation_frames(self, pixel: float, activity: float = 1.0) -> int:
-        """Frames over which the correlation of the stiffest track falls by a factor e, at this activity.
+        """Frames over which the correlation of the stiffest track falls by a factor e, at this activity: a response
+        decays over (P / I)^(1 / 2m).
 
         `pixel` is the noise of a point, world units.
         """
-        return int(np.clip(np.ceil(self.correlation_times(pixel, np.array([activity]))[0]), *_CORRELATION_RANGE))
-
-    def correlation_times(self, pixel: float, activity: Array) -> Array:
-        """(n_frames,) the same at each frame's activity, in frames: a response decays over (P / I)^(1 / 2m)."""
         scale = (self.precisions.max(initial=0.0) / activity * pixel**2) ** (0.5 / self.order)
-        return np.maximum(scale / np.sin(np.pi / (2 * self.order)), _CORRELATION_RANGE[0])
+        return int(np.clip(np.ceil(scale / np.sin(np.pi / (2 * self.order))), *_CORRELATION_RANGE))
 
 
 @dataclass(frozen=True, eq=False)

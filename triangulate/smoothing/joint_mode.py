@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.banded import factorise, selected_inverse, solve
-from ...numerics.runs import runs_of
 from ...numerics.threads import over_rows
 from . import _kernels_smooth
-from .bone_lengths import Bones, PairTerms, bone_terms
+from .bone_lengths import PairTerms
 from .difference_prior import difference_gram, stencil
 from .independent_tracks import TimePrior
 from .observations import Linearised, Observations, linearise
 from .perturbed_solutions import FrameNoise, perturb
 
-_MORE_ITERATIONS = 20  # of the frames that still move; three or four are usual
-_TOLERANCE = 0.03  # of a pixel's span in the world
-_CONVERGED_SHARE = 0.999  # share of the frames that must have converged
-_INFLATE = (1.0, 0.3, 0.1)  # share of the points' covariance that widens the inliers, step by step
 _SHORTEST = 1e-2  # of the longest bone: the direction between closer points is undefined
-_STEPS = (1.0, 0.5, 0.25, 0.1, 0.03)  # of a Gauss-Newton step, in the line search
-_GAIN = 1e-3  # least fall of the cost, minus a log probability, that is worth a step
 HELD = 1e8  # precision of a point that is held fixed, per pixel squared
 
 DirectionModel = Callable[..., "Directions"]  # of points_3d, and of the frames that these are, where they are not all
@@ -106,11 +97,13 @@ class JointSystem:
         over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(gram), smallest=200)
         return factorise(self.band), vector
 
-    def time_cost(self, points_3d: Array) -> float:
-        """Minus the log of the time prior, up to a constant."""
+    def time_costs(self, points_3d: Array) -> Array:
+        """(n_frames,) minus the log of the time prior of the differences that begin there, up to a constant."""
+        costs = 0.5 * self.anchor * (points_3d**2).sum(axis=(1, 2))
         squares = (np.diff(points_3d, self.order, axis=0) ** 2).sum(axis=2)
         weights = self.precisions if self.rows is None else self.rows[: len(squares)]
-        return 0.5 * float((weights * squares).sum() + self.anchor * (points_3d**2).sum())
+        costs[: len(squares)] += 0.5 * (weights * squares).sum(axis=1)
+        return costs
 
 
 def _gram(n_frames: int, order: int, width: int, rows: Array | None) -> Array:
@@ -146,9 +139,10 @@ class Directions:
             self.pairs, strength[..., None] * across, np.einsum("tpij,tpj->tpi", across, self.natural) / length
         )
 
-    def cost(self, points_3d: Array) -> float:
+    def costs(self, points_3d: Array) -> Array:
+        """(n_frames,) minus the log density."""
         d = points_3d[:, self.pairs[:, 0]] - points_3d[:, self.pairs[:, 1]]
-        return -float((self.natural * d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)).sum())
+        return -(self.natural * d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)).sum(axis=(1, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,122 +157,17 @@ class AlternativeMode:
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """Where the Gauss-Newton iterations converged.
+    """Where the iterations converged (`mode_search`).
 
-    seen, terms : of the observations and the bones there; factor : of their system, None where it is not computed yet;
-    alternatives : other modes, which differ in one keypoint each
+    seen, terms : of the observations and the bones there; alternatives : other modes, which differ in one keypoint each
     """
 
     points_3d: Array
     seen: Linearised
     terms: PairTerms
     system: JointSystem
-    factor: Array | None
     converged: bool
     alternatives: tuple[AlternativeMode, ...] = ()
-
-
-def find_mode(
-    observations: Observations,
-    points_3d: Array,
-    spread: Array,
-    prior: TimePrior,
-    bones: Bones,
-    direction_model: DirectionModel | None = None,
-) -> Mode:
-    """Joint mode by Gauss-Newton on the exact projections, from points_3d (n_frames, n_keypoints, 3), none of them
-    NaN.
-
-    The inlier densities start as wide as the points' uncertainty `spread` (n_frames, n_keypoints, 3, 3) and narrow to
-    the pixel noise, so that a single ray is not rejected before the skeleton has brought the point near it. Then only
-    the frames that still move are solved on (`converge_near`). `direction_model` computes the directions that the pose
-    states expect at some points (the E-step of an EM iteration).
-    """
-    system = JointSystem.of(observations, prior)
-    width, tolerance = _INFLATE[0], _TOLERANCE * observations.pixel
-    seen, step = linearise(observations, points_3d, spread, width), np.zeros_like(points_3d)
-    for inflate in (*_INFLATE[1:], 0.0, 0.0):
-        directions = direction_model(points_3d) if direction_model is not None else None
-        at, terms = seen, _terms(bones, directions, points_3d)
-        factor, vector = system.factor(at, terms)
-        step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
-        cost = partial(_cost, system, bones, directions)
-        before = seen if inflate == width else None
-        points_3d, seen = _descend(observations, cost, points_3d, step, spread, inflate, before)
-        width = inflate
-        if inflate == 0.0 and np.quantile(np.abs(step), _CONVERGED_SHARE) < tolerance:
-            return Mode(points_3d, at, terms, system, factor, True)
-    return converge_near(
-        observations, points_3d, np.abs(step).max(axis=(1, 2)) > tolerance, prior, bones, direction_model, system
-    )
-
-
-def converge_near(
-    observations: Observations,
-    points_3d: Array,
-    moving: NDArray[np.bool_],
-    prior: TimePrior,
-    bones: Bones,
-    direction_model: DirectionModel | None = None,
-    system: JointSystem | None = None,
-) -> Mode:
-    """The mode near points_3d where only some frames (n_frames,) still move: the others hold the ends of each stretch.
-
-    `system` lends its room. Converged if all but a thousandth of the frames did.
-    """
-    system = system or JointSystem.of(observations, prior)
-    margin, tolerance = 4 * prior.correlation_frames(observations.lasting_pixel), _TOLERANCE * observations.pixel
-    points_3d = points_3d.copy()
-    for _ in range(_MORE_ITERATIONS):
-        if not moving.any():
-            break
-        still = np.zeros_like(moving)
-        for frames in stretches(moving, margin):
-            part = observations.at(frames)
-            own = (
-                (lambda points, frames=frames: direction_model(points, frames)) if direction_model is not None else None
-            )
-            ends = frames.start > 0, frames.stop < len(moving)
-            step = _step_between(part, points_3d[frames], system.part(frames), bones, own, ends)
-            points_3d[frames] += step
-            still[frames] = np.abs(step).max(axis=(1, 2)) > tolerance
-        moving = still
-    directions = direction_model(points_3d) if direction_model is not None else None
-    seen, terms = linearise(observations, points_3d), _terms(bones, directions, points_3d)
-    return Mode(points_3d, seen, terms, system, None, bool(moving.mean() <= 1 - _CONVERGED_SHARE))
-
-
-def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
-    """Runs of frames with those up to `margin` away, joined where they meet."""
-    from scipy.ndimage import binary_dilation
-
-    return runs_of(np.asarray(binary_dilation(moving, np.ones(2 * margin + 1, bool)), dtype=bool))
-
-
-def _step_between(
-    observations: Observations,
-    points_3d: Array,
-    system: JointSystem,
-    bones: Bones,
-    direction_model: DirectionModel | None,
-    ends: tuple[bool, bool],
-) -> Array:
-    """A Gauss-Newton step of some frames whose first and last ones stay where they are, if these are `ends`."""
-    directions = direction_model(points_3d) if direction_model is not None else None
-    seen = linearise(observations, points_3d)
-    hold = seen.information, seen.vector
-    for frames in itertools.compress((slice(0, system.order), slice(-system.order, None)), ends):
-        hold[0][frames] += HELD / observations.pixel**2 * np.eye(3)
-        hold[1][frames] += HELD / observations.pixel**2 * points_3d[frames]
-    factor, vector = system.factor(seen, _terms(bones, directions, points_3d))
-    step = solve(factor, vector.reshape(-1)).reshape(points_3d.shape) - points_3d
-    cost = partial(_cost, system, bones, directions)
-    return _descend(observations, cost, points_3d, step, np.zeros((*step.shape, 3)), 0.0, seen)[0] - points_3d
-
-
-def _terms(bones: Bones, directions: Directions | None, points_3d: Array) -> PairTerms:
-    terms = bone_terms(bones, points_3d)
-    return terms if directions is None else terms.and_also(directions.terms(points_3d))
 
 
 def joint_posterior(
@@ -287,7 +176,7 @@ def joint_posterior(
     """Covariances about a mode (Laplace's approximation, widened by the alternative modes), inlier probabilities, and
     draws if noise is given."""
     points_3d = mode.points_3d
-    factor = mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0]
+    factor, _ = mode.system.factor(mode.seen, mode.terms)
     within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
     _widen(within, lagged, mode.alternatives)
     samples = np.zeros((0, *points_3d.shape))
@@ -307,44 +196,3 @@ def _widen(within: Array, lagged: Array, alternatives: tuple[AlternativeMode, ..
         for lag in (1, 2):
             pair = d[:-lag, :, None] * d[lag:, None, :]
             lagged[frames, alternative.k, lag - 1][: len(pair)] += alternative.share * pair
-
-
-def _descend(
-    observations: Observations,
-    cost: Callable[[Array, Linearised], float],
-    points_3d: Array,
-    step: Array,
-    spread: Array,
-    inflate: float,
-    seen: Linearised | None,
-) -> tuple[Array, Linearised]:
-    """The step, and the observations seen from there; shortened until the cost falls where `seen` from points_3d is
-    given, and none if it hardly does.
-
-    While the inlier densities narrow from step to step, costs cannot be compared.
-    """
-    least = cost(points_3d, seen) - _GAIN if seen is not None else np.inf
-    best = None
-    for scale in _STEPS:
-        trial = points_3d + scale * step
-        there = linearise(observations, trial, spread, inflate)
-        value = cost(trial, there)
-        if value <= least:
-            best, least = (trial, there), value
-            if scale == 1.0:
-                break
-        elif best is not None:  # a shortened step is shortened on while that helps: it may leap to and fro
-            break
-    return best or (points_3d, seen or linearise(observations, points_3d, spread, inflate))
-
-
-def _cost(
-    system: JointSystem, bones: Bones, directions: Directions | None, points_3d: Array, seen: Linearised
-) -> float:
-    length = np.linalg.norm(points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]], axis=-1)
-    cost = (
-        seen.cost
-        + system.time_cost(points_3d)
-        + 0.5 * float((((length - bones.lengths) / bones.frame_stds) ** 2).sum())
-    )
-    return cost if directions is None else cost + directions.cost(points_3d)

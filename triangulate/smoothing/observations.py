@@ -122,14 +122,14 @@ class Linearised:
     weights : (n_cameras, n_frames, n_keypoints) posterior inlier probabilities, 0 where missing
     squared : (n_cameras, n_frames, n_keypoints) expected squared residual, pixels squared; NaN where the point is
         less certain than a pixel
-    cost : minus the log likelihood of the mixture
+    cost : (n_frames,) minus the log likelihood of the mixture
     """
 
     information: Array
     vector: Array
     weights: Array
     squared: Array
-    cost: float
+    cost: Array
 
     def times(self, power: Array) -> Linearised:
         """The terms with the likelihood of a frame to this power (n_frames, n_keypoints)."""
@@ -154,6 +154,7 @@ def linearise(
         vector=np.zeros((*shape[1:], 3)),
         weights=np.zeros(shape),
         squared=np.full(shape, np.nan),
+        cost=np.zeros(shape[1]),
     )
     pixels = _kernels_smooth.Pixels(
         np.ascontiguousarray(observations.points_2d),
@@ -165,11 +166,12 @@ def linearise(
     )
     points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)
 
-    def part(start: int, stop: int) -> float:
+    def part(start: int, stop: int) -> None:
         kernel: Any = _kernels_smooth.linearise
-        return kernel(observations.arrays, pixels, points_3d, spread, float(inflate), start, stop, terms)
+        kernel(observations.arrays, pixels, points_3d, spread, float(inflate), start, stop, terms)
 
-    return Linearised(*terms, cost=sum(over_rows(part, shape[1], smallest=200)))
+    over_rows(part, shape[1], smallest=200)
+    return Linearised(*terms)
 
 
 def learn_sigma(observations: Observations, seen: Linearised) -> Array:

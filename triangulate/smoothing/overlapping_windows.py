@@ -18,7 +18,7 @@ from ...numerics.banded import one_blas_thread
 from ...numerics.threads import in_advance, n_processors
 from .bone_lengths import Bones
 from .independent_tracks import TimePrior, Tracks
-from .joint_mode import JointPosterior, find_mode, joint_posterior, pair_covariances
+from .joint_mode import JointPosterior, joint_posterior, pair_covariances
 from .long_recordings.learning import Learned
 from .long_recordings.tracked_frames import (
     ROOM,
@@ -29,6 +29,7 @@ from .long_recordings.tracked_frames import (
     window_length,
     windows,
 )
+from .mode_search import find_mode
 from .observations import Observations
 from .perturbed_solutions import FrameNoise, draw_noise
 from .problem import Problem

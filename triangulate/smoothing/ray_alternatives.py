@@ -19,7 +19,8 @@ from . import _kernels_smooth
 from .bone_lengths import Bones
 from .difference_prior import stencil
 from .independent_tracks import TimePrior
-from .joint_mode import HELD, AlternativeMode, Mode, converge_near
+from .joint_mode import HELD, AlternativeMode, Mode
+from .mode_search import converge_near
 from .observations import Linearised, Observations, linearise
 
 _SHORTEST = 4  # frames that the largest order of differences interpolates, at any frame rate
@@ -147,7 +148,7 @@ class Track:
         squares = (np.diff(points_3d, self.gram.shape[1] - 1, axis=0) ** 2).sum(axis=1)
         lengths = np.linalg.norm(points_3d[:, None] - self.ends, axis=-1)
         away = points_3d - self.points_3d
-        return seen.cost + 0.5 * float(
+        return float(seen.cost.sum()) + 0.5 * float(
             (self.rows[: len(squares)] * squares).sum()
             + self.observations.anchor * (points_3d**2).sum()
             + (((lengths - self.lengths) / self.stds) ** 2).sum()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....numerics.arrays import Array
-from ..independent_tracks import Tracks, smooth_in_time
+from ..independent_tracks import TimePrior, Tracks, smooth_in_time
 from ..observations import Observations, observe_window
 from ..problem import Problem
 from .learning import Learned
@@ -18,11 +18,11 @@ _WINDOW = 4000  # frames of a window of tracks: bounds memory
 _BAND_BYTES = 110e6  # bytes of the banded matrix of a window
 _FEWEST_WINDOW = 100  # frames that a window keeps at least, whatever the memory: below, all work would be overlap
 _DECAY = 10  # correlation times that windows overlap: the influence of an edge has fallen by exp(10)
-ROOM = 2  # a window in which the animal rests may have so many times the frames of others: bounds memory
+ROOM = 2  # a window whose edges reach far may have so many times the frames of others: bounds memory
 
 
 def overlap_frames(learned: Learned) -> int:
-    """Frames after which a window's edge has no more influence, unless the animal rests there; see `far_enough`."""
+    """Frames after which a window's edge has no more influence, as a rule; see `far_enough`."""
     return _DECAY * learned.prior.correlation_frames(learned.observations.lasting_pixel)
 
 
@@ -72,7 +72,7 @@ def track_frames(problem: Problem, learned: Learned, frames: slice) -> TrackedFr
 
 
 def track_window(problem: Problem, learned: Learned, frames: slice, kept: slice, most: int) -> TrackedFrames:
-    """Tracks of a window, of at most so many frames, that is extended where the animal rests at its edges."""
+    """Tracks of a window, of at most so many frames, that is extended where its edges have an influence."""
     while True:
         tracked = track_frames(problem, learned, frames)
         wider = far_enough(learned, tracked, kept, problem.n_frames, max(most, frames.stop - frames.start))
@@ -82,15 +82,31 @@ def track_window(problem: Problem, learned: Learned, frames: slice, kept: slice,
 
 
 def far_enough(learned: Learned, tracked: TrackedFrames, kept: slice, n_frames: int, most: int) -> slice:
-    """The frames, with as many more as an edge lacks to have no influence: a resting animal is averaged over longer."""
+    """The frames, with as many more as an edge lacks to have no influence: a track is averaged over longer where the
+    animal rests, or few cameras see the keypoint."""
     frames, room = tracked.frames, (most - (kept.stop - kept.start)) // 2
-    times = learned.prior.correlation_times(learned.observations.lasting_pixel, tracked.tracks.changes[:, 0])
+    times = correlation_times(learned.prior, tracked.tracks)
     before, after = times[: kept.start - frames.start], times[kept.stop - frames.start :]
     start, stop = frames.start - _lacking(before[::-1]), frames.stop + _lacking(after)
     start, stop = max(start, min(kept.start - room, frames.start), 0), min(stop, max(kept.stop + room, frames.stop))
     return slice(start, min(stop, n_frames))
 
 
+def correlation_times(prior: TimePrior, tracks: Tracks) -> Array:
+    """(n_frames, n_known) frames over which a change of a track falls by a factor e.
+
+    With observations of variance v in every frame and differences of order m and precision p, that is
+    T = (p v)^(1 / 2m) / s, s = sin(pi / 2m), and the track's own variance is v / (2 m s² T); v follows from both.
+    """
+    known, m = tracks.known, prior.order
+    s = np.sin(np.pi / (2 * m))
+    variances = np.diagonal(tracks.spread[:, known], axis1=-2, axis2=-1).max(axis=-1)
+    precisions = prior.precisions[known] / tracks.changes[:, :1]
+    return np.maximum((precisions * variances * 2 * m * s ** (2 - 2 * m)) ** (1 / (2 * m - 1)), 1.0)
+
+
 def _lacking(times: Array) -> int:
-    """Frames that an overlap lacks, of the correlation times (n,) of its frames, the farthest last."""
-    return int(np.ceil(max(0.0, _DECAY - (1 / times).sum()) * times[-1])) if len(times) else 0
+    """Frames that an overlap lacks, of the correlation times (n, n_known) of its frames, the farthest last."""
+    if not times.size:
+        return 0
+    return int(np.ceil((np.maximum(0.0, _DECAY - (1 / times).sum(axis=0)) * times[-1]).max()))

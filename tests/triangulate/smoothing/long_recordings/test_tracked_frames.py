@@ -49,3 +49,12 @@ def test_a_window_grows_by_no_more_than_its_room(pixels, monkeypatch):
     smooth(pixels, make_ring_rig(3), fps=100.0)
     assert len(lengths) == 10
     assert 150 < max(lengths) <= 300
+
+
+def test_windows_that_end_where_one_camera_sees_a_keypoint_give_the_answer_in_one_piece(pixels, monkeypatch):
+    monkeypatch.setattr(learning, "_LEARNING_FRAMES", 800)
+    hidden = pixels.copy()
+    hidden[1:, 150:260, 1] = np.nan
+    assert distances(hidden).max() < 0.01
+    monkeypatch.setattr(tracked_frames, "far_enough", lambda learned, tracked, *_: tracked.frames)
+    assert distances(hidden)[:, 1].max() > 0.05
