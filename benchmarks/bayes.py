@@ -169,7 +169,7 @@ def posterior_time(recording) -> str:
     from muybridge.numerics.threads import over_items
     from muybridge.triangulate.smoothing import overlapping_windows
     from muybridge.triangulate.smoothing.long_recordings import learning, tracked_frames
-    from muybridge.triangulate.smoothing.mode_search import find_mode
+    from muybridge.triangulate.smoothing.modes.mode_search import find_mode
     from muybridge.triangulate.smoothing.smoother import check_problem
 
     points_2d, confidence, _, _, rig, skeleton = recording

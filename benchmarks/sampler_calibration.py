@@ -21,7 +21,7 @@ from muybridge.triangulate.sampling.posterior_samples import draw_chains
 from muybridge.triangulate.sampling.target_density import Poses, Target
 from muybridge.triangulate.smoothing.bone_lengths import Bones
 from muybridge.triangulate.smoothing.independent_tracks import TimePrior, smooth_in_time
-from muybridge.triangulate.smoothing.mode_search import find_mode
+from muybridge.triangulate.smoothing.modes.mode_search import find_mode
 from muybridge.triangulate.smoothing.observations import Observations, observe_window
 from muybridge.triangulate.smoothing.unsteady_motion import LOG_LEVELS
 

@@ -16,7 +16,7 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.hidden_markov import most_probable_path
 from ..smoothing.bone_lengths import Bones, parents_first
-from ..smoothing.mode_search import converge_near, find_mode
+from ..smoothing.modes.mode_search import converge_near, find_mode
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import Window
 from .window_states import OFF_POSE, BoneEvidence, PoseModel

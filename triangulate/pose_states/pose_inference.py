@@ -17,7 +17,8 @@ from ..noise.detector_noise import DetectorNoise
 from ..smoothing.joint_mode import Mode, joint_posterior
 from ..smoothing.long_recordings.learning import Learned, learn
 from ..smoothing.long_recordings.tracked_frames import TrackedFrames
-from ..smoothing.mode_search import find_mode
+from ..smoothing.modes.mode_search import find_mode
+from ..smoothing.modes.ray_alternatives import reflected
 from ..smoothing.observations import Observations
 from ..smoothing.overlapping_windows import (
     Solution,
@@ -29,7 +30,6 @@ from ..smoothing.overlapping_windows import (
 )
 from ..smoothing.perturbed_solutions import FrameNoise
 from ..smoothing.problem import Problem
-from ..smoothing.ray_alternatives import reflected
 from ..smoothing.smoother import check_problem, keypoint_pairs
 from ..smoothing.trajectory import Trajectory
 from .displaced_keypoints import search_displaced

@@ -20,7 +20,7 @@ from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_m
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
 from ..smoothing.long_recordings.tracked_frames import track_frames
-from ..smoothing.mode_search import find_mode
+from ..smoothing.modes.mode_search import find_mode
 from ..smoothing.overlapping_windows import Window, draw_displacements, open_window
 from .chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from .markov_chain import gaussian_draws, plan, run_chain

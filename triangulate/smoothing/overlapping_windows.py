@@ -29,11 +29,11 @@ from .long_recordings.tracked_frames import (
     window_length,
     windows,
 )
-from .mode_search import find_mode
+from .modes.mode_search import find_mode
+from .modes.ray_alternatives import reflected
 from .observations import Observations
 from .perturbed_solutions import FrameNoise, draw_noise
 from .problem import Problem
-from .ray_alternatives import reflected
 from .trajectory import Trajectory, derivatives
 from .unsteady_motion import at_activity
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
-from ...numerics.runs import runs_of
-from . import _kernels_smooth
-from .bone_lengths import Bones
-from .difference_prior import stencil
-from .independent_tracks import TimePrior
-from .joint_mode import HELD, AlternativeMode, Mode
+from ....numerics.arrays import Array
+from ....numerics.runs import runs_of
+from .. import _kernels_smooth
+from ..bone_lengths import Bones
+from ..difference_prior import stencil
+from ..independent_tracks import TimePrior
+from ..joint_mode import HELD, AlternativeMode, Mode
+from ..observations import Linearised, Observations, linearise
 from .mode_search import converge_near
-from .observations import Linearised, Observations, linearise
 
 _SHORTEST = 4  # frames that the largest order of differences interpolates, at any frame rate
 _MOST_PARTS = 4  # of a stretch that are tried: bounds time

@@ -12,13 +12,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
-from ...numerics.banded import solve
-from ...numerics.runs import runs_of
-from .bone_lengths import Bones, PairTerms, bone_terms
-from .independent_tracks import TimePrior
-from .joint_mode import HELD, DirectionModel, Directions, JointSystem, Mode
-from .observations import Linearised, Observations, linearise
+from ....numerics.arrays import Array
+from ....numerics.banded import solve
+from ....numerics.runs import runs_of
+from ..bone_lengths import Bones, PairTerms, bone_terms
+from ..independent_tracks import TimePrior
+from ..joint_mode import HELD, DirectionModel, Directions, JointSystem, Mode
+from ..observations import Linearised, Observations, linearise
 
 _INFLATE = (1.0, 0.3, 0.1)  # share of the points' covariance that widens the inliers, step by step
 _ITERATIONS = 200  # of the frames that still move; most need three to six, single views of a limb some dozens
