@@ -218,7 +218,7 @@ class Target:
         observations = self.observations
         variance = (observations.sigma[:, None, :] * observations.scale) ** 2
         odds = np.log(observations.prior / (1 - observations.prior) / (2 * np.pi * variance))
-        odds = odds - observations.log_outlier[:, None, None]
+        odds = odds - observations.log_outlier[:, None]
         odds[np.isnan(observations.points_2d[..., 0])] = np.nan
         return (
             observations.arrays,

@@ -21,7 +21,7 @@ class Pixels(NamedTuple):
     prior: np.ndarray  # (C, T, J) probability of being an inlier
     sigma: np.ndarray  # (C, J) px, the noise of a coordinate where scale is 1
     scale: np.ndarray  # (C, T, J)
-    log_outlier: np.ndarray  # (C,) log density of an outlier
+    log_outlier: np.ndarray  # (C, J) log density of an outlier
     power: np.ndarray  # (T, J) of a frame's likelihood: independent errors per frame
 
 
@@ -82,9 +82,9 @@ def linearise(rig, pixels, points_3d, spread, inflate, start, stop, terms):
                     math.log(p / ((1.0 - p) * math.sqrt(det)))
                     - 0.5 * (syy * ex * ex - 2.0 * sxy * ex * ey + sxx * ey * ey) / det
                     - 1.8378770664093453
-                    - log_outlier[c]
+                    - log_outlier[c, k]
                 )
-                out = math.log(1.0 - p) + log_outlier[c]
+                out = math.log(1.0 - p) + log_outlier[c, k]
                 small = math.exp(-abs(odds))
                 r = 1.0 / (1.0 + small) if odds > 0.0 else small / (1.0 + small)
                 cost[f] -= power[f, k] * (out + max(odds, 0.0) + math.log(1.0 + small))

@@ -40,7 +40,8 @@ class Observations:
     prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
     sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
     scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where it is unknown
-    log_outlier : (n_cameras,) log density of an outlier: uniform over the image
+    log_outlier : (n_cameras, n_keypoints) log density of an outlier: uniform over the image, or over the area in which the
+        outliers of a given noise lie
     centre : (3,) world units, origin of the points inside the smoothers
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
     shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
@@ -87,6 +88,7 @@ class Observations:
             prior=self.prior[:, :, keypoints],
             scale=self.scale[:, :, keypoints],
             sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
+            log_outlier=np.ascontiguousarray(self.log_outlier[:, keypoints]),
             powers=self.powers[:, keypoints],
             power=self.power[:, keypoints],
             shared_std=None if self.shared_std is None else self.shared_std[keypoints],
@@ -223,14 +225,13 @@ def observe(
     if spread is not None:
         least = np.fmax(_FINEST, spread / np.nan_to_num(present_median(scale, axis=1), nan=1.0))
     arrays = rig.arrays
-    sizes = np.array([camera.size for camera in rig], float)
     observations = Observations(
         arrays=arrays._replace(t=arrays.t + np.einsum("cij,j->ci", arrays.R, centre)),
         points_2d=points_2d,
         prior=_prior(points_2d, confidence),
         sigma=np.maximum(own, _FINEST if least is None else least),
         scale=scale,
-        log_outlier=-np.log(sizes.prod(axis=1)),
+        log_outlier=-np.log(_outlier_areas(rig, noise, points_2d.shape[2])),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
         powers=np.ones((len(LOG_LEVELS), points_2d.shape[2])),
@@ -239,6 +240,14 @@ def observe(
         least=least,
     )
     return observations, points_3d - centre, inliers
+
+
+def _outlier_areas(rig: CameraRig, noise: DetectorNoise | None, n_keypoints: int) -> Array:
+    """(n_cameras, n_keypoints), pixels squared, in which outliers lie: the image, or the disc of a given noise's spread."""
+    image = np.array([camera.size for camera in rig], float).prod(axis=1)[:, None]
+    if noise is None:
+        return np.repeat(image, n_keypoints, axis=1)
+    return np.minimum(image, 4 * np.pi * noise.outlier_std**2)
 
 
 def observe_window(

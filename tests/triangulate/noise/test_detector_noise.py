@@ -7,8 +7,9 @@ from scipy.stats import chi2
 from benchmarks.real import MISPLACED
 from benchmarks.real_recordings import rat
 from muybridge.datasets import frame_times, views_dataset
-from muybridge.triangulate import DetectorNoise, estimate_noise, reconstruct, triangulate_ransac
+from muybridge.triangulate import DetectorNoise, estimate_noise, reconstruct, smooth, triangulate_ransac
 from tests.helpers import needs_shared
+from tests.triangulate.recordings import FPS
 
 
 def coverage(found, truth, level):
@@ -170,3 +171,14 @@ def test_keypoints_of_the_noise_are_matched_by_name(filmed, ring_rig):
 def test_one_frame_is_enough_for_an_estimate_of_the_noise(filmed, ring_rig):
     _, points_2d, _ = filmed
     assert (estimate_noise(points_2d[:, :1], ring_rig).shared_std == 0).all()
+
+
+@pytest.mark.parametrize("outlier_std", [5.0, 50.0])
+def test_where_outliers_lie_near_a_view_that_agrees_may_still_be_one(ring_rig, skeleton, moving_skeleton, outlier_std):
+    shape, n_keypoints = (len(ring_rig), len(skeleton.keypoints)), len(skeleton.keypoints)
+    own = np.ones(shape), np.full(shape, 0.9), np.full(shape, outlier_std)
+    noise = DetectorNoise(ring_rig.names, np.zeros((*shape, 2)), *own, np.zeros(n_keypoints), np.zeros(n_keypoints))
+    found = smooth(ring_rig.project(moving_skeleton[:40]), ring_rig, fps=FPS, noise=noise)
+    odds = (0.1 / 0.9) * (4 * np.pi * outlier_std**2) / (2 * np.pi)  # a disc of that variance, the inlier's peak
+    # the points' own uncertainty takes a part of it
+    assert odds / (1 + odds) - 0.25 < found.inlier_probability.mean() < odds / (1 + odds)
