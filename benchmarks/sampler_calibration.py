@@ -139,7 +139,7 @@ def observe(world: World, points_3d, rng) -> Observations:
         prior=np.full(wrong.shape, INLIER),
         sigma=np.full((N_CAMERAS, 4), SIGMA),
         scale=np.ones(wrong.shape),
-        log_outlier=np.full(N_CAMERAS, -np.log(np.prod(SIZE))),
+        log_outlier=np.full((N_CAMERAS, 4), -np.log(np.prod(SIZE))),
         centre=np.zeros(3),
         anchor=REACH**-2.0,
         powers=np.ones((len(LOG_LEVELS), 4)),

@@ -1,10 +1,15 @@
 """Outliers that lie near enough to pass for inliers: how much they widen the covariance of a point.
 
-Two views tell an outlier only across the epipolar line. The point's density is a mixture: all its views are inliers, or
-one of them is an outlier after all, with the posterior probability that its residual leaves it.
+Two views tell an outlier only across the epipolar line. The point's density is a mixture: the views that it rests on
+are inliers, or some of them are outliers after all and others, which were rejected, are not, with the posterior
+probability that their residuals leave it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +17,13 @@ from scipy.special import erf
 
 from ...numerics.arrays import Array
 
+# views that a point rests on up to which two may be wrong together, or exchanged for rejected ones: more rarely err alike
+_FEW_VIEWS = 3
+_TOGETHER = 3  # views that change together, at most: two outliers, and the inlier that they have outvoted
 _LEAST = 1e-3  # probability of an outlier below which the 95 % interval changes by less than 0.5 %
-_HALVINGS = 12  # of the interval of a share: 0.0002
+_HALVINGS = 12  # of the interval of a share: 0.0015
+# share of the excess that a Gaussian may need: 1.8 where all parts lie on one axis, three times as much on three
+_LARGEST = 6.0
 _RADIUS = 1.959964 / np.sqrt(2)  # of the 95 % interval, as the error function counts
 
 
@@ -22,14 +32,16 @@ def outlier_covariances(
 ) -> Array:
     """What the chance that one view is an outlier adds to the covariance of points at their least-squares places.
 
-    With the view's precision changed from that of an inlier to that of an outlier, the least-squares point moves and
-    its evidence changes in closed form (one Gauss-Newton step; the matrix inversion lemma leaves two axes). The second
-    moment of the mixture about the point, less the covariance of inliers, is taken as far as the 95 % region needs it:
-    the whole of it would hold more, since an outlier is rare and far.
+    With the precisions of some views changed from those of inliers to those of outliers, or from that of a rejected view
+    to that of an inlier, the least-squares point moves and its evidence changes in closed form (one Gauss-Newton step;
+    the matrix inversion lemma leaves the axes of these views). The second moment of the mixture about the point, less
+    the covariance of inliers, is taken as far as the 95 % region needs it: the whole of it would hold more, since an
+    outlier is rare and far.
 
     Parameters
     ----------
     residuals : ndarray, shape (n_cameras, n, 2), pixels
+        NaN where a view is missing.
     jacobians : ndarray, shape (n_cameras, n, 2, 3), pixels per world unit
     inliers : ndarray of bool, shape (n_cameras, n)
         The views that the points rest on.
@@ -45,47 +57,82 @@ def outlier_covariances(
     H = np.einsum("cnai,cnaj->nij", counted, counted)
     known = inliers.sum(axis=0) > 1
     covariances = np.linalg.inv(np.where(known[:, None, None], H, np.eye(3)))
-    views = []  # of each camera: rows, weights there, and what both axes of its residual add along its jacobian
-    weights = np.zeros(len(covariances))
-    for c in range(len(residuals)):
-        rows = np.flatnonzero(inliers[c] & known)
-        J, r, change = jacobians[c, rows], residuals[c, rows], outlier[c] ** -2.0 - sigma[c] ** -2.0
-        spread = np.einsum("nai,nij,nbj->nab", J, covariances[rows], J, optimize=True)
-        left = np.eye(2) + change * spread
-        determinant = left[:, 0, 0] * left[:, 1, 1] - left[:, 0, 1] ** 2
-        inverse = left[:, ::-1, ::-1] * np.array([[1.0, -1.0], [-1.0, 1.0]]) / determinant[:, None, None]
-        moved = np.einsum("nab,nb->na", inverse, r)
-        log_weight = -0.5 * np.log(determinant) - 0.5 * change * (r * moved).sum(axis=-1)
-        odds = probability[c] / max(1 - probability[c], 1e-9) * (sigma[c] / outlier[c]) ** 2
-        weight = odds * np.exp(np.minimum(log_weight, 100.0))
+    # change of a view's precision, and log odds of that, if what it is taken for were changed
+    odds = np.log(probability / np.maximum(1 - probability, 1e-9) * (sigma / outlier) ** 2)[:, None]
+    precision = np.where(inliers, (outlier**-2.0 - sigma**-2.0)[:, None], sigma[:, None] ** -2.0)
+    odds = np.where(inliers, odds, -odds + np.log(2.0))  # a rejected view lies anywhere on a disc of that variance
+    half = np.linalg.cholesky(covariances)
+    weights, parts = np.zeros(len(covariances)), []
+    for views, rows in _changes(inliers, np.isfinite(residuals[..., 0]), known):
+        change = np.repeat(precision[views][:, rows].T, 2, axis=1)
+        r = residuals[views][:, rows].swapaxes(0, 1).reshape(len(rows), -1)
+        J = jacobians[views][:, rows].swapaxes(0, 1).reshape(len(rows), -1, 3) @ half[rows]
+        inverse, determinant = _inverted(np.eye(J.shape[1]) + (J @ J.swapaxes(-1, -2)) * change[:, None])
+        moved = change * (inverse @ r[..., None])[..., 0]
+        log_weight = odds[views][:, rows].sum(axis=0) - 0.5 * (np.log(determinant) + (r * moved).sum(axis=-1))
+        weight = np.exp(np.minimum(log_weight, 100.0))
         weights[rows] += weight
-        views.append((rows, weight, -change * inverse + change**2 * moved[:, :, None] * moved[:, None, :]))
-    chance = weights / (1 + weights)
-    added = np.zeros(covariances.shape)
-    for c, (rows, weight, inner) in enumerate(views):
-        there = chance[rows] > _LEAST
-        some = rows[there]
-        share = weight[there] / (1 + weights[some])
-        gain = covariances[some] @ jacobians[c, some].swapaxes(-1, -2)
-        added[some] += share[:, None, None] * (gain @ inner[there] @ gain.swapaxes(-1, -2))
-    some = np.flatnonzero(chance > _LEAST)
-    half = np.linalg.cholesky(covariances[some])
-    whitened = np.linalg.solve(half, np.linalg.solve(half, added[some]).swapaxes(-1, -2))
-    added[some] *= _share_needed(chance[some], np.asarray(np.linalg.eigvalsh(whitened)[:, -1], float))[:, None, None]
-    return added
+        some = np.flatnonzero(weight > _LEAST * (1 + weight))
+        inner = moved[some, :, None] * moved[some, None] - change[some, :, None] * inverse[some]
+        parts.append(_Part(rows[some], weight[some], J[some].swapaxes(-1, -2) @ inner @ J[some]))
+    parts = [replace(part, probability=part.probability / (1 + weights[part.rows])) for part in parts if len(part.rows)]
+    excess = np.zeros(covariances.shape)
+    for part in parts:
+        excess[part.rows] += part.probability[:, None, None] * part.excess
+    return half @ (_share_needed(parts, excess)[:, None, None] * excess) @ half.swapaxes(-1, -2)
 
 
-def _share_needed(probability: Array, excess: Array) -> Array:
-    """(n,) share of a mixture's excess variance with which the 95 % interval of a Gaussian holds 95 % of the mixture.
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of the mixtures of some points (rows of all): its probability, and its second moment about the point, less
+    the covariance of inliers, in units of that (n, 3, 3)."""
 
-    One axis; with this probability (n,) its standard deviation is not 1 but what gives the mixture the variance
-    1 + `excess` (n,).
+    rows: NDArray[np.int64]
+    probability: Array
+    excess: Array
+
+
+def _changes(
+    inliers: NDArray[np.bool_], seen: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
+    """Sets of views that may be other than they are taken for, and the points (n,) for which that is considered: each
+    view that a point rests on by itself, and for points that rest on few views any others with them."""
+    few = known & (inliers.sum(axis=0) <= _FEW_VIEWS)
+    for n_together in range(1, _TOGETHER + 1):
+        for views in map(list, combinations(range(len(inliers)), n_together)):
+            concerned = known if n_together == 1 else few
+            rows = np.flatnonzero(concerned & seen[views].all(axis=0) & inliers[views].any(axis=0))
+            if len(rows):
+                yield views, rows
+
+
+def _inverted(matrices: Array) -> tuple[Array, Array]:
+    """Inverses and determinants of matrices (n, 2 k, 2 k)."""
+    if matrices.shape[-1] > 2:
+        return np.linalg.inv(matrices), np.linalg.det(matrices)
+    a, b, c, d = (matrices[:, i, j] for i in range(2) for j in range(2))
+    determinant = a * d - b * c
+    return np.stack([d, -b, -c, a], axis=-1).reshape(-1, 2, 2) / determinant[:, None, None], determinant
+
+
+def _share_needed(parts: list[_Part], excess: Array) -> Array:
+    """(n,) share of the mixtures' excess (n, 3, 3) with which the 95 % interval of a Gaussian holds 95 % of a mixture.
+
+    Along one axis, that on which a part lies: every part is a Gaussian about the point there.
     """
-    far = np.sqrt(1 + excess / probability)
-    low, high = np.zeros(len(probability)), np.ones(len(probability))
+    n = len(excess)
+    low, high, inliers = np.zeros(n), np.full(n, _LARGEST), np.ones(n)
+    axes = []  # of each part: variance along its axis, and what the excess adds to the region there
+    for part in parts:
+        inliers[part.rows] -= part.probability
+        own = np.maximum(part.excess.trace(axis1=1, axis2=2), 1e-9)
+        axes.append((own, np.einsum("nij,nij->n", part.excess, excess[part.rows]) / own))
+    widest = np.maximum(excess.trace(axis1=1, axis2=2), 0.0)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        limit = _RADIUS * np.sqrt(1 + middle * excess)
-        enough = (1 - probability) * erf(limit) + probability * erf(limit / far) > 0.95
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        held = inliers * erf(_RADIUS * np.sqrt(1 + middle * widest))
+        for part, (own, along) in zip(parts, axes, strict=True):
+            limit = np.sqrt(np.maximum(1 + middle[part.rows] * along, 0.0) / (1 + own))
+            held[part.rows] += part.probability * erf(_RADIUS * limit)
+        low, high = np.where(held > 0.95, low, middle), np.where(held > 0.95, middle, high)
     return high
