@@ -13,30 +13,31 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
+from scipy.special import erf, logit
 
 from ...numerics.arrays import Array
 
-# views that a point rests on up to which two may be wrong together, or exchanged for rejected ones: more rarely err alike
+# views that a point rests on, up to which two may err together or be exchanged for rejected ones: more rarely agree
 _FEW_VIEWS = 3
 _TOGETHER = 3  # views that change together, at most: two outliers, and the inlier that they have outvoted
 _LEAST = 1e-3  # probability of an outlier below which the 95 % interval changes by less than 0.5 %
 _HALVINGS = 12  # of the interval of a share: 0.0015
 # share of the excess that a Gaussian may need: 1.8 where all parts lie on one axis, three times as much on three
 _LARGEST = 6.0
+_LEAST_ODDS = 1e-9  # probability of an outlier, and of an inlier, that is never ruled out
 _RADIUS = 1.959964 / np.sqrt(2)  # of the 95 % interval, as the error function counts
 
 
 def outlier_covariances(
     residuals: Array, jacobians: Array, inliers: NDArray[np.bool_], sigma: Array, probability: Array, outlier: Array
 ) -> Array:
-    """What the chance that one view is an outlier adds to the covariance of points at their least-squares places.
+    """What the chance that views are outliers adds to the covariance of points at their least-squares places.
 
-    With the precisions of some views changed from those of inliers to those of outliers, or from that of a rejected view
-    to that of an inlier, the least-squares point moves and its evidence changes in closed form (one Gauss-Newton step;
-    the matrix inversion lemma leaves the axes of these views). The second moment of the mixture about the point, less
-    the covariance of inliers, is taken as far as the 95 % region needs it: the whole of it would hold more, since an
-    outlier is rare and far.
+    With the precision of some views changed from an inlier's to an outlier's, or to an inlier's where they were
+    rejected, the least-squares point moves and its evidence changes in closed form (one Gauss-Newton step; the matrix
+    inversion lemma leaves the axes of these views). The second moment of the mixture about the point, less the
+    covariance of inliers, is taken as often as the 95 % interval needs it: less than once where an outlier is rare and
+    far, more often where one in five points rests on one.
 
     Parameters
     ----------
@@ -56,13 +57,12 @@ def outlier_covariances(
     counted = np.where(inliers[..., None, None], jacobians / sigma[:, None, None, None], 0.0)
     H = np.einsum("cnai,cnaj->nij", counted, counted)
     known = inliers.sum(axis=0) > 1
-    covariances = np.linalg.inv(np.where(known[:, None, None], H, np.eye(3)))
+    half = np.linalg.inv(np.linalg.cholesky(np.where(known[:, None, None], H, np.eye(3)))).swapaxes(-1, -2)
     # change of a view's precision, and log odds of that, if what it is taken for were changed
-    odds = np.log(probability / np.maximum(1 - probability, 1e-9) * (sigma / outlier) ** 2)[:, None]
+    odds = (logit(np.clip(probability, _LEAST_ODDS, 1 - _LEAST_ODDS)) + 2 * np.log(sigma / outlier))[:, None]
     precision = np.where(inliers, (outlier**-2.0 - sigma**-2.0)[:, None], sigma[:, None] ** -2.0)
     odds = np.where(inliers, odds, -odds + np.log(2.0))  # a rejected view lies anywhere on a disc of that variance
-    half = np.linalg.cholesky(covariances)
-    weights, parts = np.zeros(len(covariances)), []
+    weights, parts = np.zeros(len(H)), []
     for views, rows in _changes(inliers, np.isfinite(residuals[..., 0]), known):
         change = np.repeat(precision[views][:, rows].T, 2, axis=1)
         r = residuals[views][:, rows].swapaxes(0, 1).reshape(len(rows), -1)
@@ -76,9 +76,12 @@ def outlier_covariances(
         inner = moved[some, :, None] * moved[some, None] - change[some, :, None] * inverse[some]
         parts.append(_Part(rows[some], weight[some], J[some].swapaxes(-1, -2) @ inner @ J[some]))
     parts = [replace(part, probability=part.probability / (1 + weights[part.rows])) for part in parts if len(part.rows)]
-    excess = np.zeros(covariances.shape)
+    excess = np.zeros(H.shape)
     for part in parts:
         excess[part.rows] += part.probability[:, None, None] * part.excess
+    some = np.flatnonzero(excess.any(axis=(1, 2)))
+    values, vectors = np.linalg.eigh(excess[some])
+    excess[some] = (vectors * np.maximum(values, 0.0)[:, None]) @ vectors.swapaxes(-1, -2)
     return half @ (_share_needed(parts, excess)[:, None, None] * excess) @ half.swapaxes(-1, -2)
 
 
@@ -127,12 +130,12 @@ def _share_needed(parts: list[_Part], excess: Array) -> Array:
         inliers[part.rows] -= part.probability
         own = np.maximum(part.excess.trace(axis1=1, axis2=2), 1e-9)
         axes.append((own, np.einsum("nij,nij->n", part.excess, excess[part.rows]) / own))
-    widest = np.maximum(excess.trace(axis1=1, axis2=2), 0.0)
+    widest = excess.trace(axis1=1, axis2=2)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         held = inliers * erf(_RADIUS * np.sqrt(1 + middle * widest))
         for part, (own, along) in zip(parts, axes, strict=True):
-            limit = np.sqrt(np.maximum(1 + middle[part.rows] * along, 0.0) / (1 + own))
+            limit = np.sqrt((1 + middle[part.rows] * np.maximum(along, 0.0)) / (1 + own))
             held[part.rows] += part.probability * erf(_RADIUS * limit)
         low, high = np.where(held > 0.95, low, middle), np.where(held > 0.95, middle, high)
     return high

@@ -40,8 +40,8 @@ class Observations:
     prior : (n_cameras, n_frames, n_keypoints), probability of being an inlier before looking at the geometry
     sigma : (n_cameras, n_keypoints), pixels, standard deviation of an inlier's coordinate
     scale : (n_cameras, n_frames, n_keypoints), what a pixel's own noise is times sigma; 1 where it is unknown
-    log_outlier : (n_cameras, n_keypoints) log density of an outlier: uniform over the image, or over the area in which the
-        outliers of a given noise lie
+    log_outlier : (n_cameras, n_keypoints) log density of an outlier: uniform over the image, or over the area in which
+        the outliers of a given noise lie
     centre : (3,) world units, origin of the points inside the smoothers
     anchor : precision of a weak prior about the centre, ten times as wide as the recording: it keeps a long gap finite
     shared_std : (n_keypoints,) world units, of errors that all views share, where the noise is given: sigma is not
@@ -243,7 +243,7 @@ def observe(
 
 
 def _outlier_areas(rig: CameraRig, noise: DetectorNoise | None, n_keypoints: int) -> Array:
-    """(n_cameras, n_keypoints), pixels squared, in which outliers lie: the image, or the disc of a given noise's spread."""
+    """(n_cameras, n_keypoints), pixels squared, in which outliers lie: the image, or the disc of a noise's spread."""
     image = np.array([camera.size for camera in rig], float).prod(axis=1)[:, None]
     if noise is None:
         return np.repeat(image, n_keypoints, axis=1)

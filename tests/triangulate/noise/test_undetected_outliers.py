@@ -87,3 +87,18 @@ def test_the_mixture_equals_the_sum_over_its_parts():
     share = np.trace(found) / np.trace(excess)
     np.testing.assert_allclose(found, share * excess, atol=0.02 * np.trace(found))  # without parts of one in a thousand
     assert 0 < share < 6
+
+
+def test_no_covariance_loses_its_positive_definiteness_and_certain_noise_adds_nothing():
+    rig, _, points_2d = detections(3, 7, share=0.4)
+    shape = (3, 4)
+    for share in (0.0, 0.4, 0.9):
+        sizes = np.full(shape, SIGMA), np.full(shape, share), np.full(shape, OUTLIER)
+        noise = DetectorNoise(rig.names, np.zeros((*shape, 2)), *sizes, np.zeros(4), np.full(4, np.nan))
+        told, plain = triangulate_ransac(points_2d, rig, noise=noise), triangulate_ransac(points_2d, rig, sigma=SIGMA)
+        known = np.isfinite(told.covariances_3d).all(axis=(-1, -2))
+        assert known.mean() > 0.2
+        assert (np.linalg.eigvalsh(told.covariances_3d[known]) > 0).all()
+        if share == 0.0:
+            both = known & told.inliers.all(axis=0) & plain.inliers.all(axis=0)
+            np.testing.assert_allclose(told.covariances_3d[both], plain.covariances_3d[both], rtol=1e-6)
