@@ -35,7 +35,7 @@ def far_target():
     points_2d = rig.project(truth) + rng.normal(0, 2, (3, 9, 2, 2))
     points_2d[:, 4] = np.nan
     shape = points_2d.shape[:3]
-    sure, sigma, outside = np.full(shape, 1 - 1e-9), np.full((3, 2), 2.0), np.full(3, -np.log(1e6))
+    sure, sigma, outside = np.full(shape, 1 - 1e-9), np.full((3, 2), 2.0), np.full((3, 2), -np.log(1e6))
     observations = Observations(
         rig.arrays,
         points_2d,
