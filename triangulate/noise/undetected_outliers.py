@@ -112,7 +112,7 @@ def _changes(
 def _inverted(matrices: Array) -> tuple[Array, Array]:
     """Inverses and determinants of matrices (n, 2 k, 2 k)."""
     if matrices.shape[-1] > 2:
-        return np.linalg.inv(matrices), np.linalg.det(matrices)
+        return np.asarray(np.linalg.inv(matrices), float), np.asarray(np.linalg.det(matrices), float)
     a, b, c, d = (matrices[:, i, j] for i in range(2) for j in range(2))
     determinant = a * d - b * c
     return np.stack([d, -b, -c, a], axis=-1).reshape(-1, 2, 2) / determinant[:, None, None], determinant
