@@ -66,6 +66,21 @@ def test_one_bad_session_leaves_the_others_and_is_named_with_its_reason(sessions
     assert sum(",done," in row for row in rows) == 2
 
 
+def test_one_bad_session_of_64_leaves_63_results_and_a_table_that_names_it(monkeypatch, tmp_path):
+    for i in range(64):
+        (tmp_path / f"s{i:02}").mkdir()
+        (tmp_path / f"s{i:02}" / "session.toml").write_text("[cameras" if i == 40 else SESSION.format(rig="rig.toml"))
+    executor = FakeExecutor({"here": Place(2, 1e12)}, {"s40": [Ending(1, "error: no valid TOML")]})
+    monkeypatch.setattr("muybridge.session.recordings.command.make_executor", lambda *_: executor)
+    table = tmp_path / "table.csv"
+    assert run_batch_command([tmp_path], "processes", None, None, table=table, force=False, say=lambda _: None) == 1
+    rows = table.read_text().splitlines()[1:]
+    assert sum(",done," in row for row in rows) == 63
+    [bad] = [row for row in rows if ",done," not in row]
+    assert "s40" in bad
+    assert bad.endswith("error: no valid TOML")
+
+
 def test_a_killed_run_is_begun_again_but_not_for_ever(sessions):
     killed = Ending(-9, "killed by signal 9 (out of memory?)")
     outcomes = outcomes_of(sessions, FakeExecutor({"here": Place(1, 1e12)}, {"a": [killed], "c": [killed] * 5}))
