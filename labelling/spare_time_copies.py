@@ -67,8 +67,8 @@ class SpareTimeCopies:
 
     def _copy(self) -> None:
         while (picture := self._next()) is not None:
-            while (pause := self._used_at + _PAUSE - time.monotonic()) > 0:
-                self._closed.wait(pause)
+            while (pause := self._used_at + _PAUSE - time.monotonic()) > 0 and not self._closed.wait(pause):
+                pass
             if self._closed.is_set():
                 return
             started = time.perf_counter() - time.thread_time()
