@@ -5,7 +5,8 @@ on pictures with as many animals, predicts, separates the individuals and recons
 the error is compared with. What FOLDER already holds (videos, detector) is used again. `--look` writes pictures of what
 was found, look.png. `--start=DETECTOR` continues from a detector of one cat, such as the demo's, with fewer iterations.
 `--seed=1` is another room, other cats and other labelled instants. `--perfect` gives the visible keypoints to the
-separation as they are, in random order: its bound, without a detector.
+separation as they are, in random order: its bound, without a detector. `--dense` lets the cats run side by side, where
+they hide each other all the time. `--grouping=bottom_up` (or top_down) is that option of the training.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ SIZE = (640, 480)
 N_LABELLED, N_FRAMES = 40, 150
 CAMERAS = ("northwest", "southwest", "southeast", "northeast")
 CLOSEST = 100.0  # mm between the trunks of two cats: they pass each other, not through each other
+TOUCHING = 55.0  # the same where they run side by side: a trunk is as wide
 
 
 def small_rig() -> CameraRig:
@@ -49,13 +51,15 @@ def small_rig() -> CameraRig:
     return CameraRig(tuple(cameras), unit="mm", up=make_rig().up)
 
 
-def runs(n: int, times: np.ndarray, rng) -> list[Gallop]:
-    """Runs of cats round one arena, which hide each other in the pictures but do not meet."""
+def runs(n: int, times: np.ndarray, rng, dense: bool = False) -> list[Gallop]:
+    """Runs of cats round one arena, which hide each other in the pictures but do not meet; dense: side by side."""
+    apart_by = TOUCHING if dense else CLOSEST
     for _ in range(2000):
         centre, radius, turn = rng.uniform(-50, 50, 2), rng.uniform(250, 330), rng.uniform(0, 2 * np.pi)
         chosen = [
-            Gallop(radius=radius + rng.uniform(-30, 30), centre=tuple(centre + rng.uniform(-60, 60, 2) * (n > 1)),
-                   turn=turn + 2 * np.pi * i / n + rng.uniform(-0.4, 0.4), speed=rng.uniform(1400, 1700),
+            Gallop(radius=radius + rng.uniform(-30, 30) - 90 * i * dense,
+                   centre=tuple(centre + rng.uniform(-60, 60, 2) * (n > 1 and not dense)),
+                   turn=turn + 2 * np.pi * i / n * (not dense) + rng.uniform(-0.4, 0.4), speed=rng.uniform(1400, 1700),
                    stride=rng.uniform(0.33, 0.4), phase=rng.uniform(), height=rng.uniform(220, 232),
                    flex=rng.uniform(0.26, 0.4), gaze=rng.normal(0, 0.12))
             for i in range(n)
@@ -63,7 +67,7 @@ def runs(n: int, times: np.ndarray, rng) -> list[Gallop]:
         trunks = [gallop(times[::5], run).keypoints[:, :4] for run in chosen]
         pairs = [(a, b) for i, a in enumerate(trunks) for b in trunks[:i]]
         apart = [np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).min() for a, b in pairs]
-        if min(apart, default=np.inf) > CLOSEST:
+        if min(apart, default=np.inf) > apart_by:
             return chosen
     raise RuntimeError(f"no runs of {n} cats without a meeting were found")
 
@@ -83,12 +87,12 @@ def drawn(view, coat, films: list[Filmed], k: int, noise):
     return np.clip(image + noise.normal(0, NOISE, image.shape), 0, 255).astype(np.uint8)
 
 
-def render(folder: Path, n: int, seed: int = 0):
+def render(folder: Path, n: int, seed: int = 0, dense: bool = False):
     """Videos, labels and the truth (n, n_frames, n_keypoints, 3) mm."""
     rng, rig = np.random.default_rng([seed, n]), small_rig()
     times = np.arange(N_FRAMES) / FPS
-    films = [_film(times, run) for run in runs(n, times, rng)]
-    scenes = [[_film(np.array([0.0]), run) for run in runs(n, np.zeros(1), rng)] for _ in range(N_LABELLED)]
+    films = [_film(times, run) for run in runs(n, times, rng, dense)]
+    scenes = [[_film(np.array([0.0]), run) for run in runs(n, np.zeros(1), rng, dense)] for _ in range(N_LABELLED)]
     labelled = [_join([scene[a] for scene in scenes]) for a in range(n)]
     coat, room = coats(n), Room(seed)
 
@@ -195,21 +199,23 @@ def main() -> None:
         how = {"start": before, "scale": 2 * before.scale, "iterations": 100, "n_evaluations": 1}
     for n in map(int, numbers or ["1", "2", "3"]):
         seed = int(options.get("seed", 0))
-        own = Path(folder) / (f"cats_{n}_{N_FRAMES}_{N_LABELLED}" + f"_{seed}" * (seed > 0))
+        dense, grouping = "dense" in options, options.get("grouping", "auto")
+        own = Path(folder) / (f"cats_{n}_{N_FRAMES}_{N_LABELLED}" + f"_{seed}" * (seed > 0) + "_dense" * dense)
         began = time.process_time()
-        rig, labels, truth = render(own, n, seed)
+        rig, labels, truth = render(own, n, seed, dense)
         print(n, "cats: rendered", f"{time.process_time() - began:.0f} s", flush=True)
         if "perfect" in options:
             views = perfect(rig, truth, n, seed)
             pose = reconstruct(views, rig, method="smooth", skeleton=DEMO_SKELETON)
             print(measured(views, pose, rig, truth), flush=True)
             continue
-        detector_path = own / "detector.safetensors"
+        detector_path = own / ("detector" + f"_{grouping}" * (grouping != "auto") + ".safetensors")
         if not detector_path.exists():
             began = time.process_time()
-            train(labels, progress=False, **how).save(detector_path)
+            train(labels, progress=False, **how, grouping=grouping).save(detector_path)
             print(f"trained in {time.process_time() - began:.0f} s", flush=True)
         detector = load_detector(detector_path)
+        print(repr(detector), flush=True)
         videos = {name: own / f"{name}.mp4" for name in rig.names}
         began, cpu = time.perf_counter(), time.process_time()
         views = predict(detector, videos, progress=False)

@@ -12,6 +12,7 @@ CHOICES = {
     "holdout_by": ("time", "video", "camera", "random"),
     "loss": ("softmax", "bce"),
     "precision": ("auto", "fp32", "bf16"),
+    "grouping": ("auto", "top_down", "bottom_up"),
 }
 
 
@@ -129,13 +130,18 @@ class TrainingConfig:
     precision : {"auto", "fp32", "bf16"}
         Of training; "auto" takes bfloat16 where it is faster.
     hard_negatives : float
-        Fraction of the crops that, in the second half, lie on false peaks found in training frames.
+        Fraction of the crops that, in the second half, lie on false peaks found in training frames; none with the
+        grouping "bottom_up".
     n_tta : int
         Test-time augmentation: number of rotated and mirrored copies of each window whose median is the prediction.
         Each copy costs one more pass.
     animal_detector : bool or "auto"
         Train a small second network that finds the animal's box in the shrunk picture, so that the keypoint network
         sees a window only. "auto": where the window covers less than a third of the picture and `network` is not small.
+    grouping : {"auto", "top_down", "bottom_up"}
+        How several animals are found: the middle of each, then its keypoints in a window around it; or all keypoints
+        in the whole picture, grouped to animals by tags that the network learns. "auto": by how often the labelled
+        animals meet. Without meaning for one animal.
     augmentation : Augmentation
         Random changes of the training pictures.
 
@@ -173,6 +179,7 @@ class TrainingConfig:
     hard_negatives: float = 0.0
     n_tta: int = 1
     animal_detector: bool | str = "auto"
+    grouping: str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self):

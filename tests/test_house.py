@@ -33,7 +33,16 @@ UPWARDS = {("session/commands/labels.py", "labelling")}  # a command opens the p
 ROOMS = {
     "formats": ("tables", "video", "predictions", "labels", "rigs", "poses"),
     "calibration": ("boards", "solver", "delays", "model_choice", "quality"),
-    "pose2d": ("networks", "published_networks", "inference", "prediction", "training", "active_learning", "published"),
+    "pose2d": (
+        "pictures",
+        "networks",
+        "published_networks",
+        "inference",
+        "prediction",
+        "training",
+        "active_learning",
+        "published",
+    ),
     "triangulate": (
         "noise",
         "points",

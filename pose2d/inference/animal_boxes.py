@@ -3,6 +3,8 @@ the box of one animal as three keypoints, or the middles of several animals as t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +15,11 @@ from torch.nn import functional as F
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
+from ..pictures.image_transforms import apply_affine, invert_affine, scaling, warp
 from ..published_networks.published_network import Network
 from .decoding import neighbours
 from .engine import Engine
-from .image_transforms import apply_affine, invert_affine, scaling, warp
+from .runtimes import one_thread
 
 MIDDLE = "animal"  # the keypoint of the detector of middles
 _PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
@@ -48,19 +51,34 @@ def labelled_centres(labels: Labels) -> Array:
     return (low + high) / 2
 
 
-def find_middles(engine: Engine, image: Image, n_animals: int) -> Array:
-    """(n, 2) middles of the animals in a picture, pixels, the most probable first, some more than animals at most."""
-    matrix, size = engine.whole_view(image.shape[1], image.shape[0])
-    with torch.inference_mode():
-        maps = engine.run(warp(image, matrix, size)[None])
-        expected = maps.logits[:1, :1].float().clamp_max(0).exp()  # animals in each cell
+def animal_side(labels: Labels, percentile: float) -> float:
+    """Percentile of the larger side of the labelled animal's box, image pixels (64 where no frame has two points)."""
+    with np.errstate(invalid="ignore"):
+        points = labels.points_2d[np.isfinite(labels.points_2d).all(-1).sum(-1) >= 2]
+    if len(points) == 0:
+        return 64.0
+    sides = (np.nanmax(points, 1) - np.nanmin(points, 1)).max(-1)
+    return float(max(np.percentile(sides, percentile), 8.0))
+
+
+def find_middles(engine: Engine, images: Sequence[Image], n_animals: int) -> list[Array]:
+    """(n, 2) middles of the animals in each of some pictures of one size, pixels, the most probable first, some more
+    than animals at most."""
+    matrix, size = engine.whole_view(images[0].shape[1], images[0].shape[0])
+    with torch.inference_mode(), nullcontext() if engine.in_torch else one_thread():
+        maps = engine.run(np.stack([warp(image, matrix, size) for image in images]))
+        expected = maps.logits[:, :1].float().clamp_max(0).exp()  # animals in each cell
         mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)
-        highest = F.max_pool2d(mass, _APART, 1, _APART // 2)
-        rows, columns = torch.nonzero((mass == highest)[0, 0] & (mass[0, 0] > _PEAK), as_tuple=True)
-        order = mass[0, 0, rows, columns].argsort(descending=True)[: n_animals + _MORE]
-        cells = _refined(engine.network, maps.features, expected, rows[order], columns[order]).cpu().numpy()
-    places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
-    return apply_affine(invert_affine(matrix), places)
+        is_peak = (mass == F.max_pool2d(mass, _APART, 1, _APART // 2)) & (mass > _PEAK)
+        found = []
+        for i in range(len(images)):
+            rows, columns = torch.nonzero(is_peak[i, 0], as_tuple=True)
+            order = mass[i, 0, rows, columns].argsort(descending=True)[: n_animals + _MORE]
+            one = maps.features[i : i + 1], expected[i : i + 1]
+            cells = _refined(engine.network, *one, rows[order], columns[order]).cpu().numpy()
+            places = apply_affine(scaling(engine.network.stride), cells.astype(float)) + engine.network.shift
+            found.append(apply_affine(invert_affine(matrix), places))
+    return found
 
 
 def _refined(network: Network, features: Tensor, expected: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ...datasets import Array
 from ...datasets.skeleton import mirror_partners
 from ...formats.video.reading import Image
+from ..pictures.image_transforms import turned, window
 from ..training_config import TrainingConfig
 from .animal_boxes import box_centre, find_middles
+from .animal_groups import find_animals
 from .box_search import LOST, SURE, BoxFinder, centre_of
 from .detector import Detector
 from .engine import Engine, Found, View, engine_of
-from .image_transforms import turned, window
 from .runtimes import SIDE
 
 # side of the window in sides of the animal (95th percentile): a margin of 0.17 sides all around for its motion
@@ -43,6 +44,7 @@ class Finder:
     mirror : (n_keypoints,) position of each keypoint's mirror partner
     crop : side of the training's crops, network pixels
     finds_several : whether the animal detector finds the middles of several animals
+    bottom_up : whether all animals' keypoints are found in the whole picture and grouped
     """
 
     engine: Engine
@@ -52,15 +54,23 @@ class Finder:
     mirror: NDArray[np.int64] | None = None
     crop: int = 192
     finds_several: bool = False
+    bottom_up: bool = False
 
     def middles(self, image: Image, n_animals: int) -> Array:
         """(n, 2) middles of the animals of a picture, as `find_middles`; none without a detector of these."""
         if self.animal_detector is None or not self.finds_several:
             return np.empty((0, 2))
-        return find_middles(self.animal_detector.engine, image, n_animals)
+        return find_middles(self.animal_detector.engine, [image], n_animals)[0]
+
+    def animals(self, image: Image, n_animals: int, centres: Array | None = None) -> list[Found]:
+        """The keypoints of the animals of a picture at one look, as `find_animals`; of a bottom-up detector only."""
+        return find_animals(self.engine, [image], n_animals, self.animal_side, centres)[0]
 
     def find(self, image: Image) -> Found:
         """The keypoints of a picture (height, width, 3) in which the animal may be anywhere."""
+        if self.bottom_up:
+            founds = self.animals(image, 1)
+            return founds[0] if founds else self.through(image, self.engine.whole_view(image.shape[1], image.shape[0]))
         height, width = image.shape[:2]
         whole, first = self.engine.whole_view(width, height), None
         if not self.window_side(width, height):
@@ -182,10 +192,11 @@ def finder_of(
         return BoxFinder(engine, detector.box, boxes)
     return Finder(
         engine,
-        detector.animal_side if track_crop else np.inf,
+        detector.animal_side if track_crop or detector.bottom_up else np.inf,
         boxes,
         tta_views_of(detector.config, bool(detector.symmetries)),
         mirror_partners(detector.keypoints, detector.symmetries),
         detector.config.crop,
         detector.finds_several,
+        detector.bottom_up,
     )

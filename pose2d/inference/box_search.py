@@ -9,8 +9,8 @@ import numpy as np
 
 from ...datasets import Array
 from ...formats.video.reading import Image
+from ..pictures.image_transforms import window
 from .engine import Engine, Found, View
-from .image_transforms import window
 
 # probability mass above which a peak counts as found: below it, other places or "absent" hold more than twice as much
 SURE = 0.3

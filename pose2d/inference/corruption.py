@@ -12,11 +12,11 @@ from tqdm import tqdm
 from ...datasets.names import named_options
 from ...formats.labels.labelled_frames import Labels
 from ...formats.video.reading import Image
+from ..pictures.image_transforms import compress
+from ..pictures.labelled_pictures import labelled_images
 from .animal_search import finder_of
 from .detector import Detector
 from .evaluation import error_table, matching_labels
-from .image_transforms import compress
-from .labelled_pictures import labelled_images
 
 # one value per severity 1 to 5, as published with Horse-C and ImageNet-C (see `corrupt`)
 _BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)  # added to the value channel

@@ -51,7 +51,7 @@ def find_peaks(network: Network, maps: Maps) -> Peaks:
     read at one cell: first over the 5x5 cells around the largest logit, then twice over the cells within `REACH` of the
     place found, the farther the less. So it does not jump where rounding makes a neighbour the largest cell.
     """
-    return _read_peak(network, maps, maps.logits.float().flatten(2).argmax(-1))
+    return read_peak(network, maps, maps.logits.float().flatten(2).argmax(-1))
 
 
 def find_several_peaks(network: Network, maps: Maps, n_peaks: int) -> list[Peaks]:
@@ -61,14 +61,14 @@ def find_several_peaks(network: Network, maps: Maps, n_peaks: int) -> list[Peaks
     largest = F.max_pool2d(logits, 2 * RADIUS + 1, 1, RADIUS) == logits
     others = logits.flatten(2).masked_fill(~largest.flatten(2), -torch.inf).scatter(2, best[..., None], -torch.inf)
     heights, cells = others.topk(n_peaks - 1)
-    peaks = [_read_peak(network, maps, best)]
+    peaks = [read_peak(network, maps, best)]
     for height, cell in zip(heights.unbind(-1), cells.unbind(-1), strict=True):
-        peak, exists = _read_peak(network, maps, cell), height.isfinite()
+        peak, exists = read_peak(network, maps, cell), height.isfinite()
         peaks.append(peak._replace(mass=peak.mass * exists, elsewhere=torch.where(exists, peak.elsewhere, 1.0)))
     return peaks
 
 
-def _read_peak(network: Network, maps: Maps, best: Tensor) -> Peaks:
+def read_peak(network: Network, maps: Maps, best: Tensor) -> Peaks:
     """The peak around a cell (n, n_keypoints) of each keypoint, see `find_peaks`."""
     logits = maps.logits.float()
     rows, columns = logits.shape[-2:]

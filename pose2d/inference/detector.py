@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...datasets.atomic_files import atomic_write
 from ...datasets.object_summaries import counted, html_summary, listed
-from ..networks.registry import build_network
+from ..networks.registry import PoseNet, build_network
 from ..published_networks.published_network import Network, PublishedNet, build_published
 from ..training_config import TrainingConfig
 from .animal_boxes import MIDDLE
@@ -87,8 +87,14 @@ class Detector:
         n_iterations = max(self.history.get("iteration", ()), default=0)
         return (
             f"<Detector: {counted(len(self.keypoints), 'keypoint')} ({listed(self.keypoints)}),"
-            f" network {self.config.network}, trained for {counted(n_iterations, 'iteration')}>"
+            f" network {self.config.network}, trained for {counted(n_iterations, 'iteration')}{self._several()}>"
         )
+
+    def _several(self) -> str:
+        """How several animals are found, and why so."""
+        if not self.finds_several:
+            return ""
+        return f", {self.n_animals} animals {self.history.get('grouping', 'top_down')}"
 
     def _repr_html_(self) -> str:
         found = self.animal_detector
@@ -105,8 +111,13 @@ class Detector:
 
     @property
     def finds_several(self) -> bool:
-        """Whether its animal detector finds the middles of several animals."""
-        return self.animal_detector is not None and self.animal_detector.keypoints == (MIDDLE,)
+        """Whether it finds several animals in a picture, top-down or bottom-up."""
+        return self.bottom_up or (self.animal_detector is not None and self.animal_detector.keypoints == (MIDDLE,))
+
+    @property
+    def bottom_up(self) -> bool:
+        """Whether all animals' keypoints are found in the whole picture and grouped, not one animal's in a window."""
+        return isinstance(self.network, PoseNet) and self.network.has_tags
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the detector to one file, atomically.
@@ -183,7 +194,7 @@ def _assemble(header: dict[str, Any], weights: dict[str, Tensor], path: Path) ->
     if "published" in header:
         network = build_published(header["published"], weights)
     else:
-        network = build_network(config.network, len(header["keypoints"]))
+        network = build_network(config.network, len(header["keypoints"]), tags="tag_weight" in weights)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

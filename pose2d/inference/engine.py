@@ -16,9 +16,9 @@ from ...formats.video.reading import Image
 from ..networks.blocks import fold_norms
 from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
+from ..pictures.image_transforms import apply_affine, invert_affine, scaling, warp, window
 from ..published_networks.published_network import Network
 from .decoding import Peaks, find_peaks, find_several_peaks
-from .image_transforms import apply_affine, invert_affine, scaling, warp, window
 from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
 
 View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
@@ -118,10 +118,10 @@ class Engine:
                 peaks = [find_peaks(self.network, maps)]
             else:
                 peaks = find_several_peaks(self.network, maps, self.n_peaks)
-        ranked = zip(*(self._read_peak(own, matrices) for own in peaks), strict=True)
+        ranked = zip(*(self.in_images(own, matrices) for own in peaks), strict=True)
         return [first._replace(others=_stacked_rows(first, others)) for first, *others in ranked]
 
-    def _read_peak(self, peaks: Peaks, matrices: list[Array]) -> list[Found]:
+    def in_images(self, peaks: Peaks, matrices: list[Array]) -> list[Found]:
         """One peak of each keypoint of some images, in their pixels."""
         parts = (getattr(peaks, "factor" if name == "covariances" else name) for name in _OF_PEAK)
         values = (part.cpu().numpy().astype(float) for part in parts)

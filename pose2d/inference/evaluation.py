@@ -7,12 +7,12 @@ import pandas as pd
 
 from ...datasets import Array
 from ...datasets.names import named_options
-from ...formats.labels.labelled_frames import LabelError, Labels
+from ...formats.labels.labelled_frames import LabelError, Labels, Picture
+from ..pictures.labelled_pictures import images_of
 from .animal_boxes import labelled_centres
 from .animal_search import Finder, finder_of
 from .detector import Detector
 from .engine import Found
-from .labelled_pictures import images_of
 from .several_animals import at_place
 
 
@@ -23,7 +23,9 @@ def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -
     """
     finder = detector if isinstance(detector, Finder) else finder_of(detector)
     look = finder.track if tracked else finder.find
-    if isinstance(finder, Finder) and (labels.n_animals > 1 or finder.finds_several):
+    if isinstance(finder, Finder) and finder.bottom_up:
+        found = _located_bottom_up(finder, labels)
+    elif isinstance(finder, Finder) and (labels.n_animals > 1 or finder.finds_several):
         centres = labelled_centres(labels)
         known = np.asarray(np.isfinite(centres).all(axis=-1))
         found = {i: at_place(finder, image, centres[i]) if known[i] else look(image) for i, image in images_of(labels)}
@@ -31,6 +33,24 @@ def locate(detector: Detector | Finder, labels: Labels, tracked: bool = False) -
         found = {index: look(image) for index, image in images_of(labels)}
     parts = [found[i] for i in range(len(labels))]
     return Found(*(np.stack(values) for values in zip(*parts, strict=True)))
+
+
+def _located_bottom_up(finder: Finder, labels: Labels) -> dict[int, Found]:
+    """{entry: what is found}: the animals of each picture at one look, from their labelled middles."""
+    centres, found = labelled_centres(labels), {}
+    known = np.asarray(np.isfinite(centres).all(axis=-1))
+    in_picture: dict[Picture, list[int]] = {}
+    for index, picture in enumerate(labels.pictures):
+        in_picture.setdefault(picture, []).append(index)
+    for index, image in images_of(labels):
+        own = in_picture.get(labels.pictures[index], [])
+        if index != own[0]:
+            continue
+        seen = [i for i in own if known[i]]
+        if seen:
+            found |= zip(seen, finder.animals(image, len(seen), centres[seen]), strict=True)
+        found |= {i: finder.find(image) for i in own if not known[i]}
+    return found
 
 
 @named_options()

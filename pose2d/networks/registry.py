@@ -16,6 +16,9 @@ from .small_resnet import Small
 from .template_matching import TemplateMatching
 from .unet import UNet
 
+N_TAGS = 4  # of a peak: two for the place of the animal's middle, two that are free
+_TAG_CELLS = 10.0  # cells per unit of the head: its weights are then as large as those of the other heads
+
 
 class Maps(NamedTuple):
     """Output of a network for an image, at each cell of `stride` pixels.
@@ -55,6 +58,17 @@ class PoseNet(nn.Module):
         self.spread_weight = nn.Parameter(0.01 * torch.randn(n_keypoints, 3, 32))
         self.spread_bias = nn.Parameter(torch.zeros(n_keypoints, 3))
 
+    def add_tags(self) -> PoseNet:
+        """Add a third head that is read at single cells: tags, which say whose keypoint a peak is (Newell 2017)."""
+        self.tag_weight = nn.Parameter(0.01 * torch.randn(self.n_keypoints, N_TAGS, self.features.width))  # type: ignore[call-overload]
+        self.tag_bias = nn.Parameter(torch.zeros(self.n_keypoints, N_TAGS))
+        self.register_buffer("tag_variance", torch.ones(self.n_keypoints, N_TAGS))
+        return self
+
+    @property
+    def has_tags(self) -> bool:
+        return hasattr(self, "tag_weight")
+
     @property
     def stride(self) -> int:
         return self.features.stride  # type: ignore[return-value]
@@ -76,6 +90,14 @@ class PoseNet(nn.Module):
         return (
             torch.einsum("nkmw,kcw->nkmc", read_cells(features, cells), self.offset_weight) + self.offset_bias[:, None]
         )
+
+    def tags_at(self, features: Tensor, cells: Tensor) -> Tensor:
+        """(n, n_keypoints, m, `N_TAGS`) tags at flat cells (n, n_keypoints, m): x, y of the animal's middle (cells),
+        and numbers that are alike for the keypoints of one animal."""
+        columns = features.shape[-1]
+        tags = torch.einsum("nkmw,ktw->nkmt", read_cells(features, cells), self.tag_weight) + self.tag_bias[:, None]
+        places = torch.stack([cells % columns, cells // columns], -1)
+        return torch.cat([tags[..., :2] * _TAG_CELLS + places, tags[..., 2:]], -1)
 
     def spread_at(self, seen: Tensor) -> Tensor:
         """(n, n_keypoints, 3) logs of the diagonal, and the lower entry, of the covariance's Cholesky factor in cells.
@@ -118,8 +140,8 @@ _NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 NETWORKS = tuple(_NETWORKS)
 
 
-def build_network(name: str, n_keypoints: int, seed: int = 0) -> PoseNet:
-    """A network with random weights that depend on `seed` only.
+def build_network(name: str, n_keypoints: int, seed: int = 0, tags: bool = False) -> PoseNet:
+    """A network with random weights that depend on `seed` only; tags: with a head that says whose a keypoint is.
 
     Raises
     ------
@@ -129,4 +151,5 @@ def build_network(name: str, n_keypoints: int, seed: int = 0) -> PoseNet:
         raise ValueError(f"there is no network {name!r}; known: {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PoseNet(_NETWORKS[name](n_keypoints), n_keypoints)
+        network = PoseNet(_NETWORKS[name](n_keypoints), n_keypoints)
+        return network.add_tags() if tags else network

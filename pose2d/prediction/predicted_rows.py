@@ -31,7 +31,7 @@ class PredictionOptions:
     runtime: str = "auto"
     fps: float | None = None
     times: Array | Mapping[str, Array] | None = None
-    batch_cameras: bool | str = "auto"
+    batch_instants: int | str = "auto"
     n_animals: int | None = None
     rig: CameraRig | None = None
     checkpoint: str | os.PathLike | None = None

@@ -17,8 +17,9 @@ from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants, number_ranges
 from ...formats.video.reading import VideoError, VideoInfo, VideoSource, probe_video
 from ...formats.video.recording_times import instants_of_videos
+from ..inference.appearance import N_COLOURS
 from ..inference.detector import Detector
-from ..inference.engine import Found, of_rows
+from ..inference.engine import ROW_WIDTH, Found, of_rows
 from ..inference.uncertainty import Uncertainty
 from .peak_choice import N_PEAKS, choose_peaks
 from .prediction_rows import Search
@@ -115,6 +116,8 @@ def view_pieces(
         found = _one_or_several(detector, placed)
         found = found if rig is None else choose_peaks(found, rig.subset(frames), detector.uncertainty, side)
         views = views_of(detector, found, list(frames), instants.times[some]).assign_attrs(attributes)
+        if detector.n_animals > 1:
+            views = views.assign(appearance=_appearance(detector, placed))
         if not instants.are_frames:
             views = views.assign(frame=(("view", "time"), np.stack(list(frames.values())), FRAME_ATTRIBUTES))
         yield with_provenance(views, "predict", options)
@@ -122,9 +125,19 @@ def view_pieces(
 
 def _one_or_several(detector: Detector, rows: Array) -> Found:
     """What rows (n_cameras, n_instants, n_animals * n_keypoints, ...) hold, several animals on an axis of their own."""
-    rows = rows[:, :, :-1] if detector.finds_several else rows
+    rows = rows[:, :, :-1, :ROW_WIDTH] if detector.finds_several else rows
     several = (detector.n_animals,) if detector.n_animals > 1 else ()
     return of_rows(rows.reshape(*rows.shape[:2], *several, -1, rows.shape[-1]))
+
+
+def _appearance(detector: Detector, rows: Array) -> xr.DataArray:
+    """The colours around the keypoints of each animal, of rows (n_cameras, n_instants, ...)."""
+    colours = rows[:, :, :-1, ROW_WIDTH:].reshape(*rows.shape[:2], detector.n_animals, -1, N_COLOURS)
+    dims = ("view", "time", "individual", "keypoint", "colour")
+    named = {"colour": ["lightness", "green_to_red", "blue_to_yellow"]}
+    about = {"long_name": "colour around the keypoint, CIE L*a*b*", "units": "1"}
+    values = xr.DataArray(colours.astype(np.float32), dims=dims, coords=named, attrs=about)
+    return values.transpose("individual", "view", "time", "keypoint", "colour")
 
 
 def more_animals(detector: Detector, rows: Rows) -> list[str]:

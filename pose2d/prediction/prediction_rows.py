@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat, takewhile
+from itertools import islice, repeat, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,8 @@ from ..inference.animal_search import Finder, finder_of
 from ..inference.box_search import BoxFinder
 from ..inference.detector import Detector
 from ..inference.engine import ROW_WIDTH, Found, View, as_rows
-from ..inference.image_transforms import warp
-from ..inference.several_animals import TrackOfSeveral
+from ..inference.several_animals import SEVERAL_WIDTH, TrackOfSeveral
+from .batches import Seen, n_instants, read_together
 from .stored_rows import Rows
 
 AHEAD = 4  # decoded frames that wait per camera: they even out slow frames, in bounded memory
@@ -33,6 +33,7 @@ _PART = 2_000  # frames of a part: six cameras of 20 keypoints hold 12 MB
 # to `_GRID` network pixels: what two runs find differs by less than one, so that they soon look through the same window
 # of the picture, and then find the same. Unrounded, differences of some hundredths of a pixel never ended.
 RUN_IN = 30
+_MOVED = 0.1  # sides of the animal from the middle of a window that stood still: its margin is 0.17 of them
 _GRID = 4.0  # network pixels
 _SCALES = 16  # in a doubling: two differ by 4 %
 
@@ -43,7 +44,7 @@ class Search(NamedTuple):
     track_crop: bool = True
     precision: str = "auto"
     runtime: str = "auto"
-    batch_cameras: bool | str = "auto"
+    batch_instants: int | str = "auto"
     n_peaks: int = 1  # of each keypoint that are kept
 
 
@@ -85,16 +86,15 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
         for name, own in rows.part(frames).items():
             tracks[name].follow(own)
     begin = first if kept else max(0, start - RUN_IN)
-    wanted = _is_on_gpu(finder) if search.batch_cameras == "auto" else bool(search.batch_cameras)
-    together = wanted and search.runtime in ("auto", "torch")
+    n_together = n_instants(finder, search.batch_instants, search.runtime)
     part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
-    shape = n_rows(work.detector), finder.engine.n_peaks * ROW_WIDTH
+    shape = n_rows(work.detector), SEVERAL_WIDTH if work.detector.finds_several else finder.engine.n_peaks * ROW_WIDTH
     number, saved_at = begin, time.monotonic()
-    for number, images in enumerate(instants(work.infos, begin, stop), begin):
+    pictures = _with_seen(instants(work.infos, begin, stop), n_together, finder, tracks)
+    for number, (images, seen) in enumerate(pictures, begin):
         if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
             rows.add(range(first, number), part, shape)
             first, saved_at, part = number, time.monotonic(), {name: [] for name in tracks}
-        seen = _read_together(finder, tracks, images) if together else {}
         for name, image in images.items():
             row = tracks[name].step(image, seen.get(name))
             if number >= first:
@@ -103,6 +103,20 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
             tick(len(images))
     if any(part.values()):
         rows.add(range(first, number + 1), part, shape)
+
+
+def _with_seen(
+    coming: Iterator[dict[str, Image | None]],
+    n_together: int,
+    finder: Finder | BoxFinder,
+    tracks: Mapping[str, Track | TrackOfSeveral],
+) -> Iterator[tuple[dict[str, Image | None], dict[str, Any]]]:
+    """The pictures of each instant with what was seen in them, read so many instants at a time; 0: nothing."""
+    if not n_together:
+        yield from ((images, {}) for images in coming)
+        return
+    while chunk := list(islice(coming, n_together)):
+        yield from zip(chunk, read_together(finder, tracks, chunk), strict=True)
 
 
 @dataclass(eq=False)
@@ -116,19 +130,34 @@ class Track:
     def __post_init__(self):
         self.side = self.finder.window_side(self.info.width, self.info.height)
 
-    def first_view(self) -> View | None:
-        """The window where the animal was seen last; None: it has to be found."""
-        return None if self.centre is None else self.finder.window_at(self.centre, self.side)
+    def first_view(self, image: Image) -> tuple[Array | None, View] | None:
+        """The window where the animal was seen last, and its place; None: it has to be found."""
+        if not self.side and isinstance(self.finder, Finder):
+            return None, self.finder.engine.whole_view(image.shape[1], image.shape[0])
+        return None if self.centre is None else (self.centre, self.finder.window_at(self.centre, self.side))
 
-    def step(self, image: Image | None, seen: Found | None = None) -> np.ndarray:
-        """The row of the next frame; `seen`: what the first view showed, where that is known already."""
+    def step(self, image: Image | None, seen: Seen | None = None) -> np.ndarray:
+        """The row of the next frame; `seen`: what a window showed, where that is known already."""
         if image is None:
             engine = self.finder.engine
             return np.full((engine.network.n_keypoints, engine.n_peaks * ROW_WIDTH), np.nan, np.float32)
-        found = self.finder.near(image, self.centre, seen) if self.centre is not None else None
-        row = as_rows(found or self.finder.find(image))
+        row = as_rows(self._found(image, seen))
         self.follow(row[None])
         return row
+
+    def _found(self, image: Image, seen: Seen | None) -> Found:
+        if seen is not None and seen.centre is None and isinstance(self.finder, Finder):
+            return self.finder.through(image, self.finder.engine.whole_view(image.shape[1], image.shape[0]), seen.found)
+        found, centre = None, self.centre
+        if seen is not None and seen.centre is not None:
+            place = self.finder.place_of(seen.found.points, seen.found.mass)
+            if place is not None and np.abs(place - seen.centre).max() <= _MOVED * self.finder.animal_side:
+                found = self.finder.near(image, seen.centre, seen.found)
+            elif place is not None:
+                centre = _rounded(place, self.finder.engine.scale)
+        if found is None and centre is not None:
+            found = self.finder.near(image, centre)
+        return found or self.finder.find(image)
 
     def follow(self, rows: np.ndarray) -> None:
         """Where the animal is in the last of some rows that is not damaged."""
@@ -142,7 +171,7 @@ class Track:
 def _track(detector: Detector, finder: Finder | BoxFinder, info: VideoInfo) -> Track | TrackOfSeveral:
     if not isinstance(finder, Finder) or not finder.finds_several:
         return Track(finder, info)
-    return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals, ROW_WIDTH)
+    return TrackOfSeveral(replace(finder, animal_side=detector.animal_side), detector.n_animals)
 
 
 def n_rows(detector: Detector) -> int:
@@ -158,27 +187,6 @@ def _rounded(place: Array, scale: float) -> Array:
     return np.array([*at, scale][: len(place)])
 
 
-def _is_on_gpu(finder: Finder | BoxFinder) -> bool:
-    """Whether several pictures at once are faster than one by one: on a GPU, not on a processor (measured)."""
-    return next(finder.engine.network.parameters()).device.type == "cuda"
-
-
-def _read_together(
-    finder: Finder | BoxFinder, tracks: Mapping[str, Track | TrackOfSeveral], images: Mapping[str, Image | None]
-) -> dict[str, Found]:
-    """What the windows of the cameras of one instant show, each size in one batch."""
-    by_size: dict[tuple[int, int], list[tuple[str, Array, Image]]] = {}
-    for name, image in images.items():
-        view = tracks[name].first_view()
-        if image is not None and view is not None:
-            by_size.setdefault(view[1], []).append((name, view[0], warp(image, *view)))
-    seen: dict[str, Found] = {}
-    for batch in by_size.values():
-        names, matrices, inputs = zip(*batch, strict=True)
-        seen |= zip(names, finder.engine.read(np.stack(inputs), list(matrices)), strict=True)
-    return seen
-
-
 def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) -> str:
     """Hash of the weights, the videos (path, size, time of change) and the options."""
     digest = hashlib.blake2b(b"rows of %d" % ROW_WIDTH, digest_size=16)
@@ -190,7 +198,7 @@ def fingerprint(detector: Detector, infos: Mapping[str, VideoInfo], *options) ->
         for path in info.files:
             state = path.stat()
             digest.update(f"{name} {path} {state.st_size} {state.st_mtime_ns}".encode())
-    several = (detector.n_animals,) if detector.finds_several else ()
+    several = (detector.n_animals, SEVERAL_WIDTH) if detector.finds_several else ()
     digest.update(repr((*options, detector.config.n_tta, *several)).encode())
     return digest.hexdigest()
 

@@ -36,7 +36,7 @@ def predict(
     times: Array | Mapping[str, Array] | None = None,
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: float = KEPT_EVERY,
-    batch_cameras: bool | str = "auto",
+    batch_instants: int | str = "auto",
     n_animals: int | None = None,
     rig: CameraRig | None = None,
     progress: bool = True,
@@ -66,8 +66,9 @@ def predict(
         the end.
     checkpoint_every : float, seconds
         Time between two checkpoints.
-    batch_cameras : bool or "auto"
-        Read the windows of all cameras of an instant in one batch; "auto": on a GPU.
+    batch_instants : int or "auto"
+        Instants whose pictures, of all cameras, the network reads in one batch; 0: each picture by itself. A single
+        animal's window stays in its place meanwhile. "auto": 8 on a GPU, 0 on a processor, where batches do not help.
     n_animals : int, optional
         Number of animals in view, of a detector trained on several. None: as many as its labels showed in a picture.
     rig : CameraRig, optional
@@ -108,7 +109,7 @@ def predict(
         runtime=runtime,
         fps=fps,
         times=times,
-        batch_cameras=batch_cameras,
+        batch_instants=batch_instants,
         n_animals=n_animals,
         rig=rig,
         checkpoint=checkpoint,
@@ -132,7 +133,7 @@ def predict_file(
     runtime: str = "auto",
     fps: float | None = None,
     times: Array | Mapping[str, Array] | None = None,
-    batch_cameras: bool | str = "auto",
+    batch_instants: int | str = "auto",
     n_animals: int | None = None,
     rig: CameraRig | None = None,
     n_windows: int = 1,
@@ -160,7 +161,7 @@ def predict_file(
         As in `predict`.
     times : ndarray, seconds, or mapping of str to ndarray, optional
         As in `predict`.
-    batch_cameras : bool or "auto"
+    batch_instants : int or "auto"
         As in `predict`.
     n_animals : int, optional
         As in `predict`.
@@ -203,7 +204,7 @@ def predict_file(
         runtime=runtime,
         fps=fps,
         times=times,
-        batch_cameras=batch_cameras,
+        batch_instants=batch_instants,
         n_animals=n_animals,
         rig=rig,
         checkpoint=destination.with_name(f".{destination.stem[:40]}.rows"),
@@ -243,7 +244,7 @@ def _predicted(
     detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
     rig = seen_by(options.rig, source, detector)
     n_peaks = 1 if rig is None else N_PEAKS
-    search = Search(options.track_crop, options.precision, options.runtime, options.batch_cameras, n_peaks)
+    search = Search(options.track_crop, options.precision, options.runtime, options.batch_instants, n_peaks)
     rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
     instants = predict_rows(detector, source, search, rows, options)
     return view_pieces(detector, source, search, rows, instants, rig), rows, len(instants.times)

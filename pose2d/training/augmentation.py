@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from ...datasets import Array
 from ...formats.video.reading import Image
-from ..inference.image_transforms import GREY, compress
+from ..pictures.image_transforms import GREY, compress
 from ..training_config import Augmentation
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
 from ...numerics.threads import in_advance
-from ..inference.image_transforms import apply_affine, compose, invert_affine, scaling, warp
-from ..inference.labelled_pictures import PictureStore
+from ..pictures.image_transforms import apply_affine, compose, invert_affine, scaling, warp
+from ..pictures.labelled_pictures import PictureStore
 from ..training_config import TrainingConfig
 from .augmentation import degrade, random_view
 
@@ -26,14 +26,22 @@ AHEAD = N_THREADS + 1  # batches prepared while the network works: one in each t
 class Crops:
     """Batches of crops of labelled frames; a batch depends on the seed and its number only, not on threads.
 
+    `n_aimed` : keypoints, the first ones, around which the crops lie; None: all.
     `false_peaks` (position of a frame, x, y in its pixels) are places that fooled the network; from batch
     `false_from` on a fraction of the crops (the config's `hard_negatives`) is placed there.
     """
 
     def __init__(
-        self, labels: Labels, config: TrainingConfig, scale: float, stride: float, seed: int, shift: float = 0.0
+        self,
+        labels: Labels,
+        config: TrainingConfig,
+        scale: float,
+        stride: float,
+        seed: int,
+        shift: float = 0.0,
+        n_aimed: int | None = None,
     ):
-        self.labels, self.config, self.scale, self.seed = labels, config, scale, seed
+        self.labels, self.config, self.scale, self.seed, self.n_aimed = labels, config, scale, seed, n_aimed
         to_cells = invert_affine(scaling(stride))
         self.to_cells = np.column_stack([to_cells[:, :2], to_cells[:, 2] - shift / stride])
         self.how = config.augmentation if labels.symmetries else replace(config.augmentation, flip=0.0)
@@ -62,7 +70,7 @@ class Crops:
             index, around = int(index), np.array([place_at])
         image, shrunk = self.store.picture(index)
         points, side = self.labels.points_2d[index], self.config.crop
-        aim = points if around is None else around
+        aim = points[: self.n_aimed] if around is None else around
         matrix, mirrored = random_view(rng, aim, self.store.size(index), side, self.scale, self.how)
         seen = apply_affine(matrix, points)
         if mirrored:

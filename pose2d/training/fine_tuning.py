@@ -67,7 +67,7 @@ def _builder(detector: Detector) -> Callable[[int], Network]:
     """A function that makes the detector's network for a number of keypoints."""
     network, name = detector.network, detector.config.network
     if not isinstance(network, PublishedNet):
-        return lambda n: build_network(name, n)
+        return lambda n: build_network(name, n, tags=detector.bottom_up)
     if "onnx" in network.spec:
         raise DetectorError("an ONNX network cannot be trained; export it from the program that trained it as weights")
     spec = {key: value for key, value in network.spec.items() if key not in ("labels_from_corner", "whole")}

@@ -17,14 +17,16 @@ from tqdm import tqdm
 
 from ...datasets.atomic_files import atomic_write
 from ...formats.labels.labelled_frames import Labels
-from ..inference.animal_boxes import BOX_KEYPOINTS
+from ..inference.animal_boxes import BOX_KEYPOINTS, animal_side
 from ..inference.animal_search import Finder
 from ..inference.detector import DetectorError
 from ..inference.engine import engine_of, use_bf16
 from ..inference.evaluation import locate
 from ..inference.runtimes import as_input
+from ..networks.registry import PoseNet
 from ..published_networks.published_network import Network
 from ..training_config import TrainingConfig
+from .animal_tags import animals_loss, joint_labels
 from .covariance_head import Residuals
 from .crops import Crops
 from .losses import middles_loss, pose_loss
@@ -37,13 +39,19 @@ class Trainer:
         self, network: Network, labels: Labels, held_out: Labels | None, config: TrainingConfig, scale: float, seed: int
     ):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.of_middles = network.n_keypoints < len(labels.keypoints)  # several animals in one map
+        self.bottom_up = isinstance(network, PoseNet) and network.has_tags
+        # several animals in one map
+        self.of_middles = network.n_keypoints < len(labels.keypoints) and not self.bottom_up
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.network)
         self.means = [v for v in self.averaged.state_dict().values() if v.is_floating_point()]
         self.values = [v for v in self.network.state_dict().values() if v.is_floating_point()]
         self.labels, self.held_out, self.config, self.scale, self.seed = labels, held_out, config, scale, seed
-        self.crops = Crops(labels, config, scale, network.stride, seed, network.shift)
+        self.animal_side = animal_side(labels, 95)
+        if self.bottom_up:
+            self.labels = joint_labels(labels)
+        n_aimed = network.n_keypoints if self.bottom_up else None
+        self.crops = Crops(self.labels, config, scale, network.stride, seed, network.shift, n_aimed)
         groups = parameter_groups(network, config)
         self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.bf16 = use_bf16(network, config.precision, trains=True)
@@ -87,7 +95,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             maps = self.network(as_input(images.to(self.device)))
         points = points.to(self.device)
-        loss = (middles_loss if self.of_middles else pose_loss)(self.network, maps, points, self.config)
+        if self.bottom_up:
+            loss, maps, points = animals_loss(self.network, maps, points, self.config)  # type: ignore[arg-type]
+        else:
+            loss = (middles_loss if self.of_middles else pose_loss)(self.network, maps, points, self.config)
         counted = self.config.patience or self.done > self.config.iterations // 2  # earlier ones are not used
         if counted and not self.of_middles:  # middles have no covariance
             self.residuals.note(self.network, maps, points)
@@ -107,7 +118,8 @@ class Trainer:
 
     def _check(self) -> str:
         """Evaluate, search hard negatives at half time; returns the text of the progress bar."""
-        finder = Finder(engine_of(self.averaged, self.scale), crop=self.config.crop)
+        side = self.animal_side if self.bottom_up else np.inf
+        finder = Finder(engine_of(self.averaged, self.scale), side, crop=self.config.crop, bottom_up=self.bottom_up)
         error, said = None, ""
         if self.held_out is not None:
             found = locate(finder, self.held_out).points
@@ -119,7 +131,8 @@ class Trainer:
         self.history["iteration"].append(self.done)
         self.history["loss"].append(self.history["running"])
         self.history["held_out"].append(error)
-        if self.config.hard_negatives and self.done >= self.config.iterations / 2 and not len(self.crops.false_peaks):
+        wanted = self.config.hard_negatives and not self.bottom_up and not len(self.crops.false_peaks)
+        if wanted and self.done >= self.config.iterations / 2:
             self.crops.remember_false_peaks(locate(finder, self.labels).points, self.done)
         return f"loss {self.history['running']:.2f}{said}"
 

@@ -104,6 +104,15 @@ def _train(session: Session, progress: bool) -> None:
     checkpoint.unlink(missing_ok=True)
 
 
+def _grouping(session: Session) -> list[str]:
+    """How the trained detector finds several animals, and why so."""
+    from ...pose2d import load_detector
+
+    detector = load_detector(session.output / "detector.safetensors")
+    how = detector.history.get("grouping")
+    return [f"several animals are found {how}; [train] grouping changes it"] if how else []
+
+
 def read_session_labels(session: Session) -> list[Labels]:
     """The labels of each session, with the places of hidden keypoints where its cameras are known."""
     from ...pose2d import join_labels, read_labels
@@ -258,6 +267,7 @@ TRAIN = Step(
     own_entries=("labels", "sessions", *ENTRIES),
     asked_for=_trains,
     refusals=_label_problems,
+    notes=_grouping,
 )
 PREDICT = Step(
     name="predict",

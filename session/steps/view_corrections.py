@@ -108,7 +108,8 @@ def _with_own_identities(session: Session, given: Corrected) -> Corrected:
         rows = given.views["position"].transpose("individual", "view", "time", "keypoint", "space").values
         identity = "tracks" if rows_are_tracks(rows) else "detections"
     rig = given.rig.subset([str(name) for name in given.views["view"].values])
-    together = _matched if identity == "tracks" and as_many else _separated
+    # what animals look like counts where pieces of track are joined, which tracks as a whole are not
+    together = _matched if identity == "tracks" and as_many and "appearance" not in given.views else _separated
     views, words = together(session, given.views, rig, identity)
     return Corrected(views, given.rig, [*given.notes, words], _left_over(views, session.n_animals))
 

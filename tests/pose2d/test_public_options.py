@@ -101,7 +101,7 @@ def calls(detector, labels, views, videos, tmp_path_factory):
     K, up = [[100.0, 0, 32], [0, 100, 24], [0, 0, 1]], np.eye(3)
     quiet = {"n_animals": 1, "progress": False}
     rig = CameraRig(tuple(Camera(n, (64, 48), K, [], up, [x, 0, 100]) for n, x in (("left", -20), ("right", 20))))
-    prediction = {"track_crop": False, "precision": "fp32", "times": np.arange(6) / 10, "batch_cameras": True}
+    prediction = {"track_crop": False, "precision": "fp32", "times": np.arange(6) / 10, "batch_instants": 3}
     kept = {"checkpoint": folder / "rows", "checkpoint_every": 0.0}
     windows = {"n_windows": 2, "executor": ThreadPoolExecutor(1), "runtime": "torch", "progress": True}
     export = (suggest_frames(views, n=2), videos, folder / "suggested", proposals)
@@ -188,7 +188,7 @@ def test_every_documented_option_of_train_can_be_given(detector, labels, pretrai
 
 
 def test_every_field_of_the_configuration_is_tested():
-    others = {"n_evaluations", "patience", "n_tta", "animal_detector", "freeze", "backbone_lr_factor"}
+    others = {"n_evaluations", "patience", "n_tta", "animal_detector", "freeze", "backbone_lr_factor", "grouping"}
     assert {f.name for f in fields(TrainingConfig)} == {*CHANGES} | others
     assert {f.name for f in fields(Augmentation)} == {*AUGMENTATION_CHANGES}
 

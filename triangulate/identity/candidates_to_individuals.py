@@ -12,6 +12,7 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array, for_kernel
 from ..input_checks import check_fps
 from .animal_records import Found
+from .appearance_of_pieces import appearance_nats
 from .followed_candidates import FollowedCandidates, Limbs
 from .track_pieces import joined_pieces
 
@@ -68,6 +69,7 @@ def find_individuals(
     limb_scores: Array | None = None,
     n_individuals: int | None = None,
     sigma: float | Array | None = None,
+    appearance: Array | None = None,
 ) -> Individuals:
     """Put candidates of unknown identity together to animals, across views and through time.
 
@@ -76,7 +78,7 @@ def find_individuals(
     In each frame these are given to the animals by the assignment with the highest log-odds: agreement of the views,
     distance from where the motion leads, limbs. What is left over begins another animal. Noise, steps and lengths of
     limbs are estimated from a first run. Last, the pieces of track that gaps leave are joined, by the distance across
-    the gap and the lengths of limbs.
+    the gap, the lengths of limbs, and the appearance.
 
     Parameters
     ----------
@@ -101,6 +103,9 @@ def find_individuals(
         Number of animals. None: as many as there are at a time, ten at most.
     sigma : float or ndarray, shape (n_cameras,), pixels, optional
         Standard deviation of a coordinate. None: estimated.
+    appearance : ndarray, shape (n_cameras, n_frames, n_keypoints, n_candidates, n_channels), optional
+        What a candidate looks like, such as its colour, in numbers whose distances mean something; NaN says nothing.
+        It tells which pieces of track are of one animal where the animals of this recording do look different.
 
     Returns
     -------
@@ -143,7 +148,8 @@ def find_individuals(
     run = FollowedCandidates(rig, ideal, points, links, n_animals, fps, identity)
     scales = run.tuned(sigma)
     found = run.follow(slice(None), scales)
-    pieces = joined_pieces(found.placed, found.labels, links.limbs, scales.lengths, fps, n_individuals)
+    alike = None if appearance is None else appearance_nats(found, _checked_appearance(appearance, points))
+    pieces = joined_pieces(found.placed, found.labels, links.limbs, scales.lengths, fps, n_individuals, alike)
     chosen, placed = _of_individuals(found, pieces.animals)
     if identity != "none":
         chosen = with_whole_rows(chosen, np.isfinite(points[..., 0]))
@@ -182,6 +188,16 @@ def _checked(candidates_2d, rig: CameraRig, confidence, identity: str, limbs, n_
             raise ValueError(f"confidence has shape {np.shape(confidence)}; expected {points.shape[:-1]}")
         points[~(np.asarray(confidence) > 0)] = np.nan
     return points
+
+
+def _checked_appearance(appearance, points: Array) -> Array:
+    appearance = np.asarray(appearance, dtype=float)
+    if appearance.ndim != points.ndim or appearance.shape[:-1] != points.shape[:-1]:
+        raise ValueError(
+            f"appearance has shape {appearance.shape}; expected {points.shape[:-1]} and an axis of channels, as the"
+            " candidates have"
+        )
+    return appearance
 
 
 def _links(shape: tuple[int, ...], identity: str, limbs, limb_scores: Array | None) -> Limbs:

@@ -1,4 +1,4 @@
-"""Pieces of track joined to individuals: by the distance across a gap, and by the lengths of limbs."""
+"""Pieces of track joined to individuals: by the distance across a gap, the lengths of limbs, and the appearance."""
 
 from __future__ import annotations
 
@@ -35,12 +35,19 @@ class _Piece(NamedTuple):
 
 
 def joined_pieces(
-    placed: Array, labels: NDArray[np.int64], limbs: NDArray[np.int64], known: Array, fps: float, n: int | None
+    placed: Array,
+    labels: NDArray[np.int64],
+    limbs: NDArray[np.int64],
+    known: Array,
+    fps: float,
+    n: int | None,
+    alike: Array | None = None,
 ) -> Pieces:
     """The individual of every label, numbered as they appear.
 
     placed : (n_frames, n_animals, n_keypoints, 3) of labels (n_frames, n_animals); known : (n_limbs, 2) mean and spread
     n : number of individuals, None where unknown
+    alike : (n_labels, n_labels) log-odds, by appearance, that two pieces are of one animal
     """
     n_labels = int(labels.max(initial=-1)) + 1
     animals, pieces = np.full(n_labels, -1), []
@@ -48,7 +55,9 @@ def joined_pieces(
         frames, rows = np.nonzero(labels == label)
         if len(frames) >= max(3, _SHORTEST * fps):
             pieces.append(_piece(label, frames, placed[frames, rows], limbs))
-    chains = _chains(pieces, _step(placed, labels), known, n)
+    own = [piece.label for piece in pieces]
+    looks = np.zeros((len(own), len(own))) if alike is None else alike[np.ix_(own, own)]
+    chains = _chains(pieces, _step(placed, labels), known, n, looks)
     left_over = np.empty(0, np.int64)
     if n is not None and len(chains) > n:
         covered = [np.concatenate([np.arange(pieces[i].first, pieces[i].last + 1) for i in own]) for own in chains]
@@ -78,7 +87,7 @@ def _step(placed: Array, labels: NDArray[np.int64]) -> float:
     return float(np.sqrt(np.mean(steps**2))) if len(steps) else 0.0
 
 
-def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None) -> list[list[int]]:
+def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None, looks: Array) -> list[list[int]]:
     """Pieces in a row, by the assignment of ends to beginnings that costs least."""
     from scipy.optimize import linear_sum_assignment
 
@@ -91,7 +100,7 @@ def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None) -> l
     for i, before in enumerate(pieces):
         for j, after in enumerate(pieces):
             if after.first > before.last:
-                cost[i, j] = _join_cost(before, after, step, known)
+                cost[i, j] = _join_cost(before, after, step, known) - looks[i, j]
     after_of = dict(zip(*linear_sum_assignment(cost), strict=True))
     follows = {i: int(j) for i, j in after_of.items() if j < m and cost[i, j] < new}
     chains, begun = [], set(range(m)) - set(follows.values())

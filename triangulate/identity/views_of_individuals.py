@@ -32,7 +32,8 @@ def separate_individuals(
     ----------
     views : xarray.Dataset
         2D positions with a dimension `candidate` (several candidates per keypoint, of which nothing else is known), or
-        `individual`, whose rows are detections or tracks of each camera in any order and number.
+        `individual`, whose rows are detections or tracks of each camera in any order and number. What candidates look
+        like, in a variable `appearance` (..., keypoint, colour), counts as in `find_individuals`.
     rig : CameraRig
         Cameras of at least the views' names.
     identity : {"none", "detections", "tracks"}, optional
@@ -97,6 +98,7 @@ def separate_individuals(
         limbs=None if identity != "none" else _limbs(skeleton, whole),
         n_individuals=n_individuals,
         sigma=sigma,
+        appearance=_last(whole["appearance"], "colour") if "appearance" in whole else None,
     )
     if not len(found.points_2d):
         raise DatasetError(

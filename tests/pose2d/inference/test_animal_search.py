@@ -11,7 +11,7 @@ from muybridge.datasets.skeleton import mirror_partners
 from muybridge.pose2d import LabelError, read_labels, train
 from muybridge.pose2d.inference.animal_search import TTAView, centre_of, finder_of, together, tta_views_of
 from muybridge.pose2d.inference.engine import Found
-from muybridge.pose2d.inference.image_transforms import apply_affine, scaling, turned
+from muybridge.pose2d.pictures.image_transforms import apply_affine, scaling, turned
 from muybridge.pose2d.training.train_detector import is_small_in_pictures, train_animal_detector
 from muybridge.pose2d.training_config import Augmentation, TrainingConfig
 from tests.pose2d.animals import OPTIONS, animal_points, draw_animal, write_project

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from muybridge.formats.labels.labelled_frames import LabelError
-from muybridge.pose2d import join_labels, load_detector, predict, read_labels, train
+from muybridge.pose2d import evaluate, join_labels, load_detector, predict, read_labels, train
+from muybridge.pose2d.inference.engine import ROW_WIDTH, Found
+from muybridge.pose2d.inference.several_animals import TrackOfSeveral
 from muybridge.pose2d.prediction.predicted_views import more_animals
 from muybridge.pose2d.prediction.stored_rows import Rows
 from muybridge.pose2d.prediction.video_prediction import with_animals
@@ -64,6 +66,12 @@ def detector(folder):
     return train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 40, "n_evaluations": 1}))
 
 
+@pytest.fixture(scope="module")
+def bottom_up(folder):
+    how = {"iterations": 120, "n_evaluations": 1, "grouping": "bottom_up"}
+    return train(read_labels(folder / "labels"), progress=False, **(OPTIONS | how))
+
+
 def test_deeplabcuts_individuals_are_an_entry_each(folder):
     labels = read_labels(folder / "labels")
     assert len(labels) == 64
@@ -97,10 +105,13 @@ def test_identities_in_some_files_only_are_refused(folder, tmp_path):
         join_labels([read_labels(folder / "labels"), single])
 
 
-@pytest.mark.long  # a training of two networks: some 10 s of a processor
-def test_both_animals_are_found_and_followed(folder, detector, tmp_path):
+@pytest.mark.long  # trainings of three networks: some 15 s of a processor
+@pytest.mark.parametrize("how", ["top_down", "bottom_up"])
+def test_both_animals_are_found_and_followed(folder, how, request, tmp_path):
+    detector = request.getfixturevalue("bottom_up" if how == "bottom_up" else "detector")
     assert detector.n_animals == 2
-    assert detector.animal_detector is not None
+    assert (detector.animal_detector is not None) == (how == "top_down")
+    assert f"2 animals {how}: " in repr(detector)
     detector.save(tmp_path / "detector.safetensors")
     again = load_detector(tmp_path / "detector.safetensors")
     views = predict(again, {"top": folder / "video.mp4"}, progress=False)
@@ -113,6 +124,20 @@ def test_both_animals_are_found_and_followed(folder, detector, tmp_path):
     assert np.nanmedian(off.min(axis=1)) < 3
     assert views.attrs["damaged_frames"] == [0]
     assert "animal_warnings" not in views.attrs
+    assert views["appearance"].dims == ("individual", "view", "time", "keypoint", "colour")
+    together = predict(again, {"top": folder / "video.mp4"}, batch_instants=5, runtime="torch", progress=False)
+    for name in ("position", "confidence", "appearance"):
+        np.testing.assert_allclose(together[name], views[name], atol=0.02)
+
+
+@pytest.mark.long
+def test_a_bottom_up_detector_is_measured_and_trained_further(folder, bottom_up):
+    labels = read_labels(folder / "labels")
+    assert evaluate(bottom_up, labels).loc["all", "median"] < 2
+    more = train(labels, start=bottom_up, iterations=2, n_evaluations=1, progress=False)
+    assert more.bottom_up
+    assert more.animal_detector is None
+    assert evaluate(more, labels).loc["all", "median"] < 2
 
 
 @pytest.mark.long
@@ -144,3 +169,41 @@ def test_several_animals_are_refused_of_a_detector_of_one():
     detector = SimpleNamespace(n_animals=1, finds_several=False)
     with pytest.raises(ValueError, match="trained on one animal per picture"):
         with_animals(detector, 2)
+
+
+def found_at(points):
+    """What a window shows of an animal at these points, all sure."""
+    n = len(points)
+    ones, eyes = np.ones(n), np.tile(np.eye(2), (n, 1, 1))
+    return Found(points, ones, eyes, ones, ones, ones, 0 * ones, eyes, np.empty((n, 0, ROW_WIDTH)))
+
+
+def followed(coats, exchanged):
+    """Which animal each of two detections is, of one view, where both come back after 10 frames out of sight.
+
+    coats : (2, 3) RGB; exchanged : whether each comes back where the other left
+    """
+    finder = SimpleNamespace(
+        animal_side=40.0, engine=SimpleNamespace(network=SimpleNamespace(n_keypoints=4)), bottom_up=True
+    )
+    track, shape = TrackOfSeveral(finder, 2), SHAPE + np.array([[60.0, 60.0]])
+    noise, rows = np.random.default_rng(0), None
+    for frame in range(60):
+        gone, swapped = 40 <= frame < 50, exchanged and frame >= 50
+        image = np.full((120, 240, 3), 110.0)
+        places = [shape + np.array([x + frame * 0.1, 0]) for x in (0, 100)]
+        for a, place in enumerate(places[::-1] if swapped else places):
+            x, y = place.min(0).astype(int) - 5
+            image[y : y + 40, x : x + 60] = coats[a]
+        image = np.clip(image + noise.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+        rows = track.step(image, [] if gone else [found_at(place) for place in places])
+    # the animal that is at the first place, and that at the second
+    x = rows[:-1].reshape(2, 4, -1)[..., 0].mean(1)
+    return np.argsort(x).tolist()
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_who_comes_back_into_a_view_is_told_by_its_colours(exchanged):
+    different = np.array([[40, 40, 40], [200, 190, 170]])
+    assert followed(different, exchanged) == ([1, 0] if exchanged else [0, 1])
+    assert followed(different[[0, 0]], exchanged) == [0, 1]  # alike: by the place

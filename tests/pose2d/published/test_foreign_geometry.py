@@ -100,7 +100,7 @@ def test_an_onnx_heatmap_predicts_a_video_in_batches_as_one_by_one(tmp_path):
     videos = {name: write_video(tmp_path / f"{name}.mp4", truth[i], SIZE) for i, name in enumerate("ab")}
     views = predict(detector, videos, progress=False)
     assert np.median(np.linalg.norm(views["position"].values - truth, axis=-1)) < 1.0
-    together = predict(detector, videos, progress=False, batch_cameras=True)
+    together = predict(detector, videos, progress=False, batch_instants=3)
     np.testing.assert_allclose(together["position"].values, views["position"].values, atol=1e-3)
     again = load_detector(detector.save(tmp_path / "kept.safetensors"))
     np.testing.assert_array_equal(predict(again, videos, progress=False)["position"], views["position"])

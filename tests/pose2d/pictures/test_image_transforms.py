@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muybridge.pose2d.inference.decoding import find_peaks
-from muybridge.pose2d.inference.image_transforms import apply_affine, compose, invert_affine, scaling, warp, window
 from muybridge.pose2d.networks.registry import Maps, build_network
+from muybridge.pose2d.pictures.image_transforms import apply_affine, compose, invert_affine, scaling, warp, window
 from muybridge.pose2d.training.losses import targets
 
 

@@ -1,0 +1,81 @@
+"""How much the appearance of two pieces of track speaks for one animal, by what this recording shows of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...numerics.arrays import Array
+from .animal_records import Found
+
+_MOST = 10.0  # nats that appearance counts at most: light, too, changes a look
+_SPREAD = 0.35  # of the logarithm of a distance, at least: a few pieces do not tell it
+_SAMPLES = 300  # frames of a piece that are looked at
+_FEWEST = 20  # frames of a piece whose halves are compared
+_SHARED = 3  # places (keypoints of a view) that two looks must share
+
+
+def appearance_nats(found: Found, appearance: Array) -> Array:
+    """(n_labels, n_labels) log-odds that two pieces are of one animal; 0 where nothing is known.
+
+    The distance of two looks is compared with those of halves of one piece, which are of one animal, and with those
+    of pieces at the same time, which are of two. Where all animals look alike these are the same, and it counts little.
+
+    Parameters
+    ----------
+    found : candidates and labels of the animals
+    appearance : (n_cameras, n_frames, n_keypoints, n_candidates, n_channels), NaN where unknown
+    """
+    n_labels = int(found.labels.max(initial=-1)) + 1
+    frames = [np.flatnonzero((found.labels == label).any(axis=1)) for label in range(n_labels)]
+    whole = np.array([_look(found, appearance, label, own) for label, own in enumerate(frames)])
+    halves = [
+        (_look(found, appearance, label, own[: len(own) // 2]), _look(found, appearance, label, own[len(own) // 2 :]))
+        for label, own in enumerate(frames)
+        if len(own) >= _FEWEST
+    ]
+    nothing = np.zeros((n_labels, n_labels))
+    same = _present([_apart(one, other) for one, other in halves])
+    together = [
+        (a, b)
+        for a in range(n_labels)
+        for b in range(a)
+        if len(np.intersect1d(frames[a], frames[b])) >= max(_FEWEST, min(len(frames[a]), len(frames[b])) / 2)
+    ]
+    different = _present([_apart(whole[a], whole[b]) for a, b in together])
+    if len(same) < 2 or not len(different):
+        return nothing
+    apart = _apart(whole[:, None], whole[None])
+    odds = _log_density(apart, same) - _log_density(apart, different)
+    return np.clip(np.nan_to_num(odds), -_MOST, _MOST)
+
+
+def _look(found: Found, appearance: Array, label: int, frames: NDArray[np.int64]) -> Array:
+    """(n_cameras * n_keypoints, n_channels) mean appearance of a piece in some frames."""
+    some = frames[np.linspace(0, len(frames) - 1, min(len(frames), _SAMPLES)).astype(int)]
+    rows = (found.labels[some] == label).argmax(axis=1)
+    chosen = np.moveaxis(found.chosen[some, rows], 2, 0)[..., None, None]  # (cameras, frames, keypoints, 1, 1)
+    own = np.take_along_axis(appearance[:, some], np.maximum(chosen, 0), axis=3)[..., 0, :]
+    own = np.where(chosen[..., 0] >= 0, own, np.nan)
+    known = np.isfinite(own)
+    sums, counts = np.where(known, own, 0.0).sum(axis=1), known.sum(axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(-1, own.shape[-1])
+
+
+def _apart(one: Array, other: Array) -> Array:
+    """(...) logarithm of the root mean square distance of two looks (..., n_places, n_channels)."""
+    square = ((one - other) ** 2).sum(axis=-1)
+    known = np.isfinite(square)
+    n_known = known.sum(axis=-1)
+    mean = np.where(known, square, 0.0).sum(axis=-1) / np.maximum(n_known, 1)
+    return np.where(n_known >= _SHARED, 0.5 * np.log(np.maximum(mean, 1e-12)), np.nan)
+
+
+def _present(values: list) -> Array:
+    numbers = np.array(values, dtype=float)
+    return numbers[np.isfinite(numbers)]
+
+
+def _log_density(values: Array, examples: Array) -> Array:
+    spread = max(float(np.std(examples)), _SPREAD)
+    return -0.5 * ((values - np.median(examples)) / spread) ** 2 - np.log(spread)
