@@ -151,7 +151,8 @@ class Track:
         found, centre = None, self.centre
         if seen is not None and seen.centre is not None:
             place = self.finder.place_of(seen.found.points, seen.found.mass)
-            if place is not None and np.abs(place - seen.centre).max() <= _MOVED * self.finder.animal_side:
+            stood = place is not None and np.abs(place - seen.centre).max() <= _MOVED * self.finder.animal_side
+            if stood or seen.centre is self.centre:
                 found = self.finder.near(image, seen.centre, seen.found)
             elif place is not None:
                 centre = _rounded(place, self.finder.engine.scale)
