@@ -88,7 +88,7 @@ CALLS = {
         ((np.moveaxis(TRACKS, 0, 3), RIG),
          {"fps": FPS, "confidence": np.moveaxis(np.ones((2, *SEEN.shape)), 0, 3), "identity": "detections",
           "limbs": [(0, 1), (1, 2)], "limb_scores": np.full((len(RIG), SEEN.shape[1], 2, 2, 2), 0.5),
-          "n_individuals": 2, "sigma": 0.5}),
+          "n_individuals": 2, "sigma": 0.5, "appearance": np.moveaxis(TRACKS, 0, 3)}),
     ],
     "match_individuals": [
         ((TRACKS, RIG), {"fps": FPS, "confidence": np.ones((2, *SEEN.shape)), "sigma": 0.5, "switch_probability": 0.1}),
