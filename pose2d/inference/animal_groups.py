@@ -71,7 +71,8 @@ def _in_picture(engine: Engine, maps: Maps, n_animals: int, reach: float, begin:
     network = engine.network
     assert isinstance(network, PoseNet)
     candidates = _candidates(network, maps, n_animals + _MORE)
-    variance = np.asarray(network.tag_variance.cpu().numpy(), float)
+    kept: Tensor = network.tag_variance  # type: ignore[assignment]
+    variance = np.asarray(kept.cpu().numpy(), float)
     n_cells = maps.logits[0, 0].numel()
     if begin is None:
         tags = first_tags(candidates, variance, n_cells, n_animals + _MORE)

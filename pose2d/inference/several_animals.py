@@ -80,7 +80,7 @@ class TrackOfSeveral:
             off = present_median(np.linalg.norm(now - self.last - self.speed, axis=-1), axis=1)
             for value in off[np.isfinite(off) & (self.unseen == 0)]:
                 self.off += _FRESH * (value - self.off)
-            self.unseen = np.where(np.isfinite(now).any((1, 2)), 0.0, self.unseen + 1)
+            self.unseen = np.where(np.isfinite(now).any((1, 2)), 0.0, self.unseen + 1.0)
             self.looks.follow(row[..., ROW_WIDTH:])
             moved = present_median(now - self.last, axis=1)[:, None]
             self.speed = np.where(np.isfinite(moved), moved, 0.5 * self.speed)
