@@ -20,15 +20,18 @@ from ._kernels_lenses import (
 N_LENS = 18  # fx, fy, cx, cy and 14 coefficients
 _RADII = 48  # at which the radial part must grow
 LEAST = 0.01  # of its slope relative to the middle's: between two of the radii it cannot fall from there to 0
+_POLE = (
+    0.05  # of a rational lens's denominator, 1 on the axis: below it a pole is so near that derivatives are worthless
+)
 _ANGLES = 64  # steps of a fisheye's angle from the axis to 90 degrees
 _STEP = 1e-5  # of the numerical derivative of a logarithm: half the digits
 
 
 @helper
 def _radial_slope(r2, d):
-    """By how much the distorted radius of a pinhole grows with the ideal one; 0 behind a pole."""
+    """By how much the distorted radius of a pinhole grows with the ideal one; 0 at a pole and behind it."""
     radial, slope, bottom = rational(r2, d)
-    return radial + slope * r2 if bottom > 0.0 else 0.0
+    return radial + slope * r2 if bottom > _POLE else 0.0
 
 
 @helper

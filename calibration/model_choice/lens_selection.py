@@ -72,7 +72,8 @@ def log_probability(solution: Solution, measure: Yardstick) -> float:
     common = Counter(kinds[auto]).most_common(1)[0][0]
     rich = np.isin(np.arange(len(kinds)), [lens for lens in np.flatnonzero(auto) if kinds[lens] in RICHER])
     handicap = _RICH * _corners(solution)[rich].sum() + _ANOTHER * np.count_nonzero(kinds[auto] != common)
-    return log_evidence(solution, measure) - float(handicap)
+    evidence = log_evidence(solution, measure)
+    return evidence - float(handicap) if np.isfinite(evidence) else -np.inf  # argmax takes NaN for the greatest
 
 
 def _corners(solution: Solution) -> Array:

@@ -141,3 +141,19 @@ def test_no_pixel_of_the_real_rigs_is_lost(rat_boards, kind):
         part = {name: BoardDetections(found.board, found.size, found.corners[::2]) for name, found in boards.items()}
         for camera in calibrate(part, distortion_model=kind, progress=False).rig:
             assert np.isfinite(camera.undistort(every_pixel(camera))).all()
+
+
+def test_a_lens_whose_corner_lies_at_a_pole_is_folded():
+    """Of `wide_lenses.py` 71072: at a corner of the margin numerator and denominator all but vanished.
+
+    The cost was finite, the equations NaN, and so the evidence, which passed for the greatest: pinholes for fisheyes.
+    """
+    row = [624.7475548246193, 624.9693274650205, 626.74211358292, 518.6608431191869, -0.2781492801609001,
+           0.04089880118043856, -0.0004995156558787224, 0.0003134183294465515, -0.007565761341389434,
+           0.025574701838503116, -0.06731988905090028, 0.0009368025253717606, 0, 0, 0, 0, 0, 0]  # fmt: skip
+    lens, free, fisheye = np.array([row]), np.arange(18)[None] < 12, np.zeros(1, bool)
+    prior = make_lens_prior([(1280, 1024)], [8], lens[:, 0])
+    assert np.isinf(prior.cost(lens, fisheye, free))
+    mended = unfolded(lens, fisheye, free, prior.border)
+    assert np.isfinite(prior.cost(mended, fisheye, free))
+    assert np.isfinite(prior.equations(mended, fisheye, free).normal).all()
