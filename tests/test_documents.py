@@ -158,6 +158,17 @@ def test_the_commands_that_a_page_shows_can_be_typed(page):
             assert words[1] in {row.name for row in FORMATS if row.write}, f"{page}: {' '.join(words)}"
 
 
+def test_the_extras_that_pages_and_messages_name_exist_and_each_is_named():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    sources = (path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("tests", "build"))
+    texts = [*PAGES.values(), *(path.read_text(encoding="utf-8") for path in sources)]
+    installed = r"(?:muybridge|'\.|\"\.)\[([a-z0-9,]+)\]"
+    named = {extra for text in texts for found in re.findall(installed, text) for extra in found.split(",")}
+    named |= {extra for text in texts for extra in re.findall(r"extras? `?\[([a-z0-9]+)\]", text)}
+    assert named - set(declared) <= {"extra"}  # the word that stands for one of them
+    assert set(declared) - named <= {"test", "docs", "dev"}, "no page or message says what these are for"
+
+
 def test_every_page_is_in_a_table_of_contents():
     pages = {page.removeprefix("docs/").removesuffix(".md") for page in PAGES if page.startswith("docs/")}
     listed = {
