@@ -20,13 +20,14 @@ from muybridge.demo.scene import (
     LIGHT,
     MOMENTS,
     Room,
+    darken,
     draw_animal,
     draw_board,
     make_rig,
     make_view,
     undistorted_pixels,
 )
-from muybridge.demo.shadows import Shadow, animal_shadow, darken, plane_shadow
+from muybridge.demo.shadows import Shadow, animal_shadow, plane_shadow
 
 RUN = Gallop(turn=0.7, phase=0.2)
 
