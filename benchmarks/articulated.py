@@ -39,6 +39,7 @@ from muybridge.triangulate.articulated.marker_deviations import Deviations
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise
 from muybridge.triangulate.articulated.pixel_terms import Pixels, look, marker_covariances
 from muybridge.triangulate.articulated.trajectory_fit import Model, Solver
+from muybridge.triangulate.noise.detector_noise import log_outlier_density
 
 JUDGED = range(100, 108)
 BEFORE = {"median mm": 56.3, "p90 mm": 99.9}  # of smooth with a skeleton on the judged sprints, before this round
@@ -75,8 +76,8 @@ def bounds(run: Sprint, order: int) -> tuple[np.ndarray, np.ndarray]:
     rigid = np.zeros(len(run.body.attachments))
     model = Model(run.body, prior, noise, state.constants, precision, np.zeros(len(shape)), rigid, 0.0)
     model = model.with_noise(noise)
-    sizes = np.array([camera.size for camera in run.rig], float)
-    pixels = Pixels(run.rig, run.points_2d, np.zeros((*run.right.shape, 2)), -np.log(sizes.prod(axis=1)),
+    outside = log_outlier_density(run.rig, None, run.points_2d.shape[2])
+    pixels = Pixels(run.rig, run.points_2d, np.zeros((*run.right.shape, 2)), outside,
                     run.body.skeleton.mirror, np.zeros(len(run.rig)), np.zeros(run.right.shape, bool))  # fmt: skip
     spread = np.zeros((*run.truth.shape, 3))
     kinematics = state.kinematics(run.body)

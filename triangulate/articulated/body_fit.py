@@ -17,7 +17,7 @@ from ..bodies.body_files import read_body
 from ..bodies.forward_kinematics import load_jax
 from ..bodies.kinematic_tree import Body
 from ..input_checks import check_fps, check_observations, from_views
-from ..noise.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
@@ -178,8 +178,9 @@ def _for_each(given: Any, recordings: list, name: str) -> list:
 def _checked(
     points_2d: Any, rig: CameraRig, confidence: Any, fps: float | None, body: Body, keypoints: Sequence[str] | None,
     noise: DetectorNoise | None,
-) -> tuple[Array, CameraRig, float, Body, Array | None, PixelNoise | None]:  # fmt: skip
-    """The pixels in the order of the body's markers, rig, frame rate, body, confidence and noise."""
+) -> tuple[Array, CameraRig, float, Body, Array | None, Array, PixelNoise | None]:  # fmt: skip
+    """The pixels in the order of the body's markers, rig, frame rate, body, confidence, log density of outliers and
+    noise."""
     points_2d, confidence, fps, keypoints = from_views(
         points_2d, rig, confidence=confidence, fps=fps, keypoints=None if keypoints is None else tuple(keypoints)
     )
@@ -198,10 +199,11 @@ def _checked(
         points_2d, confidence, _ = corrected_pixels(noise, points_2d, confidence, rig, tuple(names))
         confidence = np.where(noise.outlier_probability[:, None] > _USELESS, 0.0, confidence)
         pixel_noise = PixelNoise.of_detector(noise, columns)
+    log_outlier = log_outlier_density(rig, noise, points_2d.shape[2])[:, columns]
     points_2d, confidence = of_markers(points_2d, columns), None if confidence is None else confidence[:, :, columns]
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
-    return points_2d, rig, fps, body, confidence, pixel_noise
+    return points_2d, rig, fps, body, confidence, log_outlier, pixel_noise
 
 
 def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:

@@ -185,14 +185,14 @@ def inlier_weights(
     spread : (n_cameras, n_frames, n_keypoints), pixels squared, of the projected marker's coordinate
     log_prior : (n_cameras, n_frames, n_keypoints, 2) log odds that a detector's confidence adds to an inlier and to
         the others
-    log_outlier : (n_cameras,) log density of an outlier
+    log_outlier : (n_cameras, n_keypoints) log density of an outlier
     """
     seen = np.asarray(np.isfinite(residuals).all(axis=-1))
     new = given.innovations(np.where(seen[..., None], residuals, 0.0))
     variance = noise.sigma[:, None] ** 2
     log = np.zeros((*residuals.shape[:-1], 3))
     log[..., INLIER] = _log_normal(new, given.variance * variance + spread) + log_prior[..., 0]
-    log[..., OUTLIER] = log_outlier[:, None, None] + log_prior[..., 1]
+    log[..., OUTLIER] = log_outlier[:, None] + log_prior[..., 1]
     log[..., SWAPPED] = _log_normal(swapped, variance + noise.bias_std[:, None] ** 2 + spread) + log_prior[..., 1]
     log = np.where(seen[..., None], np.maximum(np.nan_to_num(log, nan=_FLOOR), _FLOOR), 0.0)
     return _of_each_track(log, noise.transitions())

@@ -23,9 +23,9 @@ _SOME_FRAMES = 12  # in which slowly changing variances are computed
 @dataclass(frozen=True, eq=False)
 class Pixels:
     """points_2d (n_cameras, n_frames, n_markers, 2), NaN where missing; log_prior (..., 2) log odds that the confidence
-    adds to an inlier and to the others; log_outlier (n_cameras,); partner (n_markers,) on the other side, or itself;
-    offsets (n_cameras,) frames by which a camera shows a later posture; exchanged (n_cameras, n_frames, n_markers)
-    where the pixels of a marker and its partner have changed places."""
+    adds to an inlier and to the others; log_outlier (n_cameras, n_markers) density; partner (n_markers,) on the other
+    side, or itself; offsets (n_cameras,) frames by which a camera shows a later posture; exchanged (n_cameras,
+    n_frames, n_markers) where the pixels of a marker and its partner have changed places."""
 
     rig: CameraRig
     points_2d: Array

@@ -114,7 +114,8 @@ class Recording:
 
 
 def learn(
-    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, noise: PixelNoise | None, *,
+    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, log_outlier: Array,
+    noise: PixelNoise | None, *,
     order: int | None, time_offsets: bool, window: float | None,
 ) -> Recording:  # fmt: skip
     """See `fit_body`; the markers of points_2d are the body's."""
@@ -123,7 +124,7 @@ def learn(
     smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence, order=2)  # a start: no choice of order
     if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
-    pixels = _pixels(points_2d, rig, body, confidence)
+    pixels = _pixels(points_2d, rig, body, confidence, log_outlier)
     start = Start.of(body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
     pixels, start = straightened(pixels, start)
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
@@ -157,11 +158,10 @@ def _first_noise(smoothed: Trajectory) -> PixelNoise:
     return PixelNoise.of(sigma, 0.3 * float(sigma.mean()))
 
 
-def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None) -> Pixels:
+def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None, log_outlier: Array) -> Pixels:
     right = np.full(points_2d.shape[:-1], USUAL_PRIOR)
     if confidence is not None:
         right = np.clip(confidence, *_PRIOR_RANGE)
     log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
-    sizes = np.array([camera.size for camera in rig], float)
-    return Pixels(rig, points_2d, log_prior, -np.log(sizes.prod(axis=1)), body.skeleton.mirror, np.zeros(len(rig)),
+    return Pixels(rig, points_2d, log_prior, log_outlier, body.skeleton.mirror, np.zeros(len(rig)),
                   np.zeros(right.shape, bool))  # fmt: skip

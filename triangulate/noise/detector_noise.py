@@ -270,3 +270,14 @@ def without_bias(points_2d: Array, noise: DetectorNoise) -> tuple[Array, Detecto
     spread = np.hypot(noise.inlier_std, np.asarray(noise.bias_std))
     left = replace(noise, bias=np.zeros_like(noise.bias), bias_std=None, inlier_std=spread)
     return points_2d - noise.bias[:, None], left
+
+
+def log_outlier_density(rig: CameraRig, noise: DetectorNoise | None, n_keypoints: int) -> Array:
+    """(n_cameras, n_keypoints) log density, per pixel squared, of an outlier near the keypoint.
+
+    Uniform over the image; where a noise is given, over a disc of the variance of its outliers, wherever that lies:
+    the place of an outlier tells nothing of the keypoint's.
+    """
+    image = np.array([camera.size for camera in rig], float).prod(axis=1)[:, None]
+    areas = np.repeat(image, n_keypoints, axis=1)
+    return -np.log(areas if noise is None else np.minimum(areas, 4 * np.pi * noise.outlier_std**2))

@@ -13,7 +13,7 @@ from ...cameras.rig_arrays import RigArrays
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ...numerics.threads import over_rows
-from ..noise.detector_noise import DetectorNoise
+from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..points.consensus import triangulate_ransac
 from . import _kernels_smooth
 from .unsteady_motion import LOG_LEVELS, at_activity
@@ -231,7 +231,7 @@ def observe(
         prior=_prior(points_2d, confidence),
         sigma=np.maximum(own, _FINEST if least is None else least),
         scale=scale,
-        log_outlier=-np.log(_outlier_areas(rig, noise, points_2d.shape[2])),
+        log_outlier=log_outlier_density(rig, noise, points_2d.shape[2]),
         centre=centre,
         anchor=(_ANCHOR_EXTENTS * extent) ** -2.0,
         powers=np.ones((len(LOG_LEVELS), points_2d.shape[2])),
@@ -240,14 +240,6 @@ def observe(
         least=least,
     )
     return observations, points_3d - centre, inliers
-
-
-def _outlier_areas(rig: CameraRig, noise: DetectorNoise | None, n_keypoints: int) -> Array:
-    """(n_cameras, n_keypoints), pixels squared, in which outliers lie: the image, or the disc of a noise's spread."""
-    image = np.array([camera.size for camera in rig], float).prod(axis=1)[:, None]
-    if noise is None:
-        return np.repeat(image, n_keypoints, axis=1)
-    return np.minimum(image, 4 * np.pi * noise.outlier_std**2)
 
 
 def observe_window(
