@@ -7,13 +7,14 @@ from .camera import Camera
 from .pictures import picture_camera
 from .regions import Region, mirror_camera, region_camera, split_views
 from .rig import CameraRig
-from .rig_files import LensFoldWarning, NearlyOrthographicWarning, read_rig, write_rig
+from .rig_files import LensFoldWarning, NearlyOrthographicWarning, PrincipalPointWarning, read_rig, write_rig
 
 __all__ = [
     "Camera",
     "CameraRig",
     "LensFoldWarning",
     "NearlyOrthographicWarning",
+    "PrincipalPointWarning",
     "Region",
     "mirror_camera",
     "move_rig",

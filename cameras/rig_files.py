@@ -36,6 +36,10 @@ class NearlyOrthographicWarning(UserWarning):
     """A camera of a calibration file has so long a focal length that its image says nothing about depth."""
 
 
+class PrincipalPointWarning(UserWarning):
+    """A camera of a calibration file has its principal point outside its image: a sign, a unit, or a cut picture."""
+
+
 def read_rig(
     path: str | os.PathLike,
     *,
@@ -79,6 +83,8 @@ def read_rig(
         A lens folds inside its image; the message names the camera and the share of its pixels that are lost.
     NearlyOrthographicWarning
         A focal length is so long that the camera is close to orthographic; the message says what that costs in depth.
+    PrincipalPointWarning
+        A principal point lies outside its image: a sign or unit, or a picture cut from a larger one.
 
     Examples
     --------
@@ -104,6 +110,9 @@ def read_rig(
         sentence = orthographic_sentence(camera.name, camera.size, camera.K[0, 0])
         if sentence:
             warnings.warn(f"{path}: {sentence}", NearlyOrthographicWarning, stacklevel=2)
+        sentence = off_image_sentence(camera)
+        if sentence:
+            warnings.warn(f"{path}: {sentence}", PrincipalPointWarning, stacklevel=2)
         lost = lost_share(camera)
         if lost:
             warnings.warn(
@@ -147,6 +156,18 @@ def orthographic_sentence(name: str, size: tuple[int, int], focal: float) -> str
         f"camera '{name}' is close to orthographic (focal length {abs(focal):.0f} px, images of {size[0]}x{size[1]}"
         f" px): a point that comes nearer by the whole width of its view moves by {shift:.2g} px at the image's corner,"
         " so its distance and focal length are hardly determined, and depth along its axis is left to the other cameras"
+    )
+
+
+def off_image_sentence(camera: Camera) -> str:
+    """What a principal point outside the image means; nothing where it lies inside."""
+    (x, y), (width, height) = camera.K[:2, 2], camera.size
+    if 0 <= x <= width and 0 <= y <= height:
+        return ""
+    return (
+        f"camera '{camera.name}' has its principal point at ({x:.1f}, {y:.1f}) px, outside its images of"
+        f" {width}x{height} px: right only if they are a part cut from a larger picture; otherwise correct its sign or"
+        " unit, or the size of the images"
     )
 
 

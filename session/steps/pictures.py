@@ -118,10 +118,11 @@ def world_unit(session: Session) -> str:
 
 
 def lens_warnings(rig: CameraRig) -> list[str]:
-    """A sentence for each lens that folds inside its image, and for each that is nearly orthographic."""
-    from ...cameras.rig_files import lost_share, orthographic_sentence
+    """A sentence for each lens that folds inside its image, is nearly orthographic, or has its axis outside it."""
+    from ...cameras.rig_files import lost_share, off_image_sentence, orthographic_sentence
 
     far = [orthographic_sentence(camera.name, camera.size, camera.K[0, 0]) for camera in rig]
+    far += [off_image_sentence(camera) for camera in rig]
     flat = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in far if sentence]
     shares = {camera.name: lost_share(camera) for camera in rig}
     return [

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+import warnings
 from dataclasses import replace
 
 import cv2
@@ -11,7 +12,7 @@ import tomli_w
 from scipy.io import savemat
 
 from muybridge.calibration import Camera, CameraRig, read_rig, write_rig
-from muybridge.cameras import LensFoldWarning, NearlyOrthographicWarning
+from muybridge.cameras import LensFoldWarning, NearlyOrthographicWarning, PrincipalPointWarning
 from muybridge.cameras.rig_files import depth_shift, orthographic_sentence
 from muybridge.formats import FormatError, fit_dlt
 from tests.helpers import SHARED, needs_shared
@@ -79,6 +80,21 @@ def test_a_point_that_comes_nearer_by_the_width_of_the_view_moves_by_the_depth_s
     small = 1e-3 * width  # the shift is a derivative: a point never comes nearer by more than it is away
     moved = camera.project([*corner, z - small]) - camera.project([*corner, z])
     np.testing.assert_allclose(np.linalg.norm(moved) / 1e-3, depth_shift(size, focal), rtol=2e-3)
+
+
+def test_a_principal_point_outside_its_image_is_named(tmp_path, ring_rig):
+    K = ring_rig[1].K.copy()
+    K[:2, 2] *= -1  # a sign that was lost on the way from another program
+    wrong = CameraRig((ring_rig[0], replace(ring_rig[1], K=K), *ring_rig.cameras[2:]), unit="mm")
+    with pytest.warns(PrincipalPointWarning) as caught:
+        read_rig(write_rig(wrong, tmp_path / "rig.toml"))
+    (message,) = [str(own.message) for own in caught]
+    x, y = K[:2, 2]
+    assert "'cam_1'" in message
+    assert f"({x:.1f}, {y:.1f})" in message
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_rig(write_rig(ring_rig, tmp_path / "right.toml"))
 
 
 def test_only_very_long_lenses_are_called_orthographic():
