@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 LIMIT = "MUYBRIDGE_MAX_GB"  # the environment variable with which the user raises the limit
 _DEFAULT = 1.0  # GB; 20 keypoints with likelihood at 100 Hz reach this after 6 hours
 _COMPRESSION = 100  # no measured coordinates shrink more than this; a crafted file of zeros shrinks 1000 times
+_SHARE_OF_ALL = 0.8  # of all memory, where the system does not say how much of it is free
+_CGROUP = "/sys/fs/cgroup"
 
 
 def oversize(n_bytes: int, n_stored: int) -> str:
@@ -44,3 +47,17 @@ def endless(path: Path) -> str:
     if not path.exists() or path.is_file() or path.is_dir():
         return ""
     return f"{path} is a device or a pipe, which may never end"
+
+
+def available_memory() -> float:
+    """Bytes that are free on this machine, or within the limit that its cgroup sets; infinite where unknown."""
+    found = [float("inf")]
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with suppress(OSError, ValueError):
+        limit, used = (float(Path(_CGROUP, f"memory.{name}").read_text()) for name in ("max", "current"))
+        found.append(limit - used)
+    if len(found) == 1 and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found.append(_SHARE_OF_ALL * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(found)

@@ -60,8 +60,8 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
     from ..cameras import write_rig
     from ..datasets import read_dataset
     from ..formats import write_views
+    from .steps.reconstruction_files import used_rig
     from .steps.rig import rig_path
-    from .steps.view_corrections import used_rig
 
     if row.kind == "rig":
         if rig_path(session).exists():

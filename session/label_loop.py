@@ -14,7 +14,7 @@ from .config import Session, SessionError
 from .session_run import remedy_for
 from .steps.detection import detector_path, label_folders
 from .steps.foreign_detectors import open_detector
-from .steps.view_corrections import used_rig, used_views
+from .steps.reconstruction_files import used_rig, used_views
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .config import Session
 from .label_loop import made_dataset, videos_of
+from .steps.reconstruction_files import used_rig, used_views
 from .steps.report import made_by_steps
-from .steps.view_corrections import used_rig, used_views
 
 
 def labelled_videos(session: Session, folder: Path, *, kind: str = "cameras", speed: float = 1.0) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -106,6 +108,7 @@ def _run_step(
     started = time.perf_counter()
     try:
         session.output.mkdir(parents=True, exist_ok=True)
+        _check_writable(session.output)
     except OSError as error:
         raise SessionError(
             f"cannot write into {session.output} ({error.strerror}); make it writable, or give [session] output"
@@ -119,6 +122,13 @@ def _run_step(
     for line in [*(f"note: {note}" for note in step.notes(session)), *worst_warnings(session, step.name)]:
         say(line)
     return seconds
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise a PermissionError where nothing can be written into a folder, before hours of work end there."""
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bool = False) -> dict[str, str]:

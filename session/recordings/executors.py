@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ...datasets.size_limit import available_memory
 from ...numerics.threads import n_processors
 from ..config import SessionError
 from ..steps.step_definition import WindowTasks
-from .memory import available_memory
 from .one_run import run_one
 
 TIMEOUT = 20.0  # seconds for the scheduler to answer

@@ -26,7 +26,17 @@ from .plausibility import (
     with_stated_pictures,
 )
 from .points_and_videos import fractions_of_pictures, points_outside
-from .reconstruction_files import named_body, trained, trained_files
+from .reconstruction_files import (
+    check_memory,
+    is_long,
+    method_of,
+    named_body,
+    refined_rig_path,
+    trained,
+    trained_files,
+    write_stretches,
+    write_used_views,
+)
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, skeleton_settings
 from .view_corrections import (
@@ -34,9 +44,7 @@ from .view_corrections import (
     animals_of,
     corrected,
     corrects_whole,
-    refined_rig_path,
-    write_stretches,
-    write_used_views,
+    write_corrected,
 )
 
 if TYPE_CHECKING:
@@ -49,16 +57,9 @@ _TWO_CAMERAS = (
     "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
     " compare a length that you know"
 )
-# bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
-_LONG = 60e6
 _JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
 _TRIED = 10.0  # seconds of it whose accelerations are judged: several strides of any animal
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
-
-
-def method_of(session: Session) -> str:
-    """The reconstruction method that the session asks for."""
-    return str(session.options["reconstruct"].get("method", "smooth"))
 
 
 def _functions(session: Session) -> tuple[Callable, ...]:
@@ -79,9 +80,10 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
 
-    if _is_long(session):
+    if is_long(session):
         _reconstruct_file(session, tasks)
         return
+    check_memory(session)
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
@@ -115,20 +117,9 @@ def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> lis
     return exchanged_sides(views, rig.subset([str(name) for name in views["view"].values]), session.skeleton)
 
 
-def _is_long(session: Session) -> bool:
-    """Whether the views are too many for the memory, and are reconstructed from file to file; no step corrects them."""
-    from ...datasets.netcdf import declared_bytes
-    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
-
-    path = session.output / "views.nc"
-    if corrects_whole(session) or method_of(session) not in FILE_METHODS or declared_bytes(path) <= _LONG:
-        return False
-    with opened_views(path) as views:
-        return not {"individual", "detector"} & set(views.dims)
-
-
 def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     """The step for a long recording, from file to file: whole cameras are judged by its middle."""
+    from ...cameras import write_rig
     from ...datasets import check_views, fps_of
     from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_reconstruction
@@ -139,10 +130,17 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     with opened_views(source) as views:
         names = list(map(str, views["keypoint"].values))
         chosen = names if session.skeleton is None else needed_keypoints(session, names)
+        rig = rig.subset(list(map(str, views["view"].values)))
+    corrections, corrected_file = [], {}
+    if corrects_whole(session):
+        rig, corrections, corrected_file = write_corrected(session, source, chosen, rig)
+        source, names = session.output / corrected_file["views_file"], chosen
+    if session.options["reconstruct"].get("refine_rig", False):
+        write_rig(rig, refined_rig_path(session))
+    with opened_views(source) as views:
         n_frames, n_judged = views.sizes["time"], max(1, _JUDGED // len(chosen))
         start = max(0, (n_frames - n_judged) // 2)
         some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
-        rig = rig.subset(list(map(str, views["view"].values)))
     diagnosis = with_stated_pictures(session, diagnose(some, rig))
     for problem in view_problems(session, some, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
@@ -151,8 +149,9 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     tried = RECONSTRUCT.call(
         session, pose_of, used.isel(time=slice(n_tried)), rig, skeleton=session.skeleton, **options
     )
-    notes, implausible = _exchanged_sides(session, used, rig), implausibilities(session, used, rig, tried)
-    attributes = _attributes(session, used, rig, diagnosis, notes, implausible)
+    notes = [*corrections, *_exchanged_sides(session, used, rig)]
+    implausible = implausibilities(session, used, rig, tried)
+    attributes = corrected_file | _attributes(session, used, rig, diagnosis, notes, implausible)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
     more = {"cause": diagnosis.cause, "attributes": attributes, "executor": tasks and tasks.executor}

@@ -1,14 +1,27 @@
-"""The files that [reconstruct] names: a trained prior, the noise of the detector, and an articulated body."""
+"""The files of the step "reconstruct": priors, noise and bodies that it reads, cameras and views as it used them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import Session
+from ...datasets.size_limit import LIMIT, available_memory, limit_in_gb
+from ..config import Session, SessionError
+from .rig import load_rig, rig_path
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from ...cameras import CameraRig
     from ...datasets import Skeleton
+
+# bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
+LONG = 60e6
+CORRECTED = "corrected_views.nc"  # in the session's output
+# bytes of memory per byte of views that are held whole (peaks of two animals and of three detectors, "dlt")
+_HELD = 8.0
+_STRETCH = 20_000  # frames of a long recording in memory at a time
 
 
 def trained(session: Session) -> dict[str, Any]:
@@ -42,3 +55,108 @@ def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
         tuple(pair for pair in pairs if set(pair) <= set(keypoints)) for pairs in (own.bones, own.symmetries)
     )
     return Skeleton(tuple(keypoints), bones, symmetries)
+
+
+def refined_rig_path(session: Session) -> Path:
+    """The file of the cameras as the step refined them."""
+    return session.output / "refined_rig.toml"
+
+
+def used_rig(session: Session) -> CameraRig:
+    """The cameras that the pose was made with."""
+    from ...cameras import read_rig
+
+    if not session.options["reconstruct"].get("refine_rig", False):
+        return load_rig(session)
+    return read_rig(refined_rig_path(session))
+
+
+def used_rig_path(session: Session) -> Path:
+    """The file of `used_rig`."""
+    return refined_rig_path(session) if session.options["reconstruct"].get("refine_rig", False) else rig_path(session)
+
+
+def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
+    """Keep the views that were reconstructed, where they were corrected; attributes that say so in the pose."""
+    from ...datasets import write_dataset
+
+    if used is given:
+        return {}
+    write_dataset(used, session.output / CORRECTED)
+    return {"views_file": CORRECTED}
+
+
+def write_stretches(source: Path, destination: Path, change: Callable[[xr.Dataset], xr.Dataset]) -> None:
+    """Write views of a file, changed, into another file, one stretch of time after the other."""
+    from ...datasets.atomic_files import atomic_write
+    from ...datasets.stretches import write_pieces
+    from ...triangulate.file_reconstruction import opened_views
+
+    with atomic_write(destination) as partial, opened_views(source) as views:
+        n_frames = views.sizes["time"]
+        starts = range(0, n_frames, _STRETCH)
+        write_pieces((change(views.isel(time=slice(i, i + _STRETCH)).load()) for i in starts), partial, n_frames)
+
+
+def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
+    """The views that a pose was made of, at all keypoints that they have."""
+    from ...datasets import read_dataset
+
+    return read_dataset(used_views_path(session, pose))
+
+
+def used_views_path(session: Session, pose: xr.Dataset) -> Path:
+    """The file of `used_views`."""
+    path = session.output / str(pose.attrs.get("views_file", "views.nc"))
+    if not path.is_file():
+        raise SessionError(f"there is no {path}; run 'muybridge reconstruct --force {session.path}'")
+    return path
+
+
+def method_of(session: Session) -> str:
+    """The reconstruction method that the session asks for."""
+    return str(session.options["reconstruct"].get("method", "smooth"))
+
+
+def is_long(session: Session) -> bool:
+    """Whether the views are too many for the memory, and are reconstructed from file to file."""
+    from ...datasets.netcdf import declared_bytes
+    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
+
+    path = session.output / "views.nc"
+    if method_of(session) not in FILE_METHODS or declared_bytes(path) <= LONG:
+        return False
+    with opened_views(path) as views:
+        return not {"individual", "detector"} & set(views.dims)
+
+
+def check_memory(session: Session) -> None:
+    """Refuse views that this step holds whole where the memory does not; before they are read."""
+    from ...datasets.netcdf import declared_bytes
+    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
+
+    path = session.output / "views.nc"
+    if (n_bytes := declared_bytes(path)) <= LONG:
+        return
+    with opened_views(path) as views:
+        several = [name for name in ("individual", "detector") if name in views.dims]
+    kept = " and ".join(f"several {name}s" for name in several)
+    if method_of(session) not in FILE_METHODS:
+        kept = f"method '{method_of(session)}'"
+    if problem := _memory_problem(n_bytes, kept):
+        raise SessionError(f"{session.path}: {problem}")
+
+
+def _memory_problem(n_bytes: int, kept: str) -> str:
+    """Why views of so many bytes, held whole, are more than the memory that is free; empty where they are not.
+
+    kept : what they are of, for which they are held whole
+    """
+    needed, free = _HELD * n_bytes, available_memory()
+    if needed <= max(free, limit_in_gb() * 2**30):
+        return ""
+    return (
+        f"views of {kept} are held whole in memory, which takes some {needed / 2**30:.1f} GB of the"
+        f" {free / 2**30:.1f} GB that are free; split the recording into shorter ones, or set the environment variable"
+        f" {LIMIT}={int(needed / 2**30) + 1} to try"
+    )

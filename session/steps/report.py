@@ -10,9 +10,8 @@ from .calibration import read_calibration_report, review_path
 from .kinematics import read_strides
 from .pictures import picture_settings
 from .reconstruction import method_of
-from .reconstruction_files import skeleton_of_body
+from .reconstruction_files import skeleton_of_body, used_rig, used_rig_path, used_views_path
 from .step_definition import Step, public, skeleton_settings
-from .view_corrections import used_rig, used_rig_path, used_views_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ true` refines the cameras' poses, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import Session, SessionError
-from .rig import load_rig, rig_path
+from .reconstruction_files import CORRECTED
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ...cameras import CameraRig
+    from ...numerics.arrays import Array
+    from ...triangulate.diagnosis.frame_jumps import Jump
+    from ...triangulate.rig_refinement.long_recordings import Sample
 
 SWITCHES = ("match_individuals", "frame_offsets", "refine_rig")
-_STRETCH = 20_000  # frames of a long recording in memory at a time
 _DONE = {
     "shift its recording": "its views were shifted",
     "synchronise the exposures": "its views were shifted",
@@ -37,12 +39,17 @@ class Corrected:
     """Views and cameras as they are reconstructed, and a sentence for each thing that was changed or found.
 
     warnings : what must not be overlooked among these
+    delays, jumps : what was removed from the views beside the delays that the session states, (n_cameras,) frames
+    sample : of a long recording, whose views these are
     """
 
     views: xr.Dataset
     rig: CameraRig
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    delays: Array | float = 0.0
+    jumps: tuple[Jump, ...] = ()
+    sample: Sample | None = None
 
 
 def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
@@ -67,13 +74,62 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
             f" count is {session.n_animals} and they are taken as they are; set count = {views.sizes['individual']}, or"
             " take the others out of the files"
         )
+    return _with_found(session, result)
+
+
+def _with_found(session: Session, result: Corrected) -> Corrected:
+    """The corrections that are found in the views themselves."""
+    options = session.options["reconstruct"]
     if options.get("frame_offsets", False):
         result = _synchronised(session, result)
     return _refined(session, result) if options.get("refine_rig", False) else result
 
 
+def write_corrected(
+    session: Session, source: Path, keypoints: Sequence[str], rig: CameraRig
+) -> tuple[CameraRig, list[str], dict[str, str]]:
+    """`corrected` of a long recording of one animal, from file to file; the cameras, notes, attributes of the pose.
+
+    Delays and cameras are told by stretches spread over the recording, and removed from all of it.
+    """
+    from ...datasets.atomic_files import atomic_write
+    from ...datasets.stretches import write_pieces
+    from ...triangulate.diagnosis.frame_jumps import jump_offsets
+    from ...triangulate.file_reconstruction import opened_views
+    from ...triangulate.rig_refinement.long_recordings import sampled, shifted_pieces
+
+    with opened_views(source) as opened:
+        views, n_frames = opened.sel(keypoint=list(keypoints)), opened.sizes["time"]
+        offsets = np.repeat(_stated_delays(session, views)[:, None], n_frames, axis=1)
+        sample = sampled(views, offsets)
+        found = _with_found(session, Corrected(sample.views, rig, sample=sample))
+        jumps = [_located(jump, views, offsets, _in_order(found), sample.spacing) for jump in found.jumps]
+        offsets += jump_offsets(jumps, len(offsets), n_frames) + np.reshape(found.delays, (-1, 1))
+        with atomic_write(session.output / CORRECTED) as partial:
+            write_pieces(shifted_pieces(views, offsets), partial, n_frames)
+    notes = found.notes
+    if sample.n_known < n_frames and notes:
+        notes = [*notes, f"delays and cameras were judged by {sample.n_known} of {n_frames} frames"]
+    return found.rig, notes, {"views_file": CORRECTED}
+
+
+def _located(jump: Jump, views: xr.Dataset, offsets: Array, rig: CameraRig, spacing: int) -> Jump:
+    """A jump that stretches of opened views show, where all frames between them show it; as given where they do not."""
+    from ...triangulate.diagnosis.frame_jumps import find_jumps
+    from ...triangulate.rig_refinement.long_recordings import shifted
+
+    start, stop = max(0, jump.frame - 2 * spacing), min(views.sizes["time"], jump.frame + 2 * spacing)
+    piece = shifted(views, start, stop, offsets)
+    points_2d = piece["position"].transpose("view", "time", "keypoint", "space").values
+    seen = piece["confidence"].transpose("view", "time", "keypoint").values > 0
+    found, _ = find_jumps(np.where(seen[..., None], points_2d, np.nan), rig, abs(jump.offset) + 1)
+    same = [own.frame for own in found if (own.camera, own.offset) == (jump.camera, jump.offset)]
+    frames = [start + frame for frame in same] or [jump.frame]
+    return replace(jump, frame=min(frames, key=lambda frame: abs(frame - jump.frame)))
+
+
 def corrects_whole(session: Session) -> bool:
-    """Whether the step changes views or cameras by what the whole recording shows, which it then holds in memory."""
+    """Whether the step changes the cameras or the time of the views, as the recording shows or the session says."""
     options, delays = session.options["reconstruct"], [camera.delay for camera in session.cameras.values()]
     return bool(options.get("frame_offsets", False) or options.get("refine_rig", False) or any(delays))
 
@@ -82,6 +138,12 @@ def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
     """The views with the delays that the session states removed."""
     from ...triangulate import shift_frames
 
+    delays = _stated_delays(session, views)
+    return shift_frames(views, delays) if delays.any() else views
+
+
+def _stated_delays(session: Session, views: xr.Dataset) -> Array:
+    """(n_cameras,) frames by which the session says that the views' cameras are delayed."""
     delays = [session.cameras[str(name)].delay for name in views["view"].values]
     for name, delay in zip(views["view"].values, delays, strict=True):
         if abs(delay) >= views.sizes["time"]:
@@ -89,7 +151,7 @@ def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
                 f"{session.path}: [cameras.{name}] delay is {delay:g} frames, but the recording has"
                 f" {views.sizes['time']}; correct it"
             )
-    return shift_frames(views, np.array(delays)) if any(delays) else views
+    return np.array(delays, float)
 
 
 def animals_of(session: Session) -> dict[str, int | str | None]:
@@ -163,14 +225,21 @@ def _synchronised(session: Session, given: Corrected) -> Corrected:
     rig, views = _in_order(given), given.views
     cause = diagnose(views, rig).cause
     jumps = () if cause is None else cause.jumps
-    notes = [f"{jump.words(rig.names)}: its views were shifted" for jump in jumps]
     if jumps:
         views = shift_frames(views, jump_offsets(jumps, len(rig), views.sizes["time"]))
+    jumps = tuple(replace(jump, frame=_frame(given, jump.frame)) for jump in jumps)
+    notes = [f"{jump.words(rig.names)}: its views were shifted" for jump in jumps]
     found = frame_offsets(views, rig)
-    delays = [_as_done(line) for line in found.sentences()]
-    views = shift_frames(views, found) if delays else views
-    notes = [*notes, *delays] or ["no camera is delayed by more than 0.1 frames"]
-    return replace(given, views=views, notes=[*given.notes, *notes])
+    words = [_as_done(line) for line in found.sentences()]
+    views = shift_frames(views, found) if words else views
+    notes = [*notes, *words] or ["no camera is delayed by more than 0.1 frames"]
+    delays = given.delays + found.to_apply()
+    return replace(given, views=views, notes=[*given.notes, *notes], jumps=jumps, delays=delays)
+
+
+def _frame(given: Corrected, row: int) -> int:
+    """The frame of the recording that a row of the views is."""
+    return row if given.sample is None else int(given.sample.frames[row])
 
 
 def _refined(session: Session, given: Corrected) -> Corrected:
@@ -181,14 +250,15 @@ def _refined(session: Session, given: Corrected) -> Corrected:
     except ValueError as error:
         raise SessionError(f"{session.path}: [reconstruct] refine_rig: {error}") from error
     if len(found.parts) > 1:
-        moved = ", ".join(str(part.first_frame) for part in found.parts[1:])
+        moved = ", ".join(str(_frame(given, part.first_frame)) for part in found.parts[1:])
         raise SessionError(
             f"{session.path}: [reconstruct] refine_rig: a camera moved at frame {moved}; split the recording there and"
             " refine each part"
         )
     notes = [_as_done(line) for line in found.report.warnings] or ["the cameras stand where they were calibrated"]
-    views = shift_frames(given.views, found.frame_offsets) if found.frame_offsets.to_apply().any() else given.views
-    return replace(given, views=views, rig=found.rig, notes=[*given.notes, *notes])
+    late = found.frame_offsets.to_apply()
+    views = shift_frames(given.views, found.frame_offsets) if late.any() else given.views
+    return replace(given, views=views, rig=found.rig, notes=[*given.notes, *notes], delays=given.delays + late)
 
 
 def _as_done(sentence: str) -> str:
@@ -199,59 +269,3 @@ def _as_done(sentence: str) -> str:
 
 def _in_order(given: Corrected) -> CameraRig:
     return given.rig.subset([str(name) for name in given.views["view"].values])
-
-
-def refined_rig_path(session: Session) -> Path:
-    """The file of the cameras as the step refined them."""
-    return session.output / "refined_rig.toml"
-
-
-def used_rig(session: Session) -> CameraRig:
-    """The cameras that the pose was made with."""
-    from ...cameras import read_rig
-
-    if not session.options["reconstruct"].get("refine_rig", False):
-        return load_rig(session)
-    return read_rig(refined_rig_path(session))
-
-
-def used_rig_path(session: Session) -> Path:
-    """The file of `used_rig`."""
-    return refined_rig_path(session) if session.options["reconstruct"].get("refine_rig", False) else rig_path(session)
-
-
-def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
-    """Keep the views that were reconstructed, where they were corrected; attributes that say so in the pose."""
-    from ...datasets import write_dataset
-
-    if used is given:
-        return {}
-    write_dataset(used, session.output / "corrected_views.nc")
-    return {"views_file": "corrected_views.nc"}
-
-
-def write_stretches(source: Path, destination: Path, change: Callable[[xr.Dataset], xr.Dataset]) -> None:
-    """Write views of a file, changed, into another file, one stretch of time after the other."""
-    from ...datasets.atomic_files import atomic_write
-    from ...datasets.stretches import write_pieces
-    from ...triangulate.file_reconstruction import opened_views
-
-    with atomic_write(destination) as partial, opened_views(source) as views:
-        n_frames = views.sizes["time"]
-        starts = range(0, n_frames, _STRETCH)
-        write_pieces((change(views.isel(time=slice(i, i + _STRETCH)).load()) for i in starts), partial, n_frames)
-
-
-def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
-    """The views that a pose was made of, at all keypoints that they have."""
-    from ...datasets import read_dataset
-
-    return read_dataset(used_views_path(session, pose))
-
-
-def used_views_path(session: Session, pose: xr.Dataset) -> Path:
-    """The file of `used_views`."""
-    path = session.output / str(pose.attrs.get("views_file", "views.nc"))
-    if not path.is_file():
-        raise SessionError(f"there is no {path}; run 'muybridge reconstruct --force {session.path}'")
-    return path

@@ -5,7 +5,9 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from tests.helpers import write_video
 from tests.session.synthetic import make_session
 
 STEPS = ("predict", "reconstruct")
+NOBODY = 65534  # a user without rights, by convention
 
 
 @contextmanager
@@ -114,6 +117,39 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path):
     ):
         run_session(session, STEPS, progress=False)
     assert session.output.read_text().startswith("a file")
+
+
+@contextmanager
+def without_rights():
+    """A new folder, and of root's rights none: root may write into every folder, whatever its permissions."""
+    with tempfile.TemporaryDirectory() as name:
+        user = os.geteuid()
+        if user == 0:
+            os.chown(name, NOBODY, -1)
+            os.seteuid(NOBODY)
+        try:
+            if not os.access(name, os.W_OK, effective_ids=True):
+                pytest.skip("the temporary folder is open to one user alone, who is root here")
+            yield Path(name)
+        finally:
+            os.seteuid(user)
+
+
+@pytest.mark.parametrize("results", [False, True])
+def test_a_folder_without_permission_is_named_with_the_remedy_and_left_as_it_was(tmp_path, results):
+    run_session(make(tmp_path)[1], STEPS, progress=False)  # the libraries are loaded with all rights
+    with without_rights() as parent:
+        session = make(parent)[1]
+        folder = session.output if results else parent
+        folder.mkdir(exist_ok=True)
+        before = sorted(parent.rglob("*"))
+        folder.chmod(0o555)
+        with pytest.raises(SessionError, match=r"cannot write into .*make it writable, or give \[session\] output"):
+            run_session(session, STEPS, progress=False)
+        assert sorted(parent.rglob("*")) == before
+        folder.chmod(0o755)
+        run_session(session, STEPS, progress=False)
+        assert read_dataset(session.output / "pose.nc")["position"].notnull().all()
 
 
 def test_without_a_home_and_a_folder_for_kernels_they_are_kept_in_the_temporary_folder(tmp_path):

@@ -89,6 +89,26 @@ def test_frames_that_one_camera_dropped_are_its_gaps(tmp_path, rig, stamps):
     np.testing.assert_allclose(pose["position"].values, truth(every), atol=0.01)
 
 
+@pytest.mark.parametrize("stamps", [False, True])
+def test_a_video_that_ends_early_shortens_no_other_camera(tmp_path, rig, stamps):
+    every = np.arange(60) / 50
+    times = {"cam_0": every, "cam_1": every[:45], "cam_2": every}
+    session, said = write_session(tmp_path, rig, times, stamps=stamps), []
+    if not stamps:  # nothing tells that the cameras began together
+        with pytest.raises(SessionError, match=r"differ in length: .*cam_1 45 frames.* trim them"):
+            run_session(session, ("predict",), progress=False)
+        return
+    run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
+    views, pose = (read_dataset(session.output / name) for name in ("views.nc", "pose.nc"))
+    seen = views["position"].notnull().all(("keypoint", "space"))
+    assert seen.sel(view="cam_1").values.tolist() == [True] * 45 + [False] * 15
+    assert seen.sel(view=["cam_0", "cam_2"]).all()
+    n_views = pose["reprojection_error"].notnull().sum("view").values
+    assert n_views.min(axis=1).tolist() == n_views.max(axis=1).tolist() == [3] * 45 + [2] * 15
+    np.testing.assert_allclose(pose["position"], truth(every), atol=0.5)
+    assert any("cam_1" in line and "45-59" in line for line in said)
+
+
 def test_a_stated_rate_overrules_the_files_with_a_note(tmp_path, rig):
     times = {"cam_0": np.arange(30) / 30, "cam_1": np.arange(30) / 29.97, "cam_2": np.arange(30) / 100}
     session = write_session(tmp_path, rig, times, head="fps = 100")
