@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
 LONG = 60e6
 CORRECTED = "corrected_views.nc"  # in the session's output
-# bytes of memory per byte of views that are held whole (peaks of two animals and of three detectors, "dlt")
+# bytes: the libraries, and memory per byte of views that are held whole (two animals, 50,000 frames, "dlt": 2.74 GB)
+_PROGRAM = 0.5e9
 _HELD = 8.0
 _STRETCH = 20_000  # frames of a long recording in memory at a time
 
@@ -152,7 +153,7 @@ def _memory_problem(n_bytes: int, kept: str) -> str:
 
     kept : what they are of, for which they are held whole
     """
-    needed, free = _HELD * n_bytes, available_memory()
+    needed, free = _PROGRAM + _HELD * n_bytes, available_memory()
     if needed <= max(free, limit_in_gb() * 2**30):
         return ""
     return (

@@ -93,7 +93,7 @@ def test_frames_that_one_camera_dropped_are_its_gaps(tmp_path, rig, stamps):
 def test_a_video_that_ends_early_shortens_no_other_camera(tmp_path, rig, stamps):
     every = np.arange(60) / 50
     times = {"cam_0": every, "cam_1": every[:45], "cam_2": every}
-    session, said = write_session(tmp_path, rig, times, stamps=stamps), []
+    session, said = write_session(tmp_path, rig, times, videos=not stamps, stamps=stamps), []
     if not stamps:  # nothing tells that the cameras began together
         with pytest.raises(SessionError, match=r"differ in length: .*cam_1 45 frames.* trim them"):
             run_session(session, ("predict",), progress=False)
