@@ -134,7 +134,7 @@ class TrainingConfig:
         grouping "bottom_up".
     n_tta : int
         Test-time augmentation: number of rotated and mirrored copies of each window whose median is the prediction.
-        Each copy costs one more pass.
+        Each copy costs one more pass. Without effect with the grouping "bottom_up", which reads no windows.
     animal_detector : bool or "auto"
         Train a small second network that finds the animal's box in the shrunk picture, so that the keypoint network
         sees a window only. "auto": where the window covers less than a third of the picture and `network` is not small.

@@ -65,6 +65,11 @@ class PoseNet(nn.Module):
         self.register_buffer("tag_variance", torch.ones(self.n_keypoints, N_TAGS))
         return self
 
+    def remove_tags(self) -> PoseNet:
+        """Remove the head of `add_tags`, for a detector that reads one animal in a window."""
+        del self.tag_weight, self.tag_bias, self.tag_variance
+        return self
+
     @property
     def has_tags(self) -> bool:
         return hasattr(self, "tag_weight")

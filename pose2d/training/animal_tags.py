@@ -98,17 +98,3 @@ def _follow_variance(network: PoseNet, errors: Tensor, weights: Tensor) -> None:
     kept = torch.where(total > 0, _REMEMBERED, 1.0)[:, None]
     variance: Tensor = network.tag_variance  # type: ignore[assignment]
     variance.mul_(kept).add_(now * (1 - kept))
-
-
-def share_that_meets(labels: Labels) -> float:
-    """Share of the labelled animals whose middle lies in the box of another animal of the picture."""
-    low, high = np.fmin.reduce(labels.points_2d, axis=1), np.fmax.reduce(labels.points_2d, axis=1)
-    middles, in_picture = (low + high) / 2, {}
-    for index in np.flatnonzero(np.isfinite(low).all(-1)):
-        in_picture.setdefault(labels.pictures[index], []).append(index)
-    meets = [
-        any(((low[b] < middles[a]) & (middles[a] < high[b])).all() for b in own if b != a)
-        for own in in_picture.values()
-        for a in own
-    ]
-    return float(np.mean(meets)) if meets else 0.0

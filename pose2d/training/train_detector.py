@@ -22,14 +22,10 @@ from ..networks.registry import PoseNet, build_network
 from ..published_networks.published_network import Network, PublishedNet
 from ..training_config import Augmentation, TrainingConfig
 from .animal_middles import train_middles
-from .animal_tags import share_that_meets
 from .fine_tuning import replayed, with_keypoints
+from .grouping import with_grouping
 from .splits import split_labels
 from .training_loop import Trainer
-
-# share of the labelled animals whose middle lies in another's box above which several are found bottom-up: top-down is
-# better where it is 0.03 to 0.07 (drawn cats that pass each other), bottom-up where it is 0.72 (that run side by side)
-DENSE = 0.3
 
 
 @named_options(ValueError, also=[f.name for f in fields(TrainingConfig)])
@@ -101,12 +97,13 @@ def train(
     """
     if str(weights) in PACKAGED:
         options = {"network": PACKAGED[str(weights)][1]} | options
+    inherited = config is None and start is not None and "grouping" not in options
     base = _gentler(start.config) if config is None and start is not None else config
     config = TrainingConfig.from_options(options, base)
     several = labels.n_animals > 1 and labels.keypoints != BOX_KEYPOINTS
     why = ""
     if several:
-        config, why = _for_several(config, labels, start)
+        config, why = with_grouping(config, labels, start, inherited)
     bottom_up = several and config.grouping == "bottom_up"
     before = start
     if start is not None and (keep_keypoints is not None or isinstance(start.network, PublishedNet)):
@@ -114,7 +111,8 @@ def train(
     labels, held_out, note = _prepare(labels, held_out, start, config)
     if before is not None and keep_keypoints:
         labels = replayed(labels, before)
-    animal_detector = start.animal_detector if start is not None and config.animal_detector else None
+    keeps = start is not None and config.animal_detector and not bottom_up
+    animal_detector = start.animal_detector if start is not None and keeps else None
     if config.animal_detector is True and animal_detector is None and not _has_boxes(labels):
         raise LabelError(
             "animal_detector=True needs the animal's box, but no frame has two labelled keypoints; label more or set"
@@ -178,30 +176,6 @@ def _gentler(config: TrainingConfig) -> TrainingConfig:
     return replace(config, iterations=iterations, learning_rate=0.3 * config.learning_rate, warmup=0.05)
 
 
-def _for_several(config: TrainingConfig, labels: Labels, start: Detector | None) -> tuple[TrainingConfig, str]:
-    """The configuration for several animals in a picture, with the way in which they are told apart; and why that one.
-
-    Raises
-    ------
-    DetectorError : bottom-up is asked of a network that another program trained
-    """
-    foreign = start is not None and isinstance(start.network, PublishedNet)
-    if config.grouping == "bottom_up" and foreign:
-        raise DetectorError(
-            "grouping is 'bottom_up', but start= is a network of another program, which has no tags; use 'top_down'"
-        )
-    share, why = share_that_meets(labels), "as asked for"
-    if config.grouping == "auto":
-        chosen = "bottom_up" if share > DENSE and not foreign else "top_down"
-        config = replace(config, grouping=chosen)
-        why = f"the middle of {share:.0%} of the labelled animals lies in another's box (above {DENSE:.0%}: bottom_up)"
-    if config.grouping == "top_down":
-        # the animal that is asked for is the one in the middle of the crop
-        middle = replace(config.augmentation, shift=min(config.augmentation.shift, 0.05), p_random_crop=0.0)
-        config = replace(config, augmentation=middle)
-    return config, f"{config.grouping}: {why}"
-
-
 def _prepare(labels: Labels, held_out: Labels | None, start: Detector | None, config: TrainingConfig):
     if len(labels) == 0:
         raise LabelError("there are no labelled frames to train on; label some (see extract_frames)")
@@ -240,8 +214,8 @@ def _network(
         if start.config.network != config.network:
             raise DetectorError(f"start= is a {start.config.network!r} network, the options ask for {config.network!r}")
         network = copy.deepcopy(start.network).requires_grad_(True)
-        if bottom_up and isinstance(network, PoseNet) and not network.has_tags:
-            network.add_tags()
+        if isinstance(network, PoseNet) and network.has_tags != bottom_up:
+            network = network.add_tags() if bottom_up else network.remove_tags()
         return network
     network = build_network(config.network, len(labels.keypoints), seed, tags=bottom_up)
     if weights is not None:

@@ -137,7 +137,22 @@ def test_a_bottom_up_detector_is_measured_and_trained_further(folder, bottom_up)
     more = train(labels, start=bottom_up, iterations=2, n_evaluations=1, progress=False)
     assert more.bottom_up
     assert more.animal_detector is None
+    assert "bottom_up: as the detector that start= gives" in repr(more)
     assert evaluate(more, labels).loc["all", "median"] < 2
+
+
+@pytest.mark.long
+def test_training_further_takes_the_other_grouping_where_it_is_asked_for(folder, detector, bottom_up):
+    labels, few = read_labels(folder / "labels"), {"iterations": 1, "n_evaluations": 1, "progress": False}
+    windows = train(labels, start=bottom_up, grouping="top_down", **few)
+    assert not windows.bottom_up
+    assert windows.animal_detector is not None
+    assert "top_down: as asked for" in repr(windows)
+    whole = train(labels, start=detector, grouping="bottom_up", **few)
+    assert whole.bottom_up
+    assert whole.animal_detector is None
+    alone = train(labels.select(range(0, len(labels), 2)), start=bottom_up, **few)  # one animal of each picture
+    assert not alone.finds_several
 
 
 @pytest.mark.long

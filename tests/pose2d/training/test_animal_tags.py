@@ -9,7 +9,8 @@ import torch
 
 from muybridge.formats.labels.labelled_frames import Labels, Picture
 from muybridge.pose2d.networks.registry import N_TAGS, Maps, build_network
-from muybridge.pose2d.training.animal_tags import animals_loss, joint_labels, share_that_meets, tag_loss
+from muybridge.pose2d.training.animal_tags import animals_loss, joint_labels, tag_loss
+from muybridge.pose2d.training.grouping import share_that_meets
 from muybridge.pose2d.training.losses import pose_loss
 from muybridge.pose2d.training_config import TrainingConfig
 
