@@ -85,14 +85,16 @@ def predict_window(work: Prediction, start: int, stop: int | None, tick: Callabl
     for frames in kept:
         for name, own in rows.part(frames).items():
             tracks[name].follow(own)
-    begin = first if kept else max(0, start - RUN_IN)
     n_together = n_instants(finder, search.batch_instants, search.runtime)
+    step = max(1, n_together)  # batches and parts begin at its multiples: as in one piece, in each window
+    begin = first if kept else max(0, start - RUN_IN) // step * step
     part: dict[str, list[np.ndarray]] = {name: [] for name in tracks}
     shape = n_rows(work.detector), SEVERAL_WIDTH if work.detector.finds_several else finder.engine.n_peaks * ROW_WIDTH
     number, saved_at = begin, time.monotonic()
     pictures = _with_seen(instants(work.infos, begin, stop), n_together, finder, tracks)
     for number, (images, seen) in enumerate(pictures, begin):
-        if number > first and (number - first == _PART or time.monotonic() - saved_at >= work.seconds):
+        due = number - first >= _PART or time.monotonic() - saved_at >= work.seconds
+        if due and number > first and number % step == 0:
             rows.add(range(first, number), part, shape)
             first, saved_at, part = number, time.monotonic(), {name: [] for name in tracks}
         for name, image in images.items():
