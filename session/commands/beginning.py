@@ -71,7 +71,7 @@ def check(session: SessionPath = Path()) -> None:
     found, expected = foreseen(loaded)
     problems = list(dict.fromkeys([*problems, *found]))
     echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {rate_words(loaded)}")
-    echo(table.dropna(axis="columns", how="all").fillna("-").to_string())
+    echo(table.dropna(axis="columns", how="all").astype(object).fillna("-").to_string())
     for note in recording_notes(loaded):
         say(f"note: {note}")
     if loaded.sources("video") and not loaded.sources("points"):

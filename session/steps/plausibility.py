@@ -147,9 +147,13 @@ def repeated_points(views: xr.Dataset) -> list[str]:
 
 def _points_of(views: xr.Dataset, camera: str) -> Array:
     """(n_frames, n_keypoints of all individuals, 2) pixels, NaN where they count for nothing."""
-    own = views.sel(view=camera)
-    position = own["position"].where(own["confidence"] > 0).transpose("time", ..., "space")
-    return np.asarray(position.values, dtype=float).reshape(own.sizes["time"], -1, 2)
+    position = _counted(views.sel(view=camera)).transpose("time", ..., "space")
+    return np.asarray(position.values, dtype=float).reshape(views.sizes["time"], -1, 2)
+
+
+def _counted(views: xr.Dataset) -> xr.DataArray:
+    """The positions, NaN where the confidence is 0: what a tool writes there is no point."""
+    return views["position"].where(views["confidence"] > 0)
 
 
 def _frames_that_repeat(points: dict[str, Array]) -> list[str]:
@@ -174,7 +178,7 @@ def _frames_that_repeat(points: dict[str, Array]) -> list[str]:
 
 def _keypoints_that_repeat(views: xr.Dataset) -> list[str]:
     names = list(map(str, views["keypoint"].values))
-    flat = views["position"].transpose("keypoint", ...).values.reshape(len(names), -1, 2)
+    flat = _counted(views).transpose("keypoint", ..., "space").values.reshape(len(names), -1, 2)
     seen = np.asarray(np.isfinite(flat).all(axis=-1))
     found = []
     for a, b in combinations(range(len(names)), 2):

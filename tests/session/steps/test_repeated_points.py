@@ -72,6 +72,18 @@ def test_other_points_are_not(change, decimals):
     assert repeated_points(views(change, decimals)) == []
 
 
+def test_what_a_tool_writes_with_a_likelihood_of_0_is_no_point():
+    rng = np.random.default_rng(2)
+    points, hidden = rng.uniform(0, 640, (3, N_FRAMES, N_KEYPOINTS, 2)), rng.random((3, N_FRAMES)) < 0.7
+    confidence = np.ones(points.shape[:-1])
+    points[..., :2, :][hidden] = 0.0
+    confidence[..., :2][hidden] = 0.0
+    names = [f"k{i}" for i in range(N_KEYPOINTS)]
+    how = {"cameras": CAMERAS, "keypoints": names, "times": np.arange(N_FRAMES) / 100}
+    assert repeated_points(views_dataset(points, confidence=confidence, **how)) == []
+    assert "'k0' and 'k1' have exactly the same" in repeated_points(views_dataset(points, **how))[0]
+
+
 def test_check_and_run_say_it_first(tmp_path):
     recording = make_session(3, 40)
     recording.points_2d[:] = recording.points_2d[:, np.arange(40) // 2]
