@@ -1,9 +1,11 @@
 """Copies of pictures are made in spare time: nearest first, after the page's requests, never on a full disk."""
 
 import shutil
+import threading
 import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,6 +81,16 @@ def test_a_full_disk_or_a_folder_that_cannot_be_written_ends_it(tmp_path, copied
 
 
 def test_it_rests_where_the_machine_is_used_by_others(tmp_path, copied, monkeypatch):
-    monkeypatch.setattr(spare_time_copies, "keep_copies", lambda path, folder: copied.append(path) or time.sleep(0.05))
-    begun(tmp_path, range(100), cameras=("left",), seconds=0.6)
-    assert 2 <= len(copied) <= 5  # 0.05 s of waiting, 0.1 s of rest; without rest 11
+    rests = []
+
+    class Event(threading.Event):
+        def wait(self, timeout=None):
+            rests.append(timeout)
+            return self.is_set()
+
+    monkeypatch.setattr(spare_time_copies, "threading", SimpleNamespace(**vars(threading) | {"Event": Event}))
+    monkeypatch.setattr(spare_time_copies, "_PAUSE", 0.0)
+    monkeypatch.setattr(spare_time_copies, "keep_copies", lambda path, folder: time.sleep(0.05))
+    begun(tmp_path, range(4), cameras=("left",))
+    assert len(rests) == 4
+    assert all(0.1 <= rest <= spare_time_copies._LONGEST_REST for rest in rests)  # 0.05 s of waiting at least
