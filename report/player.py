@@ -15,6 +15,7 @@ from ..datasets import Array, Skeleton, pose_dataset
 POSITION_BYTES = 1_500_000
 SPREAD_BYTES = 700_000  # of the covariances, of which fewer frames are enough: they change slowly
 MISSING = -32768  # the smallest int16 stands for NaN
+N_COLOURS = 6  # of individuals, in page.css; the seventh has that of the first
 FRUSTUM_DEPTH = 0.16  # of the drawn camera, in median distances of the cameras from their middle
 
 
@@ -34,12 +35,13 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
 
     Returns
     -------
-    dict with base64 arrays, little-endian: `positions` int16 (n_shown, n_points, 3), in steps of `step` from `origin`,
-    −32768 where missing; `times` float32; `spread` float16 (n_spread, n_points, 6), the lower triangle of the Cholesky
-    factor of the covariance in units of `spread_unit`, NaN where unknown; `cameras_seen` uint8
+    dict with `individuals` (name, colour) where there are several, and base64 arrays, little-endian: `positions` int16
+    (n_shown, n_points, 3), in steps of `step` from `origin`, −32768 where missing; `times` float32; `spread` float16
+    (n_spread, n_points, 6), the lower triangle of the Cholesky factor of the covariance in units of `spread_unit`, NaN
+    where unknown; `cameras_seen` uint8
     """
-    keypoints = [str(name) for name in pose["keypoint"].values]
-    individuals = [f"{name}: " for name in pose["individual"].values] if "individual" in pose.dims else [""]
+    keypoints, individuals = [str(name) for name in pose["keypoint"].values], individual_names(pose)
+    n_individuals = max(1, len(individuals))
     points = _side_by_side(pose["position"])
     up, known = vertical_of(rig)
     axes = display_axes(up)
@@ -51,9 +53,10 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
     origin, step, packed = _quantised(points, seen)
     size = _scene_size(seen, rig)
     scene = {
-        "keypoints": [individual + name for individual in individuals for name in keypoints],
-        "bones": bone_indices(keypoints, skeleton, len(individuals)),
-        "sides": keypoint_sides(keypoints, skeleton) * len(individuals),
+        "individuals": coloured(individuals),
+        "keypoints": point_names(keypoints, individuals),
+        "bones": bone_indices(keypoints, skeleton, n_individuals),
+        "sides": keypoint_sides(keypoints, skeleton) * n_individuals,
         "unit": str(pose["position"].attrs.get("units", "")),
         "stride": stride * int(pose.attrs.get("every", 1)),
         "every": int(pose.attrs.get("every", 1)),
@@ -206,6 +209,21 @@ def cholesky_triangles(covariances: Array) -> Array:
     triangle = lower[:, [0, 1, 1, 2, 2, 2], [0, 0, 1, 0, 1, 2]]
     triangle[~good] = np.nan
     return triangle.reshape(*covariances.shape[:-2], 6)
+
+
+def individual_names(dataset: xr.Dataset) -> list[str]:
+    """The names of the individuals of views or of a pose; none where it has no such dimension."""
+    return [str(name) for name in dataset["individual"].values] if "individual" in dataset.dims else []
+
+
+def coloured(individuals: list[str]) -> list[tuple[str, int]]:
+    """Each of several individuals with the number of its colour in page.css; one alone has those of its sides."""
+    return [(name, i % N_COLOURS + 1) for i, name in enumerate(individuals)] if len(individuals) > 1 else []
+
+
+def point_names(keypoints: list[str], individuals: list[str]) -> list[str]:
+    """The names of the drawn points: keypoints, of several individuals with whose they are."""
+    return [f"{one}: {name}" for one in individuals for name in keypoints] if individuals else keypoints
 
 
 def bone_indices(keypoints: list[str], skeleton: Skeleton | None, n_individuals: int = 1) -> list[list[int]]:

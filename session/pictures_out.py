@@ -58,4 +58,4 @@ def session_figures(session: Session, folder: Path, *, format: str = "svg") -> l
 
     for name in ("pose.nc", "kinematics.nc"):
         made_dataset(session, name)
-    return write_figures(folder, format=format, **made_by_steps(session))
+    return write_figures(folder, made_by_steps(session), format=format)

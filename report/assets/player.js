@@ -6,10 +6,10 @@
   const byId = (id) => document.getElementById(id);
   const canvas = byId("stage");
   const pen = canvas.getContext("2d");
-  const CHI2_95 = Math.sqrt(5.991);
+  const TRAIL = 1.0;   // seconds
   const SMALL = 0.15;   // size of the animal, of the reach of its way, below which the view follows it
 
-  const data = playerScene(scene), { pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach } = data;
+  const data = playerScene(scene), { ownerOf, pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach } = data;
 
   // ---------------------------------------------------------------- view
   const view = playerView(reach), { toView, toScreen } = view, state = { frame: 0, hovered: -1 };
@@ -90,8 +90,6 @@
     }
   }
 
-  const TRAIL = 1.0;   // seconds
-
   function drawTrail(i) {
     const now = data.times[state.frame];
     let before = pointAt(state.frame, i);
@@ -102,9 +100,11 @@
     }
   }
 
-  const bySpeed = () => byId("player-colour").value === "speed";
+  const colouredBy = () => byId("player-colour").value;
+  const animalColour = (i) => colours.animals[ownerOf(i)];
+  const sideColour = (i) => [colours.middle, colours.left, colours.right][scene.sides[i]];
   const colourOf = (i, frame = state.frame) => {
-    if (!bySpeed()) return sideColour(i);
+    if (colouredBy() !== "speed") return colouredBy() === "animal" ? animalColour(i) : sideColour(i);
     const v = speedAt(frame, i);
     return Number.isNaN(v) ? colours.muted : speedColour(v / topSpeed);
   };
@@ -118,21 +118,10 @@
     write(`${rounded(Number(topSpeed.toPrecision(2)))} ${scene.unit}/s`, x + wide, y - 9, colours.muted, "right");
   }
 
-  const sideColour = (i) => [colours.middle, colours.left, colours.right][scene.sides[i]];
-
-  // The 95 % region of the drawn position: the covariance through the derivative of the projection.
   function drawRegion(v, frame, i) {
     const factor = factorAt(frame, i);
     if (!factor) return;
-    let xx = 0, xy = 0, yy = 0;
-    for (const column of factor) {
-      const [a, b, c] = [dot(column, view.basis.right), dot(column, view.basis.up), dot(column, view.basis.forward)];
-      const dx = (view.basis.focal / v[2]) * (a - (c * v[0]) / v[2]), dy = (-view.basis.focal / v[2]) * (b - (c * v[1]) / v[2]);
-      xx += dx * dx; xy += dx * dy; yy += dy * dy;
-    }
-    const mean = (xx + yy) / 2, gap = Math.hypot((xx - yy) / 2, xy), turn = 0.5 * Math.atan2(2 * xy, xx - yy);
-    const limit = 4 * Math.max(view.width, view.height);
-    const major = Math.min(limit, CHI2_95 * Math.sqrt(mean + gap)), minor = Math.min(limit, CHI2_95 * Math.sqrt(Math.max(mean - gap, 0)));
+    const [major, minor, turn] = view.regionOf(factor, v);
     pen.beginPath();
     pen.ellipse(...toScreen(v), Math.max(major, 0.5), Math.max(minor, 0.5), turn, 0, 2 * Math.PI);
     pen.globalAlpha = 0.22; pen.fillStyle = colourOf(i); pen.fill();
@@ -181,6 +170,16 @@
     });
   }
 
+  // The name of each animal above its highest point.
+  function drawIndividuals(visible) {
+    scene.individuals.forEach(([name], owner) => {
+      const own = visible.flatMap((at, i) => (at && at.v[2] > view.basis.near && ownerOf(i) === owner ? [[toScreen(at.v), i]] : []));
+      if (!own.length) return;
+      const [[x, y], i] = own.reduce((best, one) => (one[0][1] < best[0][1] ? one : best));
+      write(name, x, y - 24, animalColour(i), "center");
+    });
+  }
+
   function describe(visible) {
     const i = state.hovered;
     if (i < 0 || !visible[i]) { byId("player-point").textContent = ""; return; }
@@ -214,7 +213,8 @@
     if (data.nFrames && trail !== "none") points.forEach((_, i) => (trail === "all" || Number(trail) === i) && drawTrail(i));
     drawAnimal(visible);
     if (byId("player-labels").checked) drawNames(visible);
-    if (bySpeed()) drawSpeedScale();
+    drawIndividuals(visible);
+    if (colouredBy() === "speed") drawSpeedScale();
     describe(visible);
     if (scene.keypoints.length && !points.some(Boolean)) write("no reconstructed point in this frame", view.width / 2, 24, colours.muted, "center");
     return visible;
@@ -270,6 +270,7 @@
     colours = {
       stage: read("--stage"), ink: read("--ink"), muted: read("--muted"), grid: read("--grid"),
       middle: read("--middle"), left: read("--left"), right: read("--right"), font: style.fontFamily,
+      animals: scene.individuals.map(([, number]) => read(`--animal-${number}`)),
     };
     draw();
   }
@@ -282,7 +283,8 @@
     draw();
   }
 
-  byId("player-colour-box").hidden = data.nFrames < 2;
+  if (scene.individuals.length) byId("player-colour").prepend(new Option("animal", "animal", true, true));
+  byId("player-colour-box").hidden = data.nFrames < 2 && !scene.individuals.length;
   byId("player-spread-box").hidden = !data.hasSpread;
   byId("player-cameras-box").hidden = byId("player-rig").hidden = !scene.cameras.length;
   scene.keypoints.forEach((name, i) => byId("player-trail").add(new Option(name, i)));

@@ -90,8 +90,11 @@ const playerScene = (scene) => {
     [times, nFrames, first, stride] = [timeLine.times, timeLine.times.length, found ? found.first : 0, found ? found.every : scene.stride];
   });
 
+  // the place of a point's individual among all
+  const ownerOf = (i) => Math.floor((i * scene.individuals.length) / nPoints);
+
   return {
-    pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach, fullest, size, hasSpread: Boolean(spread),
+    ownerOf, pointAt, factorAt, countAt, speedAt, topSpeed, cloud, middle, reach, fullest, size, hasSpread: Boolean(spread),
     get nFrames() { return nFrames; },
     get times() { return times; },
   };

@@ -1,6 +1,7 @@
 "use strict";
 // From where the 3D player looks: turned, zoomed and slid by hand, or as near as shows what is asked for.
 const playerView = (reach) => {
+  const CHI2_95 = Math.sqrt(5.991); // of two degrees of freedom
   const DIRECTION = { yaw: -0.9, pitch: 0.3 };
   const view = { ...DIRECTION, distance: 1, target: [0, 0, 0], width: 0, height: 0, basis: null };
 
@@ -19,6 +20,21 @@ const playerView = (reach) => {
     return [dot(d, view.basis.right), dot(d, view.basis.up), dot(d, view.basis.forward)];
   };
   view.toScreen = (v) => [view.width / 2 + (view.basis.focal * v[0]) / v[2], view.height / 2 - (view.basis.focal * v[1]) / v[2]];
+
+  // Half axes (pixels) and turn of the 95 % region of a drawn position: the covariance, whose root is `factor`, through
+  // the derivative of the projection.
+  view.regionOf = (factor, v) => {
+    const { right, up, forward, focal } = view.basis;
+    let xx = 0, xy = 0, yy = 0;
+    for (const column of factor) {
+      const [a, b, c] = [dot(column, right), dot(column, up), dot(column, forward)];
+      const dx = (focal / v[2]) * (a - (c * v[0]) / v[2]), dy = (-focal / v[2]) * (b - (c * v[1]) / v[2]);
+      xx += dx * dx; xy += dx * dy; yy += dy * dy;
+    }
+    const mean = (xx + yy) / 2, gap = Math.hypot((xx - yy) / 2, xy);
+    const limit = 4 * Math.max(view.width, view.height), half = (variance) => Math.min(limit, CHI2_95 * Math.sqrt(Math.max(variance, 0)));
+    return [half(mean + gap), half(mean - gap), 0.5 * Math.atan2(2 * xy, xx - yy)];
+  };
 
   // As near as shows nearly all of the points, each [x, y, z], from the usual direction.
   view.fit = (points) => {

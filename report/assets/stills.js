@@ -26,6 +26,10 @@
 
   const pair = (points, i) => (points && points[2 * i] !== null ? [points[2 * i], points[2 * i + 1]] : null);
   const path = (name, d) => make("path", { class: name, d });
+  // bones have the colour of their animal where there are several, else of their side
+  const ownerOf = (i) => Math.floor((i * stills.individuals.length) / stills.keypoints.length);
+  const boneClass = (a, b) => (stills.individuals.length
+    ? `animal-${stills.individuals[ownerOf(a)][1]}` : `side-${stills.sides[b] || stills.sides[a]}`);
   const segment = (a, b) => `M${a}L${b}`;
 
   function drawMarks({ camera, marks }, [, , width]) {
@@ -35,7 +39,7 @@
     const drawn = [], gaps = [];
     for (const [a, b] of stills.bones) {
       const [from, to] = [pair(ends, a), pair(ends, b)];
-      if (from && to) drawn.push(path(`bone side-${stills.sides[b] || stills.sides[a]}`, segment(from, to)));
+      if (from && to) drawn.push(path(`bone ${boneClass(a, b)}`, segment(from, to)));
     }
     stills.keypoints.forEach((name, i) => {
       const [at, goal] = [pair(detected, i), pair(expected, i)], side = stills.sides[i];

@@ -14,7 +14,7 @@ from ...datasets import Array, Skeleton
 from ...formats.predictions.instant_rows import frames_of_view
 from ...formats.video.reading import VideoError, VideoSource
 from ...formats.video.sparse_reading import key_frames_near, read_sparse_frames
-from ..player import bone_indices, keypoint_sides
+from ..player import bone_indices, coloured, individual_names, keypoint_sides, point_names
 from ..quality import quantile
 from ..reprojection import instants_of, positions_at, reproject
 
@@ -61,9 +61,11 @@ def still_scene(
     for camera in cameras:
         for key in {"pictures", "detected", "expected", "confidence"} & set(camera):
             camera[key] = [camera[key][i] for i in kept]
-    n_individuals = views.sizes.get("individual", 1)
+    individuals = individual_names(views)
+    n_individuals = max(1, len(individuals))
     return {
-        "keypoints": keypoints * n_individuals,
+        "individuals": coloured(individuals),
+        "keypoints": point_names(keypoints, individuals),
         "bones": bone_indices(keypoints, skeleton, n_individuals),
         "sides": keypoint_sides(keypoints, skeleton) * n_individuals,
         "n_frames": int(views.attrs.get("n_frames", views.sizes["time"])),

@@ -28,7 +28,8 @@ from ..markup import (
     table,
 )
 from ..pictures.stills import still_scene
-from ..player import player_scene, rig_scene
+from ..player import individual_names, player_scene, rig_scene
+from ..session_results import SessionResults
 from ..stick_figure_row import stick_figures
 from ..verdict import judge
 from ..warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
@@ -40,12 +41,11 @@ _SHOWN_ELSEWHERE = (
 )  # fmt: skip
 
 
-def summary_section(
-    summary: Mapping[str, object], *, rig, views, pose, errors, calibration_report, kinematics
-) -> Section | None:
+def summary_section(summary: Mapping[str, object], results: SessionResults) -> Section | None:
     """Whether it is good, what is wrong and what to do; key figures, warnings, and the caller's summary."""
-    tiles = _key_figures(rig, views, pose, errors)
-    found = ranked_warnings(calibration_report, pose, views, kinematics)
+    views, pose, errors = results.views, results.pose, results.reprojection_errors
+    tiles = _key_figures(results.rig, views, pose, errors)
+    found = ranked_warnings(results.calibration_report, pose, views, results.kinematics)
     warnings = _warnings(found, pose)
     text = {str(label): value if isinstance(value, Markup) else number(value) for label, value in summary.items()}
     if not tiles and not text and not warnings:
@@ -55,6 +55,7 @@ def summary_section(
         "Summary",
         _verdict(pose, errors, found),
         definitions(tiles, "tiles") if tiles else Markup(),
+        _animals(pose),
         warnings,
         definitions(text, "two" if len(text) > 6 else None) if text else Markup(),
     )
@@ -76,6 +77,8 @@ def _key_figures(
             tiles["Frame rate"] = f"{fps:.4g} Hz"
         tiles["Keypoints"] = source.sizes["keypoint"]
     if pose is not None:
+        if pose.sizes.get("individual", 1) > 1:
+            tiles["Animals"] = pose.sizes["individual"]
         present = np.isfinite(pose["position"].values).all(-1)
         tiles["Reconstructed"] = percent(float(present.mean())) if present.size else "–"
         if "confidence" in pose:
@@ -86,6 +89,24 @@ def _key_figures(
             sd = quality.quantile(quality.point_spread(pose["covariance"].values), 0.5)
             tiles["Uncertainty, median"] = f"± {number(sd)} {pose['position'].attrs['units']}"
     return tiles
+
+
+def _animals(pose: xr.Dataset | None) -> Markup:
+    """Of several individuals: who they are, and which share of the points of each is there."""
+    names = [] if pose is None else individual_names(pose)
+    if pose is None or len(names) < 2:
+        return Markup()
+    present = [np.isfinite(pose["position"].sel(individual=name).values).all(-1) for name in names]
+    shares = [percent(float(own.mean()) if own.size else np.nan) for own in present]
+    each = [f"{name} ({share})" for name, share in zip(names, shares, strict=True)]
+    words = f"{len(names)} animals, with the share of each that is reconstructed: {', '.join(each)}."
+    return element("p", f"{words} The figures above are of all together.", class_="note")
+
+
+def _animal_key(individuals: list[tuple[str, int]]) -> Markup:
+    """The colour and the name of each individual."""
+    keys = [element("span", class_=f"key animal-{colour}") + escape(name) for name, colour in individuals]
+    return Markup(" ".join(keys))
 
 
 def _verdict(pose: xr.Dataset | None, errors: xr.DataArray | None, found: list[SizedWarning]) -> Markup:
@@ -149,7 +170,9 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
     heading = "Skeleton in 3D" if pose is not None else "Cameras in 3D"
     scene = rig_scene(rig) if pose is None else player_scene(pose, skeleton, rig)
     remarks = " ".join(_scene_notes(scene))
-    note = element("p", remarks, class_="note") if remarks else ""
+    animals = scene["individuals"]
+    words = [_animal_key(animals), Markup("<br>"), remarks] if animals else [remarks]
+    note = element("p", *words, class_="note") if animals or remarks else ""
     figures = stick_figures(pose, skeleton, rig.up) if pose is not None and rig is not None else None
     player = Markup(read_asset("player.html"))
     return section("skeleton", heading, player, note, embedded_json("scene", scene), figures or "")
@@ -158,7 +181,8 @@ def player_section(pose: xr.Dataset | None, skeleton: Skeleton | None, rig) -> S
 def _scene_notes(scene: dict) -> list[str]:
     notes = []
     if any(scene["sides"]):
-        notes.append("Blue is left, orange is right, as the skeleton's symmetries name them.")
+        where = "With the colour of sides, blue" if scene["individuals"] else "Blue"
+        notes.append(f"{where} is left, orange is right, as the skeleton's symmetries name them.")
     if "cameras_seen" in scene:
         notes.append("A hollow point was observed by fewer than two cameras: it is inferred.")
     if scene["stride"] > 1:
@@ -176,17 +200,22 @@ def _scene_notes(scene: dict) -> list[str]:
     return notes
 
 
-def stills_section(
-    views: xr.Dataset | None, videos: dict, *, pose: xr.Dataset | None, rig, errors, skeleton: Skeleton | None
-) -> Section | None:
+def stills_section(results: SessionResults, videos: dict) -> Section | None:
     """Pictures of every camera along the recording, with detections and reprojections, for the script to draw."""
-    if views is None:
+    if results.views is None:
         return None
-    scene = still_scene(views, videos, pose=pose, rig=rig, errors=errors, skeleton=skeleton)
+    scene = still_scene(
+        results.views, videos, pose=results.pose, rig=results.rig, errors=results.reprojection_errors,
+        skeleton=results.skeleton,
+    )  # fmt: skip
     if scene is None:
         return None
     grid = element("div", id="stills-grid", class_="instant")
-    return section("images", "In the images", Markup(read_asset("stills.html")), grid, embedded_json("stills", scene))
+    animals = scene["individuals"]
+    key = element("p", "Bones: ", _animal_key(animals), class_="note") if animals and scene["bones"] else ""
+    return section(
+        "images", "In the images", Markup(read_asset("stills.html")), key, grid, embedded_json("stills", scene)
+    )
 
 
 def provenance_section(files: Mapping[str, str], **datasets: xr.Dataset | None) -> Section | None:

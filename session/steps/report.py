@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import Session
 from .calibration import read_calibration_report, review_path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...datasets import Skeleton
+    from ...report import SessionResults
 
 MOST_INSTANTS = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
 # variables of a pose that the page of a long recording does without: it draws the speeds of the kinematics
@@ -37,14 +38,15 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
     """Write the HTML report of what the session's steps have made, with a table of errors where a truth is known."""
     from ...report import write_report
 
-    made = made_by_steps(session)
+    results = made_by_steps(session)
+    assert results.pose is not None  # it is read from its file
     return REPORT.call(
         session,
         write_report,
         session.output / "report.html",
+        results,
         title=session.name,
-        summary=_summary(session, made["pose"]),
-        **made,
+        summary=_summary(session, results.pose),
         videos=session.sources("video"),
         errors=errors,
         data_files={name: words for name, words in _DATA_FILES.items() if (session.output / name).is_file()},
@@ -52,20 +54,21 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
     )
 
 
-def made_by_steps(session: Session) -> dict[str, Any]:
-    """What the steps have made, as arguments of `write_report` and `write_figures`; of long ones some instants."""
+def made_by_steps(session: Session) -> SessionResults:
+    """What the steps have made; of long recordings some instants."""
     from ...datasets.stretches import read_thinned
+    from ...report import SessionResults
 
     pose = read_thinned(session.output / "pose.nc", MOST_INSTANTS, UNUSED_VARIABLES)
-    return {
-        "rig": used_rig(session),
-        "calibration_report": read_calibration_report(session),
-        "views": _views(session, pose),
-        "pose": pose,
-        "kinematics": read_thinned(session.output / "kinematics.nc", MOST_INSTANTS),
-        "skeleton": shown_skeleton(session, pose),
-        "strides": read_strides(session),
-    }
+    return SessionResults(
+        rig=used_rig(session),
+        calibration_report=read_calibration_report(session),
+        views=_views(session, pose),
+        pose=pose,
+        kinematics=read_thinned(session.output / "kinematics.nc", MOST_INSTANTS),
+        skeleton=shown_skeleton(session, pose),
+        strides=read_strides(session),
+    )
 
 
 def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
@@ -119,8 +122,7 @@ REPORT = Step(
     ],
     outputs=lambda session: [session.output / "report.html"],
     work=lambda session, progress: write_session_report(session),
-    set_by_session=("path", "title", "summary", "rig", "calibration_report", "views", "pose", "kinematics", "skeleton",
-                    "videos", "errors", "strides", "data_files"),
+    set_by_session=("path", "results", "title", "summary", "videos", "errors", "data_files"),
     depends_on=lambda session: {
         **skeleton_settings(session), **picture_settings(session), "reviewed": review_path(session).exists(),
     },

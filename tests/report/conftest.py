@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from muybridge.report import write_report
-from tests.report.session import make_session
+from tests.report.session import make_session, report_of
 
 
 @pytest.fixture(scope="session")
@@ -13,14 +12,14 @@ def rig(ring_rig):
 
 @pytest.fixture(scope="session")
 def session(rig, skeleton, moving_skeleton, tmp_path_factory) -> dict:
-    """The arguments of `write_report` for 60 frames of a made-up session with videos."""
+    """The arguments of `report_of` for 60 frames of a made-up session with videos."""
     return make_session(rig, skeleton, moving_skeleton[:60], tmp_path_factory.mktemp("videos"))
 
 
 @pytest.fixture(scope="session")
 def report(session, tmp_path_factory):
     """The written report of that session."""
-    return write_report(tmp_path_factory.mktemp("report") / "report.html", **session)
+    return report_of(tmp_path_factory.mktemp("report") / "report.html", **session)
 
 
 @pytest.fixture

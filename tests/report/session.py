@@ -10,12 +10,13 @@ import xarray as xr
 from muybridge.calibration import calibrate, simulate_detections
 from muybridge.calibration.quality.report import COLUMNS, CalibrationReport
 from muybridge.datasets import pose_dataset, views_dataset
+from muybridge.report import SessionResults, write_report
 
 FPS = 100.0
 
 
 def make_session(rig, skeleton, points, folder=None, seed=3):
-    """The keyword arguments of `write_report` for a skeleton moving in a rig; a folder gets videos."""
+    """The keyword arguments of `report_of` for a skeleton moving in a rig; a folder gets videos."""
     rng = np.random.default_rng(seed)
     points = np.array(points)
     times = np.arange(len(points)) / FPS
@@ -55,6 +56,12 @@ def make_session(rig, skeleton, points, folder=None, seed=3):
     if folder is not None:
         session["videos"] = write_videos(rig, skeleton, points, folder)
     return session
+
+
+def report_of(path, *, title="t", summary=None, videos=None, errors=None, data_files=None, **made):
+    """`write_report` of what a session has made, by keywords."""
+    results, more = SessionResults(**made), {"videos": videos, "errors": errors, "data_files": data_files}
+    return write_report(path, results, title=title, summary=summary or {}, **more)
 
 
 def make_calibration(rig, seed=5):

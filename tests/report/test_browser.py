@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from muybridge.datasets import pose_dataset
-from muybridge.report import write_calibration_review, write_report
+from muybridge.report import write_calibration_review
 from tests.chromium import needs_chromium, watched_pages
-from tests.report.session import BAD_CORNER, board_images, spoiled_calibration
+from tests.report.session import BAD_CORNER, board_images, report_of, spoiled_calibration
 
 pytestmark = needs_chromium
 
@@ -288,12 +288,32 @@ def test_sparse_recordings_open_without_errors(session, case, open_page, tmp_pat
         pose = pose.map(lambda v: v.astype(float) * np.nan, keep_attrs=True)
     if case == "two individuals":
         pose = xr.concat([pose, pose], dim="individual").assign_coords(individual=["a", "b"])
-    page = open_page(write_report(tmp_path / "r.html", title="t", summary={}, pose=pose, skeleton=skeleton))
+    page = open_page(report_of(tmp_path / "r.html", pose=pose, skeleton=skeleton))
     assert page.text_content("#time-now").startswith(f"frame 0 of {pose.sizes['time']}")
     page.focus("#stage")
     for key in ("Space", "ArrowRight", "u", "n", "v"):
         page.keyboard.press(key)
     assert drawn(picture(page)) > 100
+
+
+def test_each_of_two_animals_has_a_colour_and_its_name(session, skeleton, open_page, tmp_path):
+    apart = xr.concat(
+        [session["pose"], session["pose"].assign(position=session["pose"]["position"] + 150)], "individual"
+    )
+    two = {"pose": apart.assign_coords(individual=["ada", "bob"])[["position"]], "skeleton": skeleton}
+    both = session["views"].assign(position=session["views"]["position"] + 60)
+    two["views"] = xr.concat([session["views"], both], "individual").assign_coords(individual=["ada", "bob"])
+    page = open_page(report_of(tmp_path / "r.html", **two, rig=session["rig"], videos=session["videos"]))
+    read = "(n) => getComputedStyle(document.documentElement).getPropertyValue(`--animal-${n}`).trim()"
+    colours = [[int(page.evaluate(read, n)[i : i + 2], 16) for i in (1, 3, 5)] for n in (1, 2)]
+    of_animals = [colour_count(picture(page), colour) for colour in colours]
+    assert min(of_animals) > 100
+    page.select_option("#player-colour", "side")
+    names = [colour_count(picture(page), colour) for colour in colours]
+    assert max(names) < 0.5 * min(of_animals)
+    assert page.locator("#stills-grid .bone.animal-1").count() > 0 < page.locator("#stills-grid .bone.animal-2").count()
+    titles = page.locator("#stills-grid title").all_text_contents()
+    assert {title.partition(":")[0] for title in titles} == {"ada", "bob"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -348,7 +368,7 @@ def test_a_window_of_a_long_recording_shows_its_frames_from_the_files_beside(tmp
         {"angle": (("time", "joint"), angle, {"units": "radian"})}, {"time": times, "joint": ["knee"]}
     )
     pose, kinematics = (found.assign_attrs(every=every, n_frames=1500 * every) for found in (pose, kinematics))
-    path = write_report(tmp_path / "report.html", title="Long", summary={}, pose=pose, kinematics=kinematics)
+    path = report_of(tmp_path / "report.html", pose=pose, kinematics=kinematics)
     page = open_page(path)
     page.evaluate("timeLine.seek(20)")
     page.select_option("#time-window", "1")

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from muybridge.datasets import DatasetError
-from muybridge.report import write_figures, write_report
+from muybridge.report import SessionResults, write_figures
+from tests.report.session import report_of
 
 SECTIONS_OF_ONE_PART = {
     "rig": ["summary", "skeleton", "calibration"],
@@ -32,12 +33,12 @@ def test_the_whole_session_has_every_section(report):
 
 def test_what_an_angle_means_is_said_in_the_degrees_of_the_page(session, tmp_path):
     kinematics = session["kinematics"].assign_attrs(zero_and_sign="three-point angle: 0 folded, pi straight")
-    path = write_report(tmp_path / "report.html", title="Angles", summary={}, kinematics=kinematics)
+    path = report_of(tmp_path / "report.html", title="Angles", summary={}, kinematics=kinematics)
     assert "0 folded, 180 degrees straight" in path.read_text()
 
 
 def test_a_title_and_a_summary_are_enough(tmp_path):
-    path = write_report(tmp_path / "new" / "report.html", title="Only words", summary={"Animal": "a rat"})
+    path = report_of(tmp_path / "new" / "report.html", title="Only words", summary={"Animal": "a rat"})
     assert sections_of(path) == ["summary"]
     assert "a rat" in path.read_text()
 
@@ -49,12 +50,12 @@ def test_each_part_is_optional(session, left_out, tmp_path):
         for name, value in session.items()
         if name not in (left_out, "videos", "kinematics", "calibration_report")
     }
-    assert "summary" in sections_of(write_report(tmp_path / "report.html", **parts))
+    assert "summary" in sections_of(report_of(tmp_path / "report.html", **parts))
 
 
 @pytest.mark.parametrize("only", SECTIONS_OF_ONE_PART)
 def test_each_part_alone_has_the_sections_that_it_fills(session, only, tmp_path):
-    path = write_report(tmp_path / "report.html", title="t", summary={}, **{only: session[only]})
+    path = report_of(tmp_path / "report.html", **{only: session[only]})
     assert sections_of(path) == SECTIONS_OF_ONE_PART[only]
     assert path.read_text().rstrip().endswith("</html>")
 
@@ -78,7 +79,7 @@ def test_every_anchor_has_its_target(report):
 
 
 def test_the_same_session_gives_the_same_bytes(session, report, tmp_path):
-    assert write_report(tmp_path / "again.html", **session).read_bytes() == report.read_bytes()
+    assert report_of(tmp_path / "again.html", **session).read_bytes() == report.read_bytes()
 
 
 @pytest.mark.long
@@ -96,7 +97,7 @@ def test_ten_thousand_frames_of_twenty_points_stay_below_five_megabytes(skeleton
     angle = xr.DataArray(rng.uniform(1, 2, (n, 10)), {"time": times, "joint": names[:10]}, ("time", "joint"))
     motion = xr.Dataset({"angle": angle, "angle_std": 0.1 + 0 * angle}).assign_attrs()
     motion = motion.map(lambda v: v.assign_attrs(units="radian"))
-    path = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose, kinematics=motion)
+    path = report_of(tmp_path / "r.html", pose=pose, kinematics=motion)
     assert path.stat().st_size < 5e6
 
 
@@ -107,7 +108,7 @@ def test_a_thousand_frames_of_twenty_points_stay_below_a_megabyte(tmp_path, rng)
     covariance = np.broadcast_to(np.eye(3), (1000, 20, 3, 3))
     pose = pose_dataset(points, keypoints=[f"k{i}" for i in range(20)], times=np.arange(1000) / 120, unit="mm",
                         covariance=covariance)  # fmt: skip
-    assert write_report(tmp_path / "r.html", title="t", summary={}, pose=pose).stat().st_size < 1e6
+    assert report_of(tmp_path / "r.html", pose=pose).stat().st_size < 1e6
 
 
 def test_names_are_escaped(session, tmp_path):
@@ -115,7 +116,7 @@ def test_names_are_escaped(session, tmp_path):
     pose = session["pose"].assign_coords(keypoint=[evil, *session["pose"]["keypoint"].values[1:]])
     kinematics = session["kinematics"].assign_coords(joint=[evil, "b", "c"])
     pose.attrs["step"] = evil
-    path = write_report(
+    path = report_of(
         tmp_path / "report.html", title=evil, summary={evil: evil}, pose=pose, kinematics=kinematics,
         errors=pd.DataFrame({evil: [evil]}),
     )  # fmt: skip
@@ -129,17 +130,17 @@ def test_an_old_report_survives_a_failure(tmp_path):
         def __str__(self):
             raise OSError("cannot be shown")
 
-    path = write_report(tmp_path / "report.html", title="old", summary={})
+    path = report_of(tmp_path / "report.html", title="old", summary={})
     before = path.read_bytes()
     with pytest.raises(OSError, match="cannot be shown"):
-        write_report(path, title="new", summary={"Animal": Broken()})
+        report_of(path, title="new", summary={"Animal": Broken()})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_a_wrong_dataset_is_named(session, tmp_path):
     with pytest.raises(DatasetError, match="views lacks the variable 'position'"):
-        write_report(tmp_path / "r.html", title="t", summary={}, views=xr.Dataset())
+        report_of(tmp_path / "r.html", views=xr.Dataset())
     assert not (tmp_path / "r.html").exists()
 
 
@@ -149,7 +150,7 @@ def test_few_frames(session, n_frames, tmp_path):
     parts = {name: value for name, value in session.items() if name != "calibration_report"}
     for name in ("views", "pose", "kinematics"):
         parts[name] = session[name].isel(time=slice(n_frames))
-    assert "skeleton" in sections_of(write_report(tmp_path / "r.html", **parts))
+    assert "skeleton" in sections_of(report_of(tmp_path / "r.html", **parts))
 
 
 @pytest.mark.filterwarnings("error")
@@ -157,15 +158,23 @@ def test_everything_missing(session, tmp_path):
     parts = {name: value for name, value in session.items() if name not in ("videos", "calibration_report")}
     for name in ("views", "pose", "kinematics"):
         parts[name] = session[name].map(lambda v: v.astype(float) * np.nan, keep_attrs=True)
-    assert "quality" in sections_of(write_report(tmp_path / "r.html", **parts))
+    assert "quality" in sections_of(report_of(tmp_path / "r.html", **parts))
 
 
 def test_several_individuals(session, tmp_path):
     parts = {name: value for name, value in session.items() if name not in ("videos", "calibration_report")}
     for name in ("views", "pose", "kinematics"):
         parts[name] = xr.concat([session[name], session[name]], dim="individual").assign_coords(individual=["a", "b"])
-    text = write_report(tmp_path / "r.html", **parts).read_text()
+    text = report_of(tmp_path / "r.html", **parts).read_text()
     assert "b: left_knee" in text
+    assert re.search(r"<dt>Animals</dt><dd>2</dd>", text)
+    assert "2 animals, with the share of each that is reconstructed: a (98.6 %), b (98.6 %)." in text
+    key = text.partition('id="skeleton"')[2].partition("</section>")[0]
+    assert re.findall(r'animal-(\d)"></span>(\w)', key) == [("1", "a"), ("2", "b")]
+
+
+def test_one_animal_is_not_counted(report):
+    assert "<dt>Animals</dt>" not in report.read_text()
 
 
 def test_warnings_of_the_calibration_stand_in_the_summary(report):
@@ -179,7 +188,7 @@ def test_the_three_worst_warnings_stand_in_the_summary_and_the_others_in_a_folde
         for i, off in enumerate([1.0, None, 9.0, 4.0, 2.0])
     ]
     pose = session["pose"].assign_attrs(warnings=json.dumps(rows))
-    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose).read_text()
+    text = report_of(tmp_path / "r.html", pose=pose).read_text()
     summary = text.partition('id="skeleton"')[0]
     assert re.findall(r"<li>Keypoint (\d)", summary) == ["2", "3", "4"]
     assert "<summary>2 more warnings</summary>" in summary
@@ -187,7 +196,7 @@ def test_the_three_worst_warnings_stand_in_the_summary_and_the_others_in_a_folde
     assert "off, mm" in summary
     assert "Keypoint 2 is bad" not in text.partition('id="provenance"')[2]
     parts = {"pose": pose.isel(time=slice(5)), "calibration_report": session["calibration_report"]}
-    text = write_report(tmp_path / "r.html", title="t", summary={}, **parts).read_text()
+    text = report_of(tmp_path / "r.html", **parts).read_text()
     calibrated = text.partition("<details>")[0]
     assert re.findall(r"<li>(\w+ \w+)", calibrated) == ["Keypoint 2", "Keypoint 3", "camera cam_2"]
 
@@ -198,7 +207,7 @@ def test_the_check_of_the_error_bars_is_shown_per_camera_and_keypoint(session, t
     row = {"n": 900, "outliers": 0.1, "inside_50": 0.4, "inside_95": 0.87, "judged_95": 0.86, "rescaled_95": 0.945}
     rows = [{"kind": kind, "name": name, **row, "factor": 1.5 if kind == "keypoint" else None} for kind, name in names]
     attrs = {"coverage": json.dumps(rows), "coverage_words": "95 % regions hold 87 %."}
-    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=pose.assign_attrs(attrs)).read_text()
+    text = report_of(tmp_path / "r.html", pose=pose.assign_attrs(attrs)).read_text()
     quality = text.partition('id="quality"')[2]
     assert "the same, rescaled" in quality
     assert quality.count("94.5 %") == len(names)
@@ -206,10 +215,10 @@ def test_the_check_of_the_error_bars_is_shown_per_camera_and_keypoint(session, t
     assert "95 % regions hold 87 %." in quality
     few = pose.isel(time=slice(2)).drop_vars(["velocity", "velocity_covariance", "reprojection_error"])
     warned = few.assign_attrs(attrs, coverage_warning="The error bars are too narrow.")
-    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=warned).read_text()
+    text = report_of(tmp_path / "r.html", pose=warned).read_text()
     assert "<li>The error bars are too narrow.</li>" in text
     failed = few.assign_attrs(coverage_failed="The error bars cannot be checked.")
-    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=failed).read_text()
+    text = report_of(tmp_path / "r.html", pose=failed).read_text()
     assert "The error bars cannot be checked." in text
 
 
@@ -221,7 +230,7 @@ def test_three_sentences_stand_first(report):
 
 def test_the_whole_data_are_linked_beside_the_page(session, tmp_path):
     files = {"pose.nc": "3D positions of every frame"}
-    text = write_report(tmp_path / "r.html", title="t", summary={}, pose=session["pose"], data_files=files).read_text()
+    text = report_of(tmp_path / "r.html", pose=session["pose"], data_files=files).read_text()
     assert '<a href="pose.nc">pose.nc</a> 3D positions of every frame' in text
 
 
@@ -230,25 +239,26 @@ def test_figures_are_written_as_files(session, format, tmp_path):
     parts = {name: session[name] for name in ("rig", "pose", "kinematics", "skeleton")}
     parts["kinematics"] = parts["kinematics"].sel(joint=["neck"])
     parts["pose"] = parts["pose"].drop_vars(["velocity", "velocity_covariance", "reprojection_error"])
-    files = write_figures(tmp_path, format=format, **parts)
+    results = SessionResults(**parts)
+    files = write_figures(tmp_path, results, format=format)
     assert {"stick-figures", "angle-of-neck", "what-was-seen-over-time"} <= {path.stem for path in files}
     starts = {"svg": b"<?xml", "pdf": b"%PDF"}
     assert all(path.read_bytes().startswith(starts[format]) for path in files)
     before = files[0].read_bytes()
-    assert write_figures(tmp_path, format=format, **parts)[0].read_bytes() == before
+    assert write_figures(tmp_path, results, format=format)[0].read_bytes() == before
     with pytest.raises(ValueError, match="known: svg, pdf, png"):
-        write_figures(tmp_path, format="bmp")
+        write_figures(tmp_path, results, format="bmp")
 
 
 def test_goals_are_judged(tmp_path):
     errors = pd.DataFrame({"quantity": ["a", "b", "c"], "value": [0.5, 2.0, 3.0], "goal": [1.0, 1.0, np.nan]})
-    text = write_report(tmp_path / "r.html", title="t", summary={}, errors=errors).read_text()
+    text = report_of(tmp_path / "r.html", errors=errors).read_text()
     rows = re.findall(r"<tr>(.*?)</tr>", text)[1:]
     assert [re.findall(r">([^<]*)</t", row)[-1] for row in rows] == ["yes", "no", ""]
 
 
 def test_a_rig_alone_is_drawn(rig, tmp_path):
-    text = write_report(tmp_path / "r.html", title="t", summary={}, rig=rig).read_text()
+    text = report_of(tmp_path / "r.html", rig=rig).read_text()
     assert "Cameras in 3D" in text
 
 
@@ -261,14 +271,14 @@ def test_strides_and_stances_are_drawn_as_a_gait(tmp_path):
     )
     strides = pd.DataFrame({"limb": ["left_hind"] * 2, "frequency": [3.0, 3.2], "duty_factor": 0.5, "length": 410.0,
                             "speed": 1300.0, "clearance": 40.0, "phase": 0.0, "gait": ["", "trot"]})  # fmt: skip
-    path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving, strides=strides)
+    path = report_of(tmp_path / "report.html", kinematics=moving, strides=strides)
     assert "gait" in sections_of(path)
     assert "trot" in path.read_text()
-    path = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=moving)
+    path = report_of(tmp_path / "report.html", kinematics=moving)
     assert "No whole stride" in path.read_text()
     two = xr.concat([moving, moving], dim="individual").assign_coords(individual=["a", "b"])
     each = pd.concat([strides.assign(individual=name) for name in ("a", "b")])
-    text = write_report(tmp_path / "report.html", title="t", summary={}, kinematics=two, strides=each).read_text()
+    text = report_of(tmp_path / "report.html", kinematics=two, strides=each).read_text()
     assert "b: gait diagram" in text
     assert "b: left_hind" in text
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from muybridge import report
-from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
+from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given, options_of
 from tests.report.session import board_images, spoiled_calibration
 
 AX = Figure().add_subplot()
@@ -35,16 +35,18 @@ def test_every_documented_option_of_a_plot_can_be_given(name):
 def test_every_documented_option_of_write_report_can_be_given(session, tmp_path):
     columns = ("frequency", "duty_factor", "length", "speed", "clearance", "phase")
     strides = pd.DataFrame({"limb": ["left_hind"], "gait": ["walk"], **dict.fromkeys(columns, 0.5)})
-    options = {**session, "strides": strides, "data_files": {"pose.nc": "all"}}
-    assert_options_can_be_given(report.write_report, [((tmp_path / "report.html",), options)])
+    options = {"title": "t", "summary": {}, "videos": {}, "errors": session["errors"], "data_files": {"pose.nc": "all"}}
+    made = {name: value for name, value in session.items() if name not in options} | {"strides": strides}
+    assert set(made) == options_of(report.SessionResults)
+    arguments = tmp_path / "report.html", report.SessionResults(**made)
+    assert_options_can_be_given(report.write_report, [(arguments, options)])
     assert "left_hind" in (tmp_path / "report.html").read_text()
 
 
 def test_every_documented_option_of_write_figures_can_be_given(session, tmp_path):
-    names = ("rig", "calibration_report", "views", "pose", "skeleton")
-    options = {name: session[name] for name in names} | {"format": "png", "strides": pd.DataFrame()}
-    options |= {"calibration_report": None, "kinematics": session["kinematics"].sel(joint=["neck"])}
-    assert_options_can_be_given(report.write_figures, [((tmp_path,), options)])
+    names = ("rig", "views", "pose", "skeleton")
+    made = {name: session[name] for name in names} | {"kinematics": session["kinematics"].sel(joint=["neck"])}
+    assert_options_can_be_given(report.write_figures, [((tmp_path, report.SessionResults(**made)), {"format": "png"})])
 
 
 def test_every_documented_option_of_write_film_can_be_given(session, tmp_path):

@@ -49,10 +49,10 @@ def test_the_page_of_a_long_recording_is_made_of_some_instants(recording, monkey
     session = read_session(recording["smooth"].folder)
     monkeypatch.setattr(report, "MOST_INSTANTS", 40)
     made = report.made_by_steps(session)
-    assert [made[name].sizes["time"] for name in ("views", "pose", "kinematics")] == [30, 30, 30]
+    assert [getattr(made, name).sizes["time"] for name in ("views", "pose", "kinematics")] == [30, 30, 30]
     pose = read_dataset(session.output / "pose.nc")
-    np.testing.assert_array_equal(made["pose"]["position"], pose["position"][::3])
-    assert made["views"]["frame"].values[0].tolist() == list(range(0, 90, 3))
+    np.testing.assert_array_equal(made.pose["position"], pose["position"][::3])
+    assert made.views["frame"].values[0].tolist() == list(range(0, 90, 3))
     page = report.write_session_report(session).read_text()
     assert "90 at 100 Hz (0.90 s); the page is made of one in 3" in page
     assert '"n_frames":90' in page.replace(" ", "")
