@@ -169,7 +169,8 @@ def predict_file(
         As in `predict`.
     n_windows : int
         Windows of time that are predicted as tasks of their own. Each decodes what lies before it in its video file,
-        without looking at it.
+        without looking at it. What is found is what one piece finds; of several animals, who is who begins anew in each
+        window: they may be exchanged at its edges.
     executor : concurrent.futures.Executor, optional
         Where the windows are predicted, as in `reconstruct_file`: a `ProcessPoolExecutor`, or
         `dask.distributed.Client(...).get_executor()`, whose workers see the same files. None: here, one after the
