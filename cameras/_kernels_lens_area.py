@@ -20,9 +20,8 @@ from ._kernels_lenses import (
 N_LENS = 18  # fx, fy, cx, cy and 14 coefficients
 _RADII = 48  # at which the radial part must grow
 LEAST = 0.01  # of its slope relative to the middle's: between two of the radii it cannot fall from there to 0
-_POLE = (
-    0.05  # of a rational lens's denominator, 1 on the axis: below it a pole is so near that derivatives are worthless
-)
+# of a rational lens's denominator, 1 on the axis: below it a pole is so near that derivatives are worthless
+_POLE = 0.05
 _ANGLES = 64  # steps of a fisheye's angle from the axis to 90 degrees
 _STEP = 1e-5  # of the numerical derivative of a logarithm: half the digits
 

@@ -67,6 +67,7 @@ def _choose(pose: xr.Dataset, degree: int, method: str, options: dict) -> tuple[
 
 
 def derivative_of(pose: xr.Dataset, degree: int, method: str, **options: float | None) -> xr.Dataset:
+    """The derivative of a degree as a dataset, with its standard deviation where the method computes one."""
     name = NAMES[degree]
     method, given = _choose(pose, degree, method, options)
     values, std = _METHODS[method].function(pose, degree, **given)

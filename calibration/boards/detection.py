@@ -148,7 +148,7 @@ def detect_board(
     Raises
     ------
     CalibrationError
-        The source is missing, empty or unreadable, or its images differ in size.
+        The source is missing, empty or unreadable, its images differ in size, or `cache` is no folder.
 
     Examples
     --------
@@ -174,6 +174,8 @@ def detect_boards(
     """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""
     if frame_step < 1:
         raise CalibrationError(f"frame_step={frame_step}: give 1 to search every frame, n to search every n-th")
+    if cache is not None and not isinstance(cache, (str, os.PathLike)):
+        raise CalibrationError(f"cache={cache!r}: give a folder to keep detections in, or None to keep none")
     totals = [count_frames(source, camera) for camera, source in sources.items()]
     known = sum(n for n in totals if n is not None) if all(n is not None for n in totals) else None
     with tqdm(total=known, desc="board detection", unit="frame", disable=not progress) as bar:

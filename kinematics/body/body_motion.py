@@ -13,7 +13,7 @@ from ..derivative_methods import motion_of
 from ..error_propagation import joint_covariance, propagate
 from ..pose_access import keypoint_indices, per_individual, points_of, up_of
 from .rigid_fit import rigid_angle_std, rigid_rotation
-from .travelled_path import _length
+from .travelled_path import length_unit
 
 
 @per_individual
@@ -96,7 +96,7 @@ def body_frame(
             lambda p: axes_orientation(_axes(p, vertical), vertical), used, joint_covariance(pose, names)
         )
     rate, rate_std = _turning_rate(pose, back, front, vertical, method)
-    length = _length(pose)
+    length = length_unit(pose)
     variables: dict = {
         "origin": (("time", "space"), at, length),
         "rotation": (("time", "space", "axis"), rotation, {"units": "1"}),
@@ -183,7 +183,7 @@ def centre_of_mass(pose: xr.Dataset, segments: Mapping[str, tuple[str, str, floa
         weights[names.index(distal)] += share * fraction
     weights /= weights.sum()
     points = points_of(pose, names)
-    length = _length(pose)
+    length = length_unit(pose)
     variables = {"position": (("time", "space"), np.einsum("k,tks->ts", weights, points), length)}
     if "covariance" in pose:
         effect = np.kron(weights, np.eye(3))

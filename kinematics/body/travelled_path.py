@@ -59,7 +59,7 @@ def path_length(
     """
     result = velocity(pose, method=method, window=window, polyorder=polyorder, cutoff=cutoff, order=order)
     return xr.Dataset(
-        {"path_length": (("time", "keypoint"), _travelled(result["speed"].values, times_of(pose)), _length(pose))},
+        {"path_length": (("time", "keypoint"), _travelled(result["speed"].values, times_of(pose)), length_unit(pose))},
         coords={"time": pose["time"], "keypoint": pose["keypoint"]},
         attrs=result.attrs,
     )
@@ -124,7 +124,7 @@ def speed_profile(
         direction = unit(result["velocity"].values)
         variance = np.einsum("ti,ti->t", direction**2, result["velocity_std"].values ** 2)
         variables["speed_std"] = ("time", np.sqrt(variance), per_second)
-    variables["path_length"] = ("time", _travelled(speed[:, None], times_of(pose))[:, 0], _length(pose))
+    variables["path_length"] = ("time", _travelled(speed[:, None], times_of(pose))[:, 0], length_unit(pose))
     return xr.Dataset(variables, coords={"time": pose["time"]}, attrs={**result.attrs, "keypoint": keypoint})
 
 
@@ -135,5 +135,6 @@ def _travelled(speed: Array, times: Array) -> Array:
     return np.concatenate([np.zeros((1, speed.shape[1])), np.cumsum(steps, axis=0)])
 
 
-def _length(pose: xr.Dataset) -> dict:
+def length_unit(pose: xr.Dataset) -> dict:
+    """Attributes of a variable that is a length in the pose's unit."""
     return {"units": unit_of(pose)}

@@ -55,7 +55,7 @@ class BodyFit:
     sigma : ndarray, shape (n_cameras, n_markers), pixels
         Standard deviation of an inlier's coordinate, without the part that never changes.
     bias_std : ndarray, shape (n_markers,), pixels
-        Standard deviation of the part that never changes, of a camera; mean square of the cameras.
+        Standard deviation of the part that never changes, root mean square of the cameras.
     correlation : ndarray, shape (n_markers,)
         Of the errors of consecutive frames.
     deviation_std : ndarray, shape (n_markers,), world units

@@ -22,14 +22,12 @@ from ..smoothing.correlated_noise import CorrelatedNoise
 INLIER, OUTLIER, SWAPPED = range(3)  # what a pixel shows; places on the axis of these probabilities
 _LEAST_WEIGHT = 1e-6  # of a pixel: below, it says nothing
 _FLOOR = -700.0  # of a log density: exp is zero there
-_OF_CAMERA, _OF_PIXEL = (
-    30.0,
-    200.0,
-)  # coordinates that the variance of all counts as, for a camera and for a marker in it
+# coordinates that the variance of all counts as, for a camera and for a marker in it
+_OF_CAMERA, _OF_PIXEL = 30.0, 200.0
 _KNOWN_BIAS = 0.1  # of the spread: what is left where the bias is known
-_PRIOR_CAMERAS = 4.0  # likewise, for one camera
-_LEAST_SHARE = 1e-3  # of a camera's constant errors, over the cameras' mean
 _PRIOR_MARKERS = 4.0  # constant errors that those of all markers count as, for one marker
+_PRIOR_CAMERAS = 4.0  # constant errors that those of all cameras count as, for one camera
+_LEAST_SHARE = 1e-3  # variance of a camera's constant errors, over the mean of the cameras, at least
 
 
 class Errors(NamedTuple):

@@ -26,8 +26,8 @@ _ROUNDS = 10  # of the robust fit of the root
 
 def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> tuple[Body, float]:
     """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the squares of its bones' lengths less
-    what the points' covariances add to them: noise makes short bones long. And half the share by which these make it
-    smaller: of points that err less than they claim, the bones are as long as they look.
+    what the points' covariances add to them: noise makes short bones long. With it the standard deviation of the size,
+    as a share: half of what the covariances take off, since points that err less than they claim need nothing off.
 
     Raises
     ------

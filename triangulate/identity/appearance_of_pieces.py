@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,18 +38,23 @@ def appearance_nats(found: Found, appearance: Array) -> Array:
     ]
     nothing = np.zeros((n_labels, n_labels))
     same = _present([_apart(one, other) for one, other in halves])
-    together = [
-        (a, b)
-        for a in range(n_labels)
-        for b in range(a)
-        if len(np.intersect1d(frames[a], frames[b])) >= max(_FEWEST, min(len(frames[a]), len(frames[b])) / 2)
-    ]
-    different = _present([_apart(whole[a], whole[b]) for a, b in together])
+    shared, n_own = _shared_frames(found.labels, n_labels), np.array([len(own) for own in frames])
+    together = np.tril(shared >= np.maximum(_FEWEST, np.minimum.outer(n_own, n_own) / 2), -1)
+    different = _present([_apart(whole[a], whole[b]) for a, b in np.argwhere(together)])
     if len(same) < 2 or not len(different):
         return nothing
-    apart = _apart(whole[:, None], whole[None])
+    apart = np.array([_apart(look, whole) for look in whole])  # row by row: a long recording has thousands of pieces
     odds = _log_density(apart, same) - _log_density(apart, different)
     return np.clip(np.nan_to_num(odds), -_MOST, _MOST)
+
+
+def _shared_frames(labels: NDArray[np.int64], n_labels: int) -> NDArray[np.int64]:
+    """(n_labels, n_labels) number of the frames that show both pieces, of labels (n_frames, n_animals)."""
+    counts = np.zeros((n_labels, n_labels), np.int64)
+    for one, other in product(labels.T, repeat=2):
+        both = (one >= 0) & (other >= 0)
+        np.add.at(counts, (one[both], other[both]), 1)
+    return counts
 
 
 def _look(found: Found, appearance: Array, label: int, frames: NDArray[np.int64]) -> Array:

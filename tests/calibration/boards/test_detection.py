@@ -164,6 +164,12 @@ def test_every_nth_frame_keeps_the_frames_numbers(pictures):
         detect_board(pictures, BOARD, frame_step=0, progress=False)
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_cache_that_is_no_folder_is_refused(pictures, cache):
+    with pytest.raises(CalibrationError, match=f"cache={cache}: give a folder"):
+        detect_board(pictures, BOARD, cache=cache, progress=False)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
