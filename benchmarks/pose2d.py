@@ -4,7 +4,7 @@
                                              [--n-tta 4]     pretrained and from scratch, 80/20 at random
     python benchmarks/pose2d.py networks [--iterations 300]  the lectures' comparison: one data set, one budget
     python benchmarks/pose2d.py mirror [--n-tta 4]           mirror mouse, held out in time
-    python benchmarks/pose2d.py rat [--held-out time] [--n-tta 4]
+    python benchmarks/pose2d.py rat [--held-out time] [--iterations 200] [--n-tta 4]
                                                              three cameras to the fourth, and blocks of time
     python benchmarks/pose2d.py rat3d [--iterations 300]     what the claimed covariances gain in 3D on the rat
     python benchmarks/pose2d.py transfer [--seconds 45] [--data openfield|mirror|rat] --threads 1
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first of them")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=int, default=4, choices=BUDGETS)
-    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--iterations", type=int, help="of networks and rat3d (300), and of the rat instead of minutes")
     parser.add_argument("--seconds", type=float, default=45, help="of transfer: processor time of each training")
     parser.add_argument("--data", choices=("openfield", "mirror", "rat"), help="of transfer: this only")
     parser.add_argument("--held-out", choices=("time",), help="of the rat: this only")
@@ -142,7 +142,7 @@ def networks(arguments) -> pd.DataFrame:
     ]
     rows, third = [], np.arange(len(trained)) % 3 == 0
     for name, network, weights, own in runs:
-        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations, "animal_detector": False} | own
+        options = OPENFIELD | {"scale": 1.0, "iterations": arguments.iterations or 300, "animal_detector": False} | own
         options |= {"network": network}
         if network == "template":
             options |= {"loss": "bce", "learning_rate": 1e-2}
@@ -169,8 +169,8 @@ def mirror(arguments) -> pd.DataFrame:
 def rat(arguments) -> pd.DataFrame:
     """The animal hardly moves: a camera or a block of time is held out, never frames at random."""
     labels = read_labels(SHARED / "data" / "rodent_4cam")
-    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": BUDGETS[arguments.minutes]}
-    options |= {"holdout": 0.12}
+    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "holdout": 0.12}
+    options |= {"iterations": arguments.iterations or BUDGETS[arguments.minutes]}
     rows, cameras = [], np.array(labels.cameras)
     for camera in labels.camera_names if arguments.held_out is None else ():
         trained, tested = labels.select(cameras != camera), labels.select(cameras == camera)
@@ -221,7 +221,8 @@ def rat3d(arguments) -> pd.DataFrame:
     """Four blocks of time, each found by a detector trained on the others: 3D points from the detector's pixels against
     those from the proofread labels (mm), with the claimed covariances and without."""
     labels = read_labels(SHARED / "data" / "rodent_4cam")
-    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "iterations": arguments.iterations, "holdout": 0.12}
+    options = {"network": "mobilenet_v2", "batch": 8, "crop": 256, "holdout": 0.12}
+    options |= {"iterations": arguments.iterations or 300}
     boards = {name: SHARED / "data" / "rodent_4cam" / name / "calibration_images" for name in labels.camera_names}
     rig = calibrate(boards, CharucoBoard(8, 11, 24.0, 18.75), progress=False).rig
     instants, rows = np.array(labels.instants), []

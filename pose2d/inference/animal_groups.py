@@ -70,6 +70,18 @@ def _in_picture(engine: Engine, maps: Maps, n_animals: int, reach: float, begin:
     None where there is no animal."""
     network = engine.network
     assert isinstance(network, PoseNet)
+    candidates, members, tags = _groups(network, maps, n_animals, begin)
+    if begin is None:
+        least: Tensor = network.least_support  # type: ignore[assignment]
+        there = support(candidates, members) >= float(least)
+        members, tags = members[there], tags[there]
+    return _read(network, maps, candidates, members, tags[:, :2], reach) if len(tags) else None
+
+
+def _groups(
+    network: PoseNet, maps: Maps, n_animals: int, begin: Array | None = None
+) -> tuple[Candidates, NDArray[np.int64], Array]:
+    """The largest peaks of a picture, what `grouped` makes of them, and the groups' tags."""
     candidates = _candidates(network, maps, n_animals + _MORE)
     kept: Tensor = network.tag_variance  # type: ignore[assignment]
     variance = np.asarray(kept.cpu().numpy(), float)
@@ -78,10 +90,24 @@ def _in_picture(engine: Engine, maps: Maps, n_animals: int, reach: float, begin:
         tags = first_tags(candidates, variance, n_cells, n_animals + _MORE)
     else:
         tags = np.column_stack([begin, np.full((len(begin), variance.shape[1] - 2), np.nan)])
-    if not len(tags):
-        return None
-    members, tags = grouped(candidates, variance, n_cells, tags)
-    return _read(network, maps, candidates, members, tags[:, :2], reach)
+    return candidates, *grouped(candidates, variance, n_cells, tags)
+
+
+def groups_in(engine: Engine, image: Image, n_animals: int) -> tuple[Array, Array]:
+    """Every group of peaks of a picture, animals or not: its middle (n, 2), image pixels, and its `support` (n,)."""
+    network = engine.network
+    assert isinstance(network, PoseNet)
+    matrix, size = engine.whole_view(image.shape[1], image.shape[0])
+    with torch.inference_mode():
+        candidates, members, tags = _groups(network, engine.run(warp(image, matrix, size)[None]), n_animals)
+    pixels = apply_affine(invert_affine(matrix), apply_affine(scaling(network.stride), tags[:, :2]))
+    return pixels, support(candidates, members)
+
+
+def support(candidates: Candidates, members: NDArray[np.int64]) -> Array:
+    """(n,) expected share of its keypoints that each group of peaks (n, n_keypoints) shows: 0 none, 1 all for sure."""
+    mass = np.take_along_axis(candidates.mass, np.maximum(members, 0).T, 1).T
+    return np.where(members >= 0, mass, 0.0).mean(-1)
 
 
 def _candidates(network: PoseNet, maps: Maps, n_peaks: int) -> Candidates:

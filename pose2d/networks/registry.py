@@ -63,6 +63,7 @@ class PoseNet(nn.Module):
         self.tag_weight = nn.Parameter(0.01 * torch.randn(self.n_keypoints, N_TAGS, self.features.width))  # type: ignore[call-overload]
         self.tag_bias = nn.Parameter(torch.zeros(self.n_keypoints, N_TAGS))
         self.register_buffer("tag_variance", torch.ones(self.n_keypoints, N_TAGS))
+        self.register_buffer("least_support", torch.zeros(()))
         return self
 
     def remove_tags(self) -> PoseNet:

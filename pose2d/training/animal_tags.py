@@ -9,17 +9,26 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import beta
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...datasets import Array
 from ...formats.labels.labelled_frames import Labels
-from ..inference.animal_groups import maps_of_each
+from ..inference.animal_groups import groups_in, maps_of_each
+from ..inference.animal_search import Finder, finder_of
 from ..inference.decoding import neighbours
+from ..inference.detector import Detector
 from ..networks.registry import Maps, PoseNet
 from ..training_config import TrainingConfig
 from .losses import is_inside, pose_loss
 
 _REMEMBERED = 0.98  # share of the tags' variance that a batch leaves as it was
+_N_PICTURES = 40  # from which is learned how much of an animal is shown: some seconds
+_NEAR = 0.25  # sides of the animal from its middle within which a group of peaks is that animal
+_FEWEST = 4  # animals found from which anything is learned
+_LEAST_SPREAD = 0.1, 0.05  # of the shares of keypoints that animals show (elsewhere than in training), groups by chance
 _UNIT = 10.0  # cells: error of an animal's middle that weighs as much as a spread of one of the free tags
 
 
@@ -98,3 +107,52 @@ def _follow_variance(network: PoseNet, errors: Tensor, weights: Tensor) -> None:
     kept = torch.where(total > 0, _REMEMBERED, 1.0)[:, None]
     variance: Tensor = network.tag_variance  # type: ignore[assignment]
     variance.mul_(kept).add_(now * (1 - kept))
+
+
+def calibrate_groups(detector: Detector, labels: Labels) -> None:
+    """Learn from labelled pictures how many of its keypoints an animal shows, and a group of peaks that is none: the
+    network's `least_support`."""
+    finder, in_picture = finder_of(detector, "fp32"), {}
+    assert isinstance(finder, Finder)
+    for index, picture in enumerate(labels.pictures):
+        in_picture.setdefault(picture, []).append(index)
+    every = list(in_picture.values())
+    animals: list[float] = []
+    chance: list[float] = []
+    for own in every[:: max(1, len(every) // _N_PICTURES)]:
+        middles = np.nanmean(labels.points_2d[[i for i in own if np.isfinite(labels.points_2d[i]).any()]], axis=1)
+        places, shown = groups_in(finder.engine, labels.image(own[0]), detector.n_animals)
+        apart = np.linalg.norm(places[:, None] - middles, axis=-1)
+        groups, of = linear_sum_assignment(apart)
+        is_animal = np.isin(np.arange(len(shown)), groups[apart[groups, of] < _NEAR * detector.animal_side])
+        animals += shown[is_animal].tolist()
+        chance += shown[~is_animal].tolist()
+    least: Tensor = detector.network.least_support  # type: ignore[assignment]
+    least.fill_(least_support(np.array(animals), np.array(chance), len(detector.keypoints)))
+
+
+def least_support(animals: Array, chance: Array, n_keypoints: int) -> float:
+    """Support from which a group is rather an animal than peaks that agree by chance.
+
+    Where the beta distributions of the two, weighted by their numbers, cross; 0: nowhere below what animals have in the
+    mean.
+
+    animals, chance : (n,) support of groups that are labelled animals, and of others
+    """
+    if len(animals) < _FEWEST:
+        return 0.0
+    # a single sure keypoint is known to be no animal, also where training has shown no group by chance
+    chance = np.append(chance, 1 / n_keypoints)
+    shares = np.arange(0.005, animals.mean(), 0.005)
+    known = zip((animals, chance), _LEAST_SPREAD, strict=True)
+    log_odds = [np.log(len(own)) + _beta_of(own, spread).logpdf(shares) for own, spread in known]
+    by_chance = np.flatnonzero(log_odds[0] < log_odds[1])
+    return float(shares[by_chance[-1]]) if len(by_chance) else 0.0
+
+
+def _beta_of(values: Array, least_spread: float):
+    """The beta distribution with the mean and the variance of some shares, and of one mode."""
+    mean = np.clip(values.mean(), 0.01, 0.99)
+    count = mean * (1 - mean) / max(values.var(), least_spread**2) - 1
+    count = max(count, 1 / min(mean, 1 - mean))
+    return beta(mean * count, (1 - mean) * count)

@@ -22,6 +22,7 @@ from ..networks.registry import PoseNet, build_network
 from ..published_networks.published_network import Network, PublishedNet
 from ..training_config import Augmentation, TrainingConfig
 from .animal_middles import train_middles
+from .animal_tags import calibrate_groups
 from .fine_tuning import replayed, with_keypoints
 from .grouping import with_grouping
 from .splits import split_labels
@@ -141,6 +142,8 @@ def train(
         n_animals=labels.n_animals,
     )
     del trainer  # with the pictures it holds
+    if bottom_up:
+        calibrate_groups(detector, labels)
     wanted = (
         config.animal_detector is True
         or animal_detector is not None

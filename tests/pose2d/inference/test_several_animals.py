@@ -9,6 +9,7 @@ import pytest
 
 from muybridge.formats.labels.labelled_frames import LabelError
 from muybridge.pose2d import evaluate, join_labels, load_detector, predict, read_labels, train
+from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.engine import ROW_WIDTH, Found
 from muybridge.pose2d.inference.several_animals import TrackOfSeveral
 from muybridge.pose2d.prediction.predicted_views import more_animals
@@ -128,6 +129,19 @@ def test_both_animals_are_found_and_followed(folder, how, request, tmp_path):
     together = predict(again, {"top": folder / "video.mp4"}, batch_instants=5, runtime="torch", progress=False)
     for name in ("position", "confidence", "appearance"):
         np.testing.assert_allclose(together[name], views[name], atol=0.02)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_weakly_trained_bottom_up_detector_shows_no_animal_that_is_not_there(folder, seed):
+    """Its maps have weak peaks in the ground, whose tags agree: with no least support 1-2 more animals in 7 frames."""
+    how = {"iterations": 60, "n_evaluations": 1, "grouping": "bottom_up"}
+    weak = train(read_labels(folder / "labels"), seed=seed, progress=False, **(OPTIONS | how))
+    finder = finder_of(weak, "fp32")
+    pictures = [drawn(frame, 100 + i) for i, frame in enumerate(two_animals(12, seed=5))]
+    assert [len(finder.animals(picture, 2)) for picture in pictures] == [2] * 12
+    finder.engine.network.least_support.zero_()
+    assert max(len(finder.animals(picture, 2)) for picture in pictures) > 2
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import torch
 
 from muybridge.formats.labels.labelled_frames import Labels, Picture
 from muybridge.pose2d.networks.registry import N_TAGS, Maps, build_network
-from muybridge.pose2d.training.animal_tags import animals_loss, joint_labels, tag_loss
+from muybridge.pose2d.training.animal_tags import animals_loss, joint_labels, least_support, tag_loss
 from muybridge.pose2d.training.grouping import share_that_meets
 from muybridge.pose2d.training.losses import pose_loss
 from muybridge.pose2d.training_config import TrainingConfig
@@ -95,3 +95,20 @@ def test_a_network_without_tags_keeps_its_weights_names():
     assert replace(CONFIG, grouping="bottom_up").grouping == "bottom_up"
     with pytest.raises(ValueError, match="grouping must be one of"):
         replace(CONFIG, grouping="sideways")
+
+
+def test_groups_by_chance_are_told_from_animals_by_how_many_keypoints_they_show():
+    """The fewest errors that a support in between can make, within a twentieth, from few animals of each kind."""
+    rng = np.random.default_rng(0)
+    animals, chance = rng.beta(8, 6, 60), rng.beta(2, 18, 30)
+    found, lower = least_support(animals, chance, 20), least_support(animals, chance[:3], 20)
+    others, ghosts = rng.beta(8, 6, 6000), rng.beta(2, 18, 3000)
+    wrong = [(others < t).sum() + (ghosts >= t).sum() for t in np.arange(0.01, 0.6, 0.01)]
+    assert (others < found).sum() + (ghosts >= found).sum() < min(wrong) + 0.05 * len(others)
+    assert 0 < lower < found  # the fewer there are by chance, the less is asked of an animal
+
+
+def test_without_groups_by_chance_an_animal_is_hardly_refused_and_without_animals_nothing_is_learned():
+    animals = np.random.default_rng(0).beta(4, 4, 50)
+    assert least_support(animals, np.empty(0), 20) < 0.15
+    assert least_support(animals[:2], np.full(9, 0.1), 20) == 0
