@@ -33,7 +33,8 @@ _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen m
 # is exact, and 0.04 are 2 % of the noise), and each lens of another kind than most of the rig's, which are mostly alike
 _RICH, _ANOTHER = 0.04, 5.0
 # evidence that a lens may lose as another kind, all lenses alike, to be tried as it alone: so much, and this share of
-# what all lose together, since lenses that are not of the kind spoil the others' share
+# what all lose together, since lenses that are not of the kind spoil the others' share; of more than `ENOUGH` lenses,
+# what so many lose: they spoil the boards' poses, no matter how many others see these
 _TRIED, _SPOILT = 10.0, 0.1
 _NEAR = 25.0  # evidence that it may then lose for similar kinds to be tried: with fewer coefficients, it loses less
 _PROBABLE = (
@@ -151,7 +152,8 @@ def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
     """
     shares = np.stack([lens_evidences(solution, found.measure) for solution in found.solutions])
     others, at = {}, int(np.argmax(found.log_probabilities))
-    allowed = _TRIED + _SPOILT * (found.log_probabilities[at] - found.log_probabilities)
+    spoilt = _SPOILT * min(1.0, ENOUGH / len(found.best.kinds))
+    allowed = _TRIED + spoilt * (found.log_probabilities[at] - found.log_probabilities)
     for lens in np.flatnonzero(found.best.problem.auto):
         is_fisheye = np.array([solution.kinds[lens] == "fisheye" for solution in found.solutions])
         alike = is_fisheye == is_fisheye[at]
@@ -172,7 +174,9 @@ def _with_one_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -
     if before.problem.n_cameras <= ENOUGH:
         return _with_kinds_of_lens(found, lens, kind, ahead)
     problem, start = part_around(before, lens)
-    part = compare((solve(problem, start, shape_sigma=shape_sigma_of(problem.board), warm=True),))
+    alone = solve(problem, start, shape_sigma=shape_sigma_of(problem.board), warm=True)
+    measure = replace(found.measure, keep=alone.keep)
+    part = Comparison((alone,), measure, np.array([log_probability(alone, measure)]))
     part = _with_kinds_of_lens(part, 0, kind, ahead)
     likely = int(np.argmax(part.log_probabilities[1:])) + 1 if len(part.solutions) > 1 else 0
     if part.log_probabilities[likely] > part.log_probabilities[0] + _PROBABLE and likely:

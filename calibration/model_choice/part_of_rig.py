@@ -12,13 +12,18 @@ ENOUGH = 8  # cameras beside which more say little about one lens: they see the 
 
 
 def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
-    """The problem of at most `ENOUGH` cameras around a lens, which becomes the first, and its start at the solution."""
+    """The problem of at most `ENOUGH` cameras around a lens, which becomes the first, and its start at the solution.
+
+    Its frames are those that the lens shows; what the others see of further ones says next to nothing about it.
+    """
     problem, start = solution.problem, resolved(solution)
     members = np.flatnonzero(problem.lens_of == lens)
     seen = np.asarray(np.isfinite(problem.corners[..., 0][:, start.frames]).any(axis=2))
-    shared = np.dot(seen[members].astype(int), seen.T.astype(int)).sum(axis=0)
+    shown = seen[members].any(axis=0)
+    shared = np.count_nonzero(seen & shown, axis=1)
     shared[members] = shared.max() + 1
     cameras = np.argsort(-shared, kind="stable")[: max(ENOUGH, len(members))]
+    cameras = cameras[shared[cameras] > 0]
     lenses, lens_of = np.unique(problem.lens_of[cameras], return_inverse=True)
     first = np.flatnonzero(lenses == lens)
     order = np.concatenate([first, np.delete(np.arange(len(lenses)), first)])
@@ -41,4 +46,4 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
         t=start.t[cameras],
         delay=None if start.delay is None else start.delay[cameras],
     )
-    return part, frames_of(start, np.asarray(seen[cameras].any(axis=0)))
+    return part, frames_of(start, shown)
