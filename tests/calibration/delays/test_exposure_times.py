@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from muybridge.calibration import board_offsets, calibrate
+from muybridge.calibration import board_offsets, calibrate, workflow
 from muybridge.calibration.delays.exposure_times import board_motion
 from muybridge.cameras.rotations import rotation_matrix
 from tests.calibration.delays.test_frame_offsets import wave
@@ -68,3 +68,11 @@ def test_exposures_that_are_not_evenly_spaced_bend_no_lens(ring_rig):
         for name, (i, j) in {"fx": (0, 0), "fy": (1, 1), "cx": (0, 2), "cy": (1, 2)}.items():
             deviation = found.covariance.loc[(camera.name, name), (camera.name, name)] ** 0.5
             assert abs(camera.K[i, j] - true.K[i, j]) < 3.5 * deviation
+
+
+def test_delays_that_leave_a_camera_beyond_its_own_noise_are_not_taken(ring_rig, monkeypatch):
+    seen = wave(ring_rig.subset(["cam_0", "cam_1"]), np.arange(36.0), delays=[0, 0.45], noise=0.1)
+    monkeypatch.setattr(workflow, "try_delays", lambda solution: (solution, ("constant delays that mend nothing",)))
+    said = " ".join(calibrate(seen, distortion_model=2, progress=False).report.warnings)
+    assert "constant delays" not in said
+    assert "fits the board better alone" in said
