@@ -106,7 +106,7 @@ def main(folder="articulated_animal"):
     plot_body(body, ax)
     figure.savefig(folder / "body.png", dpi=110, bbox_inches="tight")
     figure, ax = plt.subplots(figsize=(12, 2.6))
-    draw_skeleton(fit, ax, range(0, len(truth), 4))
+    draw_skeleton(fit, ax, range(0, len(truth), 8))  # an animal's length apart
     ax.set_xlabel("along the track (mm)")
     figure.savefig(folder / "skeleton.png", dpi=110, bbox_inches="tight")
     figure, axes = plt.subplots(2, 3, figsize=(12, 6), layout="constrained")
