@@ -19,7 +19,7 @@ def part_around(solution: Solution, lens: int) -> tuple[Problem, Start]:
     problem, start = solution.problem, resolved(solution)
     members = np.flatnonzero(problem.lens_of == lens)
     seen = np.asarray(np.isfinite(problem.corners[..., 0][:, start.frames]).any(axis=2))
-    shown = seen[members].any(axis=0)
+    shown = np.asarray(seen[members].any(axis=0))
     shared = np.count_nonzero(seen & shown, axis=1)
     shared[members] = shared.max() + 1
     cameras = np.argsort(-shared, kind="stable")[: max(ENOUGH, len(members))]
