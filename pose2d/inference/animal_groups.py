@@ -167,7 +167,7 @@ def grouped(candidates: Candidates, variance: Array, n_cells: int, tags: Array) 
     Each keypoint's peaks are given to the animals by the assignment with the highest log odds.
     """
     members = np.full((len(tags), len(candidates.mass)), -1)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(tags) else 0):
         gains = _gains(tags, candidates, variance, n_cells)
         for k in range(members.shape[1]):
             own = np.maximum(gains[:, k], 0.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from muybridge.pose2d.inference.animal_groups import Candidates, first_tags, grouped, maps_of_each
+from muybridge.pose2d.inference.animal_groups import Candidates, first_tags, grouped, maps_of_each, support
 from muybridge.pose2d.networks.registry import Maps
 
 N_CELLS, VARIANCE = 5000, np.full((5, 4), [4.0, 4.0, 0.04, 0.04])
@@ -59,6 +59,20 @@ def test_no_peak_is_of_two_animals_and_an_animal_too_many_finds_none():
     members, _ = grouped(candidates, VARIANCE, N_CELLS, np.concatenate([tags, tags[:1]]))
     for own in members.T:
         assert len(set(own[own >= 0])) == (own >= 0).sum() == 3
+
+
+def test_a_picture_without_peaks_has_no_animal():
+    candidates, _ = candidates_of(FAR, 1)
+    nothing = candidates._replace(mass=0 * candidates.mass)
+    members, tags = grouped(nothing, VARIANCE, N_CELLS, first_tags(nothing, VARIANCE, N_CELLS, 3))
+    assert members.shape == (0, 5)
+    assert tags.shape == (0, 4)
+    assert support(nothing, members).shape == (0,)
+
+
+def test_the_support_of_a_group_is_the_mean_probability_of_its_keypoints():
+    candidates, truth = candidates_of(FAR, 1, missing=((0, 2), (0, 4)))
+    np.testing.assert_allclose(support(candidates, truth), [0.9 * 3 / 5, 0.9, 0.9])
 
 
 def test_second_peaks_of_an_animal_are_no_animal():
