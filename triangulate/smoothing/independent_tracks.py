@@ -16,6 +16,7 @@ from .observations import Linearised, Observations, contradicted, learn_sigma, l
 from .unsteady_motion import (
     LOG_LEVELS,
     at_activity,
+    between_cuts,
     disturbances,
     frames_of_activity,
     row_precisions,
@@ -155,6 +156,7 @@ def learn_time_prior(
     `lengths` are those of the stretches that follow each other in the arrays, and `most_power` bounds the power of a
     frame's likelihood.
     """
+    lengths = between_cuts(start, lengths, frames_of_activity(fps))
     tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
     prior = replace(prior, activity_frames=frames_of_activity(fps))
     for _ in range(_LEARNING_ROUNDS):
@@ -222,7 +224,8 @@ def _highest_order(lengths: Sequence[int]) -> int:
 
 def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np.bool_], prior: TimePrior) -> Tracks:
     """Tracks of a window of frames under a prior that is known but for its changes."""
-    prior = replace(prior, changes=steady([observations.n_frames], prior.order))
+    lengths = between_cuts(start, [observations.n_frames], prior.activity_frames)
+    prior = replace(prior, changes=steady(lengths, prior.order))
     white = replace(observations, power=np.ones_like(observations.power))
     first = robust_start(observations, start, inliers)
     tracks = _smooth(first, prior, observations.anchor)

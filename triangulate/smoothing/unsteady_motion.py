@@ -16,6 +16,8 @@ from ...numerics.arrays import Array
 _JUMP = 10.0  # log odds against a jump at some frame, of some size
 _ACTIVITY_STD = 2.0  # of the logarithm of the activity, a variance: speeds of rest and run differ by a factor of e
 _ACTIVITY_SECONDS = 1.0  # over which the activity's logarithm keeps 1 / e of its size: longer than a stride
+_CUT = 10.0  # times as fast as within a second around it: what no animal does from one frame to the next
+_CUT_SECONDS = 0.25  # on either side over which the animal stays where it was, and where it is
 _FURTHEST = 2.0  # change of the logarithm in one round
 
 LOG_LEVELS = np.arange(-12.0, 12.1, 2.0)  # logarithms of the activities for which tables say what passes a smoother
@@ -32,6 +34,44 @@ def steady(lengths: Sequence[int], order: int) -> Array:
     one and nothing, and infinity where a stretch ends before it does."""
     added = np.concatenate([np.where(np.arange(n) < n - order, 0.0, np.inf) for n in lengths])
     return np.stack([np.ones_like(added), added], axis=1)
+
+
+def between_cuts(points_3d: Array, lengths: Sequence[int], activity_frames: float) -> list[int]:
+    """Lengths of the stretches of recordings, each divided where the whole animal is elsewhere from one frame to the
+    next, by more than its own extent, and stays there: joined films, or an animal that was set down elsewhere.
+
+    Parameters
+    ----------
+    points_3d : (n_frames, n_keypoints, 3) robust points, NaN where unknown
+    lengths : of the stretches that follow each other in the arrays
+    activity_frames : of `frames_of_activity`
+    """
+    divided, start = list[int](), 0
+    for n in lengths:
+        cuts = _cuts(points_3d[start : start + n], activity_frames / _ACTIVITY_SECONDS)
+        divided += np.diff([0, *cuts, n]).tolist()
+        start += n
+    return divided
+
+
+def _cuts(points_3d: Array, fps: float) -> list[int]:
+    """Frames at which the animal is elsewhere than in the last frame in which it was located."""
+    located = np.flatnonzero(np.isfinite(points_3d[..., 0]).sum(axis=1) >= 3)
+    if len(located) < 2:
+        return []
+    middle = np.nanmedian(points_3d[located], axis=1)
+    extent = 2 * float(np.nanmedian(np.linalg.norm(points_3d[located] - middle[:, None], axis=-1)))
+    step = np.linalg.norm(np.diff(middle, axis=0), axis=1)
+    speed, around = step / np.diff(located), max(2, round(_ACTIVITY_SECONDS * fps))
+    beside = max(2, round(_CUT_SECONDS * fps))
+    cuts = list[int]()
+    for i in np.flatnonzero(step > extent):
+        before, after = middle[max(0, i + 1 - beside) : i + 1], middle[i + 1 : i + 1 + beside]
+        others = np.delete(speed[max(0, i - around) : i + around + 1], min(i, around))
+        stays = np.linalg.norm(np.median(before, axis=0) - np.median(after, axis=0)) > extent
+        if stays and min(len(before), len(after)) > 1 and speed[i] > _CUT * np.median(others):
+            cuts.append(int(located[i + 1]))
+    return cuts
 
 
 def row_precisions(precisions: Array, changes: Array) -> Array:

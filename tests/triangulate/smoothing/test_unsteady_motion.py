@@ -13,11 +13,13 @@ from muybridge.triangulate.smoothing.unsteady_motion import (
     LOG_LEVELS,
     USUAL,
     at_activity,
+    between_cuts,
     disturbances,
     steady,
     with_activity,
 )
 from tests.helpers import needs_shared
+from tests.triangulate.recordings import FPS, seen
 
 ORDER, ACTIVITY_FRAMES = 2, 60.0
 
@@ -73,3 +75,32 @@ def test_regions_hold_while_a_real_dog_stands_and_while_it_runs(pixels, lasting)
     speed = np.median(np.linalg.norm(np.gradient(truth, 1 / 60, axis=0), axis=-1), axis=1)
     assert 0.88 < coverage(found, truth, speed < 200) < 0.99
     assert 0.86 < coverage(found, truth, speed > 200) < 0.99
+
+
+def test_where_films_were_joined_each_side_is_located_as_by_itself(ring_rig, moving_skeleton):
+    elsewhere = moving_skeleton[::-1][:100] + np.array([250.0, -150.0, 0.0])
+    truth = np.concatenate([moving_skeleton[:100], elsewhere])
+    points_2d = seen(ring_rig, truth, outliers=0.02)[0]
+    found = smooth(points_2d, ring_rig, fps=FPS)
+    alone = [smooth(points_2d[:, part], ring_rig, fps=FPS) for part in (slice(0, 100), slice(100, 200))]
+    error = np.linalg.norm(found.points_3d - truth, axis=-1)
+    by_itself = np.linalg.norm(np.concatenate([one.points_3d for one in alone]) - truth, axis=-1)
+    assert error.max() < 1.1 * by_itself.max()
+    assert np.median(error) < 1.05 * np.median(by_itself)
+    assert 0.93 < coverage(found, truth) < 0.99
+
+
+def test_a_cut_is_where_the_animal_stays_elsewhere(moving_skeleton):
+    elsewhere = moving_skeleton.copy()
+    elsewhere[100:] += [500.0, 0.0, 0.0]
+    assert between_cuts(elsewhere, [200], FPS) == [100, 100]
+    assert between_cuts(elsewhere, [100, 100], FPS) == [100, 100]
+    gap = elsewhere.copy()
+    gap[95:103] = np.nan
+    assert between_cuts(gap, [200], FPS) == [103, 97]
+    one_frame = moving_skeleton.copy()
+    one_frame[100] += [500.0, 0.0, 0.0]  # an error of that frame
+    running = moving_skeleton + 400.0 * np.arange(200)[:, None, None] * [1.0, 0.0, 0.0]  # fast all the time
+    for steady_motion in (moving_skeleton, one_frame, running, moving_skeleton[::20], np.full((5, 3, 3), np.nan)):
+        assert between_cuts(steady_motion, [len(steady_motion)], FPS) == [len(steady_motion)]
+    assert between_cuts(moving_skeleton[:0], [0], FPS) == [0]
