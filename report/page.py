@@ -127,7 +127,8 @@ def write_figures(folder: str | os.PathLike, results: SessionResults, *, format:
     Examples
     --------
     >>> import numpy as np
-    >>>     >>> from muybridge.report import SessionResults, write_figures
+    >>> import xarray as xr
+    >>> from muybridge.report import SessionResults, write_figures
     >>> angle = (("time", "joint"), np.ones((4, 1)), {"units": "radian"})
     >>> motion = xr.Dataset({"angle": angle}, {"time": [0.0, 0.1, 0.2, 0.3], "joint": ["knee"]})
     >>> [path.name for path in write_figures("figures", SessionResults(kinematics=motion), format="pdf")]
