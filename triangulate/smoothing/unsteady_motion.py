@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 
 _JUMP = 10.0  # log odds against a jump at some frame, of some size
 _ACTIVITY_STD = 2.0  # of the logarithm of the activity, a variance: speeds of rest and run differ by a factor of e
 _ACTIVITY_SECONDS = 1.0  # over which the activity's logarithm keeps 1 / e of its size: longer than a stride
 _CUT = 10.0  # times as fast as within a second around it: what no animal does from one frame to the next
-_CUT_SECONDS = 0.25  # on either side over which the animal stays where it was, and where it is
+_CUT_STAYS = 0.25  # of that second, on either side, in which the animal stays where it was and where it is
 _FURTHEST = 2.0  # change of the logarithm in one round
 
 LOG_LEVELS = np.arange(-12.0, 12.1, 2.0)  # logarithms of the activities for which tables say what passes a smoother
@@ -48,22 +49,22 @@ def between_cuts(points_3d: Array, lengths: Sequence[int], activity_frames: floa
     """
     divided, start = list[int](), 0
     for n in lengths:
-        cuts = _cuts(points_3d[start : start + n], activity_frames / _ACTIVITY_SECONDS)
+        cuts = _cuts(points_3d[start : start + n], round(activity_frames))
         divided += np.diff([0, *cuts, n]).tolist()
         start += n
     return divided
 
 
-def _cuts(points_3d: Array, fps: float) -> list[int]:
-    """Frames at which the animal is elsewhere than in the last frame in which it was located."""
+def _cuts(points_3d: Array, n_around: int) -> list[int]:
+    """Frames at which the animal is elsewhere than in the last frame in which it was located, judged by so many frames
+    on either side."""
     located = np.flatnonzero(np.isfinite(points_3d[..., 0]).sum(axis=1) >= 3)
     if len(located) < 2:
         return []
-    middle = np.nanmedian(points_3d[located], axis=1)
-    extent = 2 * float(np.nanmedian(np.linalg.norm(points_3d[located] - middle[:, None], axis=-1)))
+    middle = present_median(points_3d[located], axis=1)
+    extent = 2 * float(present_median(np.linalg.norm(points_3d[located] - middle[:, None], axis=-1)))
     step = np.linalg.norm(np.diff(middle, axis=0), axis=1)
-    speed, around = step / np.diff(located), max(2, round(_ACTIVITY_SECONDS * fps))
-    beside = max(2, round(_CUT_SECONDS * fps))
+    speed, around, beside = step / np.diff(located), max(2, n_around), max(2, round(_CUT_STAYS * n_around))
     cuts = list[int]()
     for i in np.flatnonzero(step > extent):
         before, after = middle[max(0, i + 1 - beside) : i + 1], middle[i + 1 : i + 1 + beside]
