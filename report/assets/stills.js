@@ -12,7 +12,7 @@
     return made;
   };
   const boxes = ["detected", "expected"].map((name) => byId(`stills-${name}`));
-  const DOUBTED = 0.2; // confidence below which a detection is drawn faintly and not counted: a guess at what is hidden
+  const UNCERTAIN = 0.2; // confidence below which a detection is drawn faintly and not counted: a guess at what is hidden
   let shown = -1;
 
   const cells = stills.cameras.map((camera) => {
@@ -44,17 +44,17 @@
     stills.keypoints.forEach((name, i) => {
       const [at, goal] = [pair(detected, i), pair(expected, i)], side = stills.sides[i];
       const gap = at && goal ? Math.hypot(at[0] - goal[0], at[1] - goal[1]) : NaN;
-      const confidence = camera.confidence?.[shown][i] ?? 1, doubted = confidence < DOUBTED;
-      if (gap >= 0 && !doubted) gaps.push([gap, name]);
-      if (gap >= 0 && withFound && withExpected) drawn.push(path(doubted ? "gap doubted" : "gap", segment(at, goal)));
+      const confidence = camera.confidence?.[shown][i] ?? 1, uncertain = confidence < UNCERTAIN;
+      if (gap >= 0 && !uncertain) gaps.push([gap, name]);
+      if (gap >= 0 && withFound && withExpected) drawn.push(path(uncertain ? "gap uncertain" : "gap", segment(at, goal)));
       if (goal && withExpected) {
         const [x, y] = goal;
         drawn.push(path(`expected side-${side}`, `M${x - arm} ${y - arm}L${x + arm} ${y + arm}M${x - arm} ${y + arm}L${x + arm} ${y - arm}`));
       }
       if (at && withFound) {
-        const words = (gap >= 0 ? `, ${gap.toFixed(2)} px` : ", no reprojection") + (doubted ? `, confidence ${confidence}` : "");
+        const words = (gap >= 0 ? `, ${gap.toFixed(2)} px` : ", no reprojection") + (uncertain ? `, confidence ${confidence}` : "");
         const title = make("title", {}, name + words);
-        drawn.push(make("circle", { class: `found side-${side}${doubted ? " doubted" : ""}`, cx: at[0], cy: at[1], r: radius }, title));
+        drawn.push(make("circle", { class: `found side-${side}${uncertain ? " uncertain" : ""}`, cx: at[0], cy: at[1], r: radius }, title));
       }
     });
     marks.setAttribute("stroke-width", width / 320);
@@ -63,7 +63,7 @@
   }
 
   function describe(camera, gaps) {
-    const sure = (i) => (camera.confidence?.[shown][i] ?? 1) >= DOUBTED;
+    const sure = (i) => (camera.confidence?.[shown][i] ?? 1) >= UNCERTAIN;
     const found = stills.keypoints.filter((_, i) => pair(camera.detected[shown], i) && sure(i)).length;
     const seen = `${found} of ${stills.keypoints.length} keypoints detected`;
     if (!gaps.length) return camera.expected ? `${seen}, none with a reprojection` : seen;

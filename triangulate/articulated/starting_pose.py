@@ -27,7 +27,7 @@ _ROUNDS = 10  # of the robust fit of the root
 def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> tuple[Body, float]:
     """The body enlarged to the size of points_3d (n_frames, n_markers, 3), from the squares of its bones' lengths less
     what the points' covariances add to them: noise makes short bones long. With it the standard deviation of the size,
-    as a share: half of what the covariances take off, since points that err less than they claim need nothing off.
+    as a share: half of what the covariances take off, since points that err less than predicted need nothing off.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> tuple[Bo
         )
     plain = present_median(squares[:, known], axis=0).sum()
     size = np.sqrt(max(found[known].sum(), _LEAST_SIGNAL * plain) / own[known].sum())
-    doubt = 0.5 * np.log(np.sqrt(plain / own[known].sum()) / size)
-    return body.scaled(probable_size(body, float(size))), float(max(doubt, 0.0))
+    std = 0.5 * np.log(np.sqrt(plain / own[known].sum()) / size)
+    return body.scaled(probable_size(body, float(size))), float(max(std, 0.0))
 
 
 def starting_state(
