@@ -7,10 +7,10 @@ steps through it in headless Chromium. Few pictures are different files, the res
 know. The first pass begins without smaller copies of the pictures, as when a project of another program is opened for
 the first time; the page is then left alone for half a minute, in which the server prepares copies, and jumps to
 instants that it has prepared are measured, too. Before the second pass all are there (links, too), as `extract` writes
-them. Times are those of the page,
-from the key to the frame in which every camera shows the new instant: wall times of browser and server on one machine;
-of instants that the next key overtook there is none (n counts those shown). Every jump is to an instant never shown
-before; the processor's times include its seven neighbours, which are fetched ahead.
+them. Times are those of the page, from the key to the frame in which every camera shows the new instant ("first": the
+camera in hand): wall times of browser and server on one machine; of instants that the next key overtook there is none
+(n counts those shown). Every jump is to an instant never shown before; the processor's times include its seven
+neighbours, which are fetched ahead.
 """
 
 from __future__ import annotations
@@ -44,16 +44,25 @@ from tests.chromium import ARGUMENTS, CHROMIUM
 SIZE, N_KEYPOINTS, N_DIFFERENT = (1280, 1024), 20, 8
 WATCH = """
 window.seen = [];
-let pressed = 0;
-document.addEventListener("keydown", () => { pressed = performance.now(); }, true);
-document.addEventListener("shown", () => {
+window.inHand = [];
+let pressed = 0, waits = false;
+function begin() { pressed = performance.now(); waits = true; setTimeout(inHand); }
+function painted(times) {
   const since = pressed;
-  requestAnimationFrame(() => { if (since) window.seen.push(performance.now() - since); });
-});
+  requestAnimationFrame(() => { if (since) times.push(performance.now() - since); });
+}
+function inHand() { // the active camera no longer shows another instant
+  if (!waits || document.querySelector(".camera.active")?.classList.contains("late") !== false) return;
+  waits = false;
+  painted(window.inHand);
+}
+document.addEventListener("keydown", begin, true);
+document.addEventListener("shown", () => painted(window.seen));
+new MutationObserver(inHand).observe(document, { subtree: true, attributeFilter: ["class"] });
 document.addEventListener("pointerdown", () => { window.clicked = performance.now(); }, true);
 document.addEventListener("checked", () => { window.checked = performance.now() - window.clicked; });
 window.jump = (to) => {
-  pressed = performance.now();
+  begin();
   const slider = document.getElementById("slider");
   slider.value = to;
   slider.dispatchEvent(new Event("input"));
@@ -164,13 +173,12 @@ def measure(folder: Path, seed: int, spare_seconds: float = 0) -> list[dict]:
             ("step, 4 keys a second", "d", 250, 30),
             ("step of ten instants, 1 key a second", "Shift+d", 1000, 20),
         ):
-            page.evaluate("window.seen = []")
-            used = processor_seconds()
+            used = begin(page)
             for _ in range(n):
                 page.keyboard.press(key)
                 page.wait_for_timeout(pause)
             page.wait_for_timeout(1500)
-            rows.append(row(what, page.evaluate("window.seen"), used))
+            rows.append(seen(what, page, used))
         page.wait_for_timeout(1000)
         n_instants = len(list((folder / "labels/labelling").glob("*.json")))
         far = sorted(set(range(100, n_instants)) - (prepared(folder) if spare_seconds else set()))
@@ -201,13 +209,25 @@ def prepared(folder: Path) -> set[int]:
 
 
 def jumps(what: str, page: Page, instants: NDArray[np.int64]) -> dict:
-    page.evaluate("window.seen = []")
-    used = processor_seconds()
+    used = begin(page)
     for instant in instants.tolist():
         page.evaluate("(to) => window.jump(to)", instant)
         page.wait_for_selector(f'body[data-shown="{instant}"]')
         page.wait_for_timeout(600)
-    return row(what, page.evaluate("window.seen"), used)
+    return seen(what, page, used)
+
+
+def begin(page: Page) -> tuple[float, float]:
+    """Forget the times measured so far."""
+    page.evaluate("() => { window.seen = []; window.inHand = []; }")
+    return processor_seconds()
+
+
+def seen(what: str, page: Page, used: tuple[float, float]) -> dict:
+    """Until all cameras show the instant, and until the one in hand does ("first")."""
+    first = page.evaluate("window.inHand") or [np.nan]
+    both = {"first": np.median(first), "first p95": np.quantile(first, 0.95)}
+    return row(what, page.evaluate("window.seen"), used) | both
 
 
 def clicks(page: Page) -> dict:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from .instant_records import STATES, InstantRecord, parse_points
 from .label_project import LabelProject
 from .loop_jobs import STEPS, LoopJobs, free_folder, name_labels
 from .opening import LabelSource
+from .picture_store import PictureMissing
 from .proposed_points import ProposedPoints, joined
 from .rig_geometry import check_points, click_sigma, epipolar_lines, first_sigma
 
@@ -154,18 +154,17 @@ class PageRequests:
 
     def get_pictures(
         self, name: str, instant: int, cameras: Sequence[int], width: int, check_wanted: Callable[[], None]
-    ) -> bytes:
-        """Pictures of cameras (numbers) as JPEG, one after the other, below a line of JSON.
+    ) -> Iterator[bytes]:
+        """Pictures of cameras (numbers) as JPEG, as they become ready, each below a line of JSON: [camera, bytes].
 
-        The line has the length of each, bytes; 0 where there is none, -1 where it is being decoded from a video.
+        0 bytes: there is none; -1: it is being decoded from a video.
         check_wanted : raises what ends the work
         """
         project = self.opened(name).project
         if not cameras or not all(0 <= camera < len(project.cameras) for camera in cameras):
             raise LookupError(f"there are no cameras {list(cameras)!r:.80}")
         found = project.pictures.jpegs([project.cameras[camera] for camera in cameras], instant, width, check_wanted)
-        sizes = [len(picture) if isinstance(picture, bytes) else -int(picture.coming) for picture in found]
-        return b"\n".join([json.dumps(sizes).encode(), b"".join(p for p in found if isinstance(p, bytes))])
+        return (b"".join(_below_line(cameras[place], own[place]) for place in sorted(own)) for own in found)
 
     def change(self, name: str, instant: int, revision: int, changes: Any) -> dict[str, Any]:
         """Set points. Raises StaleRevision, LabelError or ValueError as `LabelProject.change`."""
@@ -259,6 +258,12 @@ class PageRequests:
         """End the step that runs."""
         self.jobs.stop()
         return self.jobs.state()
+
+
+def _below_line(camera: int, picture: bytes | PictureMissing) -> bytes:
+    if isinstance(picture, PictureMissing):
+        return b"[%d,%d]\n" % (camera, -int(picture.coming))
+    return b"[%d,%d]\n%b" % (camera, len(picture), picture)
 
 
 def _pair(value: Any) -> tuple[float, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -61,8 +61,10 @@ class PictureStore:
 
     def jpegs(
         self, cameras: Sequence[str], instant: int, width: int, check_wanted: Callable[[], None] = lambda: None
-    ) -> list[bytes | PictureMissing]:
+    ) -> Iterator[dict[int, bytes | PictureMissing]]:
         """The pictures of an instant, some `width` pixels wide or more (0: as they are), or why there is none.
+
+        By their place in `cameras`, as they become ready; they are begun in this order.
 
         check_wanted : called before each picture; what it raises is raised, and the others are given up
         """
@@ -72,7 +74,10 @@ class PictureStore:
             check_wanted()
             return self._jpeg(camera, instant, width)
 
-        return list(self._encoders.map(jpeg, cameras))
+        waiting = {self._encoders.submit(jpeg, camera): place for place, camera in enumerate(cameras)}
+        while waiting:
+            ready, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            yield {waiting.pop(picture): picture.result() for picture in ready}
 
     def _jpeg(self, camera: str, instant: int, width: int) -> bytes | PictureMissing:
         try:

@@ -6,7 +6,7 @@ import json
 import secrets
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -94,8 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "api/pictures":
             instant, width = (int(query.get(name, "0")) for name in ("instant", "width"))
             cameras = [int(number) for number in query.get("cameras", "0").split(",")]
-            pictures = requests.get_pictures(project, instant, cameras, width, self._check_wanted)
-            self._send(pictures, "application/octet-stream")
+            self._send_parts(requests.get_pictures(project, instant, cameras, width, self._check_wanted))
         elif path == "api/source":
             self._send_json(requests.get_source())
         elif path == "api/project":
@@ -158,16 +157,25 @@ class Handler(BaseHTTPRequestHandler):
         self._send(json.dumps(value, separators=(",", ":")).encode(), "application/json", status)
 
     def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        head = self._head(status, {"Content-Type": kind, "Content-Length": str(len(content))})
+        self.wfile.write(head + content)  # in one packet
+
+    def _send_parts(self, parts: Iterator[bytes]) -> None:
+        """Each part as soon as it is ready (HTTP's chunks)."""
+        head = self._head(HTTPStatus.OK, {"Content-Type": "application/octet-stream", "Transfer-Encoding": "chunked"})
+        for part in parts:
+            self.wfile.write(b"%b%x\r\n%b\r\n" % (head, len(part), part))
+            head = b""
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _head(self, status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        for name, value in _HEADERS.items():
+        for name, value in {**headers, **_HEADERS}.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
-        self._headers_buffer.append(b"\r\n")  # headers and content in one packet
-        self.wfile.write(b"".join(self._headers_buffer) + content)
-        self._headers_buffer = []
+        head, self._headers_buffer = b"".join(self._headers_buffer) + b"\r\n", []
+        return head
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is printed for each request."""

@@ -14,6 +14,23 @@ async function decoded(jpeg, isWhole) {
   try { return (await decoder.decode()).image; } finally { decoder.close(); }
 }
 
+// The pictures of an answer as they arrive, each below a line of JSON: [camera, bytes].
+async function* parts(body) {
+  const reader = body.getReader(), text = new TextDecoder();
+  for (let held = new Uint8Array(0), read; !(read = await reader.read()).done;) {
+    const joined = new Uint8Array(held.length + read.value.length);
+    joined.set(held);
+    joined.set(read.value, held.length);
+    held = joined;
+    for (let end; (end = held.indexOf(10)) >= 0;) {
+      const [camera, size] = JSON.parse(text.decode(held.subarray(0, end))), last = end + 1 + Math.max(0, size);
+      if (held.length < last) break;
+      yield { camera, size, jpeg: held.slice(end + 1, last) };
+      held = held.subarray(last);
+    }
+  }
+}
+
 export const sizeOf = (bitmap) => [bitmap?.displayWidth ?? bitmap?.width ?? 0, bitmap?.displayHeight ?? bitmap?.height ?? 0];
 const nPixels = (bitmap) => sizeOf(bitmap)[0] * sizeOf(bitmap)[1];
 
@@ -43,23 +60,24 @@ export class Pictures {
     for (let wanted = cameras; wanted.length;) {
       const answer = await ask("pictures", { project: this.project.name, instant, width, cameras: wanted }, { signal });
       if (!answer.ok) throw new Error(answer.statusText);
-      const body = await answer.arrayBuffer(), end = new Uint8Array(body).indexOf(10);
-      const sizes = JSON.parse(new TextDecoder().decode(body.slice(0, end)));
-      let at = end + 1;
-      await Promise.all(wanted.map(async (camera, i) => {
-        if (sizes[i] < 0) return; // being decoded
-        const from = at;
-        at += sizes[i];
-        const bitmap = sizes[i] ? await decoded(body.slice(from, from + sizes[i]), !width) : null;
-        if (this.closed) { bitmap?.close(); return; }
-        this.ready.set(`${instant}/${camera}/${width}`, bitmap);
-        this.arrived(instant, camera, width, bitmap);
-      }));
-      wanted = wanted.filter((_, i) => sizes[i] < 0);
+      const shown = [];
+      wanted = [];
+      for await (const { camera, size, jpeg } of parts(answer.body)) {
+        if (size < 0) wanted.push(camera); // being decoded from a video
+        else shown.push(this.keep(instant, camera, width, jpeg));
+      }
+      await Promise.all(shown);
       if (wanted.length) await new Promise((done) => setTimeout(done, AGAIN));
       signal.throwIfAborted();
     }
     this.forget();
+  }
+
+  async keep(instant, camera, width, jpeg) {
+    const bitmap = jpeg.length ? await decoded(jpeg, !width) : null;
+    if (this.closed) { bitmap?.close(); return; }
+    this.ready.set(`${instant}/${camera}/${width}`, bitmap);
+    this.arrived(instant, camera, width, bitmap);
   }
 
   forget() {

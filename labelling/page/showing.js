@@ -71,7 +71,8 @@ export function unfinishedAfter(place) {
 }
 
 export async function showPictures(wanted) {
-  const width = gridWidth(), shown = shownViews(), indices = shown.map((view) => view.index);
+  const width = gridWidth(), shown = shownViews();
+  const indices = [...new Set([active, ...shown])].map((view) => view.index); // the camera in hand first
   pictures.want([wanted, ...ahead()], indices, width);
   for (const view of shown) {
     const now = pictures.now(wanted, view.index, width);

@@ -80,6 +80,16 @@ def _answer(request):
         return answer.status, json.loads(content) if is_json else content
 
 
+def pictures_of(content):
+    """{camera's number: its picture's bytes, 0 or -1 where there is none} of an answer with pictures."""
+    found, rest = {}, content
+    while rest:
+        line, _, rest = rest.partition(b"\n")
+        camera, size = json.loads(line)
+        found[camera], rest = (rest[:size], rest[size:]) if size > 0 else (size, rest)
+    return found
+
+
 @pytest.fixture
 def open_page(browser):
     """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""

@@ -8,7 +8,8 @@ import pytest
 
 from muybridge.datasets import frame_times, views_dataset
 from muybridge.formats import write_views
-from muybridge.labelling import serve_labels
+from muybridge.formats.labels.picture_copies import encoded_picture
+from muybridge.labelling import picture_store, serve_labels
 from muybridge.labelling.loop_jobs import name_labels
 from muybridge.pose2d import extract_frames, read_labels
 from muybridge.session import read_session, run_session
@@ -195,6 +196,21 @@ def test_what_a_key_leads_to_is_fetched_ahead(tmp_path, open_page):
         page.wait_for_selector('body[data-shown="59"]')
         wait_for_fetched(49, 58)
         page.close()  # it goes on fetching
+
+
+def test_the_picture_of_the_camera_in_hand_comes_first(tmp_path, open_page, monkeypatch):
+    folder, begun = write_pictures(tmp_path / "project", instants=range(40)), []
+    monkeypatch.setattr(picture_store, "_N_ENCODERS", 1)
+    monkeypatch.setattr(
+        picture_store, "encoded_picture", lambda path, *size: begun.append(path) or encoded_picture(path, *size)
+    )
+    with serve_labels(folder, keypoints=KEYPOINTS) as server:
+        page = open_page(server.address)
+        page.keyboard.press("2")
+        page.locator("#slider").fill("20")
+        page.wait_for_selector('body[data-shown="20"]')
+        page.close()
+    assert [path.parent.name for path in begun if path.stem == "img000020"] == ["right", "left"]
 
 
 @pytest.mark.long

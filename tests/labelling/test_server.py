@@ -1,8 +1,8 @@
 """Only the page itself is answered: its secret, host, origin, small JSON bodies; and its tabs do not collide."""
 
 import http.client
-import json
 import socket
+import threading
 import time
 from importlib.resources import files
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import pytest
 
 from muybridge.formats.labels import picture_copies
 from muybridge.labelling import picture_store, serve_labels, spare_time_copies
-from tests.labelling.conftest import KEYPOINTS, get, post, write_pictures
+from tests.labelling.conftest import KEYPOINTS, get, pictures_of, post, write_pictures
 
 CHANGE = {"project": "project", "instant": 7, "revision": 0, "changes": {"left": {"nose": [3.25, 4, "visible"]}}}
 
@@ -43,11 +43,27 @@ def test_the_page_and_its_parts_are_served(served):
 def test_pictures_of_several_cameras_come_in_one_answer(pictures):
     (pictures / "labeled-data" / "left" / "img000012.png").unlink()
     with serve_labels(pictures, keypoints=KEYPOINTS) as server:
-        line, _, jpegs = get(server, "api/pictures?project=project&instant=12&cameras=1,0&width=32")[1].partition(b"\n")
-        assert get(server, "api/pictures?project=project&instant=5&cameras=0") == (200, b"[0]\n")
-    right, left = json.loads(line)
-    assert (left, right) == (0, len(jpegs))
-    assert cv2.imdecode(np.frombuffer(jpegs, np.uint8), cv2.IMREAD_COLOR).shape == (48, 64, 3)
+        shown = pictures_of(get(server, "api/pictures?project=project&instant=12&cameras=1,0&width=32")[1])
+        assert get(server, "api/pictures?project=project&instant=5&cameras=0") == (200, b"[0,0]\n")
+    assert (set(shown), shown[0]) == ({0, 1}, 0)
+    assert cv2.imdecode(np.frombuffer(shown[1], np.uint8), cv2.IMREAD_COLOR).shape == (48, 64, 3)
+
+
+def test_a_picture_that_is_ready_waits_for_no_other(served, monkeypatch):
+    has_come = threading.Event()
+
+    def encoded(path, *_):
+        return b"soon" if path.parent.name == "right" or not has_come.wait(20) else b"late"
+
+    monkeypatch.setattr(picture_store, "encoded_picture", encoded)
+    address = urlsplit(served.address)
+    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=20)
+    connection.request("GET", f"{address.path}api/pictures?project=project&instant=7&cameras=1,0")
+    answer = connection.getresponse()
+    assert answer.readline() == b"[1,4]\n"
+    has_come.set()
+    assert answer.read() == b"soon[0,4]\nlate"
+    connection.close()
 
 
 def test_a_request_that_the_browser_gave_up_costs_no_picture(served, monkeypatch):
@@ -163,4 +179,4 @@ def test_smaller_copies_of_all_pictures_are_made_in_spare_time(tmp_path, monkeyp
     assert status == 200
     assert [copy.name for copy in copies[:2]] == ["img000000-16.jpg", "img000000-32.jpg"]
     assert [cv2.imread(str(copy)).shape for copy in copies] == 4 * [(12, 16, 3), (24, 32, 3)]
-    assert asked_for == b"[%d]\n" % copies[1].stat().st_size + copies[1].read_bytes()
+    assert pictures_of(asked_for) == {0: copies[1].read_bytes()}
