@@ -41,6 +41,7 @@ class Agreement:
     order, changes : what undoes it: the camera whose points each one has, and {camera: change}
     noise_px, turned : of two cameras, the median epipolar error at the relative pose that fits their points best, and
         by how many degrees it differs; NaN of more
+    is_moved : whether their errors show that it differs
     focal_factor : by which all focal lengths may be wrong, NaN where no other fits better or it is a mistake
     exchanged_px : of two cameras, the median epipolar error with their points exchanged, where these lie before them
     """
@@ -56,6 +57,7 @@ class Agreement:
     changes: dict[int, Change]
     noise_px: float = np.nan
     turned: float = np.nan
+    is_moved: bool = False
     focal_factor: float = np.nan
     exchanged_px: float = np.nan
 
@@ -104,7 +106,7 @@ def find_mistakes(points_2d: Array, rig: CameraRig, keypoints: Sequence[str]) ->
         tuple(mistakes),
         order,
         changes,
-        *(fitted_pair(views, 0, 1) if len(rig) == 2 and not mistakes else (np.nan, np.nan)),
+        *(fitted_pair(views, 0, 1, len(tried)) if len(rig) == 2 and not mistakes else (np.nan, np.nan, False)),
         np.nan if is_sure else factor,
         _exchanged_px(views) if len(rig) == 2 and not mistakes else np.nan,
     )

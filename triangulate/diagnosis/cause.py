@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cameras import CameraRig
-from ...numerics.arrays import Array
+from ...cameras.epipolar import camera_pair_indices
+from ...numerics.arrays import Array, evenly_spread
 from ..rig_refinement.frame_offset_search import FrameOffsets
 from ..rig_refinement.frame_shift import shift_frames
 from .agreement import UNFIT, Agreement, find_mistakes
 from .changes import Mistake
-from .delays import find_delays, offset_reach
+from .delays import find_delays, offset_reach, signed_errors
+from .evidence import is_evident
 from .frame_jumps import Jump, find_jumps, jump_offsets
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
@@ -22,7 +24,8 @@ _APART, _FAR_APART = 2.0, 4.0  # times the noise of two cameras' points by which
 _AS_NOISE = 1.25  # the same, up to which two cameras agree
 _LEAST_APART = 0.001  # of the image's width: what a calibration of two cameras may be off by
 _CLEARLY_LESS, _FAR_LESS = 2.0, 5.0  # times as small an error as another cause, or as nothing undone, leaves
-_NOT_LESS = 1.1  # times a camera's error that it has with its jumps undone, at most: medians are known to 5 %
+_ABOUT = 5  # frames, by which the frame of a jump may be another
+_COMPARED = 40_000  # points of a camera at which its errors with and without jumps are compared
 _COMPARE = (
     "compare each file with a frame of its video; lengths and angles are nearly the same either way, places and"
     " directions are turned"
@@ -56,7 +59,8 @@ class Cause:
             return ""
         if agreement.exchanged_px * _AS_NOISE < agreement.majority_px:
             return f"T{_exchanged(agreement, 'better')[1:]}: {_COMPARE}."
-        if agreement.majority_px > max(_APART * agreement.noise_px, _LEAST_APART / UNFIT * agreement.limit_px):
+        least_px = max(_APART * agreement.noise_px, _LEAST_APART / UNFIT * agreement.limit_px)
+        if agreement.is_moved and agreement.majority_px > least_px:
             return _moved_apart(agreement)
         if np.isfinite(agreement.focal_factor):
             return (
@@ -68,9 +72,9 @@ class Cause:
             return ""
         return (
             f"The cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where unrelated points"
-            f" would by {agreement.unrelated_px:.0f} px, and nothing that was tried explains it: if the files are not"
-            " exchanged or mirrored, one of them moved since the calibration, or the rig is of another day; calibrate"
-            " again or refine the rig."
+            f" would by {agreement.unrelated_px:.0f} px, and nothing that was tried explains it: the detections are"
+            " that far off, or a file is not that of its camera, a camera moved since the calibration, or the rig is of"
+            " another day; look at the points in the pictures, then calibrate again or refine the rig."
         )
 
     @property
@@ -125,9 +129,9 @@ def _explains_more(as_given: Agreement, in_time: Agreement) -> bool:
 
 
 def _explains(in_time: Agreement, as_given: Agreement) -> bool:
-    """Whether delays make the cameras agree better; two, which have no others to judge by, up to the noise."""
+    """Whether delays make two cameras, which have no others to judge by, agree up to the noise."""
     if len(in_time.related) > 2:
-        return float(np.nansum(in_time.pair_px)) < float(np.nansum(as_given.pair_px))
+        return True
     is_noise = in_time.majority_px < max(_APART * in_time.noise_px, _LEAST_APART / UNFIT * in_time.limit_px)
     return is_noise or in_time.majority_px * _FAR_LESS < as_given.majority_px
 
@@ -150,22 +154,33 @@ def _with_jumps(
     if offsets is not None:  # a constant delay of a camera that jumps is of some of its frames
         early, early_words = _jumps(points_2d, None, rig, fps)
         jumps, words = (early, early_words) if early else (jumps, words)
-    whole = _without_jumps(points_2d, jumps)
+    steady, whole = _synchronous(points_2d, offsets), _without_jumps(points_2d, jumps)
     offsets, delays = find_delays(_beside(whole), rig, fps)
-    agreement = find_mistakes(_synchronous(whole, offsets), rig, keypoints)
+    whole = _synchronous(whole, offsets)
+    agreement = find_mistakes(whole, rig, keypoints)
     plain = Cause(agreement, agreement.mistakes, None, _refusal(agreement, rig))
     # of two cameras: what moved one can pass for jumps, and is recognised by what a fitted pose leaves
     noise_px = agreement.noise_px
     apart = agreement.majority_px > _AS_NOISE * noise_px or found.noise_px < _AS_NOISE * noise_px
-    worse = any(_error_of(agreement, jump.camera) > _NOT_LESS * _error_of(found, jump.camera) for jump in jumps)
-    if plain.mistakes or plain.refusal or plain.warning or apart or worse:
+    if plain.mistakes or plain.refusal or plain.warning or apart:
+        return None
+    if not _show_jumps(steady, whole, rig, jumps):
         return None
     return Cause(agreement, (*words, *delays), offsets, "", tuple(jumps))
 
 
-def _error_of(agreement: Agreement, camera: int) -> float:
-    """Sum of the median epipolar errors of a camera's pairs, pixels."""
-    return float(np.nansum(agreement.pair_px[camera]))
+def _show_jumps(steady: Array, whole: Array, rig: CameraRig, jumps: Sequence[Jump]) -> bool:
+    """Whether the errors of every camera that jumps show it, against points with constant offsets removed alone.
+
+    How many jumps were tried is counted where they are found.
+    """
+    before, after = _beside(steady).copy(), _beside(whole)
+    for jump in jumps:
+        before[:, max(0, jump.frame - _ABOUT) : jump.frame + _ABOUT] = np.nan
+    frames = evenly_spread(before.shape[1], max(1, _COMPARED // before.shape[2]))
+    before, after = signed_errors(before[:, frames], rig), signed_errors(after[:, frames], rig)
+    own = [(camera_pair_indices(len(rig)) == jump.camera).any(axis=1) for jump in jumps]
+    return all(is_evident(before[pairs], after[pairs], 1) for pairs in own)
 
 
 def _synchronous(points_2d: Array, offsets: FrameOffsets | None) -> Array:
@@ -236,7 +251,8 @@ def _refusal(agreement: Agreement, rig: CameraRig) -> str:
     if any(mistake.kind == _ENTERED_TWICE for mistake in mistakes) or len(rig) - len(wrong) < max(2, len(rig) // 2 + 1):
         return " ".join(mistake.sentence for mistake in mistakes)
     if not (agreement.majority_px > agreement.limit_px and agreement.chance > _BY_CHANCE):
-        is_far = _disagree(agreement) and agreement.majority_px > _FAR_APART * agreement.noise_px
+        is_far = agreement.is_moved and _disagree(agreement)
+        is_far = is_far and agreement.majority_px > _FAR_APART * agreement.noise_px
         return _moved_apart(agreement) if is_far else ""
     where = "both cameras disagree" if len(rig) == 2 else "most cameras disagree"
     measured = (

@@ -34,6 +34,7 @@ class Change:
     points : the right points from the wrong ones
     pose : the right camera from the wrong one
     keypoints : positions of the keypoints that it concerns, None: all
+    n_fitted : numbers in it that were fitted to the points
     relative : whether cameras can only be told apart from others by it, so that of two halves either may be wrong
     """
 
@@ -43,6 +44,7 @@ class Change:
     points: Callable[[Array, Camera], Array] = lambda points, camera: points
     pose: Callable[[Camera], Camera] = lambda camera: camera
     keypoints: tuple[int, ...] | None = None
+    n_fitted: int = 0
     relative: bool = False
 
 
@@ -165,7 +167,7 @@ def shifted(offset: Array) -> Change:
     if min(x, y) >= 0 and max(x, y) >= _LEAST_CROP:  # a crop begins inside the calibrated picture
         moved += " or its video were cropped"
         again += f", or state crop = [{x}, {y}] in its table of the session file"
-    return Change("shifted", f"{words} {moved}", again, lambda points, camera: points + offset)
+    return Change("shifted", f"{words} {moved}", again, lambda points, camera: points + offset, n_fitted=2)
 
 
 @dataclass(frozen=True, eq=False)

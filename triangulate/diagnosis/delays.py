@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
@@ -12,6 +13,7 @@ from ...numerics.arrays import Array
 from ..rig_refinement.frame_offset_search import FrameOffsets, frame_offsets
 from ..rig_refinement.frame_shift import shift_frames
 from .changes import Mistake
+from .evidence import is_evident
 from .view_pairs import AGREES
 
 _SEARCHED = 40_000  # points of a stretch of consecutive frames, over all keypoints: offsets are then known to 0.01
@@ -19,6 +21,7 @@ _LEAST_OFFSET = 5  # frames that are tried at least
 _RANGE_SECONDS = 0.5  # that are tried: cameras started one after the other by hand are further off
 _CLEAR_GAIN = 1.5  # of whole offsets, beyond which they count although fractions are not determined
 _WHOLE_STD = 0.15  # frames, of an offset that is known to the whole frame
+_FOLLOWED = 1.0  # frames, by which the offset that the slope of the errors leads to may be another
 _BETTER = 1.1  # times by which the epipolar error of a delayed camera shrinks, at least
 
 
@@ -42,6 +45,7 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     limit = AGREES * np.array([camera.size[0] for camera in rig])
     limit = limit if roughly else np.maximum(2 * np.nanmedian(after), limit)
     better = late & (after * _BETTER < before) & (after <= limit)
+    better &= _followed(stretch, rig, found) | _evident(stretch, rig, found, np.flatnonzero(better), fps)
     if not better.any():
         return None, []
     offsets = np.where(better, found.offsets, 0.0)
@@ -66,6 +70,29 @@ def _against_most(found: FrameOffsets) -> FrameOffsets:
         return found
     n_late = [int(np.delete(against(camera).significant(), camera).sum()) for camera in known]
     return found if found.significant().sum() <= min(n_late) else against(known[int(np.argmin(n_late))])
+
+
+def _followed(points_2d: Array, rig: CameraRig, found: FrameOffsets) -> NDArray[np.bool_]:
+    """(n_cameras,) whether the slope of the errors leads there from none, not over other places where they are small.
+
+    An animal whose movement repeats agrees with itself some periods apart.
+    """
+    near = frame_offsets(points_2d, rig, max_offset=0).offsets
+    reference = int(np.nanargmin(np.abs(found.offsets)))
+    return np.abs(near - near[reference] - found.offsets + found.offsets[reference]) < _FOLLOWED
+
+
+def _evident(
+    points_2d: Array, rig: CameraRig, found: FrameOffsets, cameras: NDArray[np.int64], fps: float | None
+) -> NDArray[np.bool_]:
+    """(n_cameras,) whether the errors of those cameras show that they are delayed."""
+    before, after = signed_errors(points_2d, rig), signed_errors(shift_frames(points_2d, found), rig)
+    pairs, evident = camera_pair_indices(len(rig)), np.zeros(len(rig), dtype=bool)
+    n_tried = (2 * offset_reach(points_2d, fps) + 1) * (len(rig) - 1)
+    for c in cameras:
+        own = (pairs == c).any(axis=1)
+        evident[c] = is_evident(before[own], after[own], n_tried)
+    return evident
 
 
 def _whole_offsets(points_2d: Array, rig: CameraRig, unknown: FrameOffsets) -> FrameOffsets:
@@ -95,10 +122,15 @@ def _mistake(found: FrameOffsets, camera: int, before: float, after: float) -> M
     )
 
 
+def signed_errors(points_2d: Array, rig: CameraRig) -> Array:
+    """(n_pairs, n_frames, n_keypoints) epipolar distances of all pairs of cameras with their sign, pixels."""
+    return epipolar_distances(rig.undistort(points_2d), rig, camera_pair_indices(len(rig)))
+
+
 def _errors(points_2d: Array, rig: CameraRig) -> Array:
     """(n_cameras,) root mean square epipolar error of each camera's pairs without the largest tenth, pixels."""
     pairs = camera_pair_indices(len(rig))
-    size = np.abs(epipolar_distances(rig.undistort(points_2d), rig, pairs)).reshape(len(pairs), -1)
+    size = np.abs(signed_errors(points_2d, rig)).reshape(len(pairs), -1)
     errors = np.full(len(rig), np.nan)
     for c in range(len(rig)):
         own = size[(pairs == c).any(axis=1)]

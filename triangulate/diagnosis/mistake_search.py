@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations, permutations
+from math import factorial
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -13,6 +14,7 @@ from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from .changes import Change, Mistake, listed, shifted
+from .evidence import is_evident
 from .systematic import focal_change
 from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of, upper_median
 
@@ -219,7 +221,16 @@ class MistakeSearch:
         if change in self.everywhere:
             return True
         before, after = self._errors(self.views, camera, change), self._errors(views, camera, change)
-        return bool(after <= self.agrees and after * _TIMES_BETTER <= before)
+        if not (after <= self.agrees and after * _TIMES_BETTER <= before):
+            return False
+        n_tried = len(self.names) * (len(self.changes) + 2)
+        return self._show(views, [camera], n_tried, change.n_fitted)
+
+    def _show(self, views: ViewPairs, cameras: Sequence[int], n_tried: int, n_fitted: int = 0) -> bool:
+        """Whether the errors of cameras show what was undone in the views."""
+        own = [(a, b) for a, b in combinations(range(len(self.names)), 2) if a in cameras or b in cameras]
+        before, after = (np.stack([side.errors(a, b) for a, b in own]) for side in (self.views, views))
+        return is_evident(before, after, n_tried, n_fitted)
 
     def _errors(self, views: ViewPairs, camera: int, change: Change) -> float:
         """Median epipolar error of a camera's pairs at the keypoints that a change concerns."""
@@ -243,6 +254,8 @@ class MistakeSearch:
         table = views.pair_medians()
         after = float(np.nanmax(table[np.ix_(moved, range(len(order)))]))
         if not (after <= self.agrees and after * _TIMES_BETTER <= before):
+            return []
+        if not self._show(views, moved, factorial(len(order))):
             return []
         names = tuple(self.names[c] for c in moved)
         if len(moved) == 2:

@@ -16,6 +16,7 @@ from ...cameras.epipolar import camera_pair_indices
 from ...cameras.rotations import rotation_matrix
 from ...numerics.arrays import Array
 from .changes import Change
+from .evidence import is_evident
 from .view_pairs import ENOUGH_POINTS, ViewPairs, median_of
 
 _FACTORS = np.log(np.geomspace(0.4, 2.5, 13))  # of the focal length, tried at first
@@ -72,6 +73,7 @@ def focal_change(factor: float) -> Change:
         f"{{cameras}}: the focal lengths of the rig are {factor:.2f} times those that the points were seen with",
         "calibrate the lenses again, at the recording's zoom",
         pose=lambda camera: with_focal(camera, 1 / factor),
+        n_fitted=1,
     )
 
 
@@ -96,14 +98,17 @@ def _distances(views: ViewPairs) -> Array:
     return every[np.isfinite(every)]
 
 
-def fitted_pair(views: ViewPairs, a: int, b: int) -> tuple[float, float]:
-    """Median epipolar error of two cameras at the relative pose that fits their points best, and its angle in degrees.
+def fitted_pair(views: ViewPairs, a: int, b: int, n_tried: int = 1) -> tuple[float, float, bool]:
+    """Median epipolar error of two cameras at the relative pose that fits their points best, its angle in degrees, and
+    whether the errors show that it is another.
 
     The distance of the cameras is not determined: the second is turned, and displaced across the line between them.
+
+    n_tried : other causes that were tried
     """
     both = np.isfinite(views.ideal[[a, b]]).all(axis=(0, 2))
     if both.sum() < ENOUGH_POINTS:
-        return np.nan, np.nan
+        return np.nan, np.nan, False
     one, other = views.cameras[a], views.cameras[b]
     line = other.center - one.center
     across = np.linalg.svd(line[None])[2][1:] * np.linalg.norm(line)
@@ -119,4 +124,6 @@ def fitted_pair(views: ViewPairs, a: int, b: int) -> tuple[float, float]:
 
     scale = max(float(np.median(residuals(np.zeros(5)))), 1e-3)
     found = least_squares(residuals, np.zeros(5), loss="cauchy", f_scale=scale, max_nfev=_ROUNDS)
-    return median_of(residuals(found.x)), float(np.degrees(np.linalg.norm(found.x[:3])))
+    degrees = float(np.degrees(np.linalg.norm(found.x[:3])))
+    before, after = views.errors(a, b)[None], turned(found.x).errors(a, b)[None]
+    return median_of(residuals(found.x)), degrees, is_evident(before, after, n_tried, len(found.x))

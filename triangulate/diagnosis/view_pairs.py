@@ -60,15 +60,20 @@ class ViewPairs:
         raw = self.raw[list(order)]
         return replace(self, raw=raw, ideal=np.stack([_flat(raw[c], self.cameras[c]) for c in range(len(raw))]))
 
-    def distances(self, a: int, b: int, keypoints: tuple[int, ...] | None = None) -> Array:
-        """(n,) epipolar distances of a pair of cameras, pixels."""
+    def errors(self, a: int, b: int, keypoints: tuple[int, ...] | None = None) -> Array:
+        """(n, n_keypoints) epipolar distances of a pair of cameras with their sign, pixels."""
         one, other = self.ideal[a], self.ideal[b]
         if keypoints is not None:
             chosen = (slice(None), slice(None), list(keypoints))
             one, other = (
                 np.ascontiguousarray(side.reshape(self.raw.shape[1:])[chosen].reshape(-1, 2)) for side in (one, other)
             )
-        return np.abs(_kernels_epipolar.sampson_distances(self.fundamental(a, b), one, other))
+        errors = _kernels_epipolar.sampson_distances(self.fundamental(a, b), one, other)
+        return errors.reshape(-1, self.raw.shape[3] if keypoints is None else len(keypoints))
+
+    def distances(self, a: int, b: int, keypoints: tuple[int, ...] | None = None) -> Array:
+        """(n,) epipolar distances of a pair of cameras, pixels."""
+        return np.abs(self.errors(a, b, keypoints)).ravel()
 
     def fundamental(self, a: int, b: int) -> Array:
         """(3, 3) of cameras a and b, without distortion."""

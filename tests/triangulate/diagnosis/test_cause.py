@@ -10,8 +10,7 @@ from muybridge.cameras.rotations import rotation_matrix
 from muybridge.datasets import frame_times, views_dataset
 from muybridge.demo.animal import DEMO_SKELETON, Gallop, gallop
 from muybridge.demo.scene import make_rig
-from muybridge.triangulate import FrameOffsets, diagnose, reconstruct
-from muybridge.triangulate.diagnosis.changes import Mistake
+from muybridge.triangulate import diagnose, reconstruct
 from muybridge.triangulate.diagnosis.systematic import with_focal as with_focal_length
 from tests.conftest import look_at, make_moving_points, make_ring_rig
 from tests.triangulate.diagnosis.wrong_views import KEYPOINTS, SKELETON, WRONG_VIEWS, wrong_camera
@@ -269,20 +268,6 @@ def test_confidence_means_the_same_in_reconstruct_as_in_a_session():
     one = reconstruct(views, with_focal(rig, 1.5, [1]), method="ransac")
     right = np.linalg.norm(one["position"].values - truth, axis=-1) < 6.0
     assert one["confidence"].values.mean() <= right.mean() + 0.05
-
-
-def test_jumps_and_delays_that_leave_the_cameras_further_apart_are_none(monkeypatch):
-    """As a real fly's nearly orthographic cameras show them, where steps that repeat fit once to the noise."""
-    from muybridge.triangulate.diagnosis import cause
-    from muybridge.triangulate.diagnosis.frame_jumps import Jump
-
-    rig, points_2d = recording(3)
-    monkeypatch.setattr(cause, "find_jumps", lambda *_: ([Jump(0, 40, -3)], []))
-    assert cause.find_cause(points_2d[:, None], rig, KEYPOINTS, 100.0).jumps == ()
-    offsets = FrameOffsets(rig.names, np.array([0.0, 3.0, 0.0]), np.full(3, 0.01), 2.0)
-    monkeypatch.setattr(cause, "find_jumps", lambda *_: ([], []))
-    monkeypatch.setattr(cause, "find_delays", lambda *_: (offsets, [Mistake("delayed", ("cam_1",), "", "")]))
-    assert cause.find_cause(points_2d[:, None], rig, KEYPOINTS, 100.0).offsets is None
 
 
 @pytest.mark.parametrize(
