@@ -10,12 +10,12 @@ import numpy as np
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array, evenly_spread
+from ..noise.evidence import is_evident
 from ..rig_refinement.frame_offset_search import FrameOffsets
 from ..rig_refinement.frame_shift import shift_frames
 from .agreement import UNFIT, Agreement, find_mistakes
 from .changes import Mistake
 from .delays import find_delays, offset_reach, signed_errors
-from .evidence import is_evident
 from .frame_jumps import Jump, find_jumps, jump_offsets
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig

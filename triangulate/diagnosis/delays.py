@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...cameras.epipolar import camera_pair_indices, epipolar_distances
 from ...numerics.arrays import Array
+from ..noise.evidence import is_evident
 from ..rig_refinement.frame_offset_search import FrameOffsets, frame_offsets
 from ..rig_refinement.frame_shift import shift_frames
 from .changes import Mistake
-from .evidence import is_evident
 from .view_pairs import AGREES
 
 _SEARCHED = 40_000  # points of a stretch of consecutive frames, over all keypoints: offsets are then known to 0.01

@@ -13,8 +13,8 @@ from ...cameras import _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
+from ..noise.evidence import is_evident
 from .changes import Change, Mistake, listed, shifted
-from .evidence import is_evident
 from .systematic import focal_change
 from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of, upper_median
 

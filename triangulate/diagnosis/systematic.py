@@ -15,8 +15,8 @@ from ...cameras import Camera
 from ...cameras.epipolar import camera_pair_indices
 from ...cameras.rotations import rotation_matrix
 from ...numerics.arrays import Array
+from ..noise.evidence import is_evident
 from .changes import Change
-from .evidence import is_evident
 from .view_pairs import ENOUGH_POINTS, ViewPairs, median_of
 
 _FACTORS = np.log(np.geomspace(0.4, 2.5, 13))  # of the focal length, tried at first

@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muybridge.cameras import CameraRig
+from muybridge.cameras import CameraRig, read_rig
 from muybridge.cameras.rotations import rotation_matrix
-from muybridge.datasets import frame_times, views_dataset
+from muybridge.datasets import combine_ensemble, frame_times, views_dataset
 from muybridge.demo.animal import DEMO_SKELETON, Gallop, gallop
 from muybridge.demo.scene import make_rig
+from muybridge.formats import read_views
 from muybridge.triangulate import diagnose, reconstruct
+from muybridge.triangulate.diagnosis.cause import find_cause
 from muybridge.triangulate.diagnosis.systematic import with_focal as with_focal_length
 from tests.conftest import look_at, make_moving_points, make_ring_rig
+from tests.helpers import SHARED, needs_shared
 from tests.triangulate.diagnosis.wrong_views import KEYPOINTS, SKELETON, WRONG_VIEWS, wrong_camera
 
 N_CAMERAS = (2, 3, 4)
@@ -287,3 +290,18 @@ def test_an_animal_that_comes_back_hides_no_mistake_behind_a_delay(kind, words):
     found = diagnose(views, rig)
     assert words in found.mistakes[0]
     assert not any("delayed" in mistake or "ahead" in mistake for mistake in found.mistakes)
+
+
+@pytest.mark.shared
+@needs_shared
+@pytest.mark.parametrize("n_cameras", [2, 3])
+@pytest.mark.parametrize("n_frames", [150, 300])
+def test_a_real_fly_whose_steps_repeat_is_not_called_delayed(n_cameras, n_frames):
+    folder = SHARED / "data" / "fly_ensemble"
+    rig = read_rig(folder / "calibration.toml")
+    files = {name: sorted(folder.glob(f"*{name}_rot*.csv")) for name in rig.names}
+    rig = rig.subset(rig.names[:n_cameras])
+    views = combine_ensemble(read_views({name: files[name] for name in rig.names}, fps=300.0))
+    points_2d = views["position"].transpose("view", "time", "keypoint", "space").values[:, None, :n_frames]
+    cause = find_cause(points_2d, rig, [str(name) for name in views.keypoint.values], 300.0)
+    assert (cause.mistakes, cause.refusal, cause.warning) == ((), "", "")

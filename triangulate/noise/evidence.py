@@ -37,7 +37,7 @@ def is_evident(before: Array, after: Array, n_tried: int, n_fitted: int = 0) -> 
     scale = max(float(np.median(np.abs(after[compared]))), 1e-9)
     gains = np.where(compared, np.log1p((before / scale) ** 2) - np.log1p((after / scale) ** 2), np.nan)
     gain, spread, n = float(np.nanmean(gains)), float(np.nanstd(gains)), int(compared.sum())
-    # the best of n gains by chance what the largest of so many normal numbers is
+    # the best of many gains by chance what the largest of so many normal numbers is
     gain -= max(_SURE, np.sqrt(2 * np.log(n_tried))) * spread * np.sqrt(_lasting(gains - gain) / n)
     lasting = [_lasting(np.where(compared, errors, np.nan), of_all=not n_fitted) for errors in (before, after)]
     n_independent = n / np.sqrt(lasting[0] * lasting[1])

@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.cameras import read_rig
-from muybridge.datasets import combine_ensemble
-from muybridge.formats import read_views
-from muybridge.triangulate.diagnosis.cause import find_cause
-from muybridge.triangulate.diagnosis.evidence import is_evident
-from tests.helpers import SHARED, needs_shared
+from muybridge.triangulate.noise.evidence import is_evident
 
 N_FRAMES, N_KEYPOINTS = 150, 7
 
@@ -52,18 +47,3 @@ def test_what_changes_nothing_is_no_cause():
     same = errors("frames", 0)
     assert not is_evident(same, same.copy(), 1)
     assert not is_evident(same, np.full_like(same, np.nan), 1)
-
-
-@pytest.mark.shared
-@needs_shared
-@pytest.mark.parametrize("n_cameras", [2, 3])
-@pytest.mark.parametrize("n_frames", [150, 300])
-def test_a_real_fly_whose_steps_repeat_is_not_called_delayed(n_cameras, n_frames):
-    folder = SHARED / "data" / "fly_ensemble"
-    rig = read_rig(folder / "calibration.toml")
-    files = {name: sorted(folder.glob(f"*{name}_rot*.csv")) for name in rig.names}
-    rig = rig.subset(rig.names[:n_cameras])
-    views = combine_ensemble(read_views({name: files[name] for name in rig.names}, fps=300.0))
-    points_2d = views["position"].transpose("view", "time", "keypoint", "space").values[:, None, :n_frames]
-    cause = find_cause(points_2d, rig, [str(name) for name in views.keypoint.values], 300.0)
-    assert (cause.mistakes, cause.refusal, cause.warning) == ((), "", "")
