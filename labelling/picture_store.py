@@ -93,10 +93,6 @@ class PictureStore:
         """Have the copies that are made in spare time wait: the page has asked for something else than pictures."""
         self._spare_time.give_way()
 
-    def has_all_copies(self) -> bool:
-        """Whether the smaller copies of all pictures are there, or have been given up."""
-        return self._spare_time.is_done()
-
     def _with_copies(self, camera: str, instant: int) -> tuple[Path, Path]:
         path = self.path(camera, instant)
         return path, self._copies(path)

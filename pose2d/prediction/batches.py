@@ -7,7 +7,7 @@ window is read again by itself. Of several animals the search in a picture depen
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..inference.animal_boxes import find_middles
 from ..inference.animal_groups import find_animals
 from ..inference.animal_search import Finder
 from ..inference.box_search import BoxFinder
-from ..inference.engine import Found, View
+from ..inference.engine import Found
 from ..pictures.image_transforms import warp
 
 ON_GPU = 8  # instants in a batch: more gain little, and an animal leaves its window while they pass
@@ -28,12 +28,6 @@ class Seen(NamedTuple):
 
     centre: Array | None
     found: Found
-
-
-class Follows(Protocol):
-    """One camera's track."""
-
-    def first_view(self, image: Image) -> tuple[Array | None, View] | None: ...
 
 
 def n_instants(finder: Finder | BoxFinder, wanted: int | str, runtime: str) -> int:
