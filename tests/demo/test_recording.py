@@ -125,6 +125,7 @@ def test_rays_meet_a_round_cone_where_sphere_tracing_does():
     rng = np.random.default_rng(3)
     part = np.array([[-30.0, 5.0, 700.0, 40.0, 60.0, -20.0, 760.0, 15.0]])
     centre, basis = np.zeros(3), np.eye(3)
+    basis.flags.writeable = False  # as of a camera: kernels are compiled for that
     x, y = (rng.uniform(-0.13, 0.13, (8, 8)).astype(np.float32) for _ in range(2))
     depth, which = np.empty((8, 8)), np.empty((8, 8), dtype=np.int64)
     rays, nearest = kernels.Rays(x, y, basis, centre, 0, 0), kernels.Nearest(depth, which)

@@ -22,7 +22,7 @@ LENS = np.array(
 def problem(fisheye=False, delay=False, shape=False, seed=0):
     """A small bundle: 3 cameras, 4 frames, 12 corners, a third of them unseen."""
     rng = np.random.default_rng(seed)
-    points = np.column_stack([np.mgrid[:4, :3].reshape(2, -1).T * 40.0, np.zeros(12)])
+    points = np.ascontiguousarray(np.column_stack([np.mgrid[:4, :3].reshape(2, -1).T * 40.0, np.zeros(12)]))
     R = rotation_matrix(rng.normal(scale=0.2, size=(3, 3)))
     state = BundleState(
         lens=np.where(np.arange(18) < 8, LENS, 0.0 if fisheye else LENS) * np.ones((3, 1)),
