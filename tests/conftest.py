@@ -1,5 +1,6 @@
 """One synthetic rig and one moving skeleton: most tests start here."""
 
+import gc
 import os
 import shutil
 
@@ -14,6 +15,11 @@ from muybridge.calibration import Camera, CameraRig
 from muybridge.cameras.rotations import look_at
 from muybridge.datasets import Skeleton
 from tests.chromium import ARGUMENTS, CHROMIUM
+
+
+def pytest_collection_finish():
+    """What the modules and the collected tests hold stays to the end: the garbage collector need not look at it."""
+    gc.freeze()
 
 
 def make_ring_rig(n_cameras=6, radius=800.0, height=500.0, distortion=(-0.25, 0.08, 0.001, -0.001, 0.0)):
