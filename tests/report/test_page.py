@@ -22,6 +22,9 @@ SECTIONS_OF_ONE_PART = {
 }
 
 
+NEITHER_ERRORS_NOR_SPEEDS = ["velocity", "velocity_covariance", "reprojection_error"]  # the most of the figures
+
+
 def sections_of(path):
     return re.findall(r'<section id="([a-z]+)"', path.read_text())
 
@@ -50,6 +53,8 @@ def test_each_part_is_optional(session, left_out, tmp_path):
         for name, value in session.items()
         if name not in (left_out, "videos", "kinematics", "calibration_report")
     }
+    if "pose" in parts:
+        parts["pose"] = parts["pose"].drop_vars(NEITHER_ERRORS_NOR_SPEEDS)
     assert "summary" in sections_of(report_of(tmp_path / "report.html", **parts))
 
 
@@ -187,7 +192,7 @@ def test_the_three_worst_warnings_stand_in_the_summary_and_the_others_in_a_folde
         {"kind": "keypoint", "name": f"point_{i}", "off": off, "off_px": off, "message": f"Keypoint {i} is bad."}
         for i, off in enumerate([1.0, None, 9.0, 4.0, 2.0])
     ]
-    pose = session["pose"].assign_attrs(warnings=json.dumps(rows))
+    pose = session["pose"].drop_vars(NEITHER_ERRORS_NOR_SPEEDS).assign_attrs(warnings=json.dumps(rows))
     text = report_of(tmp_path / "r.html", pose=pose).read_text()
     summary = text.partition('id="skeleton"')[0]
     assert re.findall(r"<li>Keypoint (\d)", summary) == ["2", "3", "4"]
@@ -213,7 +218,7 @@ def test_the_check_of_the_error_bars_is_shown_per_camera_and_keypoint(session, t
     assert quality.count("94.5 %") == len(names)
     assert quality.count("<td>1.50</td>") == pose.sizes["keypoint"]
     assert "95 % regions hold 87 %." in quality
-    few = pose.isel(time=slice(2)).drop_vars(["velocity", "velocity_covariance", "reprojection_error"])
+    few = pose.isel(time=slice(2)).drop_vars(NEITHER_ERRORS_NOR_SPEEDS)
     warned = few.assign_attrs(attrs, coverage_warning="The error bars are too narrow.")
     text = report_of(tmp_path / "r.html", pose=warned).read_text()
     assert "<li>The error bars are too narrow.</li>" in text
@@ -230,7 +235,8 @@ def test_three_sentences_stand_first(report):
 
 def test_the_whole_data_are_linked_beside_the_page(session, tmp_path):
     files = {"pose.nc": "3D positions of every frame"}
-    text = report_of(tmp_path / "r.html", pose=session["pose"], data_files=files).read_text()
+    pose = session["pose"].isel(time=slice(2)).drop_vars(NEITHER_ERRORS_NOR_SPEEDS)
+    text = report_of(tmp_path / "r.html", pose=pose, data_files=files).read_text()
     assert '<a href="pose.nc">pose.nc</a> 3D positions of every frame' in text
 
 
@@ -238,7 +244,7 @@ def test_the_whole_data_are_linked_beside_the_page(session, tmp_path):
 def test_figures_are_written_as_files(session, format, tmp_path):
     parts = {name: session[name] for name in ("rig", "pose", "kinematics", "skeleton")}
     parts["kinematics"] = parts["kinematics"].sel(joint=["neck"])
-    parts["pose"] = parts["pose"].drop_vars(["velocity", "velocity_covariance", "reprojection_error"])
+    parts["pose"] = parts["pose"].drop_vars(NEITHER_ERRORS_NOR_SPEEDS)
     results = SessionResults(**parts)
     files = write_figures(tmp_path, results, format=format)
     assert {"stick-figures", "angle-of-neck", "what-was-seen-over-time"} <= {path.stem for path in files}

@@ -129,10 +129,12 @@ def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tm
     other = tmp_path / "other"
     other.mkdir()
     (other / "session.toml").write_text("[cameras")
+    edit_session(small_recording, "squares_x", "squars_x")  # refused before any engine is loaded
     result = muybridge("batch", tmp_path, "-j", "2")
     assert result.returncode == 1
     assert "[2/2]" in result.stdout
     assert "no valid TOML" in result.stdout
+    assert "did you mean 'squares_x'" in result.stdout
     assert "0 of 2 sessions done, 2 failed" in result.stdout
 
 

@@ -12,8 +12,6 @@ HIND = {limb: limb for limb in LIMBS[:2]}
 GAITS = {  # duty factor, stride period (s), stride length and foot clearance (mm)
     "walk": (0.65, 0.5, 400, 40),
     "trot": (0.45, 0.35, 700, 60),
-    "pace": (0.45, 0.35, 700, 60),
-    "canter": (0.35, 0.35, 1200, 80),
     "gallop": (0.22, 0.30, 3000, 150),
 }
 
@@ -23,7 +21,7 @@ def pose_of_gait(name, **options):
     return pose_of(feet, list(LIMBS), times).assign_attrs(up=[0, 0, 1.0]), events
 
 
-@pytest.mark.parametrize("name", list(GAITS))
+@pytest.mark.parametrize("name", ["walk", "trot", "gallop"])  # the names of all: test_every_ideal_bears_its_own_name
 def test_events_are_found_to_the_frame_and_the_gait_is_named(name):
     pose, events = pose_of_gait(name, noise=2.0, duration=2.5)
     duty, period, length, height = GAITS[name]

@@ -36,9 +36,7 @@ def wide_labels(tmp_path_factory):
 @pytest.fixture(scope="module")
 def augmented(wide_labels):
     augmentation = OPTIONS["augmentation"] | {"flip": 0.5, "rotation": 180.0}
-    return train(
-        wide_labels, seed=2, progress=False, **OPTIONS | {"augmentation": augmentation, "n_tta": 4, "iterations": 160}
-    )
+    return train(wide_labels, seed=2, progress=False, **OPTIONS | {"augmentation": augmentation, "n_tta": 4})
 
 
 @given(st.floats(-180, 180), st.booleans(), st.integers(1, 40), st.integers(1, 40))

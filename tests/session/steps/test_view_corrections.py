@@ -68,6 +68,8 @@ def test_individuals_are_matched_across_views_by_default(tmp_path, rig, skeleton
     report = (session.output / "report.html").read_text()
     assert "individuals were matched across cameras" in report
     assert float(pose["reprojection_error"].median()) < 1.5
+    motion = read_dataset(session.output / "kinematics.nc")
+    assert motion["angle"].dims == ("individual", "time", "joint")
 
 
 def test_the_order_of_the_files_stays_where_the_session_says_so(tmp_path, rig, skeleton, two_animals):
@@ -92,13 +94,11 @@ def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skele
     said = []
     session = write_session(tmp_path, rig, shuffled(tracks), skeleton, "[animals]\ncount = 2\n" + OPTIONS)
     assert foreseen(session)[0] == []
-    run_session(session, ("predict", "reconstruct", "kinematics"), progress=False, say=said.append)
+    run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
     pose = read_dataset(session.output / "pose.nc")
     errors = np.linalg.norm(pose["position"].values[:, None] - two_animals[None], axis=-1)
     assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 1.0
     assert any("up to 2 detections per camera and frame were put together to 2 animals" in line for line in said)
-    motion = read_dataset(session.output / "kinematics.nc")
-    assert motion["angle"].dims == ("individual", "time", "joint")
 
 
 def test_more_animals_than_declared_are_left_out_with_a_warning(tmp_path, rig, skeleton, two_animals):
@@ -180,8 +180,8 @@ def test_cameras_are_refined_where_the_session_asks(tmp_path, rig, skeleton):
 
 
 def test_trained_noise_and_prior_are_read_from_files(tmp_path, rig, skeleton):
-    truth = make_moving_points(skeleton, N_FRAMES)
-    points = rig.project(truth)[None] + np.random.default_rng(0).normal(0, 1, (1, 4, N_FRAMES, 7, 2))
+    truth = make_moving_points(skeleton, 50)
+    points = rig.project(truth)[None] + np.random.default_rng(0).normal(0, 1, (1, 4, 50, 7, 2))
     DetectorNoise.fit(points[0], truth, rig).save(tmp_path / "noise.npz")
     session = write_session(
         tmp_path, rig, points, skeleton, "[reconstruct]\nnoise = 'noise.npz'\ncheck_coverage = false\n"
