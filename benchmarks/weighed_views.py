@@ -22,10 +22,11 @@ from muybridge.demo.truth import compare_with_truth
 from muybridge.pose2d import Detector, load_detector, read_labels
 from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.engine import Found, as_rows, of_rows
-from muybridge.pose2d.prediction.peak_choice import N_PEAKS, choose_peaks
+from muybridge.pose2d.prediction.peak_choice import N_PEAKS, choose_peaks, misfits_of
 from muybridge.pose2d.prediction.predicted_views import recording_of, views_of
 from muybridge.pose2d.prediction.prediction_rows import Prediction, Search, predict_window
 from muybridge.pose2d.prediction.stored_rows import Rows
+from muybridge.pose2d.prediction.view_misfits import sample_of
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.session import read_session
 from muybridge.triangulate import reconstruct
@@ -89,7 +90,9 @@ def rat(detector: Detector) -> pd.DataFrame:
 
 
 def with_and_without(found: Found, rig: CameraRig, detector: Detector) -> list[tuple[str, Found]]:
-    return [("no", found), ("yes", choose_peaks(found, rig, detector.uncertainty, detector.animal_side))]
+    how, sample = (rig, detector.uncertainty, detector.animal_side), sample_of(found.mass.shape[1])
+    misfits = misfits_of(Found(*(values[:, sample] for values in found)), *how)
+    return [("no", found), ("yes", choose_peaks(found, *how, misfits))]
 
 
 def errors(found: Found, pixels: np.ndarray, groups: dict[str, np.ndarray], weighed: str) -> pd.DataFrame:

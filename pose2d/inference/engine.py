@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
 from ..pictures.image_transforms import apply_affine, invert_affine, scaling, warp, window
 from ..published_networks.published_network import Network
+from .batch_memory import BatchMemory, memory_of
 from .decoding import Peaks, find_peaks, find_several_peaks
 from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
 
@@ -86,6 +88,7 @@ class Engine:
     run : gives the network's maps of pictures (n, height, width, 3), by torch or another runtime
     in_torch : whether `run` is torch's own
     n_peaks : of each keypoint that are read from its map
+    memory : that bounds a batch; None: nothing does
     """
 
     network: Network
@@ -93,6 +96,7 @@ class Engine:
     run: Run
     in_torch: bool = True
     n_peaks: int = 1
+    memory: BatchMemory | None = None
 
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded or stretched to what the network needs."""
@@ -112,6 +116,13 @@ class Engine:
 
     def read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         """The keypoints of warped images (n, height, width, 3), in pixels of the images they were warped from."""
+        return self.in_pieces(lambda some: self._read(inputs[some], matrices[some]), len(inputs), inputs.shape[1:])
+
+    def in_pieces(self, read: Callable[[slice], list], n_pictures: int, kind: Hashable) -> list:
+        """What `read` gives of pictures of one kind, as many at a time as the memory holds."""
+        return self.memory.in_pieces(read, n_pictures, kind) if self.memory else read(slice(0, n_pictures))
+
+    def _read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
         with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
             maps = self.run(inputs)
             if self.n_peaks == 1:
@@ -164,7 +175,8 @@ def engine_of(network: Network, scale: float, precision: str = "auto", runtime: 
     for parameter in folded.parameters():
         parameter.requires_grad_(False)
     runtime = choose_runtime(folded, runtime)
-    return Engine(folded, scale, make_run(folded, runtime, use_bf16(folded, precision)), runtime == "torch")
+    run = make_run(folded, runtime, use_bf16(folded, precision))
+    return Engine(folded, scale, run, runtime == "torch", memory=memory_of(device))
 
 
 def use_bf16(network: Network, precision: str, *, trains: bool = False) -> bool:

@@ -78,16 +78,25 @@ def _several_together(
             if image is not None:
                 by_size.setdefault((image.shape, tracks[name].n_animals), []).append((i, name, image))
     seen: list[dict[str, list[Found]]] = [{} for _ in chunk]
-    for (_, n_animals), batch in by_size.items():  # type: ignore[misc]
+    for kind, batch in by_size.items():
         images = [image for _, _, image in batch]
-        if finder.bottom_up:
-            founds = find_animals(finder.engine, images, n_animals, finder.animal_side)
-        else:
-            assert finder.animal_detector is not None
-            founds = _windows(finder, images, find_middles(finder.animal_detector.engine, images, n_animals))
+        founds = _animals_of(finder, images, kind[1], ("whole", *kind))  # type: ignore[index]
         for (i, name, _), own in zip(batch, founds, strict=True):
             seen[i][name] = own
     return seen
+
+
+def _animals_of(finder: Finder, images: list[Image], n_animals: int, kind: Hashable) -> list[list[Found]]:
+    """The animals of pictures of one size, as many pictures at a time as the memory holds."""
+    engine = finder.engine
+    if finder.bottom_up:
+        return engine.in_pieces(
+            lambda some: find_animals(engine, images[some], n_animals, finder.animal_side), len(images), kind
+        )
+    assert finder.animal_detector is not None
+    locator = finder.animal_detector.engine
+    middles = locator.in_pieces(lambda some: find_middles(locator, images[some], n_animals), len(images), kind)
+    return _windows(finder, images, middles)
 
 
 def _windows(finder: Finder, images: Iterable[Image], middles: Iterable[Array]) -> list[list[Found]]:

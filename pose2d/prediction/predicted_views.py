@@ -21,9 +21,10 @@ from ..inference.appearance import N_COLOURS
 from ..inference.detector import Detector
 from ..inference.engine import ROW_WIDTH, Found, of_rows
 from ..inference.uncertainty import Uncertainty
-from .peak_choice import N_PEAKS, choose_peaks
+from .peak_choice import N_PEAKS, choose_peaks, misfits_of
 from .prediction_rows import Search
 from .stored_rows import Rows, StoredRows
+from .view_misfits import ViewMisfits, sample_of
 
 PIECE = 4_000  # instants whose views are made at a time
 # share of a camera's frames with more animals than declared from which that is said: where as many cats as declared
@@ -108,19 +109,29 @@ def view_pieces(
     options |= {} if rig is None else {"rig": list(rig.names)}
     side = min(detector.animal_side, max(max(info.width, info.height) for info in source.infos.values()))
     stored = StoredRows(rows)
+    rig = None if rig is None else rig.subset(instants.frames)
+    misfits = None if rig is None else _misfits(detector, stored, instants, rig, side)
     n_at_once = PIECE if rig is None else PIECE // N_PEAKS
     for start in range(0, len(instants.times), n_at_once):
         some = slice(start, start + n_at_once)
         frames = {name: own[some] for name, own in instants.frames.items()}
         placed = np.stack([stored.placed(name, own) for name, own in frames.items()])
         found = _one_or_several(detector, placed)
-        found = found if rig is None else choose_peaks(found, rig.subset(frames), detector.uncertainty, side)
+        if rig is not None and misfits is not None:
+            found = choose_peaks(found, rig, detector.uncertainty, side, misfits)
         views = views_of(detector, found, list(frames), instants.times[some]).assign_attrs(attributes)
         if detector.n_animals > 1:
             views = views.assign(appearance=_appearance(detector, placed))
         if not instants.are_frames:
             views = views.assign(frame=(("view", "time"), np.stack(list(frames.values())), FRAME_ATTRIBUTES))
         yield with_provenance(views, "predict", options)
+
+
+def _misfits(detector: Detector, stored: StoredRows, instants: Instants, rig: CameraRig, side: float) -> ViewMisfits:
+    """Of instants spread over the recording, one read after the other."""
+    sample = sample_of(len(instants.times))
+    placed = [[stored.placed(name, own[[i]]) for name, own in instants.frames.items()] for i in sample]
+    return misfits_of(_one_or_several(detector, np.concatenate(placed, 1)), rig, detector.uncertainty, side)
 
 
 def _one_or_several(detector: Detector, rows: Array) -> Found:

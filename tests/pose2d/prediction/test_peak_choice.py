@@ -10,7 +10,9 @@ from muybridge.cameras.rotations import look_at
 from muybridge.pose2d import predict
 from muybridge.pose2d.inference.engine import ROW_WIDTH, as_rows, engine_of, of_rows
 from muybridge.pose2d.inference.uncertainty import uncalibrated
-from muybridge.pose2d.prediction.peak_choice import choose_peaks, weigh_peaks
+from muybridge.pose2d.prediction.peak_agreement import ASTRAY, Mixtures, left_out, weigh_peaks
+from muybridge.pose2d.prediction.peak_choice import choose_peaks, misfits_of
+from muybridge.pose2d.prediction.view_misfits import sample_of
 from tests.pose2d.prediction.test_video_prediction import film
 
 SIDE = 80.0  # pixels of the animal, of 40 mm
@@ -39,38 +41,55 @@ def on_a_grid(points, covariances, shares):
     pixels = RIG.project(np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3))[:, :, None] - points[:, None]
     squared = np.einsum("cnki,ckij,cnkj->cnk", pixels, np.linalg.inv(covariances), pixels)
     density = np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariances))[:, None])
-    parts = shares[:, None] * density * SIDE**2
-    views = parts.sum(-1) + 1 - shares.sum(-1)[:, None]
-    whole = views.prod(0)
-    return np.einsum("cnk,cn->ck", parts / views[..., None], np.broadcast_to(whole, views.shape)) / whole.sum()
+    parts = (1 - ASTRAY) * shares[:, None] * density * SIDE**2
+    views = parts.sum(-1) + ASTRAY + (1 - ASTRAY) * (1 - shares.sum(-1)[:, None])
+    whole, shown = views.prod(0), parts + ASTRAY * shares[:, None]
+    return np.einsum("cnk,cn->ck", shown / views[..., None], np.broadcast_to(whole, views.shape)) / whole.sum()
 
 
 def test_the_probabilities_are_those_of_the_mixtures_on_a_grid():
     points = peaks_of(np.random.default_rng(1).normal(size=(12, 3)) * 5)
     covariances = np.broadcast_to(16 * np.eye(2), (*points.shape, 2))
     shares = np.broadcast_to(np.array([0.6, 0.3]), points.shape[:-1])
-    found = weigh_peaks(points, covariances, shares, RIG.projection_matrices, SIDE)
+    found = weigh_peaks(Mixtures(points, covariances, shares), RIG.projection_matrices, SIDE).probabilities
     expected = np.stack([on_a_grid(*each) for each in zip(points, covariances, shares, strict=True)])
-    at_peak = np.take_along_axis(expected, found.peaks[..., None], -1)[..., 0]
-    apart = abs(found.probability - at_peak)
+    apart = abs(found - expected)
     assert np.median(apart) < 0.02
     assert np.quantile(apart, 0.9) < 0.06
-    sure = at_peak > 0.6
-    assert (found.peaks == expected.argmax(-1))[sure].all()
-    assert (found.peaks[:, 1] == 1).mean() > 0.9
+    sure = expected.max(-1) > 0.6
+    assert (found.argmax(-1) == expected.argmax(-1))[sure].all()
+    assert (found[:, 1].argmax(-1) == 1).mean() > 0.9
 
 
 def test_views_that_agree_and_views_without_others_stay_as_they_are():
     points = peaks_of(np.zeros((20, 3)))
     points[:, 1] = points[:, 1, ::-1]
-    covariances, shares = np.broadcast_to(16 * np.eye(2), (*points.shape, 2)), np.full(points.shape[:-1], 0.4)
-    together = weigh_peaks(points, covariances, shares, RIG.projection_matrices, SIDE)
-    assert (together.peaks == 0).mean() > 0.9
+    covariances, shares = np.broadcast_to(16 * np.eye(2), (*points.shape, 2)), np.full(points.shape[:-1], [0.4, 0.3])
+    together = weigh_peaks(Mixtures(points, covariances, shares), RIG.projection_matrices, SIDE).probabilities
+    assert (together.argmax(-1) == 0).mean() > 0.9
     alone = shares.copy()
     alone[:, 1:] = 0.0
-    assert not weigh_peaks(points, covariances, alone, RIG.projection_matrices, SIDE).peaks.any()
-    one = [values[:, :1] for values in (points, covariances, shares)]
-    assert not weigh_peaks(*one, RIG.projection_matrices[:1], SIDE).peaks.any()
+    own = weigh_peaks(Mixtures(points, covariances, alone), RIG.projection_matrices, SIDE).probabilities
+    np.testing.assert_allclose(own, alone)
+    one = Mixtures(*(values[:, :1] for values in (points, covariances, shares)))
+    np.testing.assert_allclose(weigh_peaks(one, RIG.projection_matrices[:1], SIDE).probabilities, shares[:, :1])
+
+
+def test_a_view_left_out_is_predicted_as_the_others_alone_place_the_point():
+    points = peaks_of(np.random.default_rng(1).normal(size=(20, 3)) * 5)
+    points[:, 1] = points[:, 1, ::-1]
+    every = Mixtures(points, np.broadcast_to(16 * np.eye(2), (*points.shape, 2)), np.full(points.shape[:-1], 0.4))
+    without = every.shares.copy()
+    without[:, 2] = 0.0
+    two = weigh_peaks(every._replace(shares=without), RIG.projection_matrices, SIDE)
+    three = weigh_peaks(every, RIG.projection_matrices, SIDE)
+    pixels, covariances = left_out(every, three, RIG.projection_matrices)
+    of_two = RIG.project(two.points_3d)[2]
+    seen = (two.peaks[:, :2] == 0).all(1) & (three.peaks == 0).all(1)
+    assert seen.mean() > 0.8
+    np.testing.assert_allclose(pixels[seen, 2], of_two[seen], atol=0.1)
+    assert np.isnan(left_out(every._replace(shares=without), two, RIG.projection_matrices)[0][:, :2]).all()
+    assert (np.linalg.eigvalsh(covariances[seen, 2]) > 0).all()
 
 
 def found_of(points, present):
@@ -84,11 +103,34 @@ def found_of(points, present):
     return of_rows(rows.reshape(n_cameras, n, 1, -1))
 
 
+def chosen_of(found):
+    how = RIG, uncalibrated(1, 5.0), SIDE
+    sample = sample_of(found.mass.shape[1])
+    return choose_peaks(
+        found, *how, misfits_of(found._replace(**{n: getattr(found, n)[:, sample] for n in found._fields}), *how)
+    )
+
+
+def test_a_view_that_shows_the_keypoint_elsewhere_in_all_instants_keeps_its_strongest_peak():
+    """Its weaker peak lies by chance where the others show the point; `misfits_of` tells how far off its own is."""
+    points = peaks_of(np.random.default_rng(2).normal(size=(30, 3)) * 5)
+    found = found_of(points, np.ones((3, 30), bool))
+    swapped = chosen_of(found)
+    assert (np.abs(swapped.points - found.points).max(-1) > 0)[1].mean() > 0.8
+    points[:, 1, 0] = points[:, 1, 1] + [18.0, -12.0]
+    shifted = found_of(points, np.ones((3, 30), bool))
+    kept = chosen_of(shifted)
+    assert (np.abs(kept.points - shifted.points).max(-1) > 0).mean() < 0.1
+    misfits = misfits_of(shifted, RIG, uncalibrated(1, 5.0), SIDE)
+    assert np.linalg.norm(misfits.displacements[:, 0], axis=-1).max() > 5
+    assert np.linalg.norm(misfits_of(found, RIG, uncalibrated(1, 5.0), SIDE).displacements, axis=-1).max() < 5
+
+
 def test_a_chosen_peak_is_what_its_own_map_showed_and_a_damaged_frame_stays_missing():
     points, present = peaks_of(np.zeros((20, 3))), np.ones((3, 20), bool)
     present[0, 3] = False
     found = found_of(points, present)
-    chosen = choose_peaks(found, RIG, uncalibrated(1, 5.0), SIDE)
+    chosen = chosen_of(found)
     moved = np.abs(chosen.points - found.points).max(-1) > 0
     assert moved[1].mean() > 0.8
     weaker = of_rows(found.others[..., 0, :])
