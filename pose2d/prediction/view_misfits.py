@@ -69,7 +69,7 @@ def fit_misfits(mixtures: Mixtures, matrices: Array, side: float) -> ViewMisfits
         pixels, uncertain = (v.reshape(n_instants, n_keypoints, *v.shape[1:]) for v in predicted)
         fits = []
         for c in range(n_cameras):
-            known = np.isfinite(pixels[:, :, c]).all(-1)[..., None]
+            known = np.isfinite(pixels[:, :, c, :1])
             own = Mixtures(
                 np.nan_to_num(mixtures.points[:, :, c] - pixels[:, :, c, None]),
                 mixtures.covariances[:, :, c] + np.where(known[..., None, None], uncertain[:, :, c, None], 0),
@@ -127,7 +127,7 @@ def _responsibilities(
     """(n_starts, n_keypoints, n_instants, n_peaks, ...) of each peak its probability, its precision, and its place less
     the displacement; (n_starts, n_keypoints) logarithm of how much more probable the peaks are than none at all."""
     covariances = apart.covariances + variances[..., None, None, None, None] * np.eye(2)
-    precisions = np.linalg.inv(covariances)
+    precisions = np.asarray(np.linalg.inv(covariances), float)
     away = apart.points - displacements[:, :, None, None]
     gains = log_gains(covariances, np.broadcast_to(apart.shares, covariances.shape[:-2]), side)[0]
     gains = gains - 0.5 * np.einsum("skipa,skipab,skipb->skip", away, precisions, away)

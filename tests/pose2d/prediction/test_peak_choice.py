@@ -86,7 +86,7 @@ def test_a_view_left_out_is_predicted_as_the_others_alone_place_the_point():
     pixels, covariances = left_out(every, three, RIG.projection_matrices)
     of_two = RIG.project(two.points_3d)[2]
     seen = (two.peaks[:, :2] == 0).all(1) & (three.peaks == 0).all(1)
-    assert seen.mean() > 0.8
+    assert seen.mean() > 0.7
     np.testing.assert_allclose(pixels[seen, 2], of_two[seen], atol=0.1)
     assert np.isnan(left_out(every._replace(shares=without), two, RIG.projection_matrices)[0][:, :2]).all()
     assert (np.linalg.eigvalsh(covariances[seen, 2]) > 0).all()
