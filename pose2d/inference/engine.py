@@ -19,9 +19,8 @@ from ..networks.small_resnet import Small
 from ..networks.template_matching import TemplateMatching
 from ..pictures.image_transforms import apply_affine, invert_affine, scaling, warp, window
 from ..published_networks.published_network import Network
-from .batch_memory import BatchMemory, memory_of
 from .decoding import Peaks, find_peaks, find_several_peaks
-from .runtimes import SIDE, Run, choose_runtime, make_run, one_thread
+from .runtimes import SIDE, BatchMemory, Run, choose_runtime, make_run, memory_of, one_thread
 
 View = tuple[Array, tuple[int, int]]  # (2, 3) map from an image into the network's input, and its (width, height)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muybridge.pose2d.inference.batch_memory import BatchMemory
 from muybridge.pose2d.inference.engine import engine_of
+from muybridge.pose2d.inference.runtimes import BatchMemory
 
 
 @pytest.mark.parametrize(("free", "sizes"), [(8_000, [1, 4, 4, 1]), (10**9, [1, 9]), (0, [1] * 10)])
