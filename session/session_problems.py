@@ -23,6 +23,7 @@ from .steps.plausibility import (
     implausibilities,
     repeated_points,
     rounded_points,
+    sizes,
     unit_warning,
     vertical_warning,
     with_stated_pictures,
@@ -34,13 +35,14 @@ from .steps.step_definition import Step, ledger_of
 from .steps.view_corrections import corrected
 
 
-def foreseen(session: Session) -> tuple[list[str], list[str]]:
+def foreseen(session: Session) -> tuple[list[str], list[str], list[str]]:
     """What `muybridge check` finds without a run.
 
     Returns
     -------
     one sentence per thing that would stop a run, or a later step of it
     the warnings that a run would give about views and rig, the worst first
+    what only the reader can tell to be wrong: how large cameras and animal are
     """
     problems = list[str]()
     if len(session.cameras) < 2:
@@ -60,10 +62,10 @@ def foreseen(session: Session) -> tuple[list[str], list[str]]:
             problems.append(VERTICAL_NEEDED)
     (of_points, short), (of_videos, gaps) = _points_problems(session), expected_gaps(session)
     problems += of_points + detector_problems(session) + of_videos
-    implausible = list[str]()
+    implausible, told = list[str](), list[str]()
     if not problems and session.sources("points"):
-        problems, implausible = _judged_views(session)
-    return list(dict.fromkeys(problems)), [*implausible, *short, *gaps]
+        problems, implausible, told = _judged_views(session)
+    return list(dict.fromkeys(problems)), [*implausible, *short, *gaps], told
 
 
 def _has_rig(session: Session) -> bool:
@@ -73,8 +75,8 @@ def _has_rig(session: Session) -> bool:
     return ledger_of(session).is_current("calibrate", CALIBRATE.fingerprint(session), CALIBRATE.outputs(session))
 
 
-def _judged_views(session: Session) -> tuple[list[str], list[str]]:
-    """Problems and warnings of the 2D points of all cameras together, and with the rig where there is one already."""
+def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
+    """Problems, warnings and sizes of the 2D points of all cameras, and with the rig where there is one already."""
     from ..formats import read_views
     from ..triangulate import diagnose
 
@@ -85,19 +87,19 @@ def _judged_views(session: Session) -> tuple[list[str], list[str]]:
         if session.skeleton is not None:
             views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
         if not _has_rig(session):
-            return points_outside(session, views), []
+            return points_outside(session, views), [], []
         found = corrected(session, views, load_rig(session))
     except (ValueError, OSError, TypeError) as error:
-        return [str(error)], []
+        return [str(error)], [], []
     diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
     problems = view_problems(session, found.views, diagnosis)
     if problems:
-        return problems, []
+        return problems, [], []
     used = without(found.views, diagnosis.wrong)
     implausible = implausibilities(session, used, found.rig)
     implausible += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     stated = [*repeated_points(used), *lens_warnings(found.rig), *unit_warning(found.rig), *vertical_warning(session)]
-    return [], [*stated, *diagnosis.messages, *implausible]
+    return [], [*stated, *diagnosis.messages, *implausible], sizes(used, found.rig)
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:
@@ -173,7 +175,7 @@ def _points_problems(session: Session) -> tuple[list[str], list[str]]:
 def rate_words(session: Session) -> str:
     """The frame rate, or which files say it."""
     if session.fps is not None:
-        return f"{session.fps:g}"
+        return f"{session.fps:g} (stated)"
     files = next((what for what in ("timestamps", "video") if session.sources(what)), None)
     return {"timestamps": "as the timestamps say", "video": "as the videos say", None: "not stated"}[files]
 

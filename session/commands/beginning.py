@@ -68,11 +68,11 @@ def check(session: SessionPath = Path()) -> None:
 
     loaded = read(session)
     table, problems = describe(loaded)
-    found, expected = foreseen(loaded)
+    found, expected, sizes = foreseen(loaded)
     problems = list(dict.fromkeys([*problems, *found]))
     echo(f"{loaded.name}: world unit {unit_words(loaded)}, frame rate {rate_words(loaded)}")
     echo(table.dropna(axis="columns", how="all").astype(object).fillna("-").to_string())
-    for note in recording_notes(loaded):
+    for note in [*recording_notes(loaded), *sizes]:
         say(f"note: {note}")
     if loaded.sources("video") and not loaded.sources("points"):
         echo(f"note: {UNDECODED}")

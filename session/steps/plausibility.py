@@ -233,6 +233,24 @@ def unit_warning(rig: CameraRig) -> list[str]:
     ]
 
 
+def sizes(views: xr.Dataset, rig: CameraRig) -> list[str]:
+    """How far apart the cameras stand, and how large the animal is: a rig of another scale shows in nothing else."""
+    from ...numerics.arrays import evenly_spread
+    from ...triangulate import triangulate_ransac
+    from ...triangulate.diagnosis.implausible import body_size
+
+    some = _individuals(views)[0].isel(time=evenly_spread(views.sizes["time"], _FRAMES))
+    seen = np.nan_to_num(some["confidence"].transpose("view", "time", "keypoint").values)
+    points_2d = some["position"].transpose("view", "time", "keypoint", "space").values
+    points_2d = np.where(seen[..., None] > 0, points_2d, np.nan)
+    cameras = rig.subset(list(map(str, some["view"].values)))
+    size = body_size(triangulate_ransac(points_2d, cameras, confidence=seen).points_3d)
+    apart = float(np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1).max())
+    far, long = (f"{float(f'{length:.3g}'):g} {rig.unit}" for length in (apart, size))
+    animal = f", and the animal measures {long} between its outermost keypoints" if size > 0 else ""
+    return [f"the cameras stand up to {far} apart{animal}: another scale would fit as well"]
+
+
 def vertical_warning(session: Session) -> list[str]:
     """A sentence where the session's vertical is not that of the rig file."""
     if session.up is None or session.rig is None:

@@ -177,7 +177,7 @@ def test_a_camera_that_began_later_is_put_in_place_by_the_timestamps(recording, 
 @pytest.mark.parametrize("entries", [{"mirror": True}, {"crop": [150, 80]}, {"scale": 0.5}])
 def test_what_is_stated_of_a_picture_and_is_not_so_is_named(recording, tmp_path, entries):
     recording.tables["cameras"]["cam_1"] |= entries
-    problems, warnings = foreseen(recording.write(tmp_path))
+    problems, warnings, _ = foreseen(recording.write(tmp_path))
     ((name, value),) = entries.items()
     words = f"[cameras.cam_1] states {name} = {str(value).lower()}: remove what is not so of its file"
     assert any(words in sentence for sentence in [*problems, *warnings])

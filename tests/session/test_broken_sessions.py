@@ -336,7 +336,7 @@ RUN = ("half size", "unit", "late", "moved", "random")
 def test_one_wrong_camera_is_named_by_check(recording, tmp_path, kind):
     spoil, parts = ONE_WRONG[kind]
     spoil(recording)
-    problems, warnings = foreseen(recording.write(tmp_path))
+    problems, warnings, _ = foreseen(recording.write(tmp_path))
     assert problems == []
     for part in parts:
         assert part in for_session(warnings[0])
@@ -504,7 +504,7 @@ def test_what_is_wrong_in_all_cameras_alike_is_warned_of(recording, tmp_path, ki
 def test_what_no_animal_is_like_is_foreseen_by_check(recording, tmp_path, kind):
     spoil, parts = AGREEING[kind]
     spoil(recording)
-    problems, warnings = foreseen(recording.write(tmp_path))
+    problems, warnings, _ = foreseen(recording.write(tmp_path))
     assert problems == []
     for part in parts:
         assert any(part in warning for warning in warnings)
@@ -802,3 +802,14 @@ def test_board_videos_of_another_size_than_the_animals_are_refused_before_the_ca
 def test_every_skeleton_keypoint_is_of_the_recording():
     assert make_session().names == SKELETON.keypoints
     assert tomli_w.dumps(make_session().tables)
+
+
+def test_check_says_how_large_cameras_and_animal_are_which_no_point_tells(recording, tmp_path):
+    """A rig of ten times the size agrees with all points: only the reader can see it."""
+    _, _, (as_given,) = foreseen(recording.write(tmp_path / "given"))
+    recording.rig = replace(recording.rig, cameras=tuple(replace(c, t=10 * c.t) for c in recording.rig))
+    _, _, (larger,) = foreseen(recording.write(tmp_path / "larger"))
+    numbers = [np.array(re.findall(r"[\d.]+(?:e\+\d+)?(?= mm)", note), dtype=float) for note in (as_given, larger)]
+    np.testing.assert_allclose(numbers[0][0], 1600, rtol=0.02)  # two opposite cameras of a ring
+    np.testing.assert_allclose(numbers[1] / numbers[0], 10, rtol=0.02)
+    assert "between its outermost keypoints" in as_given

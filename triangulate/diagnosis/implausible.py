@@ -49,7 +49,7 @@ def size_sentence(points_3d: Array, keypoints: Sequence[str], unit: str) -> str:
     """A sentence where the animal (n_frames, n_keypoints, 3) is smaller or larger than one with such keypoints is."""
     if unit not in METRES:
         return ""
-    size = _body_size(points_3d)
+    size = body_size(points_3d)
     least, most, words = _range_of(keypoints)
     if not np.isfinite(size) or least <= size * METRES[unit] <= most:
         return ""
@@ -85,7 +85,7 @@ def bone_sentence(points_3d: Array, keypoints: Sequence[str], unit: str, lengths
 
 def rate_sentence(points_3d: Array, fps: float, unit: str) -> str:
     """A sentence where the body (n_frames, n_keypoints, 3) accelerates as no animal can."""
-    if unit not in METRES or _body_size(points_3d) * METRES[unit] < _LEAST_LEAPER:
+    if unit not in METRES or body_size(points_3d) * METRES[unit] < _LEAST_LEAPER:
         return ""
     acceleration = METRES[unit] * _acceleration(points_3d, fps)
     if not acceleration > _LARGEST_ACCELERATION:
@@ -153,7 +153,7 @@ def _lengths(points_3d: Array, a: int, b: int) -> Array:
     return np.linalg.norm(points_3d[:, a] - points_3d[:, b], axis=-1)
 
 
-def _body_size(points_3d: Array) -> float:
+def body_size(points_3d: Array) -> float:
     """Distance of the outermost keypoints, in a frame that shows the animal long; NaN of no point."""
     spans = [_lengths(points_3d, a, b) for a, b in combinations(range(points_3d.shape[1]), 2)]
     medians = np.array([np.median(own[np.isfinite(own)]) for own in spans if np.isfinite(own).any()])

@@ -32,7 +32,7 @@ def test_angles_of_the_body_reach_kinematics_and_report(tmp_path):
 def test_markers_that_the_points_lack_are_the_cause_that_check_names(tmp_path):
     recording = make_session(n_cameras=3, n_frames=20)
     recording.tables["reconstruct"] = {"method": "articulated", "body": "rodent", "check_coverage": False}
-    problems, warnings = foreseen(recording.write(tmp_path))
+    problems, warnings, _ = foreseen(recording.write(tmp_path))
     assert problems == []
     assert "The 2D points lack 13 of the 19 markers of body 'rodent' ['spine', 'tail_base'" in warnings[0]
     assert "angles that only these show are not determined; the body has no markers ['tail']" in warnings[0]
