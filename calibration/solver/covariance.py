@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras.rotations import hat, motion_matrix
 from ...numerics.arrays import Array
@@ -21,6 +22,8 @@ FISHEYE_NAMES = ("fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4")
 N_CAMERA = N_LENS + 6  # unknowns: the lens, three of rotation, three of translation
 _RUN = 3  # frames whose errors are in common where the board's motion has a part: mostly those of next neighbours
 _RUNS = 24  # into which the frames are parted at most: so many tell a standard deviation within some 15 %
+_MODEL_RUNS = 3  # runs that the normal equations count as: so few alone would tell a variance within 80 % only
+_LEFT_OUT = 0.999  # of a run's weight: without the rest, what one run alone shows would make the equations singular
 _NO_PRIOR = 1e9  # of the board's shape, world units for each pixel
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
@@ -29,16 +32,17 @@ def global_covariance(solution: Solution) -> Array:
     """(G, G) covariance of the global unknowns: lenses, camera poses (small left motions), board shape.
 
     The robust loss is accounted for as in M-estimation (Huber 1981, section 7.6): the normal matrix of the weighted
-    problem, times the noise's variance, times the loss's inefficiency.
+    problem, times the noise's variance, times the loss's inefficiency. Errors that the corners of a run of frames have
+    in common are added by `_with_common_errors`.
     """
     covariance = _equations_and_covariance(solution)[1]
-    return covariance * _dispersion(solution, covariance)
+    return _with_common_errors(solution, covariance, _dispersion(solution, covariance))
 
 
 def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
     """The weighted normal equations at the minimum, and the covariance of their global unknowns, all corners counted.
 
-    Errors that frames have in common (`_dispersion`) are not in it.
+    Errors that frames have in common (`_with_common_errors`) are not in it.
     """
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
@@ -50,40 +54,83 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
     return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)
 
 
-def _dispersion(solution: Solution, covariance: Array) -> float:
-    """Variance of the unknowns if only runs of frames are independent, over that expected of single corners.
+def _with_common_errors(solution: Solution, covariance: Array, dispersion: float) -> Array:
+    """The covariance if only runs of frames are independent.
 
-    At least 1: corners of a view err together where blur, the board's shape or the lens model are in error, and where
-    the board moves, frames do with their neighbours. The variance by runs is that of their scores; what is expected of
-    it takes the same fit into account (Bell and McCaffrey 2002, "Bias reduction in standard errors for linear
-    regression with multi-stage samples").
+    Corners of a view err together where blur, the board's shape or the lens model are in error or the cameras do not
+    expose at one instant, and where the board moves, frames do with their neighbours. How far the unknowns move when
+    one run is left out tells their variance, whatever its errors look like (jackknife: Efron and Stein 1981; one step
+    from the minimum). Few runs tell it badly: the covariance of single corners, times the `dispersion`, counts as some
+    more of them (the mean under an inverse Wishart prior), and no more of them count than show each camera.
 
     covariance : (G, G) of `_equations_and_covariance`
     """
-    spec = solution.spec
-    n, n_frames = spec.n_lens_free or spec.delay_start, len(solution.frames)
+    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    weight, slope, _ = _loss_means(solution, loss)
+    inverse, runs = covariance / noise_variance(solution, loss), _runs(solution)
+    weights, residuals = loss.weights(solution.fit.residuals), solution.fit.residuals
+    arrow = normal_equations(solution.state, solution.spec, solution.views, weights, residuals)
+    least = inverse @ eliminate(arrow)[1]  # the minimum, where unknowns were added that the solution has at 0
+    moved = []
+    for own, score, normal in runs:
+        without = np.eye(len(own)) - _LEFT_OUT * normal @ inverse[np.ix_(own, own)]
+        moved.append(inverse[:, own] @ np.linalg.solve(without, score - normal @ least[own]))
+    moved = np.reshape(moved, (len(runs), len(covariance))) * weight / slope
+    spread, freedom = (1 - 1 / len(runs)) * moved.T @ moved, _runs_of_a_camera(solution) - 1
+    return (_MODEL_RUNS * dispersion * covariance + freedom * spread) / (_MODEL_RUNS + freedom)
+
+
+def _dispersion(solution: Solution, covariance: Array) -> float:
+    """Variance of the unknowns if only runs of frames are independent, over that expected of single corners.
+
+    The mean over lenses (camera poses where lenses are known), at least 1. The variance by runs is that of their
+    scores; what is expected of it takes the same fit into account (Bell and McCaffrey 2002, "Bias reduction in standard
+    errors for linear regression with multi-stage samples").
+
+    covariance : (G, G) of `_equations_and_covariance`
+    """
+    n = solution.spec.n_lens_free or solution.spec.delay_start
     if not n:
         return 1.0
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    inverse = covariance / noise_variance(solution, loss)
-    weights, (weight, _, power) = loss.weights(solution.fit.residuals), _loss_means(solution, loss)
-    spread = solution.problem.exposure_spread
+    inverse, (weight, _, power) = covariance / noise_variance(solution, loss), _loss_means(solution, loss)
+    found, expected = np.zeros(n), np.zeros(n)
+    for own, score, normal in _runs(solution):
+        carried = normal @ inverse[own, :n]
+        found += (inverse[:n, own] @ score) ** 2
+        expected += ((inverse[own, :n] - inverse[np.ix_(own, own)] @ carried) * carried).sum(axis=0)
+    scale = np.diag(inverse)[:n]
+    return max(1.0, float((found / scale).sum() / (power / weight * (expected / scale).sum())))
+
+
+def _run_length(solution: Solution) -> int:
+    """Frames of a run: one where they are few and the board stands still in each."""
+    return max(-(-len(solution.frames) // _RUNS), 1 if solution.problem.motion is None else _RUN)
+
+
+def _runs_of_a_camera(solution: Solution) -> int:
+    """Runs that show the camera which the fewest runs show."""
+    views, n_cameras = solution.views, solution.problem.n_cameras
+    seen = np.unique(np.stack([views.camera, views.frame // _run_length(solution)]), axis=1)[0]
+    return int(np.bincount(seen, minlength=n_cameras).min())
+
+
+def _runs(solution: Solution) -> list[tuple[NDArray[np.int64], Array, Array]]:
+    """Of each run of frames the unknowns that it tells of, and their score and normal matrix, without any prior."""
+    spec, loss = solution.spec, Loss(LOSS_SCALE * solution.sigma, solution.keep)
+    weights, spread = loss.weights(solution.fit.residuals), solution.problem.exposure_spread
     alone = replace(spec, prior=None, shape_sigma=_NO_PRIOR if spec.shape_sigma else None)
     timed = replace(alone, exposure=(solution.sigma / spread) ** 2 if spread else None)
-    found, expected = np.zeros(n), np.zeros(n)
-    run = max(-(-n_frames // _RUNS), 1 if solution.problem.motion is None else _RUN)
+    runs, run, n_frames = [], _run_length(solution), len(solution.frames)
     for first in range(0, n_frames, run):
         state, views, seen = part_of_frames(solution, first, min(first + run, n_frames))
         residuals = solution.fit.residuals[seen]
         # single exposures lie at their own optimum: with them, too, the score is that of the corners alone
         score = eliminate(normal_equations(state, alone, views, weights[seen], residuals))[1]
         normal = eliminate(normal_equations(state, timed, views, weights[seen], residuals))[0]
-        own = np.flatnonzero(np.diag(normal))  # unknowns that these frames tell of
-        carried = normal[np.ix_(own, own)] @ inverse[own, :n]
-        found += (inverse[:n] @ score) ** 2
-        expected += ((inverse[own, :n] - inverse[np.ix_(own, own)] @ carried) * carried).sum(axis=0)
-    scale = np.diag(inverse)[:n]
-    return max(1.0, float((found / scale).sum() / (power / weight * (expected / scale).sum())))
+        own = np.flatnonzero(np.diag(normal))
+        runs.append((own, score[own], normal[np.ix_(own, own)]))
+    return runs
 
 
 def noise_variance(solution: Solution, loss: Loss) -> float:
@@ -145,7 +192,7 @@ def rig_covariance(solution: Solution) -> Array:
     dispersion = _dispersion(solution, _equations_and_covariance(solution)[1])
     solution = _with_left_out(solution)
     arrow, covariance = _equations_and_covariance(solution)
-    covariance *= dispersion
+    covariance = _with_common_errors(solution, covariance, dispersion)
     carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
     n = solution.problem.n_cameras
     return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
