@@ -61,7 +61,7 @@ def _with_common_errors(solution: Solution, covariance: Array, dispersion: float
     expose at one instant, and where the board moves, frames do with their neighbours. How far the unknowns move when
     one run is left out tells their variance, whatever its errors look like (jackknife: Efron and Stein 1981; one step
     from the minimum). Few runs tell it badly: the covariance of single corners, times the `dispersion`, counts as some
-    more of them (the mean under an inverse Wishart prior), and no more of them count than show each camera.
+    of them (the mean under an inverse Wishart prior). No more runs count than show each camera, less one.
 
     covariance : (G, G) of `_equations_and_covariance`
     """
@@ -76,7 +76,7 @@ def _with_common_errors(solution: Solution, covariance: Array, dispersion: float
         without = np.eye(len(own)) - _LEFT_OUT * normal @ inverse[np.ix_(own, own)]
         moved.append(inverse[:, own] @ np.linalg.solve(without, score - normal @ least[own]))
     moved = np.reshape(moved, (len(runs), len(covariance))) * weight / slope
-    spread, freedom = (1 - 1 / len(runs)) * moved.T @ moved, _runs_of_a_camera(solution) - 1
+    spread, freedom = (1 - 1 / len(runs)) * moved.T @ moved, max(_runs_of_a_camera(solution) - 1, 0)
     return (_MODEL_RUNS * dispersion * covariance + freedom * spread) / (_MODEL_RUNS + freedom)
 
 

@@ -77,5 +77,6 @@ def test_the_rig_is_found_within_three_standard_deviations(layout):
         errors += [camera.t - turn @ t]
     scores = np.abs(np.concatenate(errors)) / deviation
     assert (scores < 2).mean() > 0.8
-    assert 0.6 < np.sqrt((scores**2).mean()) < 1.5
+    # of one rig, whose parameters err together: 0.55 to 1.2 over 12 chains, together 0.96
+    assert 0.5 < np.sqrt((scores**2).mean()) < 1.5
     assert scores.max() < 4
