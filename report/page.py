@@ -77,11 +77,12 @@ def write_report(
     'report.html'
     """
     pose, rig, skeleton = results.pose, results.rig, results.skeleton
+    stills = overview.stills_section(results, dict(videos or {}))
     first = [
-        overview.summary_section(summary, results),
+        overview.summary_section(summary, results, has_images=stills is not None),
         overview.truth_section(errors),
         overview.player_section(pose, skeleton, rig),
-        overview.stills_section(results, dict(videos or {})),
+        stills,
     ]
     made = {"views": results.views, "pose": pose, "kinematics": results.kinematics}
     last = overview.provenance_section(data_files or {}, **made)

@@ -30,19 +30,23 @@ class Verdict(NamedTuple):
     remedy: str
 
 
-def judge(pose: xr.Dataset, errors: xr.DataArray | None, warnings: Sequence[SizedWarning]) -> Verdict:
+def judge(
+    pose: xr.Dataset, errors: xr.DataArray | None, warnings: Sequence[SizedWarning], has_images: bool = True
+) -> Verdict:
     """The verdict on a pose, from its confidence and from all warnings, the worst first.
 
     errors : reprojection errors, pixels
+    has_images : whether there are pictures in which to look at the worst instants; else the errors over time show them
     """
+    where = "in the images" if has_images else "under 'Over time'"
     grade = grade_of(mean_confidence(pose), len(warnings))
     first = f"{judgement(pose, errors, grade)}."
     if not warnings:
-        return Verdict(grade, first, *_without_warning(pose, grade, errors))
+        return Verdict(grade, first, *_without_warning(pose, grade, errors, where))
     worst = warnings[0].message.rstrip(".")
     wrong, _, remedy = worst.rpartition("; ")
     others = f" (the worst of {len(warnings)} warnings)" if len(warnings) > 1 else ""
-    remedy = remedy if wrong else "look at the worst instants in the images, and at the warnings below"
+    remedy = remedy if wrong else f"look at the worst instants {where}, and at the warnings below"
     return Verdict(grade, first, f"{_capital(wrong or worst)}{others}.", f"{_capital(remedy)}.")
 
 
@@ -71,7 +75,7 @@ def judgement(pose: xr.Dataset, errors: xr.DataArray | None, grade: Grade) -> st
     return f"{_JUDGEMENTS[grade]}: {', '.join(facts)}"
 
 
-def _without_warning(pose: xr.Dataset, grade: Grade, errors: xr.DataArray | None) -> tuple[str, str]:
+def _without_warning(pose: xr.Dataset, grade: Grade, errors: xr.DataArray | None, where: str) -> tuple[str, str]:
     """What is wrong and what to do where no step has warned."""
     placed = np.isfinite(pose["position"].values).all(axis=-1)
     dims = [i for i, dim in enumerate(pose["position"].dims[:-1]) if dim != "keypoint"]
@@ -82,12 +86,12 @@ def _without_warning(pose: xr.Dataset, grade: Grade, errors: xr.DataArray | None
         if errors is not None and errors.sizes.get("view") == 2:
             return (
                 f"No step has warned{lacking}; but two cameras do not show everything that is wrong with either.",
-                "Compare a length that you know, such as a bone's, and look at the worst instants in the images.",
+                f"Compare a length that you know, such as a bone's, and look at the worst instants {where}.",
             )
-        return f"No step has warned{lacking}.", "Nothing has to be done; look at the worst instants in the images."
+        return f"No step has warned{lacking}.", f"Nothing has to be done; look at the worst instants {where}."
     return (
         "No step has warned, but the confidence of the points is low.",
-        "Look at the worst instants in the images and label more frames like them.",
+        f"Look at the worst instants {where} and label more frames like them.",
     )
 
 

@@ -76,7 +76,7 @@ export function wire(openProject, added) {
   blurred("dismiss", () => { set({ mine: null }); say(""); });
   blurred("mine", async () => { const { instant: changed, own } = mine; set({ mine: null }); say(""); await go(instants().indexOf(changed)); store.change(changed, own); });
   blurred("export", async () => {
-    try { const said = await postJson("export", { project: store.name }); say(`Written: ${said.folder} (DeepLabCut's tables) and ${said.dataset}, ${said.instants} instants.`); } catch (error) { say(error.message); }
+    try { const said = await postJson("export", { project: store.name }); say(`Written: ${said.folder} (DeepLabCut's tables) and ${said.dataset}; instants: ${said.instants}.`); } catch (error) { say(error.message); }
   });
   by("slider").addEventListener("input", () => go(Number(by("slider").value)));
   by("slider").addEventListener("change", () => by("slider").blur());

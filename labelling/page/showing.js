@@ -31,6 +31,8 @@ export async function go(index) {
   if (instant() !== wanted) return;
   scene.record = record;
   scene.geometry = { ...NOTHING, calibrated: Boolean(store.project.unit) };
+  // views without points of their own have them from the others once these are checked
+  document.addEventListener("checked", () => { if (instant() === wanted) follow(); }, { once: true });
   showRecord();
   follow();
   showWhere();

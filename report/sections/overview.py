@@ -41,8 +41,11 @@ _SHOWN_ELSEWHERE = (
 )  # fmt: skip
 
 
-def summary_section(summary: Mapping[str, object], results: SessionResults) -> Section | None:
-    """Whether it is good, what is wrong and what to do; key figures, warnings, and the caller's summary."""
+def summary_section(summary: Mapping[str, object], results: SessionResults, has_images: bool) -> Section | None:
+    """Whether it is good, what is wrong and what to do; key figures, warnings, and the caller's summary.
+
+    has_images : the report shows pictures, which the sentences may point to
+    """
     views, pose, errors = results.views, results.pose, results.reprojection_errors
     tiles = _key_figures(results.rig, views, pose, errors)
     found = ranked_warnings(results.calibration_report, pose, views, results.kinematics)
@@ -53,7 +56,7 @@ def summary_section(summary: Mapping[str, object], results: SessionResults) -> S
     return section(
         "summary",
         "Summary",
-        _verdict(pose, errors, found),
+        _verdict(pose, errors, found, has_images),
         definitions(tiles, "tiles") if tiles else Markup(),
         _animals(pose),
         warnings,
@@ -109,11 +112,13 @@ def _animal_key(individuals: list[tuple[str, int]]) -> Markup:
     return Markup(" ".join(keys))
 
 
-def _verdict(pose: xr.Dataset | None, errors: xr.DataArray | None, found: list[SizedWarning]) -> Markup:
+def _verdict(
+    pose: xr.Dataset | None, errors: xr.DataArray | None, found: list[SizedWarning], has_images: bool
+) -> Markup:
     """Three sentences."""
     if pose is None:
         return Markup()
-    judged = judge(pose, errors, found)
+    judged = judge(pose, errors, found, has_images)
     questions = {"Is it good?": judged.judgement, "What is wrong?": judged.wrong, "What to do?": judged.remedy}
     return definitions(questions, f"verdict {judged.grade}")
 

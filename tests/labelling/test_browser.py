@@ -158,6 +158,25 @@ def test_epipolar_line_ellipse_and_disagreement_are_shown(session, open_page):
     assert page.locator('[data-keypoint="nose"] small.wrong').count() == 1
 
 
+def test_zoom_to_the_animal_counts_what_other_views_say(session, open_page):
+    _, rig, server = session
+    page = open_page(server.address)
+    for keypoint in ("nose", "tail"):
+        for camera in ("a", "c"):
+            click(page, camera, keypoint, rig[camera].project(np.array(TRUTH[keypoint])))
+        page.locator(f'[data-keypoint="{keypoint}"] small', has_text="px").wait_for()
+    page.click('[data-keypoint="nose"]')  # as after the reload
+    marks = "document.querySelectorAll('[data-camera=b] canvas')[1].toDataURL()"
+    plain = page.evaluate(marks)
+    page.keyboard.press("z")  # zoom to the animal
+    page.wait_for_function(f"(plain) => {marks} !== plain", arg=plain)
+    zoomed = page.evaluate(marks)
+    saved(page)
+    page.reload()
+    page.wait_for_selector("body[data-shown]:not([inert])")
+    page.wait_for_function(f"(zoomed) => {marks} === zoomed", arg=zoomed)
+
+
 def test_keys_lead_through_instants_and_cameras(session, open_page):
     _, _, server = session
     page = open_page(server.address)

@@ -13,7 +13,19 @@ def test_a_good_reconstruction_says_so_with_its_numbers(session):
     assert judged.judgement.startswith("This reconstruction can be used: 98.6 % of the points are in 3D")
     assert "± " in judged.judgement
     assert judged.wrong == "No step has warned; 'tail' is missing most often."
-    assert judged.remedy.startswith("Nothing has to be done")
+    assert judged.remedy == "Nothing has to be done; look at the worst instants in the images."
+
+
+def test_a_report_without_pictures_sends_to_none(session):
+    """The pose as it is, doubtful, of two cameras, and with a warning that names no remedy."""
+    pose, errors = session["pose"], session["pose"]["reprojection_error"]
+    low = pose.assign(confidence=(("time", "keypoint"), np.full((60, 7), 0.3)))
+    plain = WARNING._replace(message="The error bars are too narrow.")
+    for judged in (
+        judge(pose, errors, [], False), judge(low, None, [], False), judge(pose, errors[:2], [], False),
+        judge(pose, None, [plain], False),
+    ):  # fmt: skip
+        assert "the worst instants under 'Over time'" in judged.remedy
 
 
 def test_the_worst_warning_is_taken_apart_into_what_is_wrong_and_what_to_do(session):
