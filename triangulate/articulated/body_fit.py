@@ -21,7 +21,7 @@ from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
-from .recording_fit import learn
+from .recording_fit import Observed, learn
 from .shared_build import fitted_together
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def fit_body(
     settings = {"order": order, "time_offsets": time_offsets, "window": window}
     with one_blas_thread():
         learned = [
-            learn(*_checked(own, its_rig, its_confidence, fps, body, keypoints, noise), **settings)
+            learn(_checked(own, its_rig, its_confidence, fps, body, keypoints, noise), **settings)
             for own, its_rig, its_confidence in zip(
                 recordings, _for_each(rig, recordings, "rig"), _for_each(confidence, recordings, "confidence"),
                 strict=True,
@@ -178,9 +178,8 @@ def _for_each(given: Any, recordings: list, name: str) -> list:
 def _checked(
     points_2d: Any, rig: CameraRig, confidence: Any, fps: float | None, body: Body, keypoints: Sequence[str] | None,
     noise: DetectorNoise | None,
-) -> tuple[Array, CameraRig, float, Body, Array | None, Array, PixelNoise | None]:  # fmt: skip
-    """The pixels in the order of the body's markers, rig, frame rate, body, confidence, log density of outliers and
-    noise."""
+) -> Observed:  # fmt: skip
+    """The pixels in the order of the body's markers, with what is known of them."""
     points_2d, confidence, fps, keypoints = from_views(
         points_2d, rig, confidence=confidence, fps=fps, keypoints=None if keypoints is None else tuple(keypoints)
     )
@@ -203,7 +202,7 @@ def _checked(
     points_2d, confidence = of_markers(points_2d, columns), None if confidence is None else confidence[:, :, columns]
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
-    return points_2d, rig, fps, body, confidence, log_outlier, pixel_noise
+    return Observed(points_2d, rig, fps, body, confidence, log_outlier, pixel_noise)
 
 
 def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:

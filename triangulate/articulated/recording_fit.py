@@ -31,6 +31,29 @@ _UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not
 
 
 @dataclass(frozen=True, eq=False)
+class Observed:
+    """points_2d (n_cameras, n_frames, n_markers, 2) in the order of the body's markers, NaN where missing; confidence
+    likewise, or None; log_outlier (n_cameras, n_markers) density of an outlier; noise, or None if it is to be learned.
+    """
+
+    points_2d: Array
+    rig: CameraRig
+    fps: float
+    body: Body
+    confidence: Array | None
+    log_outlier: Array
+    noise: PixelNoise | None = None
+
+    def pixels(self) -> Pixels:
+        right = np.full(self.points_2d.shape[:-1], USUAL_PRIOR)
+        if self.confidence is not None:
+            right = np.clip(self.confidence, *_PRIOR_RANGE)
+        log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
+        return Pixels(self.rig, self.points_2d, log_prior, self.log_outlier, self.body.skeleton.mirror,
+                      np.zeros(len(self.rig)), np.zeros(right.shape, bool))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
 class Start:
     """Where to begin: the body in the animal's size, that size over the declared one and its standard deviation as a
     share, smoothed points with covariances, NaN where no pixel is trusted, and the root in every frame."""
@@ -67,8 +90,7 @@ class Start:
 class Recording:
     """What is fitted, where to begin, and what was learned from its best stretch."""
 
-    points_2d: Array
-    fps: float
+    observed: Observed
     pixels: Pixels
     start: Start
     length: int
@@ -77,7 +99,7 @@ class Recording:
 
     @property
     def n_frames(self) -> int:
-        return self.points_2d.shape[1]
+        return self.observed.points_2d.shape[1]
 
     @property
     def whole(self) -> bool:
@@ -92,18 +114,18 @@ class Recording:
 
     def fitted(self, progress: bool = False) -> BodyFit:
         """All frames, in windows, with the constants as the best stretch shows them."""
-        fit = self.learned
+        fit, fps, points_2d = self.learned, self.observed.fps, self.observed.points_2d
         if self.whole:
-            return described(fit, self.fps, self.points_2d, by_frame(fit, self.fps))
+            return described(fit, fps, points_2d, by_frame(fit, fps))
         plan = list(windows(self.n_frames, self.length, _OVERLAP))
         changing, converged = {}, fit.converged
         for frames, kept in tqdm(plan, "fitting the body", unit="window", disable=not progress):
             own = self._window(frames)
             converged &= own.converged
             inner = slice(kept.start - frames.start, kept.stop - frames.start)
-            for name, values in by_frame(own, self.fps).items():
+            for name, values in by_frame(own, fps).items():
                 changing.setdefault(name, np.empty((self.n_frames, *values.shape[1:])))[kept] = values[inner]
-        return replace(described(fit, self.fps, self.points_2d, changing), converged=converged)
+        return replace(described(fit, fps, points_2d, changing), converged=converged)
 
     def _window(self, frames: slice) -> Fit:
         learned = self.learned
@@ -113,32 +135,29 @@ class Recording:
         return fit_trajectory(self.pixels.at(frames), known, start, spread, rounds=2, learn=False, root=root)
 
 
-def learn(
-    points_2d: Array, rig: CameraRig, fps: float, body: Body, confidence: Array | None, log_outlier: Array,
-    noise: PixelNoise | None, *,
-    order: int | None, time_offsets: bool, window: float | None,
-) -> Recording:  # fmt: skip
-    """See `fit_body`; the markers of points_2d are the body's."""
+def learn(observed: Observed, *, order: int | None, time_offsets: bool, window: float | None) -> Recording:
+    """See `fit_body`."""
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    smoothed = smooth(points_2d, rig, fps=fps, confidence=confidence, order=2)  # a start: no choice of order
+    points_2d, rig, fps = observed.points_2d, observed.rig, observed.fps
+    smoothed = smooth(points_2d, rig, fps=fps, confidence=observed.confidence, order=2)  # a start: no choice of order
     if not np.isfinite(smoothed.points_3d).any():
         raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
-    pixels = _pixels(points_2d, rig, body, confidence, log_outlier)
-    start = Start.of(body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
+    pixels = observed.pixels()
+    start = Start.of(observed.body, smoothed, trusted=np.asarray((pixels.prior_probability > 0.5).any(axis=0)))
     pixels, start = straightened(pixels, start)
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * fps))
     frames = informative_frames(pixels.seen.sum(axis=(0, 2)), length + 2 * _OVERLAP, n_stretches=1)[0]
     best = slice(int(frames[0]), int(frames[-1]) + 1)
 
-    state = start.state(best, len(rig))
-    model = first_model(start.body, fps, order, state, noise or _first_noise(smoothed), start.size, start.size_std)
+    state, noise = start.state(best, len(rig)), observed.noise or _first_noise(smoothed)
+    model = first_model(start.body, fps, order, state, noise, start.size, start.size_std)
     learned = fit_trajectory(
         pixels.at(best), model, state, start.spread(best),
         rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
     )  # fmt: skip
     pixels = replace(pixels, offsets=learned.pixels.offsets)
-    return Recording(points_2d, fps, pixels, start, length, best, learned)
+    return Recording(observed, pixels, start, length, best, learned)
 
 
 def straightened(pixels: Pixels, start: Start) -> tuple[Pixels, Start]:
@@ -156,12 +175,3 @@ def _first_noise(smoothed: Trajectory) -> PixelNoise:
     known = np.isfinite(smoothed.sigma)
     sigma = np.where(known, smoothed.sigma, smoothed.sigma[known].mean())
     return PixelNoise.of(sigma, 0.3 * float(sigma.mean()))
-
-
-def _pixels(points_2d: Array, rig: CameraRig, body: Body, confidence: Array | None, log_outlier: Array) -> Pixels:
-    right = np.full(points_2d.shape[:-1], USUAL_PRIOR)
-    if confidence is not None:
-        right = np.clip(confidence, *_PRIOR_RANGE)
-    log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
-    return Pixels(rig, points_2d, log_prior, log_outlier, body.skeleton.mirror, np.zeros(len(rig)),
-                  np.zeros(right.shape, bool))  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import views_dataset
 from muybridge.triangulate import Body, Marker, Segment, Turn, fit_body, read_body, reconstruct
-from muybridge.triangulate.articulated.recording_fit import learn
+from muybridge.triangulate.articulated.recording_fit import Observed, learn
 from muybridge.triangulate.noise.detector_noise import log_outlier_density
 from tests.conftest import make_ring_rig
 
@@ -186,8 +186,8 @@ def test_limits_that_exclude_the_data_give_way_softly(walk):
 def test_windows_give_what_one_piece_gives():
     rig, truth = make_ring_rig(4), BODY.markers(course(200), LENGTHS)
     points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 1.5, (4, 200, 6, 2))
-    outside = log_outlier_density(rig, None, 6)
-    recording = learn(points_2d, rig, FPS, BODY, None, outside, None, order=None, time_offsets=False, window=0.4)
+    observed = Observed(points_2d, rig, FPS, BODY, None, log_outlier_density(rig, None, 6))
+    recording = learn(observed, order=None, time_offsets=False, window=0.4)
     whole, found = replace(recording, length=200).fitted(), recording.fitted()
     assert len(recording.learned.state.angles) == 100  # a window of 40 frames, and 30 on either side
     assert np.abs((found.angles - whole.angles) / whole.angles_std).max() < 0.01
