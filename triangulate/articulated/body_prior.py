@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..bodies.kinematic_tree import Body
+from .body_state import State
+from .pixel_noise import PixelNoise
 from .time_course import TimeCourse, probable_course
 
 _TURN_ACCELERATION = 300.0  # radians per second squared, to start from: 40 degrees at 3 to 4 strides a second
@@ -21,6 +23,7 @@ _PSEUDO = 0.5  # differences that the start counts as, when the precision of all
 _POOLED = 1.0  # differences that the precision of all turns counts as, for one turn
 _LEAST_KNOWN = 1e-9  # innovations: of a turn that no pixel determines
 _ROOT, _TURNS = slice(0, 4), slice(4, None)  # place and heading, which return to no posture, and all other angles
+_BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
 _FASTEST = 10.0  # by which a precision changes at once
 
 
@@ -33,6 +36,7 @@ class AnglePrior:
     order : of the turns' course if it is given, else None
     typical : (n_angles,) precisions to start from; middle, level : (n_angles,), the latter a precision for all frames
     together; low, high : (n_angles,); fps : frames per second
+    change, step : (n_angles,) what the last update wanted to add to the logarithm of a precision, and the share taken
     """
 
     courses: tuple[TimeCourse, TimeCourse]
@@ -44,6 +48,8 @@ class AnglePrior:
     low: Array
     high: Array
     fps: float
+    change: Array
+    step: Array
 
     @classmethod
     def of(cls, body: Body, fps: float, reach: int, middle: Array, order: int | None = None) -> AnglePrior:
@@ -69,6 +75,8 @@ class AnglePrior:
             low,
             high,
             fps,
+            np.zeros(len(typical)),
+            np.ones(len(typical)),
         )
 
     @property
@@ -123,7 +131,11 @@ class AnglePrior:
         pseudo = np.full(len(known), _PSEUDO)
         pseudo[_TURNS] = _POOLED
         found = (known + pseudo) / (squares + pseudo / typical)
-        return replace(self, precisions=np.clip(found, self.precisions / _FASTEST, self.precisions * _FASTEST))
+        wanted = np.log(np.clip(found / self.precisions, 1 / _FASTEST, _FASTEST))
+        # where few innovations are known the update overshoots, and would swing between two values for ever
+        turned = wanted * self.change < 0
+        step = np.where(turned, 0.5 * self.step, np.minimum(1.5 * self.step, 1.0))
+        return replace(self, precisions=self.precisions * np.exp(step * wanted), change=wanted, step=step)
 
     def shown(self, angles: Array, lagged: Array, segments: NDArray[np.int64]) -> Array:
         """(n_angles,) sum of the squares of the innovations, over the number that the pixels determine, both of all
@@ -154,6 +166,79 @@ class AnglePrior:
     def _rows(self, n_frames: int) -> list[tuple[slice, NDArray[np.int64], Array]]:
         """Angles and the rows of their course, see `TimeCourse.rows`."""
         return [(own, *course.rows(n_frames)) for own, course in zip((_ROOT, _TURNS), self.courses, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Everything but the unknowns.
+
+    prior, noise : of the angles and the pixels
+    mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
+    volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
+    deviation_std : (n_markers,) prior spread of the markers' deviations
+    deviation_keep : their correlation from frame to frame
+    size : of the body over the declared one
+    build : variance of the markers' and joints' places over the declared one
+    """
+
+    body: Body
+    prior: AnglePrior
+    noise: PixelNoise
+    mean: Array
+    precision: Array
+    volume: Array
+    deviation_std: Array
+    deviation_keep: float
+    size: float = 1.0
+    build: float = 1.0
+
+    @property
+    def spreads(self) -> Array:
+        """(2,) of the constant errors, and of the places of markers and joints."""
+        return np.array([self.noise.bias_std.mean(), self.build])
+
+    def cost(self, state: State) -> float:
+        """Minus the log prior up to a constant."""
+        off = state.constants - self.mean
+        volume = float(self.volume @ off[: len(self.volume)])
+        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume
+
+    def gradient(self, state: State) -> Array:
+        """(n_constants,) of the log prior of the constants."""
+        gradient = -self.precision @ (state.constants - self.mean)
+        gradient[: len(self.volume)] += self.volume
+        return gradient
+
+    def with_noise(self, noise: PixelNoise) -> Model:
+        """With learned noise; its constant part is the prior of the biases."""
+        n_shape, precision = len(self.volume), self.precision.copy()
+        index = np.arange(n_shape, len(precision))
+        precision[index, index] = np.repeat(noise.bias_std.T.ravel() ** -2.0, 2)
+        return replace(self, noise=noise, precision=precision)
+
+    def with_build(self, offsets: Array, variance: Array) -> Model:
+        """With the spread of places that these offsets (n_offsets,) and their variances make likely (MacKay 1992), the
+        mean of its logarithm: one factor for all, since those of most limbs cannot be told from angles."""
+        n_lengths, n_shape, precision = len(self.body.lengths), len(self.volume), self.precision.copy()
+        index = np.arange(n_lengths, n_shape)
+        own = precision[index, index]
+        known, squares = (1 - own * variance).sum(), self.build * (own * offsets**2).sum()
+        log_build = np.linspace(-8, 4, 241)
+        cost = 0.5 * (known * log_build + squares * np.exp(-log_build) + (log_build / _BUILD) ** 2)
+        density = np.exp(cost.min() - cost)
+        build = float(np.exp(density @ log_build / density.sum()))
+        precision[index, index] *= self.build / build
+        return replace(self, precision=precision, build=build)
+
+    def resized(self, lengths: Array) -> Model:
+        """With a body in the size of these lengths: places on segments that are no bone's end are as far out as they
+        are long. The prior of the lengths stays where it is: one that followed what it had led to would drift."""
+        own = self.body.lengths
+        if not len(own):
+            return self
+        size = probable_size(self.body, self.size * float(lengths @ own / (own @ own)))
+        body = self.body.scaled(size / self.size)
+        return replace(self, body=body, size=size)
 
 
 def _innovations(angles: Array, first: NDArray[np.int64], rows: Array) -> Array:

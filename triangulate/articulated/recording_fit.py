@@ -16,13 +16,13 @@ from ..smoothing.long_recordings.tracked_frames import windows
 from ..smoothing.smoother import smooth
 from ..smoothing.trajectory import Trajectory
 from .body_posterior import BodyFit, by_frame, described
-from .body_prior import body_size
+from .body_prior import Model, body_size
 from .body_state import State
 from .pixel_noise import PixelNoise
 from .pixel_terms import USUAL_PRIOR, Pixels
 from .side_exchanges import exchanged_sides
 from .starting_pose import fitted_size, root_angles, starting_state
-from .trajectory_fit import ROUNDS, Fit, Model, first_model, fit_trajectory
+from .trajectory_fit import ROUNDS, Fit, first_model, fit_trajectory
 
 _PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
 _WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides

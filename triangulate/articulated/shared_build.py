@@ -14,9 +14,8 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..bodies.kinematic_tree import Body
 from .body_posterior import BodyFit
-from .body_prior import shape_precision
+from .body_prior import Model, shape_precision
 from .recording_fit import Recording
-from .trajectory_fit import Model
 
 
 @dataclass(frozen=True, eq=False)

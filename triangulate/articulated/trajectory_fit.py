@@ -1,4 +1,17 @@
-"""Joint angles of all frames at once: Gauss-Newton on the pixels, with noise and priors learned on the way."""
+"""Joint angles of all frames at once: Gauss-Newton on the pixels, with noise and priors learned on the way.
+
+Sought are x (angles, lengths, offsets, constant errors of the pixels), z (what each pixel shows) and h (spreads and
+correlations of the noise, precisions and course of the angles, spread of the places, size), of the posterior
+
+    p(x, z, h | pixels) ~ p(pixels | x, z, h) p(z | h) p(angles | h) p(lengths, offsets | h) p(constant errors | h) p(h)
+
+A round takes three steps. x: damped Gauss-Newton steps that lower `Solver.linearise`'s cost, minus the log of the above
+with z weighed by its posterior, less the log volume of the angles that fit (Laplace), so that lengths and offsets are
+the most likely ones of all these angles. z: posterior of each pixel's chain, forwards and backwards. h: the most likely
+values given the moments of x and z (expectation maximisation; MacKay's fixed point for variances). The result is a
+fixed point of the rounds: `Fit.converged` says that another would hardly move a marker. Not each round raises the
+posterior of h itself: volume and moments are those of the linearised model.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +25,7 @@ from ..bodies.angle_volume import volume_gradient
 from ..bodies.forward_kinematics import Kinematics
 from ..bodies.kinematic_tree import Body
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
-from .body_prior import AnglePrior, probable_size, shape_precision
+from .body_prior import AnglePrior, Model, shape_precision
 from .body_state import State, by_shape
 from .marker_deviations import LASTS, Deviations
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
@@ -35,83 +48,11 @@ ROUNDS = 6  # of solving and learning
 ANGLES, SHAPE, BIASES = range(3)  # what is solved for: the angles, the shape besides, and the pixels' constant errors
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
-_BUILD = 2.0  # of the logarithm of `Model.build`: bodies are declared within a factor e of the places' spread
-_MORE_ROUNDS, _SETTLED = 4, 0.2  # at most, while the logarithm of the constant errors or of the build changes by more
-_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 6, 6  # of Gauss-Newton in a round, in the last, and where all else is known
+_MORE_ROUNDS = 24  # at most, until markers and spreads have settled
+_SETTLED = 0.2  # change of the logarithm of the constant errors or of the build
+_AT_REST = 0.2  # standard deviations that the markers are, root mean square, from where the rounds would lead them
+_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 12, 6  # of Gauss-Newton in a round, in the last, and where all else is known
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """Everything but the unknowns.
-
-    prior, noise : of the angles and the pixels
-    mean, precision : (n_constants,), (n_constants, n_constants) prior of `State.constants`
-    volume : (n_shape,) gradient of the log volume of angles that fit, see `volume_gradient`
-    deviation_std : (n_markers,) prior spread of the markers' deviations
-    deviation_keep : their correlation from frame to frame
-    size : of the body over the declared one
-    build : variance of the markers' and joints' places over the declared one
-    """
-
-    body: Body
-    prior: AnglePrior
-    noise: PixelNoise
-    mean: Array
-    precision: Array
-    volume: Array
-    deviation_std: Array
-    deviation_keep: float
-    size: float = 1.0
-    build: float = 1.0
-
-    @property
-    def spreads(self) -> Array:
-        """(2,) of the constant errors, and of the places of markers and joints."""
-        return np.array([self.noise.bias_std.mean(), self.build])
-
-    def cost(self, state: State) -> float:
-        """Minus the log prior up to a constant."""
-        off = state.constants - self.mean
-        volume = float(self.volume @ off[: len(self.volume)])
-        return self.prior.cost(state.angles) + 0.5 * float(off @ self.precision @ off) - volume
-
-    def gradient(self, state: State) -> Array:
-        """(n_constants,) of the log prior of the constants."""
-        gradient = -self.precision @ (state.constants - self.mean)
-        gradient[: len(self.volume)] += self.volume
-        return gradient
-
-    def with_noise(self, noise: PixelNoise) -> Model:
-        """With learned noise; its constant part is the prior of the biases."""
-        n_shape, precision = len(self.volume), self.precision.copy()
-        index = np.arange(n_shape, len(precision))
-        precision[index, index] = np.repeat(noise.bias_std.T.ravel() ** -2.0, 2)
-        return replace(self, noise=noise, precision=precision)
-
-    def with_build(self, offsets: Array, variance: Array) -> Model:
-        """With the spread of places that these offsets (n_offsets,) and their variances make likely (MacKay 1992), the
-        mean of its logarithm: one factor for all, since those of most limbs cannot be told from angles."""
-        n_lengths, n_shape, precision = len(self.body.lengths), len(self.volume), self.precision.copy()
-        index = np.arange(n_lengths, n_shape)
-        own = precision[index, index]
-        known, squares = (1 - own * variance).sum(), self.build * (own * offsets**2).sum()
-        log_build = np.linspace(-8, 4, 241)
-        cost = 0.5 * (known * log_build + squares * np.exp(-log_build) + (log_build / _BUILD) ** 2)
-        density = np.exp(cost.min() - cost)
-        build = float(np.exp(density @ log_build / density.sum()))
-        precision[index, index] *= self.build / build
-        return replace(self, precision=precision, build=build)
-
-    def resized(self, lengths: Array) -> Model:
-        """With a body in the size of these lengths: places on segments that are no bone's end are as far out as they
-        are long. The prior of the lengths stays where it is: one that followed what it had led to would drift."""
-        own = self.body.lengths
-        if not len(own):
-            return self
-        size = probable_size(self.body, self.size * float(lengths @ own / (own @ own)))
-        body = self.body.scaled(size / self.size)
-        return replace(self, body=body, size=size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +81,7 @@ def fit_trajectory(
     covariance is given, they stay as they are in `state`."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
+    places, moved = state.markers(model.body), np.inf
     settled, segments = not learn, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
     for number in range(rounds + _MORE_ROUNDS):
         last = (number >= rounds - 1 and settled) or number == rounds + _MORE_ROUNDS - 1
@@ -175,7 +117,10 @@ def fit_trajectory(
             model = learned(
                 model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
             )
-            settled = bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
+            step = _step(kinematics.markers - places, covariances_3d)
+            settled = step**2 < _AT_REST * (moved - step)
+            settled &= bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
+            places, moved = kinematics.markers, step
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
         pixels, weights = pixels.put_back(posteriors)
@@ -190,6 +135,13 @@ def fit_trajectory(
     covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
                solver.information, pixels, deviations, found.converged and settled)  # fmt: skip
+
+
+def _step(moved: Array, covariances_3d: Array) -> float:
+    """Root mean square of markers' moves (n_frames, n_markers, 3), in standard deviations. Steps that fall by a factor
+    r from one to the next end after another r / (1 - r) of the last."""
+    variances = np.trace(covariances_3d, axis1=-2, axis2=-1)
+    return float(np.sqrt(((moved**2).sum(axis=-1) / variances).mean()))
 
 
 def learned(
