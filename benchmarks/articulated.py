@@ -127,6 +127,7 @@ def sprints() -> None:
         angles[f"sprint {seed}"] = {
             "RMSE deg": np.degrees(np.sqrt((off[:, 3:] ** 2).mean())),
             "bound deg": np.degrees(np.sqrt((bound[:, 3:] ** 2).mean())),
+            "over bound": np.sqrt((off[:, 3:] ** 2).mean() / (bound[:, 3:] ** 2).mean()),
             "95% bands hold": (np.abs(off) < 1.96 * found.angles_std).mean(),
             "50% bands hold": (np.abs(off) < 0.6745 * found.angles_std).mean(),
             "rhythm Hz": found.rhythm,

@@ -123,6 +123,11 @@ def fit_body(
     -----
     Missing pixels, markers and frames are bridged by the body and by time, with the error bars that follow.
 
+    Angles and build are the mode of their posterior, the build's with the volume of the angles that fit (Laplace);
+    what each pixel shows has its posterior given these, and noise, precisions of the angles, size and spread of places
+    are the most likely ones (expectation maximisation, MacKay 1992). These steps follow each other until another round
+    changes nothing (`BodyFit.converged`).
+
     Examples
     --------
     >>> import numpy as np

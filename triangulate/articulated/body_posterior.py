@@ -72,7 +72,8 @@ class BodyFit:
     fps : float, hertz
         Frames per second.
     converged : bool
-        Whether the last iterations converged, and before them the constant errors and the spread of places.
+        Whether another round of solving and learning would leave everything where it is: the markers within 0.2
+        standard deviations (root mean square), the constant errors and the spread of places within 20 %.
 
     Examples
     --------

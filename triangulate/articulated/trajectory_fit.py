@@ -51,7 +51,7 @@ _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _MORE_ROUNDS = 24  # at most, until markers and spreads have settled
 _SETTLED = 0.2  # change of the logarithm of the constant errors or of the build
 _AT_REST = 0.2  # standard deviations that the markers are, root mean square, from where the rounds would lead them
-_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 12, 6  # of Gauss-Newton in a round, in the last, and where all else is known
+_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 6, 6  # of Gauss-Newton in a round, in the last, and where all else is known
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
 
@@ -129,12 +129,13 @@ def fit_trajectory(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
             )
             pixels, state = with_offsets(pixels, state, terms, solved)
-    covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
+    before_last, covariances_3d = covariances_3d, marker_covariances(kinematics.by_angles, shape, posterior, deviations)
     displaced = model.noise.over_time.displacement  # common to all views: part of what markers are off their places
     displaced = displaced if model.noise.known else np.minimum(displaced, np.sqrt(model.build) * model.body.marker_std)
     covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
+    at_rest = found.converged or _step(kinematics.markers - places, before_last) < _AT_REST
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
-               solver.information, pixels, deviations, found.converged and settled)  # fmt: skip
+               solver.information, pixels, deviations, at_rest and settled)  # fmt: skip
 
 
 def _step(moved: Array, covariances_3d: Array) -> float:
