@@ -35,8 +35,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     OSError : the folder may not be written, or the disk is full; the message names the file and what to do
     """
     path = Path(path)
-    # 40 characters of the name: with the rest it stays below the 255 bytes that file systems allow
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.partial{path.suffix}")
+    temporary = _hidden_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -58,6 +57,22 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         raise OSError(f"cannot write {path} ({os.strerror(number)}); {_NO_ROOM[number]}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """The name of a hidden file beside `path`, removed at the end of the block, or by the run after one that was killed
+    in it."""
+    temporary = _hidden_name(path)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _hidden_name(path: Path) -> Path:
+    # 40 characters of the name: with the rest it stays below the 255 bytes that file systems allow
+    return path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.partial{path.suffix}")
 
 
 def remove_halves(path: Path) -> None:

@@ -146,6 +146,6 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _read_json(path: Path) -> dict:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

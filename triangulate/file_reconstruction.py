@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import DatasetError, Skeleton
-from ..datasets.atomic_files import atomic_write
+from ..datasets.atomic_files import atomic_write, scratch_file
 from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
 from . import framewise_methods, window_reconstruction
@@ -22,6 +22,7 @@ from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
 from .input_checks import matching_rig
 from .pose_states.pose_prior import PosePrior
+from .reconstruction import coverages_of
 from .reconstruction_settings import Settings, check_settings, described
 from .stored_coverage import with_coverage_of_file
 
@@ -52,7 +53,7 @@ def reconstruct_file(
     Parameters
     ----------
     source : str or path
-        File (netCDF) of views, without an `individual` dimension.
+        File (netCDF) of views; of several individuals one after the other is reconstructed.
     rig : CameraRig
         Cameras of at least the views' names.
     destination : str or path
@@ -112,8 +113,6 @@ def reconstruct_file(
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
     with opened_views(source) as views:
-        if "individual" in views.dims:
-            raise DatasetError(f"{source} holds several individuals; reconstruct them one by one")
         if "detector" in views.dims:
             raise DatasetError(
                 f"{source} holds several detectors' predictions; write combine_ensemble(views) and read that"
@@ -145,6 +144,11 @@ def write_reconstruction(
 
     cause : of disagreeing cameras, with which the confidence is multiplied (`with_confidence`); None: it stays
     """
+    with opened_views(source) as views:
+        individuals = [str(name) for name in views["individual"].values] if "individual" in views.dims else []
+    if individuals:
+        _write_individuals(source, destination, individuals, rig, settings, cause, executor, attributes or {})
+        return
     with atomic_write(destination) as partial, opened_views(source) as views:
         rig = matching_rig(views, rig)
         if settings.method in window_reconstruction.METHODS:
@@ -160,6 +164,43 @@ def write_reconstruction(
         more = attributes or {}
         described_pieces = (described(piece, rig, settings.recorded).assign_attrs(more) for piece in pieces)
         write_pieces(described_pieces, partial, views.sizes["time"])
+
+
+def _write_individuals(
+    source: Path,
+    destination: Path,
+    names: Sequence[str],
+    rig: CameraRig,
+    settings: Settings,
+    cause: Cause | None,
+    executor: Executor | None,
+    attributes: Mapping[str, Any],
+) -> None:
+    """The poses of several individuals, reconstructed one after the other, as one file."""
+    with ExitStack() as stack:
+        paths = [stack.enter_context(scratch_file(destination)) for _ in names]
+        for i, path in enumerate(paths):
+            with scratch_file(destination) as own:
+                write_changed(source, own, lambda part, i=i: part.isel(individual=i, drop=True))
+                write_reconstruction(own, path, rig, settings, cause=cause, executor=executor)
+        poses = [stack.enter_context(opened_views(path)) for path in paths]
+        more, n_frames = coverages_of(poses, names) | dict(attributes), poses[0].sizes["time"]
+        index = xr.DataArray(list(names), dims="individual", name="individual")
+
+        def piece(start: int) -> xr.Dataset:
+            parts = [pose.isel(time=slice(start, start + CHUNK_FRAMES)).load() for pose in poses]
+            return xr.concat(parts, dim=index, combine_attrs="override").assign_attrs(more)
+
+        with atomic_write(destination) as partial:
+            write_pieces(map(piece, range(0, n_frames, CHUNK_FRAMES)), partial, n_frames)
+
+
+def write_changed(source: Path, destination: Path, change: Callable[[xr.Dataset], xr.Dataset]) -> None:
+    """Write views of a file, changed, into another file, one stretch of time after the other."""
+    with atomic_write(destination) as partial, opened_views(source) as views:
+        n_frames = views.sizes["time"]
+        starts = range(0, n_frames, CHUNK_FRAMES)
+        write_pieces((change(views.isel(time=slice(i, i + CHUNK_FRAMES)).load()) for i in starts), partial, n_frames)
 
 
 def _with_confidence(

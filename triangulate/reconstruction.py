@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -156,7 +156,7 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
         parts = [_pose(views.isel(individual=i, drop=True), rig, settings) for i in range(views.sizes["individual"])]
         names = views["individual"].values
         pose = xr.concat(parts, dim=xr.DataArray(names, dims="individual", name="individual"))
-        return described(pose.assign_attrs(_coverages(parts, [str(name) for name in names])), rig, settings.recorded)
+        return described(pose.assign_attrs(coverages_of(parts, [str(name) for name in names])), rig, settings.recorded)
     if method in framewise_methods.METHODS:
         sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
         timing = settings.window, settings.max_gap, settings.chunk_frames
@@ -172,7 +172,7 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
     return described(pose, rig, settings.recorded)
 
 
-def _coverages(parts: list[xr.Dataset], names: list[str]) -> dict[str, str]:
+def coverages_of(parts: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, str]:
     """The attributes on coverage of the individuals' poses, each with its name."""
     attrs = {}
     tables = {name: part.attrs["coverage"] for name, part in zip(names, parts, strict=True) if "coverage" in part.attrs}

@@ -66,7 +66,7 @@ def read_session(path: str | os.PathLike) -> Session:
         raise SessionError(f"{path} cannot be read ({error.strerror}); change its permissions") from error
     except UnicodeDecodeError as error:
         raise SessionError(f"{path} is not text in UTF-8; save it in this encoding") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         hint = "; write \\\\ for \\, or / in paths" if "Unescaped '\\'" in str(error) else ""
         raise SessionError(f"{path} is no valid TOML: {error}{hint}") from error
     check_names(path, "tables", tables, TABLES)

@@ -28,13 +28,13 @@ from .plausibility import (
 from .points_and_videos import fractions_of_pictures, points_outside
 from .reconstruction_files import (
     check_memory,
+    corrects_time,
     is_long,
     method_of,
     named_body,
     refined_rig_path,
     trained,
     trained_files,
-    write_stretches,
     write_used_views,
 )
 from .rig import load_rig, rig_path
@@ -43,8 +43,8 @@ from .view_corrections import (
     SWITCHES,
     animals_of,
     corrected,
-    corrects_whole,
     write_corrected,
+    write_identities,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 
 def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     from ...cameras import write_rig
-    from ...datasets import read_dataset
+    from ...datasets import combine_ensemble, read_dataset
     from ...triangulate import diagnose
     from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
@@ -87,7 +87,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     if session.skeleton is not None:
         views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
-    found = corrected(session, views, rig)
+    found = corrected(session, combine_ensemble(views) if "detector" in views.dims else views, rig)
     diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
     for problem in view_problems(session, found.views, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
@@ -108,12 +108,10 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
 
 def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> list[str]:
     """What `swaps = true` puts right in the views, in words."""
-    from ...datasets import combine_ensemble
     from ...triangulate.framewise_methods import exchanged_sides
 
     if not session.options["reconstruct"].get("swaps", False) or "individual" in views.dims:
         return []
-    views = combine_ensemble(views) if "detector" in views.dims else views
     return exchanged_sides(views, rig.subset([str(name) for name in views["view"].values]), session.skeleton)
 
 
@@ -122,7 +120,7 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     from ...cameras import write_rig
     from ...datasets import check_views, fps_of
     from ...triangulate import diagnose
-    from ...triangulate.file_reconstruction import opened_views, write_reconstruction
+    from ...triangulate.file_reconstruction import opened_views, write_changed, write_reconstruction
     from ...triangulate.reconstruction import pose_of
     from ...triangulate.reconstruction_settings import rig_hash, settings_of
 
@@ -131,14 +129,16 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
         names = list(map(str, views["keypoint"].values))
         chosen = names if session.skeleton is None else needed_keypoints(session, names)
         rig = rig.subset(list(map(str, views["view"].values)))
-    corrections, corrected_file = [], {}
-    if corrects_whole(session):
-        rig, corrections, corrected_file = write_corrected(session, source, chosen, rig)
-        source, names = session.output / corrected_file["views_file"], chosen
+    corrections, found = write_identities(session, source, chosen, rig)
+    if corrects_time(session):
+        rig, corrections, found = write_corrected(session, source, chosen, rig)
+    if found:
+        source, names = session.output / found["views_file"], chosen
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
     with opened_views(source) as views:
-        n_frames, n_judged = views.sizes["time"], max(1, _JUDGED // len(chosen))
+        n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * len(chosen)
+        n_judged = max(1, _JUDGED // n_points)
         start = max(0, (n_frames - n_judged) // 2)
         some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
     diagnosis = with_stated_pictures(session, diagnose(some, rig))
@@ -151,13 +151,13 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     )
     notes = [*corrections, *_exchanged_sides(session, used, rig)]
     implausible = implausibilities(session, used, rig, tried)
-    attributes = corrected_file | _attributes(session, used, rig, diagnosis, notes, implausible)
+    attributes = found | _attributes(session, used, rig, diagnosis, notes, implausible)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
     more = {"cause": diagnosis.cause, "attributes": attributes, "executor": tasks and tasks.executor}
     try:
         if diagnosis.wrong or chosen != names:
-            write_stretches(source, own, lambda part: without(part.sel(keypoint=chosen), diagnosis.wrong))
+            write_changed(source, own, lambda part: without(part.sel(keypoint=chosen), diagnosis.wrong))
             source = own
         RECONSTRUCT.call(session, write_reconstruction, source, session.output / "pose.nc", rig, settings, **more)
     finally:

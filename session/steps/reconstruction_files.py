@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ CORRECTED = "corrected_views.nc"  # in the session's output
 # bytes: the libraries, and memory per byte of views that are held whole: of two animals 9.1 ("smooth"), 7.8 ("dlt")
 _PROGRAM = 0.5e9
 _HELD = 9.5
-_STRETCH = 20_000  # frames of a long recording in memory at a time
 
 
 def trained(session: Session) -> dict[str, Any]:
@@ -87,18 +85,6 @@ def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> d
     return {"views_file": CORRECTED}
 
 
-def write_stretches(source: Path, destination: Path, change: Callable[[xr.Dataset], xr.Dataset]) -> None:
-    """Write views of a file, changed, into another file, one stretch of time after the other."""
-    from ...datasets.atomic_files import atomic_write
-    from ...datasets.stretches import write_pieces
-    from ...triangulate.file_reconstruction import opened_views
-
-    with atomic_write(destination) as partial, opened_views(source) as views:
-        n_frames = views.sizes["time"]
-        starts = range(0, n_frames, _STRETCH)
-        write_pieces((change(views.isel(time=slice(i, i + _STRETCH)).load()) for i in starts), partial, n_frames)
-
-
 def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that a pose was made of, at all keypoints that they have."""
     from ...datasets import read_dataset
@@ -128,7 +114,13 @@ def is_long(session: Session) -> bool:
     if method_of(session) not in FILE_METHODS or declared_bytes(path) <= LONG:
         return False
     with opened_views(path) as views:
-        return not {"individual", "detector"} & set(views.dims)
+        return "detector" not in views.dims and not ("individual" in views.dims and corrects_time(session))
+
+
+def corrects_time(session: Session) -> bool:
+    """Whether the step changes the cameras or the time of the views, as the recording shows or the session says."""
+    options, delays = session.options["reconstruct"], [camera.delay for camera in session.cameras.values()]
+    return bool(options.get("frame_offsets", False) or options.get("refine_rig", False) or any(delays))
 
 
 def check_memory(session: Session) -> None:

@@ -7,7 +7,7 @@ true` refines the cameras' poses, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ _DONE = {
     "synchronise the exposures": "its views were shifted",
     "use the refined rig": "the refined rig was used",
 }
+_TRACKED = 5000  # frames of a long recording by which rows are told to be tracks or detections
 _MOST_TRACKS = 6  # per camera: the permutations of more are too many to search, and are put together otherwise
 
 
@@ -59,22 +60,35 @@ def corrected(session: Session, views: xr.Dataset, rig: CameraRig) -> Corrected:
     ------
     SessionError : a switch does not fit the recording
     """
-    options, result = session.options["reconstruct"], Corrected(_in_time(session, views), rig)
+    result = Corrected(_in_time(session, views), rig)
+    if _finds_identities(session, views):
+        result = _with_own_identities(session, result)
+    return _with_found(session, result)
+
+
+def _finds_identities(session: Session, views: xr.Dataset) -> bool:
+    """Whether the views are of individuals whose order the 2D files do not state.
+
+    Raises
+    ------
+    SessionError : their number is not the one that the session states
+    """
     if "individual" not in views.dims and (session.n_animals or 1) > 1:
         raise SessionError(
             f"{session.path}: [animals] count is {session.n_animals}, but the 2D points are of one animal; give files"
             " with several, or set count = 1"
         )
-    if "individual" in views.dims and options.get("match_individuals", True) and session.identity != "known":
-        result = _with_own_identities(session, result)
-    elif views.sizes.get("individual", 1) > (session.n_animals or np.inf):
+    matched = session.options["reconstruct"].get("match_individuals", True) and session.identity != "known"
+    if "individual" in views.dims and matched:
+        return True
+    if views.sizes.get("individual", 1) > (session.n_animals or np.inf):
         names = ", ".join(map(str, views["individual"].values))
         raise SessionError(
             f"{session.path}: the 2D points are of {views.sizes['individual']} individuals ({names}), but [animals]"
             f" count is {session.n_animals} and they are taken as they are; set count = {views.sizes['individual']}, or"
             " take the others out of the files"
         )
-    return _with_found(session, result)
+    return False
 
 
 def _with_found(session: Session, result: Corrected) -> Corrected:
@@ -128,12 +142,6 @@ def _located(jump: Jump, views: xr.Dataset, offsets: Array, rig: CameraRig, spac
     return replace(jump, frame=min(frames, key=lambda frame: abs(frame - jump.frame)))
 
 
-def corrects_whole(session: Session) -> bool:
-    """Whether the step changes the cameras or the time of the views, as the recording shows or the session says."""
-    options, delays = session.options["reconstruct"], [camera.delay for camera in session.cameras.values()]
-    return bool(options.get("frame_offsets", False) or options.get("refine_rig", False) or any(delays))
-
-
 def _in_time(session: Session, views: xr.Dataset) -> xr.Dataset:
     """The views with the delays that the session states removed."""
     from ...triangulate import shift_frames
@@ -159,27 +167,83 @@ def animals_of(session: Session) -> dict[str, int | str | None]:
     return {"count": session.n_animals, "identity": session.identity}
 
 
+def write_identities(
+    session: Session, source: Path, keypoints: Sequence[str], rig: CameraRig
+) -> tuple[list[str], dict[str, str]]:
+    """`corrected` of the individuals of a long recording, from file to file; notes, and attributes of the pose."""
+    from ...datasets import DatasetError
+    from ...triangulate.file_reconstruction import opened_views
+    from ...triangulate.identity.continued_identities import write_individuals
+
+    with opened_views(source) as opened:
+        views = opened.sel(keypoint=list(keypoints))
+        if not _finds_identities(session, views):
+            return [], {}
+        identity = _identity(session, views.isel(time=slice(_TRACKED)).load())
+        together, times, words, left_over = _way(session, views, identity), views["time"].values, list[str](), {}
+
+        def identify(part: xr.Dataset) -> xr.Dataset | None:
+            present = part["position"].notnull().all("space") & (part["confidence"] > 0)
+            if not (present.any("individual").sum("view") > 1).any():
+                return None
+            try:
+                found, said = together(session, part, rig, identity)
+            except DatasetError:  # no animal in this window
+                return None
+            words.append(said)
+            first, last = (int(np.searchsorted(times, part["time"].values[i])) for i in (0, -1))
+            left_over[f"{first}-{last}"] = found.attrs.pop("left_over_frames", 0)
+            found.attrs.pop("left_over_in", "")
+            return found
+
+        n_rows, names = session.n_animals, None
+        if together is _matched:
+            n_rows, names = views.sizes["individual"], list(map(str, views["individual"].values))
+        try:
+            names = write_individuals(views, session.output / CORRECTED, identify, n_rows, names)
+        except ValueError as error:
+            raise SessionError(f"{session.path}: {error}") from error
+    beyond = {frames: n for frames, n in left_over.items() if n}
+    warned = _left_over(sum(beyond.values()), ", ".join(beyond), session.n_animals)
+    said = words[0] if len(set(words)) == 1 else f"identities of {len(names)} individuals were found"
+    attributes = {"views_file": CORRECTED} | ({"animal_warnings": "\n".join(warned)} if warned else {})
+    return [f"{said}, window by window, and continued by the frames that two windows share"], attributes
+
+
 def _with_own_identities(session: Session, given: Corrected) -> Corrected:
     """Each individual the same animal in all cameras and frames: tracks are matched, detections put together."""
+    rig, identity = (
+        given.rig.subset([str(name) for name in given.views["view"].values]),
+        _identity(session, given.views),
+    )
+    try:
+        views, words = _way(session, given.views, identity)(session, given.views, rig, identity)
+    except ValueError as error:
+        raise SessionError(f"{session.path}: {error}") from error
+    n_frames, frames = views.attrs.pop("left_over_frames", 0), views.attrs.pop("left_over_in", "")
+    return Corrected(views, given.rig, [*given.notes, words], _left_over(n_frames, frames, session.n_animals))
+
+
+def _identity(session: Session, views: xr.Dataset) -> str:
+    """What a row of the views says: "tracks" or "detections"."""
     from ...triangulate.identity.views_of_individuals import rows_are_tracks
 
-    n_rows = given.views.sizes["individual"]
+    if session.identity is not None:
+        return session.identity
+    rows = views["position"].transpose("individual", "view", "time", "keypoint", "space").values
+    return "tracks" if rows_are_tracks(rows) else "detections"
+
+
+def _way(session: Session, views: xr.Dataset, identity: str) -> Callable[..., tuple[xr.Dataset, str]]:
+    """How the rows become animals: what they look like counts where pieces of track are joined, which tracks as a whole
+    are not."""
+    n_rows = views.sizes["individual"]
     as_many = session.n_animals in (None, n_rows) and n_rows <= _MOST_TRACKS
-    identity = session.identity
-    if identity is None:
-        rows = given.views["position"].transpose("individual", "view", "time", "keypoint", "space").values
-        identity = "tracks" if rows_are_tracks(rows) else "detections"
-    rig = given.rig.subset([str(name) for name in given.views["view"].values])
-    # what animals look like counts where pieces of track are joined, which tracks as a whole are not
-    together = _matched if identity == "tracks" and as_many and "appearance" not in given.views else _separated
-    views, words = together(session, given.views, rig, identity)
-    return Corrected(views, given.rig, [*given.notes, words], _left_over(views, session.n_animals))
+    return _matched if identity == "tracks" and as_many and "appearance" not in views else _separated
 
 
-def _left_over(views: xr.Dataset, n_animals: int | None) -> list[str]:
+def _left_over(n_frames: int, frames: str, n_animals: int | None) -> list[str]:
     """A sentence where animals beyond those declared were seen and left out."""
-    n_frames = views.attrs.pop("left_over_frames", 0)
-    frames = views.attrs.pop("left_over_in", "")
     if not n_frames:
         return []
     return [
@@ -206,10 +270,7 @@ def _separated(session: Session, views: xr.Dataset, rig: CameraRig, identity: st
     """Any number of detections or tracks in every camera, and how many animals they are of."""
     from ...triangulate import separate_individuals
 
-    try:
-        found = separate_individuals(views, rig, identity=identity, n_individuals=session.n_animals)
-    except ValueError as error:
-        raise SessionError(f"{session.path}: {error}") from error
+    found = separate_individuals(views, rig, identity=identity, n_individuals=session.n_animals)
     n_found = found.sizes["individual"]
     animals = "1 animal" if n_found == 1 else f"{n_found} animals"
     words = f"up to {views.sizes['individual']} {identity} per camera and frame were put together to {animals}"

@@ -55,9 +55,18 @@ def test_a_file_without_an_end_is_refused_before_it_is_hashed(tmp_path):
 
 
 def test_a_text_that_is_nested_deeply_is_refused(tmp_path):
-    (tmp_path / "session.toml").write_text("a = " + "[" * 100_000)
-    with pytest.raises(SessionError, match="is no valid TOML"):
-        read_session(tmp_path)
+    for text in ("[" * 100_000, "9" * 5000):
+        (tmp_path / "session.toml").write_text(f"a = {text}")
+        with pytest.raises(SessionError, match="is no valid TOML"):
+            read_session(tmp_path)
+
+
+def test_hashes_that_are_nested_deeply_are_made_anew(tmp_path):
+    session = make_session(3, 10).write(tmp_path)
+    session.output.mkdir()
+    (session.output / "hashes.json").write_text("[" * 200_000)
+    run_session(session, ("predict",), progress=False)
+    assert (session.output / "views.nc").is_file()
 
 
 def test_links_among_the_results_are_replaced_and_not_followed(tmp_path):

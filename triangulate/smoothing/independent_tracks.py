@@ -35,7 +35,7 @@ _CORRELATION_ROUNDS = 4  # between the correlation of errors and the process var
 _SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
 _QUIETEST = 0.02  # quantile of the activity that the reach of a displaced stretch is judged by
 _ACTIVITY_ROUNDS = 4  # of the activity and the tracks at each linearisation
-_LEARNING_ROUNDS, _ROUNDS = 2, 3  # of Gauss-Newton with inlier probabilities: learning, then of a window
+_LEARNING_ROUNDS, _ROUNDS = 2, 4  # of Gauss-Newton with inlier probabilities: learning, then of a window
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,13 +232,26 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
     kept = ~contradicted(first, tracks.points_3d, tracks.spread)
     if not kept.all():
         tracks = _smooth(first.only(kept), prior, observations.anchor)
-    for _ in range(_ROUNDS):
-        changes = with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order)
+    for i in range(_ROUNDS):
         seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
-        tracks, prior = _smooth_unsteady(
-            seen, replace(prior, changes=changes), observations.anchor, observations.powers
-        )
+        if i > 0:
+            prior = replace(prior, changes=_jumps_anew(seen, tracks, prior, observations))
+        tracks, prior = _smooth_unsteady(seen, prior, observations.anchor, observations.powers)
     return tracks
+
+
+def _jumps_anew(seen: Linearised, tracks: Tracks, prior: TimePrior, observations: Observations) -> Array:
+    """The changes of tracks, with jumps found beside the activity that they have, not those of the round before.
+
+    Before the activity is known a run is full of jumps, and which frames they are at depends on a window's edges.
+    """
+    activity, added = tracks.changes.T
+    found = np.isfinite(added) & (added > 0)  # infinite where a stretch ends
+    if found.any():
+        changes = np.stack([activity, np.where(found, 0.0, added)], axis=1)
+        seen = seen.times(at_activity(observations.powers, activity))
+        tracks = _smooth(seen, replace(prior, changes=changes), observations.anchor)
+    return with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order)
 
 
 def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:

@@ -7,13 +7,32 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.cameras import read_rig
-from muybridge.datasets import read_dataset
+from muybridge.datasets import read_dataset, write_dataset
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.steps import reconstruction_files
+from muybridge.session.steps.reconstruction import RECONSTRUCT
 from muybridge.triangulate.rig_refinement import long_recordings
 from tests.session.synthetic import make_session
+
+
+@pytest.mark.parametrize("limit", [60e6, 0])
+def test_views_of_several_detectors_are_combined(tmp_path, monkeypatch, limit):
+    recording = make_session(n_frames=60)
+    recording.tables["reconstruct"] = {"method": "ransac", "check_coverage": False}
+    session = recording.write(tmp_path)
+    run_session(session, ("predict",), progress=False)
+    path, rng = session.output / "views.nc", np.random.default_rng(0)
+    one = read_dataset(path)
+    parts = [one.assign(position=one["position"] + rng.normal(0, 0.5, one["position"].shape)) for _ in range(3)]
+    write_dataset(xr.concat(parts, dim=xr.DataArray(list("abc"), dims="detector", name="detector")), path)
+    monkeypatch.setattr(reconstruction_files, "LONG", limit)
+    RECONSTRUCT.work(session, False)
+    found = read_dataset(session.output / "pose.nc")
+    assert np.nanmedian(np.linalg.norm(found["position"].values - recording.truth, axis=-1)) < 3
+    assert "detector" not in read_dataset(session.output / found.attrs["views_file"]).dims
 
 
 @pytest.mark.parametrize("method", ["smooth", "ransac"])

@@ -10,7 +10,9 @@ from muybridge.cameras import CameraRig, read_rig, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.session_problems import foreseen
+from muybridge.session.steps import reconstruction_files
 from muybridge.triangulate import DetectorNoise, PosePrior
+from muybridge.triangulate.identity import continued_identities
 from tests.conftest import make_moving_points
 from tests.session.synthetic import SKELETON, make_session
 
@@ -99,6 +101,53 @@ def test_detections_in_any_order_go_through_a_whole_session(tmp_path, rig, skele
     errors = np.linalg.norm(pose["position"].values[:, None] - two_animals[None], axis=-1)
     assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 1.0
     assert any("up to 2 detections per camera and frame were put together to 2 animals" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("order", "animals"),
+    [
+        ("tracks", ""),
+        ("detections", ""),
+        pytest.param("detections", "[animals]\ncount = 2\n", marks=pytest.mark.long),
+        pytest.param("known", "[animals]\nidentity = 'known'\n", marks=pytest.mark.long),
+    ],
+)
+def test_animals_of_a_long_recording_stay_themselves_across_windows(
+    tmp_path, rig, skeleton, two_animals, monkeypatch, order, animals
+):
+    tracks = np.stack([rig.project(points) for points in two_animals])
+    tracks = tracks + np.random.default_rng(0).normal(0, 0.5, tracks.shape)
+    tracks = shuffled(tracks) if order == "detections" else tracks
+    if order == "tracks":
+        tracks[:, 1, 50:] = tracks[::-1, 1, 50:]
+    session = write_session(tmp_path, rig, tracks, skeleton, animals + OPTIONS, joints=False)
+    run_session(session, ("predict", "reconstruct"), progress=False)
+    whole = read_dataset(session.output / "pose.nc")
+    monkeypatch.setattr(reconstruction_files, "LONG", 0)
+    monkeypatch.setattr(continued_identities, "_WINDOW", 30)
+    monkeypatch.setattr(continued_identities, "_OVERLAP", 10)
+    run_session(read_session(tmp_path), ("reconstruct",), progress=False, force=True)
+    found = read_dataset(session.output / "pose.nc")
+    assert set(found.attrs) - {"notes"} == set(whole.attrs) - {"notes"}
+    assert set(found.variables) == set(whole.variables)
+    errors = np.linalg.norm(found["position"].values[:, None] - two_animals[None], axis=-1)
+    who = np.nanmedian(errors, axis=3).argmin(axis=1)  # (found, frames)
+    assert (who == who[:, :1]).all()
+    assert who[:, 0].tolist() in ([0, 1], [1, 0])
+    assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 1.0
+    files = {"pose.nc", "views.nc"} | ({"corrected_views.nc"} if order != "known" else set())
+    assert {path.name for path in session.output.glob("*.nc")} == files
+    assert not list(session.output.glob(".*.partial*"))
+
+
+def test_rows_of_a_window_are_those_that_share_the_most_points():
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=(3, 2, 10, 4, 2))
+    assert continued_identities.continued_rows(before, before[[2, 0, 1]], 3).tolist() == [2, 0, 1]
+    fresh = np.concatenate([before[[1]], rng.normal(size=(1, 2, 10, 4, 2))])
+    assert continued_identities.continued_rows(before, fresh, None).tolist() == [1, 3]
+    assert continued_identities.continued_rows(before, fresh, 3).tolist() == [1, 0]
+    assert continued_identities.continued_rows(before[:0], fresh, None).tolist() == [0, 1]
 
 
 def test_more_animals_than_declared_are_left_out_with_a_warning(tmp_path, rig, skeleton, two_animals):

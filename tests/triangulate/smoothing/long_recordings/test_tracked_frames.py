@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from benchmarks.real import fisheye_rig
+from benchmarks.real_recordings import dog
 from muybridge.triangulate import smooth
 from muybridge.triangulate.smoothing import overlapping_windows
 from muybridge.triangulate.smoothing.long_recordings import learning, tracked_frames
 from tests.conftest import make_ring_rig
+from tests.helpers import needs_shared
 
 N_FRAMES, REST = 1500, slice(400, 1100)
 
@@ -58,3 +61,17 @@ def test_windows_that_end_where_one_camera_sees_a_keypoint_give_the_answer_in_on
     assert distances(hidden).max() < 0.01
     monkeypatch.setattr(tracked_frames, "far_enough", lambda learned, tracked, *_: tracked.frames)
     assert distances(hidden)[:, 1].max() > 0.05
+
+
+@pytest.mark.long  # 5 s
+@pytest.mark.shared
+@needs_shared
+def test_windows_of_a_real_dog_that_stands_and_runs_give_the_answer_in_one_piece():
+    truth, _ = dog("run04")
+    rig = fisheye_rig(1, centre=tuple(truth.reshape(-1, 3).mean(axis=0)))
+    rig, truth = rig.subset([rig.names[c] for c in (1, 3, 5)]), np.concatenate([truth, truth[::-1]] * 2)
+    points_2d = rig.project(truth) + np.random.default_rng(1).normal(0, 3.0, (3, *truth.shape[:2], 2))
+    whole, found = (smooth(points_2d, rig, fps=60.0, window=window) for window in (1e4, 10.0))
+    std = np.sqrt(np.diagonal(whole.covariances_3d, axis1=-2, axis2=-1))
+    assert np.nanmax(np.abs(found.points_3d - whole.points_3d) / std) < 0.01
+    assert np.nanmean(np.linalg.norm(whole.points_3d - truth, axis=-1)) < 6.0  # of strides taken for jumps: 6.4
