@@ -93,7 +93,7 @@ class JointSystem:
             vector[:, first] += terms.vector[:, b]
             vector[:, second] -= terms.vector[:, b]
         gram = self.gram if self.gram.ndim == 3 else self.gram[:, None] * self.precisions[:, None]
-        fixed = seen.information, gram, self.anchor, terms.pairs, terms.information
+        fixed = seen.information, gram, self.anchor, terms.pairs, np.ascontiguousarray(terms.information)
         over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(gram), smallest=200)
         return factorise(self.band), vector
 

@@ -161,7 +161,7 @@ def linearise(
     pixels = _kernels_smooth.Pixels(
         np.ascontiguousarray(observations.points_2d),
         np.ascontiguousarray(observations.prior),
-        observations.sigma,
+        np.ascontiguousarray(observations.sigma),
         np.ascontiguousarray(observations.scale),
         observations.log_outlier,
         np.ascontiguousarray(observations.power),
