@@ -58,9 +58,14 @@ def picture_camera(
         width, height = float(crop[2]), float(crop[3])
     else:
         width, height = (camera.size[0] - x, camera.size[1] - y) if size is None else (size[0] / scale, size[1] / scale)
+    if not (0 <= x < camera.size[0] and 0 <= y < camera.size[1]):
+        raise ValueError(
+            f"camera '{camera.name}': the part's corner ({x:g}, {y:g}) lies outside the calibrated picture of"
+            f" {camera.size[0]} x {camera.size[1]} pixels"
+        )
     # a resized picture has whole pixels: the part may end up to one of them beyond
     slack = 1 / scale
-    if min(x, y) < 0 or x + width > camera.size[0] + slack or y + height > camera.size[1] + slack:
+    if x + width > camera.size[0] + slack or y + height > camera.size[1] + slack:
         raise ValueError(
             f"camera '{camera.name}': a part of {width:g} x {height:g} pixels at ({x:g}, {y:g}) reaches beyond the"
             f" calibrated picture of {camera.size[0]} x {camera.size[1]}"

@@ -92,7 +92,7 @@ def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
     except (ValueError, OSError, TypeError) as error:
         return [str(error)], [], []
     diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
-    problems = view_problems(session, found.views, diagnosis)
+    problems = view_problems(session, found.views, found.rig, diagnosis)
     if problems:
         return problems, [], []
     used = without(found.views, diagnosis.wrong)

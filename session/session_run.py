@@ -78,7 +78,7 @@ def run_session(
     tasks = None if executor is None else WindowTasks(executor, n_windows)
     asked = [step for step in _in_order(session, steps) if step.asked_for(session)]
     for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
-        raise SessionError(f"{session.path}: {problem}")
+        raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
     with only_run(session.output, say):
         for step in asked:
             for problem, _ in missing_inputs(session, step):
@@ -144,7 +144,7 @@ def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bo
         if not step.asked_for(session):
             continue
         for problem in step.problems(session):
-            raise SessionError(f"{session.path}: {problem}")
+            raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
         earlier = list(dict.fromkeys(made[path] for path in step.inputs(session) if path in made))
         lacking = [problem for problem, maker in missing_inputs(session, step) if maker not in planned]
         if lacking:

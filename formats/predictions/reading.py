@@ -250,8 +250,9 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
     """Tracks of the same length: that of all, or filled up to `n_frames`."""
     lengths = {camera: track.points_2d.shape[1] for camera, track in tracks.items()}
     longest = max(lengths.values()) if n_frames is None else n_frames
-    if longest == 0:
-        raise FormatError(f"there is not a single frame in {', '.join(str(path) for path in sources.values())}")
+    empty = [camera for camera, n in lengths.items() if n == 0]
+    if longest == 0 or (empty and n_frames is None):
+        raise FormatError(f"there is not a single frame in {', '.join(str(sources[camera]) for camera in empty)}")
     if len(set(lengths.values())) > 1 and n_frames is None:
         listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
         raise FormatError(

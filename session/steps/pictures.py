@@ -150,7 +150,10 @@ def tracked_rig(session: Session, rig: CameraRig) -> CameraRig:
                 part = {"crop": own.crop, "scale": own.scale, "mirror": own.mirror}
                 camera = picture_camera(camera, **part, size=_video_size(own))
             except ValueError as error:
-                raise SessionError(f"{session.path}: [cameras.{camera.name}] crop and scale: {error}") from error
+                raise SessionError(
+                    f"{session.path}: [cameras.{camera.name}] crop and scale: {error}; state crop = [x, y], the corner"
+                    " of the video's picture in the calibrated one, and scale, by which it was resized afterwards"
+                ) from error
         cameras.append(camera)
     return replace(rig, cameras=tuple(cameras))
 

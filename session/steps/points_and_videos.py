@@ -118,8 +118,7 @@ def points_outside(session: Session, views: xr.Dataset) -> list[str]:
         if name not in sizes:
             continue
         position = views["position"].sel(view=name)
-        points = np.asarray(position.transpose(..., "space").values, dtype=float).reshape(-1, 2)
-        points = points[np.isfinite(points).all(axis=1)]
+        points = _known(position.transpose(..., "space").values)
         share = _share_outside(points, sizes[name])
         if share > _OUTSIDE:
             reach = "x to {:.0f}, y to {:.0f}".format(*np.quantile(points, 0.99, axis=0))
@@ -134,17 +133,32 @@ def points_outside(session: Session, views: xr.Dataset) -> list[str]:
 
 
 def fractions_of_pictures(session: Session, views: xr.Dataset) -> list[str]:
-    """A sentence where the 2D points of all cameras are fractions of the picture's size instead of pixels."""
-    sizes = picture_sizes(session)
-    position = np.asarray(views["position"].transpose(..., "space").values, dtype=float).reshape(-1, 2)
-    known = position[np.isfinite(position).all(axis=1)]
-    small = [min(size) < 10 for size in sizes.values()]
-    if not len(known) or any(small) or np.quantile(np.abs(known), 0.99) > _FRACTION:
+    """A sentence where 2D points of all cameras, or of some, are fractions of the picture's size instead of pixels."""
+    if any(min(size) < 10 for size in picture_sizes(session).values()):
         return []
+    names, position = list(map(str, views["view"].values)), views["position"].transpose("view", ..., "space").values
+    points = {name: _known(part) for name, part in zip(names, position, strict=True)}
+    fractions = [name for name in names if _are_fractions(points[name])]
+    if not fractions:
+        return []
+    some = len(fractions) < sum(len(points[name]) > 0 for name in names)
+    whose = f"the 2D points of {', '.join(map(repr, fractions))}" if some else "the 2D points"
+    low, high = np.quantile(np.concatenate([points[name] for name in fractions]), [0.01, 0.99])
     return [
-        "the 2D points lie between {:.2g} and {:.2g}: they are fractions of the picture, not pixels; multiply x by its"
-        " width and y by its height".format(*np.quantile(known, [0.01, 0.99]))
+        f"{whose} lie between {low:.2g} and {high:.2g}: they are fractions of the picture, not pixels; multiply x by"
+        " its width and y by its height"
     ]
+
+
+def _known(points: np.ndarray) -> np.ndarray:
+    """(n, 2) points that are there."""
+    flat = np.asarray(points, dtype=float).reshape(-1, 2)
+    return flat[np.isfinite(flat).all(axis=1)]
+
+
+def _are_fractions(points: np.ndarray) -> bool:
+    """Whether points (n, 2) lie between 0 and about 1, at more than one place."""
+    return len(points) > 0 and np.ptp(points) > 0 and bool(np.quantile(np.abs(points), 0.99) <= _FRACTION)
 
 
 def _share_outside(points: np.ndarray, size: tuple[int, int]) -> float:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .pictures import (
@@ -89,13 +91,13 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
         views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, combine_ensemble(views) if "detector" in views.dims else views, rig)
     diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
-    for problem in view_problems(session, found.views, diagnosis):
+    for problem in view_problems(session, found.views, found.rig, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, rig = without(found.views, diagnosis.wrong), found.rig
     notes = [*found.notes, *_exchanged_sides(session, used, rig)]
     pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **_options(session))
     if not pose["position"].notnull().any():
-        raise SessionError(f"{session.path}: not a single point could be reconstructed. {_first(diagnosis.messages)}")
+        raise SessionError(f"{session.path}: {_nothing(diagnosis.messages)}")
     pose = pose if diagnosis.cause is None else with_confidence(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
     if session.options["reconstruct"].get("refine_rig", False):
@@ -142,7 +144,7 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
         start = max(0, (n_frames - n_judged) // 2)
         some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
     diagnosis = with_stated_pictures(session, diagnose(some, rig))
-    for problem in view_problems(session, some, diagnosis):
+    for problem in view_problems(session, some, rig, diagnosis):
         raise SessionError(f"{session.path}: {problem}")
     used, options = without(some, diagnosis.wrong), _options(session) | {"check_coverage": False}
     n_tried = max(1, round(_TRIED * fps_of(used)))
@@ -251,7 +253,7 @@ def _notes(session: Session) -> list[str]:
     return str(read_attributes(session.output / "pose.nc").get("notes", "")).splitlines()
 
 
-def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> list[str]:
+def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis) -> list[str]:
     """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
     fractions = fractions_of_pictures(session, views)
     if fractions or diagnosis.refusal:
@@ -260,17 +262,30 @@ def view_problems(session: Session, views: xr.Dataset, diagnosis: Diagnosis) -> 
     if not (seen >= 2).any():
         return ["no two cameras see a keypoint in the same frame; their 2D points are of different recordings or times"]
     right = [name for name in map(str, views["view"].values) if name not in diagnosis.wrong]
-    return points_outside(session, views.sel(view=right))
+    problems = points_outside(session, views.sel(view=right))
+    # the diagnosis judges some of the points; where it has none in 3D, all are tried
+    if problems or diagnosis.keypoints["reconstructed"].any() or _any_in_3d(without(views, diagnosis.wrong), rig):
+        return problems
+    return [_nothing(diagnosis.messages)]
+
+
+def _any_in_3d(views: xr.Dataset, rig: CameraRig) -> bool:
+    """Whether two cameras agree on any point before them."""
+    from ...triangulate import triangulate_ransac
+
+    animals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if "individual" in views.dims else []
+    return any(np.isfinite(triangulate_ransac(own, rig).points_3d).any() for own in animals or [views])
+
+
+def _nothing(messages: Sequence[str]) -> str:
+    reason = messages[0] if messages else "Fewer than two cameras see a point, or no two of them agree."
+    return f"not a single point can be reconstructed. {reason}"
 
 
 def without(views: xr.Dataset, cameras: Sequence[str]) -> xr.Dataset:
     """The views with a confidence of 0 in some cameras, which leaves their points out."""
     confidence = views["confidence"]
     return views.assign(confidence=confidence.where(~confidence["view"].isin(list(cameras)), 0.0))
-
-
-def _first(messages: Sequence[str]) -> str:
-    return messages[0] if messages else "Fewer than two cameras see a point, or no two of them agree."
 
 
 def needed_keypoints(session: Session, found: list[str]) -> list[str]:

@@ -34,6 +34,9 @@ def test_a_mirrored_part_is_the_part_with_its_columns_reversed(ring_rig):
 def test_a_part_beyond_the_picture_and_a_scale_of_zero_are_refused(ring_rig):
     with pytest.raises(ValueError, match=r"640 x 512 pixels at \(900, 0\) reaches beyond"):
         picture_camera(ring_rig[0], crop=(900, 0, 640, 512))
+    for corner in ((5000, 0), (0, 1024), (-1, 0, 640, 512)):
+        with pytest.raises(ValueError, match=r"corner \(.*\) lies outside the calibrated picture of 1280 x 1024"):
+            picture_camera(ring_rig[0], crop=corner)
     with pytest.raises(ValueError, match="scale is 0"):
         picture_camera(ring_rig[0], scale=0.0)
     with pytest.raises(ValueError, match="reaches beyond"):

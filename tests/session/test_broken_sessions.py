@@ -169,7 +169,7 @@ def halves(rows):
 FILES = {
     "missing": (_gone, ["gone.csv", "does not exist", "correct the path"]),
     "empty": (content(""), ["cam_1.csv"]),
-    "header alone": (lines(lambda rows: rows[:3]), ["cam_1"]),
+    "header alone": (lines(lambda rows: rows[:3]), ["not a single frame in", "cam_1.csv"]),
     "two rows of header": (lines(lambda rows: [rows[0], *rows[2:]]), ["cam_1.csv"]),
     "cut off within a row": (lines(lambda rows: [*rows[:-1], rows[-1][:9]]), ["cam_1.csv"]),
     "a word in a cell": (replaced("0.950", "good", 1), ["cam_1.csv", "good"]),
@@ -248,6 +248,20 @@ def _fractions(recording):
     recording.points_2d /= np.array([1280, 1024])
 
 
+def _fractions_of_one(recording):
+    recording.points_2d[1] /= np.array([1280, 1024])
+
+
+def _reversed(recording):
+    recording.rig = replace(recording.rig, cameras=tuple(replace(camera, t=-camera.t) for camera in recording.rig))
+
+
+def _reversed_and_short(recording):
+    """Too few points for a cause to be found: 28 in each camera."""
+    _reversed(recording)
+    recording.points_2d, recording.likelihood = recording.points_2d[:, :4], recording.likelihood[:, :4]
+
+
 def _small_rig(recording):
     small = tuple(picture_camera(camera, scale=0.5) for camera in recording.rig)
     recording.rig = replace(recording.rig, cameras=small)
@@ -286,6 +300,9 @@ HOPELESS = {
     "random points": (_random, ["do not belong together", "1 % of the image's width"]),
     "detections that scatter": (_scattered, ["do not belong together", "detections that scatter so far"]),
     "fractions of the picture": (_fractions, ["fractions of the picture, not pixels", "multiply x by its width"]),
+    "fractions of one camera": (_fractions_of_one, ["the 2D points of 'cam_1' lie between", "multiply x by its width"]),
+    "translations reversed": (_reversed, ["All translations", "wrong sign", "multiply each by -1"]),
+    "behind the cameras, 4 frames": (_reversed_and_short, ["not a single point can be reconstructed"]),
     "another day": (_other_day, ["another day", "1 % of the image's width", "calibrate again"]),
 }
 
@@ -295,7 +312,7 @@ def test_views_without_a_right_majority_are_refused_with_the_cause(recording, tm
     spoil, parts = HOPELESS[kind]
     spoil(recording)
     message = sentence(run(recording, tmp_path)[0])
-    assert "session.toml" in message
+    assert message.count("session.toml") == 1
     for part in parts:
         assert part in message
     assert_foreseen(tmp_path)
@@ -558,7 +575,8 @@ ENTRIES = {
     "points a number": (camera_entry(points=5), ["cam_1", "points = 5", "give a path"]),
     "scale negative": (camera_entry(scale=-1), ["[cameras.cam_1] scale is -1"]),
     "crop as text": (camera_entry(crop="left"), ["[cameras.cam_1] crop is 'left'", "[x, y]"]),
-    "crop beyond the picture": (camera_entry(crop=[1000, 0, 640, 512]), ["cam_1", "640 x 512", "1280 x 1024"]),
+    "crop beyond the picture": (camera_entry(crop=[1000, 0, 640, 512]), ["640 x 512", "1280 x 1024", "state crop"]),
+    "crop far off": (camera_entry(crop=[5000, 0]), ["corner (5000, 0)", "1280 x 1024", "state crop = [x, y]"]),
     "mirror as text": (camera_entry(mirror="yes"), ["[cameras.cam_1] mirror is 'yes'", "true or false"]),
     "delay as text": (camera_entry(delay="late"), ["[cameras.cam_1] delay is 'late'", "frames"]),
     "unknown method": (entry("reconstruct", method="smoth"), ["'smoth'", "did you mean 'smooth'"]),

@@ -17,6 +17,7 @@ from .agreement import UNFIT, Agreement, find_mistakes
 from .changes import Mistake
 from .delays import find_delays, offset_reach, signed_errors
 from .frame_jumps import Jump, find_jumps, jump_offsets
+from .systematic import FARTHEST_TURN
 
 _BY_CHANCE = 0.15  # share of unrelated points that agree as well, beyond which the views do not fit the rig
 _ENTERED_TWICE = "the same points"
@@ -30,7 +31,6 @@ _COMPARE = (
     "compare each file with a frame of its video; lengths and angles are nearly the same either way, places and"
     " directions are turned"
 )
-_FARTHEST_TURN = 20.0  # degrees that a camera turns when it is knocked
 _NOTEWORTHY = 0.1  # the same share, beyond which a disagreement of unknown cause is worth a warning
 
 
@@ -230,7 +230,7 @@ def _exchanged(agreement: Agreement, how: str) -> str:
 
 def _moved_apart(agreement: Agreement) -> str:
     """A sentence on two cameras that disagree systematically."""
-    if agreement.turned > _FARTHEST_TURN:
+    if agreement.turned > FARTHEST_TURN:
         return (
             f"The two cameras disagree by {agreement.majority_px:.1f} px (median epipolar error), where the points'"
             f" noise is {agreement.noise_px:.1f} px, and no small movement explains it: check that each has the file of"

@@ -1,12 +1,14 @@
-"""Cameras that agree with each other on points that lie behind them: their files are exchanged, or mirrored.
+"""Cameras that agree with each other on points that lie behind them: exchanged, mirrored, or their places reversed.
 
 The epipolar constraint of cameras that look the same way, side by side, holds as well with their points exchanged: the
-rays meet then behind the cameras instead of before them.
+rays meet then behind the cameras instead of before them. So it does for any cameras whose translations have the
+opposite sign.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
@@ -17,6 +19,12 @@ from .view_pairs import AGREES, ENOUGH_POINTS, ViewPairs, median_of
 
 _MOST = 0.8  # share of the points, beyond which a pair of cameras has them behind, and below the rest of which before
 _ALL_ORDERS_UP_TO = 5  # cameras whose 120 orders are all tried; of more, exchanges of two
+_REVERSED = Change(
+    "translations reversed",
+    "All translations in the rig file have the wrong sign",
+    "multiply each by -1: x_camera = R x_world + t is wanted",
+    pose=lambda camera: replace(camera, t=-camera.t),
+)
 
 
 def exchanged_behind(views: ViewPairs, mirrored: Change) -> tuple[Mistake, tuple[int, ...]] | None:
@@ -28,25 +36,40 @@ def exchanged_behind(views: ViewPairs, mirrored: Change) -> tuple[Mistake, tuple
     shares = [share_behind(views, a, b) for a, b in combinations(range(n_cameras), 2)]
     if not max(shares) > _MOST:
         return None
+    reversed_views = views
+    for c in range(n_cameras):
+        reversed_views = reversed_views.changed(c, _REVERSED)
+    are_reversed = min(shares) > _MOST and _is_right(reversed_views)
     for order in _orders(n_cameras):
         if not _is_right(views.reordered(order)):
             continue
         names = tuple(camera.name for c, camera in enumerate(views.cameras) if order[c] != c)
         for c in range(n_cameras):
             views = views.changed(c, mirrored)
-        return _mistake(names, n_cameras, max(shares), _is_right(views)), order
-    return None
+        return _mistake(names, n_cameras, max(shares), _is_right(views), are_reversed), order
+    if not are_reversed:
+        return None
+    names, given = tuple(camera.name for camera in views.cameras), tuple(range(n_cameras))
+    return Mistake(_REVERSED.kind, names, f"{_REVERSED.words} ({_evidence(max(shares))})", _REVERSED.remedy), given
 
 
-def _mistake(names: tuple[str, ...], n_cameras: int, share: float, may_be_mirrored: bool) -> Mistake:
+def _mistake(
+    names: tuple[str, ...], n_cameras: int, share: float, may_be_mirrored: bool, may_be_reversed: bool
+) -> Mistake:
     whose = listed(names, n_cameras)
     words = f"The 2D points of {whose[0].lower()}{whose[1:]} are exchanged"
     remedy = "exchange their files in the session file"
     if may_be_mirrored:
         words += ", or all pictures are mirrored left to right"
         remedy += ", or state mirror = true in each camera's table of it"
-    evidence = f"as they are, {share:.0%} of the points lie behind the cameras"
-    return Mistake("exchanged", names, f"{words} ({evidence})", remedy)
+    if may_be_reversed:
+        words += f", or {_REVERSED.words[0].lower()}{_REVERSED.words[1:]}"
+        remedy += f", or {_REVERSED.remedy}"
+    return Mistake("exchanged", names, f"{words} ({_evidence(share)})", remedy)
+
+
+def _evidence(share: float) -> str:
+    return f"as they are, {share:.0%} of the points lie behind the cameras"
 
 
 def share_behind(views: ViewPairs, a: int, b: int) -> float:

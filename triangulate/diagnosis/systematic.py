@@ -6,7 +6,9 @@ it is systematic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 from scipy.optimize import least_squares, minimize_scalar
@@ -15,6 +17,7 @@ from ...cameras import Camera
 from ...cameras.epipolar import camera_pair_indices
 from ...cameras.rotations import rotation_matrix
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_median
 from ..noise.evidence import is_evident
 from .changes import Change
 from .view_pairs import ENOUGH_POINTS, ViewPairs, median_of
@@ -28,7 +31,9 @@ _LEAST_GAIN = 0.12  # of the mean log error, to be sure: systematic errors of re
 # a factor (benchmarks/README.md)
 _SUSPECTED_GAIN, _SUSPECTED_FACTOR = 0.04, 1.25
 _ABOVE_NOISE = 1.3  # times the fitted pairs' error that remains at the right factor, at most
-_ROUNDS = 30  # of the fit of a relative pose
+_ROUNDS = 30  # of the fit of a pose
+_N_RELATIVE, _N_POSE = 5, 6  # numbers of a pose, against one other camera and against more
+FARTHEST_TURN = 20.0  # degrees that a camera turns when it is knocked
 
 
 def wrong_focal_lengths(views: ViewPairs) -> tuple[float, bool] | None:
@@ -102,28 +107,55 @@ def fitted_pair(views: ViewPairs, a: int, b: int, n_tried: int = 1) -> tuple[flo
     """Median epipolar error of two cameras at the relative pose that fits their points best, its angle in degrees, and
     whether the errors show that it is another.
 
-    The distance of the cameras is not determined: the second is turned, and displaced across the line between them.
-
     n_tried : other causes that were tried
     """
-    both = np.isfinite(views.ideal[[a, b]]).all(axis=(0, 2))
-    if both.sum() < ENOUGH_POINTS:
+    if np.isfinite(views.ideal[[a, b]]).all(axis=(0, 2)).sum() < ENOUGH_POINTS:
         return np.nan, np.nan, False
-    one, other = views.cameras[a], views.cameras[b]
-    line = other.center - one.center
-    across = np.linalg.svd(line[None])[2][1:] * np.linalg.norm(line)
+    right, degrees = _with_fitted_pose(views, b, [a])
+    before, after = views.errors(a, b)[None], right.errors(a, b)[None]
+    return median_of(right.distances(a, b)), degrees, is_evident(before, after, n_tried, _N_RELATIVE)
+
+
+def has_moved(views: ViewPairs, camera: int, others: Sequence[int]) -> bool:
+    """Whether the errors of a camera with each of the others show that it stands or looks elsewhere.
+
+    Another pose, turned by little, must bring it as near to each of them as these are to each other.
+    """
+    compared = [b for b in others if np.isfinite(views.ideal[[camera, b]]).all(axis=(0, 2)).sum() >= ENOUGH_POINTS]
+    if len(compared) < 2:
+        return False
+    right, degrees = _with_fitted_pose(views, camera, compared)
+    before, after = (np.stack([side.errors(camera, b) for b in compared]) for side in (views, right))
+    noise = present_median(np.array([median_of(views.distances(a, b)) for a, b in combinations(compared, 2)]))
+    left = max(median_of(right.distances(camera, b)) for b in compared)
+    return degrees < FARTHEST_TURN and left < _ABOVE_NOISE * noise and is_evident(before, after, 1, _N_POSE)
+
+
+def _with_fitted_pose(views: ViewPairs, camera: int, others: Sequence[int]) -> tuple[ViewPairs, float]:
+    """The views with the pose of a camera that fits its points best to those of the others, and the angle in degrees.
+
+    It is turned and displaced; against one other across the line between them: their distance is not determined.
+    """
+    own = views.cameras[camera]
+    lines = np.stack([views.cameras[b].center for b in others]) - own.center
+    distance = float(np.linalg.norm(lines, axis=1).mean())
+    directions = np.linalg.svd(lines)[2][1:] if len(others) == 1 else np.eye(3)
+    known = [np.isfinite(views.ideal[[camera, b]]).all(axis=(0, 2)) for b in others]
 
     def turned(motion: Array) -> ViewPairs:
-        R = rotation_matrix(motion[:3]) @ other.R
-        camera = replace(other, R=R, t=-R @ (other.center + motion[3:] @ across))
-        cameras = (*views.cameras[:b], camera, *views.cameras[b + 1 :])
-        return replace(views, cameras=cameras, matrices={})
+        R = rotation_matrix(motion[:3]) @ own.R
+        moved = replace(own, R=R, t=-R @ (own.center + distance * motion[3:] @ directions))
+        return replace(
+            views,
+            cameras=(*views.cameras[:camera], moved, *views.cameras[camera + 1 :]),
+            matrices={pair: F for pair, F in views.matrices.items() if camera not in pair},
+        )
 
     def residuals(motion: Array) -> Array:
-        return turned(motion).distances(a, b)[both]
+        there = turned(motion)
+        return np.concatenate([there.distances(b, camera)[both] for b, both in zip(others, known, strict=True)])
 
-    scale = max(float(np.median(residuals(np.zeros(5)))), 1e-3)
-    found = least_squares(residuals, np.zeros(5), loss="cauchy", f_scale=scale, max_nfev=_ROUNDS)
-    degrees = float(np.degrees(np.linalg.norm(found.x[:3])))
-    before, after = views.errors(a, b)[None], turned(found.x).errors(a, b)[None]
-    return median_of(residuals(found.x)), degrees, is_evident(before, after, n_tried, len(found.x))
+    start = np.zeros(3 + len(directions))
+    scale = max(float(np.median(residuals(start))), 1e-3)
+    motion = least_squares(residuals, start, loss="cauchy", f_scale=scale, max_nfev=_ROUNDS).x
+    return turned(motion), float(np.degrees(np.linalg.norm(motion[:3])))

@@ -18,7 +18,17 @@ from ..input_checks import check_observations, from_views, matching_rig
 from ..points.consensus import Triangulation, triangulate_ransac
 from .cause import Cause, find_cause, usable
 from .disagreement_tables import Judged, animal_size, camera_table, keypoint_table, outlier_columns
-from .warning_sentences import ENOUGH, camera_warnings, keypoint_warnings, mistake_warnings, rig_warning, wrong_cameras
+from .systematic import has_moved
+from .view_pairs import ViewPairs
+from .warning_sentences import (
+    ENOUGH,
+    camera_warnings,
+    keypoint_warnings,
+    mistake_warnings,
+    reason,
+    rig_warning,
+    wrong_cameras,
+)
 
 _JUDGED = 30_000  # points in all, evenly spread: more change no median by a tenth of its own error
 
@@ -186,8 +196,8 @@ def diagnose(
     if cause.refusal:
         words = words or [rig_warning(cause.refusal, cause.agreement.majority_px, cameras)]
     else:
-        related = dict(zip(rig.names, cause.agreement.related, strict=True))
-        words += camera_warnings(cameras, wrong, shares, rig.unit, related, cause.mistakes)
+        reasons = _reasons(wrong, cause, tracks, rig)
+        words += camera_warnings(cameras, wrong, shares, rig.unit, reasons, cause.mistakes)
         if not words and cause.warning:
             words = [rig_warning(cause.warning, cause.agreement.majority_px, cameras)]
         agreeing = {camera: row for (camera, row), kept in zip(shares.items(), good, strict=True) if kept}
@@ -207,3 +217,20 @@ def diagnose(
         left_out,
         cause,
     )
+
+
+def _reasons(wrong: Sequence[str], cause: Cause, tracks: Array, rig: CameraRig) -> dict[str, str]:
+    """What the errors of wrong cameras show, in words.
+
+    tracks : (n_cameras, n_individuals, n_frames, n_keypoints, 2), pixels, NaN where missing
+    """
+    if not wrong:
+        return {}
+    views = ViewPairs.of(cause.in_time(tracks), rig)
+    right = [c for c, name in enumerate(rig.names) if name not in wrong and name not in cause.wrong]
+    shifts = {name: mistake for mistake in cause.mistakes if mistake.kind == "shifted" for name in mistake.cameras}
+    return {
+        name: reason(related, shifts.get(name), has_moved(views, c, right))
+        for c, (name, related) in enumerate(zip(rig.names, cause.agreement.related, strict=True))
+        if name in wrong
+    }

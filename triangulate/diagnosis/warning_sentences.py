@@ -66,12 +66,12 @@ def camera_warnings(
     wrong: list[str],
     shares: Shares,
     unit: str,
-    related: Mapping[str, bool],
+    reasons: Mapping[str, str],
     mistakes: Sequence[Mistake],
 ) -> list[tuple]:
     """(kind, name, off, off_px, message) of cameras that disagree, have many outliers or see little.
 
-    related : whether a camera's points are images of the others' points at all
+    reasons : of wrong cameras, see `reason`
     """
     words, cause = [], {name: mistake for mistake in mistakes for name in mistake.cameras}
     for name, row in _rows(cameras).items():
@@ -83,7 +83,7 @@ def camera_warnings(
             message = f"Camera '{name}' shares fewer than {ENOUGH} points with the others; check that its file and its"
             words.append(("camera", name, np.nan, np.nan, f"{message} keypoints' names are those of this recording."))
         elif name in wrong:
-            words.append(_disagreement(name, row, unit, related[name], cause.get(name)))
+            words.append(_disagreement(name, row, unit, reasons[name]))
         elif row["sure_outliers"] > _MANY_OUTLIERS:
             most = _most(shares[name])
             remedy = "look at them in its pictures and label more frames of them" if most else "look at its pictures"
@@ -91,22 +91,31 @@ def camera_warnings(
     return words
 
 
-def _disagreement(name: str, row: dict[str, float], unit: str, related: bool, cause: Mistake | None) -> tuple:
+def reason(related: bool, shift: Mistake | None, moved: bool) -> str:
+    """The end of the sentence on a camera that disagrees: what its errors show, and what to do.
+
+    shift : the mistake that all its points are off by the same, where it is evident
+    moved : whether it is evident that it stands or looks elsewhere
+    """
+    if not related:
+        return "; its points are not those of the others: other frames, another recording or other keypoints"
+    if shift is not None:
+        return f", as if it had moved{' or its video were cropped' if 'crop' in shift.remedy else ''}: {shift.remedy}"
+    if moved:
+        return ", as if it had moved: calibrate it again or refine the rig"
+    return (
+        ", which one movement of it does not explain: look in its pictures, early and late in the recording, for frames"
+        " or keypoints that are not where its points are"
+    )
+
+
+def _disagreement(name: str, row: dict[str, float], unit: str, why: str) -> tuple:
     off, (x, y) = row["left_out_px"] * row["unit_per_px"], (row["shift_x_px"], row["shift_y_px"])
     aside = np.hypot(x, y) > 0.5 * row["left_out_px"]
     where = f"mostly to one side ({x:+.1f}, {y:+.1f}) px" if aside else "in all directions"
-    if not related:
-        how = f"{where}; its points are not those of the others: other frames, another recording or other keypoints"
-    elif aside and cause is not None:
-        cropped = " or its video were cropped" if "crop" in cause.remedy else ""
-        how = f"{where}, as if it had moved{cropped}: {cause.remedy}"
-    elif aside:
-        how = f"{where}, as if it had moved: calibrate it again or refine the rig"
-    else:
-        how = f"{where}: wrong frames, swapped labels or a wrong focal length"
     message = (
         f"Camera '{name}' disagrees with the others by {row['left_out_px']:.1f} px (median; {_length(off, unit)} at the"
-        f" animal), while they agree to {row['others_px']:.1f} px without it; {how}."
+        f" animal), while they agree to {row['others_px']:.1f} px without it; {where}{why}."
     )
     return "camera", name, off, row["left_out_px"], message
 

@@ -32,7 +32,7 @@ def test_cameras_in_a_row_have_no_cause(n_cameras, side):
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ((1, 0), "of both cameras are exchanged, or all pictures are mirrored left to right (as they are, 100%"),
+        ((1, 0), "of both cameras are exchanged, or all pictures are mirrored left to right, or all translations"),
         ((1, 0, 2), "of cameras 'cam_0' and 'cam_1' are exchanged (as they are, 100% of the points lie behind"),
         ((0, 2, 1, 3, 4, 5), "of cameras 'cam_1' and 'cam_2' are exchanged (as they are"),
     ],
@@ -49,3 +49,14 @@ def test_mirrored_pictures_of_a_row_are_named_beside_the_exchange_that_they_cann
     rig, points_2d = row(3)
     points_2d[..., 0] = rig[0].size[0] - 1 - points_2d[..., 0]
     assert "or all pictures are mirrored left to right" in diagnose(points_2d, rig).refusal
+
+
+@pytest.mark.parametrize("n_cameras", [3, 4, 6])
+def test_translations_of_the_wrong_sign_are_named_and_refused(n_cameras):
+    rig, truth = make_ring_rig(n_cameras), make_moving_points(SKELETON, 80)
+    points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 1.0, (n_cameras, *truth.shape[:2], 2))
+    assert diagnose(points_2d, rig).messages == ()
+    rig = replace(rig, cameras=tuple(replace(camera, t=-camera.t) for camera in rig))
+    found = diagnose(points_2d, rig)
+    assert "All translations in the rig file have the wrong sign (as they are, 100% of the points lie" in found.refusal
+    assert len(found.messages) == 1

@@ -42,6 +42,51 @@ def test_a_camera_that_moved_is_named_with_its_shift(shift):
     np.testing.assert_allclose(warning["off"], expected, rtol=0.15)
 
 
+def _two_late(points_2d):
+    points_2d[1:3, 3:] = points_2d[1:3, :-3].copy()
+
+
+def _moved_midway(points_2d):
+    points_2d[3, 20:] += [40.0, 20.0]
+
+
+def _drifting(points_2d):
+    points_2d[3] += np.linspace(0, 60, 40)[:, None, None]
+
+
+def _alternating(points_2d):
+    points_2d[3, ::2] = points_2d[0, 1::2]
+
+
+def _fractions(points_2d):
+    points_2d[3] /= [1280, 1024]
+
+
+def _noisy(points_2d):
+    points_2d[3] += np.random.default_rng(2).normal(0, 8, points_2d[3].shape)
+
+
+@pytest.mark.parametrize("spoil", [_two_late, _moved_midway, _drifting, _alternating, _fractions, _noisy])
+def test_a_movement_is_named_only_where_it_explains_the_errors(spoil):
+    recording = make_recording(seed=4, n_cameras=4, n_frames=40)
+    points_2d = recording.points_2d.copy()
+    spoil(points_2d)
+    said = diagnose(points_2d, recording.rig, keypoints=NAMES).messages
+    assert said
+    assert not any("moved" in message for message in said)
+    assert any("which one movement of it does not explain" in message or "not those of" in message for message in said)
+
+
+def test_a_camera_that_was_turned_about_its_axis_has_moved():
+    recording = make_recording(seed=4, n_cameras=4, n_frames=40)
+    points_2d, angle = recording.points_2d.copy(), np.radians(4.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points_2d[3] = (points_2d[3] - [640, 512]) @ turn.T + [640, 512]
+    said = diagnose(points_2d, recording.rig, keypoints=NAMES).messages
+    assert "Camera 'cam_3' disagrees" in said[0]
+    assert "in all directions, as if it had moved: calibrate it again or refine the rig" in said[0]
+
+
 def test_a_camera_of_nonsense_and_a_keypoint_of_nonsense_are_named():
     recording = make_recording(seed=5, n_frames=150)
     points_2d, rng = recording.points_2d.copy(), np.random.default_rng(0)
