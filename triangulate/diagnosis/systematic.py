@@ -126,7 +126,7 @@ def has_moved(views: ViewPairs, camera: int, others: Sequence[int]) -> bool:
         return False
     right, degrees = _with_fitted_pose(views, camera, compared)
     before, after = (np.stack([side.errors(camera, b) for b in compared]) for side in (views, right))
-    noise = present_median(np.array([median_of(views.distances(a, b)) for a, b in combinations(compared, 2)]))
+    noise = float(present_median(np.array([median_of(views.distances(a, b)) for a, b in combinations(compared, 2)])))
     left = max(median_of(right.distances(camera, b)) for b in compared)
     return degrees < FARTHEST_TURN and left < _ABOVE_NOISE * noise and is_evident(before, after, 1, _N_POSE)
 
@@ -157,5 +157,5 @@ def _with_fitted_pose(views: ViewPairs, camera: int, others: Sequence[int]) -> t
 
     start = np.zeros(3 + len(directions))
     scale = max(float(np.median(residuals(start))), 1e-3)
-    motion = least_squares(residuals, start, loss="cauchy", f_scale=scale, max_nfev=_ROUNDS).x
-    return turned(motion), float(np.degrees(np.linalg.norm(motion[:3])))
+    found = least_squares(residuals, start, loss="cauchy", f_scale=scale, max_nfev=_ROUNDS)
+    return turned(found.x), float(np.degrees(np.linalg.norm(found.x[:3])))
