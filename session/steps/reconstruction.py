@@ -264,7 +264,11 @@ def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis
     right = [name for name in map(str, views["view"].values) if name not in diagnosis.wrong]
     problems = points_outside(session, views.sel(view=right))
     # the diagnosis judges some of the points; where it has none in 3D, all are tried
-    if problems or diagnosis.keypoints["reconstructed"].any() or _any_in_3d(without(views, diagnosis.wrong), rig):
+    if (
+        problems
+        or (diagnosis.keypoints["reconstructed"].to_numpy() > 0).any()
+        or _any_in_3d(without(views, diagnosis.wrong), rig)
+    ):
         return problems
     return [_nothing(diagnosis.messages)]
 
