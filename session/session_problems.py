@@ -42,7 +42,7 @@ def foreseen(session: Session) -> tuple[list[str], list[str], list[str]]:
     -------
     one sentence per thing that would stop a run, or a later step of it
     the warnings that a run would give about views and rig, the worst first
-    what only the reader can tell to be wrong: how large cameras and animal are
+    what only the reader can tell to be wrong: frames without points, how large cameras and animal are
     """
     problems = list[str]()
     if len(session.cameras) < 2:
@@ -76,18 +76,19 @@ def _has_rig(session: Session) -> bool:
 
 
 def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
-    """Problems, warnings and sizes of the 2D points of all cameras, and with the rig where there is one already."""
+    """Problems, warnings and notes on the 2D points of all cameras, and with the rig where there is one already."""
     from ..formats import read_views
     from ..triangulate import diagnose
 
     try:
         options = points_options(session, recording_instants(session))
-        views = combine_ensemble(read_views(session.sources("points"), **options))
+        read = read_views(session.sources("points"), **options)
+        views, notes = combine_ensemble(read), str(read.attrs.get("notes", "")).splitlines()
         refuse_empty(session, views)
         if session.skeleton is not None:
             views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
         if not _has_rig(session):
-            return points_outside(session, views), [], []
+            return points_outside(session, views), [], notes
         found = corrected(session, views, load_rig(session))
     except (ValueError, OSError, TypeError) as error:
         return [str(error)], [], []
@@ -99,7 +100,7 @@ def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
     implausible = implausibilities(session, used, found.rig)
     implausible += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
     stated = [*repeated_points(used), *lens_warnings(found.rig), *unit_warning(found.rig), *vertical_warning(session)]
-    return [], [*stated, *diagnosis.messages, *implausible], sizes(used, found.rig)
+    return [], [*stated, *diagnosis.messages, *implausible], [*notes, *sizes(used, found.rig)]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

@@ -194,7 +194,9 @@ def read_track(path: Source, camera: str | None = None) -> Track:
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
     if path.suffix.lower() not in NETCDF_SUFFIXES:
-        raise FormatError(f"{path} holds one camera; give {{camera name: file}}")
+        raise FormatError(
+            f"{path} does not name its cameras; give {{camera name: file}}, the same file for each that it holds"
+        )
     views = check_views(read_dataset(path))
     if keypoints is not None:
         views = views.sel(keypoint=list(_known(keypoints, tuple(map(str, views["keypoint"].values)), str(path))))
@@ -257,7 +259,7 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
         listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
         raise FormatError(
             f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"
-            " only the end is missing, give pad=True (in a session file pad = true under [predict])"
+            " only the end is missing, give pad=True"
         )
     padded = {}
     for camera, track in tracks.items():

@@ -15,6 +15,7 @@ from ..files import FormatError
 from ..tables.declared_crops import declared_corners
 from ..tables.frame_rows import VARIANCES, PointTable, rows_to_frames
 from ..tables.resized_pictures import declared_resizing
+from ..video.instants import number_ranges
 
 _COORDINATES = ("x", "y", "likelihood")
 _MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
@@ -147,13 +148,16 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
     scored = any(coordinate == "likelihood" for *_, coordinate in place)
     names = None if individuals == ("",) else individuals
     track = make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
-    return track._replace(variances=variances, note=_note_on_first(frames, source))
+    return track._replace(variances=variances, note=_note_on_rows(frames, source))
 
 
-def _note_on_first(frames: NDArray[np.int64], source: str) -> str:
-    """Tools that count from one leave out frame 0, and delay every point by a frame."""
-    if not len(frames) or frames.min() != 1 or frames.max() != len(frames):
+def _note_on_rows(frames: NDArray[np.int64], source: str) -> str:
+    """Frames without a row; tools that count from one leave out frame 0, and delay every point by a frame."""
+    missing = np.setdiff1d(np.arange(frames.max(initial=-1) + 1), frames)
+    if not len(missing):
         return ""
+    if len(missing) > 1 or missing[0] > 0:
+        return f"{Path(source).name} has no row for {len(missing)} frames ({number_ranges(missing)}): they are gaps"
     return (
         f"the rows of {Path(source).name} are numbered from 1, so that frame 0 is missing; if its first row is of the"
         " video's first frame, number them from 0"

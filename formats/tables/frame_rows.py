@@ -51,7 +51,11 @@ def frames_from_index(index: ArrayLike, source: str) -> NDArray[np.int64]:
     unique, counts = np.unique(frames, return_counts=True)
     if (counts > 1).any():
         folders = sorted({as_text(text).rpartition("/")[0] for text in values}) if values.dtype.kind in "SUO" else []
-        videos = f"; it holds the pictures of {folders}: split it into one file each" if len(folders) > 1 else ""
+        videos = (
+            f"; it holds the pictures of {folders}: split it into one file each"
+            if len(folders) > 1
+            else "; remove all its rows but one"
+        )
         raise FormatError(f"{source} has frame {unique[counts > 1][0]} more than once{videos}")
     return frames
 

@@ -201,9 +201,13 @@ def _as_on_disk(path: Path) -> Path:
 
 def _near(path: Path) -> str:
     """What may have been meant by a file that is not there."""
+    from ...formats.video.reading import VIDEO_SUFFIXES
+
     if path.is_symlink():
         return ": it is a link to nothing"
-    lowered = {name.lower(): name for name in _names_in(path.parent)}
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES
+    names = [name for name in _names_in(path.parent) if (Path(name).suffix.lower() in VIDEO_SUFFIXES) == is_video]
+    lowered = {name.lower(): name for name in names}
     near = get_close_matches(path.name.lower(), lowered, n=1, cutoff=0.8)
     return f", beside it lies {lowered[near[0]]}" if near else ""
 

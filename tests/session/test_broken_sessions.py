@@ -19,6 +19,7 @@ from muybridge import triangulate
 from muybridge.cameras import picture_camera, write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
+from muybridge.session.config import SessionError
 from muybridge.session.recording_facts import describe
 from muybridge.session.run_warnings import for_session
 from muybridge.session.session_problems import foreseen
@@ -185,7 +186,7 @@ FILES = {
     "binary": (content(b"\x89HDF\r\n\x1a\n" + bytes(200)), ["cam_1.csv"]),
     "prose": (content("These points were lost, sorry.\n"), ["cam_1.csv"]),
     "fewer rows": (lines(lambda rows: rows[:53]), ["cam_0 80", "cam_1 50"]),
-    "rows twice": (lines(lambda rows: [*rows, rows[-1]]), ["cam_1"]),
+    "rows twice": (lines(lambda rows: [*rows, rows[-1]]), ["cam_1", "more than once", "remove all its rows but one"]),
     "likelihood 0": (likelihood(0.0), ["cam_1.csv", "likelihood is 0"]),
     "likelihood in percent": (likelihood(95.0), ["cam_1.csv", "95", "divide"]),
     "negative likelihood": (likelihood(-3.0), ["cam_1.csv", "-3"]),
@@ -831,3 +832,15 @@ def test_check_says_how_large_cameras_and_animal_are_which_no_point_tells(record
     np.testing.assert_allclose(numbers[0][0], 1600, rtol=0.02)  # two opposite cameras of a ring
     np.testing.assert_allclose(numbers[1] / numbers[0], 10, rtol=0.02)
     assert "between its outermost keypoints" in as_given
+
+
+def test_check_names_frames_without_a_row(recording, tmp_path):
+    lines(lambda rows: [*rows[:15], *rows[20:]])(recording)
+    _, _, told = foreseen(recording.write(tmp_path))
+    assert told[0] == "camera 'cam_1': cam_1.csv has no row for 5 frames (12-16): they are gaps"
+
+
+def test_a_missing_video_is_not_taken_for_the_table_beside_it(recording, tmp_path):
+    camera_entry(video="cam_1.mp4")(recording)
+    with pytest.raises(SessionError, match=r"cam_1\.mp4, does not exist; correct the path$"):
+        recording.write(tmp_path)

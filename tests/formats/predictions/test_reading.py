@@ -75,6 +75,7 @@ def test_absent_rows_are_frames_of_nan(tmp_path, points):
     assert views.sizes["time"] == 14
     assert np.isnan(views["position"].values[0, 2:4]).all()
     np.testing.assert_array_equal(views["position"].values[0, 4:], points[2:])
+    assert views.attrs["notes"] == "camera 'top': top.csv has no row for 2 frames (2-3): they are gaps"
 
 
 @pytest.mark.parametrize(("first", "said"), [(0, False), (1, True), (7, False)])
