@@ -99,9 +99,9 @@ def test_ten_thousand_frames_of_twenty_points_stay_below_five_megabytes(skeleton
         velocity=rng.normal(0, 200, (n, 20, 3)), velocity_covariance=covariance, n_cameras=np.full((n, 20), 5),
         cameras=list("abcdef"), reprojection_error=rng.exponential(2, (6, n, 20)),
     )  # fmt: skip
-    angle = xr.DataArray(rng.uniform(1, 2, (n, 10)), {"time": times, "joint": names[:10]}, ("time", "joint"))
-    motion = xr.Dataset({"angle": angle, "angle_std": 0.1 + 0 * angle}).assign_attrs()
-    motion = motion.map(lambda v: v.assign_attrs(units="radian"))
+    coords, attrs = {"time": times, "joint": names[:10]}, {"units": "radian"}
+    angle = xr.DataArray(rng.uniform(1, 2, (n, 10)), coords, ("time", "joint"), attrs=attrs)
+    motion = xr.Dataset({"angle": angle, "angle_std": xr.full_like(angle, 0.1)})
     path = report_of(tmp_path / "r.html", pose=pose, kinematics=motion)
     assert path.stat().st_size < 5e6
 
