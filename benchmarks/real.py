@@ -38,7 +38,7 @@ from muybridge.kinematics import joint_angles
 from muybridge.triangulate import (
     PoseSamples,
     check_coverage,
-    estimate_noise,
+    estimate_sigma,
     infer_poses,
     reconstruct,
     sample_poses,
@@ -92,7 +92,7 @@ def rat() -> None:
     skeleton, prior = recording.skeleton, recording.prior
     methods = {
         "triangulate_ransac": lambda: triangulate_ransac(*parts),
-        "triangulate_ransac, estimate_noise": lambda: triangulate_ransac(*parts, noise=estimate_noise(*parts)),
+        "triangulate_ransac, one sigma": lambda: triangulate_ransac(*parts, sigma=estimate_sigma(*parts)),
         "smooth": lambda: smooth(*parts, **options),
         "smooth, skeleton": lambda: smooth(*parts, **options, skeleton=skeleton),
         "infer_poses": lambda: infer_poses(*parts, **options, skeleton=skeleton),

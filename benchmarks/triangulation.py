@@ -25,6 +25,7 @@ from benchmarks.rings import Recording, errors, known_inliers, make_recording
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import (
+    estimate_sigma,
     hampel_filter,
     median_filter,
     point_covariances,
@@ -167,6 +168,10 @@ def accuracy(recording: Recording, quick: bool) -> pd.DataFrame:
     rows["oracle: known inliers"] = accuracy_row(oracle.points_3d, truth, None, oracle.covariances_3d)
     found, seconds = timed(lambda: triangulate_ransac(points_2d, rig, confidence=confidence))
     rows["triangulate_ransac"] = accuracy_row(found.points_3d, truth, seconds, found.covariances_3d)
+    found, seconds = timed(
+        lambda: triangulate_ransac(points_2d, rig, confidence=confidence, sigma=estimate_sigma(points_2d, rig))
+    )
+    rows["triangulate_ransac, one sigma"] = accuracy_row(found.points_3d, truth, seconds, found.covariances_3d)
     for name, function in {
         "triangulate_dlt": lambda: triangulate_dlt(points_2d, rig, confidence=confidence),
         "triangulate_pairs": lambda: triangulate_pairs(points_2d, rig),

@@ -19,7 +19,7 @@ from ..timeseries.medians import running_median
 from ..timeseries.sampling import window_frames
 from .input_checks import in_order
 from .noise.detector_noise import DetectorNoise, without_bias
-from .points.consensus import triangulate_ransac
+from .points.consensus import robust_points
 from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
@@ -75,7 +75,7 @@ def _linear(
 
 
 def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, noise: DetectorNoise | None, options: dict) -> dict:
-    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise, **options)
+    found = robust_points(points_2d, rig, confidence=confidence, noise=noise, **options)
     return {
         "position": found.points_3d,
         "covariance": found.covariances_3d,

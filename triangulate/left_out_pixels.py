@@ -17,7 +17,7 @@ from ..numerics.arrays import Array, isotropic
 from .framewise_methods import view_arrays
 from .input_checks import from_views
 from .noise.detector_noise import DetectorNoise, without_bias
-from .points.consensus import Triangulation, inlier_gate, triangulate_ransac
+from .points.consensus import Triangulation, inlier_gate, robust_points
 from .smoothing.difference_prior import informative_frames
 from .smoothing.observations import relative_noise
 
@@ -96,7 +96,7 @@ def predicted_pixels(
 ) -> LeftOutPixels:
     """Every pixel of the views, beside its prediction from the other cameras."""
     points_2d, confidence = view_arrays(views)
-    found = triangulate_ransac(points_2d, rig, confidence=confidence, noise=noise)
+    found = robust_points(points_2d, rig, confidence=confidence, noise=noise)
     known = np.isfinite(points_2d).all(axis=-1) & (np.nan_to_num(confidence) > 0)
     known &= np.isfinite(found.points_3d).all(axis=-1)
     given, seen = points_2d, np.where((np.nan_to_num(confidence) > _TRUSTED)[..., None], points_2d, np.nan)
@@ -135,7 +135,7 @@ def _robust_points(left_out: int, points_2d: Array, rig: CameraRig, confidence: 
     """(n_frames, n_keypoints, 3) what robust triangulation makes of all cameras but one."""
     others = [c for c in range(len(rig)) if c != left_out]
     rest = rig.subset([rig.names[c] for c in others])
-    return triangulate_ransac(points_2d[others], rest, confidence=confidence[others]).points_3d
+    return robust_points(points_2d[others], rest, confidence=confidence[others]).points_3d
 
 
 def _tail_factor(

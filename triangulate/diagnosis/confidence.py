@@ -13,7 +13,7 @@ from ...cameras import CameraRig
 from ...datasets import check_views
 from ...numerics.arrays import Array
 from ..input_checks import from_views, matching_rig
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from .cause import Cause, find_cause, usable
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted
@@ -84,7 +84,7 @@ def _consistent(pose: xr.Dataset, views: xr.Dataset, rig: CameraRig, cause: Caus
     factors = []
     for i in range(tracks.shape[1]):
         known = np.isfinite(mended[:, i]).all(axis=-1)
-        found = triangulate_ransac(mended[:, i], rig, confidence=np.where(known, np.maximum(prior[:, i], 0.02), 0.0))
+        found = robust_points(mended[:, i], rig, confidence=np.where(known, np.maximum(prior[:, i], 0.02), 0.0))
         here = pose["position"] if single else pose["position"].isel(individual=i)
         off = np.asarray(here.values) - found.points_3d
         squared = np.einsum("tki,tkij,tkj->tk", off, np.linalg.pinv(np.nan_to_num(2 * found.covariances_3d)), off)

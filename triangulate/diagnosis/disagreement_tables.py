@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
-from ..points.consensus import Triangulation, triangulate_ransac
+from ..points.consensus import Triangulation, robust_points
 from ..points.consensus_solver import judgeable_rows, refined_sigma
 from .warning_sentences import ENOUGH
 
@@ -137,7 +137,7 @@ def _left_out(
     prior = np.empty((len(rig), 0)) if confidence is None else confidence.reshape(flat.shape[:2])[:, rows]
     rest, seen = rig.subset([rig.names[c] for c in others]), flat[:, rows][others]
     sigma = refined_sigma(seen, prior[others], rest, sigma[others], judgeable_rows(seen))
-    found = triangulate_ransac(seen, rest, confidence=prior[others] if prior.size else None, sigma=sigma)
+    found = robust_points(seen, rest, confidence=prior[others] if prior.size else None, sigma=sigma)
     firm = np.where(found.two_views[:, None] & (len(others) > 2), np.nan, found.points_3d)
     shift = flat[camera, rows] - rig[camera].project(firm)
     length = np.linalg.norm(shift, axis=-1)

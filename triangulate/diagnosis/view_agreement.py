@@ -15,7 +15,7 @@ from ...datasets.validators import singular_dims
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ..input_checks import check_observations, from_views, matching_rig
-from ..points.consensus import Triangulation, triangulate_ransac
+from ..points.consensus import Triangulation, robust_points
 from .cause import Cause, find_cause, usable
 from .disagreement_tables import Judged, animal_size, camera_table, keypoint_table, outlier_columns
 from .systematic import has_moved
@@ -174,7 +174,7 @@ def diagnose(
     if triangulation is None:
         some = slice(None, None, max(1, points_2d.shape[1] * points_2d.shape[2] // _JUDGED))
         points_2d, confidence = points_2d[:, some], None if confidence is None else confidence[:, some]
-    found = triangulate_ransac(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
+    found = robust_points(points_2d, rig, confidence=confidence) if triangulation is None else triangulation
     judged = Judged.of(points_2d, rig, confidence, found)
     table = pd.DataFrame(present_median(judged.error, axis=1), index=list(rig.names), columns=names)
     cameras = camera_table(points_2d, rig, confidence, judged)
@@ -182,7 +182,7 @@ def diagnose(
     if left_out and not cause.refusal:  # what wrong cameras do to keypoints and other cameras is not their fault
         right = np.array([name not in left_out for name in rig.names])
         alone = np.where(right[:, None, None, None], points_2d, np.nan)
-        judged = Judged.of(alone, rig, confidence, triangulate_ransac(alone, rig, confidence=confidence))
+        judged = Judged.of(alone, rig, confidence, robust_points(alone, rig, confidence=confidence))
         own = outlier_columns(judged)
         cameras.loc[right, own.columns] = own.to_numpy()[right]
     wrong = [name for name in wrong_cameras(cameras) if cameras.loc[name, "n"] >= ENOUGH]

@@ -17,7 +17,7 @@ from ...datasets import DatasetError, combine_ensemble
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ..input_checks import check_fps, check_observations, from_views, matching_rig
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from ..points.consensus_solver import DEFAULT_THRESHOLD, estimate_sigma
 from .identity_sequences import exact_sequence, sequence_in_turns
 
@@ -268,7 +268,7 @@ def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArr
     from scipy.optimize import linear_sum_assignment
 
     n_individuals, _, n_frames = points_2d.shape[:3]
-    solved = np.stack([triangulate_ransac(points, rig, sigma=sigma).points_3d for points in points_2d])
+    solved = np.stack([robust_points(points, rig, sigma=sigma).points_3d for points in points_2d])
     order = np.tile(np.arange(n_individuals), (n_frames, 1))
     furthest, fresh_share = _EXTRAPOLATED * fps, 1 - np.exp(-1 / (_SPEED_MEMORY * fps))
     last, speed, seen_at = solved[:, 0].copy(), np.zeros_like(solved[:, 0]), np.zeros(solved[:, 0].shape[:2])

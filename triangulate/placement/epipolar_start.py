@@ -16,7 +16,7 @@ from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
 from ...cameras.rotations import orthonormal
 from ...numerics.arrays import Array, evenly_spread
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from ..rig_refinement.bundle_adjustment import adjust
 
 FEW_SHARED = 20  # points: four times what the five unknowns of a pair need, so that outliers show
@@ -112,7 +112,7 @@ def place_from(pair: PairStart, points_2d: Array, tangents: Array, rig: CameraRi
         if fitted is None or len(fitted) == len(rig):
             return fitted or {}
         poses, placed = fitted, list(fitted)
-        points_3d = triangulate_ransac(points_2d[placed], part_rig(rig, poses)).points_3d
+        points_3d = robust_points(points_2d[placed], part_rig(rig, poses)).points_3d
         new = next_camera(placed, tangents, points_3d)
         pose = None if new is None else resected(tangents[new], points_3d)
         if new is None or pose is None:
@@ -126,7 +126,7 @@ def _adjusted(poses: Poses, points_2d: Array, rig: CameraRig) -> Poses | None:
     rows = np.flatnonzero(np.isfinite(points_2d[placed, :, 0]).sum(axis=0) >= 2)
     rows = rows[evenly_spread(len(rows), _STEP_POINTS)]
     seen = points_2d[placed][:, rows]
-    points_3d = triangulate_ransac(seen, part, min_confidence=0.5).points_3d
+    points_3d = robust_points(seen, part, min_confidence=0.5).points_3d
     known = np.isfinite(points_3d[:, 0])
     if known.sum() < FEW_SHARED:
         return None

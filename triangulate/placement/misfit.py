@@ -7,7 +7,7 @@ import numpy as np
 from ...calibration.errors import CalibrationError
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from ..rig_refinement.bundle_adjustment import adjust
 from . import epipolar_start as start
 
@@ -46,7 +46,7 @@ def check_cameras(seen: Array, rig: CameraRig, exchanged: Array | None) -> None:
     ----------
     seen, exchanged : (n_cameras, n, 2), pixels
     """
-    found = triangulate_ransac(seen, rig, min_confidence=0.0)
+    found = robust_points(seen, rig, min_confidence=0.0)
     sigma = float(np.median(found.sigma))
     for c, camera in enumerate(rig):
         off = found.reprojection_error[c]
@@ -55,7 +55,7 @@ def check_cameras(seen: Array, rig: CameraRig, exchanged: Array | None) -> None:
         if share > _SUSPECT or len(rig) < 3:
             continue
         others = [i for i in range(len(rig)) if i != c]
-        points_3d = triangulate_ransac(seen[others], rig.subset([rig.names[i] for i in others])).points_3d
+        points_3d = robust_points(seen[others], rig.subset([rig.names[i] for i in others])).points_3d
         view = start.viewing_tangents(seen, rig)[c]
         other = None if exchanged is None else start.viewing_tangents(np.ascontiguousarray(exchanged), rig)[c]
         counts = causes(view, other, points_3d, _FITS * sigma / camera.K[1, 1])

@@ -13,7 +13,7 @@ from ...cameras import CameraRig
 from ...cameras.rig_files import orthographic_sentence
 from ...cameras.rotations import rotation_vector
 from ...numerics.arrays import Array, evenly_spread
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from ..rig_refinement.bundle_adjustment import adjust, design_effect
 from . import epipolar_start as start
 from .misfit import causes, check_cameras, focal_warnings
@@ -76,14 +76,14 @@ def place(
     seen = np.ascontiguousarray(points_2d[:, few])
     best, note = _decided(_arrangements(seen, rig, None if exchanged is None else exchanged[:, few]), up)
     seen = np.ascontiguousarray(points_2d[:, rows])
-    found = triangulate_ransac(seen, best, min_confidence=0.0)
+    found = robust_points(seen, best, min_confidence=0.0)
     known = np.isfinite(found.points_3d[:, 0])
     seen, rows, points_3d = np.ascontiguousarray(seen[:, known]), rows[known], found.points_3d[known]
     # one noise for all: a camera with its own, free to fit badly, would be given ever less weight
     alike = np.full(len(rig), np.median(found.sigma))
     fit = adjust(seen, points_3d, best, focal=False, sigma=alike, spread=start.FREE)
     check_cameras(seen, fit.rig, None if exchanged is None else exchanged[:, rows])
-    sigma = triangulate_ransac(seen, fit.rig, min_confidence=0.0).sigma
+    sigma = robust_points(seen, fit.rig, min_confidence=0.0).sigma
     inflation = design_effect(seen - fit.rig.project(fit.points_3d), keypoint[rows], fit.sigma)
     warnings = focal_warnings(seen, fit.points_3d, fit.rig, float(np.median(sigma)), inflation)
     return Placement(fit.rig, rows, fit.points_3d, seen, sigma, inflation, fit.converged, note, tuple(warnings))
@@ -125,7 +125,7 @@ def _arrangements(seen: Array, rig: CameraRig, exchanged: Array | None) -> list[
     if not rigs:
         raise CalibrationError(_why_not_placed(most, seen, tangents, rig, exchanged))
     few = np.ascontiguousarray(seen[:, evenly_spread(seen.shape[1], _COMPARED)])
-    sigma = float(np.median(triangulate_ransac(few, rigs[0]).sigma))
+    sigma = float(np.median(robust_points(few, rigs[0]).sigma))
     solutions = [_arrangement(few, one, sigma) for one in rigs]
     best = min(solutions, key=lambda solution: solution.loss)
     solutions.append(_arrangement(few, _mirrored(best), sigma))
@@ -143,7 +143,7 @@ def different_arrangements(solutions: list[Arrangement]) -> list[Arrangement]:
 
 def _arrangement(seen: Array, rig: CameraRig, sigma: float) -> Arrangement:
     """The rig adjusted to the points on which its views agree; a view without a point costs as much as one far off."""
-    points_3d = triangulate_ransac(seen, rig, min_confidence=0.0).points_3d
+    points_3d = robust_points(seen, rig, min_confidence=0.0).points_3d
     known = np.isfinite(points_3d[:, 0])
     part = np.ascontiguousarray(seen[:, known])
     alike = np.full(len(rig), sigma)
@@ -210,7 +210,7 @@ def _why_not_placed(poses: start.Poses, seen: Array, tangents: Array, rig: Camer
     placed = list(poses)
     if not placed:
         return "no pair of cameras sees the same points; are the frames simultaneous and the keypoints named alike?"
-    points_3d = triangulate_ransac(seen[placed], start.part_rig(rig, poses)).points_3d
+    points_3d = robust_points(seen[placed], start.part_rig(rig, poses)).points_3d
     counts = np.isfinite(tangents[:, np.isfinite(points_3d[:, 0]), 0]).sum(axis=1)
     counts[placed] = -1
     new = int(np.argmax(counts))

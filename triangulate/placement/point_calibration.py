@@ -18,7 +18,7 @@ from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import robust_std
 from ..input_checks import check_observations, from_views
-from ..points.consensus import Triangulation, triangulate_ransac
+from ..points.consensus import Triangulation, robust_points
 from ..rig_refinement.frame_offset_search import frame_offsets
 from .floor import Floor, find_floor
 from .gauge import (
@@ -139,13 +139,13 @@ def calibrate_from_points(
     if confidence is not None:
         seen[confidence[:, evenly_spread(points_2d.shape[1], _FRAMES)] < _SURE] = np.nan
     placed = _placed(seen, blank, vertical, n_points, names, skeleton)
-    found = triangulate_ransac(seen, placed.rig)
+    found = robust_points(seen, placed.rig)
     _check_planes(found, placed.rig)
     scale = Scale(1.0, np.inf)
     if known:
         scale = scale_of(known, placed.rig, names, found.points_3d, found.covariances_3d)
     rig, ground = _in_world(placed.rig, found, scale.factor, vertical, floor, names)
-    found = triangulate_ransac(seen, rig)
+    found = robust_points(seen, rig)
     if known:
         scale = replace(scale, change=_change_of_lengths(known, scale, rig, names, seen, found, placed))
     late = frame_offsets(points_2d, rig, confidence=confidence).sentences()

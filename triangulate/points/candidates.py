@@ -13,7 +13,7 @@ from ...cameras import CameraRig
 from ...datasets import DatasetError
 from ...numerics.arrays import Array
 from ..input_checks import check_confidence, check_points_2d, from_views
-from .consensus import Triangulation, triangulate_ransac
+from .consensus import Triangulation, robust_points
 from .consensus_solver import estimate_sigma
 
 
@@ -111,7 +111,7 @@ def triangulate_candidates(
     first = None if confidence is None else confidence[..., 0]
     sigma = estimate_sigma(candidates_2d[..., 0, :], rig, confidence=first) if sigma is None else sigma
     many = replace(rig, cameras=tuple(replace(c, name=f"{c.name} peak {k}") for c in rig for k in range(n_candidates)))
-    found = triangulate_ransac(
+    found = robust_points(
         _as_views(candidates_2d),
         many,
         confidence=None if confidence is None else _as_views(confidence[..., None])[..., 0],
@@ -122,7 +122,7 @@ def triangulate_candidates(
     at = np.maximum(chosen, 0)[..., None]
     points_2d = np.take_along_axis(candidates_2d, at[..., None], axis=3)[..., 0, :]
     kept = None if confidence is None else np.take_along_axis(confidence, at, axis=3)[..., 0]
-    solved = triangulate_ransac(points_2d, rig, confidence=kept, threshold=threshold, sigma=sigma)
+    solved = robust_points(points_2d, rig, confidence=kept, threshold=threshold, sigma=sigma)
     return Candidates(solved, points_2d, chosen)
 
 

@@ -16,7 +16,7 @@ from ...cameras.epipolar import epipolar_distances
 from ...datasets.names import named_options
 from ...numerics.arrays import Array, evenly_spread
 from ..input_checks import from_views, individuals_as_keypoints
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from .bundle_adjustment import adjust, design_effect
 from .camera_motion import find_camera_motion
 from .frame_offset_search import FrameOffsets, frame_offsets, offset_range, usable_points
@@ -164,7 +164,7 @@ def _fit(points_2d: Array, rig: CameraRig, moved: dict[int, int], focal: bool, n
     flat = shown.reshape(len(owner), n_frames * n_keypoints, 2)
     rows = np.flatnonzero(np.isfinite(flat[..., 0]).sum(axis=0) >= 2)
     train = rows[evenly_spread(len(rows), n_points)]
-    points_3d = triangulate_ransac(flat[:, train], doubled).points_3d
+    points_3d = robust_points(flat[:, train], doubled).points_3d
     known = np.isfinite(points_3d[:, 0])
     if known.sum() < FEW_POINTS:
         raise ValueError(
@@ -211,9 +211,7 @@ def _timed(points_2d: Array, fit: Fit, moved: dict[int, int]) -> dict[int, int]:
         if len(others) < 2:
             exact[camera] = guess
             continue
-        points_3d = triangulate_ransac(
-            points_2d[others], part.rig.subset([part.rig.names[c] for c in others])
-        ).points_3d
+        points_3d = robust_points(points_2d[others], part.rig.subset([part.rig.names[c] for c in others])).points_3d
         cap = (5 * fit.sigma.max()) ** 2
         costs = []
         for pose in np.flatnonzero(fit.owner == camera):

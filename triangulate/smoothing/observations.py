@@ -14,7 +14,7 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ...numerics.threads import over_rows
 from ..noise.detector_noise import DetectorNoise, log_outlier_density
-from ..points.consensus import triangulate_ransac
+from ..points.consensus import robust_points
 from . import _kernels_smooth
 from .unsteady_motion import LOG_LEVELS, at_activity
 
@@ -288,7 +288,7 @@ def _locate(points_2d: Array, rig: CameraRig, confidence: Array | None, sigma: A
     """Robust points, their inliers and the noise per camera; NaN points where no keypoint has two views."""
     n_seen = np.isfinite(points_2d[..., 0]).sum(axis=0)
     if len(rig) > 1 and (n_seen > 1).any():
-        robust = triangulate_ransac(points_2d, rig, confidence=confidence, sigma=sigma)
+        robust = robust_points(points_2d, rig, confidence=confidence, sigma=sigma)
         return robust.points_3d, robust.inliers, robust.sigma
     nowhere = np.full((*n_seen.shape, 3), np.nan)
     return nowhere, np.zeros(points_2d.shape[:-1], bool), np.ones(len(rig))

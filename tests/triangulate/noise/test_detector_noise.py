@@ -135,7 +135,10 @@ def test_what_is_wrong_with_a_noise_is_said(filmed, ring_rig, tmp_path):
 def test_regions_of_a_real_rat_hold_the_motion_capture():
     recording = rat()
     parts = (recording.points_2d, recording.rig)
-    found = triangulate_ransac(*parts, noise=estimate_noise(*parts))
+    found = triangulate_ransac(*parts)  # with the noise that it estimates
+    np.testing.assert_array_equal(
+        found.covariances_3d, triangulate_ransac(*parts, noise=estimate_noise(*parts)).covariances_3d
+    )
     counted = [k for k, name in enumerate(recording.skeleton.keypoints) if name not in MISPLACED]
     errors = found.points_3d[:, counted] - recording.truth[:, counted]
     known = np.isfinite(errors).all(axis=-1)
