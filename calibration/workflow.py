@@ -45,7 +45,7 @@ from .quality.checks import (
     what_else_is_wrong,
 )
 from .quality.report_numbers import make_report
-from .solver.covariance import global_covariance, parameter_names, rig_covariance
+from .solver.covariance import covariances, parameter_names
 from .solver.held_out_boards import HeldOut, held_out
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
@@ -239,7 +239,7 @@ def _result(
 ) -> Calibration:
     """The calibration of a solution: rig, report, covariances and board poses."""
     alternatives = () if compared is None else lens_alternatives(solution, compared)
-    parameters, covariance = tuple(parameter_names(solution)), global_covariance(solution)
+    parameters, (covariance, rig_covariance) = tuple(parameter_names(solution)), covariances(solution)
     notes += disagreement_sentences(alternatives, parameters, covariance)
     state, problem = solution.state, solution.problem
     cameras = tuple(camera_of_solution(solution, c, state.R[c], state.t[c]) for c in range(problem.n_cameras))
@@ -249,7 +249,7 @@ def _result(
     found = Calibration(
         rig=rig,
         report=report,
-        rig_covariance=rig_covariance(solution),
+        rig_covariance=rig_covariance,
         board_shape=state.points,
         frames=frames,
         board_R=state.frame_R[poses],

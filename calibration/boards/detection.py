@@ -206,8 +206,9 @@ def _search(source: Source, board: Board, camera: str, frame_step: int, bar: tqd
     for number, image in enumerate(gray_frames(source, camera)):
         sizes.append(image.shape[::-1])
         if sizes[-1] != sizes[0]:
+            size, first = ("x".join(map(str, pair)) for pair in (sizes[-1], sizes[0]))
             raise CalibrationError(
-                f"camera '{camera}': image {number} of {_describe(source)} is {sizes[-1]} px, the first {sizes[0]} px;"
+                f"camera '{camera}': image {number} of {_describe(source)} is {size} px, the first {first} px;"
                 " give images of one camera and one resolution"
             )
         if number % frame_step == 0:

@@ -27,6 +27,8 @@ _LEFT_OUT = 0.999  # of a run's weight: without the rest, what one run alone sho
 _NO_PRIOR = 1e9  # of the board's shape, world units for each pixel
 POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 
+Run = tuple[NDArray[np.int64], Array, Array]  # unknowns that a run of frames tells of, their score, normal matrix
+
 
 def global_covariance(solution: Solution) -> Array:
     """(G, G) covariance of the global unknowns: lenses, camera poses (small left motions), board shape.
@@ -35,8 +37,8 @@ def global_covariance(solution: Solution) -> Array:
     problem, times the noise's variance, times the loss's inefficiency. Errors that the corners of a run of frames have
     in common are added by `_with_common_errors`.
     """
-    covariance = _equations_and_covariance(solution)[1]
-    return _with_common_errors(solution, covariance, _dispersion(solution, covariance))
+    covariance, runs = _equations_and_covariance(solution)[1], _runs(solution)
+    return _with_common_errors(solution, covariance, runs, _dispersion(solution, covariance, runs))
 
 
 def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
@@ -54,7 +56,7 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
     return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)
 
 
-def _with_common_errors(solution: Solution, covariance: Array, dispersion: float) -> Array:
+def _with_common_errors(solution: Solution, covariance: Array, runs: list[Run], dispersion: float) -> Array:
     """The covariance if only runs of frames are independent.
 
     Corners of a view err together where blur, the board's shape or the lens model are in error or the cameras do not
@@ -64,10 +66,11 @@ def _with_common_errors(solution: Solution, covariance: Array, dispersion: float
     of them (the mean under an inverse Wishart prior). No more runs count than show each camera, less one.
 
     covariance : (G, G) of `_equations_and_covariance`
+    runs : those of `_runs`
     """
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     weight, slope, _ = _loss_means(solution, loss)
-    inverse, runs = covariance / noise_variance(solution, loss), _runs(solution)
+    inverse = covariance / noise_variance(solution, loss)
     weights, residuals = loss.weights(solution.fit.residuals), solution.fit.residuals
     arrow = normal_equations(solution.state, solution.spec, solution.views, weights, residuals)
     least = inverse @ eliminate(arrow)[1]  # the minimum, where unknowns were added that the solution has at 0
@@ -80,7 +83,7 @@ def _with_common_errors(solution: Solution, covariance: Array, dispersion: float
     return (_MODEL_RUNS * dispersion * covariance + freedom * spread) / (_MODEL_RUNS + freedom)
 
 
-def _dispersion(solution: Solution, covariance: Array) -> float:
+def _dispersion(solution: Solution, covariance: Array, runs: list[Run]) -> float:
     """Variance of the unknowns if only runs of frames are independent, over that expected of single corners.
 
     The mean over lenses (camera poses where lenses are known), at least 1. The variance by runs is that of their
@@ -88,6 +91,7 @@ def _dispersion(solution: Solution, covariance: Array) -> float:
     errors for linear regression with multi-stage samples").
 
     covariance : (G, G) of `_equations_and_covariance`
+    runs : those of `_runs`
     """
     n = solution.spec.n_lens_free or solution.spec.delay_start
     if not n:
@@ -95,7 +99,7 @@ def _dispersion(solution: Solution, covariance: Array) -> float:
     loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     inverse, (weight, _, power) = covariance / noise_variance(solution, loss), _loss_means(solution, loss)
     found, expected = np.zeros(n), np.zeros(n)
-    for own, score, normal in _runs(solution):
+    for own, score, normal in runs:
         carried = normal @ inverse[own, :n]
         found += (inverse[:n, own] @ score) ** 2
         expected += ((inverse[own, :n] - inverse[np.ix_(own, own)] @ carried) * carried).sum(axis=0)
@@ -115,7 +119,7 @@ def _runs_of_a_camera(solution: Solution) -> int:
     return int(np.bincount(seen, minlength=n_cameras).min())
 
 
-def _runs(solution: Solution) -> list[tuple[NDArray[np.int64], Array, Array]]:
+def _runs(solution: Solution) -> list[Run]:
     """Of each run of frames the unknowns that it tells of, and their score and normal matrix, without any prior."""
     spec, loss = solution.spec, Loss(LOSS_SCALE * solution.sigma, solution.keep)
     weights, spread = loss.weights(solution.fit.residuals), solution.problem.exposure_spread
@@ -131,6 +135,15 @@ def _runs(solution: Solution) -> list[tuple[NDArray[np.int64], Array, Array]]:
         own = np.flatnonzero(np.diag(normal))
         runs.append((own, score[own], normal[np.ix_(own, own)]))
     return runs
+
+
+def _runs_without(runs: list[Run], known: NDArray[np.bool_]) -> list[Run]:
+    """The runs of the same solution where some of the unknowns, (G,), are known."""
+    place, fewer = np.cumsum(~known) - 1, []
+    for own, score, normal in runs:
+        kept = ~known[own]
+        fewer.append((place[own[kept]], score[kept], normal[np.ix_(kept, kept)]))
+    return fewer
 
 
 def noise_variance(solution: Solution, loss: Loss) -> float:
@@ -184,18 +197,25 @@ def focal_deviation(solution: Solution, *, independent: bool = False) -> Array:
     return deviation
 
 
-def rig_covariance(solution: Solution) -> Array:
-    """(n_cameras, 24, n_cameras, 24) covariance of lenses and poses in the boards' common world.
+def covariances(solution: Solution) -> tuple[Array, Array]:
+    """The covariance of the global unknowns, and that of lenses and poses in the boards' common world.
 
-    For each camera 18 lens unknowns (0 where they are fixed) and the small motion of the camera's own frame.
+    Returns
+    -------
+    covariance : (G, G) of `global_covariance`
+    rig_covariance : (n_cameras, 24, n_cameras, 24); for each camera 18 lens unknowns (0 where they are fixed) and the
+        small motion of the camera's own frame. Coefficients that were left out are unknown (`_with_left_out`).
     """
-    dispersion = _dispersion(solution, _equations_and_covariance(solution)[1])
-    solution = _with_left_out(solution)
-    arrow, covariance = _equations_and_covariance(solution)
-    covariance = _with_common_errors(solution, covariance, dispersion)
-    carry = _to_cameras(solution) + _to_boards_world(solution, arrow)
-    n = solution.problem.n_cameras
-    return (carry @ covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
+    wider = _with_left_out(solution)
+    runs, left_out = _runs(wider), np.zeros(wider.spec.n_global, dtype=bool)
+    left_out[: wider.spec.n_lens_free] = ~solution.spec.free[wider.spec.free]
+    fewer, covariance = _runs_without(runs, left_out), _equations_and_covariance(solution)[1]
+    dispersion = _dispersion(solution, covariance, fewer)
+    arrow, wider_covariance = _equations_and_covariance(wider)
+    wider_covariance = _with_common_errors(wider, wider_covariance, runs, dispersion)
+    carry, n = _to_cameras(wider) + _to_boards_world(wider, arrow), solution.problem.n_cameras
+    of_rig = (carry @ wider_covariance @ carry.T).reshape(n, N_CAMERA, n, N_CAMERA)
+    return _with_common_errors(solution, covariance, fewer, dispersion), of_rig
 
 
 def _with_left_out(solution: Solution) -> Solution:

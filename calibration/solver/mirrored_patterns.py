@@ -91,12 +91,13 @@ def _compare(corners: Array, board: Board, camera: Camera, known) -> tuple[float
 def _unresolved(names: list[str], cameras: list[int], any_plain: bool) -> str:
     """The message that a mirrored pattern cannot be explained."""
     which = ", ".join(f"'{names[c]}'" for c in cameras)
+    which = f"camera {which} shows" if len(cameras) == 1 else f"cameras {which} show"
     why = (
         "too few frames are shared with cameras that see it plainly"
         if any_plain
         else "no camera sees it plainly, so a flipped video cannot be distinguished from the back of the board"
     )
     return (
-        f"camera {which} shows the board's pattern mirrored, and {why}; flip the video (or the print), or record the"
+        f"{which} the board's pattern mirrored, and {why}; flip the video (or the print), or record the"
         " board where another camera sees its front at the same time"
     )
