@@ -100,8 +100,11 @@ def _of_folders(folders: Iterable[Path]) -> list[Source]:
 
 
 def _only_boards(boards: list[Source]) -> dict[str, Source]:
-    """Cameras of a folder that holds board recordings alone."""
-    return next(iter(recordings(boards).values()), {}) if boards else {}
+    """Cameras of a folder that holds board recordings alone: of the first, or of all where each shows some of them."""
+    found, cameras = list(recordings(boards).values()) if boards else [{}], {}
+    for own in found:
+        cameras |= {name: source for name, source in own.items() if name not in cameras}
+    return cameras if _pairs_of_boards(boards, cameras) else found[0]
 
 
 def _board_sources(paths: list[Path]) -> list[Source]:
@@ -153,7 +156,8 @@ def _fill(
             recording.reasons |= dict.fromkeys(candidates[1:], reason)
         elif table is not None and name[-1:].isdigit():
             entry["points"] = (table,)
-        board = source if source in boards else next((b for b in own_boards if _names(b.path, name)), None)
+        known = source in boards and not recording.board_recordings
+        board = source if known else next((b for b in own_boards if _names(b.path, name)), None)
         if board is not None:
             entry["board"] = board.files
         lens = next((b for b in lenses if _names(b.path, name)), None)

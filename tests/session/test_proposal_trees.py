@@ -242,15 +242,16 @@ def test_labels_are_named_where_there_are_no_points(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["calib/{0}-{1}/{2}/{3}.png", "boards/pair_{0}_{1}/{2}.mp4"])
-def test_a_folder_per_pair_of_cameras_is_a_recording_of_the_board(tmp_path, folder):
+@pytest.mark.parametrize("videos", [("cam1.mp4", "cam2.mp4", "cam3.mp4"), ()])
+def test_a_folder_per_pair_of_cameras_is_a_recording_of_the_board(tmp_path, folder, videos):
     pairs = (("cam1", "cam2"), ("cam1", "cam3"))
     files = {folder.format(*pair, camera, i) for pair in pairs for camera in pair for i in range(5)}
-    touch(tmp_path, [*sorted(files), "cam1.mp4", "cam2.mp4", "cam3.mp4"])
+    touch(tmp_path, [*sorted(files), *videos])
     (proposal,) = propose_sessions(tmp_path)
     names = [Path(folder.format(*pair, "", "")).parts[1] for pair in pairs]
     assert list(proposal.tables["board_recordings"]) == names
     assert [list(own) for own in proposal.tables["board_recordings"].values()] == [list(pair) for pair in pairs]
-    assert proposal.tables["cameras"]["cam2"] == {"video": "cam2.mp4"}
+    assert proposal.tables["cameras"] == {f"cam{i + 1}": {"video": videos[i]} if videos else {} for i in range(3)}
     assert proposal.left_out == {}
     write_proposals(tmp_path)
     assert list(read_session(tmp_path).board_recordings[names[1]].sources) == ["cam1", "cam3"]
