@@ -129,5 +129,5 @@ def _volume_section(calibration: Calibration) -> Section | None:
     ]
     extent = ", ".join(f"{name} {a:.0f} to {b:.0f}" for name, a, b in zip("xyz", low, high, strict=True))
     words = element("p", f"5 to 95 % of the boards' corners were at {extent} {unit}.")
-    listed = table(("place", f"3D error, {unit}", "of that by 1 px of noise"), rows)
+    listed = table(("place", f"3D error, {unit}", "share of the error by 1 px of noise"), rows)
     return section("volume", "Where the volume is calibrated well", words, listed, *volume_slices(predicted, unit))
