@@ -150,11 +150,27 @@ def _proposal(
         lacking += [] if is_known else ["correct the board"]
     if recording.labels is not None and not any("points" in entry for entry in recording.cameras.values()):
         tables["train"] = {"labels": _relative(folder, home, (recording.labels,))}
+        n_animals = _n_labelled(folder / recording.labels)
+        if n_animals > 1:
+            tables["animals"] = {"count": n_animals}
+            notes.append(
+                f"up to {n_animals} animals are labelled in a picture: correct [animals] count if there are more"
+            )
     elif not has_points and any("video" in entry for entry in recording.cameras.values()):
         lacking.append(
             "name a source of 2D points (a 'points' file of each camera, [train] labels or [train] detector)"
         )
     return Proposal(home / "session.toml", tables, tuple(notes), left_out, tuple(lacking))
+
+
+def _n_labelled(labels: Path) -> int:
+    """The most animals that are labelled in one picture; 1 where the labels cannot be read, which `check` reports."""
+    from ..formats.labels.reading import read_labels
+
+    try:
+        return read_labels(labels).n_animals
+    except (ValueError, OSError):
+        return 1
 
 
 def _relative(folder: Path, home: Path, paths: Sequence[Path]) -> str | list[str]:

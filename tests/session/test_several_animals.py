@@ -13,6 +13,7 @@ from muybridge.calibration import Camera, CameraRig
 from muybridge.cameras import write_rig
 from muybridge.datasets import read_dataset
 from muybridge.session import read_session, run_session
+from muybridge.session.proposal import propose_sessions
 from tests.conftest import look_at
 from tests.formats.predictions.test_other_tools import slp_file
 from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, write_dlc, write_picture
@@ -176,6 +177,18 @@ def refusal(folder, count, **animals_of_folder):
         else:
             write_dlc(folder / "labels" / camera, np.ones((1, 4, 2)), ["img0.png"])
     return muybridge("train", folder)
+
+
+def test_init_counts_the_animals_of_a_multi_animal_project(tmp_path):
+    for camera in ("a", "b"):
+        (tmp_path / f"{camera}.mp4").touch()
+        labelled = tmp_path / "labeled-data" / camera
+        labelled.mkdir(parents=True)
+        (labelled / "img0.png").touch()
+        write_labels(labelled / "CollectedData_me.csv", ["img0.png"], np.ones((1, 2, 4, 2)))
+    (proposal,) = propose_sessions(tmp_path)
+    assert proposal.tables["animals"] == {"count": 2}
+    assert any("2 animals are labelled in a picture" in note for note in proposal.notes)
 
 
 def test_more_labelled_animals_than_declared_are_refused_before_training(tmp_path):
