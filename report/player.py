@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets import Array, Skeleton, pose_dataset
+from ..datasets.sides import symmetric_pairs
 
 # bytes of the page; frames beyond are thinned, so that the page stays at a few MB
 POSITION_BYTES = 1_500_000
@@ -238,8 +239,9 @@ def known_bones(skeleton: Skeleton | None, keypoints: Collection[str]) -> list[t
 
 
 def keypoint_sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]:
-    """0 midline, 1 left, 2 right, by the skeleton's symmetries."""
-    sides = {name: side for pair in (skeleton.symmetries if skeleton else ()) for side, name in enumerate(pair, 1)}
+    """0 midline, 1 left, 2 right, by the skeleton's symmetries, or by the names where it has none."""
+    pairs = skeleton.symmetries if skeleton and skeleton.symmetries else symmetric_pairs(keypoints)
+    sides = {name: side for pair in pairs for side, name in enumerate(pair, 1)}
     return [sides.get(name, 0) for name in keypoints]
 
 

@@ -96,4 +96,5 @@ def _without_warning(pose: xr.Dataset, grade: Grade, errors: xr.DataArray | None
 
 
 def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    """A sentence with a capital letter, unless it begins with whose it is: "individual_0: ..."."""
+    return words if words.partition(" ")[0].endswith(":") else words[:1].upper() + words[1:]

@@ -16,7 +16,6 @@ from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.detection import points_options, refuse_empty
-from .steps.foreign_detectors import detector_problems
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, world_unit
 from .steps.plausibility import (
@@ -61,7 +60,7 @@ def foreseen(session: Session) -> tuple[list[str], list[str], list[str]]:
         if session.limbs and session.up is None and session.floor_frame is None and not level:
             problems.append(VERTICAL_NEEDED)
     (of_points, short), (of_videos, gaps) = _points_problems(session), expected_gaps(session)
-    problems += of_points + detector_problems(session) + of_videos
+    problems += of_points + of_videos
     implausible, told = list[str](), list[str]()
     if not problems and session.sources("points"):
         problems, implausible, told = _judged_views(session)

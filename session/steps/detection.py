@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Session, SessionError, read_session
 from ..recording_facts import TRUNCATED, camera_timestamps, files_of, recording_instants, sources_of_all
-from .foreign_detectors import ENTRIES, named_detector, named_settings, open_detector
+from .foreign_detectors import ENTRIES, detector_problems, named_detector, named_settings, open_detector
 from .labelled_animals import label_problems
 from .pictures import size_problems
 from .points_and_videos import length_problems, length_warnings, times_of_points
@@ -282,7 +282,7 @@ PREDICT = Step(
         | ({"n_animals": session.n_animals} if session.n_animals else {})
         | named_settings(session)
     ),
-    refusals=size_problems,
+    refusals=lambda session: size_problems(session) + detector_problems(session),
     notes=_notes,
     in_windows=True,
 )

@@ -67,7 +67,10 @@ def mapping_of(session: Session) -> dict[str, str]:
 
 
 def detector_problems(session: Session) -> list[str]:
-    """A detector that cannot be opened; keypoints of [skeleton] that it does not find, with what it may call them."""
+    """A detector that cannot be opened; keypoints of [skeleton] that it does not find, with what it may call them.
+
+    One that is fine-tuned before it predicts finds the keypoints of the labels.
+    """
     named, path = session.options["predict"].get("detector"), named_detector(session)
     path = path if named is None else session.folder / named
     if path is None or session.sources("points") or not path.exists():
@@ -76,7 +79,8 @@ def detector_problems(session: Session) -> list[str]:
         found = open_detector(session, path).keypoints
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return [str(error)]
-    if session.skeleton is None:
+    is_tuned = named is None and bool({"labels", "sessions"} & session.options["train"].keys())
+    if session.skeleton is None or is_tuned:
         return []
     missing = [name for name in session.skeleton.keypoints if name not in found]
     if not missing:

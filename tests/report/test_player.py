@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,8 @@ def test_sides_and_bones_follow_the_skeleton(session, skeleton):
     scene = player.player_scene(session["pose"], skeleton, None)
     assert scene["sides"] == [0, 0, 0, 1, 1, 2, 2]
     assert scene["bones"] == skeleton.bone_indices.tolist()
+    unsided = replace(skeleton, symmetries=())
+    assert player.player_scene(session["pose"], unsided, None)["sides"] == scene["sides"]  # by the names
 
 
 def test_bones_to_keypoints_that_the_pose_lacks_are_left_out(session, skeleton):

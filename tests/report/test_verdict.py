@@ -36,6 +36,8 @@ def test_the_worst_warning_is_taken_apart_into_what_is_wrong_and_what_to_do(sess
     plain = judge(session["pose"], None, [WARNING._replace(message="The error bars are too narrow.")])
     assert plain.wrong == "The error bars are too narrow."
     assert "worst instants" in plain.remedy
+    whose = judge(session["pose"], None, [WARNING._replace(message="rat_0: The error bars are too narrow.")])
+    assert whose.wrong == "rat_0: The error bars are too narrow."
 
 
 @pytest.mark.parametrize(

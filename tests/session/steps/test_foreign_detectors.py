@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge.datasets import read_dataset
-from muybridge.session import SessionError, read_session
+from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.label_loop import evaluate_session
 from muybridge.session.session_problems import foreseen
 from muybridge.session.steps.detection import PREDICT
@@ -50,6 +50,15 @@ def test_check_proposes_the_mapping_and_is_content_with_it(folder):
     assert problem in foreseen(read_session(folder))[0]
     (folder / "session.toml").write_text(SESSION + MAPPING)
     assert detector_problems(read_session(folder)) == []
+
+
+def test_a_run_stops_before_it_predicts_keypoints_that_the_session_does_not_know(folder):
+    assert detector_problems(read_session(folder)) == PREDICT.problems(read_session(folder))
+    with pytest.raises(SessionError, match=r"does not find \['snout', 'left_ear', 'right_ear'\] of \[skeleton\]"):
+        run_session(read_session(folder), ("predict",), progress=False)
+    assert not (folder / "results/views.nc").exists()
+    (folder / "session.toml").write_text(SESSION.replace("[train]", '[train]\nlabels = "labels"'))
+    assert detector_problems(read_session(folder)) == []  # fine-tuned on labels, it finds theirs
 
 
 def test_the_foreign_detector_predicts_under_the_sessions_names(folder):
