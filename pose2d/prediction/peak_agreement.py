@@ -2,10 +2,10 @@
 
 A heatmap is read as a mixture: peak k holds a share of the probability, about it the place is normally distributed with
 the detector's calibrated covariance, and what is left lies anywhere in the square that the animal fills. The 3D point
-lies anywhere in the cube that the animal fills. A view follows the rig, or, with probability `ASTRAY`, it shows a place
-that has nothing to do with the point, and its own map alone says which. Each choice of peaks, one or none per camera,
-has then a posterior probability: the shares times the integral over the point of the densities at its projections, by
-Laplace's method.
+lies anywhere in the cube that the animal fills. A view follows the rig, or, with probability `OUTLIER`, it shows a
+place that has nothing to do with the point, and its own map alone says which. Each choice of peaks, one or none per
+camera, has then a posterior probability: the shares times the integral over the point of the densities at its
+projections, by Laplace's method.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ...datasets import Array
 
-ASTRAY = 0.01  # from 0.002 to 0.05 the demo's errors are the same to 0.2 px (seed 0)
+OUTLIER = 0.01  # from 0.002 to 0.05 the demo's errors are the same to 0.2 px (seed 0)
 _AT_ONCE = 1_000  # keypoints of an instant that are weighed together: some 50 MB with six cameras
 _STEPS = 2  # Gauss-Newton steps to the best point, from the point nearest to two rays
 _LOG_2PI = np.log(2 * np.pi)
-_FEWEST = 2  # cameras that agree before a point is known
+FEWEST = 2  # cameras that agree before a point is known
 
 
 class Mixtures(NamedTuple):
@@ -60,10 +60,10 @@ def weigh_peaks(mixtures: Mixtures, matrices: Array, side: float) -> Agreement:
 
 def log_gains(covariances: Array, shares: Array, side: float) -> tuple[Array, Array]:
     """(..., n_peaks) logarithm of how much more probable each peak is, right under it, than none of a view's; and
-    (...) the logarithm of the probability of none, or of a view astray."""
-    rest = np.log(ASTRAY + (1 - ASTRAY) * (1 - shares.sum(-1)))
+    (...) the logarithm of the probability of none, or of an outlier."""
+    rest = np.log(OUTLIER + (1 - OUTLIER) * (1 - shares.sum(-1)))
     with np.errstate(divide="ignore"):  # no share: -inf
-        logs = np.log((1 - ASTRAY) * shares * side**2) - _LOG_2PI - 0.5 * np.log(np.linalg.det(covariances))
+        logs = np.log((1 - OUTLIER) * shares * side**2) - _LOG_2PI - 0.5 * np.log(np.linalg.det(covariances))
     return logs - rest[..., None], rest
 
 
@@ -79,46 +79,34 @@ def _weigh_part(mixtures: Mixtures, matrices: Array, side: float) -> Agreement:
     points_3d, peaks, logs = _choices(
         item, pairs, points, precisions, np.where(useful, at_best, -np.inf), matrices, side
     )
-    # of a camera by itself, relative to none of any camera: that it is a peak, and where no peak is, that the view is
-    # astray and shows it nevertheless
-    alone = (1 - ASTRAY) * shares / np.exp(rest)[..., None]
-    astray = ASTRAY * shares / np.exp(rest)[..., None]
-    lone = alone.sum(-1)
-    top = np.maximum(np.log(np.maximum(lone.max(1), 1)), 0)
-    np.maximum.at(top, item, logs)
     _, first = np.unique(np.column_stack([item, peaks]), axis=0, return_index=True)  # several pairs lead to one choice
-    item, peaks, points_3d, share = item[first], peaks[first], points_3d[first], np.exp(logs[first] - top[item[first]])
-    none = np.exp(-top)
-    total = none * (1 + lone.sum(1))
-    np.add.at(total, item, share)
-    others = (none * (1 + lone.sum(1)))[:, None] - none[:, None] * lone
-    weights = none[:, None, None] * alone + others[..., None] * astray
-    for camera in range(shares.shape[1]):
-        seen = peaks[:, camera] >= 0
-        np.add.at(weights[:, camera], (item[seen], peaks[seen, camera]), share[seen])
-        np.add.at(weights[:, camera], item[~seen], share[~seen, None] * astray[item[~seen], camera])
-    order = np.argsort(share, kind="stable")  # the last that is written is the most probable
+    item, peaks, points_3d, logs = item[first], peaks[first], points_3d[first], logs[first]
+    order = np.argsort(logs, kind="stable")  # the last that is written is the most probable
     agreement.points_3d[item[order]], agreement.peaks[item[order]] = points_3d[order], peaks[order]
-    return agreement._replace(probabilities=weights / total[:, None, None])
+    return agreement._replace(probabilities=_probabilities(item, peaks, logs, shares / np.exp(rest)[..., None]))
 
 
-def left_out(mixtures: Mixtures, agreement: Agreement, matrices: Array) -> tuple[Array, Array]:
-    """Where each camera shows the point that the others place: (n, n_cameras, 2) pixels, NaN where fewer than two
-    others agree, and their covariances (n, n_cameras, 2, 2); by one step of Gauss-Newton without the camera."""
-    pixels, slopes = project(agreement.points_3d, matrices)
-    used = agreement.peaks >= 0
-    at = np.maximum(agreement.peaks, 0)[..., None]
-    away = np.take_along_axis(mixtures.points, at[..., None], 2)[:, :, 0] - pixels
-    precisions = np.linalg.inv(np.take_along_axis(mixtures.covariances, at[..., None, None], 2)[:, :, 0])
-    inner = np.where(used[..., None, None], np.swapaxes(slopes, -1, -2) @ precisions, 0.0)
-    hessians = inner @ np.where(used[..., None, None], slopes, 0.0)
-    pulls = np.einsum("ncai,nci->nca", inner, np.where(used[..., None], away, 0.0))
-    known = used.sum(1)[:, None] - used >= _FEWEST
-    others = np.where(known[..., None, None], hessians.sum(1)[:, None] - hessians, np.eye(3))
-    inverse = np.linalg.inv(others)
-    steps = np.einsum("ncab,ncb->nca", inverse, pulls.sum(1)[:, None] - pulls)
-    predicted = pixels + np.einsum("ncia,nca->nci", slopes, steps)
-    return np.where(known[..., None], predicted, np.nan), slopes @ inverse @ np.swapaxes(slopes, -1, -2)
+def _probabilities(item: NDArray[np.int64], peaks: NDArray[np.int64], logs: Array, shares: Array) -> Array:
+    """(n, n_cameras, n_peaks) posterior of each peak: the sum over the choices in which it is the place.
+
+    item, peaks, logs : (m,), (m, n_cameras) and (m,) choices of two or more cameras, as of `_choices`. Beside these,
+    one camera alone may show the point, or none.
+    shares : (n, n_cameras, n_peaks) over the probability that none is the place, or that the view is an outlier
+    """
+    alone, outlying = (1 - OUTLIER) * shares, OUTLIER * shares  # a peak is the place; so it is, in a view off the rig
+    singles = alone.sum(-1)
+    top = np.log(np.maximum(singles.max(1), 1))
+    np.maximum.at(top, item, logs)
+    none, likely = np.exp(-top), np.exp(logs - top[item])  # relative to the most probable choice
+    total = none * (1 + singles.sum(1))
+    others = total[:, None] - none[:, None] * singles
+    mass = none[:, None, None] * alone + others[..., None] * outlying
+    np.add.at(total, item, likely)
+    for camera in range(shares.shape[1]):
+        agrees = peaks[:, camera] >= 0
+        np.add.at(mass[:, camera], (item[agrees], peaks[agrees, camera]), likely[agrees])
+        np.add.at(mass[:, camera], item[~agrees], likely[~agrees, None] * outlying[item[~agrees], camera])
+    return mass / total[:, None, None]
 
 
 def _pairs(useful: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -155,7 +143,7 @@ def _choices(
     log_side = np.log(side) - size.sum(1) / np.maximum(n_agree, 1)
     volume = 1.5 * _LOG_2PI - 0.5 * np.linalg.slogdet(fit.hessian)[1] - 3 * log_side
     logs = np.where(fit.agrees, fit.gain, 0).sum(1) + volume
-    known = (n_agree >= _FEWEST) & np.isfinite(logs)
+    known = (n_agree >= FEWEST) & np.isfinite(logs)
     return points_3d, np.where(fit.agrees, fit.peaks, -1), np.where(known, logs, -np.inf)
 
 

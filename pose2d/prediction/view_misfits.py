@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Array
-from .peak_agreement import Mixtures, left_out, log_gains, weigh_peaks
+from ...numerics.robust_scale import present_median
+from .peak_agreement import FEWEST, Agreement, Mixtures, log_gains, project, weigh_peaks
 
 _N_SAMPLE = 60  # instants of a recording that are looked at; 100 give the demo's errors to 0.1 px (seed 0)
 _ROUNDS = 6  # of placing the points and fitting the views
@@ -82,54 +83,67 @@ def fit_misfits(mixtures: Mixtures, matrices: Array, side: float) -> ViewMisfits
     return misfits
 
 
-def _fit_view(apart: Mixtures, variances: Array, spread: float, side: float) -> tuple[Array, Array, float]:
+def left_out(mixtures: Mixtures, agreement: Agreement, matrices: Array) -> tuple[Array, Array]:
+    """Where each camera shows the point that the others place: (n, n_cameras, 2) pixels, NaN where fewer than two
+    others agree, and their covariances (n, n_cameras, 2, 2); by one step of Gauss-Newton without the camera."""
+    pixels, slopes = project(agreement.points_3d, matrices)
+    used = agreement.peaks >= 0
+    at = np.maximum(agreement.peaks, 0)[..., None]
+    away = np.take_along_axis(mixtures.points, at[..., None], 2)[:, :, 0] - pixels
+    precisions = np.linalg.inv(np.take_along_axis(mixtures.covariances, at[..., None, None], 2)[:, :, 0])
+    inner = np.where(used[..., None, None], np.swapaxes(slopes, -1, -2) @ precisions, 0.0)
+    hessians = inner @ np.where(used[..., None, None], slopes, 0.0)
+    gradients = np.einsum("ncai,nci->nca", inner, np.where(used[..., None], away, 0.0))
+    known = used.sum(1)[:, None] - used >= FEWEST
+    others = np.where(known[..., None, None], hessians.sum(1)[:, None] - hessians, np.eye(3))
+    inverse = np.linalg.inv(others)
+    steps = np.einsum("ncab,ncb->nca", inverse, gradients.sum(1)[:, None] - gradients)
+    predicted = pixels + np.einsum("ncia,nca->nci", slopes, steps)
+    return np.where(known[..., None], predicted, np.nan), slopes @ inverse @ np.swapaxes(slopes, -1, -2)
+
+
+def _fit_view(residuals: Mixtures, variances: Array, spread: float, side: float) -> tuple[Array, Array, float]:
     """Displacement (n_keypoints, 2) and variance (n_keypoints,) of one view, and its displacements' spread.
 
-    apart : (n_keypoints, n_instants, n_peaks, ...) peaks less where the other views show the point
+    residuals : (n_keypoints, n_instants, n_peaks, ...) peaks less where the other views show the point
     """
-    medians = _medians(apart.points, apart.shares)
+    placed = np.where(residuals.shares[..., None] > 0, residuals.points, np.nan)
+    medians = np.moveaxis(np.nan_to_num(present_median(placed, axis=1)), 1, 0)  # of each peak
     displacements = np.concatenate([np.zeros((1, *medians.shape[1:])), medians])  # (n_starts, n_keypoints, 2)
     variances = np.broadcast_to(variances, displacements.shape[:2])
     n_prior, std_prior = _WANDER_PRIOR
     for _ in range(_EM_STEPS):
-        likely, precisions, away, _ = _responsibilities(apart, displacements, variances, side)
-        weights = likely[..., None, None] * precisions
+        responsibilities, precisions, away, _ = _responsibilities(residuals, displacements, variances, side)
+        weights = responsibilities[..., None, None] * precisions
         known = weights.sum((2, 3)) + np.eye(2) / spread**2
-        pull = np.einsum("skipab,kipb->ska", weights, apart.points)
-        displacements = np.linalg.solve(known, pull[..., None])[..., 0]
+        gradient = np.einsum("skipab,kipb->ska", weights, residuals.points)
+        displacements = np.linalg.solve(known, gradient[..., None])[..., 0]
         v = variances[..., None, None]
         wandered = v[..., None] * np.einsum("skipab,skipb->skipa", precisions, away)
         left = 2 * v - v**2 * np.trace(precisions, axis1=-2, axis2=-1)
-        squares = (likely * ((wandered**2).sum(-1) + left) / 2).sum((2, 3))
-        variances = (squares + n_prior * std_prior**2) / (likely.sum((2, 3)) + n_prior)
-    evidence = _responsibilities(apart, displacements, variances, side)[-1]
+        squares = (responsibilities * ((wandered**2).sum(-1) + left) / 2).sum((2, 3))
+        variances = (squares + n_prior * std_prior**2) / (responsibilities.sum((2, 3)) + n_prior)
+    evidence = _responsibilities(residuals, displacements, variances, side)[-1]
     evidence -= 0.5 * (displacements**2).sum(-1) / spread**2
     evidence -= n_prior * (np.log(variances) + std_prior**2 / variances)
     best = evidence.argmax(0), np.arange(len(medians[0]))
     uncertain = np.trace(np.linalg.inv(known[best]), axis1=-2, axis2=-1)
-    seen = likely[best].sum((1, 2)) > 0
+    seen = responsibilities[best].sum((1, 2)) > 0
     squares = (((displacements[best] ** 2).sum(-1) + uncertain) / 2)[seen].sum()
     n_spread, std_spread = _SPREAD_PRIOR
     spread = np.sqrt((squares + n_spread * std_spread**2) / (seen.sum() + n_spread))
     return displacements[best], variances[best], float(spread)
 
 
-def _medians(points: Array, shares: Array) -> Array:
-    """(n_peaks, n_keypoints, 2) medians over the instants; 0 where there are none."""
-    with np.errstate(invalid="ignore"):
-        masked = np.ma.masked_array(points, np.broadcast_to(shares[..., None] <= 0, points.shape))
-        return np.moveaxis(np.ma.median(masked, axis=1).filled(0.0), 1, 0)
-
-
 def _responsibilities(
-    apart: Mixtures, displacements: Array, variances: Array, side: float
+    residuals: Mixtures, displacements: Array, variances: Array, side: float
 ) -> tuple[Array, Array, Array, Array]:
     """(n_starts, n_keypoints, n_instants, n_peaks, ...) of each peak its probability, its precision, and its place less
     the displacement; (n_starts, n_keypoints) logarithm of how much more probable the peaks are than none at all."""
-    covariances = apart.covariances + variances[..., None, None, None, None] * np.eye(2)
+    covariances = residuals.covariances + variances[..., None, None, None, None] * np.eye(2)
     precisions = np.asarray(np.linalg.inv(covariances), float)
-    away = apart.points - displacements[:, :, None, None]
-    gains = log_gains(covariances, np.broadcast_to(apart.shares, covariances.shape[:-2]), side)[0]
+    away = residuals.points - displacements[:, :, None, None]
+    gains = log_gains(covariances, np.broadcast_to(residuals.shares, covariances.shape[:-2]), side)[0]
     gains = gains - 0.5 * np.einsum("skipa,skipab,skipb->skip", away, precisions, away)
     every = np.logaddexp(np.logaddexp.reduce(gains, -1), 0.0)
     return np.exp(gains - every[..., None]), precisions, away, every.sum(-1)

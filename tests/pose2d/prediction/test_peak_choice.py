@@ -10,9 +10,9 @@ from muybridge.cameras.rotations import look_at
 from muybridge.pose2d import predict
 from muybridge.pose2d.inference.engine import ROW_WIDTH, as_rows, engine_of, of_rows
 from muybridge.pose2d.inference.uncertainty import uncalibrated
-from muybridge.pose2d.prediction.peak_agreement import ASTRAY, Mixtures, left_out, weigh_peaks
+from muybridge.pose2d.prediction.peak_agreement import OUTLIER, Mixtures, weigh_peaks
 from muybridge.pose2d.prediction.peak_choice import choose_peaks, misfits_of
-from muybridge.pose2d.prediction.view_misfits import sample_of
+from muybridge.pose2d.prediction.view_misfits import left_out, sample_of
 from tests.pose2d.prediction.test_video_prediction import film
 
 SIDE = 80.0  # pixels of the animal, of 40 mm
@@ -41,9 +41,9 @@ def on_a_grid(points, covariances, shares):
     pixels = RIG.project(np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3))[:, :, None] - points[:, None]
     squared = np.einsum("cnki,ckij,cnkj->cnk", pixels, np.linalg.inv(covariances), pixels)
     density = np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariances))[:, None])
-    parts = (1 - ASTRAY) * shares[:, None] * density * SIDE**2
-    views = parts.sum(-1) + ASTRAY + (1 - ASTRAY) * (1 - shares.sum(-1)[:, None])
-    whole, shown = views.prod(0), parts + ASTRAY * shares[:, None]
+    parts = (1 - OUTLIER) * shares[:, None] * density * SIDE**2
+    views = parts.sum(-1) + OUTLIER + (1 - OUTLIER) * (1 - shares.sum(-1)[:, None])
+    whole, shown = views.prod(0), parts + OUTLIER * shares[:, None]
     return np.einsum("cnk,cn->ck", shown / views[..., None], np.broadcast_to(whole, views.shape)) / whole.sum()
 
 
