@@ -17,6 +17,7 @@ from ..datasets.atomic_files import atomic_write, scratch_file
 from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
 from . import framewise_methods, window_reconstruction
+from .bodies.kinematic_tree import Body
 from .diagnosis.cause import Cause
 from .diagnosis.confidence import cause_of, with_confidence
 from .framewise_methods import framewise_pieces, needed_symmetries
@@ -26,7 +27,6 @@ from .reconstruction import coverages_of
 from .reconstruction_settings import Settings, check_settings, described
 from .stored_coverage import with_coverage_of_file
 
-FILE_METHODS = (*framewise_methods.METHODS, *window_reconstruction.METHODS)
 CHUNK_FRAMES = 5000  # of the methods that work frame by frame, in memory at a time
 
 
@@ -40,6 +40,7 @@ def reconstruct_file(
     max_gap: float = 0.0,
     skeleton: Skeleton | None = None,
     prior: PosePrior | None = None,
+    body: Body | str | os.PathLike | None = None,
     swaps: bool = False,
     chunk_frames: int = CHUNK_FRAMES,
     check_coverage: bool = False,
@@ -58,7 +59,7 @@ def reconstruct_file(
         Cameras of at least the views' names.
     destination : str or path
         File (netCDF) to make; written whole or not at all.
-    method : {"ransac", "dlt", "median", "pairs", "smooth", "gimbal"}
+    method : {"ransac", "dlt", "median", "pairs", "smooth", "gimbal", "articulated"}
         As in `reconstruct`.
     window, max_gap : float, seconds, optional
         As in `reconstruct`.
@@ -66,6 +67,8 @@ def reconstruct_file(
         As in `reconstruct`.
     prior : PosePrior, optional
         For "gimbal". None: learned from the recording.
+    body : Body, str or path, optional
+        For "articulated", which needs it: see `fit_body`.
     swaps : bool
         As in `reconstruct`.
     chunk_frames : int, frames
@@ -73,7 +76,7 @@ def reconstruct_file(
     check_coverage : bool
         As in `reconstruct`.
     executor : concurrent.futures.Executor, optional
-        Where the windows of "smooth" and "gimbal" are solved: a `ProcessPoolExecutor`, or
+        Where the windows of "smooth", "gimbal" and "articulated" are solved: a `ProcessPoolExecutor`, or
         `dask.distributed.Client(...).get_executor()`, whose workers see the same file. None: threads.
     **options
         Further keyword arguments of the method's own function.
@@ -88,7 +91,7 @@ def reconstruct_file(
     DatasetError
         The source is missing, no netCDF file, malformed, or names a camera that the rig does not have.
     ValueError
-        The method uses all of time at once ("articulated"), or does not take an option given.
+        The method is unknown, lacks the skeleton or the body that it needs, or does not take an option given.
 
     Examples
     --------
@@ -104,11 +107,9 @@ def reconstruct_file(
     >>> read_dataset(path)["position"].shape
     (40, 1, 3)
     """
-    if method not in FILE_METHODS:
-        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {list(FILE_METHODS)}")
     by_frame = chunk_frames if method in framewise_methods.METHODS else None
-    settings = Settings(method, skeleton, prior, None, window, max_gap, swaps, by_frame, check_coverage, options)
-    check_settings(method, prior, None, max_gap, by_frame, options)
+    settings = Settings(method, skeleton, prior, body, window, max_gap, swaps, by_frame, check_coverage, options)
+    check_settings(method, prior, body, max_gap, by_frame, options)
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")

@@ -19,8 +19,13 @@ from ..datasets import check_views, fps_of
 from ..datasets.ensembles import ensemble_std
 from ..datasets.validators import singular_dims
 from ..numerics.arrays import Array
+from .articulated.body_fit import check_n_frames, checked_body, marker_columns, observed
+from .articulated.pixel_noise import PixelNoise
+from .articulated.recording_fit import learn as learn_body
+from .articulated.recording_start import Observed
+from .bodies.kinematic_tree import Body
 from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
-from .input_checks import in_order
+from .input_checks import check_observations, from_views, in_order
 from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
 from .reconstruction_settings import Settings
@@ -29,9 +34,9 @@ from .smoothing.observations import typical_noise
 from .smoothing.overlapping_windows import constants, solve_window, solved_windows
 from .smoothing.problem import Given, Problem
 from .smoothing.smoother import check_problem, keypoint_pairs
-from .trajectory_dataset import label_trajectory
+from .trajectory_dataset import label_body_fit, label_trajectory
 
-METHODS = ("smooth", "gimbal")
+METHODS = ("smooth", "gimbal", "articulated")
 Prepare = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -69,6 +74,45 @@ class StoredPixels:
         return problem.pixels.read(slice(None))
 
 
+@dataclass(frozen=True, eq=False)
+class StoredMarkers:
+    """Views in a file as pixels of a body's markers; the noise of these is `noise`, or None if it is to be learned.
+
+    columns : (n_markers,) of `marker_columns`
+    """
+
+    stored: StoredPixels
+    body: Body
+    keypoints: tuple[str, ...]
+    columns: NDArray[np.int64]
+
+    @property
+    def rig(self) -> CameraRig:
+        return self.stored.rig
+
+    @property
+    def fps(self) -> float:
+        return self.stored.fps
+
+    @property
+    def noise(self) -> PixelNoise | None:
+        return self.at(slice(0, 1)).noise
+
+    @property
+    def n_frames(self) -> int:
+        return self.stored.n_frames
+
+    @property
+    def n_markers(self) -> int:
+        return len(self.columns)
+
+    def at(self, frames: slice | NDArray[np.int64]) -> Observed:
+        points_2d, confidence = from_views(self.stored.views(frames), self.rig, confidence=None)
+        points_2d, confidence = check_observations(points_2d, self.rig, confidence, fewest_views=1, by_frame=True)
+        known = self.rig, self.fps, self.body, self.keypoints, self.columns, self.stored.noise
+        return observed(points_2d, confidence, *known)
+
+
 def modelled_pieces(
     source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings, executor: Executor | None = None
 ) -> Iterator[xr.Dataset]:
@@ -79,6 +123,9 @@ def modelled_pieces(
     options = dict(settings.options)
     keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)
     pixels = _stored_pixels(source, views, rig, settings)
+    if settings.method == "articulated":
+        yield from _body_pieces(pixels, keypoints, times, settings, executor)
+        return
     skeleton = None if settings.skeleton is None else in_order(settings.skeleton, keypoints)
     some = check_problem(pixels.views(slice(0, 2)), rig, pixels.fps, None, skeleton, options.get("order"),
                          noise=pixels.noise)  # fmt: skip
@@ -101,6 +148,23 @@ def modelled_pieces(
         trajectory = SimpleNamespace(**common, **_with_states(part))
         points_2d = view_arrays(pixels.views(kept))[0]
         yield label_trajectory(trajectory, points_2d, rig, keypoints=keypoints, times=times[kept])
+
+
+def _body_pieces(
+    pixels: StoredPixels, keypoints: list[str], times: Array, settings: Settings, executor: Executor | None
+) -> Iterator[xr.Dataset]:
+    """Poses of consecutive stretches by a body."""
+    options = settings.options
+    body = checked_body(settings.body, options.get("order"))
+    check_n_frames(pixels.n_frames)
+    columns = marker_columns(body, keypoints, len(keypoints))
+    recording = learn_body(
+        StoredMarkers(pixels, body, tuple(keypoints), columns), order=options.get("order"),
+        time_offsets=options.get("time_offsets", False), window=settings.window,
+    )  # fmt: skip
+    for kept, fit in recording.pieces(executor):
+        points_2d = view_arrays(pixels.views(kept))[0]
+        yield label_body_fit(fit, points_2d, pixels.rig, keypoints=keypoints, times=times[kept])
 
 
 def _stored_pixels(source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings) -> StoredPixels:

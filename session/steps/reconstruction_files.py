@@ -108,10 +108,10 @@ def method_of(session: Session) -> str:
 def is_long(session: Session) -> bool:
     """Whether the views are too many for the memory, and are reconstructed from file to file."""
     from ...datasets.netcdf import declared_bytes
-    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
+    from ...triangulate.file_reconstruction import opened_views
 
     path = session.output / "views.nc"
-    if method_of(session) not in FILE_METHODS or declared_bytes(path) <= LONG:
+    if declared_bytes(path) <= LONG:
         return False
     with opened_views(path) as views:
         return "detector" not in views.dims and not ("individual" in views.dims and corrects_time(session))
@@ -126,7 +126,7 @@ def corrects_time(session: Session) -> bool:
 def check_memory(session: Session) -> None:
     """Refuse views that this step holds whole where the memory does not; before they are read."""
     from ...datasets.netcdf import declared_bytes
-    from ...triangulate.file_reconstruction import FILE_METHODS, opened_views
+    from ...triangulate.file_reconstruction import opened_views
 
     path = session.output / "views.nc"
     if (n_bytes := declared_bytes(path)) <= LONG:
@@ -134,8 +134,6 @@ def check_memory(session: Session) -> None:
     with opened_views(path) as views:
         several = [name for name in ("individual", "detector") if name in views.dims]
     kept = " and ".join(f"several {name}s" for name in several)
-    if method_of(session) not in FILE_METHODS:
-        kept = f"method '{method_of(session)}'"
     if problem := _memory_problem(n_bytes, kept):
         raise SessionError(f"{session.path}: {problem}")
 

@@ -21,7 +21,8 @@ from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
 from .pixel_noise import PixelNoise
-from .recording_fit import Observed, learn
+from .recording_fit import learn
+from .recording_start import Observed
 from .shared_build import fitted_together
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def fit_body(
         triggered together.
     window : float, optional, seconds
         Stretch of time solved at once. By default 300 frames. What never changes is learned from the best observed
-        stretch; neighbouring windows overlap.
+        stretch; neighbouring windows overlap. `reconstruct_file` goes from file to file.
     progress : bool
         Show a bar on recordings of several windows.
 
@@ -147,10 +148,7 @@ def fit_body(
     >>> bool(np.abs(fit.angles[:, 6] - angles[:, 6]).max() < 0.1)
     True
     """
-    load_jax()
-    body = body if isinstance(body, Body) else read_body(body)
-    if order is not None and order not in ORDERS:
-        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
+    body = checked_body(body, order)
     several = isinstance(points_2d, list | tuple)
     recordings = list(points_2d) if several else [points_2d]
     if not recordings:
@@ -167,6 +165,14 @@ def fit_body(
         if several:
             return fitted_together(learned, progress)
         return learned[0].fitted(progress)
+
+
+def checked_body(body: Body | str | Path, order: int | None) -> Body:
+    """The body, and an order that there is; ValueError otherwise."""
+    load_jax()
+    if order is not None and order not in ORDERS:
+        raise ValueError(f"order is {order!r}; expected one of {ORDERS}, or None")
+    return body if isinstance(body, Body) else read_body(body)
 
 
 def _for_each(given: Any, recordings: list, name: str) -> list:
@@ -190,13 +196,26 @@ def _checked(
     )
     points_2d, confidence = check_observations(points_2d, rig, confidence, fewest_views=1, by_frame=True)
     fps = check_fps(fps)
-    if points_2d.shape[1] < _FEWEST_FRAMES:
-        raise ValueError(
-            f"points_2d has {points_2d.shape[1]} frames; a body's course in time needs at least {_FEWEST_FRAMES}:"
-            " take `smooth` or `triangulate_ransac` for single frames"
-        )
+    check_n_frames(points_2d.shape[1])
     names = [str(name) for name in body.marker_names if keypoints is None] or [str(name) for name in keypoints or ()]
     columns = marker_columns(body, names, points_2d.shape[2])
+    return observed(points_2d, confidence, rig, fps, body, names, columns, noise)
+
+
+def check_n_frames(n_frames: int) -> None:
+    """ValueError where they are too few for a course in time."""
+    if n_frames < _FEWEST_FRAMES:
+        raise ValueError(
+            f"points_2d has {n_frames} frames; a body's course in time needs at least {_FEWEST_FRAMES}:"
+            " take `smooth` or `triangulate_ransac` for single frames"
+        )
+
+
+def observed(
+    points_2d: Array, confidence: Array | None, rig: CameraRig, fps: float, body: Body, names: Sequence[str],
+    columns: NDArray[np.int64], noise: DetectorNoise | None,
+) -> Observed:  # fmt: skip
+    """Checked pixels of keypoints of these names as those of the markers, `columns` of `marker_columns`."""
     pixel_noise = None
     if noise is not None:
         noise = noise.for_recording(rig, points_2d.shape[2], tuple(names))

@@ -111,13 +111,14 @@ class BodyFit:
     converged: bool
 
 
-def by_frame(fit: Fit, fps: float) -> dict[str, Array]:
-    """What changes from frame to frame, time first."""
+def by_frame(fit: Fit, fps: float, seen: NDArray[np.bool_]) -> dict[str, Array]:
+    """What changes from frame to frame, time first; probabilities of pixels are NaN unless `seen` (n_cameras, n_frames,
+    n_markers)."""
     lagged, border = fit.posterior.lagged[:, :3].copy(), fit.posterior.border
     for lag in range(3):
         n = max(len(border) - lag, 0)
         lagged[:n, lag] += border[:n] @ border[lag:].swapaxes(1, 2)
-    weights = fit.pixels.as_given(fit.weights)
+    weights = np.where(seen[..., None], fit.pixels.as_given(fit.weights), np.nan)
     velocities, velocities_std = _velocities(fit.state.angles, np.einsum("tlaa->tla", lagged), fps)
     return {
         "angles": fit.state.angles,
@@ -131,20 +132,24 @@ def by_frame(fit: Fit, fps: float) -> dict[str, Array]:
     }
 
 
-def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]) -> BodyFit:
-    """The result, with a warning of what is not determined."""
-    state, model, course = fit.state, fit.model, fit.model.prior.courses[1]
-    body, n_lengths, n_shape = model.body, len(state.lengths), len(model.volume)
-    constants = np.sqrt((fit.posterior.root**2).sum(axis=1))
-    seen = np.isfinite(points_2d).all(axis=-1)
-    determined, rank = determined_angles(fit)
+def warn_undetermined(fit: Fit) -> None:
+    """Warn of angles that the pixels do not determine."""
+    determined, _ = determined_angles(fit)
     if not determined.all():
-        names = [name for name, known in zip(body.angle_names, determined, strict=True) if not known]
+        angles = zip(fit.model.body.angle_names, determined, strict=True)
+        names = [name for name, known in angles if not known]
         warnings.warn(
             f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=4
         )
-    of_pixels = ("inlier_probability", "swap_probability")
-    pixels = {name: np.where(seen, changing[name].swapaxes(0, 1), np.nan) for name in of_pixels}
+
+
+def described(fit: Fit, fps: float, changing: dict[str, Array], converged: bool) -> BodyFit:
+    """The result, from what holds for the recording and what is `changing` of some frames."""
+    state, model, course = fit.state, fit.model, fit.model.prior.courses[1]
+    body, n_lengths, n_shape = model.body, len(state.lengths), len(model.volume)
+    constants = np.sqrt((fit.posterior.root**2).sum(axis=1))
+    determined, rank = determined_angles(fit)
+    pixels = {name: changing[name].swapaxes(0, 1) for name in ("inlier_probability", "swap_probability")}
     return BodyFit(
         **(changing | pixels),
         lengths=state.lengths,
@@ -163,7 +168,7 @@ def described(fit: Fit, fps: float, points_2d: Array, changing: dict[str, Array]
         process_stds=model.prior.precisions**-0.5,
         body=body,
         fps=fps,
-        converged=fit.converged,
+        converged=converged,
     )
 
 

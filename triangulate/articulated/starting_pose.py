@@ -74,9 +74,15 @@ def starting_state(
     return minimise_with_damping(state, linearised, max_iterations=_ITERATIONS, tolerance=1e-3).state
 
 
-def root_angles(body: Body, points_3d: Array) -> Array:
+def root_angles(body: Body, points_3d: Array, usual: Array | None = None) -> Array:
     """(n_frames, 6) place and orientation of the root such that the rest pose lies in the points: a robust rigid fit
-    (Kabsch 1976), to which markers count the less, the more turns lie between them and the root."""
+    (Kabsch 1976), to which markers count the less, the more turns lie between them and the root. Where no frame has
+    three points, the `usual` (6,).
+
+    Raises
+    ------
+    ValueError : no frame has three points, and nothing is usual
+    """
     plan = body.plan
     rest = rest_places(body)[: plan.n_markers]
     n_turns = np.array([_turns_above(body, k) for k in range(plan.n_markers)])
@@ -95,11 +101,13 @@ def root_angles(body: Body, points_3d: Array) -> Array:
         np.arctan2(R[:, 1, 0], R[:, 0, 0]), -np.arcsin(np.clip(R[:, 2, 0], -1, 1)), np.arctan2(R[:, 2, 1], R[:, 2, 2])
     ], axis=1)  # fmt: skip
     found = np.concatenate([place, turns], axis=1)
-    return _bridged(found, (base > 0).sum(axis=1) >= 3)
+    return _bridged(found, (base > 0).sum(axis=1) >= 3, usual)
 
 
-def _bridged(angles: Array, known: NDArray[np.bool_]) -> Array:
+def _bridged(angles: Array, known: NDArray[np.bool_], usual: Array | None) -> Array:
     """Unwrapped, and straight lines across frames with too few points."""
+    if not known.any() and usual is not None:
+        return np.tile(usual, (len(angles), 1))
     if not known.any():
         raise ValueError("no frame has three located markers of the body; the animal cannot be placed")
     times = np.arange(len(angles))

@@ -207,6 +207,16 @@ def solved_windows(
         yield kept, part, converged
 
 
+def tracks_of(problem: Problem, learned: Learned, frames: slice) -> tuple[Array, Array]:
+    """Points and covariances of some frames, each keypoint by itself: those of a window that keeps these frames."""
+    overlap, none = overlap_frames(learned), np.zeros((0, 2), np.int64)
+    wide = slice(max(0, frames.start - overlap), min(problem.n_frames, frames.stop + overlap))
+    solve, displaced = partial(solve_window, problem, learned, none), draw_displacements(learned, 0, 0)[:, None]
+    most = ROOM * most_frames(problem.n_keypoints, learned, False)
+    found, _ = _solved_part(problem, learned, solve, most, displaced, wide, frames, None)
+    return found["points_3d"], found["covariances_3d"]
+
+
 def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
     """(n_samples, n_keypoints, 3) draws of the displacement of each keypoint, one for all frames of a draw."""
     values, vectors = np.linalg.eigh(learned.displacement)

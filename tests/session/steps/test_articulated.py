@@ -5,11 +5,15 @@ import numpy as np
 from muybridge.datasets import read_dataset
 from muybridge.session import run_session
 from muybridge.session.session_problems import foreseen
+from muybridge.session.steps import reconstruction_files
+from muybridge.session.steps.reconstruction import RECONSTRUCT
 from muybridge.triangulate import body_from_skeleton, write_body
 from tests.session.synthetic import SKELETON, make_session
 
 
-def test_angles_of_the_body_reach_kinematics_and_report(tmp_path):
+def test_angles_of_the_body_reach_kinematics_and_report_and_a_long_recording_goes_from_file_to_file(
+    tmp_path, monkeypatch
+):
     recording = make_session(n_cameras=3, n_frames=60)
     del recording.tables["skeleton"]
     recording.tables["reconstruct"] = {"method": "articulated", "body": "own.toml", "check_coverage": False}
@@ -27,6 +31,12 @@ def test_angles_of_the_body_reach_kinematics_and_report(tmp_path):
     page = (session.output / "report.html").read_text()
     assert "Bone lengths" in page
     assert turns[-1] in page
+    monkeypatch.setattr(reconstruction_files, "LONG", 0)
+    RECONSTRUCT.work(session, False)
+    found = read_dataset(session.output / "pose.nc")
+    assert found.attrs.keys() == pose.attrs.keys()
+    for name in ("position", "covariance", "body_angle", "body_velocity_std"):
+        np.testing.assert_allclose(found[name], pose[name], rtol=1e-6, atol=1e-9, err_msg=name)
 
 
 def test_markers_that_the_points_lack_are_the_cause_that_check_names(tmp_path):

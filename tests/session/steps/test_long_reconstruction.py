@@ -110,16 +110,17 @@ def test_frames_lost_in_a_long_recording_are_found_and_located(tmp_path, monkeyp
 
 
 def test_views_held_whole_are_refused_where_the_memory_is_too_small_before_they_are_read(tmp_path, monkeypatch):
-    recording = make_session(n_frames=20)
-    recording.tables["reconstruct"] = {"method": "articulated", "body": "cheetah"}
-    session = recording.write(tmp_path)
+    session = make_session(n_frames=20).write(tmp_path)
     run_session(session, ("predict",), progress=False)
+    one = read_dataset(session.output / "views.nc")
+    both = xr.concat([one, one], dim=xr.DataArray(["a", "b"], dims="detector", name="detector"))
+    write_dataset(both, session.output / "views.nc")
     monkeypatch.setattr(reconstruction_files, "LONG", 0)
     monkeypatch.setattr(reconstruction_files, "_HELD", 1e7)
     monkeypatch.setattr(reconstruction_files, "available_memory", lambda: 3 * 2.0**30)
-    words = r"views of method 'articulated' are held whole in memory, which takes some \d+\.\d GB of the 3\.0 GB"
+    words = r"views of several detectors are held whole in memory, which takes some \d+\.\d GB of the 3\.0 GB"
     with pytest.raises(SessionError, match=words) as refusal:
-        run_session(session, ("reconstruct",), progress=False)
+        RECONSTRUCT.work(session, False)
     limit = str(refusal.value).rpartition("MUYBRIDGE_MAX_GB=")[2].split()[0]
     monkeypatch.setenv("MUYBRIDGE_MAX_GB", limit)
     reconstruction_files.check_memory(session)

@@ -9,8 +9,6 @@ import pytest
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import views_dataset
 from muybridge.triangulate import Body, Marker, Segment, Turn, fit_body, read_body, reconstruct
-from muybridge.triangulate.articulated.recording_fit import Observed, learn
-from muybridge.triangulate.noise.detector_noise import log_outlier_density
 from tests.conftest import make_ring_rig
 
 FPS = 100.0
@@ -181,18 +179,6 @@ def test_limits_that_exclude_the_data_give_way_softly(walk):
     found = fit_body(points_2d, rig, fps=FPS, body=stiff)
     assert found.angles[:, 9].max() > 0.6
     assert np.isfinite(found.points_3d).all()
-
-
-def test_windows_give_what_one_piece_gives():
-    rig, truth = make_ring_rig(4), BODY.markers(course(200), LENGTHS)
-    points_2d = rig.project(truth) + np.random.default_rng(0).normal(0, 1.5, (4, 200, 6, 2))
-    observed = Observed(points_2d, rig, FPS, BODY, None, log_outlier_density(rig, None, 6))
-    recording = learn(observed, order=None, time_offsets=False, window=0.4)
-    whole, found = replace(recording, length=200).fitted(), recording.fitted()
-    assert len(recording.learned.state.angles) == 100  # a window of 40 frames, and 30 on either side
-    assert np.abs((found.angles - whole.angles) / whole.angles_std).max() < 0.01
-    np.testing.assert_allclose(found.angles_std, whole.angles_std, rtol=1e-3)
-    assert np.linalg.norm(found.points_3d - truth, axis=-1).max() < 5
 
 
 def test_reconstruct_labels_angles_and_markers(walk, fit):

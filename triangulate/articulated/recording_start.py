@@ -1,0 +1,212 @@
+"""Where the fit of a body begins, some frames at a time: its pixels, and the body laid into smoothed points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...cameras import CameraRig
+from ...numerics.arrays import Array
+from ...numerics.banded import one_blas_thread
+from ..bodies.kinematic_tree import Body
+from ..smoothing.long_recordings import learning
+from ..smoothing.overlapping_windows import tracks_of
+from ..smoothing.problem import Given, Problem
+from .body_prior import body_size
+from .body_state import State
+from .pixel_noise import PixelNoise
+from .pixel_terms import USUAL_PRIOR, Pixels
+from .side_exchanges import exchanged_sides
+from .starting_pose import fitted_size, root_angles, starting_state
+
+_PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
+_UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
+
+
+class Source(Protocol):
+    """The pixels of a recording in the order of the body's markers, of which some frames are had at a time."""
+
+    @property
+    def rig(self) -> CameraRig: ...
+
+    @property
+    def fps(self) -> float: ...
+
+    @property
+    def body(self) -> Body: ...
+
+    @property
+    def noise(self) -> PixelNoise | None: ...
+
+    @property
+    def n_frames(self) -> int: ...
+
+    @property
+    def n_markers(self) -> int: ...
+
+    def at(self, frames: slice | NDArray[np.int64]) -> Observed: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """points_2d (n_cameras, n_frames, n_markers, 2) in the order of the body's markers, NaN where missing; confidence
+    likewise, or None; log_outlier (n_cameras, n_markers) density of an outlier; noise, or None if it is to be learned.
+    """
+
+    points_2d: Array
+    rig: CameraRig
+    fps: float
+    body: Body
+    confidence: Array | None
+    log_outlier: Array
+    noise: PixelNoise | None = None
+
+    @property
+    def n_frames(self) -> int:
+        return self.points_2d.shape[1]
+
+    @property
+    def n_markers(self) -> int:
+        return self.points_2d.shape[2]
+
+    def at(self, frames: slice | NDArray[np.int64]) -> Observed:
+        confidence = None if self.confidence is None else self.confidence[:, frames]
+        return replace(self, points_2d=self.points_2d[:, frames], confidence=confidence)
+
+    def pixels(self) -> Pixels:
+        right = np.full(self.points_2d.shape[:-1], USUAL_PRIOR)
+        if self.confidence is not None:
+            right = np.clip(self.confidence, *_PRIOR_RANGE)
+        log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
+        return Pixels(self.rig, self.points_2d, log_prior, self.log_outlier, self.body.skeleton.mirror,
+                      np.zeros(len(self.rig)), np.zeros(right.shape, bool))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """A source as the smoother takes it."""
+
+    source: Source
+
+    @property
+    def n_frames(self) -> int:
+        return self.source.n_frames
+
+    @property
+    def n_keypoints(self) -> int:
+        return self.source.n_markers
+
+    def read(self, frames: slice | NDArray[np.int64]) -> Given:
+        own = self.source.at(frames)
+        return own.points_2d, own.confidence, np.ones(own.points_2d.shape[:-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """The markers smoothed each by itself, some frames at a time, by what was learned for the whole recording."""
+
+    problem: Problem
+    learned: learning.Learned
+
+    @classmethod
+    def of(cls, source: Source) -> Tracks:
+        problem = Problem(_Given(source), source.rig, source.fps, None, 2)  # a start: no choice of the order
+        return cls(problem, learning.learn(problem))
+
+    @property
+    def sigma(self) -> Array:
+        """(n_cameras, n_markers) pixels"""
+        return self.learned.observations.sigma
+
+    def over(self, frames: slice) -> tuple[Array, Array]:
+        with one_blas_thread():
+            return tracks_of(self.problem, self.learned, frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where to begin: the body in the animal's size, that size over the declared one and its standard deviation as a
+    share, smoothed points with covariances, NaN where no pixel is trusted, and the root in every frame."""
+
+    body: Body
+    size: float
+    size_std: float
+    points_3d: Array
+    covariances_3d: Array
+    root: Array
+    fps: float
+
+    @classmethod
+    def of(cls, declared: Body, points_3d: Array, covariances_3d: Array, fps: float) -> Start:
+        if not np.isfinite(points_3d).any():
+            raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
+        body, size_std = fitted_size(declared, points_3d, covariances_3d)
+        root, size = root_angles(body, points_3d), body.marker_std / declared.marker_std
+        return cls(body, size, size_std, points_3d, covariances_3d, root, fps)
+
+    def moved(self, points_3d: Array, covariances_3d: Array) -> Start:
+        """Of the same animal in other frames, or of corrected points."""
+        root = root_angles(self.body, points_3d, self.root.mean(axis=0))
+        return replace(self, points_3d=points_3d, covariances_3d=covariances_3d, root=root)
+
+    def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
+        state = starting_state(
+            self.body, self.points_3d[frames], self.covariances_3d[frames], self.fps, self.root[frames], like
+        )
+        biases = np.zeros((n_cameras, self.points_3d.shape[1], 2)) if like is None else like.biases
+        return replace(state, biases=biases)
+
+    def spread(self, frames: slice) -> Array:
+        located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
+        wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
+        return np.where(located[..., None, None], self.covariances_3d[frames], wide)
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """Some frames of a recording: where their fit begins, and which pixels were given (n_cameras, n_frames,
+    n_markers)."""
+
+    frames: slice
+    pixels: Pixels
+    seen: NDArray[np.bool_]
+    start: Start
+
+    @classmethod
+    def of(cls, source: Source, tracks: Tracks, frames: slice, like: Start | None = None) -> Beginning:
+        """With the animal's size as these frames show it, or that of `like`."""
+        pixels, (points_3d, covariances_3d) = source.at(frames).pixels(), tracks.over(frames)
+        trusted = (pixels.prior_probability > 0.5).any(axis=0)
+        points_3d, seen = np.where(trusted[..., None], points_3d, np.nan), pixels.seen
+        if like is None:
+            start = Start.of(source.body, points_3d, covariances_3d, source.fps)
+        else:
+            start = like.moved(points_3d, covariances_3d)
+        pixels, start = straightened(pixels, start)
+        return cls(frames, pixels, seen, start)
+
+    def has(self, frames: slice) -> bool:
+        return self.frames.start <= frames.start and frames.stop <= self.frames.stop
+
+    def place(self, frames: slice) -> slice:
+        """Where frames of the recording are in this."""
+        return slice(frames.start - self.frames.start, frames.stop - self.frames.start)
+
+    def at(self, frames: slice, offsets: Array) -> tuple[Pixels, Array]:
+        """Pixels of some frames of the recording, of cameras with these offsets in time, and the spread of the markers
+        from where the fit begins."""
+        own = self.place(frames)
+        return replace(self.pixels.at(own), offsets=offsets), self.start.spread(own)
+
+
+def straightened(pixels: Pixels, start: Start) -> tuple[Pixels, Start]:
+    """With left and right exchanged, in all views, where markers jump from one side to the other and back."""
+    pairs = exchanged_sides(start.body, start.points_3d)
+    if not pairs.any():
+        return pixels, start
+    points_3d = np.where(pairs[..., None], start.points_3d[:, pixels.partner], start.points_3d)
+    covariances_3d = np.where(pairs[..., None, None], start.covariances_3d[:, pixels.partner], start.covariances_3d)
+    return pixels.with_exchanged(pairs), start.moved(points_3d, covariances_3d)
