@@ -19,8 +19,7 @@ from .body_prior import body_size
 from .body_state import State
 from .pixel_noise import PixelNoise
 from .pixel_terms import USUAL_PRIOR, Pixels
-from .side_exchanges import exchanged_sides
-from .starting_pose import fitted_size, root_angles, starting_state
+from .starting_pose import exchanged_sides, fitted_size, root_angles, starting_state
 
 _PRIOR_RANGE = (0.02, 0.98)  # of an inlier, from a detector's confidence
 _UNKNOWN = 0.1  # of the body's size: standard deviation of a marker that is not located
@@ -179,7 +178,7 @@ class Beginning:
     def of(cls, source: Source, tracks: Tracks, frames: slice, like: Start | None = None) -> Beginning:
         """With the animal's size as these frames show it, or that of `like`."""
         pixels, (points_3d, covariances_3d) = source.at(frames).pixels(), tracks.over(frames)
-        trusted = (pixels.prior_probability > 0.5).any(axis=0)
+        trusted = np.asarray((pixels.prior_probability > 0.5).any(axis=0))
         points_3d, seen = np.where(trusted[..., None], points_3d, np.nan), pixels.seen
         if like is None:
             start = Start.of(source.body, points_3d, covariances_3d, source.fps)

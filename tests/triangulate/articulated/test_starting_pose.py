@@ -3,7 +3,7 @@
 import numpy as np
 
 from muybridge.triangulate import fit_body, read_body
-from muybridge.triangulate.articulated.side_exchanges import exchanged_sides
+from muybridge.triangulate.articulated.starting_pose import exchanged_sides
 from tests.conftest import make_ring_rig
 
 BODY = read_body("rodent").scaled(2.0)
