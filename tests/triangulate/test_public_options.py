@@ -32,7 +32,8 @@ def test_every_documented_option_of_the_reconstruction_of_files_can_be_given(tmp
     }  # fmt: skip
     poses = {"method": "gimbal", "prior": given.PRIOR, "skeleton": given.LEGS, "check_coverage": True, "executor": None}
     files = write_dataset(given.VIEWS, tmp_path / "views.nc"), given.RIG, tmp_path / "pose.nc"
-    assert_options_can_be_given(triangulate.reconstruct_file, [(files, options), (files, poses)])
+    angles = {"method": "articulated", "body": given.BODY}
+    assert_options_can_be_given(triangulate.reconstruct_file, [(files, options), (files, poses), (files, angles)])
 
 
 ARRAYS = {
