@@ -6,7 +6,8 @@ A function is named "room.module:function" and imported when it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,7 +196,8 @@ def recognised(kind: str, path: Path) -> Format:
     path = existing(path)
     suffix = FOLDER if path.is_dir() else path.suffix.lower()
     rows = formats_of(kind)
-    found = next((row for row in rows if suffix in row.suffixes and row.is_of(path)), None)
+    with _naming(kind, path):
+        found = next((row for row in rows if suffix in row.suffixes and row.is_of(path)), None)
     if found is None:
         known = list(dict.fromkeys(suffix for row in rows for suffix in row.suffixes))
         raise FormatError(
@@ -213,12 +215,22 @@ def read_as(kind: str, path: Path, *arguments: Any, **options: Any) -> Any:
     FormatError
         The file is of no format of this kind, or cannot be opened: HDF5 notices that it is cut off.
     """
+    found = recognised(kind, path)
+    with _naming(kind, path):
+        return found.reader(path, *arguments, **options)
+
+
+@contextmanager
+def _naming(kind: str, path: Path) -> Iterator[None]:
+    """The errors of the libraries that open files, with the file's name."""
     try:
-        return recognised(kind, path).reader(path, *arguments, **options)
+        yield
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}): it is cut off; copy or make it again") from error
     except RecursionError as error:
         raise FormatError(f"{path} is nested too deeply to be {WORDS[kind]}; export it again") from error
+    except RuntimeError as error:  # of HDF5, where links inside a file lead to each other
+        raise FormatError(f"{path} cannot be read ({error}); export it again") from error
 
 
 def written_as(kind: str, path: Path) -> Format:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -105,7 +106,7 @@ def read_views(
         times = instants.times
     check_same_recording(ensemble, files, keypoints, pad)
     longest = max(track.points_2d.shape[1] for tracks in ensemble for track in tracks.values())
-    parts = [_views(tracks, own, fps, times, keypoints, longest if pad else None)
+    parts = [views_of_tracks(tracks, own, fps, times, keypoints, longest if pad else None)
              for tracks, own in zip(ensemble, files, strict=True)]  # fmt: skip
     single = not any(isinstance(source, list | tuple) for source in sources.values())
     views = parts[0] if single else join_detectors(parts)
@@ -115,16 +116,21 @@ def read_views(
         else [{c: str(p) for c, p in own.items()} for own in files]
     )
     views = views if instants is None else with_frames(views, instants)
+    return with_notes(views, ensemble, named, fps)
+
+
+def with_notes(views: xr.Dataset, ensemble: Sequence[dict[str, Track]], named: Any, fps: float | None) -> xr.Dataset:
+    """Views with what was changed on reading, and which files they were made of."""
     notes = [f"camera '{c}': {track.note}" for tracks in ensemble for c, track in tracks.items() if track.note]
     views.attrs |= {"notes": "\n".join(notes)} if notes else {}
     return with_provenance(views, "read_views", {"sources": named, "fps": fps})
 
 
 def _tracks(sources: Mapping[str, Source]) -> dict[str, Track]:
-    return _split_tables({camera: read_track(path, camera) for camera, path in sources.items()}, sources)
+    return split_tables({camera: read_track(path, camera) for camera, path in sources.items()}, sources)
 
 
-def _views(
+def views_of_tracks(
     tracks: dict[str, Track],
     sources: Mapping[str, Source],
     fps: float | None,
@@ -206,7 +212,7 @@ def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:
     return check_views(views)
 
 
-def _split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> dict[str, Track]:
+def split_tables(tracks: dict[str, Track], sources: Mapping[str, Source]) -> dict[str, Track]:
     """Of a table that is named for several cameras, each camera's keypoints: those that end with its name."""
     files = {camera: Path(path).resolve() for camera, path in zip(tracks, sources.values(), strict=True)}
     split = {}
@@ -252,15 +258,7 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
     """Tracks of the same length: that of all, or filled up to `n_frames`."""
     lengths = {camera: track.points_2d.shape[1] for camera, track in tracks.items()}
     longest = max(lengths.values()) if n_frames is None else n_frames
-    empty = [camera for camera, n in lengths.items() if n == 0]
-    if longest == 0 or (empty and n_frames is None):
-        raise FormatError(f"there is not a single frame in {', '.join(str(sources[camera]) for camera in empty)}")
-    if len(set(lengths.values())) > 1 and n_frames is None:
-        listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
-        raise FormatError(
-            f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"
-            " only the end is missing, give pad=True"
-        )
+    check_lengths(lengths, sources, n_frames is not None)
     padded = {}
     for camera, track in tracks.items():
         after = longest - lengths[camera]
@@ -272,8 +270,32 @@ def _same_length(tracks: dict[str, Track], sources: Mapping[str, Source], n_fram
     return padded
 
 
+def check_lengths(lengths: Mapping[str, int], sources: Mapping[str, Source], pad: bool) -> None:
+    """FormatError where there is no frame, or cameras have other numbers of frames and are not to be filled up."""
+    empty = [camera for camera, n in lengths.items() if n == 0]
+    if not any(lengths.values()) or (empty and not pad):
+        raise FormatError(f"there is not a single frame in {', '.join(str(sources[camera]) for camera in empty)}")
+    if len(set(lengths.values())) > 1 and not pad:
+        listed = ", ".join(f"{camera} {n}" for camera, n in lengths.items())
+        raise FormatError(
+            f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step; if"
+            " only the end is missing, give pad=True"
+        )
+
+
 def _times(tracks: dict[str, Track], fps: float | None, times: Array | None) -> Array:
     n_frames = next(iter(tracks.values())).points_2d.shape[1]
+    held = [track.times for track in tracks.values() if track.times is not None and len(track.times) == n_frames]
+    return held[0] if held and times is None and fps is None else recording_times(n_frames, fps, times)
+
+
+def recording_times(n_frames: int, fps: float | None, times: Array | None) -> Array:
+    """(n_frames,) seconds, as stated.
+
+    Raises
+    ------
+    FormatError : neither rate nor times are given, or times of another number of frames
+    """
     if times is not None:
         if np.shape(times) != (n_frames,):
             raise FormatError(f"times has shape {np.shape(times)}, but the recording has {n_frames} frames")
@@ -283,7 +305,4 @@ def _times(tracks: dict[str, Track], fps: float | None, times: Array | None) -> 
             return frame_times(n_frames, fps)
         except DatasetError as error:
             raise FormatError(str(error)) from error
-    held = [track.times for track in tracks.values() if track.times is not None and len(track.times) == n_frames]
-    if held:
-        return held[0]
     raise FormatError("the frame rate is not in these files and is never assumed: give fps=... (frames per second)")

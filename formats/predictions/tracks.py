@@ -14,10 +14,11 @@ from ...numerics.arrays import Array
 from ..files import FormatError
 from ..tables.declared_crops import declared_corners
 from ..tables.frame_rows import VARIANCES, PointTable, rows_to_frames
-from ..tables.resized_pictures import declared_resizing
+from ..tables.resized_pictures import Resizing, declared_resizing
 from ..video.instants import number_ranges
 
 _COORDINATES = ("x", "y", "likelihood")
+_FARTHEST = 1e9  # pixels; squares of larger numbers, and their sums, are soon beyond those a computer has
 _MAX_SCORE = 1.5  # the refined height of a heatmap's peak stays below; a percentage or a logit does not
 
 
@@ -74,32 +75,51 @@ class CameraRows(NamedTuple):
 
 
 def make_track(
-    keypoints, points_2d: Array, confidence: Array | None, source: str, *, individuals=None, times=None, camera=None
+    keypoints,
+    points_2d: Array,
+    confidence: Array | None,
+    source: str,
+    *,
+    individuals=None,
+    times=None,
+    camera=None,
+    scores: tuple[float, float] | None = None,
 ) -> Track:
     """A track in the library's terms: both coordinates NaN or neither, confidence within 0-1, 0 where missing.
 
     Tools whose score is the height of a heatmap's peak give a little more than 1; that is cut off.
 
+    scores : the lowest and the highest of the whole recording, where the track is a part of it
+
     Raises
     ------
     FormatError
-        The confidences of the present points are not probabilities: percentages, negative, or all 0.
+        The confidences of the present points are not probabilities: percentages, negative, or all 0; or a coordinate
+        is too large to be a place in a picture.
     """
     points_2d = np.array(points_2d, dtype=float)
     points_2d[~np.isfinite(points_2d).all(axis=-1)] = np.nan
     present = ~np.isnan(points_2d[..., 0])
+    far = points_2d[np.abs(points_2d) > _FARTHEST]
+    if len(far):
+        raise FormatError(f"{source} has the coordinate {far[0]:g}, which is no place in a picture; export it again")
     if confidence is None:
         confidence = present.astype(float)
     else:
-        _check_confidence(confidence[present & ~np.isnan(confidence)], source)
+        _check_scores(*(score_range(points_2d, confidence) if scores is None else scores), source)
         # a point without a score was placed by a person
         confidence = np.where(np.isnan(confidence), 1.0, np.clip(confidence, 0.0, 1.0)) * present
     return Track(tuple(map(str, keypoints)), points_2d, confidence, individuals, times, camera)
 
 
-def _check_confidence(confidence: Array, source: str) -> None:
-    """Refuse scores (n,) that are no probabilities."""
-    lowest, highest = confidence.min(initial=np.inf), confidence.max(initial=-np.inf)
+def score_range(points_2d: Array, confidence: Array) -> tuple[float, float]:
+    """The lowest and the highest score of the points that are there; infinity and its negative where none is."""
+    known = confidence[np.isfinite(points_2d).all(axis=-1) & ~np.isnan(confidence)]
+    return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+
+
+def _check_scores(lowest: float, highest: float, source: str) -> None:
+    """Refuse scores of such a range, which are no probabilities."""
     if highest > _MAX_SCORE or lowest < 1 - _MAX_SCORE:
         raise FormatError(
             f"{source}: the likelihood goes from {lowest:g} to {highest:g}; it must be between 0 and 1 (divide a"
@@ -109,8 +129,33 @@ def _check_confidence(confidence: Array, source: str) -> None:
         raise FormatError(f"{source}: the likelihood is 0 everywhere; remove its columns if it was not computed")
 
 
-def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) -> Track:
+def table_to_track(
+    table: PointTable, frames: NDArray[np.int64], source: str, scores: tuple[float, float] | None = None
+) -> Track:
     """A table of 2D points as a track, each row at its frame.
+
+    scores : as for `make_track`
+
+    Raises
+    ------
+    FormatError
+        As `table_to_cube`; or the points and their confidences are none.
+    """
+    individuals, keypoints, cube, scored = table_to_cube(table, source)
+    cube = np.stack([rows_to_frames(rows, frames, source) for rows in cube])
+    variances = _variances(table, [tuple(map(str, column)) for column in table.columns], individuals, keypoints)
+    if variances is not None:
+        variances = np.stack([rows_to_frames(rows, frames, source) for rows in variances])
+    names = None if individuals == ("",) else individuals
+    confidence = cube[..., 2] if scored else None
+    track = make_track(keypoints, cube[..., :2], confidence, source, individuals=names, scores=scores)
+    return track._replace(variances=variances, note=note_on_rows(frames, source))
+
+
+def table_to_cube(table: PointTable, source: str) -> tuple[tuple[str, ...], tuple[str, ...], Array, bool]:
+    """Individuals ("" where the table names none), keypoints, their x, y, likelihood, and whether it has likelihoods.
+
+    The values are (n_individuals, n_rows, n_keypoints, 3), NaN where missing.
 
     Raises
     ------
@@ -141,17 +186,10 @@ def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) ->
             for j, column in enumerate(held):
                 if column is not None:
                     cube[a, :, k, j] = table.values[:, column]
-    cube = np.stack([rows_to_frames(rows, frames, source) for rows in cube])
-    variances = _variances(table, columns, individuals, keypoints)
-    if variances is not None:
-        variances = np.stack([rows_to_frames(rows, frames, source) for rows in variances])
-    scored = any(coordinate == "likelihood" for *_, coordinate in place)
-    names = None if individuals == ("",) else individuals
-    track = make_track(keypoints, cube[..., :2], cube[..., 2] if scored else None, source, individuals=names)
-    return track._replace(variances=variances, note=_note_on_rows(frames, source))
+    return individuals, keypoints, cube, any(coordinate == "likelihood" for *_, coordinate in place)
 
 
-def _note_on_rows(frames: NDArray[np.int64], source: str) -> str:
+def note_on_rows(frames: NDArray[np.int64], source: str) -> str:
     """Frames without a row; tools that count from one leave out frame 0, and delay every point by a frame."""
     missing = np.setdiff1d(np.arange(frames.max(initial=-1) + 1), frames)
     if not len(missing):
@@ -182,14 +220,19 @@ def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:
     return (column[1], column[2]) if len(column) == 4 else ("", column[1])
 
 
-def in_whole_picture(track: Track, path: Path) -> Track:
-    """The points of a file in pixels of the whole picture, with a note where they were not."""
-    return _beyond_corner(_unresized(track, path), path)
+def in_whole_picture(track: Track, path: Path, sample: Track | None = None) -> Track:
+    """The points of a file in pixels of the whole picture, with a note where they were not.
+
+    sample : points spread over the file, by which it is told where the track is a part of it; by default the track's
+    """
+    seen = track if sample is None else sample
+    resizing = declared_resizing(path, seen.points_2d)
+    corners = declared_corners(path, _unresized(seen, path, resizing).points_2d)
+    return _beyond_corner(_unresized(track, path, resizing), path, corners)
 
 
-def _unresized(track: Track, path: Path) -> Track:
+def _unresized(track: Track, path: Path, found: Resizing | None) -> Track:
     """Points that Lightning Pose left in pixels of the picture that its network saw."""
-    found = declared_resizing(path, track.points_2d)
     if found is None:
         return track
     factor = np.array(found.whole) / np.array(found.resized)
@@ -203,9 +246,8 @@ def _unresized(track: Track, path: Path) -> Track:
     return _noted(track._replace(points_2d=track.points_2d * factor, variances=variances), note)
 
 
-def _beyond_corner(track: Track, path: Path) -> Track:
+def _beyond_corner(track: Track, path: Path, corners: Array | None) -> Track:
     """Points that a tool counted from the corner of a part of the picture."""
-    corners = declared_corners(path, track.points_2d)
     if corners is None:
         return track
     x, y = np.atleast_2d(corners)[0]

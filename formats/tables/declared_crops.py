@@ -86,10 +86,17 @@ def _configured(text: str) -> tuple[float, ...] | None:
         return None
 
 
+def boxes_file(path: Path) -> Path | None:
+    """The file of Lightning Pose with the part of each frame that points were seen in; None where there is none."""
+    file = path.with_name(f"{path.stem}_bbox.csv")
+    lacks = path.stem.startswith("remapped_") or not file.is_file() or file.stat().st_size > 100 * _LARGEST
+    return None if lacks else file
+
+
 def _of_lightning_pose(path: Path, n_frames: int) -> Array | None:
     """(n_frames, 4) x, y, width and height of the part of each frame."""
-    file = path.with_name(f"{path.stem}_bbox.csv")
-    if path.stem.startswith("remapped_") or not file.is_file() or file.stat().st_size > 100 * _LARGEST:
+    file = boxes_file(path)
+    if file is None:
         return None
     with open(file, newline="", encoding="utf-8", errors="replace") as lines:
         rows = list(csv.DictReader(lines))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from itertools import chain, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,18 +32,49 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
     """
     import pandas as pd
 
-    check_text(path)
-    header = _header(path)
-    coordinates = header[-1]
-    keep = [i for i, name in enumerate(coordinates) if name in _READ]
-    if not keep:
-        raise FormatError(f"{path} has no column named x or y in its header row 'coords'")
+    header = _checked_header(path)
     try:
-        table = read_csv(path, skiprows=len(header), header=None, names=range(len(coordinates)))
+        table = read_csv(path, skiprows=len(header), header=None, names=range(len(header[0])))
     except (ValueError, pd.errors.ParserError) as error:
         raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
-    check_rows(path, len(coordinates), len(header))
-    columns = [column_numbers(table[i], path, len(header), "/".join(row[i] for row in header[1:])) for i in keep]
+    check_rows(path, len(header[0]), len(header))
+    return _points(table, header, path)
+
+
+def read_csv_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
+    """As `read_deeplabcut_csv`, so many rows after the other.
+
+    Raises
+    ------
+    FormatError : as `read_deeplabcut_csv`
+    """
+    import pandas as pd
+
+    header = _checked_header(path)
+    check_rows(path, len(header[0]), len(header))
+    try:
+        options = {"skiprows": len(header), "header": None, "names": range(len(header[0]))}
+        with read_csv(path, **options, chunksize=n_rows) as pieces:
+            for i, table in enumerate(pieces):
+                yield _points(table, header, path, i * n_rows)
+    except (ValueError, pd.errors.ParserError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
+
+
+def _checked_header(path: Path) -> list[list[str]]:
+    check_text(path)
+    header = _header(path)
+    if not set(header[-1]) & set(_READ):
+        raise FormatError(f"{path} has no column named x or y in its header row 'coords'")
+    return header
+
+
+def _points(table: Any, header: list[list[str]], path: Path, before: int = 0) -> PointTable:
+    """The points of a data frame with so many rows of the file before it."""
+    keep, above = [i for i, name in enumerate(header[-1]) if name in _READ], len(header) + before
+    columns = [column_numbers(table[i], path, above, "/".join(row[i] for row in header[1:])) for i in keep]
     values = np.stack(columns, axis=-1)
     return PointTable([tuple(row[i] for row in header) for i in keep], values, _index(table, keep[0]))
 

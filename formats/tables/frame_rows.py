@@ -79,7 +79,12 @@ def rows_to_frames(values: Array, frames: NDArray[np.int64], source: str = "the 
     if np.array_equal(frames, np.arange(len(frames))):
         return values
     n_frames = int(frames.max()) + 1 if len(frames) else 0
-    check_size(n_frames * values[:1].nbytes, values.nbytes, f"{source} ends with frame {n_frames - 1}")
+    check_gaps(n_frames, len(values), values[:1].nbytes, source)
     filled = np.full((n_frames, *values.shape[1:]), np.nan)
     filled[frames] = values
     return filled
+
+
+def check_gaps(n_frames: int, n_rows: int, row_bytes: int, source: str) -> None:
+    """FormatError where so few rows would become so many frames that they fill the memory or the disk."""
+    check_size(n_frames * row_bytes, n_rows * row_bytes, f"{source} ends with frame {n_frames - 1}")

@@ -14,6 +14,8 @@ import numpy as np
 from ...datasets.atomic_files import atomic_write
 from ..files import FormatError, check_size
 
+ALL = slice(None)  # rows
+
 
 @contextmanager
 def hdf5_made_in_memory(path: Path) -> Iterator[h5py.File]:
@@ -31,8 +33,8 @@ def check_hdf5(path: os.PathLike) -> None:
         raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
 
 
-def read_array(group: h5py.Group, name: str, source: str | os.PathLike) -> np.ndarray:
-    """The values of one dataset of an HDF5 group.
+def read_array(group: h5py.Group, name: str, source: str | os.PathLike, rows: slice = ALL) -> np.ndarray:
+    """The values of one dataset of an HDF5 group, or some of its rows.
 
     Raises
     ------
@@ -51,12 +53,12 @@ def read_array(group: h5py.Group, name: str, source: str | os.PathLike) -> np.nd
                 " compression or with zlib"
             )
     check_size(node.size * node.dtype.itemsize, node.id.get_storage_size(), f"{source}: '{name}'")
-    return np.asarray(node[()])
+    return np.asarray(node[()] if rows == ALL else node[rows])
 
 
-def read_numbers(group: h5py.Group, name: str, source: str | os.PathLike) -> np.ndarray:
+def read_numbers(group: h5py.Group, name: str, source: str | os.PathLike, rows: slice = ALL) -> np.ndarray:
     """As `read_array`, as float64; FormatError where it holds anything but numbers."""
-    values = read_array(group, name, source)
+    values = read_array(group, name, source, rows)
     if values.dtype.kind not in "fiu":
         raise FormatError(f"{source}: '{name}' holds values of type {values.dtype} where numbers are expected")
     return values.astype(np.float64)

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..files import FormatError, as_text
 from .frame_rows import PointTable
-from .h5_arrays import read_array, read_numbers
+from .h5_arrays import ALL, read_array, read_numbers
 
 _PLAIN_INDEX = ("integer", "string", "float")
 
 
-def read_pandas_h5(path: Path) -> PointTable:
-    """The one table of numbers in an HDF5 file that pandas wrote, in "table" or "fixed" format.
+def read_pandas_h5(path: Path, rows: slice = ALL) -> PointTable:
+    """The one table of numbers in an HDF5 file that pandas wrote, in "table" or "fixed" format, or some of its rows.
 
     Raises
     ------
@@ -37,9 +37,9 @@ def read_pandas_h5(path: Path) -> PointTable:
         kind = as_text(group.attrs["pandas_type"])
         try:
             if kind == "frame_table":
-                return _read_appendable(group, path)
+                return _read_appendable(group, path, rows)
             if kind == "frame":
-                return _read_fixed(group, path)
+                return _read_fixed(group, path, rows)
         except FormatError:
             raise
         except (KeyError, IndexError, ValueError) as error:
@@ -47,9 +47,9 @@ def read_pandas_h5(path: Path) -> PointTable:
     raise FormatError(f"{path} holds a pandas object of kind '{kind}', which is not read; save it as CSV")
 
 
-def _read_appendable(group: h5py.Group, path: Path) -> PointTable:
+def _read_appendable(group: h5py.Group, path: Path, own: slice) -> PointTable:
     """The "table" format: records of an index and blocks of values, the columns' names in attributes."""
-    rows, attributes = read_array(group, "table", path), group["table"].attrs
+    rows, attributes = read_array(group, "table", path, own), group["table"].attrs
     names = rows.dtype.names or ()
     blocks = sorted((n for n in names if n.startswith("values_block_")), key=lambda name: int(name.split("_")[-1]))
     columns, values = [], [np.empty((len(rows), 0))]
@@ -64,7 +64,7 @@ def _read_appendable(group: h5py.Group, path: Path) -> PointTable:
     return PointTable(columns, np.hstack(values), rows["index"])
 
 
-def _read_fixed(group: h5py.Group, path: Path) -> PointTable:
+def _read_fixed(group: h5py.Group, path: Path, own: slice) -> PointTable:
     """The "fixed" format: levels and codes of the columns' names, and blocks of values."""
     columns: list[tuple[str, ...]] = []
     values = []
@@ -72,20 +72,21 @@ def _read_fixed(group: h5py.Group, path: Path) -> PointTable:
         if f"block{b}_items_nlevels" not in group.attrs:
             raise FormatError(f"{path}: the columns of a table must have levels scorer, bodypart, coordinate")
         columns += _names(group, f"block{b}_items", path)
-        values.append(read_numbers(group, f"block{b}_values", path))
+        values.append(read_numbers(group, f"block{b}_values", path, own))
     if "axis1_nlevels" in group.attrs:
-        index = np.array(["/".join(name) for name in _names(group, "axis1", path)])
+        index = np.array(["/".join(name) for name in _names(group, "axis1", path, own)])
     else:
         _check_index(group["axis1"].attrs.get("kind", "integer"), path)
-        index = read_array(group, "axis1", path)
+        index = read_array(group, "axis1", path, own)
     return PointTable(columns, np.hstack([np.empty((len(index), 0)), *values]), index)
 
 
-def _names(group: h5py.Group, axis: str, path: Path) -> list[tuple[str, ...]]:
+def _names(group: h5py.Group, axis: str, path: Path, own: slice = ALL) -> list[tuple[str, ...]]:
     """One tuple of texts per entry of an axis with several levels; empty where a level has no name."""
     parts = []
     for i in range(_count(group, f"{axis}_nlevels")):
-        level, codes = read_array(group, f"{axis}_level{i}", path), read_array(group, f"{axis}_label{i}", path)
+        level = read_array(group, f"{axis}_level{i}", path)
+        codes = read_array(group, f"{axis}_label{i}", path, own)
         if level.dtype.kind not in "SUOiu" or codes.dtype.kind not in "iu":
             raise FormatError(f"{path}: the names along '{axis}' are not stored as text; save the table as CSV")
         parts.append([as_text(level[code]) if code >= 0 else "" for code in codes])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...formats.labels.labelled_frames import Labels
+    from ...formats.predictions.long_recordings.windowed_views import WindowedViews
     from ...formats.video.instants import Instants
 
 
@@ -28,6 +29,12 @@ def detector_path(session: Session) -> Path | None:
     if named is not None:
         return session.folder / named
     return session.output / "detector.safetensors" if _trains(session) else named_detector(session)
+
+
+def _detector_is_used(session: Session) -> bool:
+    """Whether the step "predict" takes the detector that the session trains, and none that [predict] names."""
+    path = detector_path(session)
+    return path is not None and path.resolve() == (session.output / "detector.safetensors").resolve()
 
 
 def label_folders(session: Session) -> list[Path]:
@@ -165,23 +172,46 @@ def _uses_rig(session: Session) -> bool:
 
 def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
-    from ...datasets import combine_ensemble
+    from ...datasets.atomic_files import atomic_write
+    from ...datasets.stretches import write_pieces
+    from ...formats.predictions.long_recordings.windowed_views import WindowedViews, views_in_windows
 
     if not _has_points(session):
         _predict_videos(session, progress, tasks)
         return
     (function,), instants = PREDICT.functions(session), recording_instants(session)
-    views = PREDICT.call(session, function, session.sources("points"), **points_options(session, instants))
-    each = {name: int(views.sizes["time"]) for name in session.cameras}
+    sources, options = session.sources("points"), points_options(session, instants)
+    windows = read = PREDICT.call(session, views_in_windows, sources, session.output, **options)
+    if read is None:
+        views = PREDICT.call(session, function, sources, **options)
+        read = WindowedViews(int(views.sizes["time"]), iter([views]))
+    each = dict.fromkeys(session.cameras, read.n_frames)
     lengths = each if instants is None or instants.is_even else {}
     for problem in length_problems(session, lengths):
         raise SessionError(f"{session.path}: {problem}")
-    notes = [*views.attrs.get("notes", "").splitlines(), *(() if instants is None else instants.notes)]
-    notes += length_warnings(session, lengths)
-    views.attrs |= {"notes": "\n".join(notes)} if notes else {}
-    views = combine_ensemble(views)
-    refuse_empty(session, views)
-    PREDICT.write(session, views, session.output / "views.nc")
+    notes = [*(() if instants is None else instants.notes), *length_warnings(session, lengths)]
+    pieces, destination = _accepted(session, read, notes), session.output / "views.nc"
+    if windows is None:
+        (views,) = pieces
+        PREDICT.write(session, views, destination)
+        return
+    with atomic_write(destination) as partial:
+        write_pieces(pieces, partial, read.n_frames)
+
+
+def _accepted(session: Session, read: WindowedViews, notes: list[str]) -> Iterator[xr.Dataset]:
+    """The pieces of the views as they are written; an error at their end where they have too few points."""
+    from ...datasets import combine_ensemble
+
+    n_points: Any = 0
+    for piece in read.pieces:
+        views = combine_ensemble(piece)
+        n_points = n_points + _points_per_view(views)
+        lines = [*views.attrs.get("notes", "").splitlines(), *notes]
+        yield views.assign_attrs(
+            PREDICT.input_attribute(session, views.attrs), **{"notes": "\n".join(lines)} if lines else {}
+        )
+    _refuse_few(session, n_points, read.n_frames)
 
 
 def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None) -> None:
@@ -266,6 +296,7 @@ TRAIN = Step(
     set_by_session=("progress", "checkpoint", "held_out", "config"),
     own_entries=("labels", "sessions", *ENTRIES),
     asked_for=_trains,
+    is_used=_detector_is_used,
     refusals=_label_problems,
     notes=_grouping,
 )

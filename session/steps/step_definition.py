@@ -58,7 +58,9 @@ class Step:
     depends_on : callable
         Session to what else of the session file the outputs depend on.
     asked_for : callable
-        Whether the session needs the step.
+        Whether the session has what the step is for.
+    is_used : callable
+        Whether another step reads what the step makes; where none does, a run of all steps leaves it out.
     refusals : callable
         Session to what else would stop the step, one sentence each, found without running it.
     notes : callable
@@ -76,6 +78,7 @@ class Step:
     own_entries: tuple[str, ...] = ()
     depends_on: Callable[[Session], dict[str, Any]] = lambda session: {}
     asked_for: Callable[[Session], bool] = lambda session: True
+    is_used: Callable[[Session], bool] = lambda session: True
     refusals: Callable[[Session], list[str]] = lambda session: []
     notes: Callable[[Session], list[str]] = lambda session: []
     in_windows: bool = False

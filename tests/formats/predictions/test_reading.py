@@ -344,6 +344,21 @@ def test_a_sleap_file_with_odd_parts_is_one_sentence(tmp_path, points):
             read_views({"top": changed(name, change)}, fps=50)
 
 
+@pytest.mark.parametrize("name", ["top.h5", "top.slp"])
+def test_links_that_lead_to_each_other_are_named_with_the_file(tmp_path, name):
+    with h5py.File(tmp_path / name, "w") as file:
+        for here, there in {"tracks": "a", "a": "tracks", "metadata": "metadata"}.items():
+            file[here] = h5py.SoftLink(f"/{there}")
+    with pytest.raises(FormatError, match=f"{name} cannot be read .*too many links"):
+        read_views({"top": tmp_path / name}, fps=50)
+
+
+def test_a_coordinate_beyond_all_pictures_is_named_with_the_file(tmp_path, points):
+    points[5, 1, 0] = 1e308
+    with pytest.raises(FormatError, match=r"top\.csv has the coordinate 1e\+308"):
+        read_views({"top": write_dlc(tmp_path / "top.csv", points)}, fps=50)
+
+
 def test_two_scorers_and_half_points_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text("scorer,a,a,b,b\nbodyparts,n,n,n,n\ncoords,x,y,x,y\n0,1,2,3,4\n")
     with pytest.raises(FormatError, match="2 scorers"):

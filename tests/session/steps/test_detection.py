@@ -7,7 +7,7 @@ from muybridge.cameras import write_rig
 from muybridge.datasets import read_dataset
 from muybridge.formats.labels.deeplabcut_project import write_labels
 from muybridge.pose2d.prediction import video_prediction
-from muybridge.session import SessionError, read_session, run_session
+from muybridge.session import SessionError, read_session, run_session, session_run
 from muybridge.session.recording_facts import describe
 from muybridge.session.session_problems import foreseen
 from muybridge.session.steps import detection
@@ -104,6 +104,17 @@ def test_one_detector_is_trained_on_the_labels_of_all_sessions(tmp_path):
     ]
     assert TRAIN.asked_for(session)
     assert not TRAIN.asked_for(read_session(tmp_path / "c"))
+
+
+@pytest.mark.parametrize(("named", "steps"), [("other.safetensors", ["predict"]), (None, ["train", "predict"]),
+                                              ("results/detector.safetensors", ["train", "predict"])])  # fmt: skip
+def test_a_detector_that_no_step_reads_is_trained_by_name_only(tmp_path, monkeypatch, named, steps):
+    table = f"[predict]\ndetector = '{named}'\n" if named else ""
+    (tmp_path / "session.toml").write_text(f"[cameras.x]\n[train]\nlabels = 'labels'\n{table}")
+    session = read_session(tmp_path)
+    of_all = [step.name for step in session_run._asked(session, session_run.STEPS)]
+    assert [name for name in of_all if name in ("train", "predict")] == steps
+    assert [step.name for step in session_run._asked(session, ("train",))] == ["train"]
 
 
 def test_the_cameras_of_each_session_place_what_a_picture_of_it_hides(tmp_path, ring_rig):

@@ -5,7 +5,8 @@ import pytest
 
 from muybridge.datasets import read_dataset
 from muybridge.formats import read_views, write_views
-from muybridge.session import read_session, run_session
+from muybridge.formats.predictions.long_recordings import long_tables, windowed_views
+from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.session_problems import foreseen
 from tests.session.synthetic import FPS, make_session
 
@@ -64,3 +65,23 @@ def test_a_table_that_lacks_a_camera_is_foreseen(recording, tmp_path):
     written(recording, tmp_path, **dict.fromkeys(recording.rig.names, "xy.csv"))
     problems = foreseen(read_session(tmp_path))[0]
     assert any("xy.csv holds the cameras [0]" in problem for problem in problems)
+
+
+def test_a_long_recording_is_written_by_windows_as_it_is_written_whole(recording, tmp_path, monkeypatch):
+    session = recording.write(tmp_path)
+    run_session(session, ("predict",))
+    whole = read_dataset(session.output / "views.nc")
+    monkeypatch.setattr(windowed_views, "LONG", 0)
+    for module in (long_tables, windowed_views):
+        monkeypatch.setattr(module, "WINDOW", 5)
+    run_session(session, ("predict",), force=True)
+    in_windows = read_dataset(session.output / "views.nc")
+    assert in_windows.identical(whole)
+    assert {path.name for path in session.output.iterdir() if path.is_file()} == {".lock", "views.nc"}
+    recording.likelihood[2] = 0.0
+    with pytest.raises(ValueError, match="likelihood is 0 everywhere"):
+        run_session(recording.write(tmp_path), ("predict",), force=True)
+    recording.points_2d[2] = np.nan
+    with pytest.raises(SessionError, match="camera 'cam_2' has not a single 2D point"):
+        run_session(recording.write(tmp_path), ("predict",), force=True)
+    assert read_dataset(session.output / "views.nc").identical(whole)
