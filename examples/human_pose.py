@@ -6,7 +6,7 @@
 The network is a TFLite file of that environment (or of the wheel), mediapipe/modules/pose_landmark/. Whatever gives
 heatmaps can be a detector like this: a module from pictures to raw maps, and what its numbers mean. It needs the whole
 person in its input: the box is found in the picture and followed, or given (it may reach beyond the picture). No test
-runs this example, for lack of these packages.
+runs this example, for lack of these packages; run by hand on 2026-11-29 (ai-edge-litert, the portrait of scikit-image).
 """
 
 import sys
