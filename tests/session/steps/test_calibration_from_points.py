@@ -7,7 +7,10 @@ from muybridge.cameras import read_rig
 from muybridge.session import SessionError, run_session
 from muybridge.session.session_problems import foreseen
 from muybridge.session.session_run import planned_steps
+from tests.pose2d.published.test_foreign_geometry import heatmap_file
 from tests.session.synthetic import make_session
+
+pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture
@@ -42,14 +45,18 @@ def test_what_is_lacking_is_said(recording, tmp_path):
     assert any("known: 'board', 'points'" in line for line in foreseen(recording.write(tmp_path))[0])
 
 
-def test_the_points_of_the_sessions_own_detector_place_the_cameras_after_it_has_run(recording, tmp_path):
+def test_the_points_of_the_sessions_detector_place_the_cameras_after_it_has_run(recording, tmp_path):
     run_session(recording.write(tmp_path), ("predict",), progress=False)
     for name, own in recording.tables["cameras"].items():
         own["video"] = f"{name}.mp4"
         del own["points"]
         (tmp_path / own["video"]).touch()
-    (tmp_path / "detector.safetensors").touch()
-    recording.tables["predict"] = {"detector": "detector.safetensors"}
+    heatmap_file(tmp_path / "net.onnx")
+    found = ["nose", "neck", "tail", "left_hip"]
+    del recording.tables["joints"]
+    recording.tables["skeleton"] = {"keypoints": found}
+    options = {"keypoints": found, "onnx": {"reading": "logits"}}
+    recording.tables["train"] = {"detector": "net.onnx", "detector_options": options}
     session = recording.write(tmp_path)
     assert list(planned_steps(session))[:3] == ["predict", "calibrate", "reconstruct"]
     run_session(session, ("calibrate",), progress=False)
