@@ -38,8 +38,8 @@ _STEPS_PER_PIXEL = 1000  # of coordinates that are told apart: files state three
 def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset | None = None) -> list[str]:
     """Sentences on what no animal is like: its size, bones that vary in length; with a pose its accelerations."""
     from ...numerics.arrays import evenly_spread
-    from ...triangulate import triangulate_ransac
     from ...triangulate.diagnosis.implausible import bone_sentence, exchange_sentence, rate_sentence, size_sentence
+    from ...triangulate.points.consensus import robust_points
 
     keypoints = list(map(str, views["keypoint"].values))
     found: list[str | None] = [_markers_sentence(session, keypoints)]
@@ -51,7 +51,7 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
         seen = np.asarray(own["confidence"].values)[:, rows]
         points_2d = np.where(seen[..., None] > 0, np.asarray(own["position"].values)[:, rows], np.nan)
         cameras = rig.subset(list(map(str, own["view"].values)))
-        points_3d = triangulate_ransac(points_2d, cameras, confidence=np.nan_to_num(seen)).points_3d
+        points_3d = robust_points(points_2d, cameras, confidence=np.nan_to_num(seen)).points_3d
         bones = [] if session.skeleton is None else session.skeleton.bone_indices
         found += [
             size_sentence(points_3d, keypoints, rig.unit),
@@ -236,15 +236,15 @@ def unit_warning(rig: CameraRig) -> list[str]:
 def sizes(views: xr.Dataset, rig: CameraRig) -> list[str]:
     """How far apart the cameras stand, and how large the animal is: a rig of another scale shows in nothing else."""
     from ...numerics.arrays import evenly_spread
-    from ...triangulate import triangulate_ransac
     from ...triangulate.diagnosis.implausible import body_size
+    from ...triangulate.points.consensus import robust_points
 
     some = _individuals(views)[0].isel(time=evenly_spread(views.sizes["time"], _FRAMES))
     seen = np.nan_to_num(some["confidence"].transpose("view", "time", "keypoint").values)
     points_2d = some["position"].transpose("view", "time", "keypoint", "space").values
     points_2d = np.where(seen[..., None] > 0, points_2d, np.nan)
     cameras = rig.subset(list(map(str, some["view"].values)))
-    size = body_size(triangulate_ransac(points_2d, cameras, confidence=seen).points_3d)
+    size = body_size(robust_points(points_2d, cameras, confidence=seen).points_3d)
     apart = float(np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1).max())
     far, long = (f"{float(f'{length:.3g}'):g} {rig.unit}" for length in (apart, size))
     animal = f", and the animal measures {long} between its outermost keypoints" if size > 0 else ""

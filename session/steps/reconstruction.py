@@ -275,10 +275,10 @@ def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis
 
 def _any_in_3d(views: xr.Dataset, rig: CameraRig) -> bool:
     """Whether two cameras agree on any point before them."""
-    from ...triangulate import triangulate_ransac
+    from ...triangulate.points.consensus import robust_points
 
     animals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if "individual" in views.dims else []
-    return any(np.isfinite(triangulate_ransac(own, rig).points_3d).any() for own in animals or [views])
+    return any(np.isfinite(robust_points(own, rig).points_3d).any() for own in animals or [views])
 
 
 def _nothing(messages: Sequence[str]) -> str:

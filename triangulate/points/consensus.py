@@ -104,7 +104,7 @@ def triangulate_ransac(
     noise : DetectorNoise, optional
         The detector's noise per camera and keypoint, with what all views have in common: learned from a truth
         (`DetectorNoise.fit`). None: estimated from the recording (`estimate_noise`), but where `sigma` is given or
-        the points are not of frames and keypoints: one `sigma` per camera then, which takes an eighth of the time and
+        the points are not of frames and keypoints: one `sigma` per camera then, which takes a twelfth of the time and
         holds where errors are white and alike for all keypoints.
     min_confidence : float, 0-1
         Points with a smaller posterior probability become NaN.
@@ -139,24 +139,9 @@ def triangulate_ransac(
     >>> found.inliers[:, 0, 0], found.points_3d.round(3)
     (array([ True, False,  True]), array([[[10., 20., 30.]]]))
     """
-    if noise is None and sigma is None and np.ndim(from_views(points_2d, rig)[0]) == 4:
+    array, keypoints = from_views(points_2d, rig, keypoints=None)
+    if noise is None and sigma is None and np.ndim(array) == 4:
         noise = estimate_noise(points_2d, rig, confidence=confidence)
-    given = {"confidence": confidence, "threshold": threshold, "sigma": sigma, "noise": noise}
-    return robust_points(points_2d, rig, **given, min_confidence=min_confidence)
-
-
-def robust_points(
-    points_2d: Any,
-    rig: CameraRig,
-    *,
-    confidence: Array | None = None,
-    threshold: float | Array | None = None,
-    sigma: float | Array | None = None,
-    noise: DetectorNoise | None = None,
-    min_confidence: float = 0.9,
-) -> Triangulation:
-    """`triangulate_ransac` with one sigma per camera where no noise is given: for points without their error bars."""
-    _, keypoints = from_views(points_2d, rig, keypoints=None)
     points_2d, confidence = check_observations(points_2d, rig, confidence)
     if not 0 <= min_confidence < 1:
         raise ValueError(f"min_confidence must be a probability of at least 0 and below 1, got {min_confidence}")
@@ -194,6 +179,21 @@ def robust_points(
         threshold=limit,
         noise=noise,
     )
+
+
+def robust_points(
+    points_2d: Any,
+    rig: CameraRig,
+    *,
+    confidence: Array | None = None,
+    sigma: float | Array | None = None,
+    noise: DetectorNoise | None = None,
+    **options: Any,
+) -> Triangulation:
+    """`triangulate_ransac` with one sigma per camera where no noise is given: for points without their error bars."""
+    if noise is None and sigma is None:
+        sigma = estimate_sigma(points_2d, rig, confidence=confidence)
+    return triangulate_ransac(points_2d, rig, confidence=confidence, sigma=sigma, noise=noise, **options)
 
 
 def inlier_gate(confidence: Array) -> Array:

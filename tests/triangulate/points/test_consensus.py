@@ -55,6 +55,11 @@ def test_it_is_as_accurate_as_knowing_the_outliers(options, reconstructed, wrong
     ).mean()
     assert 0.93 < covered(found, recording.truth) < 0.97
     np.testing.assert_allclose(found.sigma, recording.noise, rtol=0.12)
+    views = {"points_2d": recording.points_2d, "rig": recording.rig, "confidence": recording.confidence}
+    alike = triangulate_ransac(**views, sigma=estimate_sigma(**views))
+    error = errors(alike.points_3d, recording.truth)
+    both = np.isfinite(error) & np.isfinite(best)
+    assert np.median(error[both]) < 1.01 * np.median(best[both])
 
 
 @needs_shared
