@@ -17,6 +17,10 @@ _USUAL_NOISE = 2.0  # times the median noise up to which a length is used
 _OUTLYING = 5.0  # standard deviations from the median beyond which a length is left out
 _UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
 _GRID = 15  # values of the standard deviation tried at once, twice: the second grid's steps are 6 % at most
+# Left and right bones differ by so much in the logarithm of their length, the labels' places included: the standard
+# deviation of that is known within a factor of two (log-normal), from where the recording's own pairs tell it.
+_ASYMMETRY, _ASYMMETRY_SPREAD = 0.05, 0.7
+_ASYMMETRIES = np.geomspace(0.005, 0.5, 24)  # that are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +91,16 @@ def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
     return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
 
 
-def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, averaged: Array, correlated: Array) -> Bones:
-    """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty.
+def measure_bones(
+    pairs: NDArray[np.int64], mirror: NDArray[np.int64], tracks: Tracks, finest: float, averaged: Array, times: Array
+) -> Bones:
+    """Mean length and spread of each bone from the tracks, by maximum likelihood with the tracks' own uncertainty, and
+    with that of the bone of the other side.
 
     A track's length l_t ~ N(length, std² + s_t²), with s_t² the variance of the two ends along the bone. No spread
-    is smaller than `finest` (world units). The smoother averages a keypoint over `averaged` (n_keypoints,) frames; its
-    errors have the integrated autocorrelation time `correlated` (n_keypoints,), frames. Bones that no frame measures
-    have NaN.
+    is smaller than `finest` (world units). `mirror` (n_keypoints,) as of a Skeleton. The smoother averages a keypoint
+    over `averaged` (n_keypoints,) frames; its errors have the integrated autocorrelation time `times` (n_keypoints,),
+    frames. Bones that no frame measures have NaN.
     """
     d = tracks.points_3d[:, pairs[:, 0]] - tracks.points_3d[:, pairs[:, 1]]
     observed = np.linalg.norm(d, axis=-1)
@@ -104,25 +111,54 @@ def measure_bones(pairs: NDArray[np.int64], tracks: Tracks, finest: float, avera
     # correction, the distance says nothing
     across = both.trace(axis1=2, axis2=3) - noise
     observed = np.where(across < observed**2, observed - 0.5 * across / np.maximum(observed, 1e-12), np.nan)
+    n_averaged = averaged[pairs].max(axis=1, initial=0)
     fits = [
-        _mean_and_spread(observed[:, b], noise[:, b], finest, averaged[pair].max(), correlated[pair].max())
+        _mean_and_spread(observed[:, b], noise[:, b], finest, n_averaged[b], times[pair].max())
         for b, pair in enumerate(pairs)
     ]
-    lengths, stds, averaged = np.array(fits).reshape(-1, 3).T
-    return Bones(pairs, lengths, stds, averaged)
+    lengths, of_means, own, own_averaged = np.array(fits).reshape(-1, 4).T
+    lengths, of_means = _with_other_sides(lengths, of_means, _other_sides(pairs, mirror))
+    # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
+    total = own + of_means
+    return Bones(pairs, lengths, np.sqrt(total), (own * own_averaged + of_means * n_averaged) / total)
+
+
+def _other_sides(pairs: NDArray[np.int64], mirror: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n, 2) positions of the bones that are each other's mirror image."""
+    place = {frozenset(pair): b for b, pair in enumerate(pairs.tolist())}
+    others = [place.get(frozenset(pair), b) for b, pair in enumerate(mirror[pairs].tolist())]
+    return np.array([(b, other) for b, other in enumerate(others) if b < other], np.int64).reshape(-1, 2)
+
+
+def _with_other_sides(lengths: Array, variances: Array, sides: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Means of lengths and their variances, given that those of both sides (n, 2) are nearly the same."""
+    sides = sides[np.isfinite(variances[sides]).all(axis=1) & (lengths[sides] > 0).all(axis=1)]
+    if not len(sides):
+        return lengths, variances
+    logs, spreads = np.log(lengths[sides]), variances[sides] / lengths[sides] ** 2
+    between = spreads.sum(axis=1) + _ASYMMETRIES[:, None] ** 2
+    likelihood = -0.5 * (np.log(between) + (logs[:, 0] - logs[:, 1]) ** 2 / between).sum(axis=1)
+    prior = -0.5 * (np.log(_ASYMMETRIES / _ASYMMETRY) / _ASYMMETRY_SPREAD) ** 2
+    asymmetry = _ASYMMETRIES[np.argmax(likelihood + prior)]
+    seen_there = spreads[:, ::-1] + asymmetry**2  # variance of one side as the other tells it
+    share = spreads / (spreads + seen_there)
+    lengths, variances = lengths.copy(), variances.copy()
+    lengths[sides] = np.exp(logs + share * (logs[:, ::-1] - logs))
+    variances[sides] = share * seen_there * lengths[sides] ** 2
+    return lengths, variances
 
 
 def _mean_and_spread(
     values: Array, variances: Array, finest: float, n_averaged: float, n_correlated: float
-) -> tuple[float, float, float]:
-    """Maximum likelihood of the mean and the std of a Gaussian seen with known noise, on a grid of the std; and
-    `Bones.averaged`.
+) -> tuple[float, float, float, float]:
+    """Maximum likelihood of the mean and the variance of a Gaussian seen with known noise: the mean and its own
+    variance, the variance and what it counts in a frame, as `Bones.averaged`.
 
     Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
     """
     good = np.isfinite(values) & np.isfinite(variances)
     if not good.any():
-        return np.nan, np.nan, 1.0
+        return np.nan, np.nan, np.nan, 1.0
     series, good = values, good & (variances <= _USUAL_NOISE**2 * np.median(variances[good]))
     values, variances = values[good], variances[good]
     centre = float(np.median(values))
@@ -130,14 +166,10 @@ def _mean_and_spread(
     values, variances = values[kept], variances[kept]
     least = max(finest, _FINEST_SPREAD * centre)
     std, mean, precision = _most_likely(values, variances, least, max(2 * least, centre))
-    # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
-    own, of_mean = std**2, n_correlated / precision
     lasting = _lasting(np.where(good, series - mean, np.nan), int(4 * n_averaged))
     # at the least spread there is no evidence of any: what lasts are the errors of the tracks
-    share = own / (own + np.mean(variances)) if std > 1.01 * least else 0.0
-    own_averaged = own * min(1 + (lasting - 1) * share, n_averaged)
-    total = own + of_mean
-    return mean, float(np.sqrt(total)), float((own_averaged + of_mean * n_averaged) / total)
+    share = std**2 / (std**2 + np.mean(variances)) if std > 1.01 * least else 0.0
+    return mean, float(n_correlated / precision), std**2, float(min(1 + (lasting - 1) * share, n_averaged))
 
 
 def _most_likely(values: Array, variances: Array, least: float, largest: float) -> tuple[float, float, float]:

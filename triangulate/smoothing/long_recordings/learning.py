@@ -59,7 +59,7 @@ def learn(problem: Problem) -> Learned:
     if problem.skeleton is not None and has_bones:
         finest = _FINEST_BONE * observations.pixel
         times = noise.smoothed_times(found.smoother, powers[USUAL])
-        bones = measure_bones(problem.skeleton.bone_indices, tracks, finest, averaged, times)
+        bones = measure_bones(problem.skeleton.bone_indices, problem.skeleton.mirror, tracks, finest, averaged, times)
     shared = noise.common_variances(found.smoother, powers[USUAL])
     motion = noise.motion_shares(
         found.smoother, powers, found.prior.precisions, tracks.points_3d, tracks.changes, lengths
