@@ -149,7 +149,10 @@ def observe(world: World, points_3d, rng) -> Observations:
 
 def target_of(world: World, observations: Observations) -> Target:
     """The posterior, about a mode found from the pixels alone."""
-    prior, bones = TimePrior(ORDER, np.full(4, PROCESS_STD**-2.0)), Bones(PAIRS, LENGTHS, STDS, np.ones(len(STDS)))
+    prior, bones = (
+        TimePrior(ORDER, np.full(4, PROCESS_STD**-2.0)),
+        Bones.of_known_lengths(PAIRS, LENGTHS, STDS, np.ones(len(STDS))),
+    )
     _, start, inliers = observe_window(observations, observations.points_2d, world.rig, None, observations.scale)
     tracks = smooth_in_time(observations, start, inliers, prior)
     pose_model = PoseModel(world.model, PAIRS[:, ::-1], np.eye(3), 100.0)

@@ -71,7 +71,8 @@ def with_lengths(learned: Learned, prior: PosePrior) -> Learned:
     bones = replace(
         learned.bones,
         lengths=np.where(unknown, prior.bone_lengths, learned.bones.lengths),
-        stds=np.where(unknown, prior.bone_stds, learned.bones.stds),
+        length_stds=np.where(unknown, 0.0, learned.bones.length_stds),
+        own_stds=np.where(unknown, prior.bone_stds, learned.bones.own_stds),
     )
     return replace(learned, bones=bones)
 
@@ -93,9 +94,10 @@ def with_trained_lengths(learned: Learned, prior: PosePrior) -> Learned:
     lengths = (prior.bone_lengths / own + usable * np.nan_to_num(measured.lengths)) / precision
     spread = _spread(learned, measured, own)
     total = spread + 1 / precision
-    averaged = (spread * measured.averaged + learned.averaged_frames[measured.pairs].max(axis=1) / precision) / total
+    averaged = (spread * measured.averaged + measured.smoothed / precision) / total
     unknown = ~np.isfinite(prior.bone_lengths)
-    bones = Bones(
+    # what is measured may be of other places in some frames: there a length need not be that of the others
+    bones = Bones.of_known_lengths(
         measured.pairs,
         np.where(unknown, measured.lengths, lengths),
         np.where(unknown, measured.stds, np.sqrt(total)),

@@ -119,7 +119,7 @@ class Target:
     ) -> Target:
         """The target with the Gaussian of the Gauss-Newton terms at `origin`; bones run from parent to child."""
         order = parents_first(bones.pairs)
-        bones = Bones(bones.pairs[order], bones.lengths[order], bones.stds[order], bones.averaged[order])
+        bones = bones.some(np.array(order, int)).each_frame_alone()
         origin = np.ascontiguousarray(origin)
         terms = bone_terms(bones, origin)
         if direction_model is not None:

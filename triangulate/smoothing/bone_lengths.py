@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,21 +25,51 @@ _ASYMMETRIES = np.geomspace(0.005, 0.5, 24)  # that are tried
 
 @dataclass(frozen=True, eq=False)
 class Bones:
-    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian: lengths and stds (n_bones,), world units.
+    """Pairs of keypoints (n_bones, 2) whose distance is Gaussian about a length that is the same in all frames.
 
-    averaged : (n_bones,) what the variance of a frame is multiplied by, because deviations from the length last while
-        the smoother averages over frames
+    lengths, length_stds : (n_bones,) world units, what is known of that length
+    own_stds : (n_bones,) of a frame's distance about it
+    own_averaged : (n_bones,) what that variance is multiplied by, because deviations last while the smoother averages
+        over frames
+    smoothed : (n_bones,) frames that the smoother averages over
     """
 
     pairs: NDArray[np.int64]
     lengths: Array
-    stds: Array
-    averaged: Array
+    length_stds: Array
+    own_stds: Array
+    own_averaged: Array
+    smoothed: Array
+
+    @classmethod
+    def of_known_lengths(cls, pairs: NDArray[np.int64], lengths: Array, stds: Array, averaged: Array) -> Bones:
+        """Bones that deviate from frame to frame alone."""
+        return cls(pairs, lengths, np.zeros(len(pairs)), stds, averaged, np.ones(len(pairs)))
+
+    @property
+    def own_frame_stds(self) -> Array:
+        """(n_bones,) of a frame that averages over frames as the deviations do, where the lengths are given."""
+        return self.own_stds * np.sqrt(self.own_averaged)
+
+    @property
+    def stds(self) -> Array:
+        """(n_bones,) of a frame's distance, of which the length is not known."""
+        return np.hypot(self.own_stds, self.length_stds)
+
+    @property
+    def averaged(self) -> Array:
+        """(n_bones,) as `own_averaged`, of `stds`: an error of the length lasts."""
+        both = self.own_stds**2 * self.own_averaged + self.length_stds**2 * self.smoothed
+        return both / self.stds**2
 
     @property
     def frame_stds(self) -> Array:
-        """(n_bones,) standard deviation of a frame that averages over frames as the deviations do."""
+        """(n_bones,) as `own_frame_stds`, of `stds`."""
         return self.stds * np.sqrt(self.averaged)
+
+    def each_frame_alone(self) -> Bones:
+        """The same bones, whose lengths are as uncertain but need not be the same in all frames."""
+        return Bones.of_known_lengths(self.pairs, self.lengths, self.stds, self.averaged)
 
     def usable(self, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(n_bones,) bones of known length between known keypoints."""
@@ -47,9 +77,12 @@ class Bones:
 
     def among(self, known: NDArray[np.bool_]) -> Bones:
         """Bones between keypoints that are known (n_keypoints,), numbered among these."""
-        index = np.cumsum(known) - 1
-        kept = self.usable(known)
-        return Bones(index[self.pairs[kept]], self.lengths[kept], self.stds[kept], self.averaged[kept])
+        kept = self.some(self.usable(known))
+        return replace(kept, pairs=(np.cumsum(known) - 1)[kept.pairs])
+
+    def some(self, which: NDArray) -> Bones:
+        """Some of the bones: a mask, or their positions in another order."""
+        return Bones(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def parents_first(pairs: NDArray[np.int64]) -> list[int]:
@@ -83,10 +116,11 @@ class PairTerms:
 
 
 def bone_terms(bones: Bones, points_3d: Array) -> PairTerms:
-    """The bones' lengths, linearised at points_3d (n_frames, n_keypoints, 3): |d| ~ N(length, std²) along d / |d|."""
+    """Terms of bones of given length, linearised at points_3d (n_frames, n_keypoints, 3): |d| ~ N(length, std²) along
+    d / |d|."""
     d = points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]]
     direction = d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)
-    weight = bones.frame_stds**-2
+    weight = bones.own_frame_stds**-2
     information = weight[:, None, None] * direction[..., :, None] * direction[..., None, :]
     return PairTerms(bones.pairs, information, (weight * bones.lengths)[:, None] * direction)
 
@@ -118,9 +152,8 @@ def measure_bones(
     ]
     lengths, of_means, own, own_averaged = np.array(fits).reshape(-1, 4).T
     lengths, of_means = _with_other_sides(lengths, of_means, _other_sides(pairs, mirror))
-    # the uncertainty of the mean is part of the spread: there are fewer independent values than frames
-    total = own + of_means
-    return Bones(pairs, lengths, np.sqrt(total), (own * own_averaged + of_means * n_averaged) / total)
+    # the uncertainty of the mean: there are fewer independent values than frames
+    return Bones(pairs, lengths, np.sqrt(of_means), np.sqrt(own), own_averaged, n_averaged)
 
 
 def _other_sides(pairs: NDArray[np.int64], mirror: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -152,7 +185,7 @@ def _mean_and_spread(
     values: Array, variances: Array, finest: float, n_averaged: float, n_correlated: float
 ) -> tuple[float, float, float, float]:
     """Maximum likelihood of the mean and the variance of a Gaussian seen with known noise: the mean and its own
-    variance, the variance and what it counts in a frame, as `Bones.averaged`.
+    variance, the variance and what it counts in a frame, as `Bones.own_averaged`.
 
     Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
     """

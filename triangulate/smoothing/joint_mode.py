@@ -12,7 +12,7 @@ from ...numerics.arrays import Array
 from ...numerics.banded import factorise, selected_inverse, solve
 from ...numerics.threads import over_rows
 from . import _kernels_smooth
-from .bone_lengths import PairTerms
+from .bone_lengths import Bones, PairTerms
 from .difference_prior import difference_gram, stencil
 from .independent_tracks import TimePrior
 from .observations import Linearised, Observations, linearise
@@ -159,13 +159,15 @@ class AlternativeMode:
 class Mode:
     """Where the iterations converged (`mode_search`).
 
-    seen, terms : of the observations and the bones there; alternatives : other modes, which differ in one keypoint each
+    seen, terms : of the observations and of the bones, whose lengths are given, there; alternatives : other modes, each
+        with one keypoint elsewhere
     """
 
     points_3d: Array
     seen: Linearised
     terms: PairTerms
     system: JointSystem
+    bones: Bones
     converged: bool
     alternatives: tuple[AlternativeMode, ...] = ()
 
@@ -173,19 +175,37 @@ class Mode:
 def joint_posterior(
     observations: Observations, mode: Mode, prior: TimePrior, noise: FrameNoise | None = None
 ) -> JointPosterior:
-    """Covariances about a mode (Laplace's approximation, widened by the alternative modes), inlier probabilities, and
-    draws if noise is given."""
+    """Covariances about a mode (Laplace's approximation, widened by what is not known of the bones' lengths and by the
+    alternative modes), inlier probabilities, and draws if noise is given."""
     points_3d = mode.points_3d
     factor, _ = mode.system.factor(mode.seen, mode.terms)
     within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
+    stretched = _as_lengths_vary(mode, factor)
+    within += np.einsum("fkib,fljb->fkilj", stretched, stretched).reshape(within.shape)
+    for lag in (1, 2):
+        lagged[:-lag, :, lag - 1] += stretched[:-lag] @ stretched[lag:].swapaxes(-1, -2)
     _widen(within, lagged, mode.alternatives)
     samples = np.zeros((0, *points_3d.shape))
     if noise is not None:
         rows = prior.rows(observations.n_frames)
         b = perturb(noise, mode.seen.information, rows, prior.order, observations.anchor, mode.terms)
         samples = points_3d + solve(factor, b.reshape(len(b), -1).T).T.reshape(b.shape)
+        samples += np.einsum("fkib,sb->sfki", stretched, noise.lengths)
     posterior = JointPosterior(points_3d, within, lagged, mode.seen.weights, mode.converged, samples)
     return replace(posterior, inlier_probability=linearise(observations, points_3d, posterior.spread(), 1.0).weights)
+
+
+def _as_lengths_vary(mode: Mode, factor: Array) -> Array:
+    """(n_frames, n_keypoints, 3, n_bones) by how much the mode moves where a bone is longer, in all frames, by the
+    standard deviation of its length."""
+    bones, (n_frames, n_keypoints) = mode.bones, mode.points_3d.shape[:2]
+    force = np.zeros((n_frames, n_keypoints, 3, len(bones.pairs)))
+    for b, (first, second) in enumerate(bones.pairs):
+        force[:, first, :, b] = mode.terms.vector[:, b] * (bones.length_stds / bones.lengths)[b]
+        force[:, second, :, b] = -force[:, first, :, b]
+    if not force.any():
+        return force
+    return solve(factor, force.reshape(3 * n_frames * n_keypoints, -1)).reshape(force.shape)
 
 
 def _widen(within: Array, lagged: Array, alternatives: tuple[AlternativeMode, ...]) -> None:

@@ -92,7 +92,7 @@ class Window:
 def open_window(problem: Problem, learned: Learned, tracked: TrackedFrames, noise: FrameNoise | None) -> Window:
     """A window whose keypoints are tracked each by itself: the joint solution starts from there."""
     tracks, known = tracked.tracks, tracked.tracks.known
-    bones = learned.bones or Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0))
+    bones = learned.bones or Bones.of_known_lengths(np.zeros((0, 2), np.int64), *np.zeros((3, 0)))
     some = noise.at(tracked.frames).of(known, bones.usable(known)) if noise is not None else None
     prior = replace(learned.prior, precisions=learned.prior.precisions[known], changes=tracks.changes)
     displacement, own = learned.displacement[known], tracked.observations.of(known)

@@ -18,29 +18,33 @@ from ...numerics.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class FrameNoise:
-    """White noise of some draws, each (n_samples, n_frames, n_keypoints or n_pairs, 3)."""
+    """White noise of some draws, each (n_samples, n_frames, n_keypoints or n_pairs, 3), and of the pairs' lengths
+    (n_samples, n_pairs)."""
 
     observed: Array
     differences: Array
     anchored: Array
     paired: Array
+    lengths: Array
 
     def at(self, frames: slice) -> FrameNoise:
-        return FrameNoise(*(part[:, frames] for part in (self.observed, self.differences, self.anchored, self.paired)))
+        parts = self.observed, self.differences, self.anchored, self.paired
+        return FrameNoise(*(part[:, frames] for part in parts), self.lengths)
 
     def of(self, known: NDArray[np.bool_], paired: NDArray[np.bool_]) -> FrameNoise:
         """The noise of some keypoints (n_keypoints,) and pairs (n_pairs,)."""
         observed, differences, anchored = (
             part[:, :, known] for part in (self.observed, self.differences, self.anchored)
         )
-        return FrameNoise(observed, differences, anchored, self.paired[:, :, paired])
+        return FrameNoise(observed, differences, anchored, self.paired[:, :, paired], self.lengths[:, paired])
 
 
 def draw_noise(n_samples: int, n_frames: int, n_keypoints: int, n_pairs: int, seed: int) -> FrameNoise:
     """Reproducible noise: the same seed gives the same draws."""
     rng = np.random.default_rng(seed)
     shape = (n_samples, n_frames)
-    return FrameNoise(*(rng.normal(size=(*shape, n, 3)) for n in (n_keypoints, n_keypoints, n_keypoints, n_pairs)))
+    parts = [rng.normal(size=(*shape, n, 3)) for n in (n_keypoints, n_keypoints, n_keypoints, n_pairs)]
+    return FrameNoise(*parts, rng.normal(size=(n_samples, n_pairs)))
 
 
 def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anchor: float, terms=None) -> Array:

@@ -50,13 +50,15 @@ def test_displaced_keypoints_and_vague_or_few_lengths_do_not_pass_for_another_si
     nothing = np.zeros((n_bones, 2), np.int64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_size(Bones(nothing, factors * prior.bone_lengths, prior.bone_stds, np.ones(n_bones)), prior)
+        check_size(
+            Bones.of_known_lengths(nothing, factors * prior.bone_lengths, prior.bone_stds, np.ones(n_bones)), prior
+        )
         vague = 0.3 * prior.bone_lengths
-        check_size(Bones(nothing, 5 * prior.bone_lengths, 5 * vague, np.ones(n_bones)), prior)
+        check_size(Bones.of_known_lengths(nothing, 5 * prior.bone_lengths, 5 * vague, np.ones(n_bones)), prior)
         few = np.where(np.arange(n_bones) < n_bones // 2 - 1, 5.0, np.nan) * prior.bone_lengths
-        check_size(Bones(nothing, few, prior.bone_stds, np.ones(n_bones)), prior)
+        check_size(Bones.of_known_lengths(nothing, few, prior.bone_stds, np.ones(n_bones)), prior)
         unknown = np.full(n_bones, np.nan)
-        check_size(Bones(nothing, unknown, unknown, np.ones(n_bones)), prior)
+        check_size(Bones.of_known_lengths(nothing, unknown, unknown, np.ones(n_bones)), prior)
 
 
 def test_lengths_are_those_of_the_product_of_both_gaussians_unless_the_measured_one_is_of_other_places(
@@ -89,7 +91,7 @@ def test_the_spread_of_a_bone_is_the_priors_while_few_frames_show_it_and_never_m
         soft = replace(prior, bone_stds=np.full(len(skeleton.bones), 4.0))
         spreads[n_frames] = with_trained_lengths(learned, soft).bones.stds
         stiff = replace(prior, bone_stds=np.full(len(skeleton.bones), 0.2))
-        loose = replace(learned, bones=replace(learned.bones, stds=np.full(len(skeleton.bones), 3.0)))
+        loose = replace(learned, bones=replace(learned.bones, own_stds=np.full(len(skeleton.bones), 3.0)))
         assert (with_trained_lengths(loose, stiff).bones.stds <= np.sqrt(2) * 0.2 + 1e-9).all()
     assert (spreads[20] > 1.0).all()
     assert (spreads[200] < 0.6 * spreads[20]).all()

@@ -49,7 +49,7 @@ def far_target():
         np.ones((9, 2)),
     )
     none, prior = (
-        Bones(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0), np.ones(0)),
+        Bones.of_known_lengths(np.zeros((0, 2), np.int64), *np.zeros((3, 0))),
         TimePrior(2, np.array([0.2, 0.05])),
     )
     D, seen_there = np.diff(np.eye(9), 2, axis=0), linearise(observations, truth)

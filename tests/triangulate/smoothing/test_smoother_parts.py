@@ -22,6 +22,7 @@ from muybridge.triangulate.smoothing.modes.mode_search import converge_near, fin
 from muybridge.triangulate.smoothing.modes.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.observations import linearise
 from muybridge.triangulate.smoothing.overlapping_windows import open_window
+from muybridge.triangulate.smoothing.perturbed_solutions import draw_noise
 from muybridge.triangulate.smoothing.smoother import check_problem
 from muybridge.triangulate.smoothing.unsteady_motion import row_precisions, steady, with_jumps
 from tests.triangulate.recordings import FPS, coverage, seen
@@ -147,6 +148,31 @@ def test_the_wrong_side_of_a_ray_is_left(window, moving_skeleton):
     start = replace(mode, points_3d=wrong, seen=linearise(window.observations, wrong))
     back = reflected(window.observations, start, window.prior, window.bones)
     np.testing.assert_allclose(back.points_3d[hidden, 4], mode.points_3d[hidden, 4], atol=0.1 * far)
+
+
+def test_a_length_that_is_not_known_widens_the_error_bars_by_what_another_one_would_change(window):
+    """Bones 0 and 3 have a length that is known within 2 mm, the same in all frames."""
+    fixed = window.observations, window.points_3d, window.spread, window.prior
+    unknown = np.where(np.isin(np.arange(len(window.bones.lengths)), (0, 3)), 2.0, 0.0)
+    sure = joint_posterior(
+        window.observations, find_mode(*fixed, replace(window.bones, length_stds=0 * unknown)), window.prior
+    )
+    unsure = replace(window.bones, length_stds=unknown)
+    noise = draw_noise(400, 200, len(window.tracks.known), len(unknown), seed=0)
+    found = joint_posterior(window.observations, find_mode(*fixed, unsure), window.prior, noise)
+    expected, lagged = np.zeros_like(sure.within), np.zeros_like(sure.lagged)
+    for b in (0, 3):
+        longer = replace(window.bones, lengths=window.bones.lengths + np.where(np.arange(len(unknown)) == b, 2.0, 0.0))
+        moved = find_mode(*fixed, longer).points_3d - sure.points_3d
+        flat = moved.reshape(200, -1)
+        expected += flat[:, :, None] * flat[:, None]
+        lagged[:-1, :, 0] += moved[:-1, :, :, None] * moved[1:, :, None]
+    scale = expected.max()
+    np.testing.assert_allclose(found.within - sure.within, expected, atol=0.1 * scale)
+    np.testing.assert_allclose((found.lagged - sure.lagged)[:, :, 0], lagged[:, :, 0], atol=0.1 * scale)
+    drawn = found.samples.reshape(400, 200, -1)
+    variance = np.diagonal(found.within, axis1=1, axis2=2)
+    assert np.median(drawn.var(axis=0) / variance) == pytest.approx(1, abs=0.1)
 
 
 def test_a_doubt_widens_the_error_bars_by_its_second_moment(window):

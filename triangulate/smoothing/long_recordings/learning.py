@@ -27,7 +27,6 @@ class Learned:
     displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change or that all views share
     shared : (n_keypoints,) thrice, variances along an axis of what all views share: of positions, where `displacement`
         has it, of velocities and of accelerations, in world units and frames
-    averaged_frames : (n_keypoints,) that the smoother averages over
     derivative_factors : (n_levels, n_keypoints) twice, of the variances of velocities and accelerations, at levels of
         activity
     """
@@ -40,7 +39,6 @@ class Learned:
     noise: CorrelatedNoise
     displacement: Array
     shared: tuple[Array, Array, Array]
-    averaged_frames: Array
     derivative_factors: tuple[Array, Array]
 
 
@@ -73,6 +71,5 @@ def learn(problem: Problem) -> Learned:
         displacement=displacement_covariances(noise, found.seen) + isotropic(shared[0]),
         shared=shared,
         noise=noise,
-        averaged_frames=averaged,
         derivative_factors=noise.derivative_factors(found.smoother, powers, motion),
     )

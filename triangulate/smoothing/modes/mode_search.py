@@ -87,7 +87,7 @@ def converge_near(
         moving = then
     directions = direction_model(points_3d) if direction_model is not None else None
     seen, terms = linearise(observations, points_3d), _terms(bones, directions, points_3d)
-    return Mode(points_3d, seen, terms, system, bool(moving.mean() <= 1 - _CONVERGED_SHARE))
+    return Mode(points_3d, seen, terms, system, bones, bool(moving.mean() <= 1 - _CONVERGED_SHARE))
 
 
 def stretches(moving: NDArray[np.bool_], margin: int) -> list[slice]:
@@ -147,7 +147,7 @@ class Stretch:
     def costs(self, points_3d: Array) -> Array:
         """(n_frames,) minus the log probability of bones and directions."""
         length = np.linalg.norm(points_3d[:, self.bones.pairs[:, 0]] - points_3d[:, self.bones.pairs[:, 1]], axis=-1)
-        costs = 0.5 * (((length - self.bones.lengths) / self.bones.frame_stds) ** 2).sum(axis=1)
+        costs = 0.5 * (((length - self.bones.lengths) / self.bones.own_frame_stds) ** 2).sum(axis=1)
         return costs if self.directions is None else costs + self.directions.costs(points_3d)
 
     def surprise(self, step: Array) -> tuple[Array, Array]:
@@ -212,7 +212,7 @@ def _with_resistance(terms: PairTerms, bones: Bones, points_3d: Array) -> PairTe
     (and would narrow a covariance: bones are too long as often as too short)."""
     d = points_3d[:, bones.pairs[:, 0]] - points_3d[:, bones.pairs[:, 1]]
     length = np.maximum(np.linalg.norm(d, axis=-1), 1e-12)
-    strength = np.maximum(1 - bones.lengths / length, 0.0) / bones.frame_stds**2
+    strength = np.maximum(1 - bones.lengths / length, 0.0) / bones.own_frame_stds**2
     direction = d / length[..., None]
     across = np.eye(3) - direction[..., :, None] * direction[..., None, :]
     information = terms.information.copy()

@@ -41,7 +41,7 @@ def cost(window, points_3d):
     return (
         linearise(window.observations, points_3d).cost.sum()
         + JointSystem.of(window.observations, window.prior).time_costs(points_3d).sum()
-        + 0.5 * (((lengths - bones.lengths) / bones.frame_stds) ** 2).sum()
+        + 0.5 * (((lengths - bones.lengths) / bones.own_frame_stds) ** 2).sum()
     )
 
 
