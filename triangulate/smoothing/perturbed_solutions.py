@@ -28,8 +28,10 @@ class FrameNoise:
     lengths: Array
 
     def at(self, frames: slice) -> FrameNoise:
-        parts = self.observed, self.differences, self.anchored, self.paired
-        return FrameNoise(*(part[:, frames] for part in parts), self.lengths)
+        observed, differences, anchored, paired = (
+            part[:, frames] for part in (self.observed, self.differences, self.anchored, self.paired)
+        )
+        return FrameNoise(observed, differences, anchored, paired, self.lengths)
 
     def of(self, known: NDArray[np.bool_], paired: NDArray[np.bool_]) -> FrameNoise:
         """The noise of some keypoints (n_keypoints,) and pairs (n_pairs,)."""
@@ -43,8 +45,10 @@ def draw_noise(n_samples: int, n_frames: int, n_keypoints: int, n_pairs: int, se
     """Reproducible noise: the same seed gives the same draws."""
     rng = np.random.default_rng(seed)
     shape = (n_samples, n_frames)
-    parts = [rng.normal(size=(*shape, n, 3)) for n in (n_keypoints, n_keypoints, n_keypoints, n_pairs)]
-    return FrameNoise(*parts, rng.normal(size=(n_samples, n_pairs)))
+    observed, differences, anchored, paired = (
+        rng.normal(size=(*shape, n, 3)) for n in (n_keypoints, n_keypoints, n_keypoints, n_pairs)
+    )
+    return FrameNoise(observed, differences, anchored, paired, lengths=rng.normal(size=(n_samples, n_pairs)))
 
 
 def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anchor: float, terms=None) -> Array:
