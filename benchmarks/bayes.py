@@ -167,8 +167,7 @@ def posterior_time(recording) -> str:
     """Seconds of the covariances alone: all but them done before, and after."""
     from muybridge.numerics.banded import one_blas_thread, selected_inverse
     from muybridge.numerics.threads import over_items
-    from muybridge.triangulate.smoothing import overlapping_windows
-    from muybridge.triangulate.smoothing.long_recordings import learning, tracked_frames
+    from muybridge.triangulate.smoothing.long_recordings import learning, overlapping_windows, tracked_frames
     from muybridge.triangulate.smoothing.modes.mode_search import find_mode
     from muybridge.triangulate.smoothing.smoother import check_problem
 

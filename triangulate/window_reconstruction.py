@@ -30,8 +30,8 @@ from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
 from .reconstruction_settings import Settings
 from .smoothing.long_recordings.learning import learn
-from .smoothing.observations import typical_noise
-from .smoothing.overlapping_windows import constants, solve_window, solved_windows
+from .smoothing.long_recordings.overlapping_windows import constants, solve_window, solved_windows
+from .smoothing.predicted_noise import typical_noise
 from .smoothing.problem import Given, Problem
 from .smoothing.smoother import check_problem, keypoint_pairs
 from .trajectory_dataset import label_body_fit, label_trajectory

@@ -13,7 +13,7 @@ from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ..bodies.kinematic_tree import Body
 from ..smoothing.long_recordings import learning
-from ..smoothing.overlapping_windows import tracks_of
+from ..smoothing.long_recordings.overlapping_windows import tracks_of
 from ..smoothing.problem import Given, Problem
 from .body_prior import body_size
 from .body_state import State

@@ -16,9 +16,9 @@ from ...cameras._kernels_lenses import project_points
 from ...numerics.arrays import Array
 from ...numerics.hidden_markov import most_probable_path
 from ..smoothing.bone_lengths import Bones, parents_first
+from ..smoothing.long_recordings.overlapping_windows import Window
 from ..smoothing.modes.mode_search import converge_near, find_mode
 from ..smoothing.observations import Observations
-from ..smoothing.overlapping_windows import Window
 from .window_states import OFF_POSE, BoneEvidence, PoseModel
 
 _ROUNDS = 6  # of neighbouring keypoints the one with most evidence against its place is examined first

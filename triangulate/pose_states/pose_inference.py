@@ -16,11 +16,7 @@ from ...numerics.arrays import Array
 from ..noise.detector_noise import DetectorNoise
 from ..smoothing.joint_mode import Mode, joint_posterior
 from ..smoothing.long_recordings.learning import Learned, learn
-from ..smoothing.long_recordings.tracked_frames import TrackedFrames
-from ..smoothing.modes.mode_search import find_mode
-from ..smoothing.modes.ray_alternatives import reflected
-from ..smoothing.observations import Observations
-from ..smoothing.overlapping_windows import (
+from ..smoothing.long_recordings.overlapping_windows import (
     Solution,
     Window,
     open_window,
@@ -28,6 +24,10 @@ from ..smoothing.overlapping_windows import (
     solve_windows,
     tracks_alone,
 )
+from ..smoothing.long_recordings.tracked_frames import TrackedFrames
+from ..smoothing.modes.mode_search import find_mode
+from ..smoothing.modes.ray_alternatives import reflected
+from ..smoothing.observations import Observations
 from ..smoothing.perturbed_solutions import FrameNoise
 from ..smoothing.problem import Problem
 from ..smoothing.smoother import check_problem, keypoint_pairs

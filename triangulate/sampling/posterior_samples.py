@@ -19,9 +19,9 @@ from ..noise.detector_noise import DetectorNoise
 from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
+from ..smoothing.long_recordings.overlapping_windows import Window, draw_displacements, open_window
 from ..smoothing.long_recordings.tracked_frames import track_frames
 from ..smoothing.modes.mode_search import find_mode
-from ..smoothing.overlapping_windows import Window, draw_displacements, open_window
 from .chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from .markov_chain import gaussian_draws, plan, run_chain
 from .pose_samples import PoseSamples

@@ -16,8 +16,8 @@ from ..input_checks import check_fps, check_observations, from_views, in_order
 from ..noise.detector_noise import DetectorNoise, without_bias
 from .difference_prior import ORDERS
 from .long_recordings.learning import learn
-from .observations import relative_noise
-from .overlapping_windows import solve_window, solve_windows
+from .long_recordings.overlapping_windows import solve_window, solve_windows
+from .predicted_noise import relative_noise
 from .problem import PixelsInMemory, Problem
 from .trajectory import Trajectory
 

@@ -17,11 +17,11 @@ from muybridge.triangulate.smoothing.difference_prior import (
 from muybridge.triangulate.smoothing.independent_tracks import Tracks
 from muybridge.triangulate.smoothing.joint_mode import AlternativeMode, joint_posterior
 from muybridge.triangulate.smoothing.long_recordings.learning import learn
+from muybridge.triangulate.smoothing.long_recordings.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.long_recordings.tracked_frames import track_frames, windows
 from muybridge.triangulate.smoothing.modes.mode_search import converge_near, find_mode
 from muybridge.triangulate.smoothing.modes.ray_alternatives import reflected
 from muybridge.triangulate.smoothing.observations import linearise
-from muybridge.triangulate.smoothing.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.perturbed_solutions import draw_noise
 from muybridge.triangulate.smoothing.smoother import check_problem
 from muybridge.triangulate.smoothing.unsteady_motion import row_precisions, steady, with_jumps

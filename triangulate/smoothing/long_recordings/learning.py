@@ -10,10 +10,11 @@ from ....numerics.arrays import Array, isotropic
 from ..bone_lengths import Bones, measure_bones
 from ..correlated_noise import CorrelatedNoise, displacement_covariances
 from ..difference_prior import informative_frames
-from ..independent_tracks import TimePrior, Tracks, learn_time_prior
+from ..independent_tracks import TimePrior, Tracks
 from ..observations import Observations, observe
 from ..problem import Problem
 from ..unsteady_motion import USUAL
+from .time_prior import learn_time_prior
 
 _LEARNING_FRAMES = 2000  # bounds time and memory of learning
 _FINEST_BONE = 0.05  # of a pixel's span

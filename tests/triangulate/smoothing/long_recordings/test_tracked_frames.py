@@ -6,8 +6,7 @@ import pytest
 from benchmarks.real import fisheye_rig
 from benchmarks.real_recordings import dog
 from muybridge.triangulate import smooth
-from muybridge.triangulate.smoothing import overlapping_windows
-from muybridge.triangulate.smoothing.long_recordings import learning, tracked_frames
+from muybridge.triangulate.smoothing.long_recordings import learning, overlapping_windows, tracked_frames
 from tests.conftest import make_ring_rig
 from tests.helpers import needs_shared
 

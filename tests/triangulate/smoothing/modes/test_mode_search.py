@@ -6,10 +6,10 @@ import pytest
 from muybridge.triangulate import smooth
 from muybridge.triangulate.smoothing.joint_mode import JointSystem
 from muybridge.triangulate.smoothing.long_recordings import learning
+from muybridge.triangulate.smoothing.long_recordings.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.long_recordings.tracked_frames import track_frames
 from muybridge.triangulate.smoothing.modes.mode_search import find_mode
 from muybridge.triangulate.smoothing.observations import linearise
-from muybridge.triangulate.smoothing.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.smoother import check_problem
 from tests.conftest import make_moving_points, make_ring_rig
 from tests.triangulate.recordings import FPS

@@ -13,14 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ...numerics.arrays import Array, isotropic
-from ...numerics.banded import one_blas_thread
-from ...numerics.threads import in_advance, n_processors
-from .bone_lengths import Bones
-from .independent_tracks import TimePrior, Tracks
-from .joint_mode import JointPosterior, joint_posterior, pair_covariances
-from .long_recordings.learning import Learned
-from .long_recordings.tracked_frames import (
+from ....numerics.arrays import Array, isotropic
+from ....numerics.banded import one_blas_thread
+from ....numerics.threads import in_advance, n_processors
+from ..bone_lengths import Bones
+from ..independent_tracks import TimePrior, Tracks
+from ..joint_mode import JointPosterior, joint_posterior, pair_covariances
+from ..modes.mode_search import find_mode
+from ..modes.ray_alternatives import reflected
+from ..observations import Observations
+from ..perturbed_solutions import FrameNoise, draw_noise
+from ..problem import Problem
+from ..trajectory import Trajectory, derivatives
+from ..unsteady_motion import at_activity
+from .learning import Learned
+from .tracked_frames import (
     ROOM,
     TrackedFrames,
     most_frames,
@@ -29,13 +36,6 @@ from .long_recordings.tracked_frames import (
     window_length,
     windows,
 )
-from .modes.mode_search import find_mode
-from .modes.ray_alternatives import reflected
-from .observations import Observations
-from .perturbed_solutions import FrameNoise, draw_noise
-from .problem import Problem
-from .trajectory import Trajectory, derivatives
-from .unsteady_motion import at_activity
 
 _MOST_THREADS = 4  # windows at once: bounds memory
 _MOST_AHEAD = 32  # windows that are begun elsewhere at once, whose results wait here

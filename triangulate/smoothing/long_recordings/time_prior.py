@@ -1,0 +1,183 @@
+"""The prior in time of a recording: order, process variances and how errors last, learned on some of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....numerics.arrays import Array, evenly_spread
+from ....timeseries.medians import running_median
+from ..correlated_noise import CorrelatedNoise, Filter, smoother_filter
+from ..difference_prior import choose_order, tune_precisions
+from ..error_correlation import estimate_correlation
+from ..independent_tracks import TimePrior, Tracks, smooth_unsteady
+from ..observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
+from ..unsteady_motion import LOG_LEVELS, between_cuts, frames_of_activity, steady, with_jumps
+
+_ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10  # that the order is chosen on: bounds time
+_QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
+_PARTS = 4  # stretches that such frames are spread over
+_NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
+_FAR = 10.0  # usual distances from that median beyond which a point is isolated
+_ROUNDS = 2  # of Gauss-Newton with inlier probabilities, while learning
+_CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
+_SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
+_QUIETEST = 0.02  # quantile of the activity that the reach of a displaced stretch is judged by
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedTracks:
+    """What was learned with the tracks of some frames of a recording.
+
+    prior : without changes
+    observations : with their noise, and the power of a frame's likelihood
+    tracks : of the frames learned on
+    noise : how the errors last in time
+    smoother : what the tracks do to errors
+    seen : the observations at the tracks, with power one
+    """
+
+    prior: TimePrior
+    observations: Observations
+    tracks: Tracks
+    noise: CorrelatedNoise
+    smoother: Filter
+    seen: Linearised
+
+
+def learn_time_prior(
+    observations: Observations,
+    start: Array,
+    inliers: NDArray[np.bool_],
+    lengths: Sequence[int],
+    order: int | None,
+    fps: float,
+    most_power: float = np.inf,
+) -> LearnedTracks:
+    """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
+
+    First the robust points are smoothed as Gaussian pseudo-observations, then Gauss-Newton on the exact projections
+    with inlier probabilities, in which single rays count too; at last the errors are no longer taken for white.
+    `lengths` are those of the stretches that follow each other in the arrays, and `most_power` bounds the power of a
+    frame's likelihood.
+    """
+    lengths = between_cuts(start, lengths, frames_of_activity(fps))
+    tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
+    prior = replace(prior, activity_frames=frames_of_activity(fps))
+    for _ in range(_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        observations = replace(observations, sigma=learn_sigma(observations, seen))
+        prior = replace(prior, changes=with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order))
+        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, observations.anchor, sum(lengths))
+    return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps, most_power)
+
+
+def _track_robust_points(
+    observations: Observations, start: Array, inliers: NDArray[np.bool_], lengths: Sequence[int], order: int | None
+) -> tuple[Tracks, TimePrior]:
+    """Tracks through the robust points; those that the rest of their track contradicts are dropped."""
+    anchor, longest = observations.anchor, _highest_order(lengths)
+    first = robust_start(observations, start, inliers)
+    steady = first.only(~_isolated(start, observations.pixel))
+    tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
+    for _ in range(2):  # the order is known in the second round
+        seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
+        order = min(order or _order_of_some(seen, lengths, anchor), longest)
+        near = prior if prior.order == order else None
+        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
+    return tracks, prior
+
+
+def _learn_lasting_errors(
+    observations: Observations,
+    tracks: Tracks,
+    prior: TimePrior,
+    lengths: Sequence[int],
+    order: int | None,
+    fps: float,
+    most_power: float,
+) -> LearnedTracks:
+    """How the errors last, and with it the power of a frame, the process variances and an order that is not given: each
+    depends on the others, since a smoother follows errors that last where it takes them for motion."""
+    anchor = observations.anchor
+    for _ in range(_CORRELATION_ROUNDS):
+        white = replace(observations, power=np.ones_like(observations.power))
+        seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
+        smoother = smoother_filter(seen, prior.precisions, prior.order)
+        noise = estimate_correlation(observations, seen, fps, lengths)
+        powers = noise.powers(smoother, most_power)
+        settled = np.abs(np.log(powers / observations.powers)).max() < _SETTLED
+        observations = replace(observations, powers=powers).at_activity(tracks.changes[:, 0])
+        if settled:
+            break
+        best = order or _order_of_some(seen, lengths, anchor, noise)
+        best = min(best, _highest_order(lengths))
+        near = prior
+        if best != prior.order:
+            near = TimePrior(best, np.zeros_like(prior.precisions), activity_frames=prior.activity_frames)
+        tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, powers)
+    smoother = smoother_filter(seen, prior.precisions, prior.order)
+    activity = tracks.changes[:, 0]
+    prior = replace(prior, changes=None, quietest=float(np.quantile([1.0, *activity], _QUIETEST)))
+    return LearnedTracks(prior, observations.at_activity(activity), tracks, noise, smoother, seen)
+
+
+def _highest_order(lengths: Sequence[int]) -> int:
+    """Of differences that the longest stretch has any of."""
+    return max(1, max(lengths) - 1)
+
+
+def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
+    """(n_frames, n_keypoints) points far from the median of their neighbours: one alone can ruin a process variance."""
+    distance = np.linalg.norm(points_3d - running_median(points_3d, _NEIGHBOURS), axis=-1)
+    usual = [np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 0.0 for d in distance.T]
+    return distance > _FAR * (np.array(usual) + pixel)
+
+
+def _order_of_some(
+    seen: Linearised, lengths: Sequence[int], anchor: float, noise: CorrelatedNoise | None = None
+) -> int:
+    """The order of largest evidence, judged on a part of the frames and keypoints."""
+    some, short = _part_of(lengths, _ORDER_FRAMES)
+    information, vector = seen.information[some], seen.vector[some]
+    known = np.flatnonzero(information.any(axis=(0, 2, 3)))
+    few = known[evenly_spread(len(known), _ORDER_KEYPOINTS)]
+    return choose_order(information[:, few], vector[:, few], short, anchor, noise and noise.errors(few))
+
+
+def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
+    """Frames of shorter stretches spread over the stretches, `budget` in all, and their lengths."""
+    if sum(lengths) <= budget:
+        return np.arange(sum(lengths)), list(lengths)
+    n_parts = -(-_PARTS // len(lengths))
+    ends = np.cumsum(lengths)
+    edges = np.concatenate([np.linspace(end - n, end, n_parts + 1)[:-1] for end, n in zip(ends, lengths, strict=True)])
+    short = budget // len(edges)
+    return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
+
+
+def _tune_and_smooth(
+    seen: Linearised,
+    lengths: Sequence[int],
+    order: int,
+    near: TimePrior | None,
+    anchor: float,
+    budget: int,
+    noise: CorrelatedNoise | None = None,
+    powers: Array | None = None,
+) -> tuple[Tracks, TimePrior]:
+    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames, in which a
+    frame's likelihood has these powers (n_levels, n_keypoints) by its activity."""
+    known = None if near is None or not near.precisions.all() else near.precisions
+    changes = steady(lengths, order) if near is None or near.changes is None else near.changes
+    some, short = _part_of(lengths, budget)
+    inside = changes if len(some) == len(changes) else steady(short, order)
+    precisions, _ = tune_precisions(
+        seen.information[some], seen.vector[some], order, inside, anchor, known, noise=noise and noise.errors()
+    )
+    prior = TimePrior(order, precisions, changes, near.activity_frames if near else 0.0)
+    powers = np.ones((len(LOG_LEVELS), len(precisions))) if powers is None else powers
+    return smooth_unsteady(seen, prior, anchor, powers)
