@@ -15,6 +15,7 @@ from .recording_facts import expected_gaps, recording_instants
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
+from .steps.corrections.corrected_views import corrected
 from .steps.detection import points_options, refuse_empty
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, world_unit
@@ -28,10 +29,9 @@ from .steps.plausibility import (
     with_stated_pictures,
 )
 from .steps.points_and_videos import length_problems, length_warnings, points_outside
-from .steps.reconstruction import needed_keypoints, view_problems, without
 from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
-from .steps.view_corrections import corrected
+from .steps.usable_views import needed_keypoints, view_problems, without
 
 
 def foreseen(session: Session) -> tuple[list[str], list[str], list[str]]:

@@ -26,7 +26,7 @@
                      which then runs before), with the options of calibrate_from_points
     [reconstruct]    options of reconstruct; check_coverage is true unless it says false. prior, noise = files that
                      PosePrior.save and DetectorNoise.save wrote; match_individuals = true, frame_offsets = false,
-                     refine_rig = false: what is corrected before (see steps/view_corrections.py)
+                     refine_rig = false: what is corrected before (see steps/corrections/)
     [predict] [kinematics] [report]   options of the step's public function
 
 `muybridge help session` lists every key with its type, default and meaning (see `key_reference`).

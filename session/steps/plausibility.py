@@ -92,7 +92,7 @@ def _individuals(dataset: xr.Dataset) -> list[xr.Dataset]:
 def _known_bones(session: Session, unit: str) -> tuple[dict[tuple[str, str], float], float | None]:
     """Lengths of the bones of the trained prior or of the body, and the factor by which an animal may differ."""
     from ...triangulate import read_body
-    from ...triangulate.bodies.kinematic_tree import rest_places
+    from ...triangulate.bodies.rest_pose import rest_places
 
     prior = trained(session).get("prior")
     if prior is not None:

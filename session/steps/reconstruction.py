@@ -6,14 +6,14 @@ Error bars are checked by leaving cameras out unless [reconstruct] check_coverag
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...datasets.names import nearest
 from ..config import Session, SessionError
+from .corrections.corrected_views import SWITCHES, corrected, write_corrected
+from .corrections.individuals import animals_of, write_identities
 from .pictures import (
     lens_warnings,
     picture_settings,
@@ -27,7 +27,6 @@ from .plausibility import (
     vertical_warning,
     with_stated_pictures,
 )
-from .points_and_videos import fractions_of_pictures, points_outside
 from .reconstruction_files import (
     check_memory,
     corrects_time,
@@ -41,13 +40,7 @@ from .reconstruction_files import (
 )
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, skeleton_settings
-from .view_corrections import (
-    SWITCHES,
-    animals_of,
-    corrected,
-    write_corrected,
-    write_identities,
-)
+from .usable_views import needed_keypoints, nothing_in_3d, view_problems, without
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,7 +90,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     notes = [*found.notes, *_exchanged_sides(session, used, rig)]
     pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **_options(session))
     if not pose["position"].notnull().any():
-        raise SessionError(f"{session.path}: {_nothing(diagnosis.messages)}")
+        raise SessionError(f"{session.path}: {nothing_in_3d(diagnosis.messages)}")
     pose = pose if diagnosis.cause is None else with_confidence(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
     if session.options["reconstruct"].get("refine_rig", False):
@@ -251,54 +244,6 @@ def _notes(session: Session) -> list[str]:
     from ...datasets.netcdf import read_attributes
 
     return str(read_attributes(session.output / "pose.nc").get("notes", "")).splitlines()
-
-
-def view_problems(session: Session, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis) -> list[str]:
-    """Why nothing should be reconstructed from the views: they do not belong together, or not to their pictures."""
-    fractions = fractions_of_pictures(session, views)
-    if fractions or diagnosis.refusal:
-        return fractions or [diagnosis.refusal]
-    seen = (views["position"].notnull().all("space") & (views["confidence"] > 0)).sum("view")
-    if not (seen >= 2).any():
-        return ["no two cameras see a keypoint in the same frame; their 2D points are of different recordings or times"]
-    right = [name for name in map(str, views["view"].values) if name not in diagnosis.wrong]
-    problems = points_outside(session, views.sel(view=right))
-    # the diagnosis judges some of the points; where it has none in 3D, all are tried
-    if (
-        problems
-        or (diagnosis.keypoints["reconstructed"].to_numpy() > 0).any()
-        or _any_in_3d(without(views, diagnosis.wrong), rig)
-    ):
-        return problems
-    return [_nothing(diagnosis.messages)]
-
-
-def _any_in_3d(views: xr.Dataset, rig: CameraRig) -> bool:
-    """Whether two cameras agree on any point before them."""
-    from ...triangulate.points.consensus import robust_points
-
-    animals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if "individual" in views.dims else []
-    return any(np.isfinite(robust_points(own, rig).points_3d).any() for own in animals or [views])
-
-
-def _nothing(messages: Sequence[str]) -> str:
-    reason = messages[0] if messages else "Fewer than two cameras see a point, or no two of them agree."
-    return f"not a single point can be reconstructed. {reason}"
-
-
-def without(views: xr.Dataset, cameras: Sequence[str]) -> xr.Dataset:
-    """The views with a confidence of 0 in some cameras, which leaves their points out."""
-    confidence = views["confidence"]
-    return views.assign(confidence=confidence.where(~confidence["view"].isin(list(cameras)), 0.0))
-
-
-def needed_keypoints(session: Session, found: list[str]) -> list[str]:
-    """The skeleton's keypoints, all of which the 2D points must have."""
-    assert session.skeleton is not None
-    missing = sorted(set(session.skeleton.keypoints) - set(found))
-    if missing:
-        raise SessionError(f"{session.path}: [skeleton] names {missing}, which the 2D points lack; they have {found}")
-    return list(session.skeleton.keypoints)
 
 
 def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, Any]:

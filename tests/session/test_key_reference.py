@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from muybridge.calibration import CharucoBoard, Checkerboard
 from muybridge.session import config, read_session
 from muybridge.session.command_line import app
+from muybridge.session.config.entry_meanings import MEANINGS
 from muybridge.session.config.session_reading import SESSION_KEYS, TABLES
-from muybridge.session.key_reference import ENTRIES, as_rst, as_text, chosen, documented, session_keys
+from muybridge.session.key_reference import as_rst, as_text, chosen, documented, session_keys
 from muybridge.session.steps import ALL_STEPS
 
 
@@ -103,4 +104,4 @@ def test_docstrings_are_read_by_parameter():
 def test_entries_that_no_session_knows_are_few():
     """Descriptions are of keys that exist; the others are of a later version."""
     known = {field.name for field in fields(config.CameraSources)}
-    assert set(ENTRIES["cameras.NAME"]) - known <= {"size", "crop", "scale", "delay"}
+    assert set(MEANINGS["cameras.NAME"]) - known <= {"size", "crop", "scale", "delay"}

@@ -17,7 +17,7 @@ from muybridge.session.proposal import propose_sessions
 from tests.conftest import look_at
 from tests.formats.predictions.test_other_tools import slp_file
 from tests.pose2d.animals import COLOURS, KEYPOINTS, OPTIONS, write_dlc, write_picture
-from tests.session.steps.test_view_corrections import write_sleap
+from tests.session.steps.test_corrected_views import write_sleap
 from tests.session.test_command_line import assert_one_sentence, muybridge
 
 SIZE, N_LABELLED, N_FRAMES, FPS = (192, 144), 24, 30, 50.0

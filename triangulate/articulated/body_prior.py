@@ -248,7 +248,7 @@ def _innovations(angles: Array, first: NDArray[np.int64], rows: Array) -> Array:
 
 def body_size(body: Body) -> float:
     """Largest extent of the rest pose, units of the body."""
-    from ..bodies.kinematic_tree import rest_places
+    from ..bodies.rest_pose import rest_places
 
     places = rest_places(body)
     return float(np.linalg.norm(np.ptp(places, axis=0)))

@@ -14,7 +14,8 @@ from ...numerics.arrays import Array
 from ...numerics.hidden_markov import most_probable_path
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import present_median
-from ..bodies.kinematic_tree import Body, rest_places
+from ..bodies.kinematic_tree import Body
+from ..bodies.rest_pose import rest_places
 from .arrow_system import MarkerTerms, assemble
 from .body_prior import AnglePrior, body_size, probable_size, shape_precision
 from .body_state import State, by_shape

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from .kinematic_tree import Body, rest_places
+from .kinematic_tree import Body
+from .rest_pose import rest_places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

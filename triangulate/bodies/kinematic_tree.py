@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...cameras.rotations import rotation_matrix
 from ...datasets import Skeleton
 from ...datasets.names import repeated_names
 from ...datasets.object_summaries import html_summary
 from ...numerics.arrays import Array
 from .body_parts import Marker, Segment, in_order, unknown
+from .rest_pose import nearest_bones
 from .tree_arrays import Plan, plan_of
 
 ROOT_ANGLES = ("x", "y", "z", "yaw", "pitch", "roll")  # of the first segment: its joint in the world, and z, y, x turns
@@ -116,7 +116,7 @@ class Body:
         object.__setattr__(self, "segments", in_order(self.name, self.segments))
         self._check_markers()
         if not self.bones:
-            object.__setattr__(self, "bones", _nearest_bones(self))
+            object.__setattr__(self, "bones", nearest_bones(self))
         self.skeleton  # noqa: B018  checks the names of bones and symmetries
 
     def _check_markers(self) -> None:
@@ -289,36 +289,3 @@ class Body:
             joint_std=factor * self.joint_std,
             deviation_std=factor * self.deviation_std,
         )
-
-
-def _nearest_bones(body: Body) -> tuple[tuple[str, str], ...]:
-    """From each marker to the nearest one, at rest, of those before it: on its segment nearer to the joint, or on the
-    next segment towards the root that carries any."""
-    plan, at = body.plan, rest_places(body)
-    distance = np.linalg.norm(at[: plan.n_markers] - at[plan.n_markers + plan.carrier[: plan.n_markers]], axis=1)
-    bones = []
-    for k in range(plan.n_markers):
-        segment = plan.carrier[k]
-        own = np.flatnonzero(plan.carrier[: plan.n_markers] == segment)
-        before = [j for j in own if (distance[j], j) < (distance[k], k)]
-        while not before and plan.parents[segment] >= 0:
-            segment = plan.parents[segment]
-            before = [j for j in range(plan.n_markers) if plan.carrier[j] == segment]
-        if before:
-            nearest_one = min(before, key=lambda j: float(np.linalg.norm(at[j] - at[k])))
-            bones.append((body.marker_names[nearest_one], body.marker_names[k]))
-    return tuple(bones)
-
-
-def rest_places(body: Body) -> Array:
-    """(n_markers + n_segments, 3) markers and joints in the rest pose, with numpy alone."""
-    plan, angles = body.plan, body.rest_angles[3:]
-    local = plan.fixed + plan.direction * (np.append(body.lengths, 0.0)[plan.length])[:, None]
-    turned = []
-    for axis, before, angle in zip(plan.tree.axes, plan.tree.turn_before, angles, strict=True):
-        turned.append((np.eye(3) if before < 0 else turned[before]) @ rotation_matrix(angle * np.array(axis)))
-    R, x = [turned[last] for last in plan.tree.last_turn], np.zeros((len(plan.parents), 3))
-    for s, parent in enumerate(plan.parents[1:], start=1):
-        x[s] = x[parent] + R[parent] @ local[plan.n_markers + s]
-    R, carrier = np.array(R), plan.carrier[: plan.n_markers]
-    return np.concatenate([x[carrier] + np.einsum("kij,kj->ki", R[carrier], local[: plan.n_markers]), x])

@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Skeleton
-from ...datasets.atomic_files import atomic_write
-from ...datasets.npz_files import read_npz
 from ...numerics.arrays import Array
-from ...numerics.robust_scale import robust_std
-from .state_model import StateModel, bone_directions, fit_states, upright
-
-_FORMAT = 1  # of the files
+from .prior_files import ARRAYS, read_prior, write_prior
+from .prior_learning import Heading, learned_states
+from .state_model import StateModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,27 +187,8 @@ class PosePrior:
         >>> PosePrior.fit(points_3d, leg, 1).bone_lengths.round()
         array([41., 51.])
         """
-        points_3d = np.asarray(points_3d, dtype=float)
-        if points_3d.ndim != 3 or points_3d.shape[1:] != (len(skeleton.keypoints), 3):
-            raise ValueError(
-                f"points_3d has shape {points_3d.shape}, expected (n_frames, {len(skeleton.keypoints)}, 3)"
-            )
-        if n_states < 1:
-            raise ValueError(f"n_states is {n_states}; at least one state is needed")
-        parents = skeleton.parents
-        children = np.flatnonzero(parents >= 0)
-        pairs = np.column_stack([children, parents[children]])
-        local = points_3d @ upright(np.asarray(up, dtype=float)).T
-        directions = bone_directions(local, pairs)
-        reference = _reference(local, skeleton, forward)
-        model = fit_states(directions, reference, n_states, contiguous=contiguous, seed=seed)
-        lengths, stds = _lengths(points_3d, skeleton)
-        all_directions = np.zeros((model.n_states, len(parents), 3))
-        all_directions[..., 2] = 1.0
-        concentrations = np.zeros((model.n_states, len(parents)))
-        all_directions[:, children], concentrations[:, children] = model.directions, model.concentrations
-        transitions = model.transitions if contiguous else None
-        return cls(skeleton, all_directions, concentrations, model.probabilities, lengths, stds, transitions)
+        heading = Heading(np.asarray(up, dtype=float), forward)
+        return cls(skeleton, *learned_states(points_3d, skeleton, n_states, heading, contiguous, seed))
 
     def in_order_of(self, skeleton: Skeleton) -> PosePrior:
         """The same prior with keypoints and bones in the order of another skeleton, matched by name.
@@ -288,17 +266,7 @@ class PosePrior:
         ...     PosePrior.load(Path(folder) / "prior.npz").bone_lengths
         array([60.])
         """
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
-        with atomic_write(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(
-                file,
-                format=_FORMAT,
-                keypoints=np.array(self.skeleton.keypoints, dtype=np.str_),
-                bones=np.array(self.skeleton.bones, dtype=np.str_),
-                symmetries=np.array(self.skeleton.symmetries, dtype=np.str_).reshape(-1, 2),
-                root=np.array(self.skeleton.root or "", dtype=np.str_),
-                **arrays,
-            )
+        write_prior(path, self.skeleton, {name: getattr(self, name) for name in ARRAYS})
 
     @classmethod
     def load(cls, path: str | Path) -> PosePrior:
@@ -328,45 +296,5 @@ class PosePrior:
         >>> PosePrior.load("prior.npz").skeleton.keypoints
         ('base', 'tip')
         """
-        try:
-            content = read_npz(path)
-            bones = tuple((str(a), str(b)) for a, b in content["bones"])
-            symmetries = tuple((str(a), str(b)) for a, b in content["symmetries"])
-            keypoints = tuple(str(name) for name in content["keypoints"])
-            skeleton = Skeleton(keypoints, bones, symmetries, str(content["root"]) or None)
-        except (KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path} is not a pose prior written by PosePrior.save: {error}") from error
-        return cls(skeleton, **{name: content[name] for name in _ARRAYS if name in content})
-
-
-_ARRAYS = ("directions", "concentrations", "state_probabilities", "bone_lengths", "bone_stds", "transitions")
-
-
-def _reference(points_3d: Array, skeleton: Skeleton, forward: tuple[str, str] | None) -> Array:
-    """(n_frames,) azimuth that the heading starts from: of the line between the `forward` keypoints."""
-    if forward is not None:
-        unknown = sorted(set(forward) - set(skeleton.keypoints))
-        if unknown:
-            raise ValueError(f"forward names keypoints that do not exist: {unknown}; known: {list(skeleton.keypoints)}")
-        first, second = (skeleton.keypoints.index(name) for name in forward)
-    else:
-        first = skeleton.root_index
-        flat = np.linalg.norm(points_3d[:, :, :2] - points_3d[:, [first], :2], axis=-1)
-        known = np.isfinite(flat)
-        total = np.where(known, flat, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        second = int(np.argmax(total))
-    line = points_3d[:, second] - points_3d[:, first]
-    return np.arctan2(line[:, 1], line[:, 0])
-
-
-def _lengths(points_3d: Array, skeleton: Skeleton) -> tuple[Array, Array]:
-    """Median length and robust spread of every bone, NaN where it was never seen."""
-    a, b = skeleton.bone_indices.T
-    length = np.linalg.norm(points_3d[:, a] - points_3d[:, b], axis=-1)
-    lengths, stds = np.full(len(a), np.nan), np.full(len(a), np.nan)
-    for bone in range(len(a)):
-        seen = length[np.isfinite(length[:, bone]), bone]
-        if len(seen):
-            lengths[bone] = np.median(seen)
-            stds[bone] = max(robust_std(seen), 1e-3 * lengths[bone])
-    return lengths, stds
+        skeleton, arrays = read_prior(path)
+        return cls(skeleton, **arrays)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muybridge.triangulate import read_body, write_body
-from muybridge.triangulate.bodies.kinematic_tree import rest_places
+from muybridge.triangulate.bodies.rest_pose import rest_places
 
 ARM = """
 [segments.upper]

@@ -13,7 +13,7 @@ from muybridge.cameras.rotations import rotation_matrix
 from muybridge.triangulate import Body, Marker, Segment, Turn, read_body
 from muybridge.triangulate.articulated.body_state import by_shape
 from muybridge.triangulate.bodies.forward_kinematics import kinematics
-from muybridge.triangulate.bodies.kinematic_tree import rest_places
+from muybridge.triangulate.bodies.rest_pose import rest_places
 
 BODIES = ("cheetah", "rodent", "human")
 ELBOW = Turn("bend", (0, 1, 0), -2.5, 0.0, -1.0)

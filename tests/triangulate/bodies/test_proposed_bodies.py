@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import body_from_skeleton, plot_body, read_body
-from muybridge.triangulate.bodies.kinematic_tree import rest_places
+from muybridge.triangulate.bodies.rest_pose import rest_places
 
 NAMES = (
     "tail_base", "spine", "neck_base", "l_shoulder", "l_front_knee", "l_front_ankle", "l_hip", "r_hip", "l_back_knee",
