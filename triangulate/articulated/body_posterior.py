@@ -132,8 +132,14 @@ def by_frame(fit: Fit, fps: float, seen: NDArray[np.bool_]) -> dict[str, Array]:
     }
 
 
-def warn_undetermined(fit: Fit) -> None:
-    """Warn of angles that the pixels do not determine."""
+def warn_doubtful(fit: Fit) -> None:
+    """Warn of angles that the pixels do not determine, and of a fit that has not come to rest."""
+    if not fit.converged:
+        warnings.warn(
+            f"the fit of body '{fit.model.body.name}' has not come to rest (`converged` is False): another round would"
+            " move its markers; where they are not rigid on their segments, give the body a `deviation_std`",
+            stacklevel=4,
+        )
     determined, _ = determined_angles(fit)
     if not determined.all():
         angles = zip(fit.model.body.angle_names, determined, strict=True)

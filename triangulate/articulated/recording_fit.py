@@ -16,7 +16,7 @@ from ...numerics.banded import one_blas_thread
 from ...numerics.threads import in_advance
 from ..smoothing.difference_prior import informative_frames
 from ..smoothing.long_recordings.tracked_frames import windows
-from .body_posterior import BodyFit, by_frame, described, warn_undetermined
+from .body_posterior import BodyFit, by_frame, described, warn_doubtful
 from .body_prior import Model
 from .body_state import State
 from .pixel_noise import PixelNoise
@@ -66,12 +66,12 @@ class Recording:
                     whole.setdefault(name, np.empty((n_frames, *values.shape[1:])))[kept] = values
                 converged &= own
                 bar.update(kept.stop - kept.start)
-        warn_undetermined(self.learned)
+        warn_doubtful(self.learned)
         return described(self.learned, self.source.fps, whole, converged)
 
     def pieces(self, executor: Executor | None = None) -> Iterator[tuple[slice, BodyFit]]:
         """Consecutive stretches of the recording: their frames, and the result as if these were all."""
-        warn_undetermined(self.learned)
+        warn_doubtful(self.learned)
         for kept, part, converged in self.stretches(executor):
             yield kept, described(self.learned, self.source.fps, part, converged)
 

@@ -51,6 +51,9 @@ _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _MORE_ROUNDS = 24  # at most, until markers and spreads have settled
 _SETTLED = 0.2  # change of the logarithm of the constant errors or of the build
 _AT_REST = 0.2  # standard deviations that the markers are, root mean square, from where the rounds would lead them
+# standard deviations that the last steps may lead markers away and rounds go on, and half as much each further time: a
+# body that does not fit (rigid markers on soft tissue) and its constant errors would lead each other ever farther
+_FARTHEST = 1.0
 _STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 6, 6  # of Gauss-Newton in a round, in the last, and where all else is known
 _TOLERANCE = 1e-5  # relative gain of a step that ends a round
 
@@ -83,8 +86,9 @@ def fit_trajectory(
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     places, moved = state.markers(model.body), np.inf
     settled, segments = not learn, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
-    for number in range(rounds + _MORE_ROUNDS):
-        last = (number >= rounds - 1 and settled) or number == rounds + _MORE_ROUNDS - 1
+    n_rounds, led_away = rounds + _MORE_ROUNDS if learn else rounds, 2 * _FARTHEST
+    for number in range(n_rounds):
+        last = (number >= rounds - 1 and settled) or number == n_rounds - 1
         sought = ANGLES if root is not None else BIASES if last else SHAPE
         solver = Solver(pixels, model, covariances_3d, weights, deviations, sought)
         n_steps = _STEPS_OF_ANGLES if sought == ANGLES else _LAST_STEPS if last else _STEPS
@@ -104,8 +108,11 @@ def fit_trajectory(
             posterior = solved.covariance()
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
-        if last:
+        step = _step(kinematics.markers - places, covariances_3d)
+        at_rest = step < _AT_REST if learn else found.converged
+        if number == n_rounds - 1 or (last and (at_rest or step > 0.5 * led_away)):
             break
+        led_away = step if last else led_away
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
         shares = model.prior.shown(state.angles, posterior.lagged, segments)
         volume = volume_gradient(
@@ -117,7 +124,6 @@ def fit_trajectory(
             model = learned(
                 model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
             )
-            step = _step(kinematics.markers - places, covariances_3d)
             settled = step**2 < _AT_REST * (moved - step)
             settled &= bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
             places, moved = kinematics.markers, step
@@ -129,11 +135,10 @@ def fit_trajectory(
                 sight, kinematics.markers, solver.precision, kinematics.by_angles, shape, len(model.volume)
             )
             pixels, state = with_offsets(pixels, state, terms, solved)
-    before_last, covariances_3d = covariances_3d, marker_covariances(kinematics.by_angles, shape, posterior, deviations)
+    covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
     displaced = model.noise.over_time.displacement  # common to all views: part of what markers are off their places
     displaced = displaced if model.noise.known else np.minimum(displaced, np.sqrt(model.build) * model.body.marker_std)
     covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
-    at_rest = found.converged or _step(kinematics.markers - places, before_last) < _AT_REST
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
                solver.information, pixels, deviations, at_rest and settled)  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What a fit learns about its noise and its prior: cameras that err differently, sizes in doubt, turns that rest."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from benchmarks.articulated_rats import RODENT_BONES
 from muybridge.datasets import Skeleton
 from muybridge.formats import read_views
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth
+from muybridge.triangulate.articulated.body_posterior import warn_doubtful
 from muybridge.triangulate.articulated.body_prior import AnglePrior
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise, learn_noise
 from muybridge.triangulate.articulated.starting_pose import fitted_size
@@ -83,6 +85,7 @@ def test_a_camera_left_out_of_a_real_recording_is_predicted_better_than_without_
         return np.nanmedian(np.linalg.norm(rig.project(points_3d)[left_out] - points_2d[left_out], axis=-1))
 
     assert error(fitted.points_3d) < error(smoothed.points_3d)
+    assert fitted.converged  # the last steps lead away from where rounds had settled, and rounds go on
 
 
 def test_precisions_come_to_rest_where_an_update_overshoots():
@@ -97,3 +100,10 @@ def test_precisions_come_to_rest_where_an_update_overshoots():
         own[:, 0] = (n - 2 - known) / (prior.precisions * prior.gram(n)[:, 0].sum(axis=0))
         before, prior = prior.precisions, prior._with_precisions(angles, own)
     assert np.abs(np.log(prior.precisions / before)).max() < 1e-3
+
+
+def test_a_fit_that_does_not_come_to_rest_says_so():
+    fit = SimpleNamespace(converged=False, model=SimpleNamespace(body=BODY), information=np.eye(9))
+    fit.model.prior = SimpleNamespace(level=np.full(9, 1e-3))
+    with pytest.warns(UserWarning, match="'walker' has not come to rest"):
+        warn_doubtful(fit)
