@@ -14,6 +14,10 @@ from ..smoothing.trajectory import derivatives
 from .pixel_noise import INLIER, SWAPPED
 from .trajectory_fit import Fit
 
+# over the declared spread: 0.3-2.5 of sprints and real rats with their own bodies, 3.3-7.4 where sides, knees and paws,
+# neck and tail are exchanged, or keypoints in any order
+_FAR_OFF = 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class BodyFit:
@@ -133,16 +137,27 @@ def by_frame(fit: Fit, fps: float, seen: NDArray[np.bool_]) -> dict[str, Array]:
 
 
 def warn_doubtful(fit: Fit) -> None:
-    """Warn of angles that the pixels do not determine, and of a fit that has not come to rest."""
+    """Warn of angles that the pixels do not determine, of markers that are not where the body has them, and of a fit
+    that has not come to rest."""
+    body, off = fit.model.body, np.sqrt(fit.model.build)
+    if off > _FAR_OFF:
+        places = np.linalg.norm(fit.state.offsets[: body.plan.n_markers], axis=-1)
+        names = [body.marker_names[k] for k in np.argsort(-places)[:4]]
+        warnings.warn(
+            f"markers and joints lie {off:.1f} times as far off their places as body '{body.name}' says (`marker_std`,"
+            f" `joint_std`), {names} the farthest: keypoints in another order, left and right exchanged, limits that"
+            " exclude the data, or a body that is not this animal's; don't trust these angles and their bands",
+            stacklevel=4,
+        )
     if not fit.converged:
         warnings.warn(
-            f"the fit of body '{fit.model.body.name}' has not come to rest (`converged` is False): another round would"
+            f"the fit of body '{body.name}' has not come to rest (`converged` is False): another round would"
             " move its markers; where they are not rigid on their segments, give the body a `deviation_std`",
             stacklevel=4,
         )
     determined, _ = determined_angles(fit)
     if not determined.all():
-        angles = zip(fit.model.body.angle_names, determined, strict=True)
+        angles = zip(body.angle_names, determined, strict=True)
         names = [name for name, known in angles if not known]
         warnings.warn(
             f"what is seen does not determine the angles {names}: their bands are what the limits leave", stacklevel=4

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
+from ...numerics.robust_scale import present_median
 from ...numerics.threads import in_advance
-from ..smoothing.difference_prior import informative_frames
 from ..smoothing.long_recordings.tracked_frames import windows
 from .body_posterior import BodyFit, by_frame, described, warn_doubtful
 from .body_prior import Model
@@ -28,6 +28,8 @@ _STRETCH = 3000  # frames in memory at a time, in which windows are solved
 _CONTEXT = 300  # frames on either side of them: sides that are exchanged, and gaps, are bridged from there
 _N_AHEAD = 32  # stretches that are begun elsewhere at once, whose results wait here
 _ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
+_MOVES = 0.05  # seconds in which movement is measured: a part of a stride
+_NEARLY = 0.9  # share of the most pixels of a stretch that those of one to learn from may fall to
 _TURN = 2 * np.pi
 
 
@@ -120,8 +122,7 @@ def learn(source: Source, *, order: int | None, time_offsets: bool, window: floa
     n_cameras, n_frames = len(source.rig), source.n_frames
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * source.fps))
     tracks = Tracks.of(source)
-    frames = informative_frames(tracks.problem.n_seen(), length + 2 * _OVERLAP, n_stretches=1)[0]
-    best, stretch = slice(int(frames[0]), int(frames[-1]) + 1), max(_STRETCH, length)
+    best, stretch = _telling_frames(source, length + 2 * _OVERLAP), max(_STRETCH, length)
     begun = Beginning.of(source, tracks, _around(best, stretch + 2 * _CONTEXT, n_frames))
 
     start, own = begun.start, begun.place(best)
@@ -133,6 +134,35 @@ def learn(source: Source, *, order: int | None, time_offsets: bool, window: floa
         rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
     )  # fmt: skip
     return Recording(source, tracks, begun, length, stretch, best, learned)
+
+
+def _telling_frames(source: Source, length: int) -> slice:
+    """So many frames to learn from: where the animal moves most, of those in which nearly as much is seen as in any.
+    Precisions learned while it rests would hold it back where it runs."""
+    n_frames = source.n_frames
+    if n_frames <= length:
+        return slice(0, n_frames)
+    later = max(1, round(_MOVES * source.fps))
+    parts = [
+        _seen_and_moved(source, slice(i, min(i + _STRETCH, n_frames)), later) for i in range(0, n_frames, _STRETCH)
+    ]
+    sums = np.cumsum(np.pad(np.concatenate(parts, axis=1), ((0, 0), (1, 0))), axis=1)
+    seen, moved = sums[:, length:] - sums[:, :-length]
+    first = int(np.where(seen >= _NEARLY * seen.max(), moved, -1.0).argmax())
+    return slice(first, first + length)
+
+
+def _seen_and_moved(source: Source, frames: slice, later: int) -> Array:
+    """(2, n_frames) pixels that are there, and by how much markers move until so many frames later: pixels, the median
+    of the cameras."""
+    points_2d, n = (
+        source.at(slice(frames.start, min(frames.stop + later, source.n_frames))).points_2d,
+        frames.stop - frames.start,
+    )
+    steps = np.linalg.norm(points_2d[:, later:] - points_2d[:, :-later], axis=-1)[:, :n]
+    moved = np.nan_to_num(present_median(steps, axis=0)).mean(axis=-1)
+    seen = np.isfinite(points_2d[:, :n, :, 0]).sum(axis=(0, 2))
+    return np.stack([seen, np.pad(moved, (0, n - len(moved)))]).astype(float)
 
 
 def _around(best: slice, length: int, n_frames: int) -> slice:

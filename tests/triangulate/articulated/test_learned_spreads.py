@@ -1,7 +1,7 @@
 """What a fit learns about its noise and its prior: cameras that err differently, sizes in doubt, turns that rest."""
 
+import warnings
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +13,24 @@ from muybridge.triangulate import body_from_skeleton, fit_body, smooth
 from muybridge.triangulate.articulated.body_posterior import warn_doubtful
 from muybridge.triangulate.articulated.body_prior import AnglePrior
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise, learn_noise
+from muybridge.triangulate.articulated.recording_fit import learn
+from muybridge.triangulate.articulated.recording_start import Observed
 from muybridge.triangulate.articulated.starting_pose import fitted_size
+from muybridge.triangulate.noise.detector_noise import log_outlier_density
 from tests.conftest import make_ring_rig
 from tests.helpers import SHARED, needs_shared
 from tests.triangulate.articulated.test_body_fit import BODY, FPS, LENGTHS, course
 from tests.triangulate.rig_refinement.test_refinement import rat_rig
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """A fit that nothing is to be said about."""
+    rig, rng = make_ring_rig(4), np.random.default_rng(0)
+    truth = BODY.markers(course(40), LENGTHS)
+    pixels = rig.project(truth) + rng.normal(0, 1, (4, 40, 6, 2))
+    source = Observed(pixels, rig, FPS, BODY, None, log_outlier_density(rig, None, 6))
+    return learn(source, order=None, time_offsets=False, window=None).learned
 
 
 def test_a_camera_whose_constant_errors_are_larger_is_found():
@@ -102,8 +115,16 @@ def test_precisions_come_to_rest_where_an_update_overshoots():
     assert np.abs(np.log(prior.precisions / before)).max() < 1e-3
 
 
-def test_a_fit_that_does_not_come_to_rest_says_so():
-    fit = SimpleNamespace(converged=False, model=SimpleNamespace(body=BODY), information=np.eye(9))
-    fit.model.prior = SimpleNamespace(level=np.full(9, 1e-3))
+def test_a_fit_that_does_not_come_to_rest_says_so(quiet):
     with pytest.warns(UserWarning, match="'walker' has not come to rest"):
-        warn_doubtful(fit)
+        warn_doubtful(replace(quiet, converged=False))
+
+
+def test_keypoints_in_another_order_are_named_and_a_right_order_is_not(quiet):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_doubtful(quiet)
+    rig, order = make_ring_rig(4), [1, 2, 0, 5, 3, 4]
+    points_2d = rig.project(BODY.markers(course(40), LENGTHS))[:, :, order]
+    with pytest.warns(UserWarning, match="times as far off their places as body 'walker' says"):
+        fit_body(points_2d + np.random.default_rng(0).normal(0, 1, points_2d.shape), rig, fps=FPS, body=BODY)

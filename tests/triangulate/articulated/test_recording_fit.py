@@ -54,6 +54,20 @@ def test_windows_and_stretches_give_what_one_piece_gives():
     np.testing.assert_array_equal(np.concatenate([fit.angles for _, fit in pieces]), found.angles)
 
 
+def test_what_holds_for_a_recording_is_learned_where_the_animal_moves():
+    source, truth = observed(400)
+    still = course(1) + np.zeros((400, 1))
+    moving = slice(240, 400)
+    angles = still.copy()
+    angles[moving] += course(160) - course(1)
+    truth = BODY.markers(angles, LENGTHS)
+    source.points_2d[:] = RIG.project(truth) + np.random.default_rng(1).normal(0, 1.5, source.points_2d.shape)
+    source.points_2d[0, 300:, 0] = np.nan  # a little less is seen there
+    recording = learn(source, order=None, time_offsets=False, window=0.4)
+    assert recording.best.start > 230
+    assert np.median(np.linalg.norm(recording.fitted().points_3d - truth, axis=-1)[250:]) < 1.5
+
+
 def test_an_animal_that_leaves_for_whole_stretches_has_wide_bands_there():
     source, truth = observed(360)
     source.points_2d[:, 110:300] = np.nan
