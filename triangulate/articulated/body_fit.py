@@ -96,8 +96,8 @@ def fit_body(
         Whether the cameras' offsets in time are found, too, to fractions of a frame: for cameras that are not
         triggered together.
     window : float, optional, seconds
-        Stretch of time solved at once. By default 300 frames. What never changes is learned from the best observed
-        stretch; neighbouring windows overlap. `reconstruct_file` goes from file to file.
+        Stretch of time solved at once. By default 300 frames. What never changes is learned from a well observed
+        stretch in which the animal moves most; neighbouring windows overlap. `reconstruct_file` goes from file to file.
     progress : bool
         Show a bar on recordings of several windows.
 
@@ -116,7 +116,9 @@ def fit_body(
     Warns
     -----
     UserWarning
-        The data lack markers of the body, or some angles are not determined by what is seen.
+        The data lack markers of the body, some angles are not determined by what is seen, markers lie three times as
+        far off their places as the body says (keypoints in another order, exchanged sides), or the fit has not come to
+        rest.
 
     See Also
     --------
