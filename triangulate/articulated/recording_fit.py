@@ -1,4 +1,4 @@
-"""A body fitted to a recording: what holds for all of it is learned where the animal moves most, then windows are solved."""
+"""A body fitted to a recording: learned where the animal moves most, then solved window by window."""
 
 from __future__ import annotations
 
