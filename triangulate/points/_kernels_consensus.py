@@ -339,15 +339,21 @@ def triangulate_robust(
 
 
 @kernel
-def leverages(rig, precision, points_3d, covariances_3d):
-    """(n_cameras, n) how much of its own residual each observation takes away: trace(J C Jᵀ) / 2σ²."""
-    h = np.empty((rig.K.shape[0], points_3d.shape[0]))
+def describe_residuals(rig, points_2d, points_3d, covariances_3d, precision, start, stop, residuals, leverages, sizes):
+    """Of the points [start:stop] in every camera: residuals (n_cameras, n, 2); how much of its own residual each
+    observation takes away, trace(J C Jᵀ) / 2σ², leverages (n_cameras, n); and the squared pixels that a displacement by
+    a world unit makes, trace(J Jᵀ) / 2, sizes (n_cameras, n).
+
+    precision (n_keypoints, n_cameras) is 1/σ² of each keypoint, which take turns.
+    """
     for c in range(rig.K.shape[0]):
         K, d, R, t = rig.K[c], rig.distortion[c], rig.R[c], rig.t[c]
-        for i in range(points_3d.shape[0]):
-            _, _, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K, d, rig.fisheye[c], rig.limit[c], R, t, points_3d[i])
+        for i in range(start, stop):
+            u, v, a0, a1, a2, b0, b1, b2 = project_with_jacobian(K, d, rig.fisheye[c], rig.limit[c], R, t, points_3d[i])
+            residuals[c, i, 0], residuals[c, i, 1] = points_2d[c, i, 0] - u, points_2d[c, i, 1] - v
+            xx, yy, zz = a0 * a0 + b0 * b0, a1 * a1 + b1 * b1, a2 * a2 + b2 * b2
             s = covariances_3d[i]
-            own = s[0, 0] * (a0 * a0 + b0 * b0) + s[1, 1] * (a1 * a1 + b1 * b1) + s[2, 2] * (a2 * a2 + b2 * b2)
+            own = s[0, 0] * xx + s[1, 1] * yy + s[2, 2] * zz
             cross = s[0, 1] * (a0 * a1 + b0 * b1) + s[0, 2] * (a0 * a2 + b0 * b2) + s[1, 2] * (a1 * a2 + b1 * b2)
-            h[c, i] = 0.5 * precision[c] * (own + 2.0 * cross)
-    return h
+            leverages[c, i] = 0.5 * precision[i % precision.shape[0], c] * (own + 2.0 * cross)
+            sizes[c, i] = 0.5 * (xx + yy + zz)

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.rings import errors, known_inliers, make_recording, make_rig
 from muybridge.calibration import Camera, CameraRig
 from muybridge.triangulate import estimate_sigma, point_covariances, triangulate_ransac
-from muybridge.triangulate.points import _kernels_consensus
+from muybridge.triangulate.points import consensus_solver
 from muybridge.triangulate.points.consensus_solver import camera_pairs
 from tests.helpers import SHARED, needs_shared
 
@@ -212,12 +212,15 @@ def test_impossible_options_are_refused(options):
         triangulate_ransac(recording.points_2d, recording.rig, **options)
 
 
-def test_leverages_equal_their_definition():
-    rig, truth = make_rig(3), np.random.default_rng(0).uniform(-90, 90, (7, 3))
-    covariances, sigma = point_covariances(truth, rig, 2.0), np.full(3, 2.0)
+def test_leverages_and_residuals_equal_their_definition():
+    rig, rng = make_rig(3), np.random.default_rng(0)
+    truth, sigma = rng.uniform(-90, 90, (8, 3)), np.full((3, 1), 2.0) * [[1.0, 3.0]]  # two keypoints take turns
+    covariances = point_covariances(truth, rig, 2.0) * np.tile([1.0, 9.0], 4)[:, None, None]
+    points_2d = rig.project(truth) + rng.normal(0, 2, (3, 8, 2))
+    residuals, leverages, sizes = consensus_solver._residuals(points_2d, truth, covariances, rig, sigma)
     jacobians = rig.project_jacobian(truth)
-    expected = np.einsum("cnij,njk,cnik->cn", jacobians, covariances, jacobians) / (2 * 2.0**2)
-    np.testing.assert_allclose(
-        _kernels_consensus.leverages(rig.arrays, sigma**-2.0, truth, covariances), expected, rtol=1e-9
-    )
-    np.testing.assert_allclose(expected.sum(axis=0), 1.5)
+    expected = np.einsum("cnij,njk,cnik->cn", jacobians, covariances, jacobians) / (2 * np.tile(sigma, 4) ** 2)
+    np.testing.assert_allclose(leverages, expected, rtol=1e-9)
+    np.testing.assert_allclose(leverages.sum(axis=0), 1.5)
+    np.testing.assert_allclose(residuals, points_2d - rig.project(truth), atol=1e-9)
+    np.testing.assert_allclose(sizes, (jacobians**2).sum(axis=(2, 3)) / 2, rtol=1e-9)
