@@ -104,7 +104,7 @@ def triangulate_ransac(
     noise : DetectorNoise, optional
         The detector's noise per camera and keypoint, with what all views have in common: learned from a truth
         (`DetectorNoise.fit`). None: estimated from the recording (`estimate_noise`), but where `sigma` is given or
-        the points are not of frames and keypoints: one `sigma` per camera then, which takes a twelfth of the time and
+        the points are not of frames and keypoints: one `sigma` per camera then, which takes a quarter of the time and
         holds where errors are white and alike for all keypoints.
     min_confidence : float, 0-1
         Points with a smaller posterior probability become NaN.
