@@ -49,9 +49,9 @@ def outlier_covariances(
     """
     sigma, outlier = noise.inlier_std.T, noise.outlier_std.T
     odds = logit(np.clip(noise.outlier_probability.T, _LEAST_ODDS, 1 - _LEAST_ODDS)) + 2 * np.log(sigma / outlier)
-    sizes = (np.ascontiguousarray(values) for values in (sigma**-2.0, outlier**-2.0, odds))
+    precision, far, odds = np.ascontiguousarray([sigma**-2.0, outlier**-2.0, odds])
     most_parts = sum(comb(len(rig), n) for n in range(1, FEW_VIEWS + 1))
     added = np.zeros((len(points_3d), 3, 3))
-    fixed = (rig.arrays, np.ascontiguousarray(points_2d), points_3d, inliers, *sizes, most_parts)
+    fixed = (rig.arrays, np.ascontiguousarray(points_2d), points_3d, inliers, precision, far, odds, most_parts)
     over_rows(lambda start, stop: add_outlier_covariances(*fixed, start, stop, added), len(points_3d), smallest=1024)
     return added
