@@ -25,7 +25,7 @@ _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
 DEFAULT_THRESHOLD = 4.5  # standard deviations: of 25,000 inliers one lies beyond
 _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first and at last
-# Points that the noise per camera and keypoint is estimated from, round by round; a third round moves it by some percent.
+# Points that the noise per camera and keypoint is estimated from, round by round; a third one moves it by some percent.
 # Where errors are new in every frame that tells unequal cameras better apart (points 0.3 to 1.4 % better at a spread of
 # 0.25 to 0.4 of the logarithms); where they last, a camera that seems good by few independent ones pulls the points
 # (0.1 to 1.1 % worse).
