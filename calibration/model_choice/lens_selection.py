@@ -28,6 +28,7 @@ _Steps = TypeVar("_Steps", bound=Sized)
 CANDIDATES: tuple[LensKind, ...] = (2, 4, 5, 8, "fisheye")  # tried first, each for all lenses
 SIMPLEST: tuple[LensKind, ...] = (1,)  # tried where 2 coefficients are near the best of the first
 RICHER: tuple[LensKind, ...] = (12, 14)  # tried where 8 coefficients are the best of the first
+_SIMPLE = (1, 2)  # coefficients that stand for 4, since every lens is a little decentred
 _MAX_VIEWS = 60  # frames with a board that models are compared on, those seen most differently; more if cameras see few
 # evidence, natural logarithm, that rare lenses must gain: for each corner, those of more than 8 coefficients (no model
 # is exact, and 0.04 are 2 % of the noise), and each lens of another kind than most of the rig's, which are mostly alike
@@ -70,6 +71,7 @@ def compare(solutions: tuple[Solution, ...]) -> Comparison:
 def log_probability(solution: Solution, measure: Yardstick) -> float:
     """The evidence, less what rare lenses must gain."""
     kinds, auto = np.array(solution.kinds, object), solution.problem.auto
+    kinds[[kind in _SIMPLE for kind in kinds]] = 4
     common = Counter(kinds[auto]).most_common(1)[0][0]
     rich = np.isin(np.arange(len(kinds)), [lens for lens in np.flatnonzero(auto) if kinds[lens] in RICHER])
     handicap = _RICH * _corners(solution)[rich].sum() + _ANOTHER * np.count_nonzero(kinds[auto] != common)
@@ -107,8 +109,8 @@ def compare_lenses(problem: Problem, start: Start, bar: tqdm) -> Comparison:
         found = compare(found.solutions + _one_kind(problem, resolved(found.solutions[0]), SIMPLEST, bar))
     if 8 in np.array(found.best.kinds, object)[problem.auto]:
         found = compare(found.solutions + _one_kind(problem, resolved(found.best), RICHER, bar))
-    for lens, (kind, ahead) in counted(_other_kinds(found), bar).items():
-        found = _with_one_lens(found, lens, kind, ahead)
+    for lens, kind in counted(_other_kinds(found), bar).items():
+        found = _with_one_lens(found, lens, kind)
         bar.update()
     return _with_tangential_terms(found)
 
@@ -120,11 +122,13 @@ def _with_tangential_terms(found: Comparison) -> Comparison:
     no kinds, and to take it for none would bias the rest by more than its standard deviation.
     """
     best = found.best
-    asked: dict[int, LensKind] = {int(i): 4 for i in np.flatnonzero(best.problem.auto) if best.kinds[i] in (1, 2)}
+    asked: dict[int, LensKind] = {int(i): 4 for i in np.flatnonzero(best.problem.auto) if best.kinds[i] in _SIMPLE}
     if not asked:
         return found
     whole = _with_kinds(best.problem, resolved(best), asked)
-    return replace(found, solutions=tuple(whole if one is best else one for one in found.solutions))
+    stays = [one is best or one.kinds != whole.kinds for one in found.solutions]
+    solutions = tuple(whole if one is best else one for one, other in zip(found.solutions, stays, strict=True) if other)
+    return replace(found, solutions=solutions, log_probabilities=found.log_probabilities[stays])
 
 
 def _one_kind(problem: Problem, start: Start, kinds: tuple[LensKind, ...], bar: tqdm) -> tuple[Solution, ...]:
@@ -145,11 +149,8 @@ def counted(steps: _Steps, bar: tqdm) -> _Steps:
     return steps
 
 
-def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
-    """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round.
-
-    Also the evidence by which such a lens must be better, since another number of coefficients may be enough for it.
-    """
+def _other_kinds(found: Comparison) -> dict[int, LensKind]:
+    """{lens: kind} of lenses that may be pinholes while the best solution's are fisheyes, or the other way round."""
     shares = np.stack([lens_evidences(solution, found.measure) for solution in found.solutions])
     others, at = {}, int(np.argmax(found.log_probabilities))
     spoilt = _SPOILT * min(1.0, ENOUGH / len(found.best.kinds))
@@ -157,27 +158,25 @@ def _other_kinds(found: Comparison) -> dict[int, tuple[LensKind, float]]:
     for lens in np.flatnonzero(found.best.problem.auto):
         is_fisheye = np.array([solution.kinds[lens] == "fisheye" for solution in found.solutions])
         alike = is_fisheye == is_fisheye[at]
-        least = shares[alike, lens].max()
-        gain = np.where(alike, -np.inf, shares[:, lens] - least + allowed)
+        gain = np.where(alike, -np.inf, shares[:, lens] - shares[alike, lens].max() + allowed)
         if gain.max() > 0:
-            kind = found.solutions[int(np.argmax(gain))].kinds[lens]
-            others[int(lens)] = kind, float(least - shares[at, lens])
+            others[int(lens)] = found.solutions[int(np.argmax(gain))].kinds[lens]
     return others
 
 
-def _with_one_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -> Comparison:
+def _with_one_lens(found: Comparison, lens: int, kind: LensKind) -> Comparison:
     """The comparison with one lens of the best solution as another kind, and if that is near it, similar kinds.
 
     In a rig of many cameras the kinds are tried among the cameras nearest to it, and only what is probable in the rig.
     """
     before = found.best
     if before.problem.n_cameras <= ENOUGH:
-        return _with_kinds_of_lens(found, lens, kind, ahead)
+        return _with_kinds_of_lens(found, lens, kind)
     problem, start = part_around(before, lens)
     alone = solve(problem, start, shape_sigma=shape_sigma_of(problem.board), warm=True)
     measure = replace(found.measure, keep=alone.keep)
     part = Comparison((alone,), measure, np.array([log_probability(alone, measure)]))
-    part = _with_kinds_of_lens(part, 0, kind, ahead)
+    part = _with_kinds_of_lens(part, 0, kind)
     likely = int(np.argmax(part.log_probabilities[1:])) + 1 if len(part.solutions) > 1 else 0
     if part.log_probabilities[likely] > part.log_probabilities[0] + _PROBABLE and likely:
         asked = {lens: part.solutions[likely].kinds[0]}
@@ -185,18 +184,23 @@ def _with_one_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -
     return found
 
 
-def _with_kinds_of_lens(found: Comparison, lens: int, kind: LensKind, ahead: float) -> Comparison:
-    """As `_with_one_lens`, all kinds tried in the whole rig."""
-    before, least = found.best, float(found.log_probabilities.max()) - _NEAR
-    if kind == "fisheye":
-        tried = found.with_another(_with_kinds(before.problem, resolved(before), {lens: kind}))
-        return tried if tried.log_probabilities[-1] > found.log_probabilities.max() + ahead else found
-    similar = [k for k in (*SIMPLEST, *CANDIDATES) if k not in (kind, "fisheye")]
-    for other in (kind, *similar):
-        found = found.with_another(_with_kinds(before.problem, resolved(before), {lens: other}))
-        if other == kind and not found.log_probabilities[-1] > least:
-            break
-    return found
+def _with_kinds_of_lens(found: Comparison, lens: int, kind: LensKind) -> Comparison:
+    """As `_with_one_lens`, all kinds tried in the whole rig.
+
+    A fisheye must be more probable than the lens as a pinhole without the terms that the corners do not ask for, too:
+    otherwise it wins by having fewer that are determined.
+    """
+    before, least = found.best, float(found.log_probabilities.max())
+    tried = found.with_another(_with_kinds(before.problem, resolved(before), {lens: kind}))
+    gain = tried.log_probabilities[-1] - least
+    if kind == "fisheye" and not 0 < gain < _NEAR:
+        return tried if gain > 0 else found
+    if not gain > -_NEAR:
+        return tried
+    for other in (*SIMPLEST, *CANDIDATES):
+        if other not in (kind, before.kinds[lens], "fisheye"):
+            tried = tried.with_another(_with_kinds(before.problem, resolved(before), {lens: other}))
+    return tried
 
 
 def _with_kinds(problem: Problem, start: Start, asked: Mapping[int, LensKind]) -> Solution:
