@@ -13,7 +13,8 @@ import tomli_w
 
 from ..formats.video.reading import VIDEO_SUFFIXES
 from .config import SessionError
-from .proposals.assembly import Recording, assemble, home_of
+from .proposals.assembly import Recording, assemble, home_of, is_board
+from .proposals.board_films import sort_board_films
 from .proposals.found_files import FoundFile, sort_files
 from .provenance import write_text
 
@@ -57,8 +58,9 @@ def propose_sessions(folder: str | os.PathLike) -> list[Proposal]:
 
     Known are the folders of DeepLabCut, SLEAP, sleap-anipose, anipose, caliscope, Pose2Sim, freemocap, GoPro chapters,
     and plain videos or 2D files whose names differ by the camera. What lies under a name with "board", "calib",
-    "charuco", "checker" or "extrinsic" is a board recording. The board's measures are read from those tools' files, or
-    guessed from pictures of it.
+    "charuco", "checker" or "extrinsic" is a board recording; where nothing does, so are videos without 2D points whose
+    pictures show a board in several places. The board's measures are read from those tools' files, or guessed from
+    pictures of it.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def propose_sessions(folder: str | os.PathLike) -> list[Proposal]:
     folder = Path(folder)
     if not folder.is_dir():
         raise SessionError(f"there is no folder {folder}")
-    files = sort_files(folder)
+    files = sort_board_films(folder, sort_files(folder))
     recordings = assemble(files)
     if not recordings:
         raise SessionError(f"{folder} holds no videos ({', '.join(VIDEO_SUFFIXES)}) and no 2D files to name cameras by")
@@ -146,7 +148,7 @@ def _proposal(
         del tables["board"]
     else:
         tables["board"], note, is_known = _board(folder, recording, files, tables["board"])
-        notes.append(note)
+        notes += [note, *_films_of_boards(recording)]
         lacking += [] if is_known else ["correct the board"]
     if recording.labels is not None and not any("points" in entry for entry in recording.cameras.values()):
         tables["train"] = {"labels": _relative(folder, home, (recording.labels,))}
@@ -161,6 +163,13 @@ def _proposal(
             "name a source of 2D points (a 'points' file of each camera, [train] labels or [train] detector)"
         )
     return Proposal(home / "session.toml", tables, tuple(notes), left_out, tuple(lacking))
+
+
+def _films_of_boards(recording: Recording) -> list[str]:
+    """A note on videos that only their pictures show to be of a board."""
+    found = [path for entry in recording.cameras.values() for path in entry.get("board", ())]
+    films = [path.as_posix() for path in found if path.suffix.lower() in VIDEO_SUFFIXES and not is_board(path)]
+    return [f"these show a board in several places and are taken as recordings of it: {', '.join(films)}"] * bool(films)
 
 
 def _n_labelled(labels: Path) -> int:

@@ -165,7 +165,8 @@ def _fill(
             entry["lens_board"] = lens.files
         for key, among_boards in (("timestamps", False), ("board_timestamps", True)):
             other = entry.get("board" if among_boards else "video", ())
-            near = [path for path in stamps if other and _beside(path, other[0]) and _is_board(path) == among_boards]
+            near = [path for path in stamps if other and _beside(path, other[0])]
+            near = [path for path in near if is_board(path) == among_boards or not kind]
             near = [path for path in near if _names(path, name)] or near
             if near:
                 entry[key] = (near[0],)
@@ -225,7 +226,7 @@ def _distance(points: Path, camera: str, source: Source, others: Mapping[str, So
     alike = [own for own in others.values() if any(file.stem == video_stem(points) for file in own.files)]
     if same_stem and len(alike) == 1:
         return 1
-    return 2 if _names(points, camera) and not _is_board(points) else 3
+    return 2 if _names(points, camera) and not is_board(points) else 3
 
 
 def _names(path: Path, camera: str) -> bool:
@@ -241,7 +242,8 @@ def _belongs(path: Path, key: str, by_key: Mapping[str, Any]) -> bool:
     return bool(own & words) or not (others - own) & words
 
 
-def _is_board(path: Path) -> bool:
+def is_board(path: Path) -> bool:
+    """Whether a path's words say that it belongs to recordings of boards."""
     return any(word in path.as_posix().lower() for word in ("calib", "board", "charuco", "checker", "trinsic"))
 
 
