@@ -168,7 +168,7 @@ def webcams() -> dict[str, dict]:
     times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
     found = {camera: detect_board(WEBCAMS / f"{camera}.mp4", board, progress=False) for camera in times}
     rows, own = {}, module.try_delays
-    module.try_delays = lambda solution: (solution, ())
+    module.try_delays = lambda solution, present: (present, ())
     try:
         rows["charuco_4cam, as if simultaneous"] = from_report(found, board)
     finally:

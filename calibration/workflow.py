@@ -92,8 +92,8 @@ def calibrate(
         Cameras whose lenses are known and stay as they are. None: all are estimated.
     times : dict of str to sequence of float, seconds, optional
         When each frame was exposed, (n_frames,) for each camera, if the cameras are not synchronous; the board's motion
-        between the exposures is then modelled, and each camera's constant delay estimated. Of several recordings a list
-        or dict of these.
+        between the exposures is then modelled, and each camera's constant delay estimated. Left out, with a warning,
+        where evenly spaced frames explain the boards better. Of several recordings a list or dict of these.
     offsets : dict of str to int, frames, optional
         Delays of cameras: what the others show in frame i, the camera shows in frame i + offset. A list or dict of
         these gives each recording its own.
@@ -183,14 +183,15 @@ def _calibrated(
         solution, compared = _solve_rig(problem, rows, kinds, bar)
         check_motion(solution)
         timing: tuple[str, ...] = ()
+        untimed = solution
         if times is not None:
             solution, timing = use_times(solution, times)
             notes += timing
         warnings = disagreement_warning(solution)
-        if warnings and times is None:
-            delayed, timing = try_delays(solution)
-            timing = () if disagreement_warning(delayed) else timing
-            solution, warnings = (delayed, timing) if timing else (solution, warnings)
+        if warnings:
+            delayed, delays = try_delays(untimed, solution)
+            if delays and not disagreement_warning(delayed):
+                solution, timing, warnings = delayed, delays, delays
         if timing and problem.auto.any():
             solution, compared = choose_lenses(solution.problem, resolved(solution), bar)
         if warnings:

@@ -24,15 +24,17 @@ _LARGEST_DELAY = 2  # frames: a parabola through neighbouring frames says nothin
 _MOST_DEVIATIONS, _STABLE = 16, 0.995  # rounds of deviations and rig; share of the noise that another must leave
 
 
-def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
+def try_delays(solution: Solution, present: Solution) -> tuple[Solution, tuple[str, ...]]:
     """The solution with a constant delay of each camera, in frames, where that lowers the held-out error by a fifth.
+
+    Lower than that of `present`, which is the solution itself, or one with the times that were given.
 
     Delays of more than half a frame are another minimum than those of less, and lenses that a wrong delay has bent may
     hold the poses: several starts are tried (`_starts`), with each exposure's own deviation from the best one's even
     times. Without times the frames are taken as evenly spaced, so this helps recordings of a smoothly moving board
     only. The sentences are empty where the solution stays as it was.
     """
-    before, answers = heldout_median(solution), []
+    before, answers = heldout_median(present), []
     for start, shifts, fractions in _starts(solution):
         n_cameras, n_frames = start.problem.corners.shape[:2]
         times = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
@@ -49,8 +51,10 @@ def try_delays(solution: Solution) -> tuple[Solution, tuple[str, ...]]:
     delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in zip(solution.problem.names, total, strict=True))
     return delayed, (
         f"the cameras do not expose together: constant delays were estimated, in frames: {delays} (positive: the camera"
-        f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. Pass times if the frames are not"
-        " evenly spaced",
+        f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. "
+        + (
+            "Pass times if the frames are not evenly spaced" if present is solution else "The times given were left out"
+        ),
         *uneven,
         *_other_answers(delayed, [(other, error) for error, _, other, _ in answers if other is not even]),
     )

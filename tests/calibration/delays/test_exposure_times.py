@@ -70,9 +70,22 @@ def test_exposures_that_are_not_evenly_spaced_bend_no_lens(ring_rig):
             assert abs(camera.K[i, j] - true.K[i, j]) < 3.5 * deviation
 
 
+def test_times_that_do_not_fit_the_boards_are_left_out(ring_rig):
+    rig, even = ring_rig.subset(["cam_0", "cam_1"]), np.arange(36.0)
+    seen = wave(rig, even, delays=[0, 0.45], noise=0.1)
+    false = even + np.random.default_rng(0).uniform(-0.45, 0.45, 36)
+    found = calibrate(seen, distortion_model=2, times={"cam_0": even, "cam_1": false}, progress=False)
+    assert any("The times given were left out" in text for text in found.report.warnings)
+    assert found.report.table().loc["all", "heldout_median_px"] < 0.2
+    for camera, true in zip(found.rig, rig, strict=True):
+        assert abs(camera.K[0, 0] / true.K[0, 0] - 1) < 0.01
+
+
 def test_delays_that_leave_a_camera_beyond_its_own_noise_are_not_taken(ring_rig, monkeypatch):
     seen = wave(ring_rig.subset(["cam_0", "cam_1"]), np.arange(36.0), delays=[0, 0.45], noise=0.1)
-    monkeypatch.setattr(workflow, "try_delays", lambda solution: (solution, ("constant delays that mend nothing",)))
+    monkeypatch.setattr(
+        workflow, "try_delays", lambda solution, present: (present, ("constant delays that mend nothing",))
+    )
     said = " ".join(calibrate(seen, distortion_model=2, progress=False).report.warnings)
     assert "constant delays" not in said
     assert "fits the board better alone" in said
