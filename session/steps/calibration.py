@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,9 @@ def as_source(source: Path | tuple[Path, ...]) -> Any:
 
 
 def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, dict[str, CalibrationReport]]:
-    """Calibrate each camera's lens alone, of its `lens_board` or else its `board`, and write lenses.toml.
+    """Calibrate each camera's lens alone and write lenses.toml.
+
+    A camera's pictures are those of its `lens_board`, else of its `board`, else of all [board_recordings] that show it.
 
     The options of [calibrate] that `calibrate_intrinsics` takes are used.
 
@@ -134,7 +137,7 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
 
     Raises
     ------
-    SessionError : a camera has neither recording
+    SessionError : a camera has none of them
     CalibrationError : as `calibrate_intrinsics`
     """
     import inspect
@@ -144,9 +147,13 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
 
     files = {name: camera.lens_board or camera.board for name, camera in session.cameras.items()}
     sources = {name: as_source(source) for name, source in files.items() if source is not None}
+    sources |= _all_pictures(session, [name for name in files if name not in sources], progress)
     lacking = [name for name in files if name not in sources]
     if lacking:
-        raise SessionError(f"{session.path}: camera '{lacking[0]}' has neither 'lens_board' nor 'board'; add one")
+        raise SessionError(
+            f"{session.path}: camera '{lacking[0]}' has neither 'lens_board' nor 'board' and is in none of"
+            " [board_recordings]; add one"
+        )
     taken = inspect.signature(calibrate_intrinsics).parameters
     options = {name: value for name, value in CALIBRATE.given(session).items() if name in taken}
     options = {"unit": session.unit, **options, "progress": progress, "cache": _cache(session)}
@@ -155,6 +162,29 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     path = session.output / "lenses.toml"
     write_rig(CameraRig(tuple(lens.rig[name] for name, lens in found.items()), unit=session.unit), path)
     return path, {name: lens.report for name, lens in found.items()}
+
+
+def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> dict[str, Any]:
+    """{camera: detections} of all [board_recordings] that show a camera, one after the other."""
+    from ...calibration.boards.gathering import gather_recordings
+    from ...calibration.boards.recordings import join_recordings
+
+    filmed = {
+        name: {camera: as_source(source) for camera, source in recording.sources.items() if camera in cameras}
+        for name, recording in session.board_recordings.items()
+    }
+    filmed = {name: own for name, own in filmed.items() if own}
+    if not filmed:
+        return {}
+    frame_step = session.options["calibrate"].get("frame_step", 1)
+    found = gather_recordings(
+        filmed,
+        boards_of_recordings(session, filmed),
+        frame_step=frame_step,
+        cache=_cache(session),
+        progress=progress,
+    )
+    return dict(join_recordings(found)[0])
 
 
 def _placing_views(session: Session) -> xr.Dataset:

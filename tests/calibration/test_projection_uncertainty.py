@@ -156,7 +156,7 @@ def test_the_report_says_how_well_the_boards_volume_is_calibrated_and_that_fewer
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("seed", "fisheye"), [(3019, True), (3021, False)])
+@pytest.mark.parametrize(("seed", "fisheye"), [(3019, True), (3021, False), (71049, False)])
 def test_wide_lenses_are_recognised_and_their_regions_hold_what_they_say(seed, fisheye):
     judged = wide_lenses.judged(seed)
     assert judged["fisheye"] == fisheye

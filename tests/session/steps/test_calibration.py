@@ -71,9 +71,15 @@ def test_the_lenses_of_a_rig_file_stay_and_only_the_poses_are_estimated(folder):
     assert list(run_session(session, ("calibrate",), progress=False)) == ["calibrate"]
 
 
-def test_lenses_alone_are_calibrated_from_boards_that_are_not_simultaneous(folder):
+@pytest.mark.parametrize("kind", ["board of the camera", "recordings of several cameras"])
+def test_lenses_alone_are_calibrated_from_boards_that_are_not_simultaneous(folder, kind):
     path = folder / "session.toml"
-    path.write_text(path.read_text().replace('intrinsics = "lenses.toml"', "distortion_model = 0"))
+    text = path.read_text().replace('intrinsics = "lenses.toml"', "distortion_model = 0")
+    if kind == "recordings of several cameras":
+        for name in ("cam_0", "cam_1"):
+            text = text.replace(f'board = "{name}"', "")
+        text += '\n[board_recordings.monday]\ncam_0 = "cam_0"\ncam_1 = "cam_1"\n'
+    path.write_text(text)
     for i in range(5):  # one camera lacks half of the pictures: instants differ
         (folder / "cam_1" / f"{2 * i}.png").unlink()
     run = CliRunner().invoke(app, ["calibrate", "--intrinsics-only", "--quiet", str(folder)])
