@@ -21,7 +21,7 @@ from benchmarks import real_recordings
 from benchmarks.real import coverage
 from muybridge.triangulate import PosePrior, infer_poses
 from muybridge.triangulate.pose_states import displaced_keypoints, trained_lengths, window_states
-from muybridge.triangulate.smoothing import correlated_noise, difference_prior, observations, unsteady_motion
+from muybridge.triangulate.smoothing import difference_prior, error_correlation, observations, unsteady_motion
 from tests.conftest import make_moving_points, ring_rig, skeleton
 from tests.triangulate.pose_states.test_pose_inference import knee_swung_out
 
@@ -39,7 +39,7 @@ CONSTANTS = {
     ),
     window_states: ("_SECONDS_OFF_POSE", "_POSES_PER_SECOND"),
     trained_lengths: ("_GROSS", "_MEASURED_RANGE", "_SPREAD_WEIGHT"),
-    correlated_noise: ("COMMON_SHARE", "COMMON_CONSTANT"),
+    error_correlation: ("COMMON_SHARE", "COMMON_CONSTANT"),
     difference_prior: ("_PRECISION_SPREAD",),
     unsteady_motion: ("_ACTIVITY_STD", "_ACTIVITY_SECONDS"),
     observations: ("_NOISE_WEIGHT",),
