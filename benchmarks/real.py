@@ -146,6 +146,8 @@ def mouse() -> None:
             f"mouse, real poses, real rig, errors of the {name} detector: share of 95 % and 50 % regions that hold",
             rows,
         )
+        moving = {f"{n_cameras} cameras": moving_mouse(errors, n_cameras) for n_cameras in (6, 4, 3, 2)}
+        show(f"the same rig, five dogs of a mouse's size, 60 Hz, `smooth`: {name} detector", moving)
 
 
 def mouse_row(errors: DetectorErrors, n_cameras: int, method: str) -> dict:
@@ -172,6 +174,41 @@ def mouse_row(errors: DetectorErrors, n_cameras: int, method: str) -> dict:
     row |= {f"points {level:.0%}": np.mean(values) for level, values in inside.items()}
     row["median degrees"] = np.nanmedian(np.concatenate(angles))
     return row | {f"angles {level:.0%}": np.mean(values) for level, values in within.items()}
+
+
+def moving_mouse(errors: DetectorErrors, n_cameras: int) -> dict:
+    """Coverage and root mean square z of positions, velocities and accelerations: dogs on the spot, as large as a mouse
+    and where it is, `_DRAWS` draws each."""
+    whole, squares = real_recordings.mouse(), {field: [] for field, _ in STATES}
+    rig, place = whole.rig.subset(whole.rig.names[:n_cameras]), np.nanmean(whole.truth, axis=(0, 1))
+    for number, clip in enumerate(("walk00", "trot", "pace", "run04", "turn00")):
+        dog = real_recordings.dog(clip)[0][:300]
+        way = np.linspace(0, 1, len(dog))[:, None, None] * (dog[-1] - dog[0]).mean(axis=0)
+        dog = dog - way - (dog - way).mean(axis=(0, 1))
+        moved = movement(place + dog * (extent(whole.truth) / extent(dog)), 60.0)
+        for seed in range(_DRAWS):
+            points_2d = errors.detect(moved[0], rig, np.random.default_rng(100 * seed + number))
+            found = smooth(points_2d, rig, fps=60.0)
+            for true, (field, covariances) in zip(moved, STATES, strict=True):
+                squares[field].append(standardised(getattr(found, field) - true, getattr(found, covariances)).ravel())
+    row = {}
+    for field, parts in squares.items():
+        values = np.concatenate(parts)
+        row[f"{field}, 95% hold"] = np.mean(values[np.isfinite(values)] < chi2.ppf(0.95, 3))
+        row[f"{field}, z"] = np.sqrt(np.median([np.nanmean(part) for part in parts]) / 3)
+    return row
+
+
+def extent(points_3d: np.ndarray) -> float:
+    """Median distance of keypoints from their middle."""
+    return float(np.nanmedian(np.linalg.norm(points_3d - np.nanmean(points_3d, axis=1, keepdims=True), axis=-1)))
+
+
+def movement(truth: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions, velocities and accelerations, NaN where a side is missing."""
+    accelerations = np.full(truth.shape, np.nan)
+    accelerations[1:-1] = np.diff(truth, 2, axis=0) * fps**2
+    return truth, np.gradient(truth, 1 / fps, axis=0), accelerations
 
 
 def fisheye_rig(seed: int, centre=(0.0, 0.0, 300.0)) -> CameraRig:
@@ -305,10 +342,8 @@ def simulated_pairs() -> None:
                 smooth(points_2d[list(pair)], rig.subset([rig.names[c] for c in pair]), fps=60.0)
                 for pair in ((0, 2), (1, 3))
             )
-            moved = truth, np.gradient(truth, 1 / 60.0, axis=0), np.full(truth.shape, np.nan)
-            moved[2][1:-1] = np.diff(truth, 2, axis=0) * 60.0**2
             row = {}
-            for true, (field, covariances) in zip(moved, STATES, strict=True):
+            for true, (field, covariances) in zip(movement(truth, 60.0), STATES, strict=True):
                 found, spread = ([getattr(part, name) for part in (one, two)] for name in (field, covariances))
                 off = [part - true for part in found]
                 row[f"{field}: z of difference"] = np.sqrt(np.nanmean(standardised(off[0] - off[1], sum(spread))) / 3)

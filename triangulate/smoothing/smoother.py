@@ -58,7 +58,8 @@ def smooth(
         Bias, spread, outliers and shared errors of the detector, in place of those estimated from the recording and of
         the confidence; how errors last is estimated. Cameras and keypoints are matched by name.
     skeleton : Skeleton, optional
-        Its bones keep their length. By default every keypoint is a track of its own.
+        Its bones keep their length, nearly that of the bone of the other side (`symmetries`). By default every keypoint
+        is a track of its own.
     order : {1, 2, 3, 4}, optional
         Order of the differences in time that are white noise in the prior. By default the one of largest evidence.
     pairs : sequence of (str, str), or "all", optional
