@@ -54,16 +54,16 @@ class Format(NamedTuple):
     @property
     def reader(self) -> Callable:
         """The function that reads a file."""
-        return _function(self.read)
+        return function_at(self.read)
 
     @property
     def writer(self) -> Callable:
         """The function that writes a file."""
-        return _function(self.write)
+        return function_at(self.write)
 
     def is_of(self, path: Path) -> bool:
         """Whether a file of one of the suffixes is of this format."""
-        return not self.recognise or bool(_function(self.recognise)(path))
+        return not self.recognise or bool(function_at(self.recognise)(path))
 
 
 _DLC = "predictions.deeplabcut:"
@@ -155,7 +155,7 @@ FORMATS = (
 )  # fmt: skip
 
 
-def _function(where: str) -> Callable:
+def function_at(where: str) -> Callable:
     module, _, name = where.partition(":")
     return getattr(import_module(f".{module}", __package__), name)
 

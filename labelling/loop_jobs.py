@@ -82,13 +82,13 @@ class LoopJobs:
         while piece := os.read(process.stdout.fileno(), 4096):
             *parts, rest = re.split(rb"(\r\n|\n|\r)", rest + piece)
             for line, end in zip(parts[::2], parts[1::2], strict=True):
-                is_bar = self._say(line.decode("utf-8", "replace"), is_bar, end == b"\r")
-        self._say(rest.decode("utf-8", "replace"), is_bar, False)
+                is_bar = self.say(line.decode("utf-8", "replace"), is_bar, end == b"\r")
+        self.say(rest.decode("utf-8", "replace"), is_bar, False)
         self.code = process.wait()
         self.lines.append("done" if self.code == 0 else f"failed (exit code {self.code})")
         self._process = None
 
-    def _say(self, line: str, after_bar: bool, is_bar: bool) -> bool:
+    def say(self, line: str, after_bar: bool, is_bar: bool) -> bool:
         """Keep a line, in the place of a progress bar before it; returns whether the next one replaces it."""
         line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line).rstrip()
         if not line:

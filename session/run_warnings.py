@@ -65,7 +65,7 @@ def verdict(session: Session) -> str:
     """One sentence: whether the reconstruction can be used, from its confidence and from all warnings."""
     from ..report.verdict import grade_of, judgement, mean_confidence
 
-    pose = _made(session, "pose.nc")
+    pose = made_by_run(session, "pose.nc")
     n_warnings = sum(len(step_warnings(session, step)) for step in STEPS)
     grade = grade_of(mean_confidence(pose), n_warnings)
     words = judgement(pose, pose.get("reprojection_error"), grade)
@@ -74,7 +74,7 @@ def verdict(session: Session) -> str:
     return f"verdict: {words[0].lower()}{words[1:]}{left_out}; {counted}"
 
 
-def _made(session: Session, name: str) -> xr.Dataset:
+def made_by_run(session: Session, name: str) -> xr.Dataset:
     """What a step has made, without what no warning needs; of a long recording the instants of its page."""
     from ..datasets.netcdf import opened_dataset
     from ..datasets.stretches import thinned
@@ -91,19 +91,19 @@ def _of_calibration(session: Session) -> list[str]:
 def _of_views(session: Session) -> list[str]:
     from ..report.warning_ranking import about_views
 
-    return [warning.message for warning in about_views(_made(session, "views.nc"))]
+    return [warning.message for warning in about_views(made_by_run(session, "views.nc"))]
 
 
 def _of_pose(session: Session) -> list[str]:
     from ..report.warning_ranking import ranked_warnings
 
-    return [warning.message for warning in ranked_warnings(None, _made(session, "pose.nc"))]
+    return [warning.message for warning in ranked_warnings(None, made_by_run(session, "pose.nc"))]
 
 
 def _of_kinematics(session: Session) -> list[str]:
     from ..report.warning_ranking import joints_without_angle
 
-    return [warning.message for warning in joints_without_angle(_made(session, "kinematics.nc"))]
+    return [warning.message for warning in joints_without_angle(made_by_run(session, "kinematics.nc"))]
 
 
 def for_session(message: str) -> str:

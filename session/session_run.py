@@ -76,7 +76,7 @@ def run_session(
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
     tasks = None if executor is None else WindowTasks(executor, n_windows)
-    asked = _asked(session, steps)
+    asked = asked_steps(session, steps)
     for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
         raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
     with only_run(session.output, say):
@@ -93,7 +93,7 @@ def run_session(
     return seconds
 
 
-def _asked(session: Session, steps: tuple[str, ...]) -> list[Step]:
+def asked_steps(session: Session, steps: tuple[str, ...]) -> list[Step]:
     """The steps of these names that the session asks for; of all steps those whose outputs are used."""
     is_all = tuple(steps) == STEPS
     asked = [step for step in _in_order(session, steps) if step.asked_for(session)]
@@ -147,7 +147,7 @@ def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bo
     """
     planned: dict[str, str] = {}
     made: dict[Path, str] = {}  # outputs that would be made anew
-    for step in _asked(session, steps):
+    for step in asked_steps(session, steps):
         for problem in step.problems(session):
             raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
         earlier = list(dict.fromkeys(made[path] for path in step.inputs(session) if path in made))

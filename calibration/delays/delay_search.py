@@ -51,7 +51,7 @@ def try_delays(solution: Solution, present: Solution) -> tuple[Solution, tuple[s
     delays = ", ".join(f"{name} {delay:+.2f}" for name, delay in zip(solution.problem.names, total, strict=True))
     return delayed, (
         f"the cameras do not expose together: constant delays were estimated, in frames: {delays} (positive: the camera"
-        f" is late); held-out median {before:.3g} px without, {best:.3g} px with them. "
+        f" is delayed); held-out median {before:.3g} px without, {best:.3g} px with them. "
         + (
             "Pass times if the frames are not evenly spaced" if present is solution else "The times given were left out"
         ),

@@ -175,7 +175,7 @@ def use_times(solution: Solution, times: Array) -> tuple[Solution, tuple[str, ..
     delays = ", ".join(f"{name} {1e3 * delay:+.1f} ms" for name, delay in _named_delays(delayed))
     return delayed, (
         note,
-        f"constant delays relative to the first camera (positive: late): {delays}; held-out median {best:.3g} px",
+        f"constant delays relative to the first camera (positive: delayed): {delays}; held-out median {best:.3g} px",
     )
 
 

@@ -42,8 +42,8 @@ class Views:
 class BundleState:
     """All unknowns: lens (n_lenses, 18), cameras R, t, frames R, t, the board's corners, and the cameras' delays.
 
-    points (n_corners, 3), world units; delay (n_cameras,), seconds by which a camera is late: what it shows at its own
-    time T happened at T - delay.
+    points (n_corners, 3), world units; delay (n_cameras,), seconds by which a camera is delayed: what it shows at its
+    own time T happened at T - delay.
     """
 
     lens: Array

@@ -82,7 +82,7 @@ PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "give the size of the video's picture relative to the calibrated one, such as 0.5",
     ),
     "mirror": (lambda value: isinstance(value, bool), "give true or false"),
-    "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is late"),
+    "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is delayed"),
 }
 
 # (table, entry): whether a value can be used, and what the message asks for where it cannot

@@ -76,7 +76,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
             "false",
             "Whether the video's picture is mirrored left to right against the calibrated one, as a mirror shows it.",
         ),
-        "delay": ("number", "0", "Frames, with fractions, by which the camera is late; negative where it is early."),
+        "delay": ("number", "0", "Frames, with fractions, by which the camera is delayed; negative where it is ahead."),
     },
     "board": {
         "type": ("text", '"charuco"', '"charuco" or "checkerboard".'),
@@ -179,7 +179,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
         "frame_offsets": (
             "true or false",
             "false",
-            "Find cameras that are late, with fractions of a frame, or that lost frames midway, and shift them.",
+            "Find cameras that are delayed, with fractions of a frame, or that lost frames midway, and shift them.",
         ),
         "refine_rig": (
             "true or false",

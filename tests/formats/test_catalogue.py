@@ -22,7 +22,7 @@ def test_the_document_shows_the_table():
 @pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.kind}-{row.name}")
 def test_the_functions_of_a_format_exist(row):
     for named in (row.read, row.write, row.recognise):
-        assert not named or callable(catalogue._function(named))
+        assert not named or callable(catalogue.function_at(named))
     assert row.read or row.write
 
 

@@ -13,15 +13,15 @@ from muybridge.formats.video.timestamps import read_timestamps
 from tests.formats.hostile import HOSTILE
 
 REFUSALS = (ValueError, OSError)
-# the doors through which files of each kind are read
-DOORS = {
+# the function that reads files of each kind
+READERS = {
     "views": lambda path: read_views({"cam_0": path}, fps=100),
     "pose": lambda path: read_pose(path, fps=100),
     "kinematics": lambda path: read_as("kinematics", path),
     "rig": lambda path: read_rig(path, size=(640, 480)),
     "labels": read_labels,
 }
-CASES = sorted({(kind, suffix) for kind in DOORS for row in formats_of(kind) for suffix in row.suffixes})
+CASES = sorted({(kind, suffix) for kind in READERS for row in formats_of(kind) for suffix in row.suffixes})
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def little():
 
 
 def open_and_fail(kind, path):
-    DOORS[kind](path)
+    READERS[kind](path)
     pytest.fail(f"{path} was read as {kind}")
 
 

@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_edited_safely_is_left_alone(tmp_path):
 def test_a_progress_bar_is_one_line():
     jobs, is_bar = LoopJobs(), False
     for line, bar in (("reading", False), (" 10%", True), (" 20%", True), ("100%", False), ("done", False)):
-        is_bar = jobs._say(line, is_bar, bar)
+        is_bar = jobs.say(line, is_bar, bar)
     assert jobs.lines == ["reading", "100%", "done"]
 
 

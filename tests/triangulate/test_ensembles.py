@@ -67,7 +67,10 @@ def test_every_method_takes_an_ensemble_and_its_covariance_holds_the_truth(metho
         pytest.importorskip("jax")
         options = {"body": body_from_skeleton(LEG, TRUTH)}
     pose = reconstruct(views, RIG, method=method, **options)
-    assert held(pose["position"].values, pose["covariance"].values) >= 0.9
+    # three markers do not tell how far they lie off their segments: "articulated" has the width of its prior here, and
+    # its coverage is asserted in tests/triangulate/articulated/test_coverage.py
+    share = held(pose["position"].values, pose["covariance"].values)
+    assert 0.9 <= share <= (1 if method == "articulated" else 0.985)
     single = reconstruct(views.isel(detector=0, drop=True), RIG, method=method, **options)
     error, of_one = (np.linalg.norm(p["position"].values - TRUTH, axis=-1).mean() for p in (pose, single))
     # a body that was proposed from the truth has errors of its own (a mean ratio of 1.04 over four seeds, 0.91 to 1.23)

@@ -1,4 +1,4 @@
-"""The labelled door: names, methods, stretches of time, provenance."""
+"""The labelled function: names, methods, stretches of time, provenance."""
 
 import json
 from dataclasses import replace

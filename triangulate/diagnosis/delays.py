@@ -37,14 +37,14 @@ def find_delays(points_2d: Array, rig: CameraRig, fps: float | None) -> tuple[Fr
     roughly = bool(np.isnan(found.offsets).all()) and found.gain > _CLEAR_GAIN
     found = _whole_offsets(stretch, rig, found) if roughly else found
     found = _against_most(found)
-    late = found.significant()
-    if not late.any():
+    delayed = found.significant()
+    if not delayed.any():
         return None, []
     before, after = _errors(stretch, rig), _errors(shift_frames(stretch, found), rig)
     # an offset that leaves the camera disagreeing is an artefact of what is wrong with it
     limit = AGREES * np.array([camera.size[0] for camera in rig])
     limit = limit if roughly else np.maximum(2 * np.nanmedian(after), limit)
-    better = late & (after * _BETTER < before) & (after <= limit)
+    better = delayed & (after * _BETTER < before) & (after <= limit)
     better &= _followed(stretch, rig, found) | _evident(stretch, rig, found, np.flatnonzero(better), fps)
     if not better.any():
         return None, []

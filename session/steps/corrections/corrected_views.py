@@ -175,9 +175,9 @@ def _refined(session: Session, given: Corrected) -> Corrected:
             " refine each part"
         )
     notes = [_as_done(line) for line in found.report.warnings] or ["the cameras stand where they were calibrated"]
-    late = found.frame_offsets.to_apply()
-    views = shift_frames(given.views, found.frame_offsets) if late.any() else given.views
-    return replace(given, views=views, rig=found.rig, notes=[*given.notes, *notes], delays=given.delays + late)
+    delays = found.frame_offsets.to_apply()
+    views = shift_frames(given.views, found.frame_offsets) if delays.any() else given.views
+    return replace(given, views=views, rig=found.rig, notes=[*given.notes, *notes], delays=given.delays + delays)
 
 
 def _as_done(sentence: str) -> str:

@@ -112,9 +112,9 @@ def test_a_detector_that_no_step_reads_is_trained_by_name_only(tmp_path, monkeyp
     table = f"[predict]\ndetector = '{named}'\n" if named else ""
     (tmp_path / "session.toml").write_text(f"[cameras.x]\n[train]\nlabels = 'labels'\n{table}")
     session = read_session(tmp_path)
-    of_all = [step.name for step in session_run._asked(session, session_run.STEPS)]
+    of_all = [step.name for step in session_run.asked_steps(session, session_run.STEPS)]
     assert [name for name in of_all if name in ("train", "predict")] == steps
-    assert [step.name for step in session_run._asked(session, ("train",))] == ["train"]
+    assert [step.name for step in session_run.asked_steps(session, ("train",))] == ["train"]
 
 
 def test_the_cameras_of_each_session_place_what_a_picture_of_it_hides(tmp_path, ring_rig):

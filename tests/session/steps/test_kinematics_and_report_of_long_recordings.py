@@ -67,4 +67,4 @@ def test_warnings_and_verdict_of_a_long_recording_are_made_of_what_its_page_is_m
     assert some.partition(": ")[2].partition(":")[0] == whole.partition(": ")[2].partition(":")[0]
     assert max(part.sizes["time"] for part in read) == 90  # fewer than are read at a time
     assert not any("velocity" in part or "acceleration" in part for part in read)
-    assert run_warnings._made(session, "pose.nc").sizes["time"] == 30
+    assert run_warnings.made_by_run(session, "pose.nc").sizes["time"] == 30

@@ -34,7 +34,7 @@ def test_a_prior_of_another_animal_or_unit_is_refused_with_the_factor(
 
 
 def test_an_animal_of_another_size_is_warned_of(ring_rig, skeleton, moving_skeleton, prior):
-    points_2d, options = ring_rig.project(moving_skeleton[:10]), {"fps": FPS, "skeleton": skeleton}
+    points_2d, options = ring_rig.project(moving_skeleton[:4]), {"fps": FPS, "skeleton": skeleton}
     with pytest.warns(UserWarning, match=r"recording are 1\.5 times as long .* multiply its bone_lengths") as caught:
         infer_poses(points_2d, ring_rig, prior=times_as_long(prior, 1 / 1.5), **options)
     assert caught[0].filename == __file__
