@@ -22,7 +22,7 @@ WIDE = (320, 240)  # nearly ten times the animal's side
 @pytest.fixture(scope="module")
 def pictures():
     """New pictures of the animal in a wide arena, and where its keypoints are."""
-    points = animal_points(8, WIDE, seed=7)
+    points = animal_points(12, WIDE, seed=7)
     return [draw_animal(p, WIDE, 500 + i) for i, p in enumerate(points)], points
 
 

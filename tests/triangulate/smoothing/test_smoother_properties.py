@@ -30,7 +30,7 @@ def test_no_recording_breaks_the_smoothers(ring_rig, skeleton, moving_skeleton, 
     rng = np.random.default_rng(seed)
     points_2d, rig, confidence = some_recording(rng, ring_rig, moving_skeleton)
     part = Skeleton(skeleton.keypoints, skeleton.bones[: int(rng.choice([3, 6]))], root="neck")
-    options = {"fps": FPS, "confidence": confidence, "window": rng.choice([None, 10 / FPS])}
+    options = {"fps": FPS, "confidence": confidence, "window": rng.choice([None, 5 / FPS])}
     if seed % 2:
         prior = PosePrior.fit(moving_skeleton, part, 2)
         solve = partial(infer_poses, points_2d, rig, skeleton=part, prior=prior, **options)
