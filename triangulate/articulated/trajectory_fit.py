@@ -109,7 +109,7 @@ def fit_trajectory(
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         step = _step(kinematics.markers - places, covariances_3d)
-        at_rest = step < _AT_REST if learn else found.converged
+        at_rest = step < _AT_REST or (not learn and found.converged)
         if number == n_rounds - 1 or (last and (at_rest or step > 0.5 * led_away)):
             break
         led_away = step if last else led_away
@@ -126,9 +126,9 @@ def fit_trajectory(
             )
             settled = step**2 < _AT_REST * (moved - step)
             settled &= bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
-            places, moved = kinematics.markers, step
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
+        places, moved = kinematics.markers, step
         pixels, weights = pixels.put_back(posteriors)
         if find_offsets and solved is not None:
             terms = offset_terms(
