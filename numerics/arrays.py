@@ -11,11 +11,14 @@ def for_kernel(values: Array) -> Array:
     return np.require(values, np.float64, ["C", "W"])
 
 
-def evenly_spread(n_rows: int, n_wanted: int) -> NDArray[np.int64]:
-    """At most `n_wanted` of the row numbers 0 to n_rows - 1, evenly spread: the same for the same counts."""
+def evenly_spread(n_rows: int, n_wanted: int, run: int = 1) -> NDArray[np.int64]:
+    """At most `n_wanted` of the row numbers 0 to n_rows - 1, evenly spread, in runs of rows that follow each other: the
+    same for the same counts."""
     if n_rows <= n_wanted:
         return np.arange(n_rows, dtype=np.int64)
-    return np.unique(np.linspace(0, n_rows - 1, n_wanted).astype(np.int64)).astype(np.int64)
+    run = min(run, n_wanted)
+    starts = np.linspace(0, n_rows - run, max(1, n_wanted // run)).astype(np.int64)
+    return np.unique(starts[:, None] + np.arange(run)).astype(np.int64)
 
 
 def isotropic(variances: Array) -> Array:

@@ -30,6 +30,7 @@ _COARSE, _FINE = 400, 3000  # points that the noise is estimated from, at first 
 # 0.25 to 0.4 of the logarithms); where they last, a camera that seems good by few independent ones pulls the points
 # (0.1 to 1.1 % worse).
 _NOISE_POINTS = (5_000, 20_000)
+_RUN = 20  # frames that follow each other, in which it is seen how errors last from one frame to the next
 _START = 0.02  # first guess of the noise, as a share of the image's width
 _LEAST_SIGMA = 1e-3  # pixels: of points without noise
 # No camera is taken to be more than twice as good as the middle one: where keypoints are labelled a little differently
@@ -103,7 +104,7 @@ def _estimated(points_2d: Array, confidence: Array | None, rig: CameraRig, sigma
     n_frames, n_keypoints = points_2d.shape[1:3]
     noise = None
     for n_points in _NOISE_POINTS:
-        rows = evenly_spread(n_frames, max(2, n_points // max(n_keypoints, 1)))
+        rows = evenly_spread(n_frames, max(2, n_points // max(n_keypoints, 1)), _RUN)
         part = None if confidence is None else confidence[:, rows]
         noise = _next_estimate(points_2d[:, rows], part, rig, sigma, noise)
     assert noise is not None

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from scipy.stats import chi2
 
 from benchmarks.real import MISPLACED
@@ -185,3 +186,13 @@ def test_where_outliers_lie_near_a_view_that_agrees_may_still_be_one(ring_rig, s
     odds = (0.1 / 0.9) * (4 * np.pi * outlier_std**2) / (2 * np.pi)  # a disc of that variance, the inlier's peak
     # the points' own uncertainty takes a part of it
     assert odds / (1 + odds) - 0.25 < found.inlier_probability.mean() < odds / (1 + odds)
+
+
+def test_how_errors_last_is_found_in_recordings_of_any_length(ring_rig):
+    """Of the 20,000 frames of two keypoints a part is looked at."""
+    rng, keep = np.random.default_rng(2), 0.7
+    truth = rng.uniform(-80, 80, (20_000, 2, 3))
+    errors = lfilter([np.sqrt(1 - keep**2)], [1.0, -keep], rng.standard_normal((4, 20_000, 2, 2)), axis=1)
+    rig = ring_rig.subset(ring_rig.names[:4])
+    noise = estimate_noise(rig.project(truth) + errors, rig)
+    np.testing.assert_allclose(noise.correlation, keep, atol=0.06)
