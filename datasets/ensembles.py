@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
@@ -31,7 +30,7 @@ _SIMULATED = 20_000  # points: a median of so many is known to 1 %
 _LEAST_CONFIDENCE = 1e-3  # weight of a detector that reports 0
 
 
-def combine_ensemble(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
+def combine_ensemble(views: xr.Dataset | xr.DataArray, *, like: xr.Dataset | None = None) -> xr.Dataset:
     """Combine the predictions of several detectors into one point each, with a covariance from their spread.
 
     Parameters
@@ -39,6 +38,8 @@ def combine_ensemble(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
     views : Dataset or DataArray
         A ``views`` dataset with a dimension ``detector``, in any order; their individuals, where there are any, must be
         the same in all detectors. Without the dimension it is returned as it is, after it was checked.
+    like : Dataset, optional
+        Where the views are a part of a recording, frames that stand for all of it: the spread of all frames is theirs.
 
     Returns
     -------
@@ -90,8 +91,11 @@ def combine_ensemble(views: xr.Dataset | xr.DataArray) -> xr.Dataset:
     views = views.transpose("detector", ...)
     first = views.isel(detector=0, drop=True)
     predicted = np.asarray(views["covariance"].values, float) if "covariance" in views else None
+    points_2d, spread = np.asarray(views["position"].values, float), None
+    if like is not None:
+        spread = np.asarray(like["position"].transpose(*views["position"].dims).values, float)
     position, confidence, covariance = _combined(
-        np.asarray(views["position"].values, float), np.nan_to_num(views["confidence"].values), predicted
+        points_2d, np.nan_to_num(views["confidence"].values), predicted, points_2d if spread is None else spread
     )
     combined = first.assign(
         position=first["position"].copy(data=position),
@@ -113,25 +117,30 @@ def ensemble_std(views: xr.Dataset) -> Array | None:
     return np.sqrt(np.where(n > 0, np.nansum(variance, axis=1) / np.maximum(n, 1), np.nan))
 
 
-def _combined(points: Array, confidence: Array, predicted: Array | None) -> tuple[Array, Array, Array]:
-    """Position (..., n_frames, n_keypoints, 2), confidence and covariance of detectors along the first axis."""
+def _combined(points: Array, confidence: Array, predicted: Array | None, like: Array) -> tuple[Array, Array, Array]:
+    """Position (..., n_frames, n_keypoints, 2), confidence and covariance of detectors along the first axis.
+
+    like : the points, or others of the recording, whose spread is that of all frames
+    """
     shape = points.shape[1:]
     position, sure = np.empty(shape), np.empty(shape[:-1])
     covariance = np.empty((*shape, 2))
     for camera in np.ndindex(shape[:-3]):  # one camera in memory at a time
         at = (slice(None), *camera)
         own = None if predicted is None else predicted[at]
-        position[camera], sure[camera], covariance[camera] = _of_camera(points[at], confidence[at], own)
+        variance = _typical_variance(like[at])
+        position[camera], sure[camera], covariance[camera] = _of_camera(points[at], confidence[at], own, variance)
     return position, sure, covariance
 
 
-def _of_camera(points: Array, confidence: Array, predicted: Array | None) -> tuple[Array, Array, Array]:
+def _of_camera(
+    points: Array, confidence: Array, predicted: Array | None, variance: Array
+) -> tuple[Array, Array, Array]:
     """As `_combined`, of the points (n_detectors, n_frames, n_keypoints, 2) of one camera."""
     present = np.isfinite(points[..., 0])
     n = present.sum(axis=0)
     weights = np.where(present, np.maximum(confidence, _LEAST_CONFIDENCE), 0.0)
     centre = present_median(points, axis=0)
-    variance = _typical_variance(points, centre, n)
     filled = np.where(present[..., None], points, 0.0)
     for _ in range(_ITERATIONS):
         before, weight = centre, weights * _agreement(points - centre, variance, present)
@@ -151,12 +160,13 @@ def _of_camera(points: Array, confidence: Array, predicted: Array | None) -> tup
     return centre, sure, covariance
 
 
-def _typical_variance(points: Array, centre: Array, n: NDArray[np.int64]) -> Array:
+def _typical_variance(points: Array) -> Array:
     """(n_keypoints,) variance of a detector's coordinate, pixels squared, from the distances to the detectors' median.
 
     Of each frame the middle distance and of these the median, so that it stands a detector that is always elsewhere.
     """
-    middle = present_median(np.linalg.norm(points - centre, axis=-1), axis=0)
+    n = np.isfinite(points[..., 0]).sum(axis=0)
+    middle = present_median(np.linalg.norm(points - present_median(points, axis=0), axis=-1), axis=0)
     unit = np.array([np.nan, np.nan, *(_middle_distance(i) for i in range(2, len(points) + 1))])
     own = present_median(middle / unit[n], axis=0) ** 2
     pooled = np.nan_to_num(present_median(own), nan=1.0)

@@ -33,6 +33,21 @@ def oversize(n_bytes: int, n_stored: int) -> str:
     )
 
 
+def beyond_memory(needed: float, what: str) -> str:
+    """Why something that takes so many bytes is not read; empty where that much is free, or the user's limit is above.
+
+    what : is held whole in memory: the subject and verb of a sentence
+    """
+    free = available_memory()
+    if needed <= max(free, limit_in_gb() * 2**30):
+        return ""
+    return (
+        f"{what} held whole in memory, which takes some {needed / 2**30:.1f} GB of the {free / 2**30:.1f} GB that are"
+        f" free; split the recording into shorter ones, or set the environment variable"
+        f" {LIMIT}={int(needed / 2**30) + 1} to try"
+    )
+
+
 def limit_in_gb() -> float:
     """The limit that the user has set, 1 by default."""
     text = os.environ.get(LIMIT, str(_DEFAULT))

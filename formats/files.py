@@ -62,6 +62,12 @@ def check_size(n_bytes: int, n_stored: int, source: str | os.PathLike) -> None:
         raise FormatError(f"{source}: {reason}")
 
 
+def stored_bytes(path: Path) -> int:
+    """Size of a file, or of the files in a folder; 0 of what does not exist."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def need_extra(module: str, extra: str, what: str) -> Any:
     """A package of one of muybridge's extras.
 

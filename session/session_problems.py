@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..datasets import combine_ensemble
 from ..formats.video.reading import VideoError, probe_video
 from .config import Session
-from .recording_facts import expected_gaps, recording_instants
+from .recording_facts import expected_gaps
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
 from .steps.calibration import CALIBRATE, from_points
 from .steps.corrections.corrected_views import corrected
-from .steps.detection import points_options, refuse_empty
+from .steps.detection import views_of_points
 from .steps.kinematics import VERTICAL_NEEDED
 from .steps.pictures import lens_warnings, world_unit
 from .steps.plausibility import (
@@ -28,7 +27,7 @@ from .steps.plausibility import (
     vertical_warning,
     with_stated_pictures,
 )
-from .steps.points_and_videos import length_problems, length_warnings, points_outside
+from .steps.points_and_videos import length_of, length_problems, length_warnings, points_outside
 from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
 from .steps.usable_views import needed_keypoints, view_problems, without
@@ -76,14 +75,11 @@ def _has_rig(session: Session) -> bool:
 
 def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
     """Problems, warnings and notes on the 2D points of all cameras, and with the rig where there is one already."""
-    from ..formats import read_views
     from ..triangulate import diagnose
 
     try:
-        options = points_options(session, recording_instants(session))
-        read = read_views(session.sources("points"), **options)
-        views, notes = combine_ensemble(read), str(read.attrs.get("notes", "")).splitlines()
-        refuse_empty(session, views)
+        views = views_of_points(session)
+        notes = str(views.attrs.get("notes", "")).splitlines()
         if session.skeleton is not None:
             views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
         if not _has_rig(session):
@@ -156,7 +152,6 @@ def _length(board: Path | tuple[Path, ...]) -> int:
 
 def _points_problems(session: Session) -> tuple[list[str], list[str]]:
     """Problems and warnings: 2D files that cannot be read, or that end after or long before their videos."""
-    from ..formats import read_views
     from ..formats.predictions.detectors import files_of_detectors
 
     points, problems, lengths = session.sources("points"), [], dict[str, int]()
@@ -166,7 +161,7 @@ def _points_problems(session: Session) -> tuple[list[str], list[str]]:
         problems.append(str(error))
     for name, path in points.items():
         try:
-            lengths[name] = read_views({name: path}, fps=session.fps or 1.0).sizes["time"]
+            lengths[name] = length_of(name, path, session.fps)
         except (ValueError, OSError) as error:
             problems.append(f"camera '{name}': {error}")
     return problems + length_problems(session, lengths), length_warnings(session, lengths)

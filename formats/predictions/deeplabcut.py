@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from ..tables.deeplabcut_csv import read_deeplabcut_csv, write_deeplabcut_csv
+from ..tables.deeplabcut_csv import read_csv_pieces, read_deeplabcut_csv, write_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
 from ..tables.pandas_h5 import read_pandas_h5
 from ..tables.pandas_h5_writing import write_pandas_h5
-from .tracks import CameraRows, Track, table_to_track
+from .tracks import CameraRows, FileRows, Track, table_to_rows, table_to_track
 
 SCORER = "muybridge"
 _LIGHTNING_POSE = "heatmap_tracker"
@@ -31,6 +33,27 @@ def read_deeplabcut(path: Path, camera: str | None = None) -> Track:
         check_hdf5(path)
         table = read_pandas_h5(path)
     return table_to_track(table, frames_from_index(table.index, str(path)), str(path))
+
+
+def deeplabcut_rows(path: Path, n_rows: int) -> Iterator[FileRows]:
+    """As `read_deeplabcut`, so many rows after the other.
+
+    Raises
+    ------
+    FormatError
+        As `read_deeplabcut`.
+    """
+    for table in read_csv_pieces(path, n_rows) if path.suffix.lower() == ".csv" else _hdf5_pieces(path, n_rows):
+        yield table_to_rows(table, frames_from_index(table.index, str(path)), str(path))
+
+
+def _hdf5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
+    check_hdf5(path)
+    for start in count(0, n_rows):
+        piece = read_pandas_h5(path, slice(start, start + n_rows))
+        yield piece
+        if len(piece.values) < n_rows:
+            return
 
 
 def write_csv(rows: CameraRows, path: Path) -> None:

@@ -34,19 +34,19 @@ def files_of_detectors(sources: Mapping[str, Source | Sequence[Source]]) -> list
     return [{camera: files[i] for camera, files in listed.items()} for i in range(len(own))]
 
 
-def check_same_recording(
-    ensemble: list[dict[str, Track]], files: list[dict[str, Source]], keypoints: Sequence[str] | None, pad: bool
+def has_several(sources: Mapping[str, Source | Sequence[Source]]) -> bool:
+    """Whether cameras are given a sequence of files, one per detector."""
+    return any(isinstance(own, list | tuple) for own in sources.values())
+
+
+def check_detectors(
+    ensemble: list[dict[str, Track]], files: list[dict[str, Source]], keypoints: Sequence[str] | None
 ) -> None:
-    """Refuse predictions of a camera that differ between detectors in frames, keypoints or individuals."""
+    """Refuse predictions of a camera that differ between detectors in keypoints or individuals."""
     for tracks, own in zip(ensemble[1:], files[1:], strict=True):
         for camera, track in tracks.items():
             first, reference = files[0][camera], ensemble[0][camera]
             of = f"camera '{camera}': {own[camera]} has"
-            if not pad and track.points_2d.shape[1] != reference.points_2d.shape[1]:
-                raise FormatError(
-                    f"{of} {track.points_2d.shape[1]} frames and {first} {reference.points_2d.shape[1]}; predictions of"
-                    " the same video have as many frames (if only the end is missing, give pad=True)"
-                )
             if keypoints is None and set(track.keypoints) != set(reference.keypoints):
                 different = sorted(set(track.keypoints) ^ set(reference.keypoints))
                 raise FormatError(
@@ -57,6 +57,27 @@ def check_same_recording(
                     f"{of} the individuals {track.individuals or 'of one animal'} and {first}"
                     f" {reference.individuals or 'of one animal'}; they must have the same names in the same order"
                 )
+
+
+def check_lengths(lengths: Sequence[Mapping[str, int]], files: Sequence[Mapping[str, Source]], pad: bool) -> None:
+    """FormatError where there is no frame, or detectors or cameras have other numbers and are not to be filled up."""
+    for of_detector, own in zip(lengths, files, strict=True):
+        for camera, n_frames in of_detector.items():
+            if n_frames != lengths[0][camera] and not pad:
+                raise FormatError(
+                    f"camera '{camera}': {own[camera]} has {n_frames} frames and {files[0][camera]}"
+                    f" {lengths[0][camera]}; predictions of the same video have as many frames (if only the end is"
+                    " missing, give pad=True)"
+                )
+        empty = [camera for camera, n in of_detector.items() if n == 0]
+        if not any(of_detector.values()) or (empty and not pad):
+            raise FormatError(f"there is not a single frame in {', '.join(str(own[camera]) for camera in empty)}")
+        if len(set(of_detector.values())) > 1 and not pad:
+            listed = ", ".join(f"{camera} {n}" for camera, n in of_detector.items())
+            raise FormatError(
+                f"the cameras differ in their number of frames ({listed}): a file is cut off or they are out of step;"
+                " if only the end is missing, give pad=True"
+            )
 
 
 def join_detectors(parts: Sequence[xr.Dataset]) -> xr.Dataset:

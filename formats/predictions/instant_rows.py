@@ -18,17 +18,19 @@ from .tracks import Track
 FRAME_ATTRIBUTES = {"units": "1", "long_name": "frame number in the video"}
 
 
-def with_frames(views: xr.Dataset, instants: Instants) -> xr.Dataset:
+def with_frames(views: xr.Dataset, instants: Instants, own: slice = slice(None)) -> xr.Dataset:
     """Views with the frame numbers of each instant, where they are not the instant's, and with what is to be noted.
+
+    own : which of the instants the views are of
 
     The variable `frame` (view, time) holds the numbers, -1 where a camera has no frame; the attribute `notes` has one
     line per note.
     """
     if instants.notes:
         views = views.assign_attrs(notes="\n".join(instants.notes))
-    numbers = np.stack([instants.frames[str(name)] for name in views["view"].values])
-    if (numbers == np.arange(numbers.shape[1])).all():
+    if instants.are_frames:
         return views
+    numbers = np.stack([instants.frames[str(name)][own] for name in views["view"].values])
     return views.assign(frame=(("view", "time"), numbers, FRAME_ATTRIBUTES))
 
 
@@ -55,23 +57,23 @@ def pictures_of_instants(video: VideoSource, numbers: NDArray[np.int64]) -> Gene
                 yield None
 
 
-def check_times(ensemble: Sequence[Mapping[str, Track]], times: Mapping[str, Array]) -> dict[str, Array]:
-    """The times of the cameras, as many as rows, or more: a tool may leave out the last frames.
+def check_times(lengths: Sequence[Mapping[str, int]], times: Mapping[str, Array]) -> dict[str, Array]:
+    """The times of the cameras, as many as rows of each detector, or more: a tool may leave out the last frames.
 
     Raises
     ------
     FormatError : a camera has no times, or fewer than rows
     """
-    for tracks in ensemble:
-        for camera, track in tracks.items():
+    for of_detector in lengths:
+        for camera, n_frames in of_detector.items():
             if camera not in times:
                 raise FormatError(f"camera '{camera}' has no times; give them for every camera, or fps=...")
-            if len(times[camera]) < track.points_2d.shape[1]:
+            if len(times[camera]) < n_frames:
                 raise FormatError(
-                    f"camera '{camera}' has 2D points of {track.points_2d.shape[1]} frames and times of"
+                    f"camera '{camera}' has 2D points of {n_frames} frames and times of"
                     f" {len(times[camera])}; they are of different recordings"
                 )
-    return {camera: times[camera] for camera in ensemble[0]}
+    return {camera: times[camera] for camera in lengths[0]}
 
 
 def at_instants(track: Track, instants: Instants, camera: str) -> Track:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...datasets.atomic_files import atomic_write
 from ...datasets.size_limit import endless
 from ...numerics.arrays import Array
 from ..files import FormatError, check_size, natural_key
-from .tracks import CameraRows, Track, make_track
+from .tracks import CameraRows, FileRows, Track, rows_to_track
 
 _COCO_17 = """Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle
 RAnkle"""
@@ -47,38 +49,62 @@ def read_openpose(folder: Path, camera: str | None = None) -> Track:
     FormatError
         A file cannot be read, or holds another number of keypoints than the others.
     """
+    (rows,) = openpose_rows(folder)
+    return rows_to_track(rows, str(folder))
+
+
+def openpose_rows(folder: Path, n_rows: int | None = None) -> Iterator[FileRows]:
+    """As `read_openpose`, so many files after the other; None: all at once.
+
+    Raises
+    ------
+    FormatError
+        As `read_openpose`.
+    """
     files = sorted(folder.glob("*.json"), key=lambda file: natural_key(file.name))
-    numbers = [_frame(file) for file in files]
+    numbers = np.array([_frame(file) for file in files], np.int64)
     if not files:
         raise FormatError(f"{folder} holds no .json file; give the folder of one camera's OpenPose files")
-    if len(set(numbers)) < len(numbers):
-        twice = next(n for n in numbers if numbers.count(n) > 1)
+    values, counts = np.unique(numbers, return_counts=True)
+    if (counts > 1).any():
+        twice = values[counts > 1][0]
         raise FormatError(f"{folder} holds several files of frame {twice}; give every camera a folder of its own")
-    people = [_people(file) for file in files]
-    sizes = {len(person): file for file, found in zip(files, people, strict=True) for person in found}
-    if len(sizes) > 1:
-        (n, first), (m, other), *_ = sizes.items()
-        raise FormatError(f"{first} has {n} keypoints and {other} {m}; all must come from one model")
+    sizes: dict[int, Path] = {}
+    for start in range(0, len(files), n_rows or len(files)):
+        own = slice(start, start + (n_rows or len(files)))
+        people = [_people(file) for file in files[own]]
+        for file, found in zip(files[own], people, strict=True):
+            sizes |= {len(person): file for person in found if len(person) not in sizes}
+        if len(sizes) > 1:
+            (n, first), (m, other), *_ = sizes.items()
+            raise FormatError(f"{first} has {n} keypoints and {other} {m}; all must come from one model")
+        yield _rows(folder, files[own], numbers[own], people, next(iter(sizes), 0))
     if not sizes:
         raise FormatError(f"{folder}: there is no person in any of its {len(files)} files")
-    n_keypoints, n_people = next(iter(sizes)), max(map(len, people))
-    shape = (n_people, max(numbers) + 1, n_keypoints, 3)
+
+
+def _rows(
+    folder: Path, files: list[Path], numbers: NDArray[np.int64], people: list[list[Array]], n_keypoints: int
+) -> FileRows:
+    """Some files' people, each with as many keypoints; 0 as long as nobody was seen."""
+    n_people = max(map(len, people))
+    shape = (n_people, len(files), n_keypoints, 3)
     check_size(8 * math.prod(shape), sum(file.stat().st_size for file in files), str(folder))
     values = np.full(shape, np.nan)
-    for number, found in zip(numbers, people, strict=True):
+    for row, found in enumerate(people):
         for p, person in enumerate(found):
-            values[p, number] = person
+            values[p, row] = person
     values[(values == 0).all(axis=-1)] = np.nan
     names = _NAMES[n_keypoints].split() if n_keypoints in _NAMES else [f"keypoint_{i}" for i in range(n_keypoints)]
     individuals = tuple(f"person_{i}" for i in range(n_people)) if n_people > 1 else None
-    return make_track(names, values[..., :2], values[..., 2], str(folder), individuals=individuals)
+    return FileRows(tuple(names), values, numbers, individuals)
 
 
 def _frame(file: Path) -> int:
     found = _FRAME.search(file.stem)
     if found is None:
         raise FormatError(f"{file} has no frame number in its name, as cam1_000042.json has; remove it from its folder")
-    return int(found[1])
+    return min(int(found[1]), np.iinfo(np.int64).max)  # longer ones are refused by their size
 
 
 def _people(file: Path) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -10,8 +11,8 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text
 from ..tables.frame_rows import rows_to_frames
-from ..tables.h5_arrays import hdf5_made_in_memory, read_array, read_numbers
-from .tracks import CameraRows, Track, make_track
+from ..tables.h5_arrays import ALL, hdf5_made_in_memory, own_array, read_array, read_numbers
+from .tracks import CameraRows, FileRows, Track, rows_to_track
 
 
 def is_sleap_analysis(path: Path) -> bool:
@@ -31,27 +32,55 @@ def read_sleap(path: Path, camera: str | None = None) -> Track:
     FormatError
         An array is absent, no array of numbers, or does not fit the names; or the tracks are pieces of one animal.
     """
+    (rows,) = sleap_rows(path)
+    return rows_to_track(rows, str(path))
+
+
+def sleap_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
+    """As `read_sleap`, so many frames after the other; None: all at once.
+
+    Raises
+    ------
+    FormatError
+        As `read_sleap`.
+    """
     with h5py.File(path, "r") as file:
         keypoints = _names(file, "node_names", path)
-        tracks = read_numbers(file, "tracks", path)
-        scores = read_numbers(file, "point_scores", path) if "point_scores" in file else None
-        names = _names(file, "track_names", path) if "track_names" in file else ()
-    points_2d = _ordered(tracks, len(keypoints), path)
-    confidence = None if scores is None else _confidence(scores, points_2d, path)
-    individuals = None
-    if len(points_2d) > 1:
-        check_together(points_2d, path)
-        complete = len(names) == len(points_2d)
-        individuals = names if complete else tuple(f"track_{i}" for i in range(len(points_2d)))
-    return make_track(keypoints, points_2d, confidence, str(path), individuals=individuals)
+        shape = own_array(file, "tracks", path).shape
+        order = _order(shape, len(keypoints), path)
+        n_tracks, n_frames = (shape[order[i]] for i in (0, 1))
+        individuals = _individuals(file, n_tracks, path)
+        scores = _score_order(file, (n_tracks, n_frames, len(keypoints)), path)
+        most = 0
+        for start in range(0, max(n_frames, 1), n_rows or max(n_frames, 1)):
+            own = slice(start, min(start + (n_rows or n_frames), n_frames))
+            parts = [_frames_of(file, "tracks", order, own, path)]
+            if scores is not None:
+                parts.append(_frames_of(file, "point_scores", scores, own, path)[..., None])
+            else:
+                parts.append(np.full((*parts[0].shape[:-1], 1), np.nan))
+            most = max(most, _most_together(parts[0]))
+            frames = np.arange(own.start, own.stop)
+            yield FileRows(keypoints, np.concatenate(parts, axis=-1), frames, individuals, scores is not None)
+    if n_tracks > 1:
+        refuse_pieces(n_tracks, most, path)
+
+
+def _most_together(points_2d: Array) -> int:
+    """The largest number of tracks (n_tracks, n_frames, n_nodes, 2) that are seen in one frame."""
+    return int(np.isfinite(points_2d).all(-1).any(-1).sum(axis=0).max(initial=0))
 
 
 def check_together(points_2d: Array, path: Path) -> None:
     """Refuse tracks (n_tracks, n_frames, n_nodes, 2) of which no two are in the same frame."""
-    n_visible = np.isfinite(points_2d).all(-1).any(-1).sum(axis=0)
-    if n_visible.max(initial=0) == 1:
+    refuse_pieces(len(points_2d), _most_together(points_2d), path)
+
+
+def refuse_pieces(n_tracks: int, most: int, path: Path) -> None:
+    """FormatError where of several tracks at most one is seen in a frame."""
+    if most == 1:
         raise FormatError(
-            f"{path} holds {len(points_2d)} tracks, never two in one frame: pieces of one animal's track; join them to"
+            f"{path} holds {n_tracks} tracks, never two in one frame: pieces of one animal's track; join them to"
             " one track in SLEAP and export the file again"
         )
 
@@ -67,23 +96,37 @@ def _names(file: h5py.File, name: str, path: Path) -> tuple[str, ...]:
     return tuple(as_text(value) for value in np.ravel(read_array(file, name, path)))
 
 
-def _ordered(tracks: Array, n_nodes: int, path: Path) -> Array:
-    """(n_tracks, n_frames, n_nodes, 2), from Matlab's order (SLEAP's default) or numpy's."""
-    if tracks.ndim == 4 and tracks.shape[1:3] == (2, n_nodes):
-        return np.transpose(tracks, (0, 3, 2, 1))
-    if tracks.ndim == 4 and tracks.shape[2:] == (n_nodes, 2):
-        return np.transpose(tracks, (1, 0, 2, 3))
-    raise FormatError(f"{path}: tracks have shape {tracks.shape}; expected (n_tracks, 2, {n_nodes}, n_frames)")
+def _individuals(file: h5py.File, n_tracks: int, path: Path) -> tuple[str, ...] | None:
+    if n_tracks == 1:
+        return None
+    names = _names(file, "track_names", path) if "track_names" in file else ()
+    return names if len(names) == n_tracks else tuple(f"track_{i}" for i in range(n_tracks))
 
 
-def _confidence(scores: Array, points_2d: Array, path: Path) -> Array:
-    """Scores in the order of `points_2d`, (n_tracks, n_frames, n_nodes), from Matlab's order or numpy's."""
-    n_tracks, n_frames, n_nodes, _ = points_2d.shape
-    if scores.shape == (n_tracks, n_nodes, n_frames):
-        return np.moveaxis(scores, -1, 1)
-    if scores.shape == (n_frames, n_tracks, n_nodes):
-        return np.moveaxis(scores, 0, 1)
-    raise FormatError(f"{path}: point_scores of shape {scores.shape} do not fit tracks of shape {points_2d.shape}")
+def _order(shape: tuple[int, ...], n_nodes: int, path: Path) -> tuple[int, ...]:
+    """The axes of tracks, frames, nodes and coordinates, in Matlab's order (SLEAP's default) or numpy's."""
+    if len(shape) == 4 and shape[1:3] == (2, n_nodes):
+        return (0, 3, 2, 1)
+    if len(shape) == 4 and shape[2:] == (n_nodes, 2):
+        return (1, 0, 2, 3)
+    raise FormatError(f"{path}: tracks have shape {shape}; expected (n_tracks, 2, {n_nodes}, n_frames)")
+
+
+def _score_order(file: h5py.File, expected: tuple[int, int, int], path: Path) -> tuple[int, ...] | None:
+    """The axes of tracks, frames and nodes of the scores; None where there are none."""
+    if "point_scores" not in file:
+        return None
+    shape, (n_tracks, n_frames, n_nodes) = own_array(file, "point_scores", path).shape, expected
+    orders = {(n_tracks, n_nodes, n_frames): (0, 2, 1), (n_frames, n_tracks, n_nodes): (1, 0, 2)}
+    if shape not in orders:
+        raise FormatError(f"{path}: point_scores of shape {shape} do not fit tracks of shape {(*expected, 2)}")
+    return orders[shape]
+
+
+def _frames_of(file: h5py.File, name: str, order: tuple[int, ...], own: slice, path: Path) -> Array:
+    """Some frames of an array, its axes in the order given, of which the second is that of the frames."""
+    part = tuple(own if axis == order[1] else ALL for axis in range(len(order)))
+    return np.transpose(read_numbers(file, name, path, part), order)
 
 
 def write_sleap(rows: CameraRows, path: Path) -> None:

@@ -58,6 +58,24 @@ class Track(NamedTuple):
         return chosen._replace(keypoints=tuple(names.values()))
 
 
+class FileRows(NamedTuple):
+    """Consecutive rows of one camera's file, as it states them.
+
+    keypoints : names
+    values : (n_individuals, n_rows, n_keypoints, 3), x, y and confidence, NaN where missing; or 5, with the variances
+        of x and y, NaN where they are not positive
+    frames : (n_rows,) frame numbers
+    individuals : names; None of one animal without a name
+    is_scored : whether the file states confidences
+    """
+
+    keypoints: tuple[str, ...]
+    values: Array
+    frames: NDArray[np.int64]
+    individuals: tuple[str, ...] | None = None
+    is_scored: bool = True
+
+
 class CameraRows(NamedTuple):
     """2D points of one camera as they are written: frames that the camera has.
 
@@ -129,30 +147,50 @@ def _check_scores(lowest: float, highest: float, source: str) -> None:
         raise FormatError(f"{source}: the likelihood is 0 everywhere; remove its columns if it was not computed")
 
 
-def table_to_track(
-    table: PointTable, frames: NDArray[np.int64], source: str, scores: tuple[float, float] | None = None
-) -> Track:
+def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) -> Track:
     """A table of 2D points as a track, each row at its frame.
+
+    Raises
+    ------
+    FormatError
+        As `table_to_rows`; or the points and their confidences are none.
+    """
+    return rows_to_track(table_to_rows(table, frames, source), source)
+
+
+def rows_to_track(rows: FileRows, source: str, scores: tuple[float, float] | None = None) -> Track:
+    """Rows of a file as a track, each at its frame.
 
     scores : as for `make_track`
 
     Raises
     ------
     FormatError
-        As `table_to_cube`; or the points and their confidences are none.
+        As `make_track`, or the frame numbers leave gaps that would fill the memory.
     """
-    individuals, keypoints, cube, scored = table_to_cube(table, source)
-    cube = np.stack([rows_to_frames(rows, frames, source) for rows in cube])
+    values = np.stack([rows_to_frames(own, rows.frames, source) for own in rows.values])
+    confidence = values[..., 2] if rows.is_scored else None
+    names = rows.individuals
+    track = make_track(rows.keypoints, values[..., :2], confidence, source, individuals=names, scores=scores)
+    variances = values[..., 3:] if values.shape[-1] > 3 else None
+    return track._replace(variances=variances, note=note_on_rows(rows.frames, source))
+
+
+def table_to_rows(table: PointTable, frames: NDArray[np.int64], source: str) -> FileRows:
+    """A table's columns by individual and keypoint.
+
+    Raises
+    ------
+    FormatError
+        As `_cube`.
+    """
+    individuals, keypoints, cube, is_scored = _cube(table, source)
     variances = _variances(table, [tuple(map(str, column)) for column in table.columns], individuals, keypoints)
-    if variances is not None:
-        variances = np.stack([rows_to_frames(rows, frames, source) for rows in variances])
-    names = None if individuals == ("",) else individuals
-    confidence = cube[..., 2] if scored else None
-    track = make_track(keypoints, cube[..., :2], confidence, source, individuals=names, scores=scores)
-    return track._replace(variances=variances, note=note_on_rows(frames, source))
+    values = cube if variances is None else np.concatenate([cube, variances], axis=-1)
+    return FileRows(keypoints, values, frames, None if individuals == ("",) else individuals, is_scored)
 
 
-def table_to_cube(table: PointTable, source: str) -> tuple[tuple[str, ...], tuple[str, ...], Array, bool]:
+def _cube(table: PointTable, source: str) -> tuple[tuple[str, ...], tuple[str, ...], Array, bool]:
     """Individuals ("" where the table names none), keypoints, their x, y, likelihood, and whether it has likelihoods.
 
     The values are (n_individuals, n_rows, n_keypoints, 3), NaN where missing.
@@ -220,15 +258,38 @@ def _animal_and_keypoint(column: tuple[str, ...]) -> tuple[str, str]:
     return (column[1], column[2]) if len(column) == 4 else ("", column[1])
 
 
-def in_whole_picture(track: Track, path: Path, sample: Track | None = None) -> Track:
-    """The points of a file in pixels of the whole picture, with a note where they were not.
+class Placement(NamedTuple):
+    """Where in the whole picture the points of a file lie.
 
-    sample : points spread over the file, by which it is told where the track is a part of it; by default the track's
+    resizing : of the pictures that the points were found in; None where they were not resized
+    corners : (2,) or (n_frames, 2) pixels, the corner that they are counted from; None: the picture's
     """
-    seen = track if sample is None else sample
-    resizing = declared_resizing(path, seen.points_2d)
-    corners = declared_corners(path, _unresized(seen, path, resizing).points_2d)
-    return _beyond_corner(_unresized(track, path, resizing), path, corners)
+
+    resizing: Resizing | None = None
+    corners: Array | None = None
+
+    def of(self, frames: slice | NDArray[np.int64]) -> Placement:
+        """That of some frames."""
+        if self.corners is None or self.corners.ndim == 1:
+            return self
+        return self._replace(corners=self.corners[frames])
+
+
+def placement(track: Track, path: Path, frames: NDArray[np.int64] | None = None, n_frames: int = 0) -> Placement:
+    """What the files beside a file of 2D points declare of the pictures, as far as its points bear it out.
+
+    frames, n_frames : of which frames of the file the track is, and their number, where it is a part of it
+    """
+    resizing = declared_resizing(path, track.points_2d)
+    points_2d = _unresized(track, path, resizing).points_2d
+    rows = np.arange(points_2d.shape[1]) if frames is None else frames
+    return Placement(resizing, declared_corners(path, points_2d, rows, n_frames or len(rows)))
+
+
+def in_whole_picture(track: Track, path: Path, found: Placement | None = None) -> Track:
+    """The points of a file in pixels of the whole picture, with a note where they were not."""
+    found = placement(track, path) if found is None else found
+    return _beyond_corner(_unresized(track, path, found.resizing), path, found.corners)
 
 
 def _unresized(track: Track, path: Path, found: Resizing | None) -> Track:

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 
@@ -21,17 +22,19 @@ _INSIDE = 0.02  # of the part's size, by which points of the part may lie beyond
 _KEYS = ("x1", "x2", "y1", "y2")
 
 
-def declared_corners(path: Path, points_2d: Array) -> Array | None:
-    """(2,) or (n_frames, 2) pixels: the corner of the part that the points (..., n_frames, n_keypoints, 2) are seen in.
+def declared_corners(path: Path, points_2d: Array, frames: NDArray[np.int64], n_frames: int) -> Array | None:
+    """(2,) or (n_frames, 2) pixels: the corner of the part that the points of a file of `n_frames` are seen in.
+
+    It is told by the points (..., n_points, n_keypoints, 2) of some of its frames.
 
     None where nothing is declared, or where the points lie beyond the part: then they are of the whole picture already.
     """
     part = _of_deeplabcut(path)
-    boxes = _of_lightning_pose(path, points_2d.shape[-3]) if part is None else None
+    boxes = _of_lightning_pose(path, n_frames) if part is None else None
     if part is not None:
         corner, size = np.array([part[0], part[2]]), np.array([part[1] - part[0], part[3] - part[2]])
     elif boxes is not None:
-        corner, size = boxes[:, :2], boxes[:, None, 2:]
+        corner, size = boxes[:, :2], boxes[frames, None, 2:]
     else:
         return None
     known = np.asarray(np.isfinite(points_2d).all(axis=-1))
@@ -86,22 +89,15 @@ def _configured(text: str) -> tuple[float, ...] | None:
         return None
 
 
-def boxes_file(path: Path) -> Path | None:
-    """The file of Lightning Pose with the part of each frame that points were seen in; None where there is none."""
-    file = path.with_name(f"{path.stem}_bbox.csv")
-    lacks = path.stem.startswith("remapped_") or not file.is_file() or file.stat().st_size > 100 * _LARGEST
-    return None if lacks else file
-
-
 def _of_lightning_pose(path: Path, n_frames: int) -> Array | None:
     """(n_frames, 4) x, y, width and height of the part of each frame."""
-    file = boxes_file(path)
-    if file is None:
+    file = path.with_name(f"{path.stem}_bbox.csv")
+    if path.stem.startswith("remapped_") or not file.is_file() or file.stat().st_size > 100 * _LARGEST:
         return None
     with open(file, newline="", encoding="utf-8", errors="replace") as lines:
-        rows = list(csv.DictReader(lines))
-    try:
-        boxes = np.array([[float(row[key]) for key in ("x", "y", "w", "h")] for row in rows])
-    except (KeyError, TypeError, ValueError):
-        return None
+        numbers = (float(row[key]) for row in csv.DictReader(lines) for key in ("x", "y", "w", "h"))
+        try:
+            boxes = np.fromiter(numbers, float).reshape(-1, 4)
+        except (KeyError, TypeError, ValueError):
+            return None
     return boxes if boxes.shape == (n_frames, 4) else None

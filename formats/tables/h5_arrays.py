@@ -15,6 +15,7 @@ from ...datasets.atomic_files import atomic_write
 from ..files import FormatError, check_size
 
 ALL = slice(None)  # rows
+Part = slice | tuple[slice, ...]
 
 
 @contextmanager
@@ -33,8 +34,19 @@ def check_hdf5(path: os.PathLike) -> None:
         raise FormatError(f"{path} is no HDF5 file, or it is cut off; copy or make it again")
 
 
-def read_array(group: h5py.Group, name: str, source: str | os.PathLike, rows: slice = ALL) -> np.ndarray:
-    """The values of one dataset of an HDF5 group, or some of its rows.
+def read_array(group: h5py.Group, name: str, source: str | os.PathLike, part: Part = ALL) -> np.ndarray:
+    """The values of one dataset of an HDF5 group, or some of its rows, or a slice of every axis.
+
+    Raises
+    ------
+    FormatError
+        As `own_array`.
+    """
+    return np.asarray(own_array(group, name, source)[() if part == ALL else part])
+
+
+def own_array(group: h5py.Group, name: str, source: str | os.PathLike) -> h5py.Dataset:
+    """A dataset of an HDF5 group that may be read.
 
     Raises
     ------
@@ -53,12 +65,12 @@ def read_array(group: h5py.Group, name: str, source: str | os.PathLike, rows: sl
                 " compression or with zlib"
             )
     check_size(node.size * node.dtype.itemsize, node.id.get_storage_size(), f"{source}: '{name}'")
-    return np.asarray(node[()] if rows == ALL else node[rows])
+    return node
 
 
-def read_numbers(group: h5py.Group, name: str, source: str | os.PathLike, rows: slice = ALL) -> np.ndarray:
+def read_numbers(group: h5py.Group, name: str, source: str | os.PathLike, part: Part = ALL) -> np.ndarray:
     """As `read_array`, as float64; FormatError where it holds anything but numbers."""
-    values = read_array(group, name, source, rows)
+    values = read_array(group, name, source, part)
     if values.dtype.kind not in "fiu":
         raise FormatError(f"{source}: '{name}' holds values of type {values.dtype} where numbers are expected")
     return values.astype(np.float64)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Session, SessionError
 from ..provenance import write_text
-from ..recording_facts import camera_timestamps, check_board_videos, files_of, recording_instants, sources_of_all
-from .detection import points_options, refuse_empty
+from ..recording_facts import camera_timestamps, check_board_videos, files_of, sources_of_all
+from .detection import views_of_points
 from .pictures import picture_settings, tracked_rig
 from .step_definition import Step, public, skeleton_settings
 
@@ -189,16 +189,11 @@ def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> d
 
 def _placing_views(session: Session) -> xr.Dataset:
     """The 2D points that place the cameras: of the files of other tools, or what the session's detector found."""
-    from ...datasets import combine_ensemble, read_dataset
-    from ...formats import read_views
+    from ...datasets import read_dataset
 
     if from_own_views(session):
         return read_dataset(session.output / "views.nc")
-    views = combine_ensemble(
-        read_views(session.sources("points"), **points_options(session, recording_instants(session)))
-    )
-    refuse_empty(session, views)
-    return views
+    return views_of_points(session, spread=True)
 
 
 def _calibrate_from_points(session: Session) -> None:

@@ -11,7 +11,7 @@ from ..recording_facts import TRUNCATED, camera_timestamps, files_of, recording_
 from .foreign_detectors import ENTRIES, detector_problems, named_detector, named_settings, open_detector
 from .labelled_animals import label_problems
 from .pictures import size_problems
-from .points_and_videos import length_problems, length_warnings, times_of_points
+from .points_and_videos import judged_frames, length_problems, length_warnings, times_of_points
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, public
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ...formats.labels.labelled_frames import Labels
-    from ...formats.predictions.long_recordings.windowed_views import WindowedViews
     from ...formats.video.instants import Instants
 
 
@@ -174,44 +173,55 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
     from ...datasets.atomic_files import atomic_write
     from ...datasets.stretches import write_pieces
-    from ...formats.predictions.long_recordings.windowed_views import WindowedViews, views_in_windows
+    from ...formats.predictions.detectors import has_several
+    from ...formats.predictions.long_recordings.windowed_views import views_in_windows
 
     if not _has_points(session):
         _predict_videos(session, progress, tasks)
         return
     (function,), instants = PREDICT.functions(session), recording_instants(session)
     sources, options = session.sources("points"), points_options(session, instants)
-    windows = read = PREDICT.call(session, views_in_windows, sources, session.output, **options)
-    if read is None:
-        views = PREDICT.call(session, function, sources, **options)
-        read = WindowedViews(int(views.sizes["time"]), iter([views]))
-    each = dict.fromkeys(session.cameras, read.n_frames)
+    destination = session.output / "views.nc"
+    windows = PREDICT.call(session, views_in_windows, sources, session.output, **options)
+    if windows is None:
+        read = PREDICT.call(session, function, sources, **options)
+        notes = _notes_on_length(session, instants, read.sizes["time"])
+        (views,) = _accepted(session, iter([read]), read.sizes["time"], notes)
+        PREDICT.write(session, views, destination)
+        return
+    with windows.held, atomic_write(destination) as partial:
+        notes = _notes_on_length(session, instants, windows.n_frames)
+        like = windows.spread() if has_several(sources) else None
+        write_pieces(_accepted(session, windows.pieces(), windows.n_frames, notes, like), partial, windows.n_frames)
+
+
+def _notes_on_length(session: Session, instants: Instants | None, n_frames: int) -> list[str]:
+    """What is noted on the times and the length of the 2D files; an error where they are longer than their videos."""
+    each = dict.fromkeys(session.cameras, n_frames)
     lengths = each if instants is None or instants.is_even else {}
     for problem in length_problems(session, lengths):
         raise SessionError(f"{session.path}: {problem}")
-    notes = [*(() if instants is None else instants.notes), *length_warnings(session, lengths)]
-    pieces, destination = _accepted(session, read, notes), session.output / "views.nc"
-    if windows is None:
-        (views,) = pieces
-        PREDICT.write(session, views, destination)
-        return
-    with atomic_write(destination) as partial:
-        write_pieces(pieces, partial, read.n_frames)
+    return [*(() if instants is None else instants.notes), *length_warnings(session, lengths)]
 
 
-def _accepted(session: Session, read: WindowedViews, notes: list[str]) -> Iterator[xr.Dataset]:
-    """The pieces of the views as they are written; an error at their end where they have too few points."""
+def _accepted(
+    session: Session, pieces: Iterable[xr.Dataset], n_frames: int, notes: list[str], like: xr.Dataset | None = None
+) -> Iterator[xr.Dataset]:
+    """The pieces of the views as they are written; an error at their end where they have too few points.
+
+    like : frames of the whole recording, by which the predictions of several detectors are combined
+    """
     from ...datasets import combine_ensemble
 
     n_points: Any = 0
-    for piece in read.pieces:
-        views = combine_ensemble(piece)
+    for piece in pieces:
+        views = combine_ensemble(piece, like=like)
         n_points = n_points + _points_per_view(views)
         lines = [*views.attrs.get("notes", "").splitlines(), *notes]
         yield views.assign_attrs(
             PREDICT.input_attribute(session, views.attrs), **{"notes": "\n".join(lines)} if lines else {}
         )
-    _refuse_few(session, n_points, read.n_frames)
+    _refuse_few(session, n_points, n_frames)
 
 
 def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None) -> None:
@@ -246,9 +256,32 @@ def points_options(session: Session, instants: Instants | None) -> dict[str, Any
     return options
 
 
-def refuse_empty(session: Session, views: xr.Dataset) -> None:
-    """A camera without a single point is a wrong file, or a detector that finds nothing; a single frame has no rate."""
-    _refuse_few(session, _points_per_view(views), views.sizes["time"])
+def views_of_points(session: Session, *, spread: bool = False) -> xr.Dataset:
+    """The views of the session's 2D files; of a long recording the middle, or stretches spread over it.
+
+    Raises
+    ------
+    FormatError : as `read_views`
+    SessionError : a camera without a single point, which is a wrong file; or a single frame, which has no rate
+    """
+    from ...datasets import combine_ensemble
+    from ...formats import read_views
+    from ...formats.predictions.long_recordings.windowed_views import views_in_windows
+
+    sources, options = session.sources("points"), points_options(session, recording_instants(session))
+    windows = views_in_windows(sources, None, **options)
+    if windows is None:
+        read = read_views(sources, **options)
+        _refuse_few(session, _points_per_view(read), read.sizes["time"])
+        return combine_ensemble(read)
+    with windows.held:
+        counted: Any = sum(_points_per_view(piece) for piece in windows.pieces())
+        _refuse_few(session, counted, windows.n_frames)
+        if spread:
+            return combine_ensemble(windows.spread())
+        first = windows.between(0, 1).sizes
+        judged = judged_frames(windows.n_frames, first["keypoint"] * first.get("individual", 1))
+        return combine_ensemble(windows.between(judged.start, judged.stop))
 
 
 def _points_per_view(views: xr.Dataset) -> xr.DataArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,31 @@ _MISSING_END = 0.1
 _OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
 _FRACTION = 1.5  # the largest coordinate of points that are fractions of the picture
 _MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
+_JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
+
+
+def judged_frames(n_frames: int, n_points: int) -> slice:
+    """The frames, of `n_points` per camera each, by which whole cameras of a recording are judged: its middle."""
+    n_judged = max(1, _JUDGED // n_points)
+    start = max(0, (n_frames - n_judged) // 2)
+    return slice(start, min(start + n_judged, n_frames))
+
+
+def length_of(name: str, points: Path | tuple[Path, ...], fps: float | None = None) -> int:
+    """Frames of a camera's 2D file, or of one per detector.
+
+    Raises
+    ------
+    FormatError : as `read_views`
+    """
+    from ...formats import read_views
+    from ...formats.predictions.long_recordings.windowed_views import views_in_windows
+
+    windows = views_in_windows({name: points}, None, fps=fps or 1.0)
+    if windows is None:
+        return read_views({name: points}, fps=fps or 1.0).sizes["time"]
+    with windows.held:
+        return windows.n_frames
 
 
 def times_of_points(session: Session, instants: Instants | None) -> dict[str, Any]:
@@ -62,14 +88,12 @@ def _hold_instants(session: Session) -> bool:
 
 def _row_times(session: Session, name: str, instants: Instants) -> Array:
     """Times of the rows of a camera's 2D file: of all frames, or of those that its video holds if there are no more."""
-    from ...formats.predictions.reading import read_track
-
     points, video = session.sources("points")[name], session.cameras[name].video
     times = instants.times[instants.frames[name] >= 0]
     timing = None if video is None or session.sources("timestamps") else read_frame_times(video)
     if timing is None or timing.is_stored.all() or len(timing.times) != len(times):
         return times
-    n_rows = read_track(points[0] if isinstance(points, tuple) else points).points_2d.shape[1]
+    n_rows = length_of(name, points[0] if isinstance(points, tuple) else points)
     return times[timing.is_stored] if n_rows <= timing.is_stored.sum() else times
 
 

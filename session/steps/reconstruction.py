@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .corrections.corrected_views import SWITCHES, corrected, write_corrected
-from .corrections.individuals import animals_of, write_identities
+from .corrections.individuals import animals_of
 from .pictures import (
     lens_warnings,
     picture_settings,
@@ -27,9 +27,9 @@ from .plausibility import (
     vertical_warning,
     with_stated_pictures,
 )
+from .points_and_videos import judged_frames
 from .reconstruction_files import (
     check_memory,
-    corrects_time,
     is_long,
     method_of,
     named_body,
@@ -52,7 +52,6 @@ _TWO_CAMERAS = (
     "with two cameras nothing shows that one moved along the lines of sight, or that both have a wrong focal length:"
     " compare a length that you know"
 )
-_JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
 _TRIED = 10.0  # seconds of it whose accelerations are judged: several strides of any animal
 LEFT_OUT_FRAMES = 200  # spread over the recording: enough for a median and a 95th percentile per camera, in seconds
 
@@ -124,18 +123,14 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
         names = list(map(str, views["keypoint"].values))
         chosen = names if session.skeleton is None else needed_keypoints(session, names)
         rig = rig.subset(list(map(str, views["view"].values)))
-    corrections, found = write_identities(session, source, chosen, rig)
-    if corrects_time(session):
-        rig, corrections, found = write_corrected(session, source, chosen, rig)
+    rig, corrections, found = write_corrected(session, source, chosen, rig)
     if found:
         source, names = session.output / found["views_file"], chosen
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
     with opened_views(source) as views:
         n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * len(chosen)
-        n_judged = max(1, _JUDGED // n_points)
-        start = max(0, (n_frames - n_judged) // 2)
-        some = check_views(views.isel(time=slice(start, start + n_judged)).sel(keypoint=chosen).load())
+        some = check_views(views.isel(time=judged_frames(n_frames, n_points)).sel(keypoint=chosen).load())
     diagnosis = with_stated_pictures(session, diagnose(some, rig))
     for problem in view_problems(session, some, rig, diagnosis):
         raise SessionError(f"{session.path}: {problem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...datasets.size_limit import LIMIT, available_memory, limit_in_gb
+from ...datasets.size_limit import beyond_memory
 from ..config import Session, SessionError
 from .rig import load_rig, rig_path
 
@@ -114,40 +114,14 @@ def is_long(session: Session) -> bool:
     if declared_bytes(path) <= LONG:
         return False
     with opened_views(path) as views:
-        return "detector" not in views.dims and not ("individual" in views.dims and corrects_time(session))
-
-
-def corrects_time(session: Session) -> bool:
-    """Whether the step changes the cameras or the time of the views, as the recording shows or the session says."""
-    options, delays = session.options["reconstruct"], [camera.delay for camera in session.cameras.values()]
-    return bool(options.get("frame_offsets", False) or options.get("refine_rig", False) or any(delays))
+        return "detector" not in views.dims
 
 
 def check_memory(session: Session) -> None:
     """Refuse views that this step holds whole where the memory does not; before they are read."""
     from ...datasets.netcdf import declared_bytes
-    from ...triangulate.file_reconstruction import opened_views
 
-    path = session.output / "views.nc"
-    if (n_bytes := declared_bytes(path)) <= LONG:
+    if (n_bytes := declared_bytes(session.output / "views.nc")) <= LONG:
         return
-    with opened_views(path) as views:
-        several = [name for name in ("individual", "detector") if name in views.dims]
-    kept = " and ".join(f"several {name}s" for name in several)
-    if problem := _memory_problem(n_bytes, kept):
+    if problem := beyond_memory(_PROGRAM + _HELD * n_bytes, "views of several detectors are"):
         raise SessionError(f"{session.path}: {problem}")
-
-
-def _memory_problem(n_bytes: int, kept: str) -> str:
-    """Why views of so many bytes, held whole, are more than the memory that is free; empty where they are not.
-
-    kept : what they are of, for which they are held whole
-    """
-    needed, free = _PROGRAM + _HELD * n_bytes, available_memory()
-    if needed <= max(free, limit_in_gb() * 2**30):
-        return ""
-    return (
-        f"views of {kept} are held whole in memory, which takes some {needed / 2**30:.1f} GB of the"
-        f" {free / 2**30:.1f} GB that are free; split the recording into shorter ones, or set the environment variable"
-        f" {LIMIT}={int(needed / 2**30) + 1} to try"
-    )

@@ -9,6 +9,7 @@ from tests.datasets.small_datasets import CAMERAS, KEYPOINTS, some_pose, some_vi
 from tests.public_options import assert_all_functions_are_called, assert_options_can_be_given
 
 VIEWS, POSE = some_views(), some_pose()
+DETECTORS = VIEWS.expand_dims(detector=["a", "b"])
 POINTS_2D, POINTS_3D, TIMES = np.ones((2, 5, 3, 2)), np.ones((5, 3, 3)), np.arange(5) / 50
 ANGLES = xr.Dataset(
     {"angle": (("time", "joint"), np.ones((5, 1)), {"units": "rad"})}, {"time": TIMES, "joint": ["knee"]}
@@ -18,7 +19,7 @@ CALLS = {
     "check_kinematics": [((ANGLES,), {})],
     "check_pose": [((POSE,), {})],
     "check_views": [((VIEWS,), {})],
-    "combine_ensemble": [((VIEWS,), {}), ((VIEWS.expand_dims(detector=["a", "b"]),), {})],
+    "combine_ensemble": [((VIEWS,), {}), ((DETECTORS,), {"like": DETECTORS})],
     "fps_of": [((VIEWS,), {})],
     "frame_times": [((5, 50.0), {})],
     "pose_dataset": [

@@ -43,7 +43,7 @@ def sampled(views: xr.Dataset, offsets: Array) -> Sample:
     A recording that is no longer than the sample is one stretch.
     """
     n_frames, fps = views.sizes["time"], fps_of(views)
-    n_points = views.sizes["keypoint"]
+    n_points = views.sizes["keypoint"] * views.sizes.get("individual", 1)
     length = max(1, _SAMPLED // (n_points * _STRETCHES))
     if length * _STRETCHES >= n_frames:
         return Sample(shifted(views, 0, n_frames, offsets), np.arange(n_frames), n_frames, n_frames)

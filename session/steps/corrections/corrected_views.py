@@ -16,7 +16,7 @@ import numpy as np
 
 from ...config import Session, SessionError
 from ..reconstruction_files import CORRECTED
-from .individuals import finds_identities, identified
+from .individuals import finds_identities, identified, write_identities
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -77,7 +77,35 @@ def _with_found(session: Session, result: Corrected) -> Corrected:
 def write_corrected(
     session: Session, source: Path, keypoints: Sequence[str], rig: CameraRig
 ) -> tuple[CameraRig, list[str], dict[str, str]]:
-    """`corrected` of a long recording of one animal, from file to file; the cameras, notes, attributes of the pose.
+    """`corrected` of a long recording, from file to file; the cameras, notes, attributes of the pose."""
+    from ....triangulate.file_reconstruction import opened_views
+
+    partly, options = session.output / "partly_corrected_views.nc", session.options["reconstruct"]
+    with opened_views(source) as views:
+        stated = _stated_delays(session, views)
+        of_animals = finds_identities(session, views)
+    finds_time = options.get("frame_offsets", False) or options.get("refine_rig", False)
+    notes, attributes = list[str](), dict[str, str]()
+    try:
+        if of_animals:
+            if stated.any():
+                _write_in_time(session, source, keypoints, rig, stated)
+                source = (session.output / CORRECTED).replace(partly)
+            notes, attributes = write_identities(session, source, keypoints, rig)
+        if finds_time or (stated.any() and not of_animals):
+            if of_animals:
+                source, stated = (session.output / CORRECTED).replace(partly), np.zeros_like(stated)
+            rig, words = _write_in_time(session, source, keypoints, rig, stated, finds_time=finds_time)
+            notes, attributes = notes + words, attributes | {"views_file": CORRECTED}
+    finally:
+        partly.unlink(missing_ok=True)
+    return rig, notes, attributes
+
+
+def _write_in_time(
+    session: Session, source: Path, keypoints: Sequence[str], rig: CameraRig, stated: Array, *, finds_time: bool = False
+) -> tuple[CameraRig, list[str]]:
+    """The views without the delays (n_cameras,) that the session states, and those that are found; cameras and notes.
 
     Delays and cameras are told by stretches spread over the recording, and removed from all of it.
     """
@@ -88,18 +116,19 @@ def write_corrected(
     from ....triangulate.rig_refinement.long_recordings import sampled, shifted_pieces
 
     with opened_views(source) as opened:
-        views, n_frames = opened.sel(keypoint=list(keypoints)), opened.sizes["time"]
-        offsets = np.repeat(_stated_delays(session, views)[:, None], n_frames, axis=1)
-        sample = sampled(views, offsets)
-        found = _with_found(session, Corrected(sample.views, rig, sample=sample))
-        jumps = [_located(jump, views, offsets, _in_order(found), sample.spacing) for jump in found.jumps]
-        offsets += jump_offsets(jumps, len(offsets), n_frames) + np.reshape(found.delays, (-1, 1))
+        views, n_frames, notes = opened.sel(keypoint=list(keypoints)), opened.sizes["time"], list[str]()
+        offsets = np.repeat(stated[:, None], n_frames, axis=1)
+        if finds_time:
+            sample = sampled(views, offsets)
+            found = _with_found(session, Corrected(sample.views, rig, sample=sample))
+            jumps = [_located(jump, views, offsets, _in_order(found), sample.spacing) for jump in found.jumps]
+            offsets += jump_offsets(jumps, len(offsets), n_frames) + np.reshape(found.delays, (-1, 1))
+            rig, notes = found.rig, found.notes
+            if sample.n_known < n_frames and notes:
+                notes = [*notes, f"delays and cameras were judged by {sample.n_known} of {n_frames} frames"]
         with atomic_write(session.output / CORRECTED) as partial:
             write_pieces(shifted_pieces(views, offsets), partial, n_frames)
-    notes = found.notes
-    if sample.n_known < n_frames and notes:
-        notes = [*notes, f"delays and cameras were judged by {sample.n_known} of {n_frames} frames"]
-    return found.rig, notes, {"views_file": CORRECTED}
+    return rig, notes
 
 
 def _located(jump: Jump, views: xr.Dataset, offsets: Array, rig: CameraRig, spacing: int) -> Jump:
@@ -109,8 +138,9 @@ def _located(jump: Jump, views: xr.Dataset, offsets: Array, rig: CameraRig, spac
 
     start, stop = max(0, jump.frame - 2 * spacing), min(views.sizes["time"], jump.frame + 2 * spacing)
     piece = shifted(views, start, stop, offsets)
-    points_2d = piece["position"].transpose("view", "time", "keypoint", "space").values
-    seen = piece["confidence"].transpose("view", "time", "keypoint").values > 0
+    points_2d = piece["position"].transpose("view", "time", ..., "keypoint", "space").values
+    seen = piece["confidence"].transpose("view", "time", ..., "keypoint").values > 0
+    points_2d, seen = points_2d.reshape(*points_2d.shape[:2], -1, 2), seen.reshape(*seen.shape[:2], -1)
     found, _ = find_jumps(np.where(seen[..., None], points_2d, np.nan), rig, abs(jump.offset) + 1)
     same = [own.frame for own in found if (own.camera, own.offset) == (jump.camera, jump.offset)]
     frames = [start + frame for frame in same] or [jump.frame]

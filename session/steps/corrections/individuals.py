@@ -74,8 +74,6 @@ def write_identities(
 
     with opened_views(source) as opened:
         views = opened.sel(keypoint=list(keypoints))
-        if not finds_identities(session, views):
-            return [], {}
         identity = _identity(session, views.isel(time=slice(_TRACKED)).load())
         together, times, words, left_over = _way(session, views, identity), views["time"].values, list[str](), {}
 

@@ -207,6 +207,33 @@ def test_delays_are_removed_where_the_session_asks(tmp_path, rig, skeleton):
     assert read_dataset(session.output / "corrected_views.nc").sizes == read_dataset(session.output / "views.nc").sizes
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_delays_of_several_animals_of_a_long_recording_are_removed_from_file_to_file(
+    tmp_path, rig, skeleton, monkeypatch, found
+):
+    truth = np.stack([make_moving_points(skeleton, 200, seed=s) + shift for s, shift in ((0, 0), (1, 150))])
+    points = np.stack([rig.project(own) for own in truth])
+    points += np.random.default_rng(0).normal(0, 0.3, points.shape)
+    points[:, 1, 3:] = points[:, 1, :-3].copy()
+    points[:, 2, 2:] = points[:, 2, :-2].copy()
+    options = OPTIONS + ("frame_offsets = true\n" if found else "")
+    write_session(tmp_path, rig, points, skeleton, options, joints=False)
+    path = tmp_path / "session.toml"
+    stated = {"cam_1": 3} | ({} if found else {"cam_2": 2})
+    text = path.read_text()
+    for camera, delay in stated.items():
+        text = text.replace(f"[cameras.{camera}]\n", f"[cameras.{camera}]\ndelay = {delay}\n")
+    path.write_text(text)
+    monkeypatch.setattr(reconstruction_files, "LONG", 0)
+    session, said = read_session(tmp_path), []
+    run_session(session, ("predict", "reconstruct"), progress=False, say=said.append)
+    assert any("'cam_2' is delayed by 2.0" in line for line in said) == found
+    pose = read_dataset(session.output / "pose.nc")
+    errors = np.linalg.norm(pose["position"].values[:, None] - truth[None], axis=-1)
+    assert np.nanmedian(errors, axis=(2, 3)).min(axis=0).max() < 0.5
+    assert {own.name for own in session.output.glob("*.nc")} == {"pose.nc", "views.nc", "corrected_views.nc"}
+
+
 def test_cameras_are_refined_where_the_session_asks(tmp_path, rig, skeleton):
     truth = make_moving_points(skeleton, 300)
     points = rig.project(truth)[None]

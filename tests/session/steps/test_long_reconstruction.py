@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from muybridge.cameras import read_rig
-from muybridge.datasets import read_dataset, write_dataset
+from muybridge.datasets import read_dataset, size_limit, write_dataset
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.steps import reconstruction_files
 from muybridge.session.steps.reconstruction import RECONSTRUCT
@@ -117,7 +117,7 @@ def test_views_held_whole_are_refused_where_the_memory_is_too_small_before_they_
     write_dataset(both, session.output / "views.nc")
     monkeypatch.setattr(reconstruction_files, "LONG", 0)
     monkeypatch.setattr(reconstruction_files, "_HELD", 1e7)
-    monkeypatch.setattr(reconstruction_files, "available_memory", lambda: 3 * 2.0**30)
+    monkeypatch.setattr(size_limit, "available_memory", lambda: 3 * 2.0**30)
     words = r"views of several detectors are held whole in memory, which takes some \d+\.\d GB of the 3\.0 GB"
     with pytest.raises(SessionError, match=words) as refusal:
         RECONSTRUCT.work(session, False)

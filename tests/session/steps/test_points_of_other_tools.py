@@ -5,7 +5,7 @@ import pytest
 
 from muybridge.datasets import read_dataset
 from muybridge.formats import read_views, write_views
-from muybridge.formats.predictions.long_recordings import long_tables, windowed_views
+from muybridge.formats.predictions.long_recordings import kept_tracks, windowed_views
 from muybridge.session import SessionError, read_session, run_session
 from muybridge.session.session_problems import foreseen
 from tests.session.synthetic import FPS, make_session
@@ -72,7 +72,7 @@ def test_a_long_recording_is_written_by_windows_as_it_is_written_whole(recording
     run_session(session, ("predict",))
     whole = read_dataset(session.output / "views.nc")
     monkeypatch.setattr(windowed_views, "LONG", 0)
-    for module in (long_tables, windowed_views):
+    for module in (kept_tracks, windowed_views):
         monkeypatch.setattr(module, "WINDOW", 5)
     run_session(session, ("predict",), force=True)
     in_windows = read_dataset(session.output / "views.nc")
