@@ -67,8 +67,8 @@ def test_every_method_takes_an_ensemble_and_its_covariance_holds_the_truth(metho
         pytest.importorskip("jax")
         options = {"body": body_from_skeleton(LEG, TRUTH)}
     pose = reconstruct(views, RIG, method=method, **options)
-    # three markers do not tell how far they lie off their segments: "articulated" has the width of its prior here, and
-    # its coverage is asserted in tests/triangulate/articulated/test_coverage.py
+    # "articulated" holds 0.998 here: too wide, of a fit that has not come to rest; why is not known. Its coverage is
+    # bounded from both sides in tests/triangulate/articulated/test_coverage.py
     share = held(pose["position"].values, pose["covariance"].values)
     assert 0.9 <= share <= (1 if method == "articulated" else 0.985)
     single = reconstruct(views.isel(detector=0, drop=True), RIG, method=method, **options)
