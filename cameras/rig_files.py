@@ -23,6 +23,7 @@ _STRETCH = 5.0  # of a pixel: the ratio of the focal lengths
 _OFF_CENTRE = 100.0  # of the image's longer side, by which the principal point may lie off
 _BENT = 20.0  # times by which the lens may move a point half way to the edge away from the middle, or towards it
 _FARTHEST = 1e5  # times the cameras' own distances by which one of them may stand apart
+# of each unit
 METRES = {"um": 1e-6, "mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0, "in": 0.0254, "inch": 0.0254, "ft": 0.3048}
 _EARTHLY = 1e5  # metres from the world's origin
 _LEAST_SHIFT = 25.0  # pixels: with less, a board as wide as a third of the view shows no perspective

@@ -204,6 +204,13 @@ def test_every_room_says_what_it_is_for():
     assert not silent
 
 
+def test_every_room_has_its_place_in_the_table():
+    words = (ROOT / "CONTRIBUTING.md").read_text()
+    table = words[words.index("| floor | room |") : words.index("torch lives only")]
+    rooms = {path.parent.name for path in source_files() if path.name == "__init__.py"}
+    assert not {room for room in rooms if f"{room}/" not in table}
+
+
 def test_engines_stay_in_their_rooms():
     wrong = []
     for path in source_files():

@@ -15,6 +15,7 @@ from ..tables.exact_csv import check_columns
 
 _TIME_WORDS = ("time", "stamp", "second", "clock")
 _CAMERA_COLUMNS = ("cam_id", "camera", "cam", "port", "camera_id", "cam_name", "view", "device")
+# seconds of each unit
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 _NAMED = {"nanoseconds": "ns", "microseconds": "us", "milliseconds": "ms", "seconds": "s", "sec": "s", "µs": "us"}
 

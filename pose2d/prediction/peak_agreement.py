@@ -21,7 +21,7 @@ from ...datasets import Array
 OUTLIER = 0.01  # from 0.002 to 0.05 the demo's errors are the same to 0.2 px (seed 0)
 _AT_ONCE = 1_000  # keypoints of an instant that are weighed together: some 50 MB with six cameras
 _STEPS = 2  # Gauss-Newton steps to the best point, from the point nearest to two rays
-_LOG_2PI = np.log(2 * np.pi)
+_LOG_2PI = np.log(2 * np.pi)  # of the normal density in the plane
 FEWEST = 2  # cameras that agree before a point is known
 
 

@@ -23,13 +23,13 @@ _ROUNDS = 6  # of placing the points and fitting the views
 # part of a fit that each round takes: all views are fitted at once, and whole steps pass a displacement to and fro (the
 # rat's answers of odd and even rounds differed: mean 3.36 and 3.62 px)
 _STEP = 0.5
-_EM_STEPS = 20
+_EM_STEPS = 20  # steps of expectation maximisation of a fit, which every round begins anew from better placed points
 # before anything is known, in sides of the animal's square: spread of the displacements, and of what wanders; what a
 # recording cannot tell (two cameras) keeps the second
 _DISPLACED, _WANDERS = 0.05, 0.025
 # priors, as so many observations of so many pixels: spread of a camera's displacements, and of what wanders
 _SPREAD_PRIOR = 2, 3.0
-_WANDER_PRIOR = 5, 1.0
+_WANDER_PRIOR = 5, 1.0  # without it the variance of a few peaks that lie close together would shrink to nothing
 
 
 class ViewMisfits(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 from ...calibration.boards.patterns import CharucoBoard, Checkerboard
 from ...calibration.boards.wrong_board import guess_board
 
+# millimetres of each unit
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "in": 25.4}
 
 

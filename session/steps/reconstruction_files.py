@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 # bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
 LONG = 60e6
 CORRECTED = "corrected_views.nc"  # in the session's output
-# bytes: the libraries, and memory per byte of views that are held whole: of two animals 9.1 ("smooth"), 7.8 ("dlt")
-_PROGRAM = 0.5e9
-_HELD = 9.5
+_PROGRAM = 0.5e9  # bytes that the libraries take
+_HELD = 9.5  # bytes of memory per byte of views that are held whole: of two animals 9.1 ("smooth"), 7.8 ("dlt")
 
 
 def trained(session: Session) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from muybridge.calibration import (
     simulate_board_motion,
     simulate_detections,
 )
-from muybridge.calibration.boards import corner_finders
 from muybridge.calibration.boards.wrong_board import larger_checkerboard
 from muybridge.calibration.solver.mirrored_patterns import flip_corners
 from muybridge.cameras.rotations import rotation_matrix
@@ -106,15 +105,22 @@ def drawn_checkerboard(corners_x, corners_y):
 
 
 @pytest.mark.parametrize("asked", [(8, 6), (9, 7)])
-def test_another_checkerboard_is_named_after_twenty_of_six_hundred_pictures(monkeypatch, asked):
-    searched, find = [], corner_finders._find_checkerboard
-    monkeypatch.setattr(corner_finders, "_find_checkerboard", lambda *given: searched.append(1) or find(*given))
+def test_another_checkerboard_is_named_after_twenty_of_six_hundred_pictures(asked):
+    class Counted(list):
+        n_read = 0
+
+        def __iter__(self):
+            for picture in super().__iter__():
+                self.n_read += 1
+                yield picture
+
     black = np.zeros((400, 520), np.uint8)  # where the camera did not film
     picture = drawn_checkerboard(9, 6)[:400, :520]
-    message = refuse({"front": [black] * 30 + [picture] * 300}, Checkerboard(*asked, 30.0))
+    pictures = Counted([black] * 30 + [picture] * 300)
+    message = refuse({"front": pictures}, Checkerboard(*asked, 30.0))
     assert "found in none of the first 20 pictures" in message
     assert "corners_x=9, corners_y=6" in message
-    assert len(searched) == 50  # not 330
+    assert 50 <= pictures.n_read < 60  # not 330
 
 
 def test_a_part_of_a_larger_checkerboard_is_named_as_such():

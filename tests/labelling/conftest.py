@@ -1,6 +1,7 @@
 """Small projects to label: grey pictures of two cameras, and a session whose cameras are calibrated."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -56,6 +57,15 @@ def calibrated(tmp_path, ring_rig):
     (tmp_path / "session.toml").write_text("\n".join(lines))
     write_rig(rig, tmp_path / "rig.toml")
     return tmp_path, rig
+
+
+def wait_until(state, holds, seconds=60.0):
+    """The state (a function without arguments) once it holds; AssertionError after so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds(found := state()):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found
 
 
 def get(server, path, **headers):

@@ -10,7 +10,7 @@ from muybridge.formats.labels.deeplabcut_project import write_label_csv
 from muybridge.labelling.instant_records import Point
 from muybridge.labelling.label_project import LabelProject, StaleRevision
 from muybridge.pose2d import LabelError, extract_frames, read_labels
-from tests.labelling.conftest import KEYPOINTS, get, pictures_of, post, write_pictures
+from tests.labelling.conftest import KEYPOINTS, get, pictures_of, post, wait_until, write_pictures
 
 POINTS = {
     "left": {
@@ -27,6 +27,18 @@ def project(pictures):
     opened = LabelProject(pictures, keypoints=KEYPOINTS)
     yield opened
     opened.close()
+
+
+def decoded(server, instant):
+    """Wait until the pictures of an instant in all three cameras are there."""
+
+    def shown():
+        address = f"api/pictures?project=labels&instant={instant}&cameras=0,1,2&width=100"
+        return {
+            camera for camera, picture in pictures_of(get(server, address)[1]).items() if isinstance(picture, bytes)
+        }
+
+    wait_until(shown, lambda cameras: cameras == {0, 1, 2})
 
 
 def reopened(project, **options):
@@ -139,7 +151,7 @@ def test_pictures_of_further_instants_come_from_the_videos(calibrated):
         assert get(server, "api/project?project=labels")[1]["instants"] == []
         assert post(server, "api/add", {"project": "labels", "instant": 6})[0] == 400
         assert post(server, "api/add", {"project": "labels", "instant": 4})[0] == 200
-        server._requests.opened("labels").project.pictures._decoders.shutdown()
+        decoded(server, instant=4)
         assert get(server, "api/project?project=labels")[1]["instants"] == [[4, 0, 3]]
         changes = {name: {"nose": [*rig[name].project(np.zeros(3)), "visible"]} for name in "abc"}
         change = {"project": "labels", "instant": 4, "revision": 0, "changes": changes}
@@ -157,11 +169,8 @@ def test_looking_changes_nothing_that_training_depends_on(calibrated):
     extract_frames({"a": folder / "a.mp4"}, 2, folder / "labels", keypoints=KEYPOINTS)
     before = content_hash(folder / "labels")
     with serve_labels(folder) as server:
-        project = server._requests.opened("labels").project
-        project.pictures._decoders.shutdown()
-        instant = project.instants()[0]
-        _, pictures = get(server, f"api/pictures?project=labels&instant={instant}&cameras=0,1,2&width=100")
-        assert {camera for camera, picture in pictures_of(pictures).items() if picture} == {0, 1, 2}
+        instant = get(server, "api/project?project=labels")[1]["instants"][0][0]
+        decoded(server, instant)
         assert get(server, "api/project?project=labels")[1]["instants"][0] == [instant, 0, 3]
         assert content_hash(folder / "labels") == before
         change = {"project": "labels", "instant": instant, "revision": 0, "changes": {"b": {"nose": [1, 2, "visible"]}}}

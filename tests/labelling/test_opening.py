@@ -81,7 +81,6 @@ def test_a_camera_with_dropped_frames_shows_the_instant(calibrated):
     object.__setattr__(source, "frames", frames)
     project = source.project("labels")
     (first, *_), store = project.instants(), project.pictures
-    store._decoders.shutdown()
     assert [store.frame(camera, 5) for camera in "abc"] == [5, 4, 5]
     assert set(project.folders["b"].pictures) <= set(project.instants())
     assert project.folders["b"].pictures.get(first) in (None, f"img{first - 1:06d}.png")

@@ -13,7 +13,7 @@ import pytest
 
 from muybridge.formats.labels import picture_copies
 from muybridge.labelling import picture_store, serve_labels, spare_time_copies
-from tests.labelling.conftest import KEYPOINTS, get, pictures_of, post, write_pictures
+from tests.labelling.conftest import KEYPOINTS, get, pictures_of, post, wait_until, write_pictures
 
 CHANGE = {"project": "project", "instant": 7, "revision": 0, "changes": {"left": {"nose": [3.25, 4, "visible"]}}}
 
@@ -158,9 +158,7 @@ def test_a_step_that_fails_shows_its_sentence(calibrated):
     with serve_labels(folder) as server:
         assert post(server, "api/job", {"step": "sudo"})[0] == 400
         assert post(server, "api/job", {"step": "reconstruct"})[0] == 200
-        server._requests.jobs.wait(60)
-        while (state := get(server, "api/job")[1])["running"]:
-            pass
+        state = wait_until(lambda: get(server, "api/job")[1], lambda state: not state["running"])
     assert state["code"] == 1
     assert any("error:" in line for line in state["lines"])
 

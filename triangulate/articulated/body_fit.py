@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ORDERS = (2, 3)  # of the prior in time: earlier frames that an angle depends on
-_FEWEST_FRAMES = 3
+_FEWEST_FRAMES = 3  # of fewer no acceleration can be seen
 # probability of an outlier: above, a keypoint says nothing in a camera. Outliers are modelled as each view's own, but
 # where they are usual all views take the same other place for the keypoint, a bent limb fits that, and six views
 # outweigh the prior: without this rule `rat_mocap` errs by 10.3 mm instead of 5.1 (5.3, 5.1, 5.1 mm at 0.5, 0.8, 0.985)

@@ -30,7 +30,7 @@ _N_AHEAD = 32  # stretches that are begun elsewhere at once, whose results wait 
 _ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
 _MOVES = 0.05  # seconds in which movement is measured: a part of a stride
 _NEARLY = 0.9  # share of the most pixels of a stretch that those of one to learn from may fall to
-_TURN = 2 * np.pi
+_TURN = 2 * np.pi  # radians of a whole turn
 
 
 @dataclass(frozen=True, eq=False)

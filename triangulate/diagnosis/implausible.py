@@ -41,8 +41,8 @@ _HEADS = ("nose", "snout", "head", "eye", "ear", "neck")
 _TAILED = ("tail", "paw", "hoof", "snout", "hock", "wing")
 # metres between the outermost keypoints: (least, most, whose names these are)
 _ANYTHING = (1e-4, 30.0, "no animal that cameras film is")
-_LIMBED = (0.015, 10.0, "no animal with head and limbs is")
-_UPRIGHT = (0.15, 3.0, "no person is")
+_LIMBED = (0.015, 10.0, "no animal with head and limbs is")  # half of the smallest mammal's length; above an elephant's
+_UPRIGHT = (0.15, 3.0, "no person is")  # part of a newborn child's; above any with arms raised
 
 
 def size_sentence(points_3d: Array, keypoints: Sequence[str], unit: str) -> str:

@@ -31,6 +31,7 @@ from ..smoothing.observations import Linearised, Observations, linearise
 from . import _kernels_sampler
 
 _NEAR = 21  # frames over which the spread of bones is averaged: of the coordinates, so speed alone
+# the pose states of points without any: one state, of no bones, that is never left
 _ONE_STATE = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
 
 

@@ -2,9 +2,7 @@
 
 import hashlib
 
-import numpy as np
-
-from muybridge.calibration.boards.detection_cache import _FIELDS, load_detections, save_detections
+from muybridge.calibration import detect_board
 from tests.calibration.synthetic import BOARD
 from tests.helpers import write_video
 
@@ -16,9 +14,6 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path):
     kept.mkdir()
     for path in (half, other):
         path.write_bytes(b"half")
-    arrays = {name: np.zeros(2) for name in _FIELDS} | {"size": np.array([160, 120])}
-    save_detections(video, BOARD, 1, arrays, kept)
-    assert load_detections(video, BOARD, 1, kept) is not None
-    assert not half.exists()
-    assert other.exists()
+    detect_board(video, BOARD, cache=kept, progress=False)
+    assert sorted(path.name for path in kept.iterdir()) == [other.name, f"{name}.npz"]
     assert [path.name for path in tmp_path.iterdir() if path != kept] == ["a [1].mp4"]

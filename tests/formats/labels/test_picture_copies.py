@@ -5,21 +5,22 @@ import os
 import cv2
 import numpy as np
 
-from muybridge.formats.labels import picture_copies
 from muybridge.formats.labels.deeplabcut_project import write_project
 from muybridge.formats.labels.picture_copies import COPIES, encoded_picture
 from tests.helpers import write_video
 
 
-def test_extracted_pictures_are_shown_without_being_decoded(tmp_path, monkeypatch):
+def test_extracted_pictures_are_shown_without_being_read(tmp_path):
     write_video(tmp_path / "top.mp4", 3, size=(1200, 400))
     folder = write_project(tmp_path / "labels", {"top": (tmp_path / "top.mp4", [0, 2])})
-    monkeypatch.setattr(picture_copies, "_read", None)
     for path in sorted((folder / "labeled-data" / "top").glob("*.png")):
+        picture, written = cv2.imread(str(path)), path.stat().st_mtime_ns
+        path.write_bytes(b"no picture")
+        os.utime(path, ns=(written, written))
         for width in (300, 480, 960):
             jpeg = encoded_picture(path, width, folder / COPIES / "top")
             shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-            whole = cv2.resize(cv2.imread(str(path)), shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+            whole = cv2.resize(picture, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
             assert shown.shape[1] == max(width, 480)
             assert np.abs(shown.astype(int) - whole).mean() < 4
 
