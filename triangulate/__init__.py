@@ -22,9 +22,9 @@ from .placement.placed_cameras import PointCalibration
 from .placement.point_calibration import calibrate_from_points
 from .points.candidates import Candidates, triangulate_candidates
 from .points.consensus import Triangulation, triangulate_ransac
-from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
+from .points.recording_noise import estimate_noise, estimate_sigma
 from .points.swaps import SwapRepair, repair_swaps
 from .pose_states.inferred_poses import PoseInference
 from .pose_states.pose_inference import infer_poses

@@ -20,9 +20,9 @@ from ..timeseries.sampling import window_frames
 from .input_checks import in_order
 from .noise.detector_noise import DetectorNoise, without_bias
 from .points.consensus import robust_points
-from .points.consensus_solver import estimate_noise, estimate_sigma
 from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
+from .points.recording_noise import estimate_noise, estimate_sigma
 from .points.swaps import repair_swaps
 
 _MEDIAN_WINDOW = 0.05  # seconds: shorter than any stride, longer than a single wrong frame at 60 Hz and more

@@ -27,7 +27,7 @@ from .left_out_pixels import (
     stretches_to_judge,
 )
 from .noise.detector_noise import DetectorNoise
-from .points.consensus_solver import estimate_noise
+from .points.recording_noise import estimate_noise
 
 N_POINTS = 4000  # judged in each camera: with errors that last ten frames its share is then known to 1 %
 BLOCK = 0.5  # seconds: longer than the errors of a detector last, so that neighbouring blocks have errors of their own

@@ -12,7 +12,7 @@ from ..datasets import check_views
 from .checked_poses import coverage_attributes, rescaled, variances_of
 from .framewise_methods import sampled
 from .left_out_pixels import stretches_to_judge
-from .points.consensus_solver import estimate_noise
+from .points.recording_noise import estimate_noise
 from .predicted_regions import BLOCK, N_POINTS, Coverage, check_cameras, judge_stretches
 from .reconstruction import maker_of_poses
 from .reconstruction_settings import Settings

@@ -12,7 +12,7 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import RAYLEIGH_MEDIAN, present_median
 from ..points.consensus import Triangulation, robust_points
-from ..points.consensus_solver import judgeable_rows, refined_sigma
+from ..points.recording_noise import judgeable_rows, refined_sigma
 from .warning_sentences import ENOUGH
 
 _SAMPLE = 4000  # points that each camera is compared at: its median is then known to 2 % of the noise

@@ -12,7 +12,7 @@ from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array, for_kernel
 from ...numerics.robust_scale import robust_std
 from ...numerics.threads import over_rows
-from ..points.consensus_solver import estimate_sigma
+from ..points.recording_noise import estimate_sigma
 from ._kernels_animals import follow, no_tracks
 from ._kernels_proposals import propose
 from .animal_records import Body, Found, Proposals, Views

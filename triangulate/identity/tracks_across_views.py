@@ -18,7 +18,8 @@ from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
 from ..input_checks import check_fps, check_observations, from_views, matching_rig
 from ..points.consensus import robust_points
-from ..points.consensus_solver import DEFAULT_THRESHOLD, estimate_sigma
+from ..points.consensus_solver import DEFAULT_THRESHOLD
+from ..points.recording_noise import estimate_sigma
 from .identity_sequences import exact_sequence, sequence_in_turns
 
 _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the associated tracks

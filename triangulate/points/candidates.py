@@ -14,7 +14,7 @@ from ...datasets import DatasetError
 from ...numerics.arrays import Array
 from ..input_checks import check_confidence, check_points_2d, from_views
 from .consensus import Triangulation, robust_points
-from .consensus_solver import estimate_sigma
+from .recording_noise import estimate_sigma
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from ...numerics.arrays import Array
 from ..input_checks import check_observations, from_views
 from ..noise.detector_noise import DetectorNoise, without_bias
 from . import _kernels_consensus
-from .consensus_solver import DEFAULT_THRESHOLD, estimate_noise, estimate_sigma, per_camera, solve, solve_by_keypoint
+from .consensus_solver import DEFAULT_THRESHOLD, per_camera, solve, solve_by_keypoint
+from .recording_noise import estimate_noise, estimate_sigma
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from ...numerics.arrays import Array
 from ...numerics.threads import over_rows
 from ..input_checks import centred_arrays, check_observations, from_views, in_order
 from . import _kernels_swaps
-from .consensus_solver import DEFAULT_THRESHOLD, camera_pairs, estimate_sigma, per_camera
+from .consensus_solver import DEFAULT_THRESHOLD, camera_pairs, per_camera
+from .recording_noise import estimate_sigma
 
 
 @dataclass(frozen=True, eq=False)

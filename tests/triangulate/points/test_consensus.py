@@ -6,8 +6,8 @@ import pytest
 from benchmarks.rings import errors, known_inliers, make_recording, make_rig
 from muybridge.calibration import Camera, CameraRig
 from muybridge.triangulate import estimate_sigma, point_covariances, triangulate_ransac
-from muybridge.triangulate.points import consensus_solver
 from muybridge.triangulate.points.consensus_solver import camera_pairs
+from muybridge.triangulate.points.recording_noise import residuals_of
 from tests.helpers import SHARED, needs_shared
 
 
@@ -217,7 +217,7 @@ def test_leverages_and_residuals_equal_their_definition():
     truth, sigma = rng.uniform(-90, 90, (8, 3)), np.full((3, 1), 2.0) * [[1.0, 3.0]]  # two keypoints take turns
     covariances = point_covariances(truth, rig, 2.0) * np.tile([1.0, 9.0], 4)[:, None, None]
     points_2d = rig.project(truth) + rng.normal(0, 2, (3, 8, 2))
-    residuals, leverages, sizes = consensus_solver._residuals(points_2d, truth, covariances, rig, sigma)
+    residuals, leverages, sizes = residuals_of(points_2d, truth, covariances, rig, sigma)
     jacobians = rig.project_jacobian(truth)
     expected = np.einsum("cnij,njk,cnik->cn", jacobians, covariances, jacobians) / (2 * np.tile(sigma, 4) ** 2)
     np.testing.assert_allclose(leverages, expected, rtol=1e-9)
