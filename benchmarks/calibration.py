@@ -30,7 +30,7 @@ from muybridge.calibration import BoardDetections, Camera, CameraRig, CharucoBoa
 from muybridge.calibration.boards.corner_finders import opencv_board
 from muybridge.calibration.boards.detection import detect_board, detect_boards
 from muybridge.calibration.boards.image_sources import image_files
-from muybridge.calibration.boards.patterns import opencv_dictionary
+from muybridge.calibration.boards.marker_dictionaries import opencv_dictionary
 from muybridge.calibration.solver.bundle_adjustment import minimise
 from muybridge.calibration.solver.bundle_unknowns import BundleSpec, BundleState, Loss, make_views
 from muybridge.calibration.solver.held_out_boards import closer

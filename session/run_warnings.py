@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .config import STEPS, Session
-from .steps.calibration import read_calibration_report
+from .steps.cameras.calibration import read_calibration_report
 from .steps.report import MOST_INSTANTS, UNUSED_VARIABLES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from .config import Session
 from .recording_facts import expected_gaps
 from .session_run import missing_inputs
 from .steps import ALL_STEPS
-from .steps.calibration import CALIBRATE, from_points
+from .steps.cameras.calibration import CALIBRATE, from_points
 from .steps.corrections.corrected_views import corrected
 from .steps.detection import views_of_points
 from .steps.kinematics import VERTICAL_NEEDED

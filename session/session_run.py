@@ -13,7 +13,7 @@ from .config import STEPS, Session, SessionError
 from .provenance import only_run
 from .run_warnings import verdict, worst_warnings
 from .steps import ALL_STEPS
-from .steps.calibration import from_own_views
+from .steps.cameras.calibration import from_own_views
 from .steps.step_definition import Step, WindowTasks, ledger_of
 
 Say = Callable[[str], None]

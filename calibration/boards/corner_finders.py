@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from .image_sources import Image
-from .patterns import Board, CharucoBoard, Checkerboard, MarkerBoard, opencv_dictionary
+from .marker_dictionaries import cut_dictionary
+from .patterns import Board, CharucoBoard, Checkerboard, MarkerBoard
 
 MIN_CORNERS = 4  # of a view: fewer determine no pose of a plane
 
@@ -42,12 +43,6 @@ def make_finder(board: Board) -> Finder:
         return Sight(corners, n_markers, mirrored=True)
 
     return finder
-
-
-def cut_dictionary(name: str, ids: NDArray[np.int64]) -> cv2.aruco.Dictionary:
-    """The dictionary of these markers only: matching against all 1000 codes takes most of a detection's time."""
-    whole = opencv_dictionary(name)
-    return cv2.aruco.Dictionary(np.ascontiguousarray(whole.bytesList[ids]), whole.markerSize, whole.maxCorrectionBits)
 
 
 def opencv_board(board: CharucoBoard) -> cv2.aruco.CharucoBoard:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-
-_CONSTANTS = [name for name in dir(cv2.aruco) if name.startswith("DICT_")]
-DICTIONARIES: dict[str, int] = {name.removeprefix("DICT_"): getattr(cv2.aruco, name) for name in _CONSTANTS}
+from .marker_dictionaries import dictionary_name, opencv_dictionary
 
 
 @dataclass(frozen=True)
@@ -261,20 +258,6 @@ class MarkerBoard:
 
 
 Board = CharucoBoard | Checkerboard | MarkerBoard
-
-
-def dictionary_name(name: str) -> str:
-    """The dictionary's name without the leading "DICT_". Raises ValueError where OpenCV has no such dictionary."""
-    known = {key.upper(): key for key in DICTIONARIES}
-    key = str(name).upper().removeprefix("DICT_")
-    if key not in known:
-        raise ValueError(f"unknown ArUco dictionary {name!r}; known: {sorted(DICTIONARIES)}")
-    return known[key]
-
-
-def opencv_dictionary(name: str) -> cv2.aruco.Dictionary:
-    """OpenCV's whole dictionary of this name."""
-    return cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
 
 
 def _check_counts(kind: str, what: str, nx: int, ny: int) -> None:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array, evenly_spread
 from ..errors import CalibrationError
-from .corner_finders import cut_dictionary, make_finder, opencv_board
+from .corner_finders import make_finder, opencv_board
 from .image_sources import Image, Source, gray_frames
-from .patterns import Board, CharucoBoard, Checkerboard, opencv_dictionary
+from .marker_dictionaries import cut_dictionary, opencv_dictionary
+from .patterns import Board, CharucoBoard, Checkerboard
 
 _FAMILIES = (
     *("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL"),

@@ -25,7 +25,12 @@ def calibrate(
     """Calibrate the cameras from the board recordings (rig.toml) and show the report."""
     from dataclasses import replace
 
-    from ..steps.calibration import calibrate_lenses, check_board_review, read_calibration_report, review_calibration
+    from ..steps.cameras.calibration import (
+        calibrate_lenses,
+        check_board_review,
+        read_calibration_report,
+        review_calibration,
+    )
 
     if intrinsics_only:
         loaded = read(session)

@@ -3,7 +3,7 @@
 Imports the session file, the record of what made each output, and (when a step runs) the parts below.
 """
 
-from .calibration import CALIBRATE
+from .cameras.calibration import CALIBRATE
 from .detection import PREDICT, TRAIN
 from .kinematics import KINEMATICS
 from .reconstruction import RECONSTRUCT

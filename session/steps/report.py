@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Session
-from .calibration import read_calibration_report, review_path
+from .cameras.calibration import read_calibration_report, review_path
 from .kinematics import read_strides
 from .pictures import picture_settings
 from .reconstruction import method_of

@@ -17,7 +17,7 @@ from muybridge.calibration import (
 from muybridge.calibration.boards import image_sources
 from muybridge.calibration.boards.corner_finders import make_finder
 from muybridge.calibration.boards.detection_cache import load_detections
-from muybridge.calibration.boards.patterns import opencv_dictionary
+from muybridge.calibration.boards.marker_dictionaries import opencv_dictionary
 from tests.calibration.synthetic import BOARD, render_board, small_rig
 from tests.helpers import cut_off, damage_frame, write_picture_video
 

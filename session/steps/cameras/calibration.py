@@ -8,22 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import Session, SessionError
-from ..provenance import write_text
-from ..recording_facts import camera_timestamps, check_board_videos, files_of, sources_of_all
-from .detection import views_of_points
-from .pictures import picture_settings, tracked_rig
-from .step_definition import Step, public, skeleton_settings
+from ...config import Session, SessionError
+from ...provenance import write_text
+from ...recording_facts import camera_timestamps, check_board_videos, files_of
+from ..detection import views_of_points
+from ..pictures import picture_settings, tracked_rig
+from ..step_definition import Step, public, skeleton_settings
+from .board_recordings import as_source, board_recordings, boards_of_recordings, recordings_of_boards
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ...calibration import Calibration, CalibrationReport
+    from ....calibration import Calibration, CalibrationReport
 
 
 def read_calibration_report(session: Session) -> CalibrationReport | None:
     """The report that this step wrote, None where the cameras come from elsewhere."""
-    from ...calibration import CalibrationReport
+    from ....calibration import CalibrationReport
 
     path = session.output / "calibration.json"
     if not path.exists():
@@ -77,53 +78,6 @@ def _inputs(session: Session) -> list[Path]:
     return list(dict.fromkeys(boards)) + lenses + stamps + ([] if named is None else [session.folder / named])
 
 
-def board_recordings(session: Session) -> dict[str, dict[str, Path | tuple[Path, ...]]]:
-    """{recording: {camera: files}}: "board", of the cameras' own entries, then those of [board_recordings].
-
-    Raises
-    ------
-    SessionError : a camera is in none of them
-    """
-    recordings = {name: recording.sources for name, recording in session.board_recordings.items()}
-    if not recordings:
-        return {"board": sources_of_all(session, "board", "add it, or give [session] rig")}
-    own = session.sources("board")
-    filmed = {camera for recording in recordings.values() for camera in recording} | set(own)
-    lacking = [camera for camera in session.cameras if camera not in filmed]
-    if lacking:
-        raise SessionError(
-            f"{session.path}: camera '{lacking[0]}' is in none of [board_recordings] and has no 'board'; add it to the"
-            " recordings that it filmed, or give [session] rig"
-        )
-    return ({"board": own} if own else {}) | recordings
-
-
-def recordings_of_boards(session: Session) -> dict[str, Any]:
-    """What `calibrate` takes: the recordings of boards, and one more for each camera that has one for its lens."""
-    recordings = {
-        name: {camera: as_source(source) for camera, source in recording.items()}
-        for name, recording in board_recordings(session).items()
-    }
-    lenses = {name: as_source(source) for name, source in session.sources("lens_board").items()}
-    if len(recordings) == 1 and not lenses:
-        return next(iter(recordings.values()))
-    return recordings | {f"lens of {name}": {name: source} for name, source in lenses.items()}
-
-
-def boards_of_recordings(session: Session, sources: dict[str, Any]) -> Any:
-    """The board of all recordings, or {recording: its board} where one has its own."""
-    if not any(recording.board for recording in session.board_recordings.values()):
-        return session.make_board()
-    if not any(name in session.board_recordings for name in sources):  # the only recording, given by itself
-        return session.make_board(next(iter(session.board_recordings)))
-    return {name: session.make_board(name if name in session.board_recordings else None) for name in sources}
-
-
-def as_source(source: Path | tuple[Path, ...]) -> Any:
-    """A file, a folder, or a list of images."""
-    return [str(path) for path in source] if isinstance(source, tuple) else source
-
-
 def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, dict[str, CalibrationReport]]:
     """Calibrate each camera's lens alone and write lenses.toml.
 
@@ -142,8 +96,8 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     """
     import inspect
 
-    from ...calibration import calibrate_intrinsics
-    from ...cameras import CameraRig, write_rig
+    from ....calibration import calibrate_intrinsics
+    from ....cameras import CameraRig, write_rig
 
     files = {name: camera.lens_board or camera.board for name, camera in session.cameras.items()}
     sources = {name: as_source(source) for name, source in files.items() if source is not None}
@@ -166,8 +120,8 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
 
 def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> dict[str, Any]:
     """{camera: detections} of all [board_recordings] that show a camera, one after the other."""
-    from ...calibration.boards.gathering import gather_recordings
-    from ...calibration.boards.recordings import join_recordings
+    from ....calibration.boards.gathering import gather_recordings
+    from ....calibration.boards.recordings import join_recordings
 
     filmed = {
         name: {camera: as_source(source) for camera, source in recording.sources.items() if camera in cameras}
@@ -189,7 +143,7 @@ def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> d
 
 def _placing_views(session: Session) -> xr.Dataset:
     """The 2D points that place the cameras: of the files of other tools, or what the session's detector found."""
-    from ...datasets import read_dataset
+    from ....datasets import read_dataset
 
     if from_own_views(session):
         return read_dataset(session.output / "views.nc")
@@ -198,8 +152,8 @@ def _placing_views(session: Session) -> xr.Dataset:
 
 def _calibrate_from_points(session: Session) -> None:
     """Place the cameras of a lens file by the session's 2D points."""
-    from ...cameras import read_rig, write_rig
-    from ...triangulate import calibrate_from_points
+    from ....cameras import read_rig, write_rig
+    from ....triangulate import calibrate_from_points
 
     lenses = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
     unknown = [name for name in session.cameras if name not in lenses.names]
@@ -227,7 +181,7 @@ def review_calibration(session: Session, *, progress: bool = True) -> Path:
     SessionError : the session does not calibrate its cameras by a board
     CalibrationError : as `calibrate`
     """
-    from ...report import write_calibration_review
+    from ....report import write_calibration_review
 
     check_board_review(session)
     calibration = _calibration(session, progress)
@@ -244,7 +198,7 @@ def check_board_review(session: Session) -> None:
 
 
 def _calibrate(session: Session, progress: bool) -> None:
-    from ...cameras import write_rig
+    from ....cameras import write_rig
 
     review_path(session).unlink(missing_ok=True)  # it shows the cameras before these
     if from_points(session):
@@ -257,8 +211,8 @@ def _calibrate(session: Session, progress: bool) -> None:
 
 def _calibration(session: Session, progress: bool) -> Calibration:
     """The session's cameras from its recordings of boards, in the world of its floor frame."""
-    from ...calibration import calibrate, world_from_board
-    from ...cameras import read_rig
+    from ....calibration import calibrate, world_from_board
+    from ....cameras import read_rig
 
     sources = recordings_of_boards(session)
     board = boards_of_recordings(session, sources)
