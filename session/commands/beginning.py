@@ -48,9 +48,9 @@ def show_help(
     from ..key_reference import as_text, chosen, session_keys
 
     if topic == "formats":
-        from ...formats.catalogue import as_text as formats_as_text
+        from ...formats.catalogue_texts import catalogue_text
 
-        echo(formats_as_text(word))
+        echo(catalogue_text(word))
         return
     if topic != "session":
         raise ValueError(

@@ -8,6 +8,7 @@ import pytest
 
 from muybridge.formats import FormatError, catalogue
 from muybridge.formats.catalogue import FORMATS, format_of, recognised
+from muybridge.formats.catalogue_texts import catalogue_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "## 2D points"
@@ -16,7 +17,7 @@ HEAD = "## 2D points"
 def test_the_document_shows_the_table():
     """`python -m tests.formats.test_catalogue` writes it anew."""
     _, _, shown = (ROOT / "docs/formats.md").read_text(encoding="utf-8").partition(HEAD)
-    assert HEAD + shown == catalogue.as_markdown()
+    assert HEAD + shown == catalogue_markdown()
 
 
 @pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.kind}-{row.name}")
@@ -51,4 +52,4 @@ def test_an_unknown_format_or_suffix_is_one_sentence(tmp_path):
 
 if __name__ == "__main__":
     document = ROOT / "docs/formats.md"
-    document.write_text(document.read_text(encoding="utf-8").partition(HEAD)[0] + catalogue.as_markdown())
+    document.write_text(document.read_text(encoding="utf-8").partition(HEAD)[0] + catalogue_markdown())
