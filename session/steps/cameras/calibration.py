@@ -14,7 +14,7 @@ from ...recording_facts import camera_timestamps, check_board_videos, files_of
 from ..detection import views_of_points
 from ..pictures import picture_settings, tracked_rig
 from ..step_definition import Step, public, skeleton_settings
-from .board_recordings import as_source, board_recordings, boards_of_recordings, recordings_of_boards
+from .board_sources import as_source, board_recordings, boards_of_recordings, recordings_of_boards
 
 if TYPE_CHECKING:
     import xarray as xr
