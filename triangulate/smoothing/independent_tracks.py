@@ -113,10 +113,10 @@ def smooth_in_time(observations: Observations, start: Array, inliers: NDArray[np
     prior = replace(prior, changes=steady(lengths, prior.order))
     white = replace(observations, power=np.ones_like(observations.power))
     first = robust_start(observations, start, inliers)
-    tracks = _smooth(first, prior, observations.anchor)
+    tracks = smooth(first, prior, observations.anchor)
     kept = ~contradicted(first, tracks.points_3d, tracks.spread)
     if not kept.all():
-        tracks = _smooth(first.only(kept), prior, observations.anchor)
+        tracks = smooth(first.only(kept), prior, observations.anchor)
     for i in range(_ROUNDS):
         seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
         if i > 0:
@@ -135,11 +135,11 @@ def _jumps_anew(seen: Linearised, tracks: Tracks, prior: TimePrior, observations
     if found.any():
         changes = np.stack([activity, np.where(found, 0.0, added)], axis=1)
         seen = seen.times(at_activity(observations.powers, activity))
-        tracks = _smooth(seen, replace(prior, changes=changes), observations.anchor)
+        tracks = smooth(seen, replace(prior, changes=changes), observations.anchor)
     return with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order)
 
 
-def _smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
+def smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
     changes = prior.changes if prior.changes is not None else steady([len(seen.vector)], prior.order)
     solved = smooth_tracks(seen.information, seen.vector, prior.order, changes, prior.precisions, anchor)
     return Tracks(*solved[:2], seen.weights, solved[2], changes)
@@ -149,7 +149,7 @@ def smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: A
     """Tracks and the prior with the activity that explains them; a frame's likelihood, given with power one, has that
     of its activity."""
     assert prior.changes is not None
-    tracks = _smooth(seen.times(at_activity(powers, prior.changes[:, 0])), prior, anchor)
+    tracks = smooth(seen.times(at_activity(powers, prior.changes[:, 0])), prior, anchor)
     if not prior.activity_frames or len(tracks.changes) < 2:
         return tracks, prior
     if np.isnan(prior.disturbed):
@@ -159,5 +159,5 @@ def smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: A
         known = prior.precisions, prior.activity_frames, prior.disturbed
         changes = with_activity(tracks.changes, tracks.differences, *known)
         prior = replace(prior, changes=changes)
-        tracks = _smooth(seen.times(at_activity(powers, changes[:, 0])), prior, anchor)
+        tracks = smooth(seen.times(at_activity(powers, changes[:, 0])), prior, anchor)
     return tracks, prior

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....numerics.arrays import Array, evenly_spread
+from ....numerics.robust_scale import present_median
 from ....timeseries.medians import running_median
 from ..correlated_noise import CorrelatedNoise, Filter, smoother_filter
 from ..difference_prior import choose_order, tune_precisions
 from ..error_correlation import estimate_correlation
-from ..independent_tracks import TimePrior, Tracks, smooth_unsteady
+from ..independent_tracks import TimePrior, Tracks, smooth, smooth_unsteady
 from ..observations import Linearised, Observations, contradicted, learn_sigma, linearise, robust_start
 from ..unsteady_motion import LOG_LEVELS, between_cuts, frames_of_activity, steady, with_jumps
 
@@ -22,7 +23,11 @@ _QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
 _PARTS = 4  # stretches that such frames are spread over
 _NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
 _FAR = 10.0  # usual distances from that median beyond which a point is isolated
-_ROUNDS = 2  # of Gauss-Newton with inlier probabilities, while learning
+_CALM, _CALM_SQUARE = 0.25, 1.2125  # a quantile, and that of a chi-square of three degrees of freedom
+_STIFF = 0.1  # of the variance that so many of the calmest differences show, errors included: tracks to start from
+_ROUNDS = (
+    2  # of Gauss-Newton with inlier probabilities, while learning: first from stiff tracks, then of the noise, too
+)
 _CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
 _SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
 _QUIETEST = 0.02  # quantile of the activity that the reach of a displaced stretch is judged by
@@ -59,13 +64,13 @@ def learn_time_prior(
 ) -> LearnedTracks:
     """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
 
-    First the robust points are smoothed as Gaussian pseudo-observations, then Gauss-Newton on the exact projections
-    with inlier probabilities, in which single rays count too; at last the errors are no longer taken for white.
+    First stiff tracks through the robust points, then Gauss-Newton on the exact projections with inlier probabilities,
+    in which single rays count too; at last the errors are no longer taken for white.
     `lengths` are those of the stretches that follow each other in the arrays, and `most_power` bounds the power of a
     frame's likelihood.
     """
     lengths = between_cuts(start, lengths, frames_of_activity(fps))
-    tracks, prior = _track_robust_points(observations, start, inliers, lengths, order)
+    tracks, prior = _from_stiff_tracks(observations, start, inliers, lengths, order)
     prior = replace(prior, activity_frames=frames_of_activity(fps))
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
@@ -75,20 +80,34 @@ def learn_time_prior(
     return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps, most_power)
 
 
-def _track_robust_points(
+def _from_stiff_tracks(
     observations: Observations, start: Array, inliers: NDArray[np.bool_], lengths: Sequence[int], order: int | None
 ) -> tuple[Tracks, TimePrior]:
-    """Tracks through the robust points; those that the rest of their track contradicts are dropped."""
+    """Tracks, order and process variances that the pixels near stiff tracks make most likely.
+
+    Where few cameras see a keypoint and many pixels are wrong, the robust points are, too: a loose track follows them,
+    which makes them probable. Few of them lie near a stiff track, and right pixels loosen it.
+    """
     anchor, longest = observations.anchor, _highest_order(lengths)
+    m = min(order or 2, longest)
+    prior = TimePrior(m, _stiff_precisions(start, m, observations.pixel), steady(lengths, m))
     first = robust_start(observations, start, inliers)
-    steady = first.only(~_isolated(start, observations.pixel))
-    tracks, prior = _tune_and_smooth(steady, lengths, min(order or 2, longest), None, anchor, _QUICK_FRAMES)
-    for _ in range(2):  # the order is known in the second round
-        seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
-        order = min(order or _order_of_some(seen, lengths, anchor), longest)
-        near = prior if prior.order == order else None
-        tracks, prior = _tune_and_smooth(seen, lengths, order, near, anchor, _QUICK_FRAMES)
-    return tracks, prior
+    tracks = smooth(first.only(~_isolated(start, observations.pixel)), prior, anchor)
+    for _ in range(_ROUNDS):
+        seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+        tracks, prior = _tune_and_smooth(seen, lengths, m, prior, anchor, _QUICK_FRAMES)
+    seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
+    m = min(order or _order_of_some(seen, lengths, anchor), longest)
+    return _tune_and_smooth(seen, lengths, m, prior if prior.order == m else None, anchor, _QUICK_FRAMES)
+
+
+def _stiff_precisions(points_3d: Array, order: int, pixel: float) -> Array:
+    """(n_keypoints,) of robust points' differences, 0 where there are none."""
+    squares = (np.diff(points_3d, order, axis=0) ** 2).sum(axis=-1)
+    calm = [np.quantile(own[np.isfinite(own)], _CALM) if np.isfinite(own).any() else np.nan for own in squares.T]
+    usual = present_median(np.array(calm))
+    variances = _STIFF * np.where(np.isfinite(calm), calm, usual) / _CALM_SQUARE
+    return np.nan_to_num(1 / np.maximum(variances, (_STIFF * pixel) ** 2))
 
 
 def _learn_lasting_errors(
