@@ -16,8 +16,8 @@ from ..formats.labels.labelled_frames import LabelError
 from ..formats.video.reading import VIDEO_SUFFIXES, VideoSource
 from ..session import Session, SessionError, read_session
 from ..session.recording_facts import recording_instants
-from ..session.steps.detection import label_folders
 from ..session.steps.reconstruction_files import used_rig
+from ..session.steps.training import label_folders
 from .label_project import LabelProject
 from .picture_folders import find_picture_folders
 from .proposed_points import ProposedPoints, proposals_of_files, proposals_of_session

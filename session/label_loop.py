@@ -12,9 +12,9 @@ import numpy as np
 
 from .config import Session, SessionError
 from .session_run import remedy_for
-from .steps.detection import detector_path, label_folders
 from .steps.foreign_detectors import open_detector
 from .steps.reconstruction_files import used_rig, used_views
+from .steps.training import detector_path, label_folders
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,8 @@ from ..tables.h5_arrays import check_hdf5
 from .detectors import files_of_detectors, has_several
 from .instant_rows import at_instants
 from .joined_views import known_keypoints, recording_of, views_between
-from .tracks import Track, in_whole_picture
+from .picture_parts.placed_points import in_whole_picture
+from .tracks import Track
 
 Source = str | os.PathLike
 

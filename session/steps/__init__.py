@@ -4,9 +4,10 @@ Imports the session file, the record of what made each output, and (when a step 
 """
 
 from .cameras.calibration import CALIBRATE
-from .detection import PREDICT, TRAIN
+from .detection import PREDICT
 from .kinematics import KINEMATICS
 from .reconstruction import RECONSTRUCT
 from .report import REPORT
+from .training import TRAIN
 
 ALL_STEPS = {step.name: step for step in (CALIBRATE, TRAIN, PREDICT, RECONSTRUCT, KINEMATICS, REPORT)}

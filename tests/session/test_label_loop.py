@@ -76,7 +76,7 @@ def test_what_is_missing_is_one_sentence(reconstructed):
 
 
 def test_labels_may_be_a_list_of_folders(small_recording):
-    from muybridge.session.steps.detection import label_folders
+    from muybridge.session.steps.training import label_folders
 
     (small_recording / "labels-next").mkdir()
     edit_session(small_recording, 'labels = "labels"', 'labels = ["labels", "labels-next"]')

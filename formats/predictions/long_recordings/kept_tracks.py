@@ -15,8 +15,9 @@ from ....numerics.arrays import Array
 from ...catalogue import rows_of
 from ...files import FormatError, check_size, existing, stored_bytes
 from ...tables.frame_rows import check_gaps
+from ..picture_parts.placed_points import Placement, in_whole_picture, placement
 from ..reading import read_track
-from ..tracks import FileRows, Placement, Track, in_whole_picture, note_on_rows, placement, rows_to_track, score_range
+from ..tracks import FileRows, Track, note_on_rows, rows_to_track, score_range
 
 WINDOW = 10_000  # rows that are held at a time
 _SAMPLE = 5000  # rows at least, spread over a file, by which it is told whether its points are of a part of the picture

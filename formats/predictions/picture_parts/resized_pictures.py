@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...numerics.arrays import Array
+from ....numerics.arrays import Array
 
 _LARGEST = 1_000_000  # bytes of a file that is looked into
 _BEYOND = 0.02  # of the resized picture, by which its points may lie beyond its edge

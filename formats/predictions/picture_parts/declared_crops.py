@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ....numerics.arrays import Array
 
 _LARGEST = 4_000_000  # bytes of a file that is looked into
 _INSIDE = 0.02  # of the part's size, by which points of the part may lie beyond its edge
