@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,17 @@ def check_size(n_bytes: int, n_stored: int, source: str | os.PathLike) -> None:
     reason = oversize(n_bytes, n_stored)
     if reason:
         raise FormatError(f"{source}: {reason}")
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """FormatError where a file's size changes meanwhile: HDF5 gives zeros for what is cut off."""
+    before = path.stat().st_size
+    yield
+    if path.is_file() and (now := path.stat().st_size) != before:
+        raise FormatError(
+            f"{path} had {before} bytes and has {now} now, while it is read; run again when it is written or copied"
+        )
 
 
 def stored_bytes(path: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from ..tables.deeplabcut_csv import read_csv_pieces, read_deeplabcut_csv, write_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
-from ..tables.pandas_h5 import read_pandas_h5
+from ..tables.pandas_h5 import read_pandas_h5, read_pandas_h5_pieces
 from ..tables.pandas_h5_writing import write_pandas_h5
 from .tracks import CameraRows, FileRows, Track, table_to_rows, table_to_track
 
@@ -49,11 +48,7 @@ def deeplabcut_rows(path: Path, n_rows: int) -> Iterator[FileRows]:
 
 def _hdf5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
     check_hdf5(path)
-    for start in count(0, n_rows):
-        piece = read_pandas_h5(path, slice(start, start + n_rows))
-        yield piece
-        if len(piece.values) < n_rows:
-            return
+    yield from read_pandas_h5_pieces(path, n_rows)
 
 
 def write_csv(rows: CameraRows, path: Path) -> None:

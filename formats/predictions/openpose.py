@@ -29,6 +29,7 @@ _NAMES = {
     25: f"{_UPPER} MidHip {_LEGS} REye LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
     26: f"{_COCO_17} Head Neck Hip {_FEET}",  # HALPE_26, which Pose2Sim runs by default
 }
+_PARSED = 16  # bytes of memory per byte of JSON: lists of Python's numbers
 _FRAME = re.compile(r"(\d+)(?:_keypoints)?$")
 
 
@@ -111,6 +112,7 @@ def _people(file: Path) -> list[Array]:
     """The (n_keypoints, 3) x, y, confidence of every person in a file."""
     if reason := endless(file):
         raise FormatError(f"{reason}; remove it from its folder")
+    check_size(_PARSED * file.stat().st_size, 0, str(file))
     try:
         content = json.loads(file.read_bytes())
         listed = [person["pose_keypoints_2d"] for person in content["people"]]

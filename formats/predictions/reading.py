@@ -12,7 +12,7 @@ from ...datasets import check_views, frame_times, read_dataset
 from ...datasets.names import NETCDF_SUFFIXES
 from ...numerics.arrays import Array
 from ..catalogue import read_as
-from ..files import HDF5_SUFFIXES, FormatError, existing
+from ..files import HDF5_SUFFIXES, FormatError, existing, unchanged
 from ..tables.h5_arrays import check_hdf5
 from .detectors import files_of_detectors, has_several
 from .instant_rows import at_instants
@@ -112,7 +112,8 @@ def read_track(path: Source, camera: str | None = None) -> Track:
     path = existing(path)
     if path.suffix.lower() in HDF5_SUFFIXES:
         check_hdf5(path)
-    return in_whole_picture(read_as("views", path, camera), path)
+    with unchanged(path):
+        return in_whole_picture(read_as("views", path, camera), path)
 
 
 def _whole_file(path: Path, fps, times, keypoints) -> xr.Dataset:

@@ -11,7 +11,7 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text
 from ..tables.frame_rows import rows_to_frames
-from ..tables.h5_arrays import ALL, hdf5_made_in_memory, own_array, read_array, read_numbers
+from ..tables.h5_arrays import ALL, hdf5_made_in_memory, own_array, read_array, read_numbers, rows_at_once
 from .tracks import CameraRows, FileRows, Track, rows_to_track
 
 
@@ -51,17 +51,20 @@ def sleap_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
         n_tracks, n_frames = (shape[order[i]] for i in (0, 1))
         individuals = _individuals(file, n_tracks, path)
         scores = _score_order(file, (n_tracks, n_frames, len(keypoints)), path)
-        most = 0
-        for start in range(0, max(n_frames, 1), n_rows or max(n_frames, 1)):
-            own = slice(start, min(start + (n_rows or n_frames), n_frames))
-            parts = [_frames_of(file, "tracks", order, own, path)]
+        most, n_rows = 0, n_rows or max(n_frames, 1)
+        step = max(rows_at_once(file["tracks"], order[1], n_rows),
+                   1 if scores is None else rows_at_once(file["point_scores"], scores[1], n_rows))  # fmt: skip
+        for start in range(0, max(n_frames, 1), step):
+            own = slice(start, min(start + step, n_frames))
+            values = np.full((n_tracks, own.stop - own.start, len(keypoints), 3), np.nan)
+            values[..., :2] = _frames_of(file, "tracks", order, own, path)
             if scores is not None:
-                parts.append(_frames_of(file, "point_scores", scores, own, path)[..., None])
-            else:
-                parts.append(np.full((*parts[0].shape[:-1], 1), np.nan))
-            most = max(most, _most_together(parts[0]))
-            frames = np.arange(own.start, own.stop)
-            yield FileRows(keypoints, np.concatenate(parts, axis=-1), frames, individuals, scores is not None)
+                values[..., 2] = _frames_of(file, "point_scores", scores, own, path)
+            most = max(most, _most_together(values[..., :2]))
+            for first in range(0, max(values.shape[1], 1), n_rows):
+                part = values[:, first : first + n_rows]
+                frames = start + first + np.arange(part.shape[1])
+                yield FileRows(keypoints, part, frames, individuals, scores is not None)
     if n_tracks > 1:
         refuse_pieces(n_tracks, most, path)
 

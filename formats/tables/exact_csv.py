@@ -12,7 +12,8 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..files import FormatError, check_size
 
-_LONGEST_HEADER = 1 << 26  # bytes of a first row in which columns are counted
+_LONGEST_ROW = 1 << 26  # bytes; a row of a million numbers has a third of it
+_BLOCK = 1 << 20  # bytes that are looked at together
 _PER_COLUMN = 10_000  # bytes that pandas and the readers need for a column, whatever it holds
 _EXACT_SINCE = (3, 1)  # from this version on pandas reads every float exactly without being asked
 
@@ -30,13 +31,15 @@ def read_csv(path: Path, **options):
 def check_columns(path: Path) -> None:
     """FormatError where the first row has more columns than the memory limit allows."""
     with path.open("rb") as stream:
-        n_columns = stream.readline(_LONGEST_HEADER).count(b",") + 1
+        n_columns = stream.readline(_LONGEST_ROW).count(b",") + 1
     check_size(n_columns * _PER_COLUMN, 0, f"{path}: for {n_columns} columns")
 
 
 def check_text(path: Path) -> None:
-    """FormatError where the first rows are not in UTF-8, have no commas between their cells, or too many columns."""
+    """FormatError where the first rows are not in UTF-8, have no commas between their cells, or too many columns, or
+    where a row is longer than any table's."""
     check_columns(path)
+    _check_lines(path)
     with path.open("rb") as stream:
         first = b"".join(islice(stream, 4))
     try:
@@ -49,6 +52,19 @@ def check_text(path: Path) -> None:
             raise FormatError(
                 f"{path} has {name} between its cells; save it with commas between cells and points in numbers (0.5)"
             )
+
+
+def _check_lines(path: Path) -> None:
+    """FormatError where a row would fill the memory."""
+    length = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            length = length + len(block) if b"\n" not in block else len(block) - block.rindex(b"\n")
+            if length > _LONGEST_ROW:
+                raise FormatError(
+                    f"{path} has a row of more than {_LONGEST_ROW >> 20} MB, which no table of points has; copy or make"
+                    " it again"
+                )
 
 
 def header_of(path: Path, skip: int = 0) -> list[str]:
@@ -126,7 +142,7 @@ def _all_rows_whole(path: Path, n_columns: int) -> bool:
     """
     n_commas, n_lines, block = 0, 0, b""
     with path.open("rb") as stream:
-        while more := stream.read(1 << 20):
+        while more := stream.read(_BLOCK):
             block = more
             if b'"' in block:
                 return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,11 @@ def own_array(group: h5py.Group, name: str, source: str | os.PathLike) -> h5py.D
             )
     check_size(node.size * node.dtype.itemsize, node.id.get_storage_size(), f"{source}: '{name}'")
     return node
+
+
+def rows_at_once(node: h5py.Dataset, axis: int, n_rows: int) -> int:
+    """A multiple of `n_rows` along an axis that is no shorter than the array's chunks: each is unpacked a few times."""
+    return n_rows * (1 if node.chunks is None else max(1, math.ceil(min(node.chunks[axis], node.shape[axis]) / n_rows)))
 
 
 def read_numbers(group: h5py.Group, name: str, source: str | os.PathLike, part: Part = ALL) -> np.ndarray:

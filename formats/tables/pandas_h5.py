@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import pickletools
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import h5py
@@ -15,7 +17,7 @@ import numpy as np
 
 from ..files import FormatError, as_text
 from .frame_rows import PointTable
-from .h5_arrays import ALL, read_array, read_numbers
+from .h5_arrays import ALL, read_array, read_numbers, rows_at_once
 
 _PLAIN_INDEX = ("integer", "string", "float")
 
@@ -29,11 +31,7 @@ def read_pandas_h5(path: Path, rows: slice = ALL) -> PointTable:
         The file holds no such table or several, or names of its rows or columns that are not plain text.
     """
     with h5py.File(path, "r") as file:
-        held = {name: file.get(name) for name in file}
-        tables = {k: node for k, node in held.items() if isinstance(node, h5py.Group) and "pandas_type" in node.attrs}
-        if len(tables) != 1:
-            raise FormatError(f"{path} holds {len(tables)} pandas tables {list(tables)}; expected one")
-        (group,) = tables.values()
+        (group,) = _tables(file, path).values()
         kind = as_text(group.attrs["pandas_type"])
         try:
             if kind == "frame_table":
@@ -45,6 +43,36 @@ def read_pandas_h5(path: Path, rows: slice = ALL) -> PointTable:
         except (KeyError, IndexError, ValueError) as error:
             raise FormatError(f"{path} lacks a part of its table ({error}); copy or export it again") from error
     raise FormatError(f"{path} holds a pandas object of kind '{kind}', which is not read; save it as CSV")
+
+
+def read_pandas_h5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
+    """As `read_pandas_h5`, so many rows after the other.
+
+    Raises
+    ------
+    FormatError
+        As `read_pandas_h5`.
+    """
+    with h5py.File(path, "r") as file:
+        (group,) = _tables(file, path).values()
+        arrays = [node for node in (group.get(name) for name in group) if isinstance(node, h5py.Dataset) and node.shape]
+        step = max((rows_at_once(node, 0, n_rows) for node in arrays), default=n_rows)
+    for start in count(0, step):
+        piece = read_pandas_h5(path, slice(start, start + step))
+        for first in range(0, max(len(piece.values), 1), n_rows):
+            own = slice(first, first + n_rows)
+            yield piece._replace(values=piece.values[own], index=piece.index[own])
+        if len(piece.values) < step:
+            return
+
+
+def _tables(file: h5py.File, path: Path) -> dict[str, h5py.Group]:
+    """The pandas object of a file under its name."""
+    held = {name: file.get(name) for name in file}
+    tables = {k: node for k, node in held.items() if isinstance(node, h5py.Group) and "pandas_type" in node.attrs}
+    if len(tables) != 1:
+        raise FormatError(f"{path} holds {len(tables)} pandas tables {list(tables)}; expected one")
+    return tables
 
 
 def _read_appendable(group: h5py.Group, path: Path, own: slice) -> PointTable:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...formats.catalogue import recognised
 from ...formats.files import stored_bytes
+from ...formats.predictions.long_recordings.kept_tracks import READ_WHOLE
 from ..config import Session
 from ..recording_facts import files_of
 
@@ -16,7 +17,6 @@ _TRAINING = 1.0e9  # the same, with the labelled pictures and the gradients
 _WINDOWS = 0.6e9  # the stretches of a long recording that are read or reconstructed at a time
 _BODY = 1.0e9  # jax and the windows of the method "articulated"
 _SOLVING = 8.0  # bytes of memory per byte of 2D files of a short recording: text becomes poses with covariances
-_READING = 4.0  # the same of reading a file that is not read by windows, which is done at once
 
 
 def needed_memory(session: Session | None) -> float:
@@ -31,7 +31,7 @@ def needed_memory(session: Session | None) -> float:
     trains = {"labels", "sessions"} & session.options["train"].keys()
     videos = 0.0 if size else _TRAINING if trains else _NETWORK
     body = _BODY if session.options["reconstruct"].get("method") == "articulated" else 0.0
-    return _PROGRAM + max(videos, body, _READING * whole, min(_SOLVING * size, _WINDOWS))
+    return _PROGRAM + max(videos, body, READ_WHOLE * whole, min(_SOLVING * size, _WINDOWS))
 
 
 def _read_whole(path: Path) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ....datasets.size_limit import beyond_memory
 from ....numerics.arrays import Array
 from ...catalogue import rows_of
-from ...files import FormatError, check_size, existing, stored_bytes
+from ...files import FormatError, check_size, existing, stored_bytes, unchanged
 from ...tables.frame_rows import check_gaps
 from ..picture_parts.placed_points import Placement, in_whole_picture, placement
 from ..reading import read_track
@@ -21,7 +21,8 @@ from ..tracks import FileRows, Track, note_on_rows, rows_to_track, score_range
 
 WINDOW = 10_000  # rows that are held at a time
 _SAMPLE = 5000  # rows at least, spread over a file, by which it is told whether its points are of a part of the picture
-_HELD = 6.0  # bytes of memory per byte of a file that is read whole
+# bytes of memory per byte of a file that is read whole; seen (docs/cost.md): 2 (JARVIS) to 5 (netCDF)
+READ_WHOLE = 5.0
 
 
 class _Part(NamedTuple):
@@ -100,12 +101,13 @@ def keep_track(source: str | os.PathLike, camera: str, kept: BinaryIO) -> KeptTr
     """
     path = existing(source)
     rows = rows_of("views", path, WINDOW)
-    found = None if rows is None else _after_first_pass(path, rows, kept)
+    with unchanged(path):
+        found = None if rows is None else _after_first_pass(path, rows, kept)
     return _of_whole_file(path, camera, kept) if found is None else found
 
 
 def _of_whole_file(path: Path, camera: str, kept: BinaryIO) -> KeptTrack:
-    if reason := beyond_memory(_HELD * stored_bytes(path), f"files of the kind of {path.name} are"):
+    if reason := beyond_memory(READ_WHOLE * stored_bytes(path), f"files of the kind of {path.name} are"):
         raise FormatError(f"{path}: {reason}; or convert it: DeepLabCut's and SLEAP's tables are read by windows")
     track = read_track(path, camera)
     variances = [] if track.variances is None else [track.variances]

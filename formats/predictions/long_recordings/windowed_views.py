@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -67,7 +67,10 @@ def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options:
         kept = held.enter_context(tempfile.TemporaryFile(dir=folder))
         try:
             ensemble = [_kept_tracks(own, kept) for own in files]
+            kept.flush()
         except OSError as error:
+            with suppress(OSError):  # it would write what is left once more
+                kept.close()
             where = tempfile.gettempdir() if folder is None else folder
             raise FormatError(
                 f"the 2D points cannot be kept in {where} while they are read ({error.strerror}); free some space"

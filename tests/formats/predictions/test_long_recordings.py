@@ -1,7 +1,9 @@
 """2D files read by windows of time: the views are those of the files read whole, and what is wrong is named."""
 
+import os
 from unittest.mock import MagicMock, Mock
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +12,7 @@ from muybridge.datasets import combine_ensemble, size_limit, views_dataset, writ
 from muybridge.formats import FormatError, read_views, write_views
 from muybridge.formats.predictions.long_recordings import kept_tracks, windowed_views
 from muybridge.formats.predictions.long_recordings.windowed_views import views_in_windows
+from muybridge.formats.tables import h5_arrays
 from muybridge.formats.tables.deeplabcut_csv import write_deeplabcut_csv
 from muybridge.formats.tables.frame_rows import PointTable
 from muybridge.formats.tables.pandas_h5_writing import write_pandas_h5
@@ -217,3 +220,43 @@ def test_a_file_that_is_held_whole_is_refused_by_its_size(tmp_path, monkeypatch)
     monkeypatch.setenv(size_limit.LIMIT, "0.00001")
     with pytest.raises(FormatError, match=r"held whole in memory, which takes some .* GB .*or convert it"):
         both(tmp_path, {"top": tmp_path / "top.nc"})
+
+
+@pytest.mark.parametrize("suffix", [".analysis.h5", ".h5"])
+def test_a_chunk_as_long_as_the_recording_is_unpacked_once(tmp_path, monkeypatch, suffix):
+    """A small file of one compressed chunk took as often as long as it has windows."""
+    if suffix == ".h5":
+        path = write(tmp_path / "top.h5")
+    else:
+        points = np.random.default_rng(0).uniform(0, 90, (1, 40, 2, 2))
+        write_views(views_dataset(points, cameras=["top"], keypoints=["nose", "tail"], times=np.arange(40) / 50),
+                    tmp_path, format="sleap-h5")  # fmt: skip
+        (path,) = tmp_path.glob("*.h5")
+    arrays = set()
+    with h5py.File(path, "r+") as file:
+        names: list[str] = []
+        file.visititems(lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) and node.size else None)
+        for name in [name for name in names if 40 in file[name].shape]:
+            values, attributes = file[name][()], dict(file[name].attrs)
+            del file[name]
+            file.create_dataset(name, data=values, chunks=values.shape, compression="gzip").attrs.update(attributes)
+            arrays.add(name)
+    reads, read = [], h5_arrays.own_array
+    monkeypatch.setattr(h5_arrays, "own_array", lambda *given: reads.append(given[1]) or read(*given))
+    in_windows, whole, _ = both(tmp_path, {"top": path})
+    xr.testing.assert_equal(in_windows, whole)
+    assert arrays
+    assert max(map(reads.count, reads)) <= 3  # once by windows, once at their end, once whole
+
+
+def test_a_file_that_changes_while_it_is_read_is_named(tmp_path, monkeypatch):
+    """HDF5 gives zeros for what was cut off meanwhile."""
+    path, placed = write(tmp_path / "top.h5", 400), kept_tracks.placement
+
+    def cut(*given):
+        os.truncate(path, path.stat().st_size - 100)
+        return placed(*given)
+
+    monkeypatch.setattr(kept_tracks, "placement", cut)
+    with pytest.raises(FormatError, match=r"top\.h5 had \d+ bytes and has \d+ now"):
+        views_in_windows({"top": path}, tmp_path, fps=50)

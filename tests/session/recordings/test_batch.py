@@ -101,7 +101,7 @@ def test_sessions_of_a_lost_worker_run_on_another(sessions, monkeypatch):
 def test_no_more_sessions_run_at_a_time_than_the_memory_holds(sessions, monkeypatch):
     for path in sessions:
         with path.with_name("a.nc").open("wb") as stream:
-            stream.truncate(625_000_000)  # of holes alone, of a kind that is read whole: a run needs 3 GB for it
+            stream.truncate(500_000_000)  # of holes alone, of a kind that is read whole: a run needs 3 GB for it
         path.write_text(path.read_text().replace("[cameras.a]", "[cameras.a]\npoints = 'a.nc'"))
     monkeypatch.setattr(batch_module, "_LOOK", 0.01)
     executor = FakeExecutor({"here": Place(8, 7e9), "small": Place(8, 1e9)})
