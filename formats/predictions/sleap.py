@@ -52,8 +52,8 @@ def sleap_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
         individuals = _individuals(file, n_tracks, path)
         scores = _score_order(file, (n_tracks, n_frames, len(keypoints)), path)
         most, n_rows = 0, n_rows or max(n_frames, 1)
-        step = max(rows_at_once(file["tracks"], order[1], n_rows),
-                   1 if scores is None else rows_at_once(file["point_scores"], scores[1], n_rows))  # fmt: skip
+        axes = {"tracks": order[1]} | ({} if scores is None else {"point_scores": scores[1]})
+        step = max(rows_at_once(own_array(file, name, path), axis, n_rows) for name, axis in axes.items())
         for start in range(0, max(n_frames, 1), step):
             own = slice(start, min(start + step, n_frames))
             values = np.full((n_tracks, own.stop - own.start, len(keypoints), 3), np.nan)

@@ -68,7 +68,7 @@ def read_pandas_h5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
 
 def _tables(file: h5py.File, path: Path) -> dict[str, h5py.Group]:
     """The pandas object of a file under its name."""
-    held = {name: file.get(name) for name in file}
+    held = {str(name): file.get(name) for name in file}
     tables = {k: node for k, node in held.items() if isinstance(node, h5py.Group) and "pandas_type" in node.attrs}
     if len(tables) != 1:
         raise FormatError(f"{path} holds {len(tables)} pandas tables {list(tables)}; expected one")
