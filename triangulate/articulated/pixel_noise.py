@@ -27,6 +27,9 @@ _OF_CAMERA, _OF_PIXEL = 30.0, 200.0
 _KNOWN_BIAS = 0.1  # of the spread: what is left where the bias is known
 _PRIOR_MARKERS = 4.0  # constant errors that those of all markers count as, for one marker
 _PRIOR_CAMERAS = 4.0  # constant errors that those of all cameras count as, for one camera
+# by which the variance of constant errors grows in a round at most. They are at their mode given the build, which moves
+# later: all that it has yet to move by would be taken for constant errors, and these would hold it where it is
+_RISE = np.e
 _LEAST_SHARE = 1e-3  # variance of a camera's constant errors, over the mean of the cameras, at least
 
 
@@ -258,7 +261,9 @@ def _bias_spread(noise: PixelNoise, biases: Array, variance: Array) -> tuple[Arr
     usual = (squares / before).sum() / max(known.sum(), 1.0)
     of_marker = ((squares / before).sum(axis=0) + _PRIOR_MARKERS * usual) / (known.sum(axis=0) + _PRIOR_MARKERS)
     share = ((squares / of_marker).sum(axis=1) + _PRIOR_CAMERAS) / (known.sum(axis=1) + _PRIOR_CAMERAS)
-    return np.maximum(share / share.mean(), _LEAST_SHARE), of_marker * share.mean()
+    found = of_marker * share.mean()
+    rise = found.mean() / (noise.bias_std**2).mean()
+    return np.maximum(share / share.mean(), _LEAST_SHARE), found / max(1.0, rise / _RISE)
 
 
 def _spread_of(weights: Array, squares: Array) -> Array:
