@@ -7,7 +7,14 @@ from .camera import Camera
 from .pictures import picture_camera
 from .regions import Region, mirror_camera, region_camera, split_views
 from .rig import CameraRig
-from .rig_files import LensFoldWarning, NearlyOrthographicWarning, PrincipalPointWarning, read_rig, write_rig
+from .rig_files import (
+    LensFoldWarning,
+    NearlyOrthographicWarning,
+    PrincipalPointWarning,
+    SamePoseWarning,
+    read_rig,
+    write_rig,
+)
 
 __all__ = [
     "Camera",
@@ -16,6 +23,7 @@ __all__ = [
     "NearlyOrthographicWarning",
     "PrincipalPointWarning",
     "Region",
+    "SamePoseWarning",
     "mirror_camera",
     "move_rig",
     "picture_camera",

@@ -41,6 +41,10 @@ class PrincipalPointWarning(UserWarning):
     """A camera of a calibration file has its principal point outside its image: a sign, a unit, or a cut picture."""
 
 
+class SamePoseWarning(UserWarning):
+    """Two cameras of a calibration file have the same pose: the file holds lenses without poses, or a camera twice."""
+
+
 def read_rig(
     path: str | os.PathLike,
     *,
@@ -86,6 +90,9 @@ def read_rig(
         A focal length is so long that the camera is close to orthographic; the message says what that costs in depth.
     PrincipalPointWarning
         A principal point lies outside its image: a sign or unit, or a picture cut from a larger one.
+    SamePoseWarning
+        Two cameras stand at the same place and look in the same direction: the file holds lenses without poses, which
+        serve as intrinsics but give no 3D, or a camera twice.
 
     Examples
     --------
@@ -107,6 +114,9 @@ def read_rig(
     wrong = impossible_value(rig)
     if wrong:
         raise FormatError(f"{path}: {wrong}; correct it, or calibrate again")
+    double = cameras_in_one_place(rig)
+    if double:
+        warnings.warn(f"{path}: {double}", SamePoseWarning, stacklevel=2)
     for camera in rig:
         sentence = orthographic_sentence(camera.name, camera.size, camera.K[0, 0])
         if sentence:
@@ -220,7 +230,8 @@ def cameras_in_one_place(rig: CameraRig) -> str:
         if apart <= 1e-9 * max(1.0, float(np.abs(rig.centers).max())) and np.allclose(one.R, other.R, atol=1e-9):
             return (
                 f"cameras '{one.name}' and '{other.name}' stand at the same place and look in the same direction: the"
-                " file holds lenses without poses, or a camera twice; calibrate the cameras together"
+                " file holds lenses without poses, or a camera twice; calibrate the cameras together (the lenses serve"
+                " as its intrinsics)"
             )
     return ""
 

@@ -212,6 +212,7 @@ def _board(
 def _rig_of(folder: Path, recording: Recording) -> tuple[Path | None, str]:
     """The file of the cameras, whose names the recording's cameras take; or None and why it cannot be used."""
     from ..cameras import read_rig
+    from ..cameras.rig_files import cameras_in_one_place
 
     path = recording.rig
     if not any({"video", "points"} & set(entry) for entry in recording.cameras.values()):
@@ -219,9 +220,12 @@ def _rig_of(folder: Path, recording: Recording) -> tuple[Path | None, str]:
     if path is None or (folder / path).stat().st_size == 0:
         return path, ""
     try:
-        names = read_rig(folder / path).names
+        rig = read_rig(folder / path)
     except (ValueError, OSError) as error:
         return None, f"no readable file of cameras: {error}"
+    if cameras_in_one_place(rig):
+        return None, f"no file of cameras with poses: {cameras_in_one_place(rig)}"
+    names = rig.names
     own = {camera: _same_name(camera, names) for camera in recording.cameras}
     if None in own.values() or len(set(own.values())) < len(own):
         return None, f"a file of the cameras {list(names)}, which have other names than {list(own)}"

@@ -12,8 +12,9 @@ import tomli_w
 from scipy.io import savemat
 
 from muybridge.calibration import Camera, CameraRig, read_rig, write_rig
-from muybridge.cameras import LensFoldWarning, NearlyOrthographicWarning, PrincipalPointWarning
+from muybridge.cameras import LensFoldWarning, NearlyOrthographicWarning, PrincipalPointWarning, SamePoseWarning
 from muybridge.cameras.rig_files import depth_shift, orthographic_sentence
+from muybridge.cameras.rotations import look_at
 from muybridge.formats import FormatError, fit_dlt
 from tests.helpers import SHARED, needs_shared
 
@@ -95,6 +96,30 @@ def test_a_principal_point_outside_its_image_is_named(tmp_path, ring_rig):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read_rig(write_rig(ring_rig, tmp_path / "right.toml"))
+
+
+def lenses_without_poses(kind, folder):
+    """A file or folder of two cameras of which only the lenses are known, or of one camera twice."""
+    K, size = np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]]), (640, 480)
+    R, t = (np.eye(3), np.zeros(3)) if kind == "zeros" else look_at((300.0, 200.0, 100.0))
+    if kind != "matrices alone":
+        return write_rig(CameraRig(tuple(Camera(name, size, K, [], R, t) for name in "ab")), folder / "rig.toml")
+    for name in "ab":
+        storage = cv2.FileStorage(str(folder / f"{name}.yaml"), cv2.FILE_STORAGE_WRITE)
+        storage.write("camera_matrix", K)
+        storage.write("distortion_coefficients", np.zeros((1, 5)))
+        storage.write("image_width", size[0])
+        storage.write("image_height", size[1])
+        storage.release()
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["zeros", "matrices alone", "a camera twice"])
+def test_cameras_of_one_pose_are_named_in_one_warning(tmp_path, kind):
+    with pytest.warns(SamePoseWarning, match="'a' and 'b' stand at the same place .* lenses without poses") as caught:
+        assert read_rig(lenses_without_poses(kind, tmp_path)).names == ("a", "b")
+    assert len(caught) == 1
+    assert str(tmp_path) in str(caught[0].message)
 
 
 def test_only_very_long_lenses_are_called_orthographic():

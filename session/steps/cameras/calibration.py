@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ....calibration import Calibration, CalibrationReport
+    from ....cameras import CameraRig
 
 
 def read_calibration_report(session: Session) -> CalibrationReport | None:
@@ -152,10 +154,10 @@ def _placing_views(session: Session) -> xr.Dataset:
 
 def _calibrate_from_points(session: Session) -> None:
     """Place the cameras of a lens file by the session's 2D points."""
-    from ....cameras import read_rig, write_rig
+    from ....cameras import write_rig
     from ....triangulate import calibrate_from_points
 
-    lenses = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
+    lenses = _known_lenses(session)
     unknown = [name for name in session.cameras if name not in lenses.names]
     if unknown:
         raise SessionError(f"{session.path}: [calibrate] intrinsics has no camera '{unknown[0]}': {list(lenses.names)}")
@@ -166,6 +168,15 @@ def _calibrate_from_points(session: Session) -> None:
     cameras = tuple(replace(lens, R=found.rig[lens.name].R, t=found.rig[lens.name].t) for lens in lenses)
     write_text(session.output / "calibration.json", json.dumps(found.report.as_dict(), indent=1))
     write_rig(replace(found.rig, cameras=cameras), session.output / "rig.toml")
+
+
+def _known_lenses(session: Session) -> CameraRig:
+    """The session's file of lenses, which need no poses."""
+    from ....cameras import SamePoseWarning, read_rig
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SamePoseWarning)
+        return read_rig(session.folder / session.options["calibrate"]["intrinsics"])
 
 
 def review_path(session: Session) -> Path:
@@ -212,7 +223,6 @@ def _calibrate(session: Session, progress: bool) -> None:
 def _calibration(session: Session, progress: bool) -> Calibration:
     """The session's cameras from its recordings of boards, in the world of its floor frame."""
     from ....calibration import calibrate, world_from_board
-    from ....cameras import read_rig
 
     sources = recordings_of_boards(session)
     board = boards_of_recordings(session, sources)
@@ -221,7 +231,7 @@ def _calibration(session: Session, progress: bool) -> Calibration:
     several = any(isinstance(source, dict) for source in sources.values())
     options["times"] = {"board": stamps} if stamps is not None and several else stamps
     if "intrinsics" in session.options["calibrate"]:
-        options["intrinsics"] = read_rig(session.folder / session.options["calibrate"]["intrinsics"])
+        options["intrinsics"] = _known_lenses(session)
     calibration = CALIBRATE.call(session, calibrate, sources, board, progress=progress, **options)
     return calibration if session.floor_frame is None else world_from_board(calibration, session.floor_frame)
 
