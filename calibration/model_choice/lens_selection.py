@@ -7,6 +7,7 @@ own shape is estimated along with every model: a bent board otherwise passes for
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass, replace
@@ -127,7 +128,7 @@ def _with_tangential_terms(found: Comparison) -> Comparison:
         return found
     whole = _with_kinds(best.problem, resolved(best), asked)
     stays = [one is best or one.kinds != whole.kinds for one in found.solutions]
-    solutions = tuple(whole if one is best else one for one, other in zip(found.solutions, stays, strict=True) if other)
+    solutions = tuple(whole if one is best else one for one in itertools.compress(found.solutions, stays))
     return replace(found, solutions=solutions, log_probabilities=found.log_probabilities[stays])
 
 

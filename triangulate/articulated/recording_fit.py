@@ -155,10 +155,8 @@ def _telling_frames(source: Source, length: int) -> slice:
 def _seen_and_moved(source: Source, frames: slice, later: int) -> Array:
     """(2, n_frames) pixels that are there, and by how much markers move until so many frames later: pixels, the median
     of the cameras."""
-    points_2d, n = (
-        source.at(slice(frames.start, min(frames.stop + later, source.n_frames))).points_2d,
-        frames.stop - frames.start,
-    )
+    n = frames.stop - frames.start
+    points_2d = source.at(slice(frames.start, min(frames.stop + later, source.n_frames))).points_2d
     steps = np.linalg.norm(points_2d[:, later:] - points_2d[:, :-later], axis=-1)[:, :n]
     moved = np.nan_to_num(present_median(steps, axis=0)).mean(axis=-1)
     seen = np.isfinite(points_2d[:, :n, :, 0]).sum(axis=(0, 2))

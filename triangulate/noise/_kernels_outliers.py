@@ -219,7 +219,7 @@ def _add(L, m, share, covariance):
     """Add the share of m (6,), in world units, to the covariance (3, 3)."""
     half = np.zeros((3, 3))  # the inverse of L
     half[0, 0], half[1, 0], half[2, 0] = _whitened(L, 1.0, 0.0, 0.0)
-    half[1, 0], half[1, 1], half[2, 1] = half[1, 0], 1.0 / L[1, 1], -L[2, 1] / (L[1, 1] * L[2, 2])
+    half[1, 1], half[2, 1] = 1.0 / L[1, 1], -L[2, 1] / (L[1, 1] * L[2, 2])
     half[2, 2] = 1.0 / L[2, 2]
     for i in range(3):
         for j in range(3):

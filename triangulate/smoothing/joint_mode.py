@@ -181,7 +181,8 @@ def joint_posterior(
     factor, _ = mode.system.factor(mode.seen, mode.terms)
     within, lagged = selected_inverse(factor, 3 * observations.n_keypoints)
     stretched = _as_lengths_vary(mode, factor)
-    within += np.einsum("fkib,fljb->fkilj", stretched, stretched).reshape(within.shape)
+    flat = stretched.reshape(*within.shape[:2], -1)
+    within += flat @ flat.swapaxes(1, 2)
     for lag in (1, 2):
         lagged[:-lag, :, lag - 1] += stretched[:-lag] @ stretched[lag:].swapaxes(-1, -2)
     _widen(within, lagged, mode.alternatives)
@@ -205,7 +206,7 @@ def _as_lengths_vary(mode: Mode, factor: Array) -> Array:
         force[:, second, :, b] = -force[:, first, :, b]
     if not force.any():
         return force
-    return solve(factor, force.reshape(3 * n_frames * n_keypoints, -1)).reshape(force.shape)
+    return np.ascontiguousarray(solve(factor, force.reshape(3 * n_frames * n_keypoints, -1))).reshape(force.shape)
 
 
 def _widen(within: Array, lagged: Array, alternatives: tuple[AlternativeMode, ...]) -> None:

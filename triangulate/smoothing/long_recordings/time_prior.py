@@ -25,9 +25,8 @@ _NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, wha
 _FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _CALM, _CALM_SQUARE = 0.25, 1.2125  # a quantile, and that of a chi-square of three degrees of freedom
 _STIFF = 0.1  # of the variance that so many of the calmest differences show, errors included: tracks to start from
-_ROUNDS = (
-    2  # of Gauss-Newton with inlier probabilities, while learning: first from stiff tracks, then of the noise, too
-)
+_LEAST_CHANGE = 0.1  # of a pixel's span: differences of less are not told from none
+_ROUNDS = 2  # of Gauss-Newton with inlier probabilities: from stiff tracks, and again while the noise is learned, too
 _CORRELATION_ROUNDS = 4  # between the correlation of errors and the process variances
 _SETTLED = 0.05  # change of the logarithm of a likelihood's power that moves no standard deviation by 3 %
 _QUIETEST = 0.02  # quantile of the activity that the reach of a displaced stretch is judged by
@@ -102,12 +101,12 @@ def _from_stiff_tracks(
 
 
 def _stiff_precisions(points_3d: Array, order: int, pixel: float) -> Array:
-    """(n_keypoints,) of robust points' differences, 0 where there are none."""
+    """(n_keypoints,) of robust points' differences: a keypoint without any has the others' median, 0 if all are."""
     squares = (np.diff(points_3d, order, axis=0) ** 2).sum(axis=-1)
     calm = [np.quantile(own[np.isfinite(own)], _CALM) if np.isfinite(own).any() else np.nan for own in squares.T]
     usual = present_median(np.array(calm))
     variances = _STIFF * np.where(np.isfinite(calm), calm, usual) / _CALM_SQUARE
-    return np.nan_to_num(1 / np.maximum(variances, (_STIFF * pixel) ** 2))
+    return np.nan_to_num(1 / np.maximum(variances, (_LEAST_CHANGE * pixel) ** 2))
 
 
 def _learn_lasting_errors(
