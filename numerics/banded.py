@@ -20,6 +20,12 @@ from . import _kernels_banded
 from .arrays import Array
 
 
+@cache
+def _blas_libraries() -> ThreadpoolController:
+    """The BLAS of numpy and scipy, which are loaded above; looking for them takes milliseconds in a large process."""
+    return ThreadpoolController().select(user_api="blas")
+
+
 class _OneThread:
     """Counts who needs BLAS to use one thread: contexts of several threads overlap, and the last one out restores."""
 
@@ -29,7 +35,7 @@ class _OneThread:
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.limiter = ThreadpoolController().limit(limits=1, user_api="blas")
+                self.limiter = _blas_libraries().limit(limits=1)
                 self.limiter.__enter__()
             self.users += 1
 

@@ -53,13 +53,14 @@ def webcam_boards():
 
 @needs_shared
 @pytest.mark.shared
+@pytest.mark.long  # shorter: the same webcams without times, made-up boards with times (delays/test_exposure_times.py)
 def test_exposure_times_and_delays_explain_most_of_the_webcams_error(webcam_boards):
     stamps = pd.read_csv(WEBCAMS / "timestamps.csv")
     times = {f"cam_{c}": part.sort_values("sync_index").frame_time for c, part in stamps.groupby("cam_id")}
     found = calibrate(webcam_boards, times=times, distortion_model=4, progress=False)
     row = found.report.table().loc["all"]
-    assert row.heldout_median_px <= 0.52
-    assert row.heldout_rms_px <= 0.78
+    assert row.heldout_median_px <= 0.17
+    assert row.heldout_rms_px <= 0.33
     assert any("cam_1" in note and "ms" in note for note in found.report.notes)
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from muybridge.numerics.banded import factorise, log_determinant, selected_inverse, solve
+from muybridge.numerics.banded import factorise, log_determinant, one_blas_thread, selected_inverse, solve
 
 
 def random_system(n_frames, n_keypoints, reach, seed=0):
@@ -50,3 +51,21 @@ def test_a_matrix_that_is_not_positive_definite_is_refused():
     band[4, 0] = -1
     with pytest.raises(np.linalg.LinAlgError, match="row 5"):
         factorise(band)
+
+
+def blas_threads():
+    """Threads that numpy's and scipy's own BLAS use."""
+    found = ThreadpoolController().select(user_api="blas").info()
+    return {library["num_threads"] for library in found if "scipy_openblas" in library["filepath"]}
+
+
+def test_blas_uses_one_thread_within_overlapping_contexts_and_as_many_as_before_afterwards():
+    if not blas_threads():
+        pytest.skip("numpy and scipy come without a BLAS of their own")
+    with threadpool_limits(2, user_api="blas"):
+        for _ in range(2):
+            with one_blas_thread():
+                with one_blas_thread():
+                    assert blas_threads() == {1}
+                assert blas_threads() == {1}
+            assert blas_threads() == {2}

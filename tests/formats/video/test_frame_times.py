@@ -9,7 +9,7 @@ from muybridge.formats.video.frame_times import read_frame_times, shortest_inter
 from muybridge.formats.video.reading import VideoError, probe_video, read_frames, read_frames_at
 from tests.helpers import number_shown, overwrite, write_numbered_video
 
-N_FRAMES = 200
+N_FRAMES = 120
 STREAMS = (".ts", ".mts", ".m2ts")
 SUFFIXES = (".mp4", ".mov", ".mkv", *STREAMS)
 
@@ -24,9 +24,8 @@ def intact(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("suffix", "damage"),
-    [(suffix, (0.02, 0.4)) for suffix in SUFFIXES]
     # one container of each kind: QuickTime, Matroska, MPEG transport stream
-    + list(product((".mp4", ".mkv", ".ts"), ((0.02, 0.13), (0.002, 0.77), (0.05, 0.6)))),
+    [(".mov", (0.02, 0.4)), *product((".mp4", ".mkv", ".ts"), ((0.02, 0.13), (0.02, 0.4), (0.005, 0.77), (0.05, 0.6)))],
 )
 def test_frames_after_a_damaged_stretch_keep_their_numbers(intact, tmp_path, suffix, damage):
     share, at = damage
@@ -127,7 +126,7 @@ def test_a_hole_of_a_stream_that_lost_packets_is_damage(intact, tmp_path):
 
 def test_recordings_joined_in_one_stream_are_refused(intact, tmp_path):
     (tmp_path / "a.ts").write_bytes(2 * intact[".ts"].read_bytes())
-    with pytest.raises(VideoError, match=r"a\.ts start again near its frame 200: .* split it"):
+    with pytest.raises(VideoError, match=r"a\.ts start again near its frame 120: .* split it"):
         read_frame_times(tmp_path / "a.ts")
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from muybridge.datasets import Skeleton
+from muybridge.triangulate import diagnose
+from tests.conftest import make_moving_points, make_ring_rig
 
 SKELETON = Skeleton(
     keypoints=("nose", "neck", "tail", "left_hip", "left_knee", "right_hip", "right_knee"),
@@ -14,6 +16,7 @@ SKELETON = Skeleton(
     root="neck",
 )  # fmt: skip
 KEYPOINTS = SKELETON.keypoints
+NO_AND_A_MAJORITY = (2, 3)  # cameras; sessions of four with each mistake are in tests/session/test_broken_sessions.py
 
 # {kind: words that the diagnosis must have}
 WRONG_VIEWS = {
@@ -51,3 +54,14 @@ def wrong_camera(kind, camera, points_2d, rig):
         moved = replace(rig[camera], t=rig[camera].t / 1000)
         rig = replace(rig, cameras=tuple(moved if c == camera else own for c, own in enumerate(rig)))
     return points_2d, rig
+
+
+def recording(n_cameras, n_frames=None, noise=1.0):
+    """Two cameras tell less: their mistakes show in more frames."""
+    n_frames = n_frames or (150 if n_cameras == 2 else 80)
+    rig, truth = make_ring_rig(n_cameras), make_moving_points(SKELETON, n_frames)
+    return rig, rig.project(truth) + np.random.default_rng(0).normal(0, noise, (n_cameras, *truth.shape[:2], 2))
+
+
+def judged(points_2d, rig):
+    return diagnose(points_2d, rig, keypoints=KEYPOINTS, fps=100.0)
