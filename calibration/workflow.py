@@ -23,11 +23,7 @@ from .calibrated_rig import Calibration
 from .delays.delay_search import try_delays
 from .delays.exposure_times import clock_and_delays, use_times
 from .errors import CalibrationError
-from .model_choice.alternatives import (
-    disagreement_sentences,
-    lens_alternatives,
-    parameter_spread,
-)
+from .model_choice.alternatives import disagreement_sentences, lens_alternatives, parameter_spread
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
 from .projection_uncertainty import volume_facts

@@ -9,13 +9,7 @@ import math
 import numpy as np
 
 from ..numerics._kernels_options import helper, kernel
-from ._kernels_lenses import (
-    distort_pinhole,
-    distort_with_derivatives,
-    equidistant,
-    follow_from_axis,
-    rational,
-)
+from ._kernels_lenses import distort_pinhole, distort_with_derivatives, equidistant, follow_from_axis, rational
 
 N_LENS = 18  # fx, fy, cx, cy and 14 coefficients
 _RADII = 48  # at which the radial part must grow

@@ -42,11 +42,7 @@ POSE = {
     "state": ("time",),
     "shared_std": ("keypoint",),
 }
-_KINEMATICS = {
-    "angle": ("time", "joint"),
-    "angle_std": ("time", "joint"),
-    "velocity": ("time", "keypoint", "space"),
-}
+_KINEMATICS = {"angle": ("time", "joint"), "angle_std": ("time", "joint"), "velocity": ("time", "keypoint", "space")}
 
 
 class DatasetError(ValueError):

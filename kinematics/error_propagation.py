@@ -75,12 +75,7 @@ def joint_covariance(pose: xr.Dataset, keypoints: Sequence[str]) -> Array:
 
 @named_options(DatasetError)
 def propagate(
-    function: Callable[[Array], Array],
-    points_3d: Array,
-    covariance: Array,
-    *,
-    method: str = "linear",
-    seed: int = 0,
+    function: Callable[[Array], Array], points_3d: Array, covariance: Array, *, method: str = "linear", seed: int = 0
 ) -> tuple[Array, Array]:
     """Values of a function of some points, and their standard deviations.
 

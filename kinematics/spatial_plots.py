@@ -95,11 +95,7 @@ def plot_trajectories_3d(
 
 
 def interactive_trajectories_3d(
-    pose: xr.Dataset,
-    *,
-    keypoints: Sequence[str] | None = None,
-    skeleton: Skeleton | None = None,
-    n_instants: int = 100,
+    pose: xr.Dataset, *, keypoints: Sequence[str] | None = None, skeleton: Skeleton | None = None, n_instants: int = 100
 ) -> Figure:
     """Paths of keypoints in space with a moving animal, to turn, zoom and play in a notebook or a browser.
 

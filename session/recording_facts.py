@@ -34,11 +34,7 @@ _SLOW = 1.0  # hertz, below which timestamps may be counted in another unit than
 
 
 def check_same_instants(
-    videos: Mapping[str, Source],
-    what: str,
-    *,
-    fps: float | None = None,
-    timestamps: Mapping[str, Array] | None = None,
+    videos: Mapping[str, Source], what: str, *, fps: float | None = None, timestamps: Mapping[str, Array] | None = None
 ) -> Instants | None:
     """The instants of videos that are synchronous; None where there is none.
 

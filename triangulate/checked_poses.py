@@ -8,10 +8,7 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_median
-from .left_out_pixels import (
-    MakePose,
-    own_covariances,
-)
+from .left_out_pixels import MakePose, own_covariances
 from .noise.detector_noise import DetectorNoise
 from .predicted_regions import Coverage, judge_coverage
 

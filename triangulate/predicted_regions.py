@@ -18,14 +18,7 @@ from ..cameras import CameraRig
 from ..datasets import DatasetError, combine_ensemble, fps_of
 from ..numerics.arrays import Array
 from .input_checks import matching_rig
-from .left_out_pixels import (
-    RADIUS_95,
-    LeftOutPixels,
-    MakePose,
-    block_numbers,
-    predicted_pixels,
-    stretches_to_judge,
-)
+from .left_out_pixels import RADIUS_95, LeftOutPixels, MakePose, block_numbers, predicted_pixels, stretches_to_judge
 from .noise.detector_noise import DetectorNoise
 from .points.recording_noise import estimate_noise
 

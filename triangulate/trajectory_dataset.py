@@ -24,14 +24,7 @@ _FIELDS = {
 }
 
 
-def label_trajectory(
-    trajectory,
-    points_2d: Array,
-    rig: CameraRig,
-    *,
-    keypoints: list[str],
-    times: Array,
-) -> xr.Dataset:
+def label_trajectory(trajectory, points_2d: Array, rig: CameraRig, *, keypoints: list[str], times: Array) -> xr.Dataset:
     """Pose dataset of a `Trajectory` (or what extends it): every field that it has and a pose can hold.
 
     Of a `PoseInference` also state_probability (time, pose_state), heading (time), radians about up, and overridden

@@ -164,12 +164,7 @@ def detect_board(
 
 
 def detect_boards(
-    sources: Mapping[str, Source],
-    board: Board,
-    *,
-    frame_step: int = 1,
-    cache: Cache = None,
-    progress: bool = True,
+    sources: Mapping[str, Source], board: Board, *, frame_step: int = 1, cache: Cache = None, progress: bool = True
 ) -> dict[str, BoardDetections]:
     """`detect_board` for several cameras at once, {camera: source}, in parallel. Raises as it does."""
     if frame_step < 1:

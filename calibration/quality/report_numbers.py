@@ -14,11 +14,7 @@ from .report import CalibrationReport
 
 
 def make_report(
-    solution: Solution,
-    errors: HeldOut,
-    rig: CameraRig,
-    warnings: tuple[str, ...],
-    notes: tuple[str, ...],
+    solution: Solution, errors: HeldOut, rig: CameraRig, warnings: tuple[str, ...], notes: tuple[str, ...]
 ) -> CalibrationReport:
     """Errors per camera and over all, facts, and what the plots need."""
     problem, rows = solution.problem, {}

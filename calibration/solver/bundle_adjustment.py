@@ -69,13 +69,7 @@ def _total_cost(state: BundleState, spec: BundleSpec, residuals: Array, loss: Lo
 
 
 def minimise(
-    state: BundleState,
-    spec: BundleSpec,
-    views: Views,
-    loss: Loss,
-    *,
-    max_iterations: int = 50,
-    tolerance: float = 1e-7,
+    state: BundleState, spec: BundleSpec, views: Views, loss: Loss, *, max_iterations: int = 50, tolerance: float = 1e-7
 ) -> BundleFit:
     """Levenberg-Marquardt to the nearest minimum of the robust cost; ends at a relative gain < `tolerance`."""
 

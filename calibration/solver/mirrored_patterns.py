@@ -32,10 +32,7 @@ def mostly_mirrored(seen: NDArray[np.bool_], mirrored: NDArray[np.bool_]) -> NDA
 
 
 def decide_flips(
-    board: Board,
-    cameras: list[Camera],
-    corners: Array,
-    mirrored: NDArray[np.bool_],
+    board: Board, cameras: list[Camera], corners: Array, mirrored: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Which cameras' videos are flipped, (n_cameras,), and sentences that say what was decided.
 

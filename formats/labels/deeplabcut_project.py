@@ -81,11 +81,7 @@ def proposals_path(labels: Path) -> Path:
 
 
 def write_config(
-    folder: Path,
-    videos: Mapping[str, str],
-    keypoints: Sequence[str],
-    bones: Sequence[tuple[str, str]],
-    scorer: str,
+    folder: Path, videos: Mapping[str, str], keypoints: Sequence[str], bones: Sequence[tuple[str, str]], scorer: str
 ) -> None:
     """``config.yaml`` of a project; videos : {name of the labelled folder: path}."""
     with atomic_write(folder / "config.yaml") as partial:

@@ -77,12 +77,7 @@ def write_netcdf(pose: xr.Dataset, path: Path) -> None:
 
 
 def write_pose(
-    pose: xr.Dataset,
-    path: str | os.PathLike,
-    *,
-    format: str | None = None,
-    plain: bool = False,
-    rig: Any = None,
+    pose: xr.Dataset, path: str | os.PathLike, *, format: str | None = None, plain: bool = False, rig: Any = None
 ) -> Path:
     """Write a 3D pose as netCDF, which keeps everything, or for another tool.
 

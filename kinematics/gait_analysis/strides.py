@@ -288,10 +288,7 @@ def _contact_dataset(contacts: dict[str, Contact], times: Array, unit: str) -> x
             stance[(times >= off) & (times < down), j] = False
     dims = ("time", "limb")
     return xr.Dataset(
-        {
-            "stance_probability": (dims, probability, {"units": "1"}),
-            "stance": (dims, stance, {"units": "1"}),
-        },
+        {"stance_probability": (dims, probability, {"units": "1"}), "stance": (dims, stance, {"units": "1"})},
         coords={"time": times, "limb": list(contacts)},
         attrs={"position_units": unit},
     )

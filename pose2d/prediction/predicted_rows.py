@@ -53,11 +53,7 @@ def kept_rows(
 
 
 def predict_rows(
-    detector: Detector,
-    source: Recording,
-    search: Search,
-    rows: Rows,
-    options: PredictionOptions,
+    detector: Detector, source: Recording, search: Search, rows: Rows, options: PredictionOptions
 ) -> Instants:
     """Add the rows of all frames to those that are kept; returns the recording's instants.
 

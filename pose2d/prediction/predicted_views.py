@@ -87,12 +87,7 @@ def seen_by(rig: CameraRig | None, source: Recording, detector: Detector) -> Cam
 
 
 def view_pieces(
-    detector: Detector,
-    source: Recording,
-    search: Search,
-    rows: Rows,
-    instants: Instants,
-    rig: CameraRig | None = None,
+    detector: Detector, source: Recording, search: Search, rows: Rows, instants: Instants, rig: CameraRig | None = None
 ) -> Iterator[xr.Dataset]:
     """The views of consecutive instants, each piece with the attributes of the whole."""
     damaged = _damaged(source, rows)

@@ -148,10 +148,7 @@ def _flat(points: Array, digits: int = 1) -> list[float | None]:
 
 def _picture(image: np.ndarray, detected: Array, expected: Array | None) -> dict[str, Any]:
     left, top, width, height = crop_box(detected, expected, (image.shape[1], image.shape[0]))
-    return {
-        "href": jpeg_address(image[top : top + height, left : left + width]),
-        "box": [left, top, width, height],
-    }
+    return {"href": jpeg_address(image[top : top + height, left : left + width]), "box": [left, top, width, height]}
 
 
 def crop_box(detected: Array, expected: Array | None, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -78,9 +78,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
         ),
         "delay": ("number", "0", "Frames, with fractions, by which the camera is delayed; negative where it is ahead."),
     },
-    "board": {
-        "type": ("text", '"charuco"', '"charuco" or "checkerboard".'),
-    },
+    "board": {"type": ("text", '"charuco"', '"charuco" or "checkerboard".')},
     "board_recordings.NAME": {
         "CAMERA": (
             "path, or list of paths",
@@ -101,11 +99,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
         "root": ("text", "none", "The keypoint that the others hang from."),
     },
     "animals": {
-        "count": (
-            "whole number",
-            "found",
-            "Number of animals; further ones are left out, with a warning.",
-        ),
+        "count": ("whole number", "found", "Number of animals; further ones are left out, with a warning."),
         "identity": (
             '"known", "tracks" or "detections"',
             "found",
@@ -118,7 +112,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
             "list of three texts, or table",
             "",
             "The angle at the second keypoint, or the arguments of a kind of joint.",
-        ),
+        )
     },
     "gait": {
         "LIMB": ("text", "", "Keypoint of the limb's foot: strides, phases and the gait's name; needs the vertical.")

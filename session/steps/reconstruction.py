@@ -14,11 +14,7 @@ from ...datasets.names import nearest
 from ..config import Session, SessionError
 from .corrections.corrected_views import SWITCHES, corrected, write_corrected
 from .corrections.individuals import animals_of
-from .pictures import (
-    lens_warnings,
-    picture_settings,
-    size_problems,
-)
+from .pictures import lens_warnings, picture_settings, size_problems
 from .plausibility import (
     implausibilities,
     repeated_points,
@@ -159,12 +155,7 @@ def _options(session: Session) -> dict[str, Any]:
 
 
 def _attributes(
-    session: Session,
-    used: xr.Dataset,
-    rig: CameraRig,
-    diagnosis: Diagnosis,
-    notes: list[str],
-    implausible: list[str],
+    session: Session, used: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis, notes: list[str], implausible: list[str]
 ) -> dict[str, Any]:
     """What the pose says of the views that were used, of the cameras, and of what was left out."""
     attrs: dict[str, Any] = {}

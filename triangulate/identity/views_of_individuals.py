@@ -105,10 +105,7 @@ def separate_individuals(
             "no animal was found: nowhere do two cameras agree on enough of its keypoints at a time; check that cameras"
             " and 2D points belong together (diagnose)"
         )
-    left_over = {
-        "left_over_frames": len(found.left_over),
-        "left_over_in": number_ranges(np.unique(found.left_over)),
-    }
+    left_over = {"left_over_frames": len(found.left_over), "left_over_in": number_ranges(np.unique(found.left_over))}
     return _as_views(whole, found.candidates).assign_attrs(views.attrs | left_over)
 
 

@@ -12,14 +12,7 @@ from ...numerics.arrays import Array
 from ...numerics.hidden_markov import forward_backward
 from ..smoothing.joint_mode import DirectionModel, Directions
 from .pose_prior import PosePrior
-from .state_model import (
-    StateModel,
-    bone_directions,
-    expected_directions,
-    mean_headings,
-    upright,
-    weigh_states,
-)
+from .state_model import StateModel, bone_directions, expected_directions, mean_headings, upright, weigh_states
 
 OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
 _SECONDS_OFF_POSE = 1.0  # that a bone stays off the known poses, on average: a movement or two

@@ -134,11 +134,7 @@ def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> d
         return {}
     frame_step = session.options["calibrate"].get("frame_step", 1)
     found = gather_recordings(
-        filmed,
-        boards_of_recordings(session, filmed),
-        frame_step=frame_step,
-        cache=_cache(session),
-        progress=progress,
+        filmed, boards_of_recordings(session, filmed), frame_step=frame_step, cache=_cache(session), progress=progress
     )
     return dict(join_recordings(found)[0])
 
