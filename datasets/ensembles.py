@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ..numerics.arrays import Array
-from ..numerics.robust_scale import present_median
+from ..numerics.robust_scale import present_mean, present_median
 from .validators import DatasetError, check_views
 
 _AGREES = (
@@ -113,8 +113,7 @@ def ensemble_std(views: xr.Dataset) -> Array | None:
     if views.attrs.get("n_detectors", 1) < 2 or "covariance" not in views:
         return None
     variance = np.trace(views["covariance"].transpose("view", "time", "keypoint", ...).values, axis1=-2, axis2=-1) / 2
-    n = np.isfinite(variance).sum(axis=1)
-    return np.sqrt(np.where(n > 0, np.nansum(variance, axis=1) / np.maximum(n, 1), np.nan))
+    return np.sqrt(present_mean(variance, 1))
 
 
 def _combined(points: Array, confidence: Array, predicted: Array | None, like: Array) -> tuple[Array, Array, Array]:

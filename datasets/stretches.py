@@ -15,7 +15,15 @@ from .netcdf import opened_dataset
 
 _STRETCH = 20_000  # frames that are read at a time
 _CHUNK = 1024  # frames that are packed together: a stretch is read without unpacking much beside it
+_JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
 _STORED = {np.dtype(bool): np.dtype(np.int8)}
+
+
+def judged_frames(n_frames: int, n_points: int) -> slice:
+    """The frames, of `n_points` per camera each, by which whole cameras of a recording are judged: its middle."""
+    n_judged = max(1, _JUDGED // n_points)
+    start = max(0, (n_frames - n_judged) // 2)
+    return slice(start, min(start + n_judged, n_frames))
 
 
 def read_thinned(path: Path, most: int, without: Collection[str] = ()) -> xr.Dataset:

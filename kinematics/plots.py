@@ -61,8 +61,7 @@ def plot_angle(angles: xr.Dataset, joint: str, ax: Axes, *, color: str | None = 
     (line,) = ax.plot(times, value, lw=1, color=color, label=joint)
     if std is not None:
         ax.fill_between(times, value - BAND * std, value + BAND * std, color=line.get_color(), alpha=0.25, lw=0)
-    ax.set_xlabel("time (s)")
-    ax.set_ylabel("angle (°)" if others else f"{joint} (°)")
+    ax.set(xlabel="time (s)", ylabel="angle (°)" if others else f"{joint} (°)")
     if others:
         ax.legend(frameon=False, fontsize="small")
     return ax
@@ -108,8 +107,7 @@ def plot_phase(angles: xr.Dataset, first: str, second: str, ax: Axes) -> Axes:
     ax.plot(x, y, lw=0.5, color="0.7", zorder=1)
     dots = ax.scatter(x, y, c=angles["time"].values, s=6, cmap="viridis", zorder=2)
     ax.figure.colorbar(dots, ax=ax, label="time (s)")
-    ax.set_xlabel(f"{first} (°)")
-    ax.set_ylabel(f"{second} (°)")
+    ax.set(xlabel=f"{first} (°)", ylabel=f"{second} (°)")
     return ax
 
 
@@ -175,9 +173,7 @@ def plot_stick_figures(
         for a, b in skeleton.bones:
             ends = [names.index(a), names.index(b)]
             ax.plot(x[figure, ends], y[figure, ends], color=str(shades[figure]), lw=1.2, solid_capstyle="round")
-    ax.set_aspect("equal")
-    ax.set_xlabel(f"{horizontal} ({unit_of(pose)})")
-    ax.set_ylabel(f"{vertical} ({unit_of(pose)})")
+    ax.set(aspect="equal", xlabel=f"{horizontal} ({unit_of(pose)})", ylabel=f"{vertical} ({unit_of(pose)})")
     return ax
 
 
@@ -220,8 +216,7 @@ def plot_speed(profile: xr.Dataset, ax: Axes, *, label: str = "", color: str | N
         ax.fill_between(times, np.maximum(speed - band, 0), speed + band, color=line.get_color(), alpha=0.25, lw=0)
     if np.isfinite(speed).any():
         ax.set_ylim(0, 1.05 * max(float(ax.dataLim.y1), 1e-9))
-    ax.set_xlabel("time (s)")
-    ax.set_ylabel(f"speed ({unit})" if unit else "speed")
+    ax.set(xlabel="time (s)", ylabel=f"speed ({unit})" if unit else "speed")
     return ax
 
 

@@ -40,6 +40,13 @@ def present_median(values: Array, axis: int | tuple[int, ...] | None = None) -> 
     return np.where(n > 0, 0.5 * (low + high), np.nan)[..., 0]
 
 
+def present_mean(values: Array, axis: int | tuple[int, ...], least: int = 1) -> Array:
+    """Mean of the finite values; NaN, without a warning, where there are fewer than `least`."""
+    known = np.isfinite(values)
+    n = known.sum(axis=axis)
+    return np.where(n >= least, np.where(known, values, 0.0).sum(axis=axis) / np.maximum(n, 1), np.nan)
+
+
 def median_sigma(residuals: Array, leverage: Array, freedom: int = 2) -> Array:
     """Standard deviation of a coordinate per camera from the median residual, which outliers move least.
 

@@ -9,6 +9,7 @@ from string import Template
 
 import pandas as pd
 
+from .. import __version__
 from ..datasets.atomic_files import atomic_write
 from ..formats.video.reading import VideoSource
 from .figures import FILE_FORMATS, MOST_DRAWN, saved_figures
@@ -182,7 +183,6 @@ def whole_page(
     kind : what the page is, above its title; scripts : the assets that run after those of every page; foot : the asset
     below the sections; data : more for the scripts to read
     """
-    from .. import __version__
 
     contents = "".join(element("a", part.title, href=f"#{part.anchor}") for part in parts)
     return Template(read_asset("page.html")).substitute(

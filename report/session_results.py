@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 
+from ..calibration import CalibrationReport, CameraRig
 from ..datasets import Skeleton, check_kinematics, check_pose, combine_ensemble
 from .reprojection import reprojection_errors
-
-if TYPE_CHECKING:
-    from ..calibration import CalibrationReport, CameraRig
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

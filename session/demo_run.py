@@ -11,11 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import tomli_w
 
+from ..datasets import frame_times, pose_dataset, read_dataset, views_dataset, write_dataset
 from ..numerics.arrays import Array
 from .config import STEPS, Session, SessionError, read_session
 from .kernel_compilation import compiling_ahead
@@ -24,10 +26,6 @@ from .run_warnings import verdict
 from .session_run import run_session
 from .steps.report import write_session_report
 from .steps.rig import load_rig
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 # of `muybridge demo --quick`: a third of the pictures and of the training
 _QUICK: dict[str, Any] = {
@@ -90,7 +88,6 @@ def _render(folder: Path, seed: int, quick: bool, progress: bool, say: Callable[
 
 
 def _errors(session: Session) -> pd.DataFrame:
-    from ..datasets import read_dataset
     from ..demo.truth import compare_with_truth
 
     results = {name: read_dataset(session.output / f"{name}.nc") for name in ("views", "pose", "kinematics")}
@@ -105,7 +102,6 @@ def compile_kernels(calibrates: bool) -> None:
     """
     from ..calibration import calibrate, simulate_board_motion, simulate_detections
     from ..cameras import write_rig
-    from ..datasets import frame_times, pose_dataset, views_dataset, write_dataset
     from ..demo.animal import DEMO_JOINTS, DEMO_LIMBS, DEMO_SKELETON, Gallop, gallop
     from ..demo.scene import make_rig
     from ..triangulate import smooth

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import xarray as xr
+
+from ..datasets import read_dataset
+from ..formats import write_kinematics, write_pose, write_views
 from ..formats.catalogue import FORMATS, Format
 from .config import Session, SessionError
-
-if TYPE_CHECKING:
-    import xarray as xr
+from .steps.reconstruction_files import used_rig
+from .steps.rig import rig_path
 
 _RESULTS = {"views": "views.nc", "pose": "pose.nc", "kinematics": "kinematics.nc"}
 _STEMS = {"pose": "pose", "kinematics": "angles", "rig": "cameras"}
@@ -58,10 +60,6 @@ def export_session(session: Session, format: str, folder: Path | None = None) ->
 def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
     """The files of one kind of result; none where no step has made it."""
     from ..cameras import write_rig
-    from ..datasets import read_dataset
-    from ..formats import write_views
-    from .steps.reconstruction_files import used_rig
-    from .steps.rig import rig_path
 
     if row.kind == "rig":
         if rig_path(session).exists():
@@ -84,7 +82,6 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
 
 
 def _write(row: Format, dataset: xr.Dataset, path: Path, rig) -> Path:
-    from ..formats import write_kinematics, write_pose
 
     if row.kind == "kinematics":
         return write_kinematics(dataset, path, format=row.name)

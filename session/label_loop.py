@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
+from ..datasets import check_pose, check_views, read_dataset
 from .config import Session, SessionError
 from .session_run import remedy_for
 from .steps.foreign_detectors import open_detector
@@ -17,9 +20,6 @@ from .steps.reconstruction_files import used_rig, used_views
 from .steps.training import detector_path, label_folders
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
     from ..pose2d import Detector
 
 
@@ -80,7 +80,6 @@ def proposed_views(session: Session) -> xr.Dataset:
 
 def _views_and_proposals(session: Session) -> tuple[xr.Dataset, np.ndarray, xr.Dataset]:
     """The views that the pose was made of, at its keypoints; the 3D points as `_projected`; and `proposed_views`."""
-    from ..datasets import check_pose, check_views
 
     pose = check_pose(made_dataset(session, "pose.nc"))
     views = check_views(used_views(session, pose)).sel(keypoint=pose["keypoint"].values)
@@ -145,7 +144,6 @@ def _detector(session: Session) -> Detector:
 
 def made_dataset(session: Session, name: str) -> xr.Dataset:
     """What a step has written. Raises SessionError where it has not run."""
-    from ..datasets import read_dataset
 
     path = session.output / name
     if not path.is_file():

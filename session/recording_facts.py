@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..datasets import Array
 from ..formats.files import FormatError
 from ..formats.video.damage import foreseen_losses
 from ..formats.video.frame_times import read_frame_times
@@ -17,11 +19,6 @@ from ..formats.video.reading import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoError
 from ..formats.video.recording_times import STATED_RATE, instants_of_videos
 from ..formats.video.timestamps import read_timestamps
 from .config import Session, SessionError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..datasets import Array
 
 Source = Path | tuple[Path, ...]
 # of a video's frames, beyond which those that cannot be decoded are no gaps: the file was cut off, or is damaged
@@ -127,7 +124,6 @@ def camera_timestamps(session: Session, kind: str = "timestamps") -> dict[str, A
 
 def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
     """One row per camera (frames, fps, size, seconds, board, points), and a sentence per video that cannot be used."""
-    import pandas as pd
 
     rows, problems = {}, []
     for name, camera in session.cameras.items():

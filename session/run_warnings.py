@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import TYPE_CHECKING
 
+import xarray as xr
+
+from ..datasets.netcdf import opened_dataset
+from ..datasets.stretches import thinned
 from .config import STEPS, Session
 from .steps.cameras.calibration import read_calibration_report
 from .steps.report import MOST_INSTANTS, UNUSED_VARIABLES
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 # name=value, as an argument of a function: a literal, a placeholder, or brackets
 _ARGUMENT = re.compile(
@@ -76,8 +76,6 @@ def verdict(session: Session) -> str:
 
 def made_by_run(session: Session, name: str) -> xr.Dataset:
     """What a step has made, without what no warning needs; of a long recording the instants of its page."""
-    from ..datasets.netcdf import opened_dataset
-    from ..datasets.stretches import thinned
 
     with opened_dataset(session.output / name) as opened:
         return thinned(opened.drop_vars(UNUSED_VARIABLES, errors="ignore"), MOST_INSTANTS)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets import Array
 from ..numerics.arrays import for_kernel
 from ._kernels_filters import fill_gaps
 from .sampling import ROUNDING, frame_interval, values_and_times
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def interpolate_gaps(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from ..numerics.arrays import Array
@@ -13,9 +13,6 @@ from ..numerics.robust_scale import MEDIAN_TO_SIGMA
 from ..numerics.threads import over_rows
 from . import _kernels_medians
 from .sampling import frame_interval, values_and_times, window_frames
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _SMALL_WINDOW = 15  # frames up to which sorting anew is faster than keeping the window sorted
 

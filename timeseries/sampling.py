@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 
 from ..datasets import Array, frame_times
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 ROUNDING = 1e-3  # share of a frame interval: times written with few decimals differ by less from even ones
 

@@ -11,18 +11,16 @@ near 0 the model is the integrated random walk of most RTS smoothers, which is l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from ..datasets import Array
 from ..numerics.threads import over_items
 from ._kernels_state_space import ForwardPass, filter_series, smooth_series
 from .motion_models import OVERTONES, MotionModel, clipped, damped_rhythm_model, log_prior, stride_model
 from .sampling import frame_interval, values_and_times
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 N_STATES = 4  # position, velocity, acceleration, jerk
 FEWEST = 8  # observations of a keypoint below which nothing is estimated: the models have up to five parameters

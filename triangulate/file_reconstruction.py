@@ -1,4 +1,4 @@
-"""Reconstruction of long recordings from file to file, one stretch of time in memory at once."""
+"""Reconstruction of long recordings from file to file, and the check of its error bars, stretch by stretch."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ..cameras import CameraRig
-from ..datasets import DatasetError, Skeleton
+from ..datasets import DatasetError, Skeleton, check_views
 from ..datasets.atomic_files import atomic_write, scratch_file
 from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
 from . import framewise_methods, window_reconstruction
 from .bodies.kinematic_tree import Body
+from .checked_poses import coverage_attributes, rescaled, variances_of
 from .diagnosis.cause import Cause
 from .diagnosis.confidence import cause_of, with_confidence
-from .framewise_methods import framewise_pieces, needed_symmetries
+from .framewise_methods import framewise_pieces, needed_symmetries, sampled
 from .input_checks import matching_rig
+from .left_out_pixels import stretches_to_judge
+from .points.recording_noise import estimate_noise
 from .pose_states.pose_prior import PosePrior
-from .reconstruction import coverages_of
+from .predicted_regions import BLOCK, N_POINTS, Coverage, check_cameras, judge_stretches
+from .reconstruction import coverages_of, maker_of_poses
 from .reconstruction_settings import Settings, check_settings, described
-from .stored_coverage import with_coverage_of_file
+
+_SAMPLE = 20  # frames of a piece whose error bars enter the median of all
 
 CHUNK_FRAMES = 5000  # of the methods that work frame by frame, in memory at a time
 
@@ -212,3 +218,36 @@ def _with_confidence(
         stop = start + piece.sizes["time"]
         yield with_confidence(piece, views.isel(time=slice(start, stop)).load(), rig, cause)
         start = stop
+
+
+def with_coverage_of_file(
+    pieces: Iterable[xr.Dataset], views: xr.Dataset, rig: CameraRig, settings: Settings
+) -> Iterator[xr.Dataset]:
+    """Poses of consecutive stretches with their covariances rescaled; the last has what was found in its attributes.
+
+    views : of the whole recording, which need not be in memory
+    """
+    try:
+        found = _judged(views, rig, settings)
+    except ValueError as error:  # the pose itself is made
+        failed = str(error)
+        yield from (piece.assign_attrs(coverage_failed=failed) for piece in pieces)
+        return
+    variances, n_left = [], views.sizes["time"]
+    for piece in pieces:
+        piece = rescaled(piece, found.factors)
+        some = slice(None, None, max(1, piece.sizes["time"] // _SAMPLE))
+        variances.append(variances_of(piece.isel(time=some)))
+        n_left -= piece.sizes["time"]
+        if n_left == 0:
+            piece = piece.assign_attrs(coverage_attributes(found, np.concatenate(variances), rig.unit))
+        yield piece
+
+
+def _judged(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Coverage:
+    check_cameras(rig)
+    noise = settings.options.get("noise")
+    noise = estimate_noise(sampled(views), rig) if noise is None else noise
+    frames = stretches_to_judge(views, N_POINTS, BLOCK)
+    stretches = [check_views(views.isel(time=slice(int(own[0]), int(own[-1]) + 1)).load()) for own in frames]
+    return judge_stretches(stretches, rig, maker_of_poses(settings), noise)

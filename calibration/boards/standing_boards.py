@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_mean
 from .recordings import Timeline
 
 _STILL = 0.25  # pixels, root mean square over a view's corners: errors of finders change over some tenths of a pixel
@@ -55,10 +56,8 @@ def standing_means(corners: Array, stands_for: NDArray[np.int64]) -> Array:
     """The corners with each standing board's views averaged into the frame that stands for them, NaN in the others."""
     merged = corners.copy()
     for frame in np.flatnonzero(np.bincount(stands_for, minlength=len(stands_for)) > 1):
-        part = corners[:, stands_for == frame]
-        n = np.isfinite(part).sum(axis=1)
         merged[:, stands_for == frame] = np.nan
-        merged[:, frame] = np.where(n > 0, np.nansum(part, axis=1) / np.maximum(n, 1), np.nan)
+        merged[:, frame] = present_mean(corners[:, stands_for == frame], 1)
     return merged
 
 

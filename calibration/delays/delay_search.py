@@ -1,4 +1,7 @@
-"""Search for constant delays of cameras without times: several starts, judged by boards that were held out."""
+"""Search for constant delays of cameras without times: several starts, judged by boards that were held out.
+
+And exposures that are not evenly spaced: the deviation of each view's time, from the board's own motion.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,19 @@ from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ..boards.recordings import write_shifted
+from ..solver.arrow_equations import residuals_of
+from ..solver.bundle_unknowns import Loss
 from ..solver.covariance import focal_deviation
 from ..solver.initial_lenses import initial_lens
 from ..solver.initial_poses import board_outline, chain, chain_links, pair_fits, poses_of
-from ..solver.robust_solution import Solution, solve, start_frames
+from ..solver.robust_solution import LOSS_SCALE, Solution, solve, start_frames
 from ..solver.single_camera import camera_poses
-from .exposure_jitter import FIRST_SPREAD, exposure_steps
 from .exposure_times import heldout_median, solve_with_times
 from .frame_offsets import offsets_of_poses
+
+_STEP = 1e-3  # frames: of the derivative by a view's time
+_OVER = 1.5  # of the deviations' own steps: poses and lenses follow only afterwards
+FIRST_SPREAD = 0.1  # frames
 
 _EVEN_WORTH = 0.8  # of the held-out error: without times, whose evenness is a guess, delays must lower it by a fifth
 _LARGEST_DELAY = 2  # frames: a parabola through neighbouring frames says nothing about the motion further away
@@ -156,3 +164,24 @@ def _shifted(solution: Solution, shifts: NDArray[np.int64]) -> Solution:
     again = replace(problem, corners=corners)
     poses = camera_poses(replace(solution, problem=again), state.lens)
     return solve(again, start_frames(again, state.lens, solution.kinds, state.R, state.t, poses))
+
+
+def exposure_steps(solution: Solution, deviations: Array, spread: float) -> tuple[Array, float]:
+    """Steps of the deviations (n_cameras, n_frames) of the exposures from their even times, and their spread.
+
+    deviations, spread: so far, frames; the spread is that of expectation and maximisation.
+    """
+    views, residuals = solution.views, solution.fit.residuals
+    later = residuals_of(solution.state, solution.spec, replace(views, delay=views.delay + _STEP))
+    slope = np.nan_to_num((residuals - later) / _STEP)
+    weights = Loss(LOSS_SCALE * solution.sigma, solution.keep).weights(residuals)
+    by_view = [
+        np.bincount(views.view_of, weights * (slope * other).sum(axis=1), len(views.camera))
+        for other in (slope, np.nan_to_num(residuals))
+    ]
+    at = views.camera, solution.frames[views.frame]
+    prior = (solution.sigma / spread) ** 2
+    steps, information = np.zeros_like(deviations), by_view[0] + prior
+    steps[at] = _OVER * (by_view[1] - prior * deviations[at]) / information
+    square = (deviations[at] + steps[at]) ** 2 + solution.sigma**2 / information
+    return steps, float(np.sqrt(square.mean()))

@@ -41,10 +41,7 @@ def plot_layout(ax, positions: Array, directions: Array, names: tuple[str, ...])
     ax.scatter(*positions.T)
     for name, position, direction in zip(names, positions, directions, strict=True):
         ax.text(*(position - 0.25 * reach * direction), name, ha="center", va="center")
-    ax.set_xlabel("x")
-    ax.set_ylabel("y")
-    ax.set_zlabel("z")
-    ax.set_aspect("equal")
+    ax.set(xlabel="x", ylabel="y", zlabel="z", aspect="equal")
     ax.locator_params(nbins=4)  # a side that is seen at a slant has no room for more
     return ax
 

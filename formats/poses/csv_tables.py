@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 from ...datasets import fps_of, pose_dataset
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_mean
 from ..files import FormatError
 from ..tables.exact_csv import check_rows, check_text, column_numbers, read_csv
 from ..tables.frame_rows import frames_from_index, rows_to_frames
@@ -250,9 +251,7 @@ def _extras(pose: xr.Dataset) -> dict[str, Array]:
     error, n_cameras, score = (np.full(shape, np.nan) for _ in range(3))
     if "reprojection_error" in pose:
         per_view = pose["reprojection_error"].transpose("view", "time", "keypoint").values
-        seen = np.isfinite(per_view)
-        n_cameras = seen.sum(axis=0).astype(float)
-        error = np.where(n_cameras > 0, np.where(seen, per_view, 0).sum(axis=0) / np.maximum(n_cameras, 1), np.nan)
+        n_cameras, error = np.isfinite(per_view).sum(axis=0).astype(float), present_mean(per_view, 0)
     extras = {"error": error, "ncams": n_cameras, "score": score}
     held = (("ncams", "n_cameras"), ("score", "confidence"), ("error", "error"), ("score", "score"))
     for column, variable in held:

@@ -98,11 +98,6 @@ def coefficients_from_projection(P: Array) -> Array:
     return (P / P[2, 3]).ravel()[:11]
 
 
-def projection_from_coefficients(coefficients: Array) -> Array:
-    """(11,) -> (3, 4)."""
-    return np.append(np.asarray(coefficients, float), 1.0).reshape(3, 4)
-
-
 def decompose(P: Array) -> tuple[Array, Array, Array]:
     """K, R, t of a (3, 4) projection matrix whose third row is positive for points before the camera.
 
@@ -138,7 +133,7 @@ def read_dlt(
     names = [f"cam_{i}" for i in range(table.shape[1])] if names is None else [str(name) for name in names]
     if len(names) != table.shape[1]:
         raise FormatError(f"{path} holds {table.shape[1]} cameras, but {len(names)} names were given")
-    projections = [projection_from_coefficients(column) for column in table.T]
+    projections = [np.append(np.asarray(column, float), 1.0).reshape(3, 4) for column in table.T]
     mirrored = [bool(decompose(P)[0][0, 0] < 0) for P in projections]
     if origin is None:
         if any(mirrored) and not all(mirrored):

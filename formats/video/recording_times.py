@@ -63,7 +63,7 @@ def instants_of_videos(
     if joined.are_frames and all(timing.is_even for timing in known.values()):
         times = frame_times(len(times), fps or _header_rate(infos, rates))
     unverified = {name: timing for name, timing in known.items() if not (decoded and timing.is_counted)}
-    absent = tuple(_absent(name, timing) for name, timing in unverified.items() if not _is_whole(timing))
+    absent = tuple(_absent(name, timing) for name, timing in unverified.items() if not timing.is_stored.all())
     return Instants(times, joined.frames, joined.notes + absent)
 
 
@@ -116,10 +116,6 @@ def _at_rate(
 def _overruled(fps: float, rates: Mapping[str, float]) -> tuple[str]:
     listed = ", ".join(f"{name} {rate:.5g} Hz" for name, rate in rates.items())
     return (f"the stated frame rate of {fps:g} Hz is used; the files say {listed}",)
-
-
-def _is_whole(timing: FrameTimes) -> bool:
-    return bool(timing.is_stored.all())
 
 
 def _absent(name: str, timing: FrameTimes) -> str:

@@ -1,4 +1,4 @@
-"""Body frame, heading and turning rate, centre of mass, path length and speed of an animal from its pose."""
+"""Body frame, heading, turning rate and centre of mass of an animal; the rotation of a rigid part from its points."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from ...cameras.rotations import hat, orthonormal
 from ...datasets import Array, DatasetError
 from ..angles.segment_frames import ORIENTATION_ANGLES, axes_orientation, unit
 from ..derivative_methods import motion_of
 from ..error_propagation import joint_covariance, propagate
 from ..pose_access import keypoint_indices, per_individual, points_of, up_of
-from .rigid_fit import rigid_angle_std, rigid_rotation
+from .segment_rotation import inverse_inertia
 from .travelled_path import length_unit
+
+STEP = 1e-6  # radians, of central differences: their error is its square, round-off 1e-10
 
 
 @per_individual
@@ -190,3 +193,57 @@ def centre_of_mass(pose: xr.Dataset, segments: Mapping[str, tuple[str, str, floa
         variance = np.einsum("si,tij,sj->ts", effect, joint_covariance(pose, names), effect)
         variables["position_std"] = (("time", "space"), np.sqrt(np.maximum(variance, 0)), length)
     return xr.Dataset(variables, coords={"time": pose["time"], "space": pose["space"]})
+
+
+def rigid_rotation(points: Array, rough: Array) -> Array:
+    """Rotations of the best rigid fit (Kabsch 1976, Acta Cryst. A32, 922) of the points to their median body shape.
+
+    A frame needs three of the points; `rough` (n_frames, 3, 3) gives the shape's axes where it is known.
+    """
+    if points.shape[1] < 3:
+        raise DatasetError(f"a rigid fit needs at least three keypoints, got {points.shape[1]}")
+    whole = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(rough).all(axis=(1, 2)))
+    if not whole.any():
+        return np.full_like(rough, np.nan)
+    centred = points[whole] - points[whole].mean(axis=1, keepdims=True)
+    shape = np.median(np.einsum("tsa,tks->tka", rough[whole], centred), axis=0)
+    there = np.asarray(np.isfinite(points).all(axis=2))
+    weights = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
+    filled = np.where(there[..., None], points, 0.0)
+    centred = (filled - np.einsum("tk,tks->ts", weights, filled)[:, None]) * there[..., None]
+    body = shape - np.einsum("tk,ka->ta", weights, shape)[:, None]
+    fitted = orthonormal(np.einsum("tks,tka->tsa", centred, body))
+    return np.where((there.sum(axis=1) >= 3)[:, None, None], fitted, np.nan)
+
+
+def rigid_angle_std(points: Array, covariance: Array, rotation: Array, up: Array) -> Array:
+    """Standard deviations of heading, pitch and roll of a rigid fit, first order.
+
+    Points that move by e_k turn the best fit by ω = I⁺ Σ r_k × e_k, with r from the points' mean and their moment of
+    inertia I (the first-order solution of Wahba's problem); the shape itself, a median over the recording, counts as
+    known.
+
+    Parameters
+    ----------
+    points : (n_frames, n_points, 3); those that are NaN were not fitted
+    covariance : (n_frames, 3 n_points, 3 n_points)
+    rotation : (n_frames, 3, 3) the fit: forward, left, up as columns
+
+    Returns
+    -------
+    (n_frames, 3) radians; NaN where the rotation is, or the covariance of a point that is there
+    """
+    there = np.asarray(np.isfinite(points).all(axis=2))
+    filled = np.where(there[..., None], points, 0.0)
+    mean = filled.sum(axis=1, keepdims=True) / np.maximum(there.sum(axis=1), 1)[:, None, None]
+    r = (filled - mean) * there[..., None]
+    effect = np.einsum("tij,tpjk->tipk", inverse_inertia(r), hat(r)).reshape(len(r), 3, -1)
+    known = np.repeat(there, 3, axis=1)
+    covariance = np.where(known[:, :, None] & known[:, None, :], covariance, 0.0)
+    slopes = []
+    for turn in STEP * np.eye(3):
+        ahead, back = rotation + hat(turn) @ rotation, rotation - hat(turn) @ rotation
+        change = axes_orientation(ahead, up) - axes_orientation(back, up)
+        slopes.append((change + np.pi) % (2 * np.pi) - np.pi)
+    by_points = np.einsum("xta,txp->tap", np.stack(slopes) / (2 * STEP), effect)
+    return np.sqrt(np.maximum(np.einsum("tap,tpq,taq->ta", by_points, covariance, by_points), 0.0))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...datasets import Array
 from ...formats.video.reading import Image
+from ...numerics.robust_scale import present_mean
 
 N_COLOURS = 3  # lightness and two hues (CIE L*a*b*), in which equal distances look about equally different
 _PATCH = 0.02  # sides of the animal: half the side of the square around a keypoint that is averaged
@@ -41,10 +42,7 @@ def unlikeness(colours: Array, others: Array) -> Array:
     """(...) root mean square distance of the colours (..., n_keypoints, n_colours) of two looks; NaN with too few
     keypoints in common."""
     square = ((colours - others) ** 2).sum(-1)
-    known = np.isfinite(square)
-    n_known = known.sum(-1)
-    mean = np.where(known, square, 0.0).sum(-1) / np.maximum(n_known, 1)
-    return np.where(n_known >= min(_FEWEST, colours.shape[-2]), np.sqrt(mean), np.nan)
+    return np.sqrt(present_mean(square, -1, min(_FEWEST, colours.shape[-2])))
 
 
 @dataclass(eq=False)

@@ -207,8 +207,7 @@ def plot_training(detector: Detector, ax: Axes) -> Axes:
     """
     history = detector.history
     ax.plot(history["iteration"], history["loss"], marker="o", color="tab:blue", label="training loss")
-    ax.set_xlabel("iteration")
-    ax.set_ylabel("loss")
+    ax.set(xlabel="iteration", ylabel="loss")
     if any(error is not None for error in history["held_out"]):
         errors = [np.nan if error is None else error for error in history["held_out"]]
         other = ax.twinx()

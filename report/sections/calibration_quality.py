@@ -125,7 +125,6 @@ def _draw_slice(ax, *, one: VolumeSlice, unit: str):
     shown = ax.pcolormesh(one.across, one.up, one.errors, shading="nearest", cmap="viridis_r", vmin=0, vmax=top)
     if np.nanmin(one.shares, initial=np.inf) < _WELL < np.nanmax(one.shares, initial=0.0):
         ax.contour(one.across, one.up, one.shares, levels=[_WELL], colors="#cf5a22", linewidths=1.5)
-    ax.set_xlabel(f"{one.names[0]}, {unit}")
-    ax.set_ylabel(f"{one.names[1]}, {unit}")
+    ax.set(xlabel=f"{one.names[0]}, {unit}", ylabel=f"{one.names[1]}, {unit}")
     ax.figure.colorbar(shown, ax=ax, label=f"3D error, {unit}", extend="max", format="%.2g")
     return ax

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...formats.files import natural_key
+from ...formats.video.reading import VIDEO_SUFFIXES
 from .camera_names import Source, chapters, normal, recordings, video_stem, words_of
 from .found_files import FoundFile
 
@@ -109,7 +110,6 @@ def _only_boards(boards: list[Source]) -> dict[str, Source]:
 
 def _board_sources(paths: list[Path]) -> list[Source]:
     """Board recordings: folders of pictures, or the pictures of a folder that share the beginning of their names."""
-    from ...formats.video.reading import VIDEO_SUFFIXES
 
     pictures = [path for path in paths if path.suffix.lower() not in VIDEO_SUFFIXES]
     found: list[Source] = []

@@ -1,4 +1,4 @@
-"""Run many sessions, each in its own process, so that a failure does not stop the others."""
+"""Run many sessions, each in its own process, as many at a time as the memory that they need allows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
+from ...formats.catalogue import recognised
+from ...formats.files import stored_bytes
+from ...formats.predictions.long_recordings.kept_tracks import READ_WHOLE
+from ..config import Session
+from ..recording_facts import files_of
 from .executors import Executor, Place
-from .memory import needed_memory
 from .one_run import Ending
 from .session_files import makers_first, readable
+
+# bytes, rounded up from the peaks that `benchmarks/cost.py --memory` and runs of short sessions have (docs/cost.md)
+_PROGRAM = 0.5e9  # the libraries, with numba's kernels
+_NETWORK = 0.8e9  # torch, the network and the decoded pictures
+_TRAINING = 1.0e9  # the same, with the labelled pictures and the gradients
+_WINDOWS = 0.6e9  # the stretches of a long recording that are read or reconstructed at a time
+_BODY = 1.0e9  # jax and the windows of the method "articulated"
+_SOLVING = 8.0  # bytes of memory per byte of 2D files of a short recording: text becomes poses with covariances
 
 _LOOK = 1.0  # seconds between two looks at the places: a lost worker is noticed so soon
 # what futures raise of a worker that was lost, by name: dask need not be installed
@@ -125,3 +137,26 @@ def _finished(batch: _Batch, future: Any, ending: Ending) -> Iterator[Outcome]:
         batch.waiting.append(run.session)
         return
     yield Outcome(run.session, ending.returncode == 0, ending.message, time.monotonic() - run.began, n_runs)
+
+
+def needed_memory(session: Session | None) -> float:
+    """Bytes that a session's run takes at its largest, a guess by the kind and size of its files.
+
+    None, a session that cannot be read: the program alone.
+    """
+    if session is None:
+        return _PROGRAM
+    files = files_of(session.sources("points"))
+    size, whole = sum(map(stored_bytes, files)), max(map(_read_whole, files), default=0)
+    trains = {"labels", "sessions"} & session.options["train"].keys()
+    videos = 0.0 if size else _TRAINING if trains else _NETWORK
+    body = _BODY if session.options["reconstruct"].get("method") == "articulated" else 0.0
+    return _PROGRAM + max(videos, body, READ_WHOLE * whole, min(_SOLVING * size, _WINDOWS))
+
+
+def _read_whole(path: Path) -> int:
+    """Bytes of a 2D file that is read whole; 0 of one that is read by windows, or cannot be read."""
+    try:
+        return 0 if recognised("views", path).rows else stored_bytes(path)
+    except (ValueError, OSError):
+        return 0

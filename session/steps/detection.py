@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import xarray as xr
+
+from ...datasets import combine_ensemble
+from ...datasets.atomic_files import atomic_write
+from ...datasets.netcdf import read_attributes
+from ...datasets.stretches import judged_frames, write_pieces
+from ...formats import read_views
+from ...formats.predictions.detectors import has_several
+from ...formats.video.instants import Instants
 from ..config import Session, SessionError
 from ..recording_facts import TRUNCATED, camera_timestamps, files_of, recording_instants, sources_of_all
 from .foreign_detectors import detector_problems, named_settings, open_detector
 from .pictures import size_problems
-from .points_and_videos import judged_frames, length_problems, length_warnings, times_of_points
+from .points_and_videos import length_problems, length_warnings, times_of_points
 from .rig import load_rig, rig_path
 from .step_definition import Step, WindowTasks, public
 from .training import detector_path, has_points
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from ...formats.video.instants import Instants
 
 
 def _prediction_inputs(session: Session) -> list[Path]:
@@ -58,9 +62,6 @@ def _uses_rig(session: Session) -> bool:
 
 def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     """Views dataset from the 2D files of another tool (of several detectors combined), or by the session's detector."""
-    from ...datasets.atomic_files import atomic_write
-    from ...datasets.stretches import write_pieces
-    from ...formats.predictions.detectors import has_several
     from ...formats.predictions.long_recordings.windowed_views import views_in_windows
 
     if not has_points(session):
@@ -98,7 +99,6 @@ def _accepted(
 
     like : frames of the whole recording, by which the predictions of several detectors are combined
     """
-    from ...datasets import combine_ensemble
 
     n_points: Any = 0
     for piece in pieces:
@@ -151,8 +151,6 @@ def views_of_points(session: Session, *, spread: bool = False) -> xr.Dataset:
     FormatError : as `read_views`
     SessionError : a camera without a single point, which is a wrong file; or a single frame, which has no rate
     """
-    from ...datasets import combine_ensemble
-    from ...formats import read_views
     from ...formats.predictions.long_recordings.windowed_views import views_in_windows
 
     sources, options = session.sources("points"), points_options(session, recording_instants(session))
@@ -192,7 +190,6 @@ def _refuse_few(session: Session, n_points: xr.DataArray, n_frames: int) -> None
 
 def _notes(session: Session) -> list[str]:
     """What the views note: gaps with camera and frames, a rate that varies or was overruled."""
-    from ...datasets.netcdf import read_attributes
 
     return str(read_attributes(session.output / "views.nc").get("notes", "")).splitlines()
 

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
+import xarray as xr
+
+from ...datasets import check_pose, write_dataset
+from ...datasets.atomic_files import atomic_write
+from ...datasets.netcdf import opened_dataset
+from ...datasets.stretches import write_pieces
+from ...datasets.validators import singular_dims
 from ..config import Session, SessionError
 from ..provenance import write_text
 from .step_definition import Step, public
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
 
 _STRETCH = 20_000  # frames of a long recording in memory at a time
 _BESIDE = 1_000  # frames on either side of a stretch that its velocities are smoothed with
 
 
 def _kinematics(session: Session, progress: bool) -> None:
-    from ...datasets import write_dataset
-    from ...datasets.atomic_files import atomic_write
-    from ...datasets.netcdf import opened_dataset
-    from ...datasets.stretches import write_pieces
-    from ...datasets.validators import singular_dims
 
     destination = session.output / "kinematics.nc"
     with opened_dataset(session.output / "pose.nc") as opened:
@@ -49,7 +46,6 @@ def _kinematics(session: Session, progress: bool) -> None:
 def _motion(session: Session, pose: xr.Dataset, own: slice, turning: list[xr.Dataset]) -> xr.Dataset:
     """Velocities and angles of a stretch. Where the pose has no velocities those of each stretch are smoothed by the
     noise and the rhythm of its own frames."""
-    from ...datasets import check_pose
     from ...kinematics import velocity
 
     start = own.start if "velocity" in pose else max(0, own.start - _BESIDE)
@@ -64,7 +60,6 @@ def _motion(session: Session, pose: xr.Dataset, own: slice, turning: list[xr.Dat
 
 def _gait(session: Session, pose: xr.Dataset) -> xr.Dataset | None:
     """Stance of each foot, and the table of strides written; None of a session without limbs."""
-    from ...datasets import check_pose
     from ...formats.tables.table_writing import check_cell
     from ...kinematics import gait
 
@@ -92,7 +87,6 @@ def _alone(pose: xr.Dataset, keypoints: Iterable[str], variables: Iterable[str])
 
 def _turning(session: Session, pose: xr.Dataset) -> list[xr.Dataset]:
     """Angles of a long recording's hinges whose axis all of their frames determine."""
-    from ...datasets import check_pose
     from ...kinematics import joint_angles
     from ...kinematics.angles.joint_definitions import parse_joints
 
@@ -109,7 +103,6 @@ def _turning(session: Session, pose: xr.Dataset) -> list[xr.Dataset]:
 
 def _angles(session: Session, pose: xr.Dataset, turning: list[xr.Dataset]) -> xr.Dataset | None:
     """Of the body that was fitted, if one was, and of the declared joints; those of `turning` are known."""
-    import xarray as xr
 
     from ...kinematics import body_angles
 
@@ -129,7 +122,6 @@ def _angles(session: Session, pose: xr.Dataset, turning: list[xr.Dataset]) -> xr
 
 def _declared(session: Session, pose: xr.Dataset, turning: list[xr.Dataset]) -> xr.Dataset:
     """Angles of the declared joints in their order."""
-    import xarray as xr
 
     from ...kinematics import joint_angles
     from ...kinematics.angles.joint_angle_dataset import conventions_of, declared_order
@@ -174,7 +166,6 @@ def _strides_path(session: Session) -> Path:
 
 def read_strides(session: Session) -> pd.DataFrame | None:
     """The table of strides that this step wrote, None where the session has no gait."""
-    import pandas as pd
 
     return pd.read_csv(_strides_path(session)) if session.limbs and _strides_path(session).is_file() else None
 

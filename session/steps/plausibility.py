@@ -9,16 +9,15 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
+from ...numerics.arrays import Array, evenly_spread
 from ..config import CameraSources, Session
 from .pictures import read_session_rig
 from .reconstruction_files import named_body, trained
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ...cameras import CameraRig
-    from ...numerics.arrays import Array
     from ...triangulate import Diagnosis
 
 _NEAREST, _FARTHEST = 0.005, 200.0  # metres between the outermost cameras
@@ -37,21 +36,14 @@ _STEPS_PER_PIXEL = 1000  # of coordinates that are told apart: files state three
 
 def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset | None = None) -> list[str]:
     """Sentences on what no animal is like: its size, bones that vary in length; with a pose its accelerations."""
-    from ...numerics.arrays import evenly_spread
     from ...triangulate.diagnosis.implausible import bone_sentence, exchange_sentence, rate_sentence, size_sentence
-    from ...triangulate.points.consensus import robust_points
 
     keypoints = list(map(str, views["keypoint"].values))
     found: list[str | None] = [_markers_sentence(session, keypoints)]
     times = views["time"].values
     rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
     for own in _individuals(views):
-        own = own.transpose("view", "time", "keypoint", "space", ..., missing_dims="ignore")
-        rows = evenly_spread(len(times), _FRAMES)
-        seen = np.asarray(own["confidence"].values)[:, rows]
-        points_2d = np.where(seen[..., None] > 0, np.asarray(own["position"].values)[:, rows], np.nan)
-        cameras = rig.subset(list(map(str, own["view"].values)))
-        points_3d = robust_points(points_2d, cameras, confidence=np.nan_to_num(seen)).points_3d
+        points_3d = _some_points(own, rig)
         bones = [] if session.skeleton is None else session.skeleton.bone_indices
         found += [
             size_sentence(points_3d, keypoints, rig.unit),
@@ -62,6 +54,17 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
         position = np.asarray(made["position"].transpose("time", "keypoint", "space").values)
         found.append(rate_sentence(position, rate, rig.unit))
     return list(dict.fromkeys(sentence for sentence in found if sentence))
+
+
+def _some_points(views: xr.Dataset, rig: CameraRig) -> Array:
+    """(n_some, n_keypoints, 3) points of one animal in frames spread over the recording."""
+    from ...triangulate.points.consensus import robust_points
+
+    some = views.isel(time=evenly_spread(views.sizes["time"], _FRAMES))
+    seen = np.nan_to_num(some["confidence"].transpose("view", "time", "keypoint").values)
+    points_2d = some["position"].transpose("view", "time", "keypoint", "space").values
+    points_2d = np.where(seen[..., None] > 0, points_2d, np.nan)
+    return robust_points(points_2d, rig.subset(list(map(str, some["view"].values))), confidence=seen).points_3d
 
 
 def _markers_sentence(session: Session, keypoints: list[str]) -> str:
@@ -235,16 +238,9 @@ def unit_warning(rig: CameraRig) -> list[str]:
 
 def sizes(views: xr.Dataset, rig: CameraRig) -> list[str]:
     """How far apart the cameras stand, and how large the animal is: a rig of another scale shows in nothing else."""
-    from ...numerics.arrays import evenly_spread
     from ...triangulate.diagnosis.implausible import body_size
-    from ...triangulate.points.consensus import robust_points
 
-    some = _individuals(views)[0].isel(time=evenly_spread(views.sizes["time"], _FRAMES))
-    seen = np.nan_to_num(some["confidence"].transpose("view", "time", "keypoint").values)
-    points_2d = some["position"].transpose("view", "time", "keypoint", "space").values
-    points_2d = np.where(seen[..., None] > 0, points_2d, np.nan)
-    cameras = rig.subset(list(map(str, some["view"].values)))
-    size = body_size(robust_points(points_2d, cameras, confidence=seen).points_3d)
+    size = body_size(_some_points(_individuals(views)[0], rig))
     apart = float(np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1).max())
     far, long = (f"{float(f'{length:.3g}'):g} {rig.unit}" for length in (apart, size))
     animal = f", and the animal measures {long} between its outermost keypoints" if size > 0 else ""

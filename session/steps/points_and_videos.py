@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from ...datasets import Array
+from ...datasets.names import NETCDF_SUFFIXES
+from ...formats import read_views
+from ...formats.catalogue import recognised
 from ...formats.video.frame_times import read_frame_times
+from ...formats.video.instants import Instants
 from ...formats.video.reading import VideoError, probe_video
 from ..config import Session, SessionError
 from ..recording_facts import files_of
 from .pictures import picture_sizes, size_words
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from ...datasets import Array
-    from ...formats.video.instants import Instants
 
 # share of a video's frames that a 2D file may lack at its end: some tools leave out the last without a detection
 _MISSING_END = 0.1
 _OUTSIDE = 0.05  # share of the points that may lie beyond the picture's edge: a detector guesses hidden keypoints there
 _FRACTION = 1.5  # the largest coordinate of points that are fractions of the picture
 _MARGIN = 0.02  # of the picture's width, by which a point may lie beyond the edge
-_JUDGED = 400_000  # points per camera of the middle of a long recording: what concerns whole cameras shows there
-
-
-def judged_frames(n_frames: int, n_points: int) -> slice:
-    """The frames, of `n_points` per camera each, by which whole cameras of a recording are judged: its middle."""
-    n_judged = max(1, _JUDGED // n_points)
-    start = max(0, (n_frames - n_judged) // 2)
-    return slice(start, min(start + n_judged, n_frames))
 
 
 def length_of(name: str, points: Path | tuple[Path, ...], fps: float | None = None) -> int:
@@ -42,7 +34,6 @@ def length_of(name: str, points: Path | tuple[Path, ...], fps: float | None = No
     ------
     FormatError : as `read_views`
     """
-    from ...formats import read_views
     from ...formats.predictions.long_recordings.windowed_views import views_in_windows
 
     windows = views_in_windows({name: points}, None, fps=fps or 1.0)
@@ -72,7 +63,6 @@ def times_of_points(session: Session, instants: Instants | None) -> dict[str, An
 
 def _hold_times(session: Session) -> bool:
     """Whether the 2D files are of a kind that can state times."""
-    from ...datasets.names import NETCDF_SUFFIXES
 
     netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
     return netcdf or _hold_instants(session)
@@ -80,7 +70,6 @@ def _hold_times(session: Session) -> bool:
 
 def _hold_instants(session: Session) -> bool:
     """Whether the rows of the 2D files are instants of all cameras with their times, as caliscope's table has them."""
-    from ...formats.catalogue import recognised
 
     files = [path for path in files_of(session.sources("points")) if path.exists()]
     return bool(files) and all(recognised("views", path).instants for path in files)

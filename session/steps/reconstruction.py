@@ -10,7 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
+from ...datasets import check_views, combine_ensemble, fps_of, read_dataset
 from ...datasets.names import nearest
+from ...datasets.netcdf import read_attributes
+from ...datasets.stretches import judged_frames
 from ..config import Session, SessionError
 from .corrections.corrected_views import SWITCHES, corrected, write_corrected
 from .corrections.individuals import animals_of
@@ -23,7 +28,6 @@ from .plausibility import (
     vertical_warning,
     with_stated_pictures,
 )
-from .points_and_videos import judged_frames
 from .reconstruction_files import (
     check_memory,
     is_long,
@@ -39,8 +43,6 @@ from .step_definition import Step, WindowTasks, skeleton_settings
 from .usable_views import needed_keypoints, nothing_in_3d, view_problems, without
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ...cameras import CameraRig
     from ...triangulate import Diagnosis
 
@@ -65,7 +67,6 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 
 def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     from ...cameras import write_rig
-    from ...datasets import combine_ensemble, read_dataset
     from ...triangulate import diagnose
     from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
@@ -108,7 +109,6 @@ def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> lis
 def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     """The step for a long recording, from file to file: whole cameras are judged by its middle."""
     from ...cameras import write_rig
-    from ...datasets import check_views, fps_of
     from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_changed, write_reconstruction
     from ...triangulate.reconstruction import pose_of
@@ -164,7 +164,8 @@ def _attributes(
     notes = [*notes, *([_TWO_CAMERAS] if len(rig) - len(diagnosis.wrong) == 2 else [])]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    attrs |= {} if _checks_coverage(session) else _left_out(session, used, rig)
+    # where each camera is left out once for the error bars, the predictions are judged by that
+    attrs |= {} if _options(session)["check_coverage"] else _left_out(session, used, rig)
     attrs |= {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
     rig_warnings = [*lens_warnings(rig), *unit_warning(rig), *vertical_warning(session), *implausible]
     rig_warnings[:0] = repeated_points(used)
@@ -173,11 +174,6 @@ def _attributes(
     if diagnosis.wrong:
         attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
     return attrs
-
-
-def _checks_coverage(session: Session) -> bool:
-    """Whether each camera is left out once for the error bars, by which the predictions are judged, too."""
-    return bool(_options(session)["check_coverage"])
 
 
 def _given(session: Session) -> dict[str, Any]:
@@ -227,7 +223,6 @@ def _rig_problems(session: Session) -> list[str]:
 
 def _notes(session: Session) -> list[str]:
     """What was changed in the views or cameras before the reconstruction."""
-    from ...datasets.netcdf import read_attributes
 
     return str(read_attributes(session.output / "pose.nc").get("notes", "")).splitlines()
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
+from ...datasets import Skeleton, read_dataset, write_dataset
+from ...datasets.netcdf import declared_bytes
 from ...datasets.size_limit import beyond_memory
 from ..config import Session, SessionError
 from .rig import load_rig, rig_path
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ...cameras import CameraRig
-    from ...datasets import Skeleton
 
 # bytes of views, beyond which they are reconstructed from file to file: 20,000 frames of 20 keypoints in 6 cameras
 LONG = 60e6
@@ -45,7 +46,6 @@ def named_body(session: Session) -> str:
 
 def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
     """Bones and sides of the session's body among these keypoints."""
-    from ...datasets import Skeleton
     from ...triangulate import read_body
 
     own = read_body(named_body(session)).skeleton
@@ -76,7 +76,6 @@ def used_rig_path(session: Session) -> Path:
 
 def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
     """Keep the views that were reconstructed, where they were corrected; attributes that say so in the pose."""
-    from ...datasets import write_dataset
 
     if used is given:
         return {}
@@ -86,7 +85,6 @@ def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> d
 
 def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that a pose was made of, at all keypoints that they have."""
-    from ...datasets import read_dataset
 
     return read_dataset(used_views_path(session, pose))
 
@@ -106,7 +104,6 @@ def method_of(session: Session) -> str:
 
 def is_long(session: Session) -> bool:
     """Whether the views are too many for the memory, and are reconstructed from file to file."""
-    from ...datasets.netcdf import declared_bytes
     from ...triangulate.file_reconstruction import opened_views
 
     path = session.output / "views.nc"
@@ -118,7 +115,6 @@ def is_long(session: Session) -> bool:
 
 def check_memory(session: Session) -> None:
     """Refuse views that this step holds whole where the memory does not; before they are read."""
-    from ...datasets.netcdf import declared_bytes
 
     if (n_bytes := declared_bytes(session.output / "views.nc")) <= LONG:
         return

@@ -5,6 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ...datasets import Skeleton, fps_of
+from ...datasets.netcdf import read_attributes
+from ...datasets.stretches import read_thinned
 from ..config import Session
 from .cameras.calibration import read_calibration_report, review_path
 from .kinematics import read_strides
@@ -14,10 +21,6 @@ from .reconstruction_files import skeleton_of_body, used_rig, used_rig_path, use
 from .step_definition import Step, public, skeleton_settings
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-    from ...datasets import Skeleton
     from ...report import SessionResults
 
 MOST_INSTANTS = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
@@ -56,7 +59,6 @@ def write_session_report(session: Session, errors: pd.DataFrame | None = None) -
 
 def made_by_steps(session: Session) -> SessionResults:
     """What the steps have made; of long recordings some instants."""
-    from ...datasets.stretches import read_thinned
     from ...report import SessionResults
 
     pose = read_thinned(session.output / "pose.nc", MOST_INSTANTS, UNUSED_VARIABLES)
@@ -73,9 +75,6 @@ def made_by_steps(session: Session) -> SessionResults:
 
 def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that the pose was made of; where some instants are left out, with the frame numbers of the others."""
-    import numpy as np
-
-    from ...datasets.stretches import read_thinned
 
     views = read_thinned(used_views_path(session, pose), MOST_INSTANTS, ("covariance",))
     every = views.attrs.get("every", 1)
@@ -93,8 +92,6 @@ def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
 
 
 def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
-    from ...datasets import fps_of
-    from ...datasets.netcdf import read_attributes
 
     every = int(pose.attrs.get("every", 1))
     n_frames, fps = int(pose.attrs.get("n_frames", pose.sizes["time"])), every * fps_of(pose)

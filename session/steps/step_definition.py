@@ -10,14 +10,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import xarray as xr
+
+from ...datasets import write_dataset
 from ...datasets.names import nearest
 from ..config import Session, SessionError
 from ..provenance import Ledger
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 # annotations whose values a session file can be checked against before a function runs: Python type, words
 _PLAIN_TYPES = {
@@ -141,7 +141,6 @@ class Step:
 
     def write(self, session: Session, dataset: xr.Dataset, path: Path) -> None:
         """Write a dataset that carries the hashes of the step's inputs."""
-        from ...datasets import write_dataset
 
         write_dataset(dataset.assign_attrs(self.input_attribute(session, dataset.attrs)), path)
 

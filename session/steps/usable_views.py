@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from ..config import Session, SessionError
 from .points_and_videos import fractions_of_pictures, points_outside
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ...cameras import CameraRig
     from ...triangulate import Diagnosis
 

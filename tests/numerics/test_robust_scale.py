@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.numerics.robust_scale import efficient_sigma, median_sigma, present_median, robust_std
+from muybridge.numerics.robust_scale import efficient_sigma, median_sigma, present_mean, present_median, robust_std
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1])
@@ -30,6 +30,13 @@ def test_a_camera_without_residuals_is_nan():
     residuals = np.array([[np.nan] * 60, [1.0] * 60])
     assert np.isnan(median_sigma(residuals, np.zeros((2, 60)))[0])
     assert np.isfinite(efficient_sigma(residuals, np.zeros((2, 60)))[1])
+
+
+def test_the_mean_of_what_is_present_equals_numpys_where_enough_is():
+    values = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, 5.0], [np.nan] * 3])
+    np.testing.assert_array_equal(present_mean(values, 1), [2.0, 5.0, np.nan])
+    np.testing.assert_array_equal(present_mean(values, (0, 1)), 3.0)
+    np.testing.assert_array_equal(present_mean(values, 1, least=2), [2.0, np.nan, np.nan])
 
 
 def test_the_median_of_what_is_present_equals_numpys():

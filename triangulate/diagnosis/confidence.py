@@ -11,26 +11,24 @@ from scipy.special import chdtrc
 
 from ...cameras import CameraRig
 from ...datasets import check_views
+from ...datasets.stretches import judged_frames
 from ...numerics.arrays import Array
 from ..input_checks import from_views, matching_rig
 from ..points.consensus import robust_points
 from .cause import Cause, find_cause, usable
 
 _REGION = 0.05  # probability beyond the 95 % region: a point within it is not contradicted
-_JUDGED = 400_000  # points per camera from the middle of a recording: what concerns whole cameras shows there
 
 
 def cause_of(views: xr.Dataset, rig: CameraRig) -> Cause:
     """What is wrong with whole cameras, as `diagnose` finds it, from the middle of a long recording."""
-    n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * views.sizes["keypoint"]
-    n_judged = min(n_frames, max(1, _JUDGED // n_points))
-    start = (n_frames - n_judged) // 2
-    part = views.isel(time=slice(start, start + n_judged)).load()
+    judged = judged_frames(views.sizes["time"], views.sizes.get("individual", 1) * views.sizes["keypoint"])
+    part = views.isel(time=judged).load()
     rig = matching_rig(part, rig)
     given = from_views(part, rig, individuals=True, confidence=None, keypoints=None, fps=None)
     points_2d, confidence, keypoints, fps = given
     cause = find_cause(_tracks(usable(points_2d, confidence)), rig, keypoints, fps)
-    return replace(cause, jumps=tuple(replace(jump, frame=jump.frame + start) for jump in cause.jumps))
+    return replace(cause, jumps=tuple(replace(jump, frame=jump.frame + judged.start) for jump in cause.jumps))
 
 
 def _tracks(points_2d: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -70,13 +70,7 @@ class Outliers:
         return np.where(self.wrong, self.weight, 0.0).sum(axis=axis) / np.where(whole > 0, whole, 1.0)
 
     def among(self, cameras: NDArray[np.bool_]) -> Outliers:
-        return Outliers(
-            self.weight[cameras],
-            self.wrong[cameras],
-            self.distance[cameras],
-            self.off[cameras],
-            self.unit_per_px[cameras],
-        )
+        return Outliers(*(getattr(self, field.name)[cameras] for field in fields(self)))
 
     def columns(self, axis: tuple[int, ...]) -> dict[str, Array]:
         return {
@@ -93,21 +87,10 @@ def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_], axis) -> Array:
 def camera_table(points_2d: Array, rig: CameraRig, confidence: Array | None, judged: Judged) -> pd.DataFrame:
     sigma = judged.found.sigma
     left_out = np.array([_left_out(points_2d, rig, confidence, c, sigma) for c in range(len(rig))])
-    own = outlier_columns(judged)
-    return pd.DataFrame(
-        {
-            "n": own["n"].to_numpy(),
-            "median_px": own["median_px"].to_numpy(),
-            "sigma_px": sigma,
-            **{name: own[name].to_numpy() for name in own.columns[2:]},
-            "left_out_px": left_out[:, 0],
-            "shift_x_px": left_out[:, 1],
-            "shift_y_px": left_out[:, 2],
-            "others_px": left_out[:, 3],
-            "unit_per_px": judged.outliers.unit_per_px,
-        },
-        index=pd.Index(rig.names, name="camera"),
-    )
+    table = outlier_columns(judged).set_axis(pd.Index(rig.names, name="camera"))
+    table.insert(2, "sigma_px", sigma)
+    table[["left_out_px", "shift_x_px", "shift_y_px", "others_px"]] = left_out
+    return table.assign(unit_per_px=judged.outliers.unit_per_px)
 
 
 def outlier_columns(judged: Judged) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import fundamental_matrix
 from ...numerics.arrays import Array, evenly_spread
-from ...numerics.robust_scale import present_median
+from ...numerics.robust_scale import present_mean, present_median
 from ..rig_refinement.frame_shift import shift_frames
 from .changes import Mistake
 from .view_pairs import AGREES
@@ -127,9 +127,8 @@ def _clearest(ideal: Array, rig: CameraRig, camera: int, reach: int) -> tuple[fl
         return None
     scale = float(np.clip(np.quantile(agreeing, 0.1), 1e-3 * limit, limit))
     costs = np.array([_costs(own, scale) for own in distances.values()])
-    unknown = np.isnan(costs)
-    present = ~unknown.all(axis=0)
-    costs = np.where(unknown, np.where(unknown, 0.0, costs).sum(axis=0) / np.maximum((~unknown).sum(axis=0), 1), costs)
+    present = np.isfinite(costs).any(axis=0)
+    costs = np.where(np.isnan(costs), present_mean(costs, 0), costs)
     costs, frames = costs[:, present], frames[present]
     if len(frames) < 2 * _SHORTEST:
         return None
@@ -154,10 +153,7 @@ def _clearest(ideal: Array, rig: CameraRig, camera: int, reach: int) -> tuple[fl
 
 def _costs(distances: Array, scale: float) -> Array:
     """(n_frames,) mean log cost of the points of each frame, NaN of a frame without any."""
-    cost = np.log1p((distances / scale) ** 2)
-    known = np.isfinite(cost)
-    n_known = known.sum(axis=(0, 2))
-    return np.where(n_known > 0, np.where(known, cost, 0.0).sum(axis=(0, 2)) / np.maximum(n_known, 1), np.nan)
+    return present_mean(np.log1p((distances / scale) ** 2), (0, 2))
 
 
 def _significance(gain: Array) -> float:

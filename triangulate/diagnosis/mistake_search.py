@@ -108,9 +108,7 @@ class MistakeSearch:
         for change in [*self.changes, *self.everywhere]:
             if change.kind in ("another unit", "left and right exchanged", "individuals in another order"):
                 continue  # of all cameras alike it changes nothing
-            views = self.views
-            for c in range(len(self.names)):
-                views = views.changed(c, change)
+            views = self.views.changed_alike(change)
             cost = self._cost(views)
             if cost < lowest:
                 given = tuple(range(len(self.names)))

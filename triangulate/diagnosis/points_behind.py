@@ -36,17 +36,13 @@ def exchanged_behind(views: ViewPairs, mirrored: Change) -> tuple[Mistake, tuple
     shares = [share_behind(views, a, b) for a, b in combinations(range(n_cameras), 2)]
     if not max(shares) > _MOST:
         return None
-    reversed_views = views
-    for c in range(n_cameras):
-        reversed_views = reversed_views.changed(c, _REVERSED)
-    are_reversed = min(shares) > _MOST and _is_right(reversed_views)
+    are_reversed = min(shares) > _MOST and _is_right(views.changed_alike(_REVERSED))
     for order in _orders(n_cameras):
         if not _is_right(views.reordered(order)):
             continue
         names = tuple(camera.name for c, camera in enumerate(views.cameras) if order[c] != c)
-        for c in range(n_cameras):
-            views = views.changed(c, mirrored)
-        return _mistake(names, n_cameras, max(shares), _is_right(views), are_reversed), order
+        may_be_mirrored = _is_right(views.changed_alike(mirrored))
+        return _mistake(names, n_cameras, max(shares), may_be_mirrored, are_reversed), order
     if not are_reversed:
         return None
     names, given = tuple(camera.name for camera in views.cameras), tuple(range(n_cameras))

@@ -50,7 +50,7 @@ def wrong_focal_lengths(views: ViewPairs) -> tuple[float, bool] | None:
     scale = max(float(np.median(before)), 1e-3)
 
     def cost(log_factor: float) -> float:
-        distances = _distances(_with_focal(views, log_factor))
+        distances = _distances(views.changed_alike(focal_change(np.exp(log_factor))))
         return float(np.mean(np.log1p((distances / scale) ** 2))) if len(distances) > 0.9 * len(before) else np.inf
 
     if cost(0.0) < min(cost(-np.log(_LEAST_FACTOR)), cost(np.log(_LEAST_FACTOR))):
@@ -58,7 +58,7 @@ def wrong_focal_lengths(views: ViewPairs) -> tuple[float, bool] | None:
     costs = [cost(x) for x in _FACTORS]
     at = int(np.clip(np.argmin(costs), 1, len(_FACTORS) - 2))
     best = float(minimize_scalar(cost, bounds=(_FACTORS[at - 1], _FACTORS[at + 1]), method="bounded").x)
-    right = _with_focal(views, best)
+    right = views.changed_alike(focal_change(np.exp(best)))
     better = scale / max(float(np.median(_distances(right))), 1e-9)  # points without noise
     gain, factor = cost(0.0) - cost(best), float(np.exp(best))
     suspicion = (factor, False) if abs(best) > np.log(_SUSPECTED_FACTOR) and gain > _SUSPECTED_GAIN else None
@@ -87,13 +87,6 @@ def with_focal(camera: Camera, factor: float) -> Camera:
     K = camera.K.copy()
     K[:2, :2] *= factor
     return replace(camera, K=K)
-
-
-def _with_focal(views: ViewPairs, log_factor: float) -> ViewPairs:
-    change = Change("", "", "", pose=lambda camera: with_focal(camera, np.exp(-log_factor)))
-    for c in range(len(views.cameras)):
-        views = views.changed(c, change)
-    return views
 
 
 def _distances(views: ViewPairs) -> Array:
@@ -144,12 +137,7 @@ def _with_fitted_pose(views: ViewPairs, camera: int, others: Sequence[int]) -> t
 
     def turned(motion: Array) -> ViewPairs:
         R = rotation_matrix(motion[:3]) @ own.R
-        moved = replace(own, R=R, t=-R @ (own.center + distance * motion[3:] @ directions))
-        return replace(
-            views,
-            cameras=(*views.cameras[:camera], moved, *views.cameras[camera + 1 :]),
-            matrices={pair: F for pair, F in views.matrices.items() if camera not in pair},
-        )
+        return views.posed(camera, replace(own, R=R, t=-R @ (own.center + distance * motion[3:] @ directions)))
 
     def residuals(motion: Array) -> Array:
         there = turned(motion)

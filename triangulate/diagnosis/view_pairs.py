@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import combinations
 
 import cv2
@@ -45,15 +46,23 @@ class ViewPairs:
 
     def changed(self, camera: int, change: Change) -> ViewPairs:
         """With the change of one camera."""
-        cameras, matrices = self.cameras, self.matrices
-        pose = change.pose(cameras[camera])
-        if pose is not cameras[camera]:
-            cameras = (*cameras[:camera], pose, *cameras[camera + 1 :])
-            matrices = {pair: F for pair, F in matrices.items() if camera not in pair}
+        pose = change.pose(self.cameras[camera])
+        views = self if pose is self.cameras[camera] else self.posed(camera, pose)
         raw, ideal = self.raw.copy(), self.ideal.copy()
         raw[camera] = change.points(raw[camera], pose)
         ideal[camera] = _flat(raw[camera], pose)
-        return ViewPairs(raw, cameras, ideal, matrices)
+        return replace(views, raw=raw, ideal=ideal)
+
+    def changed_alike(self, change: Change) -> ViewPairs:
+        """With the same change of all cameras."""
+        return reduce(lambda views, camera: views.changed(camera, change), range(len(self.cameras)), self)
+
+    def posed(self, camera: int, pose: Camera) -> ViewPairs:
+        """With another pose of one camera, whose points without distortion stay."""
+        cameras = (*self.cameras[:camera], pose, *self.cameras[camera + 1 :])
+        return replace(
+            self, cameras=cameras, matrices={pair: F for pair, F in self.matrices.items() if camera not in pair}
+        )
 
     def reordered(self, order: Sequence[int]) -> ViewPairs:
         """With the points of camera order[c] as those of camera c."""

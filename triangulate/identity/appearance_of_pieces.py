@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_mean
 from .animal_records import Found
 
 _MOST = 10.0  # nats that appearance counts at most: light, too, changes a look
@@ -63,19 +64,13 @@ def _look(found: Found, appearance: Array, label: int, frames: NDArray[np.int64]
     rows = (found.labels[some] == label).argmax(axis=1)
     chosen = np.moveaxis(found.chosen[some, rows], 2, 0)[..., None, None]  # (cameras, frames, keypoints, 1, 1)
     own = np.take_along_axis(appearance[:, some], np.maximum(chosen, 0), axis=3)[..., 0, :]
-    own = np.where(chosen[..., 0] >= 0, own, np.nan)
-    known = np.isfinite(own)
-    sums, counts = np.where(known, own, 0.0).sum(axis=1), known.sum(axis=1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(-1, own.shape[-1])
+    return present_mean(np.where(chosen[..., 0] >= 0, own, np.nan), 1).reshape(-1, own.shape[-1])
 
 
 def _apart(one: Array, other: Array) -> Array:
     """(...) logarithm of the root mean square distance of two looks (..., n_places, n_channels)."""
     square = ((one - other) ** 2).sum(axis=-1)
-    known = np.isfinite(square)
-    n_known = known.sum(axis=-1)
-    mean = np.where(known, square, 0.0).sum(axis=-1) / np.maximum(n_known, 1)
-    return np.where(n_known >= _SHARED, 0.5 * np.log(np.maximum(mean, 1e-12)), np.nan)
+    return 0.5 * np.log(np.maximum(present_mean(square, -1, _SHARED), 1e-12))
 
 
 def _present(values: list) -> Array:

@@ -153,7 +153,6 @@ def find_individuals(
     chosen, placed = _of_individuals(found, pieces.animals)
     if identity != "none":
         chosen = with_whole_rows(chosen, np.isfinite(points[..., 0]))
-    if identity != "none":
         order = sorted(range(len(chosen)), key=lambda i: _first_row(chosen[i]))
         chosen, placed = chosen[order], placed[order]
     taken = np.take_along_axis(points[None], np.maximum(chosen, 0)[..., None, None], axis=-2)[..., 0, :]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from ...datasets.atomic_files import atomic_write, scratch_file
 from ...datasets.netcdf import opened_dataset
@@ -81,7 +82,6 @@ def continued_rows(before: Array, now: Array, n_individuals: int | None) -> NDAr
 
     before, now : (n_individuals, n_cameras, n_frames, n_keypoints, 2) of the same frames
     """
-    from scipy.optimize import linear_sum_assignment
 
     common = (before[:, None] == now[None]).all(axis=-1).sum(axis=(2, 3, 4))
     rows = np.full(len(now), -1)

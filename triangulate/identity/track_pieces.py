@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
@@ -89,7 +90,6 @@ def _step(placed: Array, labels: NDArray[np.int64]) -> float:
 
 def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None, looks: Array) -> list[list[int]]:
     """Pieces in a row, by the assignment of ends to beginnings that costs least."""
-    from scipy.optimize import linear_sum_assignment
 
     m = len(pieces)
     if not m:

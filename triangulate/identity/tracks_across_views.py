@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from ...cameras import CameraRig
 from ...cameras.epipolar import fundamental_matrix
@@ -266,7 +267,6 @@ def _agreement(F: Array, x_a: Array, x_b: Array, sigma_a: float, sigma_b: float)
 
 def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArray[np.int64]:
     """Order (n_frames, n_individuals) that keeps each 3D animal itself: nearest to where its motion would lead."""
-    from scipy.optimize import linear_sum_assignment
 
     n_individuals, _, n_frames = points_2d.shape[:3]
     solved = np.stack([robust_points(points, rig, sigma=sigma).points_3d for points in points_2d])

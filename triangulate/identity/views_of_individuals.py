@@ -86,7 +86,7 @@ def separate_individuals(
     row = next((name for name in ("candidate", "individual") if name in views.dims), None)
     if row is None:
         raise DatasetError("the views have neither a 'candidate' nor an 'individual' dimension; nothing to separate")
-    parts = [_one(views.isel({row: i}, drop=True)) for i in range(views.sizes[row])]
+    parts = [check_views(combine_ensemble(views.isel({row: i}, drop=True))) for i in range(views.sizes[row])]
     whole = xr.concat(parts, dim="candidate")
     rig, identity = matching_rig(parts[0], rig), identity or _identity(whole, row)
     found = find_individuals(
@@ -107,10 +107,6 @@ def separate_individuals(
         )
     left_over = {"left_over_frames": len(found.left_over), "left_over_in": number_ranges(np.unique(found.left_over))}
     return _as_views(whole, found.candidates).assign_attrs(views.attrs | left_over)
-
-
-def _one(views: xr.Dataset) -> xr.Dataset:
-    return check_views(combine_ensemble(views))
 
 
 def _last(values: xr.DataArray, *more: str) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 from ...numerics.arrays import Array
+from ...numerics.robust_scale import present_mean
 
 # Variance of the displacement that all views share over that of one view's errors that last. Residuals show nothing
 # of it. Measured against the truth: 0.1 (errors that last a frame) to 0.6 (32 frames) on the demo's rendered animal,
@@ -48,8 +49,7 @@ def constant_variance(residuals: Array, kept: Array) -> tuple[Array, Array]:
 
 def _means(residuals: Array) -> Array:
     """(n_cameras, n_keypoints, 2) means over the frames; NaN of too few."""
-    n = np.isfinite(residuals).sum(axis=1)
-    return np.where(n >= FEWEST, np.nansum(residuals, axis=1) / np.maximum(n, 1), np.nan)
+    return present_mean(residuals, 1, FEWEST)
 
 
 def lag_correlation(residuals: Array) -> Array:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ...calibration.quality.report import CalibrationReport
 from ...calibration.solver.covariance import POSE_NAMES
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +64,6 @@ class PointCalibration:
             (camera, parameter) on both axes: small rotations rx, ry, rz (radians) and translations tx, ty, tz (world
             units) of each camera's own frame relative to the first camera, which stands still.
         """
-        import pandas as pd
 
         index = pd.MultiIndex.from_product([self.rig.names, POSE_NAMES], names=("camera", "parameter"))
         return pd.DataFrame(self.pose_covariance.reshape(len(index), -1), index=index, columns=index)

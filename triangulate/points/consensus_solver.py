@@ -1,20 +1,24 @@
-"""The consensus kernel over arrays of points."""
+"""The consensus kernel over arrays of points, and how much outliers that pass for inliers widen its covariances."""
 
 from __future__ import annotations
 
 import itertools
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, isotropic
 from ...numerics.threads import over_rows
 from ..input_checks import centred_arrays
+from ..noise._kernels_outliers import FEW_VIEWS, add_outlier_covariances
 from ..noise.detector_noise import DetectorNoise
-from ..noise.undetected_outliers import outlier_covariances
 from . import _kernels_consensus
+
+_LEAST_ODDS = 1e-9  # probability of an outlier, and of an inlier, that is never ruled out
 
 _ALL_PAIRS_UP_TO = 16  # cameras: 120 pairs
 _PAIRS_BEYOND = 160  # pairs, a fixed choice: some of them are pairs of inliers even where most views are outliers
@@ -99,3 +103,38 @@ def camera_pairs(n_cameras: int) -> NDArray[np.int64]:
     if n_cameras <= _ALL_PAIRS_UP_TO:
         return pairs
     return pairs[np.random.default_rng(0).permutation(len(pairs))[:_PAIRS_BEYOND]]
+
+
+def outlier_covariances(
+    points_2d: Array, points_3d: Array, inliers: NDArray[np.bool_], rig: CameraRig, noise: DetectorNoise
+) -> Array:
+    """What the chance that views are outliers adds to the covariance of points at their least-squares places.
+
+    With the precision of some views changed from an inlier's to an outlier's, or to an inlier's where they were
+    rejected, the least-squares point moves and its evidence changes in closed form (one Gauss-Newton step). The second
+    moment of the mixture about the point, less the covariance of inliers, is taken as often as the 95 % interval needs
+    it: less than once where an outlier is rare and far, more often where one in five points rests on one.
+
+    Parameters
+    ----------
+    points_2d : ndarray, shape (n_cameras, n_frames n_keypoints, 2), pixels
+        Without bias; NaN where a view is missing.
+    points_3d : ndarray, shape (n_frames n_keypoints, 3), world units
+    inliers : ndarray of bool, shape (n_cameras, n_frames n_keypoints)
+        The views that the points rest on.
+    noise : DetectorNoise
+        Of these cameras and keypoints.
+
+    Returns
+    -------
+    ndarray, shape (n_frames n_keypoints, 3, 3), world units squared
+        Zero where there is no point.
+    """
+    sigma, outlier = noise.inlier_std.T, noise.outlier_std.T
+    odds = logit(np.clip(noise.outlier_probability.T, _LEAST_ODDS, 1 - _LEAST_ODDS)) + 2 * np.log(sigma / outlier)
+    precision, far, odds = np.ascontiguousarray([sigma**-2.0, outlier**-2.0, odds])
+    most_parts = sum(comb(len(rig), n) for n in range(1, FEW_VIEWS + 1))
+    added = np.zeros((len(points_3d), 3, 3))
+    fixed = (rig.arrays, np.ascontiguousarray(points_2d), points_3d, inliers, precision, far, odds, most_parts)
+    over_rows(lambda start, stop: add_outlier_covariances(*fixed, start, stop, added), len(points_3d), smallest=1024)
+    return added

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...datasets import Skeleton
 from ...numerics.arrays import Array
-from ...numerics.robust_scale import robust_std
+from ...numerics.robust_scale import present_mean, robust_std
 from .state_model import bone_directions, fit_states, upright
 
 
@@ -52,9 +52,7 @@ def _reference(points_3d: Array, skeleton: Skeleton, forward: tuple[str, str] | 
     else:
         first = skeleton.root_index
         flat = np.linalg.norm(points_3d[:, :, :2] - points_3d[:, [first], :2], axis=-1)
-        known = np.isfinite(flat)
-        total = np.where(known, flat, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        second = int(np.argmax(total))
+        second = int(np.argmax(np.nan_to_num(present_mean(flat, 0))))
     line = points_3d[:, second] - points_3d[:, first]
     return np.arctan2(line[:, 1], line[:, 0])
 

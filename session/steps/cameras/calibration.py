@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Sequence
@@ -9,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
+from ....datasets import read_dataset
 from ...config import Session, SessionError
 from ...provenance import write_text
 from ...recording_facts import camera_timestamps, check_board_videos, files_of
@@ -18,8 +22,6 @@ from ..step_definition import Step, public, skeleton_settings
 from .board_sources import as_source, board_recordings, boards_of_recordings, recordings_of_boards
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ....calibration import Calibration, CalibrationReport
     from ....cameras import CameraRig
 
@@ -96,7 +98,6 @@ def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, 
     SessionError : a camera has none of them
     CalibrationError : as `calibrate_intrinsics`
     """
-    import inspect
 
     from ....calibration import calibrate_intrinsics
     from ....cameras import CameraRig, write_rig
@@ -141,7 +142,6 @@ def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> d
 
 def _placing_views(session: Session) -> xr.Dataset:
     """The 2D points that place the cameras: of the files of other tools, or what the session's detector found."""
-    from ....datasets import read_dataset
 
     if from_own_views(session):
         return read_dataset(session.output / "views.nc")

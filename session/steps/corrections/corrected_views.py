@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
+from ....datasets.atomic_files import atomic_write
+from ....datasets.stretches import write_pieces
+from ....numerics.arrays import Array
 from ...config import Session, SessionError
 from ..reconstruction_files import CORRECTED
 from .individuals import finds_identities, identified, write_identities
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ....cameras import CameraRig
-    from ....numerics.arrays import Array
     from ....triangulate.diagnosis.frame_jumps import Jump
     from ....triangulate.rig_refinement.long_recordings import Sample
 
@@ -109,8 +110,6 @@ def _write_in_time(
 
     Delays and cameras are told by stretches spread over the recording, and removed from all of it.
     """
-    from ....datasets.atomic_files import atomic_write
-    from ....datasets.stretches import write_pieces
     from ....triangulate.diagnosis.frame_jumps import jump_offsets
     from ....triangulate.file_reconstruction import opened_views
     from ....triangulate.rig_refinement.long_recordings import sampled, shifted_pieces

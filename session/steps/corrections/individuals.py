@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
+from ....datasets import DatasetError
 from ...config import Session, SessionError
 from ..reconstruction_files import CORRECTED
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ....cameras import CameraRig
 
 _TRACKED = 5000  # frames of a long recording by which rows are told to be tracks or detections
@@ -68,7 +68,6 @@ def write_identities(
     session: Session, source: Path, keypoints: Sequence[str], rig: CameraRig
 ) -> tuple[list[str], dict[str, str]]:
     """`corrected` of the individuals of a long recording, from file to file; notes, and attributes of the pose."""
-    from ....datasets import DatasetError
     from ....triangulate.file_reconstruction import opened_views
     from ....triangulate.identity.continued_identities import write_individuals
 

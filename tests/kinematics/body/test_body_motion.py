@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 from muybridge.datasets import DatasetError
 from muybridge.kinematics import body_frame, centre_of_mass, path_length, speed_profile, velocity
 from muybridge.kinematics.angles.segment_frames import orientation_angles
-from muybridge.kinematics.body.rigid_fit import rigid_rotation
+from muybridge.kinematics.body.body_motion import rigid_rotation
 from tests.kinematics.synthetic import pose_of
 
 NAMES = ["tail", "neck", "left", "right", "top"]

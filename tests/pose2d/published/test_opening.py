@@ -8,7 +8,7 @@ import torch
 
 from muybridge.pose2d import DetectorError, load_detector
 from muybridge.pose2d.published.checkpoint_files import own_keys
-from muybridge.pose2d.published.superanimal import QUADRUPED, TOP_VIEW_MOUSE
+from muybridge.pose2d.published.deeplabcut import QUADRUPED, TOP_VIEW_MOUSE
 from muybridge.pose2d.published_networks.published_heads import HeatmapHead, ShuffleHead, SimCCHead
 from muybridge.pose2d.published_networks.residual_trunks import ResNetTrunk
 from tests.pose2d.animals import KEYPOINTS
@@ -104,7 +104,7 @@ def test_a_lightning_pose_checkpoint_opens_with_settings_of_other_classes_droppe
 
 
 def test_superanimals_are_known_by_the_names_of_their_files():
-    from muybridge.pose2d.published.superanimal import settings_of, superanimal_keypoints
+    from muybridge.pose2d.published.deeplabcut import settings_of, superanimal_keypoints
 
     assert (len(QUADRUPED), len(TOP_VIEW_MOUSE)) == (39, 27)
     assert superanimal_keypoints("superanimal_topviewmouse_hrnet_w32.pt", 27) == TOP_VIEW_MOUSE

@@ -7,10 +7,9 @@ import pytest
 
 from muybridge.datasets.size_limit import available_memory
 from muybridge.session.recordings import batch as batch_module
-from muybridge.session.recordings.batch import Outcome, run_batch
+from muybridge.session.recordings.batch import Outcome, needed_memory, run_batch
 from muybridge.session.recordings.command import as_csv, run_batch_command
 from muybridge.session.recordings.executors import Place
-from muybridge.session.recordings.memory import needed_memory
 from muybridge.session.recordings.one_run import Ending
 from muybridge.session.recordings.session_files import find_sessions, makers_first, readable
 

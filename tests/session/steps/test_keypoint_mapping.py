@@ -1,7 +1,7 @@
 """Names of keypoints are matched by what they mean; sides and ends of the body are never exchanged."""
 
-from muybridge.datasets.keypoint_mapping import propose_mapping
-from muybridge.pose2d.published.superanimal import QUADRUPED, TOP_VIEW_MOUSE
+from muybridge.pose2d.published.deeplabcut import QUADRUPED, TOP_VIEW_MOUSE
+from muybridge.session.steps.foreign_detectors import propose_mapping
 
 
 def test_a_mouse_in_other_words_is_found_among_superanimals_keypoints():

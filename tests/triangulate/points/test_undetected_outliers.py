@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.triangulate import DetectorNoise, estimate_noise, triangulate_ransac
-from muybridge.triangulate.noise.undetected_outliers import outlier_covariances
+from muybridge.triangulate.points.consensus_solver import outlier_covariances
 from tests.conftest import make_ring_rig
 from tests.triangulate.recordings import coverage
 
