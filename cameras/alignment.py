@@ -1,4 +1,4 @@
-"""Rigid motions and similarities of rigs: move one, and lay one on another by its images or by its cameras."""
+"""Where a rig looks, and rigid motions and similarities: move one, lay one on another by its images or its cameras."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from .rig import CameraRig
 from .rotations import orthonormal, rotation_matrix
 
 _N_POINTS = 400  # used at most: seven unknowns need no more
+
+
+def scene_distance(rig: CameraRig) -> float:
+    """About how far the cameras are from what they look at, the point nearest to all optical axes; world units."""
+    axes = np.stack([camera.R[2] for camera in rig])
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
+    middle = np.linalg.lstsq(across.sum(axis=0), np.einsum("cij,cj->i", across, rig.centers), rcond=None)[0]
+    return float(np.median(np.linalg.norm(rig.centers - middle, axis=1)))
 
 
 def move_rig(rig: CameraRig, R: Array, t: Array, up: Array | None = None, *, scale: float = 1.0) -> CameraRig:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cameras import CameraRig
+from ..cameras.alignment import scene_distance
 from ..numerics.arrays import Array
 from ..triangulate import estimate_sigma, point_covariances, triangulate_dlt, triangulate_ransac
 
@@ -127,11 +128,7 @@ def _is_inside(at: Array, size: tuple[int, int]) -> bool:
 
 def _directions(points_2d: Array, rig: CameraRig) -> Array:
     """(n_cameras, n, 3) unit vectors of the lines of sight in the world."""
-    ideal = rig.undistort(points_2d)
-    homogeneous = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
-    turned = [own @ (camera.R.T @ np.linalg.inv(camera.K)).T for own, camera in zip(homogeneous, rig, strict=True)]
-    directions = np.stack(turned)
-    return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+    return np.stack([camera.rays(own) for camera, own in zip(rig, points_2d, strict=True)])
 
 
 def _distances_from_rays(points_3d: Array, points_2d: Array, rig: CameraRig) -> Array:
@@ -158,7 +155,7 @@ def epipolar_lines(
     for camera, xy in points.items():
         if camera in row:
             points_2d[row[camera], 0] = xy
-    directions, distance, lines = _directions(points_2d, rig)[:, 0], _scene_distance(rig), {}
+    directions, distance, lines = _directions(points_2d, rig)[:, 0], scene_distance(rig) or 1.0, {}
     for camera in points:
         if camera in row and np.isfinite(directions[row[camera]]).all():
             c = row[camera]
@@ -166,14 +163,6 @@ def epipolar_lines(
             seen = rig.project(along)
             lines[camera] = {other.name: _visible_part(seen[o], other.size) for o, other in enumerate(rig) if o != c}
     return {camera: {name: line for name, line in own.items() if line} for camera, own in lines.items()}
-
-
-def _scene_distance(rig: CameraRig) -> float:
-    """About how far the cameras are from what they look at: from the point nearest to all optical axes."""
-    axes = np.stack([camera.R[2] for camera in rig])
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
-    middle = np.linalg.lstsq(across.sum(axis=0), np.einsum("cij,cj->i", across, rig.centers), rcond=None)[0]
-    return float(np.median(np.linalg.norm(rig.centers - middle, axis=1))) or 1.0
 
 
 def _visible_part(line: Array, size: tuple[int, int]) -> list[tuple[float, float]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..datasets import Array, Skeleton, pose_dataset
 from ..datasets.sides import symmetric_pairs
+from ..kinematics.angles.segment_frames import horizontal_axes
 
 # bytes of the page; frames beyond are thinned, so that the page stays at a few MB
 POSITION_BYTES = 1_500_000
@@ -145,10 +146,7 @@ def level_direction(rotations: Array) -> Array:
 
 def display_axes(up: Array) -> Array:
     """(3, 3) rotation into axes whose third is `up`; the identity where up is z."""
-    start: Array = np.eye(3)[0 if abs(up[0]) < 0.9 else 1]
-    first: Array = start - up * (start @ up)
-    first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(up, first), up])
+    return np.stack([*horizontal_axes(up), up])
 
 
 def _floor(seen: Array, size: float) -> dict:

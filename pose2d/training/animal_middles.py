@@ -15,7 +15,16 @@ from ..networks.registry import build_network
 from ..training_config import Augmentation, TrainingConfig
 from .training_loop import Trainer
 
-_SIDE = 32.0  # network pixels of the larger side of the median animal: eight cells
+SIDE = 32.0  # network pixels of the larger side of the median animal: eight cells
+
+
+def shrunk_config(config: TrainingConfig, most: int, scale: float) -> TrainingConfig:
+    """How a small network that finds animals in the shrunk picture is trained, for `most` iterations at the most."""
+    how = Augmentation(p_random_crop=0.5, shift=0.3, flip=0.0, rotation=min(config.augmentation.rotation, 15.0))
+    return TrainingConfig(
+        network="small", iterations=min(most, 2 * config.iterations), crop=128, scale=scale, sigma=4.0,
+        learning_rate=3e-3, holdout=0.0, n_evaluations=1, augmentation=how,
+    )  # fmt: skip
 
 
 def middle_labels(labels: Labels) -> Labels:
@@ -42,11 +51,7 @@ def train_middles(
     side : larger side of the median animal, image pixels
     start : such a detector to go on from
     """
-    how = Augmentation(p_random_crop=0.5, shift=0.3, flip=0.0, rotation=min(config.augmentation.rotation, 15.0))
-    small = TrainingConfig(
-        network="small", iterations=min(300, 2 * config.iterations), crop=128, scale=min(1.0, _SIDE / side), sigma=4.0,
-        learning_rate=3e-3, holdout=0.0, n_evaluations=1, augmentation=how,
-    )  # fmt: skip
+    small = shrunk_config(config, 300, min(1.0, SIDE / side))
     network = build_network("small", 1, seed)
     if start is not None:
         small = replace(start.config, iterations=60, learning_rate=1e-3)

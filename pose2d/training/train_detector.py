@@ -20,8 +20,8 @@ from ..inference.uncertainty import fit_uncertainty, uncalibrated
 from ..networks.pretrained_weights import PACKAGED, load_weights
 from ..networks.registry import PoseNet, build_network
 from ..published_networks.published_network import Network, PublishedNet
-from ..training_config import Augmentation, TrainingConfig
-from .animal_middles import train_middles
+from ..training_config import TrainingConfig
+from .animal_middles import SIDE, shrunk_config, train_middles
 from .animal_tags import calibrate_groups
 from .fine_tuning import replayed, with_keypoints
 from .grouping import with_grouping
@@ -253,12 +253,7 @@ def train_animal_detector(
     boxes = box_labels(labels)
     if start is not None:
         return train(boxes, start=start, seed=seed, progress=progress, iterations=60, learning_rate=1e-3)
-    scale = min(_scale(labels, config), 32.0 / animal_side(labels, 50))
-    how = Augmentation(p_random_crop=0.5, shift=0.3, flip=0.0, rotation=min(config.augmentation.rotation, 15.0))
-    small = TrainingConfig(
-        network="small", iterations=min(200, 2 * config.iterations), crop=128, scale=scale, sigma=4.0,
-        learning_rate=3e-3, holdout=0.0, n_evaluations=1, augmentation=how,
-    )  # fmt: skip
+    small = shrunk_config(config, 200, min(_scale(labels, config), SIDE / animal_side(labels, 50)))
     return train(boxes, config=small, seed=seed, progress=progress)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...cameras import CameraRig
+from ...cameras.alignment import scene_distance
 from ...cameras.epipolar import camera_pair_indices, fundamental_matrix
 from ...numerics.arrays import Array, for_kernel
 from ...numerics.robust_scale import robust_std
@@ -66,7 +67,8 @@ class FollowedCandidates(NamedTuple):
             else np.broadcast_to(np.asarray(sigma, float), len(self.rig))
         )
         unknown = np.full((len(self.links.limbs), 2), np.nan)
-        scales = Scales(first, np.full(self.ideal.shape[1], np.nan), unknown, self.room)
+        # an animal may be anywhere in a cube as wide as the cameras are far
+        scales = Scales(first, np.full(self.ideal.shape[1], np.nan), unknown, scene_distance(self.rig))
         if not self.links.odds.any():
             scales = scales._replace(lengths=self._likely_lengths(part, scales))
         found = self.follow(part, scales)
@@ -77,15 +79,6 @@ class FollowedCandidates(NamedTuple):
     @property
     def sizes(self) -> Array:
         return np.array([camera.size for camera in self.rig], dtype=float)
-
-    @property
-    def room(self) -> float:
-        """Side of the cube in which an animal may be: the median distance of the cameras from their common centre."""
-        centres = np.array([-camera.R.T @ camera.t for camera in self.rig])
-        axes = np.array([camera.R[2] for camera in self.rig])
-        across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
-        looked_at = np.linalg.lstsq(across.sum(0), (across @ centres[..., None]).sum(0)[:, 0], rcond=None)[0]
-        return float(np.median(np.linalg.norm(centres - looked_at, axis=-1)))
 
     def _proposals(self, part: slice, scales: Scales) -> Proposals:
         """3D points (n_frames, n_keypoints, _N_PROPOSALS, 3), candidates (..., n_cameras), log-odds and spread."""
