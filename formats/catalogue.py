@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ class Format(NamedTuple):
     unnamed : whether a file has no names of keypoints
     cameras : whether a file has a place for the cameras, too
     max_frames : that a file can hold; 0: any number
-    rows : function that reads a file of any length, so many rows after the other; empty where it is read whole
+    by_rows : whether `read` gives a file of any length as `FileRows`, so many rows after the other
     several : whether a file holds several individuals
     instants : whether the rows of 2D points are instants of all cameras with their times, not the camera's frames
     """
@@ -51,12 +52,13 @@ class Format(NamedTuple):
     instants: bool = False
     max_frames: int = 0
     several: bool = False
-    rows: str = ""
+    by_rows: bool = False
 
     @property
     def reader(self) -> Callable:
-        """The function that reads a file."""
-        return function_at(self.read)
+        """The function that reads a file as a whole."""
+        read = function_at(self.read)
+        return partial(function_at("predictions.tracks:track_of_rows"), read) if self.by_rows else read
 
     @property
     def writer(self) -> Callable:
@@ -69,7 +71,6 @@ class Format(NamedTuple):
 
 
 _DLC = "predictions.deeplabcut:"
-_DLC_ROWS = f"{_DLC}deeplabcut_rows"
 
 FORMATS = (
     Format("caliscope-xy", "views", (".csv",), "points by number, all cameras in one table, mean times, frame numbers",
@@ -78,23 +79,22 @@ FORMATS = (
     Format("jarvis-csv", "views", (".csv",), "points, confidence (0-255 as 0-1), names where it has them",
            "predictions.jarvis:read_jarvis", "", "predictions.jarvis:is_jarvis"),
     Format("deeplabcut-csv", "views", (".csv",), "points, likelihood, individuals, frame numbers",
-           f"{_DLC}read_deeplabcut", f"{_DLC}write_csv", rows=_DLC_ROWS),
+           f"{_DLC}deeplabcut_rows", f"{_DLC}write_csv", by_rows=True),
     Format("lightning-pose-csv", "views", (".csv",), "points, likelihood, frame numbers; in pixels of the picture:"
            " the corners in `..._bbox.csv` are added, points left in its `image_resize_dims` are stretched",
-           f"{_DLC}read_deeplabcut", f"{_DLC}write_lightning_pose", rows=_DLC_ROWS),
+           f"{_DLC}deeplabcut_rows", f"{_DLC}write_lightning_pose", by_rows=True),
     Format("eks-csv", "views", (".csv",), "points, likelihood; one file per camera, or NAME_CAMERA in one for all; its"
-           " variances become the covariance", f"{_DLC}read_deeplabcut", rows=_DLC_ROWS),
-    Format("sleap-h5", "views", HDF5_SUFFIXES, "points, scores, tracks", "predictions.sleap:read_sleap",
-           "predictions.sleap:write_sleap", "predictions.sleap:is_sleap_analysis", ending=".analysis.h5",
-           rows="predictions.sleap:sleap_rows"),
+           " variances become the covariance", f"{_DLC}deeplabcut_rows", by_rows=True),
+    Format("sleap-h5", "views", HDF5_SUFFIXES, "points, scores, tracks", "predictions.sleap:sleap_rows",
+           "predictions.sleap:write_sleap", "predictions.sleap:is_sleap_analysis", ending=".analysis.h5", by_rows=True),
     Format("deeplabcut-h5", "views", HDF5_SUFFIXES, "points, likelihood, individuals, frame numbers (also anipose's)",
-           f"{_DLC}read_deeplabcut", f"{_DLC}write_h5", rows=_DLC_ROWS),
+           f"{_DLC}deeplabcut_rows", f"{_DLC}write_h5", by_rows=True),
     Format("sleap-slp", "views", (".slp",), "points, scores, tracks; of several videos the camera's",
            "predictions.sleap_project:read_sleap_project"),
     Format("openpose-json", "views", (FOLDER,), "points, confidence, people (not followed), frame numbers; names by the"
            " number of keypoints (COCO, BODY_25, HALPE_26); a folder per camera (OpenPose, Pose2Sim)",
-           "predictions.openpose:read_openpose", "predictions.openpose:write_openpose",
-           "predictions.openpose:is_openpose", ending="_json", rows="predictions.openpose:openpose_rows"),
+           "predictions.openpose:openpose_rows", "predictions.openpose:write_openpose",
+           "predictions.openpose:is_openpose", ending="_json", by_rows=True),
     Format("label3d-mat", "views", (".mat",), "labelled points of all cameras, frame numbers (also DANNCE's)",
            "predictions.label3d:read_label3d", unnamed=True),
     Format("nwb", "views", (".nwb",), "points, confidence, times, names; a container per camera (ndx-pose);"
@@ -233,12 +233,12 @@ def rows_of(kind: str, path: Path, n_rows: int) -> Iterator[Any] | None:
         As `read_as`.
     """
     found = recognised(kind, path)
-    return _named_rows(kind, found, path, n_rows) if found.rows else None
+    return _named_rows(kind, found, path, n_rows) if found.by_rows else None
 
 
 def _named_rows(kind: str, found: Format, path: Path, n_rows: int) -> Iterator[Any]:
     with _naming(kind, path):
-        yield from function_at(found.rows)(path, n_rows)
+        yield from function_at(found.read)(path, n_rows)
 
 
 @contextmanager

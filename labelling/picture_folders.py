@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..formats.files import as_text, natural_key
+from ..formats.files import natural_key
+from ..formats.labels.deeplabcut import read_label_table
 from ..formats.labels.labelled_frames import LabelError
 from ..formats.labels.picture_files import frame_number
-from ..formats.predictions.tracks import table_to_track
-from ..formats.tables.deeplabcut_csv import read_deeplabcut_csv
-from ..formats.tables.pandas_h5 import read_pandas_h5
 from ..formats.video.reading import PICTURE_SUFFIXES
 from ..numerics.arrays import Array
 
@@ -91,11 +89,10 @@ def read_table(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     LabelError : several animals in one table
     FormatError : no such table
     """
-    table = read_deeplabcut_csv(path) if path.suffix == ".csv" else read_pandas_h5(path)
-    track = table_to_track(table, np.arange(len(table.index)), str(path))
+    track, names = read_label_table(path)
     if len(track.points_2d) > 1:
         raise LabelError(f"{path} labels the individuals {list(track.individuals or ())}; one animal is labelled here")
-    names = [as_text(name).replace("\\", "/").rpartition("/")[2] for name in table.index]
+    names = [name.replace("\\", "/").rpartition("/")[2] for name in names]
     return dict(zip(names, track.points_2d[0], strict=True)), track.keypoints
 
 

@@ -7,11 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from ..files import as_text
-from ..predictions.tracks import table_to_track
-from ..tables.deeplabcut_csv import read_deeplabcut_csv
-from ..tables.pandas_h5 import read_pandas_h5
+from ..predictions.deeplabcut import point_tables
+from ..predictions.tracks import Track, rows_to_track, table_to_rows
 from .labelled_frames import Labels
 from .picture_files import labels_of_pictures
+
+
+def read_label_table(path: Path) -> tuple[Track, list[str]]:
+    """The points of a table, a row per picture, and the pictures' names.
+
+    Raises
+    ------
+    FormatError
+        The file is no such table.
+    """
+    (table,) = point_tables(path)
+    track = rows_to_track(table_to_rows(table, np.arange(len(table.index)), str(path)), str(path))
+    return track, [as_text(name) for name in table.index]
 
 
 def read_deeplabcut_labels(path: Path, images: Path | None, camera: str | None) -> Labels:
@@ -24,9 +36,8 @@ def read_deeplabcut_labels(path: Path, images: Path | None, camera: str | None) 
     FormatError
         The file is no such table.
     """
-    table = read_deeplabcut_csv(path) if path.suffix.lower() == ".csv" else read_pandas_h5(path)
-    track = table_to_track(table, np.arange(len(table.index)), str(path))
-    points_2d, names = np.moveaxis(track.points_2d, 0, 1), [as_text(name) for name in table.index]
+    track, names = read_label_table(path)
+    points_2d = np.moveaxis(track.points_2d, 0, 1)
     rows, animals = np.nonzero(np.isfinite(points_2d).all(-1).any(-1))
     individuals = None if len(track.points_2d) == 1 else [(track.individuals or ())[a] for a in animals]
     named = [names[i] for i in rows]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..predictions.sleap import is_sleap_analysis, read_sleap, recorded_video
+from ..predictions.sleap import is_sleap_analysis, recorded_video, sleap_rows
 from ..predictions.sleap_project import NoInstanceError, read_sleap_project, recorded_videos
-from ..predictions.tracks import Track
+from ..predictions.tracks import Track, track_of_rows
 from .labelled_frames import LabelError, Labels, Picture, join_labels
 
 Videos = Mapping[str, str | os.PathLike] | str | os.PathLike | None
@@ -35,7 +35,8 @@ def read_sleap_labels(path: Path, videos: Videos, camera: str | None) -> Labels:
         The file is damaged.
     """
     if path.suffix.lower() != ".slp":
-        return _labels_of(read_sleap(path), path, recorded_video(path), videos, camera or path.parent.name)
+        track = track_of_rows(sleap_rows, path)
+        return _labels_of(track, path, recorded_video(path), videos, camera or path.parent.name)
     recorded = [name.rsplit("/", 1)[-1] for name in recorded_videos(path)]
     if len(recorded) == 1:
         track = read_sleap_project(path, placed_only=True)

@@ -7,48 +7,41 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tables.deeplabcut_csv import read_csv_pieces, read_deeplabcut_csv, write_deeplabcut_csv
+from ..tables.deeplabcut_csv import read_csv_pieces, write_deeplabcut_csv
 from ..tables.frame_rows import PointTable, frames_from_index
 from ..tables.h5_arrays import check_hdf5
-from ..tables.pandas_h5 import read_pandas_h5, read_pandas_h5_pieces
+from ..tables.pandas_h5 import read_pandas_h5_pieces
 from ..tables.pandas_h5_writing import write_pandas_h5
-from .tracks import CameraRows, FileRows, Track, table_to_rows, table_to_track
+from .tracks import CameraRows, FileRows, table_to_rows
 
 SCORER = "muybridge"
 _LIGHTNING_POSE = "heatmap_tracker"
 
 
-def read_deeplabcut(path: Path, camera: str | None = None) -> Track:
-    """Read the points of a table, each row at its frame.
+def deeplabcut_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
+    """Read the points of a table, each row at its frame, so many rows after the other; None: all at once.
 
     Raises
     ------
     FormatError
         The file is no such table, is cut off, or a row has no frame number.
     """
-    if path.suffix.lower() == ".csv":
-        table = read_deeplabcut_csv(path)
-    else:
-        check_hdf5(path)
-        table = read_pandas_h5(path)
-    return table_to_track(table, frames_from_index(table.index, str(path)), str(path))
+    for table in point_tables(path, n_rows):
+        yield table_to_rows(table, frames_from_index(table.index, str(path)), str(path))
 
 
-def deeplabcut_rows(path: Path, n_rows: int) -> Iterator[FileRows]:
-    """As `read_deeplabcut`, so many rows after the other.
+def point_tables(path: Path, n_rows: int | None = None) -> Iterator[PointTable]:
+    """A CSV or HDF5 table in DeepLabCut's layout, so many rows after the other; None: all at once.
 
     Raises
     ------
     FormatError
-        As `read_deeplabcut`.
+        The file is no such table, or is cut off.
     """
-    for table in read_csv_pieces(path, n_rows) if path.suffix.lower() == ".csv" else _hdf5_pieces(path, n_rows):
-        yield table_to_rows(table, frames_from_index(table.index, str(path)), str(path))
-
-
-def _hdf5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
+    if path.suffix.lower() == ".csv":
+        return read_csv_pieces(path, n_rows)
     check_hdf5(path)
-    yield from read_pandas_h5_pieces(path, n_rows)
+    return read_pandas_h5_pieces(path, n_rows)
 
 
 def write_csv(rows: CameraRows, path: Path) -> None:

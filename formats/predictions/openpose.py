@@ -15,7 +15,7 @@ from ...datasets.atomic_files import atomic_write
 from ...datasets.size_limit import endless
 from ...numerics.arrays import Array
 from ..files import FormatError, check_size, natural_key
-from .tracks import CameraRows, FileRows, Track, rows_to_track
+from .tracks import CameraRows, FileRows
 
 _COCO_17 = """Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle
 RAnkle"""
@@ -38,8 +38,8 @@ def is_openpose(folder: Path) -> bool:
     return folder.is_dir() and any(_FRAME.search(file.stem) for file in folder.glob("*.json"))
 
 
-def read_openpose(folder: Path, camera: str | None = None) -> Track:
-    """Read a folder of one camera; x = y = 0 with confidence 0 is a missing keypoint.
+def openpose_rows(folder: Path, n_rows: int | None = None) -> Iterator[FileRows]:
+    """Read a folder of one camera, so many files after the other (None: all at once); 0, 0, 0 is a missing keypoint.
 
     Frame numbers are the last ones of the files' names. Several people are individuals in the order
     of the files, which need not be the same from frame to frame: these tools do not follow people. Keypoints have the
@@ -49,18 +49,6 @@ def read_openpose(folder: Path, camera: str | None = None) -> Track:
     ------
     FormatError
         A file cannot be read, or holds another number of keypoints than the others.
-    """
-    (rows,) = openpose_rows(folder)
-    return rows_to_track(rows, str(folder))
-
-
-def openpose_rows(folder: Path, n_rows: int | None = None) -> Iterator[FileRows]:
-    """As `read_openpose`, so many files after the other; None: all at once.
-
-    Raises
-    ------
-    FormatError
-        As `read_openpose`.
     """
     files = sorted(folder.glob("*.json"), key=lambda file: natural_key(file.name))
     numbers = np.array([_frame(file) for file in files], np.int64)

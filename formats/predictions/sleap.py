@@ -12,7 +12,7 @@ from ...numerics.arrays import Array
 from ..files import FormatError, as_text
 from ..tables.frame_rows import rows_to_frames
 from ..tables.h5_arrays import ALL, hdf5_made_in_memory, own_array, read_array, read_numbers, rows_at_once
-from .tracks import CameraRows, FileRows, Track, rows_to_track
+from .tracks import CameraRows, FileRows
 
 
 def is_sleap_analysis(path: Path) -> bool:
@@ -21,28 +21,17 @@ def is_sleap_analysis(path: Path) -> bool:
         return "node_names" in file and file.get("tracks", getclass=True) is h5py.Dataset
 
 
-def read_sleap(path: Path, camera: str | None = None) -> Track:
+def sleap_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
     """Read ``tracks (n_tracks, 2, n_nodes, n_frames)``, ``node_names`` and ``point_scores`` of an analysis file.
 
-    One track is an animal without a name; several are individuals under their tracks' names. Confidence is the
-    point score (the height of a peak: cut off at 1), 1 for a point placed by a person.
+    So many frames after the other; None: all at once. One track is an animal without a name; several are individuals
+    under their tracks' names. Confidence is the point score (the height of a peak: cut off at 1), 1 for a point placed
+    by a person.
 
     Raises
     ------
     FormatError
         An array is absent, no array of numbers, or does not fit the names; or the tracks are pieces of one animal.
-    """
-    (rows,) = sleap_rows(path)
-    return rows_to_track(rows, str(path))
-
-
-def sleap_rows(path: Path, n_rows: int | None = None) -> Iterator[FileRows]:
-    """As `read_sleap`, so many frames after the other; None: all at once.
-
-    Raises
-    ------
-    FormatError
-        As `read_sleap`.
     """
     with h5py.File(path, "r") as file:
         keypoints = _names(file, "node_names", path)

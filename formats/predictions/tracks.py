@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,15 +145,12 @@ def _check_scores(lowest: float, highest: float, source: str) -> None:
         raise FormatError(f"{source}: the likelihood is 0 everywhere; remove its columns if it was not computed")
 
 
-def table_to_track(table: PointTable, frames: NDArray[np.int64], source: str) -> Track:
-    """A table of 2D points as a track, each row at its frame.
-
-    Raises
-    ------
-    FormatError
-        As `table_to_rows`; or the points and their confidences are none.
-    """
-    return rows_to_track(table_to_rows(table, frames, source), source)
+def track_of_rows(
+    read: Callable[[Path, int | None], Iterator[FileRows]], path: Path, camera: str | None = None
+) -> Track:
+    """The track of a file whose rows are read all at once; nothing in it depends on the camera's name."""
+    (rows,) = read(path, None)
+    return rows_to_track(rows, str(path))
 
 
 def rows_to_track(rows: FileRows, source: str, scores: tuple[float, float] | None = None) -> Track:

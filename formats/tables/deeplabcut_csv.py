@@ -20,10 +20,11 @@ _HEADER = ("scorer", "individuals", "bodyparts", "coords")
 _READ = ("x", "y", "z", "likelihood", *chain.from_iterable(VARIANCES))
 
 
-def read_deeplabcut_csv(path: Path) -> PointTable:
+def read_csv_pieces(path: Path, n_rows: int | None = None) -> Iterator[PointTable]:
     """The columns x, y, (z,) likelihood and EKS' variances of a table; other coordinates are left out.
 
-    The index is the frame number, or the picture's name, which newer versions of DeepLabCut split over three columns.
+    So many rows after the other; None: all at once. The index is the frame number, or the picture's name, which newer
+    versions of DeepLabCut split over three columns.
 
     Raises
     ------
@@ -33,27 +34,12 @@ def read_deeplabcut_csv(path: Path) -> PointTable:
     import pandas as pd
 
     header = _checked_header(path)
-    try:
-        table = read_csv(path, skiprows=len(header), header=None, names=range(len(header[0])))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise FormatError(f"{path} is not a table of numbers below its header: {error}") from error
     check_rows(path, len(header[0]), len(header))
-    return _points(table, header, path)
-
-
-def read_csv_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
-    """As `read_deeplabcut_csv`, so many rows after the other.
-
-    Raises
-    ------
-    FormatError : as `read_deeplabcut_csv`
-    """
-    import pandas as pd
-
-    header = _checked_header(path)
-    check_rows(path, len(header[0]), len(header))
+    options = {"skiprows": len(header), "header": None, "names": range(len(header[0]))}
     try:
-        options = {"skiprows": len(header), "header": None, "names": range(len(header[0]))}
+        if n_rows is None:
+            yield _points(read_csv(path, **options), header, path)
+            return
         with read_csv(path, **options, chunksize=n_rows) as pieces:
             for i, table in enumerate(pieces):
                 yield _points(table, header, path, i * n_rows)

@@ -45,14 +45,17 @@ def read_pandas_h5(path: Path, rows: slice = ALL) -> PointTable:
     raise FormatError(f"{path} holds a pandas object of kind '{kind}', which is not read; save it as CSV")
 
 
-def read_pandas_h5_pieces(path: Path, n_rows: int) -> Iterator[PointTable]:
-    """As `read_pandas_h5`, so many rows after the other.
+def read_pandas_h5_pieces(path: Path, n_rows: int | None = None) -> Iterator[PointTable]:
+    """As `read_pandas_h5`, so many rows after the other; None: all at once.
 
     Raises
     ------
     FormatError
         As `read_pandas_h5`.
     """
+    if n_rows is None:
+        yield read_pandas_h5(path)
+        return
     with h5py.File(path, "r") as file:
         (group,) = _tables(file, path).values()
         arrays = [node for node in (group.get(name) for name in group) if isinstance(node, h5py.Dataset) and node.shape]

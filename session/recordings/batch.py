@@ -157,6 +157,6 @@ def needed_memory(session: Session | None) -> float:
 def _read_whole(path: Path) -> int:
     """Bytes of a 2D file that is read whole; 0 of one that is read by windows, or cannot be read."""
     try:
-        return 0 if recognised("views", path).rows else stored_bytes(path)
+        return 0 if recognised("views", path).by_rows else stored_bytes(path)
     except (ValueError, OSError):
         return 0

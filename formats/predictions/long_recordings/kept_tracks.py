@@ -92,7 +92,7 @@ class KeptTrack(NamedTuple):
 def keep_track(source: str | os.PathLike, camera: str, kept: BinaryIO) -> KeptTrack:
     """The points of a camera's file, written to the end of another one's values.
 
-    A file that is not read by windows (see `Format.rows`), or whose rows are in disorder, is held in memory meanwhile.
+    A file that is read whole (see `Format.by_rows`), or whose rows are in disorder, is held in memory meanwhile.
 
     Raises
     ------
