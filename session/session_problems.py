@@ -80,8 +80,7 @@ def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
     try:
         views = views_of_points(session)
         notes = str(views.attrs.get("notes", "")).splitlines()
-        if session.skeleton is not None:
-            views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
+        views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
         if not _has_rig(session):
             return points_outside(session, views), [], notes
         found = corrected(session, views, load_rig(session))

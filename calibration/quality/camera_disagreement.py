@@ -14,14 +14,12 @@ from ..boards.board_set import BoardSet
 from ..boards.patterns import Board
 from ..delays.frame_offsets import offsets_of_poses
 from ..errors import CalibrationError
-from ..solver.initial_lenses import LensKind
 from ..solver.initial_poses import (
     MIN_PAIR_VIEWS,
     PairFit,
     board_outline,
     chain,
     pair_fits,
-    plane_poses,
     pose_disagreement,
     poses_of,
     relative_pose,
@@ -152,9 +150,10 @@ def refuse_disagreement(solution: Solution, lenses: Array) -> None:
     ratio, names = disagreement(solution, lenses)[0], solution.problem.names
     if not (ratio > _DISAGREEING).any():
         return
-    _refuse_two_faces(solution.problem, camera_poses(solution, lenses))
-    _refuse_delays(solution.problem, lenses, solution.kinds)
-    move = find_camera_move(camera_poses(solution, lenses), solution.problem.board)
+    poses = camera_poses(solution, lenses)
+    _refuse_two_faces(solution.problem, poses)
+    _refuse_delays(solution.problem, poses)
+    move = find_camera_move(poses, solution.problem.board)
     if move is not None and _explains(solution, move, ratio):
         when = solution.problem.timeline.describe(move.frame)
         raise CalibrationError(
@@ -162,8 +161,8 @@ def refuse_disagreement(solution: Solution, lenses: Array) -> None:
             f" {move.degrees:.1f} degrees and {move.distance:.3g} world units); calibrate the parts before and after"
             " separately, or record again with the camera fixed"
         )
-    refuse_part_of_a_board(solution.problem, camera_poses(solution, lenses))
-    _refuse_other_instants(solution.problem, camera_poses(solution, lenses))
+    refuse_part_of_a_board(solution.problem, poses)
+    _refuse_other_instants(solution.problem, poses)
 
 
 def _refuse_two_faces(problem: Problem, poses: Poses) -> None:
@@ -220,12 +219,8 @@ def _refuse_other_instants(problem: Problem, poses: Poses) -> None:
         )
 
 
-def _refuse_delays(problem: Problem, lenses: Array, kinds: tuple[LensKind, ...]) -> None:
+def _refuse_delays(problem: Problem, poses: Poses) -> None:
     """Refuse where some cameras' frames match the others' much better a whole number of frames apart."""
-    poses = [
-        plane_poses(problem.corners[c], problem.points, problem.camera(c, lenses, kinds))[:2]
-        for c in range(problem.n_cameras)
-    ]
     recording_of = problem.timeline.recording_of
     found = offsets_of_poses(problem.names, poses, board_outline(problem.board), recording_of)
     delays = {n: int(k) for n, k, g in zip(found.names, found.offsets, found.gain, strict=True) if k and g > _SURE}

@@ -31,7 +31,8 @@ def read_dannce(path: Path, *, fps: float | None = None, unit: str | None = None
     if "pred" not in content:
         label = labels_of(content, path)[0]
         points_3d, frames = label_array(label, "data_3d", 3, path), label_frames(label, path)
-        return _pose(rows_to_frames(points_3d, frames, str(path)), None, content, fps, unit, path)
+        points_3d = rows_to_frames(points_3d, frames, str(path))
+        return _pose(points_3d, None, keypoints_of(content, points_3d.shape[-2]), fps, unit, path)
     predicted = np.asarray(content["pred"])
     if predicted.dtype.kind not in "fiu" or predicted.ndim not in (3, 4) or predicted.shape[-2] != 3:
         raise FormatError(
@@ -44,18 +45,13 @@ def read_dannce(path: Path, *, fps: float | None = None, unit: str | None = None
         points_3d, scores = np.moveaxis(points_3d, 1, 0), None if scores is None else np.moveaxis(scores, 1, 0)
         if len(points_3d) == 1:
             points_3d, scores = points_3d[0], None if scores is None else scores[0]
-    return _pose(points_3d, scores, content, fps, unit, path)
+    return _pose(points_3d, scores, keypoints_of(content, points_3d.shape[-2]), fps, unit, path)
 
 
-def _pose(points_3d: Array, scores: Array | None, content: dict, fps, unit, path: Path) -> xr.Dataset:
+def _pose(points_3d: Array, scores: Array | None, names: list[str], fps, unit, path: Path) -> xr.Dataset:
     confidence = None if scores is None else np.nan_to_num(np.clip(scores, 0, 1))
-    return pose_dataset(
-        points_3d,
-        keypoints=keypoints_of(content, points_3d.shape[-2]),
-        times=times_of(points_3d.shape[-3], fps, path),
-        unit=unit or "mm",
-        confidence=confidence,
-    )
+    times = times_of(points_3d.shape[-3], fps, path)
+    return pose_dataset(points_3d, keypoints=names, times=times, unit=unit or "mm", confidence=confidence)
 
 
 def read_jarvis_pose(path: Path, *, fps: float | None = None, unit: str | None = None) -> xr.Dataset:
@@ -66,9 +62,7 @@ def read_jarvis_pose(path: Path, *, fps: float | None = None, unit: str | None =
     FormatError
         The table is cut off or holds 2D points, or the frame rate is not given.
     """
-    names, points_3d, confidence = read_jarvis_table(path)
+    names, points_3d, scores = read_jarvis_table(path)
     if points_3d.shape[-1] != 3:
         raise FormatError(f"{path} holds 2D points of one camera; read them with read_views")
-    confidence = None if confidence is None else np.nan_to_num(np.clip(confidence, 0, 1))
-    times = times_of(len(points_3d), fps, path)
-    return pose_dataset(points_3d, keypoints=names, times=times, unit=unit or "mm", confidence=confidence)
+    return _pose(points_3d, scores, names, fps, unit, path)

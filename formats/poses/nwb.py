@@ -94,33 +94,33 @@ def check_nwb_names(names: Iterable[str], what: str) -> None:
 
 def _container(ndx, pose: xr.Dataset, name: str, skeleton, cameras: list):
     """The 3D series of one animal, and a link to each camera."""
-    series, unit = [], str(pose["position"].attrs["units"])
-    for keypoint in map(str, pose["keypoint"].values):
-        own = pose.sel(keypoint=keypoint)
-        confidence = own["confidence"].values if "confidence" in pose else None
-        series.append(
-            ndx.PoseEstimationSeries(
-                name=keypoint,
-                data=own["position"].transpose("time", "space").values,
-                unit=unit,
-                reference_frame="the rig's world",
-                timestamps=series[0] if series else np.asarray(pose["time"].values, float),
-                confidence=confidence,
-                confidence_definition="probability that the point is supported" if confidence is not None else None,
-            )
-        )
+    more = {"unit": str(pose["position"].attrs["units"]), "reference_frame": "the rig's world"}
+    if "confidence" in pose:
+        more["confidence_definition"] = "probability that the point is supported"
     views = [
         ndx.PoseEstimation(name=f"{camera.name}_view", device=camera, skeleton=skeleton, scorer="muybridge")
         for camera in cameras
     ]
     return ndx.MultiCameraPoseEstimation(
         name=name,
-        pose_estimation_series=series,
+        pose_estimation_series=series_of(ndx, pose, **more),
         pose_estimations=views,
         skeleton=skeleton,
         source_software="muybridge",
         scorer="muybridge",
     )
+
+
+def series_of(ndx, points: xr.Dataset, **more: str) -> list:
+    """A series of each keypoint, (time, space) of one animal; all share the times of the first."""
+    series = []
+    for keypoint in map(str, points["keypoint"].values):
+        own = points.sel(keypoint=keypoint)
+        given = {"confidence": own["confidence"].values} if "confidence" in own else {}
+        given["data"] = own["position"].transpose("time", "space").values
+        given["timestamps"] = series[0] if series else np.asarray(points["time"].values, float)
+        series.append(ndx.PoseEstimationSeries(name=keypoint, **given, **more))
+    return series
 
 
 def _device(ndx, camera, rig):

@@ -12,7 +12,7 @@ from ...datasets.atomic_files import atomic_write
 from ..files import FormatError
 from ..predictions.tracks import Track, make_track
 from ..tables.h5_arrays import check_hdf5
-from .nwb import MODULE, check_nwb_names, containers, name_of, new_nwb, read_container
+from .nwb import MODULE, check_nwb_names, containers, name_of, new_nwb, read_container, series_of
 
 
 def read_nwb_track(path: Path, camera: str | None = None) -> Track:
@@ -58,18 +58,9 @@ def write_nwb_views(views: xr.Dataset, path: Path) -> None:
     skeleton = ndx.Skeleton(name="subject", nodes=names, edges=np.zeros((0, 2), np.uint8))
     module = file.create_processing_module(MODULE, "2D points of all cameras")
     module.add(ndx.Skeletons(skeletons=[skeleton]))
-    times = np.asarray(views["time"].values, float)
+    frame = "(0, 0) is the centre of the picture's first pixel; y points down"
     for camera in cameras:
-        series: list = []
-        for keypoint in names:
-            own = views.sel(view=camera, keypoint=keypoint)
-            given = {
-                "data": own["position"].transpose("time", "space").values,
-                "confidence": own["confidence"].values,
-                "timestamps": series[0] if series else times,
-            }
-            frame = "(0, 0) is the centre of the picture's first pixel; y points down"
-            series.append(ndx.PoseEstimationSeries(name=keypoint, unit="pixels", reference_frame=frame, **given))
+        series = series_of(ndx, views.sel(view=camera), unit="pixels", reference_frame=frame)
         module.add(
             ndx.PoseEstimation(
                 name=camera, pose_estimation_series=series, skeleton=skeleton, source_software="muybridge"

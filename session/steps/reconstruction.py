@@ -76,8 +76,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
         return
     check_memory(session)
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
-    if session.skeleton is not None:
-        views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
+    views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, combine_ensemble(views) if "detector" in views.dims else views, rig)
     diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
     for problem in view_problems(session, found.views, found.rig, diagnosis):
@@ -117,7 +116,7 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     rig, source, own = load_rig(session), session.output / "views.nc", session.output / "used_views.nc"
     with opened_views(source) as views:
         names = list(map(str, views["keypoint"].values))
-        chosen = names if session.skeleton is None else needed_keypoints(session, names)
+        chosen = needed_keypoints(session, names)
         rig = rig.subset(list(map(str, views["view"].values)))
     rig, corrections, found = write_corrected(session, source, chosen, rig)
     if found:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def needed_keypoints(session: Session, found: list[str]) -> list[str]:
-    """The skeleton's keypoints, all of which the 2D points must have."""
-    assert session.skeleton is not None
+    """The skeleton's keypoints, all of which the 2D points must have; all that are found where there is no skeleton."""
+    if session.skeleton is None:
+        return found
     missing = sorted(set(session.skeleton.keypoints) - set(found))
     if missing:
         raise SessionError(f"{session.path}: [skeleton] names {missing}, which the 2D points lack; they have {found}")

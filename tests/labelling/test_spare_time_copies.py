@@ -40,8 +40,9 @@ def test_the_instants_nearest_to_the_one_shown_come_first(tmp_path, copied):
     assert begun(tmp_path).is_done()
     order = [instant for camera, instant in copied if camera == "right"]
     assert sorted(copied) == [(camera, instant) for camera in ("left", "right") for instant in range(10)]
-    assert [abs(instant - 6) for instant in order[1:]] == sorted(abs(instant - 6) for instant in order[1:])
-    assert 6 in order[:2]  # one may have been taken before the page showed an instant
+    later = order[order.index(6) :]  # on a busy machine some are taken before the page shows an instant
+    assert len(later) > 5
+    assert [abs(instant - 6) for instant in later] == sorted(abs(instant - 6) for instant in later)
 
 
 def test_nothing_is_made_while_the_page_asks(tmp_path, copied, monkeypatch):
