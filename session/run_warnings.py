@@ -45,8 +45,20 @@ _BOARD = ("legacy", "inverted", "corners_x", "corners_y", "squares_x", "squares_
 
 def step_warnings(session: Session, step: str) -> list[str]:
     """Sentences on what a step has made, the worst first."""
-    found = {"calibrate": _of_calibration, "predict": _of_views, "reconstruct": _of_pose, "kinematics": _of_kinematics}
-    return found[step](session) if step in found else []
+    from ..report.warning_ranking import about_views, joints_without_angle, ranked_warnings
+
+    if step == "calibrate":
+        report = None if session.rig is not None else read_calibration_report(session)
+        return [] if report is None else [str(message) for message in report.warnings]
+    judges = {
+        "predict": ("views.nc", about_views),
+        "reconstruct": ("pose.nc", lambda pose: ranked_warnings(None, pose)),
+        "kinematics": ("kinematics.nc", joints_without_angle),
+    }
+    if step not in judges:
+        return []
+    name, judge = judges[step]
+    return [warning.message for warning in judge(made_by_run(session, name))]
 
 
 def worst_warnings(session: Session, step: str) -> list[str]:
@@ -79,29 +91,6 @@ def made_by_run(session: Session, name: str) -> xr.Dataset:
 
     with opened_dataset(session.output / name) as opened:
         return thinned(opened.drop_vars(UNUSED_VARIABLES, errors="ignore"), MOST_INSTANTS)
-
-
-def _of_calibration(session: Session) -> list[str]:
-    report = None if session.rig is not None else read_calibration_report(session)
-    return [] if report is None else [str(message) for message in report.warnings]
-
-
-def _of_views(session: Session) -> list[str]:
-    from ..report.warning_ranking import about_views
-
-    return [warning.message for warning in about_views(made_by_run(session, "views.nc"))]
-
-
-def _of_pose(session: Session) -> list[str]:
-    from ..report.warning_ranking import ranked_warnings
-
-    return [warning.message for warning in ranked_warnings(None, made_by_run(session, "pose.nc"))]
-
-
-def _of_kinematics(session: Session) -> list[str]:
-    from ..report.warning_ranking import joints_without_angle
-
-    return [warning.message for warning in joints_without_angle(made_by_run(session, "kinematics.nc"))]
 
 
 def for_session(message: str) -> str:
