@@ -17,9 +17,7 @@ from ..numerics.arrays import Array
 from ..numerics.robust_scale import present_mean, present_median
 from .validators import DatasetError, check_views
 
-_AGREES = (
-    3.0  # standard deviations from the point within which a detector counts fully: of 90 good ones one lies beyond
-)
+_AGREES = 3.0  # standard deviations within which a detector counts fully: of 90 good ones one lies beyond
 _ITERATIONS = 10  # of the weighted mean, at most
 _SETTLED = 0.01  # standard deviations that the weighted mean may still move by
 # Degrees of freedom that the pooled covariance of a camera's keypoint counts as, beside the n - 1 of a frame's own

@@ -25,9 +25,7 @@ _FAMILIES = (
 )
 _MAX_IMAGES = 4  # of a source: each is searched with every dictionary, plain and inverted
 _MAX_CHECKERED = 8  # images of a source searched for a checkerboard of other counts: each takes 0.1 s
-_OFTEN = (
-    0.5  # of the count of the grid seen most often: a larger one seen so often is the board, the others parts of it
-)
+_OFTEN = 0.5  # of the count of the grid seen most: a larger one seen so often is the board, the others parts of it
 _NEAR = 100  # frames after the first with a board, among which a larger one is looked for: a video is read so far
 _UNIFORM = 10  # grey levels between the darkest and the brightest pixel of an image that shows nothing
 _ENOUGH = 8  # markers over all images: single ones are found in noise, too

@@ -39,9 +39,7 @@ _RICH, _ANOTHER = 0.04, 5.0
 # what so many lose: they spoil the boards' poses, no matter how many others see these
 _TRIED, _SPOILT = 10.0, 0.1
 _NEAR = 25.0  # evidence that it may then lose for similar kinds to be tried: with fewer coefficients, it loses less
-_PROBABLE = (
-    -3.0
-)  # evidence from which a kind that was tried among a few cameras is tried in the whole rig: 5 % probable
+_PROBABLE = -3.0  # evidence, 5 % probable, from which what was tried among a few cameras is tried in the whole rig
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,7 @@ from ...numerics.robust_scale import present_mean
 
 N_COLOURS = 3  # lightness and two hues (CIE L*a*b*), in which equal distances look about equally different
 _PATCH = 0.02  # sides of the animal: half the side of the square around a keypoint that is averaged
-_MEMORY = (
-    200.0  # frames over which an animal's colours are averaged: longer than a crossing, shorter than a change of light
-)
+_MEMORY = 200.0  # frames that an animal's colours are averaged over: a crossing is shorter, a change of light longer
 _LEARNED = 20.0  # comparisons after which the distances of the same animal and of others count half
 _MOST = 6.0  # log-odds of a single frame's colours at most: they are no proof
 _FEWEST = 3  # keypoints that two looks must share to be compared
