@@ -104,12 +104,13 @@ def predicted_pixels(
     variance = noise.inlier_std[:, None] ** 2 * _relative_variance(views, rig, confidence, known & found.inliers)
     variance *= _tail_factor(points_2d, found, variance, noise, rig)
     parts = []
-    for c, name in enumerate(rig.names):
-        others = [other for other in rig.names if other != name]
+    for c in range(len(rig)):
+        others = [other for other in range(len(rig)) if other != c]
+        rest = rig.subset([rig.names[other] for other in others])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of cameras left out on purpose
-            pose = make_pose(check_views(views.sel(view=others)), rig.subset(others))
-            robust = _robust_points(c, given, rig, confidence)
+            pose = make_pose(check_views(views.isel(view=others)), rest)
+            robust = robust_points(given[others], rest, confidence=confidence[others]).points_3d
         points_3d = np.asarray(pose["position"].values, dtype=float)
         jacobian = rig[c].project_jacobian(points_3d)
         spread = jacobian @ own_covariances(pose) @ np.swapaxes(jacobian, -1, -2)
@@ -129,13 +130,6 @@ def predicted_pixels(
 def _distances(points_2d: Array, camera: Camera, points_3d: Array) -> Array:
     """(n_frames, n_keypoints) pixels between a camera's points and the projections of points in space."""
     return np.linalg.norm(camera.project(points_3d) - points_2d, axis=-1)
-
-
-def _robust_points(left_out: int, points_2d: Array, rig: CameraRig, confidence: Array) -> Array:
-    """(n_frames, n_keypoints, 3) what robust triangulation makes of all cameras but one."""
-    others = [c for c in range(len(rig)) if c != left_out]
-    rest = rig.subset([rig.names[c] for c in others])
-    return robust_points(points_2d[others], rest, confidence=confidence[others]).points_3d
 
 
 def _tail_factor(

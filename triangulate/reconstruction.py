@@ -12,6 +12,7 @@ import xarray as xr
 
 from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, combine_ensemble
+from ..datasets.stretches import joined
 from ..datasets.validators import singular_dims
 from . import framewise_methods
 from .checked_poses import with_coverage
@@ -149,7 +150,9 @@ def maker_of_poses(settings: Settings) -> Callable[[xr.Dataset, CameraRig], xr.D
 
 def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) -> xr.Dataset:
     method, options = settings.method, settings.options
-    _check_request(rig, method, settings.prior, settings.body, settings.max_gap, settings.chunk_frames, options)
+    if not isinstance(rig, CameraRig):
+        raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
+    check_settings(method, settings.prior, settings.body, settings.max_gap, settings.chunk_frames, options)
     views = combined_views(views)
     rig = matching_rig(views, rig)
     if "individual" in views.dims:
@@ -160,8 +163,7 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
     if method in framewise_methods.METHODS:
         sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
         timing = settings.window, settings.max_gap, settings.chunk_frames
-        pieces = list(framewise_pieces(views, rig, method, *timing, options, sides))
-        pose = pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time", data_vars="minimal")
+        pose = joined(list(framewise_pieces(views, rig, method, *timing, options, sides)))
     else:
         whole = check_views(views)
         if settings.swaps:
@@ -183,12 +185,6 @@ def coverages_of(parts: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str,
         said = [f"{name}: {part.attrs[key]}" for name, part in zip(names, parts, strict=True) if key in part.attrs]
         attrs |= {key: "\n".join(said)} if said else {}
     return attrs
-
-
-def _check_request(rig, method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
-    if not isinstance(rig, CameraRig):
-        raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
-    check_settings(method, prior, body, max_gap, chunk_frames, options)
 
 
 def _modelled(views: xr.Dataset, rig: CameraRig, settings: Settings) -> xr.Dataset:

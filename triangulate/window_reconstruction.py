@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..cameras import CameraRig
 from ..datasets import check_views, fps_of
 from ..datasets.ensembles import ensemble_std
+from ..datasets.stretches import joined
 from ..datasets.validators import singular_dims
 from ..numerics.arrays import Array
 from .articulated.body_fit import check_n_frames, checked_body, marker_columns, observed
@@ -66,7 +67,7 @@ class StoredPixels:
             parts = [slice(int(run[0]), int(run[-1]) + 1) for run in runs]
         with xr.open_dataset(self.source, engine="h5netcdf", decode_times=False) as opened:
             pieces = [check_views(singular_dims(opened).isel(time=part).load()) for part in parts]
-        return self.prepare(pieces[0] if len(pieces) == 1 else xr.concat(pieces, dim="time", data_vars="minimal"))
+        return self.prepare(joined(pieces))
 
     def read(self, frames: slice | NDArray[np.int64]) -> Given:
         part = self.views(frames)

@@ -15,6 +15,7 @@ from ...cameras import Camera, CameraRig
 from ...cameras.alignment import move_rig
 from ...datasets import Skeleton
 from ...datasets.names import named_options
+from ...datasets.skeleton import mirror_partners
 from ...numerics.arrays import Array, evenly_spread
 from ...numerics.robust_scale import robust_std
 from ..input_checks import check_observations, from_views
@@ -184,11 +185,7 @@ def _placed(seen: Array, rig: CameraRig, up, n_points: int, names: list[str], sk
     flat, exchanged = seen.reshape(n_cameras, -1, 2), None
     pairs = [] if skeleton is None else [pair for pair in skeleton.symmetries if set(pair) <= set(names)]
     if pairs:
-        partner = np.arange(n_keypoints)
-        for left, right in pairs:
-            one, other = names.index(left), names.index(right)
-            partner[one], partner[other] = other, one
-        exchanged = seen[:, :, partner].reshape(n_cameras, -1, 2)
+        exchanged = seen[:, :, mirror_partners(names, pairs)].reshape(n_cameras, -1, 2)
     keypoint = np.tile(np.arange(n_keypoints), n_frames)
     return place(flat, keypoint, rig, n_points=n_points, up=up, exchanged=exchanged)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...datasets import frame_times
 from ...datasets.builders import fps_of
+from ...datasets.stretches import joined
 from ...numerics.arrays import Array
 from .frame_shift import shift_frames
 
@@ -51,10 +52,7 @@ def sampled(views: xr.Dataset, offsets: Array) -> Sample:
     starts = np.linspace(0, n_frames - length, _STRETCHES).astype(np.int64)
     rows = np.concatenate([np.r_[[start] * apart, start : start + length] for start in starts.tolist()])[apart:]
     pieces = [shifted(views, start, start + length, offsets) for start in starts.tolist()]
-    whole = xr.concat(
-        [_at_rows(piece, i * (length + apart), fps) for i, piece in enumerate(pieces)], dim="time",
-        data_vars="minimal", coords="minimal", compat="override", join="override", combine_attrs="override",
-    )  # fmt: skip
+    whole = joined([_at_rows(piece, i * (length + apart), fps) for i, piece in enumerate(pieces)])
     whole = whole.reindex(time=frame_times(len(rows), fps), method="nearest", tolerance=0.1 / fps)
     whole = whole.assign(confidence=whole["confidence"].fillna(0.0))
     return Sample(whole, rows, int(starts[1] - starts[0]), length * _STRETCHES)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import xarray as xr
 
+from ....datasets.stretches import joined
 from ...files import FormatError, stored_bytes
 from ...video.instants import Instants
 from ..detectors import files_of_detectors, has_several
@@ -45,9 +46,9 @@ class WindowedViews(NamedTuple):
     def spread(self) -> xr.Dataset:
         """Stretches of consecutive frames spread over the recording; all of a short one."""
         if self.n_frames <= _STRETCHES * _STRETCH:
-            return xr.concat(list(self.pieces()), "time", data_vars="minimal")
+            return joined(list(self.pieces()))
         starts = np.linspace(0, self.n_frames - _STRETCH, _STRETCHES).astype(int).tolist()
-        return xr.concat([self.between(i, i + _STRETCH) for i in starts], "time", data_vars="minimal")
+        return joined([self.between(i, i + _STRETCH) for i in starts])
 
 
 def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options: Any) -> WindowedViews | None:
