@@ -7,7 +7,7 @@ about atan2(B, A) with concentration √(A² + B²), and integrating it out leav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,10 @@ class StateModel:
     @property
     def n_states(self) -> int:
         return len(self.probabilities)
+
+    @property
+    def log_probabilities(self) -> Array:
+        return np.log(np.maximum(self.probabilities, 1e-300))
 
     def forward_backward(self, log_evidence: Array) -> tuple[Array, Array, float]:
         """State probabilities (n_frames, n_states), expected transitions, and the log likelihood."""
@@ -162,8 +166,7 @@ def _start(directions: Array, reference: Array, n_states: int, rng: np.random.Ge
     features = np.nan_to_num(turned).reshape(len(turned), -1)
     _, nearest = k_means(features, n_states, rng, n_rounds=5)
     gamma = 0.9 * np.eye(n_states)[nearest] + 0.1 / n_states
-    model = _maximise(directions, gamma, np.cos(reference)[:, None], np.sin(reference)[:, None], n_states)
-    return model
+    return _maximise(directions, gamma, np.cos(reference)[:, None], np.sin(reference)[:, None], n_states)
 
 
 def _iterate(directions: Array, model: StateModel, contiguous: bool, iterations: int) -> tuple[StateModel, float]:
@@ -174,7 +177,7 @@ def _iterate(directions: Array, model: StateModel, contiguous: bool, iterations:
         if contiguous:
             gamma, counts, likelihood = model.forward_backward(evidence.log_evidence)
         else:
-            weighted = evidence.log_evidence + np.log(np.maximum(model.probabilities, 1e-300))
+            weighted = evidence.log_evidence + model.log_probabilities
             total = logsumexp(weighted, axis=1, keepdims=True)
             gamma, counts, likelihood = np.exp(weighted - total), None, float(total.sum())
         model = _maximise(directions, gamma, evidence.cosine, evidence.sine, model.n_states, counts)
@@ -208,16 +211,11 @@ def _maximise(
 def _aim(model: StateModel, directions: Array, reference: Array) -> StateModel:
     """Each state turned about z so that its heading is, on average, the reference."""
     evidence = weigh_states(directions, model)
-    weighted = evidence.log_evidence + np.log(np.maximum(model.probabilities, 1e-300))
+    weighted = evidence.log_evidence + model.log_probabilities
     gamma = np.exp(weighted - np.asarray(logsumexp(weighted, axis=1, keepdims=True)))
     offset = reference[:, None] - np.arctan2(evidence.sine, evidence.cosine)
     turn = np.arctan2((gamma * np.sin(offset)).sum(axis=0), (gamma * np.cos(offset)).sum(axis=0))[:, None]
-    return StateModel(
-        _rotated(model.directions, np.cos(turn), np.sin(turn)),
-        model.concentrations,
-        model.probabilities,
-        model.transitions,
-    )
+    return replace(model, directions=_rotated(model.directions, np.cos(turn), np.sin(turn)))
 
 
 def _ordered(model: StateModel) -> StateModel:

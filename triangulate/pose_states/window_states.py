@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +53,7 @@ class PoseModel:
         if not kept.any():
             return None
         model = prior.model
-        some = StateModel(
-            model.directions[:, kept], model.concentrations[:, kept], model.probabilities, model.transitions
-        )
+        some = replace(model, directions=model.directions[:, kept], concentrations=model.concentrations[:, kept])
         return cls(some, (np.cumsum(known) - 1)[prior.pairs[kept]], upright(up), fps)
 
     @property
@@ -88,7 +86,7 @@ class PoseModel:
     def log_evidence(self, points_3d: Array) -> Array:
         """(n_frames,) log density of all directions of a frame, states weighed by their overall probability."""
         evidence = weigh_states(self.directions(points_3d), self.model)
-        return np.asarray(logsumexp(evidence.log_evidence + self._log_probabilities, axis=1))
+        return np.asarray(logsumexp(evidence.log_evidence + self.model.log_probabilities, axis=1))
 
     def bone_evidence(self, points_3d: Array) -> BoneEvidence:
         """Each bone given the others, twice: in the second round bones that deviate have less weight as others."""
@@ -104,16 +102,12 @@ class PoseModel:
             others, alone = weights.copy(), weights.copy()
             others[:, k], alone[:, k] = 0.0, 1.0
             without = weigh_states(directions, self.model, others)
-            logits = without.log_evidence + self._log_probabilities
+            logits = without.log_evidence + self.model.log_probabilities
             total = np.asarray(logsumexp(logits, axis=1, keepdims=True))
-            with_it = weigh_states(directions, self.model, alone).log_evidence + self._log_probabilities
+            with_it = weigh_states(directions, self.model, alone).log_evidence + self.model.log_probabilities
             log_density[:, k] = logsumexp(with_it, axis=1) - total[:, 0]
-            one = StateModel(
-                self.model.directions[:, [k]],
-                np.ones((self.model.n_states, 1)),
-                self.model.probabilities,
-                self.model.transitions,
-            )
+            equal = np.ones((self.model.n_states, 1))
+            one = replace(self.model, directions=self.model.directions[:, [k]], concentrations=equal)
             expected[:, k] = expected_directions(np.exp(logits - total), without, one)[:, 0]
         return BoneEvidence(log_density, self._on_pose(log_density), expected @ self.rotation)
 
@@ -128,7 +122,3 @@ class PoseModel:
             both = self.frame_weight * np.column_stack([np.full(len(own), _LOG_UNIFORM), own])
             weights[:, b] = forward_backward(both, start, transitions)[0][:, 1]
         return weights
-
-    @property
-    def _log_probabilities(self) -> Array:
-        return np.log(np.maximum(self.model.probabilities, 1e-300))

@@ -86,7 +86,7 @@ def plan(target: Target, pilots: list[Place]) -> list[Partition]:
     The variance of the log weights of draws of the Gaussian, summed over a block, gives how often the block will be
     accepted.
     """
-    log_prior = np.log(np.maximum(target.states.probabilities, 1e-300))
+    log_prior = target.states.log_probabilities
     states = [target.share * np.logaddexp.reduce(p.log_evidence + log_prior, axis=1) for p in pilots]
     weights = np.stack([p.log_weights + p.log_steps for p in pilots]) + np.stack(states)
     blocks = _cut(weights, target.order)
