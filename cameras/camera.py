@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, freeze
 from . import rig_arrays
 from .rig_arrays import RigArrays
 
@@ -82,24 +82,17 @@ class Camera:
             raise ValueError(f"camera '{self.name}' has size {self.size}; width and height must be positive pixels")
         object.__setattr__(self, "size", (width, height))
         for field, shape in (("K", (3, 3)), ("R", (3, 3)), ("t", (3,))):
-            self._freeze(field, np.array(getattr(self, field), dtype=float).reshape(np.shape(getattr(self, field))))
-            if getattr(self, field).shape != shape:
-                raise ValueError(
-                    f"camera '{self.name}': {field} has shape {getattr(self, field).shape}, expected {shape}"
-                )
+            values = np.array(getattr(self, field), dtype=float)
+            if values.shape != shape:
+                raise ValueError(f"camera '{self.name}': {field} has shape {values.shape}, expected {shape}")
+            freeze(self, field, values)
         if self.model not in ("pinhole", "fisheye"):
             raise ValueError(f"camera '{self.name}' has the lens model {self.model!r}; known: 'pinhole', 'fisheye'")
-        self._freeze("distortion", self._padded(np.array(self.distortion, dtype=float).reshape(-1)))
+        freeze(self, "distortion", self._padded(np.array(self.distortion, dtype=float).reshape(-1)))
         for field in ("K", "distortion", "R", "t"):
             if not np.isfinite(getattr(self, field)).all():
                 raise ValueError(f"camera '{self.name}': {field} holds values that are not finite")
         self._check_matrices()
-
-    def _freeze(self, field: str, values: Array) -> None:
-        """Set a field to a read-only contiguous array."""
-        values = np.ascontiguousarray(values)
-        values.setflags(write=False)
-        object.__setattr__(self, field, values)
 
     def _padded(self, distortion: Array) -> Array:
         """The coefficients with zeros up to the next length that a lens model has; raises ValueError for too many."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets.names import repeated_names
 from ..datasets.object_summaries import counted, html_summary, listed
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, freeze
 from . import rig_arrays
 from .camera import Camera
 from .rig_arrays import RigArrays
@@ -76,9 +76,7 @@ class CameraRig:
             up = np.array(self.up, dtype=float)
             if up.shape != (3,) or not np.isfinite(up).all() or not np.linalg.norm(up) > 0:
                 raise ValueError(f"up must be a direction of three numbers, got {self.up!r}")
-            up /= np.linalg.norm(up)
-            up.setflags(write=False)
-            object.__setattr__(self, "up", up)
+            freeze(self, "up", up / np.linalg.norm(up))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,6 +11,13 @@ def for_kernel(values: Array) -> Array:
     return np.require(values, np.float64, ["C", "W"])
 
 
+def freeze(owner: object, field: str, values: NDArray) -> None:
+    """Set a field of a frozen object to the values, contiguous and read-only."""
+    values = np.ascontiguousarray(values)
+    values.setflags(write=False)
+    object.__setattr__(owner, field, values)
+
+
 def evenly_spread(n_rows: int, n_wanted: int, run: int = 1) -> NDArray[np.int64]:
     """At most `n_wanted` of the row numbers 0 to n_rows - 1, evenly spread, in runs of rows that follow each other: the
     same for the same counts."""

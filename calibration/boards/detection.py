@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ...datasets.names import named_options
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, freeze
 from ...numerics.threads import over_items
 from ..errors import CalibrationError
 from .corner_finders import MIN_CORNERS, Finder, Sight, make_finder
@@ -89,8 +89,7 @@ class BoardDetections:
             raise ValueError(f"mirrored and n_markers need one entry for each of the {n_frames} frames")
         object.__setattr__(self, "size", (int(self.size[0]), int(self.size[1])))
         for name, values in (("corners", corners), ("mirrored", mirrored), ("n_markers", n_markers)):
-            values.setflags(write=False)
-            object.__setattr__(self, name, values)
+            freeze(self, name, values)
 
     @property
     def n_frames(self) -> int:

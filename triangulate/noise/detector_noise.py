@@ -17,7 +17,7 @@ import numpy as np
 from ...cameras import CameraRig
 from ...datasets.atomic_files import atomic_write
 from ...datasets.npz_files import read_npz
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, freeze
 from ..input_checks import check_points_2d, from_views
 from .error_statistics import common_displacement, two_gaussians, variance_of_mean
 from .lasting_errors import FEWEST, lag_correlation
@@ -104,8 +104,7 @@ class DetectorNoise:
                 raise ValueError(f"{name} has shape {values.shape}, expected {shape}")
             if name != "correlation" and not np.isfinite(values).all():
                 raise ValueError(f"{name} holds values that are not finite")
-            values.setflags(write=False)
-            object.__setattr__(self, name, values)
+            freeze(self, name, values)
         if (self.inlier_std <= 0).any() or (self.outlier_std <= 0).any():
             raise ValueError("standard deviations of inliers and outliers must be positive")
         if (self.shared_std < 0).any() or (np.asarray(self.bias_std) < 0).any():

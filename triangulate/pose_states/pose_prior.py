@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets import Skeleton
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, freeze
 from .prior_files import ARRAYS, read_prior, write_prior
 from .prior_learning import Heading, learned_states
 from .state_model import StateModel
@@ -85,7 +85,10 @@ class PosePrior:
         }
         for field, shape in shapes.items():
             if getattr(self, field) is not None:
-                self._freeze(field, shape)
+                values = np.array(getattr(self, field), dtype=float)
+                if values.shape != shape:
+                    raise ValueError(f"{field} has shape {values.shape}, expected {shape}")
+                freeze(self, field, values)
         if not n_states or not n_bones:
             raise ValueError(f"a pose prior needs states and bones, got {n_states} states and {n_bones} bones")
         parts = self.directions[:, self.children], self.concentrations[:, self.children]
@@ -99,13 +102,6 @@ class PosePrior:
             values = getattr(self, field)
             if values is not None and ((values < 0).any() or not (np.abs(values.sum(axis=-1) - 1) < 1e-6).all()):
                 raise ValueError(f"{field} must be probabilities that sum to 1, got sums {values.sum(axis=-1)}")
-
-    def _freeze(self, field: str, shape: tuple[int, ...]) -> None:
-        values = np.array(getattr(self, field), dtype=float)
-        if values.shape != shape:
-            raise ValueError(f"{field} has shape {values.shape}, expected {shape}")
-        values.setflags(write=False)
-        object.__setattr__(self, field, values)
 
     @property
     def n_states(self) -> int:

@@ -178,7 +178,7 @@ def _iterate(directions: Array, model: StateModel, contiguous: bool, iterations:
             gamma, counts, likelihood = model.forward_backward(evidence.log_evidence)
         else:
             weighted = evidence.log_evidence + model.log_probabilities
-            total = logsumexp(weighted, axis=1, keepdims=True)
+            total = np.asarray(logsumexp(weighted, axis=1, keepdims=True))
             gamma, counts, likelihood = np.exp(weighted - total), None, float(total.sum())
         model = _maximise(directions, gamma, evidence.cosine, evidence.sine, model.n_states, counts)
         if likelihood - last < 1e-5 * len(directions):
